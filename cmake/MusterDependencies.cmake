@@ -1,0 +1,14 @@
+# What muster stands on. Each is wrapped in an imported target that only the room that needs it links.
+find_package(MPI REQUIRED COMPONENTS C)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
+find_package(HDF5 REQUIRED COMPONENTS C)
+find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+
+add_library(muster_hdf5 INTERFACE)
+target_include_directories(muster_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})
+target_link_libraries(muster_hdf5 INTERFACE ${HDF5_C_LIBRARIES})
+
+add_library(muster_random123 INTERFACE)
+target_include_directories(muster_random123 SYSTEM INTERFACE ${RANDOM123_INCLUDE_DIR})

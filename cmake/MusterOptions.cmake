@@ -1,0 +1,21 @@
+# Language level, warnings and sanitizers, for every target of the project.
+set(CMAKE_C_STANDARD 17)
+set(CMAKE_C_STANDARD_REQUIRED ON)
+set(CMAKE_C_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_C_VISIBILITY_PRESET hidden)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+
+option(MUSTER_WERROR "Treat warnings as errors" OFF)
+option(MUSTER_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+
+add_library(muster_flags INTERFACE)
+target_compile_definitions(muster_flags INTERFACE _GNU_SOURCE)
+# -ffp-contract=off: a*b+c is fused only where a kernel says so, so that one source gives one answer
+target_compile_options(muster_flags INTERFACE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow
+                       -Wstrict-prototypes -Wmissing-prototypes -Wvla $<$<BOOL:${MUSTER_WERROR}>:-Werror>)
+if(MUSTER_SANITIZE)
+  target_compile_options(muster_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
+                         -fno-omit-frame-pointer -g)
+  target_link_options(muster_flags INTERFACE -fsanitize=address,undefined)
+endif()

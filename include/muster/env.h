@@ -1,0 +1,129 @@
+/* The environment interface: how a simulator becomes something that muster can train on.
+ *
+ * An environment is a table of functions, `muster_env_type`. The contract:
+ *   - The caller owns all buffers. An environment writes its observation straight into the trajectory.
+ *   - `terminated` (the task ended) and `truncated` (the episode was cut short) are separate. An environment need not
+ *     count steps: muster truncates at `max_steps` itself. The last observation of an episode is what step() wrote;
+ *     muster keeps it before it calls reset().
+ *   - The random numbers handed to reset() and step() are a stream of that environment and that episode alone; an
+ *     environment uses no others.
+ *   - A function that can fail returns 0 when all is well. Otherwise it writes a text into `error` and returns 1, most
+ *     easily with `return muster_env_fail(error, "...", ...)`. It never exits the process.
+ *   - Calls on one environment never overlap; different environments may run on different ranks. No mutable globals.
+ */
+#ifndef MUSTER_ENV_H
+#define MUSTER_ENV_H
+
+#include "muster/random.h"
+#include "muster/space.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows when a field changes its meaning; fields added at the end of a table only change `struct_size`. */
+#define MUSTER_ENV_ABI 1
+
+/* Where a failing environment function writes its text. */
+typedef struct muster_env_error {
+  char text[256];
+} muster_env_error;
+
+/* Formats `error` and returns 1. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static inline int
+muster_env_fail(muster_env_error *error, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  vsnprintf(error->text, sizeof error->text, format, arguments);
+  va_end(arguments);
+  return 1;
+}
+
+/* One option that an environment takes, for example {"gravity", "9.8", "m/s^2, pulls the pole down"}. */
+typedef struct muster_env_option {
+  const char *key, *default_value, *help;
+} muster_env_option;
+
+/* Key/value pairs for create(): every option that the type lists, with the user's value or the default. */
+typedef struct muster_env_setting {
+  const char *key, *value;
+} muster_env_setting;
+
+/* What an environment is. Filled by describe(); arrays are borrowed from the environment. */
+typedef struct muster_env_spec {
+  size_t struct_size; /* sizeof(muster_env_spec), set by the caller */
+  muster_space observation, action;
+  int32_t agents;          /* rows that one environment adds to the batch; 1 for most */
+  int32_t max_steps;       /* muster truncates after so many steps; 0: no limit */
+  double reward_threshold; /* mean return at which the task counts as solved; NAN: none */
+  bool masks_actions;      /* whether `action_mask` is written */
+  size_t state_bytes;      /* bytes of save_state(); 0: it can't be saved */
+} muster_env_spec;
+
+/* What reset() and step() hand back. The caller owns the buffers and has set every pointer. */
+typedef struct muster_env_result {
+  void *observation;    /* [agents, observation elements], float, uint8_t or int32_t after the space */
+  double *reward;       /* [agents]; not written by reset() */
+  uint8_t *action_mask; /* [agents, sum of action counts], 1 = allowed; NULL unless masks_actions */
+  bool terminated;      /* set to false by the caller before step() */
+  bool truncated;       /* likewise */
+} muster_env_result;
+
+/* A block of environments of one type stepped at once. Rows are environments; a stride is the distance, in bytes, from
+ * one environment's row to the next, since rows lie in a trajectory. */
+typedef struct muster_env_block_result {
+  void *observation;
+  size_t observation_stride;
+  float *reward;
+  size_t reward_stride;
+  uint8_t *action_mask;
+  size_t action_mask_stride;
+  uint8_t *terminated, *truncated; /* [n], set to 0 by the caller before block_step() */
+} muster_env_block_result;
+
+typedef struct muster_env_type {
+  uint32_t abi;       /* MUSTER_ENV_ABI */
+  size_t struct_size; /* sizeof(muster_env_type) */
+  const char *name, *summary;
+  const muster_env_option *options; /* ends with a NULL key; NULL: takes none */
+
+  /* One environment. `settings` ends with a NULL key and is borrowed for the call. */
+  int (*create)(const muster_env_setting *settings, void **env, muster_env_error *error);
+  void (*destroy)(void *env);
+  void (*describe)(const void *env, muster_env_spec *spec);
+  int (*reset)(void *env, muster_random *random, muster_env_result *result, muster_env_error *error);
+  /* `action`: [agents, action elements], float or int32_t after the space. */
+  int (*step)(void *env, const void *action, muster_random *random, muster_env_result *result, muster_env_error *error);
+
+  /* Optional: exact copies of the state, spec.state_bytes long. */
+  void (*save_state)(const void *env, void *bytes);
+  int (*load_state)(void *env, const void *bytes, muster_env_error *error);
+
+  /* Optional: the state as text for a terminal, zero-terminated, at most `size` bytes. */
+  void (*render_text)(const void *env, char *text, size_t size);
+
+  /* Optional, for speed: a block of n environments, all or none of these. What holds for one environment holds for each
+   * row of the block, and a row's numbers do not depend on n nor on its place. block_step() steps all rows and resets
+   * none. `actions`: [n, agents, action elements]. `randoms`: one stream for each row. */
+  int (*block_create)(const muster_env_setting *settings, int32_t n, void **block, muster_env_error *error);
+  void (*block_destroy)(void *block);
+  void (*block_describe)(const void *block, muster_env_spec *spec);
+  int (*block_reset)(void *block, int32_t row, muster_random *random, muster_env_result *result,
+                     muster_env_error *error);
+  int (*block_step)(void *block, const void *actions, muster_random *const *randoms, muster_env_block_result *result,
+                    muster_env_error *error);
+  void (*block_save_state)(const void *block, int32_t row, void *bytes);
+  int (*block_load_state)(void *block, int32_t row, const void *bytes, muster_env_error *error);
+} muster_env_type;
+
+#ifdef __cplusplus
+}
+#endif
+#endif

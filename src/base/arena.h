@@ -1,0 +1,22 @@
+/* Memory that is handed out during set-up and released at once: steady state allocates nothing. */
+#ifndef BASE_ARENA_H
+#define BASE_ARENA_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+struct arena; /* owns every block that it handed out */
+
+MUSTER_CHECKED muster_status arena_create(struct arena **out);
+void arena_destroy(struct arena **arena); /* accepts NULL inside, nulls the handle */
+
+/* Hands out count * size zeroed bytes, aligned to 64, that live until arena_destroy(). Large blocks come from the
+ * system as untouched pages: what is never written costs no resident memory. `what` names the block in the error. */
+MUSTER_CHECKED muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
+
+/* arena_take() for an array of objects of the pointer's type: ARENA_TAKE(arena, n, "rewards", &batch->reward). */
+#define ARENA_TAKE(arena, count, what, pointer)                                                                        \
+  arena_take((arena), (count), sizeof **(pointer), (what), (void **)(pointer))
+
+#endif

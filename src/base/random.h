@@ -1,0 +1,47 @@
+/* Counter-based random numbers: every number is a pure function of (seed, purpose, index, sequence, counter), from
+ * Philox4x32-10 (Salmon et al. 2011), so the answer depends neither on the ranks nor on the order of evaluation. */
+#ifndef BASE_RANDOM_H
+#define BASE_RANDOM_H
+
+#include "muster/random.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a stream is for; the values are part of what a checkpoint relies on, so append only. */
+enum random_purpose {
+  RANDOM_PARAMETERS = 1, /* initial weights: index = tensor */
+  RANDOM_ACTION = 2,     /* index = global environment, sequence = step of that environment */
+  RANDOM_ENV = 3,        /* index = global environment, sequence = episode of that environment */
+  RANDOM_MINIBATCH = 4,  /* index = 0, sequence = epoch counted over the run */
+  RANDOM_EVALUATION = 5  /* added to RANDOM_ENV and RANDOM_ACTION indices of evaluation episodes: see random_key() */
+};
+
+/* One stream. A value: copy it to save the position. `base` comes first, so that a stream can be handed to an
+ * environment as its muster_random. */
+struct random_stream {
+  muster_random base;
+  uint64_t seed;
+  uint32_t purpose, index, sequence;
+  uint32_t counter;   /* blocks of four numbers drawn so far */
+  uint32_t remaining; /* numbers left in `block` */
+  uint32_t block[4];
+};
+
+/* The stream of (seed, purpose, index, sequence), at its start. */
+struct random_stream random_stream_start(uint64_t seed, enum random_purpose purpose, uint32_t index, uint32_t sequence);
+
+/* Four random words of (seed, purpose, index, sequence, counter): the pure function beneath the streams. */
+void random_words(uint64_t seed, enum random_purpose purpose, uint32_t index, uint32_t sequence, uint32_t counter,
+                  uint32_t words[4]);
+
+/* Uniform in [0, 1) with 24 bits, from one random word. */
+static inline float random_unit_float(uint32_t word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
+
+/* A seed for a purpose that must not share numbers with training, derived from the run's seed (evaluation). */
+uint64_t random_derive_seed(uint64_t seed, enum random_purpose purpose);
+
+/* Fills order[n] with a random permutation of 0..n-1, Fisher and Yates on the stream (purpose, 0, sequence). */
+void random_permutation(uint64_t seed, enum random_purpose purpose, uint32_t sequence, uint32_t *order, size_t n);
+
+#endif

@@ -1,0 +1,44 @@
+/* A config as written: keys, values, and where each stands. Read from YAML, amended by --set, then applied to tables. */
+#ifndef CONFIG_DOCUMENT_H
+#define CONFIG_DOCUMENT_H
+
+#include "config/option.h"
+
+struct document; /* entries in order, each with its dotted key, value text, file and line */
+
+MUSTER_CHECKED muster_status document_create(struct document **out);
+void document_destroy(struct document **document);
+
+/* Reads a YAML file (mappings of scalars, lists of scalars, nested mappings; block or flow style) into the document.
+ * Errors (USAGE) name file, line and column: not found, not YAML, a key twice, an anchor or a tag, nesting too deep. */
+MUSTER_CHECKED muster_status document_read_file(struct document *document, const char *path);
+
+/* The same from memory; `name` stands for the file in messages. */
+MUSTER_CHECKED muster_status document_read_text(struct document *document, const char *name, const char *text,
+                                                size_t length);
+
+/* Sets one "dotted.key=value", as from --set; the value is read as YAML (`[64, 64]`, `null`, `lin_0.001`). It replaces
+ * what the file says. A key given twice by --set is an error. */
+MUSTER_CHECKED muster_status document_set(struct document *document, const char *assignment);
+
+/* The value text of a dotted key, borrowed; NULL when absent. Lists read back in flow style. */
+const char *document_get(const struct document *document, const char *key);
+
+/* Fills `object` with the table's defaults, then with what the document says, and marks those entries as known. The
+ * error names file, line, key, value and what would be right. */
+MUSTER_CHECKED muster_status document_apply(struct document *document, const struct option_table *table, void *object);
+
+/* Fails on the first entry that no table has claimed, naming the nearest key of `tables` (n of them) by edit distance,
+ * and, where the key belongs to a table that was not applied, whose it is. */
+MUSTER_CHECKED muster_status document_check_unknown(const struct document *document,
+                                                    const struct option_table *const *tables, size_t n);
+
+/* An error (USAGE) about a key's value, "FILE:LINE: KEY: VALUE: text"; for checks that need more than one option. */
+MUSTER_CHECKED MUSTER_PRINTF(3, 4) muster_status
+    document_error(const struct document *document, const char *key, const char *format, ...);
+
+/* Writes the values of `object` as YAML under the table's section; consecutive calls with the same section share its
+ * heading through `section` (start with NULL). */
+void document_write_table(FILE *file, const struct option_table *table, const void *object, const char **section);
+
+#endif

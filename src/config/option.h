@@ -1,0 +1,91 @@
+/* Options: one table per module says key, type, default, range and help; the same table parses, checks and documents.
+ *
+ * A table describes the fields of a plain struct. Keys are relative to the table's section: the option "n_steps" of the
+ * section "algorithm" is written `algorithm: {n_steps: 32}` in YAML and `--set algorithm.n_steps=32` on the command
+ * line. */
+#ifndef CONFIG_OPTION_H
+#define CONFIG_OPTION_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum option_type {
+  OPTION_INT,          /* int64_t */
+  OPTION_FLOAT,        /* double */
+  OPTION_MAYBE_FLOAT,  /* double; NAN when the value is `null` */
+  OPTION_BOOL,         /* bool */
+  OPTION_STRING,       /* char[OPTION_STRING_SIZE]; "" when the value is `null` or empty */
+  OPTION_CHOICE,       /* int: index into `choices` */
+  OPTION_INT_LIST,     /* struct option_int_list */
+  OPTION_SCHEDULE,     /* struct option_schedule: a number, or lin_<number> */
+  OPTION_MAYBE_SCHEDULE, /* struct option_schedule; `is_null` when the value is `null` */
+  OPTION_DURATION,     /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
+  OPTION_MAP           /* struct option_map: free keys and values, each checked by its reader (env.options) */
+};
+
+#define OPTION_STRING_SIZE 512
+#define OPTION_LIST_MAX 16
+#define OPTION_MAP_MAX 32
+
+struct option_int_list {
+  int32_t count;
+  int64_t values[OPTION_LIST_MAX];
+};
+
+/* value(progress_remaining) = initial, or initial * progress_remaining when linear (as rl-zoo's lin_). */
+struct option_schedule {
+  double initial;
+  bool linear;
+  bool is_null;
+};
+
+struct option_map {
+  int32_t count;
+  char keys[OPTION_MAP_MAX][64];
+  char values[OPTION_MAP_MAX][256];
+  int32_t lines[OPTION_MAP_MAX]; /* where each stands; 0: on the command line */
+};
+
+struct option {
+  const char *key; /* NULL ends a table */
+  enum option_type type;
+  size_t offset;             /* of the field in the struct */
+  const char *default_value; /* as it would be written in YAML */
+  double min, max;           /* inclusive; for each element of a list, and for a schedule's initial value */
+  bool min_exclusive;        /* whether `min` itself is out of range */
+  const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
+  const char *help;          /* one line, no full stop */
+};
+
+#define OPTION_NO_MIN (-1e300)
+#define OPTION_NO_MAX 1e300
+
+/* A table with its place in the config. */
+struct option_table {
+  const char *section; /* "" for top-level keys, "algorithm", "env", ... */
+  const char *owner;   /* the module in words: "ppo", "environment"; NULL: applies always */
+  const struct option *options;
+};
+
+/* Sets every field of `object` to its default. */
+MUSTER_CHECKED muster_status option_set_defaults(const struct option_table *table, void *object);
+
+/* Parses `text` into the option's field of `object` and checks type and range. The error says what would be right
+ * ("expects an integer from 1 to 1000000"), without file and line, which the caller adds. */
+MUSTER_CHECKED muster_status option_parse(const struct option *option, const char *text, void *object);
+
+/* Writes the field as YAML that option_parse() reads back to the same bits; returns as snprintf does. */
+int option_format(const struct option *option, const void *object, char *text, size_t size);
+
+/* "integer", "number", "true or false", "one of tanh, relu", ... and "1 to 100", ">= 0", "" for the docs. */
+void option_describe_type(const struct option *option, char *text, size_t size);
+void option_describe_range(const struct option *option, char *text, size_t size);
+
+/* The value of a schedule; progress_remaining falls from 1 at the start to 0 at the end. */
+double option_schedule_value(const struct option_schedule *schedule, double progress_remaining);
+
+#endif

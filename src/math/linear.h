@@ -1,0 +1,68 @@
+/* Dense layers over tiles of rows: the products that training consists of, as fast as the machine allows.
+ *
+ * Activations are row-major [rows, ld], ld a multiple of LINEAR_LANES floats, columns past the width zero or ignored as
+ * said. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in PyTorch: y = x W^T + b.
+ *
+ * A row's results are the same bits whatever the number of rows and the row's place: each output is one chain of fused
+ * multiply-adds over ascending inputs. The gradient of a weight is one chain over ascending rows of the tile.
+ *
+ * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; `linear_naive_*` are
+ * the twins that tests hold them to. */
+#ifndef MATH_LINEAR_H
+#define MATH_LINEAR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define LINEAR_LANES 16 /* leading dimensions are multiples of this */
+#define LINEAR_ROWS 8   /* row counts are multiples of this */
+#define LINEAR_TILE 64  /* rows that fit the caches well */
+
+enum activation { ACTIVATION_NONE, ACTIVATION_TANH, ACTIVATION_RELU };
+
+static inline size_t linear_padded(size_t width) { return (width + LINEAR_LANES - 1) / LINEAR_LANES * LINEAR_LANES; }
+
+/* Floats of the packed forms of one [out, in] weight (aligned to 64 bytes). */
+size_t linear_packed_floats(size_t in, size_t out);
+size_t linear_packed_transposed_floats(size_t in, size_t out);
+
+/* Packs W [out, in] for linear_forward(), and for linear_backward_input(). Once per parameter version. */
+void linear_pack(size_t in, size_t out, const float *weight, float *packed);
+void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed);
+
+/* y[rows, out] = activation(x[rows, in] W^T + bias). `y_ld` >= linear_padded(out); columns of y past `out` are undefined
+ * but finite. `x_ld` may be any stride (observations lie in the trajectory). */
+void linear_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
+                    const float *bias, enum activation activation, float *y, size_t y_ld);
+
+/* dx[rows, in] = (dy[rows, out] W) * activation'(x), where x [rows, in] is the output of the layer below, of that
+ * activation (tanh: 1 - x^2; relu: x > 0). */
+void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
+                           const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
+                           float *dx, size_t dx_ld);
+
+/* d_weight[out, in] += dy^T x and d_bias[out] += column sums of dy, over the first `rows` rows (any number). */
+void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
+                            size_t dy_ld, float *d_weight, float *d_bias);
+
+/* Elementwise, n any number, y may be x. Absolute error of tanh <= 1e-6; relative error of exp and log <= 2e-7. NaN in,
+ * NaN out; exp saturates to 0 and +inf; log(0) = -inf. */
+void vector_tanh(size_t n, const float *x, float *y);
+void vector_exp(size_t n, const float *x, float *y);
+void vector_log(size_t n, const float *x, float *y);
+
+/* The instruction set in use: "avx512", "avx2", "baseline". linear_select(NULL) chooses the best that the machine has
+ * (done by itself at the first call); a name forces one, false if it is not to be had. Not thread-safe. */
+bool linear_select(const char *name);
+const char *linear_selected(void);
+
+/* The naive twins, straight from the formulas in double. */
+void linear_naive_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *weight,
+                          const float *bias, enum activation activation, float *y, size_t y_ld);
+void linear_naive_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
+                                 const float *weight, enum activation activation, const float *x, size_t x_ld,
+                                 float *dx, size_t dx_ld);
+void linear_naive_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
+                                  size_t dy_ld, float *d_weight, float *d_bias);
+
+#endif

@@ -1,0 +1,86 @@
+/* Checkpoint files: named tensors, attributes and texts in HDF5, written so that a file is either whole or not there.
+ * This room knows nothing of algorithms: it keeps what it is handed. The layout is in docs/checkpoint-format.md. */
+#ifndef STORE_CHECKPOINT_H
+#define STORE_CHECKPOINT_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CHECKPOINT_FORMAT_VERSION 1
+
+enum tensor_type { TENSOR_F32, TENSOR_F64, TENSOR_I32, TENSOR_I64, TENSOR_U8, TENSOR_U32, TENSOR_U64 };
+
+#define TENSOR_MAX_RANK 4
+
+/* A named view of an array in memory; row-major, contiguous. `name` is its path in the file: "policy/0/weight". */
+struct tensor {
+  const char *name; /* borrowed */
+  enum tensor_type type;
+  int rank; /* 0 for a scalar */
+  size_t shape[TENSOR_MAX_RANK];
+  void *data; /* borrowed; read by the writer, written by the reader */
+};
+
+size_t tensor_elements(const struct tensor *tensor);
+size_t tensor_bytes(const struct tensor *tensor);
+
+/* --- writing: begin, add, commit (or abandon) --- */
+struct checkpoint_writer;
+
+/* Starts a temporary file in the folder of `path`. */
+MUSTER_CHECKED muster_status checkpoint_write_begin(const char *path, struct checkpoint_writer **out);
+/* Adds one dataset, checksummed (fletcher32); groups on its path are made as needed. Empty tensors are allowed. */
+MUSTER_CHECKED muster_status checkpoint_write_tensor(struct checkpoint_writer *writer, const struct tensor *tensor);
+/* Adds attributes or texts at the root or at a group's path ("" is the root). */
+MUSTER_CHECKED muster_status checkpoint_write_int(struct checkpoint_writer *writer, const char *name, int64_t value);
+MUSTER_CHECKED muster_status checkpoint_write_float(struct checkpoint_writer *writer, const char *name, double value);
+MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *writer, const char *name,
+                                                   const char *text);
+/* Flushes, writes the digest, fsyncs, renames onto `path`, fsyncs the folder. Takes the writer. On failure the temporary
+ * file is removed and whatever stood at `path` is untouched. */
+MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **writer);
+/* Removes the temporary file; accepts NULL. */
+void checkpoint_write_abandon(struct checkpoint_writer **writer);
+
+/* --- reading --- */
+struct checkpoint_reader;
+
+/* Opens and verifies a file: HDF5, ours, a version that we know, digest right. Errors: IO (missing, unreadable), FORMAT
+ * (truncated, damaged, foreign, newer version), each naming the path and what to do. */
+MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
+void checkpoint_close(struct checkpoint_reader **reader); /* accepts NULL inside */
+
+/* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
+ * error names both. */
+MUSTER_CHECKED muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
+/* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when absent. */
+MUSTER_CHECKED muster_status checkpoint_describe_tensor(struct checkpoint_reader *reader, struct tensor *tensor);
+bool checkpoint_has(struct checkpoint_reader *reader, const char *name); /* dataset or attribute */
+MUSTER_CHECKED muster_status checkpoint_read_int(struct checkpoint_reader *reader, const char *name, int64_t *value);
+MUSTER_CHECKED muster_status checkpoint_read_float(struct checkpoint_reader *reader, const char *name, double *value);
+/* `*text` is allocated; the caller frees it. */
+MUSTER_CHECKED muster_status checkpoint_read_text(struct checkpoint_reader *reader, const char *name, char **text);
+/* Calls `visit` for every dataset in the order of names (depth first); stops at the first error and returns it. */
+typedef muster_status (*checkpoint_visit)(const struct tensor *tensor, void *context);
+MUSTER_CHECKED muster_status checkpoint_for_each(struct checkpoint_reader *reader, checkpoint_visit visit,
+                                                 void *context);
+
+/* --- the folder of a run's checkpoints: step-000000102400.h5 ..., and `latest`, a symbolic link to the newest --- */
+
+/* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
+void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t size);
+/* Points <folder>/latest at the file of that step count (atomically) and removes all but the newest `keep` files
+ * (keep <= 0 keeps all). */
+MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
+/* Finds the newest file in `folder` that verifies. A damaged one is renamed to <name>.damaged and reported through
+ * `on_damaged` (may be NULL); the one before it is tried. `path` is "" when there is none. */
+typedef void (*checkpoint_damaged)(const char *path, const char *reason, void *context);
+MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_damaged on_damaged, void *context,
+                                                    char *path, size_t size);
+/* Resolves what a user typed: a file; a folder of checkpoints; a run folder (its checkpoints/). Does not rename. */
+MUSTER_CHECKED muster_status checkpoint_resolve(const char *run_or_file, char *path, size_t size);
+
+#endif
