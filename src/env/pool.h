@@ -1,0 +1,68 @@
+/* The environments of one rank: a contiguous range of global indices, stepped together. The pool counts steps, truncates
+ * at the limit, keeps the true last observation of truncated episodes, starts the next episode by itself, and owns the
+ * random stream of each environment. */
+#ifndef ENV_POOL_H
+#define ENV_POOL_H
+
+#include "base/status.h"
+#include "muster/env.h"
+
+#include <stdint.h>
+
+struct env_pool;
+
+/* How a step ended an episode; both bits may be set by an environment: then it counts as terminated. */
+enum { ENV_TERMINATED = 1, ENV_TRUNCATED = 2 };
+
+/* Last observations of truncated episodes, appended in the order of steps, then of environments. Buffers are the
+ * caller's: `capacity` entries each. */
+struct env_finals {
+  int32_t count, capacity;
+  int32_t *environment; /* [capacity] global index */
+  int32_t *step;        /* [capacity] step of the rollout at which the episode was cut: the `time` of env_pool_step() */
+  void *observation;    /* [capacity, observation elements] */
+};
+
+/* Where a step writes; rows are the pool's environments, strides in bytes. */
+struct env_pool_result {
+  void *observation; /* the next observation: after a reset, the first of the new episode */
+  size_t observation_stride;
+  float *reward;
+  size_t reward_stride;
+  uint8_t *ended; /* 0, or ENV_TERMINATED | ENV_TRUNCATED */
+  size_t ended_stride;
+  struct env_finals *finals;
+};
+
+/* Creates `count` environments with global indices first..first+count-1 of the type. `options` are the user's pairs,
+ * ended by a NULL key (may be NULL): unknown keys are USAGE errors naming the nearest. `seed` is that
+ * of the run; evaluation passes a derived one, so as to share no numbers with training. Borrows `type`. */
+MUSTER_CHECKED muster_status env_pool_create(const muster_env_type *type, const muster_env_setting *options,
+                                             uint64_t seed, int32_t first, int32_t count, struct env_pool **out);
+void env_pool_destroy(struct env_pool **pool); /* accepts NULL inside */
+
+/* What the environments are; borrowed for the life of the pool. */
+const muster_env_spec *env_pool_spec(const struct env_pool *pool);
+
+/* Starts an episode in every environment and writes its first observation. */
+MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
+
+/* Steps every environment once. `actions`: [count, action elements] float or int32_t. Errors (ENVIRONMENT, NUMERIC)
+ * name the type, global index, seed, episode, step and last action: an environment that failed, a reward or an
+ * observation that is not finite. */
+MUSTER_CHECKED muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time,
+                                           struct env_pool_result *result);
+
+/* The whole state of one environment (episode number, steps, random stream, simulator state, current observation):
+ * exact, and independent of the pool's range, so it can be loaded on another rank. Bytes are zero-filled where unused.
+ * An environment that can't save is marked so; loading it starts a fresh episode. */
+size_t env_pool_state_bytes(const struct env_pool *pool);
+void env_pool_save(const struct env_pool *pool, int32_t row, void *bytes);
+/* Writes the current observation, too. `*restarted` tells whether a fresh episode had to be started. */
+MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t row, const void *bytes, void *observation,
+                                           bool *restarted);
+
+/* Text of one environment's state for a terminal; "" when the type can't. */
+void env_pool_render_text(const struct env_pool *pool, int32_t row, char *text, size_t size);
+
+#endif
