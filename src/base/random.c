@@ -10,6 +10,15 @@ void random_words(uint64_t seed, enum random_purpose purpose, uint32_t index, ui
   for (int i = 0; i < 4; i++) words[i] = result.v[i];
 }
 
+void random_words_rows(uint64_t seed, enum random_purpose purpose, uint32_t first_index, uint32_t sequence, size_t n,
+                       uint32_t *words) {
+  philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+  for (size_t r = 0; r < n; r++) {
+    philox4x32_ctr_t count = {{0, sequence, first_index + (uint32_t)r, (uint32_t)purpose}};
+    words[r] = philox4x32(count, key).v[0];
+  }
+}
+
 static uint32_t stream_next(muster_random *random) {
   struct random_stream *stream = (struct random_stream *)random;
   if (stream->remaining == 0) {

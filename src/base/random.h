@@ -35,6 +35,10 @@ struct random_stream random_stream_start(uint64_t seed, enum random_purpose purp
 void random_words(uint64_t seed, enum random_purpose purpose, uint32_t index, uint32_t sequence, uint32_t counter,
                   uint32_t words[4]);
 
+/* The first of the random words of rows first_index .. first_index + n - 1, at counter 0: one word a row. */
+void random_words_rows(uint64_t seed, enum random_purpose purpose, uint32_t first_index, uint32_t sequence, size_t n,
+                       uint32_t *words);
+
 /* Uniform in [0, 1) with 24 bits, from one random word. */
 static inline float random_unit_float(uint32_t word) { return (float)(word >> 8) * (1.0f / 16777216.0f); }
 

@@ -1,0 +1,48 @@
+/* The algorithm interface: how a rollout becomes an update. One file each, one line in the registry; ppo.c is the
+ * annotated template. An algorithm knows no MPI and no files: it is handed the gathered rollout and the model. */
+#ifndef ALGO_ALGORITHM_H
+#define ALGO_ALGORITHM_H
+
+#include "config/document.h"
+#include "nn/model.h"
+#include "rollout/trajectory.h"
+#include "store/checkpoint.h"
+
+#define ALGORITHM_MAX_METRICS 32
+#define ALGORITHM_MAX_STATE 16
+
+/* What an algorithm works on; borrowed for its life. */
+struct algorithm_context {
+  const void *options; /* the struct that its table describes */
+  struct model *model;
+  const struct trajectory *rollout; /* the whole batch: all environments */
+  uint64_t seed;
+  struct arena *arena;
+};
+
+struct algorithm_type {
+  const char *name, *summary;
+  const struct option_table *options;
+  size_t options_size;
+  const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
+
+  /* Checks that need several options, or the number of environments; errors through document_error(). */
+  muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
+  /* Steps of each environment in one rollout. */
+  size_t (*rollout_steps)(const void *options);
+
+  /* Takes what it needs from the context's arena, which also ends its life. */
+  muster_status (*create)(const struct algorithm_context *context, void **algorithm);
+  /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
+   * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and
+   * optimizer are then as before the failing step. */
+  muster_status (*update)(void *algorithm, double progress_remaining, double *metrics);
+  /* Lists the state that a checkpoint must hold, as named views of live memory; returns their number. */
+  int (*state)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
+};
+
+/* All algorithms, ended by NULL; and one by name, whose error (USAGE) names the nearest. */
+const struct algorithm_type *const *algorithm_list(void);
+MUSTER_CHECKED muster_status algorithm_find(const char *name, const struct algorithm_type **out);
+
+#endif

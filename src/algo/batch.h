@@ -1,0 +1,37 @@
+/* What actor-critic algorithms make of a rollout before they learn from it: values, advantages, returns. */
+#ifndef ALGO_BATCH_H
+#define ALGO_BATCH_H
+
+#include "nn/model.h"
+#include "rollout/trajectory.h"
+
+struct batch {
+  const struct trajectory *rollout;
+  size_t count;      /* N * T samples, environment-major */
+  float *values;     /* [N, T + 1] */
+  float *bootstrap;  /* [N, T] values of true last observations; only where truncated */
+  float *final_values; /* [N * T] values of rollout->finals, in their order */
+  float *advantages; /* [N, T] */
+  float *returns;    /* [N, T] */
+};
+
+MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch);
+
+/* Evaluates the critic on every observation of the rollout and on the true last ones of truncated episodes, then
+ * estimates advantages by GAE. The model's weights must be packed. */
+void batch_estimate_advantages(struct batch *batch, struct model *model, double gamma, double gae_lambda);
+
+/* The samples of one tile, gathered by their indices into contiguous rows. */
+struct batch_tile {
+  size_t rows, padded_rows; /* rows in use; rounded up to LINEAR_ROWS, the rest zero */
+  float *observation;       /* [TILE, obs_dim] */
+  int32_t *action;          /* [TILE, act_elements] */
+  float *log_prob, *advantage, *returns, *value; /* [TILE] */
+};
+
+MUSTER_CHECKED muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile);
+
+/* Gathers samples index[0..rows-1], rows <= TILE. */
+void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile);
+
+#endif

@@ -1,0 +1,70 @@
+#include "nn/parameters.h"
+
+#include "base/random.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+muster_status parameters_add(struct parameters *parameters, const char *prefix, const char *name, int rank,
+                             size_t shape0, size_t shape1, size_t *offset) {
+  if (parameters->tensors == PARAMETERS_MAX_TENSORS)
+    return status_error(MUSTER_ERROR_USAGE, "the network has more than %d tensors: use fewer hidden layers",
+                        PARAMETERS_MAX_TENSORS);
+  struct parameter *tensor = &parameters->tensor[parameters->tensors++];
+  snprintf(tensor->name, sizeof tensor->name, "%s/%s", prefix, name);
+  tensor->rank = rank;
+  tensor->shape[0] = shape0;
+  tensor->shape[1] = rank == 2 ? shape1 : 1;
+  tensor->offset = parameters->count;
+  tensor->count = tensor->shape[0] * tensor->shape[1];
+  parameters->count += tensor->count;
+  *offset = tensor->offset;
+  return MUSTER_OK;
+}
+
+muster_status parameters_allocate(struct parameters *parameters, struct arena *arena) {
+  MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "parameters", &parameters->values));
+  return ARENA_TAKE(arena, parameters->count, "gradients", &parameters->gradients);
+}
+
+/* makes the rows of a[rows, columns] orthonormal, rows <= columns: modified Gram-Schmidt, done twice */
+static void orthonormalize_rows(double *a, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++) {
+    double *row = a + i * columns;
+    for (int pass = 0; pass < 2; pass++) {
+      for (size_t j = 0; j < i; j++) {
+        const double *before = a + j * columns;
+        double projection = 0;
+        for (size_t k = 0; k < columns; k++) projection += row[k] * before[k];
+        for (size_t k = 0; k < columns; k++) row[k] -= projection * before[k];
+      }
+    }
+    double square = 0;
+    for (size_t k = 0; k < columns; k++) square += row[k] * row[k];
+    double scale = 1.0 / sqrt(square);
+    for (size_t k = 0; k < columns; k++) row[k] *= scale;
+  }
+}
+
+muster_status parameters_fill_orthogonal(float *weight, size_t out, size_t in, double gain, uint64_t seed,
+                                         uint32_t index) {
+  size_t rows = out < in ? out : in, columns = out < in ? in : out;
+  double *a = malloc(rows * columns * sizeof *a);
+  if (a == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: initialising a %zu x %zu weight", out, in);
+
+  /* independent normals, orthonormalised, are uniform over the orthogonal frames */
+  struct random_stream stream = random_stream_start(seed, RANDOM_PARAMETERS, index, 0);
+  for (size_t i = 0; i < rows * columns; i++) a[i] = muster_random_normal(&stream.base);
+  orthonormalize_rows(a, rows, columns);
+  for (size_t o = 0; o < out; o++)
+    for (size_t i = 0; i < in; i++)
+      weight[o * in + i] = (float)(gain * (out < in ? a[o * columns + i] : a[i * columns + o]));
+  free(a);
+  return MUSTER_OK;
+}
+
+void parameters_fill_uniform(float *values, size_t n, double bound, uint64_t seed, uint32_t index) {
+  struct random_stream stream = random_stream_start(seed, RANDOM_PARAMETERS, index, 0);
+  for (size_t i = 0; i < n; i++) values[i] = (float)muster_random_uniform(&stream.base, -bound, bound);
+}

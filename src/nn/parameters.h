@@ -1,0 +1,44 @@
+/* All parameters of a model in one contiguous block, with named views: an optimizer is one loop, a broadcast one copy.
+ *
+ * Gradients lie in a second block of the same layout. Tensors are added once, while the model is built. */
+#ifndef NN_PARAMETERS_H
+#define NN_PARAMETERS_H
+
+#include "base/arena.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PARAMETERS_MAX_TENSORS 64
+
+struct parameter {
+  char name[64]; /* path in a checkpoint: "policy/0/weight" */
+  int rank;
+  size_t shape[2]; /* row-major */
+  size_t offset, count;
+};
+
+struct parameters {
+  size_t count;     /* floats in all */
+  float *values;    /* [count], set by parameters_allocate() */
+  float *gradients; /* [count] */
+  int tensors;
+  struct parameter tensor[PARAMETERS_MAX_TENSORS];
+};
+
+/* Appends a tensor and returns its offset in the block. rank 1 uses shape0 only. */
+MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const char *prefix, const char *name,
+                                            int rank, size_t shape0, size_t shape1, size_t *offset);
+
+/* Gives the block and its gradients memory from the arena, zeroed; after the last parameters_add(). */
+MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);
+
+/* Fills weight [out, in] with a random orthogonal matrix times gain: orthonormal rows if out <= in, else orthonormal
+ * columns (Saxe et al. 2014; the distribution of torch.nn.init.orthogonal_). */
+MUSTER_CHECKED muster_status parameters_fill_orthogonal(float *weight, size_t out, size_t in, double gain,
+                                                        uint64_t seed, uint32_t index);
+
+/* Fills n floats uniformly in [-bound, bound] (torch.nn.Linear's default uses bound = 1 / sqrt(in)). */
+void parameters_fill_uniform(float *values, size_t n, double bound, uint64_t seed, uint32_t index);
+
+#endif
