@@ -1,0 +1,39 @@
+/* The job: its ranks, where they run, and the few collective calls that set-up needs. Only this room knows MPI. */
+#ifndef COMM_COMM_H
+#define COMM_COMM_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define COMM_HOST_SIZE 256
+
+struct comm; /* one a process */
+
+/* Starts MPI. Ranks that outnumber the cores of their node yield while they wait, so that they do not starve the
+ * learner. Collective. */
+MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
+/* Ends MPI; accepts NULL inside. Collective: after an error on one rank call comm_abort() instead. */
+void comm_destroy(struct comm **comm);
+/* Ends the whole job at once with this exit code; does not return. */
+_Noreturn void comm_abort(struct comm *comm, int exit_code);
+
+int comm_rank(const struct comm *comm);
+int comm_size(const struct comm *comm);
+int comm_local_size(const struct comm *comm); /* ranks on this node */
+const char *comm_host(const struct comm *comm);
+/* Cores of this node that the job may use, and whether its ranks outnumber them. */
+int comm_local_cores(const struct comm *comm);
+bool comm_oversubscribed(const struct comm *comm);
+
+/* Collective. The largest exit code of all ranks: how set-up errors on one rank end all of them in order. */
+int comm_agree_exit_code(struct comm *comm, int exit_code);
+
+/* Collective. Copies `bytes` from rank `root` to all. */
+MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
+
+/* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates. */
+MUSTER_CHECKED muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]);
+
+#endif

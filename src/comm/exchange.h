@@ -1,0 +1,52 @@
+/* Moving rows of environments between the actors, which each hold a range, and the learner, which holds all.
+ *
+ * The exchange moves byte blocks and knows nothing of what they mean. A field is an array with a fixed number of bytes
+ * for each environment; a list is a set of items, of any number up to a capacity, that the learner appends up. Each
+ * actor sends one message for all its fields, straight from and into the arrays (MPI datatypes, persistent requests),
+ * and another only when its list is not empty. On a rank that acts and learns nothing moves.
+ *
+ * Calls are collective over the ranks of the topology, in the same order everywhere. */
+#ifndef COMM_EXCHANGE_H
+#define COMM_EXCHANGE_H
+
+#include "comm/comm.h"
+#include "comm/topology.h"
+
+#include <stdint.h>
+
+#define EXCHANGE_MAX_FIELDS 12
+
+/* Row 0 is the rank's first environment: on the learner that is environment 0. Borrowed for the exchange's life. */
+struct exchange_field {
+  void *base;
+  size_t env_bytes;
+};
+
+/* Items that each consist of one element of several parallel arrays. Borrowed. */
+struct exchange_list {
+  int32_t *count; /* items in use: this rank's on an actor, all gathered so far on the learner */
+  int32_t capacity;
+  int n_fields;
+  struct exchange_field field[4]; /* base of the array and bytes of one item */
+};
+
+struct exchange;
+
+/* Creates the exchange of these fields, and of a list (may be NULL). */
+MUSTER_CHECKED muster_status exchange_create(struct comm *comm, const struct topology *topology,
+                                             const struct exchange_field *fields, int n_fields,
+                                             const struct exchange_list *list, struct exchange **out);
+void exchange_destroy(struct exchange **exchange); /* accepts NULL inside */
+
+/* Starts to gather all rows on the learner; the buffers belong to the exchange until exchange_gather_end(). */
+MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
+/* Waits until the learner has all rows, and an actor's buffers may be written again. */
+MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
+
+/* Sends all rows from the learner to the actors that hold them; the list does not move. */
+MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);
+
+/* Bytes that the learner receives in one gather, without lists. */
+size_t exchange_bytes(const struct exchange *exchange);
+
+#endif
