@@ -1,0 +1,62 @@
+#!/bin/sh
+# Installs the build into a folder, checks what lies there, moves it, and builds and runs an outside program against it.
+# usage: test_install.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER
+set -eu
+
+cmake=$1 source=$2 build=$3 work=$4
+here=$(cd "$(dirname "$0")" && pwd)
+
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+
+# the tree is moved after the installation, since packages are built in one place and used in another
+rm -rf "$work"
+mkdir -p "$work"
+"$cmake" --install "$build" --prefix "$work/first" >"$work/install.log"
+mv "$work/first" "$work/prefix"
+prefix=$work/prefix
+
+# what a user looks for is there
+library=$(find "$prefix" -name libmuster.so)
+pc=$(find "$prefix" -name muster.pc)
+[ -n "$library" ] || fail "libmuster.so is not installed"
+[ -n "$pc" ] || fail "muster.pc is not installed"
+LD_LIBRARY_PATH=$(dirname "$library")${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}
+PKG_CONFIG_PATH=$(dirname "$pc")
+export LD_LIBRARY_PATH PKG_CONFIG_PATH
+for document in LICENSE README.md CHANGELOG.md; do
+  [ -s "$prefix/share/doc/muster/$document" ] || fail "$document is not installed"
+done
+diff -r "$source/configs" "$prefix/share/muster/configs" || fail "the installed configs differ from the source's"
+
+# the headers are the public ones and no others, and each compiles by itself
+(cd "$source/include" && find . -name '*.h' | sort) >"$work/public"
+(cd "$prefix/include" && find . -type f | sort) >"$work/installed"
+diff "$work/public" "$work/installed" || fail "the installed headers are not the public headers"
+while read -r header; do
+  printf '#include <%s>\nint main(void) { return 0; }\n' "${header#./}" >"$work/header.c"
+  "$CC" -std=c99 -pedantic -Wall -Wextra -Werror -I"$prefix/include" -c "$work/header.c" -o "$work/header.o" ||
+    fail "$header does not compile by itself as C99"
+done <"$work/installed"
+
+# libmuster shows only names of its own
+nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^muster_' >"$work/foreign" &&
+  fail "libmuster.so exports names that do not begin with muster_: $(tr '\n' ' ' <"$work/foreign")"
+
+# the installed program runs
+version=$(pkg-config --modversion muster)
+"$prefix/bin/muster" --version | grep -qF "$version" || fail "bin/muster --version does not say $version"
+
+# an outside program by find_package
+"$cmake" -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$prefix" >"$work/outside.log"
+"$cmake" --build "$work/outside" >>"$work/outside.log" || fail "find_package: $(cat "$work/outside.log")"
+"$work/outside/outside" >"$work/said" || fail "find_package: exit code $?"
+grep -qF "$version" "$work/said" || fail "find_package: said '$(cat "$work/said")', without $version"
+
+# the same by pkg-config
+# shellcheck disable=SC2046,SC2086 # lists of words
+"$CC" $CFLAGS "$here/outside/outside.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs muster)
+"$work/by-pkg-config" >"$work/said" || fail "pkg-config: exit code $?"
+grep -qF "$version" "$work/said" || fail "pkg-config: said '$(cat "$work/said")', without $version"

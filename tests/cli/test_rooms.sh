@@ -1,0 +1,73 @@
+#!/bin/sh
+# Holds check-rooms to its task: a sound tree passes, and each kind of breach is found and named.
+# usage: test_rooms.sh CHECK_ROOMS WORK_FOLDER
+set -eu
+
+check=$1 work=$2
+failures=0
+
+fail() {
+  echo "FAILED: $1" >&2
+  failures=$((failures + 1))
+}
+
+# a small tree that keeps the rules
+sound_tree() {
+  rm -rf "$work"
+  mkdir -p "$work/src/base" "$work/src/comm" "$work/src/env/envs" "$work/src/nn" "$work/include/muster"
+  echo '#include <stddef.h>' >"$work/include/muster/space.h"
+  echo '#include <Random123/philox.h>' >"$work/src/base/random.h"
+  printf '#include "base/random.h"\n#include "muster/space.h"\n\n#include <mpi.h>\n' >"$work/src/comm/topology.h"
+  printf '#include "comm/topology.h"\n#include "base/random.h"\n' >"$work/src/nn/layer.h"
+  echo '#include "env/pool.h"' >"$work/src/env/envs/cartpole.c"
+  echo '#include "muster/space.h"' >"$work/src/env/pool.h"
+}
+
+# breach FILE INCLUDE_LINE TEXT: with this line added the check fails, and names the file, the line and the cause
+breach() {
+  sound_tree
+  mkdir -p "$(dirname "$work/$1")"
+  printf '/* a file */\n%s\n' "$2" >"$work/$1"
+  if said=$("$check" "$work" 2>&1); then
+    fail "$1 with $2 passed"
+  elif ! echo "$said" | grep -qF "$1:2: $3"; then
+    fail "$1 with $2 was told: $said"
+  fi
+}
+
+sound_tree
+"$check" "$work" || fail "a sound tree did not pass"
+
+# each library outside its room
+breach src/nn/bad.c '#include <mpi.h>' 'nn includes mpi.h, which only comm may'
+breach src/cli/bad.c '#  include "mpi.h"' 'cli includes mpi.h, which only comm may'
+breach src/run/bad.h '#include <hdf5.h>' 'run includes hdf5.h, which only store may'
+breach src/comm/bad.c '#include <H5Fpublic.h>' 'comm includes H5Fpublic.h, which only store may'
+breach src/cli/bad.c '#include <yaml.h>' 'cli includes yaml.h, which only config may'
+breach src/nn/bad.c '#include <cblas.h>' 'nn includes cblas.h, which only math may'
+breach src/env/envs/bad.c '#include <Random123/philox.h>' 'env includes Random123/philox.h, which only base may'
+breach include/muster/bad.h '#include <mpi.h>' 'public includes mpi.h, which only comm may'
+
+# upwards and sideways
+breach src/base/bad.c '#include "comm/topology.h"' 'base (floor 0) includes comm/topology.h (floor 1)'
+breach src/comm/bad.c '#include "store/json.h"' 'comm (floor 1) includes store/json.h (floor 1)'
+breach src/env/envs/bad.c '#include "nn/layer.h"' 'env (floor 2) includes nn/layer.h (floor 2)'
+breach src/algo/bad.c '#include <run/actor.h>' 'algo (floor 4) includes run/actor.h (floor 5)'
+breach include/muster/bad.h '#include "base/random.h"' 'a public header includes base/random.h, which is private'
+
+# ways around the check
+breach src/nn/bad.c '#include "../comm/topology.h"' 'write ../comm/topology.h as a path from src/'
+breach src/nn/bad.c '#include TOPOLOGY' 'name the header itself'
+breach src/nn/bad.c '#include "topology.h"' 'topology.h is neither beside this file nor in a room'
+
+# a folder that is not in the plan, and a tree without files
+sound_tree
+mkdir "$work/src/extra"
+echo 'int extra;' >"$work/src/extra/extra.c"
+"$check" "$work" >"$work/said" 2>&1 && fail "a room outside the plan passed"
+grep -qF 'src/extra is not a room of the plan' "$work/said" || fail "a room outside the plan: $(cat "$work/said")"
+rm -rf "$work/src" "$work/include"
+mkdir "$work/src" "$work/include"
+"$check" "$work" 2>/dev/null && fail "an empty tree passed"
+
+[ "$failures" = 0 ]
