@@ -86,6 +86,7 @@ typedef struct muster_env_block_result {
   uint8_t *action_mask;
   size_t action_mask_stride;
   uint8_t *terminated, *truncated; /* [n], set to 0 by the caller before block_step() */
+  int32_t failed_row; /* set to -1 by the caller; a block_step() that fails may say which row was at fault */
 } muster_env_block_result;
 
 typedef struct muster_env_type {

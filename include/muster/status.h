@@ -13,11 +13,11 @@ extern "C" {
 #if defined(__GNUC__)
 #define MUSTER_API __attribute__((visibility("default")))
 #define MUSTER_CHECKED __attribute__((warn_unused_result))
-#define MUSTER_PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define MUSTER_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
 #define MUSTER_API
 #define MUSTER_CHECKED
-#define MUSTER_PRINTF(format, first)
+#define MUSTER_PRINTF(text, first)
 #endif
 
 typedef enum muster_code {

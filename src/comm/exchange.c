@@ -62,9 +62,9 @@ static muster_status prepare_peer(struct exchange *exchange, const struct topolo
   MUSTER_TRY(describe_rows(exchange, fields, n_fields, first, range.count, &peer->list_count, &peer->rows));
   MPI_Comm world = exchange->comm->world;
   if (exchange->is_learner)
-    MUSTER_TRY_MPI(MPI_Recv_init(MPI_BOTTOM, 1, peer->rows, peer_rank, TAG_ROLLOUT, world, request));
+    MUSTER_TRY_MPI(MPI_Recv_init(MPI_BOTTOM, 1, peer->rows, peer_rank, TAG_GATHER, world, request));
   else
-    MUSTER_TRY_MPI(MPI_Send_init(MPI_BOTTOM, 1, peer->rows, peer_rank, TAG_ROLLOUT, world, request));
+    MUSTER_TRY_MPI(MPI_Send_init(MPI_BOTTOM, 1, peer->rows, peer_rank, TAG_GATHER, world, request));
   return MUSTER_OK;
 }
 
@@ -162,9 +162,9 @@ muster_status exchange_scatter(struct exchange *exchange) {
   for (int i = 0; i < exchange->n_peers; i++) {
     const struct peer *peer = &exchange->peers[i];
     if (exchange->is_learner)
-      MUSTER_TRY_MPI(MPI_Send(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_STATE, world));
+      MUSTER_TRY_MPI(MPI_Send(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_SCATTER, world));
     else
-      MUSTER_TRY_MPI(MPI_Recv(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_STATE, world, MPI_STATUS_IGNORE));
+      MUSTER_TRY_MPI(MPI_Recv(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_SCATTER, world, MPI_STATUS_IGNORE));
   }
   return MUSTER_OK;
 }

@@ -13,7 +13,7 @@ struct comm {
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_ROLLOUT = 1, TAG_STATE, TAG_LIST };
+enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST };
 
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);

@@ -57,7 +57,7 @@ double check_relative_error(const float *a, const float *b, size_t n) {
 
 const char *check_folder(const char *name) {
   static char path[1024];
-  char command[1100];
+  char command[2200];
   snprintf(path, sizeof path, "%s/tmp/%s", TEST_BINARY_DIR, name);
   snprintf(command, sizeof command, "rm -rf '%s' && mkdir -p '%s'", path, path);
   if (system(command) != 0) abort();

@@ -1,0 +1,29 @@
+/* An actor: receives the policy, rolls out its environments with it, sends the rollout, until the learner says stop. */
+#ifndef RUN_ACTOR_H
+#define RUN_ACTOR_H
+
+#include "nn/model.h"
+#include "run/worker.h"
+
+struct actor {
+  struct worker *worker; /* borrowed */
+  struct model *model;   /* the policy: its own, or the learner's on a rank that does both; borrowed */
+  int32_t *actions;      /* [environments, act_elements] of one step */
+};
+
+/* Takes memory from the worker's arena. */
+MUSTER_CHECKED muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor);
+
+/* Starts every environment: fresh, or where env_states says a run was interrupted. */
+MUSTER_CHECKED muster_status actor_start_envs(struct actor *actor, bool from_states);
+
+/* Saves the states of this actor's environments into env_states. */
+void actor_save_states(struct actor *actor);
+
+/* Rolls out every environment for n_steps with the policy that the model holds, into worker->rollout. */
+MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
+
+/* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */
+MUSTER_CHECKED muster_status actor_run(struct actor *actor);
+
+#endif

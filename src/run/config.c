@@ -1,0 +1,246 @@
+#include "run/config.h"
+
+#include "env/registry.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the tables --- */
+
+#define IN(type, name) .key = #name, .offset = offsetof(struct type, name)
+
+static const struct option general_options[] = {
+    {IN(general_options, seed), .type = OPTION_INT, .default_value = "1", .min = 0, .max = 9007199254740992.0,
+     .help = "every random number of the run follows from it"},
+    {IN(general_options, total_steps), .type = OPTION_INT, .default_value = "1000000", .min = 1, .max = 1e15,
+     .help = "environment steps of the whole run, rounded up to whole rollouts"},
+    {.key = NULL},
+};
+
+static const struct option env_options[] = {
+    {IN(env_options, name), .type = OPTION_STRING, .default_value = "CartPole-v1",
+     .help = "which environment: see `muster envs`"},
+    {IN(env_options, num_envs), .type = OPTION_INT, .default_value = "8", .min = 1, .max = 1e6,
+     .help = "environments in all, split over the actors"},
+    {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
+     .help = "the environment's own options: see `muster envs NAME`"},
+    {.key = NULL},
+};
+
+static const struct option ranks_options[] = {
+    {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
+     .help = "threads that OpenBLAS may use in each rank"},
+    {.key = NULL},
+};
+
+static const struct option evaluation_options[] = {
+    {IN(evaluation_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .help = "steps between evaluations during training, which fill eval/mean_reward; 0: only at the end"},
+    {IN(evaluation_options, episodes), .type = OPTION_INT, .default_value = "100", .min = 1, .max = 1e6,
+     .help = "episodes of an evaluation"},
+    {IN(evaluation_options, deterministic), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether an evaluation takes the most probable action or samples"},
+    {.key = NULL},
+};
+
+static const struct option checkpoint_options[] = {
+    {IN(checkpoint_options, every), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 1, .max = 1e15,
+     .help = "steps between checkpoints; null: a tenth of total_steps; the last one is always written"},
+    {IN(checkpoint_options, interval), .type = OPTION_DURATION, .default_value = "10m", .min = 0, .max = 1e9,
+     .help = "a checkpoint is also written when the last one is older than this (wall time); 0: never"},
+    {IN(checkpoint_options, keep), .type = OPTION_INT, .default_value = "3", .min = 0, .max = 1e9,
+     .help = "newest checkpoints that are kept; 0: all"},
+    {.key = NULL},
+};
+
+static const struct option run_options[] = {
+    {IN(run_options, dir), .type = OPTION_STRING, .default_value = "null",
+     .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
+    {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
+     .help = "iterations between rows of metrics.csv"},
+    {.key = NULL},
+};
+
+/* algorithm.name alone: which of the algorithms' own tables applies depends on it */
+struct algorithm_choice {
+  char name[OPTION_STRING_SIZE];
+};
+
+static const struct option algorithm_options[] = {
+    {IN(algorithm_choice, name), .type = OPTION_STRING, .default_value = "ppo",
+     .help = "which algorithm: see `muster algos`"},
+    {.key = NULL},
+};
+
+static const struct option_table general_table = {.section = "", .options = general_options};
+static const struct option_table env_table = {.section = "env", .options = env_options};
+static const struct option_table algorithm_table = {.section = "algorithm", .options = algorithm_options};
+static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
+static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
+static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
+static const struct option_table run_table = {.section = "run", .options = run_options};
+
+size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]) {
+  size_t n = 0;
+  tables[n++] = &general_table;
+  tables[n++] = &env_table;
+  tables[n++] = &model_option_table;
+  tables[n++] = &algorithm_table;
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    tables[n++] = (*type)->options;
+  tables[n++] = &ranks_table;
+  tables[n++] = &evaluation_table;
+  tables[n++] = &checkpoint_table;
+  tables[n++] = &run_table;
+  return n;
+}
+
+/* a table with the object that it fills */
+struct binding {
+  const struct option_table *table;
+  void *object;
+  bool decides; /* whether it decides what is learned */
+};
+
+#define BINDINGS 8
+
+static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
+                        struct binding bindings[BINDINGS]) {
+  const struct binding all[BINDINGS] = {
+      {&general_table, &config->general, true},
+      {&env_table, &config->env, true},
+      {&model_option_table, &config->policy, true},
+      {algorithm->options, config->algorithm, true},
+      {&ranks_table, &config->ranks, false},
+      {&evaluation_table, &config->evaluation, false},
+      {&checkpoint_table, &config->checkpoint, false},
+      {&run_table, &config->run, false},
+  };
+  memcpy(bindings, all, sizeof all);
+}
+
+/* --- reading --- */
+
+static muster_status check_names(struct document *document, struct run_config *config,
+                                 const struct algorithm_type **algorithm) {
+  struct algorithm_choice choice;
+  MUSTER_TRY(document_apply(document, &algorithm_table, &choice));
+  muster_status status = algorithm_find(choice.name, algorithm);
+  if (status != MUSTER_OK) {
+    muster_status located = document_error(document, "algorithm.name", "%s", muster_status_message(status));
+    muster_status_clear(&status);
+    return located;
+  }
+  snprintf(config->algorithm_name, sizeof config->algorithm_name, "%s", (*algorithm)->name);
+  return MUSTER_OK;
+}
+
+static muster_status check_environment(const struct document *document, const struct run_config *config) {
+  const muster_env_type *type;
+  muster_status status = env_registry_find(config->env.name, &type);
+  if (status == MUSTER_OK) return MUSTER_OK;
+  muster_status located = document_error(document, "env.name", "%s", muster_status_message(status));
+  muster_status_clear(&status);
+  return located;
+}
+
+static muster_status resolve(struct document *document, struct run_config *config) {
+  memset(config, 0, sizeof *config);
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(check_names(document, config, &algorithm));
+  if (algorithm->options_size > sizeof config->algorithm)
+    return status_error(MUSTER_ERROR_INTERNAL, "the options of %s need %zu bytes", algorithm->name,
+                        algorithm->options_size);
+
+  struct binding bindings[BINDINGS];
+  bind_tables(config, algorithm, bindings);
+  for (int i = 0; i < BINDINGS; i++) MUSTER_TRY(document_apply(document, bindings[i].table, bindings[i].object));
+  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
+  MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
+
+  MUSTER_TRY(check_environment(document, config));
+  return algorithm->check(document, config->algorithm, config->env.num_envs);
+}
+
+muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_file(document, path);
+  for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
+  if (status == MUSTER_OK) status = resolve(document, config);
+  document_destroy(&document);
+  return status;
+}
+
+muster_status run_config_parse(const char *name, const char *text, struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_text(document, name, text, strlen(text));
+  if (status == MUSTER_OK) status = resolve(document, config);
+  document_destroy(&document);
+  return status;
+}
+
+/* --- writing --- */
+
+static const struct algorithm_type *config_algorithm(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return *type;
+}
+
+void run_config_write(FILE *file, const struct run_config *config) {
+  struct run_config copy = *config;
+  struct algorithm_choice choice;
+  snprintf(choice.name, sizeof choice.name, "%s", config->algorithm_name);
+  struct binding bindings[BINDINGS];
+  bind_tables(&copy, config_algorithm(config), bindings);
+  const char *section = NULL;
+  for (int i = 0; i < BINDINGS; i++) {
+    /* the algorithm's name heads its own options */
+    if (bindings[i].object == copy.algorithm) document_write_table(file, &algorithm_table, &choice, &section);
+    document_write_table(file, bindings[i].table, bindings[i].object, &section);
+  }
+}
+
+muster_status run_config_text(const struct run_config *config, char **text) {
+  size_t size;
+  FILE *file = open_memstream(text, &size);
+  if (file == NULL) return status_errno(MUSTER_ERROR_MEMORY, "writing the config");
+  run_config_write(file, config);
+  if (fclose(file) != 0) return status_errno(MUSTER_ERROR_MEMORY, "writing the config");
+  return MUSTER_OK;
+}
+
+bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
+  if (strcmp(before->algorithm_name, now->algorithm_name) != 0) {
+    snprintf(text, size, "algorithm.name was %s and is now %s", before->algorithm_name, now->algorithm_name);
+    return true;
+  }
+  struct run_config old = *before, new = *now;
+  old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
+  struct binding old_bindings[BINDINGS], new_bindings[BINDINGS];
+  bind_tables(&old, config_algorithm(&old), old_bindings);
+  bind_tables(&new, config_algorithm(&new), new_bindings);
+  for (int i = 0; i < BINDINGS; i++) {
+    if (!old_bindings[i].decides) continue;
+    const struct option_table *table = old_bindings[i].table;
+    for (const struct option *option = table->options; option->key != NULL; option++) {
+      char old_value[OPTION_STRING_SIZE], new_value[OPTION_STRING_SIZE];
+      option_format(option, old_bindings[i].object, old_value, sizeof old_value);
+      option_format(option, new_bindings[i].object, new_value, sizeof new_value);
+      if (strcmp(old_value, new_value) == 0) continue;
+      snprintf(text, size, "%s%s%s was %s and is now %s", table->section, table->section[0] != '\0' ? "." : "",
+               option->key, old_value, new_value);
+      return true;
+    }
+  }
+  return false;
+}
+
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]) {
+  const struct option_map *map = &config->env.options;
+  for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
+  settings[map->count] = (muster_env_setting){NULL, NULL};
+}

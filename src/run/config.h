@@ -1,0 +1,80 @@
+/* The whole configuration of a run: every module's options in one plain struct that rank 0 reads and all ranks get. */
+#ifndef RUN_CONFIG_H
+#define RUN_CONFIG_H
+
+#include "algo/algorithm.h"
+#include "config/document.h"
+#include "muster/env.h"
+#include "nn/model.h"
+
+#define RUN_CONFIG_ALGORITHM_BYTES 4096
+#define RUN_CONFIG_MAX_TABLES 32
+
+struct general_options {
+  int64_t seed, total_steps;
+};
+
+struct env_options {
+  char name[OPTION_STRING_SIZE];
+  int64_t num_envs;
+  struct option_map options;
+};
+
+struct ranks_options {
+  int64_t blas_threads;
+};
+
+struct evaluation_options {
+  int64_t every, episodes;
+  bool deterministic;
+};
+
+struct checkpoint_options {
+  double every; /* steps; NAN: a tenth of total_steps */
+  int64_t keep;
+  double interval; /* seconds */
+};
+
+struct run_options {
+  char dir[OPTION_STRING_SIZE];
+  int64_t log_interval;
+};
+
+struct run_config {
+  struct general_options general;
+  struct env_options env;
+  struct model_options policy;
+  struct ranks_options ranks;
+  struct evaluation_options evaluation;
+  struct checkpoint_options checkpoint;
+  struct run_options run;
+  char algorithm_name[64];
+  _Alignas(16) unsigned char algorithm[RUN_CONFIG_ALGORITHM_BYTES]; /* the options struct of that algorithm */
+};
+
+/* Reads a YAML file and the --set assignments into a config, and checks all that can be checked without starting
+ * anything: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists. Errors: USAGE, with
+ * file, line, key, value and what would be right. */
+MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets,
+                                             struct run_config *config);
+
+/* The same from a text (the config that a checkpoint holds); `name` stands for the file in messages. */
+MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
+
+/* Writes the resolved config as YAML that run_config_load() reads back to the same config. */
+void run_config_write(FILE *file, const struct run_config *config);
+
+/* The same as a text, which the caller frees. */
+MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, char **text);
+
+/* The first option that decides what is learned and differs between two configs ("env.num_envs"), written into key with
+ * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ. */
+bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
+
+/* All option tables: the general ones, and those of every algorithm. Returns their number. */
+size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);
+
+/* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+#endif

@@ -1,0 +1,54 @@
+#include "run/episodes.h"
+
+#include <math.h>
+
+muster_status episodes_create(size_t n_envs, struct arena *arena, struct episodes *episodes) {
+  *episodes = (struct episodes){.n_envs = n_envs};
+  MUSTER_TRY(ARENA_TAKE(arena, n_envs, "running returns", &episodes->running_return));
+  return ARENA_TAKE(arena, n_envs, "running lengths", &episodes->running_length);
+}
+
+void episodes_add_rollout(struct episodes *episodes, const struct trajectory *rollout) {
+  size_t n_steps = rollout->n_steps;
+  for (size_t t = 0; t < n_steps; t++) {
+    for (size_t n = 0; n < rollout->n_envs; n++) {
+      episodes->running_return[n] += rollout->reward[n * n_steps + t];
+      episodes->running_length[n]++;
+      if (rollout->ended[n * n_steps + t] == 0) continue;
+      size_t slot = (size_t)(episodes->finished++ % EPISODES_WINDOW);
+      episodes->returns[slot] = episodes->running_return[n];
+      episodes->lengths[slot] = (double)episodes->running_length[n];
+      episodes->running_return[n] = 0;
+      episodes->running_length[n] = 0;
+    }
+  }
+}
+
+struct episodes_summary episodes_summarize(const struct episodes *episodes) {
+  struct episodes_summary summary = {
+      .count = (int32_t)(episodes->finished < EPISODES_WINDOW ? episodes->finished : EPISODES_WINDOW)};
+  double sum = 0, squares = 0, lengths = 0;
+  for (int32_t i = 0; i < summary.count; i++) {
+    sum += episodes->returns[i];
+    lengths += episodes->lengths[i];
+  }
+  double count = summary.count > 0 ? summary.count : (double)NAN;
+  summary.mean_return = sum / count;
+  summary.mean_length = lengths / count;
+  for (int32_t i = 0; i < summary.count; i++)
+    squares += (episodes->returns[i] - summary.mean_return) * (episodes->returns[i] - summary.mean_return);
+  summary.std_return = sqrt(squares / count);
+  return summary;
+}
+
+int episodes_state(struct episodes *episodes, struct tensor list[EPISODES_STATE]) {
+  int n = 0;
+  list[n++] = (struct tensor){
+      "episodes/running_return", TENSOR_F64, 1, {episodes->n_envs}, episodes->running_return};
+  list[n++] = (struct tensor){
+      "episodes/running_length", TENSOR_I64, 1, {episodes->n_envs}, episodes->running_length};
+  list[n++] = (struct tensor){"episodes/returns", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->returns};
+  list[n++] = (struct tensor){"episodes/lengths", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->lengths};
+  list[n++] = (struct tensor){"episodes/finished", TENSOR_I64, 0, {0}, &episodes->finished};
+  return n;
+}

@@ -1,0 +1,27 @@
+/* Playing whole episodes with a fixed policy. */
+#ifndef RUN_EVALUATION_H
+#define RUN_EVALUATION_H
+
+#include "muster/env.h"
+#include "nn/model.h"
+
+struct evaluation_request {
+  const muster_env_type *type;
+  const muster_env_setting *settings; /* may be NULL */
+  uint64_t seed;                      /* the episodes are the same for the same seed; training never sees them */
+  int64_t episodes;
+  bool deterministic;
+};
+
+struct evaluation {
+  int64_t episodes, steps;
+  double mean_return, std_return, min_return, max_return; /* std of the population, as NumPy's default */
+  double mean_length, std_length, min_length, max_length;
+};
+
+/* Plays the episodes, up to 64 at once, each environment exactly one at a time, so that short episodes do not count more
+ * than long ones. The model's policy weights must be packed. Not collective. */
+MUSTER_CHECKED muster_status evaluation_run(struct model *model, const struct evaluation_request *request,
+                                            struct evaluation *out);
+
+#endif

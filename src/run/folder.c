@@ -1,0 +1,106 @@
+#include "run/folder.h"
+
+#include "base/clock.h"
+#include "muster/version.h"
+#include "run/build.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* makes a folder and those above it; one that exists is fine */
+static muster_status make_folders(const char *path) {
+  char partial[RUN_PATH_SIZE + 32];
+  snprintf(partial, sizeof partial, "%s", path);
+  for (char *slash = strchr(partial + 1, '/');; slash = strchr(slash + 1, '/')) {
+    if (slash != NULL) *slash = '\0';
+    if (mkdir(partial, 0777) != 0 && errno != EEXIST)
+      return status_errno(MUSTER_ERROR_IO, "cannot make the run folder %s: mkdir %s", path, partial);
+    if (slash == NULL) return MUSTER_OK;
+    *slash = '/';
+  }
+}
+
+/* whether a path exists as a folder that holds anything */
+static muster_status folder_has_content(const char *path, bool *has_content) {
+  *has_content = false;
+  DIR *folder = opendir(path);
+  if (folder == NULL) {
+    if (errno == ENOENT) return MUSTER_OK;
+    return status_errno(MUSTER_ERROR_IO, "cannot read the run folder %s", path);
+  }
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) *has_content = true;
+  closedir(folder);
+  return MUSTER_OK;
+}
+
+/* makes the first free runs/<env>/<algorithm>-NNN; mkdir decides, so two runs never share one */
+static muster_status make_numbered_folder(const struct run_config *config, struct run_folder *folder) {
+  char parent[OPTION_STRING_SIZE + 16];
+  snprintf(parent, sizeof parent, "runs/%s", config->env.name);
+  MUSTER_TRY(make_folders(parent));
+  for (int number = 1; number < 1000000; number++) {
+    snprintf(folder->path, sizeof folder->path, "%s/%s-%03d", parent, config->algorithm_name, number);
+    if (mkdir(folder->path, 0777) == 0) return MUSTER_OK;
+    if (errno != EEXIST) return status_errno(MUSTER_ERROR_IO, "cannot make the run folder %s", folder->path);
+  }
+  return status_error(MUSTER_ERROR_IO, "no free run number below %s: give --run-dir", parent);
+}
+
+muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
+                                 struct run_folder *folder) {
+  *folder = (struct run_folder){.resumes = false};
+  const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
+  if (strlen(chosen) >= RUN_PATH_SIZE - 1)
+    return status_error(MUSTER_ERROR_USAGE, "--run-dir: the path is longer than %d bytes", RUN_PATH_SIZE - 2);
+  if (chosen[0] != '\0') {
+    snprintf(folder->path, sizeof folder->path, "%s", chosen);
+    for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
+    bool has_content;
+    MUSTER_TRY(folder_has_content(folder->path, &has_content));
+    if (has_content && !resume)
+      return status_error(MUSTER_ERROR_USAGE,
+                          "the run folder %s exists and is not empty; nothing was changed: add --resume to continue "
+                          "that run, or give another --run-dir",
+                          folder->path);
+    folder->resumes = has_content;
+    MUSTER_TRY(make_folders(folder->path));
+  } else if (resume) {
+    return status_error(MUSTER_ERROR_USAGE, "--resume needs the run folder: give --run-dir DIR (or run.dir)");
+  } else {
+    MUSTER_TRY(make_numbered_folder(config, folder));
+  }
+  snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->path);
+  snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->path);
+  snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->path);
+  snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->path);
+  MUSTER_TRY(make_folders(folder->checkpoints));
+  if (access(folder->path, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
+    return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder %s", folder->path);
+  return MUSTER_OK;
+}
+
+muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,
+                                      const struct topology *topology, char (*hosts)[COMM_HOST_SIZE]) {
+  FILE *file = fopen(folder->config, "w");
+  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->config);
+  char stamp[32];
+  clock_stamp(stamp, sizeof stamp);
+  fprintf(file, "# muster %s (%s), started %s\n# ranks: %d\n", MUSTER_VERSION, run_build_git_hash(), stamp,
+          topology->ranks);
+  for (int rank = 0; rank < topology->ranks; rank++) {
+    struct env_range range = topology_envs(topology, rank);
+    const char *role = rank != topology->learner ? "actor" : range.count > 0 ? "learner and actor" : "learner";
+    fprintf(file, "#   rank %d on %s: %s", rank, hosts[rank], role);
+    if (range.count > 0) fprintf(file, ", environments %d to %d", range.first, range.first + range.count - 1);
+    fputc('\n', file);
+  }
+  run_config_write(file, config);
+  bool failed = ferror(file) != 0;
+  if (fclose(file) != 0 || failed) return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->config);
+  return MUSTER_OK;
+}

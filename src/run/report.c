@@ -1,0 +1,163 @@
+#include "run/report.h"
+
+#include "base/clock.h"
+#include "muster/version.h"
+#include "run/build.h"
+#include "run/terminal.h"
+#include "store/json.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/* columns before those of the algorithm */
+static const char *const general_columns[] = {
+    "time/iterations",         "time/total_timesteps",   "time/time_elapsed", "time/fps",
+    "rollout/ep_rew_mean",     "rollout/ep_rew_std",     "rollout/ep_len_mean", "eval/mean_reward",
+    "eval/std_reward",         "eval/mean_ep_length",    "time/wait_seconds", "time/update_seconds",
+    "time/checkpoint_seconds", "time/evaluation_seconds",
+};
+#define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
+
+muster_status report_open(struct report *report, const struct run_config *config,
+                          const struct algorithm_type *algorithm, const struct run_folder *folder,
+                          double reward_threshold, int64_t keep_rows, struct arena *arena) {
+  *report = (struct report){
+      .config = config,
+      .algorithm = algorithm,
+      .terminal = terminal_is_watched(),
+      .start = clock_seconds(),
+      .reward_threshold = reward_threshold,
+      .solved_steps = -1,
+      .solved_seconds = NAN,
+  };
+  report->last_row = report->start;
+  const char **columns;
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &columns));
+  int n = 0;
+  for (size_t i = 0; i < GENERAL_COLUMNS; i++) columns[n++] = general_columns[i];
+  for (const char *const *metric = algorithm->metrics; *metric != NULL; metric++) columns[n++] = *metric;
+  return metrics_open(folder->metrics, columns, n, keep_rows, &report->metrics);
+}
+
+void report_close(struct report *report) { metrics_close(&report->metrics); }
+
+double report_seconds(const struct report *report) {
+  return report->earlier_seconds + clock_seconds() - report->start;
+}
+
+static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
+  struct metrics *metrics = report->metrics;
+  metrics_set(metrics, "time/iterations", (double)iteration->iteration);
+  metrics_set(metrics, "time/total_timesteps", (double)iteration->total_steps);
+  metrics_set(metrics, "time/time_elapsed", report_seconds(report));
+  metrics_set(metrics, "time/fps", (double)(iteration->total_steps - report->last_row_steps) / (now - report->last_row));
+  metrics_set(metrics, "rollout/ep_rew_mean", iteration->episodes.mean_return);
+  metrics_set(metrics, "rollout/ep_rew_std", iteration->episodes.std_return);
+  metrics_set(metrics, "rollout/ep_len_mean", iteration->episodes.mean_length);
+  if (iteration->evaluation != NULL) {
+    metrics_set(metrics, "eval/mean_reward", iteration->evaluation->mean_return);
+    metrics_set(metrics, "eval/std_reward", iteration->evaluation->std_return);
+    metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
+  }
+  metrics_set(metrics, "time/wait_seconds", report->seconds.wait);
+  metrics_set(metrics, "time/update_seconds", report->seconds.advantages_and_update);
+  metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
+  metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
+  for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
+    metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
+  report->last_row = now;
+  report->last_row_steps = iteration->total_steps;
+  report->seconds = (struct stage_seconds){0};
+  return metrics_end_row(metrics);
+}
+
+/* an algorithm's metric by name, NAN where it has none */
+static double algorithm_metric(const struct report *report, const double *values, const char *name) {
+  for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
+    if (strcmp(report->algorithm->metrics[i], name) == 0) return values[i];
+  return NAN;
+}
+
+static void show_progress(struct report *report, const struct iteration_report *iteration, double now, bool last) {
+  double interval = report->terminal ? 0.1 : 5.0;
+  if (!last && now - report->last_shown < interval) return;
+  report->last_shown = now;
+  double elapsed = now - report->start, total = (double)report->config->general.total_steps;
+  double fps = (double)(iteration->total_steps - report->earlier_steps) / elapsed;
+  double left = fmax(0.0, (total - (double)iteration->total_steps) / fps);
+  char steps[32], rate[32], time_left[32];
+  terminal_format_count(iteration->total_steps, steps, sizeof steps);
+  terminal_format_count((int64_t)fps, rate, sizeof rate);
+  terminal_format_seconds(left, time_left, sizeof time_left);
+  char line[256];
+  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s | return %.1f | kl %.4f | %s left",
+           (long long)iteration->iteration, steps, fmin(100.0, 100.0 * (double)iteration->total_steps / total), rate,
+           iteration->episodes.mean_return,
+           algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl"), time_left);
+  terminal_show_progress(report->terminal, line, last);
+}
+
+static void note_solved(struct report *report, const struct iteration_report *iteration) {
+  if (report->solved_steps >= 0 || iteration->episodes.count < EPISODES_WINDOW) return;
+  if (!(iteration->episodes.mean_return >= report->reward_threshold)) return;
+  report->solved_steps = iteration->total_steps;
+  report->solved_seconds = report_seconds(report);
+}
+
+muster_status report_iteration(struct report *report, const struct iteration_report *iteration, bool last) {
+  note_solved(report, iteration);
+  double now = clock_seconds();
+  bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
+  if (due) MUSTER_TRY(write_row(report, iteration, now));
+  show_progress(report, iteration, now, last);
+  return MUSTER_OK;
+}
+
+static void write_evaluation(struct json *json, const struct evaluation *evaluation) {
+  json_open_object(json, "final_evaluation");
+  json_int(json, "episodes", evaluation->episodes);
+  json_number(json, "mean_return", evaluation->mean_return);
+  json_number(json, "std_return", evaluation->std_return);
+  json_number(json, "min_return", evaluation->min_return);
+  json_number(json, "max_return", evaluation->max_return);
+  json_number(json, "mean_length", evaluation->mean_length);
+  json_close_object(json);
+}
+
+muster_status report_write_summary(const struct report *report, const struct run_folder *folder, int ranks,
+                                   int64_t total_steps, struct episodes_summary episodes,
+                                   const struct evaluation *final_evaluation) {
+  char temporary[RUN_PATH_SIZE + 64];
+  snprintf(temporary, sizeof temporary, "%s.tmp", folder->summary);
+  FILE *file = fopen(temporary, "w");
+  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot write %s", temporary);
+  double seconds = report_seconds(report);
+  struct json json = json_begin(file);
+  json_open_object(&json, NULL);
+  json_string(&json, "env", report->config->env.name);
+  json_string(&json, "algorithm", report->config->algorithm_name);
+  json_int(&json, "seed", report->config->general.seed);
+  json_int(&json, "ranks", ranks);
+  json_int(&json, "num_envs", report->config->env.num_envs);
+  json_int(&json, "total_steps", total_steps);
+  json_number(&json, "wall_seconds", seconds);
+  json_number(&json, "steps_per_second", (double)total_steps / seconds);
+  json_number(&json, "mean_return", episodes.mean_return);
+  json_number(&json, "std_return", episodes.std_return);
+  json_int(&json, "episodes", episodes.count);
+  if (report->solved_steps >= 0)
+    json_int(&json, "solved_at_steps", report->solved_steps);
+  else
+    json_number(&json, "solved_at_steps", NAN);
+  json_number(&json, "solved_at_seconds", report->solved_seconds);
+  write_evaluation(&json, final_evaluation);
+  json_string(&json, "version", MUSTER_VERSION);
+  json_string(&json, "git_hash", run_build_git_hash());
+  json_close_object(&json);
+  bool failed = ferror(file) != 0;
+  if (fclose(file) != 0 || failed || rename(temporary, folder->summary) != 0)
+    return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->summary);
+  return MUSTER_OK;
+}

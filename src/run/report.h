@@ -1,0 +1,59 @@
+/* What a run tells: rows of metrics.csv, the progress line, the summary. Only on the learner. */
+#ifndef RUN_REPORT_H
+#define RUN_REPORT_H
+
+#include "algo/algorithm.h"
+#include "run/episodes.h"
+#include "run/evaluation.h"
+#include "run/folder.h"
+#include "store/metrics.h"
+
+/* Where the learner's wall time goes, in seconds since the last row. */
+struct stage_seconds {
+  double wait, advantages_and_update, checkpoint, evaluation;
+};
+
+struct report {
+  const struct run_config *config;
+  const struct algorithm_type *algorithm;
+  struct metrics *metrics;
+  bool terminal;           /* a person watches: one live line */
+  double start;            /* clock when this process started to train */
+  double earlier_seconds;  /* wall time of the run before it was resumed */
+  int64_t earlier_steps;   /* steps of the run before it was resumed */
+  double last_shown;       /* clock */
+  double last_row;         /* clock */
+  int64_t last_row_steps;
+  double reward_threshold; /* NAN: none */
+  int64_t solved_steps;    /* -1: not yet */
+  double solved_seconds;   /* wall time of the run; NAN: not yet */
+  struct stage_seconds seconds;
+};
+
+/* What is reported after an iteration. */
+struct iteration_report {
+  int64_t iteration, total_steps;
+  struct episodes_summary episodes;
+  const double *algorithm_metrics; /* in the order of algorithm->metrics */
+  const struct evaluation *evaluation; /* NULL: none this time */
+};
+
+MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_config *config,
+                                         const struct algorithm_type *algorithm, const struct run_folder *folder,
+                                         double reward_threshold, int64_t keep_rows, struct arena *arena);
+void report_close(struct report *report);
+
+/* Wall time of the run so far, over all its resumptions. */
+double report_seconds(const struct report *report);
+
+/* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
+ * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. */
+MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
+                                              bool last);
+
+/* Writes summary.json, atomically. */
+MUSTER_CHECKED muster_status report_write_summary(const struct report *report, const struct run_folder *folder,
+                                                  int ranks, int64_t total_steps, struct episodes_summary episodes,
+                                                  const struct evaluation *final_evaluation);
+
+#endif

@@ -1,0 +1,84 @@
+#include "run/worker.h"
+
+#include "env/registry.h"
+
+#include <string.h>
+
+static muster_status create_pool(struct worker *worker) {
+  const struct run_config *config = &worker->config;
+  const muster_env_type *type;
+  MUSTER_TRY(env_registry_find(config->env.name, &type));
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  struct env_range range = topology_envs(&worker->topology, worker->topology.rank);
+  if (range.count == 0) range.count = 1;
+  return env_pool_create(type, settings, (uint64_t)config->general.seed, range.first, range.count, &worker->pool);
+}
+
+muster_status worker_create(struct worker *worker, const struct run_config *config, struct comm *comm) {
+  *worker = (struct worker){.config = *config, .comm = comm};
+  int32_t num_envs = (int32_t)config->env.num_envs;
+  worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
+  const struct topology *topology = &worker->topology;
+  worker->logger = (struct logger){LOG_INFO, topology->learns ? "learner" : "actor", topology->rank};
+  if (num_envs < topology->actors)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "env.num_envs: %d environments cannot be split over %d actors (%d ranks): expects at least %d, "
+                        "or start at most %d ranks",
+                        num_envs, topology->actors, topology->ranks, topology->actors, num_envs + 1);
+  MUSTER_TRY(arena_create(&worker->arena));
+  MUSTER_TRY(create_pool(worker));
+
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  if (spec->agents != 1)
+    return status_error(MUSTER_ERROR_USAGE, "env.name: %s has %d agents; training takes environments of one agent",
+                        config->env.name, spec->agents);
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
+  size_t n_steps = algorithm->rollout_steps(config->algorithm);
+  size_t count = topology->learns ? (size_t)num_envs : (size_t)topology_envs(topology, topology->rank).count;
+  MUSTER_TRY(trajectory_create(count, n_steps, muster_space_elements(&spec->observation),
+                               muster_space_elements(&spec->action), worker->arena, &worker->rollout));
+  worker->env_state_bytes = env_pool_state_bytes(worker->pool);
+  return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
+}
+
+muster_status worker_connect(struct worker *worker, size_t policy_count) {
+  worker->policy_count = policy_count;
+  MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + policy_count * sizeof(float),
+                        "the parameters' message", (void **)&worker->order));
+
+  /* observations move with the first one of the next rollout, so that the learner can bootstrap */
+  struct trajectory *rollout = &worker->rollout;
+  size_t steps = rollout->n_steps, obs_bytes = rollout->obs_dim * sizeof(float);
+  const struct exchange_field fields[] = {
+      {rollout->observation, (steps + 1) * obs_bytes},
+      {rollout->action, steps * rollout->act_elements * sizeof(int32_t)},
+      {rollout->log_prob, steps * sizeof(float)},
+      {rollout->reward, steps * sizeof(float)},
+      {rollout->ended, steps},
+  };
+  struct env_finals *finals = &rollout->finals;
+  const struct exchange_list list = {
+      .count = &finals->count,
+      .capacity = finals->capacity,
+      .n_fields = 3,
+      .field = {{finals->environment, sizeof(int32_t)}, {finals->step, sizeof(int32_t)}, {finals->observation, obs_bytes}},
+  };
+  const struct exchange_field states[] = {{worker->env_states, worker->env_state_bytes}};
+  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, sizeof fields / sizeof *fields, &list,
+                             &worker->rollout_exchange));
+  return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
+}
+
+muster_status worker_broadcast_order(struct worker *worker) {
+  size_t bytes = sizeof(struct order) + worker->policy_count * sizeof(float);
+  return comm_broadcast(worker->comm, worker->order, bytes, worker->topology.learner);
+}
+
+void worker_release(struct worker *worker) {
+  exchange_destroy(&worker->rollout_exchange);
+  exchange_destroy(&worker->state_exchange);
+  env_pool_destroy(&worker->pool);
+  arena_destroy(&worker->arena);
+}

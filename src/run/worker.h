@@ -1,0 +1,50 @@
+/* What every rank of a run has, whatever its role: the config, its place in the job, its part of the rollout, and the
+ * means to exchange it. */
+#ifndef RUN_WORKER_H
+#define RUN_WORKER_H
+
+#include "base/log.h"
+#include "comm/exchange.h"
+#include "env/pool.h"
+#include "rollout/trajectory.h"
+#include "run/config.h"
+
+/* What the learner tells the actors before each rollout: a header and, behind it, the policy's parameters, broadcast as
+ * one message. */
+struct order {
+  int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
+  int32_t send_states; /* first send the states of the environments: a checkpoint is due */
+  int32_t stop;        /* no rollout: end */
+  int64_t padding[6];  /* parameters start at the next cache line */
+  float parameters[];  /* [policy_count] */
+};
+
+struct worker {
+  struct run_config config;
+  struct comm *comm; /* borrowed */
+  struct topology topology;
+  struct logger logger;
+  struct arena *arena;
+  struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
+  struct order *order;       /* as last broadcast */
+  size_t policy_count;       /* floats of the policy in an order */
+  struct trajectory rollout; /* of this rank's environments; on the learner of all */
+  unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
+  size_t env_state_bytes;
+  struct exchange *rollout_exchange, *state_exchange;
+};
+
+/* Sets up what all ranks share. The config must be the same everywhere. Collective. Afterwards every rank calls
+ * worker_connect(). On failure worker_release() is still to be called. */
+MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config, struct comm *comm);
+
+/* Gives the worker its order, sized for a policy of so many floats, and its exchanges. Collective. */
+MUSTER_CHECKED muster_status worker_connect(struct worker *worker, size_t policy_count);
+
+/* Broadcasts the learner's order. Collective. */
+MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
+
+/* Frees what the worker holds, but not the job. */
+void worker_release(struct worker *worker);
+
+#endif
