@@ -15,14 +15,13 @@
 static const char *const general_columns[] = {
     "time/iterations",         "time/total_timesteps",   "time/time_elapsed", "time/fps",
     "rollout/ep_rew_mean",     "rollout/ep_rew_std",     "rollout/ep_len_mean", "eval/mean_reward",
-    "eval/std_reward",         "eval/mean_ep_length",    "time/wait_seconds", "time/update_seconds",
+    "eval/std_reward",         "eval/mean_ep_length",    "time/rollout_seconds", "time/update_seconds",
     "time/checkpoint_seconds", "time/evaluation_seconds",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
-muster_status report_open(struct report *report, const struct run_config *config,
-                          const struct algorithm_type *algorithm, const struct run_folder *folder,
-                          double reward_threshold, int64_t keep_rows, struct arena *arena) {
+void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
+                 double reward_threshold) {
   *report = (struct report){
       .config = config,
       .algorithm = algorithm,
@@ -33,11 +32,15 @@ muster_status report_open(struct report *report, const struct run_config *config
       .solved_seconds = NAN,
   };
   report->last_row = report->start;
+}
+
+muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
+                          struct arena *arena) {
   const char **columns;
   MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) columns[n++] = general_columns[i];
-  for (const char *const *metric = algorithm->metrics; *metric != NULL; metric++) columns[n++] = *metric;
+  for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++) columns[n++] = *metric;
   return metrics_open(folder->metrics, columns, n, keep_rows, &report->metrics);
 }
 
@@ -61,8 +64,8 @@ static muster_status write_row(struct report *report, const struct iteration_rep
     metrics_set(metrics, "eval/std_reward", iteration->evaluation->std_return);
     metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
   }
-  metrics_set(metrics, "time/wait_seconds", report->seconds.wait);
-  metrics_set(metrics, "time/update_seconds", report->seconds.advantages_and_update);
+  metrics_set(metrics, "time/rollout_seconds", report->seconds.rollout);
+  metrics_set(metrics, "time/update_seconds", report->seconds.update);
   metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
   metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)

@@ -10,7 +10,7 @@
 
 /* Where the learner's wall time goes, in seconds since the last row. */
 struct stage_seconds {
-  double wait, advantages_and_update, checkpoint, evaluation;
+  double rollout, update, checkpoint, evaluation;
 };
 
 struct report {
@@ -38,9 +38,12 @@ struct iteration_report {
   const struct evaluation *evaluation; /* NULL: none this time */
 };
 
-MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_config *config,
-                                         const struct algorithm_type *algorithm, const struct run_folder *folder,
-                                         double reward_threshold, int64_t keep_rows, struct arena *arena);
+/* Starts the run's clock. */
+void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
+                 double reward_threshold);
+/* Opens metrics.csv; with keep_rows >= 0 cut back to so many rows. */
+MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
+                                         struct arena *arena);
 void report_close(struct report *report);
 
 /* Wall time of the run so far, over all its resumptions. */

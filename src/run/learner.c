@@ -1,0 +1,201 @@
+#include "run/learner.h"
+
+#include "base/clock.h"
+#include "env/registry.h"
+#include "run/snapshot.h"
+#include "run/terminal.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- set-up --- */
+
+static muster_status create_algorithm(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct run_config *config = &worker->config;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, false, worker->arena, &learner->model));
+  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  struct algorithm_context context = {
+      .options = config->algorithm,
+      .model = &learner->model,
+      .rollout = &worker->rollout,
+      .seed = (uint64_t)config->general.seed,
+      .arena = worker->arena,
+  };
+  return learner->type->create(&context, &learner->algorithm);
+}
+
+muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
+  *learner = (struct learner){.worker = worker, .folder = folder, .checkpoint_steps = -1};
+  MUSTER_TRY(create_algorithm(learner));
+  MUSTER_TRY(episodes_create(worker->rollout.n_envs, worker->arena, &learner->episodes));
+
+  /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
+  report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold);
+  int64_t rows = -1;
+  if (folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
+  MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena));
+  model_pack(&learner->model, true);
+  learner->checkpoint_clock = clock_seconds();
+  return MUSTER_OK;
+}
+
+void learner_release(struct learner *learner) { report_close(&learner->report); }
+
+/* --- the loop --- */
+
+static bool is_finished(const struct learner *learner) {
+  return learner->total_steps >= learner->worker->config.general.total_steps;
+}
+
+static bool checkpoint_is_due(const struct learner *learner) {
+  if (learner->total_steps == learner->checkpoint_steps || learner->total_steps == 0) return false;
+  if (is_finished(learner)) return true;
+  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  double total = (double)learner->worker->config.general.total_steps;
+  double every = isnan(options->every) ? total / 10.0 : options->every;
+  double since = (double)(learner->total_steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0));
+  bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
+  return since >= every || aged;
+}
+
+/* tells the actors what comes next, and hands them the policy */
+static muster_status give_order(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct order *order = worker->order;
+  order->iteration = learner->iteration;
+  order->send_states = checkpoint_is_due(learner);
+  order->stop = is_finished(learner);
+  memcpy(order->parameters, learner->model.parameters.values, worker->policy_count * sizeof(float));
+  return worker_broadcast_order(worker);
+}
+
+/* collects the environments' states and writes a checkpoint, while the actors already roll out. One that cannot be
+ * written costs nothing but itself: the run goes on and tries again at the next interval, unless it was the last. */
+static muster_status save_checkpoint(struct learner *learner) {
+  double start = clock_seconds();
+  struct worker *worker = learner->worker;
+  if (learner->actor != NULL) actor_save_states(learner->actor);
+  MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  muster_status status = snapshot_write(learner);
+  if (status != MUSTER_OK && !is_finished(learner)) {
+    log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
+             (long long)learner->total_steps, muster_status_message(status));
+    muster_status_clear(&status);
+  }
+  learner->checkpoint_steps = learner->total_steps;
+  learner->checkpoint_clock = clock_seconds();
+  learner->report.seconds.checkpoint += learner->checkpoint_clock - start;
+  return status;
+}
+
+/* gets the next rollout of all environments: from the actors, or by acting */
+static muster_status collect_rollout(struct learner *learner) {
+  double start = clock_seconds();
+  struct worker *worker = learner->worker;
+  if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
+  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  const struct trajectory *rollout = &worker->rollout;
+  learner->iteration++;
+  learner->total_steps += (int64_t)(rollout->n_envs * rollout->n_steps);
+  learner->report.seconds.rollout += clock_seconds() - start;
+  return MUSTER_OK;
+}
+
+/* advantages, epochs and minibatches: the algorithm's part */
+static muster_status update_policy(struct learner *learner) {
+  double start = clock_seconds();
+  double total = (double)learner->worker->config.general.total_steps;
+  double progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
+  episodes_add_rollout(&learner->episodes, &learner->worker->rollout);
+  muster_status status = learner->type->update(learner->algorithm, progress_remaining, learner->metrics);
+  learner->report.seconds.update += clock_seconds() - start;
+  return status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration,
+                     (long long)learner->total_steps);
+}
+
+static muster_status evaluate(struct learner *learner, struct evaluation *evaluation) {
+  double start = clock_seconds();
+  const struct run_config *config = &learner->worker->config;
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  struct evaluation_request request = {
+      .settings = settings,
+      .seed = (uint64_t)config->general.seed,
+      .episodes = config->evaluation.episodes,
+      .deterministic = config->evaluation.deterministic,
+  };
+  MUSTER_TRY(env_registry_find(config->env.name, &request.type));
+  MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
+  learner->report.seconds.evaluation += clock_seconds() - start;
+  return MUSTER_OK;
+}
+
+/* an evaluation when `evaluation.every` steps have passed, a row of metrics, progress */
+static muster_status report_progress(struct learner *learner) {
+  const struct trajectory *rollout = &learner->worker->rollout;
+  int64_t every = learner->worker->config.evaluation.every;
+  int64_t before = learner->total_steps - (int64_t)(rollout->n_envs * rollout->n_steps);
+  bool evaluates = every > 0 && learner->total_steps / every > before / every;
+  struct evaluation evaluation;
+  if (evaluates) MUSTER_TRY(evaluate(learner, &evaluation));
+  struct iteration_report iteration = {
+      .iteration = learner->iteration,
+      .total_steps = learner->total_steps,
+      .episodes = episodes_summarize(&learner->episodes),
+      .algorithm_metrics = learner->metrics,
+      .evaluation = evaluates ? &evaluation : NULL,
+  };
+  return report_iteration(&learner->report, &iteration, is_finished(learner));
+}
+
+muster_status learner_run(struct learner *learner, struct actor *actor) {
+  struct worker *worker = learner->worker;
+  learner->actor = actor;
+  for (;;) {
+    MUSTER_TRY(give_order(learner));
+    if (worker->order->send_states) MUSTER_TRY(save_checkpoint(learner));
+    if (worker->order->stop) return MUSTER_OK;
+    MUSTER_TRY(collect_rollout(learner));
+    MUSTER_TRY(update_policy(learner));
+    MUSTER_TRY(report_progress(learner));
+  }
+}
+
+/* --- the end --- */
+
+static void print_result(const struct learner *learner, const struct evaluation *evaluation) {
+  const struct report *report = &learner->report;
+  const char *folder = learner->folder->path;
+  double seconds = report_seconds(report);
+  char steps[32], rate[32];
+  terminal_format_count(learner->total_steps, steps, sizeof steps);
+  terminal_format_count((int64_t)((double)learner->total_steps / seconds), rate, sizeof rate);
+  printf("\ntrained     %s steps in %.2f s (%s steps/s)\n", steps, seconds, rate);
+  if (report->solved_steps >= 0) {
+    terminal_format_count(report->solved_steps, steps, sizeof steps);
+    printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
+           report->reward_threshold);
+  }
+  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
+         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
+         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
+  printf("run folder  %s\n\nnext:\n", folder);
+  printf("  build/muster eval %s\n", folder);
+  printf("  build/muster inspect %s/checkpoints/latest\n", folder);
+  printf("  less %s/metrics.csv\n", folder);
+  fflush(stdout);
+}
+
+muster_status learner_finish(struct learner *learner) {
+  struct evaluation evaluation;
+  MUSTER_TRY(evaluate(learner, &evaluation));
+  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
+                                  learner->total_steps, episodes_summarize(&learner->episodes), &evaluation));
+  print_result(learner, &evaluation);
+  return MUSTER_OK;
+}

@@ -1,0 +1,40 @@
+/* The learner: gathers rollouts, updates the policy, broadcasts it, reports and keeps checkpoints. */
+#ifndef RUN_LEARNER_H
+#define RUN_LEARNER_H
+
+#include "run/actor.h"
+#include "run/episodes.h"
+#include "run/folder.h"
+#include "run/report.h"
+#include "run/worker.h"
+
+struct learner {
+  struct worker *worker; /* borrowed */
+  const struct run_folder *folder;
+  struct actor *actor; /* on a rank that acts, too; NULL where other ranks act */
+  struct model model;
+  const struct algorithm_type *type;
+  void *algorithm;
+  double metrics[ALGORITHM_MAX_METRICS]; /* of the last update */
+  struct episodes episodes;
+  struct report report;
+  bool resumed;
+  int64_t iteration, total_steps; /* rollouts and steps finished */
+  int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
+  double checkpoint_clock;
+};
+
+/* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
+ * checkpoint, restores them (`resumed`; env_states then hold the environments' states). Takes memory from the worker's
+ * arena. On failure learner_release() is still to be called. */
+MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
+                                            struct learner *learner);
+void learner_release(struct learner *learner);
+
+/* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
+MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);
+
+/* After learner_run(): evaluates the policy, writes the summary and prints what a user wants to see at the end. */
+MUSTER_CHECKED muster_status learner_finish(struct learner *learner);
+
+#endif

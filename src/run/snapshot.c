@@ -1,0 +1,130 @@
+#include "run/snapshot.h"
+
+#include "base/clock.h"
+#include "muster/version.h"
+#include "run/build.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SNAPSHOT_MAX_TENSORS (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + EPISODES_STATE + 8)
+
+/* numbers that are not kept where a tensor could point at them */
+struct progress {
+  int64_t metrics_rows;
+  double wall_seconds;
+};
+
+/* lists the whole state as views of live memory: the writer reads them, the reader fills them */
+static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
+  int n = 0;
+  struct parameters *parameters = &learner->model.parameters;
+  for (int i = 0; i < parameters->tensors; i++) {
+    const struct parameter *parameter = &parameters->tensor[i];
+    list[n++] = (struct tensor){parameter->name,
+                                TENSOR_F32,
+                                parameter->rank,
+                                {parameter->shape[0], parameter->shape[1]},
+                                parameters->values + parameter->offset};
+  }
+  n += learner->type->state(learner->algorithm, list + n);
+  n += episodes_state(&learner->episodes, list + n);
+  struct worker *worker = learner->worker;
+  list[n++] = (struct tensor){
+      "environments/states", TENSOR_U8, 2, {worker->rollout.n_envs, worker->env_state_bytes}, worker->env_states};
+  list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
+  list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
+  list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows};
+  list[n++] = (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds};
+  list[n++] = (struct tensor){"progress/solved_steps", TENSOR_I64, 0, {0}, &learner->report.solved_steps};
+  list[n++] = (struct tensor){"progress/solved_seconds", TENSOR_F64, 0, {0}, &learner->report.solved_seconds};
+  return n;
+}
+
+static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
+  const struct run_config *config = &learner->worker->config;
+  MUSTER_TRY(checkpoint_write_text(writer, "env", config->env.name));
+  MUSTER_TRY(checkpoint_write_text(writer, "algorithm", learner->type->name));
+  MUSTER_TRY(checkpoint_write_text(writer, "distribution", learner->model.distribution->name));
+  MUSTER_TRY(checkpoint_write_int(writer, "seed", config->general.seed));
+  MUSTER_TRY(checkpoint_write_int(writer, "total_steps", learner->total_steps));
+  MUSTER_TRY(checkpoint_write_int(writer, "ranks", learner->worker->topology.ranks));
+  MUSTER_TRY(checkpoint_write_float(writer, "mean_return", episodes_summarize(&learner->episodes).mean_return));
+  MUSTER_TRY(checkpoint_write_text(writer, "muster_version", MUSTER_VERSION));
+  MUSTER_TRY(checkpoint_write_text(writer, "git_hash", run_build_git_hash()));
+  char *text;
+  MUSTER_TRY(run_config_text(config, &text));
+  muster_status status = checkpoint_write_text(writer, "config", text);
+  free(text);
+  return status;
+}
+
+muster_status snapshot_write(struct learner *learner) {
+  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
+  struct tensor list[SNAPSHOT_MAX_TENSORS];
+  int n = list_state(learner, &progress, list);
+  char path[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
+
+  struct checkpoint_writer *writer;
+  MUSTER_TRY(checkpoint_write_begin(path, &writer));
+  muster_status status = write_description(learner, writer);
+  for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_write_tensor(writer, &list[i]);
+  if (status != MUSTER_OK) {
+    checkpoint_write_abandon(&writer);
+    return status;
+  }
+  MUSTER_TRY(checkpoint_write_commit(&writer));
+  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps,
+                            learner->worker->config.checkpoint.keep);
+}
+
+/* refuses a checkpoint that was made with other options than those that decide what is learned */
+static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path) {
+  char *text;
+  MUSTER_TRY(checkpoint_read_text(reader, "config", &text));
+  struct run_config *before = malloc(sizeof *before);
+  muster_status status = before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory")
+                                        : run_config_parse(path, text, before);
+  char difference[3 * OPTION_STRING_SIZE];
+  if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
+    status = status_error(MUSTER_ERROR_USAGE, "cannot resume %s: %s; resume with the run's own config, %s", path,
+                          difference, learner->folder->config);
+  free(before);
+  free(text);
+  return status;
+}
+
+static void warn_damaged(const char *path, const char *reason, void *context) {
+  const struct logger *logger = context;
+  log_warn(logger, "%s is damaged and set aside (%s); the checkpoint before it is used", path, reason);
+}
+
+static muster_status read_state(struct learner *learner, const char *path, int64_t *rows) {
+  struct checkpoint_reader *reader;
+  MUSTER_TRY(checkpoint_open(path, &reader));
+  muster_status status = check_config(learner, reader, path);
+  struct progress progress;
+  struct tensor list[SNAPSHOT_MAX_TENSORS];
+  int n = list_state(learner, &progress, list);
+  for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_read_tensor(reader, &list[i]);
+  checkpoint_close(&reader);
+  if (status != MUSTER_OK) return status;
+  *rows = progress.metrics_rows;
+  learner->report.earlier_seconds = progress.wall_seconds;
+  learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;
+  learner->checkpoint_steps = learner->total_steps;
+  learner->resumed = true;
+  return MUSTER_OK;
+}
+
+muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
+  char path[RUN_PATH_SIZE + 96];
+  MUSTER_TRY(checkpoint_find_newest(learner->folder->checkpoints, warn_damaged, &learner->worker->logger, path,
+                                    sizeof path));
+  *rows = 0;
+  if (path[0] == '\0') return MUSTER_OK;
+  MUSTER_TRY(read_state(learner, path, rows));
+  log_info(&learner->worker->logger, "resuming from %s", path);
+  return MUSTER_OK;
+}

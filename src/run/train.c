@@ -1,0 +1,113 @@
+#include "run/train.h"
+
+#include "math/blas.h"
+#include "run/learner.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* a run on this rank; one of learner and actor, or both */
+struct training {
+  struct comm *comm;
+  struct run_config config;
+  struct run_folder folder; /* on the learner */
+  struct worker worker;
+  struct learner learner;
+  struct actor actor;
+  struct model policy; /* of a rank that only acts */
+};
+
+/* --- stages of the set-up; each may fail on one rank alone --- */
+
+/* rank 0 reads the config and prepares the folder; all get the config */
+static muster_status read_config(struct training *training, const struct train_request *request) {
+  if (comm_rank(training->comm) != 0) return MUSTER_OK;
+  MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, &training->config));
+  return run_folder_prepare(&training->config, request->run_dir, request->resume, &training->folder);
+}
+
+static muster_status create_worker(struct training *training) {
+  blas_set_threads((int)training->config.ranks.blas_threads);
+  return worker_create(&training->worker, &training->config, training->comm);
+}
+
+static muster_status create_roles(struct training *training) {
+  struct worker *worker = &training->worker;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  struct model *model = &training->policy;
+  if (worker->topology.learns) {
+    MUSTER_TRY(learner_create(worker, &training->folder, &training->learner));
+    model = &training->learner.model;
+  } else {
+    MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, true, worker->arena, model));
+  }
+  return worker->topology.acts ? actor_create(worker, model, &training->actor) : MUSTER_OK;
+}
+
+/* the actors get the environments' states when a run is resumed, and start their environments */
+static muster_status start_envs(struct training *training) {
+  struct worker *worker = &training->worker;
+  bool resumed = worker->topology.learns && training->learner.resumed;
+  MUSTER_TRY(comm_broadcast(worker->comm, &resumed, sizeof resumed, worker->topology.learner));
+  if (resumed) MUSTER_TRY(exchange_scatter(worker->state_exchange));
+  return worker->topology.acts ? actor_start_envs(&training->actor, resumed) : MUSTER_OK;
+}
+
+static muster_status write_layout(struct training *training) {
+  struct worker *worker = &training->worker;
+  char(*hosts)[COMM_HOST_SIZE] = calloc((size_t)worker->topology.ranks, sizeof *hosts);
+  if (hosts == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: names of %d hosts", worker->topology.ranks);
+  muster_status status = comm_gather_hosts(worker->comm, hosts);
+  if (status == MUSTER_OK && worker->topology.learns)
+    status = run_folder_write_config(&training->folder, &worker->config, &worker->topology, hosts);
+  free(hosts);
+  return status;
+}
+
+/* --- the run --- */
+
+/* lets all ranks know whether a stage failed on any of them */
+static muster_status agree(struct training *training, muster_status status) {
+  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status));
+  if (status != MUSTER_OK || exit_code == 0) return status;
+  return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
+}
+
+static muster_status set_up(struct training *training, const struct train_request *request) {
+  MUSTER_TRY(agree(training, read_config(training, request)));
+  MUSTER_TRY(agree(training, comm_broadcast(training->comm, &training->config, sizeof training->config, 0)));
+  MUSTER_TRY(agree(training, create_worker(training)));
+  MUSTER_TRY(agree(training, create_roles(training)));
+  size_t policy_count =
+      training->worker.topology.learns ? training->learner.model.policy_count : training->policy.policy_count;
+  MUSTER_TRY(agree(training, worker_connect(&training->worker, policy_count)));
+  MUSTER_TRY(agree(training, start_envs(training)));
+  return agree(training, write_layout(training));
+}
+
+static muster_status run(struct training *training) {
+  const struct topology *topology = &training->worker.topology;
+  struct actor *actor = topology->acts ? &training->actor : NULL;
+  if (!topology->learns) return actor_run(actor);
+  MUSTER_TRY(learner_run(&training->learner, actor));
+  return learner_finish(&training->learner);
+}
+
+muster_status train(struct comm *comm, const struct train_request *request, bool *together) {
+  *together = true;
+  struct training *training = calloc(1, sizeof *training);
+  if (training == NULL) {
+    *together = false;
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  }
+  training->comm = comm;
+  muster_status status = set_up(training, request);
+  if (status == MUSTER_OK) {
+    status = run(training);
+    *together = status == MUSTER_OK;
+  }
+  if (training->worker.topology.learns) learner_release(&training->learner);
+  worker_release(&training->worker);
+  free(training);
+  return status;
+}
