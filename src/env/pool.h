@@ -1,12 +1,14 @@
-/* The environments of one rank: a contiguous range of global indices, stepped together. The pool counts steps, truncates
- * at the limit, keeps the true last observation of truncated episodes, starts the next episode by itself, and owns the
- * random stream of each environment. */
+/* The environments of one rank: a contiguous range of global indices, stepped together. The pool counts steps,
+ * truncates at the limit, keeps the true last observation of truncated episodes, starts the next episode by itself, and
+ * owns the random stream of each environment. */
 #ifndef ENV_POOL_H
 #define ENV_POOL_H
 
 #include "base/status.h"
 #include "muster/env.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct env_pool;
@@ -31,7 +33,7 @@ struct env_pool_result {
   size_t reward_stride;
   uint8_t *ended; /* 0, or ENV_TERMINATED | ENV_TRUNCATED */
   size_t ended_stride;
-  struct env_finals *finals;
+  struct env_finals *finals; /* NULL: last observations are not wanted */
 };
 
 /* Creates `count` environments with global indices first..first+count-1 of the type. `options` are the user's pairs,
@@ -47,14 +49,16 @@ const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 /* Starts an episode in every environment and writes its first observation. */
 MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
 
-/* Steps every environment once. `actions`: [count, action elements] float or int32_t. Errors (ENVIRONMENT, NUMERIC)
- * name the type, global index, seed, episode, step and last action: an environment that failed, a reward or an
- * observation that is not finite. */
+/* Steps every environment once; env_pool_reset() or env_pool_load() came first. `actions`: [count, action elements]
+ * float or int32_t. Errors (ENVIRONMENT, NUMERIC) name the type, global index, seed, episode (from 0), step (from 1)
+ * and last action: an environment that failed, a reward or an observation that is not finite. A pool that failed can
+ * only be destroyed. */
 MUSTER_CHECKED muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time,
                                            struct env_pool_result *result);
 
 /* The whole state of one environment (episode number, steps, random stream, simulator state, current observation):
- * exact, and independent of the pool's range, so it can be loaded on another rank. Bytes are zero-filled where unused.
+ * exact, and independent of the pool's range, so it can be loaded into the row of the same global index on another rank
+ * (any other is a FORMAT error). The seed is the pool's. Bytes are zero-filled where unused.
  * An environment that can't save is marked so; loading it starts a fresh episode. */
 size_t env_pool_state_bytes(const struct env_pool *pool);
 void env_pool_save(const struct env_pool *pool, int32_t row, void *bytes);

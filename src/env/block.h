@@ -1,0 +1,39 @@
+/* One way to drive n environments of a type: its block functions where it has them, its single functions elsewhere. */
+#ifndef ENV_BLOCK_H
+#define ENV_BLOCK_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "muster/env.h"
+
+struct env_block {
+  const muster_env_type *type; /* borrowed */
+  int32_t count;
+  void *block;          /* of the block functions; NULL when the single ones are used */
+  void **envs;          /* [count] of the single functions; NULL when the block ones are used */
+  muster_env_spec spec; /* arrays borrowed from the environment */
+};
+
+/* Creates `count` >= 1 environments; arrays live in `arena`. Errors: USAGE when create() refuses its settings,
+ * ENVIRONMENT when the type breaks the contract or needs what muster can't do. */
+MUSTER_CHECKED muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings,
+                                              int32_t count, struct arena *arena, struct env_block *out);
+void env_block_destroy(struct env_block *block); /* accepts a zeroed one */
+
+/* As the functions of muster_env_type: 0 or 1 with a text. env_block_step() clears the flags, and on failure sets
+ * result->failed_row, to -1 when it isn't known. */
+int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
+                    muster_env_error *error);
+int env_block_step(struct env_block *block, const void *actions, muster_random *const *randoms,
+                   muster_env_block_result *result, muster_env_error *error);
+
+/* spec.state_bytes bytes of one environment; only when env_block_can_save(). */
+bool env_block_can_save(const struct env_block *block);
+void env_block_save(const struct env_block *block, int32_t row, void *bytes);
+int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error);
+
+/* One environment's state as text; "" when the type can't. */
+void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
+                           size_t size);
+
+#endif

@@ -1,0 +1,27 @@
+/* The options of an environment type: the user's pairs matched against the type's table. */
+#ifndef ENV_OPTIONS_H
+#define ENV_OPTIONS_H
+
+#include "base/arena.h"
+#include "base/status.h"
+#include "muster/env.h"
+
+#include <stddef.h>
+
+/* Builds what create() is handed: every option that the type lists, with the user's value or the default, ended by a
+ * NULL key. `user` ends with a NULL key, or is NULL. Strings and array are copied into `arena`. An unknown or repeated
+ * key is a USAGE error, which names the nearest key. */
+MUSTER_CHECKED muster_status env_options_match(const muster_env_type *type, const muster_env_setting *user,
+                                               struct arena *arena, const muster_env_setting **out);
+
+/* The name nearest to a wanted one, by edit distance without regard to case; the first among equals. */
+struct env_nearest {
+  const char *wanted; /* borrowed */
+  const char *name;   /* the best so far, borrowed; NULL before the first offer */
+  size_t distance;
+};
+
+struct env_nearest env_nearest_start(const char *wanted);
+void env_nearest_offer(struct env_nearest *nearest, const char *name);
+
+#endif

@@ -1,0 +1,31 @@
+#include "env/registry.h"
+
+#include "env/options.h"
+
+#include <string.h>
+
+/* one line for each environment, in the order of their names: the table that its file defines */
+#define ENVIRONMENTS(ENTRY)                                                                                            \
+  ENTRY(env_cartpole)                                                                                                  \
+  ENTRY(env_probe)
+
+#define DECLARE(type) extern const muster_env_type type;
+#define LIST(type) &type,
+
+ENVIRONMENTS(DECLARE)
+
+static const muster_env_type *const types[] = {ENVIRONMENTS(LIST) NULL};
+
+const muster_env_type *const *env_registry_list(void) { return types; }
+
+muster_status env_registry_find(const char *name, const muster_env_type **out) {
+  struct env_nearest nearest = env_nearest_start(name);
+  for (const muster_env_type *const *type = types; *type != NULL; type++) {
+    if (strcmp((*type)->name, name) == 0) {
+      *out = *type;
+      return MUSTER_OK;
+    }
+    env_nearest_offer(&nearest, (*type)->name);
+  }
+  return status_error(MUSTER_ERROR_USAGE, "unknown environment '%s'; the nearest one is '%s'", name, nearest.name);
+}

@@ -1,0 +1,199 @@
+/* Status, arena, clock and log. */
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/status.h"
+#include "support/check.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- status ---- */
+
+static void test_status_success(void) {
+  muster_status status = MUSTER_OK;
+  CU_ASSERT_EQUAL(muster_status_code(status), MUSTER_SUCCESS);
+  CU_ASSERT_STRING_EQUAL(muster_status_message(status), "");
+  CU_ASSERT_EQUAL(status_exit_code(status), 0);
+  CU_ASSERT_PTR_NULL(status_wrap(status, "nothing"));
+  muster_status_clear(&status);
+  CU_ASSERT_PTR_NULL(status);
+}
+
+static void test_status_message(void) {
+  muster_status status = status_error(MUSTER_ERROR_FORMAT, "line %d of '%s'", 7, "a.yaml");
+  CU_ASSERT_EQUAL(muster_status_code(status), MUSTER_ERROR_FORMAT);
+  CU_ASSERT_STRING_EQUAL(muster_status_message(status), "line 7 of 'a.yaml'");
+  CU_ASSERT_EQUAL(status_exit_code(status), 1);
+  status = status_wrap(status, "reading %s", "the config");
+  CU_ASSERT_EQUAL(muster_status_code(status), MUSTER_ERROR_FORMAT);
+  CU_ASSERT_STRING_EQUAL(muster_status_message(status), "reading the config: line 7 of 'a.yaml'");
+  muster_status_clear(&status);
+  CU_ASSERT_PTR_NULL(status);
+}
+
+/* messages longer than any fixed buffer come out whole */
+static void test_status_long_message(void) {
+  char text[5001];
+  memset(text, 'x', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  muster_status status = status_wrap(status_error(MUSTER_ERROR_IO, "%s", text), "%s", text);
+  CU_ASSERT_EQUAL(strlen(muster_status_message(status)), 2 * 5000 + 2);
+  muster_status_clear(&status);
+}
+
+static void test_status_errno(void) {
+  errno = ENOENT;
+  CHECK_FAILS(status_errno(MUSTER_ERROR_IO, "cannot open '%s'", "x"), MUSTER_ERROR_IO,
+              "cannot open 'x': No such file or directory");
+}
+
+static void test_status_exit_codes(void) {
+  for (int code = MUSTER_ERROR_USAGE; code <= MUSTER_ERROR_INTERNAL; code++) {
+    muster_status status = status_error((muster_code)code, "text");
+    CU_ASSERT_EQUAL(status_exit_code(status), code == MUSTER_ERROR_USAGE ? 2 : 1);
+    muster_status_clear(&status);
+  }
+}
+
+static muster_status fail_twice(int *calls) {
+  MUSTER_TRY(MUSTER_OK);
+  ++*calls;
+  MUSTER_TRY(status_error(MUSTER_ERROR_NUMERIC, "first"));
+  ++*calls;
+  return MUSTER_OK;
+}
+
+static muster_status fail_and_clean(bool *cleaned) {
+  muster_status status;
+  MUSTER_TRY_GOTO(status, status_error(MUSTER_ERROR_COMM, "broken"), clean);
+  return status_error(MUSTER_ERROR_INTERNAL, "went on after a failure");
+clean:
+  *cleaned = true;
+  return status;
+}
+
+static void test_status_try(void) {
+  int calls = 0;
+  bool cleaned = false;
+  CHECK_FAILS(fail_twice(&calls), MUSTER_ERROR_NUMERIC, "first");
+  CU_ASSERT_EQUAL(calls, 1);
+  CHECK_FAILS(fail_and_clean(&cleaned), MUSTER_ERROR_COMM, "broken");
+  CU_ASSERT_TRUE(cleaned);
+}
+
+/* ---- arena ---- */
+
+static void test_arena_blocks(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  char *blocks[20];
+  for (size_t i = 0; i < 20; i++) {
+    const size_t size = 1 + 977 * i;
+    CHECK_OK_FATAL(ARENA_TAKE(arena, size, "blocks", &blocks[i]));
+    CU_ASSERT_EQUAL((uintptr_t)blocks[i] % 64, 0);
+    size_t nonzero = 0;
+    for (size_t k = 0; k < size; k++) nonzero += blocks[i][k] != 0;
+    CU_ASSERT_EQUAL(nonzero, 0);
+    memset(blocks[i], (int)i + 1, size);
+  }
+  /* no block overlaps another */
+  for (size_t i = 0; i < 20; i++) {
+    CU_ASSERT_EQUAL(blocks[i][0], (char)(i + 1));
+    CU_ASSERT_EQUAL(blocks[i][977 * i], (char)(i + 1));
+  }
+  arena_destroy(&arena);
+  CU_ASSERT_PTR_NULL(arena);
+  arena_destroy(&arena);
+}
+
+static void test_arena_empty_block(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  double *nothing = NULL;
+  CHECK_OK(ARENA_TAKE(arena, 0, "nothing", &nothing));
+  CU_ASSERT_PTR_NOT_NULL(nothing);
+  arena_destroy(&arena);
+}
+
+static void test_arena_overflow(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  void *block = NULL;
+  CHECK_FAILS(arena_take(arena, SIZE_MAX / 8 + 2, 8, "the rewards", &block), MUSTER_ERROR_MEMORY, "the rewards");
+  CHECK_FAILS(arena_take(arena, SIZE_MAX, 1, "the rewards", &block), MUSTER_ERROR_MEMORY, "the rewards");
+  CU_ASSERT_PTR_NULL(block);
+  arena_destroy(&arena);
+}
+
+/* ---- clock and log ---- */
+
+static void test_clock(void) {
+  double before = clock_seconds(), after = clock_seconds();
+  CU_ASSERT_TRUE(after >= before);
+  char stamp[20];
+  int year, month, day, hour, minute, second;
+  clock_stamp(stamp, sizeof stamp);
+  CU_ASSERT_EQUAL(strlen(stamp), 19);
+  CU_ASSERT_EQUAL(sscanf(stamp, "%d-%d-%d %d:%d:%d", &year, &month, &day, &hour, &minute, &second), 6);
+  CU_ASSERT_TRUE(year >= 2024 && month >= 1 && month <= 12 && day >= 1 && day <= 31 && hour < 24 && minute < 60);
+}
+
+/* what log_line() writes to standard error, caught in a file */
+static void catch_log(const struct logger *logger, enum log_level level, const char *text, char *caught, size_t size) {
+  char path[1100];
+  snprintf(path, sizeof path, "%s/log.txt", check_folder("base"));
+  int file = open(path, O_RDWR | O_CREAT | O_TRUNC, 0600);
+  fflush(stderr);
+  int saved = dup(STDERR_FILENO);
+  CU_ASSERT_TRUE_FATAL(file >= 0 && saved >= 0);
+  dup2(file, STDERR_FILENO);
+  log_line(logger, level, "%s", text);
+  dup2(saved, STDERR_FILENO);
+  lseek(file, 0, SEEK_SET);
+  ssize_t length = read(file, caught, size - 1);
+  caught[length > 0 ? length : 0] = '\0';
+  close(file);
+  close(saved);
+}
+
+static void test_log(void) {
+  struct logger logger = {LOG_INFO, "learner", 3};
+  char caught[4096];
+  catch_log(&logger, LOG_INFO, "hello", caught, sizeof caught);
+  CU_ASSERT_STRING_EQUAL(caught + 8, " learner 3: hello\n");
+  catch_log(&logger, LOG_DEBUG, "hello", caught, sizeof caught);
+  CU_ASSERT_STRING_EQUAL(caught, "");
+  logger.rank = -1;
+  catch_log(&logger, LOG_ERROR, "broken", caught, sizeof caught);
+  CU_ASSERT_STRING_EQUAL(caught + 8, " learner: error: broken\n");
+
+  /* a text that is too long is cut, and still one line */
+  char text[3000];
+  memset(text, 'y', sizeof text - 1);
+  text[sizeof text - 1] = '\0';
+  catch_log(&logger, LOG_WARN, text, caught, sizeof caught);
+  CU_ASSERT_TRUE(strlen(caught) < 1300);
+  CU_ASSERT_PTR_EQUAL(strchr(caught, '\n'), caught + strlen(caught) - 1);
+  CU_ASSERT_PTR_NOT_NULL(strstr(caught, "warning: yyyy"));
+}
+
+static const struct check_case cases[] = {
+    {"status: success", test_status_success},
+    {"status: message, wrap", test_status_message},
+    {"status: long messages", test_status_long_message},
+    {"status: errno", test_status_errno},
+    {"status: exit codes", test_status_exit_codes},
+    {"status: try", test_status_try},
+    {"arena: aligned, zeroed, apart", test_arena_blocks},
+    {"arena: empty block", test_arena_empty_block},
+    {"arena: overflow", test_arena_overflow},
+    {"clock", test_clock},
+    {"log", test_log},
+};
+
+CHECK_MAIN("base", cases)

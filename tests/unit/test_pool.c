@@ -1,0 +1,593 @@
+/* The pool of environments: counting, truncation, automatic reset, streams, errors, save and load. */
+#include "base/random.h"
+#include "env/pool.h"
+#include "env/registry.h"
+#include "support/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- a tiny environment: no block functions, no save_state; the action says what happens ---- */
+
+enum { GO_ON, TERMINATE, TRUNCATE, TERMINATE_AND_TRUNCATE, FAIL, NAN_OBSERVATION, HUGE_REWARD };
+
+struct tiny {
+  float episode, step, draw;
+};
+
+static int tiny_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  if (settings[0].key != NULL) return muster_env_fail(error, "has settings");
+  *env = calloc(1, sizeof(struct tiny));
+  return *env == NULL;
+}
+
+static void tiny_describe(const void *env, muster_env_spec *spec) {
+  (void)env;
+  static const int32_t counts[] = {7};
+  spec->observation = (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {3}};
+  spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
+  spec->agents = 1;
+  spec->max_steps = 5;
+  spec->reward_threshold = NAN;
+}
+
+static void tiny_show(struct tiny *tiny, muster_random *random, void *observation) {
+  tiny->draw = (float)muster_random_double(random);
+  memcpy(observation, tiny, sizeof *tiny);
+}
+
+static int tiny_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
+  (void)error;
+  struct tiny *tiny = env;
+  tiny->episode++;
+  tiny->step = 0;
+  tiny_show(tiny, random, result->observation);
+  return 0;
+}
+
+static int tiny_step(void *env, const void *action, muster_random *random, muster_env_result *result,
+                     muster_env_error *error) {
+  struct tiny *tiny = env;
+  int32_t what = *(const int32_t *)action;
+  tiny->step++;
+  tiny_show(tiny, random, result->observation);
+  result->reward[0] = what == HUGE_REWARD ? 1e300 : 0.1 * tiny->step;
+  result->terminated = what == TERMINATE || what == TERMINATE_AND_TRUNCATE;
+  result->truncated = what == TRUNCATE || what == TERMINATE_AND_TRUNCATE;
+  if (what == NAN_OBSERVATION) ((float *)result->observation)[1] = NAN;
+  return what == FAIL ? muster_env_fail(error, "out of %s", "luck") : 0;
+}
+
+static const muster_env_type tiny_type = {.abi = MUSTER_ENV_ABI,
+                                          .struct_size = sizeof(muster_env_type),
+                                          .name = "Tiny",
+                                          .summary = "for this test",
+                                          .create = tiny_create,
+                                          .destroy = free,
+                                          .describe = tiny_describe,
+                                          .reset = tiny_reset,
+                                          .step = tiny_step};
+
+/* ---- a pool with its buffers ---- */
+
+enum { MAX_ENVS = 16, MAX_ELEMENTS = 8, MAX_FINALS = 64 };
+
+struct bench {
+  struct env_pool *pool;
+  int32_t count;
+  size_t elements;
+  float observation[MAX_ENVS * MAX_ELEMENTS], reward[MAX_ENVS];
+  uint8_t ended[MAX_ENVS];
+  int32_t final_environment[MAX_FINALS], final_step[MAX_FINALS];
+  float final_observation[MAX_FINALS * MAX_ELEMENTS];
+  struct env_finals finals;
+};
+
+static void bench_open(struct bench *bench, const muster_env_type *type, const muster_env_setting *options,
+                       uint64_t seed, int32_t first, int32_t count) {
+  memset(bench, 0, sizeof *bench);
+  bench->count = count;
+  CHECK_OK_FATAL(env_pool_create(type, options, seed, first, count, &bench->pool));
+  bench->elements = muster_space_elements(&env_pool_spec(bench->pool)->observation);
+  bench->finals = (struct env_finals){.capacity = MAX_FINALS,
+                                      .environment = bench->final_environment,
+                                      .step = bench->final_step,
+                                      .observation = bench->final_observation};
+}
+
+static void bench_reset(struct bench *bench) {
+  CHECK_OK_FATAL(env_pool_reset(bench->pool, bench->observation, bench->elements * sizeof(float)));
+}
+
+static muster_status bench_step(struct bench *bench, const int32_t *actions, int32_t time) {
+  struct env_pool_result result = {.observation = bench->observation,
+                                   .observation_stride = bench->elements * sizeof(float),
+                                   .reward = bench->reward,
+                                   .reward_stride = sizeof(float),
+                                   .ended = bench->ended,
+                                   .ended_stride = 1,
+                                   .finals = &bench->finals};
+  return env_pool_step(bench->pool, actions, time, &result);
+}
+
+static const muster_env_type *find(const char *name) {
+  const muster_env_type *type = NULL;
+  CHECK_OK_FATAL(env_registry_find(name, &type));
+  return type;
+}
+
+/* action of environment `index` at a time, the same in whichever pool it lives */
+static int32_t scripted_action(int32_t index, int32_t time, uint32_t choices) {
+  uint32_t words[4];
+  random_words(99, RANDOM_ACTION, (uint32_t)index, (uint32_t)time, 0, words);
+  return (int32_t)(words[0] % choices);
+}
+
+/* ---- episodes ---- */
+
+/* the limit cuts at step 5 exactly; the final observation is the true last, the next one that of the new episode */
+static void test_truncates_at_limit(void) {
+  struct bench bench;
+  bench_open(&bench, &tiny_type, NULL, 1, 10, 3);
+  bench_reset(&bench);
+  const int32_t actions[3] = {GO_ON, GO_ON, GO_ON};
+  for (int32_t t = 1; t <= 12; t++) {
+    CHECK_OK_FATAL(bench_step(&bench, actions, 100 + t));
+    for (int32_t i = 0; i < 3; i++) {
+      bool cut = t % 5 == 0;
+      CU_ASSERT_EQUAL(bench.ended[i], cut ? ENV_TRUNCATED : 0);
+      CU_ASSERT_EQUAL(bench.observation[3 * i], 1.0f + (float)(t / 5));
+      CU_ASSERT_EQUAL(bench.observation[3 * i + 1], (float)(t % 5));
+      CU_ASSERT_EQUAL(bench.reward[i], (float)(0.1 * (cut ? 5 : t % 5)));
+    }
+  }
+  CU_ASSERT_EQUAL_FATAL(bench.finals.count, 6);
+  for (int32_t k = 0; k < 6; k++) {
+    CU_ASSERT_EQUAL(bench.final_environment[k], 10 + k % 3);
+    CU_ASSERT_EQUAL(bench.final_step[k], k < 3 ? 105 : 110);
+    CU_ASSERT_EQUAL(bench.final_observation[3 * k], k < 3 ? 1.0f : 2.0f);
+    CU_ASSERT_EQUAL(bench.final_observation[3 * k + 1], 5.0f);
+  }
+  env_pool_destroy(&bench.pool);
+  CU_ASSERT_PTR_NULL(bench.pool);
+}
+
+/* the two flags stay apart; what terminated at the limit counts as terminated and keeps no final observation */
+static void test_termination_is_not_truncation(void) {
+  struct bench bench;
+  bench_open(&bench, &tiny_type, NULL, 1, 0, 4);
+  bench_reset(&bench);
+  CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){GO_ON, TERMINATE, TRUNCATE, TERMINATE_AND_TRUNCATE}, 0));
+  CU_ASSERT_EQUAL(bench.ended[0], 0);
+  CU_ASSERT_EQUAL(bench.ended[1], ENV_TERMINATED);
+  CU_ASSERT_EQUAL(bench.ended[2], ENV_TRUNCATED);
+  CU_ASSERT_EQUAL(bench.ended[3], ENV_TERMINATED | ENV_TRUNCATED);
+  CU_ASSERT_EQUAL(bench.finals.count, 1);
+  CU_ASSERT_EQUAL(bench.final_environment[0], 2);
+  CU_ASSERT_EQUAL(bench.observation[1], 1.0f);
+  for (int32_t i = 1; i < 4; i++) CU_ASSERT_EQUAL(bench.observation[3 * i + 1], 0.0f);
+
+  for (int32_t t = 1; t <= 3; t++) CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){0, 0, 0, 0}, t));
+  CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){TERMINATE, GO_ON, GO_ON, GO_ON}, 4));
+  CU_ASSERT_EQUAL(bench.ended[0], ENV_TERMINATED | ENV_TRUNCATED);
+  CU_ASSERT_EQUAL(bench.ended[1], 0);
+  CU_ASSERT_EQUAL(bench.finals.count, 1);
+  env_pool_destroy(&bench.pool);
+}
+
+static int32_t balance(const float *observation) {
+  return observation[2] + 0.5f * observation[3] + 0.02f * observation[0] + 0.05f * observation[1] > 0;
+}
+
+/* CartPole under a controller: cut at 500 exactly, with the observation that the simulator itself gives at that step */
+static void test_cartpole_truncates_at_500(void) {
+  enum { N = 11 };
+  const muster_env_type *type = find("CartPole-v1");
+  struct bench bench;
+  bench_open(&bench, type, NULL, 21, 40, N);
+  bench_reset(&bench);
+  muster_env_error error;
+  void *block = NULL;
+  float truth[4 * N], rewards[N];
+  uint8_t terminated[N] = {0}, truncated[N] = {0};
+  CU_ASSERT_EQUAL_FATAL(type->block_create(NULL, N, &block, &error), 0);
+  for (int32_t i = 0; i < N; i++) {
+    struct random_stream stream = random_stream_start(21, RANDOM_ENV, (uint32_t)(40 + i), 0);
+    muster_env_result result = {.observation = truth + 4 * i};
+    CU_ASSERT_EQUAL(type->block_reset(block, i, &stream.base, &result, &error), 0);
+  }
+  CU_ASSERT_EQUAL(memcmp(truth, bench.observation, sizeof truth), 0);
+
+  for (int32_t t = 1; t <= 500; t++) {
+    int32_t actions[N];
+    for (int32_t i = 0; i < N; i++) actions[i] = balance(bench.observation + 4 * i);
+    muster_env_block_result result = {truth, 16, rewards, 4, NULL, 0, terminated, truncated, -1};
+    CU_ASSERT_EQUAL(type->block_step(block, actions, NULL, &result, &error), 0);
+    CHECK_OK_FATAL(bench_step(&bench, actions, t));
+    for (int32_t i = 0; i < N; i++) {
+      CU_ASSERT_EQUAL(terminated[i], 0);
+      CU_ASSERT_EQUAL(bench.ended[i], t == 500 ? ENV_TRUNCATED : 0);
+      CU_ASSERT_EQUAL(bench.reward[i], 1.0f);
+    }
+  }
+  CU_ASSERT_EQUAL_FATAL(bench.finals.count, N);
+  CU_ASSERT_EQUAL(memcmp(bench.final_observation, truth, sizeof truth), 0);
+  for (int32_t i = 0; i < N; i++) {
+    struct random_stream stream = random_stream_start(21, RANDOM_ENV, (uint32_t)(40 + i), 1);
+    muster_env_result result = {.observation = truth + 4 * i};
+    CU_ASSERT_EQUAL(type->block_reset(block, i, &stream.base, &result, &error), 0);
+    CU_ASSERT_EQUAL(bench.final_environment[i], 40 + i);
+    CU_ASSERT_EQUAL(bench.final_step[i], 500);
+  }
+  CU_ASSERT_EQUAL(memcmp(bench.observation, truth, sizeof truth), 0);
+  type->block_destroy(block);
+  env_pool_destroy(&bench.pool);
+}
+
+/* every episode has a stream of its own, and another env_pool_reset() goes on to the next episode */
+static void test_episodes_differ(void) {
+  struct bench bench;
+  bench_open(&bench, find("CartPole-v1"), NULL, 3, 0, 2);
+  float starts[3][8];
+  for (int i = 0; i < 3; i++) {
+    bench_reset(&bench);
+    memcpy(starts[i], bench.observation, sizeof starts[i]);
+  }
+  CU_ASSERT_NOT_EQUAL(memcmp(starts[0], starts[1], sizeof starts[0]), 0);
+  CU_ASSERT_NOT_EQUAL(memcmp(starts[1], starts[2], sizeof starts[0]), 0);
+  CU_ASSERT_NOT_EQUAL(memcmp(starts[0], starts[0] + 4, 4 * sizeof(float)), 0);
+  env_pool_destroy(&bench.pool);
+
+  /* another seed, other numbers; the same seed, the same */
+  bench_open(&bench, find("CartPole-v1"), NULL, 4, 0, 2);
+  bench_reset(&bench);
+  CU_ASSERT_NOT_EQUAL(memcmp(starts[0], bench.observation, sizeof starts[0]), 0);
+  env_pool_destroy(&bench.pool);
+  bench_open(&bench, find("CartPole-v1"), NULL, 3, 0, 2);
+  bench_reset(&bench);
+  CU_ASSERT_EQUAL(memcmp(starts[0], bench.observation, sizeof starts[0]), 0);
+  env_pool_destroy(&bench.pool);
+}
+
+/* rows apart in memory: what lies between them stays untouched */
+static void test_strides(void) {
+  struct bench packed;
+  bench_open(&packed, find("CartPole-v1"), NULL, 5, 0, 9);
+  bench_reset(&packed);
+  struct env_pool *pool = NULL;
+  CHECK_OK_FATAL(env_pool_create(find("CartPole-v1"), NULL, 5, 0, 9, &pool));
+  float observation[9 * 16], reward[9 * 3];
+  uint8_t ended[9 * 2];
+  memset(observation, 0x55, sizeof observation);
+  memset(reward, 0x55, sizeof reward);
+  memset(ended, 0x55, sizeof ended);
+  CHECK_OK(env_pool_reset(pool, observation, 16 * sizeof(float)));
+  struct env_pool_result result = {observation, 16 * sizeof(float), reward, 3 * sizeof(float), ended, 2, NULL};
+  for (int32_t t = 0; t < 60; t++) {
+    int32_t actions[9];
+    for (int32_t i = 0; i < 9; i++) actions[i] = scripted_action(i, t, 2);
+    CHECK_OK_FATAL(bench_step(&packed, actions, t));
+    CHECK_OK_FATAL(env_pool_step(pool, actions, t, &result));
+    for (size_t i = 0; i < 9; i++) {
+      float filler;
+      memset(&filler, 0x55, sizeof filler);
+      CU_ASSERT_EQUAL(memcmp(observation + 16 * i, packed.observation + 4 * i, 4 * sizeof(float)), 0);
+      for (size_t k = 4; k < 16; k++) CU_ASSERT_EQUAL(observation[16 * i + k], filler);
+      CU_ASSERT_TRUE(reward[3 * i] == packed.reward[i] && reward[3 * i + 1] == filler && reward[3 * i + 2] == filler);
+      CU_ASSERT_TRUE(ended[2 * i] == packed.ended[i] && ended[2 * i + 1] == 0x55);
+    }
+  }
+  env_pool_destroy(&pool);
+  env_pool_destroy(&packed.pool);
+}
+
+/* ---- any split of the environments, and any moment of saving, gives the same bits ---- */
+
+/* steps one pool that holds environments 0..7 and two that split them, and compares every bit */
+static void step_together(struct bench *whole, struct bench *left, struct bench *right, int32_t from, int32_t to,
+                          uint32_t choices) {
+  const size_t row = whole->elements * sizeof(float);
+  for (int32_t t = from; t < to; t++) {
+    int32_t actions[8];
+    for (int32_t i = 0; i < 8; i++) actions[i] = scripted_action(i, t, choices);
+    whole->finals.count = left->finals.count = right->finals.count = 0;
+    CHECK_OK_FATAL(bench_step(whole, actions, t));
+    CHECK_OK_FATAL(bench_step(left, actions, t));
+    CHECK_OK_FATAL(bench_step(right, actions + left->count, t));
+    struct bench *parts[2] = {left, right};
+    int32_t first = 0, finals = 0;
+    for (int p = 0; p < 2; p++) {
+      const size_t n = (size_t)parts[p]->count, f = (size_t)parts[p]->finals.count;
+      CU_ASSERT_EQUAL(memcmp(whole->observation + (size_t)first * whole->elements, parts[p]->observation, n * row), 0);
+      CU_ASSERT_EQUAL(memcmp(whole->reward + first, parts[p]->reward, n * sizeof(float)), 0);
+      CU_ASSERT_EQUAL(memcmp(whole->ended + first, parts[p]->ended, n), 0);
+      CU_ASSERT_EQUAL(memcmp(whole->final_environment + finals, parts[p]->final_environment, f * sizeof(int32_t)), 0);
+      CU_ASSERT_EQUAL(
+          memcmp(whole->final_observation + (size_t)finals * whole->elements, parts[p]->final_observation, f * row), 0);
+      first += parts[p]->count;
+      finals += parts[p]->finals.count;
+    }
+    CU_ASSERT_EQUAL(finals, whole->finals.count);
+  }
+}
+
+/* hands the state of `whole` over to the parts, by bytes, and checks that these save the same bytes again */
+static void hand_over(const struct bench *whole, struct bench *part, int32_t first) {
+  const size_t size = env_pool_state_bytes(whole->pool);
+  CU_ASSERT_EQUAL_FATAL(env_pool_state_bytes(part->pool), size);
+  unsigned char *bytes = malloc(size), *again = malloc(size);
+  for (int32_t i = 0; i < part->count; i++) {
+    bool restarted = true;
+    memset(bytes, 0xab, size);
+    memset(again, 0xcd, size);
+    env_pool_save(whole->pool, first + i, bytes);
+    CHECK_OK_FATAL(env_pool_load(part->pool, i, bytes, part->observation + (size_t)i * part->elements, &restarted));
+    CU_ASSERT_FALSE(restarted);
+    CU_ASSERT_EQUAL(memcmp(part->observation + (size_t)i * part->elements,
+                           whole->observation + (size_t)(first + i) * whole->elements, whole->elements * sizeof(float)),
+                    0);
+    env_pool_save(part->pool, i, again);
+    CU_ASSERT_EQUAL(memcmp(bytes, again, size), 0);
+  }
+  free(bytes);
+  free(again);
+}
+
+static void check_save_and_load(const char *name, const muster_env_setting *options, uint32_t choices, int32_t moment) {
+  struct bench whole, left, right;
+  bench_open(&whole, find(name), options, 31, 0, 8);
+  bench_open(&left, find(name), options, 31, 0, 3);
+  bench_open(&right, find(name), options, 31, 3, 5);
+  bench_reset(&whole);
+  bench_reset(&left);
+  bench_reset(&right);
+  step_together(&whole, &left, &right, 0, moment, choices);
+  env_pool_destroy(&left.pool);
+  env_pool_destroy(&right.pool);
+
+  /* fresh pools of another split take over in the middle of the episodes */
+  bench_open(&left, find(name), options, 31, 0, 6);
+  bench_open(&right, find(name), options, 31, 6, 2);
+  hand_over(&whole, &left, 0);
+  hand_over(&whole, &right, 6);
+  step_together(&whole, &left, &right, moment, moment + 260, choices);
+  env_pool_destroy(&whole.pool);
+  env_pool_destroy(&left.pool);
+  env_pool_destroy(&right.pool);
+}
+
+static void test_save_and_load_cartpole(void) { check_save_and_load("CartPole-v1", NULL, 2, 137); }
+
+/* Probe draws at each step: these moments find its streams at every place in a block of four words */
+static void test_save_and_load_probe(void) {
+  const muster_env_setting options[] = {{"episode_length", "13"}, {"truncates", "1"}, {"obs_dim", "5"}, {NULL, NULL}};
+  for (int32_t moment = 137; moment <= 140; moment++) check_save_and_load("Probe-v0", options, 5, moment);
+}
+
+/* a state belongs to one global index; damage is seen */
+static void test_load_refuses(void) {
+  struct bench bench;
+  bench_open(&bench, find("CartPole-v1"), NULL, 31, 4, 2);
+  bench_reset(&bench);
+  unsigned char bytes[256];
+  CU_ASSERT_TRUE_FATAL(env_pool_state_bytes(bench.pool) <= sizeof bytes);
+  bool restarted;
+  env_pool_save(bench.pool, 0, bytes);
+  CHECK_FAILS(env_pool_load(bench.pool, 1, bytes, bench.observation, &restarted), MUSTER_ERROR_FORMAT,
+              "of environment 4 was offered to environment 5");
+  memset(bytes + sizeof(uint32_t) * 10, 0xff, 8); /* the first state variable becomes a NaN */
+  CHECK_FAILS(env_pool_load(bench.pool, 0, bytes, bench.observation, &restarted), MUSTER_ERROR_FORMAT,
+              "environment 4 (CartPole-v1) cannot take the saved state");
+  env_pool_destroy(&bench.pool);
+}
+
+/* an environment that can't save goes on with its next episode */
+static void test_load_without_state(void) {
+  struct bench bench, fresh;
+  bench_open(&bench, &tiny_type, NULL, 8, 0, 2);
+  bench_open(&fresh, &tiny_type, NULL, 8, 0, 2);
+  bench_reset(&bench);
+  for (int32_t t = 0; t < 7; t++) CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){GO_ON, GO_ON}, t));
+  unsigned char bytes[256];
+  CU_ASSERT_TRUE_FATAL(env_pool_state_bytes(bench.pool) <= sizeof bytes);
+  env_pool_save(bench.pool, 1, bytes);
+  bool restarted = false;
+  CHECK_OK(env_pool_load(fresh.pool, 1, bytes, fresh.observation + 3, &restarted));
+  CU_ASSERT_TRUE(restarted);
+  CU_ASSERT_EQUAL(fresh.observation[4], 0.0f);
+
+  /* episodes 0 and 1 were begun: the fresh one draws from the stream of episode 2 */
+  struct random_stream stream = random_stream_start(8, RANDOM_ENV, 1, 2);
+  CU_ASSERT_EQUAL(fresh.observation[5], (float)muster_random_double(&stream.base));
+  env_pool_destroy(&bench.pool);
+  env_pool_destroy(&fresh.pool);
+}
+
+/* ---- errors ---- */
+
+static void test_options(void) {
+  struct env_pool *pool = NULL;
+  const muster_env_type *probe = find("Probe-v0"), *cartpole = find("CartPole-v1");
+  const muster_env_setting misspelt[] = {{"obs_dim", "3"}, {"episode_lenght", "9"}, {NULL, NULL}};
+  CHECK_FAILS(env_pool_create(probe, misspelt, 1, 0, 1, &pool), MUSTER_ERROR_USAGE,
+              "unknown option 'episode_lenght' of the environment Probe-v0; the nearest one is 'episode_length'");
+  const muster_env_setting twice[] = {{"obs_dim", "3"}, {"obs_dim", "4"}, {NULL, NULL}};
+  CHECK_FAILS(env_pool_create(probe, twice, 1, 0, 1, &pool), MUSTER_ERROR_USAGE, "'obs_dim' of the environment Probe");
+  CHECK_FAILS(env_pool_create(cartpole, misspelt, 1, 0, 1, &pool), MUSTER_ERROR_USAGE, "CartPole-v1 takes none");
+  const muster_env_setting wrong[] = {{"obs_dim", "many"}, {NULL, NULL}};
+  CHECK_FAILS(env_pool_create(probe, wrong, 1, 0, 1, &pool), MUSTER_ERROR_USAGE, "obs_dim: expects an integer");
+  CU_ASSERT_PTR_NULL(pool);
+
+  const muster_env_setting right[] = {{"obs_dim", "6"}, {NULL, NULL}};
+  CHECK_OK_FATAL(env_pool_create(probe, right, 1, 0, 1, &pool));
+  CU_ASSERT_EQUAL(muster_space_elements(&env_pool_spec(pool)->observation), 6);
+  env_pool_destroy(&pool);
+}
+
+/* steps three Probes, the last with action 2, until one fails; the error must hold `part` and name the place */
+static void check_fault(const char *option, muster_code code, const char *part) {
+  const muster_env_setting options[] = {{"episode_length", "3"}, {option, "8"}, {NULL, NULL}};
+  struct bench bench;
+  bench_open(&bench, find("Probe-v0"), options, 77, 4, 3);
+  bench_reset(&bench);
+  const int32_t actions[3] = {1, 0, 2};
+  for (int32_t t = 1; t < 8; t++) CHECK_OK(bench_step(&bench, actions, t));
+  /* step 8 of its life is step 2 of episode 2 */
+  muster_status status = bench_step(&bench, actions, 8);
+  CU_ASSERT_PTR_NOT_NULL(
+      strstr(muster_status_message(status), "environment 4 (Probe-v0, seed 77), episode 2, step 2, action 1: "));
+  CHECK_FAILS(status, code, part);
+  env_pool_destroy(&bench.pool);
+}
+
+static void test_probe_faults(void) {
+  check_fault("fail_at_step", MUSTER_ERROR_ENVIRONMENT, "told to fail at step 8 of its life");
+  check_fault("nan_at_step", MUSTER_ERROR_NUMERIC, "element 0 of the observation is nan, not a finite number");
+  check_fault("nan_reward_at_step", MUSTER_ERROR_NUMERIC, "the reward is nan, not a finite number");
+}
+
+/* the row at fault is found wherever it stands */
+static void test_faults_of_rows(void) {
+  static const struct {
+    int32_t action;
+    muster_code code;
+    const char *part;
+  } faults[] = {{FAIL, MUSTER_ERROR_ENVIRONMENT, "action 4: out of luck"},
+                {NAN_OBSERVATION, MUSTER_ERROR_NUMERIC, "action 5: element 1 of the observation is nan"},
+                {HUGE_REWARD, MUSTER_ERROR_NUMERIC, "action 6: the reward is inf"}};
+  for (size_t f = 0; f < 3; f++)
+    for (int32_t row = 0; row < 5; row++) {
+      struct bench bench;
+      char place[64];
+      int32_t actions[5] = {0};
+      bench_open(&bench, &tiny_type, NULL, 2, 100, 5);
+      bench_reset(&bench);
+      actions[row] = faults[f].action;
+      snprintf(place, sizeof place, "environment %d (Tiny, seed 2), episode 0, step 1,", 100 + (int)row);
+      muster_status status = bench_step(&bench, actions, 0);
+      CU_ASSERT_PTR_NOT_NULL(strstr(muster_status_message(status), place));
+      CHECK_FAILS(status, faults[f].code, faults[f].part);
+      env_pool_destroy(&bench.pool);
+    }
+
+  /* block functions name their row, too */
+  struct bench bench;
+  bench_open(&bench, find("CartPole-v1"), NULL, 2, 100, 5);
+  bench_reset(&bench);
+  CHECK_FAILS(bench_step(&bench, (int32_t[]){0, 1, 0, 7, 1}, 0), MUSTER_ERROR_ENVIRONMENT,
+              "environment 103 (CartPole-v1, seed 2), episode 0, step 1, action 7: action 7 is neither");
+  env_pool_destroy(&bench.pool);
+}
+
+static void test_finals_overflow(void) {
+  struct bench bench;
+  bench_open(&bench, &tiny_type, NULL, 1, 0, 3);
+  bench.finals.capacity = 2;
+  bench_reset(&bench);
+  CHECK_FAILS(bench_step(&bench, (int32_t[]){TRUNCATE, TRUNCATE, TRUNCATE}, 0), MUSTER_ERROR_INTERNAL,
+              "more than 2 last observations");
+  env_pool_destroy(&bench.pool);
+}
+
+static void describe_two_agents(const void *env, muster_env_spec *spec) {
+  tiny_describe(env, spec);
+  spec->agents = 2;
+}
+
+static void describe_nothing(const void *env, muster_env_spec *spec) {
+  (void)env;
+  (void)spec;
+}
+
+/* tables that break the contract are refused before anything runs */
+static void test_contract(void) {
+  struct env_pool *pool = NULL;
+  muster_env_type type = tiny_type;
+  type.abi = MUSTER_ENV_ABI + 1;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "rebuild it");
+  type = tiny_type;
+  type.step = NULL;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "lacks one of");
+  type = tiny_type;
+  type.block_step = find("CartPole-v1")->block_step;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "1 of the 7 block functions");
+  type = tiny_type;
+  type.describe = describe_two_agents;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "has 2 agents");
+  type.describe = describe_nothing;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "describes a space");
+  CU_ASSERT_PTR_NULL(pool);
+}
+
+static void test_text(void) {
+  struct bench bench;
+  char text[1024] = "old";
+  bench_open(&bench, find("CartPole-v1"), NULL, 1, 0, 3);
+  bench_reset(&bench);
+  env_pool_render_text(bench.pool, 2, text, sizeof text);
+  char expected[64];
+  snprintf(expected, sizeof expected, "position %+.3f m", (double)bench.observation[8]);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, expected));
+  env_pool_destroy(&bench.pool);
+  bench_open(&bench, &tiny_type, NULL, 1, 0, 1);
+  env_pool_render_text(bench.pool, 0, text, sizeof text);
+  CU_ASSERT_STRING_EQUAL(text, "");
+  env_pool_destroy(&bench.pool);
+}
+
+/* ---- every environment that is registered ---- */
+
+/* walks 300 random steps in each: spaces hold, flags are sound, and two pools of the same seed agree */
+static void test_every_type(void) {
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) {
+    struct bench one, two;
+    bench_open(&one, *type, NULL, 55, 7, 3);
+    bench_open(&two, *type, NULL, 55, 7, 3);
+    const muster_env_spec *spec = env_pool_spec(one.pool);
+    CU_ASSERT_TRUE_FATAL(spec->observation.kind == MUSTER_SPACE_BOX && spec->action.kind == MUSTER_SPACE_DISCRETE &&
+                         one.elements <= MAX_ELEMENTS);
+    bench_reset(&one);
+    bench_reset(&two);
+    int ends = 0;
+    for (int32_t t = 0; t < 300; t++) {
+      int32_t actions[3];
+      for (int32_t i = 0; i < 3; i++) actions[i] = scripted_action(i, t, (uint32_t)spec->action.counts[0]);
+      one.finals.count = two.finals.count = 0;
+      CHECK_OK_FATAL(bench_step(&one, actions, t));
+      CHECK_OK_FATAL(bench_step(&two, actions, t));
+      CU_ASSERT_EQUAL(memcmp(one.observation, two.observation, sizeof one.observation), 0);
+      CU_ASSERT_EQUAL(memcmp(one.reward, two.reward, sizeof one.reward), 0);
+      for (size_t i = 0; i < 3; i++) {
+        ends += one.ended[i] != 0;
+        for (size_t k = 0; k < one.elements && spec->observation.high != NULL; k++)
+          CU_ASSERT_TRUE(one.observation[i * one.elements + k] >= spec->observation.low[k] &&
+                         one.observation[i * one.elements + k] <= spec->observation.high[k]);
+      }
+    }
+    CU_ASSERT_TRUE(ends > 0);
+    env_pool_destroy(&one.pool);
+    env_pool_destroy(&two.pool);
+  }
+}
+
+static const struct check_case cases[] = {
+    {"truncates at the limit, keeps the last observation", test_truncates_at_limit},
+    {"termination is not truncation", test_termination_is_not_truncation},
+    {"CartPole is truncated at 500", test_cartpole_truncates_at_500},
+    {"episodes draw from streams of their own", test_episodes_differ},
+    {"strides", test_strides},
+    {"save and load: CartPole", test_save_and_load_cartpole},
+    {"save and load: Probe", test_save_and_load_probe},
+    {"load refuses another's state and damage", test_load_refuses},
+    {"load without a state starts the next episode", test_load_without_state},
+    {"options", test_options},
+    {"faults of Probe are named", test_probe_faults},
+    {"faults of rows are named", test_faults_of_rows},
+    {"more last observations than room", test_finals_overflow},
+    {"types that break the contract", test_contract},
+    {"text", test_text},
+    {"every registered environment", test_every_type},
+};
+
+CHECK_MAIN("pool", cases)
