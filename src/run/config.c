@@ -159,7 +159,6 @@ static muster_status resolve(struct document *document, struct run_config *confi
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
-  MUSTER_TRY(check_environment(document, config));
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
 
@@ -169,6 +168,7 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
+  if (status == MUSTER_OK) status = check_environment(document, config);
   document_destroy(&document);
   return status;
 }

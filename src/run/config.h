@@ -58,7 +58,8 @@ struct run_config {
 MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets,
                                              struct run_config *config);
 
-/* The same from a text (the config that a checkpoint holds); `name` stands for the file in messages. */
+/* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for the
+ * file in messages. */
 MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
 
 /* Writes the resolved config as YAML that run_config_load() reads back to the same config. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "muster/version.h"
 #include "run/build.h"
+#include "run/spaces.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -46,6 +47,9 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   MUSTER_TRY(checkpoint_write_text(writer, "env", config->env.name));
   MUSTER_TRY(checkpoint_write_text(writer, "algorithm", learner->type->name));
   MUSTER_TRY(checkpoint_write_text(writer, "distribution", learner->model.distribution->name));
+  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
+  MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
   MUSTER_TRY(checkpoint_write_int(writer, "seed", config->general.seed));
   MUSTER_TRY(checkpoint_write_int(writer, "total_steps", learner->total_steps));
   MUSTER_TRY(checkpoint_write_int(writer, "ranks", learner->worker->topology.ranks));

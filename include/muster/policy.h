@@ -1,0 +1,54 @@
+/* A trained policy in any C program: open a checkpoint and act.
+ *
+ *   muster_policy *policy;
+ *   muster_status status = muster_policy_open("runs/CartPole-v1/ppo-001", &policy);
+ *   ...
+ *   status = muster_policy_act(policy, 1, observation, MUSTER_ACT_DETERMINISTIC, &action);
+ *   ...
+ *   muster_policy_close(&policy);
+ *
+ * No MPI is needed. A policy may be used by one thread at a time; several policies may be open. */
+#ifndef MUSTER_POLICY_H
+#define MUSTER_POLICY_H
+
+#include "muster/space.h"
+#include "muster/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct muster_policy muster_policy;
+
+typedef enum muster_act_mode {
+  MUSTER_ACT_DETERMINISTIC = 0, /* the most probable action */
+  MUSTER_ACT_STOCHASTIC = 1     /* a sample; the same ones for the same seed and sequence of calls */
+} muster_act_mode;
+
+/* Opens a checkpoint file, or the newest one of a run folder. On success *policy is the caller's, to be closed. Errors:
+ * MUSTER_ERROR_IO, MUSTER_ERROR_FORMAT, MUSTER_ERROR_MEMORY. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_open(const char *path, muster_policy **policy);
+
+/* Closes a policy and sets *policy to NULL; accepts NULL inside. */
+MUSTER_API void muster_policy_close(muster_policy **policy);
+
+/* Borrowed from the policy until it is closed. The bounds of a Box space are NULL. */
+MUSTER_API const muster_space *muster_policy_observation_space(const muster_policy *policy);
+MUSTER_API const muster_space *muster_policy_action_space(const muster_policy *policy);
+MUSTER_API const char *muster_policy_env(const muster_policy *policy);       /* the environment it was trained on */
+MUSTER_API const char *muster_policy_algorithm(const muster_policy *policy); /* "ppo", ... */
+MUSTER_API int64_t muster_policy_total_steps(const muster_policy *policy);   /* environment steps of its training */
+
+/* Restarts the random numbers of MUSTER_ACT_STOCHASTIC; 0 after opening. */
+MUSTER_API void muster_policy_seed(muster_policy *policy, uint64_t seed);
+
+/* Chooses actions for n observations. `observations`: [n, observation elements] float, row-major; `actions`: [n, action
+ * elements], int32_t for Discrete and MultiDiscrete spaces, float for Box. Error: MUSTER_ERROR_NUMERIC when an
+ * observation is not finite; actions are then not written. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_act(muster_policy *policy, size_t n, const float *observations,
+                                                          muster_act_mode mode, void *actions);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,33 @@
+/* The commands of the program, one file each, one line in main.c's list. */
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+/* A command gets its own arguments, argv[0] being its name, and returns the exit code. */
+struct command {
+  const char *name, *summary;
+  int (*run)(int argc, char **argv);
+};
+
+int command_train(int argc, char **argv);
+int command_eval(int argc, char **argv);
+int command_inspect(int argc, char **argv);
+int command_envs(int argc, char **argv);
+int command_algos(int argc, char **argv);
+int command_config(int argc, char **argv);
+
+/* Prints "muster NAME: text" and a pointer to --help on standard error; returns EXIT_USAGE. */
+MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format, ...);
+
+/* Takes the status: prints its message on standard error, if any; returns the exit code. */
+int command_finish(const char *name, muster_status status);
+
+/* Reads a whole number from 1 or 0 on from a command line option; false and a message when it is none. */
+bool command_parse_count(const char *name, const char *option, const char *text, long long least, long long *value);
+
+#endif

@@ -1,0 +1,118 @@
+#include "cli/command.h"
+#include "env/registry.h"
+#include "math/blas.h"
+#include "run/evaluation.h"
+#include "run/policy.h"
+#include "store/json.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const char help[] =
+    "usage: muster eval RUN_OR_CHECKPOINT [--episodes N] [--seed S] [--stochastic] [--json]\n"
+    "\n"
+    "Plays whole episodes with a trained policy; RUN is a run folder (its newest checkpoint), or name the file.\n"
+    "\n"
+    "  -n, --episodes N   episodes to play (default 100)\n"
+    "  -s, --seed S       which episodes (default 1); the same seed plays the same ones\n"
+    "      --stochastic   sample actions instead of taking the most probable one\n"
+    "      --json         print one JSON object\n"
+    "  -h, --help         this text\n";
+
+struct eval_request {
+  const char *path;
+  long long episodes, seed;
+  bool stochastic, json;
+};
+
+static muster_status evaluate(const struct eval_request *request, struct muster_policy *policy,
+                              struct evaluation *out) {
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(&policy->config, settings);
+  struct evaluation_request evaluation = {
+      .settings = settings,
+      .seed = (uint64_t)request->seed,
+      .episodes = request->episodes,
+      .deterministic = !request->stochastic,
+  };
+  MUSTER_TRY(env_registry_find(policy->config.env.name, &evaluation.type));
+  return evaluation_run(&policy->model, &evaluation, out);
+}
+
+static void print_json(const struct eval_request *request, const struct muster_policy *policy,
+                       const struct evaluation *result) {
+  struct json json = json_begin(stdout);
+  json_open_object(&json, NULL);
+  json_string(&json, "checkpoint", policy->path);
+  json_string(&json, "env", policy->config.env.name);
+  json_int(&json, "episodes", result->episodes);
+  json_int(&json, "seed", request->seed);
+  json_bool(&json, "deterministic", !request->stochastic);
+  json_number(&json, "mean_return", result->mean_return);
+  json_number(&json, "std_return", result->std_return);
+  json_number(&json, "min_return", result->min_return);
+  json_number(&json, "max_return", result->max_return);
+  json_number(&json, "mean_length", result->mean_length);
+  json_number(&json, "std_length", result->std_length);
+  json_number(&json, "min_length", result->min_length);
+  json_number(&json, "max_length", result->max_length);
+  json_close_object(&json);
+}
+
+static void print_text(const struct eval_request *request, const struct muster_policy *policy,
+                       const struct evaluation *result) {
+  printf("%s, %lld steps of training, %lld episodes, %s\n", policy->config.env.name, (long long)policy->total_steps,
+         (long long)result->episodes, request->stochastic ? "stochastic" : "deterministic");
+  printf("          %10s %10s %10s %10s\n", "mean", "std", "min", "max");
+  printf("return    %10.2f %10.2f %10.2f %10.2f\n", result->mean_return, result->std_return, result->min_return,
+         result->max_return);
+  printf("length    %10.2f %10.2f %10.0f %10.0f\n", result->mean_length, result->std_length, result->min_length,
+         result->max_length);
+}
+
+static int parse(int argc, char **argv, struct eval_request *request) {
+  enum { STOCHASTIC = 1000, JSON };
+  static const struct option options[] = {{"episodes", required_argument, NULL, 'n'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"stochastic", no_argument, NULL, STOCHASTIC},
+                                          {"json", no_argument, NULL, JSON},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+  for (int letter; (letter = getopt_long(argc, argv, "n:s:h", options, NULL)) != -1;) {
+    switch (letter) {
+    case 'n':
+      if (!command_parse_count("eval", "--episodes", optarg, 1, &request->episodes)) return EXIT_USAGE;
+      break;
+    case 's':
+      if (!command_parse_count("eval", "--seed", optarg, 0, &request->seed)) return EXIT_USAGE;
+      break;
+    case STOCHASTIC: request->stochastic = true; break;
+    case JSON: request->json = true; break;
+    case 'h': fputs(help, stdout); return EXIT_DONE;
+    default: return EXIT_USAGE;
+    }
+  }
+  if (optind + 1 != argc)
+    return command_usage_error("eval", "expects one run folder or checkpoint, got %d", argc - optind);
+  request->path = argv[optind];
+  return -1;
+}
+
+int command_eval(int argc, char **argv) {
+  struct eval_request request = {.episodes = 100, .seed = 1};
+  int exit_code = parse(argc, argv, &request);
+  if (exit_code >= 0) return exit_code;
+  blas_set_threads(1);
+  struct muster_policy *policy = NULL;
+  struct evaluation result;
+  muster_status status = muster_policy_open(request.path, &policy);
+  if (status == MUSTER_OK) status = evaluate(&request, policy, &result);
+  if (status == MUSTER_OK) {
+    if (request.json)
+      print_json(&request, policy, &result);
+    else
+      print_text(&request, policy, &result);
+  }
+  muster_policy_close(&policy);
+  return command_finish("eval", status);
+}

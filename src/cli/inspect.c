@@ -1,0 +1,172 @@
+#include "cli/command.h"
+#include "store/checkpoint.h"
+#include "store/json.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] = "usage: muster inspect CHECKPOINT [--json]\n"
+                           "\n"
+                           "Shows what a checkpoint holds: environment, algorithm, steps, every tensor with its shape\n"
+                           "and norm, and the config. CHECKPOINT is a file, or a run folder (its newest one).\n"
+                           "\n"
+                           "      --json   print one JSON object\n"
+                           "  -h, --help   this text\n";
+
+static const char *const text_names[] = {"env", "algorithm", "distribution", "muster_version", "git_hash", NULL};
+static const char *const int_names[] = {"seed", "total_steps", "ranks", NULL};
+
+/* how tensors are shown: as lines, or inside a JSON array */
+struct view {
+  struct checkpoint_reader *reader;
+  struct json *json; /* NULL: text */
+};
+
+/* value i of a tensor as a double */
+static double element(const struct tensor *tensor, size_t i) {
+  switch (tensor->type) {
+  case TENSOR_F32: return ((const float *)tensor->data)[i];
+  case TENSOR_F64: return ((const double *)tensor->data)[i];
+  case TENSOR_I32: return ((const int32_t *)tensor->data)[i];
+  case TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
+  case TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
+  case TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
+  case TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
+  }
+  return NAN;
+}
+
+static const char *type_name(enum tensor_type type) {
+  static const char *const names[] = {"float32", "float64", "int32", "int64", "uint8", "uint32", "uint64"};
+  return names[type];
+}
+
+static void show_tensor_json(struct json *json, const struct tensor *tensor, double norm) {
+  json_open_object(json, NULL);
+  json_string(json, "name", tensor->name);
+  json_string(json, "type", type_name(tensor->type));
+  json_open_array(json, "shape");
+  for (int i = 0; i < tensor->rank; i++) json_int(json, NULL, (int64_t)tensor->shape[i]);
+  json_close_array(json);
+  json_number(json, "norm", norm);
+  if (tensor->rank == 0) json_number(json, "value", element(tensor, 0));
+  json_close_object(json);
+}
+
+static void show_tensor_text(const struct tensor *tensor, double norm) {
+  char shape[96] = "scalar";
+  int used = 0;
+  for (int i = 0; i < tensor->rank; i++)
+    used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%zu", i > 0 ? " x " : "", tensor->shape[i]);
+  if (tensor->rank == 0)
+    printf("  %-28s %-8s %-14s value %.10g\n", tensor->name, type_name(tensor->type), shape, element(tensor, 0));
+  else
+    printf("  %-28s %-8s %-14s norm %.6g\n", tensor->name, type_name(tensor->type), shape, norm);
+}
+
+static muster_status show_tensor(const struct tensor *described, void *context) {
+  struct view *view = context;
+  struct tensor tensor = *described;
+  size_t bytes = tensor_bytes(&tensor);
+  tensor.data = malloc(bytes > 0 ? bytes : 1);
+  if (tensor.data == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s", tensor.name);
+  muster_status status = checkpoint_read_tensor(view->reader, &tensor);
+  if (status == MUSTER_OK) {
+    double squares = 0;
+    for (size_t i = 0; i < tensor_elements(&tensor); i++) squares += element(&tensor, i) * element(&tensor, i);
+    if (view->json != NULL)
+      show_tensor_json(view->json, &tensor, sqrt(squares));
+    else
+      show_tensor_text(&tensor, sqrt(squares));
+  }
+  free(tensor.data);
+  return status;
+}
+
+static muster_status show_texts(struct view *view, const char *const *names) {
+  for (; *names != NULL; names++) {
+    char *text;
+    MUSTER_TRY(checkpoint_read_text(view->reader, *names, &text));
+    if (view->json != NULL)
+      json_string(view->json, *names, text);
+    else
+      printf("%-15s %s\n", *names, text);
+    free(text);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status show_numbers(struct view *view) {
+  for (const char *const *name = int_names; *name != NULL; name++) {
+    int64_t value;
+    MUSTER_TRY(checkpoint_read_int(view->reader, *name, &value));
+    if (view->json != NULL)
+      json_int(view->json, *name, value);
+    else
+      printf("%-15s %lld\n", *name, (long long)value);
+  }
+  double mean_return;
+  MUSTER_TRY(checkpoint_read_float(view->reader, "mean_return", &mean_return));
+  if (view->json != NULL)
+    json_number(view->json, "mean_return", mean_return);
+  else
+    printf("%-15s %g\n", "mean_return", mean_return);
+  return MUSTER_OK;
+}
+
+static muster_status show_config(struct view *view) {
+  if (view->json != NULL) return show_texts(view, (const char *const[]){"config", NULL});
+  char *text;
+  MUSTER_TRY(checkpoint_read_text(view->reader, "config", &text));
+  printf("\nconfig\n");
+  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) printf("  %s\n", line);
+  free(text);
+  return MUSTER_OK;
+}
+
+static muster_status show_all(struct view *view, const char *path) {
+  if (view->json != NULL) {
+    json_open_object(view->json, NULL);
+    json_string(view->json, "checkpoint", path);
+  } else {
+    printf("%-15s %s\n", "checkpoint", path);
+  }
+  MUSTER_TRY(show_texts(view, text_names));
+  MUSTER_TRY(show_numbers(view));
+  if (view->json != NULL)
+    json_open_array(view->json, "tensors");
+  else
+    printf("\ntensors\n");
+  MUSTER_TRY(checkpoint_for_each(view->reader, show_tensor, view));
+  if (view->json != NULL) json_close_array(view->json);
+  MUSTER_TRY(show_config(view));
+  if (view->json != NULL) json_close_object(view->json);
+  return MUSTER_OK;
+}
+
+int command_inspect(int argc, char **argv) {
+  enum { JSON = 1000 };
+  static const struct option options[] = {{"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, 'h'}, {0}};
+  bool as_json = false;
+  for (int letter; (letter = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    switch (letter) {
+    case JSON: as_json = true; break;
+    case 'h': fputs(help, stdout); return EXIT_DONE;
+    default: return EXIT_USAGE;
+    }
+  }
+  if (optind + 1 != argc) return command_usage_error("inspect", "expects one checkpoint, got %d", argc - optind);
+
+  char path[1100];
+  struct checkpoint_reader *reader = NULL;
+  struct json json = json_begin(stdout);
+  muster_status status = checkpoint_resolve(argv[optind], path, sizeof path);
+  if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
+  struct view view = {reader, as_json ? &json : NULL};
+  if (status == MUSTER_OK) status = status_wrap(show_all(&view, path), "%s", path);
+  checkpoint_close(&reader);
+  return command_finish("inspect", status);
+}

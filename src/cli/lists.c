@@ -1,0 +1,106 @@
+/* muster envs, muster algos, muster config: what there is to choose from. */
+#include "algo/algorithm.h"
+#include "cli/command.h"
+#include "config/reference.h"
+#include "env/pool.h"
+#include "env/registry.h"
+#include "run/config.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* parses a command that takes one optional word and --help; returns -1 to go on, else an exit code */
+static int parse_word(int argc, char **argv, const char *help, const char **word) {
+  static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+  for (int letter; (letter = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    if (letter != 'h') return EXIT_USAGE;
+    fputs(help, stdout);
+    return EXIT_DONE;
+  }
+  if (argc - optind > 1) return command_usage_error(argv[0], "expects at most one name, got %d", argc - optind);
+  *word = argc > optind ? argv[optind] : NULL;
+  return -1;
+}
+
+static void format_space(const muster_space *space, char *text, size_t size) {
+  static const char *const kinds[] = {"?", "Box", "Box uint8", "Discrete", "MultiDiscrete"};
+  int used = snprintf(text, size, "%s(", kinds[space->kind]);
+  if (space->kind == MUSTER_SPACE_DISCRETE) used += snprintf(text + used, size - (size_t)used, "%d", space->counts[0]);
+  for (int32_t i = 0; i < space->rank; i++)
+    used += snprintf(text + used, size - (size_t)used, "%s%d", i > 0 ? ", " : "", space->shape[i]);
+  snprintf(text + used, size - (size_t)used, ")");
+}
+
+static muster_status print_env(const muster_env_type *type, bool in_full) {
+  struct env_pool *pool;
+  MUSTER_TRY(env_pool_create(type, NULL, 0, 0, 1, &pool));
+  const muster_env_spec *spec = env_pool_spec(pool);
+  char observation[128], action[128];
+  format_space(&spec->observation, observation, sizeof observation);
+  format_space(&spec->action, action, sizeof action);
+  if (!in_full) {
+    printf("%-14s %-12s %-12s %s\n", type->name, observation, action, type->summary);
+  } else {
+    printf("%s: %s\n\n  observation       %s\n  action            %s\n", type->name, type->summary, observation, action);
+    printf("  step limit        %d\n", spec->max_steps);
+    if (!isnan(spec->reward_threshold)) printf("  reward threshold  %g\n", spec->reward_threshold);
+    printf("  saves its state   %s\n", spec->state_bytes > 0 ? "yes" : "no");
+    if (type->options != NULL && type->options->key != NULL) printf("\noptions (env.options)\n");
+    for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++)
+      printf("  %-20s %-10s %s\n", option->key, option->default_value, option->help);
+  }
+  env_pool_destroy(&pool);
+  return MUSTER_OK;
+}
+
+static muster_status print_envs(const char *name) {
+  if (name != NULL) {
+    const muster_env_type *type;
+    MUSTER_TRY(env_registry_find(name, &type));
+    return print_env(type, true);
+  }
+  printf("%-14s %-12s %-12s %s\n", "environment", "observation", "action", "what it is");
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++)
+    MUSTER_TRY(print_env(*type, false));
+  return MUSTER_OK;
+}
+
+int command_envs(int argc, char **argv) {
+  const char *name;
+  int exit_code = parse_word(argc, argv, "usage: muster envs [NAME]\n\nLists the environments, or describes one with "
+                                         "its options.\n", &name);
+  return exit_code >= 0 ? exit_code : command_finish("envs", print_envs(name));
+}
+
+int command_algos(int argc, char **argv) {
+  const char *name;
+  int exit_code =
+      parse_word(argc, argv, "usage: muster algos [NAME]\n\nLists the algorithms, or the options of one.\n", &name);
+  if (exit_code >= 0) return exit_code;
+  if (name == NULL) {
+    for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+      printf("%-8s %s\n", (*type)->name, (*type)->summary);
+    return command_finish("algos", MUSTER_OK);
+  }
+  const struct algorithm_type *type;
+  muster_status status = algorithm_find(name, &type);
+  if (status == MUSTER_OK) {
+    printf("%s: %s\n\n", type->name, type->summary);
+    config_reference_print(stdout, &type->options, 1, NULL);
+  }
+  return command_finish("algos", status);
+}
+
+int command_config(int argc, char **argv) {
+  const char *key;
+  int exit_code = parse_word(argc, argv,
+                             "usage: muster config [KEY]\n\nLists every option of a config file with its type, default, "
+                             "range and meaning;\nor one option (algorithm.n_steps), or one section (algorithm).\n",
+                             &key);
+  if (exit_code >= 0) return exit_code;
+  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
+  size_t n = run_config_tables(tables);
+  return command_finish("config", config_reference_show(stdout, tables, n, key));
+}

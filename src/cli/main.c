@@ -1,0 +1,85 @@
+/* muster: the program. Finds the command and runs it. */
+#include "cli/command.h"
+#include "muster/version.h"
+#include "run/build.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* the registry: one line a command */
+static const struct command commands[] = {
+    {"train", "train a policy, alone or under mpirun", command_train},
+    {"eval", "play episodes with a trained policy", command_eval},
+    {"inspect", "show what a checkpoint holds", command_inspect},
+    {"envs", "list the environments, or describe one", command_envs},
+    {"algos", "list the algorithms", command_algos},
+    {"config", "list the options of a config file", command_config},
+};
+#define COMMANDS (sizeof commands / sizeof *commands)
+
+static void print_help(FILE *file) {
+  fprintf(file, "muster %s: distributed actor-learner reinforcement learning\n\nusage:\n", MUSTER_VERSION);
+  fprintf(file, "  [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume]\n");
+  fprintf(file, "  muster COMMAND [ARGUMENTS]\n\ncommands:\n");
+  for (size_t i = 0; i < COMMANDS; i++) fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  fprintf(file, "\n`muster COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong use.\n");
+}
+
+int command_usage_error(const char *name, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fprintf(stderr, "muster %s: ", name);
+  vfprintf(stderr, format, arguments);
+  fprintf(stderr, " (see `muster %s --help`)\n", name);
+  va_end(arguments);
+  return EXIT_USAGE;
+}
+
+int command_finish(const char *name, muster_status status) {
+  int exit_code = status_exit_code(status);
+  if (status != MUSTER_OK) fprintf(stderr, "muster %s: %s\n", name, muster_status_message(status));
+  muster_status_clear(&status);
+  if (exit_code == EXIT_DONE && fflush(stdout) != 0) {
+    fprintf(stderr, "muster %s: cannot write to standard output: %s\n", name, strerror(errno));
+    exit_code = EXIT_FAILED;
+  }
+  return exit_code;
+}
+
+bool command_parse_count(const char *name, const char *option, const char *text, long long least, long long *value) {
+  char *end;
+  errno = 0;
+  *value = strtoll(text, &end, 10);
+  if (errno == 0 && end != text && *end == '\0' && *value >= least) return true;
+  command_usage_error(name, "%s: %s: expects a whole number from %lld on", option, text, least);
+  return false;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_help(stderr);
+    return EXIT_USAGE;
+  }
+  const char *name = argv[1];
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
+    print_help(stdout);
+    return EXIT_DONE;
+  }
+  if (strcmp(name, "--version") == 0) {
+    printf("muster %s (%s)\n", MUSTER_VERSION, run_build_git_hash());
+    return EXIT_DONE;
+  }
+  for (size_t i = 0; i < COMMANDS; i++) {
+    if (strcmp(name, commands[i].name) != 0) continue;
+    if (argc > 2 && strcmp(argv[2], "--version") == 0) {
+      printf("muster %s (%s)\n", MUSTER_VERSION, run_build_git_hash());
+      return EXIT_DONE;
+    }
+    return commands[i].run(argc - 1, argv + 1);
+  }
+  fprintf(stderr, "muster: unknown command \"%s\" (see `muster --help`)\n", name);
+  return EXIT_USAGE;
+}

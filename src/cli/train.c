@@ -1,0 +1,81 @@
+#include "cli/command.h"
+#include "comm/comm.h"
+#include "run/train.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] =
+    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume]\n"
+    "\n"
+    "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0 learns and the others act; one rank does both.\n"
+    "\n"
+    "  -s, --set key=value   set an option over the file, for example --set algorithm.n_steps=64; may be repeated\n"
+    "  -d, --run-dir DIR     the run folder (default: a new numbered one below runs/); it must be new or empty\n"
+    "  -r, --resume          continue the run in --run-dir from its newest checkpoint, or start it if there is none;\n"
+    "                        the number of ranks may differ\n"
+    "  -h, --help            this text\n"
+    "      --version         version and git commit\n"
+    "\n"
+    "`muster config` lists all options. Exit codes: 0 done, 1 failed, 2 wrong use.\n"
+    "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
+
+/* prints what failed, with rank and host; ranks that only heard of it say nothing */
+static int finish(struct comm *comm, muster_status status, bool together) {
+  int exit_code = status_exit_code(status);
+  if (status != MUSTER_OK && muster_status_message(status)[0] != '\0') {
+    if (comm_size(comm) > 1)
+      fprintf(stderr, "muster train: rank %d on %s: %s\n", comm_rank(comm), comm_host(comm),
+              muster_status_message(status));
+    else
+      fprintf(stderr, "muster train: %s\n", muster_status_message(status));
+  }
+  muster_status_clear(&status);
+  if (!together) comm_abort(comm, exit_code);
+  comm_destroy(&comm);
+  return exit_code;
+}
+
+/* `sets` has room for argc entries; returns -1 to go on, else an exit code */
+static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
+  static const struct option options[] = {{"set", required_argument, NULL, 's'},
+                                          {"run-dir", required_argument, NULL, 'd'},
+                                          {"resume", no_argument, NULL, 'r'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rh", options, NULL)) != -1;) {
+    switch (letter) {
+    case 's': sets[request->n_sets++] = optarg; break;
+    case 'd': request->run_dir = optarg; break;
+    case 'r': request->resume = true; break;
+    case 'h': fputs(help, stdout); return EXIT_DONE;
+    default: return EXIT_USAGE; /* getopt_long() said what is wrong */
+    }
+  }
+  if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
+  request->config_path = argv[optind];
+  request->sets = sets;
+  return -1;
+}
+
+int command_train(int argc, char **argv) {
+  struct train_request request = {0};
+  const char **sets = calloc((size_t)argc, sizeof *sets);
+  if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
+  int exit_code = parse(argc, argv, &request, sets);
+  if (exit_code < 0) {
+    struct comm *comm;
+    muster_status status = comm_create(&argc, &argv, &comm);
+    if (status != MUSTER_OK) {
+      exit_code = command_finish("train", status);
+    } else {
+      bool together;
+      status = train(comm, &request, &together);
+      exit_code = finish(comm, status, together);
+    }
+  }
+  free(sets);
+  return exit_code;
+}

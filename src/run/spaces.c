@@ -1,0 +1,55 @@
+#include "run/spaces.h"
+
+#include <string.h>
+
+#define HEAD (2 + MUSTER_SPACE_MAX_RANK)
+#define MAX_COUNTS 4096
+
+static size_t counts_of(const muster_space *space) {
+  bool discrete = space->kind == MUSTER_SPACE_DISCRETE || space->kind == MUSTER_SPACE_MULTI_DISCRETE;
+  return discrete ? muster_space_elements(space) : 0;
+}
+
+muster_status spaces_write(struct checkpoint_writer *writer, const char *name, const muster_space *space) {
+  int32_t code[HEAD + MAX_COUNTS] = {(int32_t)space->kind, space->rank};
+  size_t counts = counts_of(space);
+  if (counts > MAX_COUNTS)
+    return status_error(MUSTER_ERROR_USAGE, "a space of %zu discrete elements: at most %d are supported", counts,
+                        MAX_COUNTS);
+  memcpy(code + 2, space->shape, sizeof space->shape);
+  if (counts > 0) memcpy(code + HEAD, space->counts, counts * sizeof *code);
+  struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code};
+  return checkpoint_write_tensor(writer, &tensor);
+}
+
+/* whether what was read is a space: known kind, positive sizes, as many counts as elements */
+static bool is_space(const muster_space *space, size_t counts) {
+  if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE) return false;
+  if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK) return false;
+  int64_t elements = 1;
+  for (int32_t i = 0; i < space->rank; i++) {
+    if (space->shape[i] < 1) return false;
+    elements *= space->shape[i];
+    if (elements > INT32_MAX) return false;
+  }
+  if (counts != counts_of(space)) return false;
+  for (size_t i = 0; i < counts; i++)
+    if (space->counts[i] < 1) return false;
+  return true;
+}
+
+muster_status spaces_read(struct checkpoint_reader *reader, const char *name, struct arena *arena,
+                          muster_space *space) {
+  struct tensor tensor = {.name = name};
+  MUSTER_TRY(checkpoint_describe_tensor(reader, &tensor));
+  if (tensor.type != TENSOR_I32 || tensor.rank != 1 || tensor.shape[0] < HEAD || tensor.shape[0] > HEAD + MAX_COUNTS)
+    return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
+  int32_t *code;
+  MUSTER_TRY(ARENA_TAKE(arena, tensor.shape[0], "space", &code));
+  tensor.data = code;
+  MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
+  *space = (muster_space){.kind = (muster_space_kind)code[0], .rank = code[1], .counts = code + HEAD};
+  memcpy(space->shape, code + 2, sizeof space->shape);
+  if (!is_space(space, tensor.shape[0] - HEAD)) return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
+  return MUSTER_OK;
+}
