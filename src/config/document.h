@@ -1,4 +1,5 @@
-/* A config as written: keys, values, and where each stands. Read from YAML, amended by --set, then applied to tables. */
+/* A config as written: keys, values, and where each stands. Read from YAML, amended by --set, then applied to tables.
+ */
 #ifndef CONFIG_DOCUMENT_H
 #define CONFIG_DOCUMENT_H
 

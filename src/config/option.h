@@ -14,17 +14,17 @@
 #include <stdio.h>
 
 enum option_type {
-  OPTION_INT,          /* int64_t */
-  OPTION_FLOAT,        /* double */
-  OPTION_MAYBE_FLOAT,  /* double; NAN when the value is `null` */
-  OPTION_BOOL,         /* bool */
-  OPTION_STRING,       /* char[OPTION_STRING_SIZE]; "" when the value is `null` or empty */
-  OPTION_CHOICE,       /* int: index into `choices` */
-  OPTION_INT_LIST,     /* struct option_int_list */
-  OPTION_SCHEDULE,     /* struct option_schedule: a number, or lin_<number> */
+  OPTION_INT,            /* int64_t */
+  OPTION_FLOAT,          /* double */
+  OPTION_MAYBE_FLOAT,    /* double; NAN when the value is `null` */
+  OPTION_BOOL,           /* bool */
+  OPTION_STRING,         /* char[OPTION_STRING_SIZE]; "" when the value is `null` or empty */
+  OPTION_CHOICE,         /* int: index into `choices` */
+  OPTION_INT_LIST,       /* struct option_int_list */
+  OPTION_SCHEDULE,       /* struct option_schedule: a number, or lin_<number> */
   OPTION_MAYBE_SCHEDULE, /* struct option_schedule; `is_null` when the value is `null` */
-  OPTION_DURATION,     /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
-  OPTION_MAP           /* struct option_map: free keys and values, each checked by its reader (env.options) */
+  OPTION_DURATION,       /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
+  OPTION_MAP             /* struct option_map: free keys and values, each checked by its reader (env.options) */
 };
 
 #define OPTION_STRING_SIZE 512
@@ -53,12 +53,12 @@ struct option_map {
 struct option {
   const char *key; /* NULL ends a table */
   enum option_type type;
-  size_t offset;             /* of the field in the struct */
-  const char *default_value; /* as it would be written in YAML */
-  double min, max;           /* inclusive; for each element of a list, and for a schedule's initial value */
-  bool min_exclusive;        /* whether `min` itself is out of range */
+  size_t offset;              /* of the field in the struct */
+  const char *default_value;  /* as it would be written in YAML; NULL: `null` */
+  double min, max;            /* inclusive; for each element of a list, and for a schedule's initial value */
+  bool min_exclusive;         /* whether `min` itself is out of range */
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
-  const char *help;          /* one line, no full stop */
+  const char *help;           /* one line, no full stop */
 };
 
 #define OPTION_NO_MIN (-1e300)
@@ -71,14 +71,21 @@ struct option_table {
   const struct option *options;
 };
 
-/* Sets every field of `object` to its default. */
+/* Room for the longest text that option_format() writes: a full map with every byte escaped. */
+#define OPTION_TEXT_SIZE 49152
+
+/* Writes the full dotted key, "algorithm.n_steps"; cut when it does not fit. */
+void option_full_key(const struct option_table *table, const struct option *option, char *key, size_t size);
+
+/* Sets every field of `object` to its default; INTERNAL when a table's own default does not fit its option. */
 MUSTER_CHECKED muster_status option_set_defaults(const struct option_table *table, void *object);
 
 /* Parses `text` into the option's field of `object` and checks type and range. The error says what would be right
  * ("expects an integer from 1 to 1000000"), without file and line, which the caller adds. */
 MUSTER_CHECKED muster_status option_parse(const struct option *option, const char *text, void *object);
 
-/* Writes the field as YAML that option_parse() reads back to the same bits; returns as snprintf does. */
+/* Writes the field as YAML, in flow style where it is a list or a map, that option_parse() reads back to the same bits;
+ * returns as snprintf does. */
 int option_format(const struct option *option, const void *object, char *text, size_t size);
 
 /* "integer", "number", "true or false", "one of tanh, relu", ... and "1 to 100", ">= 0", "" for the docs. */
