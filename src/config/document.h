@@ -1,5 +1,4 @@
-/* A config as written: keys, values, and where each stands. Read from YAML, amended by --set, then applied to tables.
- */
+/* A config as written: keys, values, and where each stands. Read from YAML, amended by --set, applied to tables. */
 #ifndef CONFIG_DOCUMENT_H
 #define CONFIG_DOCUMENT_H
 

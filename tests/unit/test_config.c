@@ -721,16 +721,17 @@ static void test_files(void) {
   document_destroy(&document);
 }
 
-/* runs a printer into memory; the caller frees the text */
-static char *print_tables(const char *key, bool markdown, bool *matched) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *file = open_memstream(&text, &size);
+enum { PRINTED_SIZE = 16384 };
+
+/* runs a printer into text[PRINTED_SIZE]; returns whether the reference matched anything */
+static bool print_tables(const char *key, bool markdown, char *text) {
+  memset(text, 0, PRINTED_SIZE);
+  FILE *file = fmemopen(text, PRINTED_SIZE, "w");
   CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  bool matched = !markdown && config_reference_print(file, tables, TABLES, key);
   if (markdown) config_reference_markdown(file, tables, TABLES);
-  if (!markdown) *matched = config_reference_print(file, tables, TABLES, key);
   fclose(file);
-  return text;
+  return matched;
 }
 
 static void test_write_tables(void) {
@@ -760,19 +761,16 @@ static void test_write_tables(void) {
 }
 
 static void test_reference(void) {
-  bool matched = false;
-  char *text = print_tables(NULL, false, &matched);
-  CU_ASSERT_TRUE(matched);
+  char text[PRINTED_SIZE];
+  CU_ASSERT_TRUE(print_tables(NULL, false, text));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "env.normalize.frozen"));
   // columns line up: the help of two options begins at the same column
   const char *first = strstr(text, "\nseed "), *second = strstr(text, "\nalgorithm.n_steps ");
   CU_ASSERT_PTR_NOT_NULL_FATAL(first);
   CU_ASSERT_PTR_NOT_NULL_FATAL(second);
   CU_ASSERT_EQUAL(strstr(first, "of the run") - first, strstr(second, "steps of a rollout") - second);
-  free(text);
 
-  text = print_tables("algorithm.n_steps", false, &matched);
-  CU_ASSERT_TRUE(matched);
+  CU_ASSERT_TRUE(print_tables("algorithm.n_steps", false, text));
   CU_ASSERT_STRING_EQUAL(text, "algorithm.n_steps\n"
                                "  steps of a rollout\n"
                                "  type     integer\n"
@@ -780,31 +778,26 @@ static void test_reference(void) {
                                "  range    1 to 1000000\n"
                                "  owner    ppo\n"
                                "  example  --set 'algorithm.n_steps=2048'\n");
-  free(text);
 
-  text = print_tables("env", false, &matched);
-  CU_ASSERT_TRUE(matched);
+  CU_ASSERT_TRUE(print_tables("env", false, text));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "env.normalize.frozen"));
   CU_ASSERT_PTR_NULL(strstr(text, "algorithm."));
-  free(text);
 
-  text = print_tables("n_step", false, &matched);
-  CU_ASSERT_FALSE(matched);
+  CU_ASSERT_FALSE(print_tables("n_step", false, text));
   CU_ASSERT_STRING_EQUAL(text, "");
-  free(text);
   CHECK_FAILS(config_reference_show(stdout, tables, TABLES, "n_step"), MUSTER_ERROR_USAGE,
               "no option or section is called n_step; did you mean algorithm.n_steps?");
   CHECK_FAILS(config_reference_show(stdout, tables, TABLES, "zzzz"), MUSTER_ERROR_USAGE, "`muster config` lists all");
 }
 
 static void test_markdown(void) {
-  char *text = print_tables(NULL, true, NULL);
+  char text[PRINTED_SIZE];
+  print_tables(NULL, true, text);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "| key | type | default | range | owner | help |\n|---|---|---|---|---|---|\n"));
   CU_ASSERT_PTR_NOT_NULL(
       strstr(text, "| algorithm.n\\_steps | integer | 2048 | 1 to 1000000 | ppo | steps of a rollout |\n"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "normalise \\| scale"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "lin\\_\\<number\\>"));
-  free(text);
 }
 
 static void test_arbitrary_bytes(void) {
