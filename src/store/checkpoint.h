@@ -26,44 +26,51 @@ struct tensor {
 
 size_t tensor_elements(const struct tensor *tensor);
 size_t tensor_bytes(const struct tensor *tensor);
+const char *tensor_type_name(enum tensor_type type); /* "float32", "uint8", ...; borrowed */
 
 /* --- writing: begin, add, commit (or abandon) --- */
 struct checkpoint_writer;
 
-/* Starts a temporary file in the folder of `path`. */
+/* Starts a checkpoint in memory; nothing happens in the folder of `path` (copied) before the commit. */
 MUSTER_CHECKED muster_status checkpoint_write_begin(const char *path, struct checkpoint_writer **out);
-/* Adds one dataset, checksummed (fletcher32); groups on its path are made as needed. Empty tensors are allowed. */
+/* Adds one dataset, checksummed (fletcher32); groups on its path are made as needed. Empty tensors are allowed. Copies.
+ * Error INTERNAL when the name is taken. */
 MUSTER_CHECKED muster_status checkpoint_write_tensor(struct checkpoint_writer *writer, const struct tensor *tensor);
-/* Adds attributes or texts at the root or at a group's path ("" is the root). */
+/* Add an attribute (int, float) or a text dataset under a path like "total_steps" or "algorithm/learning_rate". */
 MUSTER_CHECKED muster_status checkpoint_write_int(struct checkpoint_writer *writer, const char *name, int64_t value);
 MUSTER_CHECKED muster_status checkpoint_write_float(struct checkpoint_writer *writer, const char *name, double value);
 MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *writer, const char *name,
                                                    const char *text);
-/* Flushes, writes the digest, fsyncs, renames onto `path`, fsyncs the folder. Takes the writer. On failure the temporary
- * file is removed and whatever stood at `path` is untouched. */
-MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **writer);
-/* Removes the temporary file; accepts NULL. */
-void checkpoint_write_abandon(struct checkpoint_writer **writer);
+/* Computes the digest, writes a temporary file beside `path`, fsyncs, renames it onto `path`, fsyncs the folder. Takes
+ * the writer. On failure the temporary file is removed and whatever stood at `path` is untouched. (A limit on file
+ * sizes arrives as an error only in a process that ignores SIGXFSZ.) */
+MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **handle);
+/* Drops what was added; accepts NULL inside. */
+void checkpoint_write_abandon(struct checkpoint_writer **handle);
 
 /* --- reading --- */
 struct checkpoint_reader;
 
-/* Opens and verifies a file: HDF5, ours, a version that we know, digest right. Errors: IO (missing, unreadable), FORMAT
- * (truncated, damaged, foreign, newer version), each naming the path and what to do. */
+/* Opens and verifies a file: ours, length and digest right, a version that we know. The content is held in memory until
+ * checkpoint_close(), so the file may be replaced meanwhile. Errors: IO (missing, unreadable), FORMAT (empty,
+ * truncated, damaged, foreign, newer version), each naming the path and what to do. */
 MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
-void checkpoint_close(struct checkpoint_reader **reader); /* accepts NULL inside */
+void checkpoint_close(struct checkpoint_reader **handle); /* accepts NULL inside */
 
 /* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
  * error names both. */
 MUSTER_CHECKED muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
-/* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when absent. */
+/* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when absent. The bytes of
+ * the tensor never exceed the size of the file, whatever the file says: they may be allocated without further checks.
+ */
 MUSTER_CHECKED muster_status checkpoint_describe_tensor(struct checkpoint_reader *reader, struct tensor *tensor);
-bool checkpoint_has(struct checkpoint_reader *reader, const char *name); /* dataset or attribute */
+bool checkpoint_has(struct checkpoint_reader *reader, const char *name); /* tensor, text, attribute or group */
 MUSTER_CHECKED muster_status checkpoint_read_int(struct checkpoint_reader *reader, const char *name, int64_t *value);
 MUSTER_CHECKED muster_status checkpoint_read_float(struct checkpoint_reader *reader, const char *name, double *value);
 /* `*text` is allocated; the caller frees it. */
 MUSTER_CHECKED muster_status checkpoint_read_text(struct checkpoint_reader *reader, const char *name, char **text);
-/* Calls `visit` for every dataset in the order of names (depth first); stops at the first error and returns it. */
+/* Calls `visit` for every tensor (without data) in the order of names, depth first; stops at the first error and
+ * returns it. `visit` may read from the reader. */
 typedef muster_status (*checkpoint_visit)(const struct tensor *tensor, void *context);
 MUSTER_CHECKED muster_status checkpoint_for_each(struct checkpoint_reader *reader, checkpoint_visit visit,
                                                  void *context);
@@ -72,15 +79,19 @@ MUSTER_CHECKED muster_status checkpoint_for_each(struct checkpoint_reader *reade
 
 /* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
 void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t size);
-/* Points <folder>/latest at the file of that step count (atomically) and removes all but the newest `keep` files
- * (keep <= 0 keeps all). */
+/* Points <folder>/latest at the file of that step count (atomically), removes all but the newest `keep` files (keep <=
+ * 0 keeps all; the file of `total_steps` always stays) and temporary files whose writers are gone. Other names are left
+ * alone. A folder has one writer, on one host. */
 MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
 /* Finds the newest file in `folder` that verifies. A damaged one is renamed to <name>.damaged and reported through
- * `on_damaged` (may be NULL); the one before it is tried. `path` is "" when there is none. */
+ * `on_damaged` (may be NULL); the one before it is tried. `path` is "" when there is none, or no folder. A file that
+ * cannot be read, or is whole but of a newer format, is no damage: it stays, and its error is returned. */
 typedef void (*checkpoint_damaged)(const char *path, const char *reason, void *context);
 MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_damaged on_damaged, void *context,
                                                     char *path, size_t size);
-/* Resolves what a user typed: a file; a folder of checkpoints; a run folder (its checkpoints/). Does not rename. */
+/* Resolves what a user typed: a file (returned as it is); a folder of checkpoints or a run folder (its checkpoints/):
+ * the newest there that verifies. Does not rename. Errors: IO (nothing of that name, no checkpoint there), FORMAT (none
+ * that verifies). */
 MUSTER_CHECKED muster_status checkpoint_resolve(const char *run_or_file, char *path, size_t size);
 
 #endif

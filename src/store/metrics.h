@@ -9,8 +9,9 @@
 struct metrics;
 
 /* Opens <path> for appending rows; writes the header into a new file. When the file exists its header must be the same
- * columns (n of them, borrowed for the life of the object). With keep_rows >= 0 the file is first cut back to its header
- * and so many rows (resume: no row is doubled or missing). */
+ * columns (n of them, borrowed for the life of the object); a last line that was torn off is dropped. With keep_rows >=
+ * 0 the file is first cut back to its header and so many rows (resume: no row is doubled); metrics_rows() tells whether
+ * it had them. Errors: IO, FORMAT (other columns). */
 MUSTER_CHECKED muster_status metrics_open(const char *path, const char *const *columns, int n, int64_t keep_rows,
                                           struct metrics **out);
 void metrics_close(struct metrics **metrics); /* accepts NULL inside */
@@ -19,8 +20,11 @@ void metrics_close(struct metrics **metrics); /* accepts NULL inside */
 void metrics_set(struct metrics *metrics, const char *column, double value);
 /* The value set in the current row, NAN where none. */
 double metrics_get(const struct metrics *metrics, const char *column);
-/* Writes the current row in shortest form that reads back to the same double, flushes, and starts a new one. */
+/* Appends the current row, each value in the shortest form that reads back to the same double, in one write, and starts
+ * a new one. On error IO the file is cut back to the rows before, and the current row stays set. */
 MUSTER_CHECKED muster_status metrics_end_row(struct metrics *metrics);
+/* Brings the rows so far to the disk: before a checkpoint is written that counts on them. */
+MUSTER_CHECKED muster_status metrics_sync(struct metrics *metrics);
 /* Rows in the file so far, without the header. */
 int64_t metrics_rows(const struct metrics *metrics);
 

@@ -1,0 +1,27 @@
+/* The container around the HDF5 content of a checkpoint: a first line that names the format and carries the file's
+ * length and digest, so that any damage is found before HDF5 reads a byte. See docs/checkpoint-format.md. */
+#ifndef STORE_CHECKPOINT_CONTAINER_H
+#define STORE_CHECKPOINT_CONTAINER_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+/* Bytes in front of the HDF5 content: its "user block". */
+#define CONTAINER_HEADER_SIZE 512
+
+/* A whole file in memory. */
+struct container {
+  unsigned char *bytes; /* owned; release with free() */
+  size_t size;
+  unsigned version; /* of the format */
+};
+
+/* Writes the header into the first CONTAINER_HEADER_SIZE of image[size]. */
+void container_seal(unsigned char *image, size_t size, unsigned version);
+
+/* Reads a file and verifies length and digest. The version may be newer than ours: every version keeps this container.
+ * Errors: IO (missing, unreadable, not a file), FORMAT (empty, foreign, truncated, damaged), MEMORY. */
+MUSTER_CHECKED muster_status container_load(const char *path, struct container *out);
+
+#endif

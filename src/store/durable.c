@@ -1,0 +1,109 @@
+#include "store/durable.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define LARGEST_WRITE ((size_t)1 << 30)
+
+/* where a file goes: its folder, and the name of the temporary file beside it */
+struct place {
+  char folder[DURABLE_PATH_SIZE];
+  char temporary[DURABLE_PATH_SIZE];
+};
+
+static muster_status place_find(const char *path, struct place *place) {
+  const char *slash = strrchr(path, '/');
+  const char *name = slash == NULL ? path : slash + 1;
+  int prefix = (int)(name - path);
+  int folder_length = slash == NULL   ? snprintf(place->folder, sizeof place->folder, ".")
+                      : slash == path ? snprintf(place->folder, sizeof place->folder, "/")
+                                      : snprintf(place->folder, sizeof place->folder, "%.*s", prefix - 1, path);
+  int length =
+      snprintf(place->temporary, sizeof place->temporary, "%.*s.%s.%ld.tmp", prefix, path, name, (long)getpid());
+  if (folder_length >= DURABLE_PATH_SIZE || length >= DURABLE_PATH_SIZE)
+    return status_error(MUSTER_ERROR_IO, "the path '%.60s...' is longer than %d bytes", path, DURABLE_PATH_SIZE);
+  return MUSTER_OK;
+}
+
+static muster_status write_all(int file, const char *path, const unsigned char *bytes, size_t size) {
+  size_t done = 0;
+  while (done < size) {
+    size_t part = size - done < LARGEST_WRITE ? size - done : LARGEST_WRITE;
+    ssize_t written = write(file, bytes + done, part);
+    if (written < 0 && errno == EINTR) continue;
+    if (written <= 0) return status_errno(MUSTER_ERROR_IO, "cannot write '%s' (%zu of %zu bytes)", path, done, size);
+    done += (size_t)written;
+  }
+  return MUSTER_OK;
+}
+
+static muster_status write_and_sync(const char *path, const char *temporary, const void *bytes, size_t size) {
+  // a leftover of an earlier process with our number may stand there
+  unlink(temporary);
+  int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot create '%s'", temporary);
+
+  // the outcome of close() counts too: some file systems report a full disk only there
+  muster_status status = write_all(file, path, bytes, size);
+  if (status == MUSTER_OK && fsync(file) != 0)
+    status = status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", path);
+  if (close(file) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", path);
+  return status;
+}
+
+muster_status durable_write(const char *path, const void *bytes, size_t size) {
+  struct place place;
+  MUSTER_TRY(place_find(path, &place));
+  muster_status status = write_and_sync(path, place.temporary, bytes, size);
+  if (status == MUSTER_OK && rename(place.temporary, path) != 0)
+    status = status_errno(MUSTER_ERROR_IO, "cannot rename '%s' to '%s'", place.temporary, path);
+  if (status != MUSTER_OK) {
+    unlink(place.temporary);
+    return status;
+  }
+  return status_wrap(durable_sync_folder(place.folder), "'%s' is written, but may not survive a power failure", path);
+}
+
+muster_status durable_symlink(const char *target, const char *link) {
+  struct place place;
+  MUSTER_TRY(place_find(link, &place));
+  unlink(place.temporary);
+  if (symlink(target, place.temporary) != 0)
+    return status_errno(MUSTER_ERROR_IO, "cannot create the symbolic link '%s'", place.temporary);
+  if (rename(place.temporary, link) != 0) {
+    muster_status status = status_errno(MUSTER_ERROR_IO, "cannot replace the symbolic link '%s'", link);
+    unlink(place.temporary);
+    return status;
+  }
+  return MUSTER_OK;
+}
+
+muster_status durable_sync_folder(const char *folder) {
+  int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot open the folder '%s'", folder);
+  // EINVAL: the file system has no such operation for folders
+  muster_status status = MUSTER_OK;
+  if (fsync(file) != 0 && errno != EINVAL)
+    status = status_errno(MUSTER_ERROR_IO, "cannot bring the folder '%s' to the disk", folder);
+  close(file);
+  return status;
+}
+
+bool durable_is_leftover(const char *name) {
+  // ".<name>.<pid>.tmp": read the number between the last two dots
+  size_t length = strlen(name);
+  if (name[0] != '.' || length < strlen(".x.1.tmp") || strcmp(name + length - 4, ".tmp") != 0) return false;
+  size_t at = length - 4, digits = 0;
+  while (at > 0 && name[at - 1] >= '0' && name[at - 1] <= '9') at--, digits++;
+  if (digits == 0 || digits > 9 || at < 2 || name[at - 1] != '.') return false;
+
+  // its writer is gone when no process has that number, or when the number is now ours
+  pid_t writer = (pid_t)strtol(name + at, NULL, 10);
+  return writer == getpid() || (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH);
+}
