@@ -1,6 +1,6 @@
 #include "algo/algorithm.h"
 
-#include "base/text.h"
+#include "base/nearest.h"
 
 #include <string.h>
 
@@ -15,15 +15,12 @@ static const struct algorithm_type *const algorithms[] = {
 const struct algorithm_type *const *algorithm_list(void) { return algorithms; }
 
 muster_status algorithm_find(const char *name, const struct algorithm_type **out) {
-  const char *known[sizeof algorithms / sizeof *algorithms];
-  size_t n = 0;
-  for (; algorithms[n] != NULL; n++) {
-    if (strcmp(algorithms[n]->name, name) == 0) {
-      *out = algorithms[n];
-      return MUSTER_OK;
-    }
-    known[n] = algorithms[n]->name;
+  struct nearest nearest = nearest_start(name);
+  for (const struct algorithm_type *const *type = algorithms; *type != NULL; type++) {
+    nearest_offer(&nearest, (*type)->name);
+    if (strcmp((*type)->name, name) != 0) continue;
+    *out = *type;
+    return MUSTER_OK;
   }
-  return status_error(MUSTER_ERROR_USAGE, "unknown algorithm \"%s\"; the nearest is \"%s\" (see `muster algos`)", name,
-                      text_nearest(name, known, n));
+  return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; the nearest one is '%s'", name, nearest.name);
 }

@@ -7,12 +7,12 @@
 
 struct batch {
   const struct trajectory *rollout;
-  size_t count;      /* N * T samples, environment-major */
-  float *values;     /* [N, T + 1] */
-  float *bootstrap;  /* [N, T] values of true last observations; only where truncated */
+  size_t count;        /* N * T samples, environment-major */
+  float *values;       /* [N, T + 1] */
+  float *bootstrap;    /* [N, T] values of true last observations; only where truncated */
   float *final_values; /* [N * T] values of rollout->finals, in their order */
-  float *advantages; /* [N, T] */
-  float *returns;    /* [N, T] */
+  float *advantages;   /* [N, T] */
+  float *returns;      /* [N, T] */
 };
 
 MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch);
@@ -23,9 +23,9 @@ void batch_estimate_advantages(struct batch *batch, struct model *model, double 
 
 /* The samples of one tile, gathered by their indices into contiguous rows. */
 struct batch_tile {
-  size_t rows, padded_rows; /* rows in use; rounded up to LINEAR_ROWS, the rest zero */
-  float *observation;       /* [TILE, obs_dim] */
-  int32_t *action;          /* [TILE, act_elements] */
+  size_t rows, padded_rows;                      /* rows in use; rounded up to LINEAR_ROWS, the rest zero */
+  float *observation;                            /* [TILE, obs_dim] */
+  int32_t *action;                               /* [TILE, act_elements] */
   float *log_prob, *advantage, *returns, *value; /* [TILE] */
 };
 

@@ -4,8 +4,9 @@
  *   r_t = pi(a_t | s_t) / pi_old(a_t | s_t)
  *   L   = -mean min(r_t A_t, clip(r_t, 1 - eps, 1 + eps) A_t) + vf_coef * mean (R_t - V(s_t))^2 - ent_coef * mean H
  *
- * An update evaluates the critic, estimates advantages by GAE, then runs n_epochs over the samples in random minibatches,
- * each one a pass over tiles of 64 rows (forward, loss, backward), a clip of the gradient's norm, and a step of Adam. */
+ * An update evaluates the critic, estimates advantages by GAE, then runs n_epochs over the samples in random
+ * minibatches, each one a pass over tiles of 64 rows (forward, loss, backward), a clip of the gradient's norm, and a
+ * step of Adam. */
 #include "algo/ppo.h"
 
 #include "algo/batch.h"
@@ -23,7 +24,7 @@
 
 static const char *const value_clip_forms[] = {"replace", "max", NULL};
 
-static const struct option ppo_option_list[] = {
+static const struct option_spec ppo_option_list[] = {
     {FIELD(n_steps), .type = OPTION_INT, .default_value = "2048", .min = 1, .max = 1e9,
      .help = "steps of each environment in a rollout"},
     {FIELD(batch_size), .type = OPTION_INT, .default_value = "64", .min = 1, .max = 1e9,
@@ -122,7 +123,9 @@ static int ppo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
   return n;
 }
 
-struct batch *ppo_batch(struct ppo *ppo) { return &ppo->batch; }
+struct batch *ppo_batch(struct ppo *ppo) {
+  return &ppo->batch;
+}
 
 /* --- the loss of a minibatch --- */
 
@@ -147,7 +150,8 @@ static void policy_loss_tile(struct ppo *ppo, struct normalizer normalizer, floa
                              struct ppo_loss *loss) {
   const struct batch_tile *tile = &ppo->tile;
   float log_ratio[TILE], ratio[TILE];
-  for (size_t r = 0; r < TILE; r++) log_ratio[r] = r < tile->rows ? ppo->model->tile.log_prob[r] - tile->log_prob[r] : 0.0f;
+  for (size_t r = 0; r < TILE; r++)
+    log_ratio[r] = r < tile->rows ? ppo->model->tile.log_prob[r] - tile->log_prob[r] : 0.0f;
   vector_exp(TILE, log_ratio, ratio);
 
   float surrogate[TILE], kl[TILE], clipped[TILE], mismatch[TILE];
@@ -174,8 +178,8 @@ static void policy_loss_tile(struct ppo *ppo, struct normalizer normalizer, floa
 }
 
 /* the value loss of a tile: fills d_value with vf_coef * dL/dV, and adds to the sum */
-static void value_loss_tile(struct ppo *ppo, const float *value, size_t value_ld, float clip_range_vf,
-                            float inverse_n, struct ppo_loss *loss) {
+static void value_loss_tile(struct ppo *ppo, const float *value, size_t value_ld, float clip_range_vf, float inverse_n,
+                            struct ppo_loss *loss) {
   const struct batch_tile *tile = &ppo->tile;
   const size_t ld = linear_padded(1);
   const float scale = 2.0f * (float)ppo->options->vf_coef * inverse_n;
@@ -266,10 +270,18 @@ enum {
 };
 
 static const char *const ppo_metrics[METRICS + 1] = {
-    "train/loss",          "train/policy_gradient_loss", "train/value_loss",
-    "train/entropy_loss",  "train/approx_kl",            "train/clip_fraction",
-    "train/explained_variance", "train/gradient_norm",   "train/learning_rate",
-    "train/clip_range",    "train/n_updates",            "train/first_ratio_mismatch",
+    "train/loss",
+    "train/policy_gradient_loss",
+    "train/value_loss",
+    "train/entropy_loss",
+    "train/approx_kl",
+    "train/clip_fraction",
+    "train/explained_variance",
+    "train/gradient_norm",
+    "train/learning_rate",
+    "train/clip_range",
+    "train/n_updates",
+    "train/first_ratio_mismatch",
     NULL,
 };
 

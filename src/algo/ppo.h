@@ -19,11 +19,11 @@ struct ppo_options {
 
 /* The parts of the loss over one minibatch: loss = policy + ent_coef * entropy + vf_coef * value. */
 struct ppo_loss {
-  double policy;        /* -mean min(r A, clip(r) A) */
-  double value;         /* mean (R - V)^2 */
-  double entropy;       /* -mean H */
-  double approx_kl;     /* mean (r - 1 - log r) (Schulman, http://joschu.net/blog/kl-approx.html) */
-  double clip_fraction; /* share of samples with |r - 1| > clip_range */
+  double policy;           /* -mean min(r A, clip(r) A) */
+  double value;            /* mean (R - V)^2 */
+  double entropy;          /* -mean H */
+  double approx_kl;        /* mean (r - 1 - log r) (Schulman, http://joschu.net/blog/kl-approx.html) */
+  double clip_fraction;    /* share of samples with |r - 1| > clip_range */
   double ratio_mismatches; /* samples whose ratio is not exactly 1 */
 };
 
@@ -34,8 +34,8 @@ struct ppo;
 void ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
                             struct ppo_loss *loss);
 
-/* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one Adam step. NUMERIC
- * error, with nothing changed, when the norm is not finite. */
+/* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one Adam step.
+ * NUMERIC error, with nothing changed, when the norm is not finite. */
 MUSTER_CHECKED muster_status ppo_optimizer_step(struct ppo *ppo, double learning_rate, double *gradient_norm);
 
 /* The batch that the losses read, for tests that fill it by hand. */

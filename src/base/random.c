@@ -31,11 +31,8 @@ static uint32_t stream_next(muster_random *random) {
 
 struct random_stream random_stream_start(uint64_t seed, enum random_purpose purpose, uint32_t index,
                                          uint32_t sequence) {
-  return (struct random_stream){.base = {stream_next},
-                                .seed = seed,
-                                .purpose = (uint32_t)purpose,
-                                .index = index,
-                                .sequence = sequence};
+  return (struct random_stream){
+      .base = {stream_next}, .seed = seed, .purpose = (uint32_t)purpose, .index = index, .sequence = sequence};
 }
 
 uint64_t random_derive_seed(uint64_t seed, enum random_purpose purpose) {

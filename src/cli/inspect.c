@@ -16,8 +16,12 @@ static const char help[] = "usage: muster inspect CHECKPOINT [--json]\n"
                            "      --json   print one JSON object\n"
                            "  -h, --help   this text\n";
 
-static const char *const text_names[] = {"env", "algorithm", "distribution", "muster_version", "git_hash", NULL};
-static const char *const int_names[] = {"seed", "total_steps", "ranks", NULL};
+static const char *const text_names[] = {
+    "about/env", "about/algorithm", "about/distribution", "about/muster_version", "about/git_hash", NULL};
+static const char *const int_names[] = {"about/seed", "about/total_steps", "about/ranks", NULL};
+
+/* what a description is called: its path without the group */
+static const char *label(const char *path) { return strrchr(path, '/') + 1; }
 
 /* how tensors are shown: as lines, or inside a JSON array */
 struct view {
@@ -39,15 +43,10 @@ static double element(const struct tensor *tensor, size_t i) {
   return NAN;
 }
 
-static const char *type_name(enum tensor_type type) {
-  static const char *const names[] = {"float32", "float64", "int32", "int64", "uint8", "uint32", "uint64"};
-  return names[type];
-}
-
 static void show_tensor_json(struct json *json, const struct tensor *tensor, double norm) {
   json_open_object(json, NULL);
   json_string(json, "name", tensor->name);
-  json_string(json, "type", type_name(tensor->type));
+  json_string(json, "type", tensor_type_name(tensor->type));
   json_open_array(json, "shape");
   for (int i = 0; i < tensor->rank; i++) json_int(json, NULL, (int64_t)tensor->shape[i]);
   json_close_array(json);
@@ -62,9 +61,9 @@ static void show_tensor_text(const struct tensor *tensor, double norm) {
   for (int i = 0; i < tensor->rank; i++)
     used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%zu", i > 0 ? " x " : "", tensor->shape[i]);
   if (tensor->rank == 0)
-    printf("  %-28s %-8s %-14s value %.10g\n", tensor->name, type_name(tensor->type), shape, element(tensor, 0));
+    printf("  %-28s %-8s %-14s value %.10g\n", tensor->name, tensor_type_name(tensor->type), shape, element(tensor, 0));
   else
-    printf("  %-28s %-8s %-14s norm %.6g\n", tensor->name, type_name(tensor->type), shape, norm);
+    printf("  %-28s %-8s %-14s norm %.6g\n", tensor->name, tensor_type_name(tensor->type), shape, norm);
 }
 
 static muster_status show_tensor(const struct tensor *described, void *context) {
@@ -91,9 +90,9 @@ static muster_status show_texts(struct view *view, const char *const *names) {
     char *text;
     MUSTER_TRY(checkpoint_read_text(view->reader, *names, &text));
     if (view->json != NULL)
-      json_string(view->json, *names, text);
+      json_string(view->json, label(*names), text);
     else
-      printf("%-15s %s\n", *names, text);
+      printf("%-15s %s\n", label(*names), text);
     free(text);
   }
   return MUSTER_OK;
@@ -104,12 +103,12 @@ static muster_status show_numbers(struct view *view) {
     int64_t value;
     MUSTER_TRY(checkpoint_read_int(view->reader, *name, &value));
     if (view->json != NULL)
-      json_int(view->json, *name, value);
+      json_int(view->json, label(*name), value);
     else
-      printf("%-15s %lld\n", *name, (long long)value);
+      printf("%-15s %lld\n", label(*name), (long long)value);
   }
   double mean_return;
-  MUSTER_TRY(checkpoint_read_float(view->reader, "mean_return", &mean_return));
+  MUSTER_TRY(checkpoint_read_float(view->reader, "about/mean_return", &mean_return));
   if (view->json != NULL)
     json_number(view->json, "mean_return", mean_return);
   else
@@ -118,9 +117,9 @@ static muster_status show_numbers(struct view *view) {
 }
 
 static muster_status show_config(struct view *view) {
-  if (view->json != NULL) return show_texts(view, (const char *const[]){"config", NULL});
+  if (view->json != NULL) return show_texts(view, (const char *const[]){"about/config", NULL});
   char *text;
-  MUSTER_TRY(checkpoint_read_text(view->reader, "config", &text));
+  MUSTER_TRY(checkpoint_read_text(view->reader, "about/config", &text));
   printf("\nconfig\n");
   for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) printf("  %s\n", line);
   free(text);

@@ -43,7 +43,8 @@ static muster_status print_env(const muster_env_type *type, bool in_full) {
   if (!in_full) {
     printf("%-14s %-12s %-12s %s\n", type->name, observation, action, type->summary);
   } else {
-    printf("%s: %s\n\n  observation       %s\n  action            %s\n", type->name, type->summary, observation, action);
+    printf("%s: %s\n\n  observation       %s\n  action            %s\n", type->name, type->summary, observation,
+           action);
     printf("  step limit        %d\n", spec->max_steps);
     if (!isnan(spec->reward_threshold)) printf("  reward threshold  %g\n", spec->reward_threshold);
     printf("  saves its state   %s\n", spec->state_bytes > 0 ? "yes" : "no");
@@ -68,14 +69,16 @@ static muster_status print_envs(const char *name) {
 }
 
 int command_envs(int argc, char **argv) {
-  const char *name;
-  int exit_code = parse_word(argc, argv, "usage: muster envs [NAME]\n\nLists the environments, or describes one with "
-                                         "its options.\n", &name);
+  const char *name = NULL;
+  int exit_code = parse_word(argc, argv,
+                             "usage: muster envs [NAME]\n\nLists the environments, or describes one with "
+                             "its options.\n",
+                             &name);
   return exit_code >= 0 ? exit_code : command_finish("envs", print_envs(name));
 }
 
 int command_algos(int argc, char **argv) {
-  const char *name;
+  const char *name = NULL;
   int exit_code =
       parse_word(argc, argv, "usage: muster algos [NAME]\n\nLists the algorithms, or the options of one.\n", &name);
   if (exit_code >= 0) return exit_code;
@@ -94,11 +97,12 @@ int command_algos(int argc, char **argv) {
 }
 
 int command_config(int argc, char **argv) {
-  const char *key;
-  int exit_code = parse_word(argc, argv,
-                             "usage: muster config [KEY]\n\nLists every option of a config file with its type, default, "
-                             "range and meaning;\nor one option (algorithm.n_steps), or one section (algorithm).\n",
-                             &key);
+  const char *key = NULL;
+  int exit_code =
+      parse_word(argc, argv,
+                 "usage: muster config [KEY]\n\nLists every option of a config file with its type, default, "
+                 "range and meaning;\nor one option (algorithm.n_steps), or one section (algorithm).\n",
+                 &key);
   if (exit_code >= 0) return exit_code;
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   size_t n = run_config_tables(tables);

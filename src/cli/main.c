@@ -4,6 +4,7 @@
 #include "run/build.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -59,6 +60,8 @@ bool command_parse_count(const char *name, const char *option, const char *text,
 }
 
 int main(int argc, char **argv) {
+  /* a limit on file sizes is an error of write(), to be reported, not a signal to die of */
+  signal(SIGXFSZ, SIG_IGN);
   if (argc < 2) {
     print_help(stderr);
     return EXIT_USAGE;

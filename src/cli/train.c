@@ -1,6 +1,6 @@
+#include "run/train.h"
 #include "cli/command.h"
 #include "comm/comm.h"
-#include "run/train.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -33,7 +33,7 @@ static int finish(struct comm *comm, muster_status status, bool together) {
       fprintf(stderr, "muster train: %s\n", muster_status_message(status));
   }
   muster_status_clear(&status);
-  if (!together) comm_abort(comm, exit_code);
+  if (!together && comm_size(comm) > 1) comm_abort(comm, exit_code);
   comm_destroy(&comm);
   return exit_code;
 }

@@ -101,7 +101,6 @@ muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int ro
 }
 
 muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {
-  MUSTER_TRY_MPI(
-      MPI_Allgather(comm->host, COMM_HOST_SIZE, MPI_CHAR, hosts, COMM_HOST_SIZE, MPI_CHAR, comm->world));
+  MUSTER_TRY_MPI(MPI_Allgather(comm->host, COMM_HOST_SIZE, MPI_CHAR, hosts, COMM_HOST_SIZE, MPI_CHAR, comm->world));
   return MUSTER_OK;
 }

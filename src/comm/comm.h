@@ -33,7 +33,8 @@ int comm_agree_exit_code(struct comm *comm, int exit_code);
 /* Collective. Copies `bytes` from rank `root` to all. */
 MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
 
-/* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates. */
+/* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates.
+ */
 MUSTER_CHECKED muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]);
 
 #endif

@@ -85,8 +85,8 @@ muster_status exchange_create(struct comm *comm, const struct topology *topology
   if (exchange->peers == NULL || exchange->requests == NULL)
     status = status_error(MUSTER_ERROR_MEMORY, "out of memory: exchange");
   for (int rank = 0; rank < topology->ranks && status == MUSTER_OK; rank++) {
-    bool is_peer = topology->learns ? rank != topology->rank && topology_rank_acts(topology, rank)
-                                    : rank == topology->learner;
+    bool is_peer =
+        topology->learns ? rank != topology->rank && topology_rank_acts(topology, rank) : rank == topology->learner;
     if (is_peer) status = prepare_peer(exchange, topology, fields, n_fields, rank);
   }
   if (status != MUSTER_OK) {
@@ -121,11 +121,12 @@ muster_status exchange_gather_begin(struct exchange *exchange) {
   for (int i = 0; i < list->n_fields; i++) {
     size_t bytes = list->field[i].env_bytes * (size_t)*list->count;
     if (bytes > INT_MAX)
-      return status_error(MUSTER_ERROR_USAGE, "truncated episodes fill %zu bytes of one rollout: use a smaller "
-                                              "algorithm.n_steps",
+      return status_error(MUSTER_ERROR_USAGE,
+                          "truncated episodes fill %zu bytes of one rollout: use a smaller "
+                          "algorithm.n_steps",
                           bytes);
-    MUSTER_TRY_MPI(MPI_Send(list->field[i].base, (int)bytes, MPI_BYTE, exchange->peers[0].rank, TAG_LIST,
-                            exchange->comm->world));
+    MUSTER_TRY_MPI(
+        MPI_Send(list->field[i].base, (int)bytes, MPI_BYTE, exchange->peers[0].rank, TAG_LIST, exchange->comm->world));
   }
   return MUSTER_OK;
 }

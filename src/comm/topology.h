@@ -1,5 +1,5 @@
-/* Who does what: which rank learns, which act, and which environments each actor has. Pure arithmetic, the same on every
- * rank. */
+/* Who does what: which rank learns, which act, and which environments each actor has. Pure arithmetic, the same on
+ * every rank. */
 #ifndef COMM_TOPOLOGY_H
 #define COMM_TOPOLOGY_H
 
@@ -8,9 +8,9 @@
 
 struct topology {
   int ranks, rank;
-  int learner;      /* the rank that learns */
-  int actors;       /* ranks that act; with one rank it acts and learns */
-  int32_t num_envs; /* global */
+  int learner;       /* the rank that learns */
+  int actors;        /* ranks that act; with one rank it acts and learns */
+  int32_t num_envs;  /* global */
   bool acts, learns; /* this rank */
 };
 

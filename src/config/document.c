@@ -130,7 +130,7 @@ static muster_status expects_section(const struct entry *entry, const char *opti
 /* What an option of `table` is called from the section that the entry names, which is the table's own, one around it,
  * or one inside it; NULL when it names none of these. */
 static const char *option_below(const struct entry *entry, const struct option_table *table) {
-  for (const struct option *option = table->options; option->key != NULL; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     if (strcmp(entry->key, table->section) == 0) return option->key;
     if (key_is_above(entry->key, table->section)) return table->section + strlen(entry->key) + 1;
     // an option whose own key is dotted
@@ -168,7 +168,8 @@ static muster_status add_to_map(struct option_map *map, const char *key, const s
 }
 
 /* fills a map with all entries below its key; what the document says takes the place of the whole default */
-static muster_status apply_map(struct document *document, const struct option *option, const char *key, void *object) {
+static muster_status apply_map(struct document *document, const struct option_spec *option, const char *key,
+                               void *object) {
   struct option_map *map = (struct option_map *)((char *)object + option->offset);
   bool is_default = true;
   for (size_t i = 0; i < document->list.count; i++) {
@@ -186,7 +187,7 @@ static muster_status apply_map(struct document *document, const struct option *o
   return MUSTER_OK;
 }
 
-static muster_status apply_value(struct document *document, const struct option *option, const char *key,
+static muster_status apply_value(struct document *document, const struct option_spec *option, const char *key,
                                  void *object) {
   struct entry *entry = entry_list_find(&document->list, key);
   if (entry == NULL) return MUSTER_OK;
@@ -202,7 +203,7 @@ static muster_status apply_value(struct document *document, const struct option 
 muster_status document_apply(struct document *document, const struct option_table *table, void *object) {
   MUSTER_TRY(option_set_defaults(table, object));
   MUSTER_TRY(claim_sections(document, table));
-  for (const struct option *option = table->options; option->key != NULL; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     char key[TEXT_KEY_SIZE];
     option_full_key(table, option, key, sizeof key);
     bool is_map = option->type == OPTION_MAP;
@@ -213,7 +214,7 @@ muster_status document_apply(struct document *document, const struct option_tabl
 
 /* Whether an entry that no table claimed is one of `table`'s all the same: an option, or below a map. */
 static bool belongs_to(const struct entry *entry, const struct option_table *table) {
-  for (const struct option *option = table->options; option->key != NULL; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     char key[TEXT_KEY_SIZE];
     option_full_key(table, option, key, sizeof key);
     if (strcmp(entry->key, key) == 0) return true;
@@ -309,7 +310,7 @@ static int write_headings(FILE *file, const char *section, const char *before) {
 void document_write_table(FILE *file, const struct option_table *table, const void *object, const char **section) {
   if (table->options->key == NULL) return;
   int indent = write_headings(file, table->section, *section != NULL ? *section : "");
-  for (const struct option *option = table->options; option->key != NULL; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     char text[OPTION_TEXT_SIZE];
     option_format(option, object, text, sizeof text);
     fprintf(file, "%*s%s: %s\n", indent, "", option->key, text);

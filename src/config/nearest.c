@@ -1,5 +1,6 @@
 #include "config/nearest.h"
 
+#include "base/nearest.h"
 #include "config/text.h"
 
 #include <string.h>
@@ -9,22 +10,6 @@ enum { FAR = 2 * TEXT_KEY_SIZE };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Levenshtein's distance, by one row of the table; both texts shorter than TEXT_KEY_SIZE */
-static size_t edit_distance(const char *a, const char *b) {
-  size_t row[TEXT_KEY_SIZE], length = strlen(b);
-  for (size_t j = 0; j <= length; j++) row[j] = j;
-  for (size_t i = 0; a[i] != '\0'; i++) {
-    size_t diagonal = row[0];
-    row[0] = i + 1;
-    for (size_t j = 0; j < length; j++) {
-      size_t replace = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = least(replace, 1 + least(row[j], diagonal));
-    }
-  }
-  return row[length];
-}
-
 /* what follows the last dot */
 static const char *last_word(const char *key) {
   const char *dot = strrchr(key, '.');
@@ -33,10 +18,10 @@ static const char *last_word(const char *key) {
 
 /* how far `known` is from `key`; FAR when nobody would have meant it */
 static size_t distance(const char *key, const char *known) {
-  // a typo: up to a third of the letters
+  /* a typo: up to a third of the letters */
   size_t whole = edit_distance(key, known);
   if (whole > strlen(key) / 3 + 1) whole = FAR;
-  // the right word at the wrong level, which counts as two letters
+  /* the right word at the wrong level, which counts as two letters */
   size_t word = edit_distance(last_word(key), last_word(known));
   if (word > strlen(last_word(key)) / 3) word = FAR;
   return least(whole, word + 2);
@@ -46,7 +31,7 @@ bool nearest_key(const struct option_table *const *tables, size_t n, const char 
   if (strlen(key) >= TEXT_KEY_SIZE) return false;
   size_t best = FAR;
   for (size_t i = 0; i < n; i++) {
-    for (const struct option *option = tables[i]->options; option->key != NULL; option++) {
+    for (const struct option_spec *option = tables[i]->options; option->key != NULL; option++) {
       char known[TEXT_KEY_SIZE];
       option_full_key(tables[i], option, known, sizeof known);
       size_t candidate = distance(key, known);

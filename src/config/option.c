@@ -34,7 +34,7 @@ static const struct {
 } duration_units[] = {{'d', 86400}, {'h', 3600}, {'m', 60}, {'s', 1}};
 enum { DURATION_UNITS = sizeof duration_units / sizeof duration_units[0] };
 
-void option_full_key(const struct option_table *table, const struct option *option, char *key, size_t size) {
+void option_full_key(const struct option_table *table, const struct option_spec *option, char *key, size_t size) {
   snprintf(key, size, "%s%s%s", table->section, table->section[0] != '\0' ? "." : "", option->key);
 }
 
@@ -42,17 +42,17 @@ static bool has_range(enum option_type type) {
   return type != OPTION_BOOL && type != OPTION_STRING && type != OPTION_CHOICE && type != OPTION_MAP;
 }
 
-static void write_choices(struct text_sink *sink, const struct option *option) {
+static void write_choices(struct text_sink *sink, const struct option_spec *option) {
   for (size_t i = 0; option->choices[i] != NULL; i++) text_print(sink, "%s %s", i > 0 ? "," : "", option->choices[i]);
 }
 
-void option_describe_type(const struct option *option, char *text, size_t size) {
+void option_describe_type(const struct option_spec *option, char *text, size_t size) {
   struct text_sink sink = text_sink_start(text, size);
   text_print(&sink, "%s", type_words[option->type].noun);
   if (option->type == OPTION_CHOICE) write_choices(&sink, option);
 }
 
-void option_describe_range(const struct option *option, char *text, size_t size) {
+void option_describe_range(const struct option_spec *option, char *text, size_t size) {
   struct text_sink sink = text_sink_start(text, size);
   if (!has_range(option->type)) return;
   bool low = option->min > OPTION_NO_MIN, high = option->max < OPTION_NO_MAX;
@@ -73,7 +73,7 @@ void option_describe_range(const struct option *option, char *text, size_t size)
 }
 
 /* the error "expects an integer from 1 to 100" */
-static muster_status expects(const struct option *option) {
+static muster_status expects(const struct option_spec *option) {
   char text[1024], range[128];
   struct text_sink sink = text_sink_start(text, sizeof text);
   text_print(&sink, "%s", type_words[option->type].request);
@@ -86,7 +86,7 @@ static muster_status expects(const struct option *option) {
   return status_error(MUSTER_ERROR_USAGE, "expects %s", text);
 }
 
-static bool in_range(const struct option *option, double value) {
+static bool in_range(const struct option_spec *option, double value) {
   if (option->min_exclusive ? value <= option->min : value < option->min) return false;
   return value <= option->max;
 }
@@ -129,21 +129,22 @@ static bool read_duration(const char *text, double *out) {
   return next > 0;
 }
 
-static muster_status parse_int(const struct option *option, const char *content, int64_t *out) {
+static muster_status parse_int(const struct option_spec *option, const char *content, int64_t *out) {
   int64_t value;
   if (!read_integer(content, &value) || !in_range(option, (double)value)) return expects(option);
   *out = value;
   return MUSTER_OK;
 }
 
-static muster_status parse_float(const struct option *option, const char *content, double *out) {
+static muster_status parse_float(const struct option_spec *option, const char *content, double *out) {
   double value;
   if (!text_to_number(content, &value) || !in_range(option, value)) return expects(option);
   *out = value;
   return MUSTER_OK;
 }
 
-static muster_status parse_schedule(const struct option *option, const char *content, struct option_schedule *out) {
+static muster_status parse_schedule(const struct option_spec *option, const char *content,
+                                    struct option_schedule *out) {
   struct option_schedule schedule = {.linear = strncmp(content, "lin_", 4) == 0};
   MUSTER_TRY(parse_float(option, content + (schedule.linear ? 4 : 0), &schedule.initial));
   memset(out, 0, sizeof *out);
@@ -152,7 +153,7 @@ static muster_status parse_schedule(const struct option *option, const char *con
   return MUSTER_OK;
 }
 
-static muster_status parse_duration(const struct option *option, const char *content, double *out) {
+static muster_status parse_duration(const struct option_spec *option, const char *content, double *out) {
   double value;
   if (!read_duration(content, &value) || !in_range(option, value)) return expects(option);
   *out = value;
@@ -171,7 +172,7 @@ static muster_status parse_string(const char *content, char *out) {
   return MUSTER_OK;
 }
 
-static muster_status parse_choice(const struct option *option, const char *content, int *out) {
+static muster_status parse_choice(const struct option_spec *option, const char *content, int *out) {
   for (int i = 0; option->choices[i] != NULL; i++) {
     if (strcmp(content, option->choices[i]) != 0) continue;
     *out = i;
@@ -180,7 +181,8 @@ static muster_status parse_choice(const struct option *option, const char *conte
   return expects(option);
 }
 
-static muster_status parse_int_list(const struct option *option, const char *content, struct option_int_list *out) {
+static muster_status parse_int_list(const struct option_spec *option, const char *content,
+                                    struct option_int_list *out) {
   struct option_int_list list = {0};
   char item[64];
   if (*content++ != '[') return expects(option);
@@ -199,7 +201,7 @@ static muster_status parse_int_list(const struct option *option, const char *con
 }
 
 /* reads {key: value, ...}, as option_format() writes it */
-static muster_status read_map(const struct option *option, const char *text, struct option_map *map) {
+static muster_status read_map(const struct option_spec *option, const char *text, struct option_map *map) {
   if (*text++ != '{') return expects(option);
   text += strspn(text, " ");
   while (*text != '}') {
@@ -216,7 +218,7 @@ static muster_status read_map(const struct option *option, const char *text, str
   return text[1] == '\0' ? MUSTER_OK : expects(option);
 }
 
-static muster_status parse_map(const struct option *option, const char *text, struct option_map *out) {
+static muster_status parse_map(const struct option_spec *option, const char *text, struct option_map *out) {
   struct option_map *map = calloc(1, sizeof *map);
   if (map == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   muster_status status = text_is_null(text) ? MUSTER_OK : read_map(option, text, map);
@@ -226,7 +228,7 @@ static muster_status parse_map(const struct option *option, const char *text, st
 }
 
 /* sets the field to what `null` means for its type */
-static muster_status parse_null(const struct option *option, void *field) {
+static muster_status parse_null(const struct option_spec *option, void *field) {
   switch (option->type) {
   case OPTION_MAYBE_FLOAT: *(double *)field = NAN; return MUSTER_OK;
   case OPTION_DURATION: *(double *)field = 0; return MUSTER_OK;
@@ -239,7 +241,7 @@ static muster_status parse_null(const struct option *option, void *field) {
   }
 }
 
-muster_status option_parse(const struct option *option, const char *text, void *object) {
+muster_status option_parse(const struct option_spec *option, const char *text, void *object) {
   void *field = (char *)object + option->offset;
   if (option->type == OPTION_MAP) return parse_map(option, text, field);
 
@@ -268,7 +270,7 @@ muster_status option_parse(const struct option *option, const char *text, void *
 }
 
 muster_status option_set_defaults(const struct option_table *table, void *object) {
-  for (const struct option *option = table->options; option->key != NULL; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     const char *value = option->default_value != NULL ? option->default_value : "null";
     muster_status status = option_parse(option, value, object);
     if (status == MUSTER_OK) continue;
@@ -323,7 +325,7 @@ static void write_map(struct text_sink *sink, const struct option_map *map) {
   text_put(sink, '}');
 }
 
-int option_format(const struct option *option, const void *object, char *text, size_t size) {
+int option_format(const struct option_spec *option, const void *object, char *text, size_t size) {
   struct text_sink sink = text_sink_start(text, size);
   const void *field = (const char *)object + option->offset;
   switch (option->type) {

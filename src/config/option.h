@@ -50,7 +50,7 @@ struct option_map {
   int32_t lines[OPTION_MAP_MAX]; /* where each stands; 0: on the command line */
 };
 
-struct option {
+struct option_spec {
   const char *key; /* NULL ends a table */
   enum option_type type;
   size_t offset;              /* of the field in the struct */
@@ -68,29 +68,29 @@ struct option {
 struct option_table {
   const char *section; /* "" for top-level keys, "algorithm", "env", ... */
   const char *owner;   /* the module in words: "ppo", "environment"; NULL: applies always */
-  const struct option *options;
+  const struct option_spec *options;
 };
 
 /* Room for the longest text that option_format() writes: a full map with every byte escaped. */
 #define OPTION_TEXT_SIZE 49152
 
 /* Writes the full dotted key, "algorithm.n_steps"; cut when it does not fit. */
-void option_full_key(const struct option_table *table, const struct option *option, char *key, size_t size);
+void option_full_key(const struct option_table *table, const struct option_spec *option, char *key, size_t size);
 
 /* Sets every field of `object` to its default; INTERNAL when a table's own default does not fit its option. */
 MUSTER_CHECKED muster_status option_set_defaults(const struct option_table *table, void *object);
 
 /* Parses `text` into the option's field of `object` and checks type and range. The error says what would be right
  * ("expects an integer from 1 to 1000000"), without file and line, which the caller adds. */
-MUSTER_CHECKED muster_status option_parse(const struct option *option, const char *text, void *object);
+MUSTER_CHECKED muster_status option_parse(const struct option_spec *option, const char *text, void *object);
 
 /* Writes the field as YAML, in flow style where it is a list or a map, that option_parse() reads back to the same bits;
  * returns as snprintf does. */
-int option_format(const struct option *option, const void *object, char *text, size_t size);
+int option_format(const struct option_spec *option, const void *object, char *text, size_t size);
 
 /* "integer", "number", "true or false", "one of tanh, relu", ... and "1 to 100", ">= 0", "" for the docs. */
-void option_describe_type(const struct option *option, char *text, size_t size);
-void option_describe_range(const struct option *option, char *text, size_t size);
+void option_describe_type(const struct option_spec *option, char *text, size_t size);
+void option_describe_range(const struct option_spec *option, char *text, size_t size);
 
 /* The value of a schedule; progress_remaining falls from 1 at the start to 0 at the end. */
 double option_schedule_value(const struct option_schedule *schedule, double progress_remaining);

@@ -18,7 +18,7 @@ struct row {
 
 static const struct row titles = {{"key", "type", "default", "range", "owner", "help"}};
 
-static void describe_option(const struct option_table *table, const struct option *option, struct row *row) {
+static void describe_option(const struct option_table *table, const struct option_spec *option, struct row *row) {
   option_full_key(table, option, row->cells[KEY], CELL_SIZE);
   option_describe_type(option, row->cells[TYPE], CELL_SIZE);
   snprintf(row->cells[DEFAULT], CELL_SIZE, "%s", option->default_value != NULL ? option->default_value : "null");
@@ -30,7 +30,7 @@ static void describe_option(const struct option_table *table, const struct optio
 /* which options are asked for: all, one key, or what lies below a section */
 enum selection { SELECT_ALL, SELECT_KEY, SELECT_SECTION };
 
-static bool is_selected(const struct option_table *table, const struct option *option, enum selection selection,
+static bool is_selected(const struct option_table *table, const struct option_spec *option, enum selection selection,
                         const char *key) {
   char full[TEXT_KEY_SIZE];
   option_full_key(table, option, full, sizeof full);
@@ -73,7 +73,7 @@ static bool print_selection(FILE *file, const struct option_table *const *tables
     if (pass == 1 && !any) return false;
     if (pass == 1 && selection != SELECT_KEY) print_line(file, &titles, widths);
     for (size_t i = 0; i < n; i++) {
-      for (const struct option *option = tables[i]->options; option->key != NULL; option++) {
+      for (const struct option_spec *option = tables[i]->options; option->key != NULL; option++) {
         if (!is_selected(tables[i], option, selection, key)) continue;
         struct row row;
         describe_option(tables[i], option, &row);
@@ -125,7 +125,7 @@ void config_reference_markdown(FILE *file, const struct option_table *const *tab
   print_markdown_row(file, &titles);
   fputs("|---|---|---|---|---|---|\n", file);
   for (size_t i = 0; i < n; i++) {
-    for (const struct option *option = tables[i]->options; option->key != NULL; option++) {
+    for (const struct option_spec *option = tables[i]->options; option->key != NULL; option++) {
       struct row row;
       describe_option(tables[i], option, &row);
       print_markdown_row(file, &row);

@@ -1,43 +1,8 @@
 #include "env/options.h"
 
-#include <ctype.h>
-#include <stdint.h>
+#include "base/nearest.h"
+
 #include <string.h>
-
-/* ---- the nearest name ---- */
-
-#define NAME_MAX_COMPARED 63 /* longer names are compared by their beginnings */
-
-/* edits (insert, delete, replace) that turn a into b (Levenshtein 1966), row by row */
-static size_t edit_distance(const char *a, const char *b) {
-  size_t rows[2][NAME_MAX_COMPARED + 1];
-  size_t a_length = strnlen(a, NAME_MAX_COMPARED), b_length = strnlen(b, NAME_MAX_COMPARED);
-  for (size_t j = 0; j <= b_length; j++) rows[0][j] = j;
-  for (size_t i = 1; i <= a_length; i++) {
-    const size_t *above = rows[(i - 1) % 2];
-    size_t *row = rows[i % 2];
-    row[0] = i;
-    for (size_t j = 1; j <= b_length; j++) {
-      size_t replaced = above[j - 1] + (tolower((unsigned char)a[i - 1]) != tolower((unsigned char)b[j - 1]));
-      size_t moved = (above[j] < row[j - 1] ? above[j] : row[j - 1]) + 1;
-      row[j] = replaced < moved ? replaced : moved;
-    }
-  }
-  return rows[a_length % 2][b_length];
-}
-
-struct env_nearest env_nearest_start(const char *wanted) {
-  return (struct env_nearest){.wanted = wanted, .name = NULL, .distance = SIZE_MAX};
-}
-
-void env_nearest_offer(struct env_nearest *nearest, const char *name) {
-  size_t distance = edit_distance(nearest->wanted, name);
-  if (distance >= nearest->distance) return;
-  nearest->name = name;
-  nearest->distance = distance;
-}
-
-/* ---- matching ---- */
 
 static muster_status copy_string(struct arena *arena, const char *text, const char **out) {
   char *copy;
@@ -52,11 +17,11 @@ static muster_status check_keys(const muster_env_type *type, const muster_env_se
     if (type->options == NULL || type->options->key == NULL)
       return status_error(MUSTER_ERROR_USAGE, "unknown option '%s': the environment %s takes none", given->key,
                           type->name);
-    struct env_nearest nearest = env_nearest_start(given->key);
+    struct nearest nearest = nearest_start(given->key);
     bool known = false;
     for (const muster_env_option *option = type->options; option->key != NULL; option++) {
       known |= strcmp(option->key, given->key) == 0;
-      env_nearest_offer(&nearest, option->key);
+      nearest_offer(&nearest, option->key);
     }
     if (!known)
       return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; the nearest one is '%s'",

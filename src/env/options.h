@@ -14,14 +14,4 @@
 MUSTER_CHECKED muster_status env_options_match(const muster_env_type *type, const muster_env_setting *user,
                                                struct arena *arena, const muster_env_setting **out);
 
-/* The name nearest to a wanted one, by edit distance without regard to case; the first among equals. */
-struct env_nearest {
-  const char *wanted; /* borrowed */
-  const char *name;   /* the best so far, borrowed; NULL before the first offer */
-  size_t distance;
-};
-
-struct env_nearest env_nearest_start(const char *wanted);
-void env_nearest_offer(struct env_nearest *nearest, const char *name);
-
 #endif

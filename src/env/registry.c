@@ -1,5 +1,7 @@
 #include "env/registry.h"
 
+#include "base/nearest.h"
+
 #include "env/options.h"
 
 #include <string.h>
@@ -19,13 +21,13 @@ static const muster_env_type *const types[] = {ENVIRONMENTS(LIST) NULL};
 const muster_env_type *const *env_registry_list(void) { return types; }
 
 muster_status env_registry_find(const char *name, const muster_env_type **out) {
-  struct env_nearest nearest = env_nearest_start(name);
+  struct nearest nearest = nearest_start(name);
   for (const muster_env_type *const *type = types; *type != NULL; type++) {
     if (strcmp((*type)->name, name) == 0) {
       *out = *type;
       return MUSTER_OK;
     }
-    env_nearest_offer(&nearest, (*type)->name);
+    nearest_offer(&nearest, (*type)->name);
   }
   return status_error(MUSTER_ERROR_USAGE, "unknown environment '%s'; the nearest one is '%s'", name, nearest.name);
 }

@@ -3,11 +3,15 @@
  * Activations are row-major [rows, ld], ld a multiple of LINEAR_LANES floats, columns past the width zero or ignored as
  * said. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in PyTorch: y = x W^T + b.
  *
- * A row's results are the same bits whatever the number of rows and the row's place: each output is one chain of fused
- * multiply-adds over ascending inputs. The gradient of a weight is one chain over ascending rows of the tile.
+ * A row's results are the same bits whatever the number of rows and the row's place. Each output is one chain of fused
+ * multiply-adds over ascending inputs that starts from the bias; for at most 4 outputs it is a sum of 16 partial sums
+ * in a fixed order. The gradient of a weight is one chain over the ascending rows of each LINEAR_TILE rows, added to
+ * what was there before.
  *
- * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; `linear_naive_*` are
- * the twins that tests hold them to. */
+ * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; those with fused
+ * multiply-adds give the same bits. `linear_naive_*` are the twins that tests hold them to. Packed
+ * buffers and activations should be aligned to 64 bytes for speed; nothing is written past the padded width.
+ */
 #ifndef MATH_LINEAR_H
 #define MATH_LINEAR_H
 
@@ -30,38 +34,35 @@ size_t linear_packed_transposed_floats(size_t in, size_t out);
 void linear_pack(size_t in, size_t out, const float *weight, float *packed);
 void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed);
 
-/* y[rows, out] = activation(x[rows, in] W^T + bias). `y_ld` >= linear_padded(out); columns of y past `out` are undefined
- * but finite. `x_ld` may be any stride (observations lie in the trajectory). */
+/* y[rows, out] = activation(x[rows, in] W^T + bias), bias [out]. `y_ld` >= linear_padded(out); columns of y past `out`
+ * hold what an output with zero weights and bias would, or what they held before. `x_ld` >= in may be any stride
+ * (observations lie in the trajectory); nothing past `in` is read. NaN and infinity go through. */
 void linear_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
                     const float *bias, enum activation activation, float *y, size_t y_ld);
 
 /* dx[rows, in] = (dy[rows, out] W) * activation'(x), where x [rows, in] is the output of the layer below, of that
- * activation (tanh: 1 - x^2; relu: x > 0). */
+ * activation (tanh: 1 - x^2; relu: x > 0), or NULL where that is ACTIVATION_NONE. Of x and dx, columns up to
+ * linear_padded(in) are read and written. */
 void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
                            const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
                            float *dx, size_t dx_ld);
 
-/* d_weight[out, in] += dy^T x and d_bias[out] += column sums of dy, over the first `rows` rows (any number). */
+/* d_weight[out, in] += dy^T x and d_bias[out] += column sums of dy, over the first `rows` rows (any number). Columns of
+ * dy up to linear_padded(out) are read, of x only the first `in`. */
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias);
 
-/* Elementwise, n any number, y may be x. Absolute error of tanh <= 1e-6; relative error of exp and log <= 2e-7. NaN in,
- * NaN out; exp saturates to 0 and +inf; log(0) = -inf. */
-void vector_tanh(size_t n, const float *x, float *y);
-void vector_exp(size_t n, const float *x, float *y);
-void vector_log(size_t n, const float *x, float *y);
-
 /* The instruction set in use: "avx512", "avx2", "baseline". linear_select(NULL) chooses the best that the machine has
- * (done by itself at the first call); a name forces one, false if it is not to be had. Not thread-safe. */
+ * (done by itself at the first call); a name forces one, false if it is not to be had. It also serves math/vector.h.
+ * Packed weights remain valid. Not while another thread computes. */
 bool linear_select(const char *name);
 const char *linear_selected(void);
 
 /* The naive twins, straight from the formulas in double. */
 void linear_naive_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *weight,
                           const float *bias, enum activation activation, float *y, size_t y_ld);
-void linear_naive_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
-                                 const float *weight, enum activation activation, const float *x, size_t x_ld,
-                                 float *dx, size_t dx_ld);
+void linear_naive_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld, const float *weight,
+                                 enum activation activation, const float *x, size_t x_ld, float *dx, size_t dx_ld);
 void linear_naive_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                                   size_t dy_ld, float *d_weight, float *d_bias);
 

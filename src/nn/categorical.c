@@ -85,8 +85,7 @@ static void categorical_evaluate(size_t outputs, size_t rows, const float *net, 
                                  struct distribution_tile *tile) {
   struct workspace w = softmax(outputs, rows, net, net_ld, tile->workspace);
   const int32_t *action = actions;
-  for (size_t r = 0; r < rows; r++)
-    tile->log_prob[r] = w.shifted[(size_t)action[r] * TILE + r] - w.log_sum[r];
+  for (size_t r = 0; r < rows; r++) tile->log_prob[r] = w.shifted[(size_t)action[r] * TILE + r] - w.log_sum[r];
 
   for (size_t r = 0; r < TILE; r++) {
     tile->entropy[r] = w.log_sum[r];
@@ -103,8 +102,7 @@ static void categorical_evaluate(size_t outputs, size_t rows, const float *net, 
 }
 
 static void categorical_gradient(size_t outputs, size_t rows, const void *actions, const float *d_log_prob,
-                                 float d_entropy, const struct distribution_tile *tile, float *d_net,
-                                 size_t d_net_ld) {
+                                 float d_entropy, const struct distribution_tile *tile, float *d_net, size_t d_net_ld) {
   struct workspace w = workspace_views(tile->workspace, outputs);
   const int32_t *action = actions;
   for (size_t a = 0; a < outputs; a++) {
@@ -112,8 +110,7 @@ static void categorical_gradient(size_t outputs, size_t rows, const void *action
     for (size_t r = 0; r < rows; r++) {
       float hit = action[r] == (int32_t)a ? 1.0f : 0.0f;
       float log_prob = x[r] - w.log_sum[r];
-      d_net[r * d_net_ld + a] =
-          d_log_prob[r] * (hit - prob[r]) - d_entropy * prob[r] * (log_prob + tile->entropy[r]);
+      d_net[r * d_net_ld + a] = d_log_prob[r] * (hit - prob[r]) - d_entropy * prob[r] * (log_prob + tile->entropy[r]);
     }
   }
 }

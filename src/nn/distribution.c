@@ -16,5 +16,6 @@ muster_status distribution_for(const muster_space *action, const struct distribu
     *out = *entry;
     return MUSTER_OK;
   }
-  return status_error(MUSTER_ERROR_USAGE, "no policy for this kind of action space yet: Discrete actions are supported");
+  return status_error(MUSTER_ERROR_USAGE,
+                      "no policy for this kind of action space yet: Discrete actions are supported");
 }

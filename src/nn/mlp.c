@@ -34,8 +34,7 @@ void mlp_pack(struct mlp *mlp, const float *values, bool for_training) {
   }
 }
 
-const float *mlp_forward(struct mlp *mlp, const float *values, size_t rows, const float *x, size_t x_ld,
-                         size_t *y_ld) {
+const float *mlp_forward(struct mlp *mlp, const float *values, size_t rows, const float *x, size_t x_ld, size_t *y_ld) {
   for (struct layer *layer = mlp->layer; layer < mlp->layer + mlp->layers; layer++) {
     size_t ld = linear_padded(layer->out);
     linear_forward(rows, layer->in, layer->out, x, x_ld, layer->packed, values + layer->bias, layer->activation,

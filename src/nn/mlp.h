@@ -11,9 +11,9 @@
 struct layer {
   size_t in, out;
   enum activation activation;
-  size_t weight, bias;              /* offsets in the parameter block; weight [out, in], bias [out] */
+  size_t weight, bias;               /* offsets in the parameter block; weight [out, in], bias [out] */
   float *packed, *packed_transposed; /* forms that the kernels read, renewed by mlp_pack() */
-  float *output;                    /* [TILE, linear_padded(out)]: the activations of the last forward pass */
+  float *output;                     /* [TILE, linear_padded(out)]: the activations of the last forward pass */
 };
 
 /* An mlp may have no layers: then its output is its input. It borrows the arena's memory. */

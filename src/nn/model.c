@@ -7,16 +7,30 @@
 static const char *const activation_names[] = {"tanh", "relu", NULL};
 static const enum activation activations[] = {ACTIVATION_TANH, ACTIVATION_RELU};
 
-static const struct option model_options[] = {
-    {.key = "hidden_sizes", .type = OPTION_INT_LIST, .offset = offsetof(struct model_options, hidden_sizes),
-     .default_value = "[64, 64]", .min = 1, .max = 65536,
+static const struct option_spec model_options[] = {
+    {.key = "hidden_sizes",
+     .type = OPTION_INT_LIST,
+     .offset = offsetof(struct model_options, hidden_sizes),
+     .default_value = "[64, 64]",
+     .min = 1,
+     .max = 65536,
      .help = "widths of the hidden layers, of policy and value network alike"},
-    {.key = "activation", .type = OPTION_CHOICE, .offset = offsetof(struct model_options, activation),
-     .default_value = "tanh", .choices = activation_names, .help = "nonlinearity of the hidden layers"},
-    {.key = "ortho_init", .type = OPTION_BOOL, .offset = offsetof(struct model_options, ortho_init),
-     .default_value = "true", .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"},
-    {.key = "share_trunk", .type = OPTION_BOOL, .offset = offsetof(struct model_options, share_trunk),
-     .default_value = "false", .help = "one stack of hidden layers under both heads"},
+    {.key = "activation",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, activation),
+     .default_value = "tanh",
+     .choices = activation_names,
+     .help = "nonlinearity of the hidden layers"},
+    {.key = "ortho_init",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct model_options, ortho_init),
+     .default_value = "true",
+     .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"},
+    {.key = "share_trunk",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct model_options, share_trunk),
+     .default_value = "false",
+     .help = "one stack of hidden layers under both heads"},
     {.key = NULL},
 };
 
@@ -179,8 +193,7 @@ void model_backward_tile(struct model *model, size_t rows, const float *obs, siz
   float *gradients = model->parameters.gradients;
   size_t net_ld = linear_padded(model->outputs), value_ld = linear_padded(1);
   if (model->trunk.layers == 0) {
-    mlp_backward(&model->policy, rows, obs, obs_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
-                 model->scratch);
+    mlp_backward(&model->policy, rows, obs, obs_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0, model->scratch);
     mlp_backward(&model->value, rows, obs, obs_ld, d_value, value_ld, gradients, ACTIVATION_NONE, NULL, 0,
                  model->scratch);
     return;

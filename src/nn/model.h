@@ -35,8 +35,8 @@ struct model {
   size_t features_ld;
 };
 
-/* Builds the networks for these spaces. Memory comes from the arena. With `policy_only` (an actor) the value network and
- * everything that only training needs is left out; the policy's prefix is the same. Errors: USAGE (spaces that no
+/* Builds the networks for these spaces. Memory comes from the arena. With `policy_only` (an actor) the value network
+ * and everything that only training needs is left out; the policy's prefix is the same. Errors: USAGE (spaces that no
  * network exists for). */
 MUSTER_CHECKED muster_status model_create(const struct model_options *options, const muster_space *observation,
                                           const muster_space *action, bool policy_only, struct arena *arena,
@@ -63,8 +63,8 @@ void model_act(struct model *model, size_t n, const float *obs, size_t obs_ld, c
 void model_values(struct model *model, size_t n, const float *obs, size_t obs_ld, float *values);
 
 /* One tile of training, in two calls. Forward: `rows` is a multiple of LINEAR_ROWS, obs has the stride obs_ld; returns
- * the policy head's output; *value points to the values, row r at value[r * *value_ld]. Backward: takes the gradients at
- * both heads, [rows, linear_padded(outputs)] and [rows, linear_padded(1)], and adds to parameters.gradients. */
+ * the policy head's output; *value points to the values, row r at value[r * *value_ld]. Backward: takes the gradients
+ * at both heads, [rows, linear_padded(outputs)] and [rows, linear_padded(1)], and adds to parameters.gradients. */
 const float *model_forward_tile(struct model *model, size_t rows, const float *obs, size_t obs_ld, size_t *net_ld,
                                 const float **value, size_t *value_ld);
 void model_backward_tile(struct model *model, size_t rows, const float *obs, size_t obs_ld, const float *d_net,

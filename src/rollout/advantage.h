@@ -13,8 +13,8 @@
 void advantage_gae(size_t n_steps, const float *rewards, const float *values, const float *bootstrap,
                    const uint8_t *ended, float gamma, float gae_lambda, float *advantages, float *returns);
 
-/* 1 - Var(returns - values) / Var(returns) over values [N, T + 1] (the last of each row left out) and returns [N, T]; NAN
- * when the returns do not vary. */
+/* 1 - Var(returns - values) / Var(returns) over values [N, T + 1] (the last of each row left out) and returns [N, T];
+ * NAN when the returns do not vary. */
 double explained_variance(size_t n_envs, size_t n_steps, const float *values, const float *returns);
 
 #endif

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-muster_status trajectory_create(size_t n_envs, size_t n_steps, size_t obs_dim, size_t act_elements,
-                                struct arena *arena, struct trajectory *trajectory) {
+muster_status trajectory_create(size_t n_envs, size_t n_steps, size_t obs_dim, size_t act_elements, struct arena *arena,
+                                struct trajectory *trajectory) {
   *trajectory =
       (struct trajectory){.n_envs = n_envs, .n_steps = n_steps, .obs_dim = obs_dim, .act_elements = act_elements};
   size_t steps = n_envs * n_steps;

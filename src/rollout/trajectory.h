@@ -13,14 +13,14 @@
 #include <stdint.h>
 
 struct trajectory {
-  size_t n_envs, n_steps;        /* N, T */
-  size_t obs_dim, act_elements;  /* of one step */
-  float *observation;            /* [N, T + 1, obs_dim]; the last is where the next rollout starts */
-  int32_t *action;               /* [N, T, act_elements], int32 or float bits after the action space */
-  float *log_prob;               /* [N, T] of the action under the policy that took it */
-  float *reward;                 /* [N, T] */
-  uint8_t *ended;                /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
-  struct env_finals finals;      /* true last observations of truncated episodes, room for N * T */
+  size_t n_envs, n_steps;       /* N, T */
+  size_t obs_dim, act_elements; /* of one step */
+  float *observation;           /* [N, T + 1, obs_dim]; the last is where the next rollout starts */
+  int32_t *action;              /* [N, T, act_elements], int32 or float bits after the action space */
+  float *log_prob;              /* [N, T] of the action under the policy that took it */
+  float *reward;                /* [N, T] */
+  uint8_t *ended;               /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
+  struct env_finals finals;     /* true last observations of truncated episodes, room for N * T */
 };
 
 MUSTER_CHECKED muster_status trajectory_create(size_t n_envs, size_t n_steps, size_t obs_dim, size_t act_elements,

@@ -10,7 +10,7 @@
 
 #define IN(type, name) .key = #name, .offset = offsetof(struct type, name)
 
-static const struct option general_options[] = {
+static const struct option_spec general_options[] = {
     {IN(general_options, seed), .type = OPTION_INT, .default_value = "1", .min = 0, .max = 9007199254740992.0,
      .help = "every random number of the run follows from it"},
     {IN(general_options, total_steps), .type = OPTION_INT, .default_value = "1000000", .min = 1, .max = 1e15,
@@ -18,7 +18,7 @@ static const struct option general_options[] = {
     {.key = NULL},
 };
 
-static const struct option env_options[] = {
+static const struct option_spec env_options[] = {
     {IN(env_options, name), .type = OPTION_STRING, .default_value = "CartPole-v1",
      .help = "which environment: see `muster envs`"},
     {IN(env_options, num_envs), .type = OPTION_INT, .default_value = "8", .min = 1, .max = 1e6,
@@ -28,13 +28,13 @@ static const struct option env_options[] = {
     {.key = NULL},
 };
 
-static const struct option ranks_options[] = {
+static const struct option_spec ranks_options[] = {
     {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
      .help = "threads that OpenBLAS may use in each rank"},
     {.key = NULL},
 };
 
-static const struct option evaluation_options[] = {
+static const struct option_spec evaluation_options[] = {
     {IN(evaluation_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
      .help = "steps between evaluations during training, which fill eval/mean_reward; 0: only at the end"},
     {IN(evaluation_options, episodes), .type = OPTION_INT, .default_value = "100", .min = 1, .max = 1e6,
@@ -44,7 +44,7 @@ static const struct option evaluation_options[] = {
     {.key = NULL},
 };
 
-static const struct option checkpoint_options[] = {
+static const struct option_spec checkpoint_options[] = {
     {IN(checkpoint_options, every), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 1, .max = 1e15,
      .help = "steps between checkpoints; null: a tenth of total_steps; the last one is always written"},
     {IN(checkpoint_options, interval), .type = OPTION_DURATION, .default_value = "10m", .min = 0, .max = 1e9,
@@ -54,7 +54,7 @@ static const struct option checkpoint_options[] = {
     {.key = NULL},
 };
 
-static const struct option run_options[] = {
+static const struct option_spec run_options[] = {
     {IN(run_options, dir), .type = OPTION_STRING, .default_value = "null",
      .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
     {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
@@ -67,7 +67,7 @@ struct algorithm_choice {
   char name[OPTION_STRING_SIZE];
 };
 
-static const struct option algorithm_options[] = {
+static const struct option_spec algorithm_options[] = {
     {IN(algorithm_choice, name), .type = OPTION_STRING, .default_value = "ppo",
      .help = "which algorithm: see `muster algos`"},
     {.key = NULL},
@@ -108,14 +108,10 @@ struct binding {
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
   const struct binding all[BINDINGS] = {
-      {&general_table, &config->general, true},
-      {&env_table, &config->env, true},
-      {&model_option_table, &config->policy, true},
-      {algorithm->options, config->algorithm, true},
-      {&ranks_table, &config->ranks, false},
-      {&evaluation_table, &config->evaluation, false},
-      {&checkpoint_table, &config->checkpoint, false},
-      {&run_table, &config->run, false},
+      {&general_table, &config->general, true},        {&env_table, &config->env, true},
+      {&model_option_table, &config->policy, true},    {algorithm->options, config->algorithm, true},
+      {&ranks_table, &config->ranks, false},           {&evaluation_table, &config->evaluation, false},
+      {&checkpoint_table, &config->checkpoint, false}, {&run_table, &config->run, false},
   };
   memcpy(bindings, all, sizeof all);
 }
@@ -226,7 +222,7 @@ bool run_config_differs(const struct run_config *before, const struct run_config
   for (int i = 0; i < BINDINGS; i++) {
     if (!old_bindings[i].decides) continue;
     const struct option_table *table = old_bindings[i].table;
-    for (const struct option *option = table->options; option->key != NULL; option++) {
+    for (const struct option_spec *option = table->options; option->key != NULL; option++) {
       char old_value[OPTION_STRING_SIZE], new_value[OPTION_STRING_SIZE];
       option_format(option, old_bindings[i].object, old_value, sizeof old_value);
       option_format(option, new_bindings[i].object, new_value, sizeof new_value);

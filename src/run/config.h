@@ -53,13 +53,13 @@ struct run_config {
 };
 
 /* Reads a YAML file and the --set assignments into a config, and checks all that can be checked without starting
- * anything: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists. Errors: USAGE, with
- * file, line, key, value and what would be right. */
+ * anything: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists. Errors: USAGE,
+ * with file, line, key, value and what would be right. */
 MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets,
                                              struct run_config *config);
 
-/* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for the
- * file in messages. */
+/* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for
+ * the file in messages. */
 MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
 
 /* Writes the resolved config as YAML that run_config_load() reads back to the same config. */
@@ -69,7 +69,8 @@ void run_config_write(FILE *file, const struct run_config *config);
 MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, char **text);
 
 /* The first option that decides what is learned and differs between two configs ("env.num_envs"), written into key with
- * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ. */
+ * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ.
+ */
 bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
 
 /* All option tables: the general ones, and those of every algorithm. Returns their number. */

@@ -10,8 +10,8 @@
 
 struct episodes {
   size_t n_envs;
-  double *running_return;  /* [n_envs] of the episodes that are being played */
-  int64_t *running_length; /* [n_envs] */
+  double *running_return;                                    /* [n_envs] of the episodes that are being played */
+  int64_t *running_length;                                   /* [n_envs] */
   double returns[EPISODES_WINDOW], lengths[EPISODES_WINDOW]; /* the last ones, as a ring */
   int64_t finished;                                          /* episodes so far */
 };

@@ -35,8 +35,8 @@ static double spread_deviation(const struct spread *spread, double n) {
   return sqrt(fmax(0.0, spread->squares / n - mean * mean));
 }
 
-static muster_status round_create(const struct evaluation_request *request, uint64_t seed, int64_t first,
-                                  size_t count, struct arena *arena, struct round *round) {
+static muster_status round_create(const struct evaluation_request *request, uint64_t seed, int64_t first, size_t count,
+                                  struct arena *arena, struct round *round) {
   MUSTER_TRY(env_pool_create(request->type, request->settings, seed, (int32_t)first, (int32_t)count, &round->pool));
   const muster_env_spec *spec = env_pool_spec(round->pool);
   round->count = count;
@@ -64,7 +64,7 @@ static muster_status round_play(struct round *round, struct model *model, const 
     model_act(model, round->count, round->observation, round->obs_dim, request->deterministic ? NULL : &random,
               round->actions, round->log_prob, 1);
     round->finals.count = 0;
-    struct env_pool_result result = {round->observation, obs_bytes, round->reward,  sizeof(float),
+    struct env_pool_result result = {round->observation, obs_bytes, round->reward, sizeof(float),
                                      round->ended,       1,         &round->finals};
     MUSTER_TRY(env_pool_step(round->pool, round->actions, 0, &result));
     for (size_t n = 0; n < round->count; n++) {
@@ -92,8 +92,7 @@ muster_status evaluation_run(struct model *model, const struct evaluation_reques
     struct arena *arena;
     MUSTER_TRY(arena_create(&arena));
     muster_status status = round_create(request, seed, first, count, arena, &round);
-    if (status == MUSTER_OK)
-      status = round_play(&round, model, request, seed, first, round_returns, round_lengths);
+    if (status == MUSTER_OK) status = round_play(&round, model, request, seed, first, round_returns, round_lengths);
     env_pool_destroy(&round.pool);
     arena_destroy(&arena);
     if (status != MUSTER_OK) return status_wrap(status, "evaluation");
@@ -104,8 +103,8 @@ muster_status evaluation_run(struct model *model, const struct evaluation_reques
     }
   }
   double n = (double)request->episodes;
-  *out = (struct evaluation){request->episodes, steps,
-                             returns.sum / n,   spread_deviation(&returns, n), returns.min, returns.max,
-                             lengths.sum / n,   spread_deviation(&lengths, n), lengths.min, lengths.max};
+  *out = (struct evaluation){request->episodes, steps,       returns.sum / n, spread_deviation(&returns, n),
+                             returns.min,       returns.max, lengths.sum / n, spread_deviation(&lengths, n),
+                             lengths.min,       lengths.max};
   return MUSTER_OK;
 }

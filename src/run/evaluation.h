@@ -19,8 +19,8 @@ struct evaluation {
   double mean_length, std_length, min_length, max_length;
 };
 
-/* Plays the episodes, up to 64 at once, each environment exactly one at a time, so that short episodes do not count more
- * than long ones. The model's policy weights must be packed. Not collective. */
+/* Plays the episodes, up to 64 at once, each environment exactly one at a time, so that short episodes do not count
+ * more than long ones. The model's policy weights must be packed. Not collective. */
 MUSTER_CHECKED muster_status evaluation_run(struct model *model, const struct evaluation_request *request,
                                             struct evaluation *out);
 

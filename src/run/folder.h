@@ -19,14 +19,13 @@ struct run_folder {
 };
 
 /* Chooses and prepares the folder: `wanted` ("" or run.dir: a new numbered one). Without `resume` a folder that exists
- * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Errors: USAGE
- * (exists), IO (cannot be made or written). Only on the learner. */
+ * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Errors:
+ * USAGE (exists), IO (cannot be made or written). Only on the learner. */
 MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
 
 /* Writes config.yaml: the resolved options and, as comments, version, git hash and the layout of ranks. */
 MUSTER_CHECKED muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,
-                                                     const struct topology *topology,
-                                                     char (*hosts)[COMM_HOST_SIZE]);
+                                                     const struct topology *topology, char (*hosts)[COMM_HOST_SIZE]);
 
 #endif

@@ -10,11 +10,11 @@
 /* the config says how the network is built, the spaces how wide it is, the tensors what it learned */
 static muster_status read_policy(struct muster_policy *policy, struct checkpoint_reader *reader) {
   char *text;
-  MUSTER_TRY(checkpoint_read_text(reader, "config", &text));
+  MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   muster_status status = run_config_parse(policy->path, text, &policy->config);
   free(text);
   MUSTER_TRY(status);
-  MUSTER_TRY(checkpoint_read_int(reader, "total_steps", &policy->total_steps));
+  MUSTER_TRY(checkpoint_read_int(reader, "about/total_steps", &policy->total_steps));
   MUSTER_TRY(spaces_read(reader, "spaces/observation", policy->arena, &policy->observation));
   MUSTER_TRY(spaces_read(reader, "spaces/action", policy->arena, &policy->action));
   struct model *model = &policy->model;

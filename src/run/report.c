@@ -13,9 +13,9 @@
 
 /* columns before those of the algorithm */
 static const char *const general_columns[] = {
-    "time/iterations",         "time/total_timesteps",   "time/time_elapsed", "time/fps",
-    "rollout/ep_rew_mean",     "rollout/ep_rew_std",     "rollout/ep_len_mean", "eval/mean_reward",
-    "eval/std_reward",         "eval/mean_ep_length",    "time/rollout_seconds", "time/update_seconds",
+    "time/iterations",         "time/total_timesteps",    "time/time_elapsed",    "time/fps",
+    "rollout/ep_rew_mean",     "rollout/ep_rew_std",      "rollout/ep_len_mean",  "eval/mean_reward",
+    "eval/std_reward",         "eval/mean_ep_length",     "time/rollout_seconds", "time/update_seconds",
     "time/checkpoint_seconds", "time/evaluation_seconds",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
@@ -46,16 +46,15 @@ muster_status report_open(struct report *report, const struct run_folder *folder
 
 void report_close(struct report *report) { metrics_close(&report->metrics); }
 
-double report_seconds(const struct report *report) {
-  return report->earlier_seconds + clock_seconds() - report->start;
-}
+double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
   struct metrics *metrics = report->metrics;
   metrics_set(metrics, "time/iterations", (double)iteration->iteration);
   metrics_set(metrics, "time/total_timesteps", (double)iteration->total_steps);
   metrics_set(metrics, "time/time_elapsed", report_seconds(report));
-  metrics_set(metrics, "time/fps", (double)(iteration->total_steps - report->last_row_steps) / (now - report->last_row));
+  metrics_set(metrics, "time/fps",
+              (double)(iteration->total_steps - report->last_row_steps) / (now - report->last_row));
   metrics_set(metrics, "rollout/ep_rew_mean", iteration->episodes.mean_return);
   metrics_set(metrics, "rollout/ep_rew_std", iteration->episodes.std_return);
   metrics_set(metrics, "rollout/ep_len_mean", iteration->episodes.mean_length);
@@ -97,8 +96,8 @@ static void show_progress(struct report *report, const struct iteration_report *
   char line[256];
   snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s | return %.1f | kl %.4f | %s left",
            (long long)iteration->iteration, steps, fmin(100.0, 100.0 * (double)iteration->total_steps / total), rate,
-           iteration->episodes.mean_return,
-           algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl"), time_left);
+           iteration->episodes.mean_return, algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl"),
+           time_left);
   terminal_show_progress(report->terminal, line, last);
 }
 

@@ -17,12 +17,12 @@ struct report {
   const struct run_config *config;
   const struct algorithm_type *algorithm;
   struct metrics *metrics;
-  bool terminal;           /* a person watches: one live line */
-  double start;            /* clock when this process started to train */
-  double earlier_seconds;  /* wall time of the run before it was resumed */
-  int64_t earlier_steps;   /* steps of the run before it was resumed */
-  double last_shown;       /* clock */
-  double last_row;         /* clock */
+  bool terminal;          /* a person watches: one live line */
+  double start;           /* clock when this process started to train */
+  double earlier_seconds; /* wall time of the run before it was resumed */
+  int64_t earlier_steps;  /* steps of the run before it was resumed */
+  double last_shown;      /* clock */
+  double last_row;        /* clock */
   int64_t last_row_steps;
   double reward_threshold; /* NAN: none */
   int64_t solved_steps;    /* -1: not yet */
@@ -34,7 +34,7 @@ struct report {
 struct iteration_report {
   int64_t iteration, total_steps;
   struct episodes_summary episodes;
-  const double *algorithm_metrics; /* in the order of algorithm->metrics */
+  const double *algorithm_metrics;     /* in the order of algorithm->metrics */
   const struct evaluation *evaluation; /* NULL: none this time */
 };
 

@@ -44,26 +44,27 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 
 static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
   const struct run_config *config = &learner->worker->config;
-  MUSTER_TRY(checkpoint_write_text(writer, "env", config->env.name));
-  MUSTER_TRY(checkpoint_write_text(writer, "algorithm", learner->type->name));
-  MUSTER_TRY(checkpoint_write_text(writer, "distribution", learner->model.distribution->name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/env", config->env.name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/algorithm", learner->type->name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/distribution", learner->model.distribution->name));
   const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
   MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
   MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
-  MUSTER_TRY(checkpoint_write_int(writer, "seed", config->general.seed));
-  MUSTER_TRY(checkpoint_write_int(writer, "total_steps", learner->total_steps));
-  MUSTER_TRY(checkpoint_write_int(writer, "ranks", learner->worker->topology.ranks));
-  MUSTER_TRY(checkpoint_write_float(writer, "mean_return", episodes_summarize(&learner->episodes).mean_return));
-  MUSTER_TRY(checkpoint_write_text(writer, "muster_version", MUSTER_VERSION));
-  MUSTER_TRY(checkpoint_write_text(writer, "git_hash", run_build_git_hash()));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/seed", config->general.seed));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/total_steps", learner->total_steps));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->worker->topology.ranks));
+  MUSTER_TRY(checkpoint_write_float(writer, "about/mean_return", episodes_summarize(&learner->episodes).mean_return));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/muster_version", MUSTER_VERSION));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/git_hash", run_build_git_hash()));
   char *text;
   MUSTER_TRY(run_config_text(config, &text));
-  muster_status status = checkpoint_write_text(writer, "config", text);
+  muster_status status = checkpoint_write_text(writer, "about/config", text);
   free(text);
   return status;
 }
 
 muster_status snapshot_write(struct learner *learner) {
+  MUSTER_TRY(metrics_sync(learner->report.metrics));
   struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
   struct tensor list[SNAPSHOT_MAX_TENSORS];
   int n = list_state(learner, &progress, list);
@@ -86,10 +87,10 @@ muster_status snapshot_write(struct learner *learner) {
 /* refuses a checkpoint that was made with other options than those that decide what is learned */
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path) {
   char *text;
-  MUSTER_TRY(checkpoint_read_text(reader, "config", &text));
+  MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
-  muster_status status = before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory")
-                                        : run_config_parse(path, text, before);
+  muster_status status =
+      before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : run_config_parse(path, text, before);
   char difference[3 * OPTION_STRING_SIZE];
   if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
     status = status_error(MUSTER_ERROR_USAGE, "cannot resume %s: %s; resume with the run's own config, %s", path,
@@ -124,8 +125,8 @@ static muster_status read_state(struct learner *learner, const char *path, int64
 
 muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   char path[RUN_PATH_SIZE + 96];
-  MUSTER_TRY(checkpoint_find_newest(learner->folder->checkpoints, warn_damaged, &learner->worker->logger, path,
-                                    sizeof path));
+  MUSTER_TRY(
+      checkpoint_find_newest(learner->folder->checkpoints, warn_damaged, &learner->worker->logger, path, sizeof path));
   *rows = 0;
   if (path[0] == '\0') return MUSTER_OK;
   MUSTER_TRY(read_state(learner, path, rows));

@@ -10,8 +10,8 @@
  * mpirun itself writes to: there the parent process's standard output decides. */
 bool terminal_is_watched(void);
 
-/* Shows a line of progress: in place on a terminal, else on a line of its own. After the `last` one the cursor stands on
- * a fresh line. */
+/* Shows a line of progress: in place on a terminal, else on a line of its own. After the `last` one the cursor stands
+ * on a fresh line. */
 void terminal_show_progress(bool terminal, const char *line, bool last);
 
 /* 123, 45.6k, 7.89M, 1.23G; and 12s, 3m05s, 2h07m. */

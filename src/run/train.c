@@ -56,7 +56,8 @@ static muster_status start_envs(struct training *training) {
 static muster_status write_layout(struct training *training) {
   struct worker *worker = &training->worker;
   char(*hosts)[COMM_HOST_SIZE] = calloc((size_t)worker->topology.ranks, sizeof *hosts);
-  if (hosts == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: names of %d hosts", worker->topology.ranks);
+  if (hosts == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: names of %d hosts", worker->topology.ranks);
   muster_status status = comm_gather_hosts(worker->comm, hosts);
   if (status == MUSTER_OK && worker->topology.learns)
     status = run_folder_write_config(&training->folder, &worker->config, &worker->topology, hosts);

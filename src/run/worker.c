@@ -63,7 +63,9 @@ muster_status worker_connect(struct worker *worker, size_t policy_count) {
       .count = &finals->count,
       .capacity = finals->capacity,
       .n_fields = 3,
-      .field = {{finals->environment, sizeof(int32_t)}, {finals->step, sizeof(int32_t)}, {finals->observation, obs_bytes}},
+      .field = {{finals->environment, sizeof(int32_t)},
+                {finals->step, sizeof(int32_t)},
+                {finals->observation, obs_bytes}},
   };
   const struct exchange_field states[] = {{worker->env_states, worker->env_state_bytes}};
   MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, sizeof fields / sizeof *fields, &list,

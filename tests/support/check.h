@@ -13,7 +13,8 @@ struct check_case {
   void (*run)(void);
 };
 
-/* Runs all cases as one CUnit suite; returns main()'s exit code: 0 only if at least one assertion ran and none failed. */
+/* Runs all cases as one CUnit suite; returns main()'s exit code: 0 only if at least one assertion ran and none failed.
+ */
 int check_main(const char *suite, const struct check_case *cases, size_t n);
 
 #define CHECK_MAIN(suite, cases)                                                                                       \

@@ -23,7 +23,7 @@ struct sample {
 static const char *const activations[] = {"tanh", "relu", NULL};
 
 #define FIELD(name) #name, .offset = offsetof(struct sample, name)
-static const struct option sample_options[] = {
+static const struct option_spec sample_options[] = {
     {FIELD(n_steps), .type = OPTION_INT, .default_value = "2048", .min = 1, .max = 1000000,
      .help = "steps of a rollout"},
     {FIELD(gamma), .type = OPTION_FLOAT, .default_value = "0.99", .min = 0, .max = 1, .help = "discount"},
@@ -50,13 +50,13 @@ struct place {
   bool frozen;
 };
 #define PLACE(name) #name, .offset = offsetof(struct place, name)
-static const struct option top_options[] = {
+static const struct option_spec top_options[] = {
     {PLACE(seed), .type = OPTION_INT, .default_value = "0", .min = 0, .max = OPTION_NO_MAX, .help = "of the run"},
     {.key = NULL}};
-static const struct option env_options[] = {{PLACE(name), .type = OPTION_STRING, .help = "its id"}, {.key = NULL}};
-static const struct option normalize_options[] = {
+static const struct option_spec env_options[] = {{PLACE(name), .type = OPTION_STRING, .help = "its id"}, {.key = NULL}};
+static const struct option_spec normalize_options[] = {
     {PLACE(frozen), .type = OPTION_BOOL, .default_value = "false", .help = "no updates"}, {.key = NULL}};
-static const struct option other_options[] = {
+static const struct option_spec other_options[] = {
     {.key = "rho_bar", .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = 9, .help = "truncation"},
     {.key = NULL}};
 
@@ -68,8 +68,8 @@ static const struct option_table other = {"algorithm", "impala", other_options};
 static const struct option_table *const tables[] = {&top, &env, &normalize, &algorithm, &other};
 enum { TABLES = sizeof tables / sizeof tables[0] };
 
-static const struct option *find_option(const char *key) {
-  for (const struct option *option = sample_options; option->key != NULL; option++)
+static const struct option_spec *find_option(const char *key) {
+  for (const struct option_spec *option = sample_options; option->key != NULL; option++)
     if (strcmp(option->key, key) == 0) return option;
   abort();
 }
@@ -139,7 +139,8 @@ static void test_defaults(void) {
   CU_ASSERT_EQUAL(sample.options.count, 0);
 
   // a table whose own default is out of its range is a defect
-  const struct option wrong[] = {{FIELD(n_steps), .type = OPTION_INT, .default_value = "0", .min = 1, .max = 2}, {0}};
+  const struct option_spec wrong[] = {{FIELD(n_steps), .type = OPTION_INT, .default_value = "0", .min = 1, .max = 2},
+                                      {0}};
   const struct option_table table = {"a", NULL, wrong};
   CHECK_FAILS(option_set_defaults(&table, &sample), MUSTER_ERROR_INTERNAL, "the default of a.n_steps is 0");
 }
@@ -163,7 +164,7 @@ static void test_integers(void) {
     CHECK_FAILS(parse(&sample, "n_steps", wrong[i]), MUSTER_ERROR_USAGE, "expects an integer from 1 to 1000000");
 
   // the whole range of 64 bits, and no further
-  const struct option wide = {FIELD(n_steps), .type = OPTION_INT, .min = OPTION_NO_MIN, .max = OPTION_NO_MAX};
+  const struct option_spec wide = {FIELD(n_steps), .type = OPTION_INT, .min = OPTION_NO_MIN, .max = OPTION_NO_MAX};
   CHECK_OK(option_parse(&wide, "9223372036854775807", &sample));
   CU_ASSERT_EQUAL(sample.n_steps, INT64_MAX);
   CHECK_OK(option_parse(&wide, "-9223372036854775808", &sample));
@@ -330,7 +331,7 @@ static void check_round_trip(const struct sample *sample) {
   struct place place;
   memset(&direct, 0, sizeof direct);
   memset(&again, 0, sizeof again);
-  for (const struct option *option = sample_options; option->key != NULL; option++) {
+  for (const struct option_spec *option = sample_options; option->key != NULL; option++) {
     char value[OPTION_TEXT_SIZE];
     int needed = option_format(option, sample, value, sizeof value);
     CU_ASSERT_TRUE(needed >= 0 && (size_t)needed == strlen(value));

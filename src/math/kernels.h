@@ -1,0 +1,53 @@
+/* The kernels of one instruction set, and the choice among the sets. Inside the math room only. */
+#ifndef MATH_KERNELS_H
+#define MATH_KERNELS_H
+
+#include "math/linear.h"
+#include "math/vector.h"
+
+/* Each entry has the meaning of the public function of its name. */
+struct linear_kernels {
+  void (*pack)(size_t in, size_t out, const float *weight, float *packed);
+  void (*forward)(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
+                  const float *bias, enum activation activation, float *y, size_t y_ld);
+  void (*backward_input)(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
+                         const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
+                         float *dx, size_t dx_ld);
+  void (*backward_weight)(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
+                          size_t dy_ld, float *d_weight, float *d_bias);
+};
+
+struct vector_kernels {
+  void (*tanh)(size_t n, const float *x, float *y);
+  void (*exp)(size_t n, const float *x, float *y);
+  void (*log)(size_t n, const float *x, float *y);
+  void (*adam)(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
+               float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
+  double (*sum_of_squares)(size_t n, const float *x);
+};
+
+struct kernel_set {
+  const char *name;
+  const struct linear_kernels *linear;
+  const struct vector_kernels *vector;
+};
+
+extern const struct linear_kernels linear_kernels_baseline;
+extern const struct vector_kernels vector_kernels_baseline;
+#if defined(__x86_64__)
+extern const struct linear_kernels linear_kernels_avx512, linear_kernels_avx2;
+extern const struct vector_kernels vector_kernels_avx512, vector_kernels_avx2;
+#endif
+
+/* How a weight [out, in] is packed, the same for every instruction set: for out > NARROW_OUT, in panels of PANEL
+ * outputs (the last one of LINEAR_LANES where that is enough), each [in, panel], zero past `out`; for a narrow layer,
+ * row by row, [narrow_rows(out), linear_padded(in)], zero past `in` and `out`. */
+enum { PANEL = 2 * LINEAR_LANES, NARROW_OUT = 4 };
+
+static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_LANES ? PANEL : LINEAR_LANES; }
+static inline size_t narrow_rows(size_t out) { return out == 3 ? 4 : out; }
+
+/* The set in use; the best one that the machine has unless linear_select() chose another. */
+const struct kernel_set *kernels(void);
+
+#endif

@@ -1,0 +1,348 @@
+/* The kernels of dense layers; compiled once for each instruction set.
+ *
+ * All three products are sums over `depth` of a scalar from one matrix times a row of vectors from another, with a tile
+ * of the results in registers:
+ *   forward          y[row][out] : depth = inputs,  scalars from x,  vectors from the packed weight
+ *   backward_input   dx[row][in] : depth = outputs, scalars from dy, vectors from the packed transposed weight
+ *   backward_weight  dw[out][in] : depth = rows,    scalars from dy, vectors from x, or the other way round
+ * Only narrow layers go forward differently, by dot products. */
+#include "math/approx.h"
+#include "math/kernels.h"
+
+enum {
+  TILE_ROWS = MANY_REGISTERS ? 8 : 4, /* rows of a tile of y or dx, of 1 or 2 vectors each */
+  BLOCK_DEPTH = 256,                  /* a panel so deep fills two thirds of a first-level cache */
+  WEIGHT_ROWS = 4,                    /* rows of a tile of dw, of up to WEIGHT_VECS vectors each */
+  WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
+  WEIGHT_PANEL = 64, /* columns of dw that are computed together */
+  FAR_APART = 256    /* rows so many floats apart crowd into few sets of the cache */
+};
+
+static size_t least(size_t a, size_t b) { return a < b ? a : b; }
+
+/* A tile of results in registers; the kernels use the part of it that they need. */
+typedef vec tile[8][4];
+
+/* acc[r][v] += sum over k of a[r * a_row + k * a_step] * b[k * b_step + v * LANES ...], in ascending order of k. */
+SIMD_INLINE void accumulate(int rows, int vecs, size_t depth, const float *a, size_t a_row, size_t a_step,
+                            const float *b, size_t b_step, tile acc) {
+  for (size_t k = 0; k < depth; k++) {
+    vec w[4];
+    UNROLL for (int v = 0; v < vecs; v++) w[v] = vec_load(b + k * b_step + v * LANES);
+    UNROLL for (int r = 0; r < rows; r++) {
+      vec x = vec_set(a[r * a_row + k * a_step]);
+      UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_fma(x, w[v], acc[r][v]);
+    }
+  }
+}
+
+/* What is done to a sum before it is stored: an activation, or the product with its derivative. */
+enum finish { FINISH_NONE, FINISH_TANH, FINISH_RELU, FINISH_TANH_SLOPE, FINISH_RELU_SLOPE };
+
+/* A function of its own where registers are few: its constants would drive the sums of a tile out of them. */
+#if MANY_REGISTERS
+SIMD_INLINE
+#else
+__attribute__((noinline)) static
+#endif
+vec finished_tanh(vec sum) { return approximate_tanh(sum); }
+
+/* `output`: the activation's output at the same place, for the slopes. */
+SIMD_INLINE vec finished(enum finish finish, vec sum, const float *output) {
+  vec zero = vec_set(0.0f);
+  switch (finish) {
+  case FINISH_TANH: return finished_tanh(sum);
+  case FINISH_RELU: return vec_max(zero, sum);
+  case FINISH_TANH_SLOPE: {
+    vec y = vec_load(output);
+    return sum * vec_fnma(y, y, vec_set(1.0f));
+  }
+  case FINISH_RELU_SLOPE: return vec_blend(vec_greater(vec_load(output), zero), sum, zero);
+  default: return sum;
+  }
+}
+
+/* y[rows, width] = finish(start + a[rows, depth] * panels), the common form of forward and backward_input. */
+struct product {
+  size_t rows, depth, width, a_ld, y_ld, output_ld;
+  const float *a, *panels, *bias; /* bias: [width], or NULL for zero */
+  const float *output;            /* for the slopes */
+  enum finish finish;
+  float *y;
+};
+
+/* The part of a product that a tile works on: depth `from` to `to` of a panel. */
+struct part {
+  size_t from, to, panel_ld;
+  const float *panel, *start; /* start: [panel_ld], what the sums begin with when from == 0 */
+};
+
+/* One tile at (row, column), where the column within the panel is `lane`. Between parts the sums rest in y. */
+SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column, size_t lane,
+                              int vecs, enum finish finish) {
+  float *y = p->y + row * p->y_ld + column;
+  tile acc;
+  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL for (int v = 0; v < vecs; v++) {
+      const float *start = part->from == 0 ? part->start + lane : y + r * p->y_ld;
+      acc[r][v] = vec_load(start + v * LANES);
+    }
+  }
+  accumulate(TILE_ROWS, vecs, part->to - part->from, p->a + row * p->a_ld + part->from, p->a_ld, 1,
+             part->panel + part->from * part->panel_ld + lane, part->panel_ld, acc);
+  const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
+  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL for (int v = 0; v < vecs; v++) {
+      const float *place = output ? output + r * p->output_ld + v * LANES : NULL;
+      vec_store(y + r * p->y_ld + v * LANES, finished(finish, acc[r][v], place));
+    }
+  }
+}
+
+/* All rows of one part of one panel. */
+SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column,
+                              int vecs, enum finish finish) {
+  for (size_t r = row; r < row + rows; r += TILE_ROWS) {
+    for (size_t lane = 0; lane < part->panel_ld; lane += (size_t)vecs * LANES) {
+      product_tile(p, part, r, column + lane, lane, vecs, finish);
+    }
+  }
+}
+
+static void product_part(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column) {
+  bool one = part->panel_ld < 2 * LANES;
+#define ROWS(finish)                                                                                                   \
+  (one ? product_rows(p, part, row, rows, column, 1, finish) : product_rows(p, part, row, rows, column, 2, finish))
+  // only the last part finishes the sums
+  switch (part->to == p->depth ? p->finish : FINISH_NONE) {
+  case FINISH_NONE: ROWS(FINISH_NONE); break;
+  case FINISH_TANH: ROWS(FINISH_TANH); break;
+  case FINISH_RELU: ROWS(FINISH_RELU); break;
+  case FINISH_TANH_SLOPE: ROWS(FINISH_TANH_SLOPE); break;
+  case FINISH_RELU_SLOPE: ROWS(FINISH_RELU_SLOPE); break;
+  }
+#undef ROWS
+}
+
+static void product(const struct product *p) {
+  for (size_t row = 0; row < p->rows; row += LINEAR_TILE) {
+    size_t rows = least(p->rows - row, LINEAR_TILE);
+    for (size_t column = 0; column < p->width; column += PANEL) {
+      float start[PANEL] = {0};
+      if (p->bias) memcpy(start, p->bias + column, least(p->width - column, PANEL) * sizeof *start);
+
+      struct part part = {0, 0, panel_width(p->width - column), p->panels + column * p->depth, start};
+      for (; part.from < p->depth; part.from = part.to) {
+        part.to = least(part.from + BLOCK_DEPTH, p->depth);
+        product_part(p, &part, row, rows, column);
+      }
+    }
+  }
+}
+
+/* The narrow layer: `sums` sums at once, `outs` for each row, sum r * outs + o in lane r * outs + o. The inputs k go to
+ * 16 partial sums by k % 16, which vec_sums() adds up. */
+SIMD_INLINE vec dot_products(int outs, int sums, size_t in, const float *x, size_t x_ld, const float *packed) {
+  size_t w_ld = linear_padded(in);
+  vec total[LANES];
+  UNROLL for (int part = 0; part < LINEAR_LANES / LANES; part++) {
+    vec acc[LANES];
+    UNROLL for (int i = 0; i < LANES; i++) acc[i] = vec_set(0.0f);
+    for (size_t k = (size_t)part * LANES; k < in; k += LINEAR_LANES) {
+      vec w[NARROW_OUT];
+      UNROLL for (int o = 0; o < outs; o++) w[o] = vec_load(packed + (size_t)o * w_ld + k);
+      UNROLL for (int r = 0; r < sums / outs; r++) {
+        const float *place = x + (size_t)r * x_ld + k;
+        vec inputs = in - k >= LANES ? vec_load(place) : vec_load_part(place, in - k);
+        UNROLL for (int o = 0; o < outs; o++) acc[r * outs + o] = vec_fma(inputs, w[o], acc[r * outs + o]);
+      }
+    }
+    UNROLL for (int i = 0; i < LANES; i++) total[i] = part == 0 ? acc[i] : total[i] + acc[i];
+  }
+  return vec_sums(total);
+}
+
+/* Rows in groups that fill a vector of sums; `outs` is narrow_rows(out). */
+SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, const float *x, size_t x_ld,
+                                const float *packed, const float *bias, enum activation activation, float *y,
+                                size_t y_ld) {
+  float lanes[LANES] = {0};
+  for (size_t i = 0; i < LANES; i++) {
+    if (i % (size_t)outs < out) lanes[i] = bias[i % (size_t)outs];
+  }
+  vec start = vec_load(lanes);
+  for (size_t row = 0, group; row < rows; row += group) {
+    group = least(rows - row, (size_t)(LANES / outs));
+    const float *from = x + row * x_ld;
+    vec sum =
+        start + (group < (size_t)(LANES / outs) ? dot_products(outs, least(LANES, LINEAR_ROWS), in, from, x_ld, packed)
+                                                : dot_products(outs, LANES, in, from, x_ld, packed));
+    vec_store(lanes, activation == ACTIVATION_TANH   ? finished(FINISH_TANH, sum, NULL)
+                     : activation == ACTIVATION_RELU ? finished(FINISH_RELU, sum, NULL)
+                                                     : sum);
+    for (size_t r = 0; r < group; r++) {
+      for (size_t o = 0; o < out; o++) y[(row + r) * y_ld + o] = lanes[r * (size_t)outs + o];
+    }
+  }
+}
+
+/* c[i][j] += sum over rows of a[row][i] * b[row][j] for i < m, j < n, where c[i][j] lies at c + i * c_row + j *
+ * c_column and one of the two strides is 1. */
+struct outer {
+  size_t rows, m, n, a_ld, b_ld, c_row, c_column;
+  const float *a, *b;
+  float *c;
+};
+
+/* Adds a tile of sums to c at (i, j), of which `columns` are wanted. */
+SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t columns, int rows, int vecs, tile acc) {
+  if (p->c_column == 1) {
+    UNROLL for (int r = 0; r < rows; r++) {
+      UNROLL for (int v = 0; v < vecs; v++) {
+        float *place = p->c + (i + (size_t)r) * p->c_row + j + (size_t)v * LANES;
+        size_t left = columns - (size_t)v * LANES;
+        if (left >= LANES)
+          vec_store(place, vec_load(place) + acc[r][v]);
+        else
+          vec_store_part(place, left, vec_load_part(place, left) + acc[r][v]);
+      }
+    }
+    return;
+  }
+  float sums[WEIGHT_ROWS][WEIGHT_VECS * LANES];
+  UNROLL for (int r = 0; r < rows; r++) {
+    UNROLL for (int v = 0; v < vecs; v++) vec_store(sums[r] + v * LANES, acc[r][v]);
+  }
+  for (size_t column = 0; column < columns; column++) {
+    float *place = p->c + i + (j + column) * p->c_column;
+    for (int r = 0; r < rows; r++) place[r] += sums[r][column];
+  }
+}
+
+/* All rows of c in `vecs` vectors of columns; b_step is the distance of rows of b. */
+SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_step, size_t j, size_t columns,
+                               int vecs) {
+  size_t i = 0;
+#define TILES(count)                                                                                                   \
+  for (; i + count <= p->m; i += count) {                                                                              \
+    tile acc;                                                                                                          \
+    UNROLL for (int r = 0; r < count; r++) { UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_set(0.0f); }        \
+    accumulate(count, vecs, p->rows, p->a + i, 1, p->a_ld, b, b_step, acc);                                            \
+    add_tile(p, i, j, columns, count, vecs, acc);                                                                      \
+  }
+  TILES(4)
+  TILES(2)
+  TILES(1)
+#undef TILES
+}
+
+/* Up to LINEAR_TILE rows. `b_whole`: b may be read to the end of its last vector of columns. */
+static void outer_product(const struct outer *p, bool b_whole) {
+  _Alignas(64) float copy[LINEAR_TILE][WEIGHT_PANEL];
+  for (size_t j = 0; j < p->n; j += WEIGHT_PANEL) {
+    size_t columns = least(p->n - j, WEIGHT_PANEL);
+    const float *b = p->b + j;
+    size_t b_step = p->b_ld;
+    // a copy where reading in place would leave b, or miss the cache again and again
+    if ((columns % LANES != 0 && !b_whole) || (p->b_ld >= FAR_APART && p->m >= 32)) {
+      size_t padded = linear_padded(columns);
+      for (size_t row = 0; row < p->rows; row++) {
+        memcpy(copy[row], b + row * b_step, columns * sizeof *b);
+        memset(copy[row] + columns, 0, (padded - columns) * sizeof *b);
+      }
+      b = copy[0];
+      b_step = WEIGHT_PANEL;
+    }
+    for (size_t done = 0; done < columns;) {
+      size_t left = columns - done;
+      int vecs = left > (WEIGHT_VECS - 1) * LANES ? WEIGHT_VECS : left > LANES ? 2 : 1;
+      size_t wanted = least(left, (size_t)vecs * LANES);
+      switch (vecs) {
+      case 1: outer_columns(p, b + done, b_step, j + done, wanted, 1); break;
+      case 2: outer_columns(p, b + done, b_step, j + done, wanted, 2); break;
+      default: outer_columns(p, b + done, b_step, j + done, wanted, WEIGHT_VECS); break;
+      }
+      done += wanted;
+    }
+  }
+}
+
+/* sums[j] += the sum of column j of dy. */
+static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, float *sums) {
+  for (size_t j = 0; j < out; j += LANES) {
+    vec acc = vec_set(0.0f);
+    for (size_t row = 0; row < rows; row++) acc += vec_load(dy + row * dy_ld + j);
+    if (out - j >= LANES)
+      vec_store(sums + j, vec_load(sums + j) + acc);
+    else
+      vec_store_part(sums + j, out - j, vec_load_part(sums + j, out - j) + acc);
+  }
+}
+
+static void backward_weight_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
+                                   size_t dy_ld, float *d_weight, float *d_bias) {
+  // vectors along the dimension that wastes fewer lanes
+  bool along_in = linear_padded(in) * out <= linear_padded(out) * in;
+  for (size_t row = 0; row < rows; row += LINEAR_TILE) {
+    size_t count = least(rows - row, LINEAR_TILE);
+    const float *x_rows = x + row * x_ld, *dy_rows = dy + row * dy_ld;
+    struct outer p = {count, out, in, dy_ld, x_ld, in, 1, dy_rows, x_rows, d_weight};
+    if (!along_in) p = (struct outer){count, in, out, x_ld, dy_ld, 1, in, x_rows, dy_rows, d_weight};
+    outer_product(&p, !along_in);
+    add_columns(count, out, dy_rows, dy_ld, d_bias);
+  }
+}
+
+static void forward_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
+                           const float *bias, enum activation activation, float *y, size_t y_ld) {
+  switch (narrow_rows(out)) {
+  case 1: narrow_forward(1, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
+  case 2: narrow_forward(2, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
+  case 4: narrow_forward(4, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
+  default: break;
+  }
+  const enum finish finishes[] = {
+      [ACTIVATION_NONE] = FINISH_NONE, [ACTIVATION_TANH] = FINISH_TANH, [ACTIVATION_RELU] = FINISH_RELU};
+  product(&(struct product){rows, in, out, x_ld, y_ld, 0, x, packed, bias, NULL, finishes[activation], y});
+}
+
+static void backward_input_kernel(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
+                                  const float *packed_transposed, enum activation activation, const float *x,
+                                  size_t x_ld, float *dx, size_t dx_ld) {
+  const enum finish finishes[] = {
+      [ACTIVATION_NONE] = FINISH_NONE, [ACTIVATION_TANH] = FINISH_TANH_SLOPE, [ACTIVATION_RELU] = FINISH_RELU_SLOPE};
+  product(
+      &(struct product){rows, out, in, dy_ld, dx_ld, x_ld, dy, packed_transposed, NULL, x, finishes[activation], dx});
+}
+
+/* Transposes a panel of outputs, block by block; a few inputs one by one. */
+static void pack_panel(size_t in, size_t outs, const float *weight, float *packed, size_t panel_ld) {
+  if (in < LANES) {
+    for (size_t k = 0; k < in; k++) {
+      for (size_t o = 0; o < panel_ld; o++) packed[k * panel_ld + o] = o < outs ? weight[o * in + k] : 0.0f;
+    }
+    return;
+  }
+  for (size_t o = 0; o < panel_ld; o += LANES) {
+    for (size_t k = 0; k < in; k += LANES) {
+      size_t inputs = least(in - k, LANES);
+      vec block[LANES];
+      for (size_t i = 0; i < LANES; i++) {
+        const float *place = weight + (o + i) * in + k;
+        block[i] = o + i >= outs ? vec_set(0.0f) : inputs == LANES ? vec_load(place) : vec_load_part(place, inputs);
+      }
+      vec_transpose(block);
+      for (size_t i = 0; i < inputs; i++) vec_store(packed + (k + i) * panel_ld + o, block[i]);
+    }
+  }
+}
+
+static void pack_kernel(size_t in, size_t out, const float *weight, float *packed) {
+  for (size_t o = 0; o < out; o += PANEL) {
+    size_t outs = least(out - o, PANEL);
+    pack_panel(in, outs, weight + o * in, packed + o * in, panel_width(outs));
+  }
+}
+
+const struct linear_kernels KERNEL_SET(linear_kernels) = {pack_kernel, forward_kernel, backward_input_kernel,
+                                                          backward_weight_kernel};

@@ -1,0 +1,92 @@
+/* The elementwise kernels; compiled once for each instruction set. */
+#include "math/approx.h"
+#include "math/kernels.h"
+
+/* Applies `function` to whole vectors, and to the rest in a vector filled up with zeros. */
+SIMD_INLINE void apply(size_t n, const float *x, float *y, vec (*function)(vec)) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) vec_store(y + i, function(vec_load(x + i)));
+  if (i < n) vec_store_part(y + i, n - i, function(vec_load_part(x + i, n - i)));
+}
+
+static void tanh_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_tanh); }
+static void exp_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_exp); }
+static void log_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_log); }
+
+/* The constants of one step of Adam in every lane, and the state of LANES parameters. */
+struct adam {
+  vec scale, step, beta1, rest1, beta2, rest2, epsilon, inverse;
+};
+
+struct adam_lanes {
+  vec parameter, gradient, m, v;
+};
+
+SIMD_INLINE struct adam_lanes adam_step(const struct adam *a, struct adam_lanes l) {
+  vec g = l.gradient * a->scale;
+  l.m = a->beta1 * l.m + a->rest1 * g;
+  l.v = a->beta2 * l.v + a->rest2 * (g * g);
+  l.parameter -= a->step * l.m / (vec_sqrt(l.v) * a->inverse + a->epsilon);
+  return l;
+}
+
+static void adam_kernel(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
+                        float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2) {
+  const struct adam a = {vec_set(gradient_scale), vec_set(step_size),
+                         vec_set((float)beta1),   vec_set((float)(1.0 - beta1)),
+                         vec_set((float)beta2),   vec_set((float)(1.0 - beta2)),
+                         vec_set(epsilon),        vec_set(inverse_sqrt_bias2)};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    struct adam_lanes l = {vec_load(parameter + i), vec_load(gradient + i), vec_load(m + i), vec_load(v + i)};
+    l = adam_step(&a, l);
+    vec_store(parameter + i, l.parameter);
+    vec_store(m + i, l.m);
+    vec_store(v + i, l.v);
+  }
+  if (i < n) {
+    size_t rest = n - i;
+    struct adam_lanes l = {vec_load_part(parameter + i, rest), vec_load_part(gradient + i, rest),
+                           vec_load_part(m + i, rest), vec_load_part(v + i, rest)};
+    l = adam_step(&a, l);
+    vec_store_part(parameter + i, rest, l.parameter);
+    vec_store_part(m + i, rest, l.m);
+    vec_store_part(v + i, rest, l.v);
+  }
+}
+
+/* Half as many floats as a vec has, and doubles that fill a register. */
+typedef float half_vec __attribute__((vector_size(2 * LANES)));
+typedef double double_vec __attribute__((vector_size(4 * LANES)));
+
+/* Sums of squares in SUMS lanes, element i into lane i % SUMS; the square of a float is exact in double. */
+enum { SUMS = 32, SUM_VECS = 2 * SUMS / LANES };
+
+SIMD_INLINE void add_squares(const float *x, double_vec sums[SUM_VECS]) {
+  UNROLL for (int j = 0; j < SUM_VECS; j++) {
+    half_vec floats;
+    memcpy(&floats, x + j * (LANES / 2), sizeof floats);
+    double_vec d = __builtin_convertvector(floats, double_vec);
+    sums[j] += d * d;
+  }
+}
+
+static double sum_of_squares_kernel(size_t n, const float *x) {
+  double_vec sums[SUM_VECS] = {0};
+  size_t i = 0;
+  for (; i + SUMS <= n; i += SUMS) add_squares(x + i, sums);
+  if (i < n) {
+    float rest[SUMS] = {0};
+    memcpy(rest, x + i, (n - i) * sizeof *x);
+    add_squares(rest, sums);
+  }
+
+  // the lanes in ascending order
+  double lanes[SUMS], total = 0.0;
+  memcpy(lanes, sums, sizeof lanes);
+  for (int j = 0; j < SUMS; j++) total += lanes[j];
+  return total;
+}
+
+const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel, exp_kernel, log_kernel, adam_kernel,
+                                                          sum_of_squares_kernel};

@@ -1,0 +1,57 @@
+#include "math/linear.h"
+
+#include "math/kernels.h"
+
+#include <assert.h>
+#include <string.h>
+
+size_t linear_packed_floats(size_t in, size_t out) {
+  return out <= NARROW_OUT ? narrow_rows(out) * linear_padded(in) : linear_padded(out) * in;
+}
+
+size_t linear_packed_transposed_floats(size_t in, size_t out) { return linear_padded(in) * out; }
+
+void linear_pack(size_t in, size_t out, const float *weight, float *packed) {
+  if (out > NARROW_OUT) {
+    kernels()->linear->pack(in, out, weight, packed);
+    return;
+  }
+  size_t ld = linear_padded(in);
+  memset(packed, 0, linear_packed_floats(in, out) * sizeof *packed);
+  for (size_t o = 0; o < out; o++) memcpy(packed + o * ld, weight + o * in, in * sizeof *packed);
+}
+
+void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed) {
+  for (size_t column = 0; column < in; column += PANEL) {
+    const float *from = weight + column;
+    size_t ld = panel_width(in - column), used = in - column < ld ? in - column : ld;
+    for (size_t o = 0; o < out; o++, from += in, packed += ld) {
+      // whole panels by a copy of constant length, which needs no call
+      if (used == PANEL) {
+        memcpy(packed, from, PANEL * sizeof *packed);
+        continue;
+      }
+      memset(packed, 0, ld * sizeof *packed);
+      memcpy(packed, from, used * sizeof *packed);
+    }
+  }
+}
+
+void linear_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
+                    const float *bias, enum activation activation, float *y, size_t y_ld) {
+  assert(rows % LINEAR_ROWS == 0 && y_ld >= linear_padded(out) && in > 0 && out > 0);
+  kernels()->linear->forward(rows, in, out, x, x_ld, packed, bias, activation, y, y_ld);
+}
+
+void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
+                           const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
+                           float *dx, size_t dx_ld) {
+  assert(rows % LINEAR_ROWS == 0 && dx_ld >= linear_padded(in) && in > 0 && out > 0);
+  kernels()->linear->backward_input(rows, in, out, dy, dy_ld, packed_transposed, activation, x, x_ld, dx, dx_ld);
+}
+
+void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
+                            size_t dy_ld, float *d_weight, float *d_bias) {
+  assert(dy_ld >= linear_padded(out) && in > 0 && out > 0);
+  kernels()->linear->backward_weight(rows, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
+}

@@ -1,0 +1,174 @@
+/* A thin layer over the vector registers of one instruction set, for the kernel files alone, which are compiled once
+ * for each set. A `vec` has LANES floats. What is written once with these functions means the same on every set, to the
+ * bit wherever the set has a fused multiply-add. */
+#ifndef MATH_SIMD_H
+#define MATH_SIMD_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#define LANES 16
+#define KERNEL_SET(name) name##_avx512
+#elif defined(__AVX2__) && defined(__FMA__)
+#include <immintrin.h>
+#define LANES 8
+#define KERNEL_SET(name) name##_avx2
+#else
+#if defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+#define LANES 4
+#define KERNEL_SET(name) name##_baseline
+#endif
+
+/* 32 vector registers rather than 16: larger tiles stay in registers */
+#if LANES == 16 || defined(__aarch64__)
+#define MANY_REGISTERS 1
+#else
+#define MANY_REGISTERS 0
+#endif
+
+#define SIMD_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+typedef float vec __attribute__((vector_size(4 * LANES)));
+typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
+typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
+
+/* Memory; addresses need no alignment. The partial forms touch only the first `n` < LANES floats and fill with zero. */
+SIMD_INLINE vec vec_load(const float *p) {
+  vec v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+
+SIMD_INLINE void vec_store(float *p, vec v) { memcpy(p, &v, sizeof v); }
+
+SIMD_INLINE vec vec_load_part(const float *p, size_t n) {
+  float lanes[LANES] = {0};
+  memcpy(lanes, p, n * sizeof *p);
+  return vec_load(lanes);
+}
+
+SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) {
+  float lanes[LANES];
+  vec_store(lanes, v);
+  memcpy(p, lanes, n * sizeof *p);
+}
+
+/* vec_fma: a * b + c; vec_fnma: c - a * b; vec_min and vec_max: the first if it is the less (the greater), else the
+ * second, so that a NaN in the second goes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no).
+ * vec_odd(s, a, b), s a power of 2: lane l is b[l] where l & s, else a[l]. vec_swap(s, a): lane l is a[l ^ s]. */
+#if LANES == 16
+
+typedef __mmask16 vec_mask;
+SIMD_INLINE vec vec_set(float x) { return _mm512_set1_ps(x); }
+SIMD_INLINE vec vec_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
+SIMD_INLINE vec vec_fnma(vec a, vec b, vec c) { return _mm512_fnmadd_ps(a, b, c); }
+SIMD_INLINE vec vec_min(vec a, vec b) { return _mm512_min_ps(a, b); }
+SIMD_INLINE vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
+SIMD_INLINE vec vec_sqrt(vec a) { return _mm512_sqrt_ps(a); }
+SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
+SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return _mm512_mask_blend_ps(mask, no, yes); }
+
+SIMD_INLINE vec vec_odd(int s, vec a, vec b) {
+  const __mmask16 masks[] = {0xAAAA, 0xCCCC, 0xF0F0, 0xFF00};
+  return _mm512_mask_blend_ps(masks[s == 1 ? 0 : s == 2 ? 1 : s == 4 ? 2 : 3], a, b);
+}
+
+SIMD_INLINE vec vec_swap(int s, vec a) {
+  switch (s) {
+  case 1: return _mm512_permute_ps(a, 0xB1);
+  case 2: return _mm512_permute_ps(a, 0x4E);
+  case 4: return _mm512_shuffle_f32x4(a, a, 0xB1);
+  default: return _mm512_shuffle_f32x4(a, a, 0x4E);
+  }
+}
+
+#elif LANES == 8
+
+typedef vec vec_mask;
+SIMD_INLINE vec vec_set(float x) { return _mm256_set1_ps(x); }
+SIMD_INLINE vec vec_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
+SIMD_INLINE vec vec_fnma(vec a, vec b, vec c) { return _mm256_fnmadd_ps(a, b, c); }
+SIMD_INLINE vec vec_min(vec a, vec b) { return _mm256_min_ps(a, b); }
+SIMD_INLINE vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }
+SIMD_INLINE vec vec_sqrt(vec a) { return _mm256_sqrt_ps(a); }
+SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
+SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return _mm256_blendv_ps(no, yes, mask); }
+
+SIMD_INLINE vec vec_odd(int s, vec a, vec b) {
+  switch (s) {
+  case 1: return _mm256_blend_ps(a, b, 0xAA);
+  case 2: return _mm256_blend_ps(a, b, 0xCC);
+  default: return _mm256_blend_ps(a, b, 0xF0);
+  }
+}
+
+SIMD_INLINE vec vec_swap(int s, vec a) {
+  switch (s) {
+  case 1: return _mm256_permute_ps(a, 0xB1);
+  case 2: return _mm256_permute_ps(a, 0x4E);
+  default: return _mm256_permute2f128_ps(a, a, 0x01);
+  }
+}
+
+#else
+
+typedef ivec vec_mask;
+SIMD_INLINE vec vec_set(float x) { return (vec){x, x, x, x}; }
+#if defined(__aarch64__)
+SIMD_INLINE vec vec_fma(vec a, vec b, vec c) { return (vec)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+SIMD_INLINE vec vec_fnma(vec a, vec b, vec c) { return (vec)vfmsq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b); }
+#else
+SIMD_INLINE vec vec_fma(vec a, vec b, vec c) { return a * b + c; }
+SIMD_INLINE vec vec_fnma(vec a, vec b, vec c) { return c - a * b; }
+#endif
+SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return a > b; }
+SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return (vec)((mask & (ivec)yes) | (~mask & (ivec)no)); }
+SIMD_INLINE vec vec_min(vec a, vec b) { return vec_blend(a < b, a, b); }
+SIMD_INLINE vec vec_max(vec a, vec b) { return vec_blend(a > b, a, b); }
+
+SIMD_INLINE vec vec_sqrt(vec a) {
+  return (vec){__builtin_sqrtf(a[0]), __builtin_sqrtf(a[1]), __builtin_sqrtf(a[2]), __builtin_sqrtf(a[3])};
+}
+
+SIMD_INLINE vec vec_odd(int s, vec a, vec b) {
+  return s == 1 ? (vec){a[0], b[1], a[2], b[3]} : (vec){a[0], a[1], b[2], b[3]};
+}
+
+SIMD_INLINE vec vec_swap(int s, vec a) {
+  return s == 1 ? (vec){a[1], a[0], a[3], a[2]} : (vec){a[2], a[3], a[0], a[1]};
+}
+
+#endif
+
+/* Adds up each of LANES vectors; lane i of the result is the sum of v[i], always by the same tree: first lanes l and
+ * l + LANES / 2, then l and l + LANES / 4, and so on. Overwrites v. */
+SIMD_INLINE vec vec_sums(vec v[LANES]) {
+  UNROLL for (int s = LANES / 2; s >= 1; s /= 2) {
+    UNROLL for (int i = 0; i < s; i++) { v[i] = vec_odd(s, v[i], v[i + s]) + vec_swap(s, vec_odd(s, v[i + s], v[i])); }
+  }
+  return v[0];
+}
+
+/* Transposes a square of LANES x LANES floats. */
+SIMD_INLINE void vec_transpose(vec v[LANES]) {
+  UNROLL for (int s = LANES / 2; s >= 1; s /= 2) {
+    UNROLL for (int i = 0; i < LANES; i++) {
+      if (i & s) continue;
+      vec low = vec_odd(s, v[i], vec_swap(s, v[i + s]));
+      v[i + s] = vec_odd(s, vec_swap(s, v[i]), v[i + s]);
+      v[i] = low;
+    }
+  }
+}
+
+#endif
