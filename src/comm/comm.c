@@ -1,5 +1,6 @@
 #include "comm/comm.h"
 
+#include "comm/bell.h"
 #include "comm/mpi_call.h"
 
 #include <limits.h>
@@ -27,54 +28,86 @@ static int count_local_cores(void) {
   return online > 0 ? (int)online : 1;
 }
 
-/* Open MPI reads its settings in MPI_Init: ranks that outnumber the cores have to yield while they wait */
-static void choose_waiting(int local_cores) {
-  const char *local = getenv("OMPI_COMM_WORLD_LOCAL_SIZE");
-  int local_size = local != NULL ? atoi(local) : 1;
-  if (local_size > local_cores) setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+/* Open MPI reads its settings in MPI_Init: a rank that waits inside MPI yields its core to whoever wants it, which
+ * costs next to nothing when nobody does. What the user has set stays. */
+static void choose_settings(void) {
+  setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+  /* a process started without mpirun needs no daemon beside it */
+  if (getenv("OMPI_COMM_WORLD_SIZE") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+}
+
+/* the ranks of this node, their numbers among them, and their bells */
+static muster_status find_neighbours(struct comm *comm) {
+  MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
+  MUSTER_TRY_MPI(MPI_Comm_size(comm->node, &comm->local_size));
+  comm->node_ranks = calloc((size_t)comm->size, sizeof *comm->node_ranks);
+  int *ranks = calloc((size_t)comm->size, sizeof *ranks);
+  muster_status status = comm->node_ranks == NULL || ranks == NULL
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", comm->size)
+                             : MUSTER_OK;
+  if (status == MUSTER_OK) {
+    for (int rank = 0; rank < comm->size; rank++) ranks[rank] = rank;
+    MPI_Group all, near;
+    MPI_Comm_group(comm->world, &all);
+    MPI_Comm_group(comm->node, &near);
+    status = comm_status(MPI_Group_translate_ranks(all, comm->size, ranks, near, comm->node_ranks),
+                         "MPI_Group_translate_ranks");
+    MPI_Group_free(&all);
+    MPI_Group_free(&near);
+  }
+  free(ranks);
+  MUSTER_TRY(status);
+  return bells_create(comm->node, comm_oversubscribed(comm), &comm->bells);
 }
 
 muster_status comm_create(int *argc, char ***argv, struct comm **out) {
   struct comm *comm = calloc(1, sizeof *comm);
   if (comm == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   comm->local_cores = count_local_cores();
-  choose_waiting(comm->local_cores);
-  /* a process started without mpirun needs no daemon beside it */
-  if (getenv("OMPI_COMM_WORLD_SIZE") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
-
+  choose_settings();
   muster_status status = comm_status(MPI_Init(argc, argv), "MPI_Init");
   if (status != MUSTER_OK) {
     free(comm);
     return status;
   }
   comm->world = MPI_COMM_WORLD;
+  comm->node = MPI_COMM_NULL;
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->world, &comm->rank);
   MPI_Comm_size(comm->world, &comm->size);
   if (gethostname(comm->host, sizeof comm->host - 1) != 0) snprintf(comm->host, sizeof comm->host, "unknown");
 
-  MPI_Comm node;
-  status = comm_status(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &node),
-                       "MPI_Comm_split_type");
-  if (status == MUSTER_OK) {
-    MPI_Comm_size(node, &comm->local_size);
-    MPI_Comm_free(&node);
-  }
-  *out = comm;
+  status = find_neighbours(comm);
+  if (status != MUSTER_OK)
+    comm_destroy(&comm);
+  else
+    *out = comm;
   return status;
 }
 
-void comm_destroy(struct comm **comm) {
-  if (*comm == NULL) return;
+void comm_destroy(struct comm **handle) {
+  struct comm *comm = *handle;
+  if (comm == NULL) return;
+  bells_destroy(&comm->bells);
+  if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   MPI_Finalize();
-  free(*comm);
-  *comm = NULL;
+  free(comm->node_ranks);
+  free(comm);
+  *handle = NULL;
 }
 
 _Noreturn void comm_abort(struct comm *comm, int exit_code) {
   fflush(NULL);
   MPI_Abort(comm->world, exit_code);
   _exit(exit_code);
+}
+
+bool comm_is_near(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
+
+bool comm_ring(struct comm *comm, int rank) {
+  if (!comm_is_near(comm, rank)) return false;
+  bells_ring(comm->bells, comm->node_ranks[rank]);
+  return true;
 }
 
 int comm_rank(const struct comm *comm) { return comm->rank; }
@@ -98,6 +131,16 @@ muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int ro
     done += piece;
   }
   return MUSTER_OK;
+}
+
+muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int root) {
+  if (comm->rank == root) {
+    for (int rank = 0; rank < comm->size; rank++)
+      if (rank != root) comm_ring(comm, rank);
+  } else if (comm_is_near(comm, root)) {
+    bells_wait(comm->bells, 1);
+  }
+  return comm_broadcast(comm, data, bytes, root);
 }
 
 muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {

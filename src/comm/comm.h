@@ -11,8 +11,8 @@
 
 struct comm; /* one a process */
 
-/* Starts MPI. Ranks that outnumber the cores of their node yield while they wait, so that they do not starve the
- * learner. Collective. */
+/* Starts MPI. Ranks sleep or yield while they wait (comm/bell.h), so that they do not starve the learner. Collective.
+ */
 MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
 /* Ends MPI; accepts NULL inside. Collective: after an error on one rank call comm_abort() instead. */
 void comm_destroy(struct comm **comm);
@@ -32,6 +32,9 @@ int comm_agree_exit_code(struct comm *comm, int exit_code);
 
 /* Collective. Copies `bytes` from rank `root` to all. */
 MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
+
+/* Collective. comm_broadcast() for the main loop: ranks of the root's node sleep until it comes. */
+MUSTER_CHECKED muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int root);
 
 /* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates.
  */

@@ -1,5 +1,6 @@
 #include "comm/exchange.h"
 
+#include "comm/bell.h"
 #include "comm/mpi_call.h"
 
 #include <limits.h>
@@ -115,9 +116,13 @@ muster_status exchange_gather_begin(struct exchange *exchange) {
   struct exchange_list *list = &exchange->list;
   if (!exchange->is_learner && list->count != NULL) exchange->peers[0].list_count = *list->count;
   MUSTER_TRY_MPI(MPI_Startall(exchange->n_peers, exchange->requests));
-  if (exchange->is_learner || exchange->peers[0].list_count == 0) return MUSTER_OK;
+  if (!exchange->is_learner) comm_ring(exchange->comm, exchange->peers[0].rank);
+  return MUSTER_OK;
+}
 
-  /* the learner reads our count in the first message and then expects the items */
+/* sends the items of an actor's list; the learner has read their number in the first message */
+static muster_status send_list(struct exchange *exchange) {
+  struct exchange_list *list = &exchange->list;
   for (int i = 0; i < list->n_fields; i++) {
     size_t bytes = list->field[i].env_bytes * (size_t)*list->count;
     if (bytes > INT_MAX)
@@ -147,11 +152,23 @@ static muster_status receive_list(struct exchange *exchange, const struct peer *
   return MUSTER_OK;
 }
 
+/* sleeps until the messages can move: the learner until every actor of its node has sent, then it wakes them, since an
+ * actor may have to take part in the transfer */
+static void wait_for_peers(struct exchange *exchange) {
+  struct comm *comm = exchange->comm;
+  int near = 0;
+  for (int i = 0; i < exchange->n_peers; i++) near += comm_is_near(comm, exchange->peers[i].rank);
+  bells_wait(comm->bells, near);
+  for (int i = 0; exchange->is_learner && i < exchange->n_peers; i++) comm_ring(comm, exchange->peers[i].rank);
+}
+
 muster_status exchange_gather_end(struct exchange *exchange) {
   if (exchange->n_peers == 0) return MUSTER_OK;
   struct exchange_list *list = &exchange->list;
+  wait_for_peers(exchange);
   MUSTER_TRY_MPI(MPI_Waitall(exchange->n_peers, exchange->requests, MPI_STATUSES_IGNORE));
-  if (!exchange->is_learner || list->count == NULL) return MUSTER_OK;
+  if (list->count == NULL) return MUSTER_OK;
+  if (!exchange->is_learner) return exchange->peers[0].list_count > 0 ? send_list(exchange) : MUSTER_OK;
   *list->count = 0;
   for (int i = 0; i < exchange->n_peers; i++)
     if (exchange->peers[i].list_count > 0) MUSTER_TRY(receive_list(exchange, &exchange->peers[i]));

@@ -75,7 +75,7 @@ muster_status worker_connect(struct worker *worker, size_t policy_count) {
 
 muster_status worker_broadcast_order(struct worker *worker) {
   size_t bytes = sizeof(struct order) + worker->policy_count * sizeof(float);
-  return comm_broadcast(worker->comm, worker->order, bytes, worker->topology.learner);
+  return comm_announce(worker->comm, worker->order, bytes, worker->topology.learner);
 }
 
 void worker_release(struct worker *worker) {
