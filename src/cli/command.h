@@ -20,6 +20,7 @@ int command_inspect(int argc, char **argv);
 int command_envs(int argc, char **argv);
 int command_algos(int argc, char **argv);
 int command_config(int argc, char **argv);
+int command_bench(int argc, char **argv);
 
 /* Prints "muster NAME: text" and a pointer to --help on standard error; returns EXIT_USAGE. */
 MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format, ...);

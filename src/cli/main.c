@@ -18,6 +18,7 @@ static const struct command commands[] = {
     {"envs", "list the environments, or describe one", command_envs},
     {"algos", "list the algorithms", command_algos},
     {"config", "list the options of a config file", command_config},
+    {"bench", "measure how fast this machine runs it", command_bench},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 

@@ -1,0 +1,22 @@
+/* muster bench: how fast each part of the program is, beside the limit of the machine that the same process measures.
+ */
+#ifndef BENCH_BENCH_H
+#define BENCH_BENCH_H
+
+#include "base/status.h"
+#include "comm/comm.h"
+
+#include <stdbool.h>
+
+struct bench_request {
+  const char *const *parts; /* [n_parts] names, "all" among them; borrowed */
+  int n_parts;
+  bool json;  /* one JSON array instead of a table */
+  bool quick; /* few repetitions of small sizes: to see that it works, not to measure */
+};
+
+/* Runs the parts in their order and writes the figures on standard output, on rank 0. The other ranks take part in what
+ * needs them. Collective. Errors: USAGE (an unknown part, too few ranks); whatever a part meets. */
+MUSTER_CHECKED muster_status bench_run(struct comm *comm, const struct bench_request *request);
+
+#endif

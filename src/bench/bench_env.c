@@ -1,0 +1,44 @@
+/* Steps of each environment alone: through the pool, beside the environment's own functions; and where it steps in
+ * blocks, these beside a copy of the bytes that a step reads and writes. */
+#include "bench/limits.h"
+#include "bench/parts.h"
+#include "bench/stepping.h"
+#include "env/registry.h"
+
+static muster_status measure_stepping(struct bench *bench, const muster_env_type *type, struct pool_stepping *pool,
+                                      struct block_stepping *block, struct limit_copy *copy) {
+  struct bench_work *works[] = {&copy->work, &block->work, &pool->work};
+  MUSTER_TRY(bench_measure(bench, works, 3));
+  int32_t n_envs = pool->buffers.n_envs;
+  double steps = stepping_steps(&pool->buffers);
+  struct bench_series alone = bench_per_item(&block->work, steps);
+  MUSTER_TRY(
+      bench_add(bench, &unit_msteps, bench_per_item(&pool->work, steps), alone, "env/%s/%d", type->name, n_envs));
+  if (type->block_step == NULL) return MUSTER_OK;
+  return bench_add(bench, &unit_msteps, alone, bench_per_item(&copy->work, (double)n_envs), "env/%s/%d/block",
+                   type->name, n_envs);
+}
+
+static muster_status measure_env(struct bench *bench, const muster_env_type *type, int32_t n_envs) {
+  struct arena *arena;
+  MUSTER_TRY(arena_create(&arena));
+  struct pool_stepping pool = {0};
+  struct block_stepping block = {0};
+  struct limit_copy copy;
+  muster_status status = pool_stepping_create(type, n_envs, arena, &pool);
+  if (status == MUSTER_OK) status = block_stepping_create(type, n_envs, arena, &block);
+  if (status == MUSTER_OK)
+    status = limit_copy_create((size_t)n_envs * stepping_step_bytes(&pool.buffers), arena, &copy);
+  if (status == MUSTER_OK) status = measure_stepping(bench, type, &pool, &block, &copy);
+  block_stepping_destroy(&block);
+  pool_stepping_destroy(&pool);
+  arena_destroy(&arena);
+  return status;
+}
+
+muster_status bench_env(struct bench *bench) {
+  static const int32_t counts[] = {1, 64, 1024};
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++)
+    for (int i = 0; i < 3; i++) MUSTER_TRY(measure_env(bench, *type, counts[i]));
+  return MUSTER_OK;
+}

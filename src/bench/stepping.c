@@ -1,0 +1,154 @@
+#include "bench/stepping.h"
+
+#include "env/options.h"
+
+#include <string.h>
+
+/* --- buffers --- */
+
+#define ROUNDS 64 /* sets of actions */
+
+/* draws one action of the space */
+static void draw_action(const muster_space *space, muster_random *random, void *action) {
+  for (size_t i = 0; i < muster_space_elements(space); i++) {
+    if (space->kind == MUSTER_SPACE_BOX) {
+      float low = space->low != NULL ? space->low[i] : -1.0f, high = space->high != NULL ? space->high[i] : 1.0f;
+      ((float *)action)[i] = (float)muster_random_uniform(random, low, high);
+    } else {
+      ((int32_t *)action)[i] = (int32_t)muster_random_below(random, (uint32_t)space->counts[i]);
+    }
+  }
+}
+
+static muster_status create_buffers(const muster_env_spec *spec, int32_t n_envs, struct arena *arena,
+                                    struct step_buffers *buffers) {
+  size_t n = (size_t)n_envs, rows = n * (size_t)spec->agents, action_bytes = muster_space_bytes(&spec->action);
+  *buffers = (struct step_buffers){
+      .n_envs = n_envs,
+      .rounds = ROUNDS,
+      .round_bytes = rows * action_bytes,
+      .observation_bytes = (size_t)spec->agents * muster_space_bytes(&spec->observation),
+  };
+  MUSTER_TRY(ARENA_TAKE(arena, ROUNDS * buffers->round_bytes, "actions", &buffers->actions));
+  MUSTER_TRY(ARENA_TAKE(arena, n * buffers->observation_bytes, "observations", &buffers->observation));
+  MUSTER_TRY(ARENA_TAKE(arena, rows, "rewards", &buffers->reward));
+  MUSTER_TRY(ARENA_TAKE(arena, n, "episode ends", &buffers->ended));
+  MUSTER_TRY(ARENA_TAKE(arena, n, "episode ends", &buffers->ended_2));
+  struct random_stream stream = random_stream_start(1, RANDOM_ACTION, 0, 0);
+  for (size_t i = 0; i < ROUNDS * rows; i++)
+    draw_action(&spec->action, &stream.base, buffers->actions + i * action_bytes);
+  return MUSTER_OK;
+}
+
+size_t stepping_step_bytes(const struct step_buffers *buffers) {
+  return buffers->round_bytes / (size_t)buffers->n_envs + buffers->observation_bytes + sizeof(float) + 1;
+}
+
+/* --- through the pool --- */
+
+static muster_status step_pool(void *context) {
+  struct pool_stepping *stepping = context;
+  struct step_buffers *buffers = &stepping->buffers;
+  struct env_pool_result result = {
+      .observation = buffers->observation,
+      .observation_stride = buffers->observation_bytes,
+      .reward = buffers->reward,
+      .reward_stride = sizeof(float),
+      .ended = buffers->ended,
+      .ended_stride = 1,
+      .finals = &stepping->finals,
+  };
+  for (size_t round = 0; round < buffers->rounds; round++) {
+    stepping->finals.count = 0;
+    MUSTER_TRY(env_pool_step(stepping->pool, buffers->actions + round * buffers->round_bytes, (int32_t)round, &result));
+  }
+  return MUSTER_OK;
+}
+
+muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                   struct pool_stepping *stepping) {
+  *stepping = (struct pool_stepping){.work = {.run = step_pool, .context = stepping}};
+  MUSTER_TRY(env_pool_create(type, NULL, 1, 0, n_envs, &stepping->pool));
+  struct step_buffers *buffers = &stepping->buffers;
+  MUSTER_TRY(create_buffers(env_pool_spec(stepping->pool), n_envs, arena, buffers));
+  struct env_finals *finals = &stepping->finals;
+  size_t n = (size_t)n_envs;
+  finals->capacity = n_envs;
+  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->environment));
+  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->step));
+  MUSTER_TRY(arena_take(arena, n, buffers->observation_bytes, "final observations", &finals->observation));
+  return env_pool_reset(stepping->pool, buffers->observation, buffers->observation_bytes);
+}
+
+void pool_stepping_destroy(struct pool_stepping *stepping) { env_pool_destroy(&stepping->pool); }
+
+/* --- the environment's own functions --- */
+
+static muster_status failed(const struct block_stepping *stepping, const muster_env_error *error) {
+  return status_error(MUSTER_ERROR_ENVIRONMENT, "%s: %s", stepping->block.type->name, error->text);
+}
+
+static muster_status reset_row(struct block_stepping *stepping, int32_t row) {
+  struct step_buffers *buffers = &stepping->buffers;
+  muster_env_error error = {""};
+  void *observation = buffers->observation + (size_t)row * buffers->observation_bytes;
+  if (env_block_reset(&stepping->block, row, stepping->randoms[row], observation, &error) != 0)
+    return failed(stepping, &error);
+  return MUSTER_OK;
+}
+
+/* starts a new episode where one ended; looks at eight environments at once */
+static muster_status reset_ended(struct block_stepping *stepping) {
+  const uint8_t *terminated = stepping->buffers.ended, *truncated = stepping->buffers.ended_2;
+  int32_t n = stepping->buffers.n_envs;
+  for (int32_t first = 0; first < n; first += 8) {
+    int32_t count = n - first < 8 ? n - first : 8;
+    uint64_t a = 0, b = 0;
+    memcpy(&a, terminated + first, (size_t)count);
+    memcpy(&b, truncated + first, (size_t)count);
+    if ((a | b) == 0) continue;
+    for (int32_t row = first; row < first + count; row++)
+      if (terminated[row] || truncated[row]) MUSTER_TRY(reset_row(stepping, row));
+  }
+  return MUSTER_OK;
+}
+
+static muster_status step_block(void *context) {
+  struct block_stepping *stepping = context;
+  struct step_buffers *buffers = &stepping->buffers;
+  muster_env_block_result result = {
+      .observation = buffers->observation,
+      .observation_stride = buffers->observation_bytes,
+      .reward = buffers->reward,
+      .reward_stride = sizeof(float),
+      .terminated = buffers->ended,
+      .truncated = buffers->ended_2,
+  };
+  for (size_t round = 0; round < buffers->rounds; round++) {
+    muster_env_error error = {""};
+    const void *actions = buffers->actions + round * buffers->round_bytes;
+    if (env_block_step(&stepping->block, actions, stepping->randoms, &result, &error) != 0)
+      return failed(stepping, &error);
+    MUSTER_TRY(reset_ended(stepping));
+  }
+  return MUSTER_OK;
+}
+
+muster_status block_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                    struct block_stepping *stepping) {
+  *stepping = (struct block_stepping){.work = {.run = step_block, .context = stepping}};
+  const muster_env_setting *settings;
+  MUSTER_TRY(env_options_match(type, NULL, arena, &settings));
+  MUSTER_TRY(env_block_create(type, settings, n_envs, arena, &stepping->block));
+  MUSTER_TRY(create_buffers(&stepping->block.spec, n_envs, arena, &stepping->buffers));
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->streams));
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->randoms));
+  for (int32_t row = 0; row < n_envs; row++) {
+    stepping->streams[row] = random_stream_start(1, RANDOM_ENV, (uint32_t)row, 0);
+    stepping->randoms[row] = &stepping->streams[row].base;
+    MUSTER_TRY(reset_row(stepping, row));
+  }
+  return MUSTER_OK;
+}
+
+void block_stepping_destroy(struct block_stepping *stepping) { env_block_destroy(&stepping->block); }

@@ -1,0 +1,56 @@
+/* Environments alone, stepped with random actions, as works that can be timed. */
+#ifndef BENCH_STEPPING_H
+#define BENCH_STEPPING_H
+
+#include "base/arena.h"
+#include "base/random.h"
+#include "bench/measure.h"
+#include "env/block.h"
+#include "env/pool.h"
+
+/* Actions that were drawn beforehand and what a step writes; rows are contiguous. */
+struct step_buffers {
+  int32_t n_envs;
+  size_t rounds; /* steps of every environment in one call of the work */
+  size_t round_bytes;
+  unsigned char *actions; /* [ROUNDS, n_envs, action] */
+  unsigned char *observation;
+  size_t observation_bytes; /* of one environment */
+  float *reward;            /* [n_envs] */
+  uint8_t *ended, *ended_2; /* [n_envs] */
+};
+
+/* Through the pool: with the limit on steps, checks, resets and kept last observations. */
+struct pool_stepping {
+  struct step_buffers buffers;
+  struct env_pool *pool;
+  struct env_finals finals;
+  struct bench_work work; /* steps: n_envs * rounds */
+};
+
+/* The environment's own functions, and resets of the episodes that ended. */
+struct block_stepping {
+  struct step_buffers buffers;
+  struct env_block block;
+  struct random_stream *streams; /* [n_envs] */
+  muster_random **randoms;       /* [n_envs] */
+  struct bench_work work;
+};
+
+/* The objects must stay where they are. After a failure they are still to be destroyed, if zeroed before. */
+MUSTER_CHECKED muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                                  struct pool_stepping *stepping);
+void pool_stepping_destroy(struct pool_stepping *stepping);
+MUSTER_CHECKED muster_status block_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                                   struct block_stepping *stepping);
+void block_stepping_destroy(struct block_stepping *stepping);
+
+/* Environment steps of one call of the work. */
+static inline double stepping_steps(const struct step_buffers *buffers) {
+  return (double)buffers->n_envs * (double)buffers->rounds;
+}
+
+/* Bytes that a step of one environment reads and writes at the least: action, observation, reward, end. */
+size_t stepping_step_bytes(const struct step_buffers *buffers);
+
+#endif

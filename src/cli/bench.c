@@ -1,0 +1,61 @@
+#include "bench/bench.h"
+#include "cli/command.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+static const char help[] =
+    "usage: [mpirun -n N] muster bench [--json] [--quick] PART...\n"
+    "\n"
+    "Measures how fast the parts of the program are on this machine, each beside the limit that the same process\n"
+    "measures in turn with it. The ratio is the share of the limit that is reached. PART is one or more of\n"
+    "\n"
+    "  math        sgemm, our own kernels, multiply-adds in registers, tanh, exp, log, memory\n"
+    "  env         steps of each environment alone\n"
+    "  rollout     steps of each environment with a policy of two layers of 64\n"
+    "  update      PPO's forward, loss, backward and Adam\n"
+    "  exchange    gathering rollouts and broadcasting orders, against bare MPI; under mpirun with 2 ranks or more\n"
+    "  checkpoint  writing checkpoints in the current folder, against a bare write and fsync\n"
+    "  all         all of these\n"
+    "\n"
+    "  -j, --json   one array of {\"name\", \"value\", \"unit\", \"min\", \"max\", \"limit\", \"ratio\"}\n"
+    "  -q, --quick  small sizes and few repetitions: shows that it works, measures nothing\n"
+    "  -h, --help   this text\n"
+    "\n"
+    "Everything runs on one core. Exit codes: 0 done, 1 failed, 2 wrong use.\n";
+
+/* returns -1 to go on, else an exit code */
+static int parse(int argc, char **argv, struct bench_request *request) {
+  static const struct option options[] = {
+      {"json", no_argument, NULL, 'j'}, {"quick", no_argument, NULL, 'q'}, {"help", no_argument, NULL, 'h'}, {0}};
+  for (int letter; (letter = getopt_long(argc, argv, "jqh", options, NULL)) != -1;) {
+    switch (letter) {
+    case 'j': request->json = true; break;
+    case 'q': request->quick = true; break;
+    case 'h': fputs(help, stdout); return EXIT_DONE;
+    default: return EXIT_USAGE; /* getopt_long() said what is wrong */
+    }
+  }
+  if (optind == argc) return command_usage_error("bench", "expects what to measure, or all");
+  request->parts = (const char *const *)argv + optind;
+  request->n_parts = argc - optind;
+  return -1;
+}
+
+int command_bench(int argc, char **argv) {
+  struct bench_request request = {0};
+  int exit_code = parse(argc, argv, &request);
+  if (exit_code >= 0) return exit_code;
+  struct comm *comm;
+  muster_status status = comm_create(&argc, &argv, &comm);
+  if (status != MUSTER_OK) return command_finish("bench", status);
+
+  // wrong use is the same on every rank and told once; anything else may have met one rank alone
+  status = bench_run(comm, &request);
+  bool together = status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_USAGE;
+  if (status != MUSTER_OK && together && comm_rank(comm) != 0) muster_status_clear(&status);
+  exit_code = command_finish("bench", status);
+  if (!together && comm_size(comm) > 1) comm_abort(comm, exit_code);
+  comm_destroy(&comm);
+  return exit_code;
+}

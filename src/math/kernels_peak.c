@@ -1,0 +1,20 @@
+/* The chains of math/peak.h; compiled once for each instruction set. */
+#include "math/kernels_peak.h"
+
+#include "math/simd.h"
+
+/* more chains than a multiply-add has cycles of latency times units, and few enough to stay in registers */
+enum { CHAINS = MANY_REGISTERS ? 16 : 12 };
+
+static float multiply_add_kernel(size_t rounds) {
+  vec chain[CHAINS], factor = vec_set(0.999f), term = vec_set(0.001f);
+  UNROLL for (int i = 0; i < CHAINS; i++) chain[i] = vec_set((float)i);
+  for (size_t round = 0; round < rounds; round++) {
+    UNROLL for (int i = 0; i < CHAINS; i++) chain[i] = vec_fma(chain[i], factor, term);
+  }
+  vec sum = chain[0];
+  UNROLL for (int i = 1; i < CHAINS; i++) sum += chain[i];
+  return sum[0];
+}
+
+const struct peak_kernel KERNEL_SET(peak_kernel) = {multiply_add_kernel, 2 * CHAINS *LANES};

@@ -1,0 +1,14 @@
+/* The machine's rate of multiply-adds, as the yardstick of the benchmark: nothing but independent chains of them in
+ * registers, on the instruction set that linear_select() chose. */
+#ifndef MATH_PEAK_H
+#define MATH_PEAK_H
+
+#include <stddef.h>
+
+/* Runs so many rounds; what it returns depends on all of them. */
+float peak_multiply_add(size_t rounds);
+
+/* Floating-point operations of so many rounds; a multiply-add counts as two. */
+double peak_flops(size_t rounds);
+
+#endif
