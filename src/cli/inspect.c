@@ -1,4 +1,5 @@
 #include "cli/command.h"
+#include "run/snapshot.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
 
@@ -8,13 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: muster inspect CHECKPOINT [--json]\n"
+static const char help[] = "usage: muster inspect CHECKPOINT [--json | --digest]\n"
                            "\n"
                            "Shows what a checkpoint holds: environment, algorithm, steps, every tensor with its shape\n"
                            "and norm, and the config. CHECKPOINT is a file, or a run folder (its newest one).\n"
                            "\n"
-                           "      --json   print one JSON object\n"
-                           "  -h, --help   this text\n";
+                           "      --json     print one JSON object\n"
+                           "      --digest   print one hash over the state of learning alone: equal hash, equal state\n"
+                           "  -h, --help     this text\n";
 
 static const char *const text_names[] = {
     "about/env", "about/algorithm", "about/distribution", "about/muster_version", "about/git_hash", NULL};
@@ -146,13 +148,22 @@ static muster_status show_all(struct view *view, const char *path) {
   return MUSTER_OK;
 }
 
+static muster_status show_digest(struct view *view) {
+  char digest[CHECKPOINT_DIGEST_SIZE];
+  MUSTER_TRY(checkpoint_digest(view->reader, snapshot_is_learning_state, digest));
+  printf("%s\n", digest);
+  return MUSTER_OK;
+}
+
 int command_inspect(int argc, char **argv) {
-  enum { JSON = 1000 };
-  static const struct option options[] = {{"json", no_argument, NULL, JSON}, {"help", no_argument, NULL, 'h'}, {0}};
-  bool as_json = false;
+  enum { JSON = 1000, DIGEST };
+  static const struct option options[] = {
+      {"json", no_argument, NULL, JSON}, {"digest", no_argument, NULL, DIGEST}, {"help", no_argument, NULL, 'h'}, {0}};
+  bool as_json = false, as_digest = false;
   for (int letter; (letter = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
     switch (letter) {
     case JSON: as_json = true; break;
+    case DIGEST: as_digest = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;
     default: return EXIT_USAGE;
     }
@@ -165,7 +176,7 @@ int command_inspect(int argc, char **argv) {
   muster_status status = checkpoint_resolve(argv[optind], path, sizeof path);
   if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
   struct view view = {reader, as_json ? &json : NULL};
-  if (status == MUSTER_OK) status = status_wrap(show_all(&view, path), "%s", path);
+  if (status == MUSTER_OK) status = status_wrap(as_digest ? show_digest(&view) : show_all(&view, path), "%s", path);
   checkpoint_close(&reader);
   return command_finish("inspect", status);
 }

@@ -97,6 +97,14 @@ int command_algos(int argc, char **argv) {
 }
 
 int command_config(int argc, char **argv) {
+  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
+  size_t n = run_config_tables(tables);
+
+  /* not in the help: the table of docs/options.md */
+  if (argc == 2 && strcmp(argv[1], "--markdown") == 0) {
+    config_reference_markdown(stdout, tables, n);
+    return command_finish("config", MUSTER_OK);
+  }
   const char *key = NULL;
   int exit_code =
       parse_word(argc, argv,
@@ -104,7 +112,5 @@ int command_config(int argc, char **argv) {
                  "range and meaning;\nor one option (algorithm.n_steps), or one section (algorithm).\n",
                  &key);
   if (exit_code >= 0) return exit_code;
-  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
-  size_t n = run_config_tables(tables);
   return command_finish("config", config_reference_show(stdout, tables, n, key));
 }

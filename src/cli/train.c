@@ -19,12 +19,15 @@ static const char help[] =
     "  -h, --help            this text\n"
     "      --version         version and git commit\n"
     "\n"
-    "`muster config` lists all options. Exit codes: 0 done, 1 failed, 2 wrong use.\n"
+    "`muster config` lists all options. Exit codes: 0 done, 1 failed, 2 wrong use, 75 interrupted by SIGUSR1 or\n"
+    "run.time_limit with more to do. SIGTERM and SIGINT: the iteration is finished, a checkpoint written, exit code "
+    "0;\n"
+    "a second signal ends the run at once.\n"
     "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
 
 /* prints what failed, with rank and host; ranks that only heard of it say nothing */
-static int finish(struct comm *comm, muster_status status, bool together) {
-  int exit_code = status_exit_code(status);
+static int finish(struct comm *comm, muster_status status, const struct train_outcome *outcome) {
+  int exit_code = status == MUSTER_OK ? outcome->exit_code : status_exit_code(status);
   if (status != MUSTER_OK && muster_status_message(status)[0] != '\0') {
     if (comm_size(comm) > 1)
       fprintf(stderr, "muster train: rank %d on %s: %s\n", comm_rank(comm), comm_host(comm),
@@ -33,7 +36,7 @@ static int finish(struct comm *comm, muster_status status, bool together) {
       fprintf(stderr, "muster train: %s\n", muster_status_message(status));
   }
   muster_status_clear(&status);
-  if (!together && comm_size(comm) > 1) comm_abort(comm, exit_code);
+  if (!outcome->together && comm_size(comm) > 1) comm_abort(comm, exit_code);
   comm_destroy(&comm);
   return exit_code;
 }
@@ -71,9 +74,9 @@ int command_train(int argc, char **argv) {
     if (status != MUSTER_OK) {
       exit_code = command_finish("train", status);
     } else {
-      bool together;
-      status = train(comm, &request, &together);
-      exit_code = finish(comm, status, together);
+      struct train_outcome outcome;
+      status = train(comm, &request, &outcome);
+      exit_code = finish(comm, status, &outcome);
     }
   }
   free(sets);

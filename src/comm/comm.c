@@ -5,10 +5,12 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 muster_status comm_status(int code, const char *call) {
@@ -31,6 +33,8 @@ static int count_local_cores(void) {
 /* Open MPI reads its settings in MPI_Init: a rank that waits inside MPI yields its core to whoever wants it, which
  * costs next to nothing when nobody does. What the user has set stays. */
 static void choose_settings(void) {
+  /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
+  if (getenv("OMPI_COMM_WORLD_SIZE") != NULL) prctl(PR_SET_PDEATHSIG, SIGKILL);
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   /* a process started without mpirun needs no daemon beside it */
   if (getenv("OMPI_COMM_WORLD_SIZE") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);

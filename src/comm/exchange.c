@@ -9,8 +9,10 @@
 /* one actor as the learner sees it, or the learner as an actor sees it */
 struct peer {
   int rank;
-  MPI_Datatype rows; /* the actor's rows of all fields, at absolute addresses, and its list's count */
-  int32_t list_count;
+  MPI_Datatype rows; /* the actor's rows of all fields, at absolute addresses, and its head */
+  struct {
+    int32_t list_count, note;
+  } head;
 };
 
 struct exchange {
@@ -25,7 +27,7 @@ struct exchange {
 
 /* describes `count` rows of every field, from row `first` on, as one datatype */
 static muster_status describe_rows(struct exchange *exchange, const struct exchange_field *fields, int n_fields,
-                                   int32_t first, int32_t count, int32_t *list_count, MPI_Datatype *out) {
+                                   int32_t first, int32_t count, void *head, MPI_Datatype *out) {
   MPI_Datatype types[EXCHANGE_MAX_FIELDS + 1];
   MPI_Aint addresses[EXCHANGE_MAX_FIELDS + 1];
   int lengths[EXCHANGE_MAX_FIELDS + 1];
@@ -41,8 +43,8 @@ static muster_status describe_rows(struct exchange *exchange, const struct excha
     exchange->bytes += fields[i].env_bytes * (size_t)count;
   }
   types[n_fields] = MPI_INT32_T;
-  MUSTER_TRY_MPI(MPI_Get_address(list_count, &addresses[n_fields]));
-  lengths[n_fields] = 1;
+  MUSTER_TRY_MPI(MPI_Get_address(head, &addresses[n_fields]));
+  lengths[n_fields] = 2;
   MUSTER_TRY_MPI(MPI_Type_create_struct(n_fields + 1, lengths, addresses, types, out));
   for (int i = 0; i < n_fields; i++) MUSTER_TRY_MPI(MPI_Type_free(&types[i]));
   MUSTER_TRY_MPI(MPI_Type_commit(out));
@@ -60,7 +62,7 @@ static muster_status prepare_peer(struct exchange *exchange, const struct topolo
 
   struct env_range range = topology_envs(topology, exchange->is_learner ? peer_rank : topology->rank);
   int32_t first = exchange->is_learner ? range.first : 0;
-  MUSTER_TRY(describe_rows(exchange, fields, n_fields, first, range.count, &peer->list_count, &peer->rows));
+  MUSTER_TRY(describe_rows(exchange, fields, n_fields, first, range.count, &peer->head, &peer->rows));
   MPI_Comm world = exchange->comm->world;
   if (exchange->is_learner)
     MUSTER_TRY_MPI(MPI_Recv_init(MPI_BOTTOM, 1, peer->rows, peer_rank, TAG_GATHER, world, request));
@@ -114,7 +116,7 @@ void exchange_destroy(struct exchange **handle) {
 muster_status exchange_gather_begin(struct exchange *exchange) {
   if (exchange->n_peers == 0) return MUSTER_OK;
   struct exchange_list *list = &exchange->list;
-  if (!exchange->is_learner && list->count != NULL) exchange->peers[0].list_count = *list->count;
+  if (!exchange->is_learner && list->count != NULL) exchange->peers[0].head.list_count = *list->count;
   MUSTER_TRY_MPI(MPI_Startall(exchange->n_peers, exchange->requests));
   if (!exchange->is_learner) comm_ring(exchange->comm, exchange->peers[0].rank);
   return MUSTER_OK;
@@ -139,16 +141,16 @@ static muster_status send_list(struct exchange *exchange) {
 /* appends one actor's items to the learner's list */
 static muster_status receive_list(struct exchange *exchange, const struct peer *peer) {
   struct exchange_list *list = &exchange->list;
-  if (peer->list_count > list->capacity - *list->count)
-    return status_error(MUSTER_ERROR_INTERNAL, "rank %d sends %d items; room is for %d", peer->rank, peer->list_count,
-                        list->capacity - *list->count);
+  if (peer->head.list_count > list->capacity - *list->count)
+    return status_error(MUSTER_ERROR_INTERNAL, "rank %d sends %d items; room is for %d", peer->rank,
+                        peer->head.list_count, list->capacity - *list->count);
   for (int i = 0; i < list->n_fields; i++) {
     size_t item = list->field[i].env_bytes;
     MUSTER_TRY_MPI(MPI_Recv((char *)list->field[i].base + (size_t)*list->count * item,
-                            (int)(item * (size_t)peer->list_count), MPI_BYTE, peer->rank, TAG_LIST,
+                            (int)(item * (size_t)peer->head.list_count), MPI_BYTE, peer->rank, TAG_LIST,
                             exchange->comm->world, MPI_STATUS_IGNORE));
   }
-  *list->count += peer->list_count;
+  *list->count += peer->head.list_count;
   return MUSTER_OK;
 }
 
@@ -168,11 +170,22 @@ muster_status exchange_gather_end(struct exchange *exchange) {
   wait_for_peers(exchange);
   MUSTER_TRY_MPI(MPI_Waitall(exchange->n_peers, exchange->requests, MPI_STATUSES_IGNORE));
   if (list->count == NULL) return MUSTER_OK;
-  if (!exchange->is_learner) return exchange->peers[0].list_count > 0 ? send_list(exchange) : MUSTER_OK;
+  if (!exchange->is_learner) return exchange->peers[0].head.list_count > 0 ? send_list(exchange) : MUSTER_OK;
   *list->count = 0;
   for (int i = 0; i < exchange->n_peers; i++)
-    if (exchange->peers[i].list_count > 0) MUSTER_TRY(receive_list(exchange, &exchange->peers[i]));
+    if (exchange->peers[i].head.list_count > 0) MUSTER_TRY(receive_list(exchange, &exchange->peers[i]));
   return MUSTER_OK;
+}
+
+void exchange_set_note(struct exchange *exchange, int32_t note) {
+  for (int i = 0; i < exchange->n_peers; i++) exchange->peers[i].head.note = note;
+}
+
+int32_t exchange_note(const struct exchange *exchange) {
+  int32_t largest = 0;
+  for (int i = 0; i < exchange->n_peers; i++)
+    if (exchange->peers[i].head.note > largest) largest = exchange->peers[i].head.note;
+  return largest;
 }
 
 muster_status exchange_scatter(struct exchange *exchange) {

@@ -15,7 +15,7 @@ struct comm {
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST };
+enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_PING };
 
 /* Rings the bell of a rank, if it is on this node; returns whether it is. */
 bool comm_ring(struct comm *comm, int rank);

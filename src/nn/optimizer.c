@@ -16,6 +16,6 @@ void adam_step(struct adam *adam, float *parameters, const float *gradients, dou
   double correction1 = 1.0 - pow(adam->beta1, (double)adam->steps);
   double correction2 = 1.0 - pow(adam->beta2, (double)adam->steps);
   vector_adam(adam->count, parameters, gradients, adam->m, adam->v, (float)gradient_scale,
-              (float)(learning_rate / correction1), (float)adam->beta1, (float)adam->beta2, (float)adam->epsilon,
+              (float)(learning_rate / correction1), adam->beta1, adam->beta2, (float)adam->epsilon,
               (float)(1.0 / sqrt(correction2)));
 }

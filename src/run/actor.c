@@ -1,5 +1,7 @@
 #include "run/actor.h"
 
+#include "run/interrupt.h"
+
 #include <string.h>
 
 muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
@@ -85,6 +87,7 @@ static muster_status send_states(struct actor *actor) {
 }
 
 static muster_status send_rollout(struct actor *actor) {
+  exchange_set_note(actor->worker->rollout_exchange, interrupt_pending());
   MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
   return exchange_gather_end(actor->worker->rollout_exchange);
 }
@@ -94,7 +97,7 @@ muster_status actor_run(struct actor *actor) {
   for (;;) {
     MUSTER_TRY(worker_broadcast_order(worker));
     if (worker->order->send_states) MUSTER_TRY(send_states(actor));
-    if (worker->order->stop) return MUSTER_OK;
+    if (worker->order->stop != STOP_NOT) return MUSTER_OK;
     take_parameters(actor);
     MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(send_rollout(actor));

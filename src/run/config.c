@@ -45,20 +45,28 @@ static const struct option_spec evaluation_options[] = {
 };
 
 static const struct option_spec checkpoint_options[] = {
-    {IN(checkpoint_options, every), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 1, .max = 1e15,
-     .help = "steps between checkpoints; null: a tenth of total_steps; the last one is always written"},
-    {IN(checkpoint_options, interval), .type = OPTION_DURATION, .default_value = "10m", .min = 0, .max = 1e9,
-     .help = "a checkpoint is also written when the last one is older than this (wall time); 0: never"},
+    {IN(checkpoint_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .help = "steps between checkpoints; 0: by the clock alone; the last one is always written"},
+    {IN(checkpoint_options, interval), .type = OPTION_DURATION, .default_value = "1m", .min = 0, .max = 1e9,
+     .help = "a checkpoint is written when the last one is older than this (wall time); 0: never"},
     {IN(checkpoint_options, keep), .type = OPTION_INT, .default_value = "3", .min = 0, .max = 1e9,
      .help = "newest checkpoints that are kept; 0: all"},
+    {IN(checkpoint_options, keep_best), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether best.h5 keeps the checkpoint of the best mean return (of evaluations, where there are any)"},
     {.key = NULL},
 };
+
+static const char *const on_nan_names[] = {"stop", "skip", NULL};
 
 static const struct option_spec run_options[] = {
     {IN(run_options, dir), .type = OPTION_STRING, .default_value = "null",
      .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
     {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
      .help = "iterations between rows of metrics.csv"},
+    {IN(run_options, time_limit), .type = OPTION_DURATION, .default_value = "null", .min = 0, .max = 1e9,
+     .help = "wall time (23h45m) after which the run writes a checkpoint and ends with exit code 75; null: none"},
+    {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
+     .help = "what a NaN or infinity does: stop ends the run, skip leaves that update out and counts it"},
     {.key = NULL},
 };
 

@@ -30,14 +30,18 @@ struct evaluation_options {
 };
 
 struct checkpoint_options {
-  double every; /* steps; NAN: a tenth of total_steps */
-  int64_t keep;
-  double interval; /* seconds */
+  int64_t every, keep; /* steps; files */
+  double interval;     /* seconds */
+  bool keep_best;
 };
+
+enum on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct run_options {
   char dir[OPTION_STRING_SIZE];
   int64_t log_interval;
+  double time_limit; /* seconds; 0: none */
+  int on_nan;        /* enum on_nan */
 };
 
 struct run_config {

@@ -6,9 +6,11 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 /* makes a folder and those above it; one that exists is fine */
@@ -33,7 +35,8 @@ static muster_status folder_has_content(const char *path, bool *has_content) {
     return status_errno(MUSTER_ERROR_IO, "cannot read the run folder %s", path);
   }
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0) *has_content = true;
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && strcmp(entry->d_name, ".lock") != 0)
+      *has_content = true;
   closedir(folder);
   return MUSTER_OK;
 }
@@ -51,30 +54,79 @@ static muster_status make_numbered_folder(const struct run_config *config, struc
   return status_error(MUSTER_ERROR_IO, "no free run number below %s: give --run-dir", parent);
 }
 
-muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
-                                 struct run_folder *folder) {
-  *folder = (struct run_folder){.resumes = false};
+#define LOCK_WAIT_SECONDS 10.0
+
+/* One writer: a POSIX record lock on <run>/.lock ends with the process that holds it, however it ends, and works on
+ * network file systems. A holder that is about to die, as after a kill of mpirun, is waited for. */
+static muster_status take_lock(struct run_folder *folder) {
+  char path[RUN_PATH_SIZE + 32];
+  snprintf(path, sizeof path, "%s/.lock", folder->path);
+  int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (descriptor < 0) return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder: %s", path);
+  double give_up = clock_seconds() + LOCK_WAIT_SECONDS;
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  while (fcntl(descriptor, F_SETLK, &lock) != 0) {
+    bool is_held = errno == EACCES || errno == EAGAIN;
+    if (!is_held || clock_seconds() > give_up) {
+      muster_status status;
+      struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+      if (is_held && fcntl(descriptor, F_GETLK, &holder) == 0)
+        status = status_error(MUSTER_ERROR_IO,
+                              "the run folder %s is in use by another run (process %ld); nothing was changed: wait "
+                              "until it has ended, or give another --run-dir",
+                              folder->path, (long)holder.l_pid);
+      else
+        status = status_errno(MUSTER_ERROR_IO, "cannot lock %s", path);
+      close(descriptor);
+      return status;
+    }
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  }
+  folder->lock = descriptor;
+  return MUSTER_OK;
+}
+
+void run_folder_release(struct run_folder *folder) {
+  if (folder->lock > 0) close(folder->lock);
+  folder->lock = 0;
+}
+
+/* refuses a folder that holds anything, unless a run in it is to be continued */
+static muster_status check_content(struct run_folder *folder, bool resume) {
+  bool has_content;
+  MUSTER_TRY(folder_has_content(folder->path, &has_content));
+  if (has_content && !resume)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "the run folder %s exists and is not empty; nothing was changed: add --resume to continue "
+                        "that run, or give another --run-dir",
+                        folder->path);
+  folder->resumes = has_content;
+  return MUSTER_OK;
+}
+
+static muster_status choose_folder(const struct run_config *config, const char *wanted, bool resume,
+                                   struct run_folder *folder) {
   const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
   if (strlen(chosen) >= RUN_PATH_SIZE - 1)
     return status_error(MUSTER_ERROR_USAGE, "--run-dir: the path is longer than %d bytes", RUN_PATH_SIZE - 2);
-  if (chosen[0] != '\0') {
-    snprintf(folder->path, sizeof folder->path, "%s", chosen);
-    for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
-    bool has_content;
-    MUSTER_TRY(folder_has_content(folder->path, &has_content));
-    if (has_content && !resume)
-      return status_error(MUSTER_ERROR_USAGE,
-                          "the run folder %s exists and is not empty; nothing was changed: add --resume to continue "
-                          "that run, or give another --run-dir",
-                          folder->path);
-    folder->resumes = has_content;
-    MUSTER_TRY(make_folders(folder->path));
-  } else if (resume) {
+  if (chosen[0] == '\0' && resume)
     return status_error(MUSTER_ERROR_USAGE, "--resume needs the run folder: give --run-dir DIR (or run.dir)");
-  } else {
-    MUSTER_TRY(make_numbered_folder(config, folder));
-  }
+  if (chosen[0] == '\0') return make_numbered_folder(config, folder);
+  snprintf(folder->path, sizeof folder->path, "%s", chosen);
+  for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
+  MUSTER_TRY(check_content(folder, resume));
+  return make_folders(folder->path);
+}
+
+muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
+                                 struct run_folder *folder) {
+  *folder = (struct run_folder){.resumes = false};
+  MUSTER_TRY(choose_folder(config, wanted, resume, folder));
+  /* another run may have come first while the lock was waited for */
+  MUSTER_TRY(take_lock(folder));
+  MUSTER_TRY(check_content(folder, resume));
   snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->path);
+  snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
   snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->path);
   snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->path);
   snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->path);

@@ -15,14 +15,20 @@ struct run_folder {
   char metrics[RUN_PATH_SIZE + 32];
   char summary[RUN_PATH_SIZE + 32];
   char config[RUN_PATH_SIZE + 32];
+  char best[RUN_PATH_SIZE + 64];
   bool resumes; /* there is a run in it, to be continued */
+  int lock;     /* descriptor that holds the folder's lock; 0: none */
 };
 
-/* Chooses and prepares the folder: `wanted` ("" or run.dir: a new numbered one). Without `resume` a folder that exists
- * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Errors:
- * USAGE (exists), IO (cannot be made or written). Only on the learner. */
+/* Chooses and prepares the folder: `wanted`, or run.dir, or a new numbered one. Without `resume` a folder that exists
+ * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Takes the
+ * folder's lock, which dies with this process: a folder whose run still lives is refused after a wait of some seconds.
+ * Errors: USAGE (exists), IO (cannot be made or written, in use). Only on the learner. */
 MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
+
+/* Lets go of the lock. */
+void run_folder_release(struct run_folder *folder);
 
 /* Writes config.yaml: the resolved options and, as comments, version, git hash and the layout of ranks. */
 MUSTER_CHECKED muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "env/registry.h"
+#include "run/interrupt.h"
 #include "run/snapshot.h"
 #include "run/terminal.h"
 
@@ -28,7 +29,7 @@ static muster_status create_algorithm(struct learner *learner) {
 }
 
 muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
-  *learner = (struct learner){.worker = worker, .folder = folder, .checkpoint_steps = -1};
+  *learner = (struct learner){.worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN};
   MUSTER_TRY(create_algorithm(learner));
   MUSTER_TRY(episodes_create(worker->rollout.n_envs, worker->arena, &learner->episodes));
 
@@ -50,24 +51,35 @@ static bool is_finished(const struct learner *learner) {
   return learner->total_steps >= learner->worker->config.general.total_steps;
 }
 
-static bool checkpoint_is_due(const struct learner *learner) {
+/* whether the run ends here: all steps are done, a signal came to any rank, or its time is up */
+static enum stop stop_reason(const struct learner *learner) {
+  if (is_finished(learner)) return STOP_FINISHED;
+  enum interrupt asked = interrupt_pending();
+  int32_t actors_asked = exchange_note(learner->worker->rollout_exchange);
+  if (actors_asked > (int32_t)asked) asked = (enum interrupt)actors_asked;
+  if (asked == INTERRUPT_STOP) return STOP_ASKED;
+  double limit = learner->worker->config.run.time_limit;
+  bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
+  return asked == INTERRUPT_REQUEUE || time_is_up ? STOP_REQUEUE : STOP_NOT;
+}
+
+static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   if (learner->total_steps == learner->checkpoint_steps || learner->total_steps == 0) return false;
-  if (is_finished(learner)) return true;
+  if (stop != STOP_NOT) return true;
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
-  double total = (double)learner->worker->config.general.total_steps;
-  double every = isnan(options->every) ? total / 10.0 : options->every;
-  double since = (double)(learner->total_steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0));
+  int64_t since = learner->total_steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
   bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
-  return since >= every || aged;
+  return (options->every > 0 && since >= options->every) || aged;
 }
 
 /* tells the actors what comes next, and hands them the policy */
 static muster_status give_order(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct order *order = worker->order;
+  enum stop stop = stop_reason(learner);
   order->iteration = learner->iteration;
-  order->send_states = checkpoint_is_due(learner);
-  order->stop = is_finished(learner);
+  order->send_states = checkpoint_is_due(learner, stop);
+  order->stop = (int32_t)stop;
   memcpy(order->parameters, learner->model.parameters.values, worker->policy_count * sizeof(float));
   return worker_broadcast_order(worker);
 }
@@ -81,7 +93,7 @@ static muster_status save_checkpoint(struct learner *learner) {
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
   muster_status status = snapshot_write(learner);
-  if (status != MUSTER_OK && !is_finished(learner)) {
+  if (status != MUSTER_OK && worker->order->stop == STOP_NOT) {
     log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
              (long long)learner->total_steps, muster_status_message(status));
     muster_status_clear(&status);
@@ -159,7 +171,7 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
   for (;;) {
     MUSTER_TRY(give_order(learner));
     if (worker->order->send_states) MUSTER_TRY(save_checkpoint(learner));
-    if (worker->order->stop) return MUSTER_OK;
+    if (worker->order->stop != STOP_NOT) return MUSTER_OK;
     MUSTER_TRY(collect_rollout(learner));
     MUSTER_TRY(update_policy(learner));
     MUSTER_TRY(report_progress(learner));
@@ -191,7 +203,20 @@ static void print_result(const struct learner *learner, const struct evaluation 
   fflush(stdout);
 }
 
+/* a run that was asked to end is told how to go on, and not evaluated: whoever asks wants it to end now */
+static muster_status finish_interrupted(struct learner *learner) {
+  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
+                                  learner->total_steps, episodes_summarize(&learner->episodes), NULL));
+  printf("\ninterrupted after %lld of %lld steps; the checkpoint is written. To go on:\n  build/muster train %s "
+         "--run-dir %s --resume\n",
+         (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
+         learner->folder->config, learner->folder->path);
+  fflush(stdout);
+  return MUSTER_OK;
+}
+
 muster_status learner_finish(struct learner *learner) {
+  if (learner->worker->order->stop != STOP_FINISHED) return finish_interrupted(learner);
   struct evaluation evaluation;
   MUSTER_TRY(evaluate(learner, &evaluation));
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,

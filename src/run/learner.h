@@ -22,6 +22,7 @@ struct learner {
   int64_t iteration, total_steps; /* rollouts and steps finished */
   int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
+  double best_return; /* of the checkpoints so far, by evaluation or training; NAN: none yet */
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a

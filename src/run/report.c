@@ -30,6 +30,7 @@ void report_init(struct report *report, const struct run_config *config, const s
       .reward_threshold = reward_threshold,
       .solved_steps = -1,
       .solved_seconds = NAN,
+      .last_evaluation = NAN,
   };
   report->last_row = report->start;
 }
@@ -110,6 +111,7 @@ static void note_solved(struct report *report, const struct iteration_report *it
 
 muster_status report_iteration(struct report *report, const struct iteration_report *iteration, bool last) {
   note_solved(report, iteration);
+  if (iteration->evaluation != NULL) report->last_evaluation = iteration->evaluation->mean_return;
   double now = clock_seconds();
   bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
   if (due) MUSTER_TRY(write_row(report, iteration, now));
@@ -118,6 +120,10 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
 }
 
 static void write_evaluation(struct json *json, const struct evaluation *evaluation) {
+  if (evaluation == NULL) {
+    json_number(json, "final_evaluation", NAN);
+    return;
+  }
   json_open_object(json, "final_evaluation");
   json_int(json, "episodes", evaluation->episodes);
   json_number(json, "mean_return", evaluation->mean_return);
@@ -138,6 +144,7 @@ muster_status report_write_summary(const struct report *report, const struct run
   double seconds = report_seconds(report);
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
+  json_string(&json, "status", final_evaluation != NULL ? "finished" : "interrupted");
   json_string(&json, "env", report->config->env.name);
   json_string(&json, "algorithm", report->config->algorithm_name);
   json_int(&json, "seed", report->config->general.seed);

@@ -27,6 +27,7 @@ struct report {
   double reward_threshold; /* NAN: none */
   int64_t solved_steps;    /* -1: not yet */
   double solved_seconds;   /* wall time of the run; NAN: not yet */
+  double last_evaluation;  /* mean return of the last evaluation during training; NAN: none */
   struct stage_seconds seconds;
 };
 
@@ -54,7 +55,7 @@ double report_seconds(const struct report *report);
 MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
                                               bool last);
 
-/* Writes summary.json, atomically. */
+/* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
 MUSTER_CHECKED muster_status report_write_summary(const struct report *report, const struct run_folder *folder,
                                                   int ranks, int64_t total_steps, struct episodes_summary episodes,
                                                   const struct evaluation *final_evaluation);

@@ -5,6 +5,7 @@
 #include "run/build.h"
 #include "run/spaces.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,9 +38,18 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
   list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows};
   list[n++] = (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds};
+  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best_return};
   list[n++] = (struct tensor){"progress/solved_steps", TENSOR_I64, 0, {0}, &learner->report.solved_steps};
   list[n++] = (struct tensor){"progress/solved_seconds", TENSOR_F64, 0, {0}, &learner->report.solved_seconds};
   return n;
+}
+
+bool snapshot_is_learning_state(const char *tensor) {
+  static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
+                                       "progress/best_return"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strcmp(tensor, others[i]) == 0) return false;
+  return true;
 }
 
 static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
@@ -63,25 +73,39 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   return status;
 }
 
-muster_status snapshot_write(struct learner *learner) {
-  MUSTER_TRY(metrics_sync(learner->report.metrics));
-  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
+static muster_status write_file(struct learner *learner, struct progress *progress) {
   struct tensor list[SNAPSHOT_MAX_TENSORS];
-  int n = list_state(learner, &progress, list);
+  int n = list_state(learner, progress, list);
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
-
   struct checkpoint_writer *writer;
   MUSTER_TRY(checkpoint_write_begin(path, &writer));
   muster_status status = write_description(learner, writer);
   for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_write_tensor(writer, &list[i]);
+  if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
+  checkpoint_write_abandon(&writer);
+  return status;
+}
+
+muster_status snapshot_write(struct learner *learner) {
+  /* rows that the checkpoint counts on are on the disk before it is */
+  MUSTER_TRY(metrics_sync(learner->report.metrics));
+  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
+  double score = learner->report.last_evaluation;
+  if (isnan(score)) score = episodes_summarize(&learner->episodes).mean_return;
+  bool is_best = isnan(learner->best_return) || score > learner->best_return;
+  double best_before = learner->best_return;
+  if (is_best) learner->best_return = score;
+
+  muster_status status = write_file(learner, &progress);
   if (status != MUSTER_OK) {
-    checkpoint_write_abandon(&writer);
+    learner->best_return = best_before;
     return status;
   }
-  MUSTER_TRY(checkpoint_write_commit(&writer));
-  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps,
-                            learner->worker->config.checkpoint.keep);
+  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  if (is_best && options->keep_best)
+    MUSTER_TRY(checkpoint_keep(learner->folder->checkpoints, learner->total_steps, learner->folder->best));
+  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps, options->keep);
 }
 
 /* refuses a checkpoint that was made with other options than those that decide what is learned */

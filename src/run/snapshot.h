@@ -4,6 +4,10 @@
 
 #include "run/learner.h"
 
+/* Whether a tensor of a checkpoint belongs to the state of learning: all do, except what only tells of times and files.
+ * `muster inspect --digest` hashes these. */
+bool snapshot_is_learning_state(const char *tensor);
+
 /* Writes a checkpoint of the learner as it is; env_states must be those of this moment. Then points `latest` at it and
  * removes the oldest. IO error when it cannot be written; what was there is untouched. */
 MUSTER_CHECKED muster_status snapshot_write(struct learner *learner);

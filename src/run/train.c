@@ -1,6 +1,7 @@
 #include "run/train.h"
 
 #include "math/blas.h"
+#include "run/interrupt.h"
 #include "run/learner.h"
 
 #include <stdlib.h>
@@ -94,21 +95,22 @@ static muster_status run(struct training *training) {
   return learner_finish(&training->learner);
 }
 
-muster_status train(struct comm *comm, const struct train_request *request, bool *together) {
-  *together = true;
+muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {
+  *outcome = (struct train_outcome){.together = false};
   struct training *training = calloc(1, sizeof *training);
-  if (training == NULL) {
-    *together = false;
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory");
-  }
+  if (training == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   training->comm = comm;
+  interrupt_catch();
   muster_status status = set_up(training, request);
+  outcome->together = true;
   if (status == MUSTER_OK) {
     status = run(training);
-    *together = status == MUSTER_OK;
+    outcome->together = status == MUSTER_OK;
+    if (status == MUSTER_OK && training->worker.order->stop == STOP_REQUEUE) outcome->exit_code = RUN_EXIT_REQUEUE;
   }
-  if (training->worker.topology.learns) learner_release(&training->learner);
+  learner_release(&training->learner);
   worker_release(&training->worker);
+  run_folder_release(&training->folder);
   free(training);
   return status;
 }

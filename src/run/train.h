@@ -12,9 +12,13 @@ struct train_request {
   bool resume;
 };
 
-/* Trains. Collective. On failure `*together` tells whether all ranks have come to know of it: then they may end in
- * order, and the status of a rank that did not cause it has an empty message. Otherwise the caller has to abort the
- * job. */
-MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request, bool *together);
+struct train_outcome {
+  bool together; /* whether all ranks know how it ended, so that they may end in order; else the job is to be aborted */
+  int exit_code; /* of a run that did not fail: 0, or RUN_EXIT_REQUEUE */
+};
+
+/* Trains. Collective. Where a run fails together, the status of a rank that did not cause it has an empty message. */
+MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request,
+                                   struct train_outcome *outcome);
 
 #endif

@@ -14,10 +14,13 @@
 struct order {
   int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
   int32_t send_states; /* first send the states of the environments: a checkpoint is due */
-  int32_t stop;        /* no rollout: end */
+  int32_t stop;        /* enum stop: no rollout, end */
   int64_t padding[6];  /* parameters start at the next cache line */
   float parameters[];  /* [policy_count] */
 };
+
+/* Why a run ends. */
+enum stop { STOP_NOT, STOP_FINISHED, STOP_ASKED, STOP_REQUEUE };
 
 struct worker {
   struct run_config config;

@@ -75,6 +75,13 @@ typedef muster_status (*checkpoint_visit)(const struct tensor *tensor, void *con
 MUSTER_CHECKED muster_status checkpoint_for_each(struct checkpoint_reader *reader, checkpoint_visit visit,
                                                  void *context);
 
+/* One hash over names, types, shapes and contents of all tensors whose name `is_counted` accepts, in the order of
+ * names: equal hashes mean equal tensors. 32 hexadecimal digits (XXH3-128) and a terminating zero. */
+#define CHECKPOINT_DIGEST_SIZE 33
+typedef bool (*checkpoint_filter)(const char *name);
+MUSTER_CHECKED muster_status checkpoint_digest(struct checkpoint_reader *reader, checkpoint_filter is_counted,
+                                               char digest[CHECKPOINT_DIGEST_SIZE]);
+
 /* --- the folder of a run's checkpoints: step-000000102400.h5 ..., and `latest`, a symbolic link to the newest --- */
 
 /* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
@@ -83,6 +90,9 @@ void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t
  * 0 keeps all; the file of `total_steps` always stays) and temporary files whose writers are gone. Other names are left
  * alone. A folder has one writer, on one host. */
 MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
+/* Makes `best`, a path in the same folder, another name of the checkpoint of that step count, in one step: it stays
+ * when the checkpoint itself is removed. Where the file system has no hard links the file is copied. */
+MUSTER_CHECKED muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best);
 /* Finds the newest file in `folder` that verifies. A damaged one is renamed to <name>.damaged and reported through
  * `on_damaged` (may be NULL); the one before it is tried. `path` is "" when there is none, or no folder. A file that
  * cannot be read, or is whole but of a newer format, is no damage: it stays, and its error is returned. */

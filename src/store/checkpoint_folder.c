@@ -124,6 +124,33 @@ muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_
   return durable_sync_folder(folder);
 }
 
+/* a copy, for file systems without hard links */
+static muster_status copy_file(const char *from, const char *to) {
+  struct container container = {0};
+  MUSTER_TRY(container_load(from, &container));
+  muster_status status = durable_write(to, container.bytes, container.size);
+  free(container.bytes);
+  return status;
+}
+
+muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best) {
+  char path[DURABLE_PATH_SIZE], temporary[DURABLE_PATH_SIZE];
+  MUSTER_TRY(check_length(folder, sizeof path));
+  checkpoint_path(folder, total_steps, path, sizeof path);
+  /* the name of a temporary checkpoint, so that a leftover of it is removed like one */
+  snprintf(temporary, sizeof temporary, "%s/.step-best.%ld.tmp", folder, (long)getpid());
+  unlink(temporary);
+  if (link(path, temporary) != 0) return copy_file(path, best);
+  /* rename() does nothing, and leaves both names, when they are the same file already */
+  if (rename(temporary, best) != 0) {
+    muster_status status = status_errno(MUSTER_ERROR_IO, "cannot rename '%s' to '%s'", temporary, best);
+    unlink(temporary);
+    return status;
+  }
+  unlink(temporary);
+  return durable_sync_folder(folder);
+}
+
 /* --- finding --- */
 
 /* opens and closes: OK when the file is whole and of our version. `*damaged` tells damage from other errors. */

@@ -1,0 +1,22 @@
+/* Being asked to stop: signals and the clock. A run that is asked finishes the iteration, writes a checkpoint and ends.
+ *
+ *   SIGTERM, SIGINT             a person wants the run to end: exit code 0
+ *   SIGUSR1, run.time_limit     the batch system will soon end it: exit code RUN_EXIT_REQUEUE, so that a job script
+ *                               knows that there is more to do
+ *
+ * A second signal, a second or more after the first, ends the process at once. */
+#ifndef RUN_INTERRUPT_H
+#define RUN_INTERRUPT_H
+
+#define RUN_EXIT_REQUEUE 75 /* EX_TEMPFAIL of sysexits.h */
+
+/* In the order of weight: what is larger wins where several ranks were asked. */
+enum interrupt { INTERRUPT_NONE, INTERRUPT_REQUEUE, INTERRUPT_STOP };
+
+/* Starts to catch the signals; SIGPIPE is ignored. */
+void interrupt_catch(void);
+
+/* What this process has been asked so far. */
+enum interrupt interrupt_pending(void);
+
+#endif
