@@ -48,6 +48,8 @@ const float *mlp_forward(struct mlp *mlp, const float *values, size_t rows, cons
 
 void mlp_backward(const struct mlp *mlp, size_t rows, const float *x, size_t x_ld, const float *dy, size_t dy_ld,
                   float *gradients, enum activation x_activation, float *dx, size_t dx_ld, float *const scratch[2]) {
+  /* the rows that complete the last eight reach the layers below, but no weight */
+  size_t padded_rows = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
   for (int i = mlp->layers - 1; i >= 0; i--) {
     const struct layer *layer = &mlp->layer[i];
     const struct layer *below = i > 0 ? layer - 1 : NULL;
@@ -59,7 +61,7 @@ void mlp_backward(const struct mlp *mlp, size_t rows, const float *x, size_t x_l
     float *d_input = below != NULL ? scratch[i % 2] : dx;
     size_t d_input_ld = below != NULL ? linear_padded(below->out) : dx_ld;
     if (d_input == NULL) return;
-    linear_backward_input(rows, layer->in, layer->out, dy, dy_ld, layer->packed_transposed,
+    linear_backward_input(padded_rows, layer->in, layer->out, dy, dy_ld, layer->packed_transposed,
                           below != NULL ? below->activation : x_activation, input, input_ld, d_input, d_input_ld);
     dy = d_input;
     dy_ld = d_input_ld;
