@@ -1,0 +1,222 @@
+/* GAE against Stable-Baselines3's rollout buffer (tests/golden/gae.h5), by hand, and in a batch with its critic. */
+#include "algo/batch.h"
+#include "rollout/advantage.h"
+#include "support/check.h"
+#include "support/golden.h"
+#include "support/model.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- against Stable-Baselines3 --- */
+
+/* What was seen: 3e-7 against the numbers in float and in double. */
+static void test_golden(void) {
+  enum { T = 128, N = 8 };
+  const char *file = "gae.h5";
+  struct golden rewards = golden_read(file, "rewards"), values = golden_read(file, "values");
+  struct golden starts = golden_read(file, "episode_starts"), dones = golden_read(file, "dones");
+  struct golden last = golden_read(file, "last_values");
+  struct golden expected[4] = {golden_read(file, "advantages"), golden_read(file, "returns"),
+                               golden_read(file, "advantages_f64"), golden_read(file, "returns_f64")};
+  CU_ASSERT_FATAL(rewards.rank == 2 && rewards.shape[0] == T && rewards.shape[1] == N);
+  float gamma = (float)golden_attribute(file, "/", "gamma"), lambda = (float)golden_attribute(file, "/", "gae_lambda");
+  for (size_t n = 0; n < N; n++) {
+    float reward[T], value[T + 1], bootstrap[T], advantages[T], returns[T];
+    uint8_t ended[T];
+    for (size_t t = 0; t < T; t++) {
+      reward[t] = (float)rewards.values[t * N + n];
+      value[t] = (float)values.values[t * N + n];
+      bootstrap[t] = NAN;
+      ended[t] = (t + 1 < T ? starts.values[(t + 1) * N + n] : dones.values[n]) != 0 ? ENV_TERMINATED : 0;
+    }
+    value[T] = (float)last.values[n];
+    advantage_gae(T, reward, value, bootstrap, ended, gamma, lambda, advantages, returns);
+    for (size_t k = 0; k < 4; k++) {
+      double column[T];
+      for (size_t t = 0; t < T; t++) column[t] = expected[k].values[t * N + n];
+      CU_ASSERT_TRUE(relative_error(k % 2 == 0 ? advantages : returns, column, T) <= 1e-6);
+    }
+  }
+  for (size_t k = 0; k < 4; k++) golden_free(&expected[k]);
+  golden_free(&rewards);
+  golden_free(&values);
+  golden_free(&starts);
+  golden_free(&dones);
+  golden_free(&last);
+}
+
+/* --- by hand --- */
+
+/* several ends in one rollout; numbers that float holds exactly. A bootstrap value is read after truncation alone. */
+static void test_ends(void) {
+  static const float rewards[5] = {1, 2, 3, 4, 5}, values[6] = {10, 20, 30, 40, 50, 60};
+  const float bootstrap[5] = {NAN, NAN, 100, NAN, NAN};
+  static const uint8_t ended[5] = {0, ENV_TERMINATED, ENV_TRUNCATED, ENV_TERMINATED | ENV_TRUNCATED, 0};
+  static const float expected[5] = {
+      1 + 0.5f * 20 - 10 + 0.25f * -18, /* goes on: adds the next advantage */
+      2 - 20,                           /* terminated: no value beyond */
+      3 + 0.5f * 100 - 30,              /* truncated: the value of the true last observation */
+      4 - 40,                           /* both: terminated */
+      5 + 0.5f * 60 - 50,               /* the rollout ends, the episode does not */
+  };
+  float advantages[5], returns[5];
+  advantage_gae(5, rewards, values, bootstrap, ended, 0.5f, 0.5f, advantages, returns);
+  for (size_t t = 0; t < 5; t++) {
+    CU_ASSERT_EQUAL(advantages[t], expected[t]);
+    CU_ASSERT_EQUAL(returns[t], expected[t] + values[t]);
+  }
+}
+
+/* an end at the last step of the rollout: the value of the observation behind it, a new episode's, is not used */
+static void test_end_at_last_step(void) {
+  static const float expected[4] = {1 + 0.5f * 7 - 3, 1 - 3, 1 + 0.5f * 11 - 3, 1 - 3};
+  for (uint8_t ended = 0; ended < 4; ended++) {
+    float advantage, returns;
+    advantage_gae(1, (const float[]){1}, (const float[]){3, 7}, (const float[]){11}, &ended, 0.5f, 0.5f, &advantage,
+                  &returns);
+    CU_ASSERT_EQUAL(advantage, expected[ended]);
+    CU_ASSERT_EQUAL(returns, expected[ended] + 3);
+  }
+}
+
+/* --- its two limits --- */
+
+enum { LONG = 200 };
+
+struct rollout {
+  float reward[LONG], value[LONG + 1], bootstrap[LONG];
+  uint8_t ended[LONG];
+};
+
+static void draw_rollout(struct rollout *rollout) {
+  fill_normal(rollout->reward, LONG, 1.0, 1, 0);
+  fill_normal(rollout->value, LONG + 1, 1.0, 1, 1);
+  fill_normal(rollout->bootstrap, LONG, 1.0, 1, 2);
+  struct random_stream stream = random_stream_start(1, RANDOM_ENV, 3, 0);
+  for (size_t t = 0; t < LONG; t++)
+    rollout->ended[t] = muster_random_below(&stream.base, 10) == 0 ? (uint8_t)muster_random_below(&stream.base, 4) : 0;
+}
+
+/* the value that follows step t */
+static float next_value(const struct rollout *rollout, size_t t) {
+  if ((rollout->ended[t] & ENV_TERMINATED) != 0) return 0;
+  return rollout->ended[t] != 0 ? rollout->bootstrap[t] : rollout->value[t + 1];
+}
+
+/* lambda 0: the TD residual, bit for bit */
+static void test_lambda_zero(void) {
+  struct rollout rollout;
+  draw_rollout(&rollout);
+  float advantages[LONG], returns[LONG];
+  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 0.0f, advantages,
+                returns);
+  for (size_t t = 0; t < LONG; t++)
+    CU_ASSERT_EQUAL(advantages[t], rollout.reward[t] + 0.99f * next_value(&rollout, t) - rollout.value[t]);
+}
+
+/* lambda 1: the discounted return, bootstrapped where the episode was cut, minus the value */
+static void test_lambda_one(void) {
+  struct rollout rollout;
+  draw_rollout(&rollout);
+  float advantages[LONG], returns[LONG];
+  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 1.0f, advantages,
+                returns);
+  double sum = rollout.value[LONG], expected_advantages[LONG], expected_returns[LONG];
+  for (size_t t = LONG; t-- > 0;) {
+    if (rollout.ended[t] != 0) sum = next_value(&rollout, t);
+    sum = rollout.reward[t] + (double)0.99f * sum;
+    expected_returns[t] = sum;
+    expected_advantages[t] = sum - rollout.value[t];
+  }
+  CU_ASSERT_TRUE(relative_error(returns, expected_returns, LONG) <= 1e-6);
+  CU_ASSERT_TRUE(relative_error(advantages, expected_advantages, LONG) <= 1e-6);
+}
+
+/* --- in a batch --- */
+
+static void set_tensor(struct model *model, const char *name, const float *values, size_t n) {
+  for (int i = 0; i < model->parameters.tensors; i++) {
+    const struct parameter *tensor = &model->parameters.tensor[i];
+    if (strcmp(tensor->name, name) != 0) continue;
+    CU_ASSERT_EQUAL_FATAL(tensor->count, n);
+    memcpy(model->parameters.values + tensor->offset, values, n * sizeof *values);
+    return;
+  }
+  CU_FAIL_FATAL("no such tensor");
+}
+
+/* a critic V(x) = x_0 + 1/4; true last observations listed out of order, one also for an episode that terminated */
+static void test_batch_bootstraps(void) {
+  enum { N = 3, T = 4 };
+  const struct network_shape shape = {.obs_dim = 2, .actions = 2};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  struct trajectory rollout;
+  struct batch batch;
+  create_model(&shape, false, arena, &model);
+  set_tensor(&model, "value/0/weight", (const float[]){1, 0}, 2);
+  set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
+  model_pack(&model, true);
+  CHECK_OK_FATAL(trajectory_create(N, T, shape.obs_dim, 1, arena, &rollout));
+  CHECK_OK_FATAL(batch_create(&rollout, arena, &batch));
+  for (size_t n = 0; n < N; n++) {
+    for (size_t t = 0; t <= T; t++) rollout.observation[n * trajectory_obs_ld(&rollout) + 2 * t] = (float)(10 * n + t);
+    for (size_t t = 0; t < T; t++) rollout.reward[n * T + t] = (float)(t + 1);
+  }
+  static const struct {
+    int32_t environment, step;
+    uint8_t ended;
+    float last; /* of the true last observation */
+  } ends[] = {{2, 0, ENV_TRUNCATED, 100},
+              {0, 3, ENV_TRUNCATED, 300},
+              {1, 1, ENV_TERMINATED | ENV_TRUNCATED, 900},
+              {0, 2, ENV_TRUNCATED, 200}};
+  for (size_t i = 0; i < 4; i++) {
+    rollout.ended[ends[i].environment * T + ends[i].step] = ends[i].ended;
+    rollout.finals.environment[i] = ends[i].environment;
+    rollout.finals.step[i] = ends[i].step;
+    ((float *)rollout.finals.observation)[2 * i] = ends[i].last;
+  }
+  rollout.finals.count = 4;
+  rollout.ended[1 * T + 2] = ENV_TERMINATED;
+
+  /* lambda 0 shows each step's own bootstrap: r + V'/2 - V */
+  static const float next[N][T] = {
+      {1.25f, 2.25f, 200.25f, 300.25f}, {11.25f, 0, 0, 14.25f}, {100.25f, 22.25f, 23.25f, 24.25f}};
+  batch_estimate_advantages(&batch, &model, 0.5, 0.0);
+  for (size_t n = 0; n < N; n++)
+    for (size_t t = 0; t < T; t++) {
+      float value = (float)(10 * n + t) + 0.25f;
+      CU_ASSERT_EQUAL(batch.values[n * (T + 1) + t], value);
+      CU_ASSERT_EQUAL(batch.advantages[n * T + t], (float)(t + 1) + 0.5f * next[n][t] - value);
+      CU_ASSERT_EQUAL(batch.returns[n * T + t], (float)(t + 1) + 0.5f * next[n][t]);
+    }
+  arena_destroy(&arena);
+}
+
+/* --- explained variance --- */
+
+static void test_explained_variance(void) {
+  static const float returns[4] = {1, 2, 3, 6};
+  /* two environments of two steps; the last value of each row does not count */
+  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 2, 99, 3, 6, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, (const float[]){11, 12, 99, 13, 16, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, (const float[]){5, 5, 99, 5, 5, -99}, returns), 0.0, 1e-12);
+  /* residuals 0, 1, 1, 2: variance 1/2 against 7/2 */
+  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 1, 99, 2, 4, -99}, returns), 1.0 - 0.5 / 3.5, 1e-12);
+  CU_ASSERT_TRUE(isnan(explained_variance(1, 2, (const float[]){1, 2, 3}, (const float[]){4, 4})));
+}
+
+static const struct check_case cases[] = {
+    {"Stable-Baselines3's numbers", test_golden},
+    {"terminated, truncated, both, neither", test_ends},
+    {"ends at the last step", test_end_at_last_step},
+    {"lambda 0 is the TD residual", test_lambda_zero},
+    {"lambda 1 is return minus value", test_lambda_one},
+    {"a batch bootstraps from true last observations", test_batch_bootstraps},
+    {"explained variance", test_explained_variance},
+};
+
+CHECK_MAIN("advantage", cases)

@@ -1,0 +1,266 @@
+/* The actor-critic model: its layout, its initial weights, and rows whose numbers depend on nothing but the row. */
+#include "nn/model.h"
+#include "support/check.h"
+#include "support/model.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { MAX_ROWS = 203, MAX_ACTIONS = 18 };
+
+static const struct network_shape shapes[] = {
+    {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}},
+    {.obs_dim = 1, .actions = 1, .layers = 1, .hidden = {5}},
+    {.obs_dim = 17, .actions = MAX_ACTIONS, .activation = 1, .layers = 3, .hidden = {48, 20, 33}},
+    {.obs_dim = 6, .actions = 3, .share_trunk = true, .layers = 2, .hidden = {64, 64}},
+    {.obs_dim = 5, .actions = 4},
+};
+enum { SHAPES = sizeof shapes / sizeof *shapes };
+
+static const char *const sets[] = {"baseline", "avx2", "avx512"};
+
+static const struct parameter *find(const struct model *model, const char *name) {
+  for (int i = 0; i < model->parameters.tensors; i++)
+    if (strcmp(model->parameters.tensor[i].name, name) == 0) return &model->parameters.tensor[i];
+  return NULL;
+}
+
+/* --- layout --- */
+
+static void test_layout(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  create_model(&shapes[0], false, arena, &model);
+  CU_ASSERT_EQUAL(model.parameters.tensors, 12);
+  CU_ASSERT_EQUAL(model.parameters.count,
+                  4 * 64 + 64 + 64 * 64 + 64 + 2 * 64 + 2 + 4 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
+  const struct parameter *head = find(&model, "policy/2/weight"), *value = find(&model, "value/0/weight");
+  CU_ASSERT_FATAL(head != NULL && value != NULL);
+  CU_ASSERT_TRUE(head->rank == 2 && head->shape[0] == 2 && head->shape[1] == 64);
+  CU_ASSERT_EQUAL(value->offset, model.policy_count);
+
+  /* with a trunk both heads are single layers */
+  create_model(&shapes[3], false, arena, &model);
+  CU_ASSERT_EQUAL(model.parameters.tensors, 8);
+  CU_ASSERT_PTR_NOT_NULL(find(&model, "trunk/1/bias"));
+  CU_ASSERT_PTR_NOT_NULL(find(&model, "policy/0/weight"));
+  CU_ASSERT_PTR_NOT_NULL(find(&model, "value/0/bias"));
+  CU_ASSERT_PTR_NULL(find(&model, "policy/1/weight"));
+  arena_destroy(&arena);
+}
+
+/* an actor's model is the prefix of a learner's, and acts the same */
+static void test_policy_only(void) {
+  for (size_t i = 0; i < SHAPES; i++) {
+    struct arena *arena = NULL;
+    CHECK_OK_FATAL(arena_create(&arena));
+    struct model learner, actor;
+    create_model(&shapes[i], false, arena, &learner);
+    create_model(&shapes[i], true, arena, &actor);
+    randomize_model(&learner, 1);
+    CU_ASSERT_EQUAL_FATAL(actor.parameters.count, learner.policy_count);
+    CU_ASSERT_EQUAL(actor.policy_count, learner.policy_count);
+    for (int k = 0; k < actor.parameters.tensors; k++)
+      CU_ASSERT_STRING_EQUAL(actor.parameters.tensor[k].name, learner.parameters.tensor[k].name);
+    memcpy(actor.parameters.values, learner.parameters.values, learner.policy_count * sizeof(float));
+    model_pack(&actor, false);
+
+    float obs[MAX_ROWS * 17], log_prob[2][MAX_ROWS];
+    int32_t actions[2][MAX_ROWS];
+    fill_normal(obs, sizeof obs / sizeof *obs, 1.0, 2, 0);
+    struct action_random random = {.seed = 3, .first_env = 4, .step = 5};
+    model_act(&learner, MAX_ROWS, obs, 17, &random, actions[0], log_prob[0], 1);
+    model_act(&actor, MAX_ROWS, obs, 17, &random, actions[1], log_prob[1], 1);
+    CU_ASSERT_EQUAL(memcmp(actions[0], actions[1], sizeof actions[0]), 0);
+    CU_ASSERT_EQUAL(memcmp(log_prob[0], log_prob[1], sizeof log_prob[0]), 0);
+    arena_destroy(&arena);
+  }
+}
+
+static void test_unsupported(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  const int32_t counts[] = {2, 3};
+  const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
+  const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
+  const muster_space discrete = {.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
+  struct model model;
+  CHECK_FAILS(model_create(&options, &image, &discrete, false, arena, &model), MUSTER_ERROR_USAGE, "observation space");
+  options.hidden_sizes.count = OPTION_LIST_MAX;
+  for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
+  CHECK_FAILS(model_create(&options, &box, &discrete, false, arena, &model), MUSTER_ERROR_USAGE, "fewer hidden layers");
+  arena_destroy(&arena);
+}
+
+/* --- initial weights --- */
+
+/* checks that the smaller side of a weight is orthogonal with this gain */
+static void check_gain(const struct model *model, const char *name, double gain) {
+  const struct parameter *tensor = find(model, name);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tensor);
+  const float *w = model->parameters.values + tensor->offset;
+  size_t out = tensor->shape[0], in = tensor->shape[1], small = out < in ? out : in, large = out < in ? in : out;
+  for (size_t i = 0; i < small; i++)
+    for (size_t j = 0; j <= i; j++) {
+      double dot = 0;
+      for (size_t k = 0; k < large; k++)
+        dot += out < in ? (double)w[i * in + k] * w[j * in + k] : (double)w[k * in + i] * w[k * in + j];
+      CU_ASSERT_TRUE(fabs(dot - (i == j ? gain * gain : 0.0)) <= 1e-6 * gain * gain);
+    }
+}
+
+static void check_zero(const struct model *model, const char *name) {
+  const struct parameter *tensor = find(model, name);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(tensor);
+  for (size_t i = 0; i < tensor->count; i++) CU_ASSERT_EQUAL(model->parameters.values[tensor->offset + i], 0.0f);
+}
+
+static void test_orthogonal_init(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  CU_ASSERT_TRUE(options.ortho_init);
+  for (size_t i = 0; i < SHAPES; i++) {
+    struct model model;
+    create_model(&shapes[i], false, arena, &model);
+    CHECK_OK_FATAL(model_initialize(&model, &options, 9));
+    for (int k = 0; k < model.parameters.tensors; k++) {
+      const struct parameter *tensor = &model.parameters.tensor[k];
+      if (tensor->rank == 1) {
+        check_zero(&model, tensor->name);
+        continue;
+      }
+      /* the last layer of policy and value is the head */
+      char network[8];
+      int layer, last = shapes[i].share_trunk ? 0 : shapes[i].layers;
+      CU_ASSERT_EQUAL_FATAL(sscanf(tensor->name, "%7[^/]/%d/", network, &layer), 2);
+      bool head = strcmp(network, "trunk") != 0 && layer == last;
+      check_gain(&model, tensor->name, !head ? sqrt(2.0) : (strcmp(network, "policy") == 0 ? 0.01 : 1.0));
+    }
+
+    /* the same for the same seed alone; policy and value networks differ */
+    struct model twin;
+    create_model(&shapes[i], false, arena, &twin);
+    CHECK_OK_FATAL(model_initialize(&twin, &options, 9));
+    CU_ASSERT_EQUAL(memcmp(model.parameters.values, twin.parameters.values, model.parameters.count * sizeof(float)), 0);
+    CHECK_OK_FATAL(model_initialize(&twin, &options, 10));
+    CU_ASSERT_NOT_EQUAL(memcmp(model.parameters.values, twin.parameters.values, model.parameters.count * sizeof(float)),
+                        0);
+  }
+  struct model model;
+  create_model(&shapes[0], false, arena, &model);
+  CHECK_OK_FATAL(model_initialize(&model, &options, 9));
+  CU_ASSERT_NOT_EQUAL(memcmp(model.parameters.values, model.parameters.values + model.policy_count, 64 * sizeof(float)),
+                      0);
+  arena_destroy(&arena);
+}
+
+/* torch.nn.Linear: weights and biases uniform in +-1 / sqrt(in) */
+static void test_uniform_init(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  options.ortho_init = false;
+  struct model model;
+  create_model(&shapes[0], false, arena, &model);
+  CHECK_OK_FATAL(model_initialize(&model, &options, 9));
+  for (int k = 0; k < model.parameters.tensors; k += 2) {
+    double bound = 1.0 / sqrt((double)model.parameters.tensor[k].shape[1]), largest = 0;
+    for (int part = k; part < k + 2; part++) {
+      const struct parameter *tensor = &model.parameters.tensor[part];
+      for (size_t i = 0; i < tensor->count; i++)
+        largest = fmax(largest, fabs(model.parameters.values[tensor->offset + i]));
+    }
+    CU_ASSERT_TRUE(largest <= bound * (1 + 1e-7) && largest > 0.9 * bound);
+  }
+  arena_destroy(&arena);
+}
+
+/* --- rows --- */
+
+/* log-probabilities by the learner's path of rows picked in any order */
+static void learner_log_prob(struct model *model, const float *obs, size_t obs_ld, const int32_t *actions,
+                             const uint32_t *pick, size_t rows, float *log_prob) {
+  float gathered[TILE * 32];
+  int32_t gathered_actions[TILE];
+  for (size_t r = 0; r < rows; r++) {
+    memcpy(gathered + r * model->obs_dim, obs + pick[r] * obs_ld, model->obs_dim * sizeof *obs);
+    gathered_actions[r] = actions[pick[r]];
+  }
+  size_t net_ld, value_ld;
+  const float *value, *net = model_forward_tile(model, rows, gathered, model->obs_dim, &net_ld, &value, &value_ld);
+  model->distribution->evaluate(model->outputs, rows, net, net_ld, gathered_actions, &model->tile);
+  memcpy(log_prob, model->tile.log_prob, rows * sizeof *log_prob);
+}
+
+/* the whole batch at once, then every part of it by itself: the same bits, whatever the place, the number of rows, the
+ * stride, and the path */
+static void check_rows(const struct network_shape *shape, uint64_t seed) {
+  enum { LD = 20 };
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  create_model(shape, false, arena, &model);
+  randomize_model(&model, seed);
+  float obs[MAX_ROWS * LD], log_prob[MAX_ROWS], values[MAX_ROWS];
+  int32_t actions[MAX_ROWS], modes[MAX_ROWS];
+  fill_normal(obs, MAX_ROWS * LD, 1.5, seed, 1000);
+  struct action_random random = {.seed = seed, .first_env = 50, .step = 3};
+  model_act(&model, MAX_ROWS, obs, LD, &random, actions, log_prob, 1);
+  model_act(&model, MAX_ROWS, obs, LD, NULL, modes, NULL, 0);
+  model_values(&model, MAX_ROWS, obs, LD, values);
+
+  /* any range by itself, log-probabilities written with a stride */
+  static const size_t firsts[] = {0, 1, 7, 8, 63, 64, 100, 139};
+  for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
+    for (size_t n = 1; firsts[i] + n <= MAX_ROWS; n += n < 70 ? 1 : 31) {
+      size_t first = firsts[i], wrong = 0;
+      float part[2 * MAX_ROWS], part_values[MAX_ROWS];
+      int32_t part_actions[MAX_ROWS], part_modes[MAX_ROWS];
+      random.first_env = 50 + (uint32_t)first;
+      model_act(&model, n, obs + first * LD, LD, &random, part_actions, part, 2);
+      model_act(&model, n, obs + first * LD, LD, NULL, part_modes, NULL, 0);
+      model_values(&model, n, obs + first * LD, LD, part_values);
+      for (size_t r = 0; r < n; r++)
+        wrong += part[2 * r] != log_prob[first + r] || part_actions[r] != actions[first + r] ||
+                 part_modes[r] != modes[first + r] || part_values[r] != values[first + r];
+      CU_ASSERT_EQUAL(wrong, 0);
+    }
+  }
+
+  /* the learner's path, rows in a random order */
+  for (uint32_t sequence = 0; sequence < 20; sequence++) {
+    uint32_t order[MAX_ROWS];
+    float found[TILE];
+    random_permutation(seed, RANDOM_MINIBATCH, sequence, order, MAX_ROWS);
+    size_t rows = LINEAR_ROWS * (1 + sequence % (TILE / LINEAR_ROWS)), wrong = 0;
+    learner_log_prob(&model, obs, LD, actions, order, rows, found);
+    for (size_t r = 0; r < rows; r++) wrong += found[r] != log_prob[order[r]];
+    CU_ASSERT_EQUAL(wrong, 0);
+  }
+  arena_destroy(&arena);
+}
+
+static void test_rows(void) {
+  for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+    if (!linear_select(sets[i])) continue;
+    for (size_t k = 0; k < SHAPES; k++) check_rows(&shapes[k], 20 + k);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
+static const struct check_case cases[] = {
+    {"layout", test_layout},
+    {"an actor's model is a prefix", test_policy_only},
+    {"spaces and depths without a network", test_unsupported},
+    {"orthogonal initial weights", test_orthogonal_init},
+    {"uniform initial weights", test_uniform_init},
+    {"a row's numbers do not depend on the others", test_rows},
+};
+
+CHECK_MAIN("model", cases)

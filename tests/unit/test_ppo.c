@@ -1,0 +1,374 @@
+/* PPO against PyTorch's autograd and Adam (tests/golden/ppo_*.h5), and what an update promises. */
+#include "algo/batch.h"
+#include "algo/ppo.h"
+#include "math/vector.h"
+#include "support/check.h"
+#include "support/golden.h"
+#include "support/model.h"
+
+#include <stdio.h>
+
+enum { SAMPLES = 64, STEPS = 5 };
+
+struct fixture {
+  struct arena *arena;
+  struct ppo_options options;
+  struct model model;
+  struct trajectory rollout;
+  const struct algorithm_type *type;
+  struct ppo *ppo;
+};
+
+/* a model and an empty rollout; the options may be changed before create_ppo() */
+static void setup(struct fixture *f, const struct network_shape *shape, size_t n_envs, size_t n_steps) {
+  *f = (struct fixture){0};
+  CHECK_OK_FATAL(arena_create(&f->arena));
+  create_model(shape, false, f->arena, &f->model);
+  CHECK_OK_FATAL(trajectory_create(n_envs, n_steps, shape->obs_dim, 1, f->arena, &f->rollout));
+  CHECK_OK_FATAL(algorithm_find("ppo", &f->type));
+  CHECK_OK_FATAL(option_set_defaults(f->type->options, &f->options));
+}
+
+static void create_ppo(struct fixture *f) {
+  struct algorithm_context context = {
+      .options = &f->options, .model = &f->model, .rollout = &f->rollout, .seed = 5, .arena = f->arena};
+  void *algorithm;
+  CHECK_OK_FATAL(f->type->create(&context, &algorithm));
+  f->ppo = algorithm;
+}
+
+/* a metric by its name */
+static double metric(const struct fixture *f, const double *metrics, const char *name) {
+  for (size_t i = 0; f->type->metrics[i] != NULL; i++)
+    if (strcmp(f->type->metrics[i], name) == 0) return metrics[i];
+  CU_FAIL_FATAL("no such metric");
+  return NAN;
+}
+
+/* a tensor of the algorithm's state by its name */
+static void *state(const struct fixture *f, const char *name) {
+  struct tensor list[ALGORITHM_MAX_STATE];
+  int n = f->type->state(f->ppo, list);
+  for (int i = 0; i < n; i++)
+    if (strcmp(list[i].name, name) == 0) return list[i].data;
+  CU_FAIL_FATAL("no such state");
+  return NULL;
+}
+
+/* --- against PyTorch --- */
+
+struct golden_case {
+  const char *file;
+  double vf_factor; /* what the file's value loss is times the plain mean of squares */
+  double clip_range_vf;
+};
+
+static const struct golden_case golden_cases[] = {
+    {"ppo_discrete_sb3.h5", 1.0, 0.0},
+    {"ppo_discrete_cleanrl.h5", 0.5, 0.0},
+    {"ppo_discrete_cleanrl_vclip.h5", 0.5, 0.2},
+};
+enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
+
+/* "policy/1/weight" -> "<group>/actor.2.weight": PyTorch counts the activations as layers */
+static void torch_path(const char *group, const char *name, char *path, size_t size) {
+  char network[16] = "", part[16] = "";
+  int layer = -1;
+  CU_ASSERT_EQUAL_FATAL(sscanf(name, "%15[^/]/%d/%15s", network, &layer, part), 3);
+  snprintf(path, size, "%s/%s.%d.%s", group, strcmp(network, "policy") == 0 ? "actor" : "critic", 2 * layer, part);
+}
+
+static void read_floats(const char *file, const char *dataset, float *values, size_t n, size_t stride) {
+  struct golden golden = golden_read(file, dataset);
+  CU_ASSERT_EQUAL_FATAL(golden.n, n);
+  for (size_t i = 0; i < n; i++) values[i * stride] = (float)golden.values[i];
+  golden_free(&golden);
+}
+
+/* checks n floats of a dataset to a relative error */
+static void check_dataset(const char *file, const char *dataset, const float *values, size_t n, double tolerance) {
+  struct golden golden = golden_read(file, dataset);
+  CU_ASSERT_EQUAL_FATAL(golden.n, n);
+  double error = relative_error(values, golden.values, n);
+  if (!(error <= tolerance)) printf("\n    %s: %s: relative error %g\n", file, dataset, error);
+  CU_ASSERT_TRUE(error <= tolerance);
+  golden_free(&golden);
+}
+
+static void check_scalar(const char *file, const char *dataset, double value, double tolerance) {
+  struct golden golden = golden_read(file, dataset);
+  double error = fabs(value - golden.values[0]) / fabs(golden.values[0]);
+  if (!(error <= tolerance)) printf("\n    %s: %s: %.9g, relative error %g\n", file, dataset, value, error);
+  CU_ASSERT_TRUE(error <= tolerance);
+  golden_free(&golden);
+}
+
+/* checks a block laid out as the parameters against one dataset a tensor */
+static void check_tensors(const struct fixture *f, const char *file, const char *group, const float *block,
+                          double tolerance) {
+  CU_ASSERT_EQUAL(f->model.parameters.tensors, 12);
+  for (int i = 0; i < f->model.parameters.tensors; i++) {
+    const struct parameter *tensor = &f->model.parameters.tensor[i];
+    char path[96];
+    torch_path(group, tensor->name, path, sizeof path);
+    check_dataset(file, path, block + tensor->offset, tensor->count, tolerance);
+  }
+}
+
+/* the same for how far the parameters have moved since w0 */
+static void check_moves(const struct fixture *f, const char *file, const char *group, double tolerance) {
+  for (int i = 0; i < f->model.parameters.tensors; i++) {
+    const struct parameter *tensor = &f->model.parameters.tensor[i];
+    char before_path[96], after_path[96];
+    torch_path("w0", tensor->name, before_path, sizeof before_path);
+    torch_path(group, tensor->name, after_path, sizeof after_path);
+    struct golden before = golden_read(file, before_path), after = golden_read(file, after_path);
+    float moved[64 * 64];
+    CU_ASSERT_FATAL(tensor->count <= 64 * 64 && before.n == tensor->count && after.n == tensor->count);
+    for (size_t k = 0; k < tensor->count; k++) {
+      moved[k] = (float)(f->model.parameters.values[tensor->offset + k] - before.values[k]);
+      after.values[k] -= before.values[k];
+    }
+    double error = relative_error(moved, after.values, tensor->count);
+    if (!(error <= tolerance)) printf("\n    %s: move to %s: relative error %g\n", file, after_path, error);
+    CU_ASSERT_TRUE(error <= tolerance);
+    golden_free(&before);
+    golden_free(&after);
+  }
+}
+
+/* the weights, the minibatch and the coefficients of a file */
+static void load_case(struct fixture *f, const struct golden_case *c) {
+  const struct network_shape shape = {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}};
+  setup(f, &shape, SAMPLES, 1);
+  f->options.vf_coef = c->vf_factor * golden_attribute(c->file, "/", "vf_coef");
+  f->options.ent_coef = golden_attribute(c->file, "/", "ent_coef");
+  f->options.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
+  f->options.adam_epsilon = golden_attribute(c->file, "/", "adam_eps");
+  f->options.clip_range_vf_form = PPO_VALUE_CLIP_MAX;
+  create_ppo(f);
+  for (int i = 0; i < f->model.parameters.tensors; i++) {
+    const struct parameter *tensor = &f->model.parameters.tensor[i];
+    char path[96];
+    torch_path("w0", tensor->name, path, sizeof path);
+    read_floats(c->file, path, f->model.parameters.values + tensor->offset, tensor->count, 1);
+  }
+  model_pack(&f->model, true);
+
+  /* one step of 64 environments: each row of observations and values has one more, which nothing reads */
+  float observations[SAMPLES][4], actions[SAMPLES];
+  read_floats(c->file, "in/obs", &observations[0][0], sizeof observations / sizeof(float), 1);
+  read_floats(c->file, "in/act", actions, SAMPLES, 1);
+  for (size_t n = 0; n < SAMPLES; n++) {
+    memcpy(f->rollout.observation + n * trajectory_obs_ld(&f->rollout), observations[n], sizeof observations[n]);
+    f->rollout.action[n] = (int32_t)actions[n];
+  }
+  struct batch *batch = ppo_batch(f->ppo);
+  read_floats(c->file, "in/old_logp", f->rollout.log_prob, SAMPLES, 1);
+  read_floats(c->file, "in/adv", batch->advantages, SAMPLES, 1);
+  read_floats(c->file, "in/old_values", batch->values, SAMPLES, 2);
+  read_floats(c->file, "in/returns", batch->returns, SAMPLES, 1);
+}
+
+/* the minibatch in the order of the file */
+static void file_minibatch(struct fixture *f, const struct golden_case *c, struct ppo_loss *loss) {
+  uint32_t index[SAMPLES];
+  for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
+  ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss);
+}
+
+static double total_loss(const struct fixture *f, const struct ppo_loss *loss) {
+  return loss->policy + f->options.ent_coef * loss->entropy + f->options.vf_coef * loss->value;
+}
+
+/* What was seen: relative errors up to 4e-7 (policy loss, gradients), 2e-7 a sample; the share of clipped samples is
+ * exact. */
+static void test_golden_loss(void) {
+  for (size_t i = 0; i < GOLDEN_CASES; i++) {
+    const struct golden_case *c = &golden_cases[i];
+    struct fixture f;
+    load_case(&f, c);
+    struct ppo_loss loss;
+    file_minibatch(&f, c, &loss);
+    check_scalar(c->file, "f64/policy_loss", loss.policy, 1e-5);
+    check_scalar(c->file, "f64/value_loss", loss.value * c->vf_factor, 1e-5);
+    check_scalar(c->file, "f64/entropy", -loss.entropy, 1e-5);
+    check_scalar(c->file, "f64/approx_kl", loss.approx_kl, 1e-5);
+    check_scalar(c->file, "f64/clipfrac", loss.clip_fraction, 0.0);
+    check_scalar(c->file, "f64/loss", total_loss(&f, &loss), 1e-5);
+    CU_ASSERT_EQUAL(loss.ratio_mismatches, SAMPLES);
+
+    /* each sample, as the forward pass left it */
+    const struct distribution_tile *tile = &f.model.tile;
+    float ratios[SAMPLES], values[SAMPLES];
+    for (size_t r = 0; r < SAMPLES; r++) {
+      ratios[r] = tile->log_prob[r] - f.rollout.log_prob[r];
+      values[r] = f.model.value.layer[2].output[r * linear_padded(1)];
+    }
+    vector_exp(SAMPLES, ratios, ratios);
+    check_dataset(c->file, "f64/logp", tile->log_prob, SAMPLES, 1e-5);
+    check_dataset(c->file, "f64/entropy_each", tile->entropy, SAMPLES, 1e-5);
+    check_dataset(c->file, "f64/ratio", ratios, SAMPLES, 1e-5);
+    check_dataset(c->file, "f64/values", values, SAMPLES, 1e-5);
+
+    /* gradients before clipping */
+    check_tensors(&f, c->file, "f64/grad", f.model.parameters.gradients, 1e-5);
+    arena_destroy(&f.arena);
+  }
+}
+
+/* Adam's first moment after one step is a tenth of the clipped gradient. What was seen: clipped gradients 5e-7, weights
+ * 2e-7, and the moves alone, which hold the rounding of the weights, 4e-4 after one step and 2e-4 after five. */
+static void test_golden_steps(void) {
+  for (size_t i = 0; i < GOLDEN_CASES; i++) {
+    const struct golden_case *c = &golden_cases[i];
+    struct fixture f;
+    load_case(&f, c);
+    for (int step = 1; step <= STEPS; step++) {
+      char path[64];
+      struct ppo_loss loss;
+      double norm;
+      file_minibatch(&f, c, &loss);
+      CHECK_OK_FATAL(ppo_optimizer_step(f.ppo, golden_attribute(c->file, "/", "lr"), &norm));
+      model_pack(&f.model, true);
+      snprintf(path, sizeof path, "f64/loss_at_step%d", step);
+      check_scalar(c->file, path, total_loss(&f, &loss), 1e-5);
+      snprintf(path, sizeof path, "f64/grad_norm_at_step%d", step);
+      check_scalar(c->file, path, norm, 1e-5);
+      if (step > 1) continue;
+      check_scalar(c->file, "f64/grad_norm", norm, 1e-5);
+      const float *m = state(&f, "optimizer/m");
+      float *clipped = malloc(f.model.parameters.count * sizeof *clipped);
+      for (size_t k = 0; k < f.model.parameters.count; k++) clipped[k] = 10.0f * m[k];
+      check_tensors(&f, c->file, "f64/grad_clipped", clipped, 1e-5);
+      free(clipped);
+      check_tensors(&f, c->file, "f64/w1", f.model.parameters.values, 1e-5);
+      check_moves(&f, c->file, "f64/w1", 1e-3);
+    }
+    check_tensors(&f, c->file, "f64/w5", f.model.parameters.values, 1e-5);
+    check_moves(&f, c->file, "f64/w5", 5e-4);
+    CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), STEPS);
+    arena_destroy(&f.arena);
+  }
+}
+
+/* --- the first minibatch --- */
+
+/* the learner finds bit for bit the log-probabilities that the actor sampled with: every ratio is exactly one, whatever
+ * the instruction set, the network, the minibatch and the place of a sample in it */
+static void test_first_ratios_are_one(void) {
+  static const struct network_shape shapes[] = {
+      {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}},
+      {.obs_dim = 3, .actions = 5, .activation = 1, .layers = 1, .hidden = {33}},
+      {.obs_dim = 17, .actions = 18, .share_trunk = true, .layers = 2, .hidden = {48, 20}},
+      {.obs_dim = 1, .actions = 3},
+  };
+  static const char *const sets[] = {"baseline", "avx2", "avx512"};
+  enum { ENVS = 11, T = 13, COUNT = ENVS * T };
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes * 3; i++) {
+    if (!linear_select(sets[i % 3])) continue;
+    struct fixture f;
+    setup(&f, &shapes[i / 3], ENVS, T);
+    create_ppo(&f);
+    randomize_model(&f.model, 40 + i);
+    fill_rollout(&f.model, 60 + i, &f.rollout);
+    uint32_t order[COUNT];
+    for (uint32_t sequence = 0; sequence < 3; sequence++) {
+      random_permutation(i, RANDOM_MINIBATCH, sequence, order, COUNT);
+      for (size_t first = 0, n = 1; first < COUNT; first += n, n = 2 * n + 1) {
+        size_t rest = COUNT - first;
+        struct ppo_loss loss;
+        ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss);
+        CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);
+        CU_ASSERT_EQUAL(loss.approx_kl, 0.0);
+        CU_ASSERT_EQUAL(loss.clip_fraction, 0.0);
+      }
+    }
+    arena_destroy(&f.arena);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
+/* what makes the ratio exactly one */
+static void test_exp_of_zero(void) {
+  float zeros[67] = {0}, ones[67];
+  zeros[5] = -0.0f;
+  vector_exp(67, zeros, ones);
+  for (size_t i = 0; i < 67; i++) CU_ASSERT_EQUAL(ones[i], 1.0f);
+}
+
+/* --- an update --- */
+
+static void setup_update(struct fixture *f) {
+  const struct network_shape shape = {.obs_dim = 4, .actions = 3, .layers = 1, .hidden = {16}};
+  setup(f, &shape, 6, 20);
+  f->options.batch_size = 50;
+  f->options.n_epochs = 4;
+  create_ppo(f);
+  randomize_model(&f->model, 1);
+  fill_rollout(&f->model, 2, &f->rollout);
+}
+
+/* 120 samples in minibatches of 50: three an epoch, the last one short */
+static void test_update_counts(void) {
+  struct fixture f;
+  setup_update(&f);
+  f.options.learning_rate = (struct option_schedule){.initial = 0.02, .linear = true};
+  f.options.clip_range = (struct option_schedule){.initial = 0.2};
+  double metrics[ALGORITHM_MAX_METRICS];
+  CHECK_OK_FATAL(f.type->update(f.ppo, 0.25, metrics));
+  CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 12);
+  CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "algorithm/epochs"), 4);
+  CHECK_CLOSE(metric(&f, metrics, "train/n_updates"), 4, 0);
+  CHECK_CLOSE(metric(&f, metrics, "train/learning_rate"), 0.005, 1e-12);
+  CHECK_CLOSE(metric(&f, metrics, "train/clip_range"), 0.2, 1e-12);
+  CHECK_CLOSE(metric(&f, metrics, "train/first_ratio_mismatch"), 0, 0);
+  CU_ASSERT_TRUE(metric(&f, metrics, "train/approx_kl") > 0);
+  arena_destroy(&f.arena);
+}
+
+/* the first minibatch's approx_kl is zero, so it is learnt from; the second goes past the target and is not */
+static void test_target_kl_stops(void) {
+  struct fixture f;
+  setup_update(&f);
+  f.options.target_kl = 1e-12;
+  f.options.learning_rate = (struct option_schedule){.initial = 0.01};
+  double metrics[ALGORITHM_MAX_METRICS];
+  CHECK_OK_FATAL(f.type->update(f.ppo, 1.0, metrics));
+  CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 1);
+  CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "algorithm/epochs"), 1);
+  arena_destroy(&f.arena);
+}
+
+/* options that do not fit each other are told with the file and the key */
+static void test_check(void) {
+  static const struct {
+    const char *text, *part;
+  } wrong[] = {
+      {"algorithm: {n_steps: 8, batch_size: 33}", "expects at most 32"},
+      {"algorithm: {n_steps: 1000000000, batch_size: 64}", "algorithm.n_steps"},
+  };
+  const struct algorithm_type *type;
+  CHECK_OK_FATAL(algorithm_find("ppo", &type));
+  for (size_t i = 0; i < 2; i++) {
+    struct document *document;
+    struct ppo_options options;
+    CHECK_OK_FATAL(document_create(&document));
+    CHECK_OK_FATAL(document_read_text(document, "run.yaml", wrong[i].text, strlen(wrong[i].text)));
+    CHECK_OK_FATAL(document_apply(document, type->options, &options));
+    CHECK_FAILS(type->check(document, &options, 4), MUSTER_ERROR_USAGE, wrong[i].part);
+    document_destroy(&document);
+  }
+}
+
+static const struct check_case cases[] = {
+    {"loss and gradients are PyTorch's", test_golden_loss},
+    {"five Adam steps are PyTorch's", test_golden_steps},
+    {"ratios of the first minibatch are exactly one", test_first_ratios_are_one},
+    {"exp(0) is exactly one", test_exp_of_zero},
+    {"epochs, minibatches and schedules of an update", test_update_counts},
+    {"target_kl stops an update", test_target_kl_stops},
+    {"options that do not fit each other", test_check},
+};
+
+CHECK_MAIN("ppo", cases)

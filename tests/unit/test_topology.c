@@ -1,0 +1,73 @@
+/* Roles and ranges of environments. */
+#include "comm/topology.h"
+#include "support/check.h"
+
+/* checks that the ranges follow each other, cover all environments, and differ in size by one at most */
+static void check_ranges(int ranks, int32_t num_envs) {
+  int32_t next = 0, least = num_envs, most = 0;
+  int actors = 0, learners = 0;
+  for (int rank = 0; rank < ranks; rank++) {
+    struct topology topology = topology_create(ranks, rank, num_envs);
+    struct env_range range = topology_envs(&topology, rank);
+    CU_ASSERT_TRUE(topology.ranks == ranks && topology.rank == rank && topology.num_envs == num_envs);
+    CU_ASSERT_TRUE(topology.acts || topology.learns);
+    CU_ASSERT_EQUAL(topology.learns, rank == topology.learner);
+    CU_ASSERT_EQUAL(topology.actors, ranks == 1 ? 1 : ranks - 1);
+    learners += topology.learns;
+
+    /* every rank knows the same about all the others */
+    for (int other = 0; other < ranks; other++) {
+      struct topology theirs = topology_create(ranks, other, num_envs);
+      struct env_range seen = topology_envs(&theirs, rank);
+      CU_ASSERT_TRUE(seen.first == range.first && seen.count == range.count);
+      CU_ASSERT_EQUAL(topology_rank_acts(&theirs, rank), topology.acts);
+    }
+    if (!topology.acts) {
+      CU_ASSERT_EQUAL(range.count, 0);
+      continue;
+    }
+    actors++;
+    CU_ASSERT_EQUAL(range.first, next);
+    next += range.count;
+    if (range.count < least) least = range.count;
+    if (range.count > most) most = range.count;
+  }
+  CU_ASSERT_EQUAL(next, num_envs);
+  CU_ASSERT_TRUE(most - least <= 1);
+  CU_ASSERT_EQUAL(learners, 1);
+  CU_ASSERT_EQUAL(actors, ranks == 1 ? 1 : ranks - 1);
+}
+
+static void test_ranges(void) {
+  for (int ranks = 1; ranks <= 12; ranks++)
+    for (int32_t num_envs = 1; num_envs <= 70; num_envs++) check_ranges(ranks, num_envs);
+  check_ranges(12, 2147483647);
+}
+
+/* 8 environments on 7 actors: the first has two */
+static void test_eight_on_seven(void) {
+  struct topology topology = topology_create(8, 3, 8);
+  struct env_range learner = topology_envs(&topology, 0), first = topology_envs(&topology, 1);
+  CU_ASSERT_EQUAL(learner.count, 0);
+  CU_ASSERT_TRUE(first.first == 0 && first.count == 2);
+  for (int rank = 2; rank < 8; rank++) {
+    struct env_range range = topology_envs(&topology, rank);
+    CU_ASSERT_TRUE(range.first == rank && range.count == 1);
+  }
+}
+
+/* one rank does both */
+static void test_one_rank(void) {
+  struct topology topology = topology_create(1, 0, 5);
+  struct env_range range = topology_envs(&topology, 0);
+  CU_ASSERT_TRUE(topology.acts && topology.learns);
+  CU_ASSERT_TRUE(range.first == 0 && range.count == 5);
+}
+
+static const struct check_case cases[] = {
+    {"ranges", test_ranges},
+    {"8 environments on 7 actors", test_eight_on_seven},
+    {"one rank", test_one_rank},
+};
+
+CHECK_MAIN("topology", cases)
