@@ -100,7 +100,7 @@ static void setup(struct fixture *f, int32_t choices) {
   const muster_space space = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices};
   CHECK_OK_FATAL(arena_create(&f->arena));
   CHECK_OK_FATAL(distribution_for(&space, &f->distribution));
-  CU_ASSERT_EQUAL(f->distribution->outputs(&space), choices);
+  CU_ASSERT_EQUAL(f->distribution->outputs(&space), (size_t)choices);
   create_tile(f->distribution, (size_t)choices, f->arena, &f->tile);
 }
 
