@@ -3,6 +3,8 @@
 #include "base/nearest.h"
 #include "bench/parts.h"
 #include "math/blas.h"
+#include "math/linear.h"
+#include "run/build.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +16,8 @@ static const struct bench_part {
   muster_status (*run)(struct bench *bench);
   int min_ranks; /* from 2 on, all ranks take part */
 } parts[] = {
-    {"math", bench_math, 1},
-    {"env", bench_env, 1},
-    {"rollout", bench_rollout, 1},
-    {"update", bench_update, 1},
+    {"math", bench_math, 1},     {"env", bench_env, 1},           {"rollout", bench_rollout, 1},
+    {"update", bench_update, 1}, {"exchange", bench_exchange, 2}, {"checkpoint", bench_checkpoint, 1},
 };
 #define PARTS (sizeof parts / sizeof *parts)
 
@@ -52,8 +52,15 @@ static muster_status run_parts(struct bench *bench, const bool wanted[PARTS]) {
   return MUSTER_OK;
 }
 
-muster_status bench_run(struct comm *comm, const struct bench_request *request) {
+/* what the figures depend on and do not say */
+static void print_setting(void) {
+  fprintf(stderr, "muster bench: %s kernels; %s; compiler %s; commit %s\n", linear_selected(), blas_description(),
+          __VERSION__, run_build_git_hash());
+}
+
+muster_status bench_run(struct comm *comm, const struct bench_request *request, bool *together) {
   bool wanted[PARTS] = {false};
+  *together = true;
   MUSTER_TRY(choose_parts(comm, request, wanted));
   blas_set_threads(1);
   struct bench bench = {
@@ -63,7 +70,9 @@ muster_status bench_run(struct comm *comm, const struct bench_request *request) 
       .repeats = request->quick ? 3 : BENCH_MAX_REPEATS,
       .sample_seconds = request->quick ? 0.0005 : 0.02,
   };
+  if (comm_rank(comm) == 0) print_setting();
   muster_status status = run_parts(&bench, wanted);
+  *together = status == MUSTER_OK;
   if (status == MUSTER_OK && bench.json && comm_rank(comm) == 0) bench_print_json(&bench);
   free(bench.rows);
   return status;

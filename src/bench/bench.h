@@ -16,7 +16,8 @@ struct bench_request {
 };
 
 /* Runs the parts in their order and writes the figures on standard output, on rank 0. The other ranks take part in what
- * needs them. Collective. Errors: USAGE (an unknown part, too few ranks); whatever a part meets. */
-MUSTER_CHECKED muster_status bench_run(struct comm *comm, const struct bench_request *request);
+ * needs them. Collective. `*together`: whether all ranks know how it ended; else the job is to be aborted. Errors:
+ * USAGE (an unknown part, too few ranks); whatever a part meets. */
+MUSTER_CHECKED muster_status bench_run(struct comm *comm, const struct bench_request *request, bool *together);
 
 #endif

@@ -96,6 +96,7 @@ static void print_row(const struct bench *bench, const struct bench_row *row) {
 
 muster_status bench_add(struct bench *bench, const struct bench_unit *unit, struct bench_series figure,
                         struct bench_series limit, const char *name, ...) {
+  if (comm_rank(bench->comm) != 0) return MUSTER_OK;
   if (bench->n_rows == bench->capacity) {
     size_t capacity = 2 * bench->capacity + 64;
     struct bench_row *rows = realloc(bench->rows, capacity * sizeof *rows);

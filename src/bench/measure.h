@@ -64,7 +64,7 @@ struct bench_series bench_sum(struct bench_series a, struct bench_series b);
 /* The median of the samples. */
 double bench_median(const struct bench *bench, const struct bench_series *series);
 
-/* Adds a figure, and prints it when the output is a table. A limit itself is given as both series. */
+/* Adds a figure on rank 0, and prints it when the output is a table. A limit itself is given as both series. */
 MUSTER_PRINTF(5, 6)
 MUSTER_CHECKED muster_status bench_add(struct bench *bench, const struct bench_unit *unit, struct bench_series figure,
                                        struct bench_series limit, const char *name, ...);

@@ -50,9 +50,9 @@ int command_bench(int argc, char **argv) {
   muster_status status = comm_create(&argc, &argv, &comm);
   if (status != MUSTER_OK) return command_finish("bench", status);
 
-  // wrong use is the same on every rank and told once; anything else may have met one rank alone
-  status = bench_run(comm, &request);
-  bool together = status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_USAGE;
+  // what all ranks know is told once
+  bool together;
+  status = bench_run(comm, &request, &together);
   if (status != MUSTER_OK && together && comm_rank(comm) != 0) muster_status_clear(&status);
   exit_code = command_finish("bench", status);
   if (!together && comm_size(comm) > 1) comm_abort(comm, exit_code);

@@ -8,6 +8,9 @@
 /* How many threads BLAS may use in this process; muster runs one for each rank. */
 void blas_set_threads(int n);
 
+/* Name, version, and the processor that its kernels are written for. */
+const char *blas_description(void);
+
 /* c[m, n] = alpha * a' b' + beta * c, all row-major with leading dimensions a_ld, b_ld, c_ld; a' is a [m, k], or with
  * transpose_a the transpose of a [k, m]; b' is b [k, n], or with transpose_b the transpose of b [n, k]. */
 void blas_sgemm(bool transpose_a, bool transpose_b, size_t m, size_t n, size_t k, float alpha, const float *a,
