@@ -1,0 +1,58 @@
+#!/bin/sh
+# What the documents name is there: links between files, paths of sources, and functions that docs/architecture.md places
+# in a file (`src/run/learner.c:give_order()`). A made-up tree shows first that each kind of error is found.
+# usage: test_docs.sh SOURCE_FOLDER WORK_FOLDER
+# shellcheck disable=SC2016 # backquotes here are those of Markdown
+set -eu
+LC_ALL=C
+export LC_ALL
+root=$1 work=$2
+
+documents() { (cd "$1" && ls ./*.md docs/*.md examples/*.md configs/*.md tests/golden/*.md 2>/dev/null) || true; }
+
+# check FOLDER: prints a line for each error, nothing when all is well
+check() {
+  for document in $(documents "$1"); do
+    folder=$1/$(dirname "$document")
+
+    # [text](file#part), but no addresses and no parts of the same file
+    grep -o '](\([^)]*\))' "$1/$document" | sed 's/^](//; s/)$//; s/#.*//' | sort -u | while read -r link; do
+      case $link in "" | http://* | https://*) continue ;; esac
+      [ -e "$folder/$link" ] || echo "$document: the link to $link leads nowhere"
+    done
+
+    # paths of sources and tests in code style; NAME stands for a name to be chosen, build/ and runs/ come later
+    grep -oE '`(src|include|tests|scripts|configs|examples|docs|cmake)/[A-Za-z0-9_./-]*(:[a-z0-9_]+\(\))?`' "$1/$document" |
+      tr -d '`' | sort -u | while read -r name; do
+      path=${name%%:*}
+      # a folder of tests is a place to put them, and may not have any yet
+      case $path in *NAME* | tests/*/) continue ;; esac
+      if [ ! -e "$1/$path" ]; then
+        echo "$document: there is no $path"
+      elif [ "$path" != "$name" ]; then
+        function=${name#*:}
+        # a definition or declaration starts at the margin
+        grep -qE "^[A-Za-z_].*[ *]${function%()}\(" "$1/$path" || echo "$document: there is no $function in $path"
+      fi
+    done
+  done
+}
+
+# the check finds what it is for
+rm -rf "$work"
+mkdir -p "$work/docs" "$work/src"
+echo 'static void real(int a) {' >"$work/src/a.c"
+echo '[a](docs/b.md#part) `src/a.c` `src/a.c:real()` [c](https://example.org)' >"$work/README.md"
+echo '[a](../README.md)' >"$work/docs/b.md"
+found=$(check "$work")
+[ -z "$found" ] || { echo "what is right is called wrong: $found" >&2; exit 1; }
+for wrong in '[a](docs/none.md)' '`src/none.c`' '`src/a.c:none()`'; do
+  echo "$wrong" >"$work/README.md"
+  [ -n "$(check "$work")" ] || { echo "what is wrong is not found: $wrong" >&2; exit 1; }
+done
+
+errors=$(check "$root")
+if [ -n "$errors" ]; then
+  echo "$errors" >&2
+  exit 1
+fi
