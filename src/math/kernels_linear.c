@@ -14,8 +14,9 @@ enum {
   BLOCK_DEPTH = 256,                  /* a panel so deep fills two thirds of a first-level cache */
   WEIGHT_ROWS = 4,                    /* rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
-  WEIGHT_PANEL = 64, /* columns of dw that are computed together */
-  FAR_APART = 256    /* rows so many floats apart crowd into few sets of the cache */
+  WEIGHT_PANEL = 64,                                    /* columns of dw that are computed together */
+  FEW_ROWS = LANES < LINEAR_ROWS ? LANES : LINEAR_ROWS, /* rows that fill less than a vector of single sums */
+  FAR_APART = 256                                       /* rows so many floats apart crowd into few sets of the cache */
 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -140,9 +141,9 @@ static void product(const struct product *p) {
   }
 }
 
-/* The narrow layer: `sums` sums at once, `outs` for each row, sum r * outs + o in lane r * outs + o. The inputs k go to
- * 16 partial sums by k % 16, which vec_sums() adds up. */
-SIMD_INLINE vec dot_products(int outs, int sums, size_t in, const float *x, size_t x_ld, const float *packed) {
+/* The narrow layer: the sums of `rows` rows at once, output o of row r in lane r * outs + o. The inputs k go to 16
+ * partial sums by k % 16, which vec_sums() adds up. */
+SIMD_INLINE vec dot_products(int outs, int rows, size_t in, const float *x, size_t x_ld, const float *packed) {
   size_t w_ld = linear_padded(in);
   vec total[LANES];
   UNROLL for (int part = 0; part < LINEAR_LANES / LANES; part++) {
@@ -151,7 +152,7 @@ SIMD_INLINE vec dot_products(int outs, int sums, size_t in, const float *x, size
     for (size_t k = (size_t)part * LANES; k < in; k += LINEAR_LANES) {
       vec w[NARROW_OUT];
       UNROLL for (int o = 0; o < outs; o++) w[o] = vec_load(packed + (size_t)o * w_ld + k);
-      UNROLL for (int r = 0; r < sums / outs; r++) {
+      UNROLL for (int r = 0; r < rows; r++) {
         const float *place = x + (size_t)r * x_ld + k;
         vec inputs = in - k >= LANES ? vec_load(place) : vec_load_part(place, in - k);
         UNROLL for (int o = 0; o < outs; o++) acc[r * outs + o] = vec_fma(inputs, w[o], acc[r * outs + o]);
@@ -162,24 +163,24 @@ SIMD_INLINE vec dot_products(int outs, int sums, size_t in, const float *x, size
   return vec_sums(total);
 }
 
-/* Rows in groups that fill a vector of sums; `outs` is narrow_rows(out). */
+/* Rows in groups that fill a vector of sums; `outs` is narrow_rows(out). Only the last group of
+ * single sums may be smaller, FEW_ROWS. */
 SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, const float *x, size_t x_ld,
-                                const float *packed, const float *bias, enum activation activation, float *y,
-                                size_t y_ld) {
+                                const float *packed, const float *bias, enum finish finish, float *y, size_t y_ld) {
+  int most = LANES / outs;
   float lanes[LANES] = {0};
-  for (size_t i = 0; i < LANES; i++) {
-    if (i % (size_t)outs < out) lanes[i] = bias[i % (size_t)outs];
+  for (int i = 0; i < LANES; i++) {
+    if ((size_t)(i % outs) < out) lanes[i] = bias[i % outs];
   }
   vec start = vec_load(lanes);
   for (size_t row = 0, group; row < rows; row += group) {
-    group = least(rows - row, (size_t)(LANES / outs));
+    group = least(rows - row, (size_t)most);
     const float *from = x + row * x_ld;
-    vec sum =
-        start + (group < (size_t)(LANES / outs) ? dot_products(outs, least(LANES, LINEAR_ROWS), in, from, x_ld, packed)
-                                                : dot_products(outs, LANES, in, from, x_ld, packed));
-    vec_store(lanes, activation == ACTIVATION_TANH   ? finished(FINISH_TANH, sum, NULL)
-                     : activation == ACTIVATION_RELU ? finished(FINISH_RELU, sum, NULL)
-                                                     : sum);
+    vec sum = start + (group == (size_t)most ? dot_products(outs, LANES / outs, in, from, x_ld, packed)
+                                             : dot_products(1, FEW_ROWS, in, from, x_ld, packed));
+    vec_store(lanes, finish == FINISH_TANH   ? finished(FINISH_TANH, sum, NULL)
+                     : finish == FINISH_RELU ? finished(FINISH_RELU, sum, NULL)
+                                             : sum);
     for (size_t r = 0; r < group; r++) {
       for (size_t o = 0; o < out; o++) y[(row + r) * y_ld + o] = lanes[r * (size_t)outs + o];
     }
@@ -295,15 +296,15 @@ static void backward_weight_kernel(size_t rows, size_t in, size_t out, const flo
 
 static void forward_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
                            const float *bias, enum activation activation, float *y, size_t y_ld) {
-  switch (narrow_rows(out)) {
-  case 1: narrow_forward(1, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
-  case 2: narrow_forward(2, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
-  case 4: narrow_forward(4, rows, in, out, x, x_ld, packed, bias, activation, y, y_ld); return;
-  default: break;
-  }
   const enum finish finishes[] = {
       [ACTIVATION_NONE] = FINISH_NONE, [ACTIVATION_TANH] = FINISH_TANH, [ACTIVATION_RELU] = FINISH_RELU};
-  product(&(struct product){rows, in, out, x_ld, y_ld, 0, x, packed, bias, NULL, finishes[activation], y});
+  enum finish finish = finishes[activation];
+  switch (narrow_rows(out)) {
+  case 1: narrow_forward(1, rows, in, out, x, x_ld, packed, bias, finish, y, y_ld); break;
+  case 2: narrow_forward(2, rows, in, out, x, x_ld, packed, bias, finish, y, y_ld); break;
+  case 4: narrow_forward(4, rows, in, out, x, x_ld, packed, bias, finish, y, y_ld); break;
+  default: product(&(struct product){rows, in, out, x_ld, y_ld, 0, x, packed, bias, NULL, finish, y});
+  }
 }
 
 static void backward_input_kernel(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,

@@ -8,10 +8,9 @@
  * in a fixed order. The gradient of a weight is one chain over the ascending rows of each LINEAR_TILE rows, added to
  * what was there before.
  *
- * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; those with fused
- * multiply-adds give the same bits. `linear_naive_*` are the twins that tests hold them to. Packed
- * buffers and activations should be aligned to 64 bytes for speed; nothing is written past the padded width.
- */
+ * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; the sets with fused
+ * multiply-adds give the same bits. `linear_naive_*` are the twins that tests hold the kernels to. Packed weights and
+ * activations should be aligned to 64 bytes, for speed. */
 #ifndef MATH_LINEAR_H
 #define MATH_LINEAR_H
 
@@ -52,9 +51,9 @@ void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, 
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias);
 
-/* The instruction set in use: "avx512", "avx2", "baseline". linear_select(NULL) chooses the best that the machine has
- * (done by itself at the first call); a name forces one, false if it is not to be had. It also serves math/vector.h.
- * Packed weights remain valid. Not while another thread computes. */
+/* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline". linear_select(NULL) chooses the
+ * best that the machine has (done by itself at the first call); a name forces one, false if it is not to be had. Packed
+ * weights remain valid. Not while another thread computes. */
 bool linear_select(const char *name);
 const char *linear_selected(void);
 

@@ -5,14 +5,17 @@
 
 #include <stddef.h>
 
-/* y[i] = tanh(x[i]); y may be x. A rational approximation, odd, never beyond +-1, exactly +-1 from |x| >= TANH_ONE on;
- * NaN in, NaN out. */
+/* y[i] = tanh(x[i]); y may be x. Odd, never beyond +-1, exactly +-1 for |x| >= 8.31; NaN in, NaN out. Largest error,
+ * absolute and relative, over all floats: 3.2e-7, or 5.4 units in the last place (just below 1, where they are
+ * smallest); 3.5e-7 and 5.9 without fused multiply-adds. */
 void vector_tanh(size_t n, const float *x, float *y);
 
-/* y[i] = e^x[i]; y may be x. 0 and infinity where float ends; NaN in, NaN out. */
+/* y[i] = e^x[i]; y may be x. 0 and infinity where float ends; NaN in, NaN out. Largest relative error over all normal
+ * results: 8.5e-8, or 1.0 unit in the last place. */
 void vector_exp(size_t n, const float *x, float *y);
 
-/* y[i] = natural logarithm of x[i]; y may be x. log(0) = -inf, log(inf) = inf; NaN for negative numbers and for NaN. */
+/* y[i] = natural logarithm of x[i]; y may be x. log(0) = -inf, log(inf) = inf; NaN for negative numbers and for NaN.
+ * Largest relative error over all floats: 8.4e-8, or 0.8 units in the last place. */
 void vector_log(size_t n, const float *x, float *y);
 
 /* One step of Adam (Kingma and Ba 2015, algorithm 1, in the form that PyTorch computes) over n parameters:

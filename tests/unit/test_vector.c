@@ -1,0 +1,213 @@
+/* Elementwise functions, Adam and the sum of squares, on every instruction set of this machine. */
+#include "math/linear.h"
+#include "math/vector.h"
+#include "support/check.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const set_names[] = {"baseline", "avx2", "avx512"};
+
+#define COUNT(array) (sizeof(array) / sizeof *(array))
+
+/* Runs `check` on every instruction set that this machine has. */
+static void for_each_set(void (*check)(void)) {
+  for (size_t i = 0; i < COUNT(set_names); i++) {
+    if (linear_select(set_names[i])) check();
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
+static float from_bits(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+typedef void vector_function(size_t n, const float *x, float *y);
+
+/* The worst error over every 1,009th float, signs and infinities included; NaN must meet NaN. Absolute, or relative to
+ * the exact value where that is a normal float; below, absolute in units of the least normal float. */
+static double sweep(vector_function *function, double (*exact)(double), bool relative) {
+  enum { BATCH = 4096 };
+  static float x[BATCH], y[BATCH];
+  double worst = 0.0;
+  for (uint64_t bits = 0; bits <= UINT32_MAX;) {
+    size_t n = 0;
+    for (; n < BATCH && bits <= UINT32_MAX; bits += 1009) x[n++] = from_bits((uint32_t)bits);
+    function(n, x, y);
+    for (size_t i = 0; i < n; i++) {
+      double value = exact(x[i]);
+      float rounded = (float)value;
+      if (isnan(value) || isinf(rounded)) {
+        if (isnan(value) ? !isnan(y[i]) : y[i] != rounded) worst = INFINITY;
+        continue;
+      }
+      double error = fabs(y[i] - value);
+      if (relative) error /= fmax(fabs(value), FLT_MIN);
+      if (!(error <= worst)) worst = isnan(error) ? INFINITY : error;
+    }
+  }
+  return worst;
+}
+
+static void tanh_is_close(void) {
+  CU_ASSERT_TRUE(sweep(vector_tanh, tanh, false) <= 4e-7);
+  CU_ASSERT_TRUE(sweep(vector_tanh, tanh, true) <= 4e-7);
+}
+static void exp_is_close(void) { CU_ASSERT_TRUE(sweep(vector_exp, exp, true) <= 1e-7); }
+static void log_is_close(void) { CU_ASSERT_TRUE(sweep(vector_log, log, true) <= 1e-7); }
+static void test_tanh(void) { for_each_set(tanh_is_close); }
+static void test_exp(void) { for_each_set(exp_is_close); }
+static void test_log(void) { for_each_set(log_is_close); }
+
+/* tanh is odd, never beyond 1, exactly 1 from 8.31 on. */
+static void tanh_saturates(void) {
+  for (uint32_t bits = 0; bits <= 0x7F800000u; bits += 4099) {
+    float x[2] = {from_bits(bits), -from_bits(bits)}, y[2];
+    vector_tanh(2, x, y);
+    CU_ASSERT_EQUAL(y[0], -y[1]);
+    CU_ASSERT_TRUE(y[0] <= 1.0f);
+    if (x[0] >= 8.31f) CU_ASSERT_EQUAL(y[0], 1.0f);
+  }
+}
+
+static void test_tanh_saturates(void) { for_each_set(tanh_saturates); }
+
+static void specials(void) {
+  float x[] = {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1.0f, -1.0f, 200.0f, -200.0f}, y[COUNT(x)];
+  vector_tanh(COUNT(x), x, y);
+  CU_ASSERT_TRUE(y[0] == 0.0f && !signbit(y[0]) && y[1] == 0.0f && signbit(y[1]));
+  CU_ASSERT_TRUE(y[2] == 1.0f && y[3] == -1.0f && isnan(y[4]));
+  vector_exp(COUNT(x), x, y);
+  CU_ASSERT_TRUE(y[0] == 1.0f && y[1] == 1.0f && y[2] == INFINITY && y[3] == 0.0f && isnan(y[4]));
+  CU_ASSERT_TRUE(y[7] == INFINITY && y[8] == 0.0f);
+  vector_log(COUNT(x), x, y);
+  CU_ASSERT_TRUE(y[0] == -INFINITY && y[1] == -INFINITY && y[2] == INFINITY && isnan(y[3]) && isnan(y[4]));
+  CU_ASSERT_TRUE(y[5] == 0.0f && isnan(y[6]));
+}
+
+static void test_specials(void) { for_each_set(specials); }
+
+/* An element's bits do not depend on its place, on n, or on whether y is x; nothing is written past n. */
+static void place_does_not_matter(void) {
+  enum { N = 67 };
+  static vector_function *const functions[] = {vector_tanh, vector_exp, vector_log};
+  for (size_t f = 0; f < COUNT(functions); f++) {
+    float x[N], whole[N], part[N + 1];
+    for (size_t i = 0; i < N; i++) x[i] = 0.01f + 0.13f * (float)i;
+    functions[f](N, x, whole);
+    for (size_t first = 0; first < 20; first++) {
+      for (size_t n = 0; first + n <= N; n++) {
+        memcpy(part, x + first, n * sizeof *x);
+        part[n] = 12345.0f;
+        functions[f](n, part, part);
+        CU_ASSERT_EQUAL(memcmp(part, whole + first, n * sizeof *x), 0);
+        CU_ASSERT_EQUAL(part[n], 12345.0f);
+      }
+    }
+  }
+}
+
+static void test_place(void) { for_each_set(place_does_not_matter); }
+
+/* Parameters and moments of a short training. */
+enum { PARAMETERS = 83, STEPS = 10 };
+
+struct training {
+  float parameter[PARAMETERS], m[PARAMETERS], v[PARAMETERS];
+};
+
+static float gradient_at(int step, int i) { return sinf((float)(step * 7 + i)) * (float)(i % 5); }
+
+static void train(struct training *t) {
+  *t = (struct training){0};
+  for (int i = 0; i < PARAMETERS; i++) t->parameter[i] = cosf((float)i);
+  for (int step = 1; step <= STEPS; step++) {
+    float gradient[PARAMETERS];
+    for (int i = 0; i < PARAMETERS; i++) gradient[i] = gradient_at(step, i);
+    vector_adam(PARAMETERS, t->parameter, gradient, t->m, t->v, 0.5f, (float)(1e-3 / (1.0 - pow(0.9, step))), 0.9,
+                0.999, 1e-5f, (float)(1.0 / sqrt(1.0 - pow(0.999, step))));
+  }
+}
+
+/* Adam as its paper writes it, in double: bias-corrected moments. */
+static void adam_is_adam(void) {
+  struct training t;
+  train(&t);
+  for (int i = 0; i < PARAMETERS; i++) {
+    double parameter = cosf((float)i), m = 0.0, v = 0.0;
+    for (int step = 1; step <= STEPS; step++) {
+      double g = 0.5 * gradient_at(step, i);
+      m = 0.9 * m + 0.1 * g;
+      v = 0.999 * v + 0.001 * g * g;
+      double m_hat = m / (1.0 - pow(0.9, step)), v_hat = v / (1.0 - pow(0.999, step));
+      parameter -= 1e-3 * m_hat / (sqrt(v_hat) + 1e-5);
+    }
+    CHECK_CLOSE(t.parameter[i], parameter, 1e-6);
+    CHECK_CLOSE(t.m[i], m, 1e-6);
+    CHECK_CLOSE(t.v[i], v, 1e-6);
+  }
+}
+
+static void test_adam(void) { for_each_set(adam_is_adam); }
+
+static void test_adam_same_bits(void) {
+  struct training first, other;
+  CU_ASSERT_TRUE_FATAL(linear_select("baseline"));
+  train(&first);
+  for (size_t i = 0; i < COUNT(set_names); i++) {
+    if (!linear_select(set_names[i])) continue;
+    train(&other);
+    CU_ASSERT_EQUAL(memcmp(&first, &other, sizeof first), 0);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
+/* Against a plain sum, and the same bits everywhere. */
+static void test_sum_of_squares(void) {
+  enum { N = 1000 };
+  float x[N];
+  for (int i = 0; i < N; i++) x[i] = sinf((float)i) * 1e3f;
+  for (size_t n = 0; n <= N; n += n < 70 ? 1 : 93) {
+    double plain = 0.0;
+    for (size_t i = 0; i < n; i++) plain += (double)x[i] * x[i];
+    CU_ASSERT_TRUE_FATAL(linear_select("baseline"));
+    double first = vector_sum_of_squares(n, x);
+    CU_ASSERT_TRUE(fabs(first - plain) <= 1e-14 * plain);
+    for (size_t i = 0; i < COUNT(set_names); i++) {
+      if (linear_select(set_names[i])) CU_ASSERT_EQUAL(vector_sum_of_squares(n, x), first);
+    }
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
+static void broken_sums(void) {
+  float x[70] = {0};
+  x[69] = 1e30f; /* its square is beyond float, not beyond double */
+  CHECK_CLOSE(vector_sum_of_squares(70, x) / ((double)1e30f * 1e30f), 1.0, 1e-15);
+  x[66] = -INFINITY;
+  CU_ASSERT_TRUE(isinf(vector_sum_of_squares(70, x)));
+  x[3] = NAN;
+  CU_ASSERT_TRUE(isnan(vector_sum_of_squares(70, x)));
+}
+
+static void test_broken_sums(void) { for_each_set(broken_sums); }
+
+static const struct check_case cases[] = {
+    {"tanh is within 4e-7", test_tanh},
+    {"exp is within 1e-7", test_exp},
+    {"log is within 1e-7", test_log},
+    {"tanh is odd and saturates", test_tanh_saturates},
+    {"zeros, infinities, NaN", test_specials},
+    {"an element's place does not matter", test_place},
+    {"Adam equals the paper's formula", test_adam},
+    {"Adam has the same bits on every instruction set", test_adam_same_bits},
+    {"the sum of squares has the same bits on every instruction set", test_sum_of_squares},
+    {"the sum of squares shows NaN and infinity", test_broken_sums},
+};
+
+CHECK_MAIN("vector", cases)
