@@ -37,6 +37,9 @@ struct algorithm_type {
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and
    * optimizer are then as before the failing step. */
   muster_status (*update)(void *algorithm, double progress_remaining, double *metrics);
+  /* Lists what the last update made of the rollout (values, advantages, ...), for a forensic file; returns their
+   * number. */
+  int (*intermediates)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
   /* Lists the state that a checkpoint must hold, as named views of live memory; returns their number. */
   int (*state)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 };

@@ -2,6 +2,8 @@
 
 #include "rollout/advantage.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch) {
@@ -29,6 +31,37 @@ void batch_estimate_advantages(struct batch *batch, struct model *model, double 
     size_t at = n * n_steps;
     advantage_gae(n_steps, rollout->reward + at, batch->values + n * (n_steps + 1), batch->bootstrap + at,
                   rollout->ended + at, (float)gamma, (float)gae_lambda, batch->advantages + at, batch->returns + at);
+  }
+}
+
+int batch_tensors(struct batch *batch, struct tensor *list) {
+  size_t envs = batch->rollout->n_envs, steps = batch->rollout->n_steps;
+  int n = 0;
+  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {envs, steps + 1}, batch->values};
+  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {envs, steps}, batch->advantages};
+  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {envs, steps}, batch->returns};
+  return n;
+}
+
+void batch_describe_not_finite(const struct batch *batch, char *text, size_t size) {
+  const struct trajectory *rollout = batch->rollout;
+  const struct {
+    const char *name;
+    const float *values;
+    size_t per_env;
+  } arrays[] = {
+      {"reward", rollout->reward, rollout->n_steps},      {"log-probability", rollout->log_prob, rollout->n_steps},
+      {"value", batch->values, rollout->n_steps + 1},     {"return", batch->returns, rollout->n_steps},
+      {"advantage", batch->advantages, rollout->n_steps},
+  };
+  text[0] = '\0';
+  for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
+    for (size_t i = 0; i < rollout->n_envs * arrays[a].per_env; i++) {
+      if (isfinite(arrays[a].values[i])) continue;
+      snprintf(text, size, "the %s of environment %zu at step %zu of the rollout is %g", arrays[a].name,
+               i / arrays[a].per_env, i % arrays[a].per_env, (double)arrays[a].values[i]);
+      return;
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "nn/model.h"
 #include "rollout/trajectory.h"
+#include "store/checkpoint.h"
 
 struct batch {
   const struct trajectory *rollout;
@@ -20,6 +21,13 @@ MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, stru
 /* Evaluates the critic on every observation of the rollout and on the true last ones of truncated episodes, then
  * estimates advantages by GAE. The model's weights must be packed. */
 void batch_estimate_advantages(struct batch *batch, struct model *model, double gamma, double gae_lambda);
+
+/* Values, advantages and returns as tensors "batch/..."; returns their number. */
+int batch_tensors(struct batch *batch, struct tensor *list);
+
+/* Writes where the first sample stands that is not finite ("the return of environment 3 at step 17 is inf"); an empty
+ * text when all are. */
+void batch_describe_not_finite(const struct batch *batch, char *text, size_t size);
 
 /* The samples of one tile, gathered by their indices into contiguous rows. */
 struct batch_tile {

@@ -123,6 +123,11 @@ static int ppo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
   return n;
 }
 
+static int ppo_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  struct ppo *ppo = algorithm;
+  return batch_tensors(&ppo->batch, list);
+}
+
 struct batch *ppo_batch(struct ppo *ppo) {
   return &ppo->batch;
 }
@@ -245,7 +250,9 @@ muster_status ppo_optimizer_step(struct ppo *ppo, double learning_rate, double *
   struct parameters *parameters = &ppo->model->parameters;
   double norm = sqrt(vector_sum_of_squares(parameters->count, parameters->gradients));
   *gradient_norm = norm;
-  if (!isfinite(norm)) return status_error(MUSTER_ERROR_NUMERIC, "the gradient is not finite (its norm is %g)", norm);
+  if (!isfinite(norm))
+    return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
+                        parameters_find_not_finite(parameters, parameters->gradients));
   double scale = ppo->options->max_grad_norm / (norm + 1e-6);
   adam_step(&ppo->adam, parameters->values, parameters->gradients, scale < 1.0 ? scale : 1.0, learning_rate);
   return MUSTER_OK;
@@ -293,16 +300,22 @@ struct progress {
   bool stopped; /* approx_kl went past target_kl */
 };
 
+/* says which part of the loss is not finite, and which sample is to blame */
+static muster_status loss_error(const struct ppo *ppo, const struct ppo_loss *loss, int64_t minibatch) {
+  char sample[160];
+  batch_describe_not_finite(&ppo->batch, sample, sizeof sample);
+  return status_error(
+      MUSTER_ERROR_NUMERIC, "the loss of minibatch %lld is not finite: policy %g, value %g, entropy %g%s%s",
+      (long long)minibatch, loss->policy, loss->value, loss->entropy, sample[0] != '\0' ? "; " : "", sample);
+}
+
 static muster_status update_minibatch(struct ppo *ppo, const uint32_t *index, size_t n, double learning_rate,
                                       double clip_range, double clip_range_vf, struct progress *progress) {
   const struct ppo_options *options = ppo->options;
   struct ppo_loss loss;
   ppo_minibatch_gradient(ppo, index, n, clip_range, clip_range_vf, &loss);
   progress->last_loss = loss.policy + options->ent_coef * loss.entropy + options->vf_coef * loss.value;
-  if (!isfinite(progress->last_loss))
-    return status_error(MUSTER_ERROR_NUMERIC,
-                        "the loss is not finite in update minibatch %lld: policy %g, value %g, entropy %g",
-                        (long long)progress->minibatches, loss.policy, loss.value, loss.entropy);
+  if (!isfinite(progress->last_loss)) return loss_error(ppo, &loss, progress->minibatches);
   if (progress->minibatches == 0) progress->first_ratio_mismatch = loss.ratio_mismatches;
   progress->minibatches++;
   progress->epoch_minibatches++;
@@ -371,5 +384,6 @@ const struct algorithm_type algorithm_ppo = {
     .rollout_steps = ppo_rollout_steps,
     .create = ppo_create,
     .update = ppo_update,
+    .intermediates = ppo_intermediates,
     .state = ppo_state,
 };

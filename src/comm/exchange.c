@@ -11,7 +11,7 @@ struct peer {
   int rank;
   MPI_Datatype rows; /* the actor's rows of all fields, at absolute addresses, and its head */
   struct {
-    int32_t list_count, note;
+    int32_t list_count, notes;
   } head;
 };
 
@@ -177,15 +177,14 @@ muster_status exchange_gather_end(struct exchange *exchange) {
   return MUSTER_OK;
 }
 
-void exchange_set_note(struct exchange *exchange, int32_t note) {
-  for (int i = 0; i < exchange->n_peers; i++) exchange->peers[i].head.note = note;
+void exchange_set_notes(struct exchange *exchange, int32_t bits) {
+  for (int i = 0; i < exchange->n_peers; i++) exchange->peers[i].head.notes = bits;
 }
 
-int32_t exchange_note(const struct exchange *exchange) {
-  int32_t largest = 0;
-  for (int i = 0; i < exchange->n_peers; i++)
-    if (exchange->peers[i].head.note > largest) largest = exchange->peers[i].head.note;
-  return largest;
+int32_t exchange_notes(const struct exchange *exchange) {
+  int32_t bits = 0;
+  for (int i = 0; i < exchange->n_peers; i++) bits |= exchange->peers[i].head.notes;
+  return bits;
 }
 
 muster_status exchange_scatter(struct exchange *exchange) {

@@ -43,10 +43,9 @@ MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
 /* Waits until the learner has all rows, and an actor's buffers may be written again. */
 MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
 
-/* A small number that an actor sends along with its next gather; and, on the learner after a gather, the largest that
- * the actors sent. Zero unless set. */
-void exchange_set_note(struct exchange *exchange, int32_t note);
-int32_t exchange_note(const struct exchange *exchange);
+/* Bits that an actor sends along with its next gather; and, on the learner after a gather, those that any actor set. */
+void exchange_set_notes(struct exchange *exchange, int32_t bits);
+int32_t exchange_notes(const struct exchange *exchange);
 
 /* Sends all rows from the learner to the actors that hold them; the list does not move. */
 MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);

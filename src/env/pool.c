@@ -28,6 +28,9 @@ struct env_pool {
   uint8_t *terminated, *truncated, *ended;
   int32_t *step;          /* steps of the running episode */
   uint32_t *next_episode; /* number of the episode that the next reset starts */
+  bool tolerates_faults;
+  int32_t faults;
+  char first_fault[512];
   struct random_stream *streams;
   muster_random **randoms; /* the streams as the environments see them */
 };
@@ -207,6 +210,29 @@ static muster_status step_environments(struct env_pool *pool, const void *action
                       (unsigned long long)pool->seed, error.text);
 }
 
+/* takes the error of a check: ends the episode of each row with a fault, and keeps the text of the first one */
+static void tolerate(struct env_pool *pool, muster_status status) {
+  if (pool->faults == 0) snprintf(pool->first_fault, sizeof pool->first_fault, "%s", muster_status_message(status));
+  muster_status_clear(&status);
+  for (int32_t row = 0; row < pool->count; row++) {
+    const float *observation = (const float *)observation_row(pool, row);
+    bool has_floats = pool->block.spec.observation.kind == MUSTER_SPACE_BOX;
+    if (isfinite(pool->reward[row]) && (!has_floats || all_finite(observation, pool->observation_elements))) continue;
+    pool->faults++;
+    pool->reward[row] = 0.0f;
+    pool->terminated[row] = 1;
+  }
+}
+
+/* rewards and observations have to be finite, unless faults are tolerated */
+static muster_status check_results(struct env_pool *pool, const void *actions) {
+  muster_status status = check_rewards(pool, actions);
+  if (status == MUSTER_OK) status = check_observations(pool, 0, pool->count - 1, actions);
+  if (status == MUSTER_OK || !pool->tolerates_faults) return status;
+  tolerate(pool, status);
+  return MUSTER_OK;
+}
+
 /* merges the flags of the environments with the step limit into `ended`; tells whether any episode ended */
 static bool mark_ended(struct env_pool *pool) {
   uint8_t any = 0;
@@ -244,14 +270,25 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   const size_t n = (size_t)pool->count;
   for (size_t i = 0; i < n; i++) pool->step[i]++;
   MUSTER_TRY(step_environments(pool, actions));
-  MUSTER_TRY(check_rewards(pool, actions));
-  MUSTER_TRY(check_observations(pool, 0, pool->count - 1, actions));
+  MUSTER_TRY(check_results(pool, actions));
   if (mark_ended(pool)) MUSTER_TRY(finish_episodes(pool, time, result->finals));
 
   copy_rows(result->observation, result->observation_stride, pool->observation, pool->observation_bytes, n);
   copy_rows(result->reward, result->reward_stride, pool->reward, sizeof *pool->reward, n);
   copy_rows(result->ended, result->ended_stride, pool->ended, sizeof *pool->ended, n);
   return MUSTER_OK;
+}
+
+/* ---- faults that are tolerated ---- */
+
+void env_pool_tolerate_faults(struct env_pool *pool) { pool->tolerates_faults = true; }
+
+int32_t env_pool_take_faults(struct env_pool *pool, const char **first) {
+  int32_t faults = pool->faults;
+  if (faults == 0) pool->first_fault[0] = '\0';
+  pool->faults = 0;
+  *first = pool->first_fault;
+  return faults;
 }
 
 /* ---- state ---- */

@@ -56,6 +56,12 @@ MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observa
 MUSTER_CHECKED muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time,
                                            struct env_pool_result *result);
 
+/* From now on a reward or observation that is not finite is no error: the episode ends as terminated with reward 0, the
+ * next one starts, and the fault is counted. */
+void env_pool_tolerate_faults(struct env_pool *pool);
+/* Faults since the last call, and the text of the first one (borrowed until the next step; "" when there was none). */
+int32_t env_pool_take_faults(struct env_pool *pool, const char **first);
+
 /* The whole state of one environment (episode number, steps, random stream, simulator state, current observation):
  * exact, and independent of the pool's range, so it can be loaded into the row of the same global index on another rank
  * (any other is a FORMAT error). The seed is the pool's. Bytes are zero-filled where unused.

@@ -28,6 +28,21 @@ muster_status parameters_allocate(struct parameters *parameters, struct arena *a
   return ARENA_TAKE(arena, parameters->count, "gradients", &parameters->gradients);
 }
 
+struct tensor parameter_tensor(const struct parameters *parameters, const struct parameter *parameter) {
+  return (struct tensor){parameter->name,
+                         TENSOR_F32,
+                         parameter->rank,
+                         {parameter->shape[0], parameter->shape[1]},
+                         parameters->values + parameter->offset};
+}
+
+const char *parameters_find_not_finite(const struct parameters *parameters, const float *block) {
+  for (const struct parameter *tensor = parameters->tensor; tensor < parameters->tensor + parameters->tensors; tensor++)
+    for (size_t i = 0; i < tensor->count; i++)
+      if (!isfinite(block[tensor->offset + i])) return tensor->name;
+  return NULL;
+}
+
 /* makes the rows of a[rows, columns] orthonormal, rows <= columns: modified Gram-Schmidt, done twice */
 static void orthonormalize_rows(double *a, size_t rows, size_t columns) {
   for (size_t i = 0; i < rows; i++) {

@@ -5,6 +5,7 @@
 #define NN_PARAMETERS_H
 
 #include "base/arena.h"
+#include "store/checkpoint.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -32,6 +33,12 @@ MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const
 
 /* Gives the block and its gradients memory from the arena, zeroed; after the last parameters_add(). */
 MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);
+
+/* A parameter as a tensor of a checkpoint: a view of the block. */
+struct tensor parameter_tensor(const struct parameters *parameters, const struct parameter *parameter);
+
+/* The name of the tensor that holds the first value in `block` (values or gradients) that is not finite; NULL: none. */
+const char *parameters_find_not_finite(const struct parameters *parameters, const float *block);
 
 /* Fills weight [out, in] with a random orthogonal matrix times gain: orthonormal rows if out <= in, else orthonormal
  * columns (Saxe et al. 2014; the distribution of torch.nn.init.orthogonal_). */

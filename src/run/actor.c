@@ -1,5 +1,6 @@
 #include "run/actor.h"
 
+#include "run/forensics.h"
 #include "run/interrupt.h"
 
 #include <string.h>
@@ -65,10 +66,27 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   return env_pool_step(worker->pool, actor->actions, (int32_t)t, &result);
 }
 
+/* counts the faults that the pool has tolerated, and tells of the first */
+static void note_faults(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  const char *first;
+  int32_t faults = env_pool_take_faults(worker->pool, &first);
+  actor->has_faults = faults > 0;
+  if (faults == 0) return;
+  log_warn(&worker->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
+  if (actor->forensic_files++ < FORENSIC_FILES) forensics_write(worker, actor->model, NULL, 0, first);
+}
+
 muster_status actor_roll_out(struct actor *actor) {
-  struct trajectory *rollout = &actor->worker->rollout;
-  trajectory_start(rollout);
-  for (size_t t = 0; t < rollout->n_steps; t++) MUSTER_TRY(step_envs(actor, t));
+  struct worker *worker = actor->worker;
+  trajectory_start(&worker->rollout);
+  for (size_t t = 0; t < worker->rollout.n_steps; t++) {
+    muster_status status = step_envs(actor, t);
+    if (status == MUSTER_OK) continue;
+    forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
+    return status;
+  }
+  note_faults(actor);
   return MUSTER_OK;
 }
 
@@ -87,7 +105,7 @@ static muster_status send_states(struct actor *actor) {
 }
 
 static muster_status send_rollout(struct actor *actor) {
-  exchange_set_note(actor->worker->rollout_exchange, interrupt_pending());
+  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | (actor->has_faults ? NOTE_FAULT : 0));
   MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
   return exchange_gather_end(actor->worker->rollout_exchange);
 }

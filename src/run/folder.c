@@ -3,11 +3,13 @@
 #include "base/clock.h"
 #include "muster/version.h"
 #include "run/build.h"
+#include "store/durable.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -138,8 +140,10 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
 
 muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,
                                       const struct topology *topology, char (*hosts)[COMM_HOST_SIZE]) {
-  FILE *file = fopen(folder->config, "w");
-  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->config);
+  char *text = NULL;
+  size_t length = 0;
+  FILE *file = open_memstream(&text, &length);
+  if (file == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->config);
   char stamp[32];
   clock_stamp(stamp, sizeof stamp);
   fprintf(file, "# muster %s (%s), started %s\n# ranks: %d\n", MUSTER_VERSION, run_build_git_hash(), stamp,
@@ -153,6 +157,10 @@ muster_status run_folder_write_config(const struct run_folder *folder, const str
   }
   run_config_write(file, config);
   bool failed = ferror(file) != 0;
-  if (fclose(file) != 0 || failed) return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->config);
-  return MUSTER_OK;
+  /* one that stands there is replaced whole or not at all: it is what the run is resumed with */
+  muster_status status = fclose(file) != 0 || failed
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->config)
+                             : durable_write(folder->config, text, length);
+  free(text);
+  return status;
 }

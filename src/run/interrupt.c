@@ -19,8 +19,7 @@ static void note_signal(int signal_number) {
     signal(signal_number, SIG_DFL);
     raise(signal_number);
   }
-  int asked = signal_number == SIGUSR1 ? INTERRUPT_REQUEUE : INTERRUPT_STOP;
-  if (asked > pending) pending = asked;
+  pending |= signal_number == SIGUSR1 ? INTERRUPT_REQUEUE : INTERRUPT_STOP;
 }
 
 void interrupt_catch(void) {
@@ -32,4 +31,4 @@ void interrupt_catch(void) {
   signal(SIGPIPE, SIG_IGN);
 }
 
-enum interrupt interrupt_pending(void) { return (enum interrupt)pending; }
+int interrupt_pending(void) { return pending; }

@@ -10,13 +10,13 @@
 
 #define RUN_EXIT_REQUEUE 75 /* EX_TEMPFAIL of sysexits.h */
 
-/* In the order of weight: what is larger wins where several ranks were asked. */
-enum interrupt { INTERRUPT_NONE, INTERRUPT_REQUEUE, INTERRUPT_STOP };
+/* Bits; the wishes of several ranks add up. */
+enum interrupt { INTERRUPT_NONE = 0, INTERRUPT_REQUEUE = 1, INTERRUPT_STOP = 2 };
 
 /* Starts to catch the signals; SIGPIPE is ignored. */
 void interrupt_catch(void);
 
-/* What this process has been asked so far. */
-enum interrupt interrupt_pending(void);
+/* What this process has been asked so far: bits of enum interrupt. */
+int interrupt_pending(void);
 
 #endif

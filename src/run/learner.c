@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "env/registry.h"
+#include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
 #include "run/terminal.h"
@@ -29,7 +30,8 @@ static muster_status create_algorithm(struct learner *learner) {
 }
 
 muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
-  *learner = (struct learner){.worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN};
+  *learner = (struct learner){
+      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
   MUSTER_TRY(create_algorithm(learner));
   MUSTER_TRY(episodes_create(worker->rollout.n_envs, worker->arena, &learner->episodes));
 
@@ -37,7 +39,11 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold);
   int64_t rows = -1;
   if (folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
-  MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena));
+  int64_t missing;
+  MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
+  if (missing > 0)
+    log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
+             (long long)missing);
   model_pack(&learner->model, true);
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
@@ -54,13 +60,11 @@ static bool is_finished(const struct learner *learner) {
 /* whether the run ends here: all steps are done, a signal came to any rank, or its time is up */
 static enum stop stop_reason(const struct learner *learner) {
   if (is_finished(learner)) return STOP_FINISHED;
-  enum interrupt asked = interrupt_pending();
-  int32_t actors_asked = exchange_note(learner->worker->rollout_exchange);
-  if (actors_asked > (int32_t)asked) asked = (enum interrupt)actors_asked;
-  if (asked == INTERRUPT_STOP) return STOP_ASKED;
+  int asked = interrupt_pending() | exchange_notes(learner->worker->rollout_exchange);
+  if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
   double limit = learner->worker->config.run.time_limit;
   bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
-  return asked == INTERRUPT_REQUEUE || time_is_up ? STOP_REQUEUE : STOP_NOT;
+  return (asked & INTERRUPT_REQUEUE) != 0 || time_is_up ? STOP_REQUEUE : STOP_NOT;
 }
 
 static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
@@ -118,16 +122,49 @@ static muster_status collect_rollout(struct learner *learner) {
   return MUSTER_OK;
 }
 
+static bool rollout_has_faults(const struct learner *learner) {
+  if (learner->actor != NULL) return learner->actor->has_faults;
+  return (exchange_notes(learner->worker->rollout_exchange) & NOTE_FAULT) != 0;
+}
+
+/* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
+static muster_status handle_fault(struct learner *learner, muster_status status) {
+  const struct worker *worker = learner->worker;
+  struct tensor intermediates[ALGORITHM_MAX_STATE];
+  int n = learner->type->intermediates(learner->algorithm, intermediates);
+  if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < FORENSIC_FILES)
+    forensics_write(worker, &learner->model, intermediates, n, muster_status_message(status));
+  if (worker->config.run.on_nan == ON_NAN_STOP) return status;
+  log_warn(&worker->logger, "%s; the update is skipped", muster_status_message(status));
+  muster_status_clear(&status);
+  learner->skipped_updates++;
+  return MUSTER_OK;
+}
+
+static muster_status check_parameters(const struct learner *learner) {
+  const struct parameters *parameters = &learner->model.parameters;
+  const char *name = parameters_find_not_finite(parameters, parameters->values);
+  if (name == NULL) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
+}
+
 /* advantages, epochs and minibatches: the algorithm's part */
 static muster_status update_policy(struct learner *learner) {
   double start = clock_seconds();
   double total = (double)learner->worker->config.general.total_steps;
   double progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
   episodes_add_rollout(&learner->episodes, &learner->worker->rollout);
-  muster_status status = learner->type->update(learner->algorithm, progress_remaining, learner->metrics);
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  muster_status status = MUSTER_OK;
+  if (rollout_has_faults(learner))
+    learner->skipped_updates++;
+  else
+    status = learner->type->update(learner->algorithm, progress_remaining, learner->metrics);
+  status =
+      status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
+  if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
   learner->report.seconds.update += clock_seconds() - start;
-  return status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration,
-                     (long long)learner->total_steps);
+  return status != MUSTER_OK ? status : check_parameters(learner);
 }
 
 static muster_status evaluate(struct learner *learner, struct evaluation *evaluation) {
@@ -147,6 +184,17 @@ static muster_status evaluate(struct learner *learner, struct evaluation *evalua
   return MUSTER_OK;
 }
 
+/* a row that cannot be written waits for the next one, or for a checkpoint; that is said once each time it starts */
+static muster_status keep_reporting(struct learner *learner, muster_status status) {
+  bool waits = muster_status_code(status) == MUSTER_ERROR_IO;
+  if (waits && !learner->rows_wait)
+    log_warn(&learner->worker->logger, "%s; training goes on, the rows wait in memory until they can be written",
+             muster_status_message(status));
+  if (waits) muster_status_clear(&status);
+  learner->rows_wait = waits;
+  return status;
+}
+
 /* an evaluation when `evaluation.every` steps have passed, a row of metrics, progress */
 static muster_status report_progress(struct learner *learner) {
   const struct trajectory *rollout = &learner->worker->rollout;
@@ -160,9 +208,10 @@ static muster_status report_progress(struct learner *learner) {
       .total_steps = learner->total_steps,
       .episodes = episodes_summarize(&learner->episodes),
       .algorithm_metrics = learner->metrics,
+      .skipped_updates = learner->skipped_updates,
       .evaluation = evaluates ? &evaluation : NULL,
   };
-  return report_iteration(&learner->report, &iteration, is_finished(learner));
+  return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
 }
 
 muster_status learner_run(struct learner *learner, struct actor *actor) {
@@ -207,9 +256,9 @@ static void print_result(const struct learner *learner, const struct evaluation 
 static muster_status finish_interrupted(struct learner *learner) {
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
                                   learner->total_steps, episodes_summarize(&learner->episodes), NULL));
-  printf("\ninterrupted after %lld of %lld steps; the checkpoint is written. To go on:\n  build/muster train %s "
-         "--run-dir %s --resume\n",
+  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  build/muster train %s --run-dir %s --resume\n",
          (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
+         learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
          learner->folder->config, learner->folder->path);
   fflush(stdout);
   return MUSTER_OK;

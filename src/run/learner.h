@@ -22,7 +22,10 @@ struct learner {
   int64_t iteration, total_steps; /* rollouts and steps finished */
   int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
-  double best_return; /* of the checkpoints so far, by evaluation or training; NAN: none yet */
+  int64_t skipped_updates; /* left out for a numerical fault */
+  double best_return;      /* of the checkpoints so far, by evaluation or training; NAN: none yet */
+  int64_t best_steps;      /* total_steps of that checkpoint; -1: none yet */
+  bool rows_wait;          /* rows of metrics.csv could not be written so far */
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a

@@ -20,12 +20,7 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
   struct model *model = &policy->model;
   MUSTER_TRY(model_create(&policy->config.policy, &policy->observation, &policy->action, true, policy->arena, model));
   for (int i = 0; i < model->parameters.tensors; i++) {
-    const struct parameter *parameter = &model->parameters.tensor[i];
-    struct tensor tensor = {parameter->name,
-                            TENSOR_F32,
-                            parameter->rank,
-                            {parameter->shape[0], parameter->shape[1]},
-                            model->parameters.values + parameter->offset};
+    struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
     MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
   }
   model_pack(model, false);

@@ -4,19 +4,21 @@
 #include "muster/version.h"
 #include "run/build.h"
 #include "run/terminal.h"
+#include "store/durable.h"
 #include "store/json.h"
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 /* columns before those of the algorithm */
 static const char *const general_columns[] = {
-    "time/iterations",         "time/total_timesteps",    "time/time_elapsed",    "time/fps",
-    "rollout/ep_rew_mean",     "rollout/ep_rew_std",      "rollout/ep_len_mean",  "eval/mean_reward",
-    "eval/std_reward",         "eval/mean_ep_length",     "time/rollout_seconds", "time/update_seconds",
-    "time/checkpoint_seconds", "time/evaluation_seconds",
+    "time/iterations",         "time/total_timesteps",    "time/time_elapsed",     "time/fps",
+    "rollout/ep_rew_mean",     "rollout/ep_rew_std",      "rollout/ep_len_mean",   "eval/mean_reward",
+    "eval/std_reward",         "eval/mean_ep_length",     "time/rollout_seconds",  "time/update_seconds",
+    "time/checkpoint_seconds", "time/evaluation_seconds", "train/skipped_updates",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
@@ -36,13 +38,16 @@ void report_init(struct report *report, const struct run_config *config, const s
 }
 
 muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
-                          struct arena *arena) {
+                          struct arena *arena, int64_t *missing_rows) {
   const char **columns;
   MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) columns[n++] = general_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++) columns[n++] = *metric;
-  return metrics_open(folder->metrics, columns, n, keep_rows, &report->metrics);
+  MUSTER_TRY(metrics_open(folder->metrics, columns, n, keep_rows, &report->metrics));
+  *missing_rows = keep_rows - metrics_rows(report->metrics);
+  if (*missing_rows < 0) *missing_rows = 0;
+  return MUSTER_OK;
 }
 
 void report_close(struct report *report) { metrics_close(&report->metrics); }
@@ -68,6 +73,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   metrics_set(metrics, "time/update_seconds", report->seconds.update);
   metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
   metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
+  metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;
@@ -114,9 +120,9 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   if (iteration->evaluation != NULL) report->last_evaluation = iteration->evaluation->mean_return;
   double now = clock_seconds();
   bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
-  if (due) MUSTER_TRY(write_row(report, iteration, now));
+  muster_status status = due ? write_row(report, iteration, now) : MUSTER_OK;
   show_progress(report, iteration, now, last);
-  return MUSTER_OK;
+  return status;
 }
 
 static void write_evaluation(struct json *json, const struct evaluation *evaluation) {
@@ -137,10 +143,10 @@ static void write_evaluation(struct json *json, const struct evaluation *evaluat
 muster_status report_write_summary(const struct report *report, const struct run_folder *folder, int ranks,
                                    int64_t total_steps, struct episodes_summary episodes,
                                    const struct evaluation *final_evaluation) {
-  char temporary[RUN_PATH_SIZE + 64];
-  snprintf(temporary, sizeof temporary, "%s.tmp", folder->summary);
-  FILE *file = fopen(temporary, "w");
-  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot write %s", temporary);
+  char *text = NULL;
+  size_t length = 0;
+  FILE *file = open_memstream(&text, &length);
+  if (file == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->summary);
   double seconds = report_seconds(report);
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
@@ -166,7 +172,9 @@ muster_status report_write_summary(const struct report *report, const struct run
   json_string(&json, "git_hash", run_build_git_hash());
   json_close_object(&json);
   bool failed = ferror(file) != 0;
-  if (fclose(file) != 0 || failed || rename(temporary, folder->summary) != 0)
-    return status_errno(MUSTER_ERROR_IO, "cannot write %s", folder->summary);
-  return MUSTER_OK;
+  muster_status status = fclose(file) != 0 || failed
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->summary)
+                             : durable_write(folder->summary, text, length);
+  free(text);
+  return status;
 }

@@ -35,23 +35,26 @@ struct report {
 struct iteration_report {
   int64_t iteration, total_steps;
   struct episodes_summary episodes;
-  const double *algorithm_metrics;     /* in the order of algorithm->metrics */
+  const double *algorithm_metrics; /* in the order of algorithm->metrics */
+  int64_t skipped_updates;
   const struct evaluation *evaluation; /* NULL: none this time */
 };
 
 /* Starts the run's clock. */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
                  double reward_threshold);
-/* Opens metrics.csv; with keep_rows >= 0 cut back to so many rows. */
+/* Opens metrics.csv; with keep_rows >= 0 cut back to so many rows. `*missing_rows`: of these it lacks so many, which
+ * this program never causes. */
 MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
-                                         struct arena *arena);
+                                         struct arena *arena, int64_t *missing_rows);
 void report_close(struct report *report);
 
 /* Wall time of the run so far, over all its resumptions. */
 double report_seconds(const struct report *report);
 
 /* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
- * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. */
+ * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. Error IO when the row could
+ * not be written: it is kept and written with the next one. */
 MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
                                               bool last);
 

@@ -21,14 +21,7 @@ struct progress {
 static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
   int n = 0;
   struct parameters *parameters = &learner->model.parameters;
-  for (int i = 0; i < parameters->tensors; i++) {
-    const struct parameter *parameter = &parameters->tensor[i];
-    list[n++] = (struct tensor){parameter->name,
-                                TENSOR_F32,
-                                parameter->rank,
-                                {parameter->shape[0], parameter->shape[1]},
-                                parameters->values + parameter->offset};
-  }
+  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
   n += learner->type->state(learner->algorithm, list + n);
   n += episodes_state(&learner->episodes, list + n);
   struct worker *worker = learner->worker;
@@ -36,9 +29,11 @@ static int list_state(struct learner *learner, struct progress *progress, struct
       "environments/states", TENSOR_U8, 2, {worker->rollout.n_envs, worker->env_state_bytes}, worker->env_states};
   list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
   list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
+  list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates};
   list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows};
   list[n++] = (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds};
   list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best_return};
+  list[n++] = (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best_steps};
   list[n++] = (struct tensor){"progress/solved_steps", TENSOR_I64, 0, {0}, &learner->report.solved_steps};
   list[n++] = (struct tensor){"progress/solved_seconds", TENSOR_F64, 0, {0}, &learner->report.solved_seconds};
   return n;
@@ -46,7 +41,7 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 
 bool snapshot_is_learning_state(const char *tensor) {
   static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
-                                       "progress/best_return"};
+                                       "progress/best_return", "progress/best_steps"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
   return true;
@@ -87,6 +82,12 @@ static muster_status write_file(struct learner *learner, struct progress *progre
   return status;
 }
 
+/* gives the newest checkpoint its second name where it is the best so far */
+static muster_status keep_best(const struct learner *learner) {
+  if (!learner->worker->config.checkpoint.keep_best || learner->best_steps != learner->total_steps) return MUSTER_OK;
+  return checkpoint_keep(learner->folder->checkpoints, learner->total_steps, learner->folder->best);
+}
+
 muster_status snapshot_write(struct learner *learner) {
   /* rows that the checkpoint counts on are on the disk before it is */
   MUSTER_TRY(metrics_sync(learner->report.metrics));
@@ -94,18 +95,22 @@ muster_status snapshot_write(struct learner *learner) {
   double score = learner->report.last_evaluation;
   if (isnan(score)) score = episodes_summarize(&learner->episodes).mean_return;
   bool is_best = isnan(learner->best_return) || score > learner->best_return;
-  double best_before = learner->best_return;
-  if (is_best) learner->best_return = score;
+  double best_return = learner->best_return;
+  int64_t best_steps = learner->best_steps;
+  if (is_best) {
+    learner->best_return = score;
+    learner->best_steps = learner->total_steps;
+  }
 
   muster_status status = write_file(learner, &progress);
+  if (status == MUSTER_OK) status = keep_best(learner);
   if (status != MUSTER_OK) {
-    learner->best_return = best_before;
+    learner->best_return = best_return;
+    learner->best_steps = best_steps;
     return status;
   }
-  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
-  if (is_best && options->keep_best)
-    MUSTER_TRY(checkpoint_keep(learner->folder->checkpoints, learner->total_steps, learner->folder->best));
-  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps, options->keep);
+  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps,
+                            learner->worker->config.checkpoint.keep);
 }
 
 /* refuses a checkpoint that was made with other options than those that decide what is learned */
@@ -154,6 +159,8 @@ muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   *rows = 0;
   if (path[0] == '\0') return MUSTER_OK;
   MUSTER_TRY(read_state(learner, path, rows));
+  /* a run that was killed right after it wrote this checkpoint had no time for that */
+  MUSTER_TRY(keep_best(learner));
   log_info(&learner->worker->logger, "resuming from %s", path);
   return MUSTER_OK;
 }

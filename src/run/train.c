@@ -27,9 +27,14 @@ static muster_status read_config(struct training *training, const struct train_r
   return run_folder_prepare(&training->config, request->run_dir, request->resume, &training->folder);
 }
 
+static muster_status broadcast_config(struct training *training) {
+  MUSTER_TRY(comm_broadcast(training->comm, &training->config, sizeof training->config, 0));
+  return comm_broadcast(training->comm, training->folder.path, sizeof training->folder.path, 0);
+}
+
 static muster_status create_worker(struct training *training) {
   blas_set_threads((int)training->config.ranks.blas_threads);
-  return worker_create(&training->worker, &training->config, training->comm);
+  return worker_create(&training->worker, &training->config, training->folder.path, training->comm);
 }
 
 static muster_status create_roles(struct training *training) {
@@ -77,7 +82,7 @@ static muster_status agree(struct training *training, muster_status status) {
 
 static muster_status set_up(struct training *training, const struct train_request *request) {
   MUSTER_TRY(agree(training, read_config(training, request)));
-  MUSTER_TRY(agree(training, comm_broadcast(training->comm, &training->config, sizeof training->config, 0)));
+  MUSTER_TRY(agree(training, broadcast_config(training)));
   MUSTER_TRY(agree(training, create_worker(training)));
   MUSTER_TRY(agree(training, create_roles(training)));
   size_t policy_count =

@@ -12,11 +12,14 @@ static muster_status create_pool(struct worker *worker) {
   run_config_env_settings(config, settings);
   struct env_range range = topology_envs(&worker->topology, worker->topology.rank);
   if (range.count == 0) range.count = 1;
-  return env_pool_create(type, settings, (uint64_t)config->general.seed, range.first, range.count, &worker->pool);
+  MUSTER_TRY(env_pool_create(type, settings, (uint64_t)config->general.seed, range.first, range.count, &worker->pool));
+  if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
+  return MUSTER_OK;
 }
 
-muster_status worker_create(struct worker *worker, const struct run_config *config, struct comm *comm) {
-  *worker = (struct worker){.config = *config, .comm = comm};
+muster_status worker_create(struct worker *worker, const struct run_config *config, const char *run_folder,
+                            struct comm *comm) {
+  *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
   int32_t num_envs = (int32_t)config->env.num_envs;
   worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;

@@ -22,9 +22,13 @@ struct order {
 /* Why a run ends. */
 enum stop { STOP_NOT, STOP_FINISHED, STOP_ASKED, STOP_REQUEUE };
 
+/* What an actor notes beside the bits of enum interrupt: its rollout holds a fault. */
+enum { NOTE_FAULT = 4 };
+
 struct worker {
   struct run_config config;
-  struct comm *comm; /* borrowed */
+  struct comm *comm;      /* borrowed */
+  const char *run_folder; /* path, borrowed */
   struct topology topology;
   struct logger logger;
   struct arena *arena;
@@ -39,7 +43,8 @@ struct worker {
 
 /* Sets up what all ranks share. The config must be the same everywhere. Collective. Afterwards every rank calls
  * worker_connect(). On failure worker_release() is still to be called. */
-MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config, struct comm *comm);
+MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
+                                           const char *run_folder, struct comm *comm);
 
 /* Gives the worker its order, sized for a policy of so many floats, and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, size_t policy_count);

@@ -1,0 +1,63 @@
+#include "run/forensics.h"
+
+#include "run/folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static muster_status write_tensors(struct checkpoint_writer *writer, const struct worker *worker,
+                                   const struct model *model, const struct tensor *further, int n, const char *reason) {
+  const struct trajectory *rollout = &worker->rollout;
+  const struct env_finals *finals = &rollout->finals;
+  size_t envs = rollout->n_envs, steps = rollout->n_steps, count = (size_t)finals->count;
+  const struct tensor arrays[] = {
+      {"rollout/observation", TENSOR_F32, 3, {envs, steps + 1, rollout->obs_dim}, rollout->observation},
+      {"rollout/action", TENSOR_I32, 3, {envs, steps, rollout->act_elements}, rollout->action},
+      {"rollout/log_prob", TENSOR_F32, 2, {envs, steps}, rollout->log_prob},
+      {"rollout/reward", TENSOR_F32, 2, {envs, steps}, rollout->reward},
+      {"rollout/ended", TENSOR_U8, 2, {envs, steps}, rollout->ended},
+      {"rollout/final_environment", TENSOR_I32, 1, {count}, finals->environment},
+      {"rollout/final_step", TENSOR_I32, 1, {count}, finals->step},
+      {"rollout/final_observation", TENSOR_F32, 2, {count, rollout->obs_dim}, finals->observation},
+  };
+  int first = topology_envs(&worker->topology, worker->topology.rank).first;
+  MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/rank", worker->topology.rank));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", worker->order->iteration));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", worker->topology.learns ? 0 : first));
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
+  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &further[i]));
+  for (int i = 0; i < model->parameters.tensors; i++) {
+    struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
+    MUSTER_TRY(checkpoint_write_tensor(writer, &tensor));
+  }
+  return MUSTER_OK;
+}
+
+static muster_status write_file(const char *path, const struct worker *worker, const struct model *model,
+                                const struct tensor *further, int n, const char *reason) {
+  struct checkpoint_writer *writer;
+  MUSTER_TRY(checkpoint_write_begin(path, &writer));
+  muster_status status = write_tensors(writer, worker, model, further, n, reason);
+  if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
+  checkpoint_write_abandon(&writer);
+  return status;
+}
+
+void forensics_write(const struct worker *worker, const struct model *model, const struct tensor *further, int n,
+                     const char *reason) {
+  char path[RUN_PATH_SIZE + 96];
+  snprintf(path, sizeof path, "%s/forensics", worker->run_folder);
+  muster_status status = MUSTER_OK;
+  if (mkdir(path, 0777) != 0 && errno != EEXIST) status = status_errno(MUSTER_ERROR_IO, "cannot make %s", path);
+  snprintf(path, sizeof path, "%s/forensics/rank-%d-iteration-%lld.h5", worker->run_folder, worker->topology.rank,
+           (long long)worker->order->iteration);
+  if (status == MUSTER_OK) status = write_file(path, worker, model, further, n, reason);
+  if (status == MUSTER_OK)
+    log_warn(&worker->logger, "the rollout and the parameters before the fault are in %s", path);
+  else
+    log_warn(&worker->logger, "no forensic file: %s", muster_status_message(status));
+  muster_status_clear(&status);
+}
