@@ -12,20 +12,21 @@ static muster_status copy_string(struct arena *arena, const char *text, const ch
   return MUSTER_OK;
 }
 
+const char *env_options_unknown(const muster_env_type *type, const char *key) {
+  struct nearest nearest = nearest_start(key);
+  for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++) {
+    if (strcmp(option->key, key) == 0) return NULL;
+    nearest_offer(&nearest, option->key);
+  }
+  return nearest.name != NULL ? nearest.name : "(it takes none)";
+}
+
 static muster_status check_keys(const muster_env_type *type, const muster_env_setting *user) {
   for (const muster_env_setting *given = user; given->key != NULL; given++) {
-    if (type->options == NULL || type->options->key == NULL)
-      return status_error(MUSTER_ERROR_USAGE, "unknown option '%s': the environment %s takes none", given->key,
-                          type->name);
-    struct nearest nearest = nearest_start(given->key);
-    bool known = false;
-    for (const muster_env_option *option = type->options; option->key != NULL; option++) {
-      known |= strcmp(option->key, given->key) == 0;
-      nearest_offer(&nearest, option->key);
-    }
-    if (!known)
+    const char *nearest = env_options_unknown(type, given->key);
+    if (nearest != NULL)
       return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; the nearest one is '%s'",
-                          given->key, type->name, nearest.name);
+                          given->key, type->name, nearest);
     for (const muster_env_setting *earlier = user; earlier != given; earlier++)
       if (strcmp(earlier->key, given->key) == 0)
         return status_error(MUSTER_ERROR_USAGE, "option '%s' of the environment %s is given twice", given->key,

@@ -1,5 +1,6 @@
 #include "run/config.h"
 
+#include "env/options.h"
 #include "env/registry.h"
 
 #include <math.h>
@@ -143,10 +144,20 @@ static muster_status check_names(struct document *document, struct run_config *c
 static muster_status check_environment(const struct document *document, const struct run_config *config) {
   const muster_env_type *type;
   muster_status status = env_registry_find(config->env.name, &type);
-  if (status == MUSTER_OK) return MUSTER_OK;
-  muster_status located = document_error(document, "env.name", "%s", muster_status_message(status));
-  muster_status_clear(&status);
-  return located;
+  if (status != MUSTER_OK) {
+    muster_status located = document_error(document, "env.name", "%s", muster_status_message(status));
+    muster_status_clear(&status);
+    return located;
+  }
+  for (int32_t i = 0; i < config->env.options.count; i++) {
+    const char *key = config->env.options.keys[i];
+    const char *nearest = env_options_unknown(type, key);
+    if (nearest == NULL) continue;
+    char full[96];
+    snprintf(full, sizeof full, "env.options.%s", key);
+    return document_error(document, full, "is no option of %s; the nearest one is '%s'", type->name, nearest);
+  }
+  return MUSTER_OK;
 }
 
 static muster_status resolve(struct document *document, struct run_config *config) {

@@ -20,10 +20,22 @@ struct training {
 
 /* --- stages of the set-up; each may fail on one rank alone --- */
 
+/* each actor needs an environment */
+static muster_status check_ranks(const struct training *training) {
+  long long num_envs = training->config.env.num_envs;
+  struct topology topology = topology_create(comm_size(training->comm), 0, (int32_t)num_envs);
+  if (num_envs >= topology.actors) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE,
+                      "env.num_envs: %lld environments cannot be split over %d actors (%d ranks): expects at least %d, "
+                      "or start at most %lld ranks",
+                      num_envs, topology.actors, topology.ranks, topology.actors, num_envs + 1);
+}
+
 /* rank 0 reads the config and prepares the folder; all get the config */
 static muster_status read_config(struct training *training, const struct train_request *request) {
   if (comm_rank(training->comm) != 0) return MUSTER_OK;
   MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, &training->config));
+  MUSTER_TRY(check_ranks(training));
   return run_folder_prepare(&training->config, request->run_dir, request->resume, &training->folder);
 }
 

@@ -24,11 +24,6 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;
   worker->logger = (struct logger){LOG_INFO, topology->learns ? "learner" : "actor", topology->rank};
-  if (num_envs < topology->actors)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "env.num_envs: %d environments cannot be split over %d actors (%d ranks): expects at least %d, "
-                        "or start at most %d ranks",
-                        num_envs, topology->actors, topology->ranks, topology->actors, num_envs + 1);
   MUSTER_TRY(arena_create(&worker->arena));
   MUSTER_TRY(create_pool(worker));
 
