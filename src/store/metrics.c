@@ -17,21 +17,36 @@ struct metrics {
   char *path;                 /* owned */
   const char *const *columns; /* [n], borrowed */
   int n;
-  double *row; /* [n], owned; NAN where nothing is set */
-  char *line;  /* owned: a row or the header as text */
+  double *row;      /* [n], owned; NAN where nothing is set */
+  char *line;       /* owned, [capacity]: whole lines that are not in the file yet, one after the other */
+  size_t line_size; /* the longest line: the header or a row */
+  size_t length, capacity;
   int file;
-  int64_t rows; /* whole rows in the file */
-  off_t end;    /* bytes of the header and these rows */
+  int64_t rows; /* whole rows in the file and in `line` */
+  off_t end;    /* bytes of the file's whole lines */
 };
 
-/* one write; when it fails, the file is cut back to whole lines */
-static muster_status append(struct metrics *metrics, size_t length) {
+/* makes room for one more line behind those that wait */
+static muster_status reserve(struct metrics *metrics) {
+  if (metrics->capacity - metrics->length >= metrics->line_size) return MUSTER_OK;
+  size_t capacity = 2 * (metrics->length + metrics->line_size);
+  char *line = realloc(metrics->line, capacity);
+  if (line == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", metrics->path);
+  metrics->line = line;
+  metrics->capacity = capacity;
+  return MUSTER_OK;
+}
+
+/* writes the lines that wait, in one write; when it fails, the file is cut back to whole lines and they wait on */
+static muster_status flush(struct metrics *metrics) {
   ssize_t written;
+  if (metrics->length == 0) return MUSTER_OK;
   do {
-    written = write(metrics->file, metrics->line, length);
+    written = write(metrics->file, metrics->line, metrics->length);
   } while (written < 0 && errno == EINTR);
-  if (written == (ssize_t)length) {
+  if (written == (ssize_t)metrics->length) {
     metrics->end += written;
+    metrics->length = 0;
     return MUSTER_OK;
   }
   // a write that stops short tells no reason: the disk is full
@@ -100,7 +115,9 @@ static muster_status resume(struct metrics *metrics, int64_t keep_rows) {
   MUSTER_TRY(status);
   if (ftruncate(metrics->file, metrics->end) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot cut '%s' back to %lld rows", metrics->path, (long long)metrics->rows);
-  return metrics->end > 0 ? MUSTER_OK : append(metrics, header_length);
+  if (metrics->end > 0) return MUSTER_OK;
+  metrics->length = header_length;
+  return flush(metrics);
 }
 
 muster_status metrics_open(const char *path, const char *const *columns, int n, int64_t keep_rows,
@@ -110,13 +127,15 @@ muster_status metrics_open(const char *path, const char *const *columns, int n, 
   if (metrics == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot open '%s'", path);
 
   // a line has room for the header and for any row
-  size_t line_size = 1;
+  size_t line_size = 2;
   for (int i = 0; i < n; i++) line_size += strlen(columns[i]) + 1 + NUMBER_SIZE;
   *metrics = (struct metrics){.path = strdup(path),
                               .columns = columns,
                               .n = n,
                               .row = malloc((size_t)n * sizeof *metrics->row),
                               .line = malloc(line_size),
+                              .line_size = line_size,
+                              .capacity = line_size,
                               .file = -1};
   muster_status status = MUSTER_OK;
   if (metrics->path == NULL || metrics->row == NULL || metrics->line == NULL) {
@@ -164,18 +183,20 @@ double metrics_get(const struct metrics *metrics, const char *column) {
 }
 
 muster_status metrics_end_row(struct metrics *metrics) {
-  size_t length = 0;
+  MUSTER_TRY(reserve(metrics));
   for (int i = 0; i < metrics->n; i++) {
-    if (!isnan(metrics->row[i])) length += (size_t)number_print(metrics->row[i], metrics->line + length);
-    metrics->line[length++] = i + 1 < metrics->n ? ',' : '\n';
+    char *end = metrics->line + metrics->length;
+    if (!isnan(metrics->row[i])) end += number_print(metrics->row[i], end);
+    *end++ = i + 1 < metrics->n ? ',' : '\n';
+    metrics->length = (size_t)(end - metrics->line);
+    metrics->row[i] = NAN;
   }
-  MUSTER_TRY(append(metrics, length));
   metrics->rows++;
-  for (int i = 0; i < metrics->n; i++) metrics->row[i] = NAN;
-  return MUSTER_OK;
+  return flush(metrics);
 }
 
 muster_status metrics_sync(struct metrics *metrics) {
+  MUSTER_TRY(flush(metrics));
   if (fsync(metrics->file) != 0) return status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", metrics->path);
   return MUSTER_OK;
 }

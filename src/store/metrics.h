@@ -21,11 +21,12 @@ void metrics_set(struct metrics *metrics, const char *column, double value);
 /* The value set in the current row, NAN where none. */
 double metrics_get(const struct metrics *metrics, const char *column);
 /* Appends the current row, each value in the shortest form that reads back to the same double, in one write, and starts
- * a new one. On error IO the file is cut back to the rows before, and the current row stays set. */
+ * a new one. On error IO the file is cut back to the rows before, and the row waits in memory to be written with the
+ * next one, or by metrics_sync(). Error MEMORY: there is no room for it to wait. */
 MUSTER_CHECKED muster_status metrics_end_row(struct metrics *metrics);
-/* Brings the rows so far to the disk: before a checkpoint is written that counts on them. */
+/* Brings the rows so far to the disk, those that wait too: before a checkpoint is written that counts on them. */
 MUSTER_CHECKED muster_status metrics_sync(struct metrics *metrics);
-/* Rows in the file so far, without the header. */
+/* Rows so far, without the header: those of the file and those that wait. */
 int64_t metrics_rows(const struct metrics *metrics);
 
 #endif

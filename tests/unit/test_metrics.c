@@ -184,7 +184,8 @@ static void test_unwritable(void) {
   CHECK_FAILS(metrics_open(path, columns, 3, -1, &metrics), MUSTER_ERROR_IO, "No such file");
 }
 
-/* a row that does not fit, by a limit on the size of files: no torn line is left, and the row can be written later */
+/* a row that does not fit, by a limit on the size of files: no torn line is left, and the rows wait in memory, also
+ * many, for a better day */
 static void test_failed_write(void) {
   char path[PATH_SIZE];
   struct metrics *metrics = open_metrics(fresh_path(path, "metrics_limit"), -1);
@@ -202,9 +203,27 @@ static void test_failed_write(void) {
 
   CHECK_FAILS(status, MUSTER_ERROR_IO, "cannot write a row");
   check_text(path, HEADER "1,,\n");
-  CU_ASSERT_EQUAL(metrics_rows(metrics), 1);
-  CHECK_OK(metrics_end_row(metrics));
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 2);
+  CU_ASSERT(isnan(metrics_get(metrics, "loss")));
+  CHECK_OK(metrics_sync(metrics));
   check_text(path, HEADER "1,,\n,0.3333333333333333,\n");
+
+  // many rows while nothing can be written: none is lost, doubled or torn, and the error comes each time
+  CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &low), 0);
+  handler = signal(SIGXFSZ, SIG_IGN);
+  for (int i = 0; i < 100; i++) {
+    metrics_set(metrics, "total_steps", 7);
+    CHECK_FAILS(metrics_end_row(metrics), MUSTER_ERROR_IO, "cannot write a row");
+    CHECK_FAILS(metrics_sync(metrics), MUSTER_ERROR_IO, "cannot write a row");
+  }
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+  signal(SIGXFSZ, handler);
+  check_text(path, HEADER "1,,\n,0.3333333333333333,\n");
+  add_row(metrics, 8);
+  char expected[2048] = HEADER "1,,\n,0.3333333333333333,\n";
+  for (int i = 0; i < 100; i++) strcat(expected, "7,,\n");
+  check_text(path, strcat(expected, "8,,\n"));
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 103);
   metrics_close(&metrics);
 }
 
