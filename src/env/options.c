@@ -12,21 +12,21 @@ static muster_status copy_string(struct arena *arena, const char *text, const ch
   return MUSTER_OK;
 }
 
-const char *env_options_unknown(const muster_env_type *type, const char *key) {
+muster_status env_options_check_key(const muster_env_type *type, const char *key) {
+  if (type->options == NULL || type->options->key == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "unknown option '%s': the environment %s takes none", key, type->name);
   struct nearest nearest = nearest_start(key);
-  for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++) {
-    if (strcmp(option->key, key) == 0) return NULL;
+  for (const muster_env_option *option = type->options; option->key != NULL; option++) {
+    if (strcmp(option->key, key) == 0) return MUSTER_OK;
     nearest_offer(&nearest, option->key);
   }
-  return nearest.name != NULL ? nearest.name : "(it takes none)";
+  return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; the nearest one is '%s'", key,
+                      type->name, nearest.name);
 }
 
 static muster_status check_keys(const muster_env_type *type, const muster_env_setting *user) {
   for (const muster_env_setting *given = user; given->key != NULL; given++) {
-    const char *nearest = env_options_unknown(type, given->key);
-    if (nearest != NULL)
-      return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; the nearest one is '%s'",
-                          given->key, type->name, nearest);
+    MUSTER_TRY(env_options_check_key(type, given->key));
     for (const muster_env_setting *earlier = user; earlier != given; earlier++)
       if (strcmp(earlier->key, given->key) == 0)
         return status_error(MUSTER_ERROR_USAGE, "option '%s' of the environment %s is given twice", given->key,

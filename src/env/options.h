@@ -14,7 +14,7 @@
 MUSTER_CHECKED muster_status env_options_match(const muster_env_type *type, const muster_env_setting *user,
                                                struct arena *arena, const muster_env_setting **out);
 
-/* NULL when the type takes an option of that key; else the nearest key, "(it takes none)" where it takes none. */
-const char *env_options_unknown(const muster_env_type *type, const char *key);
+/* Checks that the type takes an option of that key; the USAGE error names the nearest one. */
+MUSTER_CHECKED muster_status env_options_check_key(const muster_env_type *type, const char *key);
 
 #endif

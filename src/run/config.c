@@ -127,35 +127,30 @@ static void bind_tables(struct run_config *config, const struct algorithm_type *
 
 /* --- reading --- */
 
+/* takes the status: adds where the key stands */
+static muster_status locate(const struct document *document, const char *key, muster_status status) {
+  if (status == MUSTER_OK) return MUSTER_OK;
+  muster_status located = document_error(document, key, "%s", muster_status_message(status));
+  muster_status_clear(&status);
+  return located;
+}
+
 static muster_status check_names(struct document *document, struct run_config *config,
                                  const struct algorithm_type **algorithm) {
   struct algorithm_choice choice;
   MUSTER_TRY(document_apply(document, &algorithm_table, &choice));
-  muster_status status = algorithm_find(choice.name, algorithm);
-  if (status != MUSTER_OK) {
-    muster_status located = document_error(document, "algorithm.name", "%s", muster_status_message(status));
-    muster_status_clear(&status);
-    return located;
-  }
+  MUSTER_TRY(locate(document, "algorithm.name", algorithm_find(choice.name, algorithm)));
   snprintf(config->algorithm_name, sizeof config->algorithm_name, "%s", (*algorithm)->name);
   return MUSTER_OK;
 }
 
 static muster_status check_environment(const struct document *document, const struct run_config *config) {
   const muster_env_type *type;
-  muster_status status = env_registry_find(config->env.name, &type);
-  if (status != MUSTER_OK) {
-    muster_status located = document_error(document, "env.name", "%s", muster_status_message(status));
-    muster_status_clear(&status);
-    return located;
-  }
+  MUSTER_TRY(locate(document, "env.name", env_registry_find(config->env.name, &type)));
   for (int32_t i = 0; i < config->env.options.count; i++) {
-    const char *key = config->env.options.keys[i];
-    const char *nearest = env_options_unknown(type, key);
-    if (nearest == NULL) continue;
-    char full[96];
-    snprintf(full, sizeof full, "env.options.%s", key);
-    return document_error(document, full, "is no option of %s; the nearest one is '%s'", type->name, nearest);
+    char key[96];
+    snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
+    MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
   return MUSTER_OK;
 }
