@@ -52,10 +52,16 @@ static muster_status run_parts(struct bench *bench, const bool wanted[PARTS]) {
   return MUSTER_OK;
 }
 
+#if defined(__clang__)
+#define COMPILER __VERSION__
+#else
+#define COMPILER "gcc " __VERSION__
+#endif
+
 /* what the figures depend on and do not say */
 static void print_setting(void) {
-  fprintf(stderr, "muster bench: %s kernels; %s; compiler %s; commit %s\n", linear_selected(), blas_description(),
-          __VERSION__, run_build_git_hash());
+  fprintf(stderr, "muster bench: %s kernels; %s; %s; muster %s\n", linear_selected(), blas_description(), COMPILER,
+          run_build_git_hash());
 }
 
 muster_status bench_run(struct comm *comm, const struct bench_request *request, bool *together) {
