@@ -129,9 +129,16 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
   return status;
 }
 
+/* damaged checkpoints that were met on the way to the newest whole one */
+struct damage {
+  const struct logger *logger;
+  int files;
+};
+
 static void warn_damaged(const char *path, const char *reason, void *context) {
-  const struct logger *logger = context;
-  log_warn(logger, "%s is damaged and set aside (%s); the checkpoint before it is used", path, reason);
+  struct damage *damage = context;
+  damage->files++;
+  log_warn(damage->logger, "%s is damaged and set aside (%s)", path, reason);
 }
 
 static muster_status read_state(struct learner *learner, const char *path, int64_t *rows) {
@@ -154,8 +161,15 @@ static muster_status read_state(struct learner *learner, const char *path, int64
 
 muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   char path[RUN_PATH_SIZE + 96];
-  MUSTER_TRY(
-      checkpoint_find_newest(learner->folder->checkpoints, warn_damaged, &learner->worker->logger, path, sizeof path));
+  const char *folder = learner->folder->checkpoints;
+  struct damage damage = {&learner->worker->logger, 0};
+  MUSTER_TRY(checkpoint_find_newest(folder, warn_damaged, &damage, path, sizeof path));
+  /* to start anew would overwrite what the run has told so far */
+  if (path[0] == '\0' && damage.files > 0)
+    return status_error(MUSTER_ERROR_FORMAT,
+                        "cannot resume: no whole checkpoint is left in %s; copy one there, or start a new run with "
+                        "another --run-dir",
+                        folder);
   *rows = 0;
   if (path[0] == '\0') return MUSTER_OK;
   MUSTER_TRY(read_state(learner, path, rows));

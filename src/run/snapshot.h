@@ -13,8 +13,9 @@ bool snapshot_is_learning_state(const char *tensor);
 MUSTER_CHECKED muster_status snapshot_write(struct learner *learner);
 
 /* Restores the learner from the newest whole checkpoint of its folder, if there is one (learner->resumed). A damaged
- * one is set aside with a warning, and the one before it is used. FORMAT or USAGE error when the checkpoint is of
- * another environment, network or algorithm. `*metrics_rows`: rows of metrics.csv at that moment. */
+ * one is set aside with a warning, and the one before it is used; FORMAT error when there is none. FORMAT or USAGE
+ * error when the checkpoint is of another environment, network or algorithm. `*metrics_rows`: rows of metrics.csv at
+ * that moment. */
 MUSTER_CHECKED muster_status snapshot_restore(struct learner *learner, int64_t *metrics_rows);
 
 #endif
