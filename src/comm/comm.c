@@ -121,10 +121,15 @@ const char *comm_host(const struct comm *comm) { return comm->host; }
 int comm_local_cores(const struct comm *comm) { return comm->local_cores; }
 bool comm_oversubscribed(const struct comm *comm) { return comm->local_size > comm->local_cores; }
 
-int comm_agree_exit_code(struct comm *comm, int exit_code) {
-  int largest = exit_code;
-  if (MPI_Allreduce(&exit_code, &largest, 1, MPI_INT, MPI_MAX, comm->world) != MPI_SUCCESS) comm_abort(comm, 1);
-  return largest;
+int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
+  /* MPI_MAXLOC: among equal codes the lowest rank */
+  const struct { int code, rank; } mine = {exit_code, comm->rank};
+  struct {
+    int code, rank;
+  } first;
+  if (MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, comm->world) != MPI_SUCCESS) comm_abort(comm, 1);
+  *speaks = first.rank == comm->rank;
+  return first.code;
 }
 
 muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {

@@ -27,8 +27,9 @@ const char *comm_host(const struct comm *comm);
 int comm_local_cores(const struct comm *comm);
 bool comm_oversubscribed(const struct comm *comm);
 
-/* Collective. The largest exit code of all ranks: how set-up errors on one rank end all of them in order. */
-int comm_agree_exit_code(struct comm *comm, int exit_code);
+/* Collective. The largest exit code of all ranks: how set-up errors on one rank end all of them in order. `*speaks` is
+ * true on one rank alone, the first that has this code: the one to tell the user, where several met the same error. */
+int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks);
 
 /* Collective. Copies `bytes` from rank `root` to all. */
 MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);

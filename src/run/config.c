@@ -1,6 +1,8 @@
 #include "run/config.h"
 
+#include "comm/topology.h"
 #include "env/options.h"
+#include "env/pool.h"
 #include "env/registry.h"
 
 #include <math.h>
@@ -144,7 +146,8 @@ static muster_status check_names(struct document *document, struct run_config *c
   return MUSTER_OK;
 }
 
-static muster_status check_environment(const struct document *document, const struct run_config *config) {
+/* whether the environment exists, takes its options, and is there often enough for the actors */
+static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
   const muster_env_type *type;
   MUSTER_TRY(locate(document, "env.name", env_registry_find(config->env.name, &type)));
   for (int32_t i = 0; i < config->env.options.count; i++) {
@@ -152,7 +155,18 @@ static muster_status check_environment(const struct document *document, const st
     snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
     MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
-  return MUSTER_OK;
+
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  struct env_pool *pool = NULL;
+  MUSTER_TRY(locate(document, "env.options", env_pool_create(type, settings, 0, 0, 1, &pool)));
+  env_pool_destroy(&pool);
+
+  int actors = topology_create(ranks, 0, (int32_t)config->env.num_envs).actors;
+  if (config->env.num_envs >= actors) return MUSTER_OK;
+  return document_error(document, "env.num_envs",
+                        "cannot be split over %d actors (%d ranks); expects at least %d, or start at most %d ranks",
+                        actors, ranks, actors, (int)config->env.num_envs + 1);
 }
 
 static muster_status resolve(struct document *document, struct run_config *config) {
@@ -172,13 +186,14 @@ static muster_status resolve(struct document *document, struct run_config *confi
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
 
-muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, struct run_config *config) {
+muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                              struct run_config *config) {
   struct document *document;
   MUSTER_TRY(document_create(&document));
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
-  if (status == MUSTER_OK) status = check_environment(document, config);
+  if (status == MUSTER_OK) status = check_environment(document, config, ranks);
   document_destroy(&document);
   return status;
 }
@@ -237,7 +252,7 @@ bool run_config_differs(const struct run_config *before, const struct run_config
     if (!old_bindings[i].decides) continue;
     const struct option_table *table = old_bindings[i].table;
     for (const struct option_spec *option = table->options; option->key != NULL; option++) {
-      char old_value[OPTION_STRING_SIZE], new_value[OPTION_STRING_SIZE];
+      char old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
       option_format(option, old_bindings[i].object, old_value, sizeof old_value);
       option_format(option, new_bindings[i].object, new_value, sizeof new_value);
       if (strcmp(old_value, new_value) == 0) continue;

@@ -106,27 +106,32 @@ static muster_status check_content(struct run_folder *folder, bool resume) {
   return MUSTER_OK;
 }
 
+/* `*made`: whether there was no such folder before */
 static muster_status choose_folder(const struct run_config *config, const char *wanted, bool resume,
-                                   struct run_folder *folder) {
+                                   struct run_folder *folder, bool *made) {
   const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
   if (strlen(chosen) >= RUN_PATH_SIZE - 1)
     return status_error(MUSTER_ERROR_USAGE, "--run-dir: the path is longer than %d bytes", RUN_PATH_SIZE - 2);
   if (chosen[0] == '\0' && resume)
     return status_error(MUSTER_ERROR_USAGE, "--resume needs the run folder: give --run-dir DIR (or run.dir)");
+  *made = true;
   if (chosen[0] == '\0') return make_numbered_folder(config, folder);
   snprintf(folder->path, sizeof folder->path, "%s", chosen);
   for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
   MUSTER_TRY(check_content(folder, resume));
+  *made = access(folder->path, F_OK) != 0;
   return make_folders(folder->path);
 }
 
 muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                  struct run_folder *folder) {
   *folder = (struct run_folder){.resumes = false};
-  MUSTER_TRY(choose_folder(config, wanted, resume, folder));
+  bool made = false;
+  MUSTER_TRY(choose_folder(config, wanted, resume, folder, &made));
   /* another run may have come first while the lock was waited for */
   MUSTER_TRY(take_lock(folder));
   MUSTER_TRY(check_content(folder, resume));
+  folder->made = made && !folder->resumes;
   snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->path);
   snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
   snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->path);
@@ -136,6 +141,17 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
   if (access(folder->path, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder %s", folder->path);
   return MUSTER_OK;
+}
+
+void run_folder_discard(const struct run_folder *folder) {
+  if (!folder->made) return;
+  unlink(folder->metrics);
+  unlink(folder->config);
+  rmdir(folder->checkpoints);
+  char lock[RUN_PATH_SIZE + 32];
+  snprintf(lock, sizeof lock, "%s/.lock", folder->path);
+  unlink(lock);
+  rmdir(folder->path);
 }
 
 muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,

@@ -17,6 +17,7 @@ struct run_folder {
   char config[RUN_PATH_SIZE + 32];
   char best[RUN_PATH_SIZE + 64];
   bool resumes; /* there is a run in it, to be continued */
+  bool made;    /* by this process, for a run that has not begun */
   int lock;     /* descriptor that holds the folder's lock; 0: none */
 };
 
@@ -29,6 +30,10 @@ MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config,
 
 /* Lets go of the lock. */
 void run_folder_release(struct run_folder *folder);
+
+/* Removes what run_folder_prepare() made, and the files of a run that has not begun; does nothing to a folder that was
+ * there before, or that was never prepared. */
+void run_folder_discard(const struct run_folder *folder);
 
 /* Writes config.yaml: the resolved options and, as comments, version, git hash and the layout of ranks. */
 MUSTER_CHECKED muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,

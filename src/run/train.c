@@ -20,22 +20,11 @@ struct training {
 
 /* --- stages of the set-up; each may fail on one rank alone --- */
 
-/* each actor needs an environment */
-static muster_status check_ranks(const struct training *training) {
-  long long num_envs = training->config.env.num_envs;
-  struct topology topology = topology_create(comm_size(training->comm), 0, (int32_t)num_envs);
-  if (num_envs >= topology.actors) return MUSTER_OK;
-  return status_error(MUSTER_ERROR_USAGE,
-                      "env.num_envs: %lld environments cannot be split over %d actors (%d ranks): expects at least %d, "
-                      "or start at most %lld ranks",
-                      num_envs, topology.actors, topology.ranks, topology.actors, num_envs + 1);
-}
-
 /* rank 0 reads the config and prepares the folder; all get the config */
 static muster_status read_config(struct training *training, const struct train_request *request) {
   if (comm_rank(training->comm) != 0) return MUSTER_OK;
-  MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, &training->config));
-  MUSTER_TRY(check_ranks(training));
+  int ranks = comm_size(training->comm);
+  MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, ranks, &training->config));
   return run_folder_prepare(&training->config, request->run_dir, request->resume, &training->folder);
 }
 
@@ -85,10 +74,12 @@ static muster_status write_layout(struct training *training) {
 
 /* --- the run --- */
 
-/* lets all ranks know whether a stage failed on any of them */
+/* lets all ranks know whether a stage failed on any of them; one of them keeps its message */
 static muster_status agree(struct training *training, muster_status status) {
-  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status));
-  if (status != MUSTER_OK || exit_code == 0) return status;
+  bool speaks;
+  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), &speaks);
+  if (speaks || exit_code == 0) return status;
+  muster_status_clear(&status);
   return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
 }
 
@@ -120,6 +111,8 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   interrupt_catch();
   muster_status status = set_up(training, request);
   outcome->together = true;
+  /* a run that never began leaves nothing behind, so that the same command may be given again */
+  if (status != MUSTER_OK) run_folder_discard(&training->folder);
   if (status == MUSTER_OK) {
     status = run(training);
     outcome->together = status == MUSTER_OK;
