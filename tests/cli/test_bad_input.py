@@ -1,0 +1,189 @@
+"""Wrong configs, checkpoints and folders: one message that says where and what would be right, the right exit code, and
+nothing overwritten."""
+
+import shutil
+
+import program
+
+
+class BadConfig(program.Case):
+    def refuse(self, config, *parts, arguments=(), mpirun=False):
+        """Training with this config is refused, alone and where asked for under mpirun, and makes no folder."""
+        path = self.write("config.yaml", config)
+        origins = [(None, "muster train: "), (3, f"muster train: rank 0 on {program.HOST}: ")]
+        for ranks, origin in origins if mpirun else origins[:1]:
+            with self.subTest(ranks=ranks, parts=parts):
+                result = self.run_muster("train", path, "--run-dir", "run", *arguments, ranks=ranks)
+                self.assert_refused(result, 2, origin, *parts)
+                if ranks is None:
+                    self.assertEqual(result.err.count("\n"), 1, result)
+                self.assertEqual([entry.name for entry in self.folder.iterdir()], ["config.yaml"])
+
+    def change(self, old, new):
+        self.assertIn(old, program.SHORT)
+        return program.SHORT.replace(old, new)
+
+    def line(self, text):
+        """FILE:LINE of a text in the config as it is in program.SHORT."""
+        number = program.SHORT[: program.SHORT.index(text)].count("\n") + 1
+        return f"{self.folder}/config.yaml:{number}"
+
+    def test_unknown_key(self):
+        config = self.change("n_epochs", "n_epoch")
+        where = f"{self.line('n_epochs')}: algorithm.n_epoch"
+        self.refuse(config, where, "unknown key", "algorithm.n_epochs?", mpirun=True)
+        config = self.change("seed: 1", "sed: 1")
+        self.refuse(config, f"{self.line('seed')}: sed", "unknown key", "seed?")
+
+    def test_wrong_type(self):
+        config = self.change("n_steps: 32", "n_steps: many")
+        self.refuse(config, f"{self.line('n_steps')}: algorithm.n_steps: many", "expects an integer from 1")
+        config = self.change("gamma: 0.98", "gamma: [0.98]")
+        self.refuse(config, f"{self.line('gamma')}: algorithm.gamma", "expects a number")
+        config = self.change("learning_rate: 0.001", "learning_rate: linear")
+        self.refuse(config, f"{self.line('learning_rate')}: algorithm.learning_rate: linear", "lin_")
+
+    def test_out_of_range(self):
+        config = self.change("gamma: 0.98", "gamma: 1.5")
+        self.refuse(config, f"{self.line('gamma')}: algorithm.gamma: 1.5", "0 to 1")
+        config = self.change("num_envs: 8", "num_envs: 0")
+        self.refuse(config, f"{self.line('num_envs')}: env.num_envs: 0", "from 1 to 1000000")
+
+    def test_batch_size(self):
+        config = self.change("batch_size: 256", "batch_size: 257")
+        where = f"{self.line('batch_size')}: algorithm.batch_size: 257"
+        self.refuse(config, where, "32 x num_envs 8", "at most 256", mpirun=True)
+
+    def test_names(self):
+        config = self.change("CartPole-v1", "CartPole-v0")
+        self.refuse(config, f"{self.line('CartPole')}: env.name: CartPole-v0", "'CartPole-v1'")
+        config = self.change("name: ppo", "name: pp")
+        self.refuse(config, f"{self.line('name: ppo')}: algorithm.name: pp", "'ppo'")
+
+    def test_repeated_key(self):
+        config = self.change("  gamma: 0.98\n", "  gamma: 0.98\n  gamma: 0.99\n")
+        number = int(self.line("gamma").rsplit(":", 1)[1]) + 1
+        self.refuse(config, f"config.yaml:{number}:", "algorithm.gamma")
+
+    def test_not_yaml(self):
+        self.refuse("seed: 1\nenv: {name: CartPole-v1\n", f"{self.folder}/config.yaml:")
+
+    def test_command_line(self):
+        for assignment, part in [
+            ("algorithm.n_stepz=3", "algorithm.n_steps?"),
+            ("env.num_envs=eight", "expects an integer"),
+            ("algorithm.batch_size=1000", "at most 256"),
+            ("total_steps=0", "from 1"),
+            ("total_steps", "total_steps"),
+        ]:
+            self.refuse(program.SHORT, f"--set {assignment}: ", part, arguments=["--set", assignment])
+
+    def test_no_file(self):
+        for path, cause in [("none.yaml", "No such file"), (".", "director")]:
+            result = self.run_muster("train", path, "--run-dir", "run")
+            self.assert_refused(result, 2, path, cause)
+        self.assertEqual(list(self.folder.iterdir()), [])
+
+
+class BadFolder(program.Case):
+    def refuse(self, code, *parts, run, arguments=()):
+        path = program.WORK / f"{self.id()}.yaml"
+        path.write_text(program.SHORT, encoding="utf-8")
+        before = program.listing(self.folder)
+        for ranks in [None, 2]:
+            with self.subTest(ranks=ranks, run=run):
+                result = self.run_muster("train", path, "--run-dir", run, *arguments, ranks=ranks)
+                self.assert_refused(result, code, *parts)
+        self.assertEqual(program.listing(self.folder), before)
+
+    def test_that_exists(self):
+        run = self.train("run", "--set", "total_steps=512")
+        self.refuse(2, f"{run} exists", "--resume", "--run-dir", run=run)
+
+    def test_with_something_else_in_it(self):
+        (self.folder / "mine").mkdir()
+        self.write("mine/thesis.tex", "words")
+        self.refuse(2, f"{self.folder}/mine exists", run=self.folder / "mine")
+
+    def test_that_cannot_be_made(self):
+        # modes do not bind root, so these are places where nobody can make a folder
+        file = self.write("file", "words")
+        self.refuse(1, f"{file}", "Not a directory", run=file)
+        self.refuse(1, f"{file}/run", "Not a directory", run=file / "run")
+        self.refuse(1, "/proc/none/run", run="/proc/none/run")
+
+    def test_to_resume(self):
+        path = self.write("config.yaml", program.SHORT)
+        self.assert_refused(self.run_muster("train", path, "--resume"), 2, "--resume", "--run-dir")
+
+    def test_to_resume_with_another_config(self):
+        run = self.train("run", "--set", "total_steps=512")
+        arguments = ["--resume", "--set", "algorithm.gamma=0.5"]
+        self.refuse(2, "algorithm.gamma was 0.98 and is now 0.5", f"{run}/config.yaml", run=run, arguments=arguments)
+
+
+class BadCheckpoint(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.trained = self.train("run", "--set", "total_steps=512", "--set", "checkpoint.every=512")
+        self.checkpoint = self.trained / "checkpoints" / "step-000000000512.h5"
+        self.content = self.checkpoint.read_bytes()
+
+    def damages(self):
+        """What can be wrong with a file: its content, and what is said about it."""
+        size = len(self.content)
+        foreign = (program.SOURCE / "tests" / "golden" / "env_cartpole.h5").read_bytes()
+        yield "empty", b"", "is empty"
+        yield "truncated", self.content[: size // 2], "is truncated"
+        yield "cut-by-one", self.content[:-1], "is truncated"
+        yield "foreign-hdf5", foreign, "not a checkpoint that muster wrote"
+        yield "text", b"seed: 1\n", "is not a checkpoint"
+        for place in [len(b"muster-checkpoint 1 130000 "), 600, size // 2, size - 1]:
+            flipped = bytearray(self.content)
+            flipped[place] ^= 0x10
+            yield f"flipped-{place}", bytes(flipped), "damaged"
+        newer = self.content.replace(b"muster-checkpoint 1 ", b"muster-checkpoint 2 ", 1)
+        yield "newer-but-damaged", newer, "damaged"
+
+    def test_eval_and_inspect(self):
+        for name, content, cause in self.damages():
+            path = self.folder / f"{name}.h5"
+            path.write_bytes(content)
+            for command in ["eval", "inspect"]:
+                with self.subTest(command=command, name=name):
+                    result = self.run_muster(command, path)
+                    self.assert_refused(result, 1, f"muster {command}: ", path, cause)
+                    self.assertEqual(result.out, "", result)
+                    self.assertEqual(result.err.count("\n"), 1, result)
+            self.assertEqual(path.read_bytes(), content)
+
+    def test_missing(self):
+        for command in ["eval", "inspect"]:
+            with self.subTest(command=command):
+                result = self.run_muster(command, self.folder / "none.h5")
+                self.assert_refused(result, 1, self.folder / "none.h5", "No such file")
+                (self.folder / "empty").mkdir(exist_ok=True)
+                result = self.run_muster(command, self.folder / "empty")
+                self.assert_refused(result, 1, "no checkpoint", self.folder / "empty")
+
+    def test_resume(self):
+        # the only checkpoint is no good: the run cannot go on, and its metrics stay
+        path = self.write("config.yaml", program.SHORT)
+        for name, content, cause in self.damages():
+            with self.subTest(name=name):
+                run = self.folder / f"run-{name}"
+                shutil.copytree(self.trained, run, symlinks=True)
+                (run / "checkpoints" / self.checkpoint.name).write_bytes(content)
+                kept = {file: (run / file).read_bytes() for file in ["metrics.csv", "config.yaml", "summary.json"]}
+                result = self.run_muster("train", path, "--run-dir", run, "--resume")
+                self.assert_refused(result, 1, "muster train: ", run / "checkpoints", "whole")
+                self.assertIn(cause, result.err)
+                for file, before in kept.items():
+                    self.assertEqual((run / file).read_bytes(), before, file)
+                # set aside, not removed
+                aside = run / "checkpoints" / f"{self.checkpoint.name}.damaged"
+                self.assertEqual(aside.read_bytes(), content)
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,110 @@
+"""Commands that need no run: help, versions, wrong use, and what there is to choose from."""
+
+import os
+import subprocess
+
+import program
+
+COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config"]
+
+
+class Commands(program.Case):
+    def succeed(self, *arguments):
+        result = self.run_muster(*arguments)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err, "", result)
+        return result.out
+
+    def test_help(self):
+        out = self.succeed("--help")
+        for command in COMMANDS:
+            self.assertIn(f"  {command} ", out)
+            text = self.succeed(command, "--help")
+            self.assertRegex(text, rf"^usage: .*muster {command}")
+            self.assertEqual(text, self.succeed(command, "-h"))
+        self.assertEqual(out, self.succeed("help"))
+        for option in ["--set", "--run-dir", "--resume"]:
+            self.assertIn(option, self.succeed("train", "--help"))
+        for option in ["--episodes", "--seed", "--stochastic", "--json"]:
+            self.assertIn(option, self.succeed("eval", "--help"))
+
+    def test_version(self):
+        out = self.succeed("--version")
+        self.assertRegex(out, r"^muster \d+\.\d+\.\d+ \(.+\)\n$")
+        for command in COMMANDS:
+            self.assertEqual(self.succeed(command, "--version"), out)
+
+    def test_wrong_use(self):
+        for arguments in [
+            [],
+            ["trane"],
+            ["--nothing"],
+            ["train"],
+            ["train", "a.yaml", "b.yaml"],
+            ["train", "a.yaml", "--wrong"],
+            ["train", "a.yaml", "--set"],
+            ["eval"],
+            ["eval", "a", "b"],
+            ["eval", "a", "--episodes", "0"],
+            ["eval", "a", "--episodes", "ten"],
+            ["eval", "a", "--episodes", "10x"],
+            ["eval", "a", "--seed", "-1"],
+            ["inspect"],
+            ["inspect", "a", "--yaml"],
+            ["envs", "a", "b"],
+            ["envs", "--wrong"],
+            ["algos", "a", "b"],
+            ["config", "a", "b"],
+        ]:
+            with self.subTest(arguments=arguments):
+                result = self.run_muster(*arguments)
+                self.assertEqual(result.code, 2, result)
+                self.assertEqual(result.out, "", result)
+                self.assertNotEqual(result.err, "", result)
+        self.assertEqual(os.listdir(self.folder), [])
+
+    def test_envs(self):
+        out = self.succeed("envs")
+        self.assertRegex(out, r"(?m)^CartPole-v1 +Box\(4\) +Discrete\(2\) +\S")
+        self.assertRegex(out, r"(?m)^Probe-v0 ")
+        out = self.succeed("envs", "CartPole-v1")
+        self.assertRegex(out, r"step limit +500\n")
+        self.assertRegex(out, r"reward threshold +475\n")
+        self.assertRegex(self.succeed("envs", "Probe-v0"), r"(?m)^  fail_at_step +0 +\S")
+        self.assert_refused(self.run_muster("envs", "CartPol-v1"), 2, "CartPol-v1", "'CartPole-v1'")
+
+    def test_algos(self):
+        self.assertRegex(self.succeed("algos"), r"(?m)^ppo +\S")
+        self.assertRegex(self.succeed("algos", "ppo"), r"(?m)^algorithm\.gae_lambda +number +0\.95 +0 to 1 +ppo +\S")
+        self.assert_refused(self.run_muster("algos", "pppo"), 2, "pppo", "'ppo'")
+
+    def test_config(self):
+        out = self.succeed("config")
+        keys = """seed total_steps env.name env.num_envs policy.hidden_sizes policy.activation policy.ortho_init
+            algorithm.name algorithm.n_steps algorithm.batch_size algorithm.n_epochs algorithm.gamma
+            algorithm.gae_lambda algorithm.learning_rate algorithm.clip_range algorithm.clip_range_vf
+            algorithm.ent_coef algorithm.vf_coef algorithm.max_grad_norm algorithm.normalize_advantage
+            algorithm.target_kl algorithm.adam_epsilon evaluation.every evaluation.episodes checkpoint.every
+            checkpoint.keep run.dir"""
+        for key in keys.split():
+            self.assertRegex(out, rf"(?m)^{key} +\S+.* \S+$")
+        self.assertIn("\nranks.", out)
+
+        # one option in full, one section, and a name that is neither
+        out = self.succeed("config", "algorithm.clip_range")
+        for line in ["type +number or lin_<number>", r"default +0\.2", "range +> 0, <= 10"]:
+            self.assertRegex(out, line)
+        self.assertEqual(len(self.succeed("config", "evaluation").splitlines()), 4)
+        self.assert_refused(self.run_muster("config", "algorithm.n_step"), 2, "algorithm.n_steps?")
+
+    def test_output_that_cannot_be_written(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(
+                [program.PROGRAM, "config"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+            )
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot write to standard output", done.stderr)
+
+
+if __name__ == "__main__":
+    program.main()

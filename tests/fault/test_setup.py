@@ -1,0 +1,60 @@
+"""What goes wrong before the first step, on one rank or on all of them, ends all ranks with one message."""
+
+import unittest
+
+import program
+
+
+class Setup(program.Case):
+    def train_badly(self, *arguments, ranks=3, config=program.SHORT, prefix=()):
+        path = self.write("config.yaml", config)
+        result = self.run_muster(
+            "train", path, "--run-dir", self.folder / "run", *arguments, ranks=ranks, prefix=prefix
+        )
+        self.assertEqual(program.ranks_of(self.folder / "run"), {}, "ranks are left alive")
+        return result
+
+    def test_bad_config(self):
+        result = self.train_badly("--set", "algorithm.n_stepz=3")
+        self.assert_refused(result, 2, f"muster train: rank 0 on {program.HOST}: ", "algorithm.n_stepz", "n_steps?")
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_fewer_environments_than_actors(self):
+        result = self.train_badly("--set", "env.num_envs=2", "--set", "algorithm.batch_size=64", ranks=4)
+        self.assert_refused(result, 2, "--set env.num_envs=2: ", "3 actors", "at least 3")
+        self.assertFalse((self.folder / "run").exists())
+        config = program.SHORT.replace("num_envs: 8", "num_envs: 2").replace("batch_size: 256", "batch_size: 64")
+        result = self.train_badly(ranks=4, config=config)
+        self.assert_refused(result, 2, f"{self.folder}/config.yaml:5: env.num_envs: 2: ", "3 actors", "at least 3")
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_environment_that_cannot_be_created(self):
+        config = "env:\n  name: Probe-v0\n  options: {obs_dim: 0}\nalgorithm: {name: ppo}\n"
+        result = self.train_badly(config=config)
+        self.assert_refused(result, 2, f"{self.folder}/config.yaml:3: env.options", "obs_dim", "1 to 1048576")
+        result = self.train_badly(config=config.replace("obs_dim", "obs_dims"))
+        self.assert_refused(result, 2, f"{self.folder}/config.yaml:3: env.options", "obs_dims", "'obs_dim'")
+        self.assertFalse((self.folder / "run").exists())
+
+    def test_environment_that_fails_at_once(self):
+        # every actor meets it, in the same step: each may get to say so before the job ends, but no rank more than once
+        config = "env: {name: Probe-v0, options: {fail_at_step: 1}}\nalgorithm: {name: ppo}\n"
+        result = self.train_badly(config=config)
+        self.assertEqual(result.code, 1, result)
+        self.assertIn(len(result.messages), [1, 2], result)
+        self.assertEqual(len(set(result.messages)), len(result.messages), result)
+        for message in result.messages:
+            self.assertRegex(message, rf"muster train: rank [12] on {program.HOST}: environment [04] .* told to fail")
+
+    @unittest.skipIf(program.SANITIZED, "the sanitizers need more address space than the limit leaves")
+    def test_memory(self):
+        limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@"', "limited"]
+        for ranks, origin in [(None, ""), (3, "rank ")]:
+            with self.subTest(ranks=ranks):
+                arguments = ["--set", "algorithm.n_steps=200000000"]
+                result = self.train_badly(*arguments, ranks=ranks, prefix=limited)
+                self.assert_refused(result, 1, f"muster train: {origin}", "out of memory")
+
+
+if __name__ == "__main__":
+    program.main()

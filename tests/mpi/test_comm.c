@@ -1,0 +1,265 @@
+/* The job over MPI: topology, exchange, broadcast, agreement. Runs with any number of ranks. */
+#include "comm/exchange.h"
+#include "comm/mpi_call.h"
+#include "support/everywhere.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define ROUNDS 5
+#define MAX_ITEMS 64
+
+/* numbers of environments to split: as many as actors, uneven, even, many */
+static int split(int i, int actors) {
+  const int sizes[] = {actors, actors + 1, 8, 2 * actors, 101};
+  return sizes[i] >= actors ? sizes[i] : actors;
+}
+#define SPLITS 5
+
+/* --- topology --- */
+
+static void test_topology_covers_all_environments(void) {
+  int ranks = comm_size(everywhere_comm()), rank = comm_rank(everywhere_comm());
+  for (int i = 0; i < SPLITS; i++) {
+    int actors = ranks > 1 ? ranks - 1 : 1, n = split(i, actors);
+    struct topology topology = topology_create(ranks, rank, n);
+    EVERYWHERE(topology.actors == actors && topology.num_envs == n);
+    EVERYWHERE(topology.learns == (rank == topology.learner));
+    EVERYWHERE(topology.acts == topology_rank_acts(&topology, rank));
+
+    /* the ranges follow each other without a gap, and differ by one at most */
+    int next = 0, smallest = n, largest = 0;
+    for (int r = 0; r < ranks; r++) {
+      struct env_range range = topology_envs(&topology, r);
+      EVERYWHERE(topology_rank_acts(&topology, r) == (range.count > 0));
+      if (range.count == 0) continue;
+      EVERYWHERE(range.first == next);
+      next += range.count;
+      smallest = range.count < smallest ? range.count : smallest;
+      largest = range.count > largest ? range.count : largest;
+    }
+    EVERYWHERE(next == n && largest - smallest <= 1);
+  }
+}
+
+/* --- exchange --- */
+
+/* what a rank holds: two fields and a list; values tell where they come from */
+struct rows {
+  int n;
+  double *wide;         /* [n, 3] */
+  unsigned char *bytes; /* [n, 5] */
+  int32_t count;        /* items in use */
+  int32_t item[MAX_ITEMS];
+  float weight[MAX_ITEMS][2];
+};
+
+static double wide_value(int env, int column, int round) { return env * 100.0 + column * 10.0 + round; }
+static unsigned char byte_value(int env, int column, int round) {
+  return (unsigned char)(env * 31 + column * 7 + round);
+}
+
+/* items that an environment has in a round: none at all in round 0, none of some environments in the others */
+static int item_count(int env, int round) { return round == 0 ? 0 : (env + round) % 3 == 0 ? 2 : (env % 4 == 1); }
+
+static void rows_create(struct rows *rows, int n) {
+  *rows = (struct rows){.n = n};
+  rows->wide = calloc((size_t)n * 3, sizeof *rows->wide);
+  rows->bytes = calloc((size_t)n * 5, 1);
+  EVERYWHERE(rows->wide != NULL && rows->bytes != NULL);
+}
+
+static void rows_fill(struct rows *rows, int first, int round) {
+  rows->count = 0;
+  for (int i = 0; i < rows->n; i++) {
+    for (int column = 0; column < 3; column++) rows->wide[i * 3 + column] = wide_value(first + i, column, round);
+    for (int column = 0; column < 5; column++) rows->bytes[i * 5 + column] = byte_value(first + i, column, round);
+    for (int k = 0; k < item_count(first + i, round) && rows->count < MAX_ITEMS; k++) {
+      rows->item[rows->count] = (first + i) * 10 + k;
+      rows->weight[rows->count][0] = (float)(first + i);
+      rows->weight[rows->count++][1] = (float)round;
+    }
+  }
+}
+
+static void rows_release(struct rows *rows) {
+  free(rows->wide);
+  free(rows->bytes);
+}
+
+static bool same_fields(const struct rows *a, const struct rows *b) {
+  return a->n == b->n && memcmp(a->wide, b->wide, (size_t)a->n * 3 * sizeof *a->wide) == 0 &&
+         memcmp(a->bytes, b->bytes, (size_t)a->n * 5) == 0;
+}
+
+/* every item is there once; actors may have been served in any order */
+static bool same_items(const struct rows *a, const struct rows *b) {
+  if (a->count != b->count) return false;
+  for (int i = 0; i < b->count; i++) {
+    int found = 0;
+    for (int k = 0; k < a->count; k++)
+      found += a->item[k] == b->item[i] && memcmp(a->weight[k], b->weight[i], sizeof a->weight[k]) == 0;
+    if (found != 1) return false;
+  }
+  return true;
+}
+
+static muster_status connect(struct rows *rows, const struct topology *topology, int32_t capacity,
+                             struct exchange **out) {
+  const struct exchange_field fields[] = {{rows->wide, 3 * sizeof *rows->wide}, {rows->bytes, 5}};
+  const struct exchange_list list = {
+      .count = &rows->count,
+      .capacity = capacity,
+      .n_fields = 2,
+      .field = {{rows->item, sizeof *rows->item}, {rows->weight, sizeof *rows->weight}},
+  };
+  return exchange_create(everywhere_comm(), topology, fields, 2, &list, out);
+}
+
+/* gathers a few rounds from the actors, and compares with what they were told to send */
+static void gather_and_compare(int n) {
+  struct comm *comm = everywhere_comm();
+  struct topology topology = topology_create(comm_size(comm), comm_rank(comm), n);
+  struct env_range range = topology_envs(&topology, topology.rank);
+  if (topology.learns) range = (struct env_range){0, n};
+  struct rows mine, expected;
+  rows_create(&mine, range.count);
+  rows_create(&expected, n);
+  struct exchange *exchange = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
+  EVERYWHERE((exchange_bytes(exchange) > 0) == (topology.ranks > 1));
+
+  for (int round = 0; round < ROUNDS; round++) {
+    /* a learner that does not act has only what was gathered before */
+    if (topology.acts) rows_fill(&mine, range.first, round);
+    rows_fill(&expected, 0, round);
+    EVERYWHERE_OK(exchange_gather_begin(exchange));
+    EVERYWHERE_OK(exchange_gather_end(exchange));
+    EVERYWHERE(!topology.learns || same_fields(&mine, &expected));
+    EVERYWHERE(!topology.learns || same_items(&mine, &expected));
+  }
+  exchange_destroy(&exchange);
+  EVERYWHERE(exchange == NULL);
+  rows_release(&mine);
+  rows_release(&expected);
+}
+
+static void test_gather(void) {
+  int actors = comm_size(everywhere_comm()) > 1 ? comm_size(everywhere_comm()) - 1 : 1;
+  for (int i = 0; i < SPLITS - 1; i++) gather_and_compare(split(i, actors));
+}
+
+static void test_scatter(void) {
+  struct comm *comm = everywhere_comm();
+  int actors = comm_size(comm) > 1 ? comm_size(comm) - 1 : 1;
+  for (int i = 0; i < SPLITS; i++) {
+    int n = split(i, actors);
+    struct topology topology = topology_create(comm_size(comm), comm_rank(comm), n);
+    struct env_range range = topology_envs(&topology, topology.rank);
+    if (topology.learns) range = (struct env_range){0, n};
+    struct rows mine, expected;
+    rows_create(&mine, range.count);
+    rows_create(&expected, range.count);
+    struct exchange *exchange = NULL;
+    EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
+    for (int round = 0; round < ROUNDS; round++) {
+      rows_fill(&expected, range.first, round);
+      if (topology.learns) rows_fill(&mine, 0, round);
+      EVERYWHERE_OK(exchange_scatter(exchange));
+      EVERYWHERE(same_fields(&mine, &expected));
+    }
+    exchange_destroy(&exchange);
+    rows_release(&mine);
+    rows_release(&expected);
+  }
+}
+
+/* an item more than the learner has room for is an error there, not a write behind the end */
+static void test_list_that_does_not_fit(void) {
+  struct comm *comm = everywhere_comm();
+  if (comm_size(comm) != 2) return;
+  struct topology topology = topology_create(2, comm_rank(comm), 4);
+  struct rows mine;
+  rows_create(&mine, 4);
+  struct exchange *exchange = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, 2, &exchange));
+  mine.count = topology.acts ? 3 : 0;
+  EVERYWHERE_OK(exchange_gather_begin(exchange));
+  muster_status status = exchange_gather_end(exchange);
+  bool right = topology.acts ? status == MUSTER_OK : muster_status_code(status) == MUSTER_ERROR_INTERNAL;
+  muster_status_clear(&status);
+
+  /* what the learner refused is fetched, so that nothing is left under way */
+  for (int field = 0; topology.learns && field < 2; field++) {
+    char refused[3 * sizeof(float[2])];
+    right = right &&
+            MPI_Recv(refused, sizeof refused, MPI_BYTE, 1, TAG_LIST, MPI_COMM_WORLD, MPI_STATUS_IGNORE) == MPI_SUCCESS;
+  }
+  EVERYWHERE(right);
+  exchange_destroy(&exchange);
+  rows_release(&mine);
+}
+
+/* --- the other collective calls --- */
+
+static void test_broadcast(void) {
+  struct comm *comm = everywhere_comm();
+  const size_t sizes[] = {0, 1, 4096, (size_t)3 << 20 | 5};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    for (int root = 0; root < comm_size(comm); root++) {
+      unsigned char *data = malloc(sizes[i] + 1);
+      EVERYWHERE(data != NULL);
+      for (size_t k = 0; k <= sizes[i]; k++)
+        data[k] = comm_rank(comm) == root ? (unsigned char)(k * 13 + (size_t)root) : 0xEE;
+      /* half of them as announcements, for which the other ranks may sleep */
+      EVERYWHERE_OK(i % 2 == 0 ? comm_broadcast(comm, data, sizes[i], root)
+                               : comm_announce(comm, data, sizes[i], root));
+      size_t right = 0;
+      while (right < sizes[i] && data[right] == (unsigned char)(right * 13 + (size_t)root)) right++;
+      EVERYWHERE(right == sizes[i]);
+      EVERYWHERE(comm_rank(comm) == root || data[sizes[i]] == 0xEE);
+      free(data);
+    }
+  }
+}
+
+static void test_agreement(void) {
+  struct comm *comm = everywhere_comm();
+  int rank = comm_rank(comm), last = comm_size(comm) - 1;
+  bool speaks;
+  EVERYWHERE(comm_agree_exit_code(comm, 0, &speaks) == 0);
+  EVERYWHERE(comm_agree_exit_code(comm, rank == last ? 2 : 0, &speaks) == 2);
+  EVERYWHERE(speaks == (rank == last));
+  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 0, &speaks) == 1);
+  EVERYWHERE(speaks == (rank == 0));
+
+  /* the larger code wins, and the first rank that has it speaks */
+  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 2, &speaks) == (last > 0 ? 2 : 1));
+  EVERYWHERE(speaks == (rank == (last > 0 ? 1 : 0)));
+}
+
+static void test_hosts(void) {
+  struct comm *comm = everywhere_comm();
+  char(*hosts)[COMM_HOST_SIZE] = calloc((size_t)comm_size(comm), sizeof *hosts);
+  EVERYWHERE(hosts != NULL);
+  EVERYWHERE_OK(comm_gather_hosts(comm, hosts));
+  EVERYWHERE(comm_host(comm)[0] != '\0' && strcmp(hosts[comm_rank(comm)], comm_host(comm)) == 0);
+  /* tests run on one machine */
+  for (int rank = 0; rank < comm_size(comm); rank++) EVERYWHERE(strcmp(hosts[rank], comm_host(comm)) == 0);
+  EVERYWHERE(comm_local_size(comm) == comm_size(comm));
+  EVERYWHERE(comm_local_cores(comm) >= 1);
+  EVERYWHERE(comm_oversubscribed(comm) == (comm_size(comm) > comm_local_cores(comm)));
+  free(hosts);
+}
+
+static const struct check_case cases[] = {
+    {"the topology covers all environments", test_topology_covers_all_environments},
+    {"gather fields and lists, several rounds and splits", test_gather},
+    {"scatter fields", test_scatter},
+    {"a list that does not fit is refused", test_list_that_does_not_fit},
+    {"broadcast from every root, up to 3 MiB", test_broadcast},
+    {"agree on the exit code", test_agreement},
+    {"gather the names of hosts", test_hosts},
+};
+
+int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "comm", cases, sizeof cases / sizeof *cases); }

@@ -1,0 +1,38 @@
+#include "support/everywhere.h"
+
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+/* CUnit's cases take no argument, so the job is kept here */
+static struct comm *job;
+
+struct comm *everywhere_comm(void) {
+  return job;
+}
+
+bool everywhere_true(bool condition, const char *text, const char *file, int line) {
+  if (!condition) fprintf(stderr, "rank %d: %s:%d: %s\n", comm_rank(job), file, line, text);
+  int mine = condition, all = 0;
+  if (MPI_Allreduce(&mine, &all, 1, MPI_INT, MPI_LAND, MPI_COMM_WORLD) != MPI_SUCCESS) abort();
+  return all != 0;
+}
+
+bool everywhere_ok(muster_status status, const char *file, int line) {
+  bool right = everywhere_true(status == MUSTER_OK, muster_status_message(status), file, line);
+  muster_status_clear(&status);
+  return right;
+}
+
+int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n) {
+  muster_status status = comm_create(argc, argv, &job);
+  if (status != MUSTER_OK) {
+    fprintf(stderr, "%s\n", muster_status_message(status));
+    muster_status_clear(&status);
+    return 1;
+  }
+  if (comm_rank(job) != 0 && freopen("/dev/null", "w", stdout) == NULL) abort();
+  int exit_code = check_main(suite, cases, n);
+  comm_destroy(&job);
+  return exit_code;
+}

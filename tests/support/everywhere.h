@@ -1,0 +1,24 @@
+/* Checks that hold on every rank of a job: the outcome is reduced, so a check that fails on one rank fails on all of
+ * them, and all go on together. Every rank must come by every check. */
+#ifndef SUPPORT_EVERYWHERE_H
+#define SUPPORT_EVERYWHERE_H
+
+#include "comm/comm.h"
+#include "support/check.h"
+
+/* Starts MPI, runs the cases on every rank in step, and returns main()'s exit code; only rank 0 prints CUnit's report,
+ * but each rank prints the checks that failed on it. */
+int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n);
+
+/* The job, while everywhere_main() runs. */
+struct comm *everywhere_comm(void);
+
+/* Passes when the condition is true on every rank. Ends the case on all of them otherwise. */
+#define EVERYWHERE(condition) CU_ASSERT_TRUE_FATAL(everywhere_true((condition), #condition, __FILE__, __LINE__))
+/* Passes when the call succeeds on every rank; prints and releases the errors otherwise. */
+#define EVERYWHERE_OK(call) CU_ASSERT_TRUE_FATAL(everywhere_ok((call), __FILE__, __LINE__))
+
+bool everywhere_true(bool condition, const char *text, const char *file, int line);
+bool everywhere_ok(muster_status status, const char *file, int line);
+
+#endif

@@ -1,0 +1,192 @@
+"""What tests of the program share: running it alone and under mpirun, folders of their own, and the files of a run.
+
+CTest sets the MUSTER_ variables below. Every test method works in a folder of its own, so tests may run side by side.
+"""
+
+import csv
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import unittest
+
+PROGRAM = os.environ["MUSTER_PROGRAM"]
+SOURCE = pathlib.Path(os.environ["MUSTER_SOURCE"])
+WORK = pathlib.Path(os.environ["MUSTER_WORK"])
+TENSORS = os.environ["MUSTER_TENSORS"]
+ACT = os.environ["MUSTER_ACT"]
+SANITIZED = os.environ["MUSTER_SANITIZED"] == "1"
+MPIRUN = str(SOURCE / "tests" / "support" / "mpirun")
+HOST = socket.gethostname()
+
+# a net only: nothing that is tested comes near it
+LIMIT = 240
+
+# rl-zoo's setting of CartPole, cut short, without schedules so that total_steps decides nothing but the end
+SHORT = """\
+seed: 1
+total_steps: 6144
+env:
+  name: CartPole-v1
+  num_envs: 8
+algorithm:
+  name: ppo
+  n_steps: 32
+  batch_size: 256
+  n_epochs: 20
+  gamma: 0.98
+  gae_lambda: 0.8
+  learning_rate: 0.001
+  clip_range: 0.2
+evaluation: {episodes: 20}
+"""
+
+
+class Result:
+    """How a program ended. `messages` are its own lines on standard error, without those of mpirun."""
+
+    def __init__(self, command, code, out, err, seconds):
+        self.command, self.code, self.out, self.err, self.seconds = command, code, out, err, seconds
+        self.messages = [line for line in err.splitlines() if line.startswith("muster")]
+
+    def __str__(self):
+        return f"{' '.join(self.command)}\nexit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+
+
+def command_line(arguments, ranks=None):
+    launcher = [] if ranks is None else [MPIRUN, "-n", str(ranks)]
+    return launcher + [PROGRAM] + [str(argument) for argument in arguments]
+
+
+def finish(process, limit=LIMIT):
+    """Waits for a process that has pipes; ends it, and mpirun with it its ranks, when it outlives the limit."""
+    start = time.monotonic()
+    try:
+        out, err = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGTERM)
+        try:
+            out, err = process.communicate(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, err = process.communicate()
+        raise AssertionError(f"still running after {limit} s: {' '.join(process.args)}\n{out}\n{err}") from None
+    return Result(process.args, process.returncode, out, err, time.monotonic() - start)
+
+
+def start(arguments, ranks=None, cwd=None, prefix=(), env=None):
+    """Starts muster with these arguments, under mpirun where `ranks` is given; `prefix` is put before all."""
+    return subprocess.Popen(
+        [*prefix, *command_line(arguments, ranks)],
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def listing(folder):
+    """Every path below a folder with what it holds, to see whether anything has changed."""
+    content = {}
+    for path in sorted(pathlib.Path(folder).rglob("*")):
+        if path.is_symlink():
+            content[str(path)] = "link to " + os.readlink(path)
+        else:
+            content[str(path)] = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "folder"
+    return content
+
+
+def tensors(checkpoint):
+    """Every tensor of a checkpoint: name -> (type, shape, digest of its bytes)."""
+    lines = subprocess.run([TENSORS, str(checkpoint)], check=True, capture_output=True, text=True).stdout
+    found = {}
+    for line in lines.splitlines():
+        name, kind, shape, content = line.split("\t")
+        found[name] = (kind, shape, hashlib.sha256(content.encode()).hexdigest())
+    return found
+
+
+def learned(run):
+    """The tensors of a run's newest checkpoint that must not depend on where and how fast it ran."""
+    found = tensors(run / "checkpoints" / "latest")
+    measured = ["progress/wall_seconds", "progress/solved_seconds"]
+    return {name: tensor for name, tensor in found.items() if name not in measured}
+
+
+def metrics(run):
+    """The rows of metrics.csv without the columns that are measured times."""
+    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    counts = ["time/iterations", "time/total_timesteps"]
+    return [{k: v for k, v in row.items() if k in counts or not k.startswith("time/")} for row in rows]
+
+
+def summary(run):
+    return json.loads((run / "summary.json").read_text(encoding="utf-8"))
+
+
+def ranks_of(marker):
+    """Process ids of this build's program whose command line holds `marker`, by their rank (0 without mpirun)."""
+    found = {}
+    for folder in pathlib.Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
+        try:
+            if os.path.realpath(folder / "exe") != os.path.realpath(PROGRAM):
+                continue
+            if str(marker).encode() not in (folder / "cmdline").read_bytes().split(b"\0"):
+                continue
+            rank = re.search(rb"(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)", (folder / "environ").read_bytes())
+        except OSError:
+            continue  # it has just ended, or is not ours
+        found[int(rank.group(1)) if rank else 0] = int(folder.name)
+    return found
+
+
+class Case(unittest.TestCase):
+    maxDiff = 4000
+
+    def setUp(self):
+        self.folder = WORK / self.id()
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    def run_muster(self, *arguments, ranks=None, prefix=(), limit=LIMIT):
+        return finish(start(arguments, ranks, self.folder, prefix), limit)
+
+    def train(self, run, *arguments, config=SHORT, ranks=None):
+        """Trains into self.folder / run, which must succeed."""
+        path = self.write(f"{run}.yaml", config)
+        result = self.run_muster("train", path, "--run-dir", self.folder / run, *arguments, ranks=ranks)
+        self.assertEqual(result.code, 0, result)
+        return self.folder / run
+
+    def assert_same_run(self, a, b):
+        """Two runs learned the same, bit for bit, and told the same."""
+        self.assertEqual(learned(a), learned(b))
+        self.assertEqual(metrics(a), metrics(b))
+        for key in ["total_steps", "mean_return", "std_return", "solved_at_steps", "final_evaluation"]:
+            self.assertEqual(summary(a)[key], summary(b)[key], key)
+
+    def assert_refused(self, result, code, *parts):
+        """Ended with this exit code and one message that has all the parts."""
+        self.assertEqual(result.code, code, result)
+        self.assertEqual(len(result.messages), 1, result)
+        for part in parts:
+            self.assertIn(str(part), result.messages[0], result)
+
+
+main = unittest.main

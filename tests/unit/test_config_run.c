@@ -1,0 +1,243 @@
+/* The configuration of a run as a whole: tables together, conditions across them, writing and reading back. */
+#include "algo/ppo.h"
+#include "run/config.h"
+#include "support/check.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* a block of rl-zoo's hyper-parameters (CartPole-v1), pasted below `algorithm` */
+static const char config_text[] = "seed: 7\n"
+                                  "total_steps: 100000\n"
+                                  "env: {name: CartPole-v1, num_envs: 8}\n"
+                                  "policy:\n"
+                                  "  hidden_sizes: [32, 16]\n"
+                                  "  activation: relu\n"
+                                  "algorithm:\n"
+                                  "  name: ppo\n"
+                                  "  n_steps: 32\n"
+                                  "  batch_size: 256\n"
+                                  "  gae_lambda: 0.8\n"
+                                  "  gamma: 0.98\n"
+                                  "  n_epochs: 20\n"
+                                  "  ent_coef: 0.0\n"
+                                  "  learning_rate: lin_0.001\n"
+                                  "  clip_range: lin_0.2\n"
+                                  "evaluation: {every: 5000, episodes: 20}\n";
+
+static muster_status parse(const char *text, struct run_config *config) {
+  return run_config_parse("test.yaml", text, config);
+}
+
+/* the config above with one piece of text replaced; the caller frees it */
+static char *change(const char *old, const char *new) {
+  const char *place = strstr(config_text, old);
+  if (place == NULL) abort();
+  size_t size = sizeof config_text + strlen(new);
+  char *text = malloc(size);
+  if (text == NULL) abort();
+  snprintf(text, size, "%.*s%s%s", (int)(place - config_text), config_text, new, place + strlen(old));
+  return text;
+}
+
+static void test_block_of_rl_zoo(void) {
+  struct run_config config;
+  CHECK_OK_FATAL(parse(config_text, &config));
+  CU_ASSERT_EQUAL(config.general.seed, 7);
+  CU_ASSERT_EQUAL(config.general.total_steps, 100000);
+  CU_ASSERT_STRING_EQUAL(config.env.name, "CartPole-v1");
+  CU_ASSERT_EQUAL(config.env.num_envs, 8);
+  CU_ASSERT_STRING_EQUAL(config.algorithm_name, "ppo");
+  const struct ppo_options *ppo = (const struct ppo_options *)config.algorithm;
+  CU_ASSERT_EQUAL(ppo->n_steps, 32);
+  CU_ASSERT_EQUAL(ppo->batch_size, 256);
+  CU_ASSERT_EQUAL(ppo->n_epochs, 20);
+  CU_ASSERT_EQUAL(ppo->gamma, 0.98);
+  CU_ASSERT_EQUAL(ppo->gae_lambda, 0.8);
+  CU_ASSERT_EQUAL(ppo->ent_coef, 0.0);
+  CU_ASSERT_EQUAL(ppo->learning_rate.initial, 0.001);
+  CU_ASSERT_TRUE(ppo->learning_rate.linear);
+  CU_ASSERT_EQUAL(ppo->clip_range.initial, 0.2);
+  CU_ASSERT_TRUE(ppo->clip_range.linear);
+  CU_ASSERT_EQUAL(config.evaluation.every, 5000);
+
+  /* what is not said is as in Stable-Baselines3 */
+  CU_ASSERT_EQUAL(ppo->vf_coef, 0.5);
+  CU_ASSERT_EQUAL(ppo->max_grad_norm, 0.5);
+  CU_ASSERT_EQUAL(ppo->adam_epsilon, 1e-5);
+  CU_ASSERT_TRUE(ppo->normalize_advantage);
+  CU_ASSERT_TRUE(ppo->clip_range_vf.is_null);
+  CU_ASSERT_TRUE(isnan(ppo->target_kl));
+}
+
+/* the same text, and nothing that differs */
+static void check_round_trip(const struct run_config *config) {
+  char *text, *again;
+  struct run_config copy;
+  char difference[1024] = "";
+  CHECK_OK_FATAL(run_config_text(config, &text));
+  CHECK_OK_FATAL(run_config_parse("written.yaml", text, &copy));
+  CU_ASSERT_FALSE(run_config_differs(config, &copy, difference, sizeof difference));
+  CU_ASSERT_STRING_EQUAL(difference, "");
+  CHECK_OK_FATAL(run_config_text(&copy, &again));
+  CU_ASSERT_STRING_EQUAL(text, again);
+  free(text);
+  free(again);
+}
+
+static void test_round_trip(void) {
+  struct run_config config;
+  CHECK_OK_FATAL(parse(config_text, &config));
+  check_round_trip(&config);
+  CHECK_OK_FATAL(parse("", &config));
+  check_round_trip(&config);
+
+  /* values that are easily bent on their way through a text */
+  static const char odd[] = "seed: 9007199254740991\n"
+                            "env: {name: Probe-v0, num_envs: 3, options: {obs_dim: 5, sleep_us: '0'}}\n"
+                            "policy: {hidden_sizes: [1, 2, 3]}\n"
+                            "algorithm: {name: ppo, n_steps: 7, batch_size: 5, gamma: 0.30000000000000004,\n"
+                            "  target_kl: 1.0e-17, clip_range_vf: lin_0.1, learning_rate: 3.3333333333333335e-05}\n"
+                            "checkpoint: {interval: 1h30m}\n"
+                            "run: {dir: 'a folder: # with: odd \"name\"'}\n";
+  CHECK_OK_FATAL(parse(odd, &config));
+  check_round_trip(&config);
+  CU_ASSERT_EQUAL(config.checkpoint.interval, 5400.0);
+
+  char *text;
+  struct run_config copy;
+  CHECK_OK_FATAL(run_config_text(&config, &text));
+  CHECK_OK_FATAL(parse(text, &copy));
+  free(text);
+  CU_ASSERT_EQUAL(copy.general.seed, 9007199254740991);
+  CU_ASSERT_STRING_EQUAL(copy.run.dir, "a folder: # with: odd \"name\"");
+  const struct ppo_options *ppo = (const struct ppo_options *)copy.algorithm;
+  CU_ASSERT_EQUAL(ppo->gamma, 0.30000000000000004);
+  CU_ASSERT_EQUAL(ppo->target_kl, 1.0e-17);
+  CU_ASSERT_EQUAL(ppo->learning_rate.initial, 3.3333333333333335e-05);
+}
+
+static void test_environment_settings(void) {
+  struct run_config config;
+  CHECK_OK_FATAL(parse("env: {name: Probe-v0, options: {obs_dim: 5, truncates: 1}}\n", &config));
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(&config, settings);
+  CU_ASSERT_STRING_EQUAL(settings[0].key, "obs_dim");
+  CU_ASSERT_STRING_EQUAL(settings[0].value, "5");
+  CU_ASSERT_STRING_EQUAL(settings[1].key, "truncates");
+  CU_ASSERT_STRING_EQUAL(settings[1].value, "1");
+  CU_ASSERT_PTR_NULL(settings[2].key);
+}
+
+static void test_differences(void) {
+  struct run_config before, now;
+  CHECK_OK_FATAL(parse(config_text, &before));
+  static const struct {
+    const char *old, *new, *text;
+  } deciding[] = {
+      {"seed: 7", "seed: 8", "seed was 7 and is now 8"},
+      {"num_envs: 8", "num_envs: 16", "env.num_envs was 8 and is now 16"},
+      {"relu", "tanh", "policy.activation was relu and is now tanh"},
+      {"[32, 16]", "[32]", "policy.hidden_sizes was [32, 16] and is now [32]"},
+      {"gamma: 0.98", "gamma: 0.99", "algorithm.gamma was 0.98 and is now 0.99"},
+      {"lin_0.2", "0.2", "algorithm.clip_range was lin_0.2 and is now 0.2"},
+  };
+  for (size_t i = 0; i < sizeof deciding / sizeof *deciding; i++) {
+    char *text = change(deciding[i].old, deciding[i].new), difference[1024] = "";
+    CHECK_OK_FATAL(parse(text, &now));
+    CU_ASSERT_TRUE(run_config_differs(&before, &now, difference, sizeof difference));
+    CU_ASSERT_STRING_EQUAL(difference, deciding[i].text);
+    free(text);
+  }
+
+  /* what a resumed run may change */
+  static const char *const free_to_change[][2] = {
+      {"total_steps: 100000", "total_steps: 200000"},
+      {"every: 5000", "every: 1000"},
+      {"seed: 7\n", "seed: 7\nranks: {blas_threads: 2}\n"},
+      {"seed: 7\n", "seed: 7\ncheckpoint: {every: 77, keep: 1}\n"},
+      {"seed: 7\n", "seed: 7\nrun: {dir: elsewhere}\n"},
+  };
+  for (size_t i = 0; i < sizeof free_to_change / sizeof *free_to_change; i++) {
+    char *text = change(free_to_change[i][0], free_to_change[i][1]), difference[1024] = "";
+    CHECK_OK_FATAL(parse(text, &now));
+    CU_ASSERT_FALSE(run_config_differs(&before, &now, difference, sizeof difference));
+    free(text);
+  }
+}
+
+/* a long map differs at its end */
+static void test_difference_far_behind(void) {
+  char text[2][4096];
+  for (int version = 0; version < 2; version++) {
+    int used = snprintf(text[version], sizeof text[version], "env:\n  name: Probe-v0\n  options:\n");
+    for (int i = 0; i < 12; i++)
+      used += snprintf(text[version] + used, sizeof text[version] - (size_t)used, "    option_%02d: %s%0100d\n", i, "v",
+                       i == 11 ? version : 0);
+  }
+  struct run_config before, now;
+  char difference[1024];
+  CHECK_OK_FATAL(parse(text[0], &before));
+  CHECK_OK_FATAL(parse(text[1], &now));
+  CU_ASSERT_TRUE(run_config_differs(&before, &now, difference, sizeof difference));
+  CHECK_OK_FATAL(parse(text[0], &now));
+  CU_ASSERT_FALSE(run_config_differs(&before, &now, difference, sizeof difference));
+}
+
+static void test_refusals(void) {
+  struct run_config config;
+  static const struct {
+    const char *old, *new, *part;
+  } wrong[] = {
+      {"n_epochs: 20", "n_epoch: 20", "test.yaml:13: algorithm.n_epoch"},
+      {"gamma: 0.98", "gamma: 1.98", "test.yaml:12: algorithm.gamma: 1.98"},
+      {"batch_size: 256", "batch_size: 512", "test.yaml:10: algorithm.batch_size: 512"},
+      {"name: ppo", "name: poo", "test.yaml:8: algorithm.name: poo"},
+      {"relu", "gelu", "test.yaml:6: policy.activation: gelu"},
+      {"evaluation:", "evaluations:", "test.yaml:17: evaluations"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    char *text = change(wrong[i].old, wrong[i].new);
+    CHECK_FAILS(parse(text, &config), MUSTER_ERROR_USAGE, wrong[i].part);
+    free(text);
+  }
+}
+
+/* writes the config above as a file and loads it for so many ranks, with one assignment or none */
+static muster_status load(const char *text, const char *set, int ranks) {
+  char path[1200];
+  snprintf(path, sizeof path, "%s/config.yaml", check_folder("config_run"));
+  FILE *file = fopen(path, "w");
+  if (file == NULL || fputs(text, file) == EOF || fclose(file) != 0) abort();
+  struct run_config config;
+  return run_config_load(path, &set, set != NULL, ranks, &config);
+}
+
+static void test_load(void) {
+  CHECK_OK(load(config_text, NULL, 1));
+  CHECK_OK(load(config_text, NULL, 9));
+  CHECK_FAILS(load(config_text, NULL, 10), MUSTER_ERROR_USAGE, "config.yaml:3: env.num_envs: 8: ");
+  CHECK_FAILS(load(config_text, NULL, 10), MUSTER_ERROR_USAGE, "9 actors (10 ranks); expects at least 9");
+  CHECK_OK(load(config_text, "env.num_envs=9", 10));
+  CHECK_FAILS(load(config_text, "env.num_envs=8", 10), MUSTER_ERROR_USAGE, "--set env.num_envs=8: ");
+  CHECK_FAILS(load(config_text, "env.name=CartPole-v0", 1), MUSTER_ERROR_USAGE, "CartPole-v1");
+  CHECK_FAILS(load(config_text, "env.options={gravity_: 1}", 1), MUSTER_ERROR_USAGE, "--set env.options");
+  CHECK_FAILS(load("env: {name: Probe-v0, options: {obs_dim: 0}}\n", NULL, 1), MUSTER_ERROR_USAGE,
+              "config.yaml:1: env.options");
+
+  /* a checkpoint's config is read where its environment may be unknown */
+  struct run_config config;
+  CHECK_OK(parse("env: {name: Unheard-of-v3, options: {wind: 3}}\n", &config));
+}
+
+static const struct check_case cases[] = {
+    {"a block of rl-zoo", test_block_of_rl_zoo},
+    {"write and read back", test_round_trip},
+    {"the environment's settings", test_environment_settings},
+    {"what differs between two configs", test_differences},
+    {"a difference at the end of a long map", test_difference_far_behind},
+    {"refusals", test_refusals},
+    {"load for a number of ranks", test_load},
+};
+CHECK_MAIN("config of a run", cases)
