@@ -7,14 +7,17 @@
 enum { CHAINS = MANY_REGISTERS ? 16 : 12 };
 
 static float multiply_add_kernel(size_t rounds) {
-  vec chain[CHAINS], factor = vec_set(0.999f), term = vec_set(0.001f);
+  /* all converge to 1/2, where none starts, so that the compiler cannot foresee any of them */
+  vec chain[CHAINS], factor = vec_set(0.999f), term = vec_set(0.0005f);
   UNROLL for (int i = 0; i < CHAINS; i++) chain[i] = vec_set((float)i);
   for (size_t round = 0; round < rounds; round++) {
     UNROLL for (int i = 0; i < CHAINS; i++) chain[i] = vec_fma(chain[i], factor, term);
   }
   vec sum = chain[0];
   UNROLL for (int i = 1; i < CHAINS; i++) sum += chain[i];
-  return sum[0];
+  float total = 0.0f;
+  for (int lane = 0; lane < LANES; lane++) total += sum[lane];
+  return total;
 }
 
 const struct peak_kernel KERNEL_SET(peak_kernel) = {multiply_add_kernel, 2 * CHAINS *LANES};
