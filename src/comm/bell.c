@@ -12,10 +12,11 @@
 /* looks at the counter before a rank goes to sleep: some tens of microseconds */
 #define LOOKS 20000
 
-/* one rank's bell, in a cache line of its own */
+/* one rank's bell, padded so that two ranks' bells share no cache line */
 struct bell {
-  _Alignas(128) _Atomic uint32_t rung; /* how often, modulo 2^32 */
-  _Atomic uint32_t asleep;             /* whether the owner may be sleeping */
+  _Atomic uint32_t rung;   /* how often, modulo 2^32 */
+  _Atomic uint32_t asleep; /* whether the owner may be sleeping */
+  char padding[248];
 };
 
 struct bells {
