@@ -41,6 +41,12 @@ static int finish(struct comm *comm, muster_status status, const struct train_ou
   return exit_code;
 }
 
+/* under mpirun all ranks read the same arguments: the first tells what is wrong with them */
+static bool speaks(void) {
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  return rank == NULL || strcmp(rank, "0") == 0;
+}
+
 /* `sets` has room for argc entries; returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
   static const struct option options[] = {{"set", required_argument, NULL, 's'},
@@ -48,6 +54,7 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
                                           {"resume", no_argument, NULL, 'r'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
+  opterr = speaks();
   for (int letter; (letter = getopt_long(argc, argv, "s:d:rh", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
@@ -57,6 +64,7 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */
     }
   }
+  if (optind + 1 != argc && !speaks()) return EXIT_USAGE;
   if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
   request->config_path = argv[optind];
   request->sets = sets;
@@ -68,6 +76,8 @@ int command_train(int argc, char **argv) {
   const char **sets = calloc((size_t)argc, sizeof *sets);
   if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
   int exit_code = parse(argc, argv, &request, sets);
+  /* were a silent rank the first to fail, mpirun would end the one that speaks before it has spoken */
+  if (exit_code == EXIT_USAGE && !speaks()) exit_code = EXIT_DONE;
   if (exit_code < 0) {
     struct comm *comm;
     muster_status status = comm_create(&argc, &argv, &comm);
