@@ -5,7 +5,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config"]
+COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config", "bench"]
 
 
 class Commands(program.Case):
@@ -62,6 +62,17 @@ class Commands(program.Case):
                 self.assertEqual(result.out, "", result)
                 self.assertNotEqual(result.err, "", result)
         self.assertEqual(os.listdir(self.folder), [])
+
+    def test_wrong_use_under_mpirun(self):
+        # all ranks see it, one says it
+        for arguments, message in [
+            (["train"], "expects one config file, got 0"),
+            (["train", "a.yaml", "--wrong"], "unrecognized option '--wrong'"),
+        ]:
+            with self.subTest(arguments=arguments):
+                result = self.run_muster(*arguments, ranks=3)
+                self.assertEqual(result.code, 2, result)
+                self.assertEqual(result.err.count(message), 1, result)
 
     def test_envs(self):
         out = self.succeed("envs")

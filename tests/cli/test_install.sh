@@ -49,14 +49,18 @@ nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^muster_' >"$wo
 version=$(pkg-config --modversion muster)
 "$prefix/bin/muster" --version | grep -qF "$version" || fail "bin/muster --version does not say $version"
 
+# it trains what the outside program acts with, by the installed config
+"$prefix/bin/muster" train "$prefix/share/muster/configs/CartPole-v1/ppo.yaml" --set total_steps=2048 \
+  --run-dir "$work/run" >"$work/train.log" || fail "bin/muster train: $(cat "$work/train.log")"
+
 # an outside program by find_package
 "$cmake" -S "$here/outside" -B "$work/outside" -DCMAKE_PREFIX_PATH="$prefix" >"$work/outside.log"
 "$cmake" --build "$work/outside" >>"$work/outside.log" || fail "find_package: $(cat "$work/outside.log")"
-"$work/outside/outside" >"$work/said" || fail "find_package: exit code $?"
+"$work/outside/outside" "$work/run" >"$work/said" || fail "find_package: exit code $?"
 grep -qF "$version" "$work/said" || fail "find_package: said '$(cat "$work/said")', without $version"
 
 # the same by pkg-config
 # shellcheck disable=SC2046,SC2086 # lists of words
 "$CC" $CFLAGS "$here/outside/outside.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs muster)
-"$work/by-pkg-config" >"$work/said" || fail "pkg-config: exit code $?"
+"$work/by-pkg-config" "$work/run/checkpoints/latest" >"$work/said" || fail "pkg-config: exit code $?"
 grep -qF "$version" "$work/said" || fail "pkg-config: said '$(cat "$work/said")', without $version"
