@@ -50,7 +50,7 @@ version=$(pkg-config --modversion muster)
 "$prefix/bin/muster" --version | grep -qF "$version" || fail "bin/muster --version does not say $version"
 
 # it trains what the outside program acts with, by the installed config
-"$prefix/bin/muster" train "$prefix/share/muster/configs/CartPole-v1/ppo.yaml" --set total_steps=2048 \
+"$prefix/bin/muster" train "$prefix/share/muster/configs/CartPole-v1/ppo.yaml" --set total_steps=30720 \
   --run-dir "$work/run" >"$work/train.log" || fail "bin/muster train: $(cat "$work/train.log")"
 
 # an outside program by find_package

@@ -2,12 +2,12 @@
 more for at least nine, and never less than 400."""
 
 import json
-import pathlib
 import statistics
 
 import program
 
 SEEDS = range(1, 11)
+CONFIGS = program.SOURCE / "configs" / "CartPole-v1"
 
 
 class CartPole(program.Case):
@@ -25,10 +25,10 @@ class CartPole(program.Case):
         self.assertGreaterEqual(min(returns), 400, returns)
 
     def test_setting_of_rl_zoo(self):
-        self.learn(pathlib.Path(__file__).parent / "cartpole_rl_zoo.yaml")
+        self.learn(CONFIGS / "ppo-zoo.yaml")
 
     def test_shipped_config(self):
-        self.learn(program.SOURCE / "configs" / "CartPole-v1" / "ppo.yaml")
+        self.learn(CONFIGS / "ppo.yaml")
 
 
 if __name__ == "__main__":

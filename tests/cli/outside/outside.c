@@ -37,7 +37,7 @@ static int fails(muster_status status, muster_code code) {
 static void look(const muster_policy *policy) {
   EXPECT(strcmp(muster_policy_env(policy), "CartPole-v1") == 0);
   EXPECT(strcmp(muster_policy_algorithm(policy), "ppo") == 0);
-  EXPECT(muster_policy_total_steps(policy) == 2048);
+  EXPECT(muster_policy_total_steps(policy) == 30720);
   const muster_space *observation = muster_policy_observation_space(policy);
   EXPECT(observation->kind == MUSTER_SPACE_BOX && observation->rank == 1 && observation->shape[0] == 4);
   const muster_space *action = muster_policy_action_space(policy);
