@@ -1,38 +1,19 @@
 #include "bench/job.h"
 
-#include "env/registry.h"
-
-static muster_status create_pool(struct worker *worker) {
-  const struct run_config *config = &worker->config;
-  const muster_env_type *type;
-  MUSTER_TRY(env_registry_find(config->env.name, &type));
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
-  run_config_env_settings(config, settings);
-  return env_pool_create(type, settings, (uint64_t)config->general.seed, 0, (int32_t)config->env.num_envs,
-                         &worker->pool);
-}
-
-muster_status job_create(const char *config, struct worker *worker) {
-  *worker = (struct worker){.logger = {LOG_WARN, "bench", -1}};
-  MUSTER_TRY(run_config_parse("muster bench", config, &worker->config));
-  int32_t num_envs = (int32_t)worker->config.env.num_envs;
-  worker->topology = topology_create(1, 0, num_envs);
-  MUSTER_TRY(arena_create(&worker->arena));
-  MUSTER_TRY(create_pool(worker));
-
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  const struct algorithm_type *algorithm;
-  MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &algorithm));
-  size_t n_steps = algorithm->rollout_steps(worker->config.algorithm);
-  MUSTER_TRY(trajectory_create((size_t)num_envs, n_steps, muster_space_elements(&spec->observation),
-                               muster_space_elements(&spec->action), worker->arena, &worker->rollout));
-  worker->env_state_bytes = env_pool_state_bytes(worker->pool);
-  MUSTER_TRY(
-      ARENA_TAKE(worker->arena, (size_t)num_envs * worker->env_state_bytes, "environment states", &worker->env_states));
-  return ARENA_TAKE(worker->arena, 1, "the parameters' message", &worker->order);
+muster_status job_create(const char *text, struct worker *worker) {
+  struct run_config config;
+  *worker = (struct worker){0};
+  MUSTER_TRY(run_config_parse("muster bench", text, &config));
+  struct comm *comm;
+  MUSTER_TRY(comm_create_alone(&comm));
+  worker->comm = comm;
+  MUSTER_TRY(worker_create(worker, &config, "", comm));
+  worker->logger.level = LOG_WARN;
+  return worker_connect(worker, 0);
 }
 
 void job_release(struct worker *worker) {
-  env_pool_destroy(&worker->pool);
-  arena_destroy(&worker->arena);
+  struct comm *comm = worker->comm;
+  worker_release(worker);
+  comm_destroy(&comm);
 }

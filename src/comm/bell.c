@@ -27,20 +27,11 @@ struct bells {
   int looks;
 };
 
-/* the place of a bell in its rank's segment, which MPI aligns to a few bytes only; the same one in every process, since
- * all map the memory at a boundary of pages */
-static struct bell *align_bell(void *segment) {
-  const uintptr_t line = _Alignof(struct bell);
-  return (struct bell *)(((uintptr_t)segment + line - 1) / line * line);
-}
-
 static muster_status find_bells(struct bells *bells, int count) {
   for (int rank = 0; rank < count; rank++) {
     MPI_Aint size;
     int unit;
-    void *segment;
-    MUSTER_TRY_MPI(MPI_Win_shared_query(bells->window, rank, &size, &unit, &segment));
-    bells->bell[rank] = align_bell(segment);
+    MUSTER_TRY_MPI(MPI_Win_shared_query(bells->window, rank, &size, &unit, &bells->bell[rank]));
   }
   return MUSTER_OK;
 }
@@ -57,8 +48,7 @@ muster_status bells_create(MPI_Comm node, bool oversubscribed, struct bells **ou
   int failed = bells == NULL || table == NULL;
   void *mine = NULL;
   MPI_Win window = MPI_WIN_NULL;
-  if (MPI_Win_allocate_shared(2 * sizeof(struct bell), 1, MPI_INFO_NULL, node, &mine, &window) != MPI_SUCCESS)
-    failed = 1;
+  if (MPI_Win_allocate_shared(sizeof(struct bell), 1, MPI_INFO_NULL, node, &mine, &window) != MPI_SUCCESS) failed = 1;
   /* all ranks of the node have bells, or none */
   int any_failed = failed;
   MUSTER_TRY_MPI(MPI_Allreduce(&failed, &any_failed, 1, MPI_INT, MPI_MAX, node));
@@ -69,7 +59,7 @@ muster_status bells_create(MPI_Comm node, bool oversubscribed, struct bells **ou
     return MUSTER_OK;
   }
   *bells = (struct bells){window, table, rank, 0, oversubscribed ? 0 : LOOKS};
-  struct bell *own = align_bell(mine);
+  struct bell *own = mine;
   atomic_init(&own->rung, 0);
   atomic_init(&own->asleep, 0);
   *out = bells;

@@ -30,20 +30,19 @@ static int count_local_cores(void) {
   return online > 0 ? (int)online : 1;
 }
 
-/* Open MPI reads its settings in MPI_Init: a rank that waits inside MPI yields its core to whoever wants it, which
- * costs next to nothing when nobody does. What the user has set stays. */
-static void choose_settings(void) {
-  /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
-  if (getenv("OMPI_COMM_WORLD_SIZE") != NULL) prctl(PR_SET_PDEATHSIG, SIGKILL);
-  setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
-  /* a process started without mpirun needs no daemon beside it */
-  if (getenv("OMPI_COMM_WORLD_SIZE") == NULL) setenv("OMPI_MCA_ess_singleton_isolated", "1", 0);
+/* whether a launcher (mpirun, or srun with one of its PMI plug-ins) started this process as a rank of a job */
+static bool is_launched(void) {
+  static const char *const signs[] = {"OMPI_COMM_WORLD_SIZE", "PMIX_RANK", "PMI_RANK"};
+  for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+    if (getenv(signs[i]) != NULL) return true;
+  return false;
 }
 
 /* the ranks of this node, their numbers among them, and their bells */
 static muster_status find_neighbours(struct comm *comm) {
   MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
   MUSTER_TRY_MPI(MPI_Comm_size(comm->node, &comm->local_size));
+  free(comm->node_ranks);
   comm->node_ranks = calloc((size_t)comm->size, sizeof *comm->node_ranks);
   int *ranks = calloc((size_t)comm->size, sizeof *ranks);
   muster_status status = comm->node_ranks == NULL || ranks == NULL
@@ -64,24 +63,43 @@ static muster_status find_neighbours(struct comm *comm) {
   return bells_create(comm->node, comm_oversubscribed(comm), &comm->bells);
 }
 
-muster_status comm_create(int *argc, char ***argv, struct comm **out) {
+muster_status comm_create_alone(struct comm **out) {
   struct comm *comm = calloc(1, sizeof *comm);
-  if (comm == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
-  comm->local_cores = count_local_cores();
-  choose_settings();
-  muster_status status = comm_status(MPI_Init(argc, argv), "MPI_Init");
-  if (status != MUSTER_OK) {
+  int *node_ranks = calloc(1, sizeof *node_ranks);
+  if (comm == NULL || node_ranks == NULL) {
     free(comm);
-    return status;
+    free(node_ranks);
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   }
+  *comm = (struct comm){.world = MPI_COMM_NULL,
+                        .node = MPI_COMM_NULL,
+                        .size = 1,
+                        .local_size = 1,
+                        .local_cores = count_local_cores(),
+                        .node_ranks = node_ranks};
+  if (gethostname(comm->host, sizeof comm->host - 1) != 0) snprintf(comm->host, sizeof comm->host, "unknown");
+  *out = comm;
+  return MUSTER_OK;
+}
+
+/* Starts MPI in a process that is alone so far. Open MPI reads its settings in MPI_Init: a rank that waits inside MPI
+ * yields its core to whoever wants it, which costs next to nothing when nobody does. What the user has set stays. */
+static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
+  setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+  /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  MUSTER_TRY(comm_status(MPI_Init(argc, argv), "MPI_Init"));
   comm->world = MPI_COMM_WORLD;
-  comm->node = MPI_COMM_NULL;
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->world, &comm->rank);
   MPI_Comm_size(comm->world, &comm->size);
-  if (gethostname(comm->host, sizeof comm->host - 1) != 0) snprintf(comm->host, sizeof comm->host, "unknown");
+  return find_neighbours(comm);
+}
 
-  status = find_neighbours(comm);
+muster_status comm_create(int *argc, char ***argv, struct comm **out) {
+  struct comm *comm;
+  MUSTER_TRY(comm_create_alone(&comm));
+  muster_status status = is_launched() ? join_job(comm, argc, argv) : MUSTER_OK;
   if (status != MUSTER_OK)
     comm_destroy(&comm);
   else
@@ -94,7 +112,7 @@ void comm_destroy(struct comm **handle) {
   if (comm == NULL) return;
   bells_destroy(&comm->bells);
   if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
-  MPI_Finalize();
+  if (comm->world != MPI_COMM_NULL) MPI_Finalize();
   free(comm->node_ranks);
   free(comm);
   *handle = NULL;
@@ -102,7 +120,7 @@ void comm_destroy(struct comm **handle) {
 
 _Noreturn void comm_abort(struct comm *comm, int exit_code) {
   fflush(NULL);
-  MPI_Abort(comm->world, exit_code);
+  if (comm->world != MPI_COMM_NULL) MPI_Abort(comm->world, exit_code);
   _exit(exit_code);
 }
 
@@ -122,6 +140,8 @@ int comm_local_cores(const struct comm *comm) { return comm->local_cores; }
 bool comm_oversubscribed(const struct comm *comm) { return comm->local_size > comm->local_cores; }
 
 int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
+  *speaks = true;
+  if (comm->size == 1) return exit_code;
   /* MPI_MAXLOC: among equal codes the lowest rank */
   const struct { int code, rank; } mine = {exit_code, comm->rank};
   struct {
@@ -134,6 +154,7 @@ int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
 
 muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {
   /* in pieces whose counts fit an int */
+  if (comm->size == 1) return MUSTER_OK;
   for (size_t done = 0; done < bytes;) {
     size_t piece = bytes - done < INT_MAX ? bytes - done : INT_MAX;
     MUSTER_TRY_MPI(MPI_Bcast((char *)data + done, (int)piece, MPI_BYTE, root, comm->world));
@@ -153,6 +174,10 @@ muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int roo
 }
 
 muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {
+  if (comm->size == 1) {
+    memcpy(hosts[0], comm->host, COMM_HOST_SIZE);
+    return MUSTER_OK;
+  }
   MUSTER_TRY_MPI(MPI_Allgather(comm->host, COMM_HOST_SIZE, MPI_CHAR, hosts, COMM_HOST_SIZE, MPI_CHAR, comm->world));
   return MUSTER_OK;
 }

@@ -11,9 +11,12 @@
 
 struct comm; /* one a process */
 
-/* Starts MPI. Ranks sleep or yield while they wait (comm/bell.h), so that they do not starve the learner. Collective.
+/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/bell.h), so
+ * that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without MPI.
  */
 MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
+/* A job of this process alone, without MPI, whoever started it. */
+MUSTER_CHECKED muster_status comm_create_alone(struct comm **out);
 /* Ends MPI; accepts NULL inside. Collective: after an error on one rank call comm_abort() instead. */
 void comm_destroy(struct comm **comm);
 /* Ends the whole job at once with this exit code; does not return. */
