@@ -138,6 +138,8 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
   snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->path);
   snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->path);
   MUSTER_TRY(make_folders(folder->checkpoints));
+  static const char *const temporaries[] = {".config.yaml.", ".summary.json.", NULL};
+  MUSTER_TRY(durable_remove_leftovers(folder->path, temporaries));
   if (access(folder->path, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder %s", folder->path);
   return MUSTER_OK;

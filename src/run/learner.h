@@ -25,6 +25,7 @@ struct learner {
   int64_t skipped_updates; /* left out for a numerical fault */
   double best_return;      /* of the checkpoints so far, by evaluation or training; NAN: none yet */
   int64_t best_steps;      /* total_steps of that checkpoint; -1: none yet */
+  bool best_waits;         /* whether that checkpoint is still to be named best.h5 */
   bool rows_wait;          /* rows of metrics.csv could not be written so far */
 };
 

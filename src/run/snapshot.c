@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SNAPSHOT_MAX_TENSORS (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + EPISODES_STATE + 8)
 
@@ -82,10 +83,15 @@ static muster_status write_file(struct learner *learner, struct progress *progre
   return status;
 }
 
-/* gives the newest checkpoint its second name where it is the best so far */
-static muster_status keep_best(const struct learner *learner) {
-  if (!learner->worker->config.checkpoint.keep_best || learner->best_steps != learner->total_steps) return MUSTER_OK;
-  return checkpoint_keep(learner->folder->checkpoints, learner->total_steps, learner->folder->best);
+/* gives the best checkpoint its second name, points `latest` at the newest and removes the oldest; what fails here is
+ * done after the next checkpoint */
+static muster_status publish(struct learner *learner) {
+  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  const char *folder = learner->folder->checkpoints;
+  if (options->keep_best && learner->best_waits)
+    MUSTER_TRY(checkpoint_keep(folder, learner->best_steps, learner->folder->best));
+  learner->best_waits = false;
+  return checkpoint_publish(folder, learner->total_steps, options->keep);
 }
 
 muster_status snapshot_write(struct learner *learner) {
@@ -103,14 +109,13 @@ muster_status snapshot_write(struct learner *learner) {
   }
 
   muster_status status = write_file(learner, &progress);
-  if (status == MUSTER_OK) status = keep_best(learner);
   if (status != MUSTER_OK) {
     learner->best_return = best_return;
     learner->best_steps = best_steps;
     return status;
   }
-  return checkpoint_publish(learner->folder->checkpoints, learner->total_steps,
-                            learner->worker->config.checkpoint.keep);
+  learner->best_waits |= is_best;
+  return publish(learner);
 }
 
 /* refuses a checkpoint that was made with other options than those that decide what is learned */
@@ -173,8 +178,11 @@ muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   *rows = 0;
   if (path[0] == '\0') return MUSTER_OK;
   MUSTER_TRY(read_state(learner, path, rows));
-  /* a run that was killed right after it wrote this checkpoint had no time for that */
-  MUSTER_TRY(keep_best(learner));
+  /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
+  char best[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->best_steps, best, sizeof best);
+  learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
+  MUSTER_TRY(publish(learner));
   log_info(&learner->worker->logger, "resuming from %s", path);
   return MUSTER_OK;
 }

@@ -91,24 +91,6 @@ static muster_status prune(const char *folder, int64_t total_steps, int64_t keep
   return status;
 }
 
-/* removes the temporary files of checkpoints and of the link that writers left behind when they were killed */
-static muster_status remove_leftovers(const char *folder) {
-  DIR *stream = opendir(folder);
-  if (stream == NULL) return status_errno(MUSTER_ERROR_IO, "cannot read the folder '%s'", folder);
-  muster_status status = MUSTER_OK;
-  struct dirent *entry;
-  while (status == MUSTER_OK && (entry = readdir(stream)) != NULL) {
-    const char *name = entry->d_name;
-    bool ours = strncmp(name, ".step-", strlen(".step-")) == 0 || strncmp(name, ".latest.", strlen(".latest.")) == 0;
-    if (!ours || !durable_is_leftover(name)) continue;
-    char path[DURABLE_PATH_SIZE];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    status = remove_file(path);
-  }
-  closedir(stream);
-  return status;
-}
-
 muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep) {
   char path[DURABLE_PATH_SIZE], link[DURABLE_PATH_SIZE], name[NAME_SIZE];
   MUSTER_TRY(check_length(folder, sizeof path));
@@ -120,7 +102,8 @@ muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_
   snprintf(link, sizeof link, "%s/latest", folder);
   MUSTER_TRY(durable_symlink(name, link));
   MUSTER_TRY(prune(folder, total_steps, keep));
-  MUSTER_TRY(remove_leftovers(folder));
+  static const char *const temporaries[] = {".step-", ".latest.", NULL};
+  MUSTER_TRY(durable_remove_leftovers(folder, temporaries));
   return durable_sync_folder(folder);
 }
 

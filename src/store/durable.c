@@ -1,8 +1,10 @@
 #include "store/durable.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +97,8 @@ muster_status durable_sync_folder(const char *folder) {
   return status;
 }
 
-bool durable_is_leftover(const char *name) {
+/* whether a file name is that of a temporary file whose writer is gone */
+static bool is_leftover(const char *name) {
   // ".<name>.<pid>.tmp": read the number between the last two dots
   size_t length = strlen(name);
   if (name[0] != '.' || length < strlen(".x.1.tmp") || strcmp(name + length - 4, ".tmp") != 0) return false;
@@ -106,4 +109,22 @@ bool durable_is_leftover(const char *name) {
   // its writer is gone when no process has that number, or when the number is now ours
   pid_t writer = (pid_t)strtol(name + at, NULL, 10);
   return writer == getpid() || (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH);
+}
+
+muster_status durable_remove_leftovers(const char *folder, const char *const *starts) {
+  DIR *stream = opendir(folder);
+  if (stream == NULL) return status_errno(MUSTER_ERROR_IO, "cannot read the folder '%s'", folder);
+  muster_status status = MUSTER_OK;
+  struct dirent *entry;
+  while (status == MUSTER_OK && (entry = readdir(stream)) != NULL) {
+    const char *const *start = starts;
+    while (*start != NULL && strncmp(entry->d_name, *start, strlen(*start)) != 0) start++;
+    if (*start == NULL || !is_leftover(entry->d_name)) continue;
+    char path[DURABLE_PATH_SIZE];
+    int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
+    if (length < DURABLE_PATH_SIZE && unlink(path) != 0 && errno != ENOENT)
+      status = status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", path);
+  }
+  closedir(stream);
+  return status;
 }

@@ -4,7 +4,6 @@
 
 #include "base/status.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /* Room for every path that this room builds, with its terminating zero. */
@@ -21,7 +20,8 @@ MUSTER_CHECKED muster_status durable_symlink(const char *target, const char *lin
 /* Brings renames and removals in a folder to the disk. */
 MUSTER_CHECKED muster_status durable_sync_folder(const char *folder);
 
-/* Whether a file name in a folder is a temporary file of this module whose writer is gone. */
-bool durable_is_leftover(const char *name);
+/* Removes the temporary files of this module whose writers were killed and whose names start with one of `starts`
+ * (".<name>.", ended by NULL). Other names, and files that are being written, are left alone. */
+MUSTER_CHECKED muster_status durable_remove_leftovers(const char *folder, const char *const *starts);
 
 #endif

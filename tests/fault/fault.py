@@ -1,0 +1,102 @@
+"""What the tests of faults share: a small run whose end is known, and ways to see that nothing of it was lost."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import program
+
+# a checkpoint after every rollout, so that a moment taken at random often lies within one; by the clock none
+CONFIG = """\
+seed: 5
+total_steps: 10240
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [32, 32]}
+algorithm: {name: ppo, n_steps: 32, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001}
+evaluation: {every: 2560, episodes: 3}
+checkpoint: {every: 256, interval: 0, keep: 3}
+"""
+
+# of CONFIG
+TOTAL_STEPS, STEPS_OF_ROLLOUT = 10240, 256
+
+
+def digest(checkpoint):
+    """The hash of the state of learning, as a user gets it."""
+    result = subprocess.run(
+        [program.PROGRAM, "inspect", "--digest", str(checkpoint)], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+def checkpoints(run):
+    """Step counts of a run's checkpoints, the newest last."""
+    return sorted(int(path.name[5:-3]) for path in (run / "checkpoints").glob("step-*.h5"))
+
+
+def checkpoint(run, steps):
+    return run / "checkpoints" / f"step-{steps:012}.h5"
+
+
+def leftovers(run):
+    return sorted(path.name for path in run.rglob(".*.tmp"))
+
+
+class Case(program.Case):
+    """Runs start with the temporary files of Open MPI in a folder that is removed with what killed jobs leave in it."""
+
+    def setUp(self):
+        super().setUp()
+        self.temporary = tempfile.mkdtemp(prefix="muster-")
+        self.addCleanup(shutil.rmtree, self.temporary, ignore_errors=True)
+        self.environment = {
+            "OMPI_MCA_orte_tmpdir_base": self.temporary,
+            "OMPI_MCA_btl_vader_backing_directory": self.temporary,
+        }
+
+    def start(self, config, run, *arguments, ranks=None, environment=None, prefix=()):
+        """Starts `muster train` of a config file in a run folder."""
+        environment = {**self.environment, **(environment or {})}
+        return program.start(
+            ["train", config, "--run-dir", run, *arguments], ranks, self.folder, prefix=prefix, env=environment
+        )
+
+    def finish(self, config, run, *arguments, **options):
+        return program.finish(self.start(config, run, *arguments, **options))
+
+    def wait_until(self, condition, process, what):
+        """Waits until a condition holds; fails when the process ends first or it takes minutes."""
+        start = time.monotonic()
+        while not condition():
+            if process.poll() is not None:
+                self.fail(f"ended before {what}: {program.finish(process)}")
+            if time.monotonic() - start > program.LIMIT:
+                process.kill()
+                self.fail(f"{what}: waited in vain: {program.finish(process)}")
+            time.sleep(0.002)
+
+    def assert_nobody_left(self, run):
+        """No process of this run lives any more; those whose mpirun was killed get the time to notice."""
+        start = time.monotonic()
+        while program.ranks_of(run):
+            self.assertLess(time.monotonic() - start, program.LIMIT, f"processes left: {program.ranks_of(run)}")
+            time.sleep(0.01)
+
+    def assert_same_end(self, run, whole, best=True):
+        """A run ended as one that nothing ever happened to: state of learning, metrics, best checkpoint, summary."""
+        self.assertEqual(digest(run), digest(whole))
+        self.assertEqual(program.metrics(run), program.metrics(whole))
+        self.assertEqual(os.readlink(run / "checkpoints" / "latest"), os.readlink(whole / "checkpoints" / "latest"))
+        if best:
+            names = [pathlib.Path("checkpoints") / "best.h5"]
+            self.assertEqual([digest(run / name) for name in names], [digest(whole / name) for name in names])
+        for key in ["total_steps", "mean_return", "solved_at_steps", "final_evaluation"]:
+            self.assertEqual(program.summary(run)[key], program.summary(whole)[key], key)
+        self.assertEqual(leftovers(run), [])
+
+
+main = program.main

@@ -1,0 +1,160 @@
+"""Every single file operation of a run is made to fail, or to be the moment of its death; nothing is ever lost.
+
+A library in front of the C library (shim.c) counts the operations below the run folder and breaks the chosen ones. The
+tests walk over all of them, so there is no operation that was forgotten.
+"""
+
+import errno
+import os
+import signal
+import unittest
+
+import fault
+import program
+
+SHIM = os.environ.get("MUSTER_SHIM")
+
+# four checkpoints, the later ones removing those before them; two evaluations
+CONFIG = """\
+seed: 5
+total_steps: 1024
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [16]}
+algorithm: {name: ppo, n_steps: 32, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001}
+evaluation: {every: 512, episodes: 2}
+checkpoint: {every: 256, interval: 0, keep: 2}
+"""
+
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT]
+
+# what a run may go without: a folder or a file that was only read, or of which everything is on the disk, is closed, and
+# a second name of a file is tried
+HARMLESS = ["close", "link"]
+
+
+@unittest.skipIf(program.SANITIZED, "the sanitizers want to be loaded first")
+class FailingCalls(fault.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", CONFIG)
+        self.whole = self.folder / "whole"
+        result = self.finish(self.config, self.whole)
+        self.assertEqual(result.code, 0, result)
+
+    def run_with_shim(self, run, *arguments, **settings):
+        """Runs with the shim loaded; returns the result and the operations that it saw, as (name, path)."""
+        log = self.folder / f"{run.name}.log"
+        log.unlink(missing_ok=True)
+        environment = {"LD_PRELOAD": SHIM, "MUSTER_SHIM_ROOT": str(run), "MUSTER_SHIM_LOG": str(log)}
+        environment.update({f"MUSTER_SHIM_{key.upper()}": str(value) for key, value in settings.items()})
+        result = self.finish(self.config, run, *arguments, environment=environment)
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        return result, [tuple(line.split(" ", 2)[1:]) for line in lines]
+
+    def operations(self):
+        """The operations of a run to which nothing happens."""
+        result, seen = self.run_with_shim(self.folder / "counted")
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(self.folder / "counted", self.whole)
+        for name in ["open", "write", "fsync", "close", "rename", "link", "symlink", "unlink", "mkdir", "ftruncate"]:
+            self.assertIn(name, [operation for operation, _ in seen])
+        return seen
+
+    def resume(self, run):
+        result = self.finish(self.config, run, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(run, self.whole)
+
+    def kill_at_each(self, action):
+        seen = self.operations()
+        numbers = [n for n, (name, _) in enumerate(seen, 1) if action == "kill" or name == "write"]
+        for number in numbers:
+            with self.subTest(operation=(number, *seen[number - 1])):
+                run = self.folder / f"{action}-{number}"
+                result, reached = self.run_with_shim(run, "--resume", first=number, count=1, action=action)
+                self.assertEqual(result.code, -signal.SIGKILL, result)
+                self.assertEqual(len(reached), number)
+                self.resume(run)
+        print(f"{action}: {len(numbers)} of {len(seen)} operations")
+
+    def test_killed_at_every_operation(self):
+        self.kill_at_each("kill")
+
+    def test_torn_at_every_write(self):
+        self.kill_at_each("tear")
+
+    def test_killed_at_every_operation_of_a_resumption(self):
+        """From a kill within a checkpoint on, another kill at each operation of the run that is to repair it."""
+        seen = self.operations()
+        last_rename = max(n for n, (name, path) in enumerate(seen, 1) if name == "rename" and "step-" in path)
+        number = 0
+        while True:
+            number += 1
+            run = self.folder / f"again-{number}"
+            result, _ = self.run_with_shim(run, "--resume", first=last_rename + 1, count=1, action="kill")
+            self.assertEqual(result.code, -signal.SIGKILL, result)
+            result, reached = self.run_with_shim(run, "--resume", first=number, count=1, action="kill")
+            if result.code == 0:
+                break
+            with self.subTest(operation=(number, *reached[-1])):
+                self.assertEqual(result.code, -signal.SIGKILL, result)
+                self.resume(run)
+        self.assertGreater(number, 20)
+
+    def check_survived(self, result, run):
+        """After failures: either the run came to its end, or it said why not; resumed, it is as if nothing had been."""
+        if result.code == 0:
+            self.assert_same_end(run, self.whole, best=False)
+        else:
+            self.assertEqual(result.code, 1, result)
+            self.assertEqual(len(result.messages), 1, result)
+            self.assertIn(str(run), result.messages[0])
+        for steps in fault.checkpoints(run) if run.exists() else []:
+            fault.digest(fault.checkpoint(run, steps))
+        self.resume(run)
+
+    def test_every_operation_fails_once(self):
+        seen = self.operations()
+        first_row = next(n for n, (name, path) in enumerate(seen, 1) if name == "rename" and "config" in path) + 4
+        last_checkpoint = max(n for n, (name, path) in enumerate(seen, 1) if name == "fsync" and "metrics" in path)
+        for number, (name, path) in enumerate(seen, 1):
+            with self.subTest(operation=(number, name, path)):
+                run = self.folder / f"fails-{number}"
+                error = ERRORS[number % len(ERRORS)]
+                result, _ = self.run_with_shim(run, "--resume", first=number, count=1, action=error)
+                if first_row <= number < last_checkpoint:
+                    # in the midst of training nothing ends the run
+                    self.assertEqual(result.code, 0, result)
+                says = os.strerror(error) in result.err
+                self.assertTrue(says or name in HARMLESS or (name == "unlink" and result.code == 0), result)
+                self.check_survived(result, run)
+
+    def test_short_writes(self):
+        """A write that takes only half: it is gone on with, or counts as a full disk."""
+        seen = self.operations()
+        for number in [n for n, (name, _) in enumerate(seen, 1) if name == "write"]:
+            with self.subTest(operation=(number, *seen[number - 1])):
+                run = self.folder / f"short-{number}"
+                result, _ = self.run_with_shim(run, "--resume", first=number, count=1, action="short")
+                self.check_survived(result, run)
+
+    def test_disk_full_for_a_while(self):
+        """From some operation on nothing can be written, for so long or for good; then there is room again."""
+        seen = self.operations()
+        only = "write,open,mkdir,symlink,link,rename,fsync"
+        last = max(n for n, (name, _) in enumerate(seen, 1) if name in only.split(","))
+        for first in range(17, last + 1, 9):
+            for count in [5, 40, 10**9]:
+                with self.subTest(first=first, count=count):
+                    run = self.folder / f"full-{first}-{count}"
+                    result, _ = self.run_with_shim(
+                        run, "--resume", first=first, count=count, action=errno.ENOSPC, only=only
+                    )
+                    self.assertIn(os.strerror(errno.ENOSPC), result.err)
+                    if count == 10**9:
+                        self.assertEqual(result.code, 1, result)
+                    self.check_survived(result, run)
+
+
+if __name__ == "__main__":
+    fault.main()

@@ -1,0 +1,104 @@
+"""A run that is killed at any moment, again and again, and resumed ends as one that nothing ever happened to.
+
+Each round kills, one to three times, a random rank or mpirun itself, at a random moment: anywhere between the start and
+the end, or when a checkpoint is about to be written, or in the midst of that. Then the run is resumed, at another number of
+ranks. MUSTER_KILL_ROUNDS says how many rounds (50), MUSTER_KILL_SEED where the random numbers start.
+"""
+
+import collections
+import os
+import random
+import signal
+import time
+
+import fault
+import program
+
+ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "50"))
+SEED = int(os.environ.get("MUSTER_KILL_SEED", "1"))
+RANKS = [None, 1, 2, 3, 4]
+
+
+def is_writing(run):
+    try:
+        return any(name.startswith(".step-") for name in os.listdir(run / "checkpoints"))
+    except FileNotFoundError:
+        return False
+
+
+def newest(run):
+    return max(fault.checkpoints(run), default=0)
+
+
+class KillAnywhere(fault.Case):
+    def wait_for_moment(self, process, run, moment, rng):
+        """Waits for the moment, or until the process has ended. Returns the processes that may be killed."""
+        victims = {"mpirun": process.pid}
+        if moment == "any time":
+            until = time.monotonic() + rng.uniform(0, 1.2)
+            while process.poll() is None and time.monotonic() < until:
+                time.sleep(0.001)
+            victims.update(program.ranks_of(run))
+        else:
+            # some checkpoints further on, unless it ends before
+            steps = newest(run) + rng.randrange(0, 12) * fault.STEPS_OF_ROLLOUT
+            while process.poll() is None and newest(run) < steps:
+                time.sleep(0.0005)
+            victims.update(program.ranks_of(run))
+            while moment == "in a write" and process.poll() is None and not is_writing(run):
+                pass
+        return victims
+
+    def kill_once(self, config, run, rng):
+        """Starts or resumes the run and kills it; tells what happened."""
+        ranks = rng.choice(RANKS)
+        moment = rng.choice(["any time", "after a checkpoint", "in a write"])
+        process = self.start(config, run, "--resume", ranks=ranks)
+        victims = self.wait_for_moment(process, run, moment, rng)
+        if ranks is None:
+            victims = {0: process.pid}
+        victim = rng.choice(sorted(victims, key=str))
+        ended = process.poll() is not None
+        try:
+            os.kill(victims[victim], signal.SIGKILL)
+        except ProcessLookupError:
+            ended = True
+        result = program.finish(process)
+        self.assert_nobody_left(run)
+        if ended:
+            self.assertEqual(result.code, 0, result)
+            return f"{ranks} ranks: ended first", "ended first"
+        torn = fault.leftovers(run)
+        where = "in a write" if torn else "in training" if newest(run) > 0 else "at the start"
+        return f"{ranks} ranks: {victim} killed {where}, at {newest(run)} steps", where
+
+    def test_kill_anywhere(self):
+        config = self.write("run.yaml", fault.CONFIG)
+        whole = self.folder / "whole"
+        result = self.finish(config, whole)
+        self.assertEqual(result.code, 0, result)
+        seen = collections.Counter()
+        for number in range(ROUNDS):
+            rng = random.Random(f"{SEED}:{number}")
+            run = self.folder / f"round-{number}"
+            run.mkdir()
+            story = []
+            with self.subTest(seed=SEED, round=number):
+                for _ in range(rng.randint(1, 3)):
+                    line, where = self.kill_once(config, run, rng)
+                    story.append(line)
+                    seen[where] += 1
+                ranks = rng.choice(RANKS)
+                story.append(f"then {ranks} ranks to the end")
+                print(f"round {number} of seed {SEED}: {'; '.join(story)}", flush=True)
+                result = self.finish(config, run, "--resume", ranks=ranks)
+                self.assertEqual(result.code, 0, result)
+                self.assert_nobody_left(run)
+                self.assert_same_end(run, whole)
+        print(f"kills: {dict(seen)}")
+        # most of them hit a run at work: otherwise this would have tested nothing
+        self.assertGreater(seen["in training"] + seen["in a write"], ROUNDS // 4)
+
+
+if __name__ == "__main__":
+    fault.main()
