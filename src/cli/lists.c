@@ -19,7 +19,8 @@ static int parse_word(int argc, char **argv, const char *help, const char **word
     fputs(help, stdout);
     return EXIT_DONE;
   }
-  if (argc - optind > 1) return command_usage_error(argv[0], "expects at most one name, got %d", argc - optind);
+  if (argc - optind > 1)
+    return command_usage_error(strchr(argv[0], ' ') + 1, "expects at most one name, got %d", argc - optind);
   *word = argc > optind ? argv[optind] : NULL;
   return -1;
 }

@@ -82,6 +82,10 @@ int main(int argc, char **argv) {
       printf("muster %s (%s)\n", MUSTER_VERSION, run_build_git_hash());
       return EXIT_DONE;
     }
+    /* getopt_long() begins its own messages with argv[0] */
+    char full_name[32];
+    snprintf(full_name, sizeof full_name, "muster %s", name);
+    argv[1] = full_name;
     return commands[i].run(argc - 1, argv + 1);
   }
   fprintf(stderr, "muster: unknown command \"%s\" (see `muster --help`)\n", name);

@@ -12,6 +12,7 @@ struct peer {
   MPI_Datatype rows; /* the actor's rows of all fields, at absolute addresses, and its head */
   struct {
     int32_t list_count, notes;
+    double seconds;
   } head;
 };
 
@@ -42,9 +43,9 @@ static muster_status describe_rows(struct exchange *exchange, const struct excha
     lengths[i] = count;
     exchange->bytes += fields[i].env_bytes * (size_t)count;
   }
-  types[n_fields] = MPI_INT32_T;
+  types[n_fields] = MPI_BYTE;
   MUSTER_TRY_MPI(MPI_Get_address(head, &addresses[n_fields]));
-  lengths[n_fields] = 2;
+  lengths[n_fields] = (int)sizeof((struct peer *)0)->head;
   MUSTER_TRY_MPI(MPI_Type_create_struct(n_fields + 1, lengths, addresses, types, out));
   for (int i = 0; i < n_fields; i++) MUSTER_TRY_MPI(MPI_Type_free(&types[i]));
   MUSTER_TRY_MPI(MPI_Type_commit(out));
@@ -177,14 +178,24 @@ muster_status exchange_gather_end(struct exchange *exchange) {
   return MUSTER_OK;
 }
 
-void exchange_set_notes(struct exchange *exchange, int32_t bits) {
-  for (int i = 0; i < exchange->n_peers; i++) exchange->peers[i].head.notes = bits;
+void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds) {
+  for (int i = 0; i < exchange->n_peers; i++) {
+    exchange->peers[i].head.notes = bits;
+    exchange->peers[i].head.seconds = seconds;
+  }
 }
 
 int32_t exchange_notes(const struct exchange *exchange) {
   int32_t bits = 0;
   for (int i = 0; i < exchange->n_peers; i++) bits |= exchange->peers[i].head.notes;
   return bits;
+}
+
+double exchange_longest_work(const struct exchange *exchange) {
+  double longest = 0;
+  for (int i = 0; i < exchange->n_peers; i++)
+    if (exchange->peers[i].head.seconds > longest) longest = exchange->peers[i].head.seconds;
+  return longest;
 }
 
 muster_status exchange_scatter(struct exchange *exchange) {

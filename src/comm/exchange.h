@@ -43,9 +43,11 @@ MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
 /* Waits until the learner has all rows, and an actor's buffers may be written again. */
 MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
 
-/* Bits that an actor sends along with its next gather; and, on the learner after a gather, those that any actor set. */
-void exchange_set_notes(struct exchange *exchange, int32_t bits);
+/* What an actor sends along with its next gather: bits, and the seconds that it worked. On the learner after a gather:
+ * the bits that any actor set, and the longest work. */
+void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds);
 int32_t exchange_notes(const struct exchange *exchange);
+double exchange_longest_work(const struct exchange *exchange);
 
 /* Sends all rows from the learner to the actors that hold them; the list does not move. */
 MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);

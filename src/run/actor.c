@@ -1,5 +1,6 @@
 #include "run/actor.h"
 
+#include "base/clock.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 
@@ -79,6 +80,7 @@ static void note_faults(struct actor *actor) {
 
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
+  double start = clock_seconds();
   trajectory_start(&worker->rollout);
   for (size_t t = 0; t < worker->rollout.n_steps; t++) {
     muster_status status = step_envs(actor, t);
@@ -87,6 +89,7 @@ muster_status actor_roll_out(struct actor *actor) {
     return status;
   }
   note_faults(actor);
+  actor->seconds = clock_seconds() - start;
   return MUSTER_OK;
 }
 
@@ -105,7 +108,8 @@ static muster_status send_states(struct actor *actor) {
 }
 
 static muster_status send_rollout(struct actor *actor) {
-  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | (actor->has_faults ? NOTE_FAULT : 0));
+  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | (actor->has_faults ? NOTE_FAULT : 0),
+                     actor->seconds);
   MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
   return exchange_gather_end(actor->worker->rollout_exchange);
 }

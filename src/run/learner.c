@@ -85,7 +85,10 @@ static muster_status give_order(struct learner *learner) {
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
   memcpy(order->parameters, learner->model.parameters.values, worker->policy_count * sizeof(float));
-  return worker_broadcast_order(worker);
+  double start = clock_seconds();
+  MUSTER_TRY(worker_broadcast_order(worker));
+  learner->report.seconds.exchange += clock_seconds() - start;
+  return MUSTER_OK;
 }
 
 /* collects the environments' states and writes a checkpoint, while the actors already roll out. One that cannot be
@@ -118,7 +121,12 @@ static muster_status collect_rollout(struct learner *learner) {
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += (int64_t)(rollout->n_envs * rollout->n_steps);
-  learner->report.seconds.rollout += clock_seconds() - start;
+
+  /* what the actors' own work does not explain is the exchange's */
+  double waited = clock_seconds() - start;
+  double worked = learner->actor != NULL ? learner->actor->seconds : exchange_longest_work(worker->rollout_exchange);
+  learner->report.seconds.rollout += fmin(worked, waited);
+  learner->report.seconds.exchange += fmax(0.0, waited - worked);
   return MUSTER_OK;
 }
 

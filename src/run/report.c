@@ -11,14 +11,15 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* columns before those of the algorithm */
 static const char *const general_columns[] = {
-    "time/iterations",         "time/total_timesteps",    "time/time_elapsed",     "time/fps",
-    "rollout/ep_rew_mean",     "rollout/ep_rew_std",      "rollout/ep_len_mean",   "eval/mean_reward",
-    "eval/std_reward",         "eval/mean_ep_length",     "time/rollout_seconds",  "time/update_seconds",
-    "time/checkpoint_seconds", "time/evaluation_seconds", "train/skipped_updates",
+    "time/iterations",     "time/total_timesteps",    "time/time_elapsed",       "time/fps",
+    "rollout/ep_rew_mean", "rollout/ep_rew_std",      "rollout/ep_len_mean",     "eval/mean_reward",
+    "eval/std_reward",     "eval/mean_ep_length",     "time/rollout_seconds",    "time/exchange_seconds",
+    "time/update_seconds", "time/checkpoint_seconds", "time/evaluation_seconds", "train/skipped_updates",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
@@ -54,6 +55,17 @@ void report_close(struct report *report) { metrics_close(&report->metrics); }
 
 double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
+/* adds the seconds since the last row to those of the whole run */
+static void add_seconds(struct report *report) {
+  struct stage_seconds *total = &report->total, *since = &report->seconds;
+  total->rollout += since->rollout;
+  total->exchange += since->exchange;
+  total->update += since->update;
+  total->checkpoint += since->checkpoint;
+  total->evaluation += since->evaluation;
+  *since = (struct stage_seconds){0};
+}
+
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
   struct metrics *metrics = report->metrics;
   metrics_set(metrics, "time/iterations", (double)iteration->iteration);
@@ -70,6 +82,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
     metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
   }
   metrics_set(metrics, "time/rollout_seconds", report->seconds.rollout);
+  metrics_set(metrics, "time/exchange_seconds", report->seconds.exchange);
   metrics_set(metrics, "time/update_seconds", report->seconds.update);
   metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
   metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
@@ -78,7 +91,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;
   report->last_row_steps = iteration->total_steps;
-  report->seconds = (struct stage_seconds){0};
+  add_seconds(report);
   return metrics_end_row(metrics);
 }
 
@@ -140,13 +153,30 @@ static void write_evaluation(struct json *json, const struct evaluation *evaluat
   json_close_object(json);
 }
 
-muster_status report_write_summary(const struct report *report, const struct run_folder *folder, int ranks,
+static void write_seconds(struct json *json, const struct stage_seconds *seconds) {
+  json_open_object(json, "stage_seconds");
+  json_number(json, "rollout", seconds->rollout);
+  json_number(json, "exchange", seconds->exchange);
+  json_number(json, "update", seconds->update);
+  json_number(json, "checkpoint", seconds->checkpoint);
+  json_number(json, "evaluation", seconds->evaluation);
+  json_close_object(json);
+}
+
+/* the most memory that this process has had resident */
+static double peak_memory_mb(void) {
+  struct rusage usage;
+  return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024.0 : (double)NAN;
+}
+
+muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,
                                    int64_t total_steps, struct episodes_summary episodes,
                                    const struct evaluation *final_evaluation) {
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
   if (file == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->summary);
+  add_seconds(report);
   double seconds = report_seconds(report);
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
@@ -159,6 +189,8 @@ muster_status report_write_summary(const struct report *report, const struct run
   json_int(&json, "total_steps", total_steps);
   json_number(&json, "wall_seconds", seconds);
   json_number(&json, "steps_per_second", (double)total_steps / seconds);
+  write_seconds(&json, &report->total);
+  json_number(&json, "peak_memory_mb", peak_memory_mb());
   json_number(&json, "mean_return", episodes.mean_return);
   json_number(&json, "std_return", episodes.std_return);
   json_int(&json, "episodes", episodes.count);

@@ -8,9 +8,11 @@
 #include "run/folder.h"
 #include "store/metrics.h"
 
-/* Where the learner's wall time goes, in seconds since the last row. */
+/* Where the learner's wall time goes, in seconds. */
 struct stage_seconds {
-  double rollout, update, checkpoint, evaluation;
+  double rollout;  /* while the slowest actor acts */
+  double exchange; /* the rest of the time until the learner has the rollout: orders, messages, waiting for them */
+  double update, checkpoint, evaluation;
 };
 
 struct report {
@@ -24,11 +26,12 @@ struct report {
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
-  double reward_threshold; /* NAN: none */
-  int64_t solved_steps;    /* -1: not yet */
-  double solved_seconds;   /* wall time of the run; NAN: not yet */
-  double last_evaluation;  /* mean return of the last evaluation during training; NAN: none */
-  struct stage_seconds seconds;
+  double reward_threshold;      /* NAN: none */
+  int64_t solved_steps;         /* -1: not yet */
+  double solved_seconds;        /* wall time of the run; NAN: not yet */
+  double last_evaluation;       /* mean return of the last evaluation during training; NAN: none */
+  struct stage_seconds seconds; /* since the last row */
+  struct stage_seconds total;   /* since this process started */
 };
 
 /* What is reported after an iteration. */
@@ -59,8 +62,8 @@ MUSTER_CHECKED muster_status report_iteration(struct report *report, const struc
                                               bool last);
 
 /* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
-MUSTER_CHECKED muster_status report_write_summary(const struct report *report, const struct run_folder *folder,
-                                                  int ranks, int64_t total_steps, struct episodes_summary episodes,
+MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,
+                                                  int64_t total_steps, struct episodes_summary episodes,
                                                   const struct evaluation *final_evaluation);
 
 #endif
