@@ -1,0 +1,202 @@
+"""A run that is asked to end, by whatever signal to whatever process or by the clock, ends in order, and loses nothing."""
+
+import os
+import signal
+import time
+
+import fault
+import program
+
+# slow enough to be asked in flight, with iterations far below the second that mpirun leaves its ranks
+CONFIG = """\
+seed: 3
+total_steps: 7680
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 100, episode_length: 11, truncates: 1}}
+policy: {hidden_sizes: [16]}
+algorithm: {name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001, clip_range: lin_0.2}
+evaluation: {episodes: 2}
+checkpoint: {every: 1280, interval: 0, keep: 0}
+"""
+STEPS_OF_ROLLOUT = 128
+
+# mpirun passes SIGTERM and SIGINT on a second after it got them
+LONG = CONFIG.replace("total_steps: 7680", "total_steps: 38400")
+
+HANGS = """\
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, hang_at_step: 200}}
+algorithm: {name: ppo, n_steps: 16, batch_size: 64}
+checkpoint: {every: 128}
+"""
+
+EXIT_REQUEUE = 75
+
+
+class Stop(fault.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", CONFIG)
+
+    def train_whole(self, config=CONFIG):
+        self.config = self.write("run.yaml", config)
+        result = self.finish(self.config, self.folder / "whole")
+        self.assertEqual(result.code, 0, result)
+        return self.folder / "whole"
+
+    def stop(self, name, ranks, send):
+        """Starts a run, waits for its first checkpoint, sends signals; returns its folder and how it ended."""
+        run = self.folder / name
+        process = self.start(self.config, run, ranks=ranks)
+        self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
+        send(process, program.ranks_of(run))
+        result = program.finish(process)
+        self.assert_nobody_left(run)
+        return run, result
+
+    def check_stopped(self, run, result, code):
+        """It ended in order, in the midst of training, with a checkpoint of that very moment, and says how to go on."""
+        self.assertEqual(result.code, code, result)
+        summary = program.summary(run)
+        self.assertEqual(summary["status"], "interrupted", result)
+        self.assertEqual(summary["total_steps"] % STEPS_OF_ROLLOUT, 0)
+        self.assertEqual(fault.checkpoints(run)[-1], summary["total_steps"])
+        self.assertEqual(program.metrics(run)[-1]["time/total_timesteps"], str(summary["total_steps"]))
+        self.assertIn("--resume", result.out)
+        self.assertEqual(result.messages, [], result)
+
+    def check_resumed(self, run, ranks, whole):
+        result = self.finish(self.config, run, "--resume", ranks=ranks)
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(run, whole, best=False)
+
+    def test_signal_to_one_rank(self):
+        whole = self.train_whole()
+        for number, code in [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGUSR1, EXIT_REQUEUE)]:
+            for ranks, target, after in [(None, 0, 3), (1, 0, None), (3, 0, 2), (3, 2, 4)]:
+                with self.subTest(signal=number.name, ranks=ranks, target=target):
+                    name = f"{number.name}-{ranks}-{target}"
+                    run, result = self.stop(name, ranks, lambda process, alive: os.kill(alive[target], number))
+                    self.check_stopped(run, result, code)
+                    self.check_resumed(run, after, whole)
+
+    def test_signal_to_all_ranks(self):
+        whole = self.train_whole()
+
+        def send(_, alive):
+            for process in alive.values():
+                os.kill(process, signal.SIGUSR1)
+
+        run, result = self.stop("run", 4, send)
+        self.check_stopped(run, result, EXIT_REQUEUE)
+        self.check_resumed(run, 2, whole)
+
+    def test_who_wants_the_end_wins(self):
+        def send(_, alive):
+            os.kill(alive[1], signal.SIGUSR1)
+            os.kill(alive[2], signal.SIGTERM)
+            os.kill(alive[0], signal.SIGUSR1)
+
+        run, result = self.stop("run", 3, send)
+        self.check_stopped(run, result, 0)
+
+    def test_signal_to_mpirun(self):
+        """mpirun passes SIGUSR1 on at once. At SIGTERM and SIGINT it passes SIGTERM on a second later, kills a second after
+        that, and ends with a code of its own."""
+        whole = self.train_whole(LONG)
+        for number, code in [(signal.SIGUSR1, EXIT_REQUEUE), (signal.SIGTERM, 1), (signal.SIGINT, 1)]:
+            with self.subTest(signal=number.name):
+                run, result = self.stop(number.name, 3, lambda process, _: process.send_signal(number))
+                self.check_stopped(run, result, code)
+                self.check_resumed(run, 2, whole)
+
+    def test_signal_to_everyone(self):
+        """As a terminal or a batch system does: mpirun and all ranks get it, some of them twice."""
+        whole = self.train_whole()
+
+        def send(process, alive):
+            process.send_signal(signal.SIGTERM)
+            for rank in alive.values():
+                os.kill(rank, signal.SIGTERM)
+
+        run, result = self.stop("run", 3, send)
+        self.check_stopped(run, result, result.code)
+        self.check_resumed(run, None, whole)
+
+    def test_signal_before_the_first_step(self):
+        """A run that was stopped before it had anything to write can be resumed as well."""
+        whole = self.train_whole()
+        for delay in [0.0, 0.02, 0.05, 0.1, 0.15, 0.2]:
+            with self.subTest(delay=delay):
+                run = self.folder / f"delay-{delay}"
+                process = self.start(self.config, run)
+                time.sleep(delay)
+                process.send_signal(signal.SIGTERM)
+                result = program.finish(process)
+                self.assertIn(result.code, [0, -signal.SIGTERM], result)
+                if result.code == 0 and not fault.checkpoints(run):
+                    self.assertIn("nothing to write", result.out)
+                self.check_resumed(run, None, whole)
+
+    def test_second_signal_ends_at_once(self):
+        """An environment that never returns keeps a run from ending in order; a second signal does not wait for it."""
+        config = self.write("hangs.yaml", HANGS)
+        for ranks, target in [(None, 0), (3, 0), (3, 1)]:
+            with self.subTest(ranks=ranks, target=target):
+                run = self.folder / f"hangs-{ranks}-{target}"
+                process = self.start(config, run, ranks=ranks)
+                self.wait_until(lambda: 1536 in fault.checkpoints(run), process, "the last checkpoint before it hangs")
+                alive = program.ranks_of(run)
+                os.kill(alive[target], signal.SIGTERM)
+                time.sleep(3.1)
+                self.assertIsNone(process.poll(), "the first signal ended it")
+                os.kill(alive[target], signal.SIGTERM)
+                result = program.finish(process)
+                self.assertNotIn(result.code, [0, EXIT_REQUEUE], result)
+                self.assert_nobody_left(run)
+                self.assertFalse((run / "summary.json").exists())
+                fault.digest(run)
+
+    def test_time_limit(self):
+        whole = self.train_whole()
+        run = self.folder / "run"
+        for ranks in [None, 3]:
+            result = self.finish(self.config, run, "--resume", "--set", "run.time_limit=0.3", ranks=ranks)
+            self.check_stopped(run, result, EXIT_REQUEUE)
+        self.check_resumed(run, 2, whole)
+
+
+class OneWriter(fault.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", CONFIG)
+
+    def test_second_run_is_refused(self):
+        hangs = self.write("hangs.yaml", HANGS)
+        run = self.folder / "run"
+        first = self.start(hangs, run, ranks=3)
+        self.wait_until(lambda: 1536 in fault.checkpoints(run), first, "the last checkpoint before it hangs")
+        before = program.listing(run)
+        for ranks in [None, 2]:
+            result = self.finish(hangs, run, "--resume", ranks=ranks)
+            self.assert_refused(result, 1, run, "in use by another run", "nothing was changed")
+        self.assertEqual(program.listing(run), before)
+        first.kill()
+        program.finish(first)
+        self.assert_nobody_left(run)
+
+    def test_mpirun_killed_and_resumed_at_once(self):
+        """The ranks of an mpirun that was killed die with it; the next run may have to wait for that, and then goes on."""
+        result = self.finish(self.config, self.folder / "whole")
+        self.assertEqual(result.code, 0, result)
+        run = self.folder / "run"
+        process = self.start(self.config, run, ranks=4)
+        self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
+        process.kill()
+        resumed = self.finish(self.config, run, "--resume", ranks=2)
+        self.assertEqual(resumed.code, 0, resumed)
+        program.finish(process)
+        self.assert_nobody_left(run)
+        self.assert_same_end(run, self.folder / "whole")
+
+
+if __name__ == "__main__":
+    fault.main()
