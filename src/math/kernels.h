@@ -32,7 +32,7 @@ struct kernel_set {
   const struct vector_kernels *vector;
 };
 
-extern const struct linear_kernels linear_kernels_baseline;
+extern const struct linear_kernels linear_kernels_baseline, linear_kernels_blas;
 extern const struct vector_kernels vector_kernels_baseline;
 #if defined(__x86_64__)
 extern const struct linear_kernels linear_kernels_avx512, linear_kernels_avx2;
@@ -49,5 +49,6 @@ static inline size_t narrow_rows(size_t out) { return out == 3 ? 4 : out; }
 
 /* The set in use; the best one that the machine has unless linear_select() chose another. */
 const struct kernel_set *kernels(void);
+const struct vector_kernels *vector_kernels(void);
 
 #endif

@@ -51,9 +51,9 @@ void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, 
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias);
 
-/* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline". linear_select(NULL) chooses the
- * best that the machine has (done by itself at the first call); a name forces one, false if it is not to be had. Packed
- * weights remain valid. Not while another thread computes. */
+/* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline" (any processor), or "blas": the
+ * platform's BLAS. linear_select(NULL) chooses the best that the machine has (done by itself at the first call); a name
+ * forces one, false if it is not to be had. Packed weights remain valid. Not while another thread computes. */
 bool linear_select(const char *name);
 const char *linear_selected(void);
 

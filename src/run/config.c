@@ -31,9 +31,13 @@ static const struct option_spec env_options[] = {
     {.key = NULL},
 };
 
+const char *const run_kernel_names[] = {"auto", "avx512", "avx2", "baseline", "blas", NULL};
+
 static const struct option_spec ranks_options[] = {
+    {IN(ranks_options, kernels), .type = OPTION_CHOICE, .default_value = "auto", .choices = run_kernel_names,
+     .help = "who multiplies matrices: our kernels for this processor, for a lesser one, or the platform's BLAS"},
     {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
-     .help = "threads that OpenBLAS may use in each rank"},
+     .help = "threads that the platform's BLAS may use in each rank"},
     {.key = NULL},
 };
 

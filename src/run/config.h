@@ -20,7 +20,11 @@ struct env_options {
   struct option_map options;
 };
 
+/* names for linear_select(); the first stands for its own choice */
+extern const char *const run_kernel_names[];
+
 struct ranks_options {
+  int kernels; /* index into run_kernel_names; 0: the best */
   int64_t blas_threads;
 };
 

@@ -1,6 +1,7 @@
 #include "run/train.h"
 
 #include "math/blas.h"
+#include "math/linear.h"
 #include "run/interrupt.h"
 #include "run/learner.h"
 
@@ -35,6 +36,10 @@ static muster_status broadcast_config(struct training *training) {
 
 static muster_status create_worker(struct training *training) {
   blas_set_threads((int)training->config.ranks.blas_threads);
+  const int wanted = training->config.ranks.kernels;
+  if (wanted > 0 && !linear_select(run_kernel_names[wanted]))
+    return status_error(MUSTER_ERROR_USAGE, "ranks.kernels: %s: this processor cannot run them; expects auto, or %s",
+                        run_kernel_names[wanted], linear_selected());
   return worker_create(&training->worker, &training->config, training->folder.path, training->comm);
 }
 
