@@ -3,10 +3,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -97,18 +95,13 @@ muster_status durable_sync_folder(const char *folder) {
   return status;
 }
 
-/* whether a file name is that of a temporary file whose writer is gone */
-static bool is_leftover(const char *name) {
-  // ".<name>.<pid>.tmp": read the number between the last two dots
+/* whether a file name is that of a temporary file, ".<name>.<pid>.tmp" */
+static bool is_temporary(const char *name) {
   size_t length = strlen(name);
   if (name[0] != '.' || length < strlen(".x.1.tmp") || strcmp(name + length - 4, ".tmp") != 0) return false;
   size_t at = length - 4, digits = 0;
   while (at > 0 && name[at - 1] >= '0' && name[at - 1] <= '9') at--, digits++;
-  if (digits == 0 || digits > 9 || at < 2 || name[at - 1] != '.') return false;
-
-  // its writer is gone when no process has that number, or when the number is now ours
-  pid_t writer = (pid_t)strtol(name + at, NULL, 10);
-  return writer == getpid() || (writer > 0 && kill(writer, 0) != 0 && errno == ESRCH);
+  return digits > 0 && digits <= 9 && at >= 2 && name[at - 1] == '.';
 }
 
 muster_status durable_remove_leftovers(const char *folder, const char *const *starts) {
@@ -119,7 +112,7 @@ muster_status durable_remove_leftovers(const char *folder, const char *const *st
   while (status == MUSTER_OK && (entry = readdir(stream)) != NULL) {
     const char *const *start = starts;
     while (*start != NULL && strncmp(entry->d_name, *start, strlen(*start)) != 0) start++;
-    if (*start == NULL || !is_leftover(entry->d_name)) continue;
+    if (*start == NULL || !is_temporary(entry->d_name)) continue;
     char path[DURABLE_PATH_SIZE];
     int length = snprintf(path, sizeof path, "%s/%s", folder, entry->d_name);
     if (length < DURABLE_PATH_SIZE && unlink(path) != 0 && errno != ENOENT)

@@ -20,8 +20,9 @@ MUSTER_CHECKED muster_status durable_symlink(const char *target, const char *lin
 /* Brings renames and removals in a folder to the disk. */
 MUSTER_CHECKED muster_status durable_sync_folder(const char *folder);
 
-/* Removes the temporary files of this module whose writers were killed and whose names start with one of `starts`
- * (".<name>.", ended by NULL). Other names, and files that are being written, are left alone. */
+/* Removes the temporary files of this module whose names start with one of `starts` (".<name>.", ended by NULL): what
+ * writers left that were killed. The caller is the folder's only writer: whether another one lives is not asked, since
+ * its process number may be a zombie's, another program's or one of another host. Other names are left alone. */
 MUSTER_CHECKED muster_status durable_remove_leftovers(const char *folder, const char *const *starts);
 
 #endif
