@@ -25,7 +25,7 @@ evaluation: {every: 512, episodes: 2}
 checkpoint: {every: 256, interval: 0, keep: 2}
 """
 
-ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT]
+ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS]
 
 # what a run may go without: a folder or a file that was only read, or of which everything is on the disk, is closed, and
 # a second name of a file is tried

@@ -1,0 +1,132 @@
+"""A disk that is really full, and a folder that really cannot be written, on a small file system of their own."""
+
+import os
+import subprocess
+import time
+import unittest
+
+import fault
+import program
+
+# slow enough for the disk to fill up in its midst
+CONFIG = """\
+seed: 3
+total_steps: 12800
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 100, episode_length: 11, truncates: 1}}
+policy: {hidden_sizes: [16]}
+algorithm: {name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001}
+evaluation: {episodes: 2}
+checkpoint: {every: 128, interval: 0, keep: 2}
+"""
+
+
+class Disk(fault.Case):
+    def setUp(self):
+        super().setUp()
+        self.config = self.write("run.yaml", CONFIG)
+        self.disk = self.folder / "disk"
+        self.disk.mkdir()
+        if os.geteuid() != 0:
+            self.skipTest("only root may mount a file system")
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", self.disk]
+        mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest(f"cannot mount a file system here: {mounted.stderr.strip()}")
+        self.addCleanup(subprocess.run, ["umount", "--lazy", self.disk], check=False)
+        whole = self.finish(self.config, self.folder / "whole")
+        self.assertEqual(whole.code, 0, whole)
+        self.run_folder = self.disk / "run"
+        self.filler = self.disk / "filler"
+
+    def fill(self):
+        """Takes all room that is left, again and again, since a run that fails to write frees what it had written."""
+        with open(self.filler, "ab", buffering=0) as file:
+            try:
+                while True:
+                    file.write(bytes(256))
+            except OSError:
+                pass
+
+    def start_and_fill(self, ranks):
+        process = self.start(self.config, self.run_folder, ranks=ranks)
+        self.wait_until(lambda: fault.checkpoints(self.run_folder), process, "the first checkpoint")
+        self.fill()
+        newest, since = fault.checkpoints(self.run_folder), time.monotonic()
+        while time.monotonic() - since < 0.3 and process.poll() is None:
+            self.fill()
+            if fault.checkpoints(self.run_folder) != newest:
+                newest, since = fault.checkpoints(self.run_folder), time.monotonic()
+        return process
+
+    def test_full_for_a_while(self):
+        for ranks in [None, 3]:
+            with self.subTest(ranks=ranks):
+                process = self.start_and_fill(ranks)
+                self.filler.unlink()
+                result = program.finish(process)
+                self.assertEqual(result.code, 0, result)
+                self.assertIn("no checkpoint at", result.err)
+                self.assertIn("No space left on device", result.err)
+                self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+                subprocess.run(["rm", "-rf", self.run_folder], check=True)
+
+    def test_full_and_killed(self):
+        process = self.start_and_fill(None)
+        process.kill()
+        program.finish(process)
+        for steps in fault.checkpoints(self.run_folder):
+            fault.digest(fault.checkpoint(self.run_folder, steps))
+        self.filler.unlink()
+        result = self.finish(self.config, self.run_folder, "--resume", ranks=2)
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+
+    def test_full_to_the_end(self):
+        process = self.start_and_fill(None)
+        while process.poll() is None:
+            self.fill()
+        result = program.finish(process)
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("No space left on device", result.messages[0])
+        self.filler.unlink()
+        result = self.finish(self.config, self.run_folder, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+
+    def test_read_only(self):
+        result = self.finish(self.config, self.run_folder, "--set", "run.time_limit=0.3")
+        self.assertEqual(result.code, 75, result)
+        before = program.listing(self.run_folder)
+        subprocess.run(["mount", "-o", "remount,ro", self.disk], check=True)
+        for ranks in [None, 2]:
+            result = self.finish(self.config, self.run_folder, "--resume", ranks=ranks)
+            self.assert_refused(result, 1, self.run_folder, "Read-only file system")
+            result = self.finish(self.config, self.disk / "new", ranks=ranks)
+            self.assert_refused(result, 1, self.disk / "new", "Read-only file system")
+        self.assertEqual(program.listing(self.run_folder), before)
+        subprocess.run(["mount", "-o", "remount,rw", self.disk], check=True)
+        result = self.finish(self.config, self.run_folder, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+
+
+class NoPermission(fault.Case):
+    @unittest.skipIf(os.geteuid() == 0, "root may write everywhere")
+    def test_folder_without_permission(self):
+        config = self.write("run.yaml", CONFIG)
+        run = self.folder / "run"
+        process = self.start(config, run)
+        self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
+        (run / "checkpoints").chmod(0o555)
+        time.sleep(0.2)
+        (run / "checkpoints").chmod(0o755)
+        result = program.finish(process)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("Permission denied", result.err)
+        whole = self.finish(config, self.folder / "whole")
+        self.assertEqual(whole.code, 0, whole)
+        self.assert_same_end(run, self.folder / "whole", best=False)
+
+
+if __name__ == "__main__":
+    fault.main()

@@ -1,0 +1,108 @@
+"""The same answer: equal hashes of the state of learning, and equal metrics, however a run is cut, timed and repeated."""
+
+import os
+import subprocess
+import sys
+
+import program
+
+CONFIG = """\
+seed: 11
+total_steps: 4000
+env: {{name: {env}, num_envs: {num_envs}{options}}}
+policy: {{{policy}}}
+algorithm: {{name: ppo, n_steps: {n_steps}, batch_size: 50, n_epochs: 2, learning_rate: lin_0.002}}
+evaluation: {{every: 1000, episodes: 4}}
+checkpoint: {{every: 1000, interval: 0}}
+"""
+
+
+def config(num_envs=12, env="CartPole-v1", options="", policy="hidden_sizes: [64, 64]", n_steps=None):
+    n_steps = n_steps or max(400 // num_envs, 2)
+    return CONFIG.format(env=env, num_envs=num_envs, options=options, policy=policy, n_steps=n_steps)
+
+
+class SameAnswer(program.Case):
+    def digest(self, run):
+        result = self.run_muster("inspect", "--digest", run)
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(result.out, r"^[0-9a-f]{32}\n$")
+        return result.out
+
+    def compare(self, text, ranks, *arguments, name="run"):
+        """A run alone, and one at each number of ranks, end in the same hash and tell the same."""
+        alone = self.train(f"{name}-alone", config=text)
+        digest, rows = self.digest(alone), program.metrics(alone)
+        self.assertGreater(len(rows), 5)
+        for row in rows:
+            # the learner's forward pass gives the very log-probabilities that the actor sampled with
+            self.assertEqual(row["train/first_ratio_mismatch"], "0")
+        for number in ranks:
+            with self.subTest(name=name, ranks=number):
+                run = self.train(f"{name}-{number}", *arguments, config=text, ranks=number)
+                self.assertEqual(self.digest(run), digest)
+                self.assertEqual(program.metrics(run), rows)
+        return digest, rows
+
+    def test_numbers_of_ranks(self):
+        self.compare(config(), [1, 2, 3, 5, 8])
+
+    def test_run_again(self):
+        digests = {self.digest(self.train(f"run-{number}", config=config(), ranks=3)) for number in range(3)}
+        self.assertEqual(len(digests), 1)
+
+    def test_under_load(self):
+        busy = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(os.cpu_count() + 1)]
+        try:
+            loaded = self.digest(self.train("loaded", config=config(), ranks=3))
+        finally:
+            for process in busy:
+                process.kill()
+                process.wait()
+        self.assertEqual(loaded, self.digest(self.train("alone", config=config())))
+
+    def test_checkpoints_change_nothing(self):
+        """At every update or never, by the clock or not; the last one is always written."""
+        self.compare(config(), [None, 3], "--set", "checkpoint.every=1", name="each")
+        self.compare(config(), [None, 3], "--set", "checkpoint.every=0", name="last")
+        self.compare(config(), [2], "--set", "checkpoint.every=0", "--set", "checkpoint.interval=0.01", name="clock")
+
+    def test_odd_numbers_of_environments(self):
+        for num_envs, ranks in [(1, [1, 2]), (7, [2, 3, 8]), (9, [2, 5]), (65, [2, 3]), (100, [3, 4])]:
+            self.compare(config(num_envs), ranks, name=f"{num_envs}-envs")
+
+    def test_other_networks(self):
+        for number, policy in enumerate(
+            [
+                "hidden_sizes: [32]",
+                "hidden_sizes: [100, 33]",
+                "hidden_sizes: []",
+                "hidden_sizes: [64, 64], activation: relu",
+                "hidden_sizes: [40], share_trunk: true",
+            ]
+        ):
+            self.compare(config(policy=policy), [2, 4], name=f"net-{number}")
+
+    def test_truncating_environment(self):
+        options = ", options: {obs_dim: 6, episode_length: 7, truncates: 1}"
+        for num_envs in [5, 9]:
+            self.compare(config(num_envs, "Probe-v0", options), [2, 4], name=f"probe-{num_envs}")
+
+    def test_first_minibatch_is_on_policy(self):
+        """With one epoch of one minibatch all of an update is its first minibatch: approx_kl is exactly zero."""
+        text = config(policy="hidden_sizes: [100, 33]", num_envs=9)
+        text = text.replace("batch_size: 50, n_epochs: 2", f"batch_size: {9 * 44}, n_epochs: 1")
+        _, rows = self.compare(text, [3], name="one")
+        for row in rows:
+            self.assertEqual(float(row["train/approx_kl"]), 0.0)
+            self.assertEqual(float(row["train/clip_fraction"]), 0.0)
+
+    def test_what_the_answer_depends_on(self):
+        """The hash is of what was learned: another seed, another number of environments, one step more give another."""
+        changes = [[], ["--set", "seed=12"], ["--set", "env.num_envs=13"], ["--set", "algorithm.gamma=0.98"]]
+        digests = [self.digest(self.train(f"run-{n}", *change, config=config())) for n, change in enumerate(changes)]
+        self.assertEqual(len(set(digests)), len(changes))
+
+
+if __name__ == "__main__":
+    program.main()
