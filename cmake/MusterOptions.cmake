@@ -8,6 +8,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 option(MUSTER_WERROR "Treat warnings as errors" OFF)
 option(MUSTER_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(MUSTER_FUZZ "Build with these sanitizers for libFuzzer (clang), and build tests/fuzz" OFF)
 
 add_library(muster_flags INTERFACE)
 target_compile_definitions(muster_flags INTERFACE _GNU_SOURCE)
@@ -17,5 +18,10 @@ target_compile_options(muster_flags INTERFACE -ffp-contract=off -fno-math-errno 
 if(MUSTER_SANITIZE)
   target_compile_options(muster_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
                          -fno-omit-frame-pointer -g)
+  target_link_options(muster_flags INTERFACE -fsanitize=address,undefined)
+endif()
+if(MUSTER_FUZZ)
+  target_compile_options(muster_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
+                         -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
   target_link_options(muster_flags INTERFACE -fsanitize=address,undefined)
 endif()

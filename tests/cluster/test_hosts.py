@@ -1,0 +1,94 @@
+"""The same answer, and nothing lost, over several hosts: network namespaces of this machine, with TCP between them."""
+
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "fault"))
+
+import fault
+import program
+
+HOSTS = str(pathlib.Path(__file__).with_name("hosts"))
+AGENT = str(pathlib.Path(__file__).with_name("agent"))
+
+
+class Hosts(fault.Case):
+    def setUp(self):
+        super().setUp()
+        if os.geteuid() != 0:
+            self.skipTest("only root may make network namespaces")
+        for tool in ["ip", "unshare"]:
+            if shutil.which(tool) is None:
+                self.skipTest(f"there is no {tool} (iproute2, util-linux)")
+        # names and addresses that a run beside this one does not have
+        self.prefix = f"m{os.getpid() % 100000}h"
+        self.network = f"10.{100 + os.getpid() // 250 % 100}.{os.getpid() % 250}"
+        self.addCleanup(subprocess.run, [HOSTS, "down", self.prefix, "4"], check=False)
+        made = subprocess.run([HOSTS, "up", self.prefix, "4", self.network], capture_output=True, text=True, check=False)
+        if made.returncode != 0:
+            self.skipTest(f"cannot make network namespaces here: {made.stderr.strip()}")
+        command = [HOSTS, "agent", f"{self.network}.1", "hostname"]
+        environment = {**os.environ, "MUSTER_HOSTS": self.prefix}
+        probe = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        if probe.returncode != 0:
+            self.skipTest(f"cannot enter network namespaces here: {probe.stderr.strip()}")
+        self.config = self.write("run.yaml", fault.CONFIG)
+
+    def over(self, hosts, ranks):
+        """Environment that spreads ranks over so many hosts, in turn."""
+        text = "".join(f"{self.network}.{i} slots={-(-ranks // hosts)}\n" for i in range(1, hosts + 1))
+        network = f"{self.network}.0/24"
+        return {
+            "MUSTER_HOSTS": self.prefix,
+            "OMPI_MCA_orte_default_hostfile": str(self.write(f"hosts-{hosts}", text)),
+            "OMPI_MCA_rmaps_base_mapping_policy": "node",
+            "OMPI_MCA_plm": "rsh",
+            "OMPI_MCA_plm_rsh_agent": AGENT,
+            "OMPI_MCA_btl": "self,vader,tcp",
+            "OMPI_MCA_btl_tcp_if_include": network,
+            "OMPI_MCA_oob_tcp_if_include": network,
+        }
+
+    def run_over(self, hosts, ranks, run, *arguments):
+        result = self.finish(self.config, run, "--resume", *arguments, ranks=ranks, environment=self.over(hosts, ranks))
+        self.assertEqual(result.code, 0, result)
+        layout = (run / "config.yaml").read_text(encoding="utf-8")
+        for host in range(1, hosts + 1):
+            self.assertIn(f"on {self.prefix}{host}:", layout)
+
+    def test_same_answer(self):
+        whole = self.folder / "whole"
+        result = self.finish(self.config, whole)
+        self.assertEqual(result.code, 0, result)
+        for hosts, ranks in [(2, 2), (2, 5), (4, 4), (4, 8)]:
+            with self.subTest(hosts=hosts, ranks=ranks):
+                run = self.folder / f"{hosts}-hosts-{ranks}-ranks"
+                self.run_over(hosts, ranks, run)
+                self.assert_same_end(run, whole)
+
+    def test_killed_and_resumed(self):
+        """A rank on another host is killed, then mpirun; the run goes on elsewhere, and ends as if nothing had been."""
+        whole = self.folder / "whole"
+        result = self.finish(self.config, whole)
+        self.assertEqual(result.code, 0, result)
+        run = self.folder / "run"
+        for victim in ["rank 1", "mpirun"]:
+            process = self.start(self.config, run, "--resume", ranks=4, environment=self.over(2, 4))
+            newest = max(fault.checkpoints(run), default=0)
+            self.wait_until(
+                lambda newest=newest: max(fault.checkpoints(run), default=0) > newest + 512, process, "some checkpoints"
+            )
+            os.kill(process.pid if victim == "mpirun" else program.ranks_of(run)[1], signal.SIGKILL)
+            result = program.finish(process)
+            self.assertNotEqual(result.code, 0, result)
+            self.assert_nobody_left(run)
+        self.run_over(4, 4, run)
+        self.assert_same_end(run, whole)
+
+
+if __name__ == "__main__":
+    fault.main()
