@@ -27,8 +27,8 @@ static void check_round_trip(const struct run_config *config) {
 static void read_document(const char *text, size_t size) {
   struct document *document;
   if (document_create(&document) != MUSTER_OK) abort();
-  muster_status status = size > 0 && text[0] == '=' ? document_set(document, text + 1)
-                                                    : document_read_text(document, "fuzz", text, size);
+  muster_status status =
+      size > 0 && text[0] == '=' ? document_set(document, text + 1) : document_read_text(document, "fuzz", text, size);
   if (status != MUSTER_OK && muster_status_message(status)[0] == '\0') abort();
   muster_status_clear(&status);
   document_destroy(&document);
