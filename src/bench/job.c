@@ -1,14 +1,12 @@
 #include "bench/job.h"
 
-#include "env/registry.h"
-
 static muster_status create_pool(struct worker *worker) {
   const struct run_config *config = &worker->config;
-  const muster_env_type *type;
-  MUSTER_TRY(env_registry_find(config->env.name, &type));
+  const struct env_source_request request = run_config_env_source(config);
+  MUSTER_TRY(env_source_open(&request, &worker->env));
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
-  return env_pool_create(type, settings, (uint64_t)config->general.seed, 0, (int32_t)config->env.num_envs,
+  return env_pool_create(worker->env.type, settings, (uint64_t)config->general.seed, 0, (int32_t)config->env.num_envs,
                          &worker->pool);
 }
 
@@ -34,5 +32,6 @@ muster_status job_create(const char *config, struct worker *worker) {
 
 void job_release(struct worker *worker) {
   env_pool_destroy(&worker->pool);
+  env_source_close(&worker->env);
   arena_destroy(&worker->arena);
 }

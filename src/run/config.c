@@ -1,7 +1,7 @@
 #include "run/config.h"
 
 #include "env/options.h"
-#include "env/registry.h"
+#include "env/plugin.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -26,6 +26,13 @@ static const struct option_spec env_options[] = {
      .help = "environments in all, split over the actors"},
     {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
      .help = "the environment's own options: see `muster envs NAME`"},
+    {.key = NULL},
+};
+
+static const struct option_spec env_host_options[] = {
+    {IN(env_host_options, plugin), .type = OPTION_STRING, .default_value = "null",
+     .help =
+         "shared object with environments, relative to the working directory or else to the config; null: built in"},
     {.key = NULL},
 };
 
@@ -84,6 +91,7 @@ static const struct option_spec algorithm_options[] = {
 
 static const struct option_table general_table = {.section = "", .options = general_options};
 static const struct option_table env_table = {.section = "env", .options = env_options};
+static const struct option_table env_host_table = {.section = "env", .options = env_host_options};
 static const struct option_table algorithm_table = {.section = "algorithm", .options = algorithm_options};
 static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
@@ -94,6 +102,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   size_t n = 0;
   tables[n++] = &general_table;
   tables[n++] = &env_table;
+  tables[n++] = &env_host_table;
   tables[n++] = &model_option_table;
   tables[n++] = &algorithm_table;
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
@@ -112,15 +121,20 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 8
+#define BINDINGS 9
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
   const struct binding all[BINDINGS] = {
-      {&general_table, &config->general, true},        {&env_table, &config->env, true},
-      {&model_option_table, &config->policy, true},    {algorithm->options, config->algorithm, true},
-      {&ranks_table, &config->ranks, false},           {&evaluation_table, &config->evaluation, false},
-      {&checkpoint_table, &config->checkpoint, false}, {&run_table, &config->run, false},
+      {&general_table, &config->general, true},
+      {&env_table, &config->env, true},
+      {&env_host_table, &config->env_host, false},
+      {&model_option_table, &config->policy, true},
+      {algorithm->options, config->algorithm, true},
+      {&ranks_table, &config->ranks, false},
+      {&evaluation_table, &config->evaluation, false},
+      {&checkpoint_table, &config->checkpoint, false},
+      {&run_table, &config->run, false},
   };
   memcpy(bindings, all, sizeof all);
 }
@@ -144,15 +158,32 @@ static muster_status check_names(struct document *document, struct run_config *c
   return MUSTER_OK;
 }
 
+/* makes the path of the plug-in absolute, so that every rank and every later command finds the same file */
+static muster_status locate_plugin(const struct document *document, const char *config_path,
+                                   struct run_config *config) {
+  char *plugin = config->env_host.plugin, found[OPTION_STRING_SIZE];
+  if (plugin[0] == '\0') return MUSTER_OK;
+  const char *slash = strrchr(config_path, '/');
+  char *folder = slash != NULL ? strndup(config_path, (size_t)(slash - config_path) + 1) : NULL;
+  muster_status status = locate(document, "env.plugin", env_plugin_locate(plugin, folder, found, sizeof found));
+  free(folder);
+  if (status == MUSTER_OK) strcpy(plugin, found);
+  return status;
+}
+
 static muster_status check_environment(const struct document *document, const struct run_config *config) {
-  const muster_env_type *type;
-  MUSTER_TRY(locate(document, "env.name", env_registry_find(config->env.name, &type)));
-  for (int32_t i = 0; i < config->env.options.count; i++) {
-    char key[96];
-    snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
-    MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
+  const struct env_source_request request = run_config_env_source(config);
+  const char *key = request.plugin[0] != '\0' ? "env.plugin" : "env.name";
+  struct env_source source;
+  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  muster_status status = MUSTER_OK;
+  for (int32_t i = 0; i < config->env.options.count && status == MUSTER_OK; i++) {
+    char option[96];
+    snprintf(option, sizeof option, "env.options.%s", config->env.options.keys[i]);
+    status = locate(document, option, env_options_check_key(source.type, config->env.options.keys[i]));
   }
-  return MUSTER_OK;
+  env_source_close(&source);
+  return status;
 }
 
 static muster_status resolve(struct document *document, struct run_config *config) {
@@ -178,6 +209,7 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
+  if (status == MUSTER_OK) status = locate_plugin(document, path, config);
   if (status == MUSTER_OK) status = check_environment(document, config);
   document_destroy(&document);
   return status;
@@ -253,4 +285,8 @@ void run_config_env_settings(const struct run_config *config, muster_env_setting
   const struct option_map *map = &config->env.options;
   for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
   settings[map->count] = (muster_env_setting){NULL, NULL};
+}
+
+struct env_source_request run_config_env_source(const struct run_config *config) {
+  return (struct env_source_request){.plugin = config->env_host.plugin, .name = config->env.name};
 }

@@ -4,6 +4,7 @@
 
 #include "algo/algorithm.h"
 #include "config/document.h"
+#include "env/source.h"
 #include "muster/env.h"
 #include "nn/model.h"
 
@@ -18,6 +19,11 @@ struct env_options {
   char name[OPTION_STRING_SIZE];
   int64_t num_envs;
   struct option_map options;
+};
+
+/* where the environments' code comes from and runs; nothing of it decides what is learned */
+struct env_host_options {
+  char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
 };
 
 struct ranks_options {
@@ -47,6 +53,7 @@ struct run_options {
 struct run_config {
   struct general_options general;
   struct env_options env;
+  struct env_host_options env_host;
   struct model_options policy;
   struct ranks_options ranks;
   struct evaluation_options evaluation;
@@ -82,5 +89,8 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
 
 /* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+/* Where the environments come from; borrowed from the config. */
+struct env_source_request run_config_env_source(const struct run_config *config);
 
 #endif

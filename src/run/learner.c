@@ -1,7 +1,6 @@
 #include "run/learner.h"
 
 #include "base/clock.h"
-#include "env/registry.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
@@ -173,12 +172,12 @@ static muster_status evaluate(struct learner *learner, struct evaluation *evalua
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct evaluation_request request = {
+      .type = learner->worker->env.type,
       .settings = settings,
       .seed = (uint64_t)config->general.seed,
       .episodes = config->evaluation.episodes,
       .deterministic = config->evaluation.deterministic,
   };
-  MUSTER_TRY(env_registry_find(config->env.name, &request.type));
   MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
   learner->report.seconds.evaluation += clock_seconds() - start;
   return MUSTER_OK;

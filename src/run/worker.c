@@ -1,18 +1,17 @@
 #include "run/worker.h"
 
-#include "env/registry.h"
-
 #include <string.h>
 
 static muster_status create_pool(struct worker *worker) {
   const struct run_config *config = &worker->config;
-  const muster_env_type *type;
-  MUSTER_TRY(env_registry_find(config->env.name, &type));
+  const struct env_source_request request = run_config_env_source(config);
+  MUSTER_TRY(env_source_open(&request, &worker->env));
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_range range = topology_envs(&worker->topology, worker->topology.rank);
   if (range.count == 0) range.count = 1;
-  MUSTER_TRY(env_pool_create(type, settings, (uint64_t)config->general.seed, range.first, range.count, &worker->pool));
+  MUSTER_TRY(env_pool_create(worker->env.type, settings, (uint64_t)config->general.seed, range.first, range.count,
+                             &worker->pool));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
   return MUSTER_OK;
 }
@@ -80,5 +79,6 @@ void worker_release(struct worker *worker) {
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);
+  env_source_close(&worker->env);
   arena_destroy(&worker->arena);
 }

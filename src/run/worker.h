@@ -32,6 +32,7 @@ struct worker {
   struct topology topology;
   struct logger logger;
   struct arena *arena;
+  struct env_source env;     /* what the environments are */
   struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
   struct order *order;       /* as last broadcast */
   size_t policy_count;       /* floats of the policy in an order */
