@@ -100,7 +100,7 @@ static void bench_reset(struct bench *bench) {
   CHECK_OK_FATAL(env_pool_reset(bench->pool, bench->observation, bench->elements * sizeof(float)));
 }
 
-static muster_status bench_step(struct bench *bench, const int32_t *actions, int32_t time) {
+static muster_status bench_step(struct bench *bench, const void *actions, int32_t time) {
   struct env_pool_result result = {.observation = bench->observation,
                                    .observation_stride = bench->elements * sizeof(float),
                                    .reward = bench->reward,
@@ -538,37 +538,97 @@ static void test_text(void) {
 
 /* ---- every environment that is registered ---- */
 
-/* walks 300 random steps in each: spaces hold, flags are sound, and two pools of the same seed agree */
-static void test_every_type(void) {
-  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) {
-    struct bench one, two;
-    bench_open(&one, *type, NULL, 55, 7, 3);
-    bench_open(&two, *type, NULL, 55, 7, 3);
-    const muster_env_spec *spec = env_pool_spec(one.pool);
-    CU_ASSERT_TRUE_FATAL(spec->observation.kind == MUSTER_SPACE_BOX && spec->action.kind == MUSTER_SPACE_DISCRETE &&
-                         one.elements <= MAX_ELEMENTS);
-    bench_reset(&one);
-    bench_reset(&two);
-    int ends = 0;
-    for (int32_t t = 0; t < 300; t++) {
-      int32_t actions[3];
-      for (int32_t i = 0; i < 3; i++) actions[i] = scripted_action(i, t, (uint32_t)spec->action.counts[0]);
-      one.finals.count = two.finals.count = 0;
-      CHECK_OK_FATAL(bench_step(&one, actions, t));
-      CHECK_OK_FATAL(bench_step(&two, actions, t));
-      CU_ASSERT_EQUAL(memcmp(one.observation, two.observation, sizeof one.observation), 0);
-      CU_ASSERT_EQUAL(memcmp(one.reward, two.reward, sizeof one.reward), 0);
-      for (size_t i = 0; i < 3; i++) {
-        ends += one.ended[i] != 0;
-        for (size_t k = 0; k < one.elements && spec->observation.high != NULL; k++)
-          CU_ASSERT_TRUE(one.observation[i * one.elements + k] >= spec->observation.low[k] &&
-                         one.observation[i * one.elements + k] <= spec->observation.high[k]);
-      }
+/* an action of environment `index` at a time, whatever the space: between its bounds, or one of its choices */
+static void script_action(const muster_space *space, int32_t index, int32_t time, void *action) {
+  for (size_t i = 0; i < muster_space_elements(space); i++) {
+    uint32_t words[4];
+    random_words(99, RANDOM_ACTION, (uint32_t)index, (uint32_t)time, (uint32_t)i, words);
+    if (space->kind == MUSTER_SPACE_BOX) {
+      float low = space->low != NULL ? space->low[i] : -1.0f, high = space->high != NULL ? space->high[i] : 1.0f;
+      ((float *)action)[i] = low + (high - low) * random_unit_float(words[0]);
+    } else {
+      ((int32_t *)action)[i] = (int32_t)(words[0] % (uint32_t)space->counts[i]);
     }
-    CU_ASSERT_TRUE(ends > 0);
-    env_pool_destroy(&one.pool);
-    env_pool_destroy(&two.pool);
   }
+}
+
+/* whether every element of the pool's observations lies in the space */
+static bool observations_hold(const struct bench *bench, const muster_space *space) {
+  for (size_t i = 0; i < (size_t)bench->count * bench->elements; i++) {
+    const size_t k = i % bench->elements;
+    int32_t number;
+    memcpy(&number, &bench->observation[i], sizeof number);
+    bool holds = space->kind == MUSTER_SPACE_BOX ? (space->low == NULL || bench->observation[i] >= space->low[k]) &&
+                                                       (space->high == NULL || bench->observation[i] <= space->high[k])
+                                                 : number >= 0 && number < space->counts[k];
+    if (!holds) return false;
+  }
+  return true;
+}
+
+static bool benches_agree(const struct bench *one, const struct bench *two) {
+  return memcmp(one->observation, two->observation, sizeof one->observation) == 0 &&
+         memcmp(one->reward, two->reward, sizeof one->reward) == 0 &&
+         memcmp(one->ended, two->ended, sizeof one->ended) == 0;
+}
+
+/* loads all rows of one pool into another; tells whether the type can be saved */
+static bool copy_pool(const struct bench *from, struct bench *to) {
+  void *bytes = malloc(env_pool_state_bytes(from->pool));
+  bool restarted = false;
+  for (int32_t row = 0; row < from->count; row++) {
+    env_pool_save(from->pool, row, bytes);
+    CHECK_OK_FATAL(env_pool_load(to->pool, row, bytes, &to->observation[(size_t)row * to->elements], &restarted));
+  }
+  free(bytes);
+  return !restarted;
+}
+
+/* environments without a step limit of their own have an option that sets one */
+static const muster_env_setting *limit_steps(const muster_env_type *type) {
+  static const muster_env_setting limited[] = {{"max_steps", "100"}, {NULL, NULL}};
+  for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++)
+    if (strcmp(option->key, "max_steps") == 0) return limited;
+  return NULL;
+}
+
+/* walks random steps until episodes must have ended: spaces hold, two pools of the same seed agree, and so does a third
+ * one that the saved states were loaded into halfway */
+static void walk_type(const muster_env_type *type) {
+  struct bench one, two, resumed;
+  bench_open(&one, type, limit_steps(type), 55, 7, 3);
+  bench_open(&two, type, limit_steps(type), 55, 7, 3);
+  bench_open(&resumed, type, limit_steps(type), 55, 7, 3);
+  const muster_env_spec *spec = env_pool_spec(one.pool);
+  const size_t action_bytes = muster_space_bytes(&spec->action);
+  CU_ASSERT_TRUE_FATAL(one.elements <= MAX_ELEMENTS && action_bytes <= 64);
+  bench_reset(&one);
+  bench_reset(&two);
+  bool can_save = false;
+  int ends = 0;
+  const int32_t steps = spec->max_steps > 250 ? spec->max_steps + 50 : 300;
+  for (int32_t t = 0; t < steps; t++) {
+    _Alignas(4) char actions[3 * 64];
+    for (int32_t i = 0; i < 3; i++) script_action(&spec->action, i, t, actions + (size_t)i * action_bytes);
+    if (t == steps / 2) can_save = copy_pool(&one, &resumed);
+    one.finals.count = two.finals.count = resumed.finals.count = 0;
+    CHECK_OK_FATAL(bench_step(&one, actions, t));
+    CHECK_OK_FATAL(bench_step(&two, actions, t));
+    CU_ASSERT_TRUE(benches_agree(&one, &two));
+    CU_ASSERT_TRUE(observations_hold(&one, &spec->observation));
+    if (can_save) CHECK_OK_FATAL(bench_step(&resumed, actions, t));
+    if (can_save) CU_ASSERT_TRUE(benches_agree(&one, &resumed));
+    for (size_t i = 0; i < 3; i++) ends += one.ended[i] != 0;
+  }
+  CU_ASSERT_TRUE(ends > 0);
+  CU_ASSERT_EQUAL(can_save, type->save_state != NULL);
+  env_pool_destroy(&one.pool);
+  env_pool_destroy(&two.pool);
+  env_pool_destroy(&resumed.pool);
+}
+
+static void test_every_type(void) {
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) walk_type(*type);
 }
 
 static const struct check_case cases[] = {
