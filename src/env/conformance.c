@@ -47,6 +47,7 @@ __attribute__((noreturn)) static void run_check(size_t check, struct subject *su
   alarm((unsigned)seconds);
   if (check > 0) subject_open(subject);
   checks[check].run(subject);
+  subject->examination->finished = true;
   _exit(0);
 }
 
@@ -97,6 +98,7 @@ static muster_status run_checks(struct subject *subject, int seconds) {
     snprintf(examination->check, sizeof examination->check, "%s", checks[check].name);
     examination->call = examination->touched = NULL;
     examination->step = examination->signal = 0;
+    examination->finished = false;
     pid_t child = fork();
     if (child == 0) run_check(check, subject, seconds);
     int state = 0;
@@ -104,9 +106,8 @@ static muster_status run_checks(struct subject *subject, int seconds) {
     while (waitpid(child, &state, 0) < 0)
       if (errno != EINTR) return status_errno(MUSTER_ERROR_INTERNAL, "waiting for a check");
 
-    /* a finding that ended the check leaves 0; anything else is a death that nobody intended */
-    if (state != 0) note_death(examination, state, seconds);
-    bool failed = false, hangs = state != 0 && examination->signal == SIGALRM;
+    if (!examination->finished) note_death(examination, state, seconds);
+    bool failed = false, hangs = examination->signal == SIGALRM;
     for (int32_t i = before; i < report->count; i++) failed |= report->finding[i].verdict == CONFORMANCE_FAIL;
     if ((failed && check == 0) || hangs) {
       examination_find(examination, CONFORMANCE_NOTE, "the other checks are left out");

@@ -33,6 +33,7 @@ void examination_fail(struct examination *examination, const char *format, ...) 
   va_start(arguments, format);
   add(examination, CONFORMANCE_FAIL, format, arguments);
   va_end(arguments);
+  examination->finished = true;
   _exit(0);
 }
 

@@ -16,6 +16,7 @@ struct examination {
   const char *volatile call;    /* the environment's function that runs now; NULL: none of them */
   volatile int32_t step;        /* of the episode at that time, from 1; 0: at reset */
   volatile int signal;          /* that ended the child */
+  volatile bool finished;       /* whether the check came to its end, or ended itself with a failure */
   const char *volatile touched; /* what was touched beyond its end, or though it may only be read; NULL: not known */
 };
 
