@@ -77,7 +77,7 @@ typedef struct muster_env_result {
 } muster_env_result;
 
 /* A block of environments of one type stepped at once. Rows are environments; a stride is the distance, in bytes, from
- * one environment's row to the next, since rows lie in a trajectory. */
+ * one environment's row to the next. Within a row the agents lie side by side, as in muster_env_result. */
 typedef struct muster_env_block_result {
   void *observation;
   size_t observation_stride;

@@ -22,8 +22,7 @@ muster_status job_create(const char *config, struct worker *worker) {
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &algorithm));
   size_t n_steps = algorithm->rollout_steps(worker->config.algorithm);
-  MUSTER_TRY(trajectory_create((size_t)num_envs, n_steps, muster_space_elements(&spec->observation),
-                               muster_space_elements(&spec->action), worker->arena, &worker->rollout));
+  MUSTER_TRY(trajectory_create(spec, (size_t)num_envs, n_steps, worker->arena, &worker->rollout));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
   MUSTER_TRY(
       ARENA_TAKE(worker->arena, (size_t)num_envs * worker->env_state_bytes, "environment states", &worker->env_states));

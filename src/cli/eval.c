@@ -34,6 +34,7 @@ static muster_status evaluate(const struct eval_request *request, struct muster_
   struct evaluation_request evaluation = {
       .type = source.type,
       .settings = settings,
+      .wrappers = run_config_env_wrappers(&policy->config),
       .seed = (uint64_t)request->seed,
       .episodes = request->episodes,
       .deterministic = !request->stochastic,

@@ -348,9 +348,9 @@ static bool compare_truncation(struct subject *subject, struct pool_run *run, st
     player_step(player);
     run->finals.count = 0;
     struct env_pool_result result = {.observation = run->observation,
-                                     .observation_stride = subject->observation_bytes,
+                                     .observation_stride = subject->observation_bytes / (size_t)subject->spec.agents,
                                      .reward = run->reward,
-                                     .reward_stride = (size_t)subject->spec.agents * sizeof(float),
+                                     .reward_stride = sizeof(float),
                                      .ended = run->ended,
                                      .ended_stride = 1,
                                      .finals = &run->finals};
@@ -394,7 +394,7 @@ void check_truncation(struct subject *subject) {
   run.reward = take(subject, agents * sizeof(float));
   run.ended = take(subject, 1);
   run.finals = (struct env_finals){0, 1, &run.environment, &run.step, run.final_observation};
-  status = env_pool_reset(run.pool, run.observation, subject->observation_bytes);
+  status = env_pool_reset(run.pool, run.observation, subject->observation_bytes / agents);
   if (status != MUSTER_OK) examination_fail(examination, "%s", muster_status_message(status));
   struct player player = player_create(subject, 0, GUARD_NONE);
   player_reset(&player);

@@ -19,11 +19,19 @@ static const struct option_spec general_options[] = {
     {.key = NULL},
 };
 
+static const char *const action_bounds_names[] = {"clip", "rescale", "none", NULL};
+
 static const struct option_spec env_options[] = {
     {IN(env_options, name), .type = OPTION_STRING, .default_value = "CartPole-v1",
      .help = "which environment: see `muster envs`"},
     {IN(env_options, num_envs), .type = OPTION_INT, .default_value = "8", .min = 1, .max = 1e6,
      .help = "environments in all, split over the actors"},
+    {IN(env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
+     .help = "steps after which an episode is truncated; 0: the environment's own limit"},
+    {IN(env_options, frame_stack), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
+     .help = "last observations that are stacked along the first dimension, oldest first"},
+    {IN(env_options, action_bounds), .type = OPTION_CHOICE, .default_value = "clip", .choices = action_bounds_names,
+     .help = "Box actions are clipped to their bounds, rescaled from [-1, 1] to them, or left as drawn"},
     {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
      .help = "the environment's own options: see `muster envs NAME`"},
     {.key = NULL},
@@ -103,6 +111,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   tables[n++] = &general_table;
   tables[n++] = &env_table;
   tables[n++] = &env_host_table;
+  tables[n++] = &normalize_option_table;
   tables[n++] = &model_option_table;
   tables[n++] = &algorithm_table;
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
@@ -121,20 +130,16 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 9
+#define BINDINGS 10
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
   const struct binding all[BINDINGS] = {
-      {&general_table, &config->general, true},
-      {&env_table, &config->env, true},
-      {&env_host_table, &config->env_host, false},
-      {&model_option_table, &config->policy, true},
-      {algorithm->options, config->algorithm, true},
-      {&ranks_table, &config->ranks, false},
-      {&evaluation_table, &config->evaluation, false},
-      {&checkpoint_table, &config->checkpoint, false},
-      {&run_table, &config->run, false},
+      {&general_table, &config->general, true},        {&env_table, &config->env, true},
+      {&env_host_table, &config->env_host, false},     {&normalize_option_table, &config->normalize, true},
+      {&model_option_table, &config->policy, true},    {algorithm->options, config->algorithm, true},
+      {&ranks_table, &config->ranks, false},           {&evaluation_table, &config->evaluation, false},
+      {&checkpoint_table, &config->checkpoint, false}, {&run_table, &config->run, false},
   };
   memcpy(bindings, all, sizeof all);
 }
@@ -186,8 +191,17 @@ static muster_status check_environment(const struct document *document, const st
   return status;
 }
 
+/* rl-zoo's files have `normalize: true` where there is a section here */
+static muster_status check_normalize(const struct document *document) {
+  if (document_get(document, normalize_option_table.section) == NULL) return MUSTER_OK;
+  return document_error(document, normalize_option_table.section,
+                        "expects a section; what rl-zoo calls `normalize: true` is `normalize: {norm_obs: true, "
+                        "norm_reward: true}`");
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
+  MUSTER_TRY(check_normalize(document));
   const struct algorithm_type *algorithm;
   MUSTER_TRY(check_names(document, config, &algorithm));
   if (algorithm->options_size > sizeof config->algorithm)
@@ -285,6 +299,12 @@ void run_config_env_settings(const struct run_config *config, muster_env_setting
   const struct option_map *map = &config->env.options;
   for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
   settings[map->count] = (muster_env_setting){NULL, NULL};
+}
+
+struct env_wrappers run_config_env_wrappers(const struct run_config *config) {
+  return (struct env_wrappers){.max_steps = (int32_t)config->env.max_steps,
+                               .frame_stack = (int32_t)config->env.frame_stack,
+                               .action_bounds = (enum action_bounds)config->env.action_bounds};
 }
 
 struct env_source_request run_config_env_source(const struct run_config *config) {
