@@ -9,14 +9,16 @@ add_library(muster::muster ALIAS muster_shared)
 set_target_properties(muster muster_shared PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 
 install(TARGETS muster RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS muster_shared EXPORT muster LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
-install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN *.h)
+install(TARGETS muster_shared muster_env_headers EXPORT muster LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN *.h PATTERN *.f90)
 
-# find_package(muster) gives the target muster::muster
+# find_package(muster) gives the targets muster::muster, and muster::env for plug-ins, which link nothing
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
 install(EXPORT muster NAMESPACE muster:: FILE muster-targets.cmake DESTINATION ${package_folder})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/muster-config.cmake.in
-                              ${PROJECT_BINARY_DIR}/package/muster-config.cmake INSTALL_DESTINATION ${package_folder})
+                              ${PROJECT_BINARY_DIR}/package/muster-config.cmake INSTALL_DESTINATION ${package_folder}
+                              PATH_VARS CMAKE_INSTALL_INCLUDEDIR)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/muster-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/package/muster-config.cmake ${PROJECT_BINARY_DIR}/package/muster-config-version.cmake

@@ -77,7 +77,7 @@ typedef struct muster_env_result {
 } muster_env_result;
 
 /* A block of environments of one type stepped at once. Rows are environments; a stride is the distance, in bytes, from
- * one environment's row to the next, since rows lie in a trajectory. */
+ * one environment's row to the next. Within a row the agents lie side by side, as in muster_env_result. */
 typedef struct muster_env_block_result {
   void *observation;
   size_t observation_stride;
@@ -123,6 +123,29 @@ typedef struct muster_env_type {
   void (*block_save_state)(const void *block, int32_t row, void *bytes);
   int (*block_load_state)(void *block, int32_t row, const void *bytes, muster_env_error *error);
 } muster_env_type;
+
+/* ---- plug-ins ----
+ * A plug-in is a shared object with environments, which muster loads where a config says
+ * `env: {plugin: ./libmyenv.so, name: MyEnv-v0}`. It links nothing of muster and exports one function,
+ * muster_env_types(), which returns its types, ended by NULL. One line at the end of a source file defines it:
+ *
+ *   MUSTER_ENV_PLUGIN(&my_env, &my_other_env)
+ *
+ * `abi` must be that of the muster which loads it. Fields that a table built with an older header does not have count
+ * as NULL (`struct_size` tells). The table and all that it points to must stay valid while the plug-in is loaded. */
+#if defined(__GNUC__)
+#define MUSTER_ENV_EXPORT __attribute__((visibility("default")))
+#else
+#define MUSTER_ENV_EXPORT
+#endif
+
+MUSTER_ENV_EXPORT const muster_env_type *const *muster_env_types(void);
+
+#define MUSTER_ENV_PLUGIN(...)                                                                                         \
+  MUSTER_ENV_EXPORT const muster_env_type *const *muster_env_types(void) {                                             \
+    static const muster_env_type *const types[] = {__VA_ARGS__, NULL};                                                 \
+    return types;                                                                                                      \
+  }
 
 #ifdef __cplusplus
 }

@@ -32,7 +32,8 @@ MUSTER_API MUSTER_CHECKED muster_status muster_policy_open(const char *path, mus
 /* Closes a policy and sets *policy to NULL; accepts NULL inside. */
 MUSTER_API void muster_policy_close(muster_policy **policy);
 
-/* Borrowed from the policy until it is closed. The bounds of a Box space are NULL. */
+/* Borrowed from the policy until it is closed. Where observations were stacked in training (env.frame_stack), the space
+ * is that of stacked ones. */
 MUSTER_API const muster_space *muster_policy_observation_space(const muster_policy *policy);
 MUSTER_API const muster_space *muster_policy_action_space(const muster_policy *policy);
 MUSTER_API const char *muster_policy_env(const muster_policy *policy);       /* the environment it was trained on */
@@ -42,11 +43,20 @@ MUSTER_API int64_t muster_policy_total_steps(const muster_policy *policy);   /* 
 /* Restarts the random numbers of MUSTER_ACT_STOCHASTIC; 0 after opening. */
 MUSTER_API void muster_policy_seed(muster_policy *policy, uint64_t seed);
 
-/* Chooses actions for n observations. `observations`: [n, observation elements] float, row-major; `actions`: [n, action
- * elements], int32_t for Discrete and MultiDiscrete spaces, float for Box. Error: MUSTER_ERROR_NUMERIC when an
- * observation is not finite; actions are then not written. */
-MUSTER_API MUSTER_CHECKED muster_status muster_policy_act(muster_policy *policy, size_t n, const float *observations,
+/* Chooses actions for n observations, of n environments or of the agents of fewer. `observations`: [n, observation
+ * elements], row-major, as the environment gives them: float for a Box space, uint8_t for an image, int32_t for
+ * Discrete and MultiDiscrete; normalisation, frozen as training left it, is done inside. `actions`: [n, action
+ * elements], int32_t for Discrete and MultiDiscrete spaces, float for Box, brought within their bounds as in training
+ * (env.action_bounds). Error: MUSTER_ERROR_NUMERIC when an observation is not finite or not of its space; actions are
+ * then not written. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_act(muster_policy *policy, size_t n, const void *observations,
                                                           muster_act_mode mode, void *actions);
+
+/* The same with masks: `action_masks` [n, choices of all elements of an action together], 0 = never chosen; NULL allows
+ * all. Further errors: MUSTER_ERROR_NUMERIC when a mask allows nothing, MUSTER_ERROR_USAGE with masks for a Box. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_act_masked(muster_policy *policy, size_t n,
+                                                                 const void *observations, const uint8_t *action_masks,
+                                                                 muster_act_mode mode, void *actions);
 
 #ifdef __cplusplus
 }

@@ -15,7 +15,7 @@
 struct algorithm_context {
   const void *options; /* the struct that its table describes */
   struct model *model;
-  const struct trajectory *rollout; /* the whole batch: all environments */
+  const struct trajectory *rollout; /* the whole batch: all environments; rewards as they are to be learned from */
   uint64_t seed;
   struct arena *arena;
 };
@@ -30,6 +30,8 @@ struct algorithm_type {
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
   /* Steps of each environment in one rollout. */
   size_t (*rollout_steps)(const void *options);
+  /* The discount factor of returns. */
+  double (*discount)(const void *options);
 
   /* Takes what it needs from the context's arena, which also ends its life. */
   muster_status (*create)(const struct algorithm_context *context, void **algorithm);

@@ -7,9 +7,9 @@
 #include <string.h>
 
 muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch) {
-  size_t steps = rollout->n_envs * rollout->n_steps;
+  size_t steps = rollout->n_rows * rollout->n_steps;
   *batch = (struct batch){.rollout = rollout, .count = steps};
-  MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_envs, "values", &batch->values));
+  MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_rows, "values", &batch->values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "bootstrap values", &batch->bootstrap));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "final values", &batch->final_values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "advantages", &batch->advantages));
@@ -18,28 +18,32 @@ muster_status batch_create(const struct trajectory *rollout, struct arena *arena
 
 void batch_estimate_advantages(struct batch *batch, struct model *model, double gamma, double gae_lambda) {
   const struct trajectory *rollout = batch->rollout;
-  size_t n_steps = rollout->n_steps;
-  model_values(model, rollout->n_envs * (n_steps + 1), rollout->observation, rollout->obs_dim, batch->values);
+  size_t n_steps = rollout->n_steps, agents = rollout->agents;
+  model_values(model, rollout->n_rows * (n_steps + 1), rollout->observation, rollout->obs_bytes, batch->values);
 
-  /* truncated episodes go on from their true last observation */
+  /* truncated episodes go on from their true last observations */
   const struct env_finals *finals = &rollout->finals;
-  model_values(model, (size_t)finals->count, finals->observation, rollout->obs_dim, batch->final_values);
-  for (int32_t i = 0; i < finals->count; i++)
-    batch->bootstrap[(size_t)finals->environment[i] * n_steps + (size_t)finals->step[i]] = batch->final_values[i];
+  model_values(model, (size_t)finals->count * agents, finals->observation, rollout->obs_bytes, batch->final_values);
+  for (size_t i = 0; i < (size_t)finals->count; i++)
+    for (size_t agent = 0; agent < agents; agent++) {
+      size_t row = (size_t)finals->environment[i] * agents + agent;
+      batch->bootstrap[row * n_steps + (size_t)finals->step[i]] = batch->final_values[i * agents + agent];
+    }
 
-  for (size_t n = 0; n < rollout->n_envs; n++) {
-    size_t at = n * n_steps;
-    advantage_gae(n_steps, rollout->reward + at, batch->values + n * (n_steps + 1), batch->bootstrap + at,
-                  rollout->ended + at, (float)gamma, (float)gae_lambda, batch->advantages + at, batch->returns + at);
+  for (size_t row = 0; row < rollout->n_rows; row++) {
+    size_t at = row * n_steps;
+    advantage_gae(n_steps, rollout->reward + at, batch->values + row * (n_steps + 1), batch->bootstrap + at,
+                  rollout->ended + row / agents * n_steps, (float)gamma, (float)gae_lambda, batch->advantages + at,
+                  batch->returns + at);
   }
 }
 
 int batch_tensors(struct batch *batch, struct tensor *list) {
-  size_t envs = batch->rollout->n_envs, steps = batch->rollout->n_steps;
+  size_t rows = batch->rollout->n_rows, steps = batch->rollout->n_steps;
   int n = 0;
-  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {envs, steps + 1}, batch->values};
-  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {envs, steps}, batch->advantages};
-  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {envs, steps}, batch->returns};
+  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {rows, steps + 1}, batch->values};
+  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {rows, steps}, batch->advantages};
+  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {rows, steps}, batch->returns};
   return n;
 }
 
@@ -48,7 +52,7 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
   const struct {
     const char *name;
     const float *values;
-    size_t per_env;
+    size_t per_row;
   } arrays[] = {
       {"reward", rollout->reward, rollout->n_steps},      {"log-probability", rollout->log_prob, rollout->n_steps},
       {"value", batch->values, rollout->n_steps + 1},     {"return", batch->returns, rollout->n_steps},
@@ -56,43 +60,51 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
   };
   text[0] = '\0';
   for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
-    for (size_t i = 0; i < rollout->n_envs * arrays[a].per_env; i++) {
+    for (size_t i = 0; i < rollout->n_rows * arrays[a].per_row; i++) {
       if (isfinite(arrays[a].values[i])) continue;
       snprintf(text, size, "the %s of environment %zu at step %zu of the rollout is %g", arrays[a].name,
-               i / arrays[a].per_env, i % arrays[a].per_env, (double)arrays[a].values[i]);
+               i / arrays[a].per_row / rollout->agents, i % arrays[a].per_row, (double)arrays[a].values[i]);
       return;
     }
   }
 }
 
 muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile) {
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * batch->rollout->obs_dim, "tile observations", &tile->observation));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * batch->rollout->act_elements, "tile actions", &tile->action));
+  const struct trajectory *rollout = batch->rollout;
+  MUSTER_TRY(arena_take(arena, TILE, rollout->obs_bytes, "tile observations", &tile->observation));
+  MUSTER_TRY(arena_take(arena, TILE, rollout->action_bytes, "tile actions", &tile->action));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * rollout->mask_bytes, "tile masks", &tile->mask));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile log-probabilities", &tile->log_prob));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile advantages", &tile->advantage));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile returns", &tile->returns));
   return ARENA_TAKE(arena, TILE, "tile values", &tile->value);
 }
 
+/* copies element from[i] of `bytes` bytes to to[r] */
+static void gather(void *to, size_t r, const void *from, size_t i, size_t bytes) {
+  memcpy((char *)to + r * bytes, (const char *)from + i * bytes, bytes);
+}
+
 void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile) {
   const struct trajectory *rollout = batch->rollout;
-  size_t obs_dim = rollout->obs_dim, act_elements = rollout->act_elements, n_steps = rollout->n_steps;
+  size_t n_steps = rollout->n_steps;
   tile->rows = rows;
   tile->padded_rows = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
   for (size_t r = 0; r < rows; r++) {
-    size_t i = index[r], at = i + i / n_steps; /* observations and values have one more a row */
-    memcpy(tile->observation + r * obs_dim, rollout->observation + at * obs_dim, obs_dim * sizeof(float));
-    memcpy(tile->action + r * act_elements, rollout->action + i * act_elements, act_elements * sizeof(int32_t));
+    size_t i = index[r], at = i + i / n_steps; /* observations, masks and values have one more a row */
+    gather(tile->observation, r, rollout->observation, at, rollout->obs_bytes);
+    gather(tile->action, r, rollout->action, i, rollout->action_bytes);
+    if (rollout->mask_bytes > 0) gather(tile->mask, r, rollout->mask, at, rollout->mask_bytes);
     tile->value[r] = batch->values[at];
     tile->log_prob[r] = rollout->log_prob[i];
     tile->advantage[r] = batch->advantages[i];
     tile->returns[r] = batch->returns[i];
   }
-
-  /* rows that only complete the tile: finite and harmless */
-  size_t spare = tile->padded_rows - rows;
-  memset(tile->observation + rows * obs_dim, 0, spare * obs_dim * sizeof(float));
-  memset(tile->action + rows * act_elements, 0, spare * act_elements * sizeof(int32_t));
   for (size_t r = rows; r < TILE; r++)
     tile->value[r] = tile->log_prob[r] = tile->advantage[r] = tile->returns[r] = 0.0f;
+}
+
+struct action_mask batch_tile_mask(const struct batch *batch, const struct batch_tile *tile) {
+  size_t bytes = batch->rollout->mask_bytes;
+  return bytes > 0 ? (struct action_mask){tile->mask, bytes} : (struct action_mask){NULL, 0};
 }

@@ -8,12 +8,12 @@
 
 struct batch {
   const struct trajectory *rollout;
-  size_t count;        /* N * T samples, environment-major */
-  float *values;       /* [N, T + 1] */
-  float *bootstrap;    /* [N, T] values of true last observations; only where truncated */
-  float *final_values; /* [N * T] values of rollout->finals, in their order */
-  float *advantages;   /* [N, T] */
-  float *returns;      /* [N, T] */
+  size_t count;        /* rows * T samples, row-major */
+  float *values;       /* [rows, T + 1] */
+  float *bootstrap;    /* [rows, T] values of true last observations; only where truncated */
+  float *final_values; /* [rows * T] values of rollout->finals, in their order, agents side by side */
+  float *advantages;   /* [rows, T] */
+  float *returns;      /* [rows, T] */
 };
 
 MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch);
@@ -25,21 +25,25 @@ void batch_estimate_advantages(struct batch *batch, struct model *model, double 
 /* Values, advantages and returns as tensors "batch/..."; returns their number. */
 int batch_tensors(struct batch *batch, struct tensor *list);
 
-/* Writes where the first sample stands that is not finite ("the return of environment 3 at step 17 is inf"); an empty
- * text when all are. */
+/* Writes where the first sample stands that is not finite ("the return of environment 3 at step 17 of the rollout is
+ * inf"); an empty text when all are. */
 void batch_describe_not_finite(const struct batch *batch, char *text, size_t size);
 
 /* The samples of one tile, gathered by their indices into contiguous rows. */
 struct batch_tile {
-  size_t rows, padded_rows;                      /* rows in use; rounded up to LINEAR_ROWS, the rest zero */
-  float *observation;                            /* [TILE, obs_dim] */
-  int32_t *action;                               /* [TILE, act_elements] */
+  size_t rows, padded_rows;                      /* rows in use; rounded up to LINEAR_ROWS */
+  void *observation;                             /* [TILE, obs_bytes] */
+  void *action;                                  /* [TILE, action_bytes] */
+  uint8_t *mask;                                 /* [TILE, mask_bytes] */
   float *log_prob, *advantage, *returns, *value; /* [TILE] */
 };
 
 MUSTER_CHECKED muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile);
 
-/* Gathers samples index[0..rows-1], rows <= TILE. */
+/* Gathers samples index[0..rows-1], rows <= TILE. Numbers of rows that are not in use are zero. */
 void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile);
+
+/* The masks of a tile; all is allowed where actions are not masked. */
+struct action_mask batch_tile_mask(const struct batch *batch, const struct batch_tile *tile);
 
 #endif

@@ -79,6 +79,8 @@ static muster_status ppo_check(const struct document *document, const void *obje
 
 static size_t ppo_rollout_steps(const void *object) { return (size_t)((const struct ppo_options *)object)->n_steps; }
 
+static double ppo_discount(const void *object) { return ((const struct ppo_options *)object)->gamma; }
+
 /* --- state --- */
 
 struct ppo {
@@ -89,7 +91,7 @@ struct ppo {
   struct batch_tile tile;
   uint64_t seed;
   int64_t epochs;    /* counted over the run: the number of each epoch's random order */
-  uint32_t *order;   /* [N * T] */
+  uint32_t *order;   /* [rows * T] */
   float *d_log_prob; /* [TILE] */
   float *d_net;      /* [TILE, linear_padded(outputs)] */
   float *d_value;    /* [TILE, linear_padded(1)] */
@@ -107,7 +109,7 @@ static muster_status ppo_create(const struct algorithm_context *context, void **
   MUSTER_TRY(batch_tile_create(&ppo->batch, arena, &ppo->tile));
   MUSTER_TRY(ARENA_TAKE(arena, ppo->batch.count, "minibatch order", &ppo->order));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "loss gradients", &ppo->d_log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(ppo->model->outputs), "loss gradients", &ppo->d_net));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(ppo->model->head.outputs), "loss gradients", &ppo->d_net));
   MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(1), "loss gradients", &ppo->d_value));
   *out = ppo;
   return MUSTER_OK;
@@ -135,33 +137,33 @@ struct batch *ppo_batch(struct ppo *ppo) {
 /* --- the loss of a minibatch --- */
 
 /* how advantages are normalised over a minibatch: (A - mean) * scale, the standard deviation unbiased, as SB3 */
-struct normalizer {
+struct standardization {
   float mean, scale;
 };
 
-static struct normalizer normalize_advantages(const struct ppo *ppo, const uint32_t *index, size_t n) {
-  if (!ppo->options->normalize_advantage || n < 2) return (struct normalizer){0.0f, 1.0f};
+static struct standardization standardize_advantages(const struct ppo *ppo, const uint32_t *index, size_t n) {
+  if (!ppo->options->normalize_advantage || n < 2) return (struct standardization){0.0f, 1.0f};
   const float *advantages = ppo->batch.advantages;
   double sum = 0, squares = 0;
   for (size_t i = 0; i < n; i++) sum += advantages[index[i]];
   double mean = sum / (double)n;
   for (size_t i = 0; i < n; i++) squares += (advantages[index[i]] - mean) * (advantages[index[i]] - mean);
   double deviation = sqrt(squares / (double)(n - 1));
-  return (struct normalizer){(float)mean, (float)(1.0 / (deviation + 1e-8))};
+  return (struct standardization){(float)mean, (float)(1.0 / (deviation + 1e-8))};
 }
 
 /* the clipped surrogate of a tile: fills d_log_prob with dL/d log pi, and adds to the sums */
-static void policy_loss_tile(struct ppo *ppo, struct normalizer normalizer, float clip_range, float inverse_n,
+static void policy_loss_tile(struct ppo *ppo, struct standardization standard, float clip_range, float inverse_n,
                              struct ppo_loss *loss) {
   const struct batch_tile *tile = &ppo->tile;
   float log_ratio[TILE], ratio[TILE];
   for (size_t r = 0; r < TILE; r++)
-    log_ratio[r] = r < tile->rows ? ppo->model->tile.log_prob[r] - tile->log_prob[r] : 0.0f;
+    log_ratio[r] = r < tile->rows ? ppo->model->head.log_prob[r] - tile->log_prob[r] : 0.0f;
   vector_exp(TILE, log_ratio, ratio);
 
   float surrogate[TILE], kl[TILE], clipped[TILE], mismatch[TILE];
   for (size_t r = 0; r < TILE; r++) {
-    float advantage = (tile->advantage[r] - normalizer.mean) * normalizer.scale;
+    float advantage = (tile->advantage[r] - standard.mean) * standard.scale;
     float bounded = ratio[r] < 1.0f - clip_range ? 1.0f - clip_range
                                                  : (ratio[r] > 1.0f + clip_range ? 1.0f + clip_range : ratio[r]);
     float plain_term = advantage * ratio[r], bounded_term = advantage * bounded;
@@ -174,7 +176,7 @@ static void policy_loss_tile(struct ppo *ppo, struct normalizer normalizer, floa
   }
   for (size_t r = 0; r < tile->rows; r++) {
     loss->policy -= surrogate[r];
-    loss->entropy -= ppo->model->tile.entropy[r];
+    loss->entropy -= ppo->model->head.entropy[r];
     loss->approx_kl += kl[r];
     loss->clip_fraction += clipped[r];
     loss->ratio_mismatches += mismatch[r];
@@ -211,10 +213,10 @@ static void value_loss_tile(struct ppo *ppo, const float *value, size_t value_ld
 void ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
                             struct ppo_loss *loss) {
   struct model *model = ppo->model;
-  const struct distribution *distribution = model->distribution;
+  const struct distribution *distribution = model->head.distribution;
   const float inverse_n = 1.0f / (float)n;
-  const size_t d_net_ld = linear_padded(model->outputs);
-  struct normalizer normalizer = normalize_advantages(ppo, index, n);
+  const size_t d_net_ld = linear_padded(model->head.outputs);
+  struct standardization standard = standardize_advantages(ppo, index, n);
   memset(model->parameters.gradients, 0, model->parameters.count * sizeof(float));
   *loss = (struct ppo_loss){0};
 
@@ -225,19 +227,19 @@ void ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, do
     /* forward: both networks and the distribution */
     size_t net_ld, value_ld;
     const float *value;
-    const float *net =
-        model_forward_tile(model, tile->padded_rows, tile->observation, model->obs_dim, &net_ld, &value, &value_ld);
-    distribution->evaluate(model->outputs, tile->padded_rows, net, net_ld, tile->action, &model->tile);
+    const float *net = model_forward_tile(model, tile->rows, tile->observation, ppo->batch.rollout->obs_bytes, &net_ld,
+                                          &value, &value_ld);
+    distribution->evaluate(&model->head, tile->rows, net, net_ld, batch_tile_mask(&ppo->batch, tile), tile->action);
 
     /* loss: gradients at the log-probability, the entropy and the value */
-    policy_loss_tile(ppo, normalizer, (float)clip_range, inverse_n, loss);
+    policy_loss_tile(ppo, standard, (float)clip_range, inverse_n, loss);
     value_loss_tile(ppo, value, value_ld, (float)clip_range_vf, inverse_n, loss);
 
-    /* backward: through the distribution and both networks */
+    /* backward: through the distribution and both networks; rows that complete the last eight have no gradient */
     float d_entropy = -(float)ppo->options->ent_coef * inverse_n;
-    distribution->gradient(model->outputs, tile->padded_rows, tile->action, ppo->d_log_prob, d_entropy, &model->tile,
-                           ppo->d_net, d_net_ld);
-    model_backward_tile(model, tile->rows, tile->observation, model->obs_dim, ppo->d_net, ppo->d_value);
+    distribution->gradient(&model->head, tile->rows, tile->action, ppo->d_log_prob, d_entropy, ppo->d_net, d_net_ld);
+    memset(ppo->d_net + tile->rows * d_net_ld, 0, (tile->padded_rows - tile->rows) * d_net_ld * sizeof(float));
+    model_backward_tile(model, tile->rows, ppo->d_net, ppo->d_value);
   }
   loss->policy /= (double)n;
   loss->value /= (double)n;
@@ -364,7 +366,7 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   metrics[ENTROPY_LOSS] = progress.entropy / minibatches;
   metrics[APPROX_KL] = progress.epoch_kl / (double)progress.epoch_minibatches;
   metrics[CLIP_FRACTION] = progress.clip_fraction / minibatches;
-  metrics[EXPLAINED_VARIANCE] = explained_variance(ppo->batch.rollout->n_envs, ppo->batch.rollout->n_steps,
+  metrics[EXPLAINED_VARIANCE] = explained_variance(ppo->batch.rollout->n_rows, ppo->batch.rollout->n_steps,
                                                    ppo->batch.values, ppo->batch.returns);
   metrics[GRADIENT_NORM] = progress.gradient_norm / minibatches;
   metrics[LEARNING_RATE] = learning_rate;
@@ -382,6 +384,7 @@ const struct algorithm_type algorithm_ppo = {
     .metrics = ppo_metrics,
     .check = ppo_check,
     .rollout_steps = ppo_rollout_steps,
+    .discount = ppo_discount,
     .create = ppo_create,
     .update = ppo_update,
     .intermediates = ppo_intermediates,

@@ -47,7 +47,7 @@ static muster_status create_pings(struct comm *comm, struct exchanging *exchangi
 
   // the actors' rollouts differ by one environment at most: rank 0's total, shared out evenly
   size_t bytes[2] = {exchange_bytes(worker->rollout_exchange),
-                     sizeof(struct order) + worker->policy_count * sizeof(float)};
+                     sizeof(struct order) + worker->order_count * sizeof(float)};
   MUSTER_TRY(comm_broadcast(comm, bytes, sizeof bytes, 0));
   exchanging->gather_bytes = (double)bytes[0];
   exchanging->order_bytes = (double)bytes[1];
@@ -70,7 +70,7 @@ static muster_status create_exchanging(struct comm *comm, const struct exchange_
   const muster_env_spec *spec = env_pool_spec(exchanging->worker.pool);
   MUSTER_TRY(model_create(&copy.policy, &spec->observation, &spec->action, true, exchanging->worker.arena,
                           &exchanging->model));
-  MUSTER_TRY(worker_connect(&exchanging->worker, exchanging->model.policy_count));
+  MUSTER_TRY(worker_connect(&exchanging->worker, &exchanging->model));
   return create_pings(comm, exchanging);
 }
 

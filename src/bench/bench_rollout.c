@@ -48,7 +48,7 @@ static muster_status measure_rollout(struct bench *bench, const char *name, stru
   struct bench_work *works[] = {&fma->work, &pool->work, &rollout->work};
   MUSTER_TRY(bench_measure(bench, works, 3));
   const struct model *model = &rollout->model;
-  double flops = 2.0 * (double)(model->obs_dim * HIDDEN + HIDDEN * HIDDEN + HIDDEN * model->outputs);
+  double flops = 2.0 * (double)(model->obs_dim * HIDDEN + HIDDEN * HIDDEN + HIDDEN * model->head.outputs);
   int32_t n_envs = pool->buffers.n_envs;
   struct bench_series limit = bench_sum(bench_per_item(&pool->work, stepping_steps(&pool->buffers)),
                                         bench_per_item(&fma->work, fma->flops / flops));

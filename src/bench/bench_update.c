@@ -50,11 +50,11 @@ static void fill_rollout(struct update *update) {
   struct random_stream stream = random_stream_start(1, RANDOM_ENV, 0, 0);
   struct trajectory *rollout = &update->rollout;
   struct batch *batch = ppo_batch(update->ppo);
-  size_t observations = rollout->n_envs * (rollout->n_steps + 1) * rollout->obs_dim;
+  size_t observations = rollout->n_rows * (rollout->n_steps + 1) * update->model.obs_dim;
   for (size_t i = 0; i < observations; i++)
-    rollout->observation[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
+    ((float *)rollout->observation)[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
   for (size_t i = 0; i < update->count; i++) {
-    rollout->action[i] = (int32_t)muster_random_below(&stream.base, ACTIONS);
+    ((int32_t *)rollout->action)[i] = (int32_t)muster_random_below(&stream.base, ACTIONS);
     rollout->log_prob[i] = -logf(ACTIONS);
     batch->advantages[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
     batch->returns[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
@@ -66,8 +66,11 @@ static muster_status create_update(const struct update_case *which, size_t count
   const struct algorithm_type *type;
   MUSTER_TRY(algorithm_find("ppo", &type));
   const int32_t n_actions = ACTIONS;
-  const muster_space observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)which->obs_dim}};
-  const muster_space action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &n_actions};
+  const muster_env_spec spec = {
+      .observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)which->obs_dim}},
+      .action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &n_actions},
+      .agents = 1,
+  };
   const size_t n_steps = 64;
 
   *update = (struct update){.count = count, .work = {.run = run_epoch, .context = update}};
@@ -75,11 +78,11 @@ static muster_status create_update(const struct update_case *which, size_t count
   MUSTER_TRY(option_set_defaults(type->options, &update->options));
   update->model_options.hidden_sizes = (struct option_int_list){2, {(int64_t)which->hidden, (int64_t)which->hidden}};
   update->options.batch_size = (int64_t)which->minibatch;
-  MUSTER_TRY(model_create(&update->model_options, &observation, &action, false, arena, &update->model));
+  MUSTER_TRY(model_create(&update->model_options, &spec.observation, &spec.action, false, arena, &update->model));
   MUSTER_TRY(model_initialize(&update->model, &update->model_options, 1));
   model_pack(&update->model, true);
 
-  MUSTER_TRY(trajectory_create(count / n_steps, n_steps, which->obs_dim, 1, arena, &update->rollout));
+  MUSTER_TRY(trajectory_create(&spec, count / n_steps, n_steps, arena, &update->rollout));
   MUSTER_TRY(ARENA_TAKE(arena, count, "minibatch order", &update->order));
   const struct algorithm_context context = {
       .options = &update->options, .model = &update->model, .rollout = &update->rollout, .seed = 1, .arena = arena};

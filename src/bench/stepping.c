@@ -25,13 +25,16 @@ static muster_status create_buffers(const muster_env_spec *spec, int32_t n_envs,
   size_t n = (size_t)n_envs, rows = n * (size_t)spec->agents, action_bytes = muster_space_bytes(&spec->action);
   *buffers = (struct step_buffers){
       .n_envs = n_envs,
+      .agents = spec->agents,
       .rounds = ROUNDS,
       .round_bytes = rows * action_bytes,
       .observation_bytes = (size_t)spec->agents * muster_space_bytes(&spec->observation),
+      .mask_bytes = spec->masks_actions ? (size_t)spec->agents * env_block_choices(&spec->action) : 0,
   };
   MUSTER_TRY(ARENA_TAKE(arena, ROUNDS * buffers->round_bytes, "actions", &buffers->actions));
   MUSTER_TRY(ARENA_TAKE(arena, n * buffers->observation_bytes, "observations", &buffers->observation));
   MUSTER_TRY(ARENA_TAKE(arena, rows, "rewards", &buffers->reward));
+  MUSTER_TRY(ARENA_TAKE(arena, n * buffers->mask_bytes, "action masks", &buffers->mask));
   MUSTER_TRY(ARENA_TAKE(arena, n, "episode ends", &buffers->ended));
   MUSTER_TRY(ARENA_TAKE(arena, n, "episode ends", &buffers->ended_2));
   struct random_stream stream = random_stream_start(1, RANDOM_ACTION, 0, 0);
@@ -41,7 +44,8 @@ static muster_status create_buffers(const muster_env_spec *spec, int32_t n_envs,
 }
 
 size_t stepping_step_bytes(const struct step_buffers *buffers) {
-  return buffers->round_bytes / (size_t)buffers->n_envs + buffers->observation_bytes + sizeof(float) + 1;
+  return buffers->round_bytes / (size_t)buffers->n_envs + buffers->observation_bytes +
+         (size_t)buffers->agents * sizeof(float) + 1;
 }
 
 /* --- through the pool --- */
@@ -51,7 +55,7 @@ static muster_status step_pool(void *context) {
   struct step_buffers *buffers = &stepping->buffers;
   struct env_pool_result result = {
       .observation = buffers->observation,
-      .observation_stride = buffers->observation_bytes,
+      .observation_stride = buffers->observation_bytes / (size_t)buffers->agents,
       .reward = buffers->reward,
       .reward_stride = sizeof(float),
       .ended = buffers->ended,
@@ -77,7 +81,7 @@ muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, 
   MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->environment));
   MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->step));
   MUSTER_TRY(arena_take(arena, n, buffers->observation_bytes, "final observations", &finals->observation));
-  return env_pool_reset(stepping->pool, buffers->observation, buffers->observation_bytes);
+  return env_pool_reset(stepping->pool, buffers->observation, buffers->observation_bytes / (size_t)buffers->agents);
 }
 
 void pool_stepping_destroy(struct pool_stepping *stepping) { env_pool_destroy(&stepping->pool); }
@@ -92,7 +96,8 @@ static muster_status reset_row(struct block_stepping *stepping, int32_t row) {
   struct step_buffers *buffers = &stepping->buffers;
   muster_env_error error = {""};
   void *observation = buffers->observation + (size_t)row * buffers->observation_bytes;
-  if (env_block_reset(&stepping->block, row, stepping->randoms[row], observation, &error) != 0)
+  uint8_t *mask = buffers->mask_bytes > 0 ? buffers->mask + (size_t)row * buffers->mask_bytes : NULL;
+  if (env_block_reset(&stepping->block, row, stepping->randoms[row], observation, mask, &error) != 0)
     return failed(stepping, &error);
   return MUSTER_OK;
 }
@@ -120,7 +125,9 @@ static muster_status step_block(void *context) {
       .observation = buffers->observation,
       .observation_stride = buffers->observation_bytes,
       .reward = buffers->reward,
-      .reward_stride = sizeof(float),
+      .reward_stride = (size_t)buffers->agents * sizeof(float),
+      .action_mask = buffers->mask_bytes > 0 ? buffers->mask : NULL,
+      .action_mask_stride = buffers->mask_bytes,
       .terminated = buffers->ended,
       .truncated = buffers->ended_2,
   };

@@ -8,15 +8,17 @@
 #include "env/block.h"
 #include "env/pool.h"
 
-/* Actions that were drawn beforehand and what a step writes; rows are contiguous. */
+/* Actions that were drawn beforehand and what a step writes; rows are contiguous, agents side by side. */
 struct step_buffers {
-  int32_t n_envs;
+  int32_t n_envs, agents;
   size_t rounds; /* steps of every environment in one call of the work */
   size_t round_bytes;
   unsigned char *actions; /* [ROUNDS, n_envs, action] */
   unsigned char *observation;
   size_t observation_bytes; /* of one environment */
-  float *reward;            /* [n_envs] */
+  float *reward;            /* [n_envs, agents] */
+  uint8_t *mask;            /* [n_envs, mask_bytes] */
+  size_t mask_bytes;        /* of one environment; 0: actions are not masked */
   uint8_t *ended, *ended_2; /* [n_envs] */
 };
 

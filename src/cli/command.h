@@ -21,12 +21,16 @@ int command_envs(int argc, char **argv);
 int command_algos(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_bench(int argc, char **argv);
+int command_check_env(int argc, char **argv);
 
 /* Prints "muster NAME: text" and a pointer to --help on standard error; returns EXIT_USAGE. */
 MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format, ...);
 
 /* Takes the status: prints its message on standard error, if any; returns the exit code. */
 int command_finish(const char *name, muster_status status);
+
+/* Whether a word on the command line is the path of a plug-in and not the name of an environment. */
+bool command_is_plugin(const char *word);
 
 /* Reads a whole number from 1 or 0 on from a command line option; false and a message when it is none. */
 bool command_parse_count(const char *name, const char *option, const char *text, long long least, long long *value);

@@ -1,5 +1,4 @@
 #include "cli/command.h"
-#include "env/registry.h"
 #include "math/blas.h"
 #include "run/evaluation.h"
 #include "run/policy.h"
@@ -29,14 +28,20 @@ static muster_status evaluate(const struct eval_request *request, struct muster_
                               struct evaluation *out) {
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(&policy->config, settings);
+  const struct env_source_request wanted = run_config_env_source(&policy->config);
+  struct env_source source;
+  MUSTER_TRY(env_source_open(&wanted, &source));
   struct evaluation_request evaluation = {
+      .type = source.type,
       .settings = settings,
+      .wrappers = run_config_env_wrappers(&policy->config),
       .seed = (uint64_t)request->seed,
       .episodes = request->episodes,
       .deterministic = !request->stochastic,
   };
-  MUSTER_TRY(env_registry_find(policy->config.env.name, &evaluation.type));
-  return evaluation_run(&policy->model, &evaluation, out);
+  muster_status status = evaluation_run(&policy->model, &evaluation, out);
+  env_source_close(&source);
+  return status;
 }
 
 static void print_json(const struct eval_request *request, const struct muster_policy *policy,

@@ -2,6 +2,7 @@
 #include "algo/algorithm.h"
 #include "cli/command.h"
 #include "config/reference.h"
+#include "env/plugin.h"
 #include "env/pool.h"
 #include "env/registry.h"
 #include "run/config.h"
@@ -57,7 +58,21 @@ static muster_status print_env(const muster_env_type *type, bool in_full) {
   return MUSTER_OK;
 }
 
+/* the environments of a shared object */
+static muster_status print_plugin(const char *path) {
+  char found[1024];
+  struct env_plugin *plugin;
+  MUSTER_TRY(env_plugin_locate(path, NULL, found, sizeof found));
+  MUSTER_TRY(env_plugin_open(found, &plugin));
+  muster_status status = MUSTER_OK;
+  const muster_env_type *const *type = env_plugin_types(plugin);
+  for (; *type != NULL && status == MUSTER_OK; type++) status = print_env(*type, true);
+  env_plugin_close(&plugin);
+  return status;
+}
+
 static muster_status print_envs(const char *name) {
+  if (name != NULL && command_is_plugin(name)) return print_plugin(name);
   if (name != NULL) {
     const muster_env_type *type;
     MUSTER_TRY(env_registry_find(name, &type));
@@ -72,8 +87,8 @@ static muster_status print_envs(const char *name) {
 int command_envs(int argc, char **argv) {
   const char *name = NULL;
   int exit_code = parse_word(argc, argv,
-                             "usage: muster envs [NAME]\n\nLists the environments, or describes one with "
-                             "its options.\n",
+                             "usage: muster envs [NAME | PLUGIN]\n\nLists the environments, or describes one with "
+                             "its options, or those of a plug-in (./libmyenv.so).\n",
                              &name);
   return exit_code >= 0 ? exit_code : command_finish("envs", print_envs(name));
 }

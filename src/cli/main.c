@@ -16,6 +16,7 @@ static const struct command commands[] = {
     {"eval", "play episodes with a trained policy", command_eval},
     {"inspect", "show what a checkpoint holds", command_inspect},
     {"envs", "list the environments, or describe one", command_envs},
+    {"check-env", "hold an environment to the contract", command_check_env},
     {"algos", "list the algorithms", command_algos},
     {"config", "list the options of a config file", command_config},
     {"bench", "measure how fast this machine runs it", command_bench},
@@ -49,6 +50,11 @@ int command_finish(const char *name, muster_status status) {
     exit_code = EXIT_FAILED;
   }
   return exit_code;
+}
+
+bool command_is_plugin(const char *word) {
+  const char *dot = strrchr(word, '.');
+  return strchr(word, '/') != NULL || (dot != NULL && strcmp(dot, ".so") == 0);
 }
 
 bool command_parse_count(const char *name, const char *option, const char *text, long long least, long long *value) {

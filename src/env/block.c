@@ -36,17 +36,26 @@ static bool space_is_sound(const muster_space *space) {
   return true;
 }
 
+size_t env_block_choices(const muster_space *action) {
+  size_t choices = 0;
+  if (action->kind != MUSTER_SPACE_DISCRETE && action->kind != MUSTER_SPACE_MULTI_DISCRETE) return 0;
+  for (size_t i = 0; i < muster_space_elements(action); i++) choices += (size_t)action->counts[i];
+  return choices;
+}
+
 static muster_status check_spec(const char *name, const muster_env_spec *spec) {
   if (!space_is_sound(&spec->observation) || !space_is_sound(&spec->action))
     return status_error(MUSTER_ERROR_ENVIRONMENT,
                         "environment %s describes a space of an unknown kind, or with an empty dimension or no counts",
                         name);
-  if (spec->agents != 1)
-    return status_error(MUSTER_ERROR_ENVIRONMENT,
-                        "environment %s has %d agents; muster trains one for each environment", name,
+  if (spec->agents < 1)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s has %d agents; expects at least 1", name,
                         (int)spec->agents);
-  if (spec->masks_actions)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s masks actions, which muster does not support", name);
+  if (spec->masks_actions && env_block_choices(&spec->action) == 0)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "environment %s masks actions that are not discrete: only Discrete and MultiDiscrete can be "
+                        "masked",
+                        name);
   if (spec->max_steps < 0)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s has a limit of %d steps; 0 stands for none", name,
                         (int)spec->max_steps);
@@ -69,7 +78,8 @@ static muster_status create_environments(struct env_block *block, const muster_e
   if (failed)
     return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, type->name,
                         error.text);
-  return check_spec(type->name, &block->spec);
+  MUSTER_TRY(check_spec(type->name, &block->spec));
+  return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
 muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t count,
@@ -95,9 +105,8 @@ void env_block_destroy(struct env_block *block) {
 /* ---- reset and step ---- */
 
 int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
-                    muster_env_error *error) {
-  double reward = 0.0;
-  muster_env_result result = {.observation = observation, .reward = &reward};
+                    uint8_t *action_mask, muster_env_error *error) {
+  muster_env_result result = {.observation = observation, .reward = block->rewards, .action_mask = action_mask};
   if (block->block != NULL) return block->type->block_reset(block->block, row, random, &result, error);
   return block->type->reset(block->envs[row], random, &result, error);
 }
@@ -105,17 +114,20 @@ int env_block_reset(struct env_block *block, int32_t row, muster_random *random,
 /* the single functions, row after row */
 static int step_each(struct env_block *block, const void *actions, muster_random *const *randoms,
                      muster_env_block_result *result, muster_env_error *error) {
-  const size_t action_bytes = muster_space_bytes(&block->spec.action);
+  const size_t agents = (size_t)block->spec.agents, action_bytes = agents * muster_space_bytes(&block->spec.action);
   for (int32_t i = 0; i < block->count; i++) {
     const size_t row = (size_t)i;
-    double reward = 0.0;
+    uint8_t *mask = result->action_mask != NULL ? result->action_mask + row * result->action_mask_stride : NULL;
     muster_env_result one = {.observation = (char *)result->observation + row * result->observation_stride,
-                             .reward = &reward};
+                             .reward = block->rewards,
+                             .action_mask = mask};
+    for (size_t agent = 0; agent < agents; agent++) block->rewards[agent] = 0.0;
     if (block->type->step(block->envs[i], (const char *)actions + row * action_bytes, randoms[i], &one, error) != 0) {
       result->failed_row = i;
       return 1;
     }
-    *(float *)((char *)result->reward + row * result->reward_stride) = (float)reward;
+    float *reward = (float *)((char *)result->reward + row * result->reward_stride);
+    for (size_t agent = 0; agent < agents; agent++) reward[agent] = (float)block->rewards[agent];
     result->terminated[i] = one.terminated;
     result->truncated[i] = one.truncated;
   }

@@ -11,6 +11,7 @@ struct env_block {
   int32_t count;
   void *block;          /* of the block functions; NULL when the single ones are used */
   void **envs;          /* [count] of the single functions; NULL when the block ones are used */
+  double *rewards;      /* [agents] that the single step() writes */
   muster_env_spec spec; /* arrays borrowed from the environment */
 };
 
@@ -20,10 +21,13 @@ MUSTER_CHECKED muster_status env_block_create(const muster_env_type *type, const
                                               int32_t count, struct arena *arena, struct env_block *out);
 void env_block_destroy(struct env_block *block); /* accepts a zeroed one */
 
+/* Choices of all elements of a discrete action together: bytes of one agent's mask. 0 for other kinds. */
+size_t env_block_choices(const muster_space *action);
+
 /* As the functions of muster_env_type: 0 or 1 with a text. env_block_step() clears the flags, and on failure sets
- * result->failed_row, to -1 when it isn't known. */
+ * result->failed_row, to -1 when it isn't known. `action_mask`: [agents, choices]; NULL unless spec.masks_actions. */
 int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
-                    muster_env_error *error);
+                    uint8_t *action_mask, muster_env_error *error);
 int env_block_step(struct env_block *block, const void *actions, muster_random *const *randoms,
                    muster_env_block_result *result, muster_env_error *error);
 

@@ -11,20 +11,29 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Arrays have one entry for each environment of the pool. The environments write into arrays of the pool, which keeps
- * the current observations for env_pool_save() and lets the checks run over contiguous memory; each step copies them
- * out to the caller's rows. */
+/* Arrays have one entry for each environment of the pool, or for each row where they say so. The environments write
+ * into arrays of the pool, which keeps the current observations for env_pool_save() and lets the checks run over
+ * contiguous memory; each step copies them out to the caller's rows. */
 struct env_pool {
   struct arena *arena;
   struct env_block block;
+  muster_env_spec spec; /* what the environments look like from outside the wrappers */
   const muster_env_setting *settings;
   uint64_t seed;
   int32_t first, count;
-  int32_t max_steps; /* INT32_MAX: no limit */
-  size_t observation_elements, observation_bytes;
+  int32_t max_steps;             /* INT32_MAX: no limit */
+  size_t agents, rows;           /* rows = count * agents */
+  size_t frame_elements, frames; /* of one observation as the environment writes it, and how many are stacked */
+  size_t frame_bytes, observation_bytes;
+  size_t choices; /* bytes of one row's mask; 0: actions are not masked */
+  enum action_bounds action_bounds;
+  bool bounds_actions;
 
-  char *observation; /* [count, observation elements] the current one */
-  float *reward;
+  char *frame; /* [rows, frame_bytes] as the environments wrote them; `observation` itself where none are stacked */
+  char *observation; /* [rows, observation_bytes] the current ones */
+  uint8_t *mask;     /* [rows, choices] the current ones */
+  float *bounded;    /* [rows, action elements] actions within their bounds */
+  float *reward;     /* [rows] */
   uint8_t *terminated, *truncated, *ended;
   int32_t *step;          /* steps of the running episode */
   uint32_t *next_episode; /* number of the episode that the next reset starts */
@@ -37,9 +46,11 @@ struct env_pool {
 
 /* ---- errors ---- */
 
-static void format_action(const muster_space *space, const void *actions, int32_t row, char *text, size_t size) {
-  size_t elements = muster_space_elements(space), used = 0;
-  const char *bytes = (const char *)actions + (size_t)row * muster_space_bytes(space);
+/* the actions of all agents of one environment */
+static void format_actions(const struct env_pool *pool, const void *actions, int32_t env, char *text, size_t size) {
+  const muster_space *space = &pool->spec.action;
+  size_t elements = pool->agents * muster_space_elements(space), used = 0;
+  const char *bytes = (const char *)actions + (size_t)env * pool->agents * muster_space_bytes(space);
   for (size_t i = 0; i < elements && used < size; i++) {
     const char *gap = i > 0 ? " " : "";
     if (space->kind == MUSTER_SPACE_BOX)
@@ -52,15 +63,15 @@ static void format_action(const muster_space *space, const void *actions, int32_
 }
 
 /* an error of one environment, at its reset when `actions` is NULL */
-static muster_status row_error(const struct env_pool *pool, muster_code code, int32_t row, const void *actions,
+static muster_status env_error(const struct env_pool *pool, muster_code code, int32_t env, const void *actions,
                                const char *what) {
   char action[128] = "", moment[192] = "at reset";
   if (actions != NULL) {
-    format_action(&pool->block.spec.action, actions, row, action, sizeof action);
-    snprintf(moment, sizeof moment, "step %d, action %s", (int)pool->step[row], action);
+    format_actions(pool, actions, env, action, sizeof action);
+    snprintf(moment, sizeof moment, "step %d, action %s", (int)pool->step[env], action);
   }
-  return status_error(code, "environment %d (%s, seed %llu), episode %u, %s: %s", (int)(pool->first + row),
-                      pool->block.type->name, (unsigned long long)pool->seed, (unsigned)(pool->next_episode[row] - 1),
+  return status_error(code, "environment %d (%s, seed %llu), episode %u, %s: %s", (int)(pool->first + env),
+                      pool->block.type->name, (unsigned long long)pool->seed, (unsigned)(pool->next_episode[env] - 1),
                       moment, what);
 }
 
@@ -70,36 +81,78 @@ static bool all_finite(const float *values, size_t n) {
   return finite == n;
 }
 
-/* names the first element that is not finite in the observations of rows first..last */
+/* says what is wrong with element i of the frames from environment `first` on */
+static muster_status frame_error(const struct env_pool *pool, muster_code code, int32_t first, size_t i,
+                                 const void *actions, const char *what) {
+  char text[160];
+  size_t per_env = pool->agents * pool->frame_elements;
+  snprintf(text, sizeof text, "element %zu of the observation is %s", i % pool->frame_elements, what);
+  return env_error(pool, code, first + (int32_t)(i / per_env), actions, text);
+}
+
+/* what the environments first..last observe must be finite, and discrete values within their counts */
 static muster_status check_observations(const struct env_pool *pool, int32_t first, int32_t last, const void *actions) {
-  if (pool->block.spec.observation.kind != MUSTER_SPACE_BOX) return MUSTER_OK;
-  const size_t elements = pool->observation_elements;
-  const float *values = (const float *)pool->observation + (size_t)first * elements;
-  const size_t n = (size_t)(last - first + 1) * elements;
-  if (all_finite(values, n)) return MUSTER_OK;
-  size_t i = 0;
-  while (isfinite(values[i])) i++;
-  char what[96];
-  snprintf(what, sizeof what, "element %zu of the observation is %g, not a finite number", i % elements,
-           (double)values[i]);
-  return row_error(pool, MUSTER_ERROR_NUMERIC, first + (int32_t)(i / elements), actions, what);
+  const size_t elements = pool->frame_elements, per_env = pool->agents * elements;
+  const size_t n = (size_t)(last - first + 1) * per_env;
+  const void *frames = pool->frame + (size_t)first * pool->agents * pool->frame_bytes;
+  const muster_space *space = &pool->block.spec.observation;
+  char what[64];
+  if (space->kind == MUSTER_SPACE_BOX_U8) return MUSTER_OK;
+  if (space->kind == MUSTER_SPACE_BOX) {
+    const float *values = frames;
+    if (all_finite(values, n)) return MUSTER_OK;
+    size_t i = 0;
+    while (isfinite(values[i])) i++;
+    snprintf(what, sizeof what, "%g, not a finite number", (double)values[i]);
+    return frame_error(pool, MUSTER_ERROR_NUMERIC, first, i, actions, what);
+  }
+  const int32_t *values = frames;
+  for (size_t i = 0; i < n; i++) {
+    int32_t count = space->counts[i % elements];
+    if (values[i] >= 0 && values[i] < count) continue;
+    snprintf(what, sizeof what, "%d, not in 0 to %d", (int)values[i], (int)count - 1);
+    return frame_error(pool, MUSTER_ERROR_ENVIRONMENT, first, i, actions, what);
+  }
+  return MUSTER_OK;
 }
 
 static muster_status check_rewards(const struct env_pool *pool, const void *actions) {
-  if (all_finite(pool->reward, (size_t)pool->count)) return MUSTER_OK;
-  int32_t row = 0;
+  if (all_finite(pool->reward, pool->rows)) return MUSTER_OK;
+  size_t row = 0;
   while (isfinite(pool->reward[row])) row++;
   char what[64];
   snprintf(what, sizeof what, "the reward is %g, not a finite number", (double)pool->reward[row]);
-  return row_error(pool, MUSTER_ERROR_NUMERIC, row, actions, what);
+  return env_error(pool, MUSTER_ERROR_NUMERIC, (int32_t)(row / pool->agents), actions, what);
+}
+
+/* the masks of the environments first..last must allow a choice of each element */
+static muster_status check_masks(const struct env_pool *pool, int32_t first, int32_t last, const void *actions) {
+  if (pool->choices == 0) return MUSTER_OK;
+  const muster_space *space = &pool->spec.action;
+  const size_t begin = (size_t)first * pool->agents, end = (size_t)(last + 1) * pool->agents;
+  const uint8_t *mask = pool->mask + begin * pool->choices;
+  for (size_t row = begin; row < end; row++)
+    for (size_t i = 0; i < muster_space_elements(space); i++) {
+      uint8_t allowed = 0;
+      for (int32_t a = 0; a < space->counts[i]; a++) allowed |= *mask++;
+      if (allowed != 0) continue;
+      int32_t env = (int32_t)(row / pool->agents);
+      char what[128];
+      snprintf(what, sizeof what, "the mask of agent %zu allows no choice of element %zu of the action",
+               row % pool->agents, i);
+      return env_error(pool, MUSTER_ERROR_ENVIRONMENT, env, actions, what);
+    }
+  return MUSTER_OK;
 }
 
 /* ---- life ---- */
 
 static muster_status take_arrays(struct env_pool *pool) {
   const size_t n = (size_t)pool->count;
-  MUSTER_TRY(arena_take(pool->arena, n, pool->observation_bytes, "observations", (void **)&pool->observation));
-  MUSTER_TRY(ARENA_TAKE(pool->arena, n, "rewards", &pool->reward));
+  MUSTER_TRY(arena_take(pool->arena, pool->rows, pool->frame_bytes, "observations", (void **)&pool->frame));
+  pool->observation = pool->frame;
+  MUSTER_TRY(ARENA_TAKE(pool->arena, pool->rows * pool->choices, "action masks", &pool->mask));
+  MUSTER_TRY(ARENA_TAKE(pool->arena, pool->rows, "rewards", &pool->reward));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->terminated));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->truncated));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->ended));
@@ -115,11 +168,16 @@ static muster_status open_pool(struct env_pool *pool, const muster_env_type *typ
   MUSTER_TRY(arena_create(&pool->arena));
   MUSTER_TRY(env_options_match(type, options, pool->arena, &pool->settings));
   MUSTER_TRY(env_block_create(type, pool->settings, pool->count, pool->arena, &pool->block));
-  const muster_env_spec *spec = &pool->block.spec;
-  pool->max_steps = spec->max_steps > 0 ? spec->max_steps : INT32_MAX;
-  pool->observation_elements = muster_space_elements(&spec->observation);
-  pool->observation_bytes = muster_space_bytes(&spec->observation);
-  return take_arrays(pool);
+  pool->spec = pool->block.spec;
+  const muster_env_spec *spec = &pool->spec;
+  pool->agents = (size_t)spec->agents;
+  pool->rows = (size_t)pool->count * pool->agents;
+  pool->frames = 1;
+  pool->frame_elements = muster_space_elements(&spec->observation);
+  pool->frame_bytes = pool->observation_bytes = muster_space_bytes(&spec->observation);
+  pool->choices = spec->masks_actions ? env_block_choices(&spec->action) : 0;
+  MUSTER_TRY(take_arrays(pool));
+  return env_pool_wrap(pool, &(struct env_wrappers){0});
 }
 
 muster_status env_pool_create(const muster_env_type *type, const muster_env_setting *options, uint64_t seed,
@@ -147,16 +205,85 @@ void env_pool_destroy(struct env_pool **pool) {
   *pool = NULL;
 }
 
-const muster_env_spec *env_pool_spec(const struct env_pool *pool) { return &pool->block.spec; }
+const muster_env_spec *env_pool_spec(const struct env_pool *pool) { return &pool->spec; }
 
-void env_pool_render_text(const struct env_pool *pool, int32_t row, char *text, size_t size) {
-  env_block_render_text(&pool->block, pool->settings, row, text, size);
+void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size) {
+  env_block_render_text(&pool->block, pool->settings, env, text, size);
+}
+
+/* ---- wrappers ---- */
+
+/* the bounds of one frame, once for each frame */
+static muster_status repeat_bounds(struct env_pool *pool, const float **bounds) {
+  const float *frame = *bounds;
+  if (frame == NULL) return MUSTER_OK;
+  float *stacked;
+  MUSTER_TRY(ARENA_TAKE(pool->arena, pool->frames * pool->frame_elements, "bounds", &stacked));
+  for (size_t i = 0; i < pool->frames * pool->frame_elements; i++) stacked[i] = frame[i % pool->frame_elements];
+  *bounds = stacked;
+  return MUSTER_OK;
+}
+
+static muster_status stack_frames(struct env_pool *pool, int32_t frames) {
+  muster_space *space = &pool->spec.observation;
+  if (space->kind != MUSTER_SPACE_BOX && space->kind != MUSTER_SPACE_BOX_U8)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "env.frame_stack: the observations of %s are discrete; only float32 and uint8 are stacked",
+                        pool->block.type->name);
+  int32_t length = space->rank > 0 ? space->shape[0] : 1;
+  if ((int64_t)length * frames > INT32_MAX)
+    return status_error(MUSTER_ERROR_USAGE, "env.frame_stack: %d frames are too many", (int)frames);
+  if (space->rank == 0) space->rank = 1;
+  space->shape[0] = length * frames;
+  pool->frames = (size_t)frames;
+  pool->observation_bytes = pool->frames * pool->frame_bytes;
+  MUSTER_TRY(repeat_bounds(pool, &space->low));
+  MUSTER_TRY(repeat_bounds(pool, &space->high));
+  return arena_take(pool->arena, pool->rows, pool->observation_bytes, "stacked observations",
+                    (void **)&pool->observation);
+}
+
+muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers) {
+  if (wrappers->max_steps > 0) pool->spec.max_steps = wrappers->max_steps;
+  pool->max_steps = pool->spec.max_steps > 0 ? pool->spec.max_steps : INT32_MAX;
+  if (wrappers->frame_stack > 1) MUSTER_TRY(stack_frames(pool, wrappers->frame_stack));
+
+  pool->action_bounds = wrappers->action_bounds;
+  MUSTER_TRY(action_bounds_check(pool->action_bounds, &pool->spec.action, &pool->bounds_actions));
+  size_t elements = pool->bounds_actions ? pool->rows * muster_space_elements(&pool->spec.action) : 0;
+  return ARENA_TAKE(pool->arena, elements, "actions within bounds", &pool->bounded);
+}
+
+/* moves the frames of rows first..last up by one, so that the newest stands behind them; or, of a fresh episode, fills
+ * all places with it */
+static void push_frames(struct env_pool *pool, size_t first, size_t last, bool fresh) {
+  if (pool->frames == 1) return;
+  const size_t bytes = pool->frame_bytes, older = (pool->frames - 1) * bytes;
+  for (size_t row = first; row <= last; row++) {
+    char *stack = pool->observation + row * pool->observation_bytes;
+    const char *frame = pool->frame + row * bytes;
+    memmove(stack, stack + bytes, older);
+    memcpy(stack + older, frame, bytes);
+    for (size_t i = 0; fresh && i + 1 < pool->frames; i++) memcpy(stack + i * bytes, frame, bytes);
+  }
+}
+
+/* the actions as the environments get them */
+static const void *bound_actions(struct env_pool *pool, const void *actions) {
+  if (!pool->bounds_actions) return actions;
+  action_bounds_apply(pool->action_bounds, &pool->spec.action, pool->rows, actions, pool->bounded);
+  return pool->bounded;
 }
 
 /* ---- rows ---- */
 
-static char *observation_row(const struct env_pool *pool, int32_t row) {
-  return pool->observation + (size_t)row * pool->observation_bytes;
+/* observations and masks of one environment: [agents] rows */
+static char *env_observation(const struct env_pool *pool, int32_t env) {
+  return pool->observation + (size_t)env * pool->agents * pool->observation_bytes;
+}
+
+static uint8_t *env_mask(const struct env_pool *pool, int32_t env) {
+  return pool->choices > 0 ? pool->mask + (size_t)env * pool->agents * pool->choices : NULL;
 }
 
 /* copies n rows of `bytes` bytes, packed, to rows `stride` bytes apart */
@@ -176,59 +303,75 @@ static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, s
 }
 
 /* starts the next episode of one environment, on a random stream of its own */
-static muster_status start_episode(struct env_pool *pool, int32_t row) {
-  uint32_t episode = pool->next_episode[row]++;
-  pool->streams[row] = random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + row), episode);
-  pool->step[row] = 0;
+static muster_status start_episode(struct env_pool *pool, int32_t env) {
+  uint32_t episode = pool->next_episode[env]++;
+  pool->streams[env] = random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + env), episode);
+  pool->step[env] = 0;
+  size_t row = (size_t)env * pool->agents;
   muster_env_error error = {""};
-  if (env_block_reset(&pool->block, row, pool->randoms[row], observation_row(pool, row), &error) != 0)
-    return row_error(pool, MUSTER_ERROR_ENVIRONMENT, row, NULL, error.text);
-  return check_observations(pool, row, row, NULL);
+  if (env_block_reset(&pool->block, env, pool->randoms[env], pool->frame + row * pool->frame_bytes, env_mask(pool, env),
+                      &error) != 0)
+    return env_error(pool, MUSTER_ERROR_ENVIRONMENT, env, NULL, error.text);
+  MUSTER_TRY(check_observations(pool, env, env, NULL));
+  MUSTER_TRY(check_masks(pool, env, env, NULL));
+  push_frames(pool, row, row + pool->agents - 1, true);
+  return MUSTER_OK;
+}
+
+void env_pool_observe(const struct env_pool *pool, void *observation, size_t observation_stride, uint8_t *action_mask,
+                      size_t action_mask_stride) {
+  if (observation != NULL)
+    copy_rows(observation, observation_stride, pool->observation, pool->observation_bytes, pool->rows);
+  if (action_mask != NULL) copy_rows(action_mask, action_mask_stride, pool->mask, pool->choices, pool->rows);
 }
 
 muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride) {
-  for (int32_t row = 0; row < pool->count; row++) MUSTER_TRY(start_episode(pool, row));
-  copy_rows(observation, observation_stride, pool->observation, pool->observation_bytes, (size_t)pool->count);
+  for (int32_t env = 0; env < pool->count; env++) MUSTER_TRY(start_episode(pool, env));
+  env_pool_observe(pool, observation, observation_stride, NULL, 0);
   return MUSTER_OK;
 }
 
 /* ---- step ---- */
 
 static muster_status step_environments(struct env_pool *pool, const void *actions) {
-  muster_env_block_result result = {.observation = pool->observation,
-                                    .observation_stride = pool->observation_bytes,
+  muster_env_block_result result = {.observation = pool->frame,
+                                    .observation_stride = pool->agents * pool->frame_bytes,
                                     .reward = pool->reward,
-                                    .reward_stride = sizeof *pool->reward,
+                                    .reward_stride = pool->agents * sizeof *pool->reward,
+                                    .action_mask = env_mask(pool, 0),
+                                    .action_mask_stride = pool->agents * pool->choices,
                                     .terminated = pool->terminated,
                                     .truncated = pool->truncated};
   muster_env_error error = {""};
   if (env_block_step(&pool->block, actions, pool->randoms, &result, &error) == 0) return MUSTER_OK;
   if (result.failed_row >= 0 && result.failed_row < pool->count)
-    return row_error(pool, MUSTER_ERROR_ENVIRONMENT, result.failed_row, actions, error.text);
+    return env_error(pool, MUSTER_ERROR_ENVIRONMENT, result.failed_row, actions, error.text);
   return status_error(MUSTER_ERROR_ENVIRONMENT, "one of the environments %d to %d (%s, seed %llu): %s",
                       (int)pool->first, (int)(pool->first + pool->count - 1), pool->block.type->name,
                       (unsigned long long)pool->seed, error.text);
 }
 
-/* takes the error of a check: ends the episode of each row with a fault, and keeps the text of the first one */
+/* takes the error of a check: ends the episode of each environment with a fault, and keeps the text of the first one */
 static void tolerate(struct env_pool *pool, muster_status status) {
   if (pool->faults == 0) snprintf(pool->first_fault, sizeof pool->first_fault, "%s", muster_status_message(status));
   muster_status_clear(&status);
-  for (int32_t row = 0; row < pool->count; row++) {
-    const float *observation = (const float *)observation_row(pool, row);
+  const size_t elements = pool->agents * pool->frame_elements;
+  for (int32_t env = 0; env < pool->count; env++) {
     bool has_floats = pool->block.spec.observation.kind == MUSTER_SPACE_BOX;
-    if (isfinite(pool->reward[row]) && (!has_floats || all_finite(observation, pool->observation_elements))) continue;
+    float *reward = pool->reward + (size_t)env * pool->agents;
+    const float *frames = (const float *)(pool->frame + (size_t)env * pool->agents * pool->frame_bytes);
+    if (all_finite(reward, pool->agents) && (!has_floats || all_finite(frames, elements))) continue;
     pool->faults++;
-    pool->reward[row] = 0.0f;
-    pool->terminated[row] = 1;
+    for (size_t agent = 0; agent < pool->agents; agent++) reward[agent] = 0.0f;
+    pool->terminated[env] = 1;
   }
 }
 
-/* rewards and observations have to be finite, unless faults are tolerated */
+/* rewards and observations have to be sound, unless faults are tolerated */
 static muster_status check_results(struct env_pool *pool, const void *actions) {
   muster_status status = check_rewards(pool, actions);
   if (status == MUSTER_OK) status = check_observations(pool, 0, pool->count - 1, actions);
-  if (status == MUSTER_OK || !pool->tolerates_faults) return status;
+  if (muster_status_code(status) != MUSTER_ERROR_NUMERIC || !pool->tolerates_faults) return status;
   tolerate(pool, status);
   return MUSTER_OK;
 }
@@ -245,23 +388,23 @@ static bool mark_ended(struct env_pool *pool) {
   return any != 0;
 }
 
-static muster_status append_final(const struct env_pool *pool, int32_t row, int32_t time, struct env_finals *finals) {
+static muster_status append_final(const struct env_pool *pool, int32_t env, int32_t time, struct env_finals *finals) {
   if (finals->count >= finals->capacity)
     return status_error(MUSTER_ERROR_INTERNAL, "more than %d last observations in one rollout", (int)finals->capacity);
-  finals->environment[finals->count] = pool->first + row;
+  const size_t bytes = pool->agents * pool->observation_bytes;
+  finals->environment[finals->count] = pool->first + env;
   finals->step[finals->count] = time;
-  memcpy((char *)finals->observation + (size_t)finals->count * pool->observation_bytes, observation_row(pool, row),
-         pool->observation_bytes);
+  memcpy((char *)finals->observation + (size_t)finals->count * bytes, env_observation(pool, env), bytes);
   finals->count++;
   return MUSTER_OK;
 }
 
 /* keeps the last observations of truncated episodes, then starts the next episode where one ended */
 static muster_status finish_episodes(struct env_pool *pool, int32_t time, struct env_finals *finals) {
-  for (int32_t row = 0; row < pool->count; row++) {
-    if (pool->ended[row] == 0) continue;
-    if (pool->ended[row] == ENV_TRUNCATED && finals != NULL) MUSTER_TRY(append_final(pool, row, time, finals));
-    MUSTER_TRY(start_episode(pool, row));
+  for (int32_t env = 0; env < pool->count; env++) {
+    if (pool->ended[env] == 0) continue;
+    if (pool->ended[env] == ENV_TRUNCATED && finals != NULL) MUSTER_TRY(append_final(pool, env, time, finals));
+    MUSTER_TRY(start_episode(pool, env));
   }
   return MUSTER_OK;
 }
@@ -269,12 +412,15 @@ static muster_status finish_episodes(struct env_pool *pool, int32_t time, struct
 muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time, struct env_pool_result *result) {
   const size_t n = (size_t)pool->count;
   for (size_t i = 0; i < n; i++) pool->step[i]++;
-  MUSTER_TRY(step_environments(pool, actions));
-  MUSTER_TRY(check_results(pool, actions));
+  const void *bounded = bound_actions(pool, actions);
+  MUSTER_TRY(step_environments(pool, bounded));
+  MUSTER_TRY(check_results(pool, bounded));
+  push_frames(pool, 0, pool->rows - 1, false);
   if (mark_ended(pool)) MUSTER_TRY(finish_episodes(pool, time, result->finals));
+  MUSTER_TRY(check_masks(pool, 0, pool->count - 1, bounded));
 
-  copy_rows(result->observation, result->observation_stride, pool->observation, pool->observation_bytes, n);
-  copy_rows(result->reward, result->reward_stride, pool->reward, sizeof *pool->reward, n);
+  env_pool_observe(pool, result->observation, result->observation_stride, NULL, 0);
+  copy_rows(result->reward, result->reward_stride, pool->reward, sizeof *pool->reward, pool->rows);
   copy_rows(result->ended, result->ended_stride, pool->ended, sizeof *pool->ended, n);
   return MUSTER_OK;
 }
@@ -293,7 +439,8 @@ int32_t env_pool_take_faults(struct env_pool *pool, const char **first) {
 
 /* ---- state ---- */
 
-/* the head of a saved environment, followed by the simulator's state and the observation; host byte order */
+/* the head of a saved environment, followed by the simulator's state, the observations and the masks; host byte order
+ */
 struct saved_head {
   uint32_t environment; /* global index */
   uint32_t has_state;   /* 0: the type can't save, and the bytes of its state are zero */
@@ -303,56 +450,61 @@ struct saved_head {
 };
 
 size_t env_pool_state_bytes(const struct env_pool *pool) {
-  return sizeof(struct saved_head) + pool->block.spec.state_bytes + pool->observation_bytes;
+  return sizeof(struct saved_head) + pool->spec.state_bytes + pool->agents * (pool->observation_bytes + pool->choices);
 }
 
-void env_pool_save(const struct env_pool *pool, int32_t row, void *bytes) {
-  const struct random_stream *stream = &pool->streams[row];
-  struct saved_head head = {.environment = (uint32_t)(pool->first + row),
+void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes) {
+  const struct random_stream *stream = &pool->streams[env];
+  struct saved_head head = {.environment = (uint32_t)(pool->first + env),
                             .has_state = env_block_can_save(&pool->block),
-                            .next_episode = pool->next_episode[row],
-                            .step = pool->step[row],
+                            .next_episode = pool->next_episode[env],
+                            .step = pool->step[env],
                             .stream_counter = stream->counter,
                             .stream_remaining = stream->remaining};
   memcpy(head.stream_block, stream->block, sizeof head.stream_block);
-  char *state = (char *)bytes + sizeof head;
+  const size_t observations = pool->agents * pool->observation_bytes;
+  char *state = (char *)bytes + sizeof head, *seen = state + pool->spec.state_bytes;
   memset(bytes, 0, env_pool_state_bytes(pool));
   memcpy(bytes, &head, sizeof head);
-  if (head.has_state) env_block_save(&pool->block, row, state);
-  memcpy(state + pool->block.spec.state_bytes, observation_row(pool, row), pool->observation_bytes);
+  if (head.has_state) env_block_save(&pool->block, env, state);
+  memcpy(seen, env_observation(pool, env), observations);
+  if (pool->choices > 0) memcpy(seen + observations, env_mask(pool, env), pool->agents * pool->choices);
 }
 
 /* puts one environment where the saved one was, in the middle of its episode */
-static muster_status restore(struct env_pool *pool, int32_t row, const struct saved_head *head, const char *state) {
+static muster_status restore(struct env_pool *pool, int32_t env, const struct saved_head *head, const char *state) {
   if (head->stream_remaining > 4)
     return status_error(MUSTER_ERROR_FORMAT, "the saved random stream of environment %d is damaged",
-                        (int)(pool->first + row));
+                        (int)(pool->first + env));
   muster_env_error error = {""};
-  if (env_block_load(&pool->block, row, state, &error) != 0)
+  if (env_block_load(&pool->block, env, state, &error) != 0)
     return status_error(MUSTER_ERROR_FORMAT, "environment %d (%s) cannot take the saved state: %s",
-                        (int)(pool->first + row), pool->block.type->name, error.text);
-  pool->step[row] = head->step;
-  struct random_stream *stream = &pool->streams[row];
+                        (int)(pool->first + env), pool->block.type->name, error.text);
+  pool->step[env] = head->step;
+  struct random_stream *stream = &pool->streams[env];
   *stream = random_stream_start(pool->seed, RANDOM_ENV, head->environment, head->next_episode - 1);
   stream->counter = head->stream_counter;
   stream->remaining = head->stream_remaining;
   memcpy(stream->block, head->stream_block, sizeof head->stream_block);
-  memcpy(observation_row(pool, row), state + pool->block.spec.state_bytes, pool->observation_bytes);
+  const size_t observations = pool->agents * pool->observation_bytes;
+  const char *seen = state + pool->spec.state_bytes;
+  memcpy(env_observation(pool, env), seen, observations);
+  if (pool->choices > 0) memcpy(env_mask(pool, env), seen + observations, pool->agents * pool->choices);
   return MUSTER_OK;
 }
 
-muster_status env_pool_load(struct env_pool *pool, int32_t row, const void *bytes, void *observation, bool *restarted) {
+muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation, bool *restarted) {
   struct saved_head head;
   memcpy(&head, bytes, sizeof head);
-  if (head.environment != (uint32_t)(pool->first + row))
+  if (head.environment != (uint32_t)(pool->first + env))
     return status_error(MUSTER_ERROR_FORMAT, "the saved state of environment %u was offered to environment %d",
-                        (unsigned)head.environment, (int)(pool->first + row));
-  pool->next_episode[row] = head.next_episode;
+                        (unsigned)head.environment, (int)(pool->first + env));
+  pool->next_episode[env] = head.next_episode;
   *restarted = !(head.has_state && env_block_can_save(&pool->block));
   if (*restarted)
-    MUSTER_TRY(start_episode(pool, row));
+    MUSTER_TRY(start_episode(pool, env));
   else
-    MUSTER_TRY(restore(pool, row, &head, (const char *)bytes + sizeof head));
-  memcpy(observation, observation_row(pool, row), pool->observation_bytes);
+    MUSTER_TRY(restore(pool, env, &head, (const char *)bytes + sizeof head));
+  if (observation != NULL) memcpy(observation, env_observation(pool, env), pool->agents * pool->observation_bytes);
   return MUSTER_OK;
 }

@@ -1,10 +1,14 @@
 /* The environments of one rank: a contiguous range of global indices, stepped together. The pool counts steps,
- * truncates at the limit, keeps the true last observation of truncated episodes, starts the next episode by itself, and
- * owns the random stream of each environment. */
+ * truncates at the limit, keeps the true last observation of truncated episodes, starts the next episode by itself,
+ * owns the random stream of each environment, and applies the wrappers.
+ *
+ * An environment with A agents has A rows of observations, rewards, actions and masks: row = environment * A + agent.
+ * How an episode ended is said once for the environment. */
 #ifndef ENV_POOL_H
 #define ENV_POOL_H
 
 #include "base/status.h"
+#include "env/bounds.h"
 #include "muster/env.h"
 
 #include <stdbool.h>
@@ -22,10 +26,17 @@ struct env_finals {
   int32_t count, capacity;
   int32_t *environment; /* [capacity] global index */
   int32_t *step;        /* [capacity] step of the rollout at which the episode was cut: the `time` of env_pool_step() */
-  void *observation;    /* [capacity, observation elements] */
+  void *observation;    /* [capacity, agents, observation elements] */
 };
 
-/* Where a step writes; rows are the pool's environments, strides in bytes. */
+/* What changes between the environments and those who use the pool. Zeroed: nothing but clipping to the bounds. */
+struct env_wrappers {
+  int32_t max_steps;   /* steps after which episodes are truncated; 0: the environment's own limit */
+  int32_t frame_stack; /* last observations that are stacked along the first dimension, oldest first; 0 or 1: one */
+  enum action_bounds action_bounds;
+};
+
+/* Where a step writes, strides in bytes: from row to row, for `ended` from environment to environment. */
 struct env_pool_result {
   void *observation; /* the next observation: after a reset, the first of the new episode */
   size_t observation_stride;
@@ -43,36 +54,48 @@ MUSTER_CHECKED muster_status env_pool_create(const muster_env_type *type, const 
                                              uint64_t seed, int32_t first, int32_t count, struct env_pool **out);
 void env_pool_destroy(struct env_pool **pool); /* accepts NULL inside */
 
+/* Applies wrappers, before the first episode starts. What env_pool_spec() tells changes with them: the step limit, and
+ * the observation space of stacked frames. A reset fills all frames with the first observation. USAGE error where
+ * observations cannot be stacked (neither float32 nor uint8) or actions not be rescaled. */
+MUSTER_CHECKED muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers);
+
 /* What the environments are; borrowed for the life of the pool. */
 const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 
-/* Starts an episode in every environment and writes its first observation. */
+/* Starts an episode in every environment and writes its first observations. */
 MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
 
-/* Steps every environment once; env_pool_reset() or env_pool_load() came first. `actions`: [count, action elements]
- * float or int32_t. Errors (ENVIRONMENT, NUMERIC) name the type, global index, seed, episode (from 0), step (from 1)
- * and last action: an environment that failed, a reward or an observation that is not finite. A pool that failed can
- * only be destroyed. */
+/* Steps every environment once; env_pool_reset() or env_pool_load() came first. `actions`: [count, agents, action
+ * elements] float, before they are brought within their bounds, or int32_t. Errors (ENVIRONMENT, NUMERIC) name the
+ * type, global index, seed, episode (from 0), step (from 1) and last action: an environment that failed, a reward or an
+ * observation that is not finite, a discrete observation out of range, a mask that allows nothing. A pool that failed
+ * can only be destroyed. */
 MUSTER_CHECKED muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time,
                                            struct env_pool_result *result);
 
-/* From now on a reward or observation that is not finite is no error: the episode ends as terminated with reward 0, the
+/* Copies the current observations and masks of all rows to where they are wanted: each may be NULL. The masks, [choices
+ * of all elements of an action], are those of the current observations; only where spec.masks_actions. */
+void env_pool_observe(const struct env_pool *pool, void *observation, size_t observation_stride, uint8_t *action_mask,
+                      size_t action_mask_stride);
+
+/* From now on a reward or observation that is not sound is no error: the episode ends as terminated with reward 0, the
  * next one starts, and the fault is counted. */
 void env_pool_tolerate_faults(struct env_pool *pool);
 /* Faults since the last call, and the text of the first one (borrowed until the next step; "" when there was none). */
 int32_t env_pool_take_faults(struct env_pool *pool, const char **first);
 
-/* The whole state of one environment (episode number, steps, random stream, simulator state, current observation):
- * exact, and independent of the pool's range, so it can be loaded into the row of the same global index on another rank
- * (any other is a FORMAT error). The seed is the pool's. Bytes are zero-filled where unused.
- * An environment that can't save is marked so; loading it starts a fresh episode. */
+/* The whole state of one environment (episode number, steps, random stream, simulator state, current observations and
+ * masks): exact, and independent of the pool's range, so it can be loaded into the environment of the same global index
+ * on another rank (any other is a FORMAT error). The seed is the pool's. Bytes are zero-filled where unused. An
+ * environment that can't save is marked so; loading it starts a fresh episode. */
 size_t env_pool_state_bytes(const struct env_pool *pool);
-void env_pool_save(const struct env_pool *pool, int32_t row, void *bytes);
-/* Writes the current observation, too. `*restarted` tells whether a fresh episode had to be started. */
-MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t row, const void *bytes, void *observation,
+void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes);
+/* Writes the current observations [agents, elements], too, unless `observation` is NULL. `*restarted` tells whether a
+ * fresh episode had to be started. */
+MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation,
                                            bool *restarted);
 
 /* Text of one environment's state for a terminal; "" when the type can't. */
-void env_pool_render_text(const struct env_pool *pool, int32_t row, char *text, size_t size);
+void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size);
 
 #endif

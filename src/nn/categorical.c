@@ -1,116 +1,200 @@
-/* The categorical distribution over a Discrete space: the network's outputs are logits. This file is the annotated
- * template of a distribution.
+/* Categorical distributions: one over the choices of a Discrete space, or one for each element of a MultiDiscrete
+ * space, independent of each other. The network's outputs are their logits, one element's after the other's. This file
+ * is the annotated template of a distribution.
  *
- * With l the logits of a row, m = max l, x_a = l_a - m, z = sum_a exp(x_a) in ascending order of a:
- *   log pi(a) = x_a - log z,   H = log z - sum_a pi(a) x_a.
- * Gradients: d log pi(a) / d l_b = [a = b] - pi(b),   d H / d l_b = -pi(b) (log pi(b) + H).
+ * With l the logits of an element in a row, m = max l, x_a = l_a - m, z = sum_a exp(x_a) in ascending order of a:
+ *   log pi(a) = x_a - log z,   H = log z - sum_a pi(a) x_a,
+ * both summed over the elements. Gradients: d log pi(a) / d l_b = [a = b] - pi(b),  d H / d l_b = -pi(b) (log pi(b) +
+ * H). A masked choice has the logit MASKED, so that pi = 0 exactly and its terms and gradients vanish.
  *
- * The tile is held choice-major, [outputs, TILE], so that every loop runs across rows. */
+ * The tile is held choice-major, [choices, TILE], so that every loop runs across rows. */
 #include "nn/distribution.h"
 
 #include "base/random.h"
 #include "math/vector.h"
 #include "nn/mlp.h"
 
-#include <math.h>
 #include <string.h>
+
+/* so far below any logit that exp() of the difference is 0, but finite, so that 0 times it is 0 */
+#define MASKED (-1e30f)
 
 /* views into the private workspace */
 struct workspace {
-  float *shifted; /* [outputs, TILE] x_a */
-  float *prob;    /* [outputs, TILE] exp(x_a), after evaluate() pi(a) */
-  float *log_sum; /* [TILE] log z */
-  float *sum;     /* [TILE] z */
+  float *shifted;  /* [choices, TILE] x_a */
+  float *prob;     /* [choices, TILE] exp(x_a), after evaluate() pi(a) */
+  float *log_sum;  /* [elements, TILE] log z */
+  float *entropy;  /* [elements, TILE] H, after evaluate() */
+  float *sum;      /* [TILE] z of the element at hand */
+  float *log_prob; /* [TILE] of the element at hand */
 };
 
-static struct workspace workspace_views(float *floats, size_t outputs) {
-  return (struct workspace){floats, floats + outputs * TILE, floats + 2 * outputs * TILE,
-                            floats + (2 * outputs + 1) * TILE};
+static struct workspace workspace_views(const struct policy_head *head) {
+  size_t choices = head->choices * TILE, elements = head->elements * TILE;
+  float *floats = head->workspace;
+  return (struct workspace){floats,
+                            floats + choices,
+                            floats + 2 * choices,
+                            floats + 2 * choices + elements,
+                            floats + 2 * (choices + elements),
+                            floats + 2 * (choices + elements) + TILE};
 }
 
-static size_t categorical_workspace_floats(size_t outputs) { return (2 * outputs + 2) * TILE; }
+static void categorical_shape(struct policy_head *head, bool state_dependent) {
+  (void)state_dependent;
+  head->outputs = head->choices;
+  head->workspace_floats = (2 * (head->choices + head->elements) + 2) * TILE;
+}
 
-static size_t categorical_outputs(const muster_space *action) { return (size_t)action->counts[0]; }
-
-/* fills the workspace from the logits: shifted, exponentials, their sum and its logarithm */
-static struct workspace softmax(size_t outputs, size_t rows, const float *net, size_t net_ld, float *floats) {
-  struct workspace w = workspace_views(floats, outputs);
-  float *max = w.sum;
-  for (size_t r = 0; r < TILE; r++) max[r] = r < rows ? net[r * net_ld] : 0.0f;
-  for (size_t a = 0; a < outputs; a++) {
-    float *x = w.shifted + a * TILE;
-    for (size_t r = 0; r < rows; r++) x[r] = net[r * net_ld + a];
-    for (size_t r = rows; r < TILE; r++) x[r] = 0.0f;
-    for (size_t r = 0; r < TILE; r++) max[r] = x[r] > max[r] ? x[r] : max[r];
-  }
-  for (size_t a = 0; a < outputs; a++)
-    for (size_t r = 0; r < TILE; r++) w.shifted[a * TILE + r] -= max[r];
-  vector_exp(outputs * TILE, w.shifted, w.prob);
-  memcpy(w.sum, w.prob, TILE * sizeof *w.sum);
-  for (size_t a = 1; a < outputs; a++)
-    for (size_t r = 0; r < TILE; r++) w.sum[r] += w.prob[a * TILE + r];
-  vector_log(TILE, w.sum, w.log_sum);
+/* one element's part of the workspace: `first` is its first choice */
+static struct workspace element_views(struct workspace w, size_t element, size_t first) {
+  w.shifted += first * TILE;
+  w.prob += first * TILE;
+  w.log_sum += element * TILE;
+  w.entropy += element * TILE;
   return w;
 }
 
-static void categorical_sample(size_t outputs, size_t rows, const float *net, size_t net_ld,
-                               const struct action_random *random, struct distribution_tile *tile, void *actions) {
-  struct workspace w = softmax(outputs, rows, net, net_ld, tile->workspace);
-  int32_t *action = actions;
-  uint32_t words[TILE];
-  random_words_rows(random->seed, RANDOM_ACTION, random->first_env, random->step, rows, words);
-
-  /* the inverse of the cumulative distribution: the first choice whose running sum exceeds u z */
-  for (size_t r = 0; r < rows; r++) {
-    float threshold = random_unit_float(words[r]) * w.sum[r], running = w.prob[r];
-    size_t a = 0;
-    while (running <= threshold && a + 1 < outputs) running += w.prob[++a * TILE + r];
-    action[r] = (int32_t)a;
-    tile->log_prob[r] = w.shifted[a * TILE + r] - w.log_sum[r];
+/* of one element: copies the logits, choice-major; masked ones become MASKED, rows that are not there 0 */
+static void take_logits(size_t choices, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
+                        float *shifted) {
+  for (size_t a = 0; a < choices; a++) {
+    float *x = shifted + a * TILE;
+    for (size_t r = 0; r < rows; r++) x[r] = net[r * net_ld + a];
+    for (size_t r = rows; r < TILE; r++) x[r] = 0.0f;
+    if (mask.bytes == NULL) continue;
+    for (size_t r = 0; r < rows; r++)
+      if (mask.bytes[r * mask.stride + a] == 0) x[r] = MASKED;
   }
 }
 
-static void categorical_mode(size_t outputs, size_t rows, const float *net, size_t net_ld, void *actions) {
-  int32_t *action = actions;
+/* of one element: shifted, exponentials, their sum and its logarithm */
+static void softmax(size_t choices, struct workspace w) {
+  float *max = w.sum;
+  memcpy(max, w.shifted, TILE * sizeof *max);
+  for (size_t a = 1; a < choices; a++)
+    for (size_t r = 0; r < TILE; r++) max[r] = w.shifted[a * TILE + r] > max[r] ? w.shifted[a * TILE + r] : max[r];
+  for (size_t a = 0; a < choices; a++)
+    for (size_t r = 0; r < TILE; r++) w.shifted[a * TILE + r] -= max[r];
+  vector_exp(choices * TILE, w.shifted, w.prob);
+  memcpy(w.sum, w.prob, TILE * sizeof *w.sum);
+  for (size_t a = 1; a < choices; a++)
+    for (size_t r = 0; r < TILE; r++) w.sum[r] += w.prob[a * TILE + r];
+  vector_log(TILE, w.sum, w.log_sum);
+}
+
+/* the mask of an element whose first choice is `first` */
+static struct action_mask element_mask(struct action_mask mask, size_t first) {
+  if (mask.bytes != NULL) mask.bytes += first;
+  return mask;
+}
+
+/* one random word for each row: element i draws at counter i */
+static void draw_words(const struct action_random *random, size_t element, size_t rows, uint32_t *words) {
+  if (element == 0) {
+    random_words_rows(random->seed, RANDOM_ACTION, random->first_row, random->step, rows, words);
+    return;
+  }
   for (size_t r = 0; r < rows; r++) {
-    const float *logits = net + r * net_ld;
-    size_t best = 0;
-    for (size_t a = 1; a < outputs; a++)
-      if (logits[a] > logits[best]) best = a;
-    action[r] = (int32_t)best;
+    uint32_t four[4];
+    random_words(random->seed, RANDOM_ACTION, random->first_row + (uint32_t)r, random->step, (uint32_t)element, four);
+    words[r] = four[0];
   }
 }
 
-static void categorical_evaluate(size_t outputs, size_t rows, const float *net, size_t net_ld, const void *actions,
-                                 struct distribution_tile *tile) {
-  struct workspace w = softmax(outputs, rows, net, net_ld, tile->workspace);
-  const int32_t *action = actions;
-  for (size_t r = 0; r < rows; r++) tile->log_prob[r] = w.shifted[(size_t)action[r] * TILE + r] - w.log_sum[r];
+static void categorical_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                               struct action_mask mask, const struct action_random *random, void *actions) {
+  int32_t *action = actions;
+  memset(head->log_prob, 0, TILE * sizeof *head->log_prob);
+  for (size_t element = 0, first = 0; element < head->elements; first += (size_t)head->counts[element++]) {
+    size_t choices = (size_t)head->counts[element];
+    struct workspace w = element_views(workspace_views(head), element, first);
+    take_logits(choices, rows, net + first, net_ld, element_mask(mask, first), w.shifted);
+    softmax(choices, w);
+    uint32_t words[TILE];
+    draw_words(random, element, rows, words);
 
-  for (size_t r = 0; r < TILE; r++) {
-    tile->entropy[r] = w.log_sum[r];
-    w.sum[r] = 1.0f / w.sum[r];
-  }
-  for (size_t a = 0; a < outputs; a++) {
-    float *prob = w.prob + a * TILE;
-    const float *x = w.shifted + a * TILE;
-    for (size_t r = 0; r < TILE; r++) {
-      prob[r] *= w.sum[r];
-      tile->entropy[r] -= prob[r] * x[r];
+    /* the inverse of the cumulative distribution: the first choice whose running sum exceeds u z. Since u <= 1 - 2^-24,
+     * u z rounds to less than z: the search ends at a choice whose probability is not 0. */
+    for (size_t r = 0; r < rows; r++) {
+      float threshold = random_unit_float(words[r]) * w.sum[r], running = w.prob[r];
+      size_t a = 0;
+      while (running <= threshold && a + 1 < choices) running += w.prob[++a * TILE + r];
+      action[r * head->elements + element] = (int32_t)a;
+      head->log_prob[r] += w.shifted[a * TILE + r] - w.log_sum[r];
     }
   }
 }
 
-static void categorical_gradient(size_t outputs, size_t rows, const void *actions, const float *d_log_prob,
-                                 float d_entropy, const struct distribution_tile *tile, float *d_net, size_t d_net_ld) {
-  struct workspace w = workspace_views(tile->workspace, outputs);
+static void categorical_mode(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                             struct action_mask mask, void *actions) {
+  int32_t *action = actions;
+  for (size_t r = 0; r < rows; r++) {
+    const float *logits = net + r * net_ld;
+    const uint8_t *allowed = mask.bytes != NULL ? mask.bytes + r * mask.stride : NULL;
+    for (size_t element = 0; element < head->elements; element++) {
+      size_t choices = (size_t)head->counts[element], best = 0;
+      float highest = 2.0f * MASKED;
+      for (size_t a = 0; a < choices; a++) {
+        float logit = allowed == NULL || allowed[a] != 0 ? logits[a] : MASKED;
+        if (logit > highest) {
+          highest = logit;
+          best = a;
+        }
+      }
+      *action++ = (int32_t)best;
+      logits += choices;
+      if (allowed != NULL) allowed += choices;
+    }
+  }
+}
+
+/* of one element, after softmax(): probabilities and entropy */
+static void normalize_probabilities(size_t choices, struct workspace w) {
+  for (size_t r = 0; r < TILE; r++) {
+    w.entropy[r] = w.log_sum[r];
+    w.sum[r] = 1.0f / w.sum[r];
+  }
+  for (size_t a = 0; a < choices; a++) {
+    float *prob = w.prob + a * TILE;
+    const float *x = w.shifted + a * TILE;
+    for (size_t r = 0; r < TILE; r++) {
+      prob[r] *= w.sum[r];
+      w.entropy[r] -= prob[r] * x[r];
+    }
+  }
+}
+
+static void categorical_evaluate(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                 struct action_mask mask, const void *actions) {
   const int32_t *action = actions;
-  for (size_t a = 0; a < outputs; a++) {
-    float *prob = w.prob + a * TILE, *x = w.shifted + a * TILE;
-    for (size_t r = 0; r < rows; r++) {
-      float hit = action[r] == (int32_t)a ? 1.0f : 0.0f;
-      float log_prob = x[r] - w.log_sum[r];
-      d_net[r * d_net_ld + a] = d_log_prob[r] * (hit - prob[r]) - d_entropy * prob[r] * (log_prob + tile->entropy[r]);
+  memset(head->log_prob, 0, TILE * sizeof *head->log_prob);
+  memset(head->entropy, 0, TILE * sizeof *head->entropy);
+  for (size_t element = 0, first = 0; element < head->elements; first += (size_t)head->counts[element++]) {
+    size_t choices = (size_t)head->counts[element];
+    struct workspace w = element_views(workspace_views(head), element, first);
+    take_logits(choices, rows, net + first, net_ld, element_mask(mask, first), w.shifted);
+    softmax(choices, w);
+    for (size_t r = 0; r < rows; r++)
+      head->log_prob[r] += w.shifted[(size_t)action[r * head->elements + element] * TILE + r] - w.log_sum[r];
+    normalize_probabilities(choices, w);
+    for (size_t r = 0; r < TILE; r++) head->entropy[r] += w.entropy[r];
+  }
+}
+
+static void categorical_gradient(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob,
+                                 float d_entropy, float *d_net, size_t d_net_ld) {
+  const int32_t *action = actions;
+  for (size_t element = 0, first = 0; element < head->elements; first += (size_t)head->counts[element++]) {
+    struct workspace w = element_views(workspace_views(head), element, first);
+    for (size_t a = 0; a < (size_t)head->counts[element]; a++) {
+      const float *prob = w.prob + a * TILE, *x = w.shifted + a * TILE;
+      for (size_t r = 0; r < rows; r++) {
+        float hit = action[r * head->elements + element] == (int32_t)a ? 1.0f : 0.0f;
+        float log_prob = x[r] - w.log_sum[r];
+        d_net[r * d_net_ld + first + a] =
+            d_log_prob[r] * (hit - prob[r]) - d_entropy * prob[r] * (log_prob + w.entropy[r]);
+      }
     }
   }
 }
@@ -118,8 +202,17 @@ static void categorical_gradient(size_t outputs, size_t rows, const void *action
 const struct distribution distribution_categorical = {
     .name = "Categorical",
     .action_kind = MUSTER_SPACE_DISCRETE,
-    .outputs = categorical_outputs,
-    .workspace_floats = categorical_workspace_floats,
+    .shape = categorical_shape,
+    .sample = categorical_sample,
+    .mode = categorical_mode,
+    .evaluate = categorical_evaluate,
+    .gradient = categorical_gradient,
+};
+
+const struct distribution distribution_multi_categorical = {
+    .name = "MultiCategorical",
+    .action_kind = MUSTER_SPACE_MULTI_DISCRETE,
+    .shape = categorical_shape,
     .sample = categorical_sample,
     .mode = categorical_mode,
     .evaluate = categorical_evaluate,

@@ -1,21 +1,45 @@
 #include "nn/distribution.h"
 
+#include "nn/mlp.h"
+
+#include <string.h>
+
 extern const struct distribution distribution_categorical;
+extern const struct distribution distribution_multi_categorical;
+extern const struct distribution distribution_gaussian;
 
 /* the registry: one line a distribution */
 static const struct distribution *const distributions[] = {
     &distribution_categorical,
+    &distribution_multi_categorical,
+    &distribution_gaussian,
     NULL,
 };
 
 const struct distribution *const *distribution_list(void) { return distributions; }
 
-muster_status distribution_for(const muster_space *action, const struct distribution **out) {
+static muster_status find_distribution(const muster_space *action, const struct distribution **out) {
   for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
     if ((*entry)->action_kind != action->kind) continue;
     *out = *entry;
     return MUSTER_OK;
   }
   return status_error(MUSTER_ERROR_USAGE,
-                      "no policy for this kind of action space yet: Discrete actions are supported");
+                      "no policy for this kind of action space: Discrete, MultiDiscrete and Box (float32) actions are "
+                      "supported");
+}
+
+muster_status policy_head_create(const muster_space *action, bool state_dependent, struct arena *arena,
+                                 struct policy_head *head) {
+  *head = (struct policy_head){.elements = muster_space_elements(action)};
+  MUSTER_TRY(find_distribution(action, &head->distribution));
+  if (action->kind != MUSTER_SPACE_BOX) {
+    MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));
+    memcpy(head->counts, action->counts, head->elements * sizeof *head->counts);
+    for (size_t i = 0; i < head->elements; i++) head->choices += (size_t)head->counts[i];
+  }
+  head->distribution->shape(head, state_dependent);
+  MUSTER_TRY(ARENA_TAKE(arena, TILE, "log-probabilities", &head->log_prob));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE, "entropies", &head->entropy));
+  return ARENA_TAKE(arena, head->workspace_floats, "distribution workspace", &head->workspace);
 }

@@ -1,54 +1,79 @@
 /* Action distributions: what the policy's last layer means. One file each, one line in the registry.
  *
- * All functions work on one tile: rows <= TILE, a multiple of LINEAR_ROWS; `net` [rows, net_ld] is the policy network's
- * output. A row's numbers do not depend on the number of rows nor on its place, so that the learner finds bit for bit
- * the log-probabilities that the actor sampled with. */
+ * All functions work on one tile: rows <= TILE; `net` [rows, net_ld] is the policy network's output, `actions` [rows,
+ * elements], int32 or float after the space. A row's numbers do not depend on the number of rows nor on its place, so
+ * that the learner finds bit for bit the log-probabilities that the actor sampled with. */
 #ifndef NN_DISTRIBUTION_H
 #define NN_DISTRIBUTION_H
 
-#include "base/status.h"
+#include "base/arena.h"
 #include "muster/space.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Where an actor's random numbers come from: row r is global environment first_env + r at that step. */
+/* Where an actor's random numbers come from: row r is the global row first_row + r (environment times agents, plus
+ * agent) at that step. */
 struct action_random {
   uint64_t seed;
-  uint32_t first_env;
+  uint32_t first_row;
   uint32_t step; /* of each environment, counted over the run */
 };
 
-/* Quantities of a tile that a distribution keeps between evaluate() and gradient(). */
-struct distribution_tile {
-  float *log_prob;  /* [TILE] of the actions */
-  float *entropy;   /* [TILE] */
-  float *workspace; /* [workspace_floats(outputs)], private */
+/* Which choices are allowed: row r's bytes [choices] begin at bytes + r * stride, 0 = forbidden. A forbidden choice has
+ * probability 0. With `bytes` NULL all are allowed; a row should allow one choice of each element at least. */
+struct action_mask {
+  const uint8_t *bytes;
+  size_t stride;
+};
+
+/* A distribution with its action space, its own parameters, and what it keeps of one tile. */
+struct policy_head {
+  const struct distribution *distribution;
+  size_t elements; /* of one action */
+  size_t outputs;  /* width of the policy network's output */
+  int32_t *counts; /* [elements] choices of discrete kinds; NULL for Box */
+  size_t choices;  /* their sum: bytes of a mask's row */
+
+  /* parameters that do not come from the network: views into the parameter block, set by its owner */
+  const char *own_name; /* NULL: none */
+  size_t own_count;
+  const float *own;     /* [own_count] */
+  float *own_gradients; /* [own_count]; NULL on an actor */
+
+  float *log_prob;  /* [TILE] of the actions of the last sample() or evaluate() */
+  float *entropy;   /* [TILE] of the last evaluate() */
+  float *workspace; /* [workspace_floats], private; kept from evaluate() to gradient() */
+  size_t workspace_floats;
 };
 
 struct distribution {
   const char *name;
   muster_space_kind action_kind;
 
-  /* Width of the policy network's output for this action space, and of the private workspace. */
-  size_t (*outputs)(const muster_space *action);
-  size_t (*workspace_floats)(size_t outputs);
-
-  /* Draws actions [rows, action elements] and fills tile->log_prob. */
-  void (*sample)(size_t outputs, size_t rows, const float *net, size_t net_ld, const struct action_random *random,
-                 struct distribution_tile *tile, void *actions);
+  /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is known. `state_dependent`: all
+   * parameters shall come from the network (policy.log_std: state). */
+  void (*shape)(struct policy_head *head, bool state_dependent);
+  /* Draws actions and fills log_prob. */
+  void (*sample)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
+                 const struct action_random *random, void *actions);
   /* The most probable action of each row. */
-  void (*mode)(size_t outputs, size_t rows, const float *net, size_t net_ld, void *actions);
+  void (*mode)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
+               void *actions);
   /* Fills log_prob of the given actions, and entropy. */
-  void (*evaluate)(size_t outputs, size_t rows, const float *net, size_t net_ld, const void *actions,
-                   struct distribution_tile *tile);
-  /* After evaluate(): d_net [rows, d_net_ld] = d_log_prob[r] * grad log pi(a_r) + d_entropy * grad H_r. */
-  void (*gradient)(size_t outputs, size_t rows, const void *actions, const float *d_log_prob, float d_entropy,
-                   const struct distribution_tile *tile, float *d_net, size_t d_net_ld);
+  void (*evaluate)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
+                   const void *actions);
+  /* After evaluate() of the same rows or more: d_net [rows, d_net_ld] = d_log_prob[r] * grad log pi(a_r) + d_entropy *
+   * grad H_r; the same for the parameters of its own is added to own_gradients. */
+  void (*gradient)(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob, float d_entropy,
+                   float *d_net, size_t d_net_ld);
 };
 
-/* The distribution for an action space; USAGE error when there is none. */
-MUSTER_CHECKED muster_status distribution_for(const muster_space *action, const struct distribution **out);
+/* Makes the head for an action space: memory from the arena, but for the parameters of its own. USAGE error when there
+ * is no distribution for it. */
+MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, bool state_dependent, struct arena *arena,
+                                                struct policy_head *head);
 
 /* All distributions, ended by NULL. */
 const struct distribution *const *distribution_list(void);

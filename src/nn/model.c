@@ -6,6 +6,7 @@
 
 static const char *const activation_names[] = {"tanh", "relu", NULL};
 static const enum activation activations[] = {ACTIVATION_TANH, ACTIVATION_RELU};
+static const char *const log_std_names[] = {"parameter", "state", NULL};
 
 static const struct option_spec model_options[] = {
     {.key = "hidden_sizes",
@@ -31,6 +32,20 @@ static const struct option_spec model_options[] = {
      .offset = offsetof(struct model_options, share_trunk),
      .default_value = "false",
      .help = "one stack of hidden layers under both heads"},
+    {.key = "log_std_init",
+     .type = OPTION_FLOAT,
+     .offset = offsetof(struct model_options, log_std_init),
+     .default_value = "0",
+     .min = -20,
+     .max = 2,
+     .help = "Box actions: logarithm of the initial standard deviation"},
+    {.key = "log_std",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, log_std),
+     .default_value = "parameter",
+     .choices = log_std_names,
+     .help = "Box actions: log-deviations are parameters, the same in every state, or depend on the state as the means "
+             "do"},
     {.key = NULL},
 };
 
@@ -53,7 +68,10 @@ static muster_status build_networks(struct model *model, const struct model_opti
   if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, &trunk_width));
   size_t width = trunk_width;
   if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->policy, parameters, "policy", options, &width));
-  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, model->outputs, ACTIVATION_NONE));
+  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, model->head.outputs, ACTIVATION_NONE));
+  if (model->head.own_count > 0)
+    MUSTER_TRY(
+        parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
   model->policy_count = parameters->count;
   if (policy_only) return MUSTER_OK;
 
@@ -67,11 +85,11 @@ static muster_status allocate_buffers(struct model *model, bool policy_only, str
   MUSTER_TRY(mlp_allocate(&model->trunk, arena));
   MUSTER_TRY(mlp_allocate(&model->policy, arena));
   MUSTER_TRY(mlp_allocate(&model->value, arena));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "log-probabilities", &model->tile.log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "entropies", &model->tile.entropy));
-  size_t workspace = model->distribution->workspace_floats(model->outputs);
-  MUSTER_TRY(ARENA_TAKE(arena, workspace, "distribution workspace", &model->tile.workspace));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(model->obs_dim), "observation tile", &model->rows));
+  if (model->head.own_count > 0) {
+    model->head.own = model->parameters.values + model->own_offset;
+    model->head.own_gradients = model->parameters.gradients + model->own_offset;
+  }
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
   if (policy_only) return MUSTER_OK;
 
   size_t widest = mlp_widest(&model->trunk);
@@ -86,12 +104,10 @@ static muster_status allocate_buffers(struct model *model, bool policy_only, str
 
 muster_status model_create(const struct model_options *options, const muster_space *observation,
                            const muster_space *action, bool policy_only, struct arena *arena, struct model *model) {
-  *model = (struct model){.obs_dim = muster_space_elements(observation), .act_elements = muster_space_elements(action)};
-  if (observation->kind != MUSTER_SPACE_BOX)
-    return status_error(MUSTER_ERROR_USAGE, "no network for this kind of observation space yet: Box (float32) is "
-                                            "supported");
-  MUSTER_TRY(distribution_for(action, &model->distribution));
-  model->outputs = model->distribution->outputs(action);
+  *model = (struct model){.action_bytes = muster_space_bytes(action)};
+  MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
+  MUSTER_TRY(policy_head_create(action, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
+  model->obs_dim = model->encoder.width;
   MUSTER_TRY(build_networks(model, options, policy_only));
   return allocate_buffers(model, policy_only, arena);
 }
@@ -113,13 +129,24 @@ static muster_status initialize_mlp(struct mlp *mlp, float *values, bool orthogo
   return MUSTER_OK;
 }
 
+/* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs */
+static void initialize_deviations(struct model *model, const struct model_options *options) {
+  const struct policy_head *head = &model->head;
+  if (head->counts != NULL) return;
+  size_t biases = model->policy.layer[model->policy.layers - 1].bias;
+  float *deviations = model->parameters.values + (head->own_count > 0 ? model->own_offset : biases + head->elements);
+  for (size_t i = 0; i < head->elements; i++) deviations[i] = (float)options->log_std_init;
+}
+
 muster_status model_initialize(struct model *model, const struct model_options *options, uint64_t seed) {
   float *values = model->parameters.values;
   const double hidden_gain = sqrt(2.0);
   /* indices of the random streams: 1000 apart, so that one network's depth does not shift another's numbers */
   MUSTER_TRY(initialize_mlp(&model->trunk, values, options->ortho_init, hidden_gain, hidden_gain, false, seed, 1000));
   MUSTER_TRY(initialize_mlp(&model->policy, values, options->ortho_init, hidden_gain, 0.01, true, seed, 2000));
-  return initialize_mlp(&model->value, values, options->ortho_init, hidden_gain, 1.0, true, seed, 3000);
+  MUSTER_TRY(initialize_mlp(&model->value, values, options->ortho_init, hidden_gain, 1.0, true, seed, 3000));
+  initialize_deviations(model, options);
+  return MUSTER_OK;
 }
 
 void model_pack(struct model *model, bool for_training) {
@@ -129,72 +156,82 @@ void model_pack(struct model *model, bool for_training) {
   mlp_pack(&model->value, values, for_training);
 }
 
-/* completes a short tile with zero rows, so that every call has a multiple of LINEAR_ROWS; returns the padded count */
-static size_t complete_rows(struct model *model, size_t rows, const float **obs, size_t *obs_ld) {
-  size_t padded = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
-  if (padded == rows) return rows;
-  size_t ld = model->obs_dim;
-  for (size_t r = 0; r < rows; r++) memcpy(model->rows + r * ld, *obs + r * *obs_ld, ld * sizeof **obs);
-  memset(model->rows + rows * ld, 0, (padded - rows) * ld * sizeof **obs);
-  *obs = model->rows;
-  *obs_ld = ld;
+/* Makes the networks' input of up to TILE observations: encoded, and completed with zero rows, so that every call has a
+ * multiple of LINEAR_ROWS; returns that count. Rows that are fit already are read where they lie. */
+static size_t take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
+  size_t padded = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS, ld = model->obs_dim;
+  if (padded == rows && encoder_is_identity(&model->encoder)) {
+    model->input = observations;
+    model->input_ld = stride / sizeof(float);
+    return rows;
+  }
+  encoder_encode(&model->encoder, rows, observations, stride, model->rows, ld);
+  memset(model->rows + rows * ld, 0, (padded - rows) * ld * sizeof *model->rows);
+  model->input = model->rows;
+  model->input_ld = ld;
   return padded;
 }
 
-static void forward_trunk(struct model *model, size_t rows, const float *obs, size_t obs_ld) {
-  model->features = mlp_forward(&model->trunk, model->parameters.values, rows, obs, obs_ld, &model->features_ld);
+/* takes the input and runs the trunk over it; returns the padded number of rows */
+static size_t forward_trunk(struct model *model, size_t rows, const void *observations, size_t stride) {
+  size_t padded = take_input(model, rows, observations, stride);
+  model->features =
+      mlp_forward(&model->trunk, model->parameters.values, padded, model->input, model->input_ld, &model->features_ld);
+  return padded;
 }
 
-const float *model_policy(struct model *model, size_t rows, const float *obs, size_t obs_ld, size_t *net_ld) {
-  rows = complete_rows(model, rows, &obs, &obs_ld);
-  forward_trunk(model, rows, obs, obs_ld);
-  return mlp_forward(&model->policy, model->parameters.values, rows, model->features, model->features_ld, net_ld);
+const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld) {
+  size_t padded = forward_trunk(model, rows, observations, stride);
+  return mlp_forward(&model->policy, model->parameters.values, padded, model->features, model->features_ld, net_ld);
 }
 
-void model_act(struct model *model, size_t n, const float *obs, size_t obs_ld, const struct action_random *random,
-               int32_t *actions, float *log_prob, size_t log_prob_ld) {
+void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
+               void *actions, float *log_prob, size_t log_prob_ld) {
+  const struct distribution *distribution = model->head.distribution;
   for (size_t first = 0; first < n; first += TILE) {
     size_t rows = n - first < TILE ? n - first : TILE, net_ld;
-    const float *net = model_policy(model, rows, obs + first * obs_ld, obs_ld, &net_ld);
-    int32_t *tile_actions = actions + first * model->act_elements;
+    const char *observations = (const char *)input->observation + first * input->observation_stride;
+    struct action_mask mask = input->mask;
+    if (mask.bytes != NULL) mask.bytes += first * mask.stride;
+    const float *net = model_policy(model, rows, observations, input->observation_stride, &net_ld);
+    void *tile_actions = (char *)actions + first * model->action_bytes;
     if (random == NULL) {
-      model->distribution->mode(model->outputs, rows, net, net_ld, tile_actions);
+      distribution->mode(&model->head, rows, net, net_ld, mask, tile_actions);
       continue;
     }
     struct action_random tile_random = *random;
-    tile_random.first_env += (uint32_t)first;
-    model->distribution->sample(model->outputs, rows, net, net_ld, &tile_random, &model->tile, tile_actions);
-    for (size_t r = 0; r < rows; r++) log_prob[(first + r) * log_prob_ld] = model->tile.log_prob[r];
+    tile_random.first_row += (uint32_t)first;
+    distribution->sample(&model->head, rows, net, net_ld, mask, &tile_random, tile_actions);
+    for (size_t r = 0; r < rows; r++) log_prob[(first + r) * log_prob_ld] = model->head.log_prob[r];
   }
 }
 
-void model_values(struct model *model, size_t n, const float *obs, size_t obs_ld, float *values) {
+void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values) {
   for (size_t first = 0; first < n; first += TILE) {
     size_t rows = n - first < TILE ? n - first : TILE, ld;
-    const float *tile_obs = obs + first * obs_ld;
-    size_t tile_ld = obs_ld, padded = complete_rows(model, rows, &tile_obs, &tile_ld);
-    forward_trunk(model, padded, tile_obs, tile_ld);
+    size_t padded = forward_trunk(model, rows, (const char *)observations + first * stride, stride);
     const float *value =
         mlp_forward(&model->value, model->parameters.values, padded, model->features, model->features_ld, &ld);
     for (size_t r = 0; r < rows; r++) values[first + r] = value[r * ld];
   }
 }
 
-const float *model_forward_tile(struct model *model, size_t rows, const float *obs, size_t obs_ld, size_t *net_ld,
-                                const float **value, size_t *value_ld) {
+const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
+                                size_t *net_ld, const float **value, size_t *value_ld) {
   const float *values = model->parameters.values;
-  forward_trunk(model, rows, obs, obs_ld);
-  *value = mlp_forward(&model->value, values, rows, model->features, model->features_ld, value_ld);
-  return mlp_forward(&model->policy, values, rows, model->features, model->features_ld, net_ld);
+  size_t padded = forward_trunk(model, rows, observations, stride);
+  *value = mlp_forward(&model->value, values, padded, model->features, model->features_ld, value_ld);
+  return mlp_forward(&model->policy, values, padded, model->features, model->features_ld, net_ld);
 }
 
-void model_backward_tile(struct model *model, size_t rows, const float *obs, size_t obs_ld, const float *d_net,
-                         const float *d_value) {
+void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
   float *gradients = model->parameters.gradients;
-  size_t net_ld = linear_padded(model->outputs), value_ld = linear_padded(1);
+  const float *input = model->input;
+  size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs), value_ld = linear_padded(1);
   if (model->trunk.layers == 0) {
-    mlp_backward(&model->policy, rows, obs, obs_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0, model->scratch);
-    mlp_backward(&model->value, rows, obs, obs_ld, d_value, value_ld, gradients, ACTIVATION_NONE, NULL, 0,
+    mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
+                 model->scratch);
+    mlp_backward(&model->value, rows, input, input_ld, d_value, value_ld, gradients, ACTIVATION_NONE, NULL, 0,
                  model->scratch);
     return;
   }
@@ -206,6 +243,6 @@ void model_backward_tile(struct model *model, size_t rows, const float *obs, siz
   mlp_backward(&model->value, rows, model->features, ld, d_value, value_ld, gradients, top->activation,
                model->d_trunk[1], ld, model->scratch);
   for (size_t i = 0; i < rows * ld; i++) model->d_trunk[0][i] += model->d_trunk[1][i];
-  mlp_backward(&model->trunk, rows, obs, obs_ld, model->d_trunk[0], ld, gradients, ACTIVATION_NONE, NULL, 0,
+  mlp_backward(&model->trunk, rows, input, input_ld, model->d_trunk[0], ld, gradients, ACTIVATION_NONE, NULL, 0,
                model->scratch);
 }

@@ -20,11 +20,11 @@ void advantage_gae(size_t n_steps, const float *rewards, const float *values, co
   }
 }
 
-double explained_variance(size_t n_envs, size_t n_steps, const float *values, const float *returns) {
+double explained_variance(size_t n_rows, size_t n_steps, const float *values, const float *returns) {
   /* two passes: the means, then the squares about them */
   double mean_return = 0, mean_residual = 0, variance_return = 0, variance_residual = 0;
   for (int pass = 0; pass < 2; pass++) {
-    for (size_t n = 0; n < n_envs; n++) {
+    for (size_t n = 0; n < n_rows; n++) {
       for (size_t t = 0; t < n_steps; t++) {
         double target = returns[n * n_steps + t], residual = target - values[n * (n_steps + 1) + t];
         if (pass == 0) {
@@ -37,8 +37,8 @@ double explained_variance(size_t n_envs, size_t n_steps, const float *values, co
       }
     }
     if (pass > 0) continue;
-    mean_return /= (double)(n_envs * n_steps);
-    mean_residual /= (double)(n_envs * n_steps);
+    mean_return /= (double)(n_rows * n_steps);
+    mean_residual /= (double)(n_rows * n_steps);
   }
   return variance_return > 0 ? 1.0 - variance_residual / variance_return : (double)NAN;
 }

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Generalized advantage estimation (Schulman et al. 2016, eq. 16) for one environment:
+/* Generalized advantage estimation (Schulman et al. 2016, eq. 16) for one row:
  *   delta_t = r_t + gamma V(s_{t+1}) - V(s_t),   A_t = delta_t + gamma lambda A_{t+1},
  * where V(s_{t+1}) is 0 after termination and bootstrap[t], the value of the true last observation, after truncation;
  * either end cuts the sum. `values` [T + 1] of the observations that the rollout holds; `bootstrap` [T] is read only
@@ -13,8 +13,8 @@
 void advantage_gae(size_t n_steps, const float *rewards, const float *values, const float *bootstrap,
                    const uint8_t *ended, float gamma, float gae_lambda, float *advantages, float *returns);
 
-/* 1 - Var(returns - values) / Var(returns) over values [N, T + 1] (the last of each row left out) and returns [N, T];
- * NAN when the returns do not vary. */
-double explained_variance(size_t n_envs, size_t n_steps, const float *values, const float *returns);
+/* 1 - Var(returns - values) / Var(returns) over values [rows, T + 1] (the last of each row left out) and returns [rows,
+ * T]; NAN when the returns do not vary. */
+double explained_variance(size_t n_rows, size_t n_steps, const float *values, const float *returns);
 
 #endif

@@ -1,8 +1,9 @@
-/* A rollout of N environments over T steps, environment-major: what an actor fills and a learner trains on.
+/* A rollout of N environments with A agents each over T steps, row-major: what an actor fills and a learner trains on.
  *
- * The arrays of a learner hold all environments, those of an actor its own range. Environment-major order keeps each
- * environment's rollout in one piece, so that any range of environments is one piece of each array, whatever the split
- * over the actors. */
+ * Row = environment * A + agent. The arrays of a learner hold all environments, those of an actor its own range.
+ * Row-major order keeps each environment's rollout in one piece, so that any range of environments is one piece of each
+ * array, whatever the split over the actors. Observations and actions are raw: as the environment wrote them, and as
+ * the policy drew them. */
 #ifndef ROLLOUT_TRAJECTORY_H
 #define ROLLOUT_TRAJECTORY_H
 
@@ -13,25 +14,39 @@
 #include <stdint.h>
 
 struct trajectory {
-  size_t n_envs, n_steps;       /* N, T */
-  size_t obs_dim, act_elements; /* of one step */
-  float *observation;           /* [N, T + 1, obs_dim]; the last is where the next rollout starts */
-  int32_t *action;              /* [N, T, act_elements], int32 or float bits after the action space */
-  float *log_prob;              /* [N, T] of the action under the policy that took it */
-  float *reward;                /* [N, T] */
-  uint8_t *ended;               /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
-  struct env_finals finals;     /* true last observations of truncated episodes, room for N * T */
+  size_t n_envs, agents, n_rows, n_steps; /* N, A, N * A, T */
+  size_t obs_bytes, action_bytes;         /* of one row at one step */
+  size_t mask_bytes;                      /* choices of an action; 0: actions are not masked */
+  void *observation;                      /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
+  uint8_t *mask;                          /* [rows, T + 1, mask_bytes] of the observations */
+  void *action;                           /* [rows, T, action_bytes] */
+  float *log_prob;                        /* [rows, T] of the action under the policy that took it */
+  float *reward;                          /* [rows, T] */
+  uint8_t *ended;                         /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
+  struct env_finals finals;               /* true last observations of truncated episodes, room for N * T */
 };
 
-MUSTER_CHECKED muster_status trajectory_create(size_t n_envs, size_t n_steps, size_t obs_dim, size_t act_elements,
+/* Room for a rollout of environments as `spec` says. USAGE error when there are too many samples to count. */
+MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps,
                                                struct arena *arena, struct trajectory *trajectory);
 
-/* Floats from one environment's first observation to the next one's. */
-static inline size_t trajectory_obs_ld(const struct trajectory *trajectory) {
-  return (trajectory->n_steps + 1) * trajectory->obs_dim;
+/* Bytes from one row's first observation, or mask, to the next one's. */
+static inline size_t trajectory_obs_stride(const struct trajectory *trajectory) {
+  return (trajectory->n_steps + 1) * trajectory->obs_bytes;
+}
+static inline size_t trajectory_mask_stride(const struct trajectory *trajectory) {
+  return (trajectory->n_steps + 1) * trajectory->mask_bytes;
 }
 
-/* Moves each environment's last observation to the front, where the next rollout starts, and forgets the finals. */
+/* Step t of the first row's observations; and of its masks, NULL where actions are not masked. */
+static inline void *trajectory_observation(const struct trajectory *trajectory, size_t t) {
+  return (char *)trajectory->observation + t * trajectory->obs_bytes;
+}
+static inline uint8_t *trajectory_mask(const struct trajectory *trajectory, size_t t) {
+  return trajectory->mask_bytes > 0 ? trajectory->mask + t * trajectory->mask_bytes : NULL;
+}
+
+/* Moves each row's last observation and mask to the front, where the next rollout starts, and forgets the finals. */
 void trajectory_start(struct trajectory *trajectory);
 
 #endif

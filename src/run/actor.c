@@ -9,7 +9,7 @@
 muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
   *actor = (struct actor){.worker = worker, .model = model};
   const struct trajectory *rollout = &worker->rollout;
-  return ARENA_TAKE(worker->arena, rollout->n_envs * rollout->act_elements, "actions", &actor->actions);
+  return ARENA_TAKE(worker->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions);
 }
 
 muster_status actor_start_envs(struct actor *actor, bool from_states) {
@@ -17,16 +17,21 @@ muster_status actor_start_envs(struct actor *actor, bool from_states) {
   struct trajectory *rollout = &worker->rollout;
 
   /* the first observation goes where a rollout ends: the next one starts from there */
-  float *last = rollout->observation + rollout->n_steps * rollout->obs_dim;
-  size_t ld = trajectory_obs_ld(rollout);
-  if (!from_states) return env_pool_reset(worker->pool, last, ld * sizeof(float));
+  void *last = trajectory_observation(rollout, rollout->n_steps);
+  uint8_t *last_mask = trajectory_mask(rollout, rollout->n_steps);
+  size_t stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  if (!from_states) {
+    MUSTER_TRY(env_pool_reset(worker->pool, last, stride));
+    env_pool_observe(worker->pool, NULL, 0, last_mask, mask_stride);
+    return MUSTER_OK;
+  }
   int32_t restarted = 0;
   for (size_t n = 0; n < rollout->n_envs; n++) {
     bool fresh;
-    MUSTER_TRY(env_pool_load(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes, last + n * ld,
-                             &fresh));
+    MUSTER_TRY(env_pool_load(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes, NULL, &fresh));
     restarted += fresh;
   }
+  env_pool_observe(worker->pool, last, stride, last_mask, mask_stride);
   if (restarted > 0)
     log_warn(&worker->logger, "%d environments cannot save their state: they start a fresh episode", restarted);
   return MUSTER_OK;
@@ -38,33 +43,37 @@ void actor_save_states(struct actor *actor) {
     env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
 }
 
-/* one step of all environments: act on observation t, write reward, end and observation t + 1 */
+/* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
   struct worker *worker = actor->worker;
   struct trajectory *rollout = &worker->rollout;
-  size_t n_steps = rollout->n_steps, act_elements = rollout->act_elements, obs_ld = trajectory_obs_ld(rollout);
-  float *observation = rollout->observation + t * rollout->obs_dim;
+  size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
+  size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
   const struct action_random random = {
       .seed = (uint64_t)worker->config.general.seed,
-      .first_env = (uint32_t)topology_envs(&worker->topology, worker->topology.rank).first,
+      .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents,
       .step = (uint32_t)((size_t)worker->order->iteration * n_steps + t),
   };
-  model_act(actor->model, rollout->n_envs, observation, obs_ld, &random, actor->actions, rollout->log_prob + t,
-            n_steps);
-  for (size_t n = 0; n < rollout->n_envs; n++)
-    memcpy(rollout->action + (n * n_steps + t) * act_elements, actor->actions + n * act_elements,
-           act_elements * sizeof(int32_t));
+  const struct model_input input = {
+      trajectory_observation(rollout, t), obs_stride, {trajectory_mask(rollout, t), mask_stride}};
+  model_act(actor->model, rollout->n_rows, &input, &random, actor->actions, rollout->log_prob + t, n_steps);
+  char *kept = (char *)rollout->action + t * action_bytes;
+  for (size_t row = 0; row < rollout->n_rows; row++)
+    memcpy(kept + row * n_steps * action_bytes, actor->actions + row * action_bytes, action_bytes);
 
   struct env_pool_result result = {
-      .observation = observation + rollout->obs_dim,
-      .observation_stride = obs_ld * sizeof(float),
+      .observation = trajectory_observation(rollout, t + 1),
+      .observation_stride = obs_stride,
       .reward = rollout->reward + t,
       .reward_stride = n_steps * sizeof(float),
       .ended = rollout->ended + t,
       .ended_stride = n_steps,
       .finals = &rollout->finals,
   };
-  return env_pool_step(worker->pool, actor->actions, (int32_t)t, &result);
+  MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
+  env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  return MUSTER_OK;
 }
 
 /* counts the faults that the pool has tolerated, and tells of the first */
@@ -96,9 +105,12 @@ muster_status actor_roll_out(struct actor *actor) {
 /* --- a rank that only acts --- */
 
 static void take_parameters(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  memcpy(actor->model->parameters.values, worker->order->parameters, worker->policy_count * sizeof(float));
-  model_pack(actor->model, false);
+  struct model *model = actor->model;
+  const float *floats = actor->worker->order->floats;
+  memcpy(model->parameters.values, floats, model->policy_count * sizeof(float));
+  if (model->encoder.statistics_count > 0)
+    memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));
+  model_pack(model, false);
 }
 
 static muster_status send_states(struct actor *actor) {

@@ -8,7 +8,7 @@
 struct actor {
   struct worker *worker; /* borrowed */
   struct model *model;   /* the policy: its own, or the learner's on a rank that does both; borrowed */
-  int32_t *actions;      /* [environments, act_elements] of one step */
+  char *actions;         /* [rows, action_bytes] of one step */
   bool has_faults;       /* whether faults were tolerated in the last rollout */
   double seconds;        /* that the last rollout took */
   int forensic_files;    /* written so far for tolerated faults */

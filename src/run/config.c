@@ -2,8 +2,8 @@
 
 #include "comm/topology.h"
 #include "env/options.h"
+#include "env/plugin.h"
 #include "env/pool.h"
-#include "env/registry.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -21,17 +21,32 @@ static const struct option_spec general_options[] = {
     {.key = NULL},
 };
 
+static const char *const action_bounds_names[] = {"clip", "rescale", "none", NULL};
+
 static const struct option_spec env_options[] = {
     {IN(env_options, name), .type = OPTION_STRING, .default_value = "CartPole-v1",
      .help = "which environment: see `muster envs`"},
     {IN(env_options, num_envs), .type = OPTION_INT, .default_value = "8", .min = 1, .max = 1e6,
      .help = "environments in all, split over the actors"},
+    {IN(env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
+     .help = "steps after which an episode is truncated; 0: the environment's own limit"},
+    {IN(env_options, frame_stack), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
+     .help = "last observations that are stacked along the first dimension, oldest first"},
+    {IN(env_options, action_bounds), .type = OPTION_CHOICE, .default_value = "clip", .choices = action_bounds_names,
+     .help = "Box actions are clipped to their bounds, rescaled from [-1, 1] to them, or left as drawn"},
     {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
      .help = "the environment's own options: see `muster envs NAME`"},
     {.key = NULL},
 };
 
 const char *const run_kernel_names[] = {"auto", "avx512", "avx2", "baseline", "blas", NULL};
+
+static const struct option_spec env_host_options[] = {
+    {IN(env_host_options, plugin), .type = OPTION_STRING, .default_value = "null",
+     .help =
+         "shared object with environments, relative to the working directory or else to the config; null: built in"},
+    {.key = NULL},
+};
 
 static const struct option_spec ranks_options[] = {
     {IN(ranks_options, kernels), .type = OPTION_CHOICE, .default_value = "auto", .choices = run_kernel_names,
@@ -90,6 +105,7 @@ static const struct option_spec algorithm_options[] = {
 
 static const struct option_table general_table = {.section = "", .options = general_options};
 static const struct option_table env_table = {.section = "env", .options = env_options};
+static const struct option_table env_host_table = {.section = "env", .options = env_host_options};
 static const struct option_table algorithm_table = {.section = "algorithm", .options = algorithm_options};
 static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
@@ -100,6 +116,8 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   size_t n = 0;
   tables[n++] = &general_table;
   tables[n++] = &env_table;
+  tables[n++] = &env_host_table;
+  tables[n++] = &normalize_option_table;
   tables[n++] = &model_option_table;
   tables[n++] = &algorithm_table;
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
@@ -118,12 +136,13 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 8
+#define BINDINGS 10
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
   const struct binding all[BINDINGS] = {
       {&general_table, &config->general, true},        {&env_table, &config->env, true},
+      {&env_host_table, &config->env_host, false},     {&normalize_option_table, &config->normalize, true},
       {&model_option_table, &config->policy, true},    {algorithm->options, config->algorithm, true},
       {&ranks_table, &config->ranks, false},           {&evaluation_table, &config->evaluation, false},
       {&checkpoint_table, &config->checkpoint, false}, {&run_table, &config->run, false},
@@ -150,21 +169,44 @@ static muster_status check_names(struct document *document, struct run_config *c
   return MUSTER_OK;
 }
 
-/* whether the environment exists, takes its options, and is there often enough for the actors */
-static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
-  const muster_env_type *type;
-  MUSTER_TRY(locate(document, "env.name", env_registry_find(config->env.name, &type)));
+/* makes the path of the plug-in absolute, so that every rank and every later command finds the same file */
+static muster_status locate_plugin(const struct document *document, const char *config_path,
+                                   struct run_config *config) {
+  char *plugin = config->env_host.plugin, found[OPTION_STRING_SIZE];
+  if (plugin[0] == '\0') return MUSTER_OK;
+  const char *slash = strrchr(config_path, '/');
+  char *folder = slash != NULL ? strndup(config_path, (size_t)(slash - config_path) + 1) : NULL;
+  muster_status status = locate(document, "env.plugin", env_plugin_locate(plugin, folder, found, sizeof found));
+  free(folder);
+  if (status == MUSTER_OK) strcpy(plugin, found);
+  return status;
+}
+
+/* whether the source's type takes the options, and whether environments can be made with them */
+static muster_status check_env_options(const struct document *document, const struct run_config *config,
+                                       const muster_env_type *type) {
   for (int32_t i = 0; i < config->env.options.count; i++) {
     char key[96];
     snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
     MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
-
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_pool *pool = NULL;
   MUSTER_TRY(locate(document, "env.options", env_pool_create(type, settings, 0, 0, 1, &pool)));
   env_pool_destroy(&pool);
+  return MUSTER_OK;
+}
+
+/* whether the environment exists, takes its options, and is there often enough for the actors */
+static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
+  const struct env_source_request request = run_config_env_source(config);
+  const char *key = request.plugin[0] != '\0' ? "env.plugin" : "env.name";
+  struct env_source source;
+  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  muster_status status = check_env_options(document, config, source.type);
+  env_source_close(&source);
+  MUSTER_TRY(status);
 
   int actors = topology_create(ranks, 0, (int32_t)config->env.num_envs).actors;
   if (config->env.num_envs >= actors) return MUSTER_OK;
@@ -173,8 +215,17 @@ static muster_status check_environment(const struct document *document, const st
                         actors, ranks, actors, (int)config->env.num_envs + 1);
 }
 
+/* rl-zoo's files have `normalize: true` where there is a section here */
+static muster_status check_normalize(const struct document *document) {
+  if (document_get(document, normalize_option_table.section) == NULL) return MUSTER_OK;
+  return document_error(document, normalize_option_table.section,
+                        "expects a section; what rl-zoo calls `normalize: true` is `normalize: {norm_obs: true, "
+                        "norm_reward: true}`");
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
+  MUSTER_TRY(check_normalize(document));
   const struct algorithm_type *algorithm;
   MUSTER_TRY(check_names(document, config, &algorithm));
   if (algorithm->options_size > sizeof config->algorithm)
@@ -197,6 +248,7 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
+  if (status == MUSTER_OK) status = locate_plugin(document, path, config);
   if (status == MUSTER_OK) status = check_environment(document, config, ranks);
   document_destroy(&document);
   return status;
@@ -272,4 +324,14 @@ void run_config_env_settings(const struct run_config *config, muster_env_setting
   const struct option_map *map = &config->env.options;
   for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
   settings[map->count] = (muster_env_setting){NULL, NULL};
+}
+
+struct env_wrappers run_config_env_wrappers(const struct run_config *config) {
+  return (struct env_wrappers){.max_steps = (int32_t)config->env.max_steps,
+                               .frame_stack = (int32_t)config->env.frame_stack,
+                               .action_bounds = (enum action_bounds)config->env.action_bounds};
+}
+
+struct env_source_request run_config_env_source(const struct run_config *config) {
+  return (struct env_source_request){.plugin = config->env_host.plugin, .name = config->env.name};
 }

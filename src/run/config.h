@@ -4,8 +4,10 @@
 
 #include "algo/algorithm.h"
 #include "config/document.h"
+#include "env/source.h"
 #include "muster/env.h"
 #include "nn/model.h"
+#include "rollout/normalizer.h"
 
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
 #define RUN_CONFIG_MAX_TABLES 32
@@ -16,12 +18,18 @@ struct general_options {
 
 struct env_options {
   char name[OPTION_STRING_SIZE];
-  int64_t num_envs;
+  int64_t num_envs, max_steps, frame_stack;
+  int action_bounds; /* enum action_bounds */
   struct option_map options;
 };
 
 /* names for linear_select(); the first stands for its own choice */
 extern const char *const run_kernel_names[];
+
+/* where the environments' code comes from and runs; nothing of it decides what is learned */
+struct env_host_options {
+  char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
+};
 
 struct ranks_options {
   int kernels; /* index into run_kernel_names; 0: the best */
@@ -51,6 +59,8 @@ struct run_options {
 struct run_config {
   struct general_options general;
   struct env_options env;
+  struct env_host_options env_host;
+  struct normalize_options normalize;
   struct model_options policy;
   struct ranks_options ranks;
   struct evaluation_options evaluation;
@@ -86,5 +96,11 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
 
 /* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+/* What stands between the environments and the policy. */
+struct env_wrappers run_config_env_wrappers(const struct run_config *config);
+
+/* Where the environments come from; borrowed from the config. */
+struct env_source_request run_config_env_source(const struct run_config *config);
 
 #endif

@@ -8,11 +8,19 @@ muster_status episodes_create(size_t n_envs, struct arena *arena, struct episode
   return ARENA_TAKE(arena, n_envs, "running lengths", &episodes->running_length);
 }
 
+/* the reward of environment n at step t: the mean over its agents */
+static double mean_reward(const struct trajectory *rollout, size_t n, size_t t) {
+  double sum = 0.0;
+  for (size_t agent = 0; agent < rollout->agents; agent++)
+    sum += rollout->reward[(n * rollout->agents + agent) * rollout->n_steps + t];
+  return sum / (double)rollout->agents;
+}
+
 void episodes_add_rollout(struct episodes *episodes, const struct trajectory *rollout) {
   size_t n_steps = rollout->n_steps;
   for (size_t t = 0; t < n_steps; t++) {
     for (size_t n = 0; n < rollout->n_envs; n++) {
-      episodes->running_return[n] += rollout->reward[n * n_steps + t];
+      episodes->running_return[n] += mean_reward(rollout, n, t);
       episodes->running_length[n]++;
       if (rollout->ended[n * n_steps + t] == 0) continue;
       size_t slot = (size_t)(episodes->finished++ % EPISODES_WINDOW);

@@ -1,4 +1,5 @@
-/* Statistics of finished episodes, over the last hundred: what "mean return" means everywhere in muster. */
+/* Statistics of finished episodes, over the last hundred: what "mean return" means everywhere in muster. The return of
+ * an episode is the sum of its rewards as the environment gave them; of several agents it is the mean. */
 #ifndef RUN_EPISODES_H
 #define RUN_EPISODES_H
 

@@ -1,7 +1,7 @@
 #include "run/evaluation.h"
 
 #include "base/random.h"
-#include "env/pool.h"
+#include "env/block.h"
 
 #include <math.h>
 
@@ -10,12 +10,13 @@
 /* the episodes of one round: one in each environment of a pool */
 struct round {
   struct env_pool *pool;
-  size_t count, obs_dim, act_elements;
-  float *observation; /* [count, obs_dim] */
-  int32_t *actions;   /* [count, act_elements] */
-  float *log_prob, *reward;
-  uint8_t *ended;
-  struct env_finals finals;
+  size_t count, agents;
+  size_t obs_bytes, mask_bytes; /* of one row */
+  char *observation;            /* [count, agents, obs_bytes] */
+  uint8_t *mask;                /* [count, agents, mask_bytes]; NULL where actions are not masked */
+  char *actions;                /* [count, agents, action bytes] */
+  float *log_prob, *reward;     /* [count, agents] */
+  uint8_t *ended;               /* [count] */
 };
 
 /* sums towards a mean, a deviation and a range */
@@ -38,38 +39,45 @@ static double spread_deviation(const struct spread *spread, double n) {
 static muster_status round_create(const struct evaluation_request *request, uint64_t seed, int64_t first, size_t count,
                                   struct arena *arena, struct round *round) {
   MUSTER_TRY(env_pool_create(request->type, request->settings, seed, (int32_t)first, (int32_t)count, &round->pool));
+  MUSTER_TRY(env_pool_wrap(round->pool, &request->wrappers));
   const muster_env_spec *spec = env_pool_spec(round->pool);
   round->count = count;
-  round->obs_dim = muster_space_elements(&spec->observation);
-  round->act_elements = muster_space_elements(&spec->action);
-  round->finals.capacity = (int32_t)count;
-  MUSTER_TRY(ARENA_TAKE(arena, count * round->obs_dim, "evaluation", &round->observation));
-  MUSTER_TRY(ARENA_TAKE(arena, count * round->act_elements, "evaluation", &round->actions));
-  MUSTER_TRY(ARENA_TAKE(arena, count, "evaluation", &round->log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, count, "evaluation", &round->reward));
-  MUSTER_TRY(ARENA_TAKE(arena, count, "evaluation", &round->ended));
-  MUSTER_TRY(ARENA_TAKE(arena, count, "evaluation", &round->finals.environment));
-  MUSTER_TRY(ARENA_TAKE(arena, count, "evaluation", &round->finals.step));
-  return arena_take(arena, count * round->obs_dim, sizeof(float), "evaluation", &round->finals.observation);
+  round->agents = (size_t)spec->agents;
+  round->obs_bytes = muster_space_bytes(&spec->observation);
+  round->mask_bytes = spec->masks_actions ? env_block_choices(&spec->action) : 0;
+  size_t rows = count * round->agents;
+  if (spec->masks_actions) MUSTER_TRY(ARENA_TAKE(arena, rows * round->mask_bytes, "evaluation", &round->mask));
+  MUSTER_TRY(ARENA_TAKE(arena, rows * round->obs_bytes, "evaluation", &round->observation));
+  MUSTER_TRY(ARENA_TAKE(arena, rows * muster_space_bytes(&spec->action), "evaluation", &round->actions));
+  MUSTER_TRY(ARENA_TAKE(arena, rows, "evaluation", &round->log_prob));
+  MUSTER_TRY(ARENA_TAKE(arena, rows, "evaluation", &round->reward));
+  return ARENA_TAKE(arena, count, "evaluation", &round->ended);
+}
+
+/* the reward of one environment: the mean over its agents */
+static double mean_reward(const struct round *round, size_t env) {
+  double sum = 0.0;
+  for (size_t agent = 0; agent < round->agents; agent++) sum += round->reward[env * round->agents + agent];
+  return sum / (double)round->agents;
 }
 
 /* steps all environments until each has finished one episode; later episodes of a quick one do not count */
 static muster_status round_play(struct round *round, struct model *model, const struct evaluation_request *request,
                                 uint64_t seed, int64_t first, double *returns, int64_t *lengths) {
-  size_t obs_bytes = round->obs_dim * sizeof(float), playing = round->count;
+  size_t rows = round->count * round->agents, playing = round->count;
+  const struct model_input input = {round->observation, round->obs_bytes, {round->mask, round->mask_bytes}};
+  struct env_pool_result result = {
+      round->observation, round->obs_bytes, round->reward, sizeof(float), round->ended, 1, NULL};
   bool done[EVALUATION_ENVS] = {false};
-  MUSTER_TRY(env_pool_reset(round->pool, round->observation, obs_bytes));
+  MUSTER_TRY(env_pool_reset(round->pool, round->observation, round->obs_bytes));
   for (uint32_t step = 0; playing > 0; step++) {
-    struct action_random random = {.seed = seed, .first_env = (uint32_t)first, .step = step};
-    model_act(model, round->count, round->observation, round->obs_dim, request->deterministic ? NULL : &random,
-              round->actions, round->log_prob, 1);
-    round->finals.count = 0;
-    struct env_pool_result result = {round->observation, obs_bytes, round->reward, sizeof(float),
-                                     round->ended,       1,         &round->finals};
+    struct action_random random = {.seed = seed, .first_row = (uint32_t)first * (uint32_t)round->agents, .step = step};
+    env_pool_observe(round->pool, NULL, 0, round->mask, round->mask_bytes);
+    model_act(model, rows, &input, request->deterministic ? NULL : &random, round->actions, round->log_prob, 1);
     MUSTER_TRY(env_pool_step(round->pool, round->actions, 0, &result));
     for (size_t n = 0; n < round->count; n++) {
       if (done[n]) continue;
-      returns[n] += round->reward[n];
+      returns[n] += mean_reward(round, n);
       lengths[n]++;
       if (round->ended[n] == 0) continue;
       done[n] = true;

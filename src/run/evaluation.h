@@ -2,13 +2,14 @@
 #ifndef RUN_EVALUATION_H
 #define RUN_EVALUATION_H
 
-#include "muster/env.h"
+#include "env/pool.h"
 #include "nn/model.h"
 
 struct evaluation_request {
   const muster_env_type *type;
   const muster_env_setting *settings; /* may be NULL */
-  uint64_t seed;                      /* the episodes are the same for the same seed; training never sees them */
+  struct env_wrappers wrappers;
+  uint64_t seed; /* the episodes are the same for the same seed; training never sees them */
   int64_t episodes;
   bool deterministic;
 };
@@ -20,7 +21,8 @@ struct evaluation {
 };
 
 /* Plays the episodes, up to 64 at once, each environment exactly one at a time, so that short episodes do not count
- * more than long ones. The model's policy weights must be packed. Not collective. */
+ * more than long ones. The return of an episode is the mean over its agents. Nothing that the model has learned
+ * changes, statistics of observations included. The model's policy weights must be packed. Not collective. */
 MUSTER_CHECKED muster_status evaluation_run(struct model *model, const struct evaluation_request *request,
                                             struct evaluation *out);
 

@@ -7,20 +7,29 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static enum tensor_type tensor_type_of(muster_space_kind kind) {
+  if (kind == MUSTER_SPACE_BOX) return TENSOR_F32;
+  return kind == MUSTER_SPACE_BOX_U8 ? TENSOR_U8 : TENSOR_I32;
+}
+
 static muster_status write_tensors(struct checkpoint_writer *writer, const struct worker *worker,
                                    const struct model *model, const struct tensor *further, int n, const char *reason) {
   const struct trajectory *rollout = &worker->rollout;
   const struct env_finals *finals = &rollout->finals;
-  size_t envs = rollout->n_envs, steps = rollout->n_steps, count = (size_t)finals->count;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  enum tensor_type observation = tensor_type_of(spec->observation.kind), action = tensor_type_of(spec->action.kind);
+  size_t envs = rollout->n_envs, agents = rollout->agents, rows = rollout->n_rows, steps = rollout->n_steps;
+  size_t elements = muster_space_elements(&spec->observation), count = (size_t)finals->count;
   const struct tensor arrays[] = {
-      {"rollout/observation", TENSOR_F32, 3, {envs, steps + 1, rollout->obs_dim}, rollout->observation},
-      {"rollout/action", TENSOR_I32, 3, {envs, steps, rollout->act_elements}, rollout->action},
-      {"rollout/log_prob", TENSOR_F32, 2, {envs, steps}, rollout->log_prob},
-      {"rollout/reward", TENSOR_F32, 2, {envs, steps}, rollout->reward},
+      {"rollout/observation", observation, 3, {rows, steps + 1, elements}, rollout->observation},
+      {"rollout/mask", TENSOR_U8, 3, {rows, steps + 1, rollout->mask_bytes}, rollout->mask},
+      {"rollout/action", action, 3, {rows, steps, muster_space_elements(&spec->action)}, rollout->action},
+      {"rollout/log_prob", TENSOR_F32, 2, {rows, steps}, rollout->log_prob},
+      {"rollout/reward", TENSOR_F32, 2, {rows, steps}, rollout->reward},
       {"rollout/ended", TENSOR_U8, 2, {envs, steps}, rollout->ended},
       {"rollout/final_environment", TENSOR_I32, 1, {count}, finals->environment},
       {"rollout/final_step", TENSOR_I32, 1, {count}, finals->step},
-      {"rollout/final_observation", TENSOR_F32, 2, {count, rollout->obs_dim}, finals->observation},
+      {"rollout/final_observation", observation, 3, {count, agents, elements}, finals->observation},
   };
   int first = topology_envs(&worker->topology, worker->topology.rank).first;
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));

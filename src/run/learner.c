@@ -1,7 +1,6 @@
 #include "run/learner.h"
 
 #include "base/clock.h"
-#include "env/registry.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
@@ -19,6 +18,10 @@ static muster_status create_algorithm(struct learner *learner) {
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, false, worker->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  struct encoder *encoder = &learner->model.encoder;
+  MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, worker->rollout.n_rows,
+                               learner->type->discount(config->algorithm), worker->arena, &learner->normalizer));
   struct algorithm_context context = {
       .options = config->algorithm,
       .model = &learner->model,
@@ -84,7 +87,11 @@ static muster_status give_order(struct learner *learner) {
   order->iteration = learner->iteration;
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
-  memcpy(order->parameters, learner->model.parameters.values, worker->policy_count * sizeof(float));
+  const struct model *model = &learner->model;
+  memcpy(order->floats, model->parameters.values, model->policy_count * sizeof(float));
+  if (model->encoder.statistics_count > 0)
+    memcpy(order->floats + model->policy_count, model->encoder.statistics,
+           model->encoder.statistics_count * sizeof(float));
   double start = clock_seconds();
   MUSTER_TRY(worker_broadcast_order(worker));
   learner->report.seconds.exchange += clock_seconds() - start;
@@ -156,6 +163,15 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
+/* the update itself, between the two halves of normalisation: rewards are scaled before it; observations count after
+ * it, since it needs the statistics that the actors had */
+static muster_status learn(struct learner *learner, double progress_remaining) {
+  normalizer_scale_rewards(&learner->normalizer, &learner->worker->rollout);
+  MUSTER_TRY(learner->type->update(learner->algorithm, progress_remaining, learner->metrics));
+  normalizer_observe(&learner->normalizer, &learner->worker->rollout);
+  return MUSTER_OK;
+}
+
 /* advantages, epochs and minibatches: the algorithm's part */
 static muster_status update_policy(struct learner *learner) {
   double start = clock_seconds();
@@ -167,7 +183,7 @@ static muster_status update_policy(struct learner *learner) {
   if (rollout_has_faults(learner))
     learner->skipped_updates++;
   else
-    status = learner->type->update(learner->algorithm, progress_remaining, learner->metrics);
+    status = learn(learner, progress_remaining);
   status =
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
@@ -181,12 +197,13 @@ static muster_status evaluate(struct learner *learner, struct evaluation *evalua
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct evaluation_request request = {
+      .type = learner->worker->env.type,
       .settings = settings,
+      .wrappers = run_config_env_wrappers(config),
       .seed = (uint64_t)config->general.seed,
       .episodes = config->evaluation.episodes,
       .deterministic = config->evaluation.deterministic,
   };
-  MUSTER_TRY(env_registry_find(config->env.name, &request.type));
   MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
   learner->report.seconds.evaluation += clock_seconds() - start;
   return MUSTER_OK;

@@ -13,6 +13,7 @@ struct learner {
   const struct run_folder *folder;
   struct actor *actor; /* on a rank that acts, too; NULL where other ranks act */
   struct model model;
+  struct normalizer normalizer;
   const struct algorithm_type *type;
   void *algorithm;
   double metrics[ALGORITHM_MAX_METRICS]; /* of the last update */

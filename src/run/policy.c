@@ -1,11 +1,26 @@
 #include "run/policy.h"
 
 #include "base/random.h"
+#include "env/bounds.h"
 #include "nn/model.h"
 #include "run/spaces.h"
 
 #include <math.h>
 #include <stdlib.h>
+
+/* the statistics of observations, frozen */
+static muster_status read_statistics(struct muster_policy *policy, struct checkpoint_reader *reader) {
+  struct normalize_options *options = &policy->config.normalize;
+  struct encoder *encoder = &policy->model.encoder;
+  options->norm_reward = false; /* of no use to a policy */
+  MUSTER_TRY(normalizer_prepare(options, policy->arena, encoder));
+  MUSTER_TRY(normalizer_create(options, encoder, 0, 0.0, policy->arena, &policy->normalizer));
+  struct tensor list[NORMALIZER_STATE];
+  int n = normalizer_state(&policy->normalizer, list);
+  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_read_tensor(reader, &list[i]));
+  normalizer_publish(&policy->normalizer);
+  return MUSTER_OK;
+}
 
 /* the config says how the network is built, the spaces how wide it is, the tensors what it learned */
 static muster_status read_policy(struct muster_policy *policy, struct checkpoint_reader *reader) {
@@ -23,8 +38,10 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
     struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
     MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
   }
+  MUSTER_TRY(read_statistics(policy, reader));
   model_pack(model, false);
-  return MUSTER_OK;
+  return action_bounds_check((enum action_bounds)policy->config.env.action_bounds, &policy->action,
+                             &policy->bounds_actions);
 }
 
 muster_status muster_policy_open(const char *path, muster_policy **out) {
@@ -62,23 +79,64 @@ void muster_policy_seed(muster_policy *policy, uint64_t seed) {
   policy->acts = 0;
 }
 
-muster_status muster_policy_act(muster_policy *policy, size_t n, const float *observations, muster_act_mode mode,
+/* float observations must be finite, discrete ones within their counts */
+static muster_status check_observations(const struct muster_policy *policy, size_t n, const void *observations) {
+  const muster_space *space = &policy->observation;
+  size_t elements = muster_space_elements(space);
+  for (size_t i = 0; i < n * elements && space->kind != MUSTER_SPACE_BOX_U8; i++) {
+    if (space->kind == MUSTER_SPACE_BOX && !isfinite(((const float *)observations)[i]))
+      return status_error(MUSTER_ERROR_NUMERIC, "observation %zu, element %zu is not finite", i / elements,
+                          i % elements);
+    if (space->kind == MUSTER_SPACE_BOX) continue;
+    int32_t value = ((const int32_t *)observations)[i], count = space->counts[i % elements];
+    if (value < 0 || value >= count)
+      return status_error(MUSTER_ERROR_NUMERIC, "observation %zu, element %zu is %d, not in 0 to %d", i / elements,
+                          i % elements, (int)value, (int)count - 1);
+  }
+  return MUSTER_OK;
+}
+
+/* each mask must allow a choice of each element */
+static muster_status check_masks(const struct muster_policy *policy, size_t n, const uint8_t *masks) {
+  const struct policy_head *head = &policy->model.head;
+  for (size_t row = 0; row < n; row++)
+    for (size_t i = 0; i < head->elements; i++) {
+      uint8_t allowed = 0;
+      for (int32_t a = 0; a < head->counts[i]; a++) allowed |= *masks++;
+      if (allowed == 0)
+        return status_error(MUSTER_ERROR_NUMERIC, "mask %zu allows no choice of element %zu of the action", row, i);
+    }
+  return MUSTER_OK;
+}
+
+muster_status muster_policy_act(muster_policy *policy, size_t n, const void *observations, muster_act_mode mode,
                                 void *actions) {
+  return muster_policy_act_masked(policy, n, observations, NULL, mode, actions);
+}
+
+muster_status muster_policy_act_masked(muster_policy *policy, size_t n, const void *observations,
+                                       const uint8_t *action_masks, muster_act_mode mode, void *actions) {
   struct model *model = &policy->model;
-  size_t elements = n * model->obs_dim;
-  for (size_t i = 0; i < elements; i++)
-    if (!isfinite(observations[i]))
-      return status_error(MUSTER_ERROR_NUMERIC, "observation %zu, element %zu is not finite", i / model->obs_dim,
-                          i % model->obs_dim);
+  if (action_masks != NULL && model->head.choices == 0)
+    return status_error(MUSTER_ERROR_USAGE, "actions of %s are not discrete and have no masks",
+                        policy->config.env.name);
+  MUSTER_TRY(check_observations(policy, n, observations));
+  if (action_masks != NULL) MUSTER_TRY(check_masks(policy, n, action_masks));
 
   /* in tiles, since sampling wants a place for log-probabilities */
   struct action_random random = {.seed = policy->seed, .step = policy->acts++};
+  const size_t obs_bytes = model->encoder.bytes, choices = model->head.choices;
   for (size_t first = 0; first < n; first += TILE) {
+    size_t rows = n - first < TILE ? n - first : TILE;
     float log_prob[TILE];
-    random.first_env = (uint32_t)first;
-    model_act(model, n - first < TILE ? n - first : TILE, observations + first * model->obs_dim, model->obs_dim,
-              mode == MUSTER_ACT_STOCHASTIC ? &random : NULL, (int32_t *)actions + first * model->act_elements,
-              log_prob, 1);
+    random.first_row = (uint32_t)first;
+    void *tile_actions = (char *)actions + first * model->action_bytes;
+    struct model_input input = {(const char *)observations + first * obs_bytes, obs_bytes, {NULL, choices}};
+    if (action_masks != NULL) input.mask.bytes = action_masks + first * choices;
+    model_act(model, rows, &input, mode == MUSTER_ACT_STOCHASTIC ? &random : NULL, tile_actions, log_prob, 1);
+    if (policy->bounds_actions)
+      action_bounds_apply((enum action_bounds)policy->config.env.action_bounds, &policy->action, rows, tile_actions,
+                          tile_actions);
   }
   return MUSTER_OK;
 }

@@ -10,7 +10,9 @@ struct muster_policy {
   struct run_config config;
   struct arena *arena;
   struct model model; /* the policy alone, packed */
+  struct normalizer normalizer;
   muster_space observation, action;
+  bool bounds_actions;
   int64_t total_steps;
   uint64_t seed;
   uint32_t acts; /* calls of muster_policy_act() since the seed was set */

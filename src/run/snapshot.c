@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + EPISODES_STATE + 8)
+#define SNAPSHOT_MAX_TENSORS (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + EPISODES_STATE + NORMALIZER_STATE + 10)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -25,6 +25,7 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
   n += learner->type->state(learner->algorithm, list + n);
   n += episodes_state(&learner->episodes, list + n);
+  n += normalizer_state(&learner->normalizer, list + n);
   struct worker *worker = learner->worker;
   list[n++] = (struct tensor){
       "environments/states", TENSOR_U8, 2, {worker->rollout.n_envs, worker->env_state_bytes}, worker->env_states};
@@ -52,7 +53,7 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   const struct run_config *config = &learner->worker->config;
   MUSTER_TRY(checkpoint_write_text(writer, "about/env", config->env.name));
   MUSTER_TRY(checkpoint_write_text(writer, "about/algorithm", learner->type->name));
-  MUSTER_TRY(checkpoint_write_text(writer, "about/distribution", learner->model.distribution->name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/distribution", learner->model.head.distribution->name));
   const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
   MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
   MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
@@ -156,6 +157,7 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_read_tensor(reader, &list[i]);
   checkpoint_close(&reader);
   if (status != MUSTER_OK) return status;
+  normalizer_publish(&learner->normalizer);
   *rows = progress.metrics_rows;
   learner->report.earlier_seconds = progress.wall_seconds;
   learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;

@@ -1,5 +1,6 @@
 #include "run/spaces.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define HEAD (2 + MUSTER_SPACE_MAX_RANK)
@@ -8,6 +9,36 @@
 static size_t counts_of(const muster_space *space) {
   bool discrete = space->kind == MUSTER_SPACE_DISCRETE || space->kind == MUSTER_SPACE_MULTI_DISCRETE;
   return discrete ? muster_space_elements(space) : 0;
+}
+
+/* the bounds of a Box, under the names that begin with the space's own */
+struct bounds_names {
+  char low[64], high[64];
+};
+
+static struct bounds_names name_bounds(const char *name) {
+  struct bounds_names names;
+  snprintf(names.low, sizeof names.low, "%s_low", name);
+  snprintf(names.high, sizeof names.high, "%s_high", name);
+  return names;
+}
+
+static muster_status write_bounds(struct checkpoint_writer *writer, const char *name, const float *bounds,
+                                  size_t elements) {
+  if (bounds == NULL) return MUSTER_OK;
+  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, (void *)bounds};
+  return checkpoint_write_tensor(writer, &tensor);
+}
+
+static muster_status read_bounds(struct checkpoint_reader *reader, const char *name, size_t elements,
+                                 struct arena *arena, const float **bounds) {
+  if (!checkpoint_has(reader, name)) return MUSTER_OK;
+  float *values;
+  MUSTER_TRY(ARENA_TAKE(arena, elements, "bounds", &values));
+  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, values};
+  MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
+  *bounds = values;
+  return MUSTER_OK;
 }
 
 muster_status spaces_write(struct checkpoint_writer *writer, const char *name, const muster_space *space) {
@@ -19,7 +50,11 @@ muster_status spaces_write(struct checkpoint_writer *writer, const char *name, c
   memcpy(code + 2, space->shape, sizeof space->shape);
   if (counts > 0) memcpy(code + HEAD, space->counts, counts * sizeof *code);
   struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code};
-  return checkpoint_write_tensor(writer, &tensor);
+  MUSTER_TRY(checkpoint_write_tensor(writer, &tensor));
+  if (space->kind != MUSTER_SPACE_BOX) return MUSTER_OK;
+  struct bounds_names names = name_bounds(name);
+  MUSTER_TRY(write_bounds(writer, names.low, space->low, muster_space_elements(space)));
+  return write_bounds(writer, names.high, space->high, muster_space_elements(space));
 }
 
 /* whether what was read is a space: known kind, positive sizes, as many counts as elements */
@@ -51,5 +86,8 @@ muster_status spaces_read(struct checkpoint_reader *reader, const char *name, st
   *space = (muster_space){.kind = (muster_space_kind)code[0], .rank = code[1], .counts = code + HEAD};
   memcpy(space->shape, code + 2, sizeof space->shape);
   if (!is_space(space, tensor.shape[0] - HEAD)) return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
-  return MUSTER_OK;
+  if (space->kind != MUSTER_SPACE_BOX) return MUSTER_OK;
+  struct bounds_names names = name_bounds(name);
+  MUSTER_TRY(read_bounds(reader, names.low, muster_space_elements(space), arena, &space->low));
+  return read_bounds(reader, names.high, muster_space_elements(space), arena, &space->high);
 }

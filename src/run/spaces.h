@@ -1,5 +1,6 @@
 /* Spaces as checkpoints keep them: int32 [2 + SPACE_MAX_RANK + counts], kind, rank, shape, then the counts of discrete
- * kinds. */
+ * kinds. The bounds of a Box, where it has any, stand beside it under its name with "_low" and "_high": float32
+ * [elements]. */
 #ifndef RUN_SPACES_H
 #define RUN_SPACES_H
 
@@ -10,7 +11,7 @@
 MUSTER_CHECKED muster_status spaces_write(struct checkpoint_writer *writer, const char *name,
                                           const muster_space *space);
 
-/* Reads a space and checks that it makes sense; the counts are taken from the arena. */
+/* Reads a space and checks that it makes sense; counts and bounds are taken from the arena. */
 MUSTER_CHECKED muster_status spaces_read(struct checkpoint_reader *reader, const char *name, struct arena *arena,
                                          muster_space *space);
 

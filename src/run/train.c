@@ -52,6 +52,7 @@ static muster_status create_roles(struct training *training) {
     model = &training->learner.model;
   } else {
     MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, true, worker->arena, model));
+    MUSTER_TRY(normalizer_prepare(&worker->config.normalize, worker->arena, &model->encoder));
   }
   return worker->topology.acts ? actor_create(worker, model, &training->actor) : MUSTER_OK;
 }
@@ -93,9 +94,8 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(agree(training, broadcast_config(training)));
   MUSTER_TRY(agree(training, create_worker(training)));
   MUSTER_TRY(agree(training, create_roles(training)));
-  size_t policy_count =
-      training->worker.topology.learns ? training->learner.model.policy_count : training->policy.policy_count;
-  MUSTER_TRY(agree(training, worker_connect(&training->worker, policy_count)));
+  const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
+  MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   MUSTER_TRY(agree(training, start_envs(training)));
   return agree(training, write_layout(training));
 }

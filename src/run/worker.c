@@ -1,18 +1,19 @@
 #include "run/worker.h"
 
-#include "env/registry.h"
-
 #include <string.h>
 
 static muster_status create_pool(struct worker *worker) {
   const struct run_config *config = &worker->config;
-  const muster_env_type *type;
-  MUSTER_TRY(env_registry_find(config->env.name, &type));
+  const struct env_source_request request = run_config_env_source(config);
+  MUSTER_TRY(env_source_open(&request, &worker->env));
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_range range = topology_envs(&worker->topology, worker->topology.rank);
   if (range.count == 0) range.count = 1;
-  MUSTER_TRY(env_pool_create(type, settings, (uint64_t)config->general.seed, range.first, range.count, &worker->pool));
+  MUSTER_TRY(env_pool_create(worker->env.type, settings, (uint64_t)config->general.seed, range.first, range.count,
+                             &worker->pool));
+  const struct env_wrappers wrappers = run_config_env_wrappers(config);
+  MUSTER_TRY(env_pool_wrap(worker->pool, &wrappers));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
   return MUSTER_OK;
 }
@@ -28,34 +29,33 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   MUSTER_TRY(create_pool(worker));
 
   const muster_env_spec *spec = env_pool_spec(worker->pool);
-  if (spec->agents != 1)
-    return status_error(MUSTER_ERROR_USAGE, "env.name: %s has %d agents; training takes environments of one agent",
-                        config->env.name, spec->agents);
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
   size_t n_steps = algorithm->rollout_steps(config->algorithm);
   size_t count = topology->learns ? (size_t)num_envs : (size_t)topology_envs(topology, topology->rank).count;
-  MUSTER_TRY(trajectory_create(count, n_steps, muster_space_elements(&spec->observation),
-                               muster_space_elements(&spec->action), worker->arena, &worker->rollout));
+  MUSTER_TRY(trajectory_create(spec, count, n_steps, worker->arena, &worker->rollout));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
   return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
 }
 
-muster_status worker_connect(struct worker *worker, size_t policy_count) {
-  worker->policy_count = policy_count;
-  MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + policy_count * sizeof(float),
+muster_status worker_connect(struct worker *worker, const struct model *model) {
+  worker->order_count = model->policy_count + model->encoder.statistics_count;
+  MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + worker->order_count * sizeof(float),
                         "the parameters' message", (void **)&worker->order));
 
-  /* observations move with the first one of the next rollout, so that the learner can bootstrap */
+  /* observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
+   * last, since there may be none */
   struct trajectory *rollout = &worker->rollout;
-  size_t steps = rollout->n_steps, obs_bytes = rollout->obs_dim * sizeof(float);
+  size_t agents = rollout->agents, steps = rollout->n_steps;
   const struct exchange_field fields[] = {
-      {rollout->observation, (steps + 1) * obs_bytes},
-      {rollout->action, steps * rollout->act_elements * sizeof(int32_t)},
-      {rollout->log_prob, steps * sizeof(float)},
-      {rollout->reward, steps * sizeof(float)},
+      {rollout->observation, agents * trajectory_obs_stride(rollout)},
+      {rollout->action, agents * steps * rollout->action_bytes},
+      {rollout->log_prob, agents * steps * sizeof(float)},
+      {rollout->reward, agents * steps * sizeof(float)},
       {rollout->ended, steps},
+      {rollout->mask, agents * trajectory_mask_stride(rollout)},
   };
+  const int n_fields = rollout->mask_bytes > 0 ? 6 : 5;
   struct env_finals *finals = &rollout->finals;
   const struct exchange_list list = {
       .count = &finals->count,
@@ -63,16 +63,15 @@ muster_status worker_connect(struct worker *worker, size_t policy_count) {
       .n_fields = 3,
       .field = {{finals->environment, sizeof(int32_t)},
                 {finals->step, sizeof(int32_t)},
-                {finals->observation, obs_bytes}},
+                {finals->observation, agents * rollout->obs_bytes}},
   };
   const struct exchange_field states[] = {{worker->env_states, worker->env_state_bytes}};
-  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, sizeof fields / sizeof *fields, &list,
-                             &worker->rollout_exchange));
+  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, n_fields, &list, &worker->rollout_exchange));
   return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
 }
 
 muster_status worker_broadcast_order(struct worker *worker) {
-  size_t bytes = sizeof(struct order) + worker->policy_count * sizeof(float);
+  size_t bytes = sizeof(struct order) + worker->order_count * sizeof(float);
   return comm_announce(worker->comm, worker->order, bytes, worker->topology.learner);
 }
 
@@ -80,5 +79,6 @@ void worker_release(struct worker *worker) {
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);
+  env_source_close(&worker->env);
   arena_destroy(&worker->arena);
 }

@@ -9,14 +9,14 @@
 #include "rollout/trajectory.h"
 #include "run/config.h"
 
-/* What the learner tells the actors before each rollout: a header and, behind it, the policy's parameters, broadcast as
- * one message. */
+/* What the learner tells the actors before each rollout: a header and, behind it, the policy's parameters and the
+ * statistics that its observations are normalised with, broadcast as one message. */
 struct order {
   int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
   int32_t send_states; /* first send the states of the environments: a checkpoint is due */
   int32_t stop;        /* enum stop: no rollout, end */
   int64_t padding[6];  /* parameters start at the next cache line */
-  float parameters[];  /* [policy_count] */
+  float floats[];      /* [policy_count] parameters, then the encoder's statistics */
 };
 
 /* Why a run ends. */
@@ -32,9 +32,10 @@ struct worker {
   struct topology topology;
   struct logger logger;
   struct arena *arena;
+  struct env_source env;     /* what the environments are */
   struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
   struct order *order;       /* as last broadcast */
-  size_t policy_count;       /* floats of the policy in an order */
+  size_t order_count;        /* floats of the policy in an order */
   struct trajectory rollout; /* of this rank's environments; on the learner of all */
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;
@@ -46,8 +47,8 @@ struct worker {
 MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
                                            const char *run_folder, struct comm *comm);
 
-/* Gives the worker its order, sized for a policy of so many floats, and its exchanges. Collective. */
-MUSTER_CHECKED muster_status worker_connect(struct worker *worker, size_t policy_count);
+/* Gives the worker its order, sized for this model's policy, and its exchanges. Collective. */
+MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
 
 /* Broadcasts the learner's order. Collective. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);

@@ -33,8 +33,9 @@ diff -r "$source/configs" "$prefix/share/muster/configs" || fail "the installed 
 
 # the headers are the public ones and no others, and each compiles by itself
 (cd "$source/include" && find . -name '*.h' | sort) >"$work/public"
-(cd "$prefix/include" && find . -type f | sort) >"$work/installed"
+(cd "$prefix/include" && find . -type f ! -name '*.f90' | sort) >"$work/installed"
 diff "$work/public" "$work/installed" || fail "the installed headers are not the public headers"
+[ -s "$prefix/include/muster/fortran/muster_env.f90" ] || fail "the module for environments in Fortran is not installed"
 while read -r header; do
   printf '#include <%s>\nint main(void) { return 0; }\n' "${header#./}" >"$work/header.c"
   "$CC" -std=c99 -pedantic -Wall -Wextra -Werror -I"$prefix/include" -c "$work/header.c" -o "$work/header.o" ||

@@ -18,6 +18,12 @@ struct network_shape {
   bool share_trunk;
   int32_t layers;
   int64_t hidden[4];
+  muster_space_kind kind; /* of the actions; 0: Discrete with `actions` choices */
+  int32_t elements;       /* of a Box or MultiDiscrete action */
+  int32_t counts[4];      /* of a MultiDiscrete action */
+  bool masks;
+  int log_std;    /* enum model_log_std */
+  int32_t agents; /* 0: one */
 };
 
 /* Fills n floats with normals times `scale`, from the stream `index` of the seed. */
@@ -26,7 +32,26 @@ static inline void fill_normal(float *values, size_t n, double scale, uint64_t s
   for (size_t i = 0; i < n; i++) values[i] = (float)(scale * muster_random_normal(&stream.base));
 }
 
-/* Creates a model of this shape for a Box observation and Discrete actions; parameters are zero. */
+/* What the environments of such a model look like: a Box observation and these actions. Borrows from the shape. */
+static inline muster_env_spec describe_shape(const struct network_shape *shape) {
+  muster_space action = {.kind = shape->kind, .rank = 1, .shape = {shape->elements}, .counts = shape->counts};
+  if (shape->kind == 0) action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
+  return (muster_env_spec){
+      .observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}},
+      .action = action,
+      .agents = shape->agents > 0 ? shape->agents : 1,
+      .masks_actions = shape->masks,
+  };
+}
+
+/* Creates a rollout for such environments. */
+static inline void create_rollout(const struct network_shape *shape, size_t n_envs, size_t n_steps, struct arena *arena,
+                                  struct trajectory *rollout) {
+  const muster_env_spec spec = describe_shape(shape);
+  CHECK_OK_FATAL(trajectory_create(&spec, n_envs, n_steps, arena, rollout));
+}
+
+/* Creates a model of this shape; parameters are zero. */
 static inline void create_model(const struct network_shape *shape, bool policy_only, struct arena *arena,
                                 struct model *model) {
   struct model_options options;
@@ -35,9 +60,9 @@ static inline void create_model(const struct network_shape *shape, bool policy_o
   memcpy(options.hidden_sizes.values, shape->hidden, sizeof shape->hidden);
   options.activation = shape->activation;
   options.share_trunk = shape->share_trunk;
-  muster_space observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}};
-  muster_space action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
-  CHECK_OK_FATAL(model_create(&options, &observation, &action, policy_only, arena, model));
+  options.log_std = shape->log_std;
+  const muster_env_spec spec = describe_shape(shape);
+  CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, policy_only, arena, model));
 }
 
 /* Random weights that keep activations and logits of order one, and packs them. */
@@ -50,30 +75,36 @@ static inline void randomize_model(struct model *model, uint64_t seed) {
   model_pack(model, true);
 }
 
-/* Fills a rollout: random observations and rewards, actions and log-probabilities by `model`, some episodes terminated
- * or truncated (with their true last observations). */
+/* Fills a rollout of Box observations: random observations and rewards, actions and log-probabilities by `model`, some
+ * choices forbidden where actions are masked, some episodes terminated or truncated (with their true last
+ * observations). */
 static inline void fill_rollout(struct model *model, uint64_t seed, struct trajectory *rollout) {
-  size_t n_envs = rollout->n_envs, n_steps = rollout->n_steps, ld = trajectory_obs_ld(rollout);
-  fill_normal(rollout->observation, n_envs * ld, 1.0, seed, 1);
-  fill_normal(rollout->reward, n_envs * n_steps, 1.0, seed, 2);
+  size_t n_envs = rollout->n_envs, rows = rollout->n_rows, n_steps = rollout->n_steps;
+  size_t elements = rollout->obs_bytes / sizeof(float), bytes = rollout->action_bytes;
+  fill_normal(rollout->observation, rows * (n_steps + 1) * elements, 1.0, seed, 1);
+  fill_normal(rollout->reward, rows * n_steps, 1.0, seed, 2);
   struct random_stream ends = random_stream_start(seed, RANDOM_ENV, 3, 0);
+  for (size_t i = 0; i < rows * (n_steps + 1) * rollout->mask_bytes; i++)
+    rollout->mask[i] = i % 3 == 0 || muster_random_double(&ends.base) < 0.5;
   rollout->finals.count = 0;
-  int32_t *actions = calloc(n_envs * rollout->act_elements, sizeof *actions);
+  char *actions = calloc(rows, bytes);
   for (size_t t = 0; t < n_steps; t++) {
-    struct action_random random = {.seed = seed, .first_env = 0, .step = (uint32_t)t};
-    model_act(model, n_envs, rollout->observation + t * rollout->obs_dim, ld, &random, actions, rollout->log_prob + t,
-              n_steps);
+    struct action_random random = {.seed = seed, .first_row = 0, .step = (uint32_t)t};
+    struct model_input input = {trajectory_observation(rollout, t),
+                                trajectory_obs_stride(rollout),
+                                {trajectory_mask(rollout, t), trajectory_mask_stride(rollout)}};
+    model_act(model, rows, &input, &random, actions, rollout->log_prob + t, n_steps);
+    for (size_t row = 0; row < rows; row++)
+      memcpy((char *)rollout->action + (row * n_steps + t) * bytes, actions + row * bytes, bytes);
     for (size_t n = 0; n < n_envs; n++) {
-      size_t at = n * n_steps + t;
-      memcpy(rollout->action + at * rollout->act_elements, actions + n * rollout->act_elements,
-             rollout->act_elements * sizeof *actions);
       double u = muster_random_double(&ends.base);
-      rollout->ended[at] = u < 0.05 ? ENV_TERMINATED : (u < 0.1 ? ENV_TRUNCATED : 0);
-      if (rollout->ended[at] != ENV_TRUNCATED) continue;
+      rollout->ended[n * n_steps + t] = u < 0.05 ? ENV_TERMINATED : (u < 0.1 ? ENV_TRUNCATED : 0);
+      if (rollout->ended[n * n_steps + t] != ENV_TRUNCATED) continue;
       int32_t final = rollout->finals.count++;
+      size_t floats = rollout->agents * elements;
       rollout->finals.environment[final] = (int32_t)n;
       rollout->finals.step[final] = (int32_t)t;
-      fill_normal((float *)rollout->finals.observation + (size_t) final * rollout->obs_dim, rollout->obs_dim, 1.0, seed,
+      fill_normal((float *)rollout->finals.observation + (size_t) final * floats, floats, 1.0, seed,
                   (uint32_t)(10 + final));
     }
   }

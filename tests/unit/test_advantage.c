@@ -159,10 +159,10 @@ static void test_batch_bootstraps(void) {
   set_tensor(&model, "value/0/weight", (const float[]){1, 0}, 2);
   set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
   model_pack(&model, true);
-  CHECK_OK_FATAL(trajectory_create(N, T, shape.obs_dim, 1, arena, &rollout));
+  create_rollout(&shape, N, T, arena, &rollout);
   CHECK_OK_FATAL(batch_create(&rollout, arena, &batch));
   for (size_t n = 0; n < N; n++) {
-    for (size_t t = 0; t <= T; t++) rollout.observation[n * trajectory_obs_ld(&rollout) + 2 * t] = (float)(10 * n + t);
+    for (size_t t = 0; t <= T; t++) ((float *)rollout.observation)[2 * (n * (T + 1) + t)] = (float)(10 * n + t);
     for (size_t t = 0; t < T; t++) rollout.reward[n * T + t] = (float)(t + 1);
   }
   static const struct {

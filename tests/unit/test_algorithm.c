@@ -25,7 +25,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, struct work 
   randomize_model(&w->model, 3);
   size_t n_steps = type->rollout_steps(w->options);
   CU_ASSERT_FATAL(n_steps > 0);
-  CHECK_OK_FATAL(trajectory_create(ENVS, n_steps, shape.obs_dim, 1, w->arena, &w->rollout));
+  create_rollout(&shape, ENVS, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
   struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena};
   CHECK_OK_FATAL(type->create(&context, &w->algorithm));

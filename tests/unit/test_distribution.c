@@ -1,10 +1,11 @@
-/* Action distributions: what every entry of the registry must do, and the categorical one against formulas in double.
- */
+/* Action distributions: what every entry of the registry must do, the categorical one against formulas in double, and
+ * all of them against PyTorch (tests/golden/distributions.h5). */
 #include "base/arena.h"
 #include "base/random.h"
 #include "nn/distribution.h"
 #include "nn/mlp.h"
 #include "support/check.h"
+#include "support/golden.h"
 #include "support/model.h"
 
 #include <math.h>
@@ -12,13 +13,7 @@
 #include <string.h>
 
 enum { MAX_OUTPUTS = 16 };
-
-static void create_tile(const struct distribution *distribution, size_t outputs, struct arena *arena,
-                        struct distribution_tile *tile) {
-  CHECK_OK_FATAL(ARENA_TAKE(arena, TILE, "log-probabilities", &tile->log_prob));
-  CHECK_OK_FATAL(ARENA_TAKE(arena, TILE, "entropies", &tile->entropy));
-  CHECK_OK_FATAL(ARENA_TAKE(arena, distribution->workspace_floats(outputs), "workspace", &tile->workspace));
-}
+static const struct action_mask all_allowed = {NULL, 0};
 
 /* --- every entry --- */
 
@@ -33,58 +28,83 @@ static muster_space example_space(muster_space_kind kind) {
   }
 }
 
+/* a head with parameters of its own, where it has any, and room for their gradients */
+static void create_head(const muster_space *space, bool state_dependent, struct arena *arena,
+                        struct policy_head *head) {
+  CHECK_OK_FATAL(policy_head_create(space, state_dependent, arena, head));
+  float *own;
+  CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "parameters", &own));
+  CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "gradients", &head->own_gradients));
+  fill_normal(own, head->own_count, 0.5, 7, 0);
+  head->own = own;
+}
+
 static void test_registry(void) {
   const struct distribution *const *list = distribution_list();
   CU_ASSERT_PTR_NOT_NULL_FATAL(list[0]);
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
   for (size_t i = 0; list[i] != NULL; i++) {
     const muster_space space = example_space(list[i]->action_kind);
-    const struct distribution *found;
-    CHECK_OK_FATAL(distribution_for(&space, &found));
-    CU_ASSERT_PTR_EQUAL(found, list[i]);
-    CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && list[i]->outputs(&space) > 0);
+    struct policy_head head;
+    CHECK_OK_FATAL(policy_head_create(&space, false, arena, &head));
+    CU_ASSERT_PTR_EQUAL(head.distribution, list[i]);
+    CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && head.outputs > 0);
+    CU_ASSERT_EQUAL(head.own_name == NULL, head.own_count == 0);
     for (size_t k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i]->name, list[k]->name), 0);
   }
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {4}};
-  const struct distribution *found;
-  CHECK_FAILS(distribution_for(&image, &found), MUSTER_ERROR_USAGE, "action space");
+  struct policy_head head;
+  CHECK_FAILS(policy_head_create(&image, false, arena, &head), MUSTER_ERROR_USAGE, "action space");
+  arena_destroy(&arena);
 }
 
 /* samples are reproducible, their log-probabilities are those that evaluate() finds at any other place, and the mode is
  * at least as probable */
-static void check_entry(const struct distribution *distribution, struct arena *arena) {
-  enum { ROWS = 48 };
+static void check_entry(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
+  enum { ROWS = 45 };
   const muster_space space = example_space(distribution->action_kind);
-  size_t outputs = distribution->outputs(&space), elements = muster_space_elements(&space), ld = outputs + 3;
-  struct distribution_tile tile;
-  create_tile(distribution, outputs, arena, &tile);
+  struct policy_head head;
+  create_head(&space, state_dependent, arena, &head);
+  size_t outputs = head.outputs, elements = head.elements, ld = outputs + 3;
   float net[TILE * (MAX_OUTPUTS + 3)], turned[TILE * (MAX_OUTPUTS + 3)], log_prob[ROWS];
   int32_t actions[TILE * 4], again[TILE * 4];
   CU_ASSERT_FATAL(outputs <= MAX_OUTPUTS && elements <= 4);
   fill_normal(net, ROWS * ld, 2.0, 1, 0);
-  const struct action_random random = {.seed = 2, .first_env = 3, .step = 4};
-  distribution->sample(outputs, ROWS, net, ld, &random, &tile, actions);
-  memcpy(log_prob, tile.log_prob, sizeof log_prob);
-  distribution->sample(outputs, ROWS, net, ld, &random, &tile, again);
+  const struct action_random random = {.seed = 2, .first_row = 3, .step = 4};
+  distribution->sample(&head, ROWS, net, ld, all_allowed, &random, actions);
+  memcpy(log_prob, head.log_prob, sizeof log_prob);
+  distribution->sample(&head, ROWS, net, ld, all_allowed, &random, again);
   CU_ASSERT_EQUAL(memcmp(actions, again, ROWS * elements * sizeof *actions), 0);
 
-  /* the last sixteen rows first, and nothing else in the tile */
-  for (size_t r = 0; r < 16; r++) {
+  /* the last thirteen rows first, and nothing else in the tile */
+  for (size_t r = 0; r < 13; r++) {
     memcpy(turned + r * ld, net + (ROWS - 1 - r) * ld, ld * sizeof *net);
     memcpy(again + r * elements, actions + (ROWS - 1 - r) * elements, elements * sizeof *actions);
   }
-  distribution->evaluate(outputs, 16, turned, ld, again, &tile);
-  for (size_t r = 0; r < 16; r++) CU_ASSERT_EQUAL(tile.log_prob[r], log_prob[ROWS - 1 - r]);
+  distribution->evaluate(&head, 13, turned, ld, all_allowed, again);
+  for (size_t r = 0; r < 13; r++) CU_ASSERT_EQUAL(head.log_prob[r], log_prob[ROWS - 1 - r]);
 
-  distribution->mode(outputs, ROWS, net, ld, again);
-  distribution->evaluate(outputs, ROWS, net, ld, again, &tile);
-  for (size_t r = 0; r < ROWS; r++) CU_ASSERT_TRUE(tile.log_prob[r] >= log_prob[r] && isfinite(tile.entropy[r]));
+  distribution->mode(&head, ROWS, net, ld, all_allowed, again);
+  distribution->evaluate(&head, ROWS, net, ld, all_allowed, again);
+  for (size_t r = 0; r < ROWS; r++) CU_ASSERT_TRUE(head.log_prob[r] >= log_prob[r] && isfinite(head.entropy[r]));
+
+  /* a draw belongs to its row of the run and its step, not to its place */
+  struct action_random later = {.seed = 2, .first_row = 3, .step = 5};
+  distribution->sample(&head, ROWS, net, ld, all_allowed, &later, again);
+  CU_ASSERT_NOT_EQUAL(memcmp(actions, again, ROWS * elements * sizeof *actions), 0);
+  later = (struct action_random){.seed = 2, .first_row = 13, .step = 4};
+  distribution->sample(&head, 9, net + 10 * ld, ld, all_allowed, &later, again);
+  CU_ASSERT_EQUAL(memcmp(actions + 10 * elements, again, 9 * elements * sizeof *actions), 0);
 }
 
 static void test_every_entry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
-    check_entry(*entry, arena);
+  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++) {
+    check_entry(*entry, false, arena);
+    check_entry(*entry, true, arena);
+  }
   arena_destroy(&arena);
 }
 
@@ -93,15 +113,15 @@ static void test_every_entry(void) {
 struct fixture {
   struct arena *arena;
   const struct distribution *distribution;
-  struct distribution_tile tile;
+  struct policy_head head;
 };
 
 static void setup(struct fixture *f, int32_t choices) {
   const muster_space space = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  CHECK_OK_FATAL(distribution_for(&space, &f->distribution));
-  CU_ASSERT_EQUAL(f->distribution->outputs(&space), (size_t)choices);
-  create_tile(f->distribution, (size_t)choices, f->arena, &f->tile);
+  create_head(&space, false, f->arena, &f->head);
+  f->distribution = f->head.distribution;
+  CU_ASSERT_EQUAL(f->head.outputs, (size_t)choices);
 }
 
 /* probabilities and entropy of n logits in double */
@@ -127,9 +147,9 @@ static void test_frequencies(void) {
   memset(counts, 0, sizeof counts);
   fill_normal(net, TILE * CHOICES, 1.0, 11, 0);
   for (uint32_t step = 0; step < STEPS; step++) {
-    const struct action_random random = {.seed = 12, .first_env = 100, .step = step};
+    const struct action_random random = {.seed = 12, .first_row = 100, .step = step};
     int32_t actions[TILE];
-    f.distribution->sample(CHOICES, TILE, net, CHOICES, &random, &f.tile, actions);
+    f.distribution->sample(&f.head, TILE, net, CHOICES, all_allowed, &random, actions);
     for (size_t r = 0; r < TILE; r++) {
       CU_ASSERT_FATAL(actions[r] >= 0 && actions[r] < CHOICES);
       counts[r][actions[r]]++;
@@ -156,15 +176,15 @@ static void test_sample_address(void) {
   setup(&f, CHOICES);
   float net[TILE * CHOICES] = {0};
   int32_t all[TILE], part[TILE], later[TILE], other[TILE];
-  struct action_random random = {.seed = 5, .first_env = 10, .step = 6};
-  f.distribution->sample(CHOICES, TILE, net, CHOICES, &random, &f.tile, all);
-  random.first_env = 30;
-  f.distribution->sample(CHOICES, 8, net, CHOICES, &random, &f.tile, part);
+  struct action_random random = {.seed = 5, .first_row = 10, .step = 6};
+  f.distribution->sample(&f.head, TILE, net, CHOICES, all_allowed, &random, all);
+  random.first_row = 30;
+  f.distribution->sample(&f.head, 8, net, CHOICES, all_allowed, &random, part);
   CU_ASSERT_EQUAL(memcmp(part, all + 20, 8 * sizeof *part), 0);
-  random = (struct action_random){.seed = 5, .first_env = 10, .step = 7};
-  f.distribution->sample(CHOICES, TILE, net, CHOICES, &random, &f.tile, later);
-  random = (struct action_random){.seed = 6, .first_env = 10, .step = 6};
-  f.distribution->sample(CHOICES, TILE, net, CHOICES, &random, &f.tile, other);
+  random = (struct action_random){.seed = 5, .first_row = 10, .step = 7};
+  f.distribution->sample(&f.head, TILE, net, CHOICES, all_allowed, &random, later);
+  random = (struct action_random){.seed = 6, .first_row = 10, .step = 6};
+  f.distribution->sample(&f.head, TILE, net, CHOICES, all_allowed, &random, other);
   CU_ASSERT_NOT_EQUAL(memcmp(all, later, sizeof all), 0);
   CU_ASSERT_NOT_EQUAL(memcmp(all, other, sizeof all), 0);
   arena_destroy(&f.arena);
@@ -178,7 +198,7 @@ static void test_mode(void) {
   struct fixture f;
   setup(&f, 4);
   int32_t actions[8];
-  f.distribution->mode(4, 8, &net[0][0], 4, actions);
+  f.distribution->mode(&f.head, 8, &net[0][0], 4, all_allowed, actions);
   for (size_t r = 0; r < 8; r++) CU_ASSERT_EQUAL(actions[r], expected[r]);
   arena_destroy(&f.arena);
 }
@@ -208,20 +228,20 @@ static void test_log_prob_and_entropy(void) {
     for (int32_t action = 0; action < choices[i]; action++) {
       int32_t actions[8];
       for (size_t r = 0; r < 8; r++) actions[r] = action;
-      f.distribution->evaluate(outputs, 8, net, outputs, actions, &f.tile);
+      f.distribution->evaluate(&f.head, 8, net, outputs, all_allowed, actions);
       for (size_t r = 0; r < 8; r++) {
         double logits[MAX_OUTPUTS], log_prob[MAX_OUTPUTS], entropy;
         for (size_t a = 0; a < outputs; a++) logits[a] = net[r * outputs + a];
         softmax(logits, outputs, log_prob, &entropy);
-        CHECK_CLOSE(f.tile.log_prob[r], log_prob[action], 1e-6);
-        CHECK_CLOSE(f.tile.entropy[r], entropy, 1e-6);
+        CHECK_CLOSE(f.head.log_prob[r], log_prob[action], 1e-6);
+        CHECK_CLOSE(f.head.entropy[r], entropy, 1e-6);
       }
     }
     /* what is never probable is never drawn */
     for (uint32_t step = 0; step < 200; step++) {
       const struct action_random random = {.seed = 1, .step = step};
       int32_t actions[8];
-      f.distribution->sample(outputs, 8, net, outputs, &random, &f.tile, actions);
+      f.distribution->sample(&f.head, 8, net, outputs, all_allowed, &random, actions);
       CU_ASSERT_EQUAL(actions[2] % 2, 0);
       CU_ASSERT_EQUAL(actions[3], choices[i] - 1);
     }
@@ -250,8 +270,8 @@ static void test_gradient(void) {
     hard_logits(outputs, net);
     fill_normal(d_log_prob, 8, 1.0, 31, (uint32_t)i);
     for (size_t r = 0; r < 8; r++) actions[r] = (int32_t)(r % outputs);
-    f.distribution->evaluate(outputs, 8, net, outputs, actions, &f.tile);
-    f.distribution->gradient(outputs, 8, actions, d_log_prob, d_entropy, &f.tile, d_net, outputs);
+    f.distribution->evaluate(&f.head, 8, net, outputs, all_allowed, actions);
+    f.distribution->gradient(&f.head, 8, actions, d_log_prob, d_entropy, d_net, outputs);
     for (size_t r = 0; r < 8; r++) {
       double logits[MAX_OUTPUTS], sum = 0;
       const double h = 1e-5;
@@ -272,6 +292,191 @@ static void test_gradient(void) {
   }
 }
 
+/* --- masks --- */
+
+/* what is masked is never drawn nor the mode, and what is left behaves as a distribution over fewer choices; a mask at
+ * the border of its row leaves one choice, whose probability is one */
+static void test_masks(void) {
+  enum { CHOICES = 6, ALLOWED = 3 };
+  static const uint8_t which[CHOICES] = {0, 1, 0, 1, 1, 0};
+  struct fixture all, few;
+  setup(&all, CHOICES);
+  setup(&few, ALLOWED);
+  float net[TILE * CHOICES], left[TILE * ALLOWED];
+  uint8_t mask[TILE * (CHOICES + 2)];
+  memset(mask, 7, sizeof mask);
+  fill_normal(net, TILE * CHOICES, 2.0, 41, 0);
+  for (size_t r = 0; r < TILE; r++) {
+    memcpy(mask + r * (CHOICES + 2), which, CHOICES);
+    for (size_t a = 0, k = 0; a < CHOICES; a++)
+      if (which[a]) left[r * ALLOWED + k++] = net[r * CHOICES + a];
+  }
+  static const int32_t place[ALLOWED] = {1, 3, 4};
+  const struct action_mask masked = {mask, CHOICES + 2};
+  for (uint32_t step = 0; step < 300; step++) {
+    const struct action_random random = {.seed = 3, .step = step};
+    int32_t actions[TILE], expected[TILE];
+    all.distribution->sample(&all.head, TILE, net, CHOICES, masked, &random, actions);
+    few.distribution->sample(&few.head, TILE, left, ALLOWED, all_allowed, &random, expected);
+    for (size_t r = 0; r < TILE; r++) CU_ASSERT_EQUAL(actions[r], place[expected[r]]);
+    CU_ASSERT_EQUAL(memcmp(all.head.log_prob, few.head.log_prob, TILE * sizeof(float)), 0);
+  }
+  int32_t modes[TILE], expected[TILE];
+  all.distribution->mode(&all.head, TILE, net, CHOICES, masked, modes);
+  few.distribution->mode(&few.head, TILE, left, ALLOWED, all_allowed, expected);
+  for (size_t r = 0; r < TILE; r++) CU_ASSERT_EQUAL(modes[r], place[expected[r]]);
+
+  /* one choice left, also where its logit is far below the others */
+  for (size_t a = 0; a < CHOICES; a++) {
+    uint8_t single[CHOICES] = {0};
+    single[a] = 1;
+    float logits[CHOICES] = {80, 80, 80, 80, 80, 80}, d_net[CHOICES];
+    logits[a] = -80;
+    int32_t action = -1, mode = -1;
+    const float d_log_prob = 2.0f;
+    const struct action_mask one = {single, CHOICES};
+    const struct action_random random = {.seed = 4, .step = (uint32_t)a};
+    all.distribution->sample(&all.head, 1, logits, CHOICES, one, &random, &action);
+    all.distribution->mode(&all.head, 1, logits, CHOICES, one, &mode);
+    CU_ASSERT_TRUE(action == (int32_t)a && mode == (int32_t)a && all.head.log_prob[0] == 0.0f);
+    all.distribution->evaluate(&all.head, 1, logits, CHOICES, one, &action);
+    all.distribution->gradient(&all.head, 1, &action, &d_log_prob, 1.0f, d_net, CHOICES);
+    CU_ASSERT_TRUE(all.head.log_prob[0] == 0.0f && all.head.entropy[0] == 0.0f);
+    for (size_t b = 0; b < CHOICES; b++) CU_ASSERT_EQUAL(d_net[b], 0.0f);
+  }
+  arena_destroy(&all.arena);
+  arena_destroy(&few.arena);
+}
+
+/* --- Gaussian --- */
+
+/* Of 64 x 2000 draws in each of five dimensions: mean, variance, skewness and kurtosis of (a - m) / e^s, and the
+ * correlation of neighbours, within four to five standard errors. */
+static void test_normal_moments(void) {
+  enum { ELEMENTS = 5, STEPS = 2000 };
+  const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {ELEMENTS}};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, false, arena, &head);
+  float net[TILE * ELEMENTS];
+  fill_normal(net, TILE * ELEMENTS, 1.0, 51, 0);
+  double moments[ELEMENTS][4] = {{0}}, products[ELEMENTS] = {0};
+  for (uint32_t step = 0; step < STEPS; step++) {
+    const struct action_random random = {.seed = 52, .step = step};
+    float actions[TILE * ELEMENTS];
+    head.distribution->sample(&head, TILE, net, ELEMENTS, all_allowed, &random, actions);
+    for (size_t r = 0; r < TILE; r++) {
+      double y[ELEMENTS];
+      for (size_t i = 0; i < ELEMENTS; i++) {
+        y[i] = (actions[r * ELEMENTS + i] - net[r * ELEMENTS + i]) / exp(head.own[i]);
+        for (int power = 1; power <= 4; power++) moments[i][power - 1] += pow(y[i], power);
+      }
+      for (size_t i = 0; i < ELEMENTS; i++) products[i] += y[i] * y[(i + 1) % ELEMENTS];
+    }
+  }
+  const double n = TILE * STEPS;
+  for (size_t i = 0; i < ELEMENTS; i++) {
+    CU_ASSERT_TRUE(fabs(moments[i][0] / n) < 4.5 / sqrt(n));
+    CU_ASSERT_TRUE(fabs(moments[i][1] / n - 1) < 4.5 * sqrt(2 / n));
+    CU_ASSERT_TRUE(fabs(moments[i][2] / n) < 4.5 * sqrt(15 / n));
+    CU_ASSERT_TRUE(fabs(moments[i][3] / n - 3) < 4.5 * sqrt(96 / n));
+    CU_ASSERT_TRUE(fabs(products[i] / n) < 4.5 / sqrt(n));
+  }
+  arena_destroy(&arena);
+}
+
+/* the mode is the mean */
+static void test_gaussian_mode(void) {
+  const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, true, arena, &head);
+  CU_ASSERT_TRUE(head.outputs == 4 && head.own_count == 0);
+  const float net[] = {1, 2, 9, 9, 3, -4, 9, 9};
+  float actions[4];
+  head.distribution->mode(&head, 2, net, 4, all_allowed, actions);
+  CU_ASSERT_TRUE(actions[0] == 1 && actions[1] == 2 && actions[2] == 3 && actions[3] == -4);
+  arena_destroy(&arena);
+}
+
+/* --- against PyTorch --- */
+
+#define GOLDEN "distributions.h5"
+
+static struct golden read_golden(const char *group, const char *name) {
+  char path[96];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  return golden_read(GOLDEN, path);
+}
+
+static void check_golden(const char *group, const char *name, const float *values, double tolerance) {
+  struct golden golden = read_golden(group, name);
+  double error = relative_error(values, golden.values, golden.n);
+  if (!(error <= tolerance)) printf("\n    %s/%s: relative error %g\n", group, name, error);
+  CU_ASSERT_TRUE(error <= tolerance);
+  golden_free(&golden);
+}
+
+/* floats of a dataset; `as_int`: int32 bits instead */
+static void read_values(const char *group, const char *name, bool as_int, void *values, size_t max) {
+  struct golden golden = read_golden(group, name);
+  CU_ASSERT_FATAL(golden.n <= max);
+  for (size_t i = 0; i < golden.n; i++) {
+    if (as_int)
+      ((int32_t *)values)[i] = (int32_t)golden.values[i];
+    else
+      ((float *)values)[i] = (float)golden.values[i];
+  }
+  golden_free(&golden);
+}
+
+static void check_group(const char *group, muster_space_kind kind, size_t elements, bool masked, bool state) {
+  int32_t counts[4] = {0}, actions[TILE * 4];
+  bool discrete = kind != MUSTER_SPACE_BOX;
+  if (discrete) read_values(group, "counts", true, counts, 4);
+  const muster_space space = {
+      .kind = kind, .rank = kind == MUSTER_SPACE_DISCRETE ? 0 : 1, .shape = {(int32_t)elements}, .counts = counts};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, state, arena, &head);
+  static float net[TILE * MAX_OUTPUTS], d_net[TILE * MAX_OUTPUTS], d_log_prob[TILE], own[4];
+  uint8_t mask[TILE * MAX_OUTPUTS];
+  read_values(group, "net", false, net, TILE * MAX_OUTPUTS);
+  read_values(group, "actions", discrete, actions, TILE * 4);
+  read_values(group, "d_log_prob", false, d_log_prob, TILE);
+  if (head.own_count > 0) read_values(group, "log_std", false, own, 4);
+  head.own = own;
+  if (masked) {
+    struct golden bytes = read_golden(group, "mask");
+    for (size_t i = 0; i < bytes.n; i++) mask[i] = (uint8_t)bytes.values[i];
+    golden_free(&bytes);
+  }
+  const struct action_mask allowed = {masked ? mask : NULL, head.outputs};
+  head.distribution->evaluate(&head, TILE, net, head.outputs, allowed, actions);
+  head.distribution->gradient(&head, TILE, actions, d_log_prob, (float)golden_attribute(GOLDEN, group, "d_entropy"),
+                              d_net, head.outputs);
+  check_golden(group, "log_prob", head.log_prob, 1e-6);
+  check_golden(group, "entropy", head.entropy, 1e-6);
+  check_golden(group, "grad/net", d_net, 2e-6);
+  if (head.own_count > 0) check_golden(group, "grad/log_std", head.own_gradients, 2e-6);
+
+  /* of masked choices exactly nothing */
+  for (size_t i = 0; masked && i < TILE * head.outputs; i++) CU_ASSERT_TRUE(mask[i] || d_net[i] == 0.0f);
+  arena_destroy(&arena);
+}
+
+static void test_golden(void) {
+  check_group("categorical", MUSTER_SPACE_DISCRETE, 1, false, false);
+  check_group("categorical_masked", MUSTER_SPACE_DISCRETE, 1, true, false);
+  check_group("multi", MUSTER_SPACE_MULTI_DISCRETE, 3, false, false);
+  check_group("multi_masked", MUSTER_SPACE_MULTI_DISCRETE, 3, true, false);
+  check_group("gaussian", MUSTER_SPACE_BOX, 3, false, false);
+  check_group("gaussian_state", MUSTER_SPACE_BOX, 2, false, true);
+}
+
 static const struct check_case cases[] = {
     {"registry", test_registry},
     {"what every distribution does", test_every_entry},
@@ -280,6 +485,10 @@ static const struct check_case cases[] = {
     {"categorical: mode", test_mode},
     {"categorical: log-probability and entropy", test_log_prob_and_entropy},
     {"categorical: gradient", test_gradient},
+    {"categorical: masks", test_masks},
+    {"Gaussian: moments of draws", test_normal_moments},
+    {"Gaussian: mode", test_gaussian_mode},
+    {"against PyTorch", test_golden},
 };
 
 CHECK_MAIN("distribution", cases)

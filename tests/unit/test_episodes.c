@@ -11,17 +11,21 @@ struct fixture {
   struct trajectory rollout;
 };
 
-static void setup(struct fixture *f, size_t n_envs, size_t n_steps) {
+static void setup(struct fixture *f, size_t n_envs, int32_t agents, size_t n_steps) {
   f->arena = NULL;
   CHECK_OK_FATAL(arena_create(&f->arena));
   CHECK_OK_FATAL(episodes_create(n_envs, f->arena, &f->episodes));
-  CHECK_OK_FATAL(trajectory_create(n_envs, n_steps, 1, 1, f->arena, &f->rollout));
+  const int32_t choices = 2;
+  const muster_env_spec spec = {.observation = {.kind = MUSTER_SPACE_BOX},
+                                .action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices},
+                                .agents = agents};
+  CHECK_OK_FATAL(trajectory_create(&spec, n_envs, n_steps, f->arena, &f->rollout));
 }
 
 /* before the first episode ends there is nothing to tell */
 static void test_empty(void) {
   struct fixture f;
-  setup(&f, 2, 3);
+  setup(&f, 2, 1, 3);
   episodes_add_rollout(&f.episodes, &f.rollout);
   struct episodes_summary summary = episodes_summarize(&f.episodes);
   CU_ASSERT_EQUAL(summary.count, 0);
@@ -32,7 +36,7 @@ static void test_empty(void) {
 /* two environments, two rollouts: an episode runs across the border; any end counts once */
 static void test_by_hand(void) {
   struct fixture f;
-  setup(&f, 2, 3);
+  setup(&f, 2, 1, 3);
   const float first[6] = {1, 2, 3, 10, 20, 30}, second[6] = {4, 5, 6, 40, 50, 60};
   memcpy(f.rollout.reward, first, sizeof first);
   memcpy(f.rollout.ended, (const uint8_t[]){0, 0, 0, 0, ENV_TERMINATED, 0}, 6);
@@ -56,6 +60,22 @@ static void test_by_hand(void) {
   arena_destroy(&f.arena);
 }
 
+/* of several agents the mean counts; the environment's end is the end of all of them */
+static void test_agents(void) {
+  struct fixture f;
+  setup(&f, 2, 3, 2);
+  const float rewards[12] = {1, 2, 10, 20, 100, 200, 4, 4, 5, 5, 6, 6};
+  memcpy(f.rollout.reward, rewards, sizeof rewards);
+  memcpy(f.rollout.ended, (const uint8_t[]){0, ENV_TERMINATED, ENV_TRUNCATED, 0}, 4);
+  episodes_add_rollout(&f.episodes, &f.rollout);
+  CU_ASSERT_EQUAL(f.episodes.finished, 2);
+  CHECK_CLOSE(f.episodes.returns[0], 5, 1e-12);
+  CHECK_CLOSE(f.episodes.returns[1], 111, 1e-12);
+  CU_ASSERT_TRUE(f.episodes.lengths[0] == 1 && f.episodes.lengths[1] == 2);
+  CHECK_CLOSE(f.episodes.running_return[1], 5, 1e-12);
+  arena_destroy(&f.arena);
+}
+
 /* plays one-step episodes with returns first, first + 1, ... */
 static void play(struct fixture *f, int first, int rollouts) {
   for (int i = 0; i < rollouts; i++) {
@@ -68,7 +88,7 @@ static void play(struct fixture *f, int first, int rollouts) {
 /* of 130 episodes the last hundred count: 30 .. 129 */
 static void test_window(void) {
   struct fixture f;
-  setup(&f, 1, 1);
+  setup(&f, 1, 1, 1);
   play(&f, 0, 130);
   struct episodes_summary summary = episodes_summarize(&f.episodes);
   CU_ASSERT_EQUAL(summary.count, EPISODES_WINDOW);
@@ -82,8 +102,8 @@ static void test_window(void) {
 /* a window restored from its state goes on as one never stopped */
 static void test_state(void) {
   struct fixture f, restored;
-  setup(&f, 1, 1);
-  setup(&restored, 1, 1);
+  setup(&f, 1, 1, 1);
+  setup(&restored, 1, 1, 1);
   play(&f, 0, 130);
   struct tensor list[EPISODES_STATE], target[EPISODES_STATE];
   int n = episodes_state(&f.episodes, list);
@@ -108,6 +128,7 @@ static const struct check_case cases[] = {
     {"nothing finished yet", test_empty},
     {"across rollouts", test_by_hand},
     {"the window", test_window},
+    {"several agents", test_agents},
     {"state", test_state},
 };
 

@@ -14,6 +14,22 @@ static const struct network_shape shapes[] = {
     {.obs_dim = 17, .actions = MAX_ACTIONS, .activation = 1, .layers = 3, .hidden = {48, 20, 33}},
     {.obs_dim = 6, .actions = 3, .share_trunk = true, .layers = 2, .hidden = {64, 64}},
     {.obs_dim = 5, .actions = 4},
+    {.obs_dim = 6, .actions = 7, .masks = true, .layers = 1, .hidden = {30}},
+    {.obs_dim = 4,
+     .layers = 1,
+     .hidden = {30},
+     .kind = MUSTER_SPACE_MULTI_DISCRETE,
+     .elements = 3,
+     .counts = {2, 5, 3}},
+    {.obs_dim = 4, .kind = MUSTER_SPACE_MULTI_DISCRETE, .elements = 2, .counts = {4, 4}, .masks = true},
+    {.obs_dim = 3, .layers = 2, .hidden = {64, 64}, .kind = MUSTER_SPACE_BOX, .elements = 1},
+    {.obs_dim = 3, .share_trunk = true, .layers = 1, .hidden = {20}, .kind = MUSTER_SPACE_BOX, .elements = 4},
+    {.obs_dim = 3,
+     .layers = 1,
+     .hidden = {20},
+     .kind = MUSTER_SPACE_BOX,
+     .elements = 3,
+     .log_std = MODEL_LOG_STD_STATE},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -67,17 +83,19 @@ static void test_policy_only(void) {
     model_pack(&actor, false);
 
     float obs[MAX_ROWS * 17], log_prob[2][MAX_ROWS];
-    int32_t actions[2][MAX_ROWS];
+    int32_t actions[2][MAX_ROWS * 4] = {{0}};
     fill_normal(obs, sizeof obs / sizeof *obs, 1.0, 2, 0);
-    struct action_random random = {.seed = 3, .first_env = 4, .step = 5};
-    model_act(&learner, MAX_ROWS, obs, 17, &random, actions[0], log_prob[0], 1);
-    model_act(&actor, MAX_ROWS, obs, 17, &random, actions[1], log_prob[1], 1);
+    struct action_random random = {.seed = 3, .first_row = 4, .step = 5};
+    const struct model_input input = {.observation = obs, .observation_stride = 17 * sizeof *obs};
+    model_act(&learner, MAX_ROWS, &input, &random, actions[0], log_prob[0], 1);
+    model_act(&actor, MAX_ROWS, &input, &random, actions[1], log_prob[1], 1);
     CU_ASSERT_EQUAL(memcmp(actions[0], actions[1], sizeof actions[0]), 0);
     CU_ASSERT_EQUAL(memcmp(log_prob[0], log_prob[1], sizeof log_prob[0]), 0);
     arena_destroy(&arena);
   }
 }
 
+/* an action space and a depth that no network exists for */
 static void test_unsupported(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -88,7 +106,7 @@ static void test_unsupported(void) {
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
   const muster_space discrete = {.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
   struct model model;
-  CHECK_FAILS(model_create(&options, &image, &discrete, false, arena, &model), MUSTER_ERROR_USAGE, "observation space");
+  CHECK_FAILS(model_create(&options, &box, &image, false, arena, &model), MUSTER_ERROR_USAGE, "action space");
   options.hidden_sizes.count = OPTION_LIST_MAX;
   for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
   CHECK_FAILS(model_create(&options, &box, &discrete, false, arena, &model), MUSTER_ERROR_USAGE, "fewer hidden layers");
@@ -183,37 +201,60 @@ static void test_uniform_init(void) {
 
 /* --- rows --- */
 
+enum { LD = 20, MAX_CHOICES = 20, MAX_ACTION = 16 };
+
+/* observations and masks of MAX_ROWS rows, with strides of their own */
+struct rows {
+  float obs[MAX_ROWS * LD];
+  uint8_t mask[MAX_ROWS * MAX_CHOICES];
+  bool masks;
+};
+
+static struct model_input rows_input(const struct rows *rows, size_t first) {
+  const struct action_mask mask = {rows->masks ? rows->mask + first * MAX_CHOICES : NULL, MAX_CHOICES};
+  return (struct model_input){rows->obs + first * LD, LD * sizeof *rows->obs, mask};
+}
+
 /* log-probabilities by the learner's path of rows picked in any order */
-static void learner_log_prob(struct model *model, const float *obs, size_t obs_ld, const int32_t *actions,
-                             const uint32_t *pick, size_t rows, float *log_prob) {
+static void learner_log_prob(struct model *model, const struct rows *rows, const char *actions, const uint32_t *pick,
+                             size_t n, float *log_prob) {
   float gathered[TILE * 32];
-  int32_t gathered_actions[TILE];
-  for (size_t r = 0; r < rows; r++) {
-    memcpy(gathered + r * model->obs_dim, obs + pick[r] * obs_ld, model->obs_dim * sizeof *obs);
-    gathered_actions[r] = actions[pick[r]];
+  uint8_t masks[TILE * MAX_CHOICES];
+  char gathered_actions[TILE * MAX_ACTION];
+  for (size_t r = 0; r < n; r++) {
+    memcpy(gathered + r * model->obs_dim, rows->obs + pick[r] * LD, model->obs_dim * sizeof *gathered);
+    memcpy(masks + r * MAX_CHOICES, rows->mask + pick[r] * MAX_CHOICES, MAX_CHOICES);
+    memcpy(gathered_actions + r * model->action_bytes, actions + pick[r] * model->action_bytes, model->action_bytes);
   }
   size_t net_ld, value_ld;
-  const float *value, *net = model_forward_tile(model, rows, gathered, model->obs_dim, &net_ld, &value, &value_ld);
-  model->distribution->evaluate(model->outputs, rows, net, net_ld, gathered_actions, &model->tile);
-  memcpy(log_prob, model->tile.log_prob, rows * sizeof *log_prob);
+  const struct action_mask mask = {rows->masks ? masks : NULL, MAX_CHOICES};
+  const float *value,
+      *net = model_forward_tile(model, n, gathered, model->obs_dim * sizeof(float), &net_ld, &value, &value_ld);
+  model->head.distribution->evaluate(&model->head, n, net, net_ld, mask, gathered_actions);
+  memcpy(log_prob, model->head.log_prob, n * sizeof *log_prob);
 }
 
 /* the whole batch at once, then every part of it by itself: the same bits, whatever the place, the number of rows, the
  * stride, and the path */
 static void check_rows(const struct network_shape *shape, uint64_t seed) {
-  enum { LD = 20 };
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
   create_model(shape, false, arena, &model);
   randomize_model(&model, seed);
-  float obs[MAX_ROWS * LD], log_prob[MAX_ROWS], values[MAX_ROWS];
-  int32_t actions[MAX_ROWS], modes[MAX_ROWS];
-  fill_normal(obs, MAX_ROWS * LD, 1.5, seed, 1000);
-  struct action_random random = {.seed = seed, .first_env = 50, .step = 3};
-  model_act(&model, MAX_ROWS, obs, LD, &random, actions, log_prob, 1);
-  model_act(&model, MAX_ROWS, obs, LD, NULL, modes, NULL, 0);
-  model_values(&model, MAX_ROWS, obs, LD, values);
+  static struct rows rows;
+  float log_prob[MAX_ROWS], values[MAX_ROWS];
+  char actions[MAX_ROWS * MAX_ACTION], modes[MAX_ROWS * MAX_ACTION];
+  const size_t bytes = model.action_bytes;
+  CU_ASSERT_FATAL(bytes <= MAX_ACTION && model.head.choices <= MAX_CHOICES);
+  fill_normal(rows.obs, MAX_ROWS * LD, 1.5, seed, 1000);
+  rows.masks = shape->masks;
+  for (size_t i = 0; i < MAX_ROWS * MAX_CHOICES; i++) rows.mask[i] = i % 3 != seed % 3;
+  struct action_random random = {.seed = seed, .first_row = 50, .step = 3};
+  const struct model_input all = rows_input(&rows, 0);
+  model_act(&model, MAX_ROWS, &all, &random, actions, log_prob, 1);
+  model_act(&model, MAX_ROWS, &all, NULL, modes, NULL, 0);
+  model_values(&model, MAX_ROWS, rows.obs, LD * sizeof(float), values);
 
   /* any range by itself, log-probabilities written with a stride */
   static const size_t firsts[] = {0, 1, 7, 8, 63, 64, 100, 139};
@@ -221,15 +262,16 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
     for (size_t n = 1; firsts[i] + n <= MAX_ROWS; n += n < 70 ? 1 : 31) {
       size_t first = firsts[i], wrong = 0;
       float part[2 * MAX_ROWS], part_values[MAX_ROWS];
-      int32_t part_actions[MAX_ROWS], part_modes[MAX_ROWS];
-      random.first_env = 50 + (uint32_t)first;
-      model_act(&model, n, obs + first * LD, LD, &random, part_actions, part, 2);
-      model_act(&model, n, obs + first * LD, LD, NULL, part_modes, NULL, 0);
-      model_values(&model, n, obs + first * LD, LD, part_values);
-      for (size_t r = 0; r < n; r++)
-        wrong += part[2 * r] != log_prob[first + r] || part_actions[r] != actions[first + r] ||
-                 part_modes[r] != modes[first + r] || part_values[r] != values[first + r];
+      char part_actions[MAX_ROWS * MAX_ACTION], part_modes[MAX_ROWS * MAX_ACTION];
+      const struct model_input input = rows_input(&rows, first);
+      random.first_row = 50 + (uint32_t)first;
+      model_act(&model, n, &input, &random, part_actions, part, 2);
+      model_act(&model, n, &input, NULL, part_modes, NULL, 0);
+      model_values(&model, n, input.observation, input.observation_stride, part_values);
+      for (size_t r = 0; r < n; r++) wrong += part[2 * r] != log_prob[first + r] || part_values[r] != values[first + r];
       CU_ASSERT_EQUAL(wrong, 0);
+      CU_ASSERT_EQUAL(memcmp(part_actions, actions + first * bytes, n * bytes), 0);
+      CU_ASSERT_EQUAL(memcmp(part_modes, modes + first * bytes, n * bytes), 0);
     }
   }
 
@@ -238,9 +280,9 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
     uint32_t order[MAX_ROWS];
     float found[TILE];
     random_permutation(seed, RANDOM_MINIBATCH, sequence, order, MAX_ROWS);
-    size_t rows = LINEAR_ROWS * (1 + sequence % (TILE / LINEAR_ROWS)), wrong = 0;
-    learner_log_prob(&model, obs, LD, actions, order, rows, found);
-    for (size_t r = 0; r < rows; r++) wrong += found[r] != log_prob[order[r]];
+    size_t n = 1 + 13 * sequence % TILE, wrong = 0;
+    learner_log_prob(&model, &rows, actions, order, n, found);
+    for (size_t r = 0; r < n; r++) wrong += found[r] != log_prob[order[r]];
     CU_ASSERT_EQUAL(wrong, 0);
   }
   arena_destroy(&arena);

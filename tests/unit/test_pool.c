@@ -1,5 +1,6 @@
 /* The pool of environments: counting, truncation, automatic reset, streams, errors, save and load. */
 #include "base/random.h"
+#include "env/block.h"
 #include "env/pool.h"
 #include "env/registry.h"
 #include "support/check.h"
@@ -100,7 +101,7 @@ static void bench_reset(struct bench *bench) {
   CHECK_OK_FATAL(env_pool_reset(bench->pool, bench->observation, bench->elements * sizeof(float)));
 }
 
-static muster_status bench_step(struct bench *bench, const int32_t *actions, int32_t time) {
+static muster_status bench_step(struct bench *bench, const void *actions, int32_t time) {
   struct env_pool_result result = {.observation = bench->observation,
                                    .observation_stride = bench->elements * sizeof(float),
                                    .reward = bench->reward,
@@ -490,9 +491,15 @@ static void test_finals_overflow(void) {
   env_pool_destroy(&bench.pool);
 }
 
-static void describe_two_agents(const void *env, muster_env_spec *spec) {
+static void describe_no_agents(const void *env, muster_env_spec *spec) {
   tiny_describe(env, spec);
-  spec->agents = 2;
+  spec->agents = 0;
+}
+
+static void describe_masked_box(const void *env, muster_env_spec *spec) {
+  tiny_describe(env, spec);
+  spec->action = spec->observation;
+  spec->masks_actions = true;
 }
 
 static void describe_nothing(const void *env, muster_env_spec *spec) {
@@ -513,8 +520,11 @@ static void test_contract(void) {
   type.block_step = find("CartPole-v1")->block_step;
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "1 of the 7 block functions");
   type = tiny_type;
-  type.describe = describe_two_agents;
-  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "has 2 agents");
+  type.describe = describe_no_agents;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "has 0 agents");
+  type.describe = describe_masked_box;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT,
+              "only Discrete and MultiDiscrete");
   type.describe = describe_nothing;
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "describes a space");
   CU_ASSERT_PTR_NULL(pool);
@@ -538,37 +548,408 @@ static void test_text(void) {
 
 /* ---- every environment that is registered ---- */
 
-/* walks 300 random steps in each: spaces hold, flags are sound, and two pools of the same seed agree */
+/* an action of environment `index` at a time, whatever the space: between its bounds, or one of its choices */
+static void script_action(const muster_space *space, int32_t index, int32_t time, void *action) {
+  for (size_t i = 0; i < muster_space_elements(space); i++) {
+    uint32_t words[4];
+    random_words(99, RANDOM_ACTION, (uint32_t)index, (uint32_t)time, (uint32_t)i, words);
+    if (space->kind == MUSTER_SPACE_BOX) {
+      float low = space->low != NULL ? space->low[i] : -1.0f, high = space->high != NULL ? space->high[i] : 1.0f;
+      ((float *)action)[i] = low + (high - low) * random_unit_float(words[0]);
+    } else {
+      ((int32_t *)action)[i] = (int32_t)(words[0] % (uint32_t)space->counts[i]);
+    }
+  }
+}
+
+/* whether every element of the pool's observations lies in the space */
+static bool observations_hold(const struct bench *bench, const muster_space *space) {
+  for (size_t i = 0; i < (size_t)bench->count * bench->elements; i++) {
+    const size_t k = i % bench->elements;
+    int32_t number;
+    memcpy(&number, &bench->observation[i], sizeof number);
+    bool holds = space->kind == MUSTER_SPACE_BOX ? (space->low == NULL || bench->observation[i] >= space->low[k]) &&
+                                                       (space->high == NULL || bench->observation[i] <= space->high[k])
+                                                 : number >= 0 && number < space->counts[k];
+    if (!holds) return false;
+  }
+  return true;
+}
+
+static bool benches_agree(const struct bench *one, const struct bench *two) {
+  return memcmp(one->observation, two->observation, sizeof one->observation) == 0 &&
+         memcmp(one->reward, two->reward, sizeof one->reward) == 0 &&
+         memcmp(one->ended, two->ended, sizeof one->ended) == 0;
+}
+
+/* loads all rows of one pool into another; tells whether the type can be saved */
+static bool copy_pool(const struct bench *from, struct bench *to) {
+  void *bytes = malloc(env_pool_state_bytes(from->pool));
+  bool restarted = false;
+  for (int32_t row = 0; row < from->count; row++) {
+    env_pool_save(from->pool, row, bytes);
+    CHECK_OK_FATAL(env_pool_load(to->pool, row, bytes, &to->observation[(size_t)row * to->elements], &restarted));
+  }
+  free(bytes);
+  return !restarted;
+}
+
+/* environments without a step limit of their own have an option that sets one */
+static const muster_env_setting *limit_steps(const muster_env_type *type) {
+  static const muster_env_setting limited[] = {{"max_steps", "100"}, {NULL, NULL}};
+  for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++)
+    if (strcmp(option->key, "max_steps") == 0) return limited;
+  return NULL;
+}
+
+/* walks random steps until episodes must have ended: spaces hold, two pools of the same seed agree, and so does a third
+ * one that the saved states were loaded into halfway */
+static void walk_type(const muster_env_type *type) {
+  struct bench one, two, resumed;
+  bench_open(&one, type, limit_steps(type), 55, 7, 3);
+  bench_open(&two, type, limit_steps(type), 55, 7, 3);
+  bench_open(&resumed, type, limit_steps(type), 55, 7, 3);
+  const muster_env_spec *spec = env_pool_spec(one.pool);
+  const size_t action_bytes = muster_space_bytes(&spec->action);
+  CU_ASSERT_TRUE_FATAL(one.elements <= MAX_ELEMENTS && action_bytes <= 64);
+  bench_reset(&one);
+  bench_reset(&two);
+  bool can_save = false;
+  int ends = 0;
+  const int32_t steps = spec->max_steps > 250 ? spec->max_steps + 50 : 300;
+  for (int32_t t = 0; t < steps; t++) {
+    _Alignas(4) char actions[3 * 64];
+    for (int32_t i = 0; i < 3; i++) script_action(&spec->action, i, t, actions + (size_t)i * action_bytes);
+    if (t == steps / 2) can_save = copy_pool(&one, &resumed);
+    one.finals.count = two.finals.count = resumed.finals.count = 0;
+    CHECK_OK_FATAL(bench_step(&one, actions, t));
+    CHECK_OK_FATAL(bench_step(&two, actions, t));
+    CU_ASSERT_TRUE(benches_agree(&one, &two));
+    CU_ASSERT_TRUE(observations_hold(&one, &spec->observation));
+    if (can_save) CHECK_OK_FATAL(bench_step(&resumed, actions, t));
+    if (can_save) CU_ASSERT_TRUE(benches_agree(&one, &resumed));
+    for (size_t i = 0; i < 3; i++) ends += one.ended[i] != 0;
+  }
+  CU_ASSERT_TRUE(ends > 0);
+  CU_ASSERT_EQUAL(can_save, type->save_state != NULL);
+  env_pool_destroy(&one.pool);
+  env_pool_destroy(&two.pool);
+  env_pool_destroy(&resumed.pool);
+}
+
 static void test_every_type(void) {
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) walk_type(*type);
+}
+
+enum { WALK_ENVS = 3, WALK_ROWS = 24, WALK_BYTES = 4096 };
+
+/* a pool with room for any space */
+struct walk {
+  struct env_pool *pool;
+  char observation[WALK_ROWS * WALK_BYTES], final_observation[WALK_ROWS * WALK_BYTES];
+  uint8_t mask[WALK_ROWS * WALK_BYTES], ended[WALK_ENVS];
+  float reward[WALK_ROWS];
+  int32_t final_environment[WALK_ENVS], final_step[WALK_ENVS];
+};
+
+/* an action that the mask allows, the same in both pools */
+static void draw_actions(const muster_env_spec *spec, const uint8_t *mask, muster_random *random, void *actions) {
+  size_t elements = muster_space_elements(&spec->action);
+  for (size_t i = 0; i < (size_t)(WALK_ENVS * spec->agents) * elements; i++) {
+    if (spec->action.kind == MUSTER_SPACE_BOX) {
+      ((float *)actions)[i] = (float)muster_random_uniform(random, -3.0, 3.0);
+      continue;
+    }
+    int32_t count = spec->action.counts[i % elements], choice = (int32_t)muster_random_below(random, (uint32_t)count);
+    while (spec->masks_actions && mask[choice] == 0) choice = (choice + 1) % count;
+    ((int32_t *)actions)[i] = choice;
+    mask += count;
+  }
+}
+
+static bool observation_is_sound(const muster_space *space, const char *observation, size_t rows) {
+  size_t elements = muster_space_elements(space);
+  for (size_t i = 0; i < rows * elements && space->kind != MUSTER_SPACE_BOX_U8; i++) {
+    size_t k = i % elements;
+    float value = ((const float *)observation)[i];
+    if (space->kind == MUSTER_SPACE_BOX && space->high != NULL && !(value >= space->low[k] && value <= space->high[k]))
+      return false;
+    int32_t choice = ((const int32_t *)observation)[i];
+    if (space->kind != MUSTER_SPACE_BOX && (choice < 0 || choice >= space->counts[k])) return false;
+  }
+  return true;
+}
+
+/* walks 600 random steps: spaces hold, and two pools of the same seed agree */
+static void check_walk(const muster_env_type *type, const muster_env_setting *options,
+                       const struct env_wrappers *wrappers) {
+  static struct walk walks[2];
+  static char actions[WALK_ROWS * WALK_BYTES];
+  memset(walks, 0, sizeof walks);
+  struct random_stream stream = random_stream_start(5, RANDOM_ACTION, 0, 0);
+  const muster_env_spec *spec = NULL;
+  size_t rows = 0, bytes = 0;
+  for (int k = 0; k < 2; k++) {
+    CHECK_OK_FATAL(env_pool_create(type, options, 55, 7, WALK_ENVS, &walks[k].pool));
+    CHECK_OK_FATAL(env_pool_wrap(walks[k].pool, wrappers));
+    spec = env_pool_spec(walks[k].pool);
+    rows = (size_t)(WALK_ENVS * spec->agents);
+    bytes = muster_space_bytes(&spec->observation);
+    CU_ASSERT_FATAL(rows <= WALK_ROWS && bytes <= WALK_BYTES && muster_space_bytes(&spec->action) <= WALK_BYTES);
+    CHECK_OK_FATAL(env_pool_reset(walks[k].pool, walks[k].observation, bytes));
+  }
+  size_t choices = spec->masks_actions ? env_block_choices(&spec->action) : 0;
+  for (int32_t t = 0; t < 600; t++) {
+    for (int k = 0; k < 2; k++) {
+      struct walk *walk = &walks[k];
+      env_pool_observe(walk->pool, NULL, 0, choices > 0 ? walk->mask : NULL, choices);
+      if (k == 0) draw_actions(spec, walk->mask, &stream.base, actions);
+      struct env_finals finals = {0, WALK_ENVS, walk->final_environment, walk->final_step, walk->final_observation};
+      struct env_pool_result result = {walk->observation, bytes, walk->reward, sizeof(float), walk->ended, 1, &finals};
+      CHECK_OK_FATAL(env_pool_step(walk->pool, actions, t, &result));
+    }
+    struct env_pool *pool = walks[0].pool;
+    CU_ASSERT_TRUE_FATAL(observation_is_sound(&spec->observation, walks[0].observation, rows));
+    walks[0].pool = walks[1].pool;
+    CU_ASSERT_EQUAL(memcmp(&walks[0], &walks[1], sizeof walks[0]), 0);
+    walks[0].pool = pool;
+  }
+  env_pool_destroy(&walks[0].pool);
+  env_pool_destroy(&walks[1].pool);
+}
+
+/* with a shorter limit and stacked frames */
+static void test_every_type_wrapped(void) {
+  const struct env_wrappers wrappers = {.max_steps = 7, .frame_stack = 3};
   for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) {
-    struct bench one, two;
-    bench_open(&one, *type, NULL, 55, 7, 3);
-    bench_open(&two, *type, NULL, 55, 7, 3);
-    const muster_env_spec *spec = env_pool_spec(one.pool);
-    CU_ASSERT_TRUE_FATAL(spec->observation.kind == MUSTER_SPACE_BOX && spec->action.kind == MUSTER_SPACE_DISCRETE &&
-                         one.elements <= MAX_ELEMENTS);
-    bench_reset(&one);
-    bench_reset(&two);
-    int ends = 0;
-    for (int32_t t = 0; t < 300; t++) {
-      int32_t actions[3];
-      for (int32_t i = 0; i < 3; i++) actions[i] = scripted_action(i, t, (uint32_t)spec->action.counts[0]);
-      one.finals.count = two.finals.count = 0;
-      CHECK_OK_FATAL(bench_step(&one, actions, t));
-      CHECK_OK_FATAL(bench_step(&two, actions, t));
-      CU_ASSERT_EQUAL(memcmp(one.observation, two.observation, sizeof one.observation), 0);
-      CU_ASSERT_EQUAL(memcmp(one.reward, two.reward, sizeof one.reward), 0);
-      for (size_t i = 0; i < 3; i++) {
-        ends += one.ended[i] != 0;
-        for (size_t k = 0; k < one.elements && spec->observation.high != NULL; k++)
-          CU_ASSERT_TRUE(one.observation[i * one.elements + k] >= spec->observation.low[k] &&
-                         one.observation[i * one.elements + k] <= spec->observation.high[k]);
+    struct env_pool *pool;
+    CHECK_OK_FATAL(env_pool_create(*type, NULL, 55, 7, WALK_ENVS, &pool));
+    muster_space_kind kind = env_pool_spec(pool)->observation.kind;
+    env_pool_destroy(&pool);
+    bool stacks = kind == MUSTER_SPACE_BOX || kind == MUSTER_SPACE_BOX_U8;
+    check_walk(*type, NULL, stacks ? &wrappers : &(struct env_wrappers){.max_steps = 7});
+  }
+}
+
+/* ---- kinds of spaces, agents, masks ---- */
+
+static const char *const observation_kinds[] = {"box", "discrete", "image"};
+static const char *const action_kinds[] = {"discrete", "multi_discrete", "box"};
+
+/* Probe in all its kinds; it refuses masked choices and actions beyond their bounds itself */
+static void test_every_kind(void) {
+  for (int i = 0; i < 3 * 3 * 2 * 2; i++) {
+    const char *masks = i / 9 % 2 == 1 ? "1" : "0", *agents = i / 18 == 1 ? "3" : "1";
+    const muster_env_setting options[] = {{"observation", observation_kinds[i % 3]},
+                                          {"action_space", action_kinds[i / 3 % 3]},
+                                          {"masks", masks},
+                                          {"agents", agents},
+                                          {"truncates", "1"},
+                                          {"obs_dim", "6"},
+                                          {NULL, NULL}};
+    if (i / 3 % 3 == 2 && masks[0] == '1') continue;
+    check_walk(find("Probe-v0"), options, &(struct env_wrappers){0});
+  }
+}
+
+/* rewards, last observations and masks of three agents stand where they belong, in strided rows */
+static void test_agents(void) {
+  enum { AGENTS = 3, ENVS = 2, ROWS = AGENTS * ENVS, N = 4 };
+  const muster_env_setting options[] = {
+      {"agents", "3"}, {"masks", "1"}, {"truncates", "1"}, {"episode_length", "5"}, {NULL, NULL}};
+  struct env_pool *pool;
+  CHECK_OK_FATAL(env_pool_create(find("Probe-v0"), options, 3, 20, ENVS, &pool));
+  float observation[ROWS * (N + 1)], reward[ROWS], last[ENVS * AGENTS * N];
+  uint8_t mask[ROWS * N], ended[ENVS];
+  int32_t environments[ENVS], steps[ENVS], actions[ROWS];
+  struct env_finals finals = {0, ENVS, environments, steps, last};
+  const size_t stride = (N + 1) * sizeof(float);
+  CHECK_OK_FATAL(env_pool_reset(pool, observation, stride));
+  for (int32_t t = 1; t <= 10; t++) {
+    int32_t target[ROWS];
+    env_pool_observe(pool, NULL, 0, mask, N);
+    for (int32_t row = 0; row < ROWS; row++) {
+      target[row] = 0;
+      while (observation[row * (N + 1) + target[row]] != 1.0f) target[row]++;
+      CU_ASSERT_EQUAL(mask[row * N + target[row]], 1);
+      /* every second row names its target, the others another choice that is allowed, where there is one */
+      actions[row] = target[row];
+      for (int32_t a = 0; a < N && row % 2 == 1; a++)
+        if (a != target[row] && mask[row * N + a]) actions[row] = a;
+    }
+    struct env_pool_result result = {observation, stride, reward, sizeof(float), ended, 1, &finals};
+    finals.count = 0;
+    CHECK_OK_FATAL(env_pool_step(pool, actions, t, &result));
+    for (int32_t row = 0; row < ROWS; row++) CU_ASSERT_EQUAL(reward[row], actions[row] == target[row] ? 1.0f : 0.0f);
+    CU_ASSERT_EQUAL(finals.count, t % 5 == 0 ? ENVS : 0);
+    for (int32_t k = 0; k < finals.count; k++) {
+      CU_ASSERT_TRUE(environments[k] == 20 + k && steps[k] == t && ended[k] == ENV_TRUNCATED);
+      for (int32_t agent = 0; agent < AGENTS; agent++) {
+        float sum = 0;
+        for (int32_t a = 0; a < N; a++) sum += last[(k * AGENTS + agent) * N + a];
+        CU_ASSERT_EQUAL(sum, 1.0f);
       }
     }
-    CU_ASSERT_TRUE(ends > 0);
-    env_pool_destroy(&one.pool);
-    env_pool_destroy(&two.pool);
   }
+  env_pool_destroy(&pool);
+}
+
+/* a mask that allows nothing is the environment's fault, and said with its name */
+static int step_masked(void *env, const void *action, muster_random *random, muster_env_result *result,
+                       muster_env_error *error) {
+  int32_t what = *(const int32_t *)action;
+  memset(result->action_mask, what == FAIL ? 0 : 1, 7);
+  return tiny_step(env, &(int32_t){GO_ON}, random, result, error);
+}
+
+static int reset_masked(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
+  memset(result->action_mask, 1, 7);
+  return tiny_reset(env, random, result, error);
+}
+
+static void describe_masks(const void *env, muster_env_spec *spec) {
+  tiny_describe(env, spec);
+  spec->masks_actions = true;
+}
+
+static void test_mask_allows_nothing(void) {
+  muster_env_type type = tiny_type;
+  type.step = step_masked;
+  type.reset = reset_masked;
+  type.describe = describe_masks;
+  struct bench bench;
+  bench_open(&bench, &type, NULL, 2, 100, 3);
+  bench_reset(&bench);
+  CHECK_OK(bench_step(&bench, (int32_t[]){0, 0, 0}, 0));
+  CHECK_FAILS(bench_step(&bench, (int32_t[]){0, FAIL, 0}, 1), MUSTER_ERROR_ENVIRONMENT,
+              "environment 101 (Tiny, seed 2), episode 0, step 2, action 4: the mask of agent 0 allows no choice");
+  env_pool_destroy(&bench.pool);
+}
+
+/* ---- wrappers ---- */
+
+/* three frames, oldest first; a reset fills them, the last observation of an episode keeps its own */
+static void test_frame_stack(void) {
+  enum { ENVS = 2, FRAME = 3, FRAMES = 3, STACK = FRAME * FRAMES };
+  struct bench bench;
+  bench_open(&bench, &tiny_type, NULL, 1, 0, ENVS);
+  CHECK_OK_FATAL(env_pool_wrap(bench.pool, &(struct env_wrappers){.max_steps = 4, .frame_stack = FRAMES}));
+  const muster_env_spec *spec = env_pool_spec(bench.pool);
+  CU_ASSERT_TRUE(spec->observation.rank == 1 && spec->observation.shape[0] == STACK && spec->max_steps == 4);
+  float observation[ENVS * STACK], last[ENVS * STACK], reward[ENVS];
+  uint8_t ended[ENVS];
+  int32_t environments[ENVS], steps[ENVS];
+  struct env_finals finals = {0, ENVS, environments, steps, last};
+  struct env_pool_result result = {observation, sizeof observation / ENVS, reward, sizeof(float), ended, 1, &finals};
+  CHECK_OK_FATAL(env_pool_reset(bench.pool, observation, sizeof observation / ENVS));
+  for (int32_t t = 0; t <= 9; t++) {
+    if (t > 0) CHECK_OK_FATAL(env_pool_step(bench.pool, (int32_t[]){0, 0}, t, &result));
+    for (int32_t env = 0; env < ENVS; env++)
+      for (int32_t k = 0; k < FRAMES; k++) {
+        const float *frame = observation + env * STACK + k * FRAME;
+        int32_t step = t % 4 - (FRAMES - 1 - k);
+        CU_ASSERT_TRUE(frame[0] == (float)(1 + t / 4) && frame[1] == (float)(step > 0 ? step : 0));
+        const float *final = last + env * STACK + k * FRAME;
+        if (t > 0 && t % 4 == 0) CU_ASSERT_TRUE(final[0] == (float)(t / 4) && final[1] == (float)(2 + k));
+      }
+    if (t > 0) CU_ASSERT_EQUAL(finals.count, t % 4 == 0 ? ENVS : 0);
+    finals.count = 0;
+  }
+  env_pool_destroy(&bench.pool);
+
+  const muster_env_setting discrete[] = {{"observation", "discrete"}, {NULL, NULL}};
+  bench_open(&bench, find("Probe-v0"), discrete, 1, 0, 1);
+  CHECK_FAILS(env_pool_wrap(bench.pool, &(struct env_wrappers){.frame_stack = 2}), MUSTER_ERROR_USAGE, "frame_stack");
+  env_pool_destroy(&bench.pool);
+}
+
+/* stacks and masks are part of the state */
+static void test_save_and_load_wrapped(void) {
+  const muster_env_setting options[] = {{"agents", "2"}, {"masks", "1"}, {"observation", "image"}, {NULL, NULL}};
+  const struct env_wrappers wrappers = {.frame_stack = 3, .max_steps = 11};
+  struct env_pool *pools[2];
+  static char observation[2][2 * 2 * 12];
+  uint8_t mask[2][2 * 2 * 4];
+  float reward[2][4];
+  uint8_t ended[2][2];
+  for (int k = 0; k < 2; k++) {
+    CHECK_OK_FATAL(env_pool_create(find("Probe-v0"), options, 9, 4, 2, &pools[k]));
+    CHECK_OK_FATAL(env_pool_wrap(pools[k], &wrappers));
+    CHECK_OK_FATAL(env_pool_reset(pools[k], observation[k], 12));
+  }
+  for (int32_t t = 0; t < 60; t++) {
+    if (t == 25) {
+      char bytes[512];
+      bool restarted;
+      CU_ASSERT_FATAL(env_pool_state_bytes(pools[0]) <= sizeof bytes);
+      env_pool_destroy(&pools[1]);
+      CHECK_OK_FATAL(env_pool_create(find("Probe-v0"), options, 9, 4, 2, &pools[1]));
+      CHECK_OK_FATAL(env_pool_wrap(pools[1], &wrappers));
+      for (int32_t env = 0; env < 2; env++) {
+        env_pool_save(pools[0], env, bytes);
+        CHECK_OK_FATAL(env_pool_load(pools[1], env, bytes, NULL, &restarted));
+        CU_ASSERT_FALSE(restarted);
+      }
+    }
+    for (int k = 0; k < 2; k++) env_pool_observe(pools[k], observation[k], 12, mask[k], 4);
+    CU_ASSERT_EQUAL(memcmp(observation[0], observation[1], sizeof observation[0]), 0);
+    CU_ASSERT_EQUAL(memcmp(mask[0], mask[1], sizeof mask[0]), 0);
+    int32_t actions[4];
+    for (int row = 0; row < 4; row++) {
+      actions[row] = scripted_action(row, t, 4);
+      while (mask[0][row * 4 + actions[row]] == 0) actions[row] = (actions[row] + 1) % 4;
+    }
+    for (int k = 0; k < 2; k++) {
+      struct env_pool_result result = {observation[k], 12, reward[k], sizeof(float), ended[k], 1, NULL};
+      CHECK_OK_FATAL(env_pool_step(pools[k], actions, t, &result));
+    }
+    CU_ASSERT_TRUE(memcmp(reward[0], reward[1], sizeof reward[0]) == 0 && memcmp(ended[0], ended[1], 2) == 0);
+  }
+  env_pool_destroy(&pools[0]);
+  env_pool_destroy(&pools[1]);
+}
+
+/* what reaches the environment, in [-2, 2], of actions drawn anywhere: its reward tells */
+static void test_action_bounds(void) {
+  static const struct {
+    enum action_bounds bounds;
+    float drawn, sent;
+  } cases[] = {{ACTION_BOUNDS_CLIP, 1.5f, 1.5f},      {ACTION_BOUNDS_CLIP, 2.5f, 2.0f},
+               {ACTION_BOUNDS_CLIP, -70.0f, -2.0f},   {ACTION_BOUNDS_RESCALE, 0.25f, 0.5f},
+               {ACTION_BOUNDS_RESCALE, 1.5f, 2.0f},   {ACTION_BOUNDS_RESCALE, -1.0f, -2.0f},
+               {ACTION_BOUNDS_RESCALE, -9.0f, -2.0f}, {ACTION_BOUNDS_NONE, -1.25f, -1.25f}};
+  const muster_env_setting options[] = {{"action_space", "box"}, {"obs_dim", "1"}, {NULL, NULL}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    struct bench bench;
+    bench_open(&bench, find("Probe-v0"), options, 1, 0, 1);
+    CHECK_OK_FATAL(env_pool_wrap(bench.pool, &(struct env_wrappers){.action_bounds = cases[i].bounds}));
+    bench_reset(&bench);
+    float drawn = cases[i].drawn;
+    struct env_pool_result result = {bench.observation, 4, bench.reward, 4, bench.ended, 1, NULL};
+    CHECK_OK_FATAL(env_pool_step(bench.pool, &drawn, 0, &result));
+    CHECK_CLOSE(bench.reward[0], 1.0 - (cases[i].sent + 2.0) / 4.0, 1e-6);
+    CU_ASSERT_EQUAL(drawn, cases[i].drawn);
+    env_pool_destroy(&bench.pool);
+  }
+
+  /* without bounds of our own the environment answers for itself */
+  struct bench bench;
+  bench_open(&bench, find("Probe-v0"), options, 1, 0, 1);
+  CHECK_OK_FATAL(env_pool_wrap(bench.pool, &(struct env_wrappers){.action_bounds = ACTION_BOUNDS_NONE}));
+  bench_reset(&bench);
+  struct env_pool_result result = {bench.observation, 4, bench.reward, 4, bench.ended, 1, NULL};
+  CHECK_FAILS(env_pool_step(bench.pool, &(float){2.5f}, 0, &result), MUSTER_ERROR_ENVIRONMENT, "action 2.5 is not in");
+  env_pool_destroy(&bench.pool);
+
+  /* half-open and missing bounds cannot be rescaled to */
+  const float low[] = {0, -INFINITY}, high[] = {1, 1};
+  const muster_space half = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high};
+  const muster_space open = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
+  bool changes;
+  CHECK_FAILS(action_bounds_check(ACTION_BOUNDS_RESCALE, &half, &changes), MUSTER_ERROR_USAGE, "element 1");
+  CHECK_FAILS(action_bounds_check(ACTION_BOUNDS_RESCALE, &open, &changes), MUSTER_ERROR_USAGE, "finite bounds");
+  CHECK_OK(action_bounds_check(ACTION_BOUNDS_CLIP, &open, &changes));
+  CU_ASSERT_FALSE(changes);
 }
 
 static const struct check_case cases[] = {
@@ -588,6 +969,13 @@ static const struct check_case cases[] = {
     {"types that break the contract", test_contract},
     {"text", test_text},
     {"every registered environment", test_every_type},
+    {"every registered environment, wrapped", test_every_type_wrapped},
+    {"every kind of space", test_every_kind},
+    {"agents", test_agents},
+    {"a mask that allows nothing", test_mask_allows_nothing},
+    {"stacked frames", test_frame_stack},
+    {"save and load: wrappers, agents, masks", test_save_and_load_wrapped},
+    {"actions within their bounds", test_action_bounds},
 };
 
 CHECK_MAIN("pool", cases)

@@ -24,7 +24,7 @@ static void setup(struct fixture *f, const struct network_shape *shape, size_t n
   *f = (struct fixture){0};
   CHECK_OK_FATAL(arena_create(&f->arena));
   create_model(shape, false, f->arena, &f->model);
-  CHECK_OK_FATAL(trajectory_create(n_envs, n_steps, shape->obs_dim, 1, f->arena, &f->rollout));
+  create_rollout(shape, n_envs, n_steps, f->arena, &f->rollout);
   CHECK_OK_FATAL(algorithm_find("ppo", &f->type));
   CHECK_OK_FATAL(option_set_defaults(f->type->options, &f->options));
 }
@@ -61,12 +61,13 @@ struct golden_case {
   const char *file;
   double vf_factor; /* what the file's value loss is times the plain mean of squares */
   double clip_range_vf;
+  bool gaussian;
 };
 
 static const struct golden_case golden_cases[] = {
-    {"ppo_discrete_sb3.h5", 1.0, 0.0},
-    {"ppo_discrete_cleanrl.h5", 0.5, 0.0},
-    {"ppo_discrete_cleanrl_vclip.h5", 0.5, 0.2},
+    {"ppo_discrete_sb3.h5", 1.0, 0.0, false},           {"ppo_discrete_cleanrl.h5", 0.5, 0.0, false},
+    {"ppo_discrete_cleanrl_vclip.h5", 0.5, 0.2, false}, {"ppo_gaussian_sb3.h5", 1.0, 0.0, true},
+    {"ppo_gaussian_cleanrl.h5", 0.5, 0.0, true},        {"ppo_gaussian_cleanrl_vclip.h5", 0.5, 0.2, true},
 };
 enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 
@@ -74,6 +75,10 @@ enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 static void torch_path(const char *group, const char *name, char *path, size_t size) {
   char network[16] = "", part[16] = "";
   int layer = -1;
+  if (strcmp(name, "policy/log_std") == 0) {
+    snprintf(path, size, "%s/log_std", group);
+    return;
+  }
   CU_ASSERT_EQUAL_FATAL(sscanf(name, "%15[^/]/%d/%15s", network, &layer, part), 3);
   snprintf(path, size, "%s/%s.%d.%s", group, strcmp(network, "policy") == 0 ? "actor" : "critic", 2 * layer, part);
 }
@@ -106,7 +111,7 @@ static void check_scalar(const char *file, const char *dataset, double value, do
 /* checks a block laid out as the parameters against one dataset a tensor */
 static void check_tensors(const struct fixture *f, const char *file, const char *group, const float *block,
                           double tolerance) {
-  CU_ASSERT_EQUAL(f->model.parameters.tensors, 12);
+  CU_ASSERT_EQUAL(f->model.parameters.tensors, f->model.head.own_count > 0 ? 13 : 12);
   for (int i = 0; i < f->model.parameters.tensors; i++) {
     const struct parameter *tensor = &f->model.parameters.tensor[i];
     char path[96];
@@ -139,8 +144,10 @@ static void check_moves(const struct fixture *f, const char *file, const char *g
 
 /* the weights, the minibatch and the coefficients of a file */
 static void load_case(struct fixture *f, const struct golden_case *c) {
-  const struct network_shape shape = {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}};
-  setup(f, &shape, SAMPLES, 1);
+  const struct network_shape discrete = {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}};
+  const struct network_shape gaussian = {
+      .obs_dim = 3, .layers = 2, .hidden = {64, 64}, .kind = MUSTER_SPACE_BOX, .elements = 2};
+  setup(f, c->gaussian ? &gaussian : &discrete, SAMPLES, 1);
   f->options.vf_coef = c->vf_factor * golden_attribute(c->file, "/", "vf_coef");
   f->options.ent_coef = golden_attribute(c->file, "/", "ent_coef");
   f->options.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
@@ -156,12 +163,18 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   model_pack(&f->model, true);
 
   /* one step of 64 environments: each row of observations and values has one more, which nothing reads */
-  float observations[SAMPLES][4], actions[SAMPLES];
-  read_floats(c->file, "in/obs", &observations[0][0], sizeof observations / sizeof(float), 1);
-  read_floats(c->file, "in/act", actions, SAMPLES, 1);
-  for (size_t n = 0; n < SAMPLES; n++) {
-    memcpy(f->rollout.observation + n * trajectory_obs_ld(&f->rollout), observations[n], sizeof observations[n]);
-    f->rollout.action[n] = (int32_t)actions[n];
+  size_t obs_dim = f->model.obs_dim, act_dim = f->model.head.elements;
+  float observations[SAMPLES * 4], actions[SAMPLES * 2];
+  read_floats(c->file, "in/obs", observations, SAMPLES * obs_dim, 1);
+  read_floats(c->file, "in/act", actions, SAMPLES * act_dim, 1);
+  for (size_t n = 0; n < SAMPLES; n++)
+    memcpy((char *)f->rollout.observation + n * trajectory_obs_stride(&f->rollout), observations + n * obs_dim,
+           f->rollout.obs_bytes);
+  for (size_t i = 0; i < SAMPLES * act_dim; i++) {
+    if (c->gaussian)
+      ((float *)f->rollout.action)[i] = actions[i];
+    else
+      ((int32_t *)f->rollout.action)[i] = (int32_t)actions[i];
   }
   struct batch *batch = ppo_batch(f->ppo);
   read_floats(c->file, "in/old_logp", f->rollout.log_prob, SAMPLES, 1);
@@ -199,7 +212,7 @@ static void test_golden_loss(void) {
     CU_ASSERT_EQUAL(loss.ratio_mismatches, SAMPLES);
 
     /* each sample, as the forward pass left it */
-    const struct distribution_tile *tile = &f.model.tile;
+    const struct policy_head *tile = &f.model.head;
     float ratios[SAMPLES], values[SAMPLES];
     for (size_t r = 0; r < SAMPLES; r++) {
       ratios[r] = tile->log_prob[r] - f.rollout.log_prob[r];
@@ -262,9 +275,13 @@ static void test_first_ratios_are_one(void) {
       {.obs_dim = 3, .actions = 5, .activation = 1, .layers = 1, .hidden = {33}},
       {.obs_dim = 17, .actions = 18, .share_trunk = true, .layers = 2, .hidden = {48, 20}},
       {.obs_dim = 1, .actions = 3},
+      {.obs_dim = 5, .actions = 6, .masks = true, .layers = 1, .hidden = {33}, .agents = 3},
+      {.obs_dim = 4, .kind = MUSTER_SPACE_MULTI_DISCRETE, .elements = 3, .counts = {3, 3, 6}, .masks = true},
+      {.obs_dim = 3, .layers = 2, .hidden = {64, 64}, .kind = MUSTER_SPACE_BOX, .elements = 2, .agents = 2},
+      {.obs_dim = 3, .kind = MUSTER_SPACE_BOX, .elements = 5, .log_std = MODEL_LOG_STD_STATE},
   };
   static const char *const sets[] = {"baseline", "avx2", "avx512"};
-  enum { ENVS = 11, T = 13, COUNT = ENVS * T };
+  enum { ENVS = 11, T = 13, MAX_COUNT = 3 * ENVS * T };
   for (size_t i = 0; i < sizeof shapes / sizeof *shapes * 3; i++) {
     if (!linear_select(sets[i % 3])) continue;
     struct fixture f;
@@ -272,11 +289,12 @@ static void test_first_ratios_are_one(void) {
     create_ppo(&f);
     randomize_model(&f.model, 40 + i);
     fill_rollout(&f.model, 60 + i, &f.rollout);
-    uint32_t order[COUNT];
+    uint32_t order[MAX_COUNT];
+    const size_t count = f.rollout.n_rows * T;
     for (uint32_t sequence = 0; sequence < 3; sequence++) {
-      random_permutation(i, RANDOM_MINIBATCH, sequence, order, COUNT);
-      for (size_t first = 0, n = 1; first < COUNT; first += n, n = 2 * n + 1) {
-        size_t rest = COUNT - first;
+      random_permutation(i, RANDOM_MINIBATCH, sequence, order, count);
+      for (size_t first = 0, n = 1; first < count; first += n, n = 2 * n + 1) {
+        size_t rest = count - first;
         struct ppo_loss loss;
         ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss);
         CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);

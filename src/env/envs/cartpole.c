@@ -4,6 +4,8 @@
  * There are two forms. The single environment follows Gymnasium operation by operation, with sin and cos of libm. The
  * block keeps one array for each state variable and evaluates sin and cos by polynomials, so that the compiler turns
  * the loops into vector code; the states of a step differ from the single form by rounding only (below 1e-15). */
+#include "env/envs/lanes.h"
+#include "env/envs/sincos.h"
 #include "muster/env.h"
 
 #include <math.h>
@@ -152,58 +154,16 @@ static void cartpole_render_text(const void *env, char *text, size_t size) {
 
 /* ---- a block of environments ---- */
 
-/* rows are stepped in whole groups of this many, so that a row's numbers depend neither on n nor on its place */
-#define GROUP 16
+/* steps the group of rows from `start`; the equations of cartpole_step() with divisions by constants turned into
+ * products */
+LANES_INLINE void group_step(struct lanes *lanes, size_t start, const int32_t *action, float *observation,
+                             uint8_t *terminated) {
+  double *restrict position = lanes->values[POSITION] + start, *restrict velocity = lanes->values[VELOCITY] + start;
+  double *restrict angle = lanes->values[ANGLE] + start, *restrict spin = lanes->values[SPIN] + start;
+  double sine[LANES_GROUP], cosine[LANES_GROUP];
+  sincos_small(LANES_GROUP, angle, sine, cosine);
 
-/* the polynomials below hold for |angle| up to this, in rad; an episode ends long before */
-#define POLYNOMIAL_LIMIT 0.785
-
-struct cartpole_block;
-typedef void advance_function(struct cartpole_block *block, const int32_t *actions, muster_env_block_result *result);
-
-struct cartpole_block {
-  int32_t n;                  /* environments */
-  advance_function *advance;  /* the loops, compiled for this processor */
-  double *values[STATE_SIZE]; /* one array for each state variable, [n rounded up to a multiple of GROUP] */
-};
-
-/* sin and cos of GROUP angles: the minimax polynomials of fdlibm (Sun Microsystems 1993, k_sin.c and k_cos.c), below
- * one ulp for |angle| <= pi/4; libm beyond */
-static inline __attribute__((always_inline)) void group_sincos(const double *angle, double *sine, double *cosine) {
-  int beyond = 0;
-  for (int i = 0; i < GROUP; i++) {
-    double z = angle[i] * angle[i];
-    double odd = -1.66666666666666324348e-01 +
-                 z * (8.33333333332248946124e-03 +
-                      z * (-1.98412698298579493134e-04 +
-                           z * (2.75573137070700676789e-06 +
-                                z * (-2.50507602534068634195e-08 + z * 1.58969099521155010221e-10))));
-    double even = 4.16666666666666019037e-02 +
-                  z * (-1.38888888888741095749e-03 +
-                       z * (2.48015872894767294178e-05 +
-                            z * (-2.75573143513906633035e-07 +
-                                 z * (2.08757232129817482790e-09 + z * -1.13596475577881948265e-11))));
-    sine[i] = angle[i] + angle[i] * z * odd;
-    cosine[i] = 1.0 - (0.5 * z - z * z * even);
-    beyond |= !(fabs(angle[i]) <= POLYNOMIAL_LIMIT);
-  }
-  if (!beyond) return;
-  for (int i = 0; i < GROUP; i++) {
-    if (fabs(angle[i]) <= POLYNOMIAL_LIMIT) continue;
-    sine[i] = sin(angle[i]);
-    cosine[i] = cos(angle[i]);
-  }
-}
-
-/* steps GROUP rows from `start`; the equations of cartpole_step() with divisions by constants turned into products */
-static inline __attribute__((always_inline)) void
-group_step(struct cartpole_block *block, size_t start, const int32_t *action, float *observation, uint8_t *terminated) {
-  double *restrict position = block->values[POSITION] + start, *restrict velocity = block->values[VELOCITY] + start;
-  double *restrict angle = block->values[ANGLE] + start, *restrict spin = block->values[SPIN] + start;
-  double sine[GROUP], cosine[GROUP];
-  group_sincos(angle, sine, cosine);
-
-  for (int i = 0; i < GROUP; i++) {
+  for (int i = 0; i < LANES_GROUP; i++) {
     double force = (double)(2 * action[i] - 1) * (FORCE / TOTAL_MASS);
     double temp = force + (POLE_MASS_LENGTH / TOTAL_MASS) * (spin[i] * spin[i]) * sine[i];
     double spin_rate = (GRAVITY * sine[i] - cosine[i] * temp) /
@@ -214,93 +174,35 @@ group_step(struct cartpole_block *block, size_t start, const int32_t *action, fl
     angle[i] += TAU * spin[i];
     spin[i] += TAU * spin_rate;
   }
-  for (int i = 0; i < GROUP; i++) {
+  for (int i = 0; i < LANES_GROUP; i++) {
     observation[STATE_SIZE * i + POSITION] = (float)position[i];
     observation[STATE_SIZE * i + VELOCITY] = (float)velocity[i];
     observation[STATE_SIZE * i + ANGLE] = (float)angle[i];
     observation[STATE_SIZE * i + SPIN] = (float)spin[i];
   }
-  for (int i = 0; i < GROUP; i++) terminated[i] = (fabs(position[i]) > POSITION_LIMIT) | (fabs(angle[i]) > ANGLE_LIMIT);
+  for (int i = 0; i < LANES_GROUP; i++)
+    terminated[i] = (fabs(position[i]) > POSITION_LIMIT) | (fabs(angle[i]) > ANGLE_LIMIT);
 }
 
-/* steps all rows, group by group; rows beyond n are stepped along from rest, and thrown away */
-static inline __attribute__((always_inline)) void advance_rows(struct cartpole_block *block, const int32_t *actions,
-                                                               muster_env_block_result *result) {
-  for (size_t start = 0; start < (size_t)block->n; start += GROUP) {
-    size_t rows = (size_t)block->n - start < GROUP ? (size_t)block->n - start : GROUP;
-    int32_t action[GROUP] = {0};
-    float observation[GROUP * STATE_SIZE];
-    uint8_t terminated[GROUP];
-    if (rows == GROUP)
-      memcpy(action, actions + start, sizeof action);
-    else
-      memcpy(action, actions + start, rows * sizeof *action);
-    group_step(block, start, action, observation, terminated);
-
-    char *out = (char *)result->observation + start * result->observation_stride;
-    char *reward = (char *)result->reward + start * result->reward_stride;
-    for (size_t i = 0; i < rows; i++) {
-      memcpy(out + i * result->observation_stride, observation + STATE_SIZE * i, STATE_SIZE * sizeof *observation);
-      *(float *)(reward + i * result->reward_stride) = 1.0f;
-    }
-    for (size_t i = 0; i < rows; i++) result->terminated[start + i] = terminated[i];
-    for (size_t i = rows; i < GROUP; i++)
-      for (int variable = 0; variable < STATE_SIZE; variable++) block->values[variable][start + i] = 0.0;
+/* steps all rows, group by group; every step earns one point */
+LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
+  float reward[LANES_GROUP];
+  for (int i = 0; i < LANES_GROUP; i++) reward[i] = 1.0f;
+  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
+    size_t rows = lanes_rows(lanes, start);
+    int32_t action[LANES_GROUP];
+    float observation[LANES_GROUP * STATE_SIZE];
+    uint8_t terminated[LANES_GROUP];
+    lanes_load(action, actions, start, rows);
+    group_step(lanes, start, action, observation, terminated);
+    lanes_store(lanes, start, rows, STATE_SIZE, observation, reward, terminated, result);
   }
 }
-
-/* the same loops for several instruction sets; none fuses a product with a sum, so all give the same bits */
-static void advance_baseline(struct cartpole_block *block, const int32_t *actions, muster_env_block_result *result) {
-  advance_rows(block, actions, result);
-}
-
-#if defined(__x86_64__)
-__attribute__((target("avx2"))) static void advance_avx2(struct cartpole_block *block, const int32_t *actions,
-                                                         muster_env_block_result *result) {
-  advance_rows(block, actions, result);
-}
-
-__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl"))) static void
-advance_avx512(struct cartpole_block *block, const int32_t *actions, muster_env_block_result *result) {
-  advance_rows(block, actions, result);
-}
-
-static advance_function *choose_advance(void) {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl"))
-    return advance_avx512;
-  return __builtin_cpu_supports("avx2") ? advance_avx2 : advance_baseline;
-}
-#else
-static advance_function *choose_advance(void) { return advance_baseline; }
-#endif
+LANES_TARGETS(advance_rows)
 
 static int cartpole_block_create(const muster_env_setting *settings, int32_t n, void **out, muster_env_error *error) {
   (void)settings;
-  size_t padded = ((size_t)n + GROUP - 1) / GROUP * GROUP;
-  struct cartpole_block *block = malloc(sizeof *block);
-  double *values = aligned_alloc(64, STATE_SIZE * padded * sizeof *values);
-  if (block == NULL || values == NULL) {
-    free(block);
-    free(values);
-    return muster_env_fail(error, "out of memory for %d environments", (int)n);
-  }
-  memset(values, 0, STATE_SIZE * padded * sizeof *values);
-  *block = (struct cartpole_block){.n = n, .advance = choose_advance()};
-  for (size_t i = 0; i < STATE_SIZE; i++) block->values[i] = values + i * padded;
-  *out = block;
-  return 0;
-}
-
-static void cartpole_block_destroy(void *self) {
-  struct cartpole_block *block = self;
-  if (block == NULL) return;
-  free(block->values[0]);
-  free(block);
-}
-
-static void set_row(struct cartpole_block *block, int32_t row, const double state[STATE_SIZE]) {
-  for (int i = 0; i < STATE_SIZE; i++) block->values[i][row] = state[i];
+  return lanes_create(n, STATE_SIZE, 0.0, advance_rows_choose(), out, error);
 }
 
 static int cartpole_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,
@@ -308,7 +210,7 @@ static int cartpole_block_reset(void *self, int32_t row, muster_random *random, 
   (void)error;
   double state[STATE_SIZE];
   draw_start(random, state);
-  set_row(self, row, state);
+  lanes_set_row(self, row, state);
   write_observation(state, result->observation);
   return 0;
 }
@@ -316,32 +218,19 @@ static int cartpole_block_reset(void *self, int32_t row, muster_random *random, 
 static int cartpole_block_step(void *self, const void *actions, muster_random *const *randoms,
                                muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct cartpole_block *block = self;
-  const int32_t *pushes = actions;
+  struct lanes *lanes = self;
 
   /* refuse a wrong action before anything moves */
-  int32_t wrong = 0;
-  for (int32_t i = 0; i < block->n; i++) wrong |= pushes[i] & ~1;
-  for (int32_t i = 0; wrong != 0 && i < block->n; i++) {
-    if ((pushes[i] & ~1) == 0) continue;
-    result->failed_row = i;
-    return refuse_action(pushes[i], error);
-  }
-  block->advance(block, pushes, result);
+  result->failed_row = lanes_wrong_choice(lanes->n, actions, action_counts[0]);
+  if (result->failed_row >= 0) return refuse_action(((const int32_t *)actions)[result->failed_row], error);
+  lanes->advance(lanes, actions, result);
   return 0;
-}
-
-static void cartpole_block_save_state(const void *self, int32_t row, void *bytes) {
-  const struct cartpole_block *block = self;
-  double state[STATE_SIZE];
-  for (int i = 0; i < STATE_SIZE; i++) state[i] = block->values[i][row];
-  memcpy(bytes, state, sizeof state);
 }
 
 static int cartpole_block_load_state(void *self, int32_t row, const void *bytes, muster_env_error *error) {
   double state[STATE_SIZE];
   if (read_state(bytes, state, error) != 0) return 1;
-  set_row(self, row, state);
+  lanes_set_row(self, row, state);
   return 0;
 }
 
@@ -359,10 +248,10 @@ const muster_env_type env_cartpole = {
     .load_state = cartpole_load_state,
     .render_text = cartpole_render_text,
     .block_create = cartpole_block_create,
-    .block_destroy = cartpole_block_destroy,
+    .block_destroy = lanes_destroy,
     .block_describe = cartpole_describe,
     .block_reset = cartpole_block_reset,
     .block_step = cartpole_block_step,
-    .block_save_state = cartpole_block_save_state,
+    .block_save_state = lanes_save_state,
     .block_load_state = cartpole_block_load_state,
 };

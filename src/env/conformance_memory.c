@@ -1,0 +1,492 @@
+/* Checks of memory: buffers, saved state, blocks, text, leaks. */
+#include "base/clock.h"
+#include "env/conformance_checks.h"
+
+#include <dirent.h>
+#include <malloc.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void *take(struct subject *subject, size_t bytes) {
+  void *memory = calloc(1, bytes > 0 ? bytes : 1);
+  if (memory == NULL) examination_fail(subject->examination, "out of memory");
+  return memory;
+}
+
+/* ---- buffers ---- */
+
+/* an element of the observation that keeps in each of two players what it was filled with was not written */
+static void check_written(const struct player *a, const struct player *b, const char *function) {
+  const struct subject *subject = a->subject;
+  const muster_space *space = &subject->spec.observation;
+  size_t bytes = muster_space_bytes(space) / muster_space_elements(space);
+  for (size_t i = 0; i < subject->observation_bytes / bytes; i++) {
+    bool kept = true;
+    for (size_t k = 0; k < bytes; k++)
+      kept &= a->observation.bytes[i * bytes + k] == a->fill && b->observation.bytes[i * bytes + k] == b->fill;
+    if (kept)
+      examination_fail(subject->examination,
+                       "%s does not write element %zu of the observation at step %d: the memory is another one at each "
+                       "step, so all %zu elements must be written each time",
+                       function, i, (int)a->step, subject->observation_bytes / bytes);
+  }
+}
+
+void check_buffers(struct subject *subject) {
+  struct examination *examination = subject->examination;
+
+  /* one player's memory ends at a page that may not be touched, the other's begins behind one */
+  struct player behind = player_create(subject, 0, GUARD_BEHIND), before = player_create(subject, 0, GUARD_BEFORE);
+  behind.fill = 0x5A;
+  before.fill = 0xC3;
+  for (int32_t step = 0; step < examination->steps; step++) {
+    if (step == 0 || player_ended(&behind)) {
+      player_reset(&behind);
+      player_reset(&before);
+      check_written(&behind, &before, "reset()");
+    }
+    player_draw(&behind);
+    player_draw(&before);
+    player_step(&behind);
+    player_step(&before);
+    check_written(&behind, &before, "step()");
+    if (player_ended(&behind) != player_ended(&before)) break; /* not repeatable, which another check reports */
+  }
+  player_destroy(&behind);
+  player_destroy(&before);
+  examination_find(examination, CONFORMANCE_PASS, "every element written, and nothing beyond, in %d steps",
+                   (int)examination->steps);
+}
+
+/* ---- save and load ---- */
+
+static void save(struct player *player, struct guarded *state) {
+  player->subject->examination->call = "save_state()";
+  player->subject->type->save_state(player->env, state->bytes);
+  guarded_check(player->subject->examination, state);
+  player->subject->examination->call = NULL;
+}
+
+static void load(struct player *player, const struct guarded *state) {
+  struct examination *examination = player->subject->examination;
+  muster_env_error error = {""};
+  examination->call = "load_state()";
+  if (player->subject->type->load_state(player->env, state->bytes, &error) != 0)
+    examination_fail(examination, "load_state() refuses what save_state() has written: \"%s\"", error.text);
+  examination->call = NULL;
+}
+
+/* saved bytes must be the same each time, with the gaps between fields */
+static void compare_states(struct subject *subject, const struct guarded *a, const struct guarded *b,
+                           const char *what) {
+  size_t byte = 0;
+  while (byte < a->size && a->bytes[byte] == b->bytes[byte]) byte++;
+  if (byte < a->size)
+    examination_fail(subject->examination,
+                     "%s: byte %zu of %zu differs. Gaps between the fields of a struct must be zero (calloc, memset), "
+                     "and pointers do not belong into the state",
+                     what, byte, a->size);
+}
+
+/* what follows from a state, in the player where it was saved and in one that loads it */
+static void compare_futures(struct subject *subject, struct player *player, struct player *other,
+                            const struct guarded *state, const char *who) {
+  struct examination *examination = subject->examination;
+  size_t steps = (size_t)examination->steps;
+  struct trace here = trace_create(subject, steps), there = trace_create(subject, steps);
+  load(other, state);
+  other->index = player->index;
+  other->stream = player->stream;
+  other->choices = player->choices;
+  other->episode = player->episode;
+  other->next_episode = player->next_episode;
+  other->step = player->step;
+  if (subject->mask_bytes > 0) memcpy(other->mask.bytes, player->mask.bytes, subject->mask_bytes);
+  trace_play(&here, player, false);
+  trace_play(&there, other, false);
+  long at = trace_compare(&here, &there);
+  if (at >= 0)
+    examination_fail(examination,
+                     "%s that loads a saved state goes on otherwise, from step %ld after it: save_state() leaves "
+                     "something out, or load_state() does not take all of it",
+                     who, at + 1);
+  free(here.bytes);
+  free(there.bytes);
+}
+
+static void play_into_episode(struct player *player, int32_t steps) {
+  player_reset(player);
+  for (int32_t i = 0; i < steps; i++) {
+    player_draw(player);
+    player_step(player);
+    if (player_ended(player)) player_reset(player);
+  }
+}
+
+void check_state(struct subject *subject) {
+  struct examination *examination = subject->examination;
+  if (subject->spec.state_bytes == 0) {
+    examination_find(examination, CONFORMANCE_NOTE,
+                     "it cannot save its state, so a resumed run starts fresh episodes and is not bit-identical to an "
+                     "uninterrupted one; write save_state and load_state if you can");
+    return;
+  }
+  struct player player = player_create(subject, 0, GUARD_NONE), fresh = player_create(subject, 0, GUARD_NONE);
+  struct player used = player_create(subject, 5, GUARD_NONE);
+  struct guarded state = guarded_create(examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  struct guarded again = guarded_create(examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  memset(state.bytes, 0x5A, state.size);
+  memset(again.bytes, 0xC3, again.size);
+  play_into_episode(&player, 7);
+  play_into_episode(&used, 3);
+  save(&player, &state);
+  save(&player, &again);
+  compare_states(subject, &state, &again, "save_state() twice in a row");
+  load(&fresh, &state);
+  save(&fresh, &again);
+  compare_states(subject, &state, &again, "a state that was loaded and saved again");
+
+  /* each comparison plays on, so the next one starts from a state further on */
+  compare_futures(subject, &player, &fresh, &state, "a new environment");
+  save(&player, &state);
+  compare_futures(subject, &player, &used, &state, "an environment in the middle of another episode");
+  examination_find(examination, CONFORMANCE_PASS, "%zu bytes; what follows is the same in other environments",
+                   state.size);
+}
+
+/* ---- blocks ---- */
+
+#define GAP 24 /* bytes between rows that must stay as they are; a multiple of 8 keeps rows aligned */
+
+/* a block, and the memory around its rows */
+struct block_rows {
+  struct subject *subject;
+  void *block;
+  int32_t n;
+  unsigned char *observation, *reward, *mask, *actions;
+  uint8_t *terminated, *truncated;
+  struct random_stream *streams;
+  muster_random **randoms;
+};
+
+/* takes n rows with gaps, filled with a pattern */
+static unsigned char *take_rows(struct subject *subject, int32_t n, size_t bytes) {
+  unsigned char *rows = take(subject, (size_t)n * (bytes + GAP));
+  memset(rows, 0xA5, (size_t)n * (bytes + GAP));
+  return rows;
+}
+
+static void check_gaps(const struct block_rows *rows, const char *what, const unsigned char *memory, size_t bytes) {
+  for (int32_t row = 0; row < rows->n; row++)
+    for (size_t i = 0; i < GAP; i++)
+      if (memory[(size_t)row * (bytes + GAP) + bytes + i] != 0xA5)
+        examination_fail(rows->subject->examination,
+                         "block_step() wrote between the rows of the %s: use the stride from row to row, in bytes",
+                         what);
+}
+
+static size_t padded(size_t bytes) { return (bytes + 7) / 8 * 8; }
+
+static struct block_rows open_block(struct subject *subject, int32_t n) {
+  struct block_rows rows = {.subject = subject, .n = n};
+  muster_env_error error = {""};
+  subject->examination->call = "block_create()";
+  if (subject->type->block_create(subject->settings, n, &rows.block, &error) != 0)
+    examination_fail(subject->examination, "block_create() of %d environments failed: \"%s\"", (int)n, error.text);
+  rows.observation = take_rows(subject, n, padded(subject->observation_bytes));
+  rows.reward = take_rows(subject, n, padded((size_t)subject->spec.agents * sizeof(float)));
+  rows.mask = take_rows(subject, n, padded(subject->mask_bytes));
+  rows.actions = take(subject, (size_t)n * subject->action_bytes);
+  rows.terminated = take(subject, (size_t)n);
+  rows.truncated = take(subject, (size_t)n);
+  rows.streams = take(subject, (size_t)n * sizeof *rows.streams);
+  rows.randoms = take(subject, (size_t)n * sizeof *rows.randoms);
+  for (int32_t row = 0; row < n; row++) rows.randoms[row] = &rows.streams[row].base;
+  return rows;
+}
+
+/* resets a row as the player of that row has just been reset, and compares */
+static void reset_row(struct block_rows *rows, int32_t row, const struct player *player) {
+  struct subject *subject = rows->subject;
+  rows->streams[row] = random_stream_start(subject->seed, RANDOM_ENV, player->index, player->episode);
+  unsigned char *observation = rows->observation + (size_t)row * (padded(subject->observation_bytes) + GAP);
+  double *reward = take(subject, (size_t)subject->spec.agents * sizeof *reward);
+  unsigned char *mask = rows->mask + (size_t)row * (padded(subject->mask_bytes) + GAP);
+  muster_env_result result = {
+      .observation = observation, .reward = reward, .action_mask = subject->mask_bytes > 0 ? mask : NULL};
+  muster_env_error error = {""};
+  subject->examination->call = "block_reset()";
+  if (subject->type->block_reset(rows->block, row, rows->randoms[row], &result, &error) != 0)
+    examination_fail(subject->examination, "block_reset() of row %d failed: \"%s\"", (int)row, error.text);
+  if (memcmp(observation, player->observation.bytes, subject->observation_bytes) != 0 ||
+      (subject->mask_bytes > 0 && memcmp(mask, player->mask.bytes, subject->mask_bytes) != 0))
+    examination_fail(subject->examination, "block_reset() of row %d starts the episode otherwise than reset()",
+                     (int)row);
+  free(reward);
+}
+
+static void step_rows(struct block_rows *rows) {
+  struct subject *subject = rows->subject;
+  memset(rows->terminated, 0, (size_t)rows->n);
+  memset(rows->truncated, 0, (size_t)rows->n);
+  muster_env_block_result result = {
+      .observation = rows->observation,
+      .observation_stride = padded(subject->observation_bytes) + GAP,
+      .reward = (float *)(void *)rows->reward,
+      .reward_stride = padded((size_t)subject->spec.agents * sizeof(float)) + GAP,
+      .action_mask = subject->mask_bytes > 0 ? rows->mask : NULL,
+      .action_mask_stride = padded(subject->mask_bytes) + GAP,
+      .terminated = rows->terminated,
+      .truncated = rows->truncated,
+      .failed_row = -1,
+  };
+  muster_env_error error = {""};
+  subject->examination->call = "block_step()";
+  if (subject->type->block_step(rows->block, rows->actions, rows->randoms, &result, &error) != 0)
+    examination_fail(subject->examination, "block_step() failed with actions of the space: \"%s\"", error.text);
+  check_gaps(rows, "observation", rows->observation, padded(subject->observation_bytes));
+  check_gaps(rows, "reward", rows->reward, padded((size_t)subject->spec.agents * sizeof(float)));
+  if (subject->mask_bytes > 0) check_gaps(rows, "action mask", rows->mask, padded(subject->mask_bytes));
+}
+
+/* whether n floats are the same but for rounding in the last digits; *differ tells whether any bit is different */
+static bool nearly_equal(const void *a, const void *b, size_t n, bool *differ) {
+  const float *x = a, *y = b;
+  bool equal = true;
+  for (size_t i = 0; i < n; i++) equal &= fabsf(x[i] - y[i]) <= 1e-6f * fmaxf(1.0f, fabsf(y[i]));
+  *differ |= memcmp(a, b, n * sizeof *x) != 0;
+  return equal;
+}
+
+/* a row of the block against the player that took the same action from the same state */
+static void compare_row(const struct block_rows *rows, int32_t row, const struct player *player, bool *differ) {
+  const struct subject *subject = rows->subject;
+  const char *what = NULL;
+  const size_t agents = (size_t)subject->spec.agents, reward_bytes = padded(agents * sizeof(float));
+  const unsigned char *observation = rows->observation + (size_t)row * (padded(subject->observation_bytes) + GAP);
+  const float *reward = (const float *)(const void *)(rows->reward + (size_t)row * (reward_bytes + GAP));
+  const unsigned char *mask = rows->mask + (size_t)row * (padded(subject->mask_bytes) + GAP);
+  if (subject->spec.observation.kind == MUSTER_SPACE_BOX) {
+    if (!nearly_equal(observation, player->observation.bytes, agents * subject->observation_elements, differ))
+      what = "observation";
+  } else if (memcmp(observation, player->observation.bytes, subject->observation_bytes) != 0) {
+    what = "observation";
+  }
+  for (size_t agent = 0; agent < agents; agent++) {
+    float single = (float)((const double *)(const void *)player->reward.bytes)[agent];
+    if (!nearly_equal(&reward[agent], &single, 1, differ)) what = "reward";
+  }
+  if (subject->mask_bytes > 0 && memcmp(mask, player->mask.bytes, subject->mask_bytes) != 0) what = "action mask";
+  if ((rows->terminated[row] != 0) != player->terminated) what = "flag `terminated`";
+  if ((rows->truncated[row] != 0) != player->truncated) what = "flag `truncated`";
+  if (what != NULL)
+    examination_fail(subject->examination,
+                     "row %d of a block of %d has another %s than a single environment after step %d of episode %u",
+                     (int)row, (int)rows->n, what, (int)player->step, player->episode);
+}
+
+/* puts a single environment where a row is, so that differences in rounding do not add up over the steps */
+static void follow_row(const struct block_rows *rows, int32_t row, struct player *player, struct guarded *state) {
+  struct subject *subject = rows->subject;
+  if (subject->spec.state_bytes == 0) return;
+  subject->examination->call = "block_save_state()";
+  subject->type->block_save_state(rows->block, row, state->bytes);
+  guarded_check(subject->examination, state);
+  load(player, state);
+}
+
+/* a row of a block takes the state of a single environment exactly, and the other way round */
+static void exchange_states(struct block_rows *rows, int32_t row, struct player *player) {
+  struct subject *subject = rows->subject;
+  struct guarded of_row = guarded_create(subject->examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  struct guarded of_single = guarded_create(subject->examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  muster_env_error error = {""};
+  subject->examination->call = "block_save_state()";
+  subject->type->block_save_state(rows->block, row, of_row.bytes);
+  guarded_check(subject->examination, &of_row);
+  load(player, &of_row);
+  save(player, &of_single);
+  compare_states(subject, &of_row, &of_single, "the state of a row, loaded into a single environment");
+  player_reset(player);
+  save(player, &of_single);
+  subject->examination->call = "block_load_state()";
+  if (subject->type->block_load_state(rows->block, row, of_single.bytes, &error) != 0)
+    examination_fail(subject->examination, "block_load_state() refuses the state of a single environment: \"%s\"",
+                     error.text);
+  subject->type->block_save_state(rows->block, row, of_row.bytes);
+  compare_states(subject, &of_row, &of_single, "the state of a single environment, loaded into a row");
+  guarded_destroy(&of_row);
+  guarded_destroy(&of_single);
+}
+
+/* returns whether any number differed in its last bits */
+static bool compare_block(struct subject *subject, int32_t n, int32_t steps) {
+  struct block_rows rows = open_block(subject, n);
+  struct guarded state = guarded_create(subject->examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  bool differ = false;
+  struct player *players = take(subject, (size_t)n * sizeof *players);
+  for (int32_t row = 0; row < n; row++) {
+    players[row] = player_create(subject, (uint32_t)row, GUARD_NONE);
+    player_reset(&players[row]);
+    reset_row(&rows, row, &players[row]);
+  }
+  for (int32_t step = 0; step < steps; step++) {
+    for (int32_t row = 0; row < n; row++) {
+      player_draw(&players[row]);
+      memcpy(rows.actions + (size_t)row * subject->action_bytes, players[row].action.bytes, subject->action_bytes);
+      follow_row(&rows, row, &players[row], &state);
+      player_step(&players[row]);
+    }
+    step_rows(&rows);
+    for (int32_t row = 0; row < n; row++) {
+      compare_row(&rows, row, &players[row], &differ);
+      if (!player_ended(&players[row])) continue;
+      player_reset(&players[row]);
+      reset_row(&rows, row, &players[row]);
+    }
+  }
+
+  for (int32_t row = 0; row < n && subject->spec.state_bytes > 0; row++) exchange_states(&rows, row, &players[row]);
+  subject->examination->call = "block_destroy()";
+  subject->type->block_destroy(rows.block);
+  return differ;
+}
+
+void check_blocks(struct subject *subject) {
+  struct examination *examination = subject->examination;
+  if (subject->type->block_create == NULL) {
+    examination_find(examination, CONFORMANCE_PASS, "it has no block functions, which are only for speed");
+    return;
+  }
+  int32_t steps = examination->steps / 2 + 1;
+  bool differ = compare_block(subject, 1, steps);
+  differ |= compare_block(subject, 5, steps);
+  differ |= compare_block(subject, 19, steps);
+  if (differ)
+    examination_find(examination, CONFORMANCE_NOTE,
+                     "rows of a block differ from single environments in the last bits of a float: the two forms round "
+                     "otherwise");
+  examination_find(examination, CONFORMANCE_PASS, "blocks of 1, 5 and 19 equal single environments over %d steps",
+                   (int)steps);
+}
+
+/* ---- text ---- */
+
+void check_text(struct subject *subject) {
+  struct examination *examination = subject->examination;
+  if (subject->type->render_text == NULL) {
+    examination_find(examination, CONFORMANCE_PASS, "it has no render_text, which is only for looking at it");
+    return;
+  }
+  struct player player = player_create(subject, 0, GUARD_NONE);
+  play_into_episode(&player, 3);
+  const size_t sizes[] = {1, 16, 80, 4096};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    struct guarded text = guarded_create(examination, "text", sizes[i], GUARD_BEHIND);
+    memset(text.bytes, 'x', sizes[i]);
+    examination->call = "render_text()";
+    subject->type->render_text(player.env, (char *)text.bytes, sizes[i]);
+    guarded_check(examination, &text);
+    if (memchr(text.bytes, '\0', sizes[i]) == NULL)
+      examination_fail(examination, "render_text() leaves a text of %zu bytes without its zero at the end", sizes[i]);
+    guarded_destroy(&text);
+  }
+  player_destroy(&player);
+  examination_find(examination, CONFORMANCE_PASS, "text ends in a zero, and fits");
+}
+
+/* ---- leaks ---- */
+
+#if defined(__SANITIZE_ADDRESS__)
+#define HEAP_IS_KNOWN false /* the sanitizer's allocator keeps freed memory, and reports leaks itself */
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define HEAP_IS_KNOWN false
+#endif
+#endif
+#ifndef HEAP_IS_KNOWN
+#define HEAP_IS_KNOWN true
+#endif
+
+/* what a process holds */
+struct holdings {
+  double heap, pages; /* bytes from malloc() and in memory */
+  int files;
+};
+
+static struct holdings count_holdings(void) {
+  struct mallinfo2 heap = mallinfo2();
+  struct holdings holdings = {.heap = (double)heap.uordblks + (double)heap.hblkhd};
+  long total = 0, resident = 0;
+  FILE *statm = fopen("/proc/self/statm", "r");
+  if (statm != NULL) {
+    if (fscanf(statm, "%ld %ld", &total, &resident) == 2)
+      holdings.pages = (double)resident * (double)sysconf(_SC_PAGESIZE);
+    fclose(statm);
+  }
+  DIR *folder = opendir("/proc/self/fd");
+  while (folder != NULL && readdir(folder) != NULL) holdings.files++;
+  if (folder != NULL) closedir(folder);
+  return holdings;
+}
+
+/* one life: created, played a little, destroyed */
+static void live(struct subject *subject, struct player *player) {
+  player->subject = subject;
+  muster_env_error error = {""};
+  subject->examination->call = "create()";
+  if (subject->type->create(subject->settings, &player->env, &error) != 0)
+    examination_fail(subject->examination, "create() failed the next time: \"%s\"", error.text);
+  player_reset(player);
+  player_draw(player);
+  player_step(player);
+  subject->examination->call = "destroy()";
+  subject->type->destroy(player->env);
+}
+
+/* an episode after the other in one environment */
+static void play_on(struct subject *subject, struct player *player) {
+  (void)subject;
+  player_draw(player);
+  player_step(player);
+  player_reset(player);
+}
+
+/* repeats something until its growth can be told from chance; `what` grows by it */
+static void check_growth(struct subject *subject, struct player *player,
+                         void (*repeat)(struct subject *subject, struct player *player), const char *what) {
+  struct examination *examination = subject->examination;
+  for (int i = 0; i < 30; i++) repeat(subject, player);
+  struct holdings before = count_holdings();
+  double start = clock_seconds();
+  int n = 0;
+  while (n < 20 || (n < 2000 && clock_seconds() - start < 1.0)) {
+    repeat(subject, player);
+    n++;
+  }
+  struct holdings after = count_holdings();
+  if (after.files - before.files >= n)
+    examination_fail(examination, "each %s leaves %.1f files open: close them in destroy()", what,
+                     (after.files - before.files) / (double)n);
+  if (!HEAP_IS_KNOWN) return;
+  double heap = (after.heap - before.heap) / n, pages = (after.pages - before.pages) / n;
+  if (heap >= 16)
+    examination_fail(examination,
+                     "each %s leaks about %.0f bytes: free in destroy() what create() has taken, and take "
+                     "nothing in reset() and step()",
+                     what, heap);
+  if (pages >= 2048 && pages * n >= 1 << 20)
+    examination_fail(examination, "the process grows by about %.0f bytes with each %s", pages, what);
+}
+
+void check_leaks(struct subject *subject) {
+  struct player player = player_create(subject, 0, GUARD_NONE);
+  player_reset(&player);
+  check_growth(subject, &player, play_on, "episode");
+  check_growth(subject, &player, live, "create() and destroy()");
+  examination_find(subject->examination, CONFORMANCE_PASS, "%s",
+                   HEAP_IS_KNOWN ? "nothing grows with episodes, nor with environments that come and go"
+                                 : "no files stay open; memory is the sanitizer's to check");
+}

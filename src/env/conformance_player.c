@@ -1,0 +1,345 @@
+#include "env/conformance_player.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* ---- findings ---- */
+
+static void add(struct examination *examination, enum conformance_verdict verdict, const char *format,
+                va_list arguments) {
+  struct conformance_report *report = &examination->report;
+  if (report->count == CONFORMANCE_FINDINGS) return;
+  struct conformance_finding *finding = &report->finding[report->count];
+  finding->verdict = verdict;
+  snprintf(finding->check, sizeof finding->check, "%s", examination->check);
+  vsnprintf(finding->text, sizeof finding->text, format, arguments);
+  report->count++;
+}
+
+void examination_find(struct examination *examination, enum conformance_verdict verdict, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  add(examination, verdict, format, arguments);
+  va_end(arguments);
+}
+
+void examination_fail(struct examination *examination, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  add(examination, CONFORMANCE_FAIL, format, arguments);
+  va_end(arguments);
+  examination->finished = true;
+  _exit(0);
+}
+
+static void *need(struct examination *examination, void *memory) {
+  if (memory == NULL) examination_fail(examination, "out of memory");
+  return memory;
+}
+
+/* ---- guards ---- */
+
+#define PATTERN 0xA5
+#define MAX_GUARDS 64
+
+/* A handler of signals gets no context of its own: what it needs stands here. Of one process, the child of a check. */
+static struct {
+  struct examination *examination;
+  struct {
+    const char *name;
+    const unsigned char *first, *last; /* the forbidden pages on both sides, and what lies between */
+  } range[MAX_GUARDS];
+} watched;
+
+static void die_of_signal(int number, siginfo_t *information, void *context) {
+  (void)context;
+  struct examination *examination = watched.examination;
+  examination->signal = number;
+  const unsigned char *address = information->si_addr;
+  for (int i = 0; i < MAX_GUARDS && (number == SIGSEGV || number == SIGBUS); i++)
+    if (watched.range[i].name != NULL && address >= watched.range[i].first && address < watched.range[i].last)
+      examination->touched = watched.range[i].name;
+  _exit(1);
+}
+
+void guard_watch(struct examination *examination) {
+  watched.examination = examination;
+  memset(watched.range, 0, sizeof watched.range);
+  const struct sigaction action = {.sa_sigaction = die_of_signal, .sa_flags = SA_SIGINFO | SA_RESETHAND};
+  const int numbers[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGALRM};
+  for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) sigaction(numbers[i], &action, NULL);
+}
+
+static void watch(const struct guarded *memory, size_t page) {
+  for (int i = 0; i < MAX_GUARDS; i++) {
+    if (watched.range[i].name != NULL) continue;
+    watched.range[i].name = memory->name;
+    watched.range[i].first = memory->pages - page;
+    watched.range[i].last = memory->pages + memory->page_bytes + page;
+    return;
+  }
+}
+
+static void forget(const struct guarded *memory, size_t page) {
+  for (int i = 0; i < MAX_GUARDS; i++)
+    if (watched.range[i].first == memory->pages - page) watched.range[i].name = NULL;
+}
+
+struct guarded guarded_create(struct examination *examination, const char *name, size_t size, enum guard guard) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  size_t aligned = (size + 7) / 8 * 8, room = (aligned + page - 1) / page * page;
+  if (room == 0) room = page;
+  unsigned char *mapped = mmap(NULL, room + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (mapped == MAP_FAILED || mprotect(mapped + page, room, PROT_READ | PROT_WRITE) != 0)
+    examination_fail(examination, "out of memory");
+  struct guarded memory = {.name = name, .size = size, .pages = mapped + page, .page_bytes = room};
+  memset(memory.pages, PATTERN, room);
+  memory.bytes = guard == GUARD_BEHIND ? memory.pages + room - aligned : memory.pages;
+  memory.slack = (size_t)(memory.pages + room - memory.bytes) - size;
+  memset(memory.bytes, 0, size);
+  watch(&memory, page);
+  return memory;
+}
+
+void guarded_destroy(struct guarded *memory) {
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+  if (memory->pages == NULL) return;
+  forget(memory, page);
+  munmap(memory->pages - page, memory->page_bytes + 2 * page);
+  *memory = (struct guarded){0};
+}
+
+void guarded_check(struct examination *examination, const struct guarded *memory) {
+  for (size_t i = 0; i < memory->slack; i++)
+    if (memory->bytes[memory->size + i] != PATTERN)
+      examination_fail(examination, "%s wrote beyond the %s: byte %zu behind its end of %zu bytes has changed",
+                       examination->call, memory->name, i, memory->size);
+  for (const unsigned char *byte = memory->pages; byte < memory->bytes; byte++)
+    if (*byte != PATTERN)
+      examination_fail(examination, "%s wrote %zu bytes before the start of the %s", examination->call,
+                       (size_t)(memory->bytes - byte), memory->name);
+}
+
+/* ---- the subject ---- */
+
+void subject_open(struct subject *subject) {
+  struct examination *examination = subject->examination;
+  muster_env_error error = {""};
+  examination->call = "create()";
+  if (subject->type->create(subject->settings, &subject->witness, &error) != 0)
+    examination_fail(examination, "create() failed: \"%s\"", error.text);
+  if (subject->witness == NULL) examination_fail(examination, "create() returned 0, but no environment");
+  subject->spec = (muster_env_spec){.struct_size = sizeof subject->spec};
+  examination->call = "describe()";
+  subject->type->describe(subject->witness, &subject->spec);
+  examination->call = NULL;
+  const muster_env_spec *spec = &subject->spec;
+  size_t agents = spec->agents > 0 ? (size_t)spec->agents : 1, choices = 0;
+  subject->observation_elements = muster_space_elements(&spec->observation);
+  subject->observation_bytes = agents * muster_space_bytes(&spec->observation);
+  subject->action_elements = muster_space_elements(&spec->action);
+  subject->action_bytes = agents * muster_space_bytes(&spec->action);
+  for (size_t i = 0; spec->action.counts != NULL && i < subject->action_elements; i++)
+    choices += (size_t)spec->action.counts[i];
+  subject->mask_bytes = spec->masks_actions ? agents * choices : 0;
+}
+
+/* ---- playing ---- */
+
+struct player player_create(const struct subject *subject, uint32_t index, enum guard guard) {
+  struct examination *examination = subject->examination;
+  struct player player = {.subject = subject, .index = index, .guard = guard};
+  muster_env_error error = {""};
+  examination->call = "create()";
+  if (subject->type->create(subject->settings, &player.env, &error) != 0 || player.env == NULL)
+    examination_fail(examination, "create() failed for a further environment: \"%s\"", error.text);
+  examination->call = NULL;
+  size_t rewards = (size_t)subject->spec.agents * sizeof(double);
+  player.observation = guarded_create(examination, "observation", subject->observation_bytes, guard);
+  player.reward = guarded_create(examination, "reward", rewards, guard);
+  player.action = guarded_create(examination, "action", subject->action_bytes, guard);
+  if (subject->mask_bytes > 0) player.mask = guarded_create(examination, "action mask", subject->mask_bytes, guard);
+  player.choices = random_stream_start(subject->seed, RANDOM_ACTION, index, 0);
+  return player;
+}
+
+void player_destroy(struct player *player) {
+  struct examination *examination = player->subject->examination;
+  examination->call = "destroy()";
+  player->subject->type->destroy(player->env);
+  examination->call = NULL;
+  guarded_destroy(&player->observation);
+  guarded_destroy(&player->reward);
+  guarded_destroy(&player->action);
+  guarded_destroy(&player->mask);
+  player->env = NULL;
+}
+
+static void check_memory(const struct player *player) {
+  struct examination *examination = player->subject->examination;
+  if (player->guard == GUARD_NONE) return;
+  guarded_check(examination, &player->observation);
+  guarded_check(examination, &player->reward);
+  if (player->mask.bytes != NULL) guarded_check(examination, &player->mask);
+}
+
+/* each mask byte is 0 or 1, and each choice of each agent has something left to choose */
+static void check_mask(const struct player *player) {
+  const struct subject *subject = player->subject;
+  const uint8_t *mask = player->mask.bytes;
+  for (int32_t agent = 0; agent < subject->spec.agents && mask != NULL; agent++) {
+    for (size_t i = 0; i < subject->action_elements; i++) {
+      int32_t count = subject->spec.action.counts[i], allowed = 0;
+      for (int32_t choice = 0; choice < count; choice++) {
+        if (mask[choice] > 1)
+          examination_fail(subject->examination, "the action mask holds %d, at choice %d: expects 0 or 1", mask[choice],
+                           choice);
+        allowed += mask[choice];
+      }
+      if (allowed == 0)
+        examination_fail(subject->examination,
+                         "at step %d of an episode the action mask of agent %d allows none of the %d choices of action "
+                         "element %zu: allow at least one, or end the episode",
+                         player->step, agent, count, i);
+      mask += count;
+    }
+  }
+}
+
+static muster_env_result open_result(struct player *player) {
+  memset(player->observation.bytes, player->fill, player->observation.size);
+  if (player->mask.bytes != NULL) memset(player->mask.bytes, 1, player->mask.size);
+  return (muster_env_result){.observation = player->observation.bytes,
+                             .reward = (double *)(void *)player->reward.bytes,
+                             .action_mask = player->mask.bytes};
+}
+
+void player_reset(struct player *player) {
+  const struct subject *subject = player->subject;
+  struct examination *examination = subject->examination;
+  player->episode = player->next_episode++;
+  player->stream = random_stream_start(subject->seed, RANDOM_ENV, player->index, player->episode);
+  player->step = 0;
+  player->terminated = player->truncated = false;
+  muster_env_result result = open_result(player);
+  muster_env_error error = {""};
+  examination->call = "reset()";
+  examination->step = 0;
+  if (subject->type->reset(player->env, &player->stream.base, &result, &error) != 0)
+    examination_fail(examination, "reset() failed at the start of episode %u: \"%s\"", player->episode, error.text);
+  check_memory(player);
+  examination->call = NULL;
+  check_mask(player);
+}
+
+/* one of the choices that the mask allows */
+static int32_t draw_choice(muster_random *random, int32_t count, const uint8_t *mask) {
+  if (mask == NULL) return (int32_t)muster_random_below(random, (uint32_t)count);
+  uint32_t allowed = 0;
+  for (int32_t i = 0; i < count; i++) allowed += mask[i] != 0;
+  uint32_t wanted = muster_random_below(random, allowed);
+  int32_t choice = 0;
+  for (;; choice++)
+    if (mask[choice] != 0 && wanted-- == 0) return choice;
+}
+
+void player_draw(struct player *player) {
+  const muster_space *space = &player->subject->spec.action;
+  const size_t n = player->subject->action_elements;
+  const uint8_t *mask = player->mask.bytes;
+  muster_random *random = &player->choices.base;
+  for (size_t i = 0; i < n * (size_t)player->subject->spec.agents; i++) {
+    size_t element = i % n;
+    if (space->kind == MUSTER_SPACE_BOX) {
+      float low = space->low != NULL ? fmaxf(space->low[element], -10.0f) : -1.0f;
+      float high = space->high != NULL ? fminf(space->high[element], 10.0f) : 1.0f;
+      ((float *)(void *)player->action.bytes)[i] = (float)muster_random_uniform(random, low, high);
+    } else if (space->kind == MUSTER_SPACE_BOX_U8) {
+      player->action.bytes[i] = (uint8_t)muster_random_below(random, 256);
+    } else {
+      ((int32_t *)(void *)player->action.bytes)[i] = draw_choice(random, space->counts[element], mask);
+      if (mask != NULL) mask += space->counts[element];
+    }
+  }
+}
+
+/* a bool of C is 0 or 1, also where another language has written it */
+static bool read_flag(const struct player *player, const char *name, const bool *flag) {
+  unsigned char byte;
+  memcpy(&byte, flag, 1);
+  if (byte > 1)
+    examination_fail(player->subject->examination,
+                     "step() set `%s` to the byte %d: expects C's bool, 0 or 1 (in Fortran logical(c_bool), 1 byte)",
+                     name, byte);
+  return byte == 1;
+}
+
+void player_step(struct player *player) {
+  const struct subject *subject = player->subject;
+  struct examination *examination = subject->examination;
+  muster_env_result result = open_result(player);
+  for (int32_t i = 0; i < subject->spec.agents; i++) result.reward[i] = NAN;
+  muster_env_error error = {""};
+  examination->call = "step()";
+  examination->step = ++player->step;
+  if (player->guard != GUARD_NONE) mprotect(player->action.pages, player->action.page_bytes, PROT_READ);
+  int failed = subject->type->step(player->env, player->action.bytes, &player->stream.base, &result, &error);
+  if (player->guard != GUARD_NONE) mprotect(player->action.pages, player->action.page_bytes, PROT_READ | PROT_WRITE);
+  if (failed)
+    examination_fail(examination, "step() failed at step %d of episode %u with an action of the space: \"%s\"",
+                     player->step, player->episode, error.text);
+  check_memory(player);
+  examination->call = NULL;
+  player->terminated = read_flag(player, "terminated", &result.terminated);
+  player->truncated = read_flag(player, "truncated", &result.truncated);
+  check_mask(player);
+}
+
+bool player_ended(const struct player *player) {
+  int32_t limit = player->subject->spec.max_steps;
+  return player->terminated || player->truncated || (limit > 0 && player->step >= limit);
+}
+
+/* ---- traces ---- */
+
+struct trace trace_create(const struct subject *subject, size_t steps) {
+  size_t record =
+      2 * subject->observation_bytes + (size_t)subject->spec.agents * sizeof(double) + subject->mask_bytes + 2;
+  size_t most = ((size_t)64 << 20) / record + 1;
+  if (steps > most) steps = most;
+  return (struct trace){steps, record, need(subject->examination, calloc(steps, record))};
+}
+
+void trace_step(struct trace *trace, size_t at, struct player *player) {
+  const struct subject *subject = player->subject;
+  unsigned char *record = trace->bytes + at * trace->record_bytes;
+  player_draw(player);
+  player_step(player);
+  memcpy(record, player->observation.bytes, subject->observation_bytes);
+  record += subject->observation_bytes;
+  memcpy(record, player->reward.bytes, player->reward.size);
+  record += player->reward.size;
+  if (subject->mask_bytes > 0) memcpy(record, player->mask.bytes, subject->mask_bytes);
+  record += subject->mask_bytes;
+  record[0] = player->terminated;
+  record[1] = player->truncated;
+  if (!player_ended(player)) return;
+  player_reset(player);
+  memcpy(record + 2, player->observation.bytes, subject->observation_bytes);
+}
+
+void trace_play(struct trace *trace, struct player *player, bool starts) {
+  if (starts) player_reset(player);
+  for (size_t i = 0; i < trace->steps; i++) trace_step(trace, i, player);
+}
+
+long trace_compare(const struct trace *a, const struct trace *b) {
+  for (size_t i = 0; i < a->steps; i++)
+    if (memcmp(a->bytes + i * a->record_bytes, b->bytes + i * b->record_bytes, a->record_bytes) != 0) return (long)i;
+  return -1;
+}

@@ -1,0 +1,31 @@
+/* Environments from shared objects: somebody's simulator, loaded by dlopen(). */
+#ifndef ENV_PLUGIN_H
+#define ENV_PLUGIN_H
+
+#include "base/status.h"
+#include "muster/env.h"
+
+#include <stddef.h>
+
+struct env_plugin;
+
+/* Writes the absolute path of a plug-in into found[size]. A relative `path` counts from the working directory, and
+ * where there is no such file, from `folder` (that of the config file; NULL: none). The USAGE error names the places.
+ */
+MUSTER_CHECKED muster_status env_plugin_locate(const char *path, const char *folder, char *found, size_t size);
+
+/* Loads a plug-in and checks its tables. USAGE errors, which name the file: not there, not a shared object, without
+ * muster_env_types(), built for another version of the interface, without environments or with a nameless one. */
+MUSTER_CHECKED muster_status env_plugin_open(const char *path, struct env_plugin **out);
+
+/* Frees the handle; accepts NULL inside. The code stays loaded, since a simulator may have started threads. */
+void env_plugin_close(struct env_plugin **plugin);
+
+/* All types, ended by NULL; whole tables, whatever the version that the plug-in was built with. Borrowed. */
+const muster_env_type *const *env_plugin_types(const struct env_plugin *plugin);
+
+/* Finds a type by name. The error (USAGE) names the nearest one and the file. */
+MUSTER_CHECKED muster_status env_plugin_find(const struct env_plugin *plugin, const char *name,
+                                             const muster_env_type **out);
+
+#endif

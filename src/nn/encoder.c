@@ -1,0 +1,73 @@
+#include "nn/encoder.h"
+
+#include <math.h>
+#include <string.h>
+
+muster_status encoder_create(const muster_space *observation, struct arena *arena, struct encoder *encoder) {
+  *encoder = (struct encoder){
+      .kind = observation->kind,
+      .elements = muster_space_elements(observation),
+      .bytes = muster_space_bytes(observation),
+      .clip = INFINITY,
+  };
+  encoder->width = encoder->elements;
+  if (observation->kind == MUSTER_SPACE_BOX || observation->kind == MUSTER_SPACE_BOX_U8) return MUSTER_OK;
+
+  MUSTER_TRY(ARENA_TAKE(arena, encoder->elements, "choices of observations", &encoder->counts));
+  memcpy(encoder->counts, observation->counts, encoder->elements * sizeof *encoder->counts);
+  encoder->width = 0;
+  for (size_t i = 0; i < encoder->elements; i++) encoder->width += (size_t)encoder->counts[i];
+  return MUSTER_OK;
+}
+
+muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena) {
+  if (!normalizes && isinf(clip)) return MUSTER_OK;
+  if (encoder->kind != MUSTER_SPACE_BOX)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "normalize.norm_obs and normalize.clip_obs are for Box (float32) observations; images are "
+                        "scaled and discrete observations encoded one-hot without them");
+  encoder->scales = true;
+  encoder->clip = clip;
+  if (!normalizes) return MUSTER_OK;
+  encoder->statistics_count = 2 * encoder->elements;
+  MUSTER_TRY(ARENA_TAKE(arena, encoder->statistics_count, "statistics of observations", &encoder->statistics));
+  for (size_t i = 0; i < encoder->elements; i++) encoder->statistics[encoder->elements + i] = 1.0f;
+  return MUSTER_OK;
+}
+
+static void encode_box(const struct encoder *encoder, const float *x, float *out) {
+  const float *mean = encoder->statistics, *inverse_std = mean != NULL ? mean + encoder->elements : NULL;
+  const float clip = encoder->clip;
+  for (size_t i = 0; i < encoder->elements; i++) {
+    float value = mean != NULL ? (x[i] - mean[i]) * inverse_std[i] : x[i];
+    out[i] = value > clip ? clip : (value < -clip ? -clip : value);
+  }
+}
+
+static void encode_one_hot(const struct encoder *encoder, const int32_t *x, float *out) {
+  memset(out, 0, encoder->width * sizeof *out);
+  for (size_t i = 0; i < encoder->elements; i++) {
+    out[x[i]] = 1.0f;
+    out += encoder->counts[i];
+  }
+}
+
+void encoder_encode(const struct encoder *encoder, size_t rows, const void *observations, size_t stride, float *out,
+                    size_t ld) {
+  for (size_t r = 0; r < rows; r++, out += ld) {
+    const void *row = (const char *)observations + r * stride;
+    switch (encoder->kind) {
+    case MUSTER_SPACE_BOX:
+      if (encoder->scales)
+        encode_box(encoder, row, out);
+      else
+        memcpy(out, row, encoder->bytes);
+      break;
+    case MUSTER_SPACE_BOX_U8:
+      for (size_t i = 0; i < encoder->elements; i++) out[i] = (float)((const uint8_t *)row)[i] * (1.0f / 255.0f);
+      break;
+    case MUSTER_SPACE_DISCRETE:
+    case MUSTER_SPACE_MULTI_DISCRETE: encode_one_hot(encoder, row, out); break;
+    }
+  }
+}

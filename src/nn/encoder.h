@@ -1,0 +1,48 @@
+/* The encoder: turns observations as the environment wrote them into the float rows that the networks read.
+ *
+ *   Box               the floats themselves; where scaled: clip((x - mean) * inverse_std)
+ *   Box uint8         x / 255
+ *   Discrete          one-hot, [choices]
+ *   MultiDiscrete     the one-hot vectors of its elements, one after the other
+ *
+ * Statistics belong to the rollout's normalizer; the encoder holds the copy that acting and learning share. */
+#ifndef NN_ENCODER_H
+#define NN_ENCODER_H
+
+#include "base/arena.h"
+#include "muster/space.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct encoder {
+  muster_space_kind kind;
+  size_t elements, bytes; /* of one observation */
+  size_t width;           /* floats of an encoded row */
+  int32_t *counts;        /* [elements] choices of discrete kinds */
+  bool scales;            /* Box: whether values change on their way in */
+  float clip;             /* Box: scaled values stay within +- this; may be infinite */
+  float *statistics;      /* Box that is normalised: [2, elements] mean and inverse standard deviation; else NULL */
+  size_t statistics_count;
+};
+
+/* For observations of this space; copies what it needs into the arena. */
+MUSTER_CHECKED muster_status encoder_create(const muster_space *observation, struct arena *arena,
+                                            struct encoder *encoder);
+
+/* Switches scaling on: clipping to +-clip (INFINITY: none) and, with `normalizes`, the statistics, which start at mean
+ * 0 and standard deviation 1. USAGE error where observations are not Box (float32). */
+MUSTER_CHECKED muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena);
+
+/* Whether a row of observations can be read as it lies there. */
+static inline bool encoder_is_identity(const struct encoder *encoder) {
+  return encoder->kind == MUSTER_SPACE_BOX && !encoder->scales;
+}
+
+/* Encodes rows, `stride` bytes apart and aligned as their type, into out [rows, ld], ld >= width. Discrete values must
+ * lie within their counts. */
+void encoder_encode(const struct encoder *encoder, size_t rows, const void *observations, size_t stride, float *out,
+                    size_t ld);
+
+#endif

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Builds examples/plugin-LANGUAGE outside the tree against an installed muster, checks the environment, and trains it as
+# its ppo.yaml says: the policy has to reach the return at which the environment itself counts as solved.
+# usage: test_plugin.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER LANGUAGE; exits with 77 without a compiler for it
+set -eu
+
+cmake=$1 source=$2 build=$3 work=$4 language=$5
+
+fail() {
+  printf 'FAILED: %s\n%s\n' "$1" "$(cat "$work/said" 2>/dev/null)" >&2
+  exit 1
+}
+
+case $language in
+  cpp) compiler=${CXX:-g++} ;;
+  fortran) compiler=${FC:-gfortran} ;;
+  *) compiler=${CC:-cc} ;;
+esac
+if ! command -v "$compiler" >/dev/null; then
+  echo "skipped: there is no $compiler; scripts/setup test installs it"
+  exit 77
+fi
+
+# the example lies in a folder of its own, as somebody would copy it
+rm -rf "$work"
+mkdir -p "$work"
+"$cmake" --install "$build" --prefix "$work/prefix" >"$work/install.log"
+cp -r "$source/examples/plugin-$language" "$work/example"
+cd "$work/example"
+"$cmake" -S . -B build -DCMAKE_BUILD_TYPE=Release -DCMAKE_PREFIX_PATH="$work/prefix" >"$work/said" 2>&1 || fail "cmake"
+"$cmake" --build build >"$work/said" 2>&1 || fail "the build"
+grep -qi warning "$work/said" && fail "the compiler warns"
+muster=$work/prefix/bin/muster
+name=$(sed -n 's/^  name: \(.*-v0\)$/\1/p' ppo.yaml)
+library=$(sed -n 's/^  plugin: //p' ppo.yaml)
+
+# what a plug-in is linked to: not muster
+ldd "$library" | grep -q muster && fail "the plug-in links muster"
+
+# the contract
+"$muster" check-env "$library" >"$work/said" 2>&1 || fail "check-env finds faults"
+grep -q "^$name: keeps the contract" "$work/said" || fail "check-env does not name the environment"
+
+# from another folder, so that the path counts from the config
+cd "$work"
+"$muster" train example/ppo.yaml --run-dir run >"$work/said" 2>&1 || fail "training"
+threshold=$("$muster" envs "example/$library" | sed -n 's/^ *reward threshold *//p')
+python3 - "$threshold" >"$work/said" 2>&1 <<'TEXT' || fail "the policy is not good enough"
+import json, sys
+evaluation = json.load(open("run/summary.json"))["final_evaluation"]
+print(evaluation, "threshold", sys.argv[1])
+sys.exit(evaluation["mean_return"] < float(sys.argv[1]))
+TEXT
+"$muster" eval run --episodes 5 >"$work/said" 2>&1 || fail "eval"
+grep -q "^$name," "$work/said" || fail "eval does not name the environment"

@@ -1,0 +1,451 @@
+/* The conformance suite: every built-in environment keeps the contract, and each way of breaking it is found. */
+#include "env/conformance.h"
+#include "env/registry.h"
+#include "support/check.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- an environment that breaks the contract in one way ---- */
+
+enum fault {
+  NO_FAULT,
+  LOW_ABOVE_HIGH,
+  NO_AGENTS,
+  NO_COUNTS,
+  CHANGES_ITS_MIND,
+  STATE_WITHOUT_BYTES,
+  SEGFAULTS,
+  ABORTS,
+  EXITS,
+  EXITS_WELL,
+  HANGS,
+  FAILS,
+  SILENT_ERROR,
+  TAKES_ANY_OPTION,
+  NAN_OBSERVATION,
+  INFINITE_REWARD,
+  NO_REWARD,
+  OUT_OF_BOUNDS,
+  NO_BOOL,
+  WRITES_BEYOND,
+  WRITES_BEFORE,
+  WRITES_REWARDS,
+  WRITES_ACTION,
+  UNWRITTEN,
+  FAILS_AT_EXTREMES,
+  USES_RAND,
+  SHARES_STATE,
+  KEEPS_STATE,
+  FORGETS_STATE,
+  DIRTY_STATE,
+  REFUSES_STATE,
+  WRITES_BEYOND_STATE,
+  NEVER_ENDS,
+  DRAWS_NOTHING,
+  ENDLESS_TEXT,
+  LEAKS_ENVIRONMENTS,
+  LEAKS_EPISODES,
+  LEAKS_FILES,
+  MASKS_ALL,
+  BLOCK_REWARD,
+  BLOCK_STRIDE,
+  BLOCK_STATE,
+  BLOCK_RESET
+};
+
+/* which fault there is; set before the suite forks its checks */
+static enum fault fault;
+
+struct walk {
+  double place, speed;
+  int32_t step;
+  int32_t id; /* not part of what save_state() promises, but of its bytes */
+};
+
+static const muster_env_option walk_options[] = {{"length", "10", "half the length of the road"}, {NULL, NULL, NULL}};
+static const float low[] = {-10.0f, -4.0f}, high[] = {10.0f, 4.0f}, wrong_low[] = {-10.0f, 5.0f};
+static const int32_t counts[] = {3};
+static int created;      /* environments so far */
+static double shared_by; /* what environments share that should not */
+
+static int walk_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  char *end;
+  double length = strtod(settings[0].value, &end);
+  if (*end != '\0' && fault == SILENT_ERROR) return 1;
+  if ((end == settings[0].value || *end != '\0' || length < 1) && fault != TAKES_ANY_OPTION)
+    return muster_env_fail(error, "option length: expects a number from 1 on");
+  if (fault == LEAKS_FILES && open("/dev/null", O_RDONLY) < 0) return muster_env_fail(error, "no file");
+  struct walk *walk = calloc(1, sizeof *walk);
+  walk->id = created++;
+  *env = walk;
+  return 0;
+}
+
+static void walk_destroy(void *env) {
+  if (fault != LEAKS_ENVIRONMENTS) free(env);
+}
+
+static void walk_describe(const void *env, muster_env_spec *spec) {
+  const struct walk *walk = env;
+  spec->observation = (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high};
+  if (fault == LOW_ABOVE_HIGH) spec->observation.low = wrong_low;
+  spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = fault == NO_COUNTS ? NULL : counts};
+  spec->agents = fault != NO_AGENTS;
+  spec->max_steps = fault == CHANGES_ITS_MIND ? 50 + walk->id : 50;
+  if (fault == NEVER_ENDS) spec->max_steps = 0;
+  spec->reward_threshold = NAN;
+  spec->masks_actions = fault == MASKS_ALL;
+  spec->state_bytes = fault == STATE_WITHOUT_BYTES ? 0 : sizeof(struct walk);
+}
+
+static void observe(const struct walk *walk, muster_env_result *result) {
+  float *observation = result->observation;
+  observation[0] = (float)walk->place;
+  if (fault != UNWRITTEN || walk->step == 0) observation[1] = (float)walk->speed;
+  if (fault == NAN_OBSERVATION && walk->step == 9) observation[1] = NAN;
+  if (fault == OUT_OF_BOUNDS) observation[1] += 5.0f;
+  if (fault == WRITES_BEYOND) observation[2] = 1.0f;
+  if (fault == WRITES_BEFORE) observation[-1] = 1.0f;
+  if (fault == MASKS_ALL) memset(result->action_mask, walk->step < 5, 3);
+}
+
+static int walk_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
+  (void)error;
+  struct walk *walk = env;
+  if (fault == LEAKS_EPISODES && malloc(100) == NULL) abort();
+  walk->place = fault == DRAWS_NOTHING ? 0.5 : muster_random_uniform(random, -1, 1);
+  if (fault == USES_RAND) walk->place = rand() / (double)RAND_MAX;
+  if (fault != KEEPS_STATE) walk->speed = 0;
+  walk->step = 0;
+  observe(walk, result);
+  return 0;
+}
+
+/* the ways to fail that end the process or the call */
+static int break_down(const struct walk *walk, int32_t choice, muster_env_error *error) {
+  if (walk->step != 5 && fault != FAILS_AT_EXTREMES) return 0;
+  switch (fault) {
+  case SEGFAULTS: raise(SIGSEGV); return 0;
+  case ABORTS: abort();
+  case EXITS: _exit(3);
+  case EXITS_WELL: _exit(0);
+  case HANGS:
+    for (;;) pause();
+  case FAILS: return muster_env_fail(error, "the road is closed");
+  case FAILS_AT_EXTREMES: return walk->place > 5 && choice == 2 ? muster_env_fail(error, "too far") : 0;
+  default: return 0;
+  }
+}
+
+static int walk_step(void *env, const void *action, muster_random *random, muster_env_result *result,
+                     muster_env_error *error) {
+  struct walk *walk = env;
+  int32_t choice = *(const int32_t *)action;
+  (void)random;
+  walk->step++;
+  if (break_down(walk, choice, error) != 0) return 1;
+  walk->speed = fmin(1.0, fmax(-1.0, walk->speed + 0.25 * (choice - 1)));
+  if (fault == SHARES_STATE) walk->speed = 0.5 * (walk->speed + shared_by);
+  shared_by = walk->speed;
+  walk->place = fmin(10.0, fmax(-10.0, walk->place + walk->speed));
+  if (fault != NO_REWARD) result->reward[0] = fault == INFINITE_REWARD ? INFINITY : walk->place;
+  if (fault == WRITES_REWARDS) result->reward[1] = 0;
+  if (fault == WRITES_ACTION) memset((void *)(uintptr_t)action, 0, 4);
+  if (fault != NEVER_ENDS) result->terminated = fabs(walk->place) > 9.0;
+  if (fault == NO_BOOL && result->terminated) memset(&result->terminated, 0xFF, 1);
+  observe(walk, result);
+  return 0;
+}
+
+static void walk_save_state(const void *env, void *bytes) {
+  struct walk copy = *(const struct walk *)env;
+  if (fault == FORGETS_STATE) copy.speed = 0;
+  copy.id = fault == DIRTY_STATE ? rand() : 0;
+  memcpy(bytes, &copy, sizeof copy);
+  if (fault == WRITES_BEYOND_STATE) memset((char *)bytes + sizeof copy, 0, 8);
+}
+
+static int walk_load_state(void *env, const void *bytes, muster_env_error *error) {
+  if (fault == REFUSES_STATE) return muster_env_fail(error, "not today");
+  memcpy(env, bytes, sizeof(struct walk));
+  return 0;
+}
+
+static void walk_render_text(const void *env, char *text, size_t size) {
+  (void)env;
+  memset(text, 'w', size);
+  if (fault != ENDLESS_TEXT) text[size - 1] = '\0';
+}
+
+#define WALK                                                                                                           \
+  .abi = MUSTER_ENV_ABI, .struct_size = sizeof(muster_env_type), .name = "Walk-v0", .summary = "a walk on a road",     \
+  .options = walk_options, .create = walk_create, .destroy = walk_destroy, .describe = walk_describe,                  \
+  .reset = walk_reset, .step = walk_step, .save_state = walk_save_state, .load_state = walk_load_state,                \
+  .render_text = walk_render_text
+
+static const muster_env_type walk_type = {WALK};
+
+/* ---- the same in blocks ---- */
+
+struct walks {
+  int32_t n;
+  struct walk walk[64];
+};
+
+static int walks_create(const muster_env_setting *settings, int32_t n, void **block, muster_env_error *error) {
+  (void)settings;
+  (void)error;
+  struct walks *walks = calloc(1, sizeof *walks);
+  walks->n = n;
+  *block = walks;
+  return 0;
+}
+
+static void walks_destroy(void *block) { free(block); }
+static void walks_describe(const void *block, muster_env_spec *spec) {
+  walk_describe(&((const struct walks *)block)->walk[0], spec);
+}
+
+static int walks_reset(void *block, int32_t row, muster_random *random, muster_env_result *result,
+                       muster_env_error *error) {
+  if (fault == BLOCK_RESET && row == 3) random->next(random);
+  return walk_reset(&((struct walks *)block)->walk[row], random, result, error);
+}
+
+static int walks_step(void *block, const void *actions, muster_random *const *randoms, muster_env_block_result *result,
+                      muster_env_error *error) {
+  struct walks *walks = block;
+  for (int32_t row = 0; row < walks->n; row++) {
+    double reward = 0;
+    size_t stride = fault == BLOCK_STRIDE ? 8 : result->observation_stride;
+    muster_env_result one = {.observation = (char *)result->observation + (size_t)row * stride, .reward = &reward};
+    if (walk_step(&walks->walk[row], (const int32_t *)actions + row, randoms[row], &one, error) != 0) return 1;
+    if (fault == BLOCK_REWARD && row == 4) reward += 0.01;
+    *(float *)(void *)((char *)result->reward + (size_t)row * result->reward_stride) = (float)reward;
+    result->terminated[row] = one.terminated;
+  }
+  return 0;
+}
+
+static void walks_save_state(const void *block, int32_t row, void *bytes) {
+  walk_save_state(&((const struct walks *)block)->walk[row], bytes);
+}
+
+static int walks_load_state(void *block, int32_t row, const void *bytes, muster_env_error *error) {
+  if (walk_load_state(&((struct walks *)block)->walk[row], bytes, error) != 0) return 1;
+  if (fault == BLOCK_STATE) ((struct walks *)block)->walk[row].speed = 0.125;
+  return 0;
+}
+
+static const muster_env_type walks_type = {WALK,
+                                           .block_create = walks_create,
+                                           .block_destroy = walks_destroy,
+                                           .block_describe = walks_describe,
+                                           .block_reset = walks_reset,
+                                           .block_step = walks_step,
+                                           .block_save_state = walks_save_state,
+                                           .block_load_state = walks_load_state};
+
+/* ---- running the suite ---- */
+
+static struct conformance_report examine(const muster_env_type *type, int seconds) {
+  const struct conformance_request request = {.type = type, .seed = 1, .check_seconds = seconds};
+  struct conformance_report report = {0};
+  fflush(stdout);
+  CHECK_OK_FATAL(conformance_run(&request, &report));
+  return report;
+}
+
+static void print(const struct conformance_report *report) {
+  for (int32_t i = 0; i < report->count; i++)
+    if (report->finding[i].verdict != CONFORMANCE_PASS)
+      printf("\n    %s %s: %s", conformance_verdict_name(report->finding[i].verdict), report->finding[i].check,
+             report->finding[i].text);
+}
+
+static bool finds(const struct conformance_report *report, enum conformance_verdict verdict, const char *check,
+                  const char *part) {
+  for (int32_t i = 0; i < report->count; i++) {
+    const struct conformance_finding *finding = &report->finding[i];
+    if (finding->verdict == verdict && strcmp(finding->check, check) == 0 && strstr(finding->text, part) != NULL)
+      return true;
+  }
+  printf("\n    not found: %s %s: ...%s...", conformance_verdict_name(verdict), check, part);
+  print(report);
+  return false;
+}
+
+static void test_built_in(void) {
+  fault = NO_FAULT;
+  for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++) {
+    struct conformance_report report = examine(*type, 60);
+    if (report.failures > 0) printf("\n    %s", (*type)->name);
+    if (report.failures > 0) print(&report);
+    CU_ASSERT_EQUAL(report.failures, 0);
+    CU_ASSERT_TRUE(report.passes >= 14);
+    CU_ASSERT_TRUE(report.steps_per_second > 0);
+  }
+}
+
+static void test_sound(void) {
+  fault = NO_FAULT;
+  const muster_env_type *const sound[] = {&walk_type, &walks_type};
+  for (int i = 0; i < 2; i++) {
+    struct conformance_report report = examine(sound[i], 60);
+    if (report.failures + report.notes > 0) print(&report);
+    CU_ASSERT_EQUAL(report.failures, 0);
+    CU_ASSERT_EQUAL(report.notes, 0);
+    CU_ASSERT_EQUAL(report.passes, 16);
+  }
+}
+
+struct breakage {
+  enum fault fault;
+  enum conformance_verdict verdict;
+  const char *check, *part;
+};
+
+static void expect(const muster_env_type *type, const struct breakage *breakages, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    fault = breakages[i].fault;
+    struct conformance_report report = examine(type, fault == HANGS ? 1 : 60);
+    CU_ASSERT_TRUE(finds(&report, breakages[i].verdict, breakages[i].check, breakages[i].part));
+  }
+  fault = NO_FAULT;
+}
+
+static void test_descriptions(void) {
+  static const struct breakage breakages[] = {
+      {LOW_ABOVE_HIGH, CONFORMANCE_FAIL, "description", "bounds of element 1 of the observation space are 5 and 4"},
+      {NO_AGENTS, CONFORMANCE_FAIL, "description", "0 agents"},
+      {NO_COUNTS, CONFORMANCE_FAIL, "description", "the action space is discrete and has no `counts`"},
+      {CHANGES_ITS_MIND, CONFORMANCE_FAIL, "description", "something else for a second environment"},
+      {STATE_WITHOUT_BYTES, CONFORMANCE_NOTE, "description", "never called"},
+      {SILENT_ERROR, CONFORMANCE_FAIL, "options", "length = \"no number\" without a text"},
+      {TAKES_ANY_OPTION, CONFORMANCE_NOTE, "options", "length takes \"no number\""},
+  };
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+
+  muster_env_type type = walk_type;
+  type.abi = 99;
+  struct conformance_report report = examine(&type, 60);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "abi is 99"));
+  type = walk_type;
+  type.step = NULL;
+  report = examine(&type, 60);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "lacks one of"));
+  type = walk_type;
+  type.load_state = NULL;
+  report = examine(&type, 60);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "one of save_state and load_state"));
+  type = walks_type;
+  type.block_reset = NULL;
+  report = examine(&type, 60);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "6 of the 7 block functions"));
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_NOTE, "description", "the other checks are left out"));
+}
+
+static void test_deaths(void) {
+  static const struct breakage breakages[] = {
+      {SEGFAULTS, CONFORMANCE_FAIL, "episodes", "segmentation fault"},
+      {ABORTS, CONFORMANCE_FAIL, "episodes", "abort()"},
+      {EXITS, CONFORMANCE_FAIL, "episodes", "exit code 3 in step() at step 5"},
+      {EXITS_WELL, CONFORMANCE_FAIL, "episodes", "exit code 0 in step() at step 5"},
+      {HANGS, CONFORMANCE_FAIL, "episodes", "did not end within 1 s; it hangs in step() at step 5"},
+      {FAILS, CONFORMANCE_FAIL, "episodes", "step() failed at step 5 of episode 0"},
+  };
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_values(void) {
+  static const struct breakage breakages[] = {
+      {NAN_OBSERVATION, CONFORMANCE_FAIL, "values", "element 1 of the observation is nan at step 9"},
+      {INFINITE_REWARD, CONFORMANCE_FAIL, "values", "the reward of agent 0 is inf"},
+      {NO_REWARD, CONFORMANCE_FAIL, "values", "must write result->reward"},
+      {OUT_OF_BOUNDS, CONFORMANCE_FAIL, "values", "outside of its bounds -4 to 4"},
+      {NO_BOOL, CONFORMANCE_FAIL, "episodes", "set `terminated` to the byte 255"},
+      {MASKS_ALL, CONFORMANCE_FAIL, "episodes", "allows none of the 3 choices"},
+      {FAILS_AT_EXTREMES, CONFORMANCE_FAIL, "actions", "too far"},
+      {NEVER_ENDS, CONFORMANCE_NOTE, "episodes", "set spec->max_steps"},
+  };
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_memory(void) {
+  static const struct breakage breakages[] = {
+      {WRITES_BEYOND, CONFORMANCE_FAIL, "buffers", "the memory of the observation was left"},
+      {WRITES_BEFORE, CONFORMANCE_FAIL, "buffers", "observation"},
+      {WRITES_REWARDS, CONFORMANCE_FAIL, "buffers", "the memory of the reward was left"},
+      {WRITES_ACTION, CONFORMANCE_FAIL, "buffers", "the memory of the action was left or, if it is the action"},
+      {UNWRITTEN, CONFORMANCE_FAIL, "buffers", "step() does not write element 1 of the observation"},
+      {WRITES_BEYOND_STATE, CONFORMANCE_FAIL, "save and load", "the memory of the state was left"},
+      {ENDLESS_TEXT, CONFORMANCE_FAIL, "text", "without its zero at the end"},
+  };
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_leaks(void) {
+#if defined(__SANITIZE_ADDRESS__)
+  static const struct breakage breakages[] = {{LEAKS_FILES, CONFORMANCE_FAIL, "leaks", "files open"}};
+#else
+  static const struct breakage breakages[] = {
+      {LEAKS_FILES, CONFORMANCE_FAIL, "leaks", "each create() and destroy() leaves 1.0 files open"},
+      {LEAKS_ENVIRONMENTS, CONFORMANCE_FAIL, "leaks", "each create() and destroy() leaks"},
+      {LEAKS_EPISODES, CONFORMANCE_FAIL, "leaks", "each episode leaks"},
+  };
+#endif
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_repeatability(void) {
+  static const struct breakage breakages[] = {
+      {USES_RAND, CONFORMANCE_FAIL, "determinism", "never from rand()"},
+      {SHARES_STATE, CONFORMANCE_FAIL, "random numbers", "when others are stepped between its steps"},
+      {KEEPS_STATE, CONFORMANCE_NOTE, "resets", "reset() leaves something behind"},
+      {DRAWS_NOTHING, CONFORMANCE_NOTE, "seeds", "all alike"},
+      {FORGETS_STATE, CONFORMANCE_FAIL, "save and load", "leaves something out"},
+      {DIRTY_STATE, CONFORMANCE_FAIL, "save and load", "save_state() twice in a row: byte 20 of 24"},
+      {REFUSES_STATE, CONFORMANCE_FAIL, "save and load", "not today"},
+  };
+  expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_blocks(void) {
+  static const struct breakage breakages[] = {
+      {BLOCK_REWARD, CONFORMANCE_FAIL, "blocks", "row 4 of a block of 5 has another reward"},
+      {BLOCK_STRIDE, CONFORMANCE_FAIL, "blocks", "wrote between the rows of the observation"},
+      {BLOCK_STATE, CONFORMANCE_FAIL, "blocks", "the state of a single environment, loaded into a row"},
+      {BLOCK_RESET, CONFORMANCE_FAIL, "blocks", "block_reset() of row 3 starts the episode otherwise"},
+  };
+  expect(&walks_type, breakages, sizeof breakages / sizeof *breakages);
+}
+
+static void test_options(void) {
+  const muster_env_setting wrong[] = {{"lenght", "3"}, {NULL, NULL}}, right[] = {{"length", "3"}, {NULL, NULL}};
+  struct conformance_request request = {.type = &walk_type, .options = wrong, .seed = 1, .check_seconds = 60};
+  struct conformance_report report;
+  CHECK_FAILS(conformance_run(&request, &report), MUSTER_ERROR_USAGE, "the nearest one is 'length'");
+  request.options = right;
+  CHECK_OK(conformance_run(&request, &report));
+  CU_ASSERT_EQUAL(report.failures, 0);
+}
+
+static const struct check_case cases[] = {
+    {"every built-in environment keeps the contract", test_built_in},
+    {"a sound environment, single and in blocks", test_sound},
+    {"options of the request", test_options},
+    {"broken tables, descriptions and options", test_descriptions},
+    {"crashes, exits, hangs and errors", test_deaths},
+    {"wrong values, flags and masks", test_values},
+    {"writes beyond buffers, unwritten elements", test_memory},
+    {"leaks", test_leaks},
+    {"what does not repeat itself", test_repeatability},
+    {"blocks that differ", test_blocks},
+};
+
+CHECK_MAIN("conformance", cases)
