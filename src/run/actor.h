@@ -10,6 +10,7 @@ struct actor {
   struct model *model;   /* the policy: its own, or the learner's on a rank that does both; borrowed */
   char *actions;         /* [rows, action_bytes] of one step */
   bool has_faults;       /* whether faults were tolerated in the last rollout */
+  bool envs_are_dead;    /* whether isolated environments have died too often */
   int forensic_files;    /* written so far for tolerated faults */
 };
 
