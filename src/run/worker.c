@@ -40,7 +40,7 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
-  worker->order_count = model->policy_count + model->encoder.statistics_count;
+  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
   MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + worker->order_count * sizeof(float),
                         "the parameters' message", (void **)&worker->order));
 

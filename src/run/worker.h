@@ -55,7 +55,7 @@ struct worker {
 MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
                                            const char *run_folder, struct comm *comm);
 
-/* Gives the worker its order, sized for this model's policy, and its exchanges. Collective. */
+/* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
 
 /* Broadcasts the learner's order. Collective. */
