@@ -8,7 +8,8 @@
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
-/* A command gets its own arguments, argv[0] being its name, and returns the exit code. */
+/* A command gets its own arguments, argv[0] being its name, and returns the exit code. One without a summary is not in
+ * the help. */
 struct command {
   const char *name, *summary;
   int (*run)(int argc, char **argv);
@@ -22,6 +23,7 @@ int command_algos(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_check_env(int argc, char **argv);
+int command_env_worker(int argc, char **argv);
 
 /* Prints "muster NAME: text" and a pointer to --help on standard error; returns EXIT_USAGE. */
 MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format, ...);

@@ -20,6 +20,7 @@ static const struct command commands[] = {
     {"algos", "list the algorithms", command_algos},
     {"config", "list the options of a config file", command_config},
     {"bench", "measure how fast this machine runs it", command_bench},
+    {"env-worker", NULL, command_env_worker},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)
 
@@ -27,7 +28,8 @@ static void print_help(FILE *file) {
   fprintf(file, "muster %s: distributed actor-learner reinforcement learning\n\nusage:\n", MUSTER_VERSION);
   fprintf(file, "  [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume]\n");
   fprintf(file, "  muster COMMAND [ARGUMENTS]\n\ncommands:\n");
-  for (size_t i = 0; i < COMMANDS; i++) fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].summary);
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (commands[i].summary != NULL) fprintf(file, "  %-9s %s\n", commands[i].name, commands[i].summary);
   fprintf(file, "\n`muster COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong use.\n");
 }
 

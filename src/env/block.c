@@ -1,5 +1,7 @@
 #include "env/block.h"
 
+#include "env/isolation.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,11 +152,13 @@ bool env_block_can_save(const struct env_block *block) {
   return block->block != NULL || (block->type->save_state != NULL && block->type->load_state != NULL);
 }
 
-void env_block_save(const struct env_block *block, int32_t row, void *bytes) {
-  if (block->block != NULL)
-    block->type->block_save_state(block->block, row, bytes);
-  else
+bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
+  if (block->block == NULL) {
     block->type->save_state(block->envs[row], bytes);
+    return true;
+  }
+  block->type->block_save_state(block->block, row, bytes);
+  return isolation_has_saved(block->type, block->block);
 }
 
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error) {
@@ -170,8 +174,8 @@ static void render_row(const struct env_block *block, const muster_env_setting *
   void *viewer = NULL;
   void *bytes = malloc(block->spec.state_bytes);
   if (bytes != NULL && type->create(settings, &viewer, &error) == 0) {
-    env_block_save(block, row, bytes);
-    if (type->load_state(viewer, bytes, &error) == 0) type->render_text(viewer, text, size);
+    if (env_block_save(block, row, bytes) && type->load_state(viewer, bytes, &error) == 0)
+      type->render_text(viewer, text, size);
     type->destroy(viewer);
   }
   free(bytes);

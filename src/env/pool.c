@@ -3,6 +3,7 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "env/block.h"
+#include "env/isolation.h"
 #include "env/options.h"
 
 #include <assert.h>
@@ -40,6 +41,7 @@ struct env_pool {
   bool tolerates_faults;
   int32_t faults;
   char first_fault[512];
+  struct env_restarts restarts; /* since they were last taken */
   struct random_stream *streams;
   muster_random **randoms; /* the streams as the environments see them */
 };
@@ -351,6 +353,25 @@ static muster_status step_environments(struct env_pool *pool, const void *action
                       (unsigned long long)pool->seed, error.text);
 }
 
+/* keeps what has befallen the processes of isolated environments, for the report */
+static void note_losses(struct env_pool *pool, const void *actions) {
+  struct env_restarts *restarts = &pool->restarts;
+  struct env_loss loss;
+  while (isolation_take_loss(pool->block.type, pool->block.block, &loss)) {
+    restarts->count += loss.restarts;
+    restarts->stays_dead |= loss.stays_dead;
+    if (restarts->texts == ENV_RESTART_TEXTS) continue;
+    char what[600];
+    snprintf(what, sizeof what, "%s%s; %d running episodes are lost%s", loss.text,
+             loss.is_row_known ? "" : " (of this environment or another one of its process)", (int)loss.count,
+             loss.stays_dead ? ", and env.max_restarts is reached" : ", the process is started again");
+    muster_status status = env_error(pool, MUSTER_ERROR_ENVIRONMENT, loss.row, actions, what);
+    snprintf(restarts->text[restarts->texts], sizeof restarts->text[0], "%s", muster_status_message(status));
+    restarts->texts++;
+    muster_status_clear(&status);
+  }
+}
+
 /* takes the error of a check: ends the episode of each environment with a fault, and keeps the text of the first one */
 static void tolerate(struct env_pool *pool, muster_status status) {
   if (pool->faults == 0) snprintf(pool->first_fault, sizeof pool->first_fault, "%s", muster_status_message(status));
@@ -414,6 +435,7 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   for (size_t i = 0; i < n; i++) pool->step[i]++;
   const void *bounded = bound_actions(pool, actions);
   MUSTER_TRY(step_environments(pool, bounded));
+  note_losses(pool, bounded);
   MUSTER_TRY(check_results(pool, bounded));
   push_frames(pool, 0, pool->rows - 1, false);
   if (mark_ended(pool)) MUSTER_TRY(finish_episodes(pool, time, result->finals));
@@ -435,6 +457,11 @@ int32_t env_pool_take_faults(struct env_pool *pool, const char **first) {
   pool->faults = 0;
   *first = pool->first_fault;
   return faults;
+}
+
+void env_pool_take_restarts(struct env_pool *pool, struct env_restarts *out) {
+  *out = pool->restarts;
+  pool->restarts = (struct env_restarts){0};
 }
 
 /* ---- state ---- */
@@ -465,8 +492,8 @@ void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes) {
   const size_t observations = pool->agents * pool->observation_bytes;
   char *state = (char *)bytes + sizeof head, *seen = state + pool->spec.state_bytes;
   memset(bytes, 0, env_pool_state_bytes(pool));
+  if (head.has_state) head.has_state = env_block_save(&pool->block, env, state);
   memcpy(bytes, &head, sizeof head);
-  if (head.has_state) env_block_save(&pool->block, env, state);
   memcpy(seen, env_observation(pool, env), observations);
   if (pool->choices > 0) memcpy(seen + observations, env_mask(pool, env), pool->agents * pool->choices);
 }

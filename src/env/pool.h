@@ -84,6 +84,18 @@ void env_pool_tolerate_faults(struct env_pool *pool);
 /* Faults since the last call, and the text of the first one (borrowed until the next step; "" when there was none). */
 int32_t env_pool_take_faults(struct env_pool *pool, const char **first);
 
+/* What has befallen the processes of isolated environments (env/isolation.h). Episodes that were lost ended as
+ * truncated, with reward 0 and the last observation that was known. */
+#define ENV_RESTART_TEXTS 8
+struct env_restarts {
+  int32_t count;   /* of processes */
+  bool stays_dead; /* environments will do nothing any more, since max_restarts is reached */
+  int32_t texts;   /* of the first ones: which environment, seed, episode, step and action, and what happened */
+  char text[ENV_RESTART_TEXTS][768];
+};
+/* Takes what has happened since the last call; zero where environments are not isolated. */
+void env_pool_take_restarts(struct env_pool *pool, struct env_restarts *out);
+
 /* The whole state of one environment (episode number, steps, random stream, simulator state, current observations and
  * masks): exact, and independent of the pool's range, so it can be loaded into the environment of the same global index
  * on another rank (any other is a FORMAT error). The seed is the pool's. Bytes are zero-filled where unused. An

@@ -5,16 +5,29 @@
 
 #include <stddef.h>
 
-muster_status env_source_open(const struct env_source_request *request, struct env_source *out) {
-  *out = (struct env_source){0};
+static muster_status find(const struct env_source_request *request, struct env_source *out) {
   if (request->plugin == NULL || request->plugin[0] == '\0') return env_registry_find(request->name, &out->type);
   MUSTER_TRY(env_plugin_open(request->plugin, &out->plugin));
-  muster_status status = env_plugin_find(out->plugin, request->name, &out->type);
+  return env_plugin_find(out->plugin, request->name, &out->type);
+}
+
+static muster_status isolate(const struct env_source_request *request, struct env_source *out) {
+  const char *plugin = request->plugin != NULL ? request->plugin : "";
+  MUSTER_TRY(isolation_open(out->type, plugin, request->name, &request->isolation, &out->isolation));
+  out->type = isolation_type(out->isolation);
+  return MUSTER_OK;
+}
+
+muster_status env_source_open(const struct env_source_request *request, struct env_source *out) {
+  *out = (struct env_source){0};
+  muster_status status = find(request, out);
+  if (status == MUSTER_OK && request->isolates) status = isolate(request, out);
   if (status != MUSTER_OK) env_source_close(out);
   return status;
 }
 
 void env_source_close(struct env_source *source) {
+  isolation_close(&source->isolation);
   env_plugin_close(&source->plugin);
   *source = (struct env_source){0};
 }

@@ -3,6 +3,7 @@
 #define ENV_SOURCE_H
 
 #include "base/status.h"
+#include "env/isolation.h"
 #include "muster/env.h"
 
 #include <stdbool.h>
@@ -11,11 +12,14 @@
 struct env_source_request {
   const char *plugin; /* path of a shared object, loaded as it is; NULL or "": a built-in environment */
   const char *name;   /* of the environment */
+  bool isolates;      /* in child processes */
+  struct isolation_options isolation;
 };
 
 struct env_source {
   const muster_env_type *type; /* for env_pool_create(); borrowed */
   struct env_plugin *plugin;   /* NULL for a built-in one */
+  struct isolation *isolation; /* NULL in this process */
 };
 
 /* Finds the environment. USAGE errors as of env_registry_find() and env_plugin_open(). On failure *out is zeroed. */

@@ -87,6 +87,16 @@ static void note_faults(struct actor *actor) {
   if (actor->forensic_files++ < FORENSIC_FILES) forensics_write(worker, actor->model, NULL, 0, first);
 }
 
+/* counts how often processes of isolated environments were started again, and tells why */
+static void note_restarts(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct env_restarts restarts;
+  env_pool_take_restarts(worker->pool, &restarts);
+  worker->restarts[0] = restarts.count;
+  for (int32_t i = 0; i < restarts.texts; i++) log_warn(&worker->logger, "%s", restarts.text[i]);
+  actor->envs_are_dead |= restarts.stays_dead;
+}
+
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   double start = clock_seconds();
@@ -98,6 +108,7 @@ muster_status actor_roll_out(struct actor *actor) {
     return status;
   }
   note_faults(actor);
+  note_restarts(actor);
   actor->seconds = clock_seconds() - start;
   return MUSTER_OK;
 }
@@ -120,8 +131,8 @@ static muster_status send_states(struct actor *actor) {
 }
 
 static muster_status send_rollout(struct actor *actor) {
-  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | (actor->has_faults ? NOTE_FAULT : 0),
-                     actor->seconds);
+  int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
+  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
   MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
   return exchange_gather_end(actor->worker->rollout_exchange);
 }

@@ -41,10 +41,20 @@ static const struct option_spec env_options[] = {
 
 const char *const run_kernel_names[] = {"auto", "avx512", "avx2", "baseline", "blas", NULL};
 
+static const char *const isolation_names[] = {"none", "process", NULL};
+
 static const struct option_spec env_host_options[] = {
     {IN(env_host_options, plugin), .type = OPTION_STRING, .default_value = "null",
      .help =
          "shared object with environments, relative to the working directory or else to the config; null: built in"},
+    {IN(env_host_options, isolation), .type = OPTION_CHOICE, .default_value = "none", .choices = isolation_names,
+     .help = "process: environments run in child processes, so that a crash or hang costs running episodes only"},
+    {IN(env_host_options, isolation_block), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e6,
+     .help = "environments in one child process; 0: all of a rank"},
+    {IN(env_host_options, step_timeout), .type = OPTION_DURATION, .default_value = "null", .min = 0, .max = 1e6,
+     .help = "time that a child process may take for a step of its environments or a reset; null: no limit"},
+    {IN(env_host_options, max_restarts), .type = OPTION_INT, .default_value = "10", .min = 0, .max = 1e9,
+     .help = "child processes that a rank starts again; at the next fault the run ends with a checkpoint"},
     {.key = NULL},
 };
 
@@ -190,6 +200,8 @@ static muster_status check_env_options(const struct document *document, const st
     snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
     MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
+  /* environments that run in processes of their own are not made in this one */
+  if (config->env_host.isolation != ISOLATION_NONE) return MUSTER_OK;
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_pool *pool = NULL;
@@ -200,7 +212,8 @@ static muster_status check_env_options(const struct document *document, const st
 
 /* whether the environment exists, takes its options, and is there often enough for the actors */
 static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
-  const struct env_source_request request = run_config_env_source(config);
+  struct env_source_request request = run_config_env_source(config);
+  request.isolates = false; /* only the table is looked at */
   const char *key = request.plugin[0] != '\0' ? "env.plugin" : "env.name";
   struct env_source source;
   MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
@@ -333,5 +346,11 @@ struct env_wrappers run_config_env_wrappers(const struct run_config *config) {
 }
 
 struct env_source_request run_config_env_source(const struct run_config *config) {
-  return (struct env_source_request){.plugin = config->env_host.plugin, .name = config->env.name};
+  const struct env_host_options *host = &config->env_host;
+  return (struct env_source_request){.plugin = host->plugin,
+                                     .name = config->env.name,
+                                     .isolates = host->isolation == ISOLATION_PROCESS,
+                                     .isolation = {.block = (int32_t)host->isolation_block,
+                                                   .step_timeout = host->step_timeout,
+                                                   .max_restarts = host->max_restarts}};
 }

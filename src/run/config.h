@@ -29,7 +29,12 @@ extern const char *const run_kernel_names[];
 /* where the environments' code comes from and runs; nothing of it decides what is learned */
 struct env_host_options {
   char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
+  int isolation;                   /* enum isolation_kind */
+  int64_t isolation_block, max_restarts;
+  double step_timeout; /* seconds; 0: none */
 };
+
+enum isolation_kind { ISOLATION_NONE, ISOLATION_PROCESS };
 
 struct ranks_options {
   int kernels; /* index into run_kernel_names; 0: the best */

@@ -61,6 +61,13 @@ static double mean_reward(const struct round *round, size_t env) {
   return sum / (double)round->agents;
 }
 
+/* episodes that isolated environments lose count with what they had; dead environments have no episodes at all */
+static muster_status check_restarts(struct env_pool *pool) {
+  struct env_restarts restarts;
+  env_pool_take_restarts(pool, &restarts);
+  return restarts.stays_dead ? status_error(MUSTER_ERROR_ENVIRONMENT, "%s", restarts.text[0]) : MUSTER_OK;
+}
+
 /* steps all environments until each has finished one episode; later episodes of a quick one do not count */
 static muster_status round_play(struct round *round, struct model *model, const struct evaluation_request *request,
                                 uint64_t seed, int64_t first, double *returns, int64_t *lengths) {
@@ -75,6 +82,7 @@ static muster_status round_play(struct round *round, struct model *model, const 
     env_pool_observe(round->pool, NULL, 0, round->mask, round->mask_bytes);
     model_act(model, rows, &input, request->deterministic ? NULL : &random, round->actions, round->log_prob, 1);
     MUSTER_TRY(env_pool_step(round->pool, round->actions, 0, &result));
+    MUSTER_TRY(check_restarts(round->pool));
     for (size_t n = 0; n < round->count; n++) {
       if (done[n]) continue;
       returns[n] += mean_reward(round, n);

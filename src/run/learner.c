@@ -60,8 +60,15 @@ static bool is_finished(const struct learner *learner) {
   return learner->total_steps >= learner->worker->config.general.total_steps;
 }
 
-/* whether the run ends here: all steps are done, a signal came to any rank, or its time is up */
+/* whether isolated environments of any rank have died more often than env.max_restarts */
+static bool envs_are_dead(const struct learner *learner) {
+  if (learner->actor != NULL) return learner->actor->envs_are_dead;
+  return (exchange_notes(learner->worker->rollout_exchange) & NOTE_DEAD) != 0;
+}
+
+/* whether the run ends here: environments are dead, all steps are done, a signal came to any rank, or its time is up */
 static enum stop stop_reason(const struct learner *learner) {
+  if (envs_are_dead(learner)) return STOP_DEAD;
   if (is_finished(learner)) return STOP_FINISHED;
   int asked = interrupt_pending() | exchange_notes(learner->worker->rollout_exchange);
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
@@ -128,6 +135,7 @@ static muster_status collect_rollout(struct learner *learner) {
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += (int64_t)(rollout->n_envs * rollout->n_steps);
+  for (size_t n = 0; n < rollout->n_envs; n++) learner->env_restarts += worker->restarts[n];
 
   /* what the actors' own work does not explain is the exchange's */
   double waited = clock_seconds() - start;
@@ -180,7 +188,7 @@ static muster_status update_policy(struct learner *learner) {
   episodes_add_rollout(&learner->episodes, &learner->worker->rollout);
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   muster_status status = MUSTER_OK;
-  if (rollout_has_faults(learner))
+  if (rollout_has_faults(learner) || envs_are_dead(learner))
     learner->skipped_updates++;
   else
     status = learn(learner, progress_remaining);
@@ -234,6 +242,7 @@ static muster_status report_progress(struct learner *learner) {
       .episodes = episodes_summarize(&learner->episodes),
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,
+      .env_restarts = learner->env_restarts,
       .evaluation = evaluates ? &evaluation : NULL,
   };
   return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
@@ -281,6 +290,10 @@ static void print_result(const struct learner *learner, const struct evaluation 
 static muster_status finish_interrupted(struct learner *learner) {
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
                                   learner->total_steps, episodes_summarize(&learner->episodes), NULL));
+  if (learner->worker->order->stop == STOP_DEAD)
+    log_error(&learner->worker->logger,
+              "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
+              (long long)learner->worker->config.env_host.max_restarts);
   printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  build/muster train %s --run-dir %s --resume\n",
          (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",

@@ -24,6 +24,7 @@ struct learner {
   int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   int64_t skipped_updates; /* left out for a numerical fault */
+  int64_t env_restarts;    /* of processes of isolated environments, since this process began */
   double best_return;      /* of the checkpoints so far, by evaluation or training; NAN: none yet */
   int64_t best_steps;      /* total_steps of that checkpoint; -1: none yet */
   bool best_waits;         /* whether that checkpoint is still to be named best.h5 */

@@ -20,6 +20,7 @@ static const char *const general_columns[] = {
     "rollout/ep_rew_mean", "rollout/ep_rew_std",      "rollout/ep_len_mean",     "eval/mean_reward",
     "eval/std_reward",     "eval/mean_ep_length",     "time/rollout_seconds",    "time/exchange_seconds",
     "time/update_seconds", "time/checkpoint_seconds", "time/evaluation_seconds", "train/skipped_updates",
+    "env/restarts",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
@@ -87,6 +88,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
   metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
+  metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;

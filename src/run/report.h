@@ -39,7 +39,7 @@ struct iteration_report {
   int64_t iteration, total_steps;
   struct episodes_summary episodes;
   const double *algorithm_metrics; /* in the order of algorithm->metrics */
-  int64_t skipped_updates;
+  int64_t skipped_updates, env_restarts;
   const struct evaluation *evaluation; /* NULL: none this time */
 };
 

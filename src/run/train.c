@@ -122,6 +122,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
     status = run(training);
     outcome->together = status == MUSTER_OK;
     if (status == MUSTER_OK && training->worker.order->stop == STOP_REQUEUE) outcome->exit_code = RUN_EXIT_REQUEUE;
+    if (status == MUSTER_OK && training->worker.order->stop == STOP_DEAD) outcome->exit_code = 1;
   }
   learner_release(&training->learner);
   worker_release(&training->worker);

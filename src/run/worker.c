@@ -35,11 +35,12 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   size_t count = topology->learns ? (size_t)num_envs : (size_t)topology_envs(topology, topology->rank).count;
   MUSTER_TRY(trajectory_create(spec, count, n_steps, worker->arena, &worker->rollout));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
+  MUSTER_TRY(ARENA_TAKE(worker->arena, count, "restarts", &worker->restarts));
   return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
-  worker->order_count = model->policy_count + model->encoder.statistics_count;
+  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
   MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + worker->order_count * sizeof(float),
                         "the parameters' message", (void **)&worker->order));
 
@@ -53,9 +54,10 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
       {rollout->log_prob, agents * steps * sizeof(float)},
       {rollout->reward, agents * steps * sizeof(float)},
       {rollout->ended, steps},
+      {worker->restarts, sizeof(int32_t)},
       {rollout->mask, agents * trajectory_mask_stride(rollout)},
   };
-  const int n_fields = rollout->mask_bytes > 0 ? 6 : 5;
+  const int n_fields = rollout->mask_bytes > 0 ? 7 : 6;
   struct env_finals *finals = &rollout->finals;
   const struct exchange_list list = {
       .count = &finals->count,

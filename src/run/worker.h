@@ -20,10 +20,16 @@ struct order {
 };
 
 /* Why a run ends. */
-enum stop { STOP_NOT, STOP_FINISHED, STOP_ASKED, STOP_REQUEUE };
+enum stop {
+  STOP_NOT,
+  STOP_FINISHED,
+  STOP_ASKED,
+  STOP_REQUEUE,
+  STOP_DEAD /* isolated environments have died more often than env.max_restarts */
+};
 
-/* What an actor notes beside the bits of enum interrupt: its rollout holds a fault. */
-enum { NOTE_FAULT = 4 };
+/* What an actor notes beside the bits of enum interrupt: its rollout holds a fault; environments stay dead. */
+enum { NOTE_FAULT = 4, NOTE_DEAD = 8 };
 
 struct worker {
   struct run_config config;
@@ -39,6 +45,8 @@ struct worker {
   struct trajectory rollout; /* of this rank's environments; on the learner of all */
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;
+  int32_t
+      *restarts; /* [environments of the rollout] processes of isolated environments started again in this rollout */
   struct exchange *rollout_exchange, *state_exchange;
 };
 
@@ -47,7 +55,7 @@ struct worker {
 MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
                                            const char *run_folder, struct comm *comm);
 
-/* Gives the worker its order, sized for this model's policy, and its exchanges. Collective. */
+/* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
 
 /* Broadcasts the learner's order. Collective. */

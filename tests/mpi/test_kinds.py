@@ -1,0 +1,92 @@
+"""Every kind of space, agents, masks and normalisation: the answer depends neither on the ranks nor on an interruption,
+the learner's log-probabilities are the actors', and evaluation changes nothing."""
+
+import program
+
+CONFIG = """\
+seed: 7
+total_steps: 2000
+env: {{name: {env}, num_envs: 5, options: {{{options}}}{wrappers}}}
+policy: {{hidden_sizes: [32, 32]{policy}}}
+algorithm: {{name: ppo, n_steps: 20, batch_size: 50, n_epochs: 4, learning_rate: 0.001}}
+evaluation: {{every: 500, episodes: 6}}
+{more}
+"""
+
+
+def config(env="Probe-v0", options="", wrappers="", policy="", more=""):
+    return CONFIG.format(env=env, options=options, wrappers=wrappers, policy=policy, more=more)
+
+
+TRUNCATING = "truncates: 1, episode_length: 7, obs_dim: 6"
+KINDS = {
+    "gaussian": config(options=f"{TRUNCATING}, action_space: box"),
+    "gaussian_state": config(
+        options=f"{TRUNCATING}, action_space: box, agents: 2",
+        wrappers=", action_bounds: rescale",
+        policy=", log_std: state",
+    ),
+    "masked": config(options=f"{TRUNCATING}, masks: 1"),
+    "masked_agents": config(options=f"{TRUNCATING}, masks: 1, agents: 3, action_space: multi_discrete"),
+    "discrete": config(options=f"{TRUNCATING}, observation: discrete"),
+    "stacked_images": config(options=f"{TRUNCATING}, observation: image", wrappers=", frame_stack: 3, max_steps: 5"),
+    "normalised": config(
+        options=f"{TRUNCATING}, action_space: box, agents: 2", more="normalize: {norm_obs: true, norm_reward: true}"
+    ),
+}
+
+
+def learned(run):
+    """What a run has learned, without what depends on when it wrote checkpoints."""
+    score = ["progress/best_return", "progress/best_steps"]
+    return {name: tensor for name, tensor in program.learned(run).items() if name not in score}
+
+
+class Kinds(program.Case):
+    def test_any_number_of_ranks(self):
+        for name, text in KINDS.items():
+            alone = self.train(name, config=text)
+            for ranks in [2, 3, 6]:
+                with self.subTest(kind=name, ranks=ranks):
+                    self.assert_same_run(self.train(f"{name}-{ranks}", config=text, ranks=ranks), alone)
+
+    def test_resumed(self):
+        for name, text in KINDS.items():
+            with self.subTest(kind=name):
+                whole = self.train(f"{name}-whole", config=text)
+                self.train(name, "--set", "total_steps=900", config=text, ranks=3)
+                run = self.train(name, "--resume", config=text, ranks=2)
+                self.assertEqual(learned(run), learned(whole))
+                self.assertEqual(program.metrics(run), program.metrics(whole))
+
+    def test_first_ratios_are_one(self):
+        for name, text in KINDS.items():
+            with self.subTest(kind=name):
+                rows = program.metrics(self.train(name, config=text, ranks=2))
+                self.assertEqual({row["train/first_ratio_mismatch"] for row in rows}, {"0"})
+
+    def test_evaluation_changes_nothing(self):
+        text = KINDS["normalised"]
+        often = self.train("often", config=text)
+        never = self.train("never", "--set", "evaluation.every=0", config=text)
+        self.assertEqual(learned(often), learned(never))
+        self.assertIn("normalizer/obs_mean", learned(often))
+
+        # the statistics of the checkpoint are those of the last evaluation: playing again gives the same returns
+        before = program.tensors(often / "checkpoints" / "latest")
+        result = self.run_muster("eval", often, "--episodes", 6, "--seed", 7, "--json")
+        self.assertEqual(result.code, 0, result)
+        played = program.json.loads(result.out)
+        for key in ["mean_return", "std_return", "min_return", "max_return"]:
+            self.assertEqual(played[key], program.summary(often)["final_evaluation"][key], key)
+        self.assertEqual(program.tensors(often / "checkpoints" / "latest"), before)
+
+    def test_normalisation_matters(self):
+        plain = KINDS["normalised"].replace("norm_obs: true", "norm_obs: false")
+        runs = [self.train("a", config=KINDS["normalised"]), self.train("b", config=plain)]
+        weights = [program.learned(run)["policy/0/weight"] for run in runs]
+        self.assertNotEqual(*weights)
+
+
+if __name__ == "__main__":
+    program.main()
