@@ -1,9 +1,11 @@
 /* Steps of each environment alone: through the pool, beside the environment's own functions; and where it steps in
- * blocks, these beside a copy of the bytes that a step reads and writes. */
+ * blocks, these beside a copy of the bytes that a step reads and writes. What isolation costs: the same pool with its
+ * environments in a child process, beside the pool in this one. */
 #include "bench/limits.h"
 #include "bench/parts.h"
 #include "bench/stepping.h"
 #include "env/registry.h"
+#include "env/source.h"
 
 static muster_status measure_stepping(struct bench *bench, const muster_env_type *type, struct pool_stepping *pool,
                                       struct block_stepping *block, struct limit_copy *copy) {
@@ -36,9 +38,35 @@ static muster_status measure_env(struct bench *bench, const muster_env_type *typ
   return status;
 }
 
+static muster_status measure_isolated(struct bench *bench, const char *name, int32_t n_envs) {
+  const struct env_source_request here = {.name = name}, there = {.name = name, .isolates = true};
+  struct env_source plain, isolated;
+  struct arena *arena;
+  MUSTER_TRY(env_source_open(&here, &plain));
+  MUSTER_TRY(env_source_open(&there, &isolated));
+  MUSTER_TRY(arena_create(&arena));
+  struct pool_stepping pool = {0}, limit = {0};
+  muster_status status = pool_stepping_create(isolated.type, n_envs, arena, &pool);
+  if (status == MUSTER_OK) status = pool_stepping_create(plain.type, n_envs, arena, &limit);
+  struct bench_work *works[] = {&limit.work, &pool.work};
+  if (status == MUSTER_OK) status = bench_measure(bench, works, 2);
+  if (status == MUSTER_OK) {
+    double steps = stepping_steps(&pool.buffers);
+    status = bench_add(bench, &unit_msteps, bench_per_item(&pool.work, steps), bench_per_item(&limit.work, steps),
+                       "env/%s/%d/isolated", name, n_envs);
+  }
+  pool_stepping_destroy(&limit);
+  pool_stepping_destroy(&pool);
+  env_source_close(&isolated);
+  env_source_close(&plain);
+  arena_destroy(&arena);
+  return status;
+}
+
 muster_status bench_env(struct bench *bench) {
   static const int32_t counts[] = {1, 64, 1024};
   for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++)
     for (int i = 0; i < 3; i++) MUSTER_TRY(measure_env(bench, *type, counts[i]));
+  for (int i = 0; i < 3; i++) MUSTER_TRY(measure_isolated(bench, "CartPole-v1", counts[i]));
   return MUSTER_OK;
 }

@@ -40,7 +40,7 @@ struct child {
   struct channel_arrays arrays;
   uint32_t asked;
   int32_t first, count; /* its rows */
-  bool stays_dead;
+  bool stays_dead, is_asked;
 };
 
 /* a block of the wrapped type */
@@ -55,7 +55,8 @@ struct isolated {
   muster_env_spec spec;        /* arrays in `arena` */
   struct channel_arrays known; /* for the lengths of rows, which a child that is started again must have, too */
   bool can_save, has_saved, is_described;
-  uint8_t *lost; /* [n] rows whose episode was lost between steps: they end at the next one */
+  uint8_t *reset; /* [n] rows that are reset already, and whose block_reset() has only to take the result */
+  uint8_t *lost;  /* [n] rows whose episode was lost between steps: they end at the next one */
   int32_t n_losses;
   struct env_loss *losses; /* [n_children] since they were last taken, at most one of each child */
 };
@@ -66,6 +67,7 @@ static muster_status take_children(struct isolated *block, int32_t per_child) {
   MUSTER_TRY(ARENA_TAKE(block->arena, (size_t)block->n_children, "child processes", &block->children));
   MUSTER_TRY(ARENA_TAKE(block->arena, (size_t)block->n_children, "child processes", &block->losses));
   MUSTER_TRY(ARENA_TAKE(block->arena, (size_t)block->n, "child processes", &block->lost));
+  MUSTER_TRY(ARENA_TAKE(block->arena, (size_t)block->n, "child processes", &block->reset));
   for (int32_t i = 0; i < block->n_children; i++) {
     int32_t first = i * per_child, left = block->n - first;
     block->children[i] =
@@ -328,6 +330,9 @@ static struct random_stream *stream_of(muster_random *random) { return (struct r
 
 /* ---- the functions of the wrapped type, for blocks ---- */
 
+static int isolated_block_step(void *self, const void *actions, muster_random *const *randoms,
+                               muster_env_block_result *result, muster_env_error *error);
+
 static void isolated_block_destroy(void *self) {
   struct isolated *block = self;
   if (block == NULL) return;
@@ -402,7 +407,8 @@ static int isolated_block_reset(void *self, int32_t row, muster_random *random, 
                                 muster_env_error *error) {
   struct isolated *block = self;
   struct child *child = child_of(block, row);
-  enum reply reply = REPLY_GONE;
+  enum reply reply = block->reset[row] ? REPLY_DONE : REPLY_GONE;
+  block->reset[row] = 0;
   while (reply != REPLY_DONE) {
     if (child->stays_dead) return 0; /* the run ends soon: the observation stays what it was */
     copy_stream(&child->arrays.streams[row - child->first], stream_of(random));
@@ -416,6 +422,37 @@ static int isolated_block_reset(void *self, int32_t row, muster_random *random, 
     memcpy(result->action_mask, arrays->mask + at * arrays->mask_bytes, arrays->mask_bytes);
   block->lost[row] = 0;
   return 0;
+}
+
+/* asks a child to reset its rows that are marked; false when there are none */
+static bool begin_resets(struct child *child, const uint8_t *ended, muster_random *const *randoms) {
+  uint8_t any = 0;
+  for (int32_t i = 0; i < child->count && !child->stays_dead; i++) any |= ended[child->first + i];
+  if (!any) return false;
+  for (int32_t i = 0; i < child->count; i++) {
+    child->arrays.marked[i] = ended[child->first + i];
+    if (child->arrays.marked[i]) copy_stream(&child->arrays.streams[i], stream_of(randoms[child->first + i]));
+  }
+  ask(child, CHANNEL_RESET_MARKED, 0);
+  return true;
+}
+
+void isolation_reset_ended(const muster_env_type *type, void *self, const uint8_t *ended,
+                           muster_random *const *randoms) {
+  if (type->block_step != isolated_block_step) return;
+  struct isolated *block = self;
+  for (int32_t i = 0; i < block->n_children; i++)
+    block->children[i].is_asked = begin_resets(&block->children[i], ended, randoms);
+  for (int32_t i = 0; i < block->n_children; i++) {
+    struct child *child = &block->children[i];
+    if (!child->is_asked) continue;
+    struct answer answer = hear(child, block->timeout);
+    for (int32_t row = child->first; row < child->first + child->count; row++)
+      block->reset[row] = answer.reply == REPLY_DONE && ended[row] != 0;
+    if (answer.reply == REPLY_DONE) continue;
+    replace(block, child, &answer);
+    memset(block->lost + child->first, 1, (size_t)child->count);
+  }
 }
 
 /* hands the actions and streams of its rows to a child */

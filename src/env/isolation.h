@@ -44,6 +44,11 @@ struct env_loss {
   char text[384];
 };
 
+/* Resets all rows that `ended` marks, [n], in one request to each child. A block_reset() of such a row, which has to
+ * come next and with the same stream, then takes what is there. Does nothing when the type is not wrapped. */
+void isolation_reset_ended(const muster_env_type *type, void *block, const uint8_t *ended,
+                           muster_random *const *randoms);
+
 /* Takes the next loss out of a block of a wrapped type; false when there is none, or when the type is not wrapped. */
 bool isolation_take_loss(const muster_env_type *type, void *block, struct env_loss *out);
 /* Whether a row's state could be had by the last block_save_state(). */

@@ -44,6 +44,7 @@ size_t channel_layout(void *head, const muster_env_spec *spec, int32_t n, size_t
   out->reward = place(head, &used, rows * agents * sizeof(float));
   out->terminated = place(head, &used, rows);
   out->truncated = place(head, &used, rows);
+  out->marked = place(head, &used, rows);
   out->streams = place(head, &used, rows * sizeof(struct random_stream));
   out->state = place(head, &used, spec->state_bytes);
   out->text = place(head, &used, CHANNEL_TEXT_BYTES);

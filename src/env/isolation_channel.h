@@ -11,7 +11,15 @@
 
 #define CHANNEL_SETTINGS 65536
 
-enum channel_command { CHANNEL_CREATE, CHANNEL_RESET, CHANNEL_STEP, CHANNEL_SAVE, CHANNEL_LOAD, CHANNEL_TEXT };
+enum channel_command {
+  CHANNEL_CREATE,
+  CHANNEL_RESET,
+  CHANNEL_RESET_MARKED, /* the rows that `marked` says */
+  CHANNEL_STEP,
+  CHANNEL_SAVE,
+  CHANNEL_LOAD,
+  CHANNEL_TEXT
+};
 
 #define CHANNEL_TEXT_BYTES 16384
 
@@ -48,7 +56,7 @@ struct channel_arrays {
   int32_t *observation_counts, *action_counts;
   unsigned char *actions, *observation, *mask;
   float *reward;
-  uint8_t *terminated, *truncated;
+  uint8_t *terminated, *truncated, *marked;
   struct random_stream *streams; /* positions; their functions are those of one process */
   unsigned char *state, *text;
   size_t observation_bytes, action_bytes, mask_bytes; /* of one environment */

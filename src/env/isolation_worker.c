@@ -149,6 +149,12 @@ static int step(struct worker *worker, int32_t *failed_row, muster_env_error *er
   return 0;
 }
 
+static int reset_marked(struct worker *worker, int32_t *failed_row, muster_env_error *error) {
+  for (*failed_row = 0; *failed_row < worker->block.count; ++*failed_row)
+    if (worker->arrays.marked[*failed_row] && reset(worker, *failed_row, error) != 0) return 1;
+  return 0;
+}
+
 static void serve(struct worker *worker) {
   struct channel *channel = worker->channel;
   const int32_t row = channel->row;
@@ -162,6 +168,7 @@ static void serve(struct worker *worker) {
     failed_row = -1;
     break;
   case CHANNEL_RESET: failed = reset(worker, row, &error); break;
+  case CHANNEL_RESET_MARKED: failed = reset_marked(worker, &failed_row, &error); break;
   case CHANNEL_STEP: failed = step(worker, &failed_row, &error); break;
   case CHANNEL_SAVE: env_block_save(&worker->block, row, worker->arrays.state); break;
   case CHANNEL_LOAD: failed = env_block_load(&worker->block, row, worker->arrays.state, &error); break;

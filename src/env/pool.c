@@ -304,11 +304,15 @@ static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, s
   }
 }
 
-/* starts the next episode of one environment, on a random stream of its own */
-static muster_status start_episode(struct env_pool *pool, int32_t env) {
+/* the next episode of one environment has a random stream of its own */
+static void begin_episode(struct env_pool *pool, int32_t env) {
   uint32_t episode = pool->next_episode[env]++;
   pool->streams[env] = random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + env), episode);
   pool->step[env] = 0;
+}
+
+/* resets an environment whose episode has begun */
+static muster_status reset_environment(struct env_pool *pool, int32_t env) {
   size_t row = (size_t)env * pool->agents;
   muster_env_error error = {""};
   if (env_block_reset(&pool->block, env, pool->randoms[env], pool->frame + row * pool->frame_bytes, env_mask(pool, env),
@@ -318,6 +322,11 @@ static muster_status start_episode(struct env_pool *pool, int32_t env) {
   MUSTER_TRY(check_masks(pool, env, env, NULL));
   push_frames(pool, row, row + pool->agents - 1, true);
   return MUSTER_OK;
+}
+
+static muster_status start_episode(struct env_pool *pool, int32_t env) {
+  begin_episode(pool, env);
+  return reset_environment(pool, env);
 }
 
 void env_pool_observe(const struct env_pool *pool, void *observation, size_t observation_stride, uint8_t *action_mask,
@@ -425,8 +434,11 @@ static muster_status finish_episodes(struct env_pool *pool, int32_t time, struct
   for (int32_t env = 0; env < pool->count; env++) {
     if (pool->ended[env] == 0) continue;
     if (pool->ended[env] == ENV_TRUNCATED && finals != NULL) MUSTER_TRY(append_final(pool, env, time, finals));
-    MUSTER_TRY(start_episode(pool, env));
+    begin_episode(pool, env);
   }
+  isolation_reset_ended(pool->block.type, pool->block.block, pool->ended, pool->randoms);
+  for (int32_t env = 0; env < pool->count; env++)
+    if (pool->ended[env] != 0) MUSTER_TRY(reset_environment(pool, env));
   return MUSTER_OK;
 }
 

@@ -76,6 +76,23 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     FUNCTIONS,
                                     .render_text = not_yours};
 MUSTER_ENV_PLUGIN(&one)
+#elif defined(VARIANT_dies)
+/* resets that end the process, the fourth one in its life */
+static int deadly_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
+  static int resets;
+  if (++resets == 4) abort();
+  return reset(env, random, result, error);
+}
+static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
+                                    .struct_size = sizeof(muster_env_type),
+                                    .name = "Plug-v0",
+                                    .options = options,
+                                    .create = create,
+                                    .destroy = destroy,
+                                    .describe = describe,
+                                    .reset = deadly_reset,
+                                    .step = step};
+MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_newer)
 /* a header with more fields at the end */
 static const struct {

@@ -35,10 +35,11 @@ static void *take(size_t n, size_t size) {
   return memory;
 }
 
-static muster_status rig_open(struct rig *rig, const char *name, const muster_env_setting *options, int32_t n,
-                              const struct isolation_options *isolation) {
+static muster_status rig_open_plugin(struct rig *rig, const char *plugin, const char *name,
+                                     const muster_env_setting *options, int32_t n,
+                                     const struct isolation_options *isolation) {
   *rig = (struct rig){.n = (size_t)n};
-  struct env_source_request request = {.name = name, .isolates = isolation != NULL};
+  struct env_source_request request = {.plugin = plugin, .name = name, .isolates = isolation != NULL};
   if (isolation != NULL) request.isolation = *isolation;
   MUSTER_TRY(env_source_open(&request, &rig->source));
   MUSTER_TRY(env_pool_create(rig->source.type, options, 7, 10, n, &rig->pool));
@@ -55,6 +56,11 @@ static muster_status rig_open(struct rig *rig, const char *name, const muster_en
   rig->finals = (struct env_finals){0, n, take(rig->n, sizeof(int32_t)), take(rig->n, sizeof(int32_t)),
                                     take(rig->rows, rig->observation_bytes)};
   return env_pool_reset(rig->pool, rig->observation, rig->observation_bytes);
+}
+
+static muster_status rig_open(struct rig *rig, const char *name, const muster_env_setting *options, int32_t n,
+                              const struct isolation_options *isolation) {
+  return rig_open_plugin(rig, NULL, name, options, n, isolation);
 }
 
 static void rig_close(struct rig *rig) {
@@ -265,6 +271,30 @@ static void test_others(void) {
   rig_close(&plain);
 }
 
+/* A plug-in whose process dies at the fourth reset of its life; episodes have 5 steps. */
+static void test_reset(void) {
+  struct rig rig;
+  const struct isolation_options isolation = {.max_restarts = 1000};
+  const char *plugin = TEST_BINARY_DIR "/plugins/plugin_dies.so";
+  CHECK_OK_FATAL(rig_open_plugin(&rig, plugin, "Plug-v0", NULL, 2, &isolation));
+  struct env_restarts restarts;
+  int lost = 0, lasted = 0;
+  for (unsigned step = 1; step <= 40; step++) {
+    CHECK_OK_FATAL(rig_step(&rig));
+    for (int i = 0; i < 2; i++) {
+      CU_ASSERT_EQUAL(((float *)(void *)rig.observation)[i], 1.0f);
+      lost += rig.ended[i] == ENV_TRUNCATED && step % 5 != 0;
+      lasted += rig.ended[i] == ENV_TRUNCATED && step % 5 == 0;
+    }
+  }
+  env_pool_take_restarts(rig.pool, &restarts);
+  CU_ASSERT_TRUE(restarts.count >= 3);
+  CU_ASSERT_FALSE(restarts.stays_dead);
+  CU_ASSERT_PTR_NOT_NULL(strstr(restarts.text[0], "its process died of signal 6"));
+  CU_ASSERT_TRUE(lost > 0 && lasted > 0);
+  rig_close(&rig);
+}
+
 static void test_max_restarts(void) {
   const muster_env_setting options[] = {{"crash_at_step", "3"}, {NULL, NULL}};
   const struct isolation_options isolation = {.max_restarts = 1};
@@ -364,6 +394,7 @@ static const struct check_case cases[] = {
     {"an error", test_error},
     {"a hang", test_hang},
     {"other children are not hit", test_others},
+    {"a crash in reset()", test_reset},
     {"max_restarts", test_max_restarts},
     {"children of a parent that is killed", test_orphans},
     {"no process stays behind", test_end},

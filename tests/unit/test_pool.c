@@ -72,7 +72,7 @@ static const muster_env_type tiny_type = {.abi = MUSTER_ENV_ABI,
 
 /* ---- a pool with its buffers ---- */
 
-enum { MAX_ENVS = 16, MAX_ELEMENTS = 8, MAX_FINALS = 64 };
+enum { MAX_ENVS = 16, MAX_ELEMENTS = 256, MAX_FINALS = 64 };
 
 struct bench {
   struct env_pool *pool;

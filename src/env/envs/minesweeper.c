@@ -1,0 +1,280 @@
+/* Minesweeper-v0: reveal all tiles without a mine. A revealed tile shows how many of its up to eight neighbours hold
+ * mines; where that is none, the neighbours are revealed as well. The mines are laid after the first click, anywhere
+ * but on the clicked tile, so that it is safe.
+ *
+ * A safe click earns 1, however many tiles it reveals, and `clear_bonus` on top when it reveals the last one; a mine
+ * costs 10 and ends the episode. Action t clicks tile t, counted row by row. Revealed tiles are masked; whoever clicks
+ * one nevertheless changes nothing and earns 0, and episodes end after as many steps as there are tiles, which only
+ * such clicks can use up. */
+#include "env/envs/settings.h"
+#include "muster/env.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SIDE 128
+#define CHANNELS 10 /* of a tile's observation, one-hot: hidden, or its number 0 to 8 */
+#define CLICK_REWARD 1.0
+#define MINE_REWARD (-10.0)
+
+static const muster_env_option minesweeper_options[] = {
+    {"rows", "5", "tiles from top to bottom"},
+    {"columns", "5", "tiles from left to right"},
+    {"mines", "4", "number of mines"},
+    {"clear_bonus", "10", "reward for the click that clears the field, beside the 1 that every safe click earns"},
+    {"mask", "true", "whether revealed tiles are masked"},
+    {NULL, NULL, NULL}};
+
+/* bits of a tile in save_state(): a mine that is not hidden was clicked */
+enum { TILE_MINE = 1, TILE_HIDDEN = 2 };
+
+struct minesweeper {
+  int32_t rows, columns, mines;
+  double clear_bonus;
+  bool masks;
+  int32_t tiles[1]; /* the counts of the action space */
+  int32_t hidden_tiles;
+  bool laid;          /* whether the mines are laid */
+  float *observation; /* [tiles, CHANNELS] */
+  int32_t *pending;   /* [tiles] revealed tiles whose neighbours are still to be revealed */
+  uint8_t *mine;      /* [tiles] */
+  uint8_t *hidden;    /* [tiles]; the action mask */
+  uint8_t *number;    /* [tiles] mines around */
+};
+
+/* the cast over 32 bits tells the compiler that there are fewer than 2^32 */
+static inline size_t tile_count(const struct minesweeper *game) { return (uint32_t)game->tiles[0]; }
+
+/* ---- life ---- */
+
+static int read_options(const muster_env_setting *settings, struct minesweeper *game, muster_env_error *error) {
+  if (setting_integer(settings, "rows", 1, MAX_SIDE, &game->rows, error) != 0) return 1;
+  if (setting_integer(settings, "columns", 1, MAX_SIDE, &game->columns, error) != 0) return 1;
+  game->tiles[0] = game->rows * game->columns;
+  if (game->tiles[0] < 2)
+    return muster_env_fail(error, "options rows and columns: expects at least 2 tiles, got %d x %d", (int)game->rows,
+                           (int)game->columns);
+  if (setting_integer(settings, "mines", 1, game->tiles[0] - 1, &game->mines, error) != 0) return 1;
+  if (setting_number(settings, "clear_bonus", -1e6, 1e6, &game->clear_bonus, error) != 0) return 1;
+  return setting_bool(settings, "mask", &game->masks, error);
+}
+
+static void minesweeper_destroy(void *env) {
+  struct minesweeper *game = env;
+  if (game == NULL) return;
+  free(game->observation);
+  free(game->pending);
+  free(game->mine);
+  free(game->hidden);
+  free(game->number);
+  free(game);
+}
+
+/* an untouched field: nothing is revealed, and no mines are laid yet */
+static void clear_field(struct minesweeper *game) {
+  const size_t tiles = tile_count(game);
+  memset(game->mine, 0, tiles);
+  memset(game->number, 0, tiles);
+  memset(game->hidden, 1, tiles);
+  memset(game->observation, 0, tiles * CHANNELS * sizeof *game->observation);
+  for (size_t tile = 0; tile < tiles; tile++) game->observation[tile * CHANNELS] = 1.0f;
+  game->hidden_tiles = game->tiles[0];
+  game->laid = false;
+}
+
+static int minesweeper_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  struct minesweeper *game = calloc(1, sizeof *game);
+  if (game == NULL) return muster_env_fail(error, "out of memory");
+  if (read_options(settings, game, error) != 0) {
+    free(game);
+    return 1;
+  }
+  const size_t tiles = tile_count(game);
+  game->observation = malloc(tiles * CHANNELS * sizeof *game->observation);
+  game->pending = malloc(tiles * sizeof *game->pending);
+  game->mine = malloc(tiles);
+  game->hidden = malloc(tiles);
+  game->number = malloc(tiles);
+  if (game->observation == NULL || game->pending == NULL || game->mine == NULL || game->hidden == NULL ||
+      game->number == NULL) {
+    minesweeper_destroy(game);
+    return muster_env_fail(error, "out of memory for a field of %d tiles", (int)tiles);
+  }
+  clear_field(game);
+  *env = game;
+  return 0;
+}
+
+static void minesweeper_describe(const void *env, muster_env_spec *spec) {
+  const struct minesweeper *game = env;
+  spec->observation =
+      (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 3, .shape = {game->rows, game->columns, CHANNELS}};
+  spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = game->tiles};
+  spec->agents = 1;
+  spec->max_steps = game->tiles[0];
+  spec->reward_threshold = NAN;
+  spec->masks_actions = game->masks;
+  spec->state_bytes = tile_count(game);
+}
+
+/* ---- the field ---- */
+
+/* the rows and columns from first to last, inclusive, that a tile and its neighbours take up */
+struct patch {
+  int32_t top, bottom, left, right;
+};
+
+static inline struct patch patch_around(const struct minesweeper *game, int32_t tile) {
+  int32_t row = tile / game->columns, column = tile % game->columns;
+  return (struct patch){row > 0 ? row - 1 : 0, row < game->rows - 1 ? row + 1 : row, column > 0 ? column - 1 : 0,
+                        column < game->columns - 1 ? column + 1 : column};
+}
+
+static void lay_mine(struct minesweeper *game, int32_t tile) {
+  struct patch patch = patch_around(game, tile);
+  game->mine[tile] = 1;
+  for (int32_t row = patch.top; row <= patch.bottom; row++)
+    for (int32_t column = patch.left; column <= patch.right; column++) game->number[row * game->columns + column]++;
+  game->number[tile]--;
+}
+
+/* lays all mines, each set of tiles without `safe` being equally likely (Floyd's sampling: Bentley and Floyd 1987) */
+static void lay_mines(struct minesweeper *game, int32_t safe, muster_random *random) {
+  const int32_t places = game->tiles[0] - 1;
+  for (int32_t last = places - game->mines; last < places; last++) {
+    int32_t place = (int32_t)muster_random_below(random, (uint32_t)last + 1);
+    int32_t tile = place + (place >= safe);
+    lay_mine(game, game->mine[tile] ? last + (last >= safe) : tile);
+  }
+  game->laid = true;
+}
+
+static void reveal(struct minesweeper *game, int32_t tile) {
+  float *channels = game->observation + (size_t)tile * CHANNELS;
+  game->hidden[tile] = 0;
+  game->hidden_tiles--;
+  channels[0] = 0.0f;
+  channels[1 + game->number[tile]] = 1.0f;
+}
+
+/* reveals a tile without a mine, and from tiles without mines around on all that hang together with it */
+static void reveal_from(struct minesweeper *game, int32_t start) {
+  int32_t pending = 0;
+  reveal(game, start);
+  if (game->number[start] == 0) game->pending[pending++] = start;
+  while (pending > 0) {
+    struct patch patch = patch_around(game, game->pending[--pending]);
+    for (int32_t row = patch.top; row <= patch.bottom; row++)
+      for (int32_t column = patch.left; column <= patch.right; column++) {
+        int32_t tile = row * game->columns + column;
+        if (!game->hidden[tile]) continue;
+        reveal(game, tile);
+        if (game->number[tile] == 0) game->pending[pending++] = tile;
+      }
+  }
+}
+
+/* ---- episodes ---- */
+
+static void write_result(const struct minesweeper *game, muster_env_result *result) {
+  const size_t tiles = tile_count(game);
+  memcpy(result->observation, game->observation, tiles * CHANNELS * sizeof *game->observation);
+  if (game->masks) memcpy(result->action_mask, game->hidden, tiles);
+}
+
+static int minesweeper_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
+  (void)random;
+  (void)error;
+  clear_field(env);
+  write_result(env, result);
+  return 0;
+}
+
+/* clicks a hidden tile and returns the reward */
+static double click(struct minesweeper *game, int32_t tile, muster_random *random, bool *terminated) {
+  if (!game->laid) lay_mines(game, tile, random);
+  if (game->mine[tile]) {
+    game->hidden[tile] = 0; /* in the observation it stays hidden: there is no channel for it */
+    *terminated = true;
+    return MINE_REWARD;
+  }
+  reveal_from(game, tile);
+  *terminated = game->hidden_tiles == game->mines;
+  return *terminated ? CLICK_REWARD + game->clear_bonus : CLICK_REWARD;
+}
+
+static int minesweeper_step(void *env, const void *action, muster_random *random, muster_env_result *result,
+                            muster_env_error *error) {
+  struct minesweeper *game = env;
+  int32_t tile = *(const int32_t *)action;
+  if (tile < 0 || tile >= game->tiles[0])
+    return muster_env_fail(error, "action %d is not a tile, 0 to %d", (int)tile, (int)game->tiles[0] - 1);
+  result->reward[0] = game->hidden[tile] ? click(game, tile, random, &result->terminated) : 0.0;
+  write_result(game, result);
+  return 0;
+}
+
+/* ---- state and text ---- */
+
+static void minesweeper_save_state(const void *env, void *bytes) {
+  const struct minesweeper *game = env;
+  uint8_t *codes = bytes;
+  for (int32_t tile = 0; tile < game->tiles[0]; tile++)
+    codes[tile] = (uint8_t)(game->mine[tile] * TILE_MINE + game->hidden[tile] * TILE_HIDDEN);
+}
+
+static int minesweeper_load_state(void *env, const void *bytes, muster_env_error *error) {
+  struct minesweeper *game = env;
+  const uint8_t *codes = bytes;
+  int32_t mines = 0, revealed = 0;
+  for (int32_t tile = 0; tile < game->tiles[0]; tile++) {
+    if (codes[tile] > (TILE_MINE | TILE_HIDDEN))
+      return muster_env_fail(error, "tile %d has the code %d, not 0 to 3", (int)tile, codes[tile]);
+    mines += (codes[tile] & TILE_MINE) != 0;
+    revealed += codes[tile] == 0;
+  }
+  if (mines != game->mines && (mines > 0 || revealed > 0))
+    return muster_env_fail(error, "the saved field has %d mines, this one has %d", (int)mines, (int)game->mines);
+
+  /* numbers first, since a revealed tile shows its own */
+  clear_field(game);
+  for (int32_t tile = 0; tile < game->tiles[0]; tile++)
+    if (codes[tile] & TILE_MINE) lay_mine(game, tile);
+  for (int32_t tile = 0; tile < game->tiles[0]; tile++) {
+    if (codes[tile] == 0) reveal(game, tile);
+    if (codes[tile] == TILE_MINE) game->hidden[tile] = 0;
+  }
+  game->laid = mines > 0;
+  return 0;
+}
+
+/* # hidden, a number or a blank where revealed, * the mine that was clicked */
+static void minesweeper_render_text(const void *env, char *text, size_t size) {
+  const struct minesweeper *game = env;
+  size_t used = 0;
+  for (int32_t tile = 0; tile < game->tiles[0] && used < size; tile++) {
+    char mark = game->number[tile] > 0 ? (char)('0' + game->number[tile]) : ' ';
+    if (game->mine[tile]) mark = '*';
+    if (game->hidden[tile]) mark = '#';
+    used += (size_t)snprintf(text + used, size - used, "%c%c", mark, (tile + 1) % game->columns == 0 ? '\n' : ' ');
+  }
+  if (used < size)
+    snprintf(text + used, size - used, "%d tiles hidden, %d mines\n", (int)game->hidden_tiles, (int)game->mines);
+}
+
+const muster_env_type env_minesweeper = {
+    .abi = MUSTER_ENV_ABI,
+    .struct_size = sizeof(muster_env_type),
+    .name = "Minesweeper-v0",
+    .summary = "reveal all tiles without a mine, 5x5 with 4 mines; +1 a safe click, -10 a mine, a bonus when cleared",
+    .options = minesweeper_options,
+    .create = minesweeper_create,
+    .destroy = minesweeper_destroy,
+    .describe = minesweeper_describe,
+    .reset = minesweeper_reset,
+    .step = minesweeper_step,
+    .save_state = minesweeper_save_state,
+    .load_state = minesweeper_load_state,
+    .render_text = minesweeper_render_text,
+};
