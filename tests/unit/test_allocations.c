@@ -33,7 +33,7 @@ void *__wrap_realloc(void *block, size_t size) {
 }
 
 /* allocations of a whole run of so many iterations of 256 steps */
-static long count_run(int iterations) {
+static long count_run(int iterations, const char *env, const char *env_options, const char *normalize) {
   char folder[1100], steps[64], config[1100];
   snprintf(folder, sizeof folder, "%s/run", check_folder("allocations"));
   snprintf(steps, sizeof steps, "total_steps=%d", 256 * iterations);
@@ -43,7 +43,10 @@ static long count_run(int iterations) {
                         "algorithm.n_steps=32",
                         "algorithm.batch_size=256",
                         "algorithm.n_epochs=2",
-                        "evaluation.episodes=1"};
+                        "evaluation.episodes=1",
+                        env,
+                        env_options,
+                        normalize};
   struct train_request request = {
       .config_path = config, .sets = sets, .n_sets = sizeof sets / sizeof *sets, .run_dir = folder};
   struct train_outcome outcome;
@@ -53,10 +56,18 @@ static long count_run(int iterations) {
 }
 
 static void test_steady_state(void) {
-  long few = count_run(10), many = count_run(110);
-  printf("\n    %ld allocations in a run of 10 iterations, %ld in one of 110 ", few, many);
-  CU_ASSERT_EQUAL(few, many);
-  CU_ASSERT_TRUE(few > 0);
+  static const char *const kinds[][3] = {
+      {"env.name=CartPole-v1", "env.options=null", "normalize.norm_obs=false"},
+      {"env.name=Probe-v0", "env.options={agents: 2, action_space: box, truncates: 1}", "normalize.norm_obs=true"},
+      {"env.name=Probe-v0", "env.options={masks: 1, action_space: multi_discrete}", "normalize.norm_reward=true"},
+  };
+  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+    long few = count_run(10, kinds[i][0], kinds[i][1], kinds[i][2]);
+    long many = count_run(110, kinds[i][0], kinds[i][1], kinds[i][2]);
+    printf("\n    %ld allocations in a run of 10 iterations, %ld in one of 110 ", few, many);
+    CU_ASSERT_EQUAL(few, many);
+    CU_ASSERT_TRUE(few > 0);
+  }
 }
 
 static const struct check_case cases[] = {{"the main loop allocates nothing", test_steady_state}};
