@@ -58,34 +58,45 @@ static muster_status make_numbered_folder(const struct run_config *config, struc
 
 #define LOCK_WAIT_SECONDS 10.0
 
+/* waits until the lock on the file is this process's */
+static muster_status wait_for_lock(const struct run_folder *folder, int descriptor, double give_up) {
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET}, holder = lock;
+  while (fcntl(descriptor, F_SETLK, &lock) != 0) {
+    if (errno != EACCES && errno != EAGAIN)
+      return status_errno(MUSTER_ERROR_IO, "cannot lock the run folder %s", folder->path);
+    if (clock_seconds() > give_up && fcntl(descriptor, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK)
+      return status_error(MUSTER_ERROR_IO,
+                          "the run folder %s is in use by another run (process %ld); nothing was changed: wait until "
+                          "it has ended, or give another --run-dir",
+                          folder->path, (long)holder.l_pid);
+    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+  }
+  return MUSTER_OK;
+}
+
+/* whether the path still names the open file: whoever held the lock may have removed it */
+static bool is_same_file(int descriptor, const char *path) {
+  struct stat open_file, named_file;
+  return fstat(descriptor, &open_file) == 0 && stat(path, &named_file) == 0 && open_file.st_dev == named_file.st_dev &&
+         open_file.st_ino == named_file.st_ino;
+}
+
 /* One writer: a POSIX record lock on <run>/.lock ends with the process that holds it, however it ends, and works on
  * network file systems. A holder that is about to die, as after a kill of mpirun, is waited for. */
 static muster_status take_lock(struct run_folder *folder) {
   char path[RUN_PATH_SIZE + 32];
   snprintf(path, sizeof path, "%s/.lock", folder->path);
-  int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (descriptor < 0) return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder: %s", path);
-  double give_up = clock_seconds() + LOCK_WAIT_SECONDS;
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  while (fcntl(descriptor, F_SETLK, &lock) != 0) {
-    bool is_held = errno == EACCES || errno == EAGAIN;
-    if (!is_held || clock_seconds() > give_up) {
-      muster_status status;
-      struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-      if (is_held && fcntl(descriptor, F_GETLK, &holder) == 0)
-        status = status_error(MUSTER_ERROR_IO,
-                              "the run folder %s is in use by another run (process %ld); nothing was changed: wait "
-                              "until it has ended, or give another --run-dir",
-                              folder->path, (long)holder.l_pid);
-      else
-        status = status_errno(MUSTER_ERROR_IO, "cannot lock %s", path);
-      close(descriptor);
-      return status;
+  for (double give_up = clock_seconds() + LOCK_WAIT_SECONDS;;) {
+    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (descriptor < 0) return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder: %s", path);
+    muster_status status = wait_for_lock(folder, descriptor, give_up);
+    if (status == MUSTER_OK && is_same_file(descriptor, path)) {
+      folder->lock = descriptor;
+      return MUSTER_OK;
     }
-    nanosleep(&(struct timespec){.tv_nsec = 100000000}, NULL);
+    close(descriptor);
+    MUSTER_TRY(status);
   }
-  folder->lock = descriptor;
-  return MUSTER_OK;
 }
 
 void run_folder_release(struct run_folder *folder) {
