@@ -291,7 +291,7 @@ static void replace(struct isolated *block, struct child *child, const struct an
   if (!failed) return;
   child->stays_dead = loss->stays_dead = true;
   if (error.text[0] != '\0')
-    snprintf(loss->text, sizeof loss->text, "%.120s; and then: %.200s", fault->text, error.text);
+    snprintf(loss->text, sizeof loss->text, "%.110s; and then: %.255s", fault->text, error.text);
 }
 
 static struct child *child_of(const struct isolated *block, int32_t row) {
