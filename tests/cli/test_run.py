@@ -144,7 +144,8 @@ evaluation: {episodes: 10}
         self.assertEqual(shapes["policy/2/weight"], [2, 64])
         self.assertEqual(shapes["value/2/weight"], [1, 64])
         for tensor in found["tensors"]:
-            if tensor["type"] == "float32":
+            # the bounds of CartPole's observations are infinite, which JSON cannot say
+            if tensor["type"] == "float32" and not tensor["name"].startswith("spaces/"):
                 self.assertGreater(tensor["norm"], 0, tensor)
         values = {tensor["name"]: tensor["value"] for tensor in found["tensors"] if tensor["shape"] == []}
         self.assertEqual(values["progress/total_steps"], 6144)
