@@ -31,7 +31,8 @@ static void test_golden(void) {
       ended[t] = (t + 1 < T ? starts.values[(t + 1) * N + n] : dones.values[n]) != 0 ? ENV_TERMINATED : 0;
     }
     value[T] = (float)last.values[n];
-    advantage_gae(T, reward, value, bootstrap, ended, gamma, lambda, advantages, returns);
+    const struct advantage_row row = {T, reward, ended, value, bootstrap};
+    advantage_gae(&row, gamma, lambda, advantages, returns);
     for (size_t k = 0; k < 4; k++) {
       double column[T];
       for (size_t t = 0; t < T; t++) column[t] = expected[k].values[t * N + n];
@@ -61,7 +62,8 @@ static void test_ends(void) {
       5 + 0.5f * 60 - 50,               /* the rollout ends, the episode does not */
   };
   float advantages[5], returns[5];
-  advantage_gae(5, rewards, values, bootstrap, ended, 0.5f, 0.5f, advantages, returns);
+  const struct advantage_row row = {5, rewards, ended, values, bootstrap};
+  advantage_gae(&row, 0.5f, 0.5f, advantages, returns);
   for (size_t t = 0; t < 5; t++) {
     CU_ASSERT_EQUAL(advantages[t], expected[t]);
     CU_ASSERT_EQUAL(returns[t], expected[t] + values[t]);
@@ -73,8 +75,8 @@ static void test_end_at_last_step(void) {
   static const float expected[4] = {1 + 0.5f * 7 - 3, 1 - 3, 1 + 0.5f * 11 - 3, 1 - 3};
   for (uint8_t ended = 0; ended < 4; ended++) {
     float advantage, returns;
-    advantage_gae(1, (const float[]){1}, (const float[]){3, 7}, (const float[]){11}, &ended, 0.5f, 0.5f, &advantage,
-                  &returns);
+    const struct advantage_row row = {1, (const float[]){1}, &ended, (const float[]){3, 7}, (const float[]){11}};
+    advantage_gae(&row, 0.5f, 0.5f, &advantage, &returns);
     CU_ASSERT_EQUAL(advantage, expected[ended]);
     CU_ASSERT_EQUAL(returns, expected[ended] + 3);
   }
@@ -98,6 +100,10 @@ static void draw_rollout(struct rollout *rollout) {
     rollout->ended[t] = muster_random_below(&stream.base, 10) == 0 ? (uint8_t)muster_random_below(&stream.base, 4) : 0;
 }
 
+static struct advantage_row row_of(const struct rollout *rollout) {
+  return (struct advantage_row){LONG, rollout->reward, rollout->ended, rollout->value, rollout->bootstrap};
+}
+
 /* the value that follows step t */
 static float next_value(const struct rollout *rollout, size_t t) {
   if ((rollout->ended[t] & ENV_TERMINATED) != 0) return 0;
@@ -109,8 +115,8 @@ static void test_lambda_zero(void) {
   struct rollout rollout;
   draw_rollout(&rollout);
   float advantages[LONG], returns[LONG];
-  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 0.0f, advantages,
-                returns);
+  const struct advantage_row row = row_of(&rollout);
+  advantage_gae(&row, 0.99f, 0.0f, advantages, returns);
   for (size_t t = 0; t < LONG; t++)
     CU_ASSERT_EQUAL(advantages[t], rollout.reward[t] + 0.99f * next_value(&rollout, t) - rollout.value[t]);
 }
@@ -120,8 +126,8 @@ static void test_lambda_one(void) {
   struct rollout rollout;
   draw_rollout(&rollout);
   float advantages[LONG], returns[LONG];
-  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 1.0f, advantages,
-                returns);
+  const struct advantage_row row = row_of(&rollout);
+  advantage_gae(&row, 0.99f, 1.0f, advantages, returns);
   double sum = rollout.value[LONG], expected_advantages[LONG], expected_returns[LONG];
   for (size_t t = LONG; t-- > 0;) {
     if (rollout.ended[t] != 0) sum = next_value(&rollout, t);
@@ -155,7 +161,7 @@ static void test_batch_bootstraps(void) {
   struct model model;
   struct trajectory rollout;
   struct batch batch;
-  create_model(&shape, false, arena, &model);
+  create_model(&shape, MODEL_CRITIC_V, arena, &model);
   set_tensor(&model, "value/0/weight", (const float[]){1, 0}, 2);
   set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
   model_pack(&model, true);
@@ -185,7 +191,7 @@ static void test_batch_bootstraps(void) {
   /* lambda 0 shows each step's own bootstrap: r + V'/2 - V */
   static const float next[N][T] = {
       {1.25f, 2.25f, 200.25f, 300.25f}, {11.25f, 0, 0, 14.25f}, {100.25f, 22.25f, 23.25f, 24.25f}};
-  batch_estimate_advantages(&batch, &model, 0.5, 0.0);
+  batch_estimate_advantages(&batch, &model, ADVANTAGE_GAE, 0.5, 0.0);
   for (size_t n = 0; n < N; n++)
     for (size_t t = 0; t < T; t++) {
       float value = (float)(10 * n + t) + 0.25f;
@@ -201,12 +207,12 @@ static void test_batch_bootstraps(void) {
 static void test_explained_variance(void) {
   static const float returns[4] = {1, 2, 3, 6};
   /* two environments of two steps; the last value of each row does not count */
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 2, 99, 3, 6, -99}, returns), 1.0, 1e-12);
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){11, 12, 99, 13, 16, -99}, returns), 1.0, 1e-12);
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){5, 5, 99, 5, 5, -99}, returns), 0.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){1, 2, 99, 3, 6, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){11, 12, 99, 13, 16, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){5, 5, 99, 5, 5, -99}, returns), 0.0, 1e-12);
   /* residuals 0, 1, 1, 2: variance 1/2 against 7/2 */
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 1, 99, 2, 4, -99}, returns), 1.0 - 0.5 / 3.5, 1e-12);
-  CU_ASSERT_TRUE(isnan(explained_variance(1, 2, (const float[]){1, 2, 3}, (const float[]){4, 4})));
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){1, 1, 99, 2, 4, -99}, returns), 1.0 - 0.5 / 3.5, 1e-12);
+  CU_ASSERT_TRUE(isnan(explained_variance(1, 2, NULL, (const float[]){1, 2, 3}, (const float[]){4, 4})));
 }
 
 static const struct check_case cases[] = {

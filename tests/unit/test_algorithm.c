@@ -21,9 +21,9 @@ static void start(const struct algorithm_type *type, uint64_t seed, struct work 
   *w = (struct work){.options = calloc(1, type->options_size)};
   CHECK_OK_FATAL(arena_create(&w->arena));
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
-  create_model(&shape, false, w->arena, &w->model);
+  create_model(&shape, type->critic(w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
-  size_t n_steps = type->rollout_steps(w->options);
+  size_t n_steps = type->plan(w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
   create_rollout(&shape, ENVS, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);

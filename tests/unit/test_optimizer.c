@@ -13,23 +13,23 @@ static void test_formula(void) {
   const double learning_rate = 0.01, scale = 0.3, epsilon = 1e-5;
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct adam adam;
-  CHECK_OK_FATAL(adam_create(COUNT, epsilon, arena, &adam));
+  struct optimizer adam;
+  CHECK_OK_FATAL(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], COUNT, epsilon, arena, &adam));
   float parameters[COUNT], gradients[COUNT];
   double expected[COUNT], m[COUNT] = {0}, v[COUNT] = {0};
   fill_normal(parameters, COUNT, 1.0, 1, 0);
   for (size_t i = 0; i < COUNT; i++) expected[i] = parameters[i];
   for (int t = 1; t <= STEPS; t++) {
     fill_normal(gradients, COUNT, 0.5, 2, (uint32_t)t);
-    adam_step(&adam, parameters, gradients, scale, learning_rate);
+    optimizer_step(&adam, parameters, gradients, scale, learning_rate);
     for (size_t i = 0; i < COUNT; i++) {
       double g = gradients[i] * scale;
       m[i] = 0.9 * m[i] + 0.1 * g;
       v[i] = 0.999 * v[i] + 0.001 * g * g;
       expected[i] -= learning_rate * (m[i] / (1 - pow(0.9, t))) / (sqrt(v[i] / (1 - pow(0.999, t))) + epsilon);
     }
-    CU_ASSERT_TRUE(relative_error(adam.m, m, COUNT) <= 1e-6);
-    CU_ASSERT_TRUE(relative_error(adam.v, v, COUNT) <= 1e-6);
+    CU_ASSERT_TRUE(relative_error(adam.moment[0], m, COUNT) <= 1e-6);
+    CU_ASSERT_TRUE(relative_error(adam.moment[1], v, COUNT) <= 1e-6);
     CU_ASSERT_TRUE(relative_error(parameters, expected, COUNT) <= 1e-6);
     CU_ASSERT_EQUAL(adam.steps, t);
   }
@@ -40,10 +40,10 @@ static void test_formula(void) {
 static void test_first_step(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct adam adam;
-  CHECK_OK_FATAL(adam_create(4, 1e-8, arena, &adam));
+  struct optimizer adam;
+  CHECK_OK_FATAL(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], 4, 1e-8, arena, &adam));
   float parameters[4] = {0, 0, 0, 3};
-  adam_step(&adam, parameters, (const float[]){5, -0.02f, 100, 0}, 1.0, 0.25);
+  optimizer_step(&adam, parameters, (const float[]){5, -0.02f, 100, 0}, 1.0, 0.25);
   CHECK_CLOSE(parameters[0], -0.25, 1e-6);
   CHECK_CLOSE(parameters[1], 0.25, 1e-6);
   CHECK_CLOSE(parameters[2], -0.25, 1e-6);

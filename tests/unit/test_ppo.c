@@ -23,7 +23,7 @@ struct fixture {
 static void setup(struct fixture *f, const struct network_shape *shape, size_t n_envs, size_t n_steps) {
   *f = (struct fixture){0};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(shape, false, f->arena, &f->model);
+  create_model(shape, MODEL_CRITIC_V, f->arena, &f->model);
   create_rollout(shape, n_envs, n_steps, f->arena, &f->rollout);
   CHECK_OK_FATAL(algorithm_find("ppo", &f->type));
   CHECK_OK_FATAL(option_set_defaults(f->type->options, &f->options));
@@ -176,7 +176,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
     else
       ((int32_t *)f->rollout.action)[i] = (int32_t)actions[i];
   }
-  struct batch *batch = ppo_batch(f->ppo);
+  struct batch *batch = &ppo_learner(f->ppo)->batch;
   read_floats(c->file, "in/old_logp", f->rollout.log_prob, SAMPLES, 1);
   read_floats(c->file, "in/adv", batch->advantages, SAMPLES, 1);
   read_floats(c->file, "in/old_values", batch->values, SAMPLES, 2);
@@ -184,13 +184,13 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
 }
 
 /* the minibatch in the order of the file */
-static void file_minibatch(struct fixture *f, const struct golden_case *c, struct ppo_loss *loss) {
+static void file_minibatch(struct fixture *f, const struct golden_case *c, struct losses *loss) {
   uint32_t index[SAMPLES];
   for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
   ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss);
 }
 
-static double total_loss(const struct fixture *f, const struct ppo_loss *loss) {
+static double total_loss(const struct fixture *f, const struct losses *loss) {
   return loss->policy + f->options.ent_coef * loss->entropy + f->options.vf_coef * loss->value;
 }
 
@@ -201,7 +201,7 @@ static void test_golden_loss(void) {
     const struct golden_case *c = &golden_cases[i];
     struct fixture f;
     load_case(&f, c);
-    struct ppo_loss loss;
+    struct losses loss;
     file_minibatch(&f, c, &loss);
     check_scalar(c->file, "f64/policy_loss", loss.policy, 1e-5);
     check_scalar(c->file, "f64/value_loss", loss.value * c->vf_factor, 1e-5);
@@ -239,10 +239,10 @@ static void test_golden_steps(void) {
     load_case(&f, c);
     for (int step = 1; step <= STEPS; step++) {
       char path[64];
-      struct ppo_loss loss;
+      struct losses loss;
       double norm;
       file_minibatch(&f, c, &loss);
-      CHECK_OK_FATAL(ppo_optimizer_step(f.ppo, golden_attribute(c->file, "/", "lr"), &norm));
+      CHECK_OK_FATAL(policy_gradient_optimizer_step(ppo_learner(f.ppo), golden_attribute(c->file, "/", "lr"), &norm));
       model_pack(&f.model, true);
       snprintf(path, sizeof path, "f64/loss_at_step%d", step);
       check_scalar(c->file, path, total_loss(&f, &loss), 1e-5);
@@ -295,7 +295,7 @@ static void test_first_ratios_are_one(void) {
       random_permutation(i, RANDOM_MINIBATCH, sequence, order, count);
       for (size_t first = 0, n = 1; first < count; first += n, n = 2 * n + 1) {
         size_t rest = count - first;
-        struct ppo_loss loss;
+        struct losses loss;
         ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss);
         CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);
         CU_ASSERT_EQUAL(loss.approx_kl, 0.0);
