@@ -139,6 +139,72 @@ static void test_lambda_one(void) {
   CU_ASSERT_TRUE(relative_error(advantages, expected_advantages, LONG) <= 1e-6);
 }
 
+/* --- the forms of the weight against each other --- */
+
+/* GAE with lambda 0 is the TD residual, and with lambda 1 return minus value, in every float */
+static void test_limits_are_exact(void) {
+  struct rollout rollout;
+  draw_rollout(&rollout);
+  const struct advantage_row row = row_of(&rollout);
+  float gae[LONG], gae_returns[LONG], other[LONG], other_returns[LONG];
+  for (int limit = 0; limit < 2; limit++) {
+    advantage_gae(&row, 0.99f, (float)limit, gae, gae_returns);
+    if (limit == 0)
+      advantage_td_residual(&row, 0.99f, other, other_returns);
+    else
+      advantage_baseline(&row, 0.99f, other, other_returns);
+    for (size_t t = 0; t < LONG; t++) {
+      CU_ASSERT_EQUAL(gae[t], other[t]);
+      CU_ASSERT_EQUAL(gae_returns[t], other_returns[t]);
+    }
+  }
+}
+
+/* The same against returns that are summed by themselves: where float holds every sum exactly (eighths, gamma 1/2 over
+ * at most 12 steps), return minus value and GAE with lambda 1 are equal in every float. */
+static void test_baseline_is_return_minus_value(void) {
+  enum { STEPS = 12 };
+  struct random_stream stream = random_stream_start(3, RANDOM_ENV, 0, 0);
+  for (int repeat = 0; repeat < 100; repeat++) {
+    float reward[STEPS], value[STEPS + 1], bootstrap[STEPS], gae[STEPS], gae_returns[STEPS];
+    uint8_t ended[STEPS];
+    for (size_t t = 0; t <= STEPS; t++) value[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+    for (size_t t = 0; t < STEPS; t++) {
+      reward[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+      bootstrap[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+      ended[t] = muster_random_below(&stream.base, 5) == 0 ? (uint8_t)muster_random_below(&stream.base, 4) : 0;
+    }
+    const struct advantage_row row = {STEPS, reward, ended, value, bootstrap};
+    advantage_gae(&row, 0.5f, 1.0f, gae, gae_returns);
+    double sum = value[STEPS];
+    for (size_t t = STEPS; t-- > 0;) {
+      if (ended[t] != 0) sum = (ended[t] & ENV_TERMINATED) != 0 ? 0 : bootstrap[t];
+      sum = reward[t] + 0.5 * sum;
+      CU_ASSERT_EQUAL(gae[t], sum - value[t]);
+      CU_ASSERT_EQUAL(gae_returns[t], sum);
+    }
+  }
+}
+
+/* returns without a critic, over two episodes and the beginning of a third */
+static void test_returns(void) {
+  const float rewards[6] = {1, 2, 4, 8, 16, 32};
+  const uint8_t ended[6] = {0, ENV_TERMINATED, 0, ENV_TRUNCATED, 0, 0};
+  const float to_go[6] = {2, 2, 8, 8, 32, 32}, total[6] = {2, 2, 8, 8, 32, 32};
+  const struct advantage_row row = {6, rewards, ended, NULL, NULL};
+  float returns[6];
+  advantage_return_to_go(&row, 0.5f, returns);
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], to_go[t]);
+  advantage_return_to_go(&row, 1.0f, returns);
+  const float undiscounted[6] = {3, 2, 12, 8, 48, 32};
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], undiscounted[t]);
+  advantage_total_return(&row, 0.5f, returns);
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], total[t]);
+  advantage_total_return(&row, 1.0f, returns);
+  const float episodes[6] = {3, 3, 12, 12, 48, 48};
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], episodes[t]);
+}
+
 /* --- in a batch --- */
 
 static void set_tensor(struct model *model, const char *name, const float *values, size_t n) {
@@ -221,6 +287,9 @@ static const struct check_case cases[] = {
     {"ends at the last step", test_end_at_last_step},
     {"lambda 0 is the TD residual", test_lambda_zero},
     {"lambda 1 is return minus value", test_lambda_one},
+    {"the limits of lambda, in every float", test_limits_are_exact},
+    {"lambda 1 against returns summed by themselves", test_baseline_is_return_minus_value},
+    {"returns without a critic", test_returns},
     {"a batch bootstraps from true last observations", test_batch_bootstraps},
     {"explained variance", test_explained_variance},
 };
