@@ -4,11 +4,17 @@
 
 #include <string.h>
 
-extern const struct algorithm_type algorithm_ppo;
+extern const struct algorithm_type algorithm_a2c, algorithm_actor_critic, algorithm_grpo, algorithm_ppo,
+    algorithm_reinforce, algorithm_reinforce_baseline;
 
-/* the registry: one line an algorithm */
+/* the registry: one line an algorithm, in the order in which they build on each other */
 static const struct algorithm_type *const algorithms[] = {
+    &algorithm_reinforce,
+    &algorithm_reinforce_baseline,
+    &algorithm_actor_critic,
+    &algorithm_a2c,
     &algorithm_ppo,
+    &algorithm_grpo,
     NULL,
 };
 

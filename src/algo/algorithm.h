@@ -11,6 +11,15 @@
 #define ALGORITHM_MAX_METRICS 32
 #define ALGORITHM_MAX_STATE 16
 
+/* What it wants of the actors. */
+struct rollout_plan {
+  size_t n_steps; /* of each environment in one rollout, at most */
+  /* Every environment starts afresh with the rollout, and its first episode alone counts: until it ends, or is cut as
+   * truncated after n_steps. */
+  bool whole_episodes;
+  int32_t group_size; /* with whole episodes: neighbouring environments that start in the same state; 0 or 1: none */
+};
+
 /* What an algorithm works on; borrowed for its life. */
 struct algorithm_context {
   const void *options; /* the struct that its table describes */
@@ -28,8 +37,9 @@ struct algorithm_type {
 
   /* Checks that need several options, or the number of environments; errors through document_error(). */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
-  /* Steps of each environment in one rollout. */
-  size_t (*rollout_steps)(const void *options);
+  struct rollout_plan (*plan)(const void *options);
+  /* What the model has beside the policy. */
+  enum model_critic (*critic)(const void *options);
   /* The discount factor of returns. */
   double (*discount)(const void *options);
 

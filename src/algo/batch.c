@@ -1,14 +1,15 @@
 #include "algo/batch.h"
 
-#include "rollout/advantage.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+const char *const advantage_estimator_names[] = {"gae", "td_residual", "baseline", "return_to_go", NULL};
+
 muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch) {
   size_t steps = rollout->n_rows * rollout->n_steps;
-  *batch = (struct batch){.rollout = rollout, .count = steps};
+  *batch = (struct batch){.rollout = rollout, .capacity = steps};
+  MUSTER_TRY(ARENA_TAKE(arena, steps, "samples", &batch->sample));
   MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_rows, "values", &batch->values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "bootstrap values", &batch->bootstrap));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "final values", &batch->final_values));
@@ -16,26 +17,70 @@ muster_status batch_create(const struct trajectory *rollout, struct arena *arena
   return ARENA_TAKE(arena, steps, "returns", &batch->returns);
 }
 
-void batch_estimate_advantages(struct batch *batch, struct model *model, double gamma, double gae_lambda) {
+void batch_list_samples(struct batch *batch) {
   const struct trajectory *rollout = batch->rollout;
-  size_t n_steps = rollout->n_steps, agents = rollout->agents;
-  model_values(model, rollout->n_rows * (n_steps + 1), rollout->observation, rollout->obs_bytes, batch->values);
+  batch->count = 0;
+  for (size_t row = 0; row < rollout->n_rows; row++)
+    for (size_t t = 0; t < (size_t)rollout->length[row]; t++)
+      batch->sample[batch->count++] = (uint32_t)(row * rollout->n_steps + t);
+}
 
-  /* truncated episodes go on from their true last observations */
+struct advantage_row batch_row(const struct batch *batch, size_t row) {
+  const struct trajectory *rollout = batch->rollout;
+  size_t n_steps = rollout->n_steps;
+  return (struct advantage_row){
+      .n_steps = (size_t)rollout->length[row],
+      .rewards = rollout->reward + row * n_steps,
+      .ended = rollout->ended + row / rollout->agents * n_steps,
+      .values = batch->values + row * (n_steps + 1),
+      .bootstrap = batch->bootstrap + row * n_steps,
+  };
+}
+
+void batch_place_bootstraps(struct batch *batch) {
+  const struct trajectory *rollout = batch->rollout;
   const struct env_finals *finals = &rollout->finals;
-  model_values(model, (size_t)finals->count * agents, finals->observation, rollout->obs_bytes, batch->final_values);
+  size_t agents = rollout->agents;
   for (size_t i = 0; i < (size_t)finals->count; i++)
     for (size_t agent = 0; agent < agents; agent++) {
       size_t row = (size_t)finals->environment[i] * agents + agent;
-      batch->bootstrap[row * n_steps + (size_t)finals->step[i]] = batch->final_values[i * agents + agent];
+      batch->bootstrap[row * rollout->n_steps + (size_t)finals->step[i]] = batch->final_values[i * agents + agent];
     }
+}
 
-  for (size_t row = 0; row < rollout->n_rows; row++) {
-    size_t at = row * n_steps;
-    advantage_gae(n_steps, rollout->reward + at, batch->values + row * (n_steps + 1), batch->bootstrap + at,
-                  rollout->ended + row / agents * n_steps, (float)gamma, (float)gae_lambda, batch->advantages + at,
-                  batch->returns + at);
+static void estimate_row(struct batch *batch, size_t index, enum advantage_estimator estimator, float gamma,
+                         float lambda) {
+  const struct advantage_row row = batch_row(batch, index);
+  float *advantages = batch->advantages + index * batch->rollout->n_steps;
+  float *returns = batch->returns + index * batch->rollout->n_steps;
+  switch (estimator) {
+  case ADVANTAGE_GAE: advantage_gae(&row, gamma, lambda, advantages, returns); break;
+  case ADVANTAGE_TD_RESIDUAL: advantage_td_residual(&row, gamma, advantages, returns); break;
+  case ADVANTAGE_BASELINE: advantage_baseline(&row, gamma, advantages, returns); break;
+  case ADVANTAGE_RETURN_TO_GO:
+    advantage_baseline(&row, gamma, advantages, returns);
+    memcpy(advantages, returns, row.n_steps * sizeof *advantages);
+    break;
   }
+}
+
+void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
+                               double gamma, double lambda) {
+  const struct trajectory *rollout = batch->rollout;
+  model_values(model, rollout->n_rows * (rollout->n_steps + 1), rollout->observation, rollout->obs_bytes,
+               batch->values);
+
+  /* truncated episodes go on from their true last observations */
+  const struct env_finals *finals = &rollout->finals;
+  model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
+               batch->final_values);
+  batch_place_bootstraps(batch);
+  for (size_t row = 0; row < rollout->n_rows; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
+}
+
+double batch_explained_variance(const struct batch *batch) {
+  const struct trajectory *rollout = batch->rollout;
+  return explained_variance(rollout->n_rows, rollout->n_steps, rollout->length, batch->values, batch->returns);
 }
 
 int batch_tensors(struct batch *batch, struct tensor *list) {
@@ -61,7 +106,8 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
   text[0] = '\0';
   for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
     for (size_t i = 0; i < rollout->n_rows * arrays[a].per_row; i++) {
-      if (isfinite(arrays[a].values[i])) continue;
+      bool counts = i % arrays[a].per_row < (size_t)rollout->length[i / arrays[a].per_row];
+      if (!counts || isfinite(arrays[a].values[i])) continue;
       snprintf(text, size, "the %s of environment %zu at step %zu of the rollout is %g", arrays[a].name,
                i / arrays[a].per_row / rollout->agents, i % arrays[a].per_row, (double)arrays[a].values[i]);
       return;

@@ -1,14 +1,18 @@
-/* What actor-critic algorithms make of a rollout before they learn from it: values, advantages, returns. */
+/* What policy gradients make of a rollout before they learn from it: the samples that count, values, advantages,
+ * returns. */
 #ifndef ALGO_BATCH_H
 #define ALGO_BATCH_H
 
 #include "nn/model.h"
+#include "rollout/advantage.h"
 #include "rollout/trajectory.h"
 #include "store/checkpoint.h"
 
 struct batch {
   const struct trajectory *rollout;
-  size_t count;        /* rows * T samples, row-major */
+  size_t capacity;     /* rows * T samples, row-major; sample = row * T + step */
+  size_t count;        /* those that count in this rollout */
+  uint32_t *sample;    /* [count] which ones, ascending */
   float *values;       /* [rows, T + 1] */
   float *bootstrap;    /* [rows, T] values of true last observations; only where truncated */
   float *final_values; /* [rows * T] values of rollout->finals, in their order, agents side by side */
@@ -18,9 +22,31 @@ struct batch {
 
 MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch);
 
-/* Evaluates the critic on every observation of the rollout and on the true last ones of truncated episodes, then
- * estimates advantages by GAE. The model's weights must be packed. */
-void batch_estimate_advantages(struct batch *batch, struct model *model, double gamma, double gae_lambda);
+/* The weights of the policy gradient that need a critic for V(s): names as in an option's choices. */
+enum advantage_estimator {
+  ADVANTAGE_GAE,
+  ADVANTAGE_TD_RESIDUAL,
+  ADVANTAGE_BASELINE,    /* return minus value */
+  ADVANTAGE_RETURN_TO_GO /* the return alone; the critic values only what was cut off */
+};
+extern const char *const advantage_estimator_names[];
+
+/* Lists the samples that count: the first `length` steps of each row. */
+void batch_list_samples(struct batch *batch);
+
+/* One row of the batch for the estimators of rollout/advantage.h, as long as it counts. */
+struct advantage_row batch_row(const struct batch *batch, size_t row);
+
+/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes,
+ * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. */
+void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
+                               double gamma, double lambda);
+
+/* Places final_values as the bootstrap values of the steps where episodes were truncated. */
+void batch_place_bootstraps(struct batch *batch);
+
+/* 1 - Var(returns - values) / Var(returns) over the samples that count; NAN when the returns do not vary. */
+double batch_explained_variance(const struct batch *batch);
 
 /* Values, advantages and returns as tensors "batch/..."; returns their number. */
 int batch_tensors(struct batch *batch, struct tensor *list);

@@ -68,7 +68,7 @@ static muster_status create_exchanging(struct comm *comm, const struct exchange_
   const struct run_config copy = *config;
   MUSTER_TRY(worker_create(&exchanging->worker, &copy, "", comm));
   const muster_env_spec *spec = env_pool_spec(exchanging->worker.pool);
-  MUSTER_TRY(model_create(&copy.policy, &spec->observation, &spec->action, true, exchanging->worker.arena,
+  MUSTER_TRY(model_create(&copy.policy, &spec->observation, &spec->action, MODEL_ACTOR, exchanging->worker.arena,
                           &exchanging->model));
   MUSTER_TRY(worker_connect(&exchanging->worker, &exchanging->model));
   return create_pings(comm, exchanging);

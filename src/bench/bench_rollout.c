@@ -35,8 +35,8 @@ static muster_status create_rollout(const muster_env_type *type, int32_t n_envs,
   struct worker *worker = &rollout->worker;
   MUSTER_TRY(job_create(config, worker));
   const muster_env_spec *spec = env_pool_spec(worker->pool);
-  MUSTER_TRY(
-      model_create(&worker->config.policy, &spec->observation, &spec->action, true, worker->arena, &rollout->model));
+  MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena,
+                          &rollout->model));
   MUSTER_TRY(model_initialize(&rollout->model, &worker->config.policy, 1));
   model_pack(&rollout->model, false);
   MUSTER_TRY(actor_create(worker, &rollout->model, &rollout->actor));

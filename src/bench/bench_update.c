@@ -35,11 +35,11 @@ static muster_status run_epoch(void *context) {
   size_t minibatch = (size_t)update->options.batch_size;
   random_permutation(1, RANDOM_MINIBATCH, update->epoch++, update->order, update->count);
   for (size_t first = 0; first < update->count; first += minibatch) {
-    struct ppo_loss loss;
+    struct losses loss;
     double norm;
     ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, 0.0, &loss);
     // so small a step that the policy stays where the rollout's probabilities come from
-    MUSTER_TRY(ppo_optimizer_step(ppo, 1e-9, &norm));
+    MUSTER_TRY(policy_gradient_optimizer_step(ppo_learner(ppo), 1e-9, &norm));
     model_pack(&update->model, true);
   }
   return MUSTER_OK;
@@ -49,7 +49,7 @@ static muster_status run_epoch(void *context) {
 static void fill_rollout(struct update *update) {
   struct random_stream stream = random_stream_start(1, RANDOM_ENV, 0, 0);
   struct trajectory *rollout = &update->rollout;
-  struct batch *batch = ppo_batch(update->ppo);
+  struct batch *batch = &ppo_learner(update->ppo)->batch;
   size_t observations = rollout->n_rows * (rollout->n_steps + 1) * update->model.obs_dim;
   for (size_t i = 0; i < observations; i++)
     ((float *)rollout->observation)[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
@@ -78,7 +78,8 @@ static muster_status create_update(const struct update_case *which, size_t count
   MUSTER_TRY(option_set_defaults(type->options, &update->options));
   update->model_options.hidden_sizes = (struct option_int_list){2, {(int64_t)which->hidden, (int64_t)which->hidden}};
   update->options.batch_size = (int64_t)which->minibatch;
-  MUSTER_TRY(model_create(&update->model_options, &spec.observation, &spec.action, false, arena, &update->model));
+  MUSTER_TRY(
+      model_create(&update->model_options, &spec.observation, &spec.action, MODEL_CRITIC_V, arena, &update->model));
   MUSTER_TRY(model_initialize(&update->model, &update->model_options, 1));
   model_pack(&update->model, true);
 

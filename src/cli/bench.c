@@ -16,6 +16,7 @@ static const char help[] =
     "  update      PPO's forward, loss, backward and Adam\n"
     "  exchange    gathering rollouts and broadcasting orders, against bare MPI; under mpirun with 2 ranks or more\n"
     "  checkpoint  writing checkpoints in the current folder, against a bare write and fsync\n"
+    "  variance    of the policy gradient's estimate under six weights, beside that without a baseline: no time\n"
     "  all         all of these\n"
     "\n"
     "  -j, --json   one array of {\"name\", \"value\", \"unit\", \"min\", \"max\", \"limit\", \"ratio\"}\n"

@@ -100,7 +100,7 @@ int command_algos(int argc, char **argv) {
   if (exit_code >= 0) return exit_code;
   if (name == NULL) {
     for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
-      printf("%-8s %s\n", (*type)->name, (*type)->summary);
+      printf("%-20s %s\n", (*type)->name, (*type)->summary);
     return command_finish("algos", MUSTER_OK);
   }
   const struct algorithm_type *type;

@@ -28,6 +28,7 @@ struct env_pool {
   size_t frame_bytes, observation_bytes;
   size_t choices; /* bytes of one row's mask; 0: actions are not masked */
   enum action_bounds action_bounds;
+  int32_t group_size;
   bool bounds_actions;
 
   char *frame; /* [rows, frame_bytes] as the environments wrote them; `observation` itself where none are stacked */
@@ -250,6 +251,7 @@ muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wr
   pool->max_steps = pool->spec.max_steps > 0 ? pool->spec.max_steps : INT32_MAX;
   if (wrappers->frame_stack > 1) MUSTER_TRY(stack_frames(pool, wrappers->frame_stack));
 
+  pool->group_size = wrappers->group_size;
   pool->action_bounds = wrappers->action_bounds;
   MUSTER_TRY(action_bounds_check(pool->action_bounds, &pool->spec.action, &pool->bounds_actions));
   size_t elements = pool->bounds_actions ? pool->rows * muster_space_elements(&pool->spec.action) : 0;
@@ -304,10 +306,17 @@ static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, s
   }
 }
 
-/* the next episode of one environment has a random stream of its own */
+/* the random stream of the running episode of one environment, at its start */
+static struct random_stream own_stream(const struct env_pool *pool, int32_t env) {
+  return random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + env), pool->next_episode[env] - 1);
+}
+
+/* the next episode of one environment has a random stream of its own; in a group the start is shared */
 static void begin_episode(struct env_pool *pool, int32_t env) {
-  uint32_t episode = pool->next_episode[env]++;
-  pool->streams[env] = random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + env), episode);
+  uint32_t episode = pool->next_episode[env]++, index = (uint32_t)(pool->first + env);
+  pool->streams[env] = pool->group_size > 1
+                           ? random_stream_start(pool->seed, RANDOM_GROUP, index / (uint32_t)pool->group_size, episode)
+                           : own_stream(pool, env);
   pool->step[env] = 0;
 }
 
@@ -318,6 +327,7 @@ static muster_status reset_environment(struct env_pool *pool, int32_t env) {
   if (env_block_reset(&pool->block, env, pool->randoms[env], pool->frame + row * pool->frame_bytes, env_mask(pool, env),
                       &error) != 0)
     return env_error(pool, MUSTER_ERROR_ENVIRONMENT, env, NULL, error.text);
+  if (pool->group_size > 1) pool->streams[env] = own_stream(pool, env);
   MUSTER_TRY(check_observations(pool, env, env, NULL));
   MUSTER_TRY(check_masks(pool, env, env, NULL));
   push_frames(pool, row, row + pool->agents - 1, true);
@@ -339,6 +349,14 @@ void env_pool_observe(const struct env_pool *pool, void *observation, size_t obs
 muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride) {
   for (int32_t env = 0; env < pool->count; env++) MUSTER_TRY(start_episode(pool, env));
   env_pool_observe(pool, observation, observation_stride, NULL, 0);
+  return MUSTER_OK;
+}
+
+muster_status env_pool_restart(struct env_pool *pool, uint32_t episode) {
+  for (int32_t env = 0; env < pool->count; env++) {
+    pool->next_episode[env] = episode;
+    MUSTER_TRY(start_episode(pool, env));
+  }
   return MUSTER_OK;
 }
 

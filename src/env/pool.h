@@ -34,6 +34,8 @@ struct env_wrappers {
   int32_t max_steps;   /* steps after which episodes are truncated; 0: the environment's own limit */
   int32_t frame_stack; /* last observations that are stacked along the first dimension, oldest first; 0 or 1: one */
   enum action_bounds action_bounds;
+  int32_t group_size; /* environments e with the same e / group_size start an episode of the same number in the same
+                         state: their resets draw from one stream, their steps each from its own; 0 or 1: none do */
 };
 
 /* Where a step writes, strides in bytes: from row to row, for `ended` from environment to environment. */
@@ -64,6 +66,9 @@ const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 
 /* Starts an episode in every environment and writes its first observations. */
 MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
+
+/* Starts episode number `episode` (from 0) in every environment, whatever it was doing; nothing is written. */
+MUSTER_CHECKED muster_status env_pool_restart(struct env_pool *pool, uint32_t episode);
 
 /* Steps every environment once; env_pool_reset() or env_pool_load() came first. `actions`: [count, agents, action
  * elements] float, before they are brought within their bounds, or int32_t. Errors (ENVIRONMENT, NUMERIC) name the

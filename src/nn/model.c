@@ -62,7 +62,7 @@ static muster_status add_hidden(struct mlp *mlp, struct parameters *parameters, 
 }
 
 /* lays out the tensors: what the policy needs comes first */
-static muster_status build_networks(struct model *model, const struct model_options *options, bool policy_only) {
+static muster_status build_networks(struct model *model, const struct model_options *options) {
   struct parameters *parameters = &model->parameters;
   size_t trunk_width = model->obs_dim;
   if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, &trunk_width));
@@ -73,14 +73,14 @@ static muster_status build_networks(struct model *model, const struct model_opti
     MUSTER_TRY(
         parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
   model->policy_count = parameters->count;
-  if (policy_only) return MUSTER_OK;
+  if (model->value_outputs == 0) return MUSTER_OK;
 
   width = trunk_width;
   if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->value, parameters, "value", options, &width));
-  return mlp_add_layer(&model->value, parameters, "value", width, 1, ACTIVATION_NONE);
+  return mlp_add_layer(&model->value, parameters, "value", width, model->value_outputs, ACTIVATION_NONE);
 }
 
-static muster_status allocate_buffers(struct model *model, bool policy_only, struct arena *arena) {
+static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
   MUSTER_TRY(parameters_allocate(&model->parameters, arena));
   MUSTER_TRY(mlp_allocate(&model->trunk, arena));
   MUSTER_TRY(mlp_allocate(&model->policy, arena));
@@ -90,7 +90,7 @@ static muster_status allocate_buffers(struct model *model, bool policy_only, str
     model->head.own_gradients = model->parameters.gradients + model->own_offset;
   }
   MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
-  if (policy_only) return MUSTER_OK;
+  if (!trains) return MUSTER_OK;
 
   size_t widest = mlp_widest(&model->trunk);
   if (mlp_widest(&model->policy) > widest) widest = mlp_widest(&model->policy);
@@ -103,13 +103,17 @@ static muster_status allocate_buffers(struct model *model, bool policy_only, str
 }
 
 muster_status model_create(const struct model_options *options, const muster_space *observation,
-                           const muster_space *action, bool policy_only, struct arena *arena, struct model *model) {
+                           const muster_space *action, enum model_critic critic, struct arena *arena,
+                           struct model *model) {
   *model = (struct model){.action_bytes = muster_space_bytes(action)};
   MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
   MUSTER_TRY(policy_head_create(action, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
   model->obs_dim = model->encoder.width;
-  MUSTER_TRY(build_networks(model, options, policy_only));
-  return allocate_buffers(model, policy_only, arena);
+  if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
+    return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
+  model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
+  MUSTER_TRY(build_networks(model, options));
+  return allocate_buffers(model, critic != MODEL_ACTOR, arena);
 }
 
 static muster_status initialize_mlp(struct mlp *mlp, float *values, bool orthogonal, double hidden_gain,
@@ -227,7 +231,8 @@ const float *model_forward_tile(struct model *model, size_t rows, const void *ob
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
   float *gradients = model->parameters.gradients;
   const float *input = model->input;
-  size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs), value_ld = linear_padded(1);
+  size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs),
+         value_ld = linear_padded(model->value_outputs);
   if (model->trunk.layers == 0) {
     mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
                  model->scratch);
@@ -242,7 +247,7 @@ void model_backward_tile(struct model *model, size_t rows, const float *d_net, c
                ld, model->scratch);
   mlp_backward(&model->value, rows, model->features, ld, d_value, value_ld, gradients, top->activation,
                model->d_trunk[1], ld, model->scratch);
-  for (size_t i = 0; i < rows * ld; i++) model->d_trunk[0][i] += model->d_trunk[1][i];
+  for (size_t i = 0; model->value_outputs > 0 && i < rows * ld; i++) model->d_trunk[0][i] += model->d_trunk[1][i];
   mlp_backward(&model->trunk, rows, input, input_ld, model->d_trunk[0], ld, gradients, ACTIVATION_NONE, NULL, 0,
                model->scratch);
 }

@@ -22,6 +22,10 @@ struct model_options {
   int log_std; /* enum model_log_std */
 };
 
+/* What a model has beside the policy: nothing and no means to train (an actor's); the means to train alone; a network
+ * for V(s), with one output; or for Q(s, a), with one for each choice of a Discrete action. */
+enum model_critic { MODEL_ACTOR, MODEL_NO_CRITIC, MODEL_CRITIC_V, MODEL_CRITIC_Q };
+
 enum model_log_std { MODEL_LOG_STD_PARAMETER, MODEL_LOG_STD_STATE };
 
 extern const struct option_table model_option_table;
@@ -39,8 +43,9 @@ struct model {
   size_t obs_dim;      /* width of the networks' input */
   size_t action_bytes; /* of one action */
   struct parameters parameters;
-  size_t policy_count; /* floats of the prefix that actors need */
-  size_t own_offset;   /* where the head's own parameters lie */
+  size_t value_outputs; /* of the value network; 0: there is none */
+  size_t policy_count;  /* floats of the prefix that actors need */
+  size_t own_offset;    /* where the head's own parameters lie */
   struct mlp trunk, policy, value;
   float *scratch[2];  /* [TILE, widest] backward buffers */
   float *d_trunk[2];  /* [TILE, trunk width] gradients that meet at the shared trunk */
@@ -51,11 +56,10 @@ struct model {
   size_t features_ld;
 };
 
-/* Builds the networks for these spaces. Memory comes from the arena. With `policy_only` (an actor) the value network
- * and everything that only training needs is left out; the policy's prefix is the same. Errors: USAGE (spaces that no
- * network exists for). */
+/* Builds the networks for these spaces. Memory comes from the arena. The policy's prefix is the same whatever the
+ * critic. Errors: USAGE (spaces that no network exists for). */
 MUSTER_CHECKED muster_status model_create(const struct model_options *options, const muster_space *observation,
-                                          const muster_space *action, bool policy_only, struct arena *arena,
+                                          const muster_space *action, enum model_critic critic, struct arena *arena,
                                           struct model *model);
 
 /* Initial parameters from the seed: orthogonal with gain sqrt(2) for hidden layers, 0.01 for the policy head, 1 for the
@@ -80,8 +84,8 @@ void model_values(struct model *model, size_t n, const void *observations, size_
 
 /* One tile of training, in two calls. Forward: any rows <= TILE; returns the policy head's output; *value points to the
  * values, row r at value[r * *value_ld]. Backward, after the forward pass of the same rows: takes the gradients at both
- * heads, [rows, linear_padded(outputs)] and [rows, linear_padded(1)], where rows that complete the last LINEAR_ROWS
- * must be finite, and adds to parameters.gradients. */
+ * heads, [rows, linear_padded(outputs)] and [rows, linear_padded(value_outputs)] (not read without a critic), where
+ * rows that complete the last LINEAR_ROWS must be finite, and adds to parameters.gradients. */
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld);
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value);

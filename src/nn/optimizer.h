@@ -1,24 +1,52 @@
-/* Optimizers: one loop over the contiguous parameter block. */
+/* Optimizers: one loop over the contiguous parameter block. One table each, one line in the registry. */
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
 #include "base/arena.h"
+#include "store/checkpoint.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Adam (Kingma and Ba 2015, algorithm 1), as torch.optim.Adam without weight decay. */
-struct adam {
-  size_t count;
-  float *m, *v; /* [count] first and second moments */
-  int64_t steps;
-  double beta1, beta2, epsilon;
+#define OPTIMIZER_MAX_MOMENTS 2
+#define OPTIMIZER_STATE (OPTIMIZER_MAX_MOMENTS + 1)
+
+struct optimizer;
+
+struct optimizer_type {
+  const char *name, *summary;
+  int moments; /* arrays of one float a parameter that it keeps */
+  const char *moment_names[OPTIMIZER_MAX_MOMENTS];
+  float initial_moment;
+  /* One step; `steps` counts it already. Gradients are multiplied by gradient_scale. */
+  void (*step)(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
+               double learning_rate);
 };
 
-MUSTER_CHECKED muster_status adam_create(size_t count, double epsilon, struct arena *arena, struct adam *adam);
+struct optimizer {
+  const struct optimizer_type *type;
+  size_t count;
+  float *moment[OPTIMIZER_MAX_MOMENTS]; /* [count] each */
+  int64_t steps;
+  double epsilon;
+};
 
-/* One step: parameters -= learning_rate * m_hat / (sqrt(v_hat) + epsilon), with gradients times gradient_scale. */
-void adam_step(struct adam *adam, float *parameters, const float *gradients, double gradient_scale,
-               double learning_rate);
+/* What `optimizer` options mean: the index into optimizer_names, and so into the registry. */
+extern const char *const optimizer_names[];
+enum { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_RMSPROP_TF, OPTIMIZER_SGD };
+
+/* All optimizers in the order of optimizer_names, ended by NULL. */
+const struct optimizer_type *const *optimizer_list(void);
+
+/* An optimizer of `count` parameters; memory from the arena. `epsilon` keeps divisions finite. */
+MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon,
+                                              struct arena *arena, struct optimizer *optimizer);
+
+/* Moves parameters [count] against gradients [count] times gradient_scale. */
+void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
+                    double learning_rate);
+
+/* Lists the state as tensors "optimizer/...", for a checkpoint; returns their number. */
+int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]);
 
 #endif

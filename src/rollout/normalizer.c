@@ -86,7 +86,7 @@ static double sum_returns(struct normalizer *normalizer, const struct trajectory
     const float *reward = rollout->reward + row * n_steps;
     const uint8_t *ended = rollout->ended + row / rollout->agents * n_steps;
     double discounted = normalizer->returns[row];
-    for (size_t t = 0; t < n_steps; t++) {
+    for (size_t t = 0; t < (size_t)rollout->length[row]; t++) {
       discounted = discounted * normalizer->gamma + reward[t];
       sum += last_pass ? (discounted - mean) * (discounted - mean) : discounted;
       if (ended[t] != 0) discounted = 0.0;
@@ -97,7 +97,7 @@ static double sum_returns(struct normalizer *normalizer, const struct trajectory
 }
 
 static void observe_returns(struct normalizer *normalizer, const struct trajectory *rollout) {
-  double n = (double)(rollout->n_rows * rollout->n_steps);
+  double n = (double)trajectory_samples(rollout);
   double mean = sum_returns(normalizer, rollout, false, 0.0) / n;
   double variance = sum_returns(normalizer, rollout, true, mean) / n;
   merge(&normalizer->return_mean, &normalizer->return_variance, normalizer->return_count, mean, variance, n);
@@ -125,7 +125,7 @@ static void sum_observations(const struct trajectory *rollout, size_t elements, 
   memset(sums, 0, elements * sizeof *sums);
   for (size_t row = 0; row < rollout->n_rows; row++) {
     const float *x = (const float *)rollout->observation + row * (rollout->n_steps + 1) * elements;
-    for (size_t t = 0; t < rollout->n_steps; t++, x += elements)
+    for (size_t t = 0; t < (size_t)rollout->length[row]; t++, x += elements)
       for (size_t i = 0; i < elements; i++) sums[i] += shift == NULL ? x[i] : (x[i] - shift[i]) * (x[i] - shift[i]);
   }
 }
@@ -133,7 +133,7 @@ static void sum_observations(const struct trajectory *rollout, size_t elements, 
 void normalizer_observe(struct normalizer *normalizer, const struct trajectory *rollout) {
   if (!normalizer->options->norm_obs) return;
   size_t elements = normalizer->encoder->elements;
-  double n = (double)(rollout->n_rows * rollout->n_steps), *mean = normalizer->batch_mean;
+  double n = (double)trajectory_samples(rollout), *mean = normalizer->batch_mean;
   sum_observations(rollout, elements, NULL, mean);
   for (size_t i = 0; i < elements; i++) mean[i] /= n;
   sum_observations(rollout, elements, mean, normalizer->batch_square);

@@ -27,11 +27,23 @@ muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size
   MUSTER_TRY(ARENA_TAKE(arena, steps, "log-probabilities", &trajectory->log_prob));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "rewards", &trajectory->reward));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "episode ends", &trajectory->ended));
+  MUSTER_TRY(ARENA_TAKE(arena, rows, "lengths", &trajectory->length));
+  for (size_t row = 0; row < rows; row++) trajectory->length[row] = (int32_t)n_steps;
   struct env_finals *finals = &trajectory->finals;
   finals->capacity = (int32_t)(n_envs * n_steps);
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "final observations", &finals->environment));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "final observations", &finals->step));
   return arena_take(arena, steps, trajectory->obs_bytes, "final observations", &finals->observation);
+}
+
+size_t trajectory_samples(const struct trajectory *trajectory) {
+  size_t samples = 0;
+  for (size_t row = 0; row < trajectory->n_rows; row++) samples += (size_t)trajectory->length[row];
+  return samples;
+}
+
+int64_t trajectory_steps(const struct trajectory *trajectory) {
+  return (int64_t)(trajectory_samples(trajectory) / trajectory->agents);
 }
 
 /* moves the last of each row's T + 1 elements to the front */
@@ -47,4 +59,5 @@ void trajectory_start(struct trajectory *trajectory) {
   if (trajectory->mask_bytes > 0)
     wrap_rows(trajectory->mask, trajectory->n_rows, trajectory->n_steps, trajectory->mask_bytes);
   trajectory->finals.count = 0;
+  for (size_t row = 0; row < trajectory->n_rows; row++) trajectory->length[row] = (int32_t)trajectory->n_steps;
 }

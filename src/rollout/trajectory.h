@@ -23,6 +23,7 @@ struct trajectory {
   float *log_prob;                        /* [rows, T] of the action under the policy that took it */
   float *reward;                          /* [rows, T] */
   uint8_t *ended;                         /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
+  int32_t *length;                        /* [rows] steps that count, from the first one: T, or those of one episode */
   struct env_finals finals;               /* true last observations of truncated episodes, room for N * T */
 };
 
@@ -46,7 +47,12 @@ static inline uint8_t *trajectory_mask(const struct trajectory *trajectory, size
   return trajectory->mask_bytes > 0 ? trajectory->mask + t * trajectory->mask_bytes : NULL;
 }
 
-/* Moves each row's last observation and mask to the front, where the next rollout starts, and forgets the finals. */
+/* Steps of environments that count: the sum of their lengths; and of samples, those of all agents. */
+int64_t trajectory_steps(const struct trajectory *trajectory);
+size_t trajectory_samples(const struct trajectory *trajectory);
+
+/* Moves each row's last observation and mask to the front, where the next rollout starts, forgets the finals,
+ * and lets all steps count. */
 void trajectory_start(struct trajectory *trajectory);
 
 #endif

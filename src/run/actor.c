@@ -97,13 +97,55 @@ static void note_restarts(struct actor *actor) {
   actor->envs_are_dead |= restarts.stays_dead;
 }
 
+/* --- whole episodes: the first one of each environment counts, so that short ones are no likelier than long ones ---
+ */
+
+/* notes whose first episode has ended at step t; returns how many are still being played */
+static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing) {
+  size_t n_steps = rollout->n_steps, agents = rollout->agents;
+  for (size_t n = 0; n < rollout->n_envs; n++) {
+    bool is_over = (size_t)rollout->length[n * agents] < n_steps;
+    if (is_over || rollout->ended[n * n_steps + t] == 0) continue;
+    for (size_t agent = 0; agent < agents; agent++) rollout->length[n * agents + agent] = (int32_t)(t + 1);
+    playing--;
+  }
+  return playing;
+}
+
+/* cuts what is longer than the rollout, and starts every environment afresh where the next rollout begins */
+static muster_status finish_episodes(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = &worker->rollout;
+  size_t n_steps = rollout->n_steps;
+  for (size_t n = 0; n < rollout->n_envs; n++) {
+    uint8_t *last = &rollout->ended[n * n_steps + n_steps - 1];
+    if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
+  }
+  /* the episode's number is the rollout's, whatever an environment has played behind its first end */
+  MUSTER_TRY(env_pool_restart(worker->pool, (uint32_t)worker->order->iteration + 1));
+  env_pool_observe(worker->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
+                   trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
+  return MUSTER_OK;
+}
+
+static muster_status play(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = &worker->rollout;
+  bool whole = worker->plan.whole_episodes;
+  size_t playing = rollout->n_envs;
+  trajectory_start(rollout);
+  for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
+    MUSTER_TRY(step_envs(actor, t));
+    if (whole) playing = note_lengths(rollout, t, playing);
+  }
+  return whole ? finish_episodes(actor) : MUSTER_OK;
+}
+
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   double start = clock_seconds();
-  trajectory_start(&worker->rollout);
-  for (size_t t = 0; t < worker->rollout.n_steps; t++) {
-    muster_status status = step_envs(actor, t);
-    if (status == MUSTER_OK) continue;
+  muster_status status = play(actor);
+  if (status != MUSTER_OK) {
     forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
     return status;
   }

@@ -20,6 +20,7 @@ void episodes_add_rollout(struct episodes *episodes, const struct trajectory *ro
   size_t n_steps = rollout->n_steps;
   for (size_t t = 0; t < n_steps; t++) {
     for (size_t n = 0; n < rollout->n_envs; n++) {
+      if (t >= (size_t)rollout->length[n * rollout->agents]) continue;
       episodes->running_return[n] += mean_reward(rollout, n, t);
       episodes->running_length[n]++;
       if (rollout->ended[n * n_steps + t] == 0) continue;

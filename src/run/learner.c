@@ -15,9 +15,10 @@ static muster_status create_algorithm(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct run_config *config = &worker->config;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
-  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, false, worker->arena, &learner->model));
-  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, learner->type->critic(config->algorithm),
+                          worker->arena, &learner->model));
+  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
   MUSTER_TRY(normalizer_create(&config->normalize, encoder, worker->rollout.n_rows,
@@ -134,7 +135,7 @@ static muster_status collect_rollout(struct learner *learner) {
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
-  learner->total_steps += (int64_t)(rollout->n_envs * rollout->n_steps);
+  learner->total_steps += trajectory_steps(rollout);
   for (size_t n = 0; n < rollout->n_envs; n++) learner->env_restarts += worker->restarts[n];
 
   /* what the actors' own work does not explain is the exchange's */
@@ -232,7 +233,7 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
 static muster_status report_progress(struct learner *learner) {
   const struct trajectory *rollout = &learner->worker->rollout;
   int64_t every = learner->worker->config.evaluation.every;
-  int64_t before = learner->total_steps - (int64_t)(rollout->n_envs * rollout->n_steps);
+  int64_t before = learner->total_steps - trajectory_steps(rollout);
   bool evaluates = every > 0 && learner->total_steps / every > before / every;
   struct evaluation evaluation;
   if (evaluates) MUSTER_TRY(evaluate(learner, &evaluation));

@@ -115,11 +115,12 @@ static void show_progress(struct report *report, const struct iteration_report *
   terminal_format_count(iteration->total_steps, steps, sizeof steps);
   terminal_format_count((int64_t)fps, rate, sizeof rate);
   terminal_format_seconds(left, time_left, sizeof time_left);
-  char line[256];
-  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s | return %.1f | kl %.4f | %s left",
+  char line[256], divergence[32] = "";
+  double kl = algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl");
+  if (!isnan(kl)) snprintf(divergence, sizeof divergence, " | kl %.4f", kl);
+  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s | return %.1f%s | %s left",
            (long long)iteration->iteration, steps, fmin(100.0, 100.0 * (double)iteration->total_steps / total), rate,
-           iteration->episodes.mean_return, algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl"),
-           time_left);
+           iteration->episodes.mean_return, divergence, time_left);
   terminal_show_progress(report->terminal, line, last);
 }
 

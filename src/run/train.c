@@ -51,7 +51,8 @@ static muster_status create_roles(struct training *training) {
     MUSTER_TRY(learner_create(worker, &training->folder, &training->learner));
     model = &training->learner.model;
   } else {
-    MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, true, worker->arena, model));
+    MUSTER_TRY(
+        model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, model));
     MUSTER_TRY(normalizer_prepare(&worker->config.normalize, worker->arena, &model->encoder));
   }
   return worker->topology.acts ? actor_create(worker, model, &training->actor) : MUSTER_OK;

@@ -12,7 +12,8 @@ static muster_status create_pool(struct worker *worker) {
   if (range.count == 0) range.count = 1;
   MUSTER_TRY(env_pool_create(worker->env.type, settings, (uint64_t)config->general.seed, range.first, range.count,
                              &worker->pool));
-  const struct env_wrappers wrappers = run_config_env_wrappers(config);
+  struct env_wrappers wrappers = run_config_env_wrappers(config);
+  wrappers.group_size = worker->plan.group_size;
   MUSTER_TRY(env_pool_wrap(worker->pool, &wrappers));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
   return MUSTER_OK;
@@ -26,14 +27,14 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   const struct topology *topology = &worker->topology;
   worker->logger = (struct logger){LOG_INFO, topology->learns ? "learner" : "actor", topology->rank};
   MUSTER_TRY(arena_create(&worker->arena));
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
+  worker->plan = algorithm->plan(config->algorithm);
   MUSTER_TRY(create_pool(worker));
 
   const muster_env_spec *spec = env_pool_spec(worker->pool);
-  const struct algorithm_type *algorithm;
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
-  size_t n_steps = algorithm->rollout_steps(config->algorithm);
   size_t count = topology->learns ? (size_t)num_envs : (size_t)topology_envs(topology, topology->rank).count;
-  MUSTER_TRY(trajectory_create(spec, count, n_steps, worker->arena, &worker->rollout));
+  MUSTER_TRY(trajectory_create(spec, count, worker->plan.n_steps, worker->arena, &worker->rollout));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
   MUSTER_TRY(ARENA_TAKE(worker->arena, count, "restarts", &worker->restarts));
   return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
@@ -54,10 +55,11 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
       {rollout->log_prob, agents * steps * sizeof(float)},
       {rollout->reward, agents * steps * sizeof(float)},
       {rollout->ended, steps},
+      {rollout->length, agents * sizeof(int32_t)},
       {worker->restarts, sizeof(int32_t)},
       {rollout->mask, agents * trajectory_mask_stride(rollout)},
   };
-  const int n_fields = rollout->mask_bytes > 0 ? 7 : 6;
+  const int n_fields = rollout->mask_bytes > 0 ? 8 : 7;
   struct env_finals *finals = &rollout->finals;
   const struct exchange_list list = {
       .count = &finals->count,

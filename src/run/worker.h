@@ -42,6 +42,7 @@ struct worker {
   struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
   struct order *order;       /* as last broadcast */
   size_t order_count;        /* floats of the policy in an order */
+  struct rollout_plan plan;  /* what the algorithm wants */
   struct trajectory rollout; /* of this rank's environments; on the learner of all */
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;

@@ -8,7 +8,7 @@ import sys
 import program
 
 KEYS = ["name", "value", "unit", "min", "max", "limit", "ratio"]
-ALONE = ["math", "env", "rollout", "update", "checkpoint"]
+ALONE = ["math", "env", "rollout", "update", "checkpoint", "variance"]
 
 
 class Bench(program.Case):
@@ -59,6 +59,10 @@ class Bench(program.Case):
 
     def test_checkpoint(self):
         self.assert_part("checkpoint", "checkpoint/CartPole-v1/512/64x64")
+
+    def test_variance(self):
+        rows, _ = self.assert_part("variance", "variance/no_baseline", "variance/gae_0.95")
+        self.assertEqual(rows["variance/no_baseline"]["ratio"], 1)
 
     def test_exchange(self):
         for ranks in [2, 3]:

@@ -8,7 +8,7 @@ LC_ALL=C
 export LC_ALL
 root=$1 work=$2
 
-documents() { (cd "$1" && ls ./*.md docs/*.md examples/*.md configs/*.md tests/golden/*.md 2>/dev/null) || true; }
+documents() { (cd "$1" && ls ./*.md docs/*.md docs/algorithms/*.md examples/*.md configs/*.md tests/golden/*.md 2>/dev/null) || true; }
 
 # check FOLDER: prints a line for each error, nothing when all is well
 check() {

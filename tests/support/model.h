@@ -52,7 +52,7 @@ static inline void create_rollout(const struct network_shape *shape, size_t n_en
 }
 
 /* Creates a model of this shape; parameters are zero. */
-static inline void create_model(const struct network_shape *shape, bool policy_only, struct arena *arena,
+static inline void create_model(const struct network_shape *shape, enum model_critic critic, struct arena *arena,
                                 struct model *model) {
   struct model_options options;
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
@@ -62,7 +62,7 @@ static inline void create_model(const struct network_shape *shape, bool policy_o
   options.share_trunk = shape->share_trunk;
   options.log_std = shape->log_std;
   const muster_env_spec spec = describe_shape(shape);
-  CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, policy_only, arena, model));
+  CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, critic, arena, model));
 }
 
 /* Random weights that keep activations and logits of order one, and packs them. */

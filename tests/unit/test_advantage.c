@@ -31,7 +31,8 @@ static void test_golden(void) {
       ended[t] = (t + 1 < T ? starts.values[(t + 1) * N + n] : dones.values[n]) != 0 ? ENV_TERMINATED : 0;
     }
     value[T] = (float)last.values[n];
-    advantage_gae(T, reward, value, bootstrap, ended, gamma, lambda, advantages, returns);
+    const struct advantage_row row = {T, reward, ended, value, bootstrap};
+    advantage_gae(&row, gamma, lambda, advantages, returns);
     for (size_t k = 0; k < 4; k++) {
       double column[T];
       for (size_t t = 0; t < T; t++) column[t] = expected[k].values[t * N + n];
@@ -61,7 +62,8 @@ static void test_ends(void) {
       5 + 0.5f * 60 - 50,               /* the rollout ends, the episode does not */
   };
   float advantages[5], returns[5];
-  advantage_gae(5, rewards, values, bootstrap, ended, 0.5f, 0.5f, advantages, returns);
+  const struct advantage_row row = {5, rewards, ended, values, bootstrap};
+  advantage_gae(&row, 0.5f, 0.5f, advantages, returns);
   for (size_t t = 0; t < 5; t++) {
     CU_ASSERT_EQUAL(advantages[t], expected[t]);
     CU_ASSERT_EQUAL(returns[t], expected[t] + values[t]);
@@ -73,8 +75,8 @@ static void test_end_at_last_step(void) {
   static const float expected[4] = {1 + 0.5f * 7 - 3, 1 - 3, 1 + 0.5f * 11 - 3, 1 - 3};
   for (uint8_t ended = 0; ended < 4; ended++) {
     float advantage, returns;
-    advantage_gae(1, (const float[]){1}, (const float[]){3, 7}, (const float[]){11}, &ended, 0.5f, 0.5f, &advantage,
-                  &returns);
+    const struct advantage_row row = {1, (const float[]){1}, &ended, (const float[]){3, 7}, (const float[]){11}};
+    advantage_gae(&row, 0.5f, 0.5f, &advantage, &returns);
     CU_ASSERT_EQUAL(advantage, expected[ended]);
     CU_ASSERT_EQUAL(returns, expected[ended] + 3);
   }
@@ -98,6 +100,10 @@ static void draw_rollout(struct rollout *rollout) {
     rollout->ended[t] = muster_random_below(&stream.base, 10) == 0 ? (uint8_t)muster_random_below(&stream.base, 4) : 0;
 }
 
+static struct advantage_row row_of(const struct rollout *rollout) {
+  return (struct advantage_row){LONG, rollout->reward, rollout->ended, rollout->value, rollout->bootstrap};
+}
+
 /* the value that follows step t */
 static float next_value(const struct rollout *rollout, size_t t) {
   if ((rollout->ended[t] & ENV_TERMINATED) != 0) return 0;
@@ -109,8 +115,8 @@ static void test_lambda_zero(void) {
   struct rollout rollout;
   draw_rollout(&rollout);
   float advantages[LONG], returns[LONG];
-  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 0.0f, advantages,
-                returns);
+  const struct advantage_row row = row_of(&rollout);
+  advantage_gae(&row, 0.99f, 0.0f, advantages, returns);
   for (size_t t = 0; t < LONG; t++)
     CU_ASSERT_EQUAL(advantages[t], rollout.reward[t] + 0.99f * next_value(&rollout, t) - rollout.value[t]);
 }
@@ -120,8 +126,8 @@ static void test_lambda_one(void) {
   struct rollout rollout;
   draw_rollout(&rollout);
   float advantages[LONG], returns[LONG];
-  advantage_gae(LONG, rollout.reward, rollout.value, rollout.bootstrap, rollout.ended, 0.99f, 1.0f, advantages,
-                returns);
+  const struct advantage_row row = row_of(&rollout);
+  advantage_gae(&row, 0.99f, 1.0f, advantages, returns);
   double sum = rollout.value[LONG], expected_advantages[LONG], expected_returns[LONG];
   for (size_t t = LONG; t-- > 0;) {
     if (rollout.ended[t] != 0) sum = next_value(&rollout, t);
@@ -131,6 +137,72 @@ static void test_lambda_one(void) {
   }
   CU_ASSERT_TRUE(relative_error(returns, expected_returns, LONG) <= 1e-6);
   CU_ASSERT_TRUE(relative_error(advantages, expected_advantages, LONG) <= 1e-6);
+}
+
+/* --- the forms of the weight against each other --- */
+
+/* GAE with lambda 0 is the TD residual, and with lambda 1 return minus value, in every float */
+static void test_limits_are_exact(void) {
+  struct rollout rollout;
+  draw_rollout(&rollout);
+  const struct advantage_row row = row_of(&rollout);
+  float gae[LONG], gae_returns[LONG], other[LONG], other_returns[LONG];
+  for (int limit = 0; limit < 2; limit++) {
+    advantage_gae(&row, 0.99f, (float)limit, gae, gae_returns);
+    if (limit == 0)
+      advantage_td_residual(&row, 0.99f, other, other_returns);
+    else
+      advantage_baseline(&row, 0.99f, other, other_returns);
+    for (size_t t = 0; t < LONG; t++) {
+      CU_ASSERT_EQUAL(gae[t], other[t]);
+      CU_ASSERT_EQUAL(gae_returns[t], other_returns[t]);
+    }
+  }
+}
+
+/* The same against returns that are summed by themselves: where float holds every sum exactly (eighths, gamma 1/2 over
+ * at most 12 steps), return minus value and GAE with lambda 1 are equal in every float. */
+static void test_baseline_is_return_minus_value(void) {
+  enum { STEPS = 12 };
+  struct random_stream stream = random_stream_start(3, RANDOM_ENV, 0, 0);
+  for (int repeat = 0; repeat < 100; repeat++) {
+    float reward[STEPS], value[STEPS + 1], bootstrap[STEPS], gae[STEPS], gae_returns[STEPS];
+    uint8_t ended[STEPS];
+    for (size_t t = 0; t <= STEPS; t++) value[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+    for (size_t t = 0; t < STEPS; t++) {
+      reward[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+      bootstrap[t] = (float)muster_random_below(&stream.base, 64) / 8 - 4;
+      ended[t] = muster_random_below(&stream.base, 5) == 0 ? (uint8_t)muster_random_below(&stream.base, 4) : 0;
+    }
+    const struct advantage_row row = {STEPS, reward, ended, value, bootstrap};
+    advantage_gae(&row, 0.5f, 1.0f, gae, gae_returns);
+    double sum = value[STEPS];
+    for (size_t t = STEPS; t-- > 0;) {
+      if (ended[t] != 0) sum = (ended[t] & ENV_TERMINATED) != 0 ? 0 : bootstrap[t];
+      sum = reward[t] + 0.5 * sum;
+      CU_ASSERT_EQUAL(gae[t], sum - value[t]);
+      CU_ASSERT_EQUAL(gae_returns[t], sum);
+    }
+  }
+}
+
+/* returns without a critic, over two episodes and the beginning of a third */
+static void test_returns(void) {
+  const float rewards[6] = {1, 2, 4, 8, 16, 32};
+  const uint8_t ended[6] = {0, ENV_TERMINATED, 0, ENV_TRUNCATED, 0, 0};
+  const float to_go[6] = {2, 2, 8, 8, 32, 32}, total[6] = {2, 2, 8, 8, 32, 32};
+  const struct advantage_row row = {6, rewards, ended, NULL, NULL};
+  float returns[6];
+  advantage_return_to_go(&row, 0.5f, returns);
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], to_go[t]);
+  advantage_return_to_go(&row, 1.0f, returns);
+  const float undiscounted[6] = {3, 2, 12, 8, 48, 32};
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], undiscounted[t]);
+  advantage_total_return(&row, 0.5f, returns);
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], total[t]);
+  advantage_total_return(&row, 1.0f, returns);
+  const float episodes[6] = {3, 3, 12, 12, 48, 48};
+  for (size_t t = 0; t < 6; t++) CU_ASSERT_EQUAL(returns[t], episodes[t]);
 }
 
 /* --- in a batch --- */
@@ -155,7 +227,7 @@ static void test_batch_bootstraps(void) {
   struct model model;
   struct trajectory rollout;
   struct batch batch;
-  create_model(&shape, false, arena, &model);
+  create_model(&shape, MODEL_CRITIC_V, arena, &model);
   set_tensor(&model, "value/0/weight", (const float[]){1, 0}, 2);
   set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
   model_pack(&model, true);
@@ -185,7 +257,7 @@ static void test_batch_bootstraps(void) {
   /* lambda 0 shows each step's own bootstrap: r + V'/2 - V */
   static const float next[N][T] = {
       {1.25f, 2.25f, 200.25f, 300.25f}, {11.25f, 0, 0, 14.25f}, {100.25f, 22.25f, 23.25f, 24.25f}};
-  batch_estimate_advantages(&batch, &model, 0.5, 0.0);
+  batch_estimate_advantages(&batch, &model, ADVANTAGE_GAE, 0.5, 0.0);
   for (size_t n = 0; n < N; n++)
     for (size_t t = 0; t < T; t++) {
       float value = (float)(10 * n + t) + 0.25f;
@@ -201,12 +273,12 @@ static void test_batch_bootstraps(void) {
 static void test_explained_variance(void) {
   static const float returns[4] = {1, 2, 3, 6};
   /* two environments of two steps; the last value of each row does not count */
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 2, 99, 3, 6, -99}, returns), 1.0, 1e-12);
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){11, 12, 99, 13, 16, -99}, returns), 1.0, 1e-12);
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){5, 5, 99, 5, 5, -99}, returns), 0.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){1, 2, 99, 3, 6, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){11, 12, 99, 13, 16, -99}, returns), 1.0, 1e-12);
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){5, 5, 99, 5, 5, -99}, returns), 0.0, 1e-12);
   /* residuals 0, 1, 1, 2: variance 1/2 against 7/2 */
-  CHECK_CLOSE(explained_variance(2, 2, (const float[]){1, 1, 99, 2, 4, -99}, returns), 1.0 - 0.5 / 3.5, 1e-12);
-  CU_ASSERT_TRUE(isnan(explained_variance(1, 2, (const float[]){1, 2, 3}, (const float[]){4, 4})));
+  CHECK_CLOSE(explained_variance(2, 2, NULL, (const float[]){1, 1, 99, 2, 4, -99}, returns), 1.0 - 0.5 / 3.5, 1e-12);
+  CU_ASSERT_TRUE(isnan(explained_variance(1, 2, NULL, (const float[]){1, 2, 3}, (const float[]){4, 4})));
 }
 
 static const struct check_case cases[] = {
@@ -215,6 +287,9 @@ static const struct check_case cases[] = {
     {"ends at the last step", test_end_at_last_step},
     {"lambda 0 is the TD residual", test_lambda_zero},
     {"lambda 1 is return minus value", test_lambda_one},
+    {"the limits of lambda, in every float", test_limits_are_exact},
+    {"lambda 1 against returns summed by themselves", test_baseline_is_return_minus_value},
+    {"returns without a critic", test_returns},
     {"a batch bootstraps from true last observations", test_batch_bootstraps},
     {"explained variance", test_explained_variance},
 };

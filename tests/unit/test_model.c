@@ -47,7 +47,7 @@ static void test_layout(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
-  create_model(&shapes[0], false, arena, &model);
+  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
   CU_ASSERT_EQUAL(model.parameters.tensors, 12);
   CU_ASSERT_EQUAL(model.parameters.count,
                   4 * 64 + 64 + 64 * 64 + 64 + 2 * 64 + 2 + 4 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
@@ -57,7 +57,7 @@ static void test_layout(void) {
   CU_ASSERT_EQUAL(value->offset, model.policy_count);
 
   /* with a trunk both heads are single layers */
-  create_model(&shapes[3], false, arena, &model);
+  create_model(&shapes[3], MODEL_CRITIC_V, arena, &model);
   CU_ASSERT_EQUAL(model.parameters.tensors, 8);
   CU_ASSERT_PTR_NOT_NULL(find(&model, "trunk/1/bias"));
   CU_ASSERT_PTR_NOT_NULL(find(&model, "policy/0/weight"));
@@ -72,8 +72,8 @@ static void test_policy_only(void) {
     struct arena *arena = NULL;
     CHECK_OK_FATAL(arena_create(&arena));
     struct model learner, actor;
-    create_model(&shapes[i], false, arena, &learner);
-    create_model(&shapes[i], true, arena, &actor);
+    create_model(&shapes[i], MODEL_CRITIC_V, arena, &learner);
+    create_model(&shapes[i], MODEL_ACTOR, arena, &actor);
     randomize_model(&learner, 1);
     CU_ASSERT_EQUAL_FATAL(actor.parameters.count, learner.policy_count);
     CU_ASSERT_EQUAL(actor.policy_count, learner.policy_count);
@@ -106,10 +106,11 @@ static void test_unsupported(void) {
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
   const muster_space discrete = {.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
   struct model model;
-  CHECK_FAILS(model_create(&options, &box, &image, false, arena, &model), MUSTER_ERROR_USAGE, "action space");
+  CHECK_FAILS(model_create(&options, &box, &image, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "action space");
   options.hidden_sizes.count = OPTION_LIST_MAX;
   for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
-  CHECK_FAILS(model_create(&options, &box, &discrete, false, arena, &model), MUSTER_ERROR_USAGE, "fewer hidden layers");
+  CHECK_FAILS(model_create(&options, &box, &discrete, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "fewer hidden layers");
   arena_destroy(&arena);
 }
 
@@ -144,7 +145,7 @@ static void test_orthogonal_init(void) {
   CU_ASSERT_TRUE(options.ortho_init);
   for (size_t i = 0; i < SHAPES; i++) {
     struct model model;
-    create_model(&shapes[i], false, arena, &model);
+    create_model(&shapes[i], MODEL_CRITIC_V, arena, &model);
     CHECK_OK_FATAL(model_initialize(&model, &options, 9));
     for (int k = 0; k < model.parameters.tensors; k++) {
       const struct parameter *tensor = &model.parameters.tensor[k];
@@ -162,7 +163,7 @@ static void test_orthogonal_init(void) {
 
     /* the same for the same seed alone; policy and value networks differ */
     struct model twin;
-    create_model(&shapes[i], false, arena, &twin);
+    create_model(&shapes[i], MODEL_CRITIC_V, arena, &twin);
     CHECK_OK_FATAL(model_initialize(&twin, &options, 9));
     CU_ASSERT_EQUAL(memcmp(model.parameters.values, twin.parameters.values, model.parameters.count * sizeof(float)), 0);
     CHECK_OK_FATAL(model_initialize(&twin, &options, 10));
@@ -170,7 +171,7 @@ static void test_orthogonal_init(void) {
                         0);
   }
   struct model model;
-  create_model(&shapes[0], false, arena, &model);
+  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
   CHECK_OK_FATAL(model_initialize(&model, &options, 9));
   CU_ASSERT_NOT_EQUAL(memcmp(model.parameters.values, model.parameters.values + model.policy_count, 64 * sizeof(float)),
                       0);
@@ -185,7 +186,7 @@ static void test_uniform_init(void) {
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.ortho_init = false;
   struct model model;
-  create_model(&shapes[0], false, arena, &model);
+  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
   CHECK_OK_FATAL(model_initialize(&model, &options, 9));
   for (int k = 0; k < model.parameters.tensors; k += 2) {
     double bound = 1.0 / sqrt((double)model.parameters.tensor[k].shape[1]), largest = 0;
@@ -240,7 +241,7 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
-  create_model(shape, false, arena, &model);
+  create_model(shape, MODEL_CRITIC_V, arena, &model);
   randomize_model(&model, seed);
   static struct rows rows;
   float log_prob[MAX_ROWS], values[MAX_ROWS];

@@ -3,12 +3,11 @@
 #include "algo/ppo.h"
 #include "math/vector.h"
 #include "support/check.h"
-#include "support/golden.h"
-#include "support/model.h"
+#include "support/torch.h"
 
 #include <stdio.h>
 
-enum { SAMPLES = 64, STEPS = 5 };
+enum { SAMPLES = TORCH_SAMPLES, STEPS = 5 };
 
 struct fixture {
   struct arena *arena;
@@ -23,7 +22,7 @@ struct fixture {
 static void setup(struct fixture *f, const struct network_shape *shape, size_t n_envs, size_t n_steps) {
   *f = (struct fixture){0};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(shape, false, f->arena, &f->model);
+  create_model(shape, MODEL_CRITIC_V, f->arena, &f->model);
   create_rollout(shape, n_envs, n_steps, f->arena, &f->rollout);
   CHECK_OK_FATAL(algorithm_find("ppo", &f->type));
   CHECK_OK_FATAL(option_set_defaults(f->type->options, &f->options));
@@ -71,126 +70,26 @@ static const struct golden_case golden_cases[] = {
 };
 enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 
-/* "policy/1/weight" -> "<group>/actor.2.weight": PyTorch counts the activations as layers */
-static void torch_path(const char *group, const char *name, char *path, size_t size) {
-  char network[16] = "", part[16] = "";
-  int layer = -1;
-  if (strcmp(name, "policy/log_std") == 0) {
-    snprintf(path, size, "%s/log_std", group);
-    return;
-  }
-  CU_ASSERT_EQUAL_FATAL(sscanf(name, "%15[^/]/%d/%15s", network, &layer, part), 3);
-  snprintf(path, size, "%s/%s.%d.%s", group, strcmp(network, "policy") == 0 ? "actor" : "critic", 2 * layer, part);
-}
-
-static void read_floats(const char *file, const char *dataset, float *values, size_t n, size_t stride) {
-  struct golden golden = golden_read(file, dataset);
-  CU_ASSERT_EQUAL_FATAL(golden.n, n);
-  for (size_t i = 0; i < n; i++) values[i * stride] = (float)golden.values[i];
-  golden_free(&golden);
-}
-
-/* checks n floats of a dataset to a relative error */
-static void check_dataset(const char *file, const char *dataset, const float *values, size_t n, double tolerance) {
-  struct golden golden = golden_read(file, dataset);
-  CU_ASSERT_EQUAL_FATAL(golden.n, n);
-  double error = relative_error(values, golden.values, n);
-  if (!(error <= tolerance)) printf("\n    %s: %s: relative error %g\n", file, dataset, error);
-  CU_ASSERT_TRUE(error <= tolerance);
-  golden_free(&golden);
-}
-
-static void check_scalar(const char *file, const char *dataset, double value, double tolerance) {
-  struct golden golden = golden_read(file, dataset);
-  double error = fabs(value - golden.values[0]) / fabs(golden.values[0]);
-  if (!(error <= tolerance)) printf("\n    %s: %s: %.9g, relative error %g\n", file, dataset, value, error);
-  CU_ASSERT_TRUE(error <= tolerance);
-  golden_free(&golden);
-}
-
-/* checks a block laid out as the parameters against one dataset a tensor */
-static void check_tensors(const struct fixture *f, const char *file, const char *group, const float *block,
-                          double tolerance) {
-  CU_ASSERT_EQUAL(f->model.parameters.tensors, f->model.head.own_count > 0 ? 13 : 12);
-  for (int i = 0; i < f->model.parameters.tensors; i++) {
-    const struct parameter *tensor = &f->model.parameters.tensor[i];
-    char path[96];
-    torch_path(group, tensor->name, path, sizeof path);
-    check_dataset(file, path, block + tensor->offset, tensor->count, tolerance);
-  }
-}
-
-/* the same for how far the parameters have moved since w0 */
-static void check_moves(const struct fixture *f, const char *file, const char *group, double tolerance) {
-  for (int i = 0; i < f->model.parameters.tensors; i++) {
-    const struct parameter *tensor = &f->model.parameters.tensor[i];
-    char before_path[96], after_path[96];
-    torch_path("w0", tensor->name, before_path, sizeof before_path);
-    torch_path(group, tensor->name, after_path, sizeof after_path);
-    struct golden before = golden_read(file, before_path), after = golden_read(file, after_path);
-    float moved[64 * 64];
-    CU_ASSERT_FATAL(tensor->count <= 64 * 64 && before.n == tensor->count && after.n == tensor->count);
-    for (size_t k = 0; k < tensor->count; k++) {
-      moved[k] = (float)(f->model.parameters.values[tensor->offset + k] - before.values[k]);
-      after.values[k] -= before.values[k];
-    }
-    double error = relative_error(moved, after.values, tensor->count);
-    if (!(error <= tolerance)) printf("\n    %s: move to %s: relative error %g\n", file, after_path, error);
-    CU_ASSERT_TRUE(error <= tolerance);
-    golden_free(&before);
-    golden_free(&after);
-  }
-}
-
 /* the weights, the minibatch and the coefficients of a file */
 static void load_case(struct fixture *f, const struct golden_case *c) {
-  const struct network_shape discrete = {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}};
-  const struct network_shape gaussian = {
-      .obs_dim = 3, .layers = 2, .hidden = {64, 64}, .kind = MUSTER_SPACE_BOX, .elements = 2};
-  setup(f, c->gaussian ? &gaussian : &discrete, SAMPLES, 1);
+  setup(f, c->gaussian ? &torch_gaussian : &torch_discrete, SAMPLES, 1);
   f->options.vf_coef = c->vf_factor * golden_attribute(c->file, "/", "vf_coef");
   f->options.ent_coef = golden_attribute(c->file, "/", "ent_coef");
   f->options.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
   f->options.adam_epsilon = golden_attribute(c->file, "/", "adam_eps");
   f->options.clip_range_vf_form = PPO_VALUE_CLIP_MAX;
   create_ppo(f);
-  for (int i = 0; i < f->model.parameters.tensors; i++) {
-    const struct parameter *tensor = &f->model.parameters.tensor[i];
-    char path[96];
-    torch_path("w0", tensor->name, path, sizeof path);
-    read_floats(c->file, path, f->model.parameters.values + tensor->offset, tensor->count, 1);
-  }
-  model_pack(&f->model, true);
-
-  /* one step of 64 environments: each row of observations and values has one more, which nothing reads */
-  size_t obs_dim = f->model.obs_dim, act_dim = f->model.head.elements;
-  float observations[SAMPLES * 4], actions[SAMPLES * 2];
-  read_floats(c->file, "in/obs", observations, SAMPLES * obs_dim, 1);
-  read_floats(c->file, "in/act", actions, SAMPLES * act_dim, 1);
-  for (size_t n = 0; n < SAMPLES; n++)
-    memcpy((char *)f->rollout.observation + n * trajectory_obs_stride(&f->rollout), observations + n * obs_dim,
-           f->rollout.obs_bytes);
-  for (size_t i = 0; i < SAMPLES * act_dim; i++) {
-    if (c->gaussian)
-      ((float *)f->rollout.action)[i] = actions[i];
-    else
-      ((int32_t *)f->rollout.action)[i] = (int32_t)actions[i];
-  }
-  struct batch *batch = ppo_batch(f->ppo);
-  read_floats(c->file, "in/old_logp", f->rollout.log_prob, SAMPLES, 1);
-  read_floats(c->file, "in/adv", batch->advantages, SAMPLES, 1);
-  read_floats(c->file, "in/old_values", batch->values, SAMPLES, 2);
-  read_floats(c->file, "in/returns", batch->returns, SAMPLES, 1);
+  load_torch(c->file, ppo_learner(f->ppo), &f->rollout);
 }
 
 /* the minibatch in the order of the file */
-static void file_minibatch(struct fixture *f, const struct golden_case *c, struct ppo_loss *loss) {
+static void file_minibatch(struct fixture *f, const struct golden_case *c, struct losses *loss) {
   uint32_t index[SAMPLES];
   for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
   ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss);
 }
 
-static double total_loss(const struct fixture *f, const struct ppo_loss *loss) {
+static double total_loss(const struct fixture *f, const struct losses *loss) {
   return loss->policy + f->options.ent_coef * loss->entropy + f->options.vf_coef * loss->value;
 }
 
@@ -201,7 +100,7 @@ static void test_golden_loss(void) {
     const struct golden_case *c = &golden_cases[i];
     struct fixture f;
     load_case(&f, c);
-    struct ppo_loss loss;
+    struct losses loss;
     file_minibatch(&f, c, &loss);
     check_scalar(c->file, "f64/policy_loss", loss.policy, 1e-5);
     check_scalar(c->file, "f64/value_loss", loss.value * c->vf_factor, 1e-5);
@@ -225,7 +124,7 @@ static void test_golden_loss(void) {
     check_dataset(c->file, "f64/values", values, SAMPLES, 1e-5);
 
     /* gradients before clipping */
-    check_tensors(&f, c->file, "f64/grad", f.model.parameters.gradients, 1e-5);
+    check_tensors(&f.model, c->file, "f64/grad", f.model.parameters.gradients, 1e-5);
     arena_destroy(&f.arena);
   }
 }
@@ -239,10 +138,10 @@ static void test_golden_steps(void) {
     load_case(&f, c);
     for (int step = 1; step <= STEPS; step++) {
       char path[64];
-      struct ppo_loss loss;
+      struct losses loss;
       double norm;
       file_minibatch(&f, c, &loss);
-      CHECK_OK_FATAL(ppo_optimizer_step(f.ppo, golden_attribute(c->file, "/", "lr"), &norm));
+      CHECK_OK_FATAL(policy_gradient_optimizer_step(ppo_learner(f.ppo), golden_attribute(c->file, "/", "lr"), &norm));
       model_pack(&f.model, true);
       snprintf(path, sizeof path, "f64/loss_at_step%d", step);
       check_scalar(c->file, path, total_loss(&f, &loss), 1e-5);
@@ -253,13 +152,13 @@ static void test_golden_steps(void) {
       const float *m = state(&f, "optimizer/m");
       float *clipped = malloc(f.model.parameters.count * sizeof *clipped);
       for (size_t k = 0; k < f.model.parameters.count; k++) clipped[k] = 10.0f * m[k];
-      check_tensors(&f, c->file, "f64/grad_clipped", clipped, 1e-5);
+      check_tensors(&f.model, c->file, "f64/grad_clipped", clipped, 1e-5);
       free(clipped);
-      check_tensors(&f, c->file, "f64/w1", f.model.parameters.values, 1e-5);
-      check_moves(&f, c->file, "f64/w1", 1e-3);
+      check_tensors(&f.model, c->file, "f64/w1", f.model.parameters.values, 1e-5);
+      check_moves(&f.model, c->file, "f64/w1", 1e-3);
     }
-    check_tensors(&f, c->file, "f64/w5", f.model.parameters.values, 1e-5);
-    check_moves(&f, c->file, "f64/w5", 5e-4);
+    check_tensors(&f.model, c->file, "f64/w5", f.model.parameters.values, 1e-5);
+    check_moves(&f.model, c->file, "f64/w5", 5e-4);
     CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), STEPS);
     arena_destroy(&f.arena);
   }
@@ -295,7 +194,7 @@ static void test_first_ratios_are_one(void) {
       random_permutation(i, RANDOM_MINIBATCH, sequence, order, count);
       for (size_t first = 0, n = 1; first < count; first += n, n = 2 * n + 1) {
         size_t rest = count - first;
-        struct ppo_loss loss;
+        struct losses loss;
         ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss);
         CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);
         CU_ASSERT_EQUAL(loss.approx_kl, 0.0);

@@ -184,7 +184,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
   struct trajectory rollout;
-  create_model(&p->shape, false, arena, &model);
+  create_model(&p->shape, MODEL_CRITIC_V, arena, &model);
   randomize_model(&model, seed);
   p->layout = &model.parameters;
   create_rollout(&p->shape, p->n, 1, arena, &rollout);
@@ -203,12 +203,12 @@ static double check_problem(struct problem *p, uint64_t seed) {
   size_t count = model.parameters.count;
   double *values = malloc(count * sizeof *values), *expected = malloc(count * sizeof *expected);
   for (size_t i = 0; i < count; i++) values[i] = model.parameters.values[i];
-  draw_samples(p, values, seed, &rollout, ppo_batch(ppo));
+  draw_samples(p, values, seed, &rollout, &ppo_learner(ppo)->batch);
 
   /* in float by tiles */
   uint32_t index[MAX_SAMPLES];
   for (uint32_t i = 0; i < p->n; i++) index[i] = i;
-  struct ppo_loss loss;
+  struct losses loss;
   ppo_minibatch_gradient(ppo, index, p->n, clip_range, p->value_clip == UNCLIPPED ? 0.0 : clip_range_vf, &loss);
   CHECK_CLOSE(loss.policy + p->ent_coef * loss.entropy + p->vf_coef * loss.value, naive_loss(p, values), 2e-6);
 

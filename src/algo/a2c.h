@@ -1,0 +1,24 @@
+/* The inside of A2C that tests hold against PyTorch. */
+#ifndef ALGO_A2C_H
+#define ALGO_A2C_H
+
+#include "algo/policy_gradient.h"
+
+struct a2c_options {
+  int64_t n_steps;
+  double gamma, gae_lambda, lambda; /* lambda: NAN for gae_lambda */
+  int estimator;                    /* enum advantage_estimator */
+  struct option_schedule learning_rate;
+  double ent_coef, vf_coef, max_grad_norm;
+  bool normalize_advantage;
+  int optimizer; /* index into optimizer_names */
+  double rms_prop_eps;
+};
+
+/* The loss: -mean A log pi + vf_coef * mean (R - V)^2 - ent_coef * mean H. */
+extern const struct tile_loss a2c_loss;
+
+/* The learner within an algorithm that create() made. */
+struct policy_gradient *a2c_learner(void *algorithm);
+
+#endif

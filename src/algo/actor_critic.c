@@ -1,0 +1,226 @@
+/* One-step actor-critic (Sutton and Barto 2018, section 13.5; Konda and Tsitsiklis 2000): an update after every step.
+ *
+ *   critic: v   weight r_t + gamma V(s_{t+1}) - V(s_t), the TD residual;      V learns r_t + gamma V(s_{t+1})
+ *   critic: q   weight Q(s_t, a_t);   Q learns r_t + gamma sum_a pi(a | s_{t+1}) Q(s_{t+1}, a)   (expected SARSA)
+ *   L = -mean weight_t log pi(a_t | s_t) + vf_coef * mean (target_t - critic)^2 - ent_coef * mean H
+ *
+ * What changes against REINFORCE with a baseline (reinforce_baseline.c): the return is no longer played to its end, the
+ * critic stands in for all of it but one reward; so an update needs one step. A2C (a2c.c) lies between the two. */
+#include "algo/options.h"
+#include "algo/policy_gradient.h"
+#include "math/vector.h"
+
+#include <string.h>
+
+enum critic { CRITIC_V, CRITIC_Q };
+enum weight { WEIGHT_AUTO, WEIGHT_TD_RESIDUAL, WEIGHT_Q };
+
+struct actor_critic_options {
+  int64_t n_steps;
+  double gamma, ent_coef, vf_coef, max_grad_norm;
+  struct option_schedule learning_rate;
+  int critic, weight; /* enum critic, enum weight */
+  bool normalize_advantage;
+  int optimizer;
+  double optimizer_epsilon;
+};
+
+/* --- options --- */
+
+static const char *const critic_names[] = {"v", "q", NULL};
+static const char *const weight_names[] = {"auto", "td_residual", "q", NULL};
+
+static const struct option_spec actor_critic_option_list[] = {
+    ROW_N_STEPS(struct actor_critic_options, "1"),
+    ROW_GAMMA(struct actor_critic_options, "0.99"),
+    {ROW(struct actor_critic_options, critic), .type = OPTION_CHOICE, .default_value = "v", .choices = critic_names,
+     .help = "what is learned beside the policy: V(s), or Q(s, a), which needs Discrete actions"},
+    {.key = "advantage.estimator",
+     .offset = offsetof(struct actor_critic_options, weight),
+     .type = OPTION_CHOICE,
+     .default_value = "auto",
+     .choices = weight_names,
+     .help = "weight of the policy gradient; auto: td_residual with critic v, q with critic q"},
+    ROW_LEARNING_RATE(struct actor_critic_options, "0.0007"),
+    ROW_ENT_COEF(struct actor_critic_options, "0"),
+    ROW_VF_COEF(struct actor_critic_options, "0.5"),
+    ROW_MAX_GRAD_NORM(struct actor_critic_options, "0.5"),
+    ROW_NORMALIZE_ADVANTAGE(struct actor_critic_options, "false"),
+    ROW_OPTIMIZER(struct actor_critic_options, "adam"),
+    ROW_OPTIMIZER_EPSILON(struct actor_critic_options, "1e-5"),
+    {.key = NULL},
+};
+
+static const struct option_table actor_critic_option_table = {
+    .section = "algorithm", .owner = "actor-critic", .options = actor_critic_option_list};
+
+static muster_status actor_critic_check(const struct document *document, const void *object, int64_t num_envs) {
+  const struct actor_critic_options *options = object;
+  if (options->n_steps > INT32_MAX / num_envs)
+    return document_error(document, "algorithm.n_steps",
+                          "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
+                          (long long)(options->n_steps * num_envs), (long long)num_envs, INT32_MAX);
+  bool fits = options->weight == WEIGHT_AUTO || (options->weight == WEIGHT_Q) == (options->critic == CRITIC_Q);
+  if (fits) return MUSTER_OK;
+  return document_error(document, "algorithm.advantage.estimator",
+                        "does not fit algorithm.critic: td_residual needs critic v, q needs critic q");
+}
+
+static struct rollout_plan actor_critic_plan(const void *object) {
+  return (struct rollout_plan){.n_steps = (size_t)((const struct actor_critic_options *)object)->n_steps};
+}
+
+static enum model_critic actor_critic_critic(const void *object) {
+  return ((const struct actor_critic_options *)object)->critic == CRITIC_Q ? MODEL_CRITIC_Q : MODEL_CRITIC_V;
+}
+
+static double actor_critic_discount(const void *object) { return ((const struct actor_critic_options *)object)->gamma; }
+
+/* --- state --- */
+
+struct actor_critic {
+  const struct actor_critic_options *options;
+  struct policy_gradient learner;
+};
+
+static muster_status actor_critic_create(const struct algorithm_context *context, void **out) {
+  const struct actor_critic_options *options = context->options;
+  struct actor_critic *actor_critic;
+  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "actor-critic", &actor_critic));
+  actor_critic->options = options;
+  const struct policy_gradient_settings settings = {
+      .ent_coef = options->ent_coef,
+      .vf_coef = options->vf_coef,
+      .max_grad_norm = options->max_grad_norm,
+      .normalize_advantage = options->normalize_advantage,
+      .optimizer = options->optimizer,
+      .optimizer_epsilon = options->optimizer_epsilon,
+  };
+  *out = actor_critic;
+  return policy_gradient_create(context, &settings, &actor_critic->learner);
+}
+
+static int actor_critic_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return policy_gradient_state(&((struct actor_critic *)algorithm)->learner, list);
+}
+
+static int actor_critic_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return batch_tensors(&((struct actor_critic *)algorithm)->learner.batch, list);
+}
+
+/* --- a critic for Q --- */
+
+/* one tile: values[rows] = sum_a pi(a | s) Q(s, a); returns Q, row r at r * *q_ld */
+static const float *expected_values(struct model *model, size_t rows, const void *observations, size_t obs_bytes,
+                                    struct action_mask mask, float *values, size_t *q_ld) {
+  size_t net_ld;
+  const float *q;
+  const float *net = model_forward_tile(model, rows, observations, obs_bytes, &net_ld, &q, q_ld);
+  float probability[TILE] = {0};
+  int32_t actions[TILE];
+  memset(values, 0, rows * sizeof *values);
+  for (size_t a = 0; a < model->value_outputs; a++) {
+    for (size_t r = 0; r < rows; r++) actions[r] = (int32_t)a;
+    model->head.distribution->evaluate(&model->head, rows, net, net_ld, mask, actions);
+    vector_exp(rows, model->head.log_prob, probability);
+    for (size_t r = 0; r < rows; r++) values[r] += probability[r] * q[r * *q_ld + a];
+  }
+  return q;
+}
+
+/* V(s) of all observations, and Q(s_t, a_t) as the weights of the policy gradient */
+static void evaluate_rollout(struct batch *batch, struct model *model) {
+  const struct trajectory *rollout = batch->rollout;
+  const int32_t *action = rollout->action;
+  size_t n_steps = rollout->n_steps, count = rollout->n_rows * (n_steps + 1), q_ld;
+  for (size_t first = 0; first < count; first += TILE) {
+    size_t rows = count - first < TILE ? count - first : TILE;
+    const char *observations = (const char *)rollout->observation + first * rollout->obs_bytes;
+    struct action_mask mask = {NULL, rollout->mask_bytes};
+    if (rollout->mask_bytes > 0) mask.bytes = rollout->mask + first * rollout->mask_bytes;
+    const float *q = expected_values(model, rows, observations, rollout->obs_bytes, mask, batch->values + first, &q_ld);
+    for (size_t r = 0; r < rows; r++) {
+      size_t row = (first + r) / (n_steps + 1), t = (first + r) % (n_steps + 1);
+      if (t < n_steps) batch->advantages[row * n_steps + t] = q[r * q_ld + (size_t)action[row * n_steps + t]];
+    }
+  }
+}
+
+/* V of the true last observations of truncated episodes, whose masks are not known: all choices count */
+static void evaluate_finals(struct batch *batch, struct model *model) {
+  const struct trajectory *rollout = batch->rollout;
+  size_t count = (size_t)rollout->finals.count * rollout->agents, q_ld;
+  for (size_t first = 0; first < count; first += TILE) {
+    size_t rows = count - first < TILE ? count - first : TILE;
+    const char *observations = (const char *)rollout->finals.observation + first * rollout->obs_bytes;
+    expected_values(model, rows, observations, rollout->obs_bytes, (struct action_mask){NULL, 0},
+                    batch->final_values + first, &q_ld);
+  }
+  batch_place_bootstraps(batch);
+}
+
+/* weights Q(s_t, a_t), and the targets of expected SARSA: r_t + gamma sum_a pi(a | s_{t+1}) Q(s_{t+1}, a) */
+static void estimate_q(struct batch *batch, struct model *model, float gamma) {
+  evaluate_rollout(batch, model);
+  evaluate_finals(batch, model);
+  size_t n_steps = batch->rollout->n_steps;
+  for (size_t index = 0; index < batch->rollout->n_rows; index++) {
+    const struct advantage_row row = batch_row(batch, index);
+    for (size_t t = 0; t < n_steps; t++)
+      batch->returns[index * n_steps + t] = row.rewards[t] + gamma * advantage_next_value(&row, t);
+  }
+}
+
+/* mean (target - Q(s, a))^2: the other actions' outputs have no gradient */
+static void value_loss_q(struct policy_gradient *policy, const float *value, size_t value_ld, float inverse_n,
+                         const void *context, struct losses *losses) {
+  (void)context;
+  const struct batch_tile *tile = &policy->tile;
+  const int32_t *action = tile->action;
+  const size_t ld = linear_padded(policy->model->value_outputs);
+  const float scale = 2.0f * (float)policy->settings.vf_coef * inverse_n;
+  memset(policy->d_value, 0, tile->padded_rows * ld * sizeof *policy->d_value);
+  for (size_t r = 0; r < tile->rows; r++) {
+    float error = value[r * value_ld + (size_t)action[r]] - tile->returns[r];
+    losses->value += (double)error * error;
+    policy->d_value[r * ld + (size_t)action[r]] = scale * error;
+  }
+}
+
+/* --- the update --- */
+
+static muster_status actor_critic_update(void *algorithm, double progress_remaining, double *metrics) {
+  struct actor_critic *actor_critic = algorithm;
+  const struct actor_critic_options *options = actor_critic->options;
+  struct policy_gradient *learner = &actor_critic->learner;
+  double learning_rate = option_schedule_value(&options->learning_rate, progress_remaining);
+
+  model_pack(learner->model, true);
+  batch_list_samples(&learner->batch);
+  if (options->critic == CRITIC_Q)
+    estimate_q(&learner->batch, learner->model, (float)options->gamma);
+  else
+    batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, options->gamma, 0.0);
+  const struct tile_loss loss = {.policy = policy_loss_log_prob,
+                                 .value = options->critic == CRITIC_Q ? value_loss_q : value_loss_squared};
+  struct progress progress;
+  MUSTER_TRY(policy_gradient_single_step(learner, &loss, learning_rate, &progress));
+  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  return MUSTER_OK;
+}
+
+const struct algorithm_type algorithm_actor_critic = {
+    .name = "actor-critic",
+    .summary = "one-step actor-critic with V(s) or Q(s, a) (Sutton and Barto 2018, section 13.5)",
+    .options = &actor_critic_option_table,
+    .options_size = sizeof(struct actor_critic_options),
+    .metrics = policy_gradient_metrics,
+    .check = actor_critic_check,
+    .plan = actor_critic_plan,
+    .critic = actor_critic_critic,
+    .discount = actor_critic_discount,
+    .create = actor_critic_create,
+    .update = actor_critic_update,
+    .intermediates = actor_critic_intermediates,
+    .state = actor_critic_state,
+};

@@ -1,0 +1,257 @@
+/* Group-relative policy optimization (Shao et al. 2024, eq. 3 and 4): PPO without a critic.
+ *
+ *   group_size episodes from the same start state, with returns R_1 .. R_G
+ *   A   = (R_i - mean R) / (std R + 1e-8)       for every step of episode i
+ *   L   = -mean min(r_t A, clip(r_t, 1 - eps, 1 + eps) A) + kl_coef * mean k3 - ent_coef * mean H
+ *   k3  = pi_ref / pi - log(pi_ref / pi) - 1    (Schulman, http://joschu.net/blog/kl-approx.html)
+ *
+ * What changes against PPO (ppo.c): whole episodes; the other episodes of the group in place of the critic; and, if
+ * wished, a pull towards a frozen reference policy. The standard deviation is that of the population. */
+#include "algo/grpo.h"
+
+#include "algo/options.h"
+#include "algo/reinforce.h"
+#include "math/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- options --- */
+
+static const struct option_spec grpo_option_list[] = {
+    ROW_EPISODE_STEPS(struct grpo_options, "500"),
+    {ROW(struct grpo_options, group_size), .type = OPTION_INT, .default_value = "8", .min = 2, .max = 1e6,
+     .help = "episodes from the same start state; env.num_envs is a multiple of it"},
+    ROW_BATCH_SIZE(struct grpo_options, "256"),
+    ROW_N_EPOCHS(struct grpo_options, "4"),
+    ROW_GAMMA(struct grpo_options, "1"),
+    ROW_LEARNING_RATE(struct grpo_options, "0.001"),
+    ROW_CLIP_RANGE(struct grpo_options, "0.2"),
+    {ROW(struct grpo_options, kl_coef), .type = OPTION_FLOAT, .default_value = "0", .min = 0, .max = OPTION_NO_MAX,
+     .help = "weight of the divergence from the reference policy; 0: there is none"},
+    {ROW(struct grpo_options, reference_every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .help = "updates after which the reference becomes the policy of the moment; 0: it stays the initial one"},
+    ROW_ENT_COEF(struct grpo_options, "0"),
+    ROW_MAX_GRAD_NORM(struct grpo_options, "0.5"),
+    ROW_OPTIMIZER(struct grpo_options, "adam"),
+    ROW_OPTIMIZER_EPSILON(struct grpo_options, "1e-5"),
+    {.key = NULL},
+};
+
+static const struct option_table grpo_option_table = {
+    .section = "algorithm", .owner = "grpo", .options = grpo_option_list};
+
+static muster_status grpo_check(const struct document *document, const void *object, int64_t num_envs) {
+  const struct grpo_options *options = object;
+  MUSTER_TRY(reinforce_check_size(document, options->n_steps, num_envs));
+  if (num_envs % options->group_size == 0) return MUSTER_OK;
+  return document_error(document, "algorithm.group_size",
+                        "does not divide env.num_envs %lld: every group needs as many environments",
+                        (long long)num_envs);
+}
+
+static struct rollout_plan grpo_plan(const void *object) {
+  const struct grpo_options *options = object;
+  return (struct rollout_plan){
+      .n_steps = (size_t)options->n_steps, .whole_episodes = true, .group_size = (int32_t)options->group_size};
+}
+
+static enum model_critic grpo_critic(const void *object) {
+  (void)object;
+  return MODEL_NO_CRITIC;
+}
+
+static double grpo_discount(const void *object) { return ((const struct grpo_options *)object)->gamma; }
+
+/* --- state --- */
+
+struct grpo {
+  const struct grpo_options *options;
+  struct policy_gradient learner;
+  int64_t updates;
+  float *reference;          /* [parameters] of the reference policy; NULL: there is none */
+  float *present;            /* [parameters] room for those of the policy meanwhile */
+  float *reference_log_prob; /* [rows * T] */
+};
+
+struct policy_gradient *grpo_learner(struct grpo *grpo) {
+  return &grpo->learner;
+}
+
+static muster_status create_reference(struct grpo *grpo, struct arena *arena) {
+  const struct parameters *parameters = &grpo->learner.model->parameters;
+  MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "reference policy", &grpo->reference));
+  MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "reference policy", &grpo->present));
+  memcpy(grpo->reference, parameters->values, parameters->count * sizeof(float));
+  return ARENA_TAKE(arena, grpo->learner.batch.capacity, "reference policy", &grpo->reference_log_prob);
+}
+
+static muster_status grpo_create(const struct algorithm_context *context, void **out) {
+  const struct grpo_options *options = context->options;
+  struct grpo *grpo;
+  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "grpo", &grpo));
+  grpo->options = options;
+  const struct policy_gradient_settings settings = {
+      .ent_coef = options->ent_coef,
+      .max_grad_norm = options->max_grad_norm,
+      .optimizer = options->optimizer,
+      .optimizer_epsilon = options->optimizer_epsilon,
+  };
+  MUSTER_TRY(policy_gradient_create(context, &settings, &grpo->learner));
+  if (options->kl_coef > 0) MUSTER_TRY(create_reference(grpo, context->arena));
+  *out = grpo;
+  return MUSTER_OK;
+}
+
+static int grpo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  struct grpo *grpo = algorithm;
+  int n = policy_gradient_state(&grpo->learner, list);
+  list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &grpo->updates};
+  if (grpo->reference != NULL)
+    list[n++] =
+        (struct tensor){"algorithm/reference", TENSOR_F32, 1, {grpo->learner.model->parameters.count}, grpo->reference};
+  return n;
+}
+
+static int grpo_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return batch_tensors(&((struct grpo *)algorithm)->learner.batch, list);
+}
+
+/* --- advantages --- */
+
+/* A = (R_i - mean R) / (std R + 1e-8) for all steps of rows first..last-1, a group; returns std R */
+static double estimate_group(struct batch *batch, size_t first, size_t last) {
+  size_t n_steps = batch->rollout->n_steps;
+  double sum = 0, squares = 0, n = (double)(last - first);
+  for (size_t row = first; row < last; row++) sum += batch->returns[row * n_steps];
+  for (size_t row = first; row < last; row++) {
+    double difference = batch->returns[row * n_steps] - sum / n;
+    squares += difference * difference;
+  }
+  double deviation = sqrt(squares / n);
+  for (size_t row = first; row < last; row++) {
+    float advantage = (float)((batch->returns[row * n_steps] - sum / n) / (deviation + 1e-8));
+    for (size_t t = 0; t < (size_t)batch->rollout->length[row]; t++) batch->advantages[row * n_steps + t] = advantage;
+  }
+  return deviation;
+}
+
+double grpo_estimate_advantages(struct grpo *grpo) {
+  struct batch *batch = &grpo->learner.batch;
+  reinforce_returns(batch, REINFORCE_RETURN_TO_GO, grpo->options->gamma);
+  size_t rows = batch->rollout->n_rows, size = (size_t)grpo->options->group_size * batch->rollout->agents, groups = 0;
+  double deviations = 0;
+  for (size_t first = 0; first < rows; first += size, groups++)
+    deviations += estimate_group(batch, first, rows - first < size ? rows : first + size);
+  return deviations / (double)groups;
+}
+
+/* --- the loss --- */
+
+void grpo_evaluate_reference(struct grpo *grpo) {
+  if (grpo->reference == NULL) return;
+  struct model *model = grpo->learner.model;
+  size_t bytes = model->parameters.count * sizeof(float);
+  memcpy(grpo->present, model->parameters.values, bytes);
+  memcpy(model->parameters.values, grpo->reference, bytes);
+  model_pack(model, true);
+  policy_gradient_log_probs(&grpo->learner, grpo->reference_log_prob);
+  memcpy(model->parameters.values, grpo->present, bytes);
+  model_pack(model, true);
+}
+
+struct grpo_context {
+  float clip_range, kl_coef;
+  const float *reference_log_prob; /* NULL: no reference */
+};
+
+static void policy_loss_grpo(struct policy_gradient *policy, const float *weight, float inverse_n, const void *object,
+                             struct losses *losses) {
+  const struct grpo_context *context = object;
+  const struct batch_tile *tile = &policy->tile;
+  policy_loss_clipped(policy, weight, inverse_n, &context->clip_range, losses);
+  if (context->reference_log_prob == NULL) return;
+
+  /* k3 = q - log q - 1 with q = pi_ref / pi, whose derivative by log pi is 1 - q */
+  float log_q[TILE], q[TILE];
+  for (size_t r = 0; r < tile->rows; r++)
+    log_q[r] = context->reference_log_prob[policy->tile_samples[r]] - policy->model->head.log_prob[r];
+  vector_exp(tile->rows, log_q, q);
+  for (size_t r = 0; r < tile->rows; r++) {
+    double k3 = (double)q[r] - log_q[r] - 1.0;
+    losses->reference_kl += k3;
+    losses->policy += (double)context->kl_coef * k3;
+    policy->d_log_prob[r] += context->kl_coef * (1.0f - q[r]) * inverse_n;
+  }
+}
+
+static struct grpo_context make_context(const struct grpo *grpo, double clip_range) {
+  return (struct grpo_context){(float)clip_range, (float)grpo->options->kl_coef, grpo->reference_log_prob};
+}
+
+void grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
+                             struct losses *losses) {
+  const struct grpo_context context = make_context(grpo, clip_range);
+  const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
+  policy_gradient_gradient(&grpo->learner, &loss, index, n, losses);
+}
+
+/* --- the update --- */
+
+enum { METRIC_REFERENCE_KL = METRICS_RATIO, METRIC_GROUP_STD, METRICS };
+static const char *const grpo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train/reference_kl", "train/group_std",
+                                                      NULL};
+
+/* every reference_every updates the policy of the moment becomes the reference */
+static void renew_reference(struct grpo *grpo) {
+  const struct parameters *parameters = &grpo->learner.model->parameters;
+  grpo->updates++;
+  int64_t every = grpo->options->reference_every;
+  if (grpo->reference == NULL || every == 0 || grpo->updates % every != 0) return;
+  memcpy(grpo->reference, parameters->values, parameters->count * sizeof(float));
+}
+
+static muster_status grpo_update(void *algorithm, double progress_remaining, double *metrics) {
+  struct grpo *grpo = algorithm;
+  const struct grpo_options *options = grpo->options;
+  const struct epochs_plan plan = {
+      .n_epochs = options->n_epochs,
+      .batch_size = options->batch_size,
+      .learning_rate = option_schedule_value(&options->learning_rate, progress_remaining),
+      .target_kl = (double)NAN,
+  };
+  double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
+
+  model_pack(grpo->learner.model, true);
+  double group_std = grpo_estimate_advantages(grpo);
+  grpo_evaluate_reference(grpo);
+  const struct grpo_context context = make_context(grpo, clip_range);
+  const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
+  struct progress progress;
+  MUSTER_TRY(policy_gradient_epochs(&grpo->learner, &loss, &plan, &progress));
+  renew_reference(grpo);
+
+  policy_gradient_fill_common(&grpo->learner, &progress, plan.learning_rate, metrics);
+  policy_gradient_fill_ratio(&progress, clip_range, metrics);
+  bool has_reference = grpo->reference != NULL;
+  metrics[METRIC_REFERENCE_KL] =
+      has_reference ? progress.sums.reference_kl / (double)progress.minibatches : (double)NAN;
+  metrics[METRIC_GROUP_STD] = group_std;
+  return MUSTER_OK;
+}
+
+const struct algorithm_type algorithm_grpo = {
+    .name = "grpo",
+    .summary = "group-relative policy optimization: PPO without a critic (Shao et al. 2024)",
+    .options = &grpo_option_table,
+    .options_size = sizeof(struct grpo_options),
+    .metrics = grpo_metrics,
+    .check = grpo_check,
+    .plan = grpo_plan,
+    .critic = grpo_critic,
+    .discount = grpo_discount,
+    .create = grpo_create,
+    .update = grpo_update,
+    .intermediates = grpo_intermediates,
+    .state = grpo_state,
+};

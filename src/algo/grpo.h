@@ -1,0 +1,30 @@
+/* The inside of GRPO that tests look at. */
+#ifndef ALGO_GRPO_H
+#define ALGO_GRPO_H
+
+#include "algo/policy_gradient.h"
+
+struct grpo_options {
+  int64_t n_steps, group_size, batch_size, n_epochs, reference_every;
+  double gamma, ent_coef, max_grad_norm, kl_coef;
+  struct option_schedule learning_rate, clip_range;
+  int optimizer;
+  double optimizer_epsilon;
+};
+
+struct grpo;
+
+/* The learner within. */
+struct policy_gradient *grpo_learner(struct grpo *grpo);
+
+/* Lists the samples and fills their advantages; returns the mean of the groups' standard deviations. */
+double grpo_estimate_advantages(struct grpo *grpo);
+
+/* Takes the log-probabilities of the batch under the reference policy, where kl_coef wants them. */
+void grpo_evaluate_reference(struct grpo *grpo);
+
+/* Loss and gradient (into model->parameters.gradients) of the samples index[0..n-1]. */
+void grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
+                             struct losses *losses);
+
+#endif

@@ -1,0 +1,90 @@
+/* Rows of option tables that several algorithms have: each says its struct T, whose field has the key's name, and its
+ * default. */
+#ifndef ALGO_OPTIONS_H
+#define ALGO_OPTIONS_H
+
+#include "config/option.h"
+
+#define ROW(T, name) .key = #name, .offset = offsetof(T, name)
+
+#define ROW_N_STEPS(T, value)                                                                                          \
+  {                                                                                                                    \
+    ROW(T, n_steps), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                                 \
+                     .help = "steps of each environment in a rollout"                                                  \
+  }
+#define ROW_EPISODE_STEPS(T, value)                                                                                    \
+  {                                                                                                                    \
+    ROW(T, n_steps),                                                                                                   \
+        .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                                              \
+        .help = "steps of an episode that count: each environment plays one episode a rollout, a longer one is cut"    \
+  }
+#define ROW_BATCH_SIZE(T, value)                                                                                       \
+  {                                                                                                                    \
+    ROW(T, batch_size), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                              \
+                        .help = "samples in a minibatch"                                                               \
+  }
+#define ROW_N_EPOCHS(T, value)                                                                                         \
+  {                                                                                                                    \
+    ROW(T, n_epochs), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e6,                                \
+                      .help = "passes over the samples in an update"                                                   \
+  }
+#define ROW_GAMMA(T, value)                                                                                            \
+  { ROW(T, gamma), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1, .help = "discount factor" }
+#define ROW_GAE_LAMBDA(T, value)                                                                                       \
+  {                                                                                                                    \
+    ROW(T, gae_lambda), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1,                              \
+                        .help = "bias against variance in GAE: 0 is the TD residual, 1 is return minus value"          \
+  }
+#define ROW_ESTIMATOR(T)                                                                                               \
+  {                                                                                                                    \
+    .key = "advantage.estimator", .offset = offsetof(T, estimator), .type = OPTION_CHOICE, .default_value = "gae",     \
+    .choices = advantage_estimator_names,                                                                              \
+    .help = "weight of the policy gradient: GAE, TD residual, return minus value (baseline), or the return alone"      \
+  }
+#define ROW_LAMBDA(T)                                                                                                  \
+  {                                                                                                                    \
+    .key = "advantage.lambda", .offset = offsetof(T, lambda), .type = OPTION_MAYBE_FLOAT, .default_value = "null",     \
+    .min = 0, .max = 1, .help = "lambda of GAE in place of gae_lambda; null: gae_lambda"                               \
+  }
+#define ROW_LEARNING_RATE(T, value)                                                                                    \
+  {                                                                                                                    \
+    ROW(T, learning_rate), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = 10,                       \
+                           .help = "step size of the optimizer; lin_X falls from X to zero over the run"               \
+  }
+#define ROW_CLIP_RANGE(T, value)                                                                                       \
+  {                                                                                                                    \
+    ROW(T, clip_range), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .min_exclusive = true, .max = 10,   \
+                        .help = "how far the probability ratio may go from 1; lin_X falls to zero"                     \
+  }
+#define ROW_ENT_COEF(T, value)                                                                                         \
+  {                                                                                                                    \
+    ROW(T, ent_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,                    \
+                      .help = "weight of the entropy bonus"                                                            \
+  }
+#define ROW_VF_COEF(T, value)                                                                                          \
+  {                                                                                                                    \
+    ROW(T, vf_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,                     \
+                     .help = "weight of the value loss"                                                                \
+  }
+#define ROW_MAX_GRAD_NORM(T, value)                                                                                    \
+  {                                                                                                                    \
+    ROW(T, max_grad_norm), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,              \
+                           .max = OPTION_NO_MAX, .help = "the gradient's global norm is clipped to this"               \
+  }
+#define ROW_NORMALIZE_ADVANTAGE(T, value)                                                                              \
+  {                                                                                                                    \
+    ROW(T, normalize_advantage), .type = OPTION_BOOL, .default_value = value,                                          \
+                                 .help = "whether advantages are normalised in each minibatch"                         \
+  }
+#define ROW_OPTIMIZER(T, value)                                                                                        \
+  {                                                                                                                    \
+    ROW(T, optimizer), .type = OPTION_CHOICE, .default_value = value, .choices = optimizer_names,                      \
+                       .help = "Adam, RMSprop as PyTorch or as TensorFlow has it, or plain gradient descent"           \
+  }
+#define ROW_OPTIMIZER_EPSILON(T, value)                                                                                \
+  {                                                                                                                    \
+    ROW(T, optimizer_epsilon), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,          \
+                               .max = 1, .help = "keeps the optimizer's division finite"                               \
+  }
+
+#endif

@@ -1,0 +1,283 @@
+#include "algo/policy_gradient.h"
+
+#include "base/random.h"
+#include "math/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+muster_status policy_gradient_create(const struct algorithm_context *context,
+                                     const struct policy_gradient_settings *settings, struct policy_gradient *policy) {
+  struct arena *arena = context->arena;
+  struct model *model = context->model;
+  *policy = (struct policy_gradient){.settings = *settings, .model = model, .seed = context->seed};
+  MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
+                              settings->optimizer_epsilon, arena, &policy->optimizer));
+  MUSTER_TRY(batch_create(context->rollout, arena, &policy->batch));
+  MUSTER_TRY(batch_tile_create(&policy->batch, arena, &policy->tile));
+  MUSTER_TRY(ARENA_TAKE(arena, policy->batch.capacity, "minibatch order", &policy->order));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE, "loss gradients", &policy->d_log_prob));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(model->head.outputs), "loss gradients", &policy->d_net));
+  return ARENA_TAKE(arena, TILE * linear_padded(model->value_outputs), "loss gradients", &policy->d_value);
+}
+
+/* --- losses of a tile --- */
+
+void policy_loss_log_prob(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
+                          struct losses *losses) {
+  (void)context;
+  const struct batch_tile *tile = &policy->tile;
+  const float *log_prob = policy->model->head.log_prob;
+  for (size_t r = 0; r < tile->rows; r++) {
+    policy->d_log_prob[r] = -weight[r] * inverse_n;
+    losses->policy -= (double)weight[r] * log_prob[r];
+    losses->ratio_mismatches += log_prob[r] != tile->log_prob[r] ? 1.0 : 0.0;
+  }
+  for (size_t r = tile->rows; r < TILE; r++) policy->d_log_prob[r] = 0.0f;
+}
+
+void policy_loss_clipped(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
+                         struct losses *losses) {
+  const struct batch_tile *tile = &policy->tile;
+  const float clip_range = *(const float *)context;
+  float log_ratio[TILE], ratio[TILE];
+  for (size_t r = 0; r < TILE; r++)
+    log_ratio[r] = r < tile->rows ? policy->model->head.log_prob[r] - tile->log_prob[r] : 0.0f;
+  vector_exp(TILE, log_ratio, ratio);
+
+  float surrogate[TILE], kl[TILE], clipped[TILE], mismatch[TILE];
+  for (size_t r = 0; r < TILE; r++) {
+    float bounded = ratio[r] < 1.0f - clip_range ? 1.0f - clip_range
+                                                 : (ratio[r] > 1.0f + clip_range ? 1.0f + clip_range : ratio[r]);
+    float plain_term = weight[r] * ratio[r], bounded_term = weight[r] * bounded;
+    /* the gradient flows where the plain term is the lesser of the two */
+    policy->d_log_prob[r] = plain_term <= bounded_term ? -plain_term * inverse_n : 0.0f;
+    surrogate[r] = plain_term <= bounded_term ? plain_term : bounded_term;
+    kl[r] = ratio[r] - 1.0f - log_ratio[r];
+    clipped[r] = fabsf(ratio[r] - 1.0f) > clip_range ? 1.0f : 0.0f;
+    mismatch[r] = ratio[r] != 1.0f ? 1.0f : 0.0f;
+  }
+  for (size_t r = 0; r < tile->rows; r++) {
+    losses->policy -= surrogate[r];
+    losses->approx_kl += kl[r];
+    losses->clip_fraction += clipped[r];
+    losses->ratio_mismatches += mismatch[r];
+  }
+  for (size_t r = tile->rows; r < TILE; r++) policy->d_log_prob[r] = 0.0f;
+}
+
+void value_loss_squared(struct policy_gradient *policy, const float *value, size_t value_ld, float inverse_n,
+                        const void *context, struct losses *losses) {
+  (void)context;
+  const struct batch_tile *tile = &policy->tile;
+  const size_t ld = linear_padded(1);
+  const float scale = 2.0f * (float)policy->settings.vf_coef * inverse_n;
+  for (size_t r = 0; r < tile->rows; r++) {
+    float error = value[r * value_ld] - tile->returns[r];
+    losses->value += (double)error * error;
+    policy->d_value[r * ld] = scale * error;
+  }
+  for (size_t r = tile->rows; r < tile->padded_rows; r++) policy->d_value[r * ld] = 0.0f;
+}
+
+/* --- the gradient --- */
+
+/* how advantages are normalised over a minibatch: (A - mean) * scale, the standard deviation unbiased, as SB3 */
+struct standardization {
+  float mean, scale;
+};
+
+static struct standardization standardize_advantages(const struct policy_gradient *policy, const uint32_t *index,
+                                                     size_t n) {
+  if (!policy->settings.normalize_advantage || n < 2) return (struct standardization){0.0f, 1.0f};
+  const float *advantages = policy->batch.advantages;
+  double sum = 0, squares = 0;
+  for (size_t i = 0; i < n; i++) sum += advantages[index[i]];
+  double mean = sum / (double)n;
+  for (size_t i = 0; i < n; i++) squares += (advantages[index[i]] - mean) * (advantages[index[i]] - mean);
+  double deviation = sqrt(squares / (double)(n - 1));
+  return (struct standardization){(float)mean, (float)(1.0 / (deviation + 1e-8))};
+}
+
+/* gathers samples into the tile, and runs both networks and the distribution over them */
+static void forward_tile(struct policy_gradient *policy, const uint32_t *index, size_t rows, const float **value,
+                         size_t *value_ld) {
+  struct model *model = policy->model;
+  struct batch_tile *tile = &policy->tile;
+  batch_gather(&policy->batch, index, rows, tile);
+  policy->tile_samples = index;
+  size_t net_ld;
+  const float *net =
+      model_forward_tile(model, rows, tile->observation, policy->batch.rollout->obs_bytes, &net_ld, value, value_ld);
+  model->head.distribution->evaluate(&model->head, rows, net, net_ld, batch_tile_mask(&policy->batch, tile),
+                                     tile->action);
+}
+
+/* through the distribution and both networks; rows that complete the last eight have no gradient */
+static void backward_tile(struct policy_gradient *policy, float d_entropy) {
+  struct model *model = policy->model;
+  const struct batch_tile *tile = &policy->tile;
+  const size_t d_net_ld = linear_padded(model->head.outputs);
+  model->head.distribution->gradient(&model->head, tile->rows, tile->action, policy->d_log_prob, d_entropy,
+                                     policy->d_net, d_net_ld);
+  memset(policy->d_net + tile->rows * d_net_ld, 0, (tile->padded_rows - tile->rows) * d_net_ld * sizeof(float));
+  model_backward_tile(model, tile->rows, policy->d_net, policy->d_value);
+}
+
+void policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index,
+                              size_t n, struct losses *losses) {
+  struct model *model = policy->model;
+  const float inverse_n = 1.0f / (float)n;
+  struct standardization standard = standardize_advantages(policy, index, n);
+  memset(model->parameters.gradients, 0, model->parameters.count * sizeof(float));
+  *losses = (struct losses){0};
+
+  for (size_t first = 0; first < n; first += TILE) {
+    const float *value;
+    size_t value_ld;
+    forward_tile(policy, index + first, n - first < TILE ? n - first : TILE, &value, &value_ld);
+
+    /* gradients at the log-probability, the value and the entropy */
+    const struct batch_tile *tile = &policy->tile;
+    float weight[TILE];
+    for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantage[r] - standard.mean) * standard.scale;
+    loss->policy(policy, weight, inverse_n, loss->context, losses);
+    for (size_t r = 0; r < tile->rows; r++) losses->entropy -= model->head.entropy[r];
+    if (loss->value != NULL) loss->value(policy, value, value_ld, inverse_n, loss->context, losses);
+    backward_tile(policy, -(float)policy->settings.ent_coef * inverse_n);
+  }
+  losses->policy /= (double)n;
+  losses->value /= (double)n;
+  losses->entropy /= (double)n;
+  losses->approx_kl /= (double)n;
+  losses->clip_fraction /= (double)n;
+  losses->reference_kl /= (double)n;
+}
+
+muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
+                                             double *gradient_norm) {
+  struct parameters *parameters = &policy->model->parameters;
+  double norm = sqrt(vector_sum_of_squares(parameters->count, parameters->gradients));
+  *gradient_norm = norm;
+  if (!isfinite(norm))
+    return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
+                        parameters_find_not_finite(parameters, parameters->gradients));
+  double scale = policy->settings.max_grad_norm / (norm + 1e-6);
+  optimizer_step(&policy->optimizer, parameters->values, parameters->gradients, scale < 1.0 ? scale : 1.0,
+                 learning_rate);
+  return MUSTER_OK;
+}
+
+/* --- steps --- */
+
+/* says which part of the loss is not finite, and which sample is to blame */
+static muster_status loss_error(const struct policy_gradient *policy, const struct losses *losses, int64_t minibatch) {
+  char sample[160];
+  batch_describe_not_finite(&policy->batch, sample, sizeof sample);
+  return status_error(
+      MUSTER_ERROR_NUMERIC, "the loss of minibatch %lld is not finite: policy %g, value %g, entropy %g%s%s",
+      (long long)minibatch, losses->policy, losses->value, losses->entropy, sample[0] != '\0' ? "; " : "", sample);
+}
+
+static void add_losses(struct progress *progress, const struct losses *losses) {
+  if (progress->minibatches == 0) progress->first_ratio_mismatch = losses->ratio_mismatches;
+  progress->minibatches++;
+  progress->epoch_minibatches++;
+  progress->sums.policy += losses->policy;
+  progress->sums.value += losses->value;
+  progress->sums.entropy += losses->entropy;
+  progress->sums.clip_fraction += losses->clip_fraction;
+  progress->sums.reference_kl += losses->reference_kl;
+  progress->epoch_kl += losses->approx_kl;
+}
+
+/* one minibatch: gradient, clip, step, and the new weights packed */
+static muster_status step(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index, size_t n,
+                          double learning_rate, double target_kl, struct progress *progress) {
+  const struct policy_gradient_settings *settings = &policy->settings;
+  struct losses losses;
+  policy_gradient_gradient(policy, loss, index, n, &losses);
+  progress->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
+  if (!isfinite(progress->last_loss)) return loss_error(policy, &losses, progress->minibatches);
+  add_losses(progress, &losses);
+  if (!isnan(target_kl) && losses.approx_kl > 1.5 * target_kl) {
+    progress->stopped = true;
+    return MUSTER_OK;
+  }
+  double norm;
+  MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &norm));
+  progress->gradient_norm += norm;
+  model_pack(policy->model, true);
+  return MUSTER_OK;
+}
+
+muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
+                                          double learning_rate, struct progress *progress) {
+  *progress = (struct progress){0};
+  policy->epochs++;
+  return step(policy, loss, policy->batch.sample, policy->batch.count, learning_rate, (double)NAN, progress);
+}
+
+/* a random order of the samples that count */
+static void shuffle(struct policy_gradient *policy) {
+  const struct batch *batch = &policy->batch;
+  random_permutation(policy->seed, RANDOM_MINIBATCH, (uint32_t)policy->epochs++, policy->order, batch->count);
+  for (size_t i = 0; batch->count < batch->capacity && i < batch->count; i++)
+    policy->order[i] = batch->sample[policy->order[i]];
+}
+
+muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
+                                     const struct epochs_plan *plan, struct progress *progress) {
+  size_t count = policy->batch.count, batch_size = (size_t)plan->batch_size;
+  *progress = (struct progress){0};
+  for (int64_t epoch = 0; epoch < plan->n_epochs && !progress->stopped; epoch++) {
+    shuffle(policy);
+    progress->epoch_kl = 0;
+    progress->epoch_minibatches = 0;
+    for (size_t first = 0; first < count && !progress->stopped; first += batch_size)
+      MUSTER_TRY(step(policy, loss, policy->order + first, count - first < batch_size ? count - first : batch_size,
+                      plan->learning_rate, plan->target_kl, progress));
+  }
+  return MUSTER_OK;
+}
+
+void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob) {
+  const struct batch *batch = &policy->batch;
+  for (size_t first = 0; first < batch->count; first += TILE) {
+    size_t rows = batch->count - first < TILE ? batch->count - first : TILE, value_ld;
+    const float *value;
+    forward_tile(policy, batch->sample + first, rows, &value, &value_ld);
+    for (size_t r = 0; r < rows; r++) log_prob[batch->sample[first + r]] = policy->model->head.log_prob[r];
+  }
+}
+
+/* --- metrics and state --- */
+
+const char *const policy_gradient_metrics[] = {METRIC_NAMES_COMMON, NULL};
+
+void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
+                                 double learning_rate, double *metrics) {
+  double minibatches = (double)progress->minibatches;
+  bool has_critic = policy->model->value_outputs > 0;
+  metrics[METRIC_LOSS] = progress->last_loss;
+  metrics[METRIC_POLICY_GRADIENT_LOSS] = progress->sums.policy / minibatches;
+  metrics[METRIC_VALUE_LOSS] = has_critic ? progress->sums.value / minibatches : (double)NAN;
+  metrics[METRIC_ENTROPY_LOSS] = progress->sums.entropy / minibatches;
+  metrics[METRIC_EXPLAINED_VARIANCE] = has_critic ? batch_explained_variance(&policy->batch) : (double)NAN;
+  metrics[METRIC_GRADIENT_NORM] = progress->gradient_norm / minibatches;
+  metrics[METRIC_LEARNING_RATE] = learning_rate;
+  metrics[METRIC_N_UPDATES] = (double)policy->epochs;
+}
+
+void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics) {
+  metrics[METRIC_APPROX_KL] = progress->epoch_kl / (double)progress->epoch_minibatches;
+  metrics[METRIC_CLIP_FRACTION] = progress->sums.clip_fraction / (double)progress->minibatches;
+  metrics[METRIC_CLIP_RANGE] = clip_range;
+  metrics[METRIC_FIRST_RATIO_MISMATCH] = progress->first_ratio_mismatch;
+}
+
+int policy_gradient_state(struct policy_gradient *policy, struct tensor list[ALGORITHM_MAX_STATE]) {
+  int n = optimizer_state(&policy->optimizer, list);
+  list[n++] = (struct tensor){"algorithm/epochs", TENSOR_I64, 0, {0}, &policy->epochs};
+  return n;
+}

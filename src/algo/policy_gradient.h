@@ -1,0 +1,152 @@
+/* What all policy gradients share: one learner, which turns samples into a gradient, a clip of its norm, and a step of
+ * the optimizer. An algorithm adds the weights of its samples and the loss of its policy.
+ *
+ *   L = policy loss + vf_coef * value loss - ent_coef * mean H
+ *
+ * A minibatch is run in tiles of 64 samples: forward, loss, backward. */
+#ifndef ALGO_POLICY_GRADIENT_H
+#define ALGO_POLICY_GRADIENT_H
+
+#include "algo/algorithm.h"
+#include "algo/batch.h"
+#include "nn/optimizer.h"
+
+/* The parts of the loss over one minibatch: loss = policy + ent_coef * entropy + vf_coef * value. */
+struct losses {
+  double policy;           /* by the algorithm's definition */
+  double value;            /* mean (R - V)^2; 0 without a critic */
+  double entropy;          /* -mean H */
+  double approx_kl;        /* mean (r - 1 - log r), r = pi / pi_old (Schulman, http://joschu.net/blog/kl-approx.html) */
+  double clip_fraction;    /* share of samples with |r - 1| > clip_range */
+  double ratio_mismatches; /* samples whose ratio is not exactly 1 */
+  double reference_kl;     /* mean k3 of the policy and a frozen reference */
+};
+
+struct policy_gradient;
+
+/* The loss of one tile, whose samples are in policy->tile and whose forward pass and evaluate() are done. */
+struct tile_loss {
+  /* Fills policy->d_log_prob[TILE] with dL/d log pi(a_r | s_r), 0 beyond the tile's rows, and adds the samples' terms
+   * to the sums in `losses`. weight[TILE]: the advantages, normalised if that is wished. inverse_n: 1 / minibatch. */
+  void (*policy)(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
+                 struct losses *losses);
+  /* Fills policy->d_value[TILE, linear_padded(value_outputs)] with vf_coef * dL/d(value network's outputs), 0 in the
+   * rows that complete the tile, and adds to losses->value. NULL: there is no critic. */
+  void (*value)(struct policy_gradient *policy, const float *value, size_t value_ld, float inverse_n,
+                const void *context, struct losses *losses);
+  const void *context;
+};
+
+/* What an algorithm decides once. */
+struct policy_gradient_settings {
+  double ent_coef, vf_coef, max_grad_norm;
+  bool normalize_advantage;
+  int optimizer; /* index into optimizer_names */
+  double optimizer_epsilon;
+};
+
+struct policy_gradient {
+  struct policy_gradient_settings settings;
+  struct model *model; /* borrowed */
+  struct optimizer optimizer;
+  struct batch batch;
+  uint64_t seed;
+  int64_t epochs;  /* counted over the run: passes over samples, and the number of each one's random order */
+  uint32_t *order; /* [rows * T] */
+
+  /* of the tile at hand */
+  struct batch_tile tile;
+  const uint32_t *tile_samples; /* [tile.rows] which ones they are */
+  float *d_log_prob;            /* [TILE] */
+  float *d_net;                 /* [TILE, linear_padded(outputs)] */
+  float *d_value;               /* [TILE, linear_padded(value_outputs)] */
+};
+
+MUSTER_CHECKED muster_status policy_gradient_create(const struct algorithm_context *context,
+                                                    const struct policy_gradient_settings *settings,
+                                                    struct policy_gradient *policy);
+
+/* --- the losses that several algorithms have --- */
+
+/* -mean weight * log pi(a | s): the policy gradient itself. */
+void policy_loss_log_prob(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
+                          struct losses *losses);
+/* -mean min(r weight, clip(r) weight) with r = pi / pi_old (Schulman et al. 2017, eq. 7); `context`: a float, the clip
+ * range. */
+void policy_loss_clipped(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
+                         struct losses *losses);
+/* mean (R - V(s))^2. */
+void value_loss_squared(struct policy_gradient *policy, const float *value, size_t value_ld, float inverse_n,
+                        const void *context, struct losses *losses);
+
+/* --- steps --- */
+
+/* Loss and gradient (into model->parameters.gradients) of samples index[0..n-1]. */
+void policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index,
+                              size_t n, struct losses *losses);
+
+/* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one step of the
+ * optimizer. NUMERIC error, with nothing changed, when the norm is not finite. */
+MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
+                                                            double *gradient_norm);
+
+/* What an update adds up for its metrics: losses over all minibatches, KL over the last epoch, as SB3. */
+struct progress {
+  int64_t minibatches, epoch_minibatches;
+  struct losses sums;
+  double gradient_norm, epoch_kl, last_loss, first_ratio_mismatch;
+  bool stopped; /* approx_kl went past target_kl */
+};
+
+/* One gradient over all samples of the batch, and one step. */
+MUSTER_CHECKED muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
+                                                         double learning_rate, struct progress *progress);
+
+/* n_epochs passes over the samples in random minibatches, a step for each; `target_kl`: stops when approx_kl exceeds
+ * 1.5 times this, NAN: never. */
+struct epochs_plan {
+  int64_t n_epochs, batch_size;
+  double learning_rate, target_kl;
+};
+MUSTER_CHECKED muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
+                                                    const struct epochs_plan *plan, struct progress *progress);
+
+/* log pi(a | s) of every sample of the batch under the model's present weights, at its index in log_prob[rows * T]. */
+void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob);
+
+/* --- metrics and state --- */
+
+/* Metrics that all policy gradients have come first; those that compare with the old policy follow where they apply. */
+enum {
+  METRIC_LOSS,
+  METRIC_POLICY_GRADIENT_LOSS,
+  METRIC_VALUE_LOSS,
+  METRIC_ENTROPY_LOSS,
+  METRIC_EXPLAINED_VARIANCE,
+  METRIC_GRADIENT_NORM,
+  METRIC_LEARNING_RATE,
+  METRIC_N_UPDATES,
+  METRICS_COMMON,
+  METRIC_APPROX_KL = METRICS_COMMON,
+  METRIC_CLIP_FRACTION,
+  METRIC_CLIP_RANGE,
+  METRIC_FIRST_RATIO_MISMATCH,
+  METRICS_RATIO
+};
+#define METRIC_NAMES_COMMON                                                                                            \
+  "train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss", "train/explained_variance",    \
+      "train/gradient_norm", "train/learning_rate", "train/n_updates"
+#define METRIC_NAMES_RATIO                                                                                             \
+  METRIC_NAMES_COMMON, "train/approx_kl", "train/clip_fraction", "train/clip_range", "train/first_ratio_mismatch"
+
+/* For algorithms that have no further metrics. */
+extern const char *const policy_gradient_metrics[];
+
+void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
+                                 double learning_rate, double *metrics);
+void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics);
+
+/* The optimizer and the count of epochs; an algorithm may append to the list. */
+int policy_gradient_state(struct policy_gradient *policy, struct tensor list[ALGORITHM_MAX_STATE]);
+
+#endif

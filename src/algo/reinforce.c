@@ -1,0 +1,139 @@
+/* REINFORCE (Williams 1992): the policy gradient with nothing but the returns of whole episodes.
+ *
+ *   G_t = r_t + gamma G_{t+1}
+ *   L   = -mean G_t log pi(a_t | s_t) - ent_coef * mean H
+ *
+ * An update is one gradient over all steps of one episode of every environment, and one step of the optimizer. The mean
+ * is over steps, so the step size does not depend on the length of the episodes. Every other algorithm of this folder
+ * changes something of this one: read reinforce_baseline.c, actor_critic.c, a2c.c, ppo.c and grpo.c next. */
+#include "algo/reinforce.h"
+
+#include "algo/options.h"
+
+/* --- options --- */
+
+static const char *const estimator_names[] = {"return_to_go", "total_return", NULL};
+
+static const struct option_spec reinforce_option_list[] = {
+    ROW_EPISODE_STEPS(struct reinforce_options, "500"),
+    ROW_GAMMA(struct reinforce_options, "0.99"),
+    {.key = "advantage.estimator",
+     .offset = offsetof(struct reinforce_options, estimator),
+     .type = OPTION_CHOICE,
+     .default_value = "return_to_go",
+     .choices = estimator_names,
+     .help = "weight of the policy gradient: the return from the step on, or that of the whole episode"},
+    {ROW(struct reinforce_options, normalize_returns), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether the weights of an update are normalised to mean 0 and deviation 1"},
+    ROW_LEARNING_RATE(struct reinforce_options, "0.001"),
+    ROW_ENT_COEF(struct reinforce_options, "0"),
+    ROW_MAX_GRAD_NORM(struct reinforce_options, "0.5"),
+    ROW_OPTIMIZER(struct reinforce_options, "adam"),
+    ROW_OPTIMIZER_EPSILON(struct reinforce_options, "1e-5"),
+    {.key = NULL},
+};
+
+static const struct option_table reinforce_option_table = {
+    .section = "algorithm", .owner = "reinforce", .options = reinforce_option_list};
+
+muster_status reinforce_check_size(const struct document *document, int64_t n_steps, int64_t num_envs) {
+  if (n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
+  return document_error(document, "algorithm.n_steps",
+                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
+                        (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
+}
+
+static muster_status reinforce_check(const struct document *document, const void *object, int64_t num_envs) {
+  return reinforce_check_size(document, ((const struct reinforce_options *)object)->n_steps, num_envs);
+}
+
+static struct rollout_plan reinforce_plan(const void *object) {
+  const struct reinforce_options *options = object;
+  return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .whole_episodes = true};
+}
+
+static enum model_critic reinforce_critic(const void *object) {
+  (void)object;
+  return MODEL_NO_CRITIC;
+}
+
+static double reinforce_discount(const void *object) { return ((const struct reinforce_options *)object)->gamma; }
+
+/* --- state --- */
+
+struct reinforce {
+  const struct reinforce_options *options;
+  struct policy_gradient learner;
+};
+
+static muster_status reinforce_create(const struct algorithm_context *context, void **out) {
+  const struct reinforce_options *options = context->options;
+  struct reinforce *reinforce;
+  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "reinforce", &reinforce));
+  reinforce->options = options;
+  const struct policy_gradient_settings settings = {
+      .ent_coef = options->ent_coef,
+      .max_grad_norm = options->max_grad_norm,
+      .normalize_advantage = options->normalize_returns,
+      .optimizer = options->optimizer,
+      .optimizer_epsilon = options->optimizer_epsilon,
+  };
+  *out = reinforce;
+  return policy_gradient_create(context, &settings, &reinforce->learner);
+}
+
+static int reinforce_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return policy_gradient_state(&((struct reinforce *)algorithm)->learner, list);
+}
+
+static int reinforce_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return batch_tensors(&((struct reinforce *)algorithm)->learner.batch, list);
+}
+
+/* --- the update --- */
+
+void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, double gamma) {
+  size_t n_steps = batch->rollout->n_steps;
+  batch_list_samples(batch);
+  for (size_t row = 0; row < batch->rollout->n_rows; row++) {
+    /* G_t = r_t + gamma G_{t+1} */
+    const struct advantage_row episode = batch_row(batch, row);
+    float *returns = batch->returns + row * n_steps;
+    if (estimator == REINFORCE_TOTAL_RETURN)
+      advantage_total_return(&episode, (float)gamma, returns);
+    else
+      advantage_return_to_go(&episode, (float)gamma, returns);
+    for (size_t t = 0; t < episode.n_steps; t++) batch->advantages[row * n_steps + t] = returns[t];
+  }
+}
+
+static muster_status reinforce_update(void *algorithm, double progress_remaining, double *metrics) {
+  struct reinforce *reinforce = algorithm;
+  const struct reinforce_options *options = reinforce->options;
+  struct policy_gradient *learner = &reinforce->learner;
+  double learning_rate = option_schedule_value(&options->learning_rate, progress_remaining);
+
+  model_pack(learner->model, true);
+  reinforce_returns(&learner->batch, (enum reinforce_estimator)options->estimator, options->gamma);
+  const struct tile_loss loss = {.policy = policy_loss_log_prob};
+  struct progress progress;
+  MUSTER_TRY(policy_gradient_single_step(learner, &loss, learning_rate, &progress));
+  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  return MUSTER_OK;
+}
+
+const struct algorithm_type algorithm_reinforce = {
+    .name = "reinforce",
+    .summary = "REINFORCE: Monte-Carlo policy gradient over whole episodes (Williams 1992)",
+    .options = &reinforce_option_table,
+    .options_size = sizeof(struct reinforce_options),
+    .metrics = policy_gradient_metrics,
+    .check = reinforce_check,
+    .plan = reinforce_plan,
+    .critic = reinforce_critic,
+    .discount = reinforce_discount,
+    .create = reinforce_create,
+    .update = reinforce_update,
+    .intermediates = reinforce_intermediates,
+    .state = reinforce_state,
+};

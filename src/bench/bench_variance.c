@@ -1,0 +1,163 @@
+/* The variance of the policy gradient's estimate under different weights of the same samples, on a fixed policy.
+ *
+ * A policy and a critic are trained on CartPole-v1 for a while; then the policy is held fixed, the critic goes on to
+ * learn its values, and many gradients are estimated, each from the whole episodes of one rollout:
+ *   g = 1 / episodes * sum over all steps of weight * grad log pi,    variance = trace of the covariance of g.
+ * The limit of each figure is the variance without a baseline (return-to-go), so the ratio says by which factor the
+ * weight lessens it. Nothing here is a time. */
+#include "algo/ppo.h"
+#include "algo/reinforce.h"
+#include "bench/job.h"
+#include "bench/parts.h"
+#include "run/actor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define EPISODES 32
+#define GRADIENTS 40 /* in each repetition */
+
+enum weight { TOTAL_RETURN, RETURN_TO_GO, BATCH_MEAN, VALUE, GAE, TD_RESIDUAL, WEIGHTS };
+static const char *const weight_names[WEIGHTS] = {"total_return",   "no_baseline", "batch_mean",
+                                                  "value_baseline", "gae_0.95",    "td_residual"};
+
+static const struct bench_unit unit_variance = {"variance", false, 1.0};
+static const double gamma_of_returns = 0.99;
+
+struct variance {
+  struct worker worker;
+  struct model model;
+  struct actor actor;
+  struct ppo_options options;
+  const struct algorithm_type *type;
+  void *ppo;
+  float *policy;                  /* [policy_count] the fixed one */
+  double *sum[WEIGHTS];           /* [policy_count] of the gradients */
+  double sum_of_squares[WEIGHTS]; /* of their norms */
+};
+
+static muster_status create(struct variance *v) {
+  char config[256];
+  snprintf(config, sizeof config,
+           "env: {name: CartPole-v1, num_envs: %d}\nalgorithm: {name: reinforce, n_steps: 500}\n"
+           "policy: {hidden_sizes: [64, 64]}\n",
+           EPISODES);
+  struct worker *worker = &v->worker;
+  MUSTER_TRY(job_create(config, worker));
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_CRITIC_V, worker->arena,
+                          &v->model));
+  MUSTER_TRY(model_initialize(&v->model, &worker->config.policy, 1));
+  model_pack(&v->model, true);
+  MUSTER_TRY(actor_create(worker, &v->model, &v->actor));
+  MUSTER_TRY(actor_start_envs(&v->actor, false));
+
+  MUSTER_TRY(algorithm_find("ppo", &v->type));
+  MUSTER_TRY(option_set_defaults(v->type->options, &v->options));
+  v->options.learning_rate.initial = 0.001;
+  v->options.gamma = gamma_of_returns;
+  v->options.gae_lambda = 1.0;
+  v->options.batch_size = 256;
+  const struct algorithm_context context = {&v->options, &v->model, &worker->rollout, 1, worker->arena};
+  MUSTER_TRY(v->type->create(&context, &v->ppo));
+  MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "policy", &v->policy));
+  for (int w = 0; w < WEIGHTS; w++)
+    MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "gradients", &v->sum[w]));
+  return MUSTER_OK;
+}
+
+static muster_status roll_out(struct variance *v) {
+  MUSTER_TRY(actor_roll_out(&v->actor));
+  v->worker.order->iteration++;
+  return MUSTER_OK;
+}
+
+/* trains both for a while, then the critic alone: after each update the policy is put back */
+static muster_status train(struct variance *v, int policy_updates, int critic_updates) {
+  const size_t bytes = v->model.policy_count * sizeof(float);
+  double metrics[ALGORITHM_MAX_METRICS];
+  for (int i = 0; i < policy_updates + critic_updates; i++) {
+    MUSTER_TRY(roll_out(v));
+    MUSTER_TRY(v->type->update(v->ppo, 1.0, metrics));
+    if (i < policy_updates) memcpy(v->policy, v->model.parameters.values, bytes);
+    memcpy(v->model.parameters.values, v->policy, bytes);
+    model_pack(&v->model, true);
+  }
+  return MUSTER_OK;
+}
+
+/* the weights of the samples of the rollout */
+static void weigh(struct batch *batch, struct model *model, enum weight weight) {
+  switch (weight) {
+  case TOTAL_RETURN: reinforce_returns(batch, REINFORCE_TOTAL_RETURN, gamma_of_returns); return;
+  case RETURN_TO_GO:
+  case BATCH_MEAN: reinforce_returns(batch, REINFORCE_RETURN_TO_GO, gamma_of_returns); break;
+  case VALUE: batch_estimate_advantages(batch, model, ADVANTAGE_BASELINE, gamma_of_returns, 1.0); return;
+  case GAE: batch_estimate_advantages(batch, model, ADVANTAGE_GAE, gamma_of_returns, 0.95); return;
+  case TD_RESIDUAL: batch_estimate_advantages(batch, model, ADVANTAGE_TD_RESIDUAL, gamma_of_returns, 0.0); return;
+  case WEIGHTS: return;
+  }
+  double mean = 0;
+  for (size_t i = 0; i < batch->count; i++) mean += batch->advantages[batch->sample[i]] / (double)batch->count;
+  for (size_t i = 0; weight == BATCH_MEAN && i < batch->count; i++) batch->advantages[batch->sample[i]] -= (float)mean;
+}
+
+/* one rollout, and its gradient under each weight */
+static muster_status add_gradients(struct variance *v) {
+  struct policy_gradient *learner = ppo_learner(v->ppo);
+  struct batch *batch = &learner->batch;
+  const struct tile_loss loss = {.policy = policy_loss_log_prob};
+  MUSTER_TRY(roll_out(v));
+  batch_list_samples(batch);
+  for (int w = 0; w < WEIGHTS; w++) {
+    struct losses losses;
+    weigh(batch, &v->model, (enum weight)w);
+    policy_gradient_gradient(learner, &loss, batch->sample, batch->count, &losses);
+    /* from the mean over steps to that over episodes */
+    double scale = (double)batch->count / EPISODES;
+    for (size_t i = 0; i < v->model.policy_count; i++) {
+      double g = scale * v->model.parameters.gradients[i];
+      v->sum[w][i] += g;
+      v->sum_of_squares[w] += g * g;
+    }
+  }
+  return MUSTER_OK;
+}
+
+/* the unbiased variances from n gradients */
+static muster_status estimate(struct variance *v, int n, double variances[WEIGHTS]) {
+  for (int w = 0; w < WEIGHTS; w++) {
+    memset(v->sum[w], 0, v->model.policy_count * sizeof *v->sum[w]);
+    v->sum_of_squares[w] = 0;
+  }
+  for (int i = 0; i < n; i++) MUSTER_TRY(add_gradients(v));
+  for (int w = 0; w < WEIGHTS; w++) {
+    double mean_square = 0;
+    for (size_t i = 0; i < v->model.policy_count; i++) mean_square += v->sum[w][i] * v->sum[w][i] / n;
+    variances[w] = (v->sum_of_squares[w] - mean_square) / (n - 1);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status measure(struct bench *bench, struct variance *v) {
+  struct bench_series series[WEIGHTS] = {0};
+  MUSTER_TRY(create(v));
+  MUSTER_TRY(train(v, bench->quick ? 1 : 8, bench->quick ? 1 : 60));
+  /* the weights as they are: to normalise them would hide their size */
+  ppo_learner(v->ppo)->settings.normalize_advantage = false;
+  for (int i = 0; i < bench->repeats; i++) {
+    double variances[WEIGHTS];
+    MUSTER_TRY(estimate(v, bench->quick ? 4 : GRADIENTS, variances));
+    for (int w = 0; w < WEIGHTS; w++) series[w].at[i] = variances[w];
+  }
+  for (int w = 0; w < WEIGHTS; w++)
+    MUSTER_TRY(bench_add(bench, &unit_variance, series[w], series[RETURN_TO_GO], "variance/%s", weight_names[w]));
+  return MUSTER_OK;
+}
+
+muster_status bench_variance(struct bench *bench) {
+  struct variance variance = {0};
+  muster_status status = measure(bench, &variance);
+  job_release(&variance.worker);
+  return status;
+}

@@ -1,0 +1,101 @@
+"""Every algorithm: the answer depends neither on the ranks nor on an interruption; whole episodes and groups, too."""
+
+import program
+
+CONFIG = """\
+seed: 7
+total_steps: {steps}
+env: {env}
+policy: {{hidden_sizes: [32, 32]}}
+algorithm: {{{algorithm}}}
+evaluation: {{episodes: 6}}
+{more}
+"""
+
+CARTPOLE = "{name: CartPole-v1, num_envs: 6}"
+# episodes of random length that are truncated, not terminated, with two agents and masks
+PROBE = (
+    "{name: Probe-v0, num_envs: 6, max_steps: 9,"
+    " options: {truncates: 1, episode_length: 7, obs_dim: 6, agents: 2, masks: 1}}"
+)
+
+
+def config(algorithm, env=CARTPOLE, steps=3000, more=""):
+    return CONFIG.format(algorithm=algorithm, env=env, steps=steps, more=more)
+
+
+ALGORITHMS = {
+    "reinforce": config("name: reinforce, learning_rate: 0.01, normalize_returns: true"),
+    "reinforce_total": config("name: reinforce, advantage: {estimator: total_return}, optimizer: sgd"),
+    "reinforce_cut": config("name: reinforce, n_steps: 15"),
+    "reinforce_agents": config("name: reinforce", env=PROBE, steps=2000),
+    "reinforce_normalised": config("name: reinforce", more="normalize: {norm_obs: true, norm_reward: true}"),
+    "baseline": config("name: reinforce-baseline, learning_rate: 0.01"),
+    "baseline_mean": config("name: reinforce-baseline, baseline: batch_mean"),
+    "grpo": config("name: grpo, group_size: 3, batch_size: 50, learning_rate: 0.01"),
+    "grpo_reference": config("name: grpo, group_size: 2, kl_coef: 0.1, reference_every: 3, batch_size: 40"),
+    "grpo_agents": config("name: grpo, group_size: 3, batch_size: 50", env=PROBE, steps=2000),
+    "actor_critic": config("name: actor-critic", steps=1200),
+    "actor_critic_q": config("name: actor-critic, critic: q", steps=1200),
+    "actor_critic_agents": config("name: actor-critic, critic: q", env=PROBE, steps=1200),
+    "a2c": config("name: a2c"),
+    "a2c_tf": config("name: a2c, optimizer: rmsprop_tf, gae_lambda: 0.9, normalize_advantage: true"),
+    "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
+}
+WHOLE_EPISODES = ["reinforce", "baseline", "baseline_mean", "grpo", "grpo_reference"]
+
+
+def learned(run):
+    """What a run has learned, without what depends on when it wrote checkpoints."""
+    score = ["progress/best_return", "progress/best_steps"]
+    return {name: tensor for name, tensor in program.learned(run).items() if name not in score}
+
+
+class Algorithms(program.Case):
+    def test_any_number_of_ranks(self):
+        for name, text in ALGORITHMS.items():
+            alone = self.train(name, config=text)
+            for ranks in [2, 4]:
+                with self.subTest(algorithm=name, ranks=ranks):
+                    self.assert_same_run(self.train(f"{name}-{ranks}", config=text, ranks=ranks), alone)
+
+    def test_resumed(self):
+        for name, text in ALGORITHMS.items():
+            with self.subTest(algorithm=name):
+                whole = self.train(f"{name}-whole", config=text)
+                self.train(name, "--set", "total_steps=700", config=text, ranks=3)
+                run = self.train(name, "--resume", config=text, ranks=2)
+                self.assertEqual(learned(run), learned(whole))
+                self.assertEqual(program.metrics(run), program.metrics(whole))
+
+    def test_steps_are_those_of_first_episodes(self):
+        for name in WHOLE_EPISODES:
+            rows = program.metrics(self.train(name, config=ALGORITHMS[name]))
+            # the first rollout is six episodes, all of them in the window: their mean length says how many steps
+            with self.subTest(algorithm=name):
+                first = rows[0]
+                self.assertAlmostEqual(
+                    float(first["time/total_timesteps"]), 6 * float(first["rollout/ep_len_mean"]), places=3
+                )
+
+    def test_longer_episodes_are_cut(self):
+        rows = program.metrics(self.train("cut", config=config("name: reinforce, n_steps: 5")))
+        self.assertEqual({float(row["rollout/ep_len_mean"]) for row in rows}, {5.0})
+        self.assertEqual([float(row["time/total_timesteps"]) for row in rows[:3]], [30.0, 60.0, 90.0])
+
+    def test_wrong_use(self):
+        wrong = {
+            "name: grpo, group_size: 4": ("algorithm.group_size", "does not divide"),
+            "name: actor-critic, advantage: {estimator: q}": ("algorithm.advantage.estimator", "critic"),
+            "name: reinforce, gae_lambda: 0.9": ("algorithm.gae_lambda", "a2c, ppo"),
+        }
+        for text, parts in wrong.items():
+            with self.subTest(algorithm=text):
+                result = self.run_muster("train", self.write("wrong.yaml", config(text)))
+                self.assert_refused(result, 2, *parts)
+        box = config("name: actor-critic, critic: q", env="{name: Pendulum-v1, num_envs: 2}")
+        self.assert_refused(self.run_muster("train", self.write("box.yaml", box)), 2, "Discrete")
+
+
+if __name__ == "__main__":
+    program.main()
