@@ -25,7 +25,7 @@ class Learn(program.Case):
         bar, most_steps = BARS[env]
         returns = []
         for seed in seeds:
-            run = self.folder / f"seed-{seed}"
+            run = self.folder / f"{env}-{seed}"
             trained = self.run_muster("train", config, "--set", f"seed={seed}", "--run-dir", run)
             self.assertEqual(trained.code, 0, trained)
             summary = program.summary(run)
