@@ -13,7 +13,7 @@ class SlowAlgorithms(test_algorithms.Learn):
                 self.learn(config, SEEDS)
 
     def test_sparse_reward_is_not_learned_by_reinforce(self):
-        """The flag of MountainCar-v0 is out of reach of random actions, so REINFORCE has nothing to learn from."""
+        """Episodes that never meet the flag of MountainCar-v0 all return -200: REINFORCE has nothing to learn from."""
         evaluated, trained = self.returns("MountainCar-v0/reinforce.yaml", SEEDS, 1010000)
         self.assertEqual(set(evaluated), {-200.0})
         self.assertEqual(set(trained), {-200.0})
