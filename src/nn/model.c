@@ -16,6 +16,14 @@ static const struct option_spec model_options[] = {
      .min = 1,
      .max = 65536,
      .help = "widths of the hidden layers, of policy and value network alike"},
+    {.key = "kernel_size",
+     .type = OPTION_INT,
+     .offset = offsetof(struct model_options, kernel_size),
+     .default_value = "0",
+     .min = 0,
+     .max = 63,
+     .help = "observations [rows, columns, channels] with actions for each cell: the policy is one network for all "
+             "cells, of the kernel_size x kernel_size cells around (odd); 0: dense layers"},
     {.key = "activation",
      .type = OPTION_CHOICE,
      .offset = offsetof(struct model_options, activation),
@@ -64,11 +72,14 @@ static muster_status add_hidden(struct mlp *mlp, struct parameters *parameters, 
 /* lays out the tensors: what the policy needs comes first */
 static muster_status build_networks(struct model *model, const struct model_options *options) {
   struct parameters *parameters = &model->parameters;
+  const struct convolution *convolution = &model->convolution;
   size_t trunk_width = model->obs_dim;
   if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, &trunk_width));
-  size_t width = trunk_width;
+  bool convolves = convolution->kernel_size > 0;
+  size_t width = convolves ? convolution_window_width(convolution) : trunk_width;
+  size_t outputs = convolves ? convolution->cell_outputs : model->head.outputs;
   if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->policy, parameters, "policy", options, &width));
-  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, model->head.outputs, ACTIVATION_NONE));
+  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, outputs, ACTIVATION_NONE));
   if (model->head.own_count > 0)
     MUSTER_TRY(
         parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
@@ -102,6 +113,20 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
   return MUSTER_OK;
 }
 
+static muster_status create_convolution(struct model *model, const struct model_options *options,
+                                        const muster_space *observation, struct arena *arena) {
+  if (options->kernel_size == 0) return MUSTER_OK;
+  if (options->kernel_size % 2 == 0)
+    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",
+                        (int)options->kernel_size);
+  if (options->share_trunk)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.share_trunk: true: a policy with a kernel_size shares no layers; expects false");
+  if (model->head.counts == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: needs Discrete or MultiDiscrete actions; expects 0");
+  return convolution_create((size_t)options->kernel_size, observation, model->head.outputs, arena, &model->convolution);
+}
+
 muster_status model_create(const struct model_options *options, const muster_space *observation,
                            const muster_space *action, enum model_critic critic, struct arena *arena,
                            struct model *model) {
@@ -112,6 +137,7 @@ muster_status model_create(const struct model_options *options, const muster_spa
   if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
     return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
   model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
+  MUSTER_TRY(create_convolution(model, options, observation, arena));
   MUSTER_TRY(build_networks(model, options));
   return allocate_buffers(model, critic != MODEL_ACTOR, arena);
 }
@@ -184,9 +210,15 @@ static size_t forward_trunk(struct model *model, size_t rows, const void *observ
   return padded;
 }
 
+static const float *forward_policy(struct model *model, size_t rows, size_t *net_ld) {
+  const float *values = model->parameters.values, *x = model->features;
+  if (model->convolution.kernel_size > 0)
+    return convolution_forward(&model->convolution, &model->policy, values, rows, x, model->features_ld, net_ld);
+  return mlp_forward(&model->policy, values, rows, x, model->features_ld, net_ld);
+}
+
 const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld) {
-  size_t padded = forward_trunk(model, rows, observations, stride);
-  return mlp_forward(&model->policy, model->parameters.values, padded, model->features, model->features_ld, net_ld);
+  return forward_policy(model, forward_trunk(model, rows, observations, stride), net_ld);
 }
 
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
@@ -225,7 +257,7 @@ const float *model_forward_tile(struct model *model, size_t rows, const void *ob
   const float *values = model->parameters.values;
   size_t padded = forward_trunk(model, rows, observations, stride);
   *value = mlp_forward(&model->value, values, padded, model->features, model->features_ld, value_ld);
-  return mlp_forward(&model->policy, values, padded, model->features, model->features_ld, net_ld);
+  return forward_policy(model, padded, net_ld);
 }
 
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
@@ -234,8 +266,12 @@ void model_backward_tile(struct model *model, size_t rows, const float *d_net, c
   size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs),
          value_ld = linear_padded(model->value_outputs);
   if (model->trunk.layers == 0) {
-    mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
-                 model->scratch);
+    if (model->convolution.kernel_size > 0)
+      convolution_backward(&model->convolution, &model->policy, model->parameters.values, rows, input, input_ld, d_net,
+                           net_ld, gradients, model->scratch);
+    else
+      mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
+                   model->scratch);
     mlp_backward(&model->value, rows, input, input_ld, d_value, value_ld, gradients, ACTIVATION_NONE, NULL, 0,
                  model->scratch);
     return;

@@ -3,18 +3,22 @@
  *
  *   separate (default):   obs -> policy hidden -> policy head        obs -> value hidden -> value head
  *   share_trunk:          obs -> trunk hidden -> policy head, value head
+ *   kernel_size:          obs -> policy convolution -> 1x1 convolutions: hidden, head      obs -> value hidden -> value
+ * head
  *
  * The parameters that a policy needs come first in the block: actors hold and receive only that prefix. */
 #ifndef NN_MODEL_H
 #define NN_MODEL_H
 
 #include "config/option.h"
+#include "nn/convolution.h"
 #include "nn/distribution.h"
 #include "nn/encoder.h"
 #include "nn/mlp.h"
 
 struct model_options {
   struct option_int_list hidden_sizes;
+  int64_t kernel_size;
   int activation; /* index into MODEL_ACTIVATIONS */
   bool ortho_init;
   bool share_trunk;
@@ -47,10 +51,11 @@ struct model {
   size_t policy_count;  /* floats of the prefix that actors need */
   size_t own_offset;    /* where the head's own parameters lie */
   struct mlp trunk, policy, value;
-  float *scratch[2];  /* [TILE, widest] backward buffers */
-  float *d_trunk[2];  /* [TILE, trunk width] gradients that meet at the shared trunk */
-  float *rows;        /* [TILE, obs_dim]: encoded and completed tiles */
-  const float *input; /* what the networks read in the last forward pass */
+  struct convolution convolution; /* of the policy's layers, where it has a kernel_size */
+  float *scratch[2];              /* [TILE, widest] backward buffers */
+  float *d_trunk[2];              /* [TILE, trunk width] gradients that meet at the shared trunk */
+  float *rows;                    /* [TILE, obs_dim]: encoded and completed tiles */
+  const float *input;             /* what the networks read in the last forward pass */
   size_t input_ld;
   const float *features; /* what the heads read: the trunk's output of the last forward pass, or its input */
   size_t features_ld;

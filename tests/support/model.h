@@ -24,6 +24,8 @@ struct network_shape {
   bool masks;
   int log_std;    /* enum model_log_std */
   int32_t agents; /* 0: one */
+  int64_t kernel_size;
+  int32_t grid[3]; /* rows, columns and channels of the observations; 0: they have one dimension */
 };
 
 /* Fills n floats with normals times `scale`, from the stream `index` of the seed. */
@@ -36,8 +38,13 @@ static inline void fill_normal(float *values, size_t n, double scale, uint64_t s
 static inline muster_env_spec describe_shape(const struct network_shape *shape) {
   muster_space action = {.kind = shape->kind, .rank = 1, .shape = {shape->elements}, .counts = shape->counts};
   if (shape->kind == 0) action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
+  muster_space observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}};
+  if (shape->grid[0] > 0) {
+    observation.rank = 3;
+    memcpy(observation.shape, shape->grid, sizeof shape->grid);
+  }
   return (muster_env_spec){
-      .observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}},
+      .observation = observation,
       .action = action,
       .agents = shape->agents > 0 ? shape->agents : 1,
       .masks_actions = shape->masks,
@@ -61,6 +68,7 @@ static inline void create_model(const struct network_shape *shape, enum model_cr
   options.activation = shape->activation;
   options.share_trunk = shape->share_trunk;
   options.log_std = shape->log_std;
+  options.kernel_size = shape->kernel_size;
   const muster_env_spec spec = describe_shape(shape);
   CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, critic, arena, model));
 }

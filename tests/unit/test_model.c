@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-enum { MAX_ROWS = 203, MAX_ACTIONS = 18 };
+enum { MAX_ROWS = 203, MAX_ACTIONS = 18, LD = 20 };
 
 static const struct network_shape shapes[] = {
     {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}},
@@ -30,6 +30,7 @@ static const struct network_shape shapes[] = {
      .kind = MUSTER_SPACE_BOX,
      .elements = 3,
      .log_std = MODEL_LOG_STD_STATE},
+    {.obs_dim = 18, .actions = 18, .layers = 2, .hidden = {20, 9}, .kernel_size = 3, .grid = {3, 3, 2}, .masks = true},
 };
 enum { SHAPES = sizeof shapes / sizeof *shapes };
 
@@ -82,11 +83,11 @@ static void test_policy_only(void) {
     memcpy(actor.parameters.values, learner.parameters.values, learner.policy_count * sizeof(float));
     model_pack(&actor, false);
 
-    float obs[MAX_ROWS * 17], log_prob[2][MAX_ROWS];
+    float obs[MAX_ROWS * LD], log_prob[2][MAX_ROWS];
     int32_t actions[2][MAX_ROWS * 4] = {{0}};
     fill_normal(obs, sizeof obs / sizeof *obs, 1.0, 2, 0);
     struct action_random random = {.seed = 3, .first_row = 4, .step = 5};
-    const struct model_input input = {.observation = obs, .observation_stride = 17 * sizeof *obs};
+    const struct model_input input = {.observation = obs, .observation_stride = LD * sizeof *obs};
     model_act(&learner, MAX_ROWS, &input, &random, actions[0], log_prob[0], 1);
     model_act(&actor, MAX_ROWS, &input, &random, actions[1], log_prob[1], 1);
     CU_ASSERT_EQUAL(memcmp(actions[0], actions[1], sizeof actions[0]), 0);
@@ -202,7 +203,7 @@ static void test_uniform_init(void) {
 
 /* --- rows --- */
 
-enum { LD = 20, MAX_CHOICES = 20, MAX_ACTION = 16 };
+enum { MAX_CHOICES = 20, MAX_ACTION = 16 };
 
 /* observations and masks of MAX_ROWS rows, with strides of their own */
 struct rows {

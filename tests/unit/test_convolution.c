@@ -1,0 +1,197 @@
+/* The convolution against its formula in double: outputs, gradients, what does not fit. */
+#include "nn/convolution.h"
+#include "support/check.h"
+#include "support/model.h"
+
+enum { MAX_ROWS = 64, MAX_CELLS = 32, MAX_WIDTH = 256, LAYERS = 3 };
+
+/* a grid, its kernel, and layers of these widths; the last one has the outputs of a cell */
+struct problem {
+  int32_t grid[3];
+  size_t kernel_size, rows, width[LAYERS];
+};
+
+static const struct problem problems[] = {
+    {{3, 3, 2}, 3, 5, {7, 4, 1}},   {{5, 5, 3}, 5, 3, {16, 20, 1}}, {{1, 7, 1}, 3, 64, {5, 5, 2}},
+    {{2, 3, 4}, 7, 11, {9, 16, 3}}, {{4, 8, 2}, 1, 9, {8, 3, 18}},
+};
+enum { PROBLEMS = sizeof problems / sizeof *problems };
+
+struct net {
+  struct arena *arena;
+  struct convolution convolution;
+  struct mlp mlp;
+  struct parameters parameters;
+  float *scratch[2];
+  float *x; /* [rows, elements] */
+  size_t cells, elements, outputs;
+};
+
+static void create_net(const struct problem *p, uint64_t seed, struct net *net) {
+  *net = (struct net){.cells = (size_t)(p->grid[0] * p->grid[1])};
+  net->elements = net->cells * (size_t)p->grid[2];
+  net->outputs = net->cells * p->width[LAYERS - 1];
+  muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 3};
+  memcpy(space.shape, p->grid, sizeof p->grid);
+  CHECK_OK_FATAL(arena_create(&net->arena));
+  CHECK_OK_FATAL(convolution_create(p->kernel_size, &space, net->outputs, net->arena, &net->convolution));
+  CU_ASSERT_EQUAL_FATAL(net->convolution.cell_outputs, p->width[LAYERS - 1]);
+  size_t in = convolution_window_width(&net->convolution);
+  CU_ASSERT_EQUAL_FATAL(in, p->kernel_size * p->kernel_size * (size_t)p->grid[2]);
+  for (int i = 0; i < LAYERS; in = p->width[i], i++)
+    CHECK_OK_FATAL(mlp_add_layer(&net->mlp, &net->parameters, "policy", in, p->width[i],
+                                 i < LAYERS - 1 ? ACTIVATION_TANH : ACTIVATION_NONE));
+  CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
+  CHECK_OK_FATAL(mlp_allocate(&net->mlp, net->arena));
+  for (int i = 0; i < 2; i++)
+    CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * mlp_widest(&net->mlp), "scratch", &net->scratch[i]));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, MAX_ROWS * net->elements, "observations", &net->x));
+  fill_normal(net->parameters.values, net->parameters.count, 0.5, seed, 0);
+  fill_normal(net->x, p->rows * net->elements, 1.0, seed, 1);
+  mlp_pack(&net->mlp, net->parameters.values, true);
+}
+
+/* input k of a cell's window, from the definition: zero outside the grid */
+static double window_input(const struct problem *p, const float *x, int32_t cell, size_t k) {
+  const int32_t size = (int32_t)p->kernel_size, channel = (int32_t)k % p->grid[2], place = (int32_t)k / p->grid[2];
+  const int32_t row = cell / p->grid[1] + place / size - size / 2, column = cell % p->grid[1] + place % size - size / 2;
+  if (row < 0 || row >= p->grid[0] || column < 0 || column >= p->grid[1]) return 0.0;
+  return x[(row * p->grid[1] + column) * p->grid[2] + channel];
+}
+
+static void naive_cell(const struct problem *p, const struct net *net, const double *values, const float *x,
+                       int32_t cell, double *y) {
+  double below[MAX_WIDTH], above[MAX_WIDTH];
+  for (size_t k = 0; k < net->mlp.layer[0].in; k++) below[k] = window_input(p, x, cell, k);
+  for (int i = 0; i < LAYERS; i++) {
+    const struct layer *layer = &net->mlp.layer[i];
+    for (size_t o = 0; o < layer->out; o++) {
+      above[o] = values[layer->bias + o];
+      for (size_t k = 0; k < layer->in; k++) above[o] += values[layer->weight + o * layer->in + k] * below[k];
+      if (layer->activation == ACTIVATION_TANH) above[o] = tanh(above[o]);
+    }
+    memcpy(below, above, sizeof below);
+  }
+  memcpy(y, below, p->width[LAYERS - 1] * sizeof *y);
+}
+
+/* outputs [rows, outputs] */
+static void naive_forward(const struct problem *p, const struct net *net, const double *values, double *y) {
+  for (size_t r = 0; r < p->rows; r++)
+    for (size_t cell = 0; cell < net->cells; cell++)
+      naive_cell(p, net, values, net->x + r * net->elements, (int32_t)cell,
+                 y + r * net->outputs + cell * net->convolution.cell_outputs);
+}
+
+static void test_forward(void) {
+  for (int i = 0; i < PROBLEMS; i++) {
+    const struct problem *p = &problems[i];
+    struct net net;
+    create_net(p, 100 + (uint64_t)i, &net);
+    CU_ASSERT_FATAL(net.cells <= MAX_CELLS && net.mlp.layer[0].in <= MAX_WIDTH);
+    double *values = malloc(net.parameters.count * sizeof *values);
+    double *expected = malloc(p->rows * net.outputs * sizeof *expected);
+    for (size_t k = 0; k < net.parameters.count; k++) values[k] = net.parameters.values[k];
+    naive_forward(p, &net, values, expected);
+    size_t ld;
+    const float *y =
+        convolution_forward(&net.convolution, &net.mlp, net.parameters.values, p->rows, net.x, net.elements, &ld);
+    for (size_t r = 0; r < p->rows; r++)
+      CU_ASSERT_TRUE(relative_error(y + r * ld, expected + r * net.outputs, net.outputs) <= 2e-6);
+    free(values);
+    free(expected);
+    arena_destroy(&net.arena);
+  }
+}
+
+/* the gradient of sum(dy * y) against central differences in double */
+static void check_gradient(const struct problem *p, uint64_t seed) {
+  struct net net;
+  create_net(p, seed, &net);
+  const size_t count = net.parameters.count, ld = linear_padded(net.outputs);
+  float *dy = calloc(MAX_ROWS * ld, sizeof *dy);
+  double *values = malloc(count * sizeof *values), *expected = malloc(count * sizeof *expected);
+  double *y = malloc(p->rows * net.outputs * sizeof *y);
+  for (size_t r = 0; r < p->rows; r++) fill_normal(dy + r * ld, net.outputs, 1.0, seed, 2 + (uint32_t)r);
+  for (size_t k = 0; k < count; k++) values[k] = net.parameters.values[k];
+  const double h = 1e-5;
+  for (size_t k = 0; k < count; k++) {
+    expected[k] = 0.0;
+    for (int side = -1; side <= 1; side += 2) {
+      values[k] = net.parameters.values[k] + side * h;
+      naive_forward(p, &net, values, y);
+      for (size_t r = 0; r < p->rows; r++)
+        for (size_t o = 0; o < net.outputs; o++)
+          expected[k] += side * y[r * net.outputs + o] * dy[r * ld + o] / (2 * h);
+    }
+    values[k] = net.parameters.values[k];
+  }
+  convolution_backward(&net.convolution, &net.mlp, net.parameters.values, p->rows, net.x, net.elements, dy, ld,
+                       net.parameters.gradients, net.scratch);
+  for (int i = 0; i < net.parameters.tensors; i++) {
+    const struct parameter *tensor = &net.parameters.tensor[i];
+    double error = relative_error(net.parameters.gradients + tensor->offset, expected + tensor->offset, tensor->count);
+    if (!(error <= 1e-5)) printf("\n    %s: relative error %g\n", tensor->name, error);
+    CU_ASSERT_TRUE(error <= 1e-5);
+  }
+  free(dy);
+  free(values);
+  free(expected);
+  free(y);
+  arena_destroy(&net.arena);
+}
+
+static void test_gradient(void) {
+  for (int i = 0; i < PROBLEMS; i++) check_gradient(&problems[i], 200 + (uint64_t)i);
+}
+
+/* moved by a cell, an observation gives outputs moved by a cell, away from the border */
+static void test_translation(void) {
+  const struct problem p = {{6, 6, 2}, 3, 2, {8, 6, 1}};
+  struct net net;
+  create_net(&p, 300, &net);
+  for (int32_t cell = 7; cell < 36; cell++)
+    memcpy(net.x + net.elements + cell * 2, net.x + (cell - 7) * 2, 2 * sizeof *net.x);
+  size_t ld;
+  const float *y = convolution_forward(&net.convolution, &net.mlp, net.parameters.values, 2, net.x, net.elements, &ld);
+  for (int32_t row = 1; row < 4; row++)
+    for (int32_t column = 1; column < 4; column++)
+      CU_ASSERT_EQUAL(y[row * 6 + column], y[ld + (size_t)(row + 1) * 6 + (size_t)column + 1]);
+  arena_destroy(&net.arena);
+}
+
+static void test_misfits(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  const muster_space vector = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {18}};
+  const muster_space grid = {.kind = MUSTER_SPACE_BOX, .rank = 3, .shape = {3, 3, 2}};
+  const int32_t nine[] = {9}, ten[] = {10};
+  const muster_space cells = {.kind = MUSTER_SPACE_DISCRETE, .counts = nine};
+  const muster_space others = {.kind = MUSTER_SPACE_DISCRETE, .counts = ten};
+  struct model model;
+  options.kernel_size = 3;
+  CHECK_OK_FATAL(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model));
+  CHECK_FAILS(model_create(&options, &vector, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "[rows, columns, channels]");
+  CHECK_FAILS(model_create(&options, &grid, &others, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "3 x 3 cells, and the actions need 10");
+  CHECK_FAILS(model_create(&options, &grid, &grid, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "needs Discrete");
+  options.share_trunk = true;
+  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "policy.share_trunk");
+  options.kernel_size = 4;
+  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "odd number");
+  arena_destroy(&arena);
+}
+
+static const struct check_case cases[] = {
+    {"outputs against the formula in double", test_forward},
+    {"gradients against central differences in double", test_gradient},
+    {"the same network for every cell", test_translation},
+    {"what does not fit", test_misfits},
+};
+
+CHECK_MAIN("convolution", cases)
