@@ -22,8 +22,8 @@ static const struct option_spec model_options[] = {
      .default_value = "0",
      .min = 0,
      .max = 63,
-     .help = "observations [rows, columns, channels] with actions for each cell: the policy is one network for all "
-             "cells, of the kernel_size x kernel_size cells around (odd); 0: dense layers"},
+     .help = "the policy's hidden layers are convolutions of kernel_size x kernel_size cells (odd), hidden_sizes their "
+             "channels, for observations [rows, columns, channels] and actions for each cell; 0: dense layers"},
     {.key = "activation",
      .type = OPTION_CHOICE,
      .offset = offsetof(struct model_options, activation),
@@ -59,35 +59,46 @@ static const struct option_spec model_options[] = {
 
 const struct option_table model_option_table = {.section = "policy", .options = model_options};
 
+/* Hidden layers upon `*width` inputs; of a convolution these are channels. */
 static muster_status add_hidden(struct mlp *mlp, struct parameters *parameters, const char *prefix,
-                                const struct model_options *options, size_t *width) {
+                                const struct model_options *options, const struct convolution *convolution,
+                                size_t *width) {
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
     size_t out = (size_t)options->hidden_sizes.values[i];
-    MUSTER_TRY(mlp_add_layer(mlp, parameters, prefix, *width, out, activations[options->activation]));
+    size_t in = convolution != NULL ? convolution_window(convolution, *width) : *width;
+    MUSTER_TRY(mlp_add_layer(mlp, parameters, prefix, in, out, activations[options->activation]));
     *width = out;
   }
+  return MUSTER_OK;
+}
+
+static muster_status build_policy(struct model *model, const struct model_options *options, size_t width) {
+  struct parameters *parameters = &model->parameters;
+  const struct convolution *convolution = options->kernel_size > 0 ? &model->convolution : NULL;
+  size_t outputs = model->head.outputs;
+  if (convolution != NULL) {
+    width = convolution->channels;
+    outputs = convolution->cell_outputs;
+  }
+  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->policy, parameters, "policy", options, convolution, &width));
+  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, outputs, ACTIVATION_NONE));
+  if (model->head.own_count > 0)
+    MUSTER_TRY(
+        parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
+  model->policy_count = parameters->count;
   return MUSTER_OK;
 }
 
 /* lays out the tensors: what the policy needs comes first */
 static muster_status build_networks(struct model *model, const struct model_options *options) {
   struct parameters *parameters = &model->parameters;
-  const struct convolution *convolution = &model->convolution;
   size_t trunk_width = model->obs_dim;
-  if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, &trunk_width));
-  bool convolves = convolution->kernel_size > 0;
-  size_t width = convolves ? convolution_window_width(convolution) : trunk_width;
-  size_t outputs = convolves ? convolution->cell_outputs : model->head.outputs;
-  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->policy, parameters, "policy", options, &width));
-  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, outputs, ACTIVATION_NONE));
-  if (model->head.own_count > 0)
-    MUSTER_TRY(
-        parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
-  model->policy_count = parameters->count;
+  if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, NULL, &trunk_width));
+  MUSTER_TRY(build_policy(model, options, trunk_width));
   if (model->value_outputs == 0) return MUSTER_OK;
 
-  width = trunk_width;
-  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->value, parameters, "value", options, &width));
+  size_t width = trunk_width;
+  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->value, parameters, "value", options, NULL, &width));
   return mlp_add_layer(&model->value, parameters, "value", width, model->value_outputs, ACTIVATION_NONE);
 }
 
@@ -96,6 +107,8 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
   MUSTER_TRY(mlp_allocate(&model->trunk, arena));
   MUSTER_TRY(mlp_allocate(&model->policy, arena));
   MUSTER_TRY(mlp_allocate(&model->value, arena));
+  if (model->convolution.kernel_size > 0)
+    MUSTER_TRY(convolution_allocate(&model->convolution, &model->policy, trains, arena));
   if (model->head.own_count > 0) {
     model->head.own = model->parameters.values + model->own_offset;
     model->head.own_gradients = model->parameters.gradients + model->own_offset;
@@ -114,7 +127,7 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
 }
 
 static muster_status create_convolution(struct model *model, const struct model_options *options,
-                                        const muster_space *observation, struct arena *arena) {
+                                        const muster_space *observation) {
   if (options->kernel_size == 0) return MUSTER_OK;
   if (options->kernel_size % 2 == 0)
     return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",
@@ -122,9 +135,12 @@ static muster_status create_convolution(struct model *model, const struct model_
   if (options->share_trunk)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.share_trunk: true: a policy with a kernel_size shares no layers; expects false");
+  if (options->hidden_sizes.count == 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.hidden_sizes: a policy with a kernel_size needs the channels of at least one layer");
   if (model->head.counts == NULL)
     return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: needs Discrete or MultiDiscrete actions; expects 0");
-  return convolution_create((size_t)options->kernel_size, observation, model->head.outputs, arena, &model->convolution);
+  return convolution_create((size_t)options->kernel_size, observation, model->head.outputs, &model->convolution);
 }
 
 muster_status model_create(const struct model_options *options, const muster_space *observation,
@@ -137,7 +153,7 @@ muster_status model_create(const struct model_options *options, const muster_spa
   if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
     return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
   model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
-  MUSTER_TRY(create_convolution(model, options, observation, arena));
+  MUSTER_TRY(create_convolution(model, options, observation));
   MUSTER_TRY(build_networks(model, options));
   return allocate_buffers(model, critic != MODEL_ACTOR, arena);
 }
@@ -213,7 +229,7 @@ static size_t forward_trunk(struct model *model, size_t rows, const void *observ
 static const float *forward_policy(struct model *model, size_t rows, size_t *net_ld) {
   const float *values = model->parameters.values, *x = model->features;
   if (model->convolution.kernel_size > 0)
-    return convolution_forward(&model->convolution, &model->policy, values, rows, x, model->features_ld, net_ld);
+    return convolution_forward(&model->convolution, values, rows, x, model->features_ld, net_ld);
   return mlp_forward(&model->policy, values, rows, x, model->features_ld, net_ld);
 }
 
@@ -267,8 +283,8 @@ void model_backward_tile(struct model *model, size_t rows, const float *d_net, c
          value_ld = linear_padded(model->value_outputs);
   if (model->trunk.layers == 0) {
     if (model->convolution.kernel_size > 0)
-      convolution_backward(&model->convolution, &model->policy, model->parameters.values, rows, input, input_ld, d_net,
-                           net_ld, gradients, model->scratch);
+      convolution_backward(&model->convolution, model->parameters.values, rows, input, input_ld, d_net, net_ld,
+                           gradients);
     else
       mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
                    model->scratch);

@@ -3,8 +3,7 @@
  *
  *   separate (default):   obs -> policy hidden -> policy head        obs -> value hidden -> value head
  *   share_trunk:          obs -> trunk hidden -> policy head, value head
- *   kernel_size:          obs -> policy convolution -> 1x1 convolutions: hidden, head      obs -> value hidden -> value
- * head
+ *   kernel_size:          obs -> policy convolutions -> 1x1 policy head   obs -> value hidden -> value head
  *
  * The parameters that a policy needs come first in the block: actors hold and receive only that prefix. */
 #ifndef NN_MODEL_H

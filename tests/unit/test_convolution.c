@@ -3,17 +3,20 @@
 #include "support/check.h"
 #include "support/model.h"
 
-enum { MAX_ROWS = 64, MAX_CELLS = 32, MAX_WIDTH = 256, LAYERS = 3 };
+enum { MAX_ROWS = 64, MAX_CELLS = 36, MAX_CHANNELS = 32, LAYERS = 3 };
 
-/* a grid, its kernel, and layers of these widths; the last one has the outputs of a cell */
+/* a grid, its kernel, and layers of these widths; the last one is the head, with the outputs of a cell */
 struct problem {
   int32_t grid[3];
   size_t kernel_size, rows, width[LAYERS];
+  enum activation activation;
 };
 
 static const struct problem problems[] = {
-    {{3, 3, 2}, 3, 5, {7, 4, 1}},   {{5, 5, 3}, 5, 3, {16, 20, 1}}, {{1, 7, 1}, 3, 64, {5, 5, 2}},
-    {{2, 3, 4}, 7, 11, {9, 16, 3}}, {{4, 8, 2}, 1, 9, {8, 3, 18}},
+    {{3, 3, 2}, 3, 9, {7, 4, 1}, ACTIVATION_TANH},  {{5, 5, 3}, 5, 3, {16, 20, 1}, ACTIVATION_RELU},
+    {{1, 7, 1}, 3, 64, {5, 5, 2}, ACTIVATION_TANH}, {{2, 3, 4}, 7, 11, {9, 16, 3}, ACTIVATION_RELU},
+    {{4, 9, 2}, 1, 9, {8, 3, 18}, ACTIVATION_TANH}, {{6, 6, 1}, 3, 2, {32, 6, 5}, ACTIVATION_RELU},
+    {{1, 1, 3}, 3, 64, {4, 4, 4}, ACTIVATION_TANH},
 };
 enum { PROBLEMS = sizeof problems / sizeof *problems };
 
@@ -22,7 +25,6 @@ struct net {
   struct convolution convolution;
   struct mlp mlp;
   struct parameters parameters;
-  float *scratch[2];
   float *x; /* [rows, elements] */
   size_t cells, elements, outputs;
 };
@@ -31,56 +33,69 @@ static void create_net(const struct problem *p, uint64_t seed, struct net *net) 
   *net = (struct net){.cells = (size_t)(p->grid[0] * p->grid[1])};
   net->elements = net->cells * (size_t)p->grid[2];
   net->outputs = net->cells * p->width[LAYERS - 1];
+  CU_ASSERT_FATAL(net->cells <= MAX_CELLS && p->rows <= MAX_ROWS);
   muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 3};
   memcpy(space.shape, p->grid, sizeof p->grid);
   CHECK_OK_FATAL(arena_create(&net->arena));
-  CHECK_OK_FATAL(convolution_create(p->kernel_size, &space, net->outputs, net->arena, &net->convolution));
+  CHECK_OK_FATAL(convolution_create(p->kernel_size, &space, net->outputs, &net->convolution));
   CU_ASSERT_EQUAL_FATAL(net->convolution.cell_outputs, p->width[LAYERS - 1]);
-  size_t in = convolution_window_width(&net->convolution);
-  CU_ASSERT_EQUAL_FATAL(in, p->kernel_size * p->kernel_size * (size_t)p->grid[2]);
-  for (int i = 0; i < LAYERS; in = p->width[i], i++)
-    CHECK_OK_FATAL(mlp_add_layer(&net->mlp, &net->parameters, "policy", in, p->width[i],
-                                 i < LAYERS - 1 ? ACTIVATION_TANH : ACTIVATION_NONE));
+  size_t channels = (size_t)p->grid[2];
+  for (int i = 0; i < LAYERS; channels = p->width[i], i++) {
+    bool head = i == LAYERS - 1;
+    CU_ASSERT_FATAL(channels <= MAX_CHANNELS && p->width[i] <= MAX_CHANNELS);
+    size_t in = head ? channels : convolution_window(&net->convolution, channels);
+    CHECK_OK_FATAL(
+        mlp_add_layer(&net->mlp, &net->parameters, "policy", in, p->width[i], head ? ACTIVATION_NONE : p->activation));
+  }
   CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
   CHECK_OK_FATAL(mlp_allocate(&net->mlp, net->arena));
-  for (int i = 0; i < 2; i++)
-    CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * mlp_widest(&net->mlp), "scratch", &net->scratch[i]));
+  CHECK_OK_FATAL(convolution_allocate(&net->convolution, &net->mlp, true, net->arena));
   CHECK_OK_FATAL(ARENA_TAKE(net->arena, MAX_ROWS * net->elements, "observations", &net->x));
-  fill_normal(net->parameters.values, net->parameters.count, 0.5, seed, 0);
-  fill_normal(net->x, p->rows * net->elements, 1.0, seed, 1);
+  for (int i = 0; i < net->parameters.tensors; i++) {
+    const struct parameter *tensor = &net->parameters.tensor[i];
+    double scale = tensor->rank == 2 ? 1.0 / sqrt((double)tensor->shape[1]) : 0.3;
+    fill_normal(net->parameters.values + tensor->offset, tensor->count, scale, seed, (uint32_t)i);
+  }
+  fill_normal(net->x, p->rows * net->elements, 1.0, seed, 100);
   mlp_pack(&net->mlp, net->parameters.values, true);
 }
 
-/* input k of a cell's window, from the definition: zero outside the grid */
-static double window_input(const struct problem *p, const float *x, int32_t cell, size_t k) {
-  const int32_t size = (int32_t)p->kernel_size, channel = (int32_t)k % p->grid[2], place = (int32_t)k / p->grid[2];
-  const int32_t row = cell / p->grid[1] + place / size - size / 2, column = cell % p->grid[1] + place % size - size / 2;
-  if (row < 0 || row >= p->grid[0] || column < 0 || column >= p->grid[1]) return 0.0;
-  return x[(row * p->grid[1] + column) * p->grid[2] + channel];
-}
+typedef double grid[MAX_CELLS][MAX_CHANNELS];
 
-static void naive_cell(const struct problem *p, const struct net *net, const double *values, const float *x,
-                       int32_t cell, double *y) {
-  double below[MAX_WIDTH], above[MAX_WIDTH];
-  for (size_t k = 0; k < net->mlp.layer[0].in; k++) below[k] = window_input(p, x, cell, k);
-  for (int i = 0; i < LAYERS; i++) {
-    const struct layer *layer = &net->mlp.layer[i];
-    for (size_t o = 0; o < layer->out; o++) {
-      above[o] = values[layer->bias + o];
-      for (size_t k = 0; k < layer->in; k++) above[o] += values[layer->weight + o * layer->in + k] * below[k];
-      if (layer->activation == ACTIVATION_TANH) above[o] = tanh(above[o]);
+/* one output of a layer at a cell, from the definition: kernel_size x kernel_size weights around it (1 x 1 for the
+ * head), zero outside the grid */
+static double naive_output(const struct problem *p, const struct layer *layer, int32_t size, const double *values,
+                           grid below, int32_t cell, size_t o) {
+  const int32_t channels = (int32_t)layer->in / (size * size);
+  double sum = values[layer->bias + o];
+  for (int32_t i = 0; i < size; i++)
+    for (int32_t j = 0; j < size; j++) {
+      const int32_t row = cell / p->grid[1] + i - size / 2, column = cell % p->grid[1] + j - size / 2;
+      if (row < 0 || row >= p->grid[0] || column < 0 || column >= p->grid[1]) continue;
+      const double *weight = values + layer->weight + o * layer->in + (size_t)((i * size + j) * channels);
+      for (int32_t c = 0; c < channels; c++) sum += weight[c] * below[row * p->grid[1] + column][c];
     }
-    memcpy(below, above, sizeof below);
-  }
-  memcpy(y, below, p->width[LAYERS - 1] * sizeof *y);
+  if (layer->activation == ACTIVATION_TANH) return tanh(sum);
+  return layer->activation == ACTIVATION_RELU ? fmax(sum, 0.0) : sum;
 }
 
 /* outputs [rows, outputs] */
 static void naive_forward(const struct problem *p, const struct net *net, const double *values, double *y) {
-  for (size_t r = 0; r < p->rows; r++)
-    for (size_t cell = 0; cell < net->cells; cell++)
-      naive_cell(p, net, values, net->x + r * net->elements, (int32_t)cell,
-                 y + r * net->outputs + cell * net->convolution.cell_outputs);
+  for (size_t r = 0; r < p->rows; r++) {
+    grid below, above;
+    for (size_t i = 0; i < net->elements; i++)
+      below[i / (size_t)p->grid[2]][i % (size_t)p->grid[2]] = net->x[r * net->elements + i];
+    for (int i = 0; i < LAYERS; i++) {
+      const struct layer *layer = &net->mlp.layer[i];
+      for (size_t cell = 0; cell < net->cells; cell++)
+        for (size_t o = 0; o < layer->out; o++)
+          above[cell][o] =
+              naive_output(p, layer, i == LAYERS - 1 ? 1 : (int32_t)p->kernel_size, values, below, (int32_t)cell, o);
+      memcpy(below, above, sizeof below);
+    }
+    for (size_t o = 0; o < net->outputs; o++)
+      y[r * net->outputs + o] = below[o / p->width[LAYERS - 1]][o % p->width[LAYERS - 1]];
+  }
 }
 
 static void test_forward(void) {
@@ -88,14 +103,12 @@ static void test_forward(void) {
     const struct problem *p = &problems[i];
     struct net net;
     create_net(p, 100 + (uint64_t)i, &net);
-    CU_ASSERT_FATAL(net.cells <= MAX_CELLS && net.mlp.layer[0].in <= MAX_WIDTH);
     double *values = malloc(net.parameters.count * sizeof *values);
     double *expected = malloc(p->rows * net.outputs * sizeof *expected);
     for (size_t k = 0; k < net.parameters.count; k++) values[k] = net.parameters.values[k];
     naive_forward(p, &net, values, expected);
     size_t ld;
-    const float *y =
-        convolution_forward(&net.convolution, &net.mlp, net.parameters.values, p->rows, net.x, net.elements, &ld);
+    const float *y = convolution_forward(&net.convolution, net.parameters.values, p->rows, net.x, net.elements, &ld);
     for (size_t r = 0; r < p->rows; r++)
       CU_ASSERT_TRUE(relative_error(y + r * ld, expected + r * net.outputs, net.outputs) <= 2e-6);
     free(values);
@@ -126,8 +139,8 @@ static void check_gradient(const struct problem *p, uint64_t seed) {
     }
     values[k] = net.parameters.values[k];
   }
-  convolution_backward(&net.convolution, &net.mlp, net.parameters.values, p->rows, net.x, net.elements, dy, ld,
-                       net.parameters.gradients, net.scratch);
+  convolution_backward(&net.convolution, net.parameters.values, p->rows, net.x, net.elements, dy, ld,
+                       net.parameters.gradients);
   for (int i = 0; i < net.parameters.tensors; i++) {
     const struct parameter *tensor = &net.parameters.tensor[i];
     double error = relative_error(net.parameters.gradients + tensor->offset, expected + tensor->offset, tensor->count);
@@ -147,15 +160,15 @@ static void test_gradient(void) {
 
 /* moved by a cell, an observation gives outputs moved by a cell, away from the border */
 static void test_translation(void) {
-  const struct problem p = {{6, 6, 2}, 3, 2, {8, 6, 1}};
+  const struct problem p = {{6, 6, 2}, 3, 2, {8, 1, 1}, ACTIVATION_TANH};
   struct net net;
   create_net(&p, 300, &net);
   for (int32_t cell = 7; cell < 36; cell++)
     memcpy(net.x + net.elements + cell * 2, net.x + (cell - 7) * 2, 2 * sizeof *net.x);
   size_t ld;
-  const float *y = convolution_forward(&net.convolution, &net.mlp, net.parameters.values, 2, net.x, net.elements, &ld);
-  for (int32_t row = 1; row < 4; row++)
-    for (int32_t column = 1; column < 4; column++)
+  const float *y = convolution_forward(&net.convolution, net.parameters.values, 2, net.x, net.elements, &ld);
+  for (int32_t row = 2; row < 3; row++)
+    for (int32_t column = 2; column < 3; column++)
       CU_ASSERT_EQUAL(y[row * 6 + column], y[ld + (size_t)(row + 1) * 6 + (size_t)column + 1]);
   arena_destroy(&net.arena);
 }
@@ -182,6 +195,10 @@ static void test_misfits(void) {
   options.share_trunk = true;
   CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
               "policy.share_trunk");
+  options.share_trunk = false;
+  options.hidden_sizes.count = 0;
+  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "policy.hidden_sizes");
   options.kernel_size = 4;
   CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "odd number");
   arena_destroy(&arena);
