@@ -226,15 +226,17 @@ static size_t forward_trunk(struct model *model, size_t rows, const void *observ
   return padded;
 }
 
-static const float *forward_policy(struct model *model, size_t rows, size_t *net_ld) {
+/* a convolution completes its own tiles */
+static const float *forward_policy(struct model *model, size_t rows, size_t padded, size_t *net_ld) {
   const float *values = model->parameters.values, *x = model->features;
   if (model->convolution.kernel_size > 0)
     return convolution_forward(&model->convolution, values, rows, x, model->features_ld, net_ld);
-  return mlp_forward(&model->policy, values, rows, x, model->features_ld, net_ld);
+  return mlp_forward(&model->policy, values, padded, x, model->features_ld, net_ld);
 }
 
 const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld) {
-  return forward_policy(model, forward_trunk(model, rows, observations, stride), net_ld);
+  size_t padded = forward_trunk(model, rows, observations, stride);
+  return forward_policy(model, rows, padded, net_ld);
 }
 
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
@@ -273,7 +275,7 @@ const float *model_forward_tile(struct model *model, size_t rows, const void *ob
   const float *values = model->parameters.values;
   size_t padded = forward_trunk(model, rows, observations, stride);
   *value = mlp_forward(&model->value, values, padded, model->features, model->features_ld, value_ld);
-  return forward_policy(model, padded, net_ld);
+  return forward_policy(model, rows, padded, net_ld);
 }
 
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
