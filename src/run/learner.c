@@ -133,6 +133,7 @@ static muster_status collect_rollout(struct learner *learner) {
   if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += trajectory_steps(rollout);

@@ -32,6 +32,7 @@ struct report {
   double last_evaluation;       /* mean return of the last evaluation during training; NAN: none */
   struct stage_seconds seconds; /* since the last row */
   struct stage_seconds total;   /* since this process started */
+  int64_t rollout_messages;     /* that brought rollouts from other nodes, since this process started */
 };
 
 /* What is reported after an iteration. */

@@ -42,8 +42,11 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
   worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
-  MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + worker->order_count * sizeof(float),
-                        "the parameters' message", (void **)&worker->order));
+  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  MUSTER_TRY(comm_agree(worker->comm,
+                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
+  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
+                                 &worker->order_announcement));
 
   /* observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
    * last, since there may be none */
@@ -74,12 +77,10 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
 }
 
-muster_status worker_broadcast_order(struct worker *worker) {
-  size_t bytes = sizeof(struct order) + worker->order_count * sizeof(float);
-  return comm_announce(worker->comm, worker->order, bytes, worker->topology.learner);
-}
+muster_status worker_broadcast_order(struct worker *worker) { return announcement_make(worker->order_announcement); }
 
 void worker_release(struct worker *worker) {
+  announcement_destroy(&worker->order_announcement);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);

@@ -4,6 +4,7 @@
 #define RUN_WORKER_H
 
 #include "base/log.h"
+#include "comm/announcement.h"
 #include "comm/exchange.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
@@ -48,6 +49,7 @@ struct worker {
   size_t env_state_bytes;
   int32_t
       *restarts; /* [environments of the rollout] processes of isolated environments started again in this rollout */
+  struct announcement *order_announcement;
   struct exchange *rollout_exchange, *state_exchange;
 };
 

@@ -70,6 +70,10 @@ class Hosts(fault.Case):
                 self.run_over(hosts, ranks, run)
                 self.assert_same_end(run, whole)
 
+                # each of the other hosts sends the learner one message for a rollout, however many ranks it has
+                rollouts = fault.TOTAL_STEPS // fault.STEPS_OF_ROLLOUT
+                self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (hosts - 1))
+
     def test_killed_and_resumed(self):
         """A rank on another host is killed, then mpirun; the run goes on elsewhere, and ends as if nothing had been."""
         whole = self.folder / "whole"
