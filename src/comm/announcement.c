@@ -47,6 +47,7 @@ muster_status announcement_create(struct comm *comm, void *data, size_t bytes, i
   if (status == MUSTER_OK) status = board_create(comm, bytes, &board);
   if (status == MUSTER_OK) status = comm_couriers(comm, root, board != NULL, couriers);
   if (status != MUSTER_OK) {
+    board_destroy(&board);
     free(announcement);
     free(requests);
     free(couriers);
@@ -75,6 +76,7 @@ void announcement_destroy(struct announcement **handle) {
   for (int i = 0; i < announcement->n_requests; i++)
     if (announcement->requests[i] != MPI_REQUEST_NULL) MPI_Request_free(&announcement->requests[i]);
   if (announcement->type != MPI_DATATYPE_NULL) MPI_Type_free(&announcement->type);
+  board_destroy(&announcement->board);
   free(announcement->requests);
   free(announcement);
   *handle = NULL;

@@ -3,10 +3,13 @@
 #include "comm/mpi_call.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/futex.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,60 +25,73 @@ struct progress {
 
 struct board {
   struct comm *comm; /* borrowed */
-  MPI_Win window;
+  size_t bytes;
   struct progress *progress; /* [ranks of the node], then the data */
   int looks;
-  struct board *next; /* of the job's */
 };
 
-/* whether a call failed on any rank of the node */
-static muster_status agree(struct comm *comm, bool failed, bool *any_failed) {
-  int mine = failed, any = 0;
-  MUSTER_TRY_MPI(MPI_Allreduce(&mine, &any, 1, MPI_INT, MPI_MAX, comm->node));
-  *any_failed = any != 0;
-  return MUSTER_OK;
+/* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
+ * window, but Open MPI 4 hangs where the memory is not to be had, as in a container with a small /dev/shm. --- */
+
+#define PATH_SIZE 64
+
+/* Creates the file and writes its path; "" when it cannot be had. All of it is reserved: no write to it can fail. */
+static void create_file(size_t bytes, char *path) {
+  snprintf(path, PATH_SIZE, "/dev/shm/muster-XXXXXX");
+  int file = mkostemp(path, O_CLOEXEC);
+  if (file < 0) {
+    path[0] = '\0';
+    return;
+  }
+  if (posix_fallocate(file, 0, (off_t)bytes) != 0) {
+    unlink(path);
+    path[0] = '\0';
+  }
+  close(file);
+}
+
+/* returns NULL on failure */
+static void *map_file(const char *path, size_t bytes) {
+  int file = path[0] == '\0' ? -1 : open(path, O_RDWR | O_CLOEXEC);
+  if (file < 0) return NULL;
+  void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  close(file);
+  return memory == MAP_FAILED ? NULL : memory;
 }
 
 muster_status board_create(struct comm *comm, size_t bytes, struct board **out) {
   *out = NULL;
   if (comm->local_size == 1) return MUSTER_OK;
-
-  /* the first rank of the node holds the memory of all */
   struct board *board = calloc(1, sizeof *board);
-  size_t wanted = comm->node_ranks[comm->rank] == 0 ? sizeof(struct progress) * (size_t)comm->local_size + bytes : 0;
-  MPI_Win window = MPI_WIN_NULL;
-  void *mine = NULL;
-  bool failed = board == NULL;
-  if (MPI_Win_allocate_shared((MPI_Aint)wanted, 1, MPI_INFO_NULL, comm->node, &mine, &window) != MPI_SUCCESS)
-    failed = true;
-  MUSTER_TRY(agree(comm, failed, &failed));
-  if (failed) {
-    if (window != MPI_WIN_NULL) MPI_Win_free(&window);
+  bool is_first = comm->node_ranks[comm->rank] == 0;
+  char path[PATH_SIZE] = "";
+  bytes += sizeof(struct progress) * (size_t)comm->local_size;
+  if (is_first) create_file(bytes, path);
+  MUSTER_TRY_MPI(MPI_Bcast(path, PATH_SIZE, MPI_CHAR, 0, comm->node));
+  void *memory = board != NULL ? map_file(path, bytes) : NULL;
+
+  /* all ranks of the node have it, or none */
+  int failed = memory == NULL, any_failed = 1;
+  MUSTER_TRY_MPI(MPI_Allreduce(&failed, &any_failed, 1, MPI_INT, MPI_MAX, comm->node));
+  if (is_first && path[0] != '\0') unlink(path);
+  if (any_failed) {
+    if (memory != NULL) munmap(memory, bytes);
     free(board);
     return MUSTER_OK;
   }
-  *board = (struct board){
-      .comm = comm, .window = window, .looks = comm_oversubscribed(comm) ? 0 : LOOKS, .next = comm->boards};
-  comm->boards = board;
-  MPI_Aint size;
-  int unit;
-  MUSTER_TRY_MPI(MPI_Win_shared_query(window, 0, &size, &unit, &board->progress));
-  struct progress *own = &board->progress[comm->node_ranks[comm->rank]];
-  atomic_init(&own->step, 0);
-  atomic_init(&own->sleepers, 0);
-  MUSTER_TRY_MPI(MPI_Barrier(comm->node));
+  *board = (struct board){comm, bytes, memory, comm_oversubscribed(comm) ? 0 : LOOKS};
   *out = board;
   return MUSTER_OK;
 }
 
-void boards_destroy(struct board **last) {
-  while (*last != NULL) {
-    struct board *board = *last;
-    *last = board->next;
-    MPI_Win_free(&board->window);
-    free(board);
-  }
+void board_destroy(struct board **handle) {
+  if (*handle == NULL) return;
+  munmap((*handle)->progress, (*handle)->bytes);
+  free(*handle);
+  *handle = NULL;
 }
+
+/* --- steps --- */
 
 void *board_data(struct board *board) { return board != NULL ? &board->progress[board->comm->local_size] : NULL; }
 

@@ -19,13 +19,11 @@
 
 struct board;
 
-/* Room for `bytes`, the same number on all ranks of the node. *out is NULL on all of them or on none. Collective over
- * the node. The board belongs to the job and lives as long: to free it is collective, too, and a rank that fails alone
- * could not. */
+/* Room for `bytes`, zeroed, the same number on all ranks of the node. *out is NULL on all of them or on none.
+ * Collective over the node. */
 MUSTER_CHECKED muster_status board_create(struct comm *comm, size_t bytes, struct board **out);
-
-/* Inside comm/: frees a job's boards, from the last one on. Collective over the node. */
-void boards_destroy(struct board **last);
+/* Not collective: the memory lives until the last rank has let go of it. Accepts NULL inside. */
+void board_destroy(struct board **board);
 
 /* The shared bytes. */
 void *board_data(struct board *board);

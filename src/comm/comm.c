@@ -117,7 +117,6 @@ muster_status comm_create(int *argc, char ***argv, struct comm **out) {
 void comm_destroy(struct comm **handle) {
   struct comm *comm = *handle;
   if (comm == NULL) return;
-  boards_destroy(&comm->boards);
   if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   if (comm->world != MPI_COMM_NULL) MPI_Finalize();
   free(comm->node_ranks);

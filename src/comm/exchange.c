@@ -233,6 +233,7 @@ void exchange_destroy(struct exchange **handle) {
     free(peer->items);
   }
   parcel_release(&exchange->parcel);
+  board_destroy(&exchange->board);
   free(exchange->peers);
   free(exchange->requests);
   free(exchange);

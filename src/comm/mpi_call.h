@@ -9,8 +9,7 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
-  int *node_ranks;      /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
-  struct board *boards; /* every one that was created, the last one first */
+  int *node_ranks; /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   char host[COMM_HOST_SIZE];
 };
 

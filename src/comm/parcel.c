@@ -2,6 +2,7 @@
 
 #include "comm/mpi_call.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,6 +100,7 @@ static void copy_rows(struct parcel *parcel, bool in) {
 static void pack_items(struct parcel *parcel) {
   const struct exchange_list *list = &parcel->list;
   char *place = parcel->message + parcel->own_items;
+  assert(list->count == NULL || *list->count <= list->capacity);
   for (int32_t item = 0; list->count != NULL && item < *list->count; item++)
     for (int i = 0; i < list->n_fields; place += list->field[i++].env_bytes)
       memcpy(place, (char *)list->field[i].base + list->field[i].env_bytes * (size_t)item, list->field[i].env_bytes);

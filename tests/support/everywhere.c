@@ -3,9 +3,11 @@
 #include "comm/mpi_call.h"
 
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 /* CUnit's cases take no argument, so the job is kept here */
 static struct comm *job;
@@ -24,6 +26,11 @@ muster_status everywhere_spread(struct comm *comm, const char *nodes) {
   if (ranks != comm_size(comm))
     return status_error(MUSTER_ERROR_USAGE, "nodes of %d ranks are given to %d", ranks, comm_size(comm));
   nodes_of_ranks = nodes;
+
+  /* as if /dev/shm were full */
+  const struct rlimit none = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+  if (!everywhere_shares() && (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || setrlimit(RLIMIT_FSIZE, &none) != 0))
+    return status_errno(MUSTER_ERROR_INTERNAL, "cannot limit the size of files");
   return comm_split_node(comm, nodes[comm_rank(comm)]);
 }
 
