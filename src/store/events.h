@@ -14,7 +14,7 @@
 /* One hyper-parameter of a run. */
 enum hyperparameter_kind { HYPERPARAMETER_NUMBER, HYPERPARAMETER_BOOL, HYPERPARAMETER_TEXT };
 struct hyperparameter {
-  char name[128]; /* "algorithm.gamma" */
+  char name[320]; /* "algorithm.gamma" */
   enum hyperparameter_kind kind;
   double number; /* a bool: 0 or 1 */
   char text[512];

@@ -134,6 +134,8 @@ double metrics_get(const struct metrics *metrics, const char *column) {
   return metrics->row[find_column(metrics, column)];
 }
 
+const double *metrics_row(const struct metrics *metrics) { return metrics->row; }
+
 muster_status metrics_end_row(struct metrics *metrics) {
   char *line;
   MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
