@@ -17,7 +17,8 @@
 #include <unistd.h>
 
 #define PREFIX "events.out.tfevents."
-#define FIRST_WRITE 65536 /* room for what waits, to begin with */
+#define LAST_SECOND 9999999999 /* that has ten digits, as names have */
+#define FIRST_WRITE 65536      /* room for what waits, to begin with */
 #define SESSION_START_TAG "_hparams_/session_start_info"
 #define SESSION_END_TAG "_hparams_/session_end_info"
 
@@ -266,14 +267,13 @@ muster_status events_add_end(struct events *events, int64_t step) {
 static muster_status choose_path(const char *folder, char path[DURABLE_PATH_SIZE]) {
   struct files files;
   MUSTER_TRY(list_files(folder, &files));
-  const char *newest = files.n > 0 ? files.entry[files.n - 1]->d_name : "";
+  long long seconds = (long long)clock_wall_seconds();
+  long long newest = files.n > 0 ? strtoll(files.entry[files.n - 1]->d_name + strlen(PREFIX), NULL, 10) : 0;
+  if (newest >= seconds && newest < LAST_SECOND) seconds = newest + 1;
+  free_files(&files);
   char host[128] = "", name[256];
   gethostname(host, sizeof host - 1);
-  long long seconds = (long long)clock_wall_seconds();
-  do {
-    snprintf(name, sizeof name, PREFIX "%010lld.%s.%ld.0", seconds++, host, (long)getpid());
-  } while (strcmp(name, newest) <= 0);
-  free_files(&files);
+  snprintf(name, sizeof name, PREFIX "%010lld.%s.%ld.0", seconds, host, (long)getpid());
   return make_path(folder, name, path);
 }
 
