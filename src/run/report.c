@@ -102,7 +102,7 @@ static muster_status end_row(struct report *report, int64_t total_steps) {
   if (report->events != NULL)
     status = events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
                                 (size_t)report->n_columns);
-  return first_failure(metrics_end_row(report->metrics), status);
+  return first_failure(status, metrics_end_row(report->metrics));
 }
 
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {

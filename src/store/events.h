@@ -34,8 +34,9 @@ MUSTER_CHECKED muster_status events_open(const char *folder, const struct hyperp
                                          int64_t after_step, size_t max_scalars, struct events **out);
 void events_close(struct events **events); /* accepts NULL inside */
 
-/* These add to what waits in memory, for events_flush() to write. Error MEMORY. */
-/* values[n] under tags[n] (borrowed), as floats; NAN leaves one out. */
+/* What follows adds to what waits in memory, for events_flush() to write. Error MEMORY.
+ *
+ * values[n] under tags[n] (borrowed), as floats; NAN leaves one out. */
 MUSTER_CHECKED muster_status events_add_scalars(struct events *events, int64_t step, const char *const *tags,
                                                 const double *values, size_t n);
 /* Adds nothing for a histogram without numbers. */

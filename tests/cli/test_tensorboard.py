@@ -188,20 +188,24 @@ class EventFiles(Case):
         histogram = found["histograms"]["rollout/actions/0"]
         self.assertEqual((histogram["min"], sum(histogram["count"])), (0, 4 * 32))
 
-    def test_interrupted_and_resumed(self):
-        """A run that is prolonged: one file for each process, no row twice, and an end for what ended last alone."""
+    def test_stopped_and_resumed(self):
+        """One file for each process, no row twice, and an end only where the run came to its end."""
         run = self.train("run", "--set", "total_steps=1024", config=BOX)
-        self.assertEqual(len([event for [*file] in self.read(run) for event in file if "end" in event]), 1)
+        [first] = self.read(run)
+        self.assertIn("end", first[-1])
         self.train("run", "--resume", config=BOX, ranks=3)
         self.assert_says_what_metrics_say(run)
         first, second = self.read(run)
-        self.assertEqual([event for event in first if "end" in event], [])
-        self.assertEqual(len([event for event in second if "end" in event]), 1)
         self.assertEqual([event["step"] for event in second if event.get("restart")], [1025])
-        stopped = self.run_muster("train", self.write("b.yaml", BOX), "--run-dir", self.folder / "b", "--set",
-                                  "run.time_limit=0.001")  # fmt: skip
-        self.assertEqual(stopped.code, 75, stopped)
-        self.assertEqual([event for [*file] in self.read(self.folder / "b") for event in file if "end" in event], [])
+        self.assertEqual([event["step"] for event in first + second if "end" in event], [2048])
+
+    def test_stopped(self):
+        path = self.write("run.yaml", BOX)
+        result = self.run_muster("train", path, "--run-dir", self.folder / "run", "--set", "run.time_limit=0.001")
+        self.assertEqual(result.code, 75, result)
+        self.assert_says_what_metrics_say(self.folder / "run")
+        [file] = self.read(self.folder / "run")
+        self.assertNotIn("end", file[-1])
 
     def kill_between_checkpoints(self, config, run, *arguments):
         """Starts a run, or goes on with it, and kills it when rows came after its newest checkpoint."""
