@@ -255,6 +255,14 @@ void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob) 
 
 const char *const policy_gradient_metrics[] = {METRIC_NAMES_COMMON, NULL};
 
+/* mean standard deviation of actions where it is a parameter, as SB3; NAN elsewhere */
+static double mean_std(const struct policy_head *head) {
+  if (head->own_name == NULL || strcmp(head->own_name, "log_std") != 0) return NAN;
+  double sum = 0;
+  for (size_t i = 0; i < head->own_count; i++) sum += exp(head->own[i]);
+  return sum / (double)head->own_count;
+}
+
 void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
                                  double learning_rate, double *metrics) {
   double minibatches = (double)progress->minibatches;
@@ -267,6 +275,7 @@ void policy_gradient_fill_common(const struct policy_gradient *policy, const str
   metrics[METRIC_GRADIENT_NORM] = progress->gradient_norm / minibatches;
   metrics[METRIC_LEARNING_RATE] = learning_rate;
   metrics[METRIC_N_UPDATES] = (double)policy->epochs;
+  metrics[METRIC_STD] = mean_std(&policy->model->head);
 }
 
 void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics) {

@@ -126,6 +126,7 @@ enum {
   METRIC_GRADIENT_NORM,
   METRIC_LEARNING_RATE,
   METRIC_N_UPDATES,
+  METRIC_STD,
   METRICS_COMMON,
   METRIC_APPROX_KL = METRICS_COMMON,
   METRIC_CLIP_FRACTION,
@@ -135,7 +136,7 @@ enum {
 };
 #define METRIC_NAMES_COMMON                                                                                            \
   "train/loss", "train/policy_gradient_loss", "train/value_loss", "train/entropy_loss", "train/explained_variance",    \
-      "train/gradient_norm", "train/learning_rate", "train/n_updates"
+      "train/gradient_norm", "train/learning_rate", "train/n_updates", "train/std"
 #define METRIC_NAMES_RATIO                                                                                             \
   METRIC_NAMES_COMMON, "train/approx_kl", "train/clip_fraction", "train/clip_range", "train/first_ratio_mismatch"
 

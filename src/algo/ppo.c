@@ -166,7 +166,8 @@ void ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, do
 
 /* --- the update --- */
 
-static const char *const ppo_metrics[METRICS_RATIO + 1] = {METRIC_NAMES_RATIO, NULL};
+enum { METRIC_CLIP_RANGE_VF = METRICS_RATIO, METRICS };
+static const char *const ppo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train/clip_range_vf", NULL};
 
 static muster_status ppo_update(void *algorithm, double progress_remaining, double *metrics) {
   struct ppo *ppo = algorithm;
@@ -193,6 +194,7 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   MUSTER_TRY(policy_gradient_epochs(learner, &loss, &plan, &progress));
   policy_gradient_fill_common(learner, &progress, plan.learning_rate, metrics);
   policy_gradient_fill_ratio(&progress, clip_range, metrics);
+  metrics[METRIC_CLIP_RANGE_VF] = options->clip_range_vf.is_null ? (double)NAN : clip_range_vf;
   return MUSTER_OK;
 }
 

@@ -95,6 +95,10 @@ static const struct option_spec run_options[] = {
      .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
     {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
      .help = "iterations between rows of metrics.csv"},
+    {IN(run_options, tensorboard), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether the run folder gets event files of TensorBoard, with what metrics.csv has"},
+    {IN(run_options, histograms), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e9,
+     .help = "iterations between histograms of parameters, gradients and actions for TensorBoard; 0: none"},
     {IN(run_options, time_limit), .type = OPTION_DURATION, .default_value = "null", .min = 0, .max = 1e9,
      .help = "wall time (23h45m) after which the run writes a checkpoint and ends with exit code 75; null: none"},
     {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
@@ -236,6 +240,11 @@ static muster_status check_normalize(const struct document *document) {
                         "norm_reward: true}`");
 }
 
+static muster_status check_histograms(const struct document *document, const struct run_config *config) {
+  if (config->run.histograms == 0 || config->run.tensorboard) return MUSTER_OK;
+  return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
   MUSTER_TRY(check_normalize(document));
@@ -251,6 +260,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
+  MUSTER_TRY(check_histograms(document, config));
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
 
@@ -284,18 +294,33 @@ static const struct algorithm_type *config_algorithm(const struct run_config *co
   return *type;
 }
 
-void run_config_write(FILE *file, const struct run_config *config) {
+void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context) {
   struct run_config copy = *config;
   struct algorithm_choice choice;
   snprintf(choice.name, sizeof choice.name, "%s", config->algorithm_name);
   struct binding bindings[BINDINGS];
   bind_tables(&copy, config_algorithm(config), bindings);
-  const char *section = NULL;
   for (int i = 0; i < BINDINGS; i++) {
     /* the algorithm's name heads its own options */
-    if (bindings[i].object == copy.algorithm) document_write_table(file, &algorithm_table, &choice, &section);
-    document_write_table(file, bindings[i].table, bindings[i].object, &section);
+    if (bindings[i].object == copy.algorithm) visit(&algorithm_table, &choice, true, context);
+    visit(bindings[i].table, bindings[i].object, bindings[i].decides, context);
   }
+}
+
+struct config_file {
+  FILE *file;
+  const char *section; /* that was begun last */
+};
+
+static void write_table(const struct option_table *table, const void *object, bool decides, void *context) {
+  (void)decides;
+  struct config_file *config = context;
+  document_write_table(config->file, table, object, &config->section);
+}
+
+void run_config_write(FILE *file, const struct run_config *config) {
+  struct config_file context = {.file = file};
+  run_config_visit(config, write_table, &context);
 }
 
 muster_status run_config_text(const struct run_config *config, char **text) {

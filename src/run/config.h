@@ -59,6 +59,8 @@ struct run_options {
   int64_t log_interval;
   double time_limit; /* seconds; 0: none */
   int on_nan;        /* enum on_nan */
+  bool tensorboard;
+  int64_t histograms; /* iterations; 0: none */
 };
 
 struct run_config {
@@ -95,6 +97,11 @@ MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, ch
  * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ.
  */
 bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
+
+/* Calls `visit` for every table that applies to the config, with the struct that it describes, in the order in which a
+ * config is written; `decides`: whether it decides what is learned. */
+typedef void (*run_config_visitor)(const struct option_table *table, const void *object, bool decides, void *context);
+void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context);
 
 /* All option tables: the general ones, and those of every algorithm. Returns their number. */
 size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);

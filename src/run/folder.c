@@ -4,6 +4,7 @@
 #include "muster/version.h"
 #include "run/build.h"
 #include "store/durable.h"
+#include "store/events.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -160,6 +161,7 @@ void run_folder_discard(const struct run_folder *folder) {
   if (!folder->made) return;
   unlink(folder->metrics);
   unlink(folder->config);
+  events_remove(folder->path);
   rmdir(folder->checkpoints);
   char lock[RUN_PATH_SIZE + 32];
   snprintf(lock, sizeof lock, "%s/.lock", folder->path);

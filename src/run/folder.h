@@ -1,4 +1,4 @@
-/* The run folder: config.yaml, metrics.csv, checkpoints/, summary.json. */
+/* The run folder: config.yaml, metrics.csv, event files of TensorBoard, checkpoints/, summary.json. */
 #ifndef RUN_FOLDER_H
 #define RUN_FOLDER_H
 

@@ -48,6 +48,8 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   if (missing > 0)
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
              (long long)missing);
+  if (worker->config.run.histograms > 0)
+    MUSTER_TRY(histograms_create(&learner->model, &worker->rollout, worker->arena, &learner->histograms));
   model_pack(&learner->model, true);
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
@@ -230,7 +232,7 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
   return status;
 }
 
-/* an evaluation when `evaluation.every` steps have passed, a row of metrics, progress */
+/* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
 static muster_status report_progress(struct learner *learner) {
   const struct trajectory *rollout = &learner->worker->rollout;
   int64_t every = learner->worker->config.evaluation.every;
@@ -238,6 +240,9 @@ static muster_status report_progress(struct learner *learner) {
   bool evaluates = every > 0 && learner->total_steps / every > before / every;
   struct evaluation evaluation;
   if (evaluates) MUSTER_TRY(evaluate(learner, &evaluation));
+  int64_t histograms = learner->worker->config.run.histograms;
+  if (histograms > 0 && learner->iteration % histograms == 0)
+    MUSTER_TRY(histograms_add(&learner->histograms, learner->report.events, learner->total_steps));
   struct iteration_report iteration = {
       .iteration = learner->iteration,
       .total_steps = learner->total_steps,
@@ -310,6 +315,7 @@ muster_status learner_finish(struct learner *learner) {
   MUSTER_TRY(evaluate(learner, &evaluation));
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
                                   learner->total_steps, episodes_summarize(&learner->episodes), &evaluation));
+  MUSTER_TRY(report_end(&learner->report, learner->total_steps));
   print_result(learner, &evaluation);
   return MUSTER_OK;
 }

@@ -5,6 +5,7 @@
 #include "run/actor.h"
 #include "run/episodes.h"
 #include "run/folder.h"
+#include "run/histograms.h"
 #include "run/report.h"
 #include "run/worker.h"
 
@@ -19,6 +20,7 @@ struct learner {
   double metrics[ALGORITHM_MAX_METRICS]; /* of the last update */
   struct episodes episodes;
   struct report report;
+  struct histograms histograms; /* where run.histograms asks for them */
   bool resumed;
   int64_t iteration, total_steps; /* rollouts and steps finished */
   int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "muster/version.h"
 #include "run/build.h"
+#include "run/hyperparameters.h"
 #include "run/terminal.h"
 #include "store/durable.h"
 #include "store/json.h"
@@ -39,20 +40,41 @@ void report_init(struct report *report, const struct run_config *config, const s
   report->last_row = report->start;
 }
 
-muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
-                          struct arena *arena, int64_t *missing_rows) {
-  const char **columns;
-  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &columns));
+static muster_status list_columns(struct report *report, struct arena *arena) {
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
   int n = 0;
-  for (size_t i = 0; i < GENERAL_COLUMNS; i++) columns[n++] = general_columns[i];
-  for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++) columns[n++] = *metric;
-  MUSTER_TRY(metrics_open(folder->metrics, columns, n, keep_rows, &report->metrics));
-  *missing_rows = keep_rows - metrics_rows(report->metrics);
-  if (*missing_rows < 0) *missing_rows = 0;
+  for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
+  for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
+    report->columns[n++] = *metric;
+  report->n_columns = n;
   return MUSTER_OK;
 }
 
-void report_close(struct report *report) { metrics_close(&report->metrics); }
+static muster_status open_events(struct report *report, const struct run_folder *folder, bool resumes) {
+  if (resumes) MUSTER_TRY(events_cut_back(folder->path, report->earlier_steps));
+  if (!report->config->run.tensorboard) return MUSTER_OK;
+  struct hyperparameter *list = malloc(HYPERPARAMETERS_MAX * sizeof *list);
+  if (list == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: hyper-parameters for TensorBoard");
+  size_t n = hyperparameters_list(report->config, list);
+  muster_status status = events_open(folder->path, list, n, resumes ? report->earlier_steps : -1,
+                                     (size_t)report->n_columns, &report->events);
+  free(list);
+  return status;
+}
+
+muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
+                          struct arena *arena, int64_t *missing_rows) {
+  MUSTER_TRY(list_columns(report, arena));
+  MUSTER_TRY(metrics_open(folder->metrics, report->columns, report->n_columns, keep_rows, &report->metrics));
+  *missing_rows = keep_rows - metrics_rows(report->metrics);
+  if (*missing_rows < 0) *missing_rows = 0;
+  return open_events(report, folder, keep_rows >= 0);
+}
+
+void report_close(struct report *report) {
+  metrics_close(&report->metrics);
+  events_close(&report->events);
+}
 
 double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
@@ -65,6 +87,22 @@ static void add_seconds(struct report *report) {
   total->checkpoint += since->checkpoint;
   total->evaluation += since->evaluation;
   *since = (struct stage_seconds){0};
+}
+
+/* the first of two failures; the other is dropped */
+static muster_status first_failure(muster_status first, muster_status second) {
+  if (first == MUSTER_OK) return second;
+  muster_status_clear(&second);
+  return first;
+}
+
+/* the current row goes to metrics.csv and to TensorBoard; where one of them cannot be written the other still is */
+static muster_status end_row(struct report *report, int64_t total_steps) {
+  muster_status status = MUSTER_OK;
+  if (report->events != NULL)
+    status = events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
+                                (size_t)report->n_columns);
+  return first_failure(status, metrics_end_row(report->metrics));
 }
 
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
@@ -94,7 +132,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   report->last_row = now;
   report->last_row_steps = iteration->total_steps;
   add_seconds(report);
-  return metrics_end_row(metrics);
+  return end_row(report, iteration->total_steps);
 }
 
 /* an algorithm's metric by name, NAN where it has none */
@@ -137,8 +175,20 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   double now = clock_seconds();
   bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
   muster_status status = due ? write_row(report, iteration, now) : MUSTER_OK;
+  if (report->events != NULL) status = first_failure(status, events_flush(report->events));
   show_progress(report, iteration, now, last);
   return status;
+}
+
+muster_status report_sync(struct report *report) {
+  MUSTER_TRY(metrics_sync(report->metrics));
+  return report->events != NULL ? events_sync(report->events) : MUSTER_OK;
+}
+
+muster_status report_end(struct report *report, int64_t total_steps) {
+  if (report->events == NULL) return MUSTER_OK;
+  MUSTER_TRY(events_add_end(report->events, total_steps));
+  return events_sync(report->events);
 }
 
 static void write_evaluation(struct json *json, const struct evaluation *evaluation) {

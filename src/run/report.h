@@ -1,4 +1,5 @@
-/* What a run tells: rows of metrics.csv, the progress line, the summary. Only on the learner. */
+/* What a run tells: rows of metrics.csv and TensorBoard's event file, the progress line, the summary. Only on the
+ * learner. */
 #ifndef RUN_REPORT_H
 #define RUN_REPORT_H
 
@@ -6,6 +7,7 @@
 #include "run/episodes.h"
 #include "run/evaluation.h"
 #include "run/folder.h"
+#include "store/events.h"
 #include "store/metrics.h"
 
 /* Where the learner's wall time goes, in seconds. */
@@ -18,7 +20,10 @@ struct stage_seconds {
 struct report {
   const struct run_config *config;
   const struct algorithm_type *algorithm;
+  const char **columns; /* [n_columns] of metrics.csv, and the tags of TensorBoard */
+  int n_columns;
   struct metrics *metrics;
+  struct events *events;  /* NULL: without TensorBoard */
   bool terminal;          /* a person watches: one live line */
   double start;           /* clock when this process started to train */
   double earlier_seconds; /* wall time of the run before it was resumed */
@@ -47,8 +52,9 @@ struct iteration_report {
 /* Starts the run's clock. */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
                  double reward_threshold);
-/* Opens metrics.csv; with keep_rows >= 0 cut back to so many rows. `*missing_rows`: of these it lacks so many, which
- * this program never causes. */
+/* Opens metrics.csv, with keep_rows >= 0 cut back to so many rows, and begins an event file; those that are there are
+ * cut back to earlier_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
+ */
 MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
                                          struct arena *arena, int64_t *missing_rows);
 void report_close(struct report *report);
@@ -61,6 +67,12 @@ double report_seconds(const struct report *report);
  * not be written: it is kept and written with the next one. */
 MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
                                               bool last);
+
+/* Brings the rows so far to the disk, those that wait too: before a checkpoint is written that counts on them. */
+MUSTER_CHECKED muster_status report_sync(struct report *report);
+
+/* Tells TensorBoard that the run has come to its end. */
+MUSTER_CHECKED muster_status report_end(struct report *report, int64_t total_steps);
 
 /* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
 MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,

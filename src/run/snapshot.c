@@ -97,7 +97,7 @@ static muster_status publish(struct learner *learner) {
 
 muster_status snapshot_write(struct learner *learner) {
   /* rows that the checkpoint counts on are on the disk before it is */
-  MUSTER_TRY(metrics_sync(learner->report.metrics));
+  MUSTER_TRY(report_sync(&learner->report));
   struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
   double score = learner->report.last_evaluation;
   if (isnan(score)) score = episodes_summarize(&learner->episodes).mean_return;

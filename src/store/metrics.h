@@ -20,6 +20,8 @@ void metrics_close(struct metrics **metrics); /* accepts NULL inside */
 void metrics_set(struct metrics *metrics, const char *column, double value);
 /* The value set in the current row, NAN where none. */
 double metrics_get(const struct metrics *metrics, const char *column);
+/* All values of the current row, in the order of the columns, NAN where none is set. */
+const double *metrics_row(const struct metrics *metrics);
 /* Appends the current row, each value in the shortest form that reads back to the same double, in one write, and starts
  * a new one. On error IO the file is cut back to the rows before, and the row waits in memory to be written with the
  * next one, or by metrics_sync(). Error MEMORY: there is no room for it to wait. */

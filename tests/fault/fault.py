@@ -7,6 +7,7 @@ import subprocess
 import tempfile
 import time
 
+import events
 import program
 
 # a checkpoint after every rollout, so that a moment taken at random often lies within one; by the clock none
@@ -90,6 +91,7 @@ class Case(program.Case):
         """A run ended as one that nothing ever happened to: state of learning, metrics, best checkpoint, summary."""
         self.assertEqual(digest(run), digest(whole))
         self.assertEqual(program.metrics(run), program.metrics(whole))
+        self.assertEqual(events.rows(run), events.rows_of_metrics(run))
         self.assertEqual(os.readlink(run / "checkpoints" / "latest"), os.readlink(whole / "checkpoints" / "latest"))
         if best:
             names = [pathlib.Path("checkpoints") / "best.h5"]

@@ -16,6 +16,8 @@ import subprocess
 import time
 import unittest
 
+import events
+
 PROGRAM = os.environ["MUSTER_PROGRAM"]
 SOURCE = pathlib.Path(os.environ["MUSTER_SOURCE"])
 WORK = pathlib.Path(os.environ["MUSTER_WORK"])
@@ -178,6 +180,7 @@ class Case(unittest.TestCase):
         """Two runs learned the same, bit for bit, and told the same."""
         self.assertEqual(learned(a), learned(b))
         self.assertEqual(metrics(a), metrics(b))
+        self.assertEqual(events.rows(b), events.rows_of_metrics(b))
         for key in ["total_steps", "mean_return", "std_return", "solved_at_steps", "final_evaluation"]:
             self.assertEqual(summary(a)[key], summary(b)[key], key)
 

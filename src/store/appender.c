@@ -1,0 +1,69 @@
+#include "store/appender.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+muster_status appender_open(struct appender *appender, const char *path, size_t size) {
+  *appender = (struct appender){.path = strdup(path), .waiting = malloc(size), .capacity = size, .file = -1};
+  if (appender->path == NULL || appender->waiting == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot open '%s'", path);
+  appender->file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+  if (appender->file < 0) return status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path);
+  return MUSTER_OK;
+}
+
+void appender_close(struct appender *appender) {
+  if (appender->file >= 0) close(appender->file);
+  free(appender->waiting);
+  free(appender->path);
+  *appender = (struct appender){.file = -1};
+}
+
+muster_status appender_reserve(struct appender *appender, size_t size, char **room) {
+  if (appender->capacity - appender->length < size) {
+    size_t capacity = 2 * (appender->length + size);
+    char *waiting = realloc(appender->waiting, capacity);
+    if (waiting == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", appender->path);
+    appender->waiting = waiting;
+    appender->capacity = capacity;
+  }
+  *room = appender->waiting + appender->length;
+  return MUSTER_OK;
+}
+
+void appender_add(struct appender *appender, size_t length) { appender->length += length; }
+
+muster_status appender_flush(struct appender *appender) {
+  ssize_t written;
+  if (appender->length == 0) return MUSTER_OK;
+  do {
+    written = write(appender->file, appender->waiting, appender->length);
+  } while (written < 0 && errno == EINTR);
+  if (written == (ssize_t)appender->length) {
+    appender->end += written;
+    appender->length = 0;
+    return MUSTER_OK;
+  }
+  // a write that stops short tells no reason: the disk is full
+  if (written >= 0) errno = ENOSPC;
+  muster_status status = status_errno(MUSTER_ERROR_IO, "cannot write a row to '%s'", appender->path);
+  if (ftruncate(appender->file, appender->end) != 0)
+    status = status_wrap(status, "the last row of '%s' is torn", appender->path);
+  return status;
+}
+
+muster_status appender_sync(struct appender *appender) {
+  MUSTER_TRY(appender_flush(appender));
+  if (fsync(appender->file) != 0) return status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", appender->path);
+  return MUSTER_OK;
+}
+
+muster_status appender_cut(struct appender *appender, off_t end) {
+  if (ftruncate(appender->file, end) != 0)
+    return status_errno(MUSTER_ERROR_IO, "cannot cut '%s' back to %lld bytes", appender->path, (long long)end);
+  appender->end = end;
+  return MUSTER_OK;
+}

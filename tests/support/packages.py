@@ -1,0 +1,46 @@
+"""Packages of Python that only tests need, in a virtual environment of the build tree that is made once."""
+
+import fcntl
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+import program
+
+FOLDER = pathlib.Path(program.WORK).parent / "venv"
+
+
+def run(*command):
+    """One step of an installation; skips the test where it fails."""
+    try:
+        made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    except subprocess.TimeoutExpired:
+        raise unittest.SkipTest(f"no end after ten minutes: {' '.join(command)}") from None
+    if made.returncode != 0:
+        reason = (made.stdout + made.stderr).strip().splitlines()[-1:]
+        raise unittest.SkipTest(f"cannot be done here: {' '.join(command)}: {' '.join(reason)}")
+
+
+def python_with(*requirements):
+    """The interpreter of an environment that has these packages; skips the test where they cannot be had."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    python = str(FOLDER / "bin" / "python")
+    done = FOLDER / ("-".join(requirements) + ".installed")
+    # tests that run side by side share the environment; -E: the tests' own modules are not those of Python
+    with open(FOLDER / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            run(sys.executable, "-E", "-m", "venv", str(FOLDER))
+            run(python, "-E", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *requirements)
+            done.touch()
+    return python
+
+
+def main():
+    """unittest's main; where tests were skipped and none failed, CTest is told so by the exit code 77."""
+    outcome = unittest.main(exit=False).result
+    code = 1 if not outcome.wasSuccessful() else 77 if outcome.skipped else 0
+    sys.stdout.flush()
+    os._exit(code)
