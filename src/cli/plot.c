@@ -71,7 +71,6 @@ static bool parse_output(const char *text, struct arguments *arguments) {
 
 /* one option; false and a message when it is wrong */
 static bool parse_option(int letter, const char *text, struct arguments *arguments) {
-  enum { SMOOTH_LIMIT = 10000 };
   static const char *const axes[] = {"steps", "seconds", NULL}, *const bands[] = {"std", "minmax", "none", NULL};
   long long count;
   int word;
@@ -88,7 +87,7 @@ static bool parse_option(int letter, const char *text, struct arguments *argumen
     return word >= 0;
   case 's':
     if (!command_parse_count("plot", "--smooth", text, 1, &count)) return false;
-    arguments->plot.smooth = count < SMOOTH_LIMIT ? (size_t)count : SMOOTH_LIMIT;
+    arguments->plot.smooth = (size_t)count;
     return true;
   case 't': arguments->plot.title = text; return true;
   case 'W': return parse_size("--width", text, &arguments->plot.width);
@@ -210,7 +209,8 @@ static muster_status draw(const struct record_set *set, struct arguments *argume
   char *image = NULL;
   size_t length;
   muster_status status = plot_render(set, &arguments->plot, &image, &length);
-  if (status == MUSTER_OK) status = durable_write(arguments->output, image, length);
+  if (status == MUSTER_OK)
+    status = status_wrap(durable_write(arguments->output, image, length), "cannot write %s", arguments->output);
   if (status == MUSTER_OK) printf("%s\n", arguments->output);
   free(image);
   free(panels);

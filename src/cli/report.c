@@ -59,14 +59,14 @@ static muster_status write_page(const struct record_set *set, const struct argum
   char *text = NULL;
   size_t length = 0;
   FILE *page = open_memstream(&text, &length);
-  if (page == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", arguments->output);
+  if (page == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %s", arguments->output);
   page_write(page, set, arguments->title, curves);
   bool failed = ferror(page) != 0;
   failed = fclose(page) != 0 || failed;
-  muster_status status = failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", arguments->output)
-                                : durable_write(arguments->output, text, length);
+  muster_status status =
+      failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : durable_write(arguments->output, text, length);
   free(text);
-  return status;
+  return status_wrap(status, "cannot write %s", arguments->output);
 }
 
 int command_report(int argc, char **argv) {

@@ -73,6 +73,8 @@ const struct json_value *json_get(const struct json_value *value, const char *pa
   return value;
 }
 
-const struct json_value *json_first(const struct json_value *value) { return value_of(item_of(value)->child); }
+const struct json_value *json_first(const struct json_value *value) {
+  return value != NULL ? value_of(item_of(value)->child) : NULL;
+}
 const struct json_value *json_next(const struct json_value *item) { return value_of(item_of(item)->next); }
 const char *json_key(const struct json_value *item) { return item_of(item)->string; }

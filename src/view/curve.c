@@ -13,14 +13,19 @@ struct series {
 
 static muster_status out_of_memory(void) { return status_error(MUSTER_ERROR_MEMORY, "out of memory for a curve"); }
 
-/* the mean of the last `window` values, where there are so many, in place of each */
-static void smooth_values(const struct series *series, size_t window) {
-  for (size_t i = series->n; i-- > 0;) {
+/* the mean of the last `window` values, or of as many as there are, in place of each */
+static muster_status smooth_values(const struct series *series, size_t window) {
+  if (window < 2) return MUSTER_OK;
+  double *sums = malloc((series->n + 1) * sizeof *sums); // of all values before
+  if (sums == NULL) return out_of_memory();
+  sums[0] = 0;
+  for (size_t i = 0; i < series->n; i++) sums[i + 1] = sums[i] + series->y[i];
+  for (size_t i = 0; i < series->n; i++) {
     size_t first = i + 1 > window ? i + 1 - window : 0;
-    double sum = 0;
-    for (size_t k = first; k <= i; k++) sum += series->y[k];
-    series->y[i] = sum / (double)(i + 1 - first);
+    series->y[i] = (sums[i + 1] - sums[first]) / (double)(i + 1 - first);
   }
+  free(sums);
+  return MUSTER_OK;
 }
 
 static muster_status read_series(const struct metrics_table *table, const struct curve_request *request,
@@ -35,8 +40,7 @@ static muster_status read_series(const struct metrics_table *table, const struct
     series->x[series->n] = x[row];
     series->y[series->n++] = y[row];
   }
-  smooth_values(series, request->smooth);
-  return MUSTER_OK;
+  return smooth_values(series, request->smooth);
 }
 
 /* the value of a run at a point of the grid whose step is given; *next is where to look on, since points rise */

@@ -168,21 +168,17 @@ static void write_checkpoints(FILE *page, const struct record *record) {
 /* a word of a shell's command, in quotes where it needs them */
 static void write_shell_word(FILE *page, const char *word) {
   static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
-  if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
-    html_text(page, word);
-    return;
+  bool is_plain = word[0] != '\0' && word[strspn(word, plain)] == '\0';
+  const char *quote = is_plain ? "" : "'";
+  html_text(page, quote);
+  for (size_t part; *word != '\0'; word += part) {
+    part = strcspn(word, "'");
+    html_print(page, "%.*s", (int)part, word);
+    if (word[part] != '\'') continue;
+    html_text(page, "'\\''"); // ends the quotes, and begins them anew behind one
+    part++;
   }
-  fputc('\'', page);
-  for (; *word != '\0'; word++) {
-    char letter[] = {*word, '\0'};
-    if (*word == '\'')
-      fputs("'\\''", page);
-    else if ((unsigned char)*word < 0x80)
-      html_text(page, letter);
-    else
-      fputc(*word, page);
-  }
-  fputc('\'', page);
+  html_text(page, quote);
 }
 
 /* the hash over the state of learning in the newest checkpoint, or why there is none */

@@ -58,7 +58,7 @@ enum {
   TITLE_LINE = 40,
   SUBTITLE_LINE = 20,
   LEGEND_LINE = 22,
-  LETTER = 8, /* about the width of one in the legend */
+  LETTER = 7, /* about the width of one in the legend */
   SAMPLE = 56 /* a legend's line before its text */
 };
 
@@ -190,8 +190,8 @@ static double round_step(double range, int parts) {
 
 static void choose_number_unit(struct axis *axis) {
   double most = fmax(fabs(axis->low), fabs(axis->high));
-  axis->unit = most >= 1e9 ? 1e9 : most >= 1e6 ? 1e6 : most >= 1e4 ? 1e3 : 1;
-  axis->letter = most >= 1e9 ? "G" : most >= 1e6 ? "M" : most >= 1e4 ? "k" : "";
+  axis->unit = most >= 1e9 ? 1e9 : most >= 1e6 ? 1e6 : most >= 5e3 ? 1e3 : 1;
+  axis->letter = most >= 1e9 ? "G" : most >= 1e6 ? "M" : most >= 5e3 ? "k" : "";
 }
 
 static struct axis make_x_axis(const struct drawing *drawing, const struct drawn_panel *panel) {

@@ -63,6 +63,8 @@ static void test_written(void) {
   CU_ASSERT_PTR_NULL(json_get(root, "text.more"));
   CU_ASSERT_TRUE(isnan(json_number_of(json_get(root, "text"))));
   CU_ASSERT_TRUE(isnan(json_number_of(NULL)));
+  CU_ASSERT_PTR_NULL(json_first(NULL));
+  CU_ASSERT_PTR_NULL(json_get(NULL, "text"));
   CU_ASSERT_PTR_NULL(json_string_of(json_get(root, "yes")));
   CU_ASSERT_FALSE(json_bool_of(NULL));
   json_destroy(&root);
