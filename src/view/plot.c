@@ -58,8 +58,8 @@ enum {
   TITLE_LINE = 40,
   SUBTITLE_LINE = 20,
   LEGEND_LINE = 22,
-  LETTER = 7, /* about the width of one in the legend */
-  SAMPLE = 56 /* a legend's line before its text */
+  LETTER = 8, /* the widest that gnuplot takes one of the legend for */
+  SAMPLE = 64 /* a legend's line before its text */
 };
 
 struct axis {
@@ -229,7 +229,7 @@ static struct axis make_y_axis(const struct drawing *drawing, const struct drawn
 }
 
 static void write_axis(FILE *script, char name, struct axis axis) {
-  fprintf(script, "set %crange [%.17g:%.17g]\nset %ctics (", name, axis.low, axis.high, name);
+  fprintf(script, "set %crange [%.17g:%.17g]\nset %ctics nomirror (", name, axis.low, axis.high, name);
   double step = round_step((axis.high - axis.low) / axis.unit, 6);
   double first = ceil(axis.low / axis.unit / step - 1e-9), last = floor(axis.high / axis.unit / step + 1e-9);
   for (double i = first; i <= last; i++) {
@@ -277,11 +277,7 @@ static void write_start(const struct drawing *drawing) {
   fprintf(script, "set encoding utf8\nset terminal %s size %d,%d font 'sans-serif,%g' background '#ffffff'%s\n",
           svg ? "svg" : "pngcairo", drawing->width, drawing->height, font_size(drawing),
           svg ? " name 'muster_curves'" : "");
-  fprintf(script,
-          "set multiplot\nset border 3 lc rgb '#888888'\nset tics out nomirror scale 0.5 textcolor '#444444'\n"
-          "set xtics offset 0,%g\n"
-          "set grid lt 1 lc rgb '#e4e4e4' lw 1\nset style fill transparent solid 0.2 noborder\n",
-          svg ? 0.4 : 0.0);
+  fputs("set multiplot\n", script);
 }
 
 /* a place in the picture, in pixels from the upper left corner */
@@ -305,14 +301,42 @@ static void write_remark(const struct drawing *drawing, const char *text, double
   fprintf(drawing->script, "%s noenhanced font 'sans-serif,%g' textcolor '#777777'\n", side, font_size(drawing) * 0.88);
 }
 
+/* how a group's lines look, and what they are called */
+static void write_line_style(const struct drawing *drawing, size_t group) {
+  fprintf(drawing->script, " lw 1.6 dt %zu lc rgb '%s' title ", 1 + group / COLORS % 4, colors[group % COLORS]);
+  gnuplot_quote(drawing->script, drawing->set->groups[group].label);
+}
+
+/* a frame for what is drawn next, in pixels */
+static void write_frame(const struct drawing *drawing, double left, double right, double top, double bottom) {
+  fprintf(drawing->script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n", across(drawing, left),
+          across(drawing, right));
+  fprintf(drawing->script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n", up(drawing, top),
+          up(drawing, bottom));
+}
+
+/* title, what the lines are, and the legend: a plot of its own without axes, as wide as the picture */
 static void write_header(const struct drawing *drawing) {
   if (drawing->title[0] != '\0') write_heading(drawing, drawing->title, INDENT, TITLE_LINE - 16, 1.3);
   write_remark(drawing, drawing->lines, INDENT, drawing->legend_top - SUBTITLE_LINE + 8, "left");
-  fprintf(drawing->script, "set key");
-  write_place(drawing, INDENT / 2.0, drawing->legend_top - 2);
+  write_frame(drawing, 0, drawing->width, drawing->legend_top, drawing->header);
   fprintf(drawing->script,
-          "left top horizontal Left reverse samplen 2 spacing %g maxcols %d noenhanced textcolor '#222222'\n",
+          "set key inside left top horizontal Left reverse samplen 3 spacing %g maxcols %d noenhanced textcolor "
+          "'#222222'\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\nplot ",
           drawing->request->format == PLOT_SVG ? 1.1 : 1.4, drawing->legend_columns);
+  for (size_t g = 0; g < drawing->set->n_groups; g++) {
+    fputs(g > 0 ? ", NaN" : "NaN", drawing->script);
+    write_line_style(drawing, g);
+  }
+  fputs("\nunset key\nunset label\n", drawing->script);
+}
+
+/* the looks of all panels */
+static void write_panel_style(const struct drawing *drawing) {
+  fprintf(drawing->script,
+          "set border 3 lc rgb '#888888'\nset tics out nomirror scale 0.5 textcolor '#444444'\nset xtics offset 0,%g\n"
+          "set grid xtics ytics lt 1 lc rgb '#e4e4e4' lw 1\nset style fill transparent solid 0.2 noborder\n",
+          drawing->request->format == PLOT_SVG ? 0.4 : 0.0);
 }
 
 static const char *find_title(const char *metric) {
@@ -327,10 +351,7 @@ static void write_panel_frame(const struct drawing *drawing, size_t p) {
   double height = (double)(drawing->height - drawing->header) / drawing->rows;
   double left = (int)p % drawing->columns * width, right = left + width - RIGHT;
   double top = drawing->header + (int)p / drawing->columns * height;
-  fprintf(drawing->script, "set lmargin at screen %.6f\nset rmargin at screen %.6f\n", across(drawing, left + LEFT),
-          across(drawing, right));
-  fprintf(drawing->script, "set tmargin at screen %.6f\nset bmargin at screen %.6f\n", up(drawing, top + TOP),
-          up(drawing, top + height - BOTTOM));
+  write_frame(drawing, left + LEFT, right, top + TOP, top + height - BOTTOM);
   const char *metric = panel->what.metric, *title = find_title(metric);
   write_heading(drawing, title, left + INDENT, top + TOP / 2.0, 1);
   if (title != metric) write_remark(drawing, metric, right, top + TOP / 2.0, "right");
@@ -350,14 +371,10 @@ static void write_curves(const struct drawing *drawing, size_t p) {
   }
   for (size_t g = 0; g < drawing->set->n_groups; g++) {
     const struct curve *curve = &drawing->panels[p].curves[g];
-    if (curve->n == 0) {
-      fprintf(script, "%sNaN with lines", before);
-    } else {
-      fprintf(script, "%s$curve_%zu_%zu using 1:2 with %s", before, p, g, curve->n <= MARKED ? "linespoints" : "lines");
-      if (curve->n <= MARKED) fprintf(script, " pt 7 ps 0.5");
-    }
-    fprintf(script, " lw 1.6 dt %zu lc rgb '%s' title ", 1 + g / COLORS % 4, colors[g % COLORS]);
-    gnuplot_quote(script, drawing->set->groups[g].label);
+    if (curve->n == 0) continue;
+    fprintf(script, "%s$curve_%zu_%zu using 1:2 with %s", before, p, g,
+            curve->n <= MARKED ? "linespoints pt 7 ps 0.5" : "lines");
+    write_line_style(drawing, g);
     before = ", ";
   }
   fputc('\n', script);
@@ -367,10 +384,11 @@ static void write_script(const struct drawing *drawing) {
   write_data(drawing);
   write_start(drawing);
   write_header(drawing);
+  write_panel_style(drawing);
   for (size_t p = 0; p < drawing->n; p++) {
     write_panel_frame(drawing, p);
     write_curves(drawing, p);
-    fprintf(drawing->script, "unset key\nunset label\n");
+    fprintf(drawing->script, "unset label\n");
   }
   fprintf(drawing->script, "unset multiplot\n");
 }
