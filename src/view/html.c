@@ -50,6 +50,15 @@ void html_cell(FILE *page, const char *kind, const char *format, ...) {
   va_end(arguments);
 }
 
+void html_note(FILE *page, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  fputs("<p class=\"note\">", page);
+  print_escaped(page, format, arguments);
+  fputs("</p>\n", page);
+  va_end(arguments);
+}
+
 void html_pair(FILE *page, const char *name, const char *format, ...) {
   va_list arguments;
   va_start(arguments, format);

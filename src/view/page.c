@@ -26,7 +26,7 @@ static const char style[] =
     "header p, .note { color: var(--faint); margin: 4px 0 0; font-size: 13px }\n"
     "section, details.run { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 18px "
     "20px; margin-top: 18px }\n"
-    ".wide { overflow-x: auto }\n"
+    "* + h3 { margin-top: 20px } .wide { overflow-x: auto }\n"
     "table { border-collapse: collapse; font-variant-numeric: tabular-nums }\n"
     "th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top }\n"
     "tr:last-child > * { border-bottom: 0 } th { font-weight: 600; white-space: nowrap }\n"
@@ -121,7 +121,7 @@ static void write_group(FILE *page, const struct record_set *set, const struct r
 }
 
 static void write_groups(FILE *page, const struct record_set *set) {
-  fputs("<h3 style=\"margin-top: 18px\">Over seeds</h3><div class=\"wide\"><table><thead><tr><th>runs</th><th "
+  fputs("<h3>Over seeds</h3><div class=\"wide\"><table><thead><tr><th>runs</th><th "
         "class=\"n\">"
         "steps/s, mean</th><th class=\"n\">evaluated</th><th class=\"n\">final evaluation, mean</th>"
         "<th class=\"n\">standard deviation over runs</th></tr></thead>\n<tbody>\n",
@@ -137,10 +137,10 @@ static void write_results(FILE *page, const struct record_set *set) {
   for (size_t i = 0; i < set->n; i++) write_result(page, set, i, envs, algorithms);
   fputs("</tbody></table></div>\n", page);
   if (set->n > set->n_groups) write_groups(page, set);
-  fputs("<p class=\"note\">Return: mean of the last hundred episodes of training. Final evaluation: mean and standard "
-        "deviation "
-        "over its episodes. Solved: the return reached the environment\u2019s threshold.</p></section>\n",
-        page);
+  html_note(page,
+            "Return: mean of the last hundred episodes of training. Final evaluation: mean and standard deviation "
+            "over its episodes. Solved: the return reached the environment's threshold.");
+  fputs("</section>\n", page);
 }
 
 /* --- curves, and what differs --- */
@@ -149,7 +149,10 @@ static void write_results(FILE *page, const struct record_set *set) {
 static void write_curves(FILE *page, const char *curves) {
   const char *start = curves != NULL ? strstr(curves, "<svg") : NULL;
   fputs("<section id=\"curves\"><h2>Curves</h2>\n", page);
-  fputs(start != NULL ? start : "<p class=\"note\">No run has a row of metrics yet.</p>", page);
+  if (start != NULL)
+    fputs(start, page);
+  else
+    html_note(page, "No run has a row of metrics yet.");
   fputs("</section>\n", page);
 }
 

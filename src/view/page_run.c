@@ -38,36 +38,75 @@ void page_write_badge(FILE *page, const struct record *record) {
 
 /* --- the result: all that summary.json says --- */
 
-static void write_value(FILE *page, const char *name, const struct json_value *value);
+/* whether a value is a list of objects, as a run tells of its ranks: that is shown as a table of its own */
+static bool is_table(const struct json_value *value) {
+  const struct json_value *first = json_kind_of(value) == JSON_ARRAY ? json_first(value) : NULL;
+  return first != NULL && json_kind_of(first) == JSON_OBJECT;
+}
 
-/* the fields of an object, or the items of a list, each under its whole name */
+/* a number of so many digits, a word, or a dash */
+static void write_scalar(FILE *page, const struct json_value *value, int digits) {
+  switch (json_kind_of(value)) {
+  case JSON_BOOL: html_text(page, json_bool_of(value) ? "yes" : "no"); break;
+  case JSON_NUMBER: html_print(page, "%.*g", digits, json_number_of(value)); break;
+  case JSON_STRING: html_text(page, json_string_of(value)); break;
+  default: html_text(page, "\u2013");
+  }
+}
+
+/* the fields of an object, and the items of a list, each under its whole name */
 static void write_values(FILE *page, const char *name, const struct json_value *values) {
   size_t number = 0;
   for (const struct json_value *item = json_first(values); item != NULL; item = json_next(item), number++) {
+    if (is_table(item)) continue;
     char whole[160];
     if (json_key(item) == NULL)
       snprintf(whole, sizeof whole, "%.100s %zu", name, number);
     else
       snprintf(whole, sizeof whole, "%.100s%s%.50s", name, name[0] != '\0' ? ", " : "", json_key(item));
-    write_value(page, whole, item);
+    if (json_first(item) != NULL) {
+      write_values(page, whole, item);
+      continue;
+    }
+    fputs("<tr><th>", page);
+    html_text(page, whole);
+    fputs("</th><td>", page);
+    write_scalar(page, item, 10);
+    fputs("</td></tr>\n", page);
   }
 }
 
-static void write_value(FILE *page, const char *name, const struct json_value *value) {
-  switch (json_kind_of(value)) {
-  case JSON_NULL: html_pair(page, name, "\u2013"); break;
-  case JSON_BOOL: html_pair(page, name, "%s", json_bool_of(value) ? "yes" : "no"); break;
-  case JSON_NUMBER: html_pair(page, name, "%.10g", json_number_of(value)); break;
-  case JSON_STRING: html_pair(page, name, "%s", json_string_of(value)); break;
-  case JSON_ARRAY:
-  case JSON_OBJECT: write_values(page, name, value); break;
+/* one row for each object, one column for each field of the first */
+static void write_table(FILE *page, const struct json_value *list) {
+  enum { ROWS = 256 };
+  const struct json_value *fields = json_first(list);
+  fputs("<h3>", page);
+  html_text(page, json_key(list));
+  fputs("</h3><div class=\"wide\"><table><thead><tr>", page);
+  for (const struct json_value *field = json_first(fields); field != NULL; field = json_next(field)) {
+    fputs("<th>", page);
+    html_text(page, json_key(field));
+    fputs("</th>", page);
   }
+  fputs("</tr></thead>\n<tbody>\n", page);
+  size_t row = 0;
+  for (const struct json_value *item = fields; item != NULL; item = json_next(item), row++) {
+    if (row >= ROWS) continue;
+    fputs("<tr>", page);
+    for (const struct json_value *field = json_first(fields); field != NULL; field = json_next(field)) {
+      fputs("<td>", page);
+      write_scalar(page, json_get(item, json_key(field)), 4);
+      fputs("</td>", page);
+    }
+    fputs("</tr>\n", page);
+  }
+  fputs("</tbody></table></div>\n", page);
+  if (row > ROWS) html_note(page, "The first %d of %zu; summary.json has all.", ROWS, row);
 }
 
 static void write_summary(FILE *page, const struct record *record) {
   fputs("<div><h3>Result</h3>", page);
-  if (record->summary == NULL)
-    fputs("<p class=\"note\">There is no summary yet: it is written when a run ends.</p>", page);
+  if (record->summary == NULL) html_note(page, "There is no summary yet: it is written when a run ends.");
   fputs("<table class=\"pairs\">\n", page);
   write_values(page, "", record->summary);
   fputs("</table></div>\n", page);
@@ -105,9 +144,10 @@ static void write_stages(FILE *page, const struct record *record) {
     fprintf(page, "<td class=\"all\"><div class=\"bar\"><div style=\"width: %.2f%%\"></div></div></td></tr>\n",
             fmin(100, share));
   }
-  fprintf(page,
-          "</table><p class=\"note\">Sums over the rows of metrics.csv, beside the %s of the whole run.</p></div>\n",
-          page_format(PAGE_SECONDS, whole, text));
+  fputs("</table>", page);
+  html_note(page, "Sums over the rows of metrics.csv, beside the %s of the whole run.",
+            page_format(PAGE_SECONDS, whole, text));
+  fputs("</div>\n", page);
 }
 
 /* --- layout and environment --- */
@@ -119,7 +159,7 @@ static void write_layout(FILE *page, const struct record *record) {
     const char *text = record_config(record, keys[i]);
     if (text[0] != '\0' && strcmp(text, "{}") != 0) html_pair(page, strchr(keys[i], '.') + 1, "%s", text);
   }
-  fputs("</table><h3 style=\"margin-top: 14px\">Build and layout of the ranks</h3><pre class=\"layout\">", page);
+  fputs("</table><h3>Build and layout of the ranks</h3><pre class=\"layout\">", page);
   html_text(page, record->about != NULL ? record->about : "not written yet");
   fputs("</pre></div>\n", page);
 }
@@ -153,7 +193,7 @@ static void write_checkpoints(FILE *page, const struct record *record) {
   struct dirent **entries = NULL;
   int n = scandir(folder, &entries, is_checkpoint, alphasort);
   fputs("<div><h3>Checkpoints</h3>", page);
-  if (n <= 0) fputs("<p class=\"note\">There is none.</p>", page);
+  if (n <= 0) html_note(page, "There is none.");
   fputs("<table class=\"checkpoints\">\n", page);
   for (int i = 0; i < n; i++) {
     write_checkpoint(page, folder, entries[i]->d_name, latest);
@@ -210,9 +250,9 @@ static void write_recipe(FILE *page, const struct record *record) {
   write_shell_word(page, path);
   fputs(" --run-dir runs/again\nbuild/muster inspect --digest runs/again\n# here: ", page);
   write_digest(page, record);
-  fputs("</pre><p class=\"note\">The same binary on the same kind of processor ends in the same hash, at any number of "
-        "ranks.</p></div>\n",
-        page);
+  fputs("</pre>", page);
+  html_note(page, "The same binary on the same kind of processor ends in the same hash, at any number of ranks.");
+  fputs("</div>\n", page);
 }
 
 /* --- the run --- */
@@ -231,14 +271,17 @@ void page_write_run(FILE *page, const struct record *record, size_t number, bool
   fprintf(page, "<details class=\"run\" id=\"run-%zu\"%s><summary>", number, is_open ? " open" : "");
   html_text(page, record->name);
   page_write_badge(page, record);
-  fputs("</summary><p class=\"note\">", page);
-  html_text(page, record->path);
-  fputs("</p>\n<div class=\"cards\">\n", page);
+  fputs("</summary>", page);
+  html_note(page, "%s", record->path);
+  fputs("<div class=\"cards\">\n", page);
   write_stages(page, record);
   write_recipe(page, record);
   write_layout(page, record);
   write_checkpoints(page, record);
   write_summary(page, record);
   write_config(page, record);
-  fputs("</div></details>\n", page);
+  fputs("</div>\n", page);
+  for (const struct json_value *item = json_first(record->summary); item != NULL; item = json_next(item))
+    if (is_table(item)) write_table(page, item);
+  fputs("</details>\n", page);
 }

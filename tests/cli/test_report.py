@@ -157,10 +157,11 @@ class Report(program.Case):
         metrics = (run / "metrics.csv").read_text(encoding="utf-8")
         (run / "metrics.csv").write_text(metrics.replace("time/exchange_seconds", "time/actor_wait_seconds"))
         summary = (run / "summary.json").read_text(encoding="utf-8")
-        (run / "summary.json").write_text(summary.replace('"version"', '"per_rank": [{"wait": 1.5}, {"wait": 2.5}], "version"'))
-        text = self.page(run).text
-        self.assertIn("actor wait", text)
-        self.assertIn("per_rank 1, wait2.5", text)
+        (run / "summary.json").write_text(summary.replace('"version"', '"per_rank": [{"at": 0, "wait": 1.5}, {"at": 1, "wait": 2.5, "<x>": 1}], "list": [7], "version"'))
+        page = self.page(run)
+        self.assertIn("actor wait", page.text)
+        self.assertRegex(page.text, r"per_rank\s*atwait\s*01\.5\s*12\.5")
+        self.assertIn("list 07", page.text)
 
     # --- runs that lack something ---
 
