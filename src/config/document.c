@@ -114,6 +114,8 @@ muster_status document_set(struct document *document, const char *assignment) {
   return status;
 }
 
+const struct entry_list *document_entries(const struct document *document) { return &document->list; }
+
 const char *document_get(const struct document *document, const char *key) {
   const struct entry *entry = entry_list_find(&document->list, key);
   return entry != NULL && entry->kind != ENTRY_SECTION ? entry->content : NULL;

@@ -2,6 +2,7 @@
 #ifndef CONFIG_DOCUMENT_H
 #define CONFIG_DOCUMENT_H
 
+#include "config/entry.h"
 #include "config/option.h"
 
 struct document; /* entries in order, each with its dotted key, value text, file and line */
@@ -23,6 +24,9 @@ MUSTER_CHECKED muster_status document_set(struct document *document, const char 
 
 /* The value text of a dotted key, borrowed; NULL when absent. Lists read back in flow style. */
 const char *document_get(const struct document *document, const char *key);
+
+/* All entries in the order in which they were given, borrowed. */
+const struct entry_list *document_entries(const struct document *document);
 
 /* Fills `object` with the table's defaults, then with what the document says, and marks those entries as known. The
  * error names file, line, key, value and what would be right. */

@@ -1,0 +1,140 @@
+#include "view/curve.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum { GRID_LIMIT = 500 };
+
+/* the values of one run: finite, x rising */
+struct series {
+  double *x, *y; /* [n], owned */
+  size_t n;
+};
+
+static muster_status out_of_memory(void) { return status_error(MUSTER_ERROR_MEMORY, "out of memory for a curve"); }
+
+/* the mean of the last `window` values, or of as many as there are, in place of each */
+static muster_status smooth_values(const struct series *series, size_t window) {
+  if (window < 2) return MUSTER_OK;
+  double *sums = malloc((series->n + 1) * sizeof *sums); // of all values before
+  if (sums == NULL) return out_of_memory();
+  sums[0] = 0;
+  for (size_t i = 0; i < series->n; i++) sums[i + 1] = sums[i] + series->y[i];
+  for (size_t i = 0; i < series->n; i++) {
+    size_t first = i + 1 > window ? i + 1 - window : 0;
+    series->y[i] = (sums[i + 1] - sums[first]) / (double)(i + 1 - first);
+  }
+  free(sums);
+  return MUSTER_OK;
+}
+
+static muster_status read_series(const struct metrics_table *table, const struct curve_request *request,
+                                 struct series *series) {
+  const double *x = metrics_table_column(table, request->x), *y = metrics_table_column(table, request->y);
+  if (x == NULL || y == NULL || table->n_rows == 0) return MUSTER_OK;
+  series->x = malloc(table->n_rows * sizeof *series->x);
+  series->y = malloc(table->n_rows * sizeof *series->y);
+  if (series->x == NULL || series->y == NULL) return out_of_memory();
+  for (size_t row = 0; row < table->n_rows; row++) {
+    if (!isfinite(x[row]) || !isfinite(y[row]) || (series->n > 0 && x[row] <= series->x[series->n - 1])) continue;
+    series->x[series->n] = x[row];
+    series->y[series->n++] = y[row];
+  }
+  return smooth_values(series, request->smooth);
+}
+
+/* the value of a run at a point of the grid whose step is given; *next is where to look on, since points rise */
+static double value_at(const struct series *series, double point, double step, size_t *next) {
+  if (series->n == 0) return NAN;
+  size_t i = *next;
+  while (i < series->n && series->x[i] < point - step / 2) i++;
+  *next = i;
+  double sum = 0;
+  size_t count = 0;
+  for (; i < series->n && series->x[i] < point + step / 2; i++, count++) sum += series->y[i];
+  if (count > 0) return sum / (double)count;
+  if (i == 0 || i == series->n) return NAN;
+  double share = (point - series->x[i - 1]) / (series->x[i] - series->x[i - 1]);
+  return series->y[i - 1] + share * (series->y[i] - series->y[i - 1]);
+}
+
+/* sets mean and band from the runs' values at one point; NAN does not count */
+static void add_point(struct curve *curve, double x, const double *values, size_t n, enum curve_band band) {
+  double sum = 0, low = INFINITY, high = -INFINITY, squares = 0;
+  size_t count = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (isnan(values[i])) continue;
+    sum += values[i];
+    low = fmin(low, values[i]);
+    high = fmax(high, values[i]);
+    count++;
+  }
+  if (count == 0 || 2 * count < curve->n_runs) return;
+  double mean = sum / (double)count;
+  for (size_t i = 0; i < n; i++)
+    if (!isnan(values[i])) squares += (values[i] - mean) * (values[i] - mean);
+  double deviation = count > 1 ? sqrt(squares / (double)(count - 1)) : 0;
+  size_t at = curve->n++;
+  curve->x[at] = x;
+  curve->mean[at] = mean;
+  curve->low[at] = band == BAND_STD ? mean - deviation : low;
+  curve->high[at] = band == BAND_STD ? mean + deviation : high;
+}
+
+static muster_status merge(const struct series *series, size_t n, enum curve_band band, struct curve *curve) {
+  double first = INFINITY, last = -INFINITY;
+  for (size_t i = 0; i < n; i++) {
+    if (series[i].n == 0) continue;
+    first = fmin(first, series[i].x[0]);
+    last = fmax(last, series[i].x[series[i].n - 1]);
+    if (series[i].n > curve->longest) curve->longest = series[i].n;
+    curve->n_runs++;
+  }
+  if (curve->n_runs == 0) return MUSTER_OK;
+  size_t rows = (curve->longest + GRID_LIMIT - 1) / GRID_LIMIT; // of the longest run, for each point
+  size_t points = (curve->longest + rows - 1) / rows;
+  double step = points > 1 ? (last - first) / (double)(points - 1) : 1;
+  double **arrays[] = {&curve->x, &curve->mean, &curve->low, &curve->high};
+  for (size_t i = 0; i < 4; i++)
+    if ((*arrays[i] = malloc(points * sizeof(double))) == NULL) return out_of_memory();
+  double *values = malloc(n * sizeof *values);
+  size_t *next = calloc(n, sizeof *next);
+  for (size_t p = 0; p < points && values != NULL && next != NULL; p++) {
+    double point = first + (double)p * step;
+    for (size_t i = 0; i < n; i++) values[i] = value_at(&series[i], point, step, &next[i]);
+    add_point(curve, point, values, n, band);
+  }
+  bool failed = values == NULL || next == NULL;
+  free(values);
+  free(next);
+  return failed ? out_of_memory() : MUSTER_OK;
+}
+
+muster_status curve_create(const struct record_set *set, const struct record_group *group,
+                           const struct curve_request *request, struct curve *out) {
+  struct curve curve = {.n = 0};
+  struct series *series = calloc(group->n_members, sizeof *series);
+  if (series == NULL) return out_of_memory();
+  muster_status status = MUSTER_OK;
+  for (size_t i = 0; i < group->n_members && status == MUSTER_OK; i++)
+    status = read_series(set->records[group->members[i]].metrics, request, &series[i]);
+  if (status == MUSTER_OK) status = merge(series, group->n_members, request->band, &curve);
+  for (size_t i = 0; i < group->n_members; i++) {
+    free(series[i].x);
+    free(series[i].y);
+  }
+  free(series);
+  if (status != MUSTER_OK)
+    curve_release(&curve);
+  else
+    *out = curve;
+  return status;
+}
+
+void curve_release(struct curve *curve) {
+  free(curve->x);
+  free(curve->mean);
+  free(curve->low);
+  free(curve->high);
+  *curve = (struct curve){.n = 0};
+}

@@ -1,0 +1,204 @@
+#include "view/page.h"
+
+#include "base/clock.h"
+#include "muster/version.h"
+#include "view/html.h"
+#include "view/page_run.h"
+
+#include <math.h>
+#include <string.h>
+
+/* the policy lets nothing in from outside, whatever the page may hold by mistake */
+static const char head[] =
+    "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
+    "data:\">\n<link rel=\"icon\" href=\"data:,\">\n";
+
+static const char style[] =
+    "<style>\n"
+    ":root { --ink: #1f2328; --faint: #667080; --line: #dde2e8; --paper: #fff; --back: #f5f7f9; --accent: #0072b2 }\n"
+    "* { box-sizing: border-box }\n"
+    "body { margin: 0; background: var(--back); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }\n"
+    "main { max-width: 1180px; margin: 0 auto; padding: 24px 20px 48px }\n"
+    "h1 { font-size: 26px; margin: 0 } h2 { font-size: 18px; margin: 0 0 10px } h3 { font-size: 15px; margin: 0 0 8px "
+    "}\n"
+    "header p, .note { color: var(--faint); margin: 4px 0 0; font-size: 13px }\n"
+    "section, details.run { background: var(--paper); border: 1px solid var(--line); border-radius: 8px; padding: 18px "
+    "20px; margin-top: 18px }\n"
+    "* + h3 { margin-top: 20px } .wide { overflow-x: auto }\n"
+    "table { border-collapse: collapse; font-variant-numeric: tabular-nums }\n"
+    "th, td { text-align: left; padding: 5px 14px 5px 0; border-bottom: 1px solid var(--line); vertical-align: top }\n"
+    "tr:last-child > * { border-bottom: 0 } th { font-weight: 600; white-space: nowrap }\n"
+    "thead th, table.pairs th { color: var(--faint); font-weight: 500; font-size: 13px }\n"
+    "td.n, th.n { text-align: right; white-space: nowrap }\n"
+    ".all { width: 100% }\n"
+    "svg { display: block; max-width: 100%; height: auto; margin: 0 auto }\n"
+    ".cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); gap: 26px 36px; "
+    "margin-top: 16px }\n"
+    ".cards > div { min-width: 0 }\n"
+    "pre { background: var(--back); border-radius: 6px; padding: 10px 12px; margin: 0; overflow-x: auto; font: "
+    "12.5px/1.5 "
+    "ui-monospace, monospace }\n"
+    ".bar { background: var(--back); border-radius: 3px; min-width: 120px; width: 100% }\n"
+    ".bar div { background: var(--accent); border-radius: 3px; height: 12px; margin-top: 5px }\n"
+    ".badge { border-radius: 10px; padding: 1px 9px; font-size: 12px; font-weight: 600; white-space: nowrap }\n"
+    ".finished { background: #d5efe4; color: #00573e } .running { background: #d6e9f5; color: #00496f }\n"
+    ".interrupted, .not { background: #fbe3d2; color: #8a3a00 }\n"
+    "summary { cursor: pointer; font-size: 18px; font-weight: 600 } summary .badge { margin-left: 8px }\n"
+    "a { color: var(--accent) }\n"
+    "@media print { body { background: none } section, details.run { break-inside: avoid } }\n"
+    "</style>\n";
+
+/* --- results side by side --- */
+
+static bool is_shared(const struct record_set *set, const char *key) {
+  for (size_t i = 1; i < set->n; i++)
+    if (strcmp(record_config(&set->records[i], key), record_config(&set->records[0], key)) != 0) return false;
+  return true;
+}
+
+/* the heads of the columns; those of what all runs share have no column */
+static void write_result_heads(FILE *page, bool envs, bool algorithms) {
+  fprintf(page, "<div class=\"wide\"><table class=\"all\"><thead><tr><th>run</th><th>status</th>%s%s",
+          envs ? "<th>env</th>" : "", algorithms ? "<th>algorithm</th>" : "");
+  static const char *const heads[] = {
+      "seed", "ranks", "steps", "wall time", "steps/s", "return", "final evaluation", "solved after"};
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) fprintf(page, "<th class=\"n\">%s</th>", heads[i]);
+  fputs("</tr></thead>\n<tbody>\n", page);
+}
+
+static void write_result(FILE *page, const struct record_set *set, size_t i, bool envs, bool algorithms) {
+  const struct record *record = &set->records[i];
+  fprintf(page, "<tr><td><a href=\"#run-%zu\">", i + 1);
+  html_text(page, record->name);
+  fputs("</a></td><td>", page);
+  page_write_badge(page, record);
+  fputs("</td>", page);
+  if (envs) html_cell(page, "", "%s", record_config(record, "env.name"));
+  if (algorithms) html_cell(page, "", "%s", record_config(record, "algorithm.name"));
+  html_cell(page, "n", "%s", record_config(record, "seed"));
+  double steps = metrics_table_last(record->metrics, COLUMN_STEPS);
+  double seconds = metrics_table_last(record->metrics, COLUMN_SECONDS);
+  char text[PAGE_NUMBER_SIZE], deviation[PAGE_NUMBER_SIZE];
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->ranks > 0 ? record->ranks : (double)NAN, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, steps, text));
+  html_cell(page, "n", "%s", page_format(PAGE_SECONDS, seconds, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, steps / seconds, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, metrics_table_last(record->metrics, COLUMN_RETURN), text));
+  double mean = json_number_of(json_get(record->summary, "final_evaluation.mean_return"));
+  page_format(PAGE_RETURN, json_number_of(json_get(record->summary, "final_evaluation.std_return")), deviation);
+  page_format(PAGE_RETURN, mean, text);
+  html_cell(page, "n", isnan(mean) ? "%s" : "%s \u00b1 %s", text, deviation);
+  html_cell(page, "n", "%s",
+            page_format(PAGE_COUNT, json_number_of(json_get(record->summary, "solved_at_steps")), text));
+  fputs("</tr>\n", page);
+}
+
+/* the final evaluations of a group: their mean and the standard deviation of the sample */
+static void write_group(FILE *page, const struct record_set *set, const struct record_group *group) {
+  double sum = 0, squares = 0, fps = 0;
+  size_t n = 0;
+  for (size_t i = 0; i < group->n_members; i++) {
+    const struct record *record = &set->records[group->members[i]];
+    fps += metrics_table_last(record->metrics, COLUMN_STEPS) / metrics_table_last(record->metrics, COLUMN_SECONDS);
+    double mean = json_number_of(json_get(record->summary, "final_evaluation.mean_return"));
+    if (isnan(mean)) continue;
+    sum += mean;
+    squares += mean * mean;
+    n++;
+  }
+  double mean = n > 0 ? sum / (double)n : (double)NAN;
+  double variance = n > 1 ? fmax(0, (squares - (double)n * mean * mean) / (double)(n - 1)) : (double)NAN;
+  char text[PAGE_NUMBER_SIZE];
+  fputs("<tr>", page);
+  html_cell(page, "", "%s", group->label);
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, fps / (double)group->n_members, text));
+  html_cell(page, "n", "%zu", n);
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, mean, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, sqrt(variance), text));
+  fputs("</tr>\n", page);
+}
+
+static void write_groups(FILE *page, const struct record_set *set) {
+  fputs("<h3>Over seeds</h3><div class=\"wide\"><table><thead><tr><th>runs</th><th "
+        "class=\"n\">"
+        "steps/s, mean</th><th class=\"n\">evaluated</th><th class=\"n\">final evaluation, mean</th>"
+        "<th class=\"n\">standard deviation over runs</th></tr></thead>\n<tbody>\n",
+        page);
+  for (size_t g = 0; g < set->n_groups; g++) write_group(page, set, &set->groups[g]);
+  fputs("</tbody></table></div>\n", page);
+}
+
+static void write_results(FILE *page, const struct record_set *set) {
+  bool envs = !is_shared(set, "env.name"), algorithms = !is_shared(set, "algorithm.name");
+  fputs("<section id=\"results\"><h2>Results</h2>\n", page);
+  write_result_heads(page, envs, algorithms);
+  for (size_t i = 0; i < set->n; i++) write_result(page, set, i, envs, algorithms);
+  fputs("</tbody></table></div>\n", page);
+  if (set->n > set->n_groups) write_groups(page, set);
+  html_note(page,
+            "Return: mean of the last hundred episodes of training. Final evaluation: mean and standard deviation "
+            "over its episodes. Solved: the return reached the environment's threshold.");
+  fputs("</section>\n", page);
+}
+
+/* --- curves, and what differs --- */
+
+/* the picture without what belongs in front of it in a file of its own */
+static void write_curves(FILE *page, const char *curves) {
+  const char *start = curves != NULL ? strstr(curves, "<svg") : NULL;
+  fputs("<section id=\"curves\"><h2>Curves</h2>\n", page);
+  if (start != NULL)
+    fputs(start, page);
+  else
+    html_note(page, "No run has a row of metrics yet.");
+  fputs("</section>\n", page);
+}
+
+/* a row for each option in which runs differ */
+static void write_differences(FILE *page, const struct record_set *set) {
+  fputs("<section id=\"differences\"><h2>What differs</h2><div class=\"wide\"><table><thead><tr><th>option</th>", page);
+  for (size_t i = 0; i < set->n; i++) {
+    fputs("<th>", page);
+    html_text(page, set->records[i].name);
+    fputs("</th>", page);
+  }
+  fputs("</tr></thead>\n<tbody>\n", page);
+  for (size_t i = 0; i < set->n; i++) {
+    const struct entry_list *list = document_entries(set->records[i].config);
+    for (size_t e = 0; e < list->count; e++) {
+      const char *key = list->entries[e].key;
+      bool was_there = false;
+      for (size_t before = 0; before < i; before++)
+        was_there = was_there || document_get(set->records[before].config, key);
+      if (was_there || list->entries[e].kind == ENTRY_SECTION || is_shared(set, key)) continue;
+      fputs("<tr>", page);
+      html_cell(page, "", "%s", key);
+      for (size_t k = 0; k < set->n; k++) html_cell(page, "", "%s", record_config(&set->records[k], key));
+      fputs("</tr>\n", page);
+    }
+  }
+  fputs("</tbody></table></div></section>\n", page);
+}
+
+/* --- the page --- */
+
+void page_write(FILE *page, const struct record_set *set, const char *title, const char *curves) {
+  char shared[RECORD_LABEL_SIZE], stamp[32];
+  record_set_title(set, shared);
+  if (title == NULL) title = shared[0] != '\0' ? shared : "Runs";
+  clock_stamp(stamp, sizeof stamp);
+  fputs(head, page);
+  fputs("<title>", page);
+  html_text(page, title);
+  fprintf(page, "</title>\n%s</head>\n<body><main>\n<header><h1>", style);
+  html_text(page, title);
+  fprintf(page, "</h1><p>%zu run%s, reported %s by muster %s</p></header>\n", set->n, set->n == 1 ? "" : "s", stamp,
+          MUSTER_VERSION);
+  write_results(page, set);
+  write_curves(page, curves);
+  if (set->n > 1) write_differences(page, set);
+  for (size_t i = 0; i < set->n; i++) page_write_run(page, &set->records[i], i + 1, set->n == 1);
+  fputs("</main></body>\n</html>\n", page);
+}

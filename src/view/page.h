@@ -1,0 +1,11 @@
+/* A report on runs as one HTML page that needs nothing from outside. */
+#ifndef VIEW_PAGE_H
+#define VIEW_PAGE_H
+
+#include "view/record.h"
+
+/* Writes the page: results side by side, curves, what differs, and each run. `curves` is an SVG file as text, NULL
+ * where there is nothing to draw; `title` may be NULL: environment and algorithm. */
+void page_write(FILE *page, const struct record_set *set, const char *title, const char *curves);
+
+#endif

@@ -1,0 +1,287 @@
+#include "view/page_run.h"
+
+#include "run/snapshot.h"
+#include "run/terminal.h"
+#include "store/checkpoint.h"
+#include "view/html.h"
+
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 4096, WORD_SIZE = 64 };
+
+/* --- numbers and words --- */
+
+const char *page_format(enum page_quantity quantity, double value, char text[PAGE_NUMBER_SIZE]) {
+  if (!isfinite(value))
+    snprintf(text, PAGE_NUMBER_SIZE, "\u2013");
+  else if (quantity == PAGE_COUNT)
+    terminal_format_count((int64_t)value, text, PAGE_NUMBER_SIZE);
+  else if (quantity == PAGE_SECONDS && value >= 60)
+    terminal_format_seconds(value, text, PAGE_NUMBER_SIZE);
+  else
+    snprintf(text, PAGE_NUMBER_SIZE, quantity == PAGE_SECONDS ? "%.2f s" : "%.2f", value);
+  return text;
+}
+
+void page_write_badge(FILE *page, const struct record *record) {
+  fputs("<span class=\"badge ", page);
+  html_text(page, record_status(record));
+  fputs("\">", page);
+  html_text(page, record_status(record));
+  fputs("</span>", page);
+}
+
+/* --- the result: all that summary.json says --- */
+
+/* whether a value is a list of objects, as a run tells of its ranks: that is shown as a table of its own */
+static bool is_table(const struct json_value *value) {
+  const struct json_value *first = json_kind_of(value) == JSON_ARRAY ? json_first(value) : NULL;
+  return first != NULL && json_kind_of(first) == JSON_OBJECT;
+}
+
+/* a number of so many digits, a word, or a dash */
+static void write_scalar(FILE *page, const struct json_value *value, int digits) {
+  switch (json_kind_of(value)) {
+  case JSON_BOOL: html_text(page, json_bool_of(value) ? "yes" : "no"); break;
+  case JSON_NUMBER: html_print(page, "%.*g", digits, json_number_of(value)); break;
+  case JSON_STRING: html_text(page, json_string_of(value)); break;
+  default: html_text(page, "\u2013");
+  }
+}
+
+/* the fields of an object, and the items of a list, each under its whole name */
+static void write_values(FILE *page, const char *name, const struct json_value *values) {
+  size_t number = 0;
+  for (const struct json_value *item = json_first(values); item != NULL; item = json_next(item), number++) {
+    if (is_table(item)) continue;
+    char whole[160];
+    if (json_key(item) == NULL)
+      snprintf(whole, sizeof whole, "%.100s %zu", name, number);
+    else
+      snprintf(whole, sizeof whole, "%.100s%s%.50s", name, name[0] != '\0' ? ", " : "", json_key(item));
+    if (json_first(item) != NULL) {
+      write_values(page, whole, item);
+      continue;
+    }
+    fputs("<tr><th>", page);
+    html_text(page, whole);
+    fputs("</th><td>", page);
+    write_scalar(page, item, 10);
+    fputs("</td></tr>\n", page);
+  }
+}
+
+/* one row for each object, one column for each field of the first */
+static void write_table(FILE *page, const struct json_value *list) {
+  enum { ROWS = 256 };
+  const struct json_value *fields = json_first(list);
+  fputs("<h3>", page);
+  html_text(page, json_key(list));
+  fputs("</h3><div class=\"wide\"><table><thead><tr>", page);
+  for (const struct json_value *field = json_first(fields); field != NULL; field = json_next(field)) {
+    fputs("<th>", page);
+    html_text(page, json_key(field));
+    fputs("</th>", page);
+  }
+  fputs("</tr></thead>\n<tbody>\n", page);
+  size_t row = 0;
+  for (const struct json_value *item = fields; item != NULL; item = json_next(item), row++) {
+    if (row >= ROWS) continue;
+    fputs("<tr>", page);
+    for (const struct json_value *field = json_first(fields); field != NULL; field = json_next(field)) {
+      fputs("<td>", page);
+      write_scalar(page, json_get(item, json_key(field)), 4);
+      fputs("</td>", page);
+    }
+    fputs("</tr>\n", page);
+  }
+  fputs("</tbody></table></div>\n", page);
+  if (row > ROWS) html_note(page, "The first %d of %zu; summary.json has all.", ROWS, row);
+}
+
+static void write_summary(FILE *page, const struct record *record) {
+  fputs("<div><h3>Result</h3>", page);
+  if (record->summary == NULL) html_note(page, "There is no summary yet: it is written when a run ends.");
+  fputs("<table class=\"pairs\">\n", page);
+  write_values(page, "", record->summary);
+  fputs("</table></div>\n", page);
+}
+
+/* --- where time went --- */
+
+/* whether a column counts the seconds of a stage; its name without what all of them have */
+static bool is_stage(const char *column, char name[WORD_SIZE]) {
+  size_t start = strlen(COLUMN_STAGE_START), end = strlen(COLUMN_STAGE_END), length = strlen(column);
+  if (length <= start + end || strncmp(column, COLUMN_STAGE_START, start) != 0 ||
+      strcmp(column + length - end, COLUMN_STAGE_END) != 0)
+    return false;
+  snprintf(name, WORD_SIZE, "%.*s", (int)(length - start - end), column + start);
+  for (char *at = name; *at != '\0'; at++)
+    if (*at == '_') *at = ' ';
+  return true;
+}
+
+static void write_stages(FILE *page, const struct record *record) {
+  const struct metrics_table *table = record->metrics;
+  double whole = metrics_table_last(table, COLUMN_SECONDS);
+  char name[WORD_SIZE], text[PAGE_NUMBER_SIZE];
+  fprintf(page, "<div><h3>Where time went</h3><table class=\"pairs all stages\">\n");
+  for (size_t i = 0; i < table->n_columns; i++) {
+    if (!is_stage(table->names[i], name)) continue;
+    double sum = 0;
+    for (size_t row = 0; row < table->n_rows; row++)
+      if (isfinite(table->columns[i][row])) sum += table->columns[i][row];
+    double share = whole > 0 ? 100 * sum / whole : 0;
+    fputs("<tr>", page);
+    html_cell(page, "", "%s", name);
+    html_cell(page, "n", "%s", page_format(PAGE_SECONDS, sum, text));
+    html_cell(page, "n", "%.1f %%", share);
+    fprintf(page, "<td class=\"all\"><div class=\"bar\"><div style=\"width: %.2f%%\"></div></div></td></tr>\n",
+            fmin(100, share));
+  }
+  fputs("</table>", page);
+  html_note(page, "Sums over the rows of metrics.csv, beside the %s of the whole run.",
+            page_format(PAGE_SECONDS, whole, text));
+  fputs("</div>\n", page);
+}
+
+/* --- layout and environment --- */
+
+static void write_layout(FILE *page, const struct record *record) {
+  fputs("<div><h3>Environment</h3><table class=\"pairs\">\n", page);
+  static const char *const keys[] = {"env.name", "env.num_envs", "env.options", "env.plugin", "env.isolation"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const char *text = record_config(record, keys[i]);
+    if (text[0] != '\0' && strcmp(text, "{}") != 0) html_pair(page, strchr(keys[i], '.') + 1, "%s", text);
+  }
+  fputs("</table><h3>Build and layout of the ranks</h3><pre class=\"layout\">", page);
+  html_text(page, record->about != NULL ? record->about : "not written yet");
+  fputs("</pre></div>\n", page);
+}
+
+/* --- checkpoints --- */
+
+static int is_checkpoint(const struct dirent *entry) {
+  size_t length = strlen(entry->d_name);
+  return entry->d_name[0] != '.' && length > 3 && strcmp(entry->d_name + length - 3, ".h5") == 0;
+}
+
+static void write_checkpoint(FILE *page, const char *folder, const char *name, const char *latest) {
+  char path[PATH_SIZE];
+  struct stat about;
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= PATH_SIZE || stat(path, &about) != 0) return;
+  fputs("<tr>", page);
+  html_cell(page, "", "%s", name);
+  html_cell(page, "n", "%.1f kB", (double)about.st_size / 1e3);
+  html_cell(page, "", "%s",
+            strcmp(name, latest) == 0      ? "latest"
+            : strcmp(name, "best.h5") == 0 ? "of the best mean return"
+                                           : "");
+  fputs("</tr>\n", page);
+}
+
+static void write_checkpoints(FILE *page, const struct record *record) {
+  char folder[PATH_SIZE], link[PATH_SIZE + 8], latest[PATH_SIZE] = "";
+  snprintf(folder, sizeof folder, "%s/checkpoints", record->path);
+  snprintf(link, sizeof link, "%s/latest", folder);
+  if (readlink(link, latest, sizeof latest - 1) < 0) latest[0] = '\0';
+  struct dirent **entries = NULL;
+  int n = scandir(folder, &entries, is_checkpoint, alphasort);
+  fputs("<div><h3>Checkpoints</h3>", page);
+  if (n <= 0) html_note(page, "There is none.");
+  fputs("<table class=\"checkpoints\">\n", page);
+  for (int i = 0; i < n; i++) {
+    write_checkpoint(page, folder, entries[i]->d_name, latest);
+    free(entries[i]);
+  }
+  free(entries);
+  fputs("</table></div>\n", page);
+}
+
+/* --- how to repeat it --- */
+
+/* a word of a shell's command, in quotes where it needs them */
+static void write_shell_word(FILE *page, const char *word) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
+  bool is_plain = word[0] != '\0' && word[strspn(word, plain)] == '\0';
+  const char *quote = is_plain ? "" : "'";
+  html_text(page, quote);
+  for (size_t part; *word != '\0'; word += part) {
+    part = strcspn(word, "'");
+    html_print(page, "%.*s", (int)part, word);
+    if (word[part] != '\'') continue;
+    html_text(page, "'\\''"); // ends the quotes, and begins them anew behind one
+    part++;
+  }
+  html_text(page, quote);
+}
+
+/* the hash over the state of learning in the newest checkpoint, or why there is none */
+static void write_digest(FILE *page, const struct record *record) {
+  char path[PATH_SIZE], digest[CHECKPOINT_DIGEST_SIZE];
+  struct checkpoint_reader *reader = NULL;
+  muster_status status = checkpoint_resolve(record->path, path, sizeof path);
+  if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
+  if (status == MUSTER_OK) status = checkpoint_digest(reader, snapshot_is_learning_state, digest);
+  checkpoint_close(&reader);
+  html_print(page, "%s", status == MUSTER_OK ? digest : muster_status_message(status));
+  muster_status_clear(&status);
+}
+
+static void write_recipe(FILE *page, const struct record *record) {
+  char version[WORD_SIZE] = "", commit[WORD_SIZE] = "unknown";
+  if (record->about != NULL && sscanf(record->about, "muster %63s (%63[^)])", version, commit) < 2)
+    snprintf(commit, sizeof commit, "unknown");
+  fputs("<div><h3>How to repeat it</h3><pre class=\"recipe\">", page);
+  size_t length = strcspn(commit, "-");
+  if (strcmp(commit, "unknown") != 0)
+    html_print(page, "git checkout %.*s%s\n", (int)length, commit,
+               commit[length] != '\0' ? "  # and changes to it" : "");
+  fputs("scripts/build\n", page);
+  if (record->ranks > 1) fprintf(page, "mpirun -n %d ", record->ranks);
+  fputs("build/muster train ", page);
+  char path[PATH_SIZE];
+  snprintf(path, sizeof path, "%s/config.yaml", record->path);
+  write_shell_word(page, path);
+  fputs(" --run-dir runs/again\nbuild/muster inspect --digest runs/again\n# here: ", page);
+  write_digest(page, record);
+  fputs("</pre>", page);
+  html_note(page, "The same binary on the same kind of processor ends in the same hash, at any number of ranks.");
+  fputs("</div>\n", page);
+}
+
+/* --- the run --- */
+
+static void write_config(FILE *page, const struct record *record) {
+  const struct entry_list *list = document_entries(record->config);
+  fputs("<div><h3>Config</h3><table class=\"pairs config\">\n", page);
+  for (size_t i = 0; i < list->count; i++) {
+    const struct entry *entry = &list->entries[i];
+    if (entry->kind != ENTRY_SECTION) html_pair(page, entry->key, "%s", entry->content);
+  }
+  fputs("</table></div>\n", page);
+}
+
+void page_write_run(FILE *page, const struct record *record, size_t number, bool is_open) {
+  fprintf(page, "<details class=\"run\" id=\"run-%zu\"%s><summary>", number, is_open ? " open" : "");
+  html_text(page, record->name);
+  page_write_badge(page, record);
+  fputs("</summary>", page);
+  html_note(page, "%s", record->path);
+  fputs("<div class=\"cards\">\n", page);
+  write_stages(page, record);
+  write_recipe(page, record);
+  write_layout(page, record);
+  write_checkpoints(page, record);
+  write_summary(page, record);
+  write_config(page, record);
+  fputs("</div>\n", page);
+  for (const struct json_value *item = json_first(record->summary); item != NULL; item = json_next(item))
+    if (is_table(item)) write_table(page, item);
+  fputs("</details>\n", page);
+}
