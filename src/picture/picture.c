@@ -38,7 +38,8 @@ static void create_surface(struct picture *picture, double wide, double high) {
 
 /* whether there is a view, and these numbers can be drawn */
 static bool may_draw(struct picture *picture, const double *values, size_t n) {
-  if (picture->cairo == NULL) picture->canvas.view(&picture->canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
+  if (picture->cairo == NULL && !picture->is_unsound)
+    picture->canvas.view(&picture->canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
   if (!all_finite(values, n)) picture->is_unsound = true;
   return !picture->is_unsound;
 }
