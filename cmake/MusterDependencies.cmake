@@ -2,6 +2,7 @@
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
+pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson)
 pkg_check_modules(OPENBLAS REQUIRED IMPORTED_TARGET openblas)
 find_package(HDF5 REQUIRED COMPONENTS C)
 pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8) # its header only: nothing to link

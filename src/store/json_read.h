@@ -1,0 +1,31 @@
+/* JSON files read back (summary.json): values by their path. */
+#ifndef STORE_JSON_READ_H
+#define STORE_JSON_READ_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
+
+struct json_value; /* a document, or a part of one, borrowed from it */
+
+/* Errors: IO (missing, unreadable), FORMAT (not JSON, with the line). */
+MUSTER_CHECKED muster_status json_read(const char *path, struct json_value **out);
+void json_destroy(struct json_value **document); /* accepts NULL inside; of whole documents only */
+
+enum json_kind json_kind_of(const struct json_value *value);
+/* What a number, a string or a bool holds; NAN, NULL and false for a value of another kind, and for NULL. */
+double json_number_of(const struct json_value *value);
+const char *json_string_of(const struct json_value *value);
+bool json_bool_of(const struct json_value *value);
+
+/* The value at a dotted path ("final_evaluation.mean_return") inside objects; NULL where there is none. */
+const struct json_value *json_get(const struct json_value *value, const char *path);
+/* The first item of an array or object, and the one behind an item, in the order of the file; NULL at the end. */
+const struct json_value *json_first(const struct json_value *value);
+const struct json_value *json_next(const struct json_value *item);
+const char *json_key(const struct json_value *item); /* NULL outside objects */
+
+#endif
