@@ -122,6 +122,7 @@ static void read_config(struct run_state *state) {
     read_head(state, text);
     muster_status status = run_config_parse(path, text, config);
     state->has_config = status == MUSTER_OK;
+    if (!state->has_config) state->config_seen = (struct stat){0}; /* to be told again the next time */
     if (state->has_config) {
       snprintf(state->env, sizeof state->env, "%s", config->env.name);
       snprintf(state->algorithm, sizeof state->algorithm, "%s", config->algorithm_name);
@@ -166,6 +167,8 @@ static void read_metrics(struct run_state *state) {
     if (status == MUSTER_OK) {
       metrics_table_destroy(&state->metrics);
       state->metrics = metrics;
+    } else {
+      state->metrics_seen = (struct stat){0}; /* to be told again the next time */
     }
     note_trouble(state, status);
   }

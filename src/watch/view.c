@@ -276,13 +276,23 @@ static void add_checkpoint(struct sheet *sheet, const struct run_state *state) {
   if (restarts > 0.0) sheet_add(sheet, SHEET_WARNING " | environments restarted %.0f times" SHEET_PLAIN, restarts);
 }
 
+/* over as many lines as it takes */
+static void add_trouble(struct sheet *sheet, const struct run_state *state) {
+  char clean[RUN_STATE_TEXT];
+  const char *text = sheet_clean(sheet, state->trouble, clean, sizeof clean);
+  bool is_style;
+  int column = 0;
+  for (int bytes; (bytes = sheet_next(&text, &is_style)) > 0; column++) {
+    if (column % sheet->columns == 0) sheet_line(sheet, SHEET_BAD);
+    sheet_add(sheet, "%.*s", bytes, text - bytes);
+  }
+}
+
 void view_run(struct sheet *sheet, const struct run_state *state, int lines) {
   const int end = sheet->lines + lines;
-  char clean[RUN_STATE_TEXT];
   add_names(sheet, state);
   add_condition(sheet, state);
-  if (state->trouble[0] != '\0')
-    sheet_line(sheet, SHEET_BAD "%s", sheet_clean(sheet, state->trouble, clean, sizeof clean));
+  add_trouble(sheet, state);
   if (rows_of(state) > 0) {
     add_progress(sheet, state);
     add_returns(sheet, state);
