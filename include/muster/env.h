@@ -14,6 +14,7 @@
 #ifndef MUSTER_ENV_H
 #define MUSTER_ENV_H
 
+#include "muster/canvas.h"
 #include "muster/random.h"
 #include "muster/space.h"
 
@@ -122,6 +123,12 @@ typedef struct muster_env_type {
                     muster_env_error *error);
   void (*block_save_state)(const void *block, int32_t row, void *bytes);
   int (*block_load_state)(void *block, int32_t row, const void *bytes, muster_env_error *error);
+
+  /* Optional: the state as a picture; it changes nothing. */
+  void (*render_picture)(const void *env, muster_canvas *canvas);
+
+  /* Steps a second at which watching it is natural, as Gymnasium's metadata["render_fps"]; 0: 10. */
+  double render_fps;
 } muster_env_type;
 
 /* ---- plug-ins ----

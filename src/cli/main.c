@@ -14,6 +14,7 @@
 static const struct command commands[] = {
     {"train", "train a policy, alone or under mpirun", command_train},
     {"eval", "play episodes with a trained policy", command_eval},
+    {"watch", "look at runs while they go on", command_watch},
     {"inspect", "show what a checkpoint holds", command_inspect},
     {"plot", "draw the learning curves of runs", command_plot},
     {"report", "write a page about runs", command_report},

@@ -166,28 +166,43 @@ int env_block_load(struct env_block *block, int32_t row, const void *bytes, must
   return block->type->load_state(block->envs[row], bytes, error);
 }
 
-/* a row of a block is rendered by a single environment that is given its state */
-static void render_row(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
-                       size_t size) {
+/* who shows a row: its own environment, or, for a block, a single one that is given the row's state; NULL: nobody can
+ */
+static void *open_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
   const muster_env_type *type = block->type;
+  if (block->envs != NULL) return block->envs[row];
+  if (type->load_state == NULL || !env_block_can_save(block)) return NULL;
   muster_env_error error;
   void *viewer = NULL;
   void *bytes = malloc(block->spec.state_bytes);
-  if (bytes != NULL && type->create(settings, &viewer, &error) == 0) {
-    if (env_block_save(block, row, bytes) && type->load_state(viewer, bytes, &error) == 0)
-      type->render_text(viewer, text, size);
+  if (bytes != NULL && type->create(settings, &viewer, &error) == 0 &&
+      (!env_block_save(block, row, bytes) || type->load_state(viewer, bytes, &error) != 0)) {
     type->destroy(viewer);
+    viewer = NULL;
   }
   free(bytes);
+  return viewer;
+}
+
+static void close_viewer(const struct env_block *block, void *viewer) {
+  if (block->envs == NULL) block->type->destroy(viewer);
 }
 
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
                            size_t size) {
   if (size == 0) return;
   text[0] = '\0';
-  if (block->type->render_text == NULL) return;
-  if (block->envs != NULL)
-    block->type->render_text(block->envs[row], text, size);
-  else if (block->type->load_state != NULL && env_block_can_save(block))
-    render_row(block, settings, row, text, size);
+  void *viewer = block->type->render_text != NULL ? open_viewer(block, settings, row) : NULL;
+  if (viewer == NULL) return;
+  block->type->render_text(viewer, text, size);
+  close_viewer(block, viewer);
+}
+
+bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
+                              muster_canvas *canvas) {
+  void *viewer = block->type->render_picture != NULL ? open_viewer(block, settings, row) : NULL;
+  if (viewer == NULL) return false;
+  block->type->render_picture(viewer, canvas);
+  close_viewer(block, viewer);
+  return true;
 }

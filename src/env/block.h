@@ -41,4 +41,8 @@ int env_block_load(struct env_block *block, int32_t row, const void *bytes, must
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
                            size_t size);
 
+/* One environment's state as a picture; false, and nothing is drawn, when the type can't. */
+bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
+                              muster_canvas *canvas);
+
 #endif

@@ -30,6 +30,7 @@ static const struct {
     {"save and load", check_state},
     {"blocks", check_blocks},
     {"text", check_text},
+    {"picture", check_picture},
     {"leaks", check_leaks},
     {"speed", check_speed},
 };

@@ -21,6 +21,7 @@ void check_buffers(struct subject *subject);
 void check_state(struct subject *subject);
 void check_blocks(struct subject *subject);
 void check_text(struct subject *subject);
+void check_picture(struct subject *subject);
 void check_leaks(struct subject *subject);
 void check_speed(struct subject *subject);
 

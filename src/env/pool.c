@@ -44,7 +44,8 @@ struct env_pool {
   char first_fault[512];
   struct env_restarts restarts; /* since they were last taken */
   struct random_stream *streams;
-  muster_random **randoms; /* the streams as the environments see them */
+  muster_random **randoms;         /* the streams as the environments see them */
+  const struct env_viewer *viewer; /* NULL: nobody looks */
 };
 
 /* ---- errors ---- */
@@ -214,6 +215,17 @@ void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, 
   env_block_render_text(&pool->block, pool->settings, env, text, size);
 }
 
+bool env_pool_render_picture(const struct env_pool *pool, int32_t env, muster_canvas *canvas) {
+  return env_block_render_picture(&pool->block, pool->settings, env, canvas);
+}
+
+void env_pool_view(struct env_pool *pool, const struct env_viewer *viewer) { pool->viewer = viewer; }
+
+static muster_status show(const struct env_pool *pool, const float *rewards) {
+  if (pool->viewer == NULL) return MUSTER_OK;
+  return pool->viewer->look(pool->viewer->context, pool, pool->step, rewards, pool->ended);
+}
+
 /* ---- wrappers ---- */
 
 /* the bounds of one frame, once for each frame */
@@ -349,7 +361,8 @@ void env_pool_observe(const struct env_pool *pool, void *observation, size_t obs
 muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride) {
   for (int32_t env = 0; env < pool->count; env++) MUSTER_TRY(start_episode(pool, env));
   env_pool_observe(pool, observation, observation_stride, NULL, 0);
-  return MUSTER_OK;
+  memset(pool->ended, 0, (size_t)pool->count);
+  return show(pool, NULL);
 }
 
 muster_status env_pool_restart(struct env_pool *pool, uint32_t episode) {
@@ -468,7 +481,9 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   note_losses(pool, bounded);
   MUSTER_TRY(check_results(pool, bounded));
   push_frames(pool, 0, pool->rows - 1, false);
-  if (mark_ended(pool)) MUSTER_TRY(finish_episodes(pool, time, result->finals));
+  bool any_ended = mark_ended(pool);
+  MUSTER_TRY(show(pool, pool->reward));
+  if (any_ended) MUSTER_TRY(finish_episodes(pool, time, result->finals));
   MUSTER_TRY(check_masks(pool, 0, pool->count - 1, bounded));
 
   env_pool_observe(pool, result->observation, result->observation_stride, NULL, 0);

@@ -114,5 +114,20 @@ MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t env, c
 
 /* Text of one environment's state for a terminal; "" when the type can't. */
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size);
+/* One environment's state as a picture; false, and nothing is drawn, when the type can't. */
+bool env_pool_render_picture(const struct env_pool *pool, int32_t env, muster_canvas *canvas);
+
+/* Who looks at every state of the environments, also at the last one of an episode, which env_pool_step() leaves for
+ * the first one of the next before it returns. */
+struct env_viewer {
+  /* Called by env_pool_reset(), with NULL rewards, and by each env_pool_step(). `steps`, `ended`: [count]; `rewards`:
+   * [count, agents]. */
+  muster_status (*look)(void *context, const struct env_pool *pool, const int32_t *steps, const float *rewards,
+                        const uint8_t *ended);
+  void *context;
+};
+
+/* From now on; borrowed for the life of the pool. */
+void env_pool_view(struct env_pool *pool, const struct env_viewer *viewer);
 
 #endif

@@ -11,6 +11,7 @@
 struct round {
   struct env_pool *pool;
   size_t count, agents;
+  size_t playing;               /* environments that have not finished their episode */
   size_t obs_bytes, mask_bytes; /* of one row */
   char *observation;            /* [count, agents, obs_bytes] */
   uint8_t *mask;                /* [count, agents, mask_bytes]; NULL where actions are not masked */
@@ -40,6 +41,7 @@ static muster_status round_create(const struct evaluation_request *request, uint
                                   struct arena *arena, struct round *round) {
   MUSTER_TRY(env_pool_create(request->type, request->settings, seed, (int32_t)first, (int32_t)count, &round->pool));
   MUSTER_TRY(env_pool_wrap(round->pool, &request->wrappers));
+  if (request->viewer != NULL) env_pool_view(round->pool, &request->viewer->env);
   const muster_env_spec *spec = env_pool_spec(round->pool);
   round->count = count;
   round->agents = (size_t)spec->agents;
@@ -68,16 +70,21 @@ static muster_status check_restarts(struct env_pool *pool) {
   return restarts.stays_dead ? status_error(MUSTER_ERROR_ENVIRONMENT, "%s", restarts.text[0]) : MUSTER_OK;
 }
 
+static bool has_seen_enough(const struct evaluation_request *request) {
+  return request->viewer != NULL && request->viewer->enough;
+}
+
 /* steps all environments until each has finished one episode; later episodes of a quick one do not count */
 static muster_status round_play(struct round *round, struct model *model, const struct evaluation_request *request,
                                 uint64_t seed, int64_t first, double *returns, int64_t *lengths) {
-  size_t rows = round->count * round->agents, playing = round->count;
+  size_t rows = round->count * round->agents;
   const struct model_input input = {round->observation, round->obs_bytes, {round->mask, round->mask_bytes}};
   struct env_pool_result result = {
       round->observation, round->obs_bytes, round->reward, sizeof(float), round->ended, 1, NULL};
   bool done[EVALUATION_ENVS] = {false};
   MUSTER_TRY(env_pool_reset(round->pool, round->observation, round->obs_bytes));
-  for (uint32_t step = 0; playing > 0; step++) {
+  round->playing = round->count;
+  for (uint32_t step = 0; round->playing > 0 && !has_seen_enough(request); step++) {
     struct action_random random = {.seed = seed, .first_row = (uint32_t)first * (uint32_t)round->agents, .step = step};
     env_pool_observe(round->pool, NULL, 0, round->mask, round->mask_bytes);
     model_act(model, rows, &input, request->deterministic ? NULL : &random, round->actions, round->log_prob, 1);
@@ -89,38 +96,49 @@ static muster_status round_play(struct round *round, struct model *model, const 
       lengths[n]++;
       if (round->ended[n] == 0) continue;
       done[n] = true;
-      playing--;
+      round->playing--;
     }
   }
   return MUSTER_OK;
 }
 
+/* plays `count` episodes from number `first` on; `*unfinished`: those that the viewer did not want to see to their end
+ */
+static muster_status play_episodes(struct model *model, const struct evaluation_request *request, uint64_t seed,
+                                   int64_t first, size_t count, double *returns, int64_t *lengths, size_t *unfinished) {
+  struct round round = {0};
+  struct arena *arena;
+  MUSTER_TRY(arena_create(&arena));
+  muster_status status = round_create(request, seed, first, count, arena, &round);
+  if (status == MUSTER_OK) status = round_play(&round, model, request, seed, first, returns, lengths);
+  *unfinished = round.playing;
+  env_pool_destroy(&round.pool);
+  arena_destroy(&arena);
+  return status_wrap(status, "evaluation");
+}
+
 muster_status evaluation_run(struct model *model, const struct evaluation_request *request, struct evaluation *out) {
   uint64_t seed = random_derive_seed(request->seed, RANDOM_EVALUATION);
   struct spread returns = {.min = INFINITY, .max = -INFINITY}, lengths = returns;
-  int64_t steps = 0;
-  for (int64_t first = 0; first < request->episodes; first += EVALUATION_ENVS) {
-    int64_t left = request->episodes - first;
-    size_t count = left < EVALUATION_ENVS ? (size_t)left : EVALUATION_ENVS;
-    struct round round = {0};
+  int64_t steps = 0, episodes = 0;
+  const int64_t at_once = request->viewer != NULL ? 1 : EVALUATION_ENVS;
+  while (episodes < request->episodes && !has_seen_enough(request)) {
+    int64_t left = request->episodes - episodes;
+    size_t count = (size_t)(left < at_once ? left : at_once), unfinished = 0;
     double round_returns[EVALUATION_ENVS] = {0};
     int64_t round_lengths[EVALUATION_ENVS] = {0};
-    struct arena *arena;
-    MUSTER_TRY(arena_create(&arena));
-    muster_status status = round_create(request, seed, first, count, arena, &round);
-    if (status == MUSTER_OK) status = round_play(&round, model, request, seed, first, round_returns, round_lengths);
-    env_pool_destroy(&round.pool);
-    arena_destroy(&arena);
-    if (status != MUSTER_OK) return status_wrap(status, "evaluation");
+    MUSTER_TRY(play_episodes(model, request, seed, episodes, count, round_returns, round_lengths, &unfinished));
+    if (unfinished > 0) break;
     for (size_t n = 0; n < count; n++) {
       spread_add(&returns, round_returns[n]);
       spread_add(&lengths, (double)round_lengths[n]);
       steps += round_lengths[n];
     }
+    episodes += (int64_t)count;
   }
-  double n = (double)request->episodes;
-  *out = (struct evaluation){request->episodes, steps,       returns.sum / n, spread_deviation(&returns, n),
-                             returns.min,       returns.max, lengths.sum / n, spread_deviation(&lengths, n),
-                             lengths.min,       lengths.max};
+  double n = (double)episodes;
+  *out = (struct evaluation){episodes,    steps,       returns.sum / n, spread_deviation(&returns, n),
+                             returns.min, returns.max, lengths.sum / n, spread_deviation(&lengths, n),
+                             lengths.min, lengths.max};
   return MUSTER_OK;
 }

@@ -49,6 +49,9 @@ breach src/comm/bad.c '#include <isa-l/crc.h>' 'comm includes isa-l/crc.h, which
 breach src/cli/bad.c '#include <yaml.h>' 'cli includes yaml.h, which only config may'
 breach src/nn/bad.c '#include <cblas.h>' 'nn includes cblas.h, which only math may'
 breach src/env/envs/bad.c '#include <Random123/philox.h>' 'env includes Random123/philox.h, which only base may'
+breach src/cli/bad.c '#include <cairo.h>' 'cli includes cairo.h, which only picture may'
+breach src/cli/bad.c '#include <ncurses.h>' 'cli includes ncurses.h, which only watch may'
+breach src/store/bad.c '#include <gif_lib.h>' 'store includes gif_lib.h, which only picture may'
 breach include/muster/bad.h '#include <mpi.h>' 'public includes mpi.h, which only comm may'
 
 # upwards and sideways

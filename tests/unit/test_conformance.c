@@ -48,6 +48,9 @@ enum fault {
   NEVER_ENDS,
   DRAWS_NOTHING,
   ENDLESS_TEXT,
+  NAN_PICTURE,
+  NO_VIEW,
+  FLAT_VIEW,
   LEAKS_ENVIRONMENTS,
   LEAKS_EPISODES,
   LEAKS_FILES,
@@ -182,11 +185,17 @@ static void walk_render_text(const void *env, char *text, size_t size) {
   if (fault != ENDLESS_TEXT) text[size - 1] = '\0';
 }
 
+static void walk_render_picture(const void *env, muster_canvas *canvas) {
+  const struct walk *walk = env;
+  if (fault != NO_VIEW) canvas->view(canvas, -10.0, 10.0, -1.0, fault == FLAT_VIEW ? -1.0 : 1.0, 0xffffff);
+  canvas->circle(canvas, fault == NAN_PICTURE && walk->step == 4 ? (double)NAN : walk->place, 0.0, 0.5, 0x000000);
+}
+
 #define WALK                                                                                                           \
   .abi = MUSTER_ENV_ABI, .struct_size = sizeof(muster_env_type), .name = "Walk-v0", .summary = "a walk on a road",     \
   .options = walk_options, .create = walk_create, .destroy = walk_destroy, .describe = walk_describe,                  \
   .reset = walk_reset, .step = walk_step, .save_state = walk_save_state, .load_state = walk_load_state,                \
-  .render_text = walk_render_text
+  .render_text = walk_render_text, .render_picture = walk_render_picture
 
 static const muster_env_type walk_type = {WALK};
 
@@ -300,7 +309,7 @@ static void test_sound(void) {
     if (report.failures + report.notes > 0) print(&report);
     CU_ASSERT_EQUAL(report.failures, 0);
     CU_ASSERT_EQUAL(report.notes, 0);
-    CU_ASSERT_EQUAL(report.passes, 16);
+    CU_ASSERT_EQUAL(report.passes, 17);
   }
 }
 
@@ -385,6 +394,9 @@ static void test_memory(void) {
       {UNWRITTEN, CONFORMANCE_FAIL, "buffers", "step() does not write element 1 of the observation"},
       {WRITES_BEYOND_STATE, CONFORMANCE_FAIL, "save and load", "the memory of the state was left"},
       {ENDLESS_TEXT, CONFORMANCE_FAIL, "text", "without its zero at the end"},
+      {NAN_PICTURE, CONFORMANCE_FAIL, "picture", "circle() with nan"},
+      {NO_VIEW, CONFORMANCE_FAIL, "picture", "circle() before view()"},
+      {FLAT_VIEW, CONFORMANCE_FAIL, "picture", "expects left < right and bottom < top"},
   };
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
 }

@@ -70,6 +70,8 @@ static void test_versions(void) {
   CU_ASSERT_PTR_NOT_NULL(type->step);
   CU_ASSERT_TRUE(type->render_text == NULL);
   CU_ASSERT_TRUE(type->block_load_state == NULL);
+  CU_ASSERT_TRUE(type->render_picture == NULL);
+  CU_ASSERT_EQUAL(type->render_fps, 0.0);
   CU_ASSERT_EQUAL(type->struct_size, sizeof *type);
   env_plugin_close(&plugin);
   plugin = open_plugin(PLUGIN("newer"));

@@ -546,6 +546,61 @@ static void test_text(void) {
   env_pool_destroy(&bench.pool);
 }
 
+/* what a viewer has seen of one environment */
+struct seen {
+  int resets, looks, ends;
+  double angle_at_end; /* degrees */
+};
+
+static muster_status watch_cartpole(void *context, const struct env_pool *pool, const int32_t *steps,
+                                    const float *rewards, const uint8_t *ended) {
+  struct seen *seen = context;
+  char text[1024];
+  if (rewards == NULL) {
+    seen->resets++;
+    CU_ASSERT_EQUAL(steps[0], 0);
+    CU_ASSERT_EQUAL(ended[0], 0);
+  }
+  seen->looks++;
+  if (ended[0] == 0) return MUSTER_OK;
+  CU_ASSERT_EQUAL(ended[0], ENV_TERMINATED);
+  CU_ASSERT_EQUAL(rewards[0], 1.0f);
+  CU_ASSERT_EQUAL(steps[0], seen->looks - 1);
+  env_pool_render_text(pool, 0, text, sizeof text);
+  const char *angle = strstr(text, "angle ");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(angle);
+  seen->angle_at_end = strtod(angle + strlen("angle "), NULL);
+  seen->ends++;
+  return MUSTER_OK;
+}
+
+static muster_status watch_nothing(void *context, const struct env_pool *pool, const int32_t *steps,
+                                   const float *rewards, const uint8_t *ended) {
+  (void)context, (void)pool, (void)steps, (void)ended;
+  return rewards == NULL ? MUSTER_OK : status_error(MUSTER_ERROR_IO, "seen enough");
+}
+
+/* the last state of an episode is shown, which no observation of env_pool_step() has */
+static void test_viewer(void) {
+  struct bench bench;
+  struct seen seen = {0};
+  const struct env_viewer viewer = {.look = watch_cartpole, .context = &seen}, fails = {.look = watch_nothing};
+  bench_open(&bench, find("CartPole-v1"), NULL, 1, 0, 1);
+  env_pool_view(bench.pool, &viewer);
+  bench_reset(&bench);
+  int steps = 0;
+  for (const int32_t push = 1; seen.ends == 0 && steps < 500; steps++) CHECK_OK_FATAL(bench_step(&bench, &push, steps));
+  CU_ASSERT_EQUAL(seen.resets, 1);
+  CU_ASSERT_EQUAL(seen.looks, steps + 1);
+  CU_ASSERT_EQUAL(seen.ends, 1);
+  CU_ASSERT_TRUE(fabs(seen.angle_at_end) > 12.0);
+
+  /* what the viewer says ends the step */
+  env_pool_view(bench.pool, &fails);
+  CHECK_FAILS(bench_step(&bench, (int32_t[]){0}, 0), MUSTER_ERROR_IO, "seen enough");
+  env_pool_destroy(&bench.pool);
+}
+
 /* ---- every environment that is registered ---- */
 
 /* an action of environment `index` at a time, whatever the space: between its bounds, or one of its choices */
@@ -968,6 +1023,7 @@ static const struct check_case cases[] = {
     {"more last observations than room", test_finals_overflow},
     {"types that break the contract", test_contract},
     {"text", test_text},
+    {"a viewer sees the last state of an episode", test_viewer},
     {"every registered environment", test_every_type},
     {"every registered environment, wrapped", test_every_type_wrapped},
     {"every kind of space", test_every_kind},

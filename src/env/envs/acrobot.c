@@ -215,6 +215,22 @@ static void acrobot_render_text(const void *env, char *text, size_t size) {
   canvas_write(&canvas, caption, text, size);
 }
 
+/* the same as a picture, with the sizes and colors of Gymnasium's */
+static void acrobot_render_picture(const void *env, muster_canvas *canvas) {
+  const double *state = ((const struct acrobot *)env)->state;
+  const double bend = state[ANGLE_1] + state[ANGLE_2], reach = 2.0 * LENGTH_1 + 0.2;
+  const double joint_x = LENGTH_1 * sin(state[ANGLE_1]), joint_y = -LENGTH_1 * cos(state[ANGLE_1]);
+  const double links[] = {0.0, 0.0, joint_x, joint_y, joint_x + LENGTH_1 * sin(bend), joint_y - LENGTH_1 * cos(bend)};
+  const double line[] = {-reach, LENGTH_1, reach, LENGTH_1};
+
+  canvas->view(canvas, -reach, reach, -reach, reach, 0xffffff);
+  canvas->line(canvas, 2, line, 0.01, 0x000000);
+  for (int i = 0; i < 2; i++) {
+    canvas->line(canvas, 2, &links[2 * i], 0.2, 0x00cccc);
+    canvas->circle(canvas, links[2 * i], links[2 * i + 1], 0.1, 0xcccc00);
+  }
+}
+
 /* ---- a block of environments: the parameter is 1 for the equations of `nips` ---- */
 
 typedef double group_state[STATE_SIZE][LANES_GROUP];
@@ -354,4 +370,6 @@ const muster_env_type env_acrobot = {
     .block_step = acrobot_block_step,
     .block_save_state = lanes_save_state,
     .block_load_state = acrobot_block_load_state,
+    .render_picture = acrobot_render_picture,
+    .render_fps = 1.0 / TAU,
 };

@@ -152,6 +152,25 @@ static void cartpole_render_text(const void *env, char *text, size_t size) {
              state[ANGLE] * (180.0 / 3.14159265358979323846));
 }
 
+/* the same as a picture, with the sizes and colors of Gymnasium's */
+static void cartpole_render_picture(const void *env, muster_canvas *canvas) {
+  const double *state = ((const struct cartpole *)env)->state;
+  const double x = state[POSITION], axle = 0.06, half_width = 0.04; /* m; the axle is above the cart's middle */
+  const double across = half_width * cos(state[ANGLE]), down = half_width * sin(state[ANGLE]);
+  const double foot_x = x - down, foot_y = axle - across; /* half a width below the axle */
+  const double tip_x = foot_x + 2.0 * HALF_LENGTH * sin(state[ANGLE]);
+  const double tip_y = foot_y + 2.0 * HALF_LENGTH * cos(state[ANGLE]);
+  const double pole[] = {foot_x - across, foot_y + down, tip_x - across,  tip_y + down,
+                         tip_x + across,  tip_y - down,  foot_x + across, foot_y - down};
+  const double track[] = {-POSITION_LIMIT, 0.0, POSITION_LIMIT, 0.0};
+
+  canvas->view(canvas, -POSITION_LIMIT, POSITION_LIMIT, -0.8, 2.4, 0xffffff);
+  canvas->line(canvas, 2, track, 0.008, 0x000000);
+  muster_canvas_rectangle(canvas, x - 0.2, x + 0.2, -0.12, 0.12, 0x000000);
+  canvas->polygon(canvas, 4, pole, 0xca9865);
+  canvas->circle(canvas, x, axle, half_width, 0x8184cb);
+}
+
 /* ---- a block of environments ---- */
 
 /* steps the group of rows from `start`; the equations of cartpole_step() with divisions by constants turned into
@@ -254,4 +273,6 @@ const muster_env_type env_cartpole = {
     .block_step = cartpole_block_step,
     .block_save_state = lanes_save_state,
     .block_load_state = cartpole_block_load_state,
+    .render_picture = cartpole_render_picture,
+    .render_fps = 1.0 / TAU,
 };

@@ -3,6 +3,7 @@
  * limit; the option max_steps does. */
 #include "env/envs/settings.h"
 #include "env/envs/tabular.h"
+#include "env/envs/tiles.h"
 
 #include <math.h>
 
@@ -73,6 +74,15 @@ static void cliff_walking_render_text(const void *env, char *text, size_t size) 
   }
 }
 
+static void cliff_walking_render_picture(const void *env, muster_canvas *canvas) {
+  const int32_t here = ((const struct tabular_block *)env)->state[0];
+  tiles_view(canvas, ROWS, COLUMNS, 0x9a8b6f);
+  for (int32_t state = 0; state < STATES; state++)
+    tiles_fill(canvas, state / COLUMNS, state % COLUMNS, is_cliff(state) ? 0x4a3f35 : 0xc8d5a3);
+  tiles_flag(canvas, GOAL / COLUMNS, GOAL % COLUMNS, 0xf2b134);
+  tiles_figure(canvas, here / COLUMNS, here % COLUMNS, 0xd1495b);
+}
+
 const muster_env_type env_cliff_walking_v0 = {
     .abi = MUSTER_ENV_ABI,
     .struct_size = sizeof(muster_env_type),
@@ -82,6 +92,8 @@ const muster_env_type env_cliff_walking_v0 = {
     .create = cliff_walking_create,
     .block_create = cliff_walking_block_create,
     .render_text = cliff_walking_render_text,
+    .render_picture = cliff_walking_render_picture,
+    .render_fps = TILES_FPS,
     TABULAR_FUNCTIONS,
 };
 
@@ -94,5 +106,7 @@ const muster_env_type env_cliff_walking_v1 = {
     .create = cliff_walking_create,
     .block_create = cliff_walking_block_create,
     .render_text = cliff_walking_render_text,
+    .render_picture = cliff_walking_render_picture,
+    .render_fps = TILES_FPS,
     TABULAR_FUNCTIONS,
 };

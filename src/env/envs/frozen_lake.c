@@ -2,6 +2,7 @@
  * start are those of Gymnasium. The step limit and the reward threshold follow the map. */
 #include "env/envs/settings.h"
 #include "env/envs/tabular.h"
+#include "env/envs/tiles.h"
 
 #define ACTIONS 4 /* 0 left, 1 down, 2 right, 3 up */
 
@@ -101,6 +102,19 @@ static void frozen_lake_render_text(const void *env, char *text, size_t size) {
   }
 }
 
+static void frozen_lake_render_picture(const void *env, muster_canvas *canvas) {
+  const struct tabular_block *block = env;
+  const struct lake *lake = block->table.states == 16 ? &lakes[0] : &lakes[1];
+  tiles_view(canvas, lake->size, lake->size, 0xb9d6e8);
+  for (int32_t state = 0; state < block->table.states; state++) {
+    const int32_t row = state / lake->size, column = state % lake->size;
+    tiles_fill(canvas, row, column, lake->cells[state] == 'S' ? 0xcfe8cf : 0xe4f2fa);
+    if (lake->cells[state] == 'H') tiles_circle(canvas, row, column, 0.4, 0x2f6690);
+    if (lake->cells[state] == 'G') tiles_flag(canvas, row, column, 0xf2b134);
+  }
+  tiles_figure(canvas, block->state[0] / lake->size, block->state[0] % lake->size, 0xd1495b);
+}
+
 const muster_env_type env_frozen_lake = {
     .abi = MUSTER_ENV_ABI,
     .struct_size = sizeof(muster_env_type),
@@ -110,6 +124,8 @@ const muster_env_type env_frozen_lake = {
     .create = frozen_lake_create,
     .block_create = frozen_lake_block_create,
     .render_text = frozen_lake_render_text,
+    .render_picture = frozen_lake_render_picture,
+    .render_fps = TILES_FPS,
     TABULAR_FUNCTIONS,
 };
 
@@ -122,5 +138,7 @@ const muster_env_type env_frozen_lake_8x8 = {
     .create = frozen_lake_create,
     .block_create = frozen_lake_block_create,
     .render_text = frozen_lake_render_text,
+    .render_picture = frozen_lake_render_picture,
+    .render_fps = TILES_FPS,
     TABULAR_FUNCTIONS,
 };

@@ -7,6 +7,7 @@
  * one nevertheless changes nothing and earns 0, and episodes end after as many steps as there are tiles, which only
  * such clicks can use up. */
 #include "env/envs/settings.h"
+#include "env/envs/tiles.h"
 #include "muster/env.h"
 
 #include <math.h>
@@ -263,6 +264,38 @@ static void minesweeper_render_text(const void *env, char *text, size_t size) {
     snprintf(text + used, size - used, "%d tiles hidden, %d mines\n", (int)game->hidden_tiles, (int)game->mines);
 }
 
+/* a number in strokes of seven segments, in the game's usual colors */
+static void draw_number(muster_canvas *canvas, int32_t row, int32_t column, int number) {
+  static const uint32_t colors[9] = {0, 0x2455d6, 0x2e8540, 0xd03b2f, 0x1b2a7a, 0x8c2f2f, 0x2a8c8c, 0x222222, 0x777777};
+  /* corners of the digit, two in each of three rows from the top; segments join two of them */
+  static const int segments[7][2] = {{0, 1}, {1, 3}, {3, 5}, {4, 5}, {2, 4}, {0, 2}, {2, 3}};
+  static const char *const lit[9] = {"", "12", "01643", "01623", "5612", "05623", "056423", "012", "0123456"};
+  const double x = column + 0.5, y = -row - 0.5;
+  for (const char *segment = lit[number]; *segment != '\0'; segment++) {
+    double points[4];
+    for (int end = 0; end < 2; end++) {
+      int corner = segments[*segment - '0'][end];
+      points[2 * end] = x + (corner % 2 == 0 ? -0.14 : 0.14) - (number == 1 ? 0.14 : 0.0);
+      points[2 * end + 1] = y + 0.26 * (1 - corner / 2);
+    }
+    canvas->line(canvas, 2, points, 0.09, colors[number]);
+  }
+}
+
+static void minesweeper_render_picture(const void *env, muster_canvas *canvas) {
+  const struct minesweeper *game = env;
+  tiles_view(canvas, game->rows, game->columns, 0x8f979e);
+  for (int32_t tile = 0; tile < game->tiles[0]; tile++) {
+    const int32_t row = tile / game->columns, column = tile % game->columns;
+    bool exploded = game->mine[tile] && !game->hidden[tile];
+    tiles_fill(canvas, row, column, exploded ? 0xd03b2f : game->hidden[tile] ? 0xb4bec6 : 0xf1f3f4);
+    if (exploded)
+      tiles_circle(canvas, row, column, 0.25, 0x222222);
+    else if (!game->hidden[tile])
+      draw_number(canvas, row, column, game->number[tile]);
+  }
+}
+
 const muster_env_type env_minesweeper = {
     .abi = MUSTER_ENV_ABI,
     .struct_size = sizeof(muster_env_type),
@@ -277,4 +310,6 @@ const muster_env_type env_minesweeper = {
     .save_state = minesweeper_save_state,
     .load_state = minesweeper_load_state,
     .render_text = minesweeper_render_text,
+    .render_picture = minesweeper_render_picture,
+    .render_fps = TILES_FPS,
 };

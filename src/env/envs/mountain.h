@@ -106,6 +106,45 @@ static inline void mountain_render_text(const double state[MOUNTAIN_STATE_SIZE],
   canvas_write(&canvas, caption, text, size);
 }
 
+/* a point of the car, from where its wheels stand, along the slope and upwards */
+static inline void mountain_place(double position, double along, double up, double *point) {
+  const double steepness = atan(3.0 * 0.45 * cos(3.0 * position)), cosine = cos(steepness), sine = sin(steepness);
+  point[0] = position + along * cosine - up * sine;
+  point[1] = 0.55 + 0.45 * sin(3.0 * position) + along * sine + up * cosine;
+}
+
+/* the same as a picture, with the sizes and colors of Gymnasium's */
+static inline void mountain_render_picture(const double state[MOUNTAIN_STATE_SIZE], double goal,
+                                           muster_canvas *canvas) {
+  enum { POINTS = 101 };
+  double ground[2 * (POINTS + 2)], body[8], wheel[2];
+  for (int i = 0; i < POINTS; i++) {
+    double x = MOUNTAIN_MIN_POSITION + i * (MOUNTAIN_MAX_POSITION - MOUNTAIN_MIN_POSITION) / (POINTS - 1);
+    mountain_place(x, 0.0, 0.0, &ground[2 * i]);
+  }
+  const double corners[] = {MOUNTAIN_MAX_POSITION, 0.0, MOUNTAIN_MIN_POSITION, 0.0};
+  memcpy(&ground[2 * POINTS], corners, sizeof corners);
+
+  canvas->view(canvas, MOUNTAIN_MIN_POSITION, MOUNTAIN_MAX_POSITION, 0.0, 1.2, 0xffffff);
+  canvas->polygon(canvas, POINTS + 2, ground, 0xeeeee6);
+  canvas->line(canvas, POINTS, ground, 0.004, 0x000000);
+  const double foot = 0.55 + 0.45 * sin(3.0 * goal), top = foot + 0.15;
+  const double pole[] = {goal, foot, goal, top}, cloth[] = {goal, top, goal + 0.075, top - 0.015, goal, top - 0.03};
+  canvas->line(canvas, 2, pole, 0.004, 0x000000);
+  canvas->polygon(canvas, 3, cloth, 0xcccc00);
+
+  const double x = state[MOUNTAIN_POSITION];
+  const double outline[][2] = {{-0.06, 0.03}, {-0.06, 0.09}, {0.06, 0.09}, {0.06, 0.03}};
+  for (int i = 0; i < 4; i++) mountain_place(x, outline[i][0], outline[i][1], &body[2 * i]);
+  canvas->polygon(canvas, 4, body, 0x000000);
+  for (int side = -1; side <= 1; side += 2) {
+    mountain_place(x, 0.03 * side, 0.024, wheel);
+    canvas->circle(canvas, wheel[0], wheel[1], 0.024, 0x808080);
+  }
+}
+
+#define MOUNTAIN_FPS 30.0 /* its steps have no length in seconds */
+
 /* ---- functions of a block that are the same for both ---- */
 
 static inline int mountain_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,

@@ -83,6 +83,10 @@ static void mountain_car_render_text(const void *env, char *text, size_t size) {
   mountain_render_text(((const struct mountain_car *)env)->state, GOAL_POSITION, text, size);
 }
 
+static void mountain_car_render_picture(const void *env, muster_canvas *canvas) {
+  mountain_render_picture(((const struct mountain_car *)env)->state, GOAL_POSITION, canvas);
+}
+
 /* ---- a block of environments: the parameter is the goal velocity ---- */
 
 LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
@@ -145,4 +149,6 @@ const muster_env_type env_mountain_car = {
     .block_step = mountain_car_block_step,
     .block_save_state = lanes_save_state,
     .block_load_state = mountain_block_load_state,
+    .render_picture = mountain_car_render_picture,
+    .render_fps = MOUNTAIN_FPS,
 };

@@ -99,6 +99,10 @@ static void mountain_car_continuous_render_text(const void *env, char *text, siz
   mountain_render_text(((const struct mountain_car_continuous *)env)->state, GOAL_POSITION, text, size);
 }
 
+static void mountain_car_continuous_render_picture(const void *env, muster_canvas *canvas) {
+  mountain_render_picture(((const struct mountain_car_continuous *)env)->state, GOAL_POSITION, canvas);
+}
+
 /* ---- a block of environments: the parameter is the goal velocity ---- */
 
 LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
@@ -162,4 +166,6 @@ const muster_env_type env_mountain_car_continuous = {
     .block_step = mountain_car_continuous_block_step,
     .block_save_state = lanes_save_state,
     .block_load_state = mountain_block_load_state,
+    .render_picture = mountain_car_continuous_render_picture,
+    .render_fps = MOUNTAIN_FPS,
 };

@@ -160,6 +160,15 @@ static void pendulum_render_text(const void *env, char *text, size_t size) {
   canvas_write(&canvas, caption, text, size);
 }
 
+/* the same as a picture, with the sizes and colors of Gymnasium's */
+static void pendulum_render_picture(const void *env, muster_canvas *canvas) {
+  const double *state = ((const struct pendulum *)env)->state;
+  const double rod[] = {0.0, 0.0, -LENGTH * sin(state[ANGLE]), LENGTH * cos(state[ANGLE])}, reach = 2.2 * LENGTH;
+  canvas->view(canvas, -reach, reach, -reach, reach, 0xffffff);
+  canvas->line(canvas, 2, rod, 0.2, 0xcc4d4d);
+  canvas->circle(canvas, 0.0, 0.0, 0.05, 0x000000);
+}
+
 /* ---- a block of environments: the parameter is the gravity ---- */
 
 LANES_INLINE void group_step(struct lanes *lanes, size_t start, const float *action, float *observation,
@@ -246,4 +255,6 @@ const muster_env_type env_pendulum = {
     .block_step = pendulum_block_step,
     .block_save_state = lanes_save_state,
     .block_load_state = pendulum_block_load_state,
+    .render_picture = pendulum_render_picture,
+    .render_fps = 1.0 / TAU,
 };

@@ -267,6 +267,26 @@ static void reacher6_render_text(const void *env, char *text, size_t size) {
   canvas_write(&canvas, caption, text, size);
 }
 
+/* the same as a picture; the target is as large as the tolerance */
+static void reacher6_render_picture(const void *env, muster_canvas *canvas) {
+  const struct reacher6 *reacher = env;
+  double x[ARM_JOINTS], y[ARM_JOINTS], reach = 0.0, links[2 * ARM_JOINTS + 2] = {0.0, 0.0};
+  arm_positions(&reacher->arm, reacher->state.arm.angle, x, y);
+  for (int i = 0; i < ARM_JOINTS; i++) {
+    reach += reacher->arm.length[i];
+    links[2 * i + 2] = x[i];
+    links[2 * i + 3] = y[i];
+  }
+  const double side = 1.1 * reach, radius = 0.03 * reach;
+  const double *target = reacher->state.target;
+  canvas->view(canvas, -side, side, -side, side, 0xffffff);
+  canvas->circle(canvas, 0.0, 0.0, reach, 0xf4f6f8);
+  canvas->circle(canvas, target[0], target[1], fmax(reacher->tolerance, 0.5 * radius), 0xe05a4f);
+  canvas->line(canvas, ARM_JOINTS + 1, links, 1.6 * radius, 0x4f7cac);
+  for (int i = 0; i < ARM_JOINTS; i++) canvas->circle(canvas, links[2 * i], links[2 * i + 1], radius, 0x23395b);
+  canvas->circle(canvas, x[ARM_JOINTS - 1], y[ARM_JOINTS - 1], 0.8 * radius, 0xf2b134);
+}
+
 const muster_env_type env_reacher6 = {
     .abi = MUSTER_ENV_ABI,
     .struct_size = sizeof(muster_env_type),
@@ -281,4 +301,6 @@ const muster_env_type env_reacher6 = {
     .save_state = reacher6_save_state,
     .load_state = reacher6_load_state,
     .render_text = reacher6_render_text,
+    .render_picture = reacher6_render_picture,
+    .render_fps = 50.0, /* at the default of time_step */
 };

@@ -2,6 +2,7 @@
  * limit and starts of Gymnasium's Taxi-v3. The state's number is ((row * 5 + column) * 5 + passenger) * 4 +
  * destination; passenger 4 sits in the taxi. */
 #include "env/envs/tabular.h"
+#include "env/envs/tiles.h"
 
 #define SIDE 5
 #define PLACES 4
@@ -105,6 +106,32 @@ static void taxi_render_text(const void *env, char *text, size_t size) {
              names[ride.destination]);
 }
 
+/* the map with its four places; the passenger waits or rides, the flag is the destination */
+static void taxi_render_picture(const void *env, muster_canvas *canvas) {
+  static const uint32_t place_color[PLACES] = {0xe76f6f, 0x7cb87c, 0xe3c84f, 0x6fa0dd}; /* red, green, yellow, blue */
+  const struct ride ride = decode(((const struct tabular_block *)env)->state[0]);
+  tiles_view(canvas, SIDE, SIDE, 0xc9c9c9);
+  for (int32_t row = 0; row < SIDE; row++)
+    for (int32_t column = 0; column < SIDE; column++) tiles_fill(canvas, row, column, 0xf0f0ee);
+  for (int32_t place = 0; place < PLACES; place++)
+    tiles_fill(canvas, place_row[place], place_column[place], place_color[place]);
+  for (int32_t row = 0; row < SIDE; row++)
+    for (int32_t column = 1; column < SIDE; column++)
+      if (map[row][2 * column] == '|')
+        muster_canvas_rectangle(canvas, column - 0.04, column + 0.04, -row - 1, -row, 0x333333);
+
+  tiles_flag(canvas, place_row[ride.destination], place_column[ride.destination], 0xffffff);
+  const double x = ride.column, y = -ride.row;
+  muster_canvas_rectangle(canvas, x + 0.14, x + 0.86, y - 0.7, y - 0.42, 0xf4c20d);
+  muster_canvas_rectangle(canvas, x + 0.28, x + 0.72, y - 0.42, y - 0.24, 0xf4c20d);
+  canvas->circle(canvas, x + 0.3, y - 0.7, 0.09, 0x222222);
+  canvas->circle(canvas, x + 0.7, y - 0.7, 0.09, 0x222222);
+  if (ride.passenger == IN_TAXI)
+    canvas->circle(canvas, x + 0.5, y - 0.36, 0.09, 0x5b3a8c);
+  else
+    tiles_figure(canvas, place_row[ride.passenger], place_column[ride.passenger], 0x5b3a8c);
+}
+
 const muster_env_type env_taxi = {
     .abi = MUSTER_ENV_ABI,
     .struct_size = sizeof(muster_env_type),
@@ -113,5 +140,7 @@ const muster_env_type env_taxi = {
     .create = taxi_create,
     .block_create = taxi_block_create,
     .render_text = taxi_render_text,
+    .render_picture = taxi_render_picture,
+    .render_fps = TILES_FPS,
     TABULAR_FUNCTIONS,
 };

@@ -1,0 +1,43 @@
+/* What an environment draws a picture of itself on: muster_env_type.render_picture() is handed one.
+ *
+ * It calls view() first, and then draws from back to front. Lengths and places are in the environment's own units, x to
+ * the right and y up; what lies outside of the view is not seen. A color is 0xRRGGBB. Points are x, y, x, y, ... */
+#ifndef MUSTER_CANVAS_H
+#define MUSTER_CANVAS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct muster_canvas muster_canvas;
+
+struct muster_canvas {
+  size_t struct_size; /* of the muster that draws; later ones may add functions at the end */
+  void *self;         /* muster's */
+
+  /* What the picture shows; its shape follows. Everything has the color of the background. */
+  void (*view)(muster_canvas *canvas, double left, double right, double bottom, double top, uint32_t background);
+
+  /* A filled polygon; `points`: [n, 2]. */
+  void (*polygon)(muster_canvas *canvas, size_t n, const double *points, uint32_t color);
+
+  /* Lines from point to point, with round ends; `points`: [n, 2]. */
+  void (*line)(muster_canvas *canvas, size_t n, const double *points, double width, uint32_t color);
+
+  /* A filled circle. */
+  void (*circle)(muster_canvas *canvas, double x, double y, double radius, uint32_t color);
+};
+
+static inline void muster_canvas_rectangle(muster_canvas *canvas, double left, double right, double bottom, double top,
+                                           uint32_t color) {
+  const double points[] = {left, bottom, right, bottom, right, top, left, top};
+  canvas->polygon(canvas, 4, points, color);
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

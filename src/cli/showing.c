@@ -1,0 +1,183 @@
+#include "cli/showing.h"
+
+#include "base/clock.h"
+#include "picture/gif.h"
+#include "picture/picture.h"
+#include "store/durable.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PICTURE_SIDE 600 /* pixels */
+#define TEXT_SIZE 16384
+#define DEFAULT_FPS 10.0
+
+struct showing {
+  const struct showing_request *request;
+  const muster_env_type *type;
+  struct evaluation_viewer viewer;
+  double fps;
+  bool is_animated; /* text on a terminal */
+  long long frames, episode;
+  double return_so_far, next_frame; /* next_frame: clock */
+  struct picture *picture;
+  struct gif *gif;
+};
+
+/* ---- text ---- */
+
+/* waits until the frame's time has come; a late one is not made up for */
+static void keep_pace(struct showing *showing) {
+  double left = showing->next_frame - clock_seconds();
+  if (left > 0.0) nanosleep(&(struct timespec){(time_t)left, (long)(1e9 * (left - floor(left)))}, NULL);
+  showing->next_frame = fmax(showing->next_frame, clock_seconds()) + 1.0 / showing->fps;
+}
+
+/* on a terminal each line is cleared behind its end, and what lies below the last one */
+static void print_lines(const char *text, bool is_animated) {
+  for (const char *line = text; *line != '\0';) {
+    int length = (int)strcspn(line, "\n");
+    printf("%.*s%s\n", length, line, is_animated ? "\033[K" : "");
+    line += length + (line[length] == '\n');
+  }
+}
+
+static muster_status print_frame(struct showing *showing, const struct env_pool *pool, int32_t step, double reward,
+                                 uint8_t ended) {
+  char text[TEXT_SIZE], caption[256];
+  env_pool_render_text(pool, 0, text, sizeof text);
+  if (text[0] == '\0')
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s gave no text for --render", showing->type->name);
+  snprintf(caption, sizeof caption, "%s, episode %lld, step %d, reward %g, return %g%s\n", showing->type->name,
+           showing->episode, (int)step, reward, showing->return_so_far,
+           (ended & ENV_TERMINATED) != 0 ? ", terminated"
+           : ended != 0                  ? ", truncated"
+                                         : "");
+  if (showing->is_animated) {
+    keep_pace(showing);
+    fputs(showing->frames == 0 ? "\033[H\033[2J" : "\033[H", stdout);
+  }
+  print_lines(caption, showing->is_animated);
+  print_lines(text, showing->is_animated);
+  fputs(showing->is_animated ? "\033[J" : "\n", stdout);
+  if (fflush(stdout) != 0) return status_errno(MUSTER_ERROR_IO, "cannot write to standard output");
+  return MUSTER_OK;
+}
+
+/* ---- pictures ---- */
+
+static muster_status add_picture(struct showing *showing, const struct env_pool *pool) {
+  struct image image;
+  if (!env_pool_render_picture(pool, 0, picture_canvas(showing->picture)))
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s gave no picture for --gif", showing->type->name);
+  MUSTER_TRY(status_wrap(picture_image(showing->picture, &image), "%s", showing->type->name));
+  return gif_add(showing->gif, &image);
+}
+
+/* what need not be found out after a whole episode */
+static muster_status check_file(const char *path) {
+  if (access(path, F_OK) == 0)
+    return status_error(MUSTER_ERROR_USAGE, "--gif: %s exists; nothing was changed: remove it, or name another file",
+                        path);
+  char copy[DURABLE_PATH_SIZE];
+  if (strlen(path) >= sizeof copy)
+    return status_error(MUSTER_ERROR_USAGE, "--gif: the path is longer than %d bytes", DURABLE_PATH_SIZE - 1);
+  strcpy(copy, path);
+  const char *folder = dirname(copy);
+  if (access(folder, W_OK) != 0) return status_errno(MUSTER_ERROR_IO, "--gif: cannot write into the folder %s", folder);
+  return MUSTER_OK;
+}
+
+/* ---- what the evaluation calls ---- */
+
+static muster_status look(void *context, const struct env_pool *pool, const int32_t *steps, const float *rewards,
+                          const uint8_t *ended) {
+  struct showing *showing = context;
+  double reward = 0.0;
+  const int32_t agents = env_pool_spec(pool)->agents;
+  for (int32_t agent = 0; rewards != NULL && agent < agents; agent++) reward += (double)rewards[agent] / agents;
+  if (rewards == NULL) {
+    showing->episode++;
+    showing->return_so_far = 0.0;
+  }
+  showing->return_so_far += reward;
+  if (showing->request->text) MUSTER_TRY(print_frame(showing, pool, steps[0], reward, ended[0]));
+  if (showing->request->gif != NULL) MUSTER_TRY(add_picture(showing, pool));
+  showing->frames++;
+  showing->viewer.enough = showing->frames >= showing->request->max_frames;
+  return MUSTER_OK;
+}
+
+/* ---- life ---- */
+
+static muster_status check_request(const struct showing_request *request, const muster_env_type *type) {
+  if (request->text && type->render_text == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "--render: environment %s has no text to show (no render_text)%s",
+                        type->name, type->render_picture != NULL ? "; --gif shows its pictures" : "");
+  if (request->gif == NULL) return MUSTER_OK;
+  if (type->render_picture == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "--gif: environment %s has no pictures (no render_picture)%s", type->name,
+                        type->render_text != NULL ? "; --render shows its text" : "");
+  if ((double)request->fps > GIF_MAX_FPS)
+    return status_error(MUSTER_ERROR_USAGE, "--fps %lld: a GIF shows at most %.0f frames a second", request->fps,
+                        GIF_MAX_FPS);
+  return check_file(request->gif);
+}
+
+static double choose_fps(const struct showing_request *request, const muster_env_type *type) {
+  double fps = request->fps > 0 ? (double)request->fps : type->render_fps > 0.0 ? type->render_fps : DEFAULT_FPS;
+  return request->gif != NULL ? fmin(fps, GIF_MAX_FPS) : fps;
+}
+
+muster_status showing_create(const struct showing_request *request, const muster_env_type *type, struct showing **out) {
+  MUSTER_TRY(check_request(request, type));
+  struct showing *showing = calloc(1, sizeof *showing);
+  if (showing == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  const char *terminal = getenv("TERM");
+  *showing = (struct showing){
+      .request = request,
+      .type = type,
+      .viewer = {.env = {.look = look, .context = showing}},
+      .fps = choose_fps(request, type),
+      .is_animated = isatty(STDOUT_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0,
+  };
+  muster_status status = MUSTER_OK;
+  if (request->gif != NULL) {
+    status = picture_create(PICTURE_SIDE, &showing->picture);
+    if (status == MUSTER_OK) status = gif_create(showing->fps, &showing->gif);
+  }
+  if (status != MUSTER_OK)
+    showing_destroy(&showing);
+  else
+    *out = showing;
+  return status;
+}
+
+void showing_destroy(struct showing **showing) {
+  if (*showing == NULL) return;
+  gif_destroy(&(*showing)->gif);
+  picture_destroy(&(*showing)->picture);
+  free(*showing);
+  *showing = NULL;
+}
+
+struct evaluation_viewer *showing_viewer(struct showing *showing) {
+  return &showing->viewer;
+}
+
+muster_status showing_finish(struct showing *showing, bool quiet) {
+  const char *path = showing->request->gif;
+  if (path == NULL) return MUSTER_OK;
+  const void *bytes;
+  size_t size;
+  MUSTER_TRY(gif_finish(showing->gif, &bytes, &size));
+  MUSTER_TRY(durable_write(path, bytes, size));
+  if (!quiet)
+    printf("%s: %lld frames, %g a second, %.1f kB\n", path, showing->frames, showing->fps, (double)size / 1e3);
+  return MUSTER_OK;
+}

@@ -1,0 +1,25 @@
+/* The terminal as a screen that is drawn anew, and its keys. */
+#ifndef WATCH_SCREEN_H
+#define WATCH_SCREEN_H
+
+#include "watch/sheet.h"
+
+enum screen_key { SCREEN_NOTHING, SCREEN_RESIZED, SCREEN_UP, SCREEN_DOWN, SCREEN_QUIT };
+
+struct screen;
+
+/* Takes over the terminal; NULL where it cannot be drawn on: TERM is dumb or unknown, or standard input or output is
+ * none. */
+struct screen *screen_open(void);
+/* Gives the terminal back as it was; accepts NULL inside. Signals that end the process do so, too. */
+void screen_close(struct screen **screen);
+
+void screen_size(const struct screen *screen, int *columns, int *lines);
+
+/* Shows the sheet, cut at the screen's edges. */
+void screen_show(struct screen *screen, const struct sheet *sheet);
+
+/* Waits for a key, but not longer than so many seconds. */
+enum screen_key screen_wait(struct screen *screen, double seconds);
+
+#endif

@@ -1,0 +1,121 @@
+#include "watch/watch.h"
+
+#include "base/clock.h"
+#include "watch/run_list.h"
+#include "watch/screen.h"
+#include "watch/view.h"
+
+#include <langinfo.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define PRINTED_LINES 40 /* of one run */
+#define MAX_COLUMNS 300
+#define PATIENCE 10.0 /* the files are read at most this share of the time: a tenth */
+
+struct watcher {
+  const struct watch_request *request;
+  struct run_list list;
+  int chosen;
+  bool utf8;
+  struct sheet *sheet;
+};
+
+/* finds and reads the runs; the chosen one stays chosen when others come or go */
+static muster_status look(struct watcher *watcher) {
+  const struct run_state *chosen = watcher->list.n > 0 ? watcher->list.states[watcher->chosen] : NULL;
+  char *path = chosen != NULL ? strdup(chosen->path) : NULL;
+  muster_status status = run_list_find(&watcher->list, watcher->request->paths, watcher->request->n);
+  watcher->chosen = 0;
+  for (int i = 0; path != NULL && i < watcher->list.n; i++)
+    if (strcmp(watcher->list.states[i]->path, path) == 0) watcher->chosen = i;
+  free(path);
+  if (status == MUSTER_OK) run_list_refresh(&watcher->list);
+  return status;
+}
+
+/* ---- printed once ---- */
+
+static int columns_of_output(void) {
+  struct winsize size;
+  const char *wanted = getenv("COLUMNS");
+  int columns = wanted != NULL ? atoi(wanted) : 0;
+  if (columns <= 0 && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0) columns = size.ws_col;
+  return columns <= 0 ? 80 : columns < 20 ? 20 : columns > MAX_COLUMNS ? MAX_COLUMNS : columns;
+}
+
+static void print_once(struct watcher *watcher) {
+  struct sheet *sheet = watcher->sheet;
+  const struct run_list *list = &watcher->list;
+  sheet_clear(sheet, columns_of_output(), watcher->utf8);
+  if (list->n == 1)
+    view_run(sheet, list->states[0], PRINTED_LINES);
+  else
+    view_table(sheet, list->states, list->n, -1, SHEET_LINES);
+  sheet_print(sheet, stdout);
+}
+
+/* ---- live ---- */
+
+static void draw(struct watcher *watcher, struct screen *screen) {
+  int columns, lines;
+  struct sheet *sheet = watcher->sheet;
+  const struct run_list *list = &watcher->list;
+  screen_size(screen, &columns, &lines);
+  sheet_clear(sheet, columns < MAX_COLUMNS ? columns : MAX_COLUMNS, watcher->utf8);
+  int left = lines - 1; /* the last line tells the keys */
+  if (list->n > 1) {
+    /* a table of at most a third of the screen, above the chosen run */
+    int table = list->n + 1 < left / 3 + 1 ? list->n + 1 : left / 3 + 1;
+    view_table(sheet, list->states, list->n, watcher->chosen, table < 2 ? 2 : table);
+    sheet_line(sheet, "%s", "");
+    left -= sheet->lines;
+  }
+  view_run(sheet, list->states[watcher->chosen], left);
+  while (sheet->lines < lines - 1) sheet_line(sheet, "%s", "");
+  sheet->lines = lines - 1 > 0 ? lines - 1 : 0;
+  sheet_line(sheet, SHEET_DIM "q quit");
+  if (list->n > 1) sheet_add(sheet, "   up, down: run %d of %d", watcher->chosen + 1, list->n);
+  screen_show(screen, sheet);
+}
+
+static muster_status watch_live(struct watcher *watcher, struct screen *screen) {
+  double next = clock_seconds() + watcher->request->interval;
+  for (;;) {
+    double now = clock_seconds();
+    if (now >= next) {
+      MUSTER_TRY(look(watcher));
+      double read = clock_seconds();
+      next = read + fmax(watcher->request->interval, PATIENCE * (read - now));
+    }
+    draw(watcher, screen);
+    switch (screen_wait(screen, next - clock_seconds())) {
+    case SCREEN_QUIT: return MUSTER_OK;
+    case SCREEN_UP: watcher->chosen -= watcher->chosen > 0; break;
+    case SCREEN_DOWN: watcher->chosen += watcher->chosen + 1 < watcher->list.n; break;
+    case SCREEN_RESIZED:
+    case SCREEN_NOTHING: break;
+    }
+  }
+}
+
+muster_status watch_runs(const struct watch_request *request) {
+  struct watcher watcher = {
+      .request = request, .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .sheet = malloc(sizeof *watcher.sheet)};
+  if (watcher.sheet == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+
+  /* what is wrong with the paths is said on the terminal as it is, before the screen is taken over */
+  muster_status status = look(&watcher);
+  struct screen *screen = status == MUSTER_OK && !request->once ? screen_open() : NULL;
+  if (screen != NULL)
+    status = watch_live(&watcher, screen);
+  else if (status == MUSTER_OK)
+    print_once(&watcher);
+  screen_close(&screen);
+  run_list_destroy(&watcher.list);
+  free(watcher.sheet);
+  return status;
+}

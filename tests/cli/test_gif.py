@@ -1,0 +1,122 @@
+"""`muster eval --gif`: the file is read back by Pillow."""
+
+import json
+import re
+import subprocess
+import sys
+
+import program
+
+READER = program.SOURCE / "tests" / "support" / "pillow.py"
+
+
+def python_with_pillow():
+    """An interpreter that has Pillow: this one, or the system's, for which Debian packages it; None: there is none."""
+    for python in [sys.executable, "/usr/bin/python3"]:
+        done = subprocess.run([python, "-c", "import PIL"], stderr=subprocess.DEVNULL, check=False)
+        if done.returncode == 0:
+            return python
+    return None
+
+
+PYTHON = python_with_pillow()
+
+
+def read_gif(path, color="000000", top=0, bottom=1):
+    out = subprocess.run([PYTHON, READER, path, color, str(top), str(bottom)], check=True, capture_output=True).stdout
+    return json.loads(out)
+
+
+class Gif(program.Case):
+    def evaluate(self, run, *arguments):
+        result = self.run_muster("eval", run, *arguments, "--json")
+        self.assertEqual(result.code, 0, result)
+        return json.loads(result.out)
+
+    def test_cartpole(self):
+        run = self.train("run")
+        path = self.folder / "play.gif"
+        played = self.evaluate(run, "--episodes", "2", "--seed", "5", "--gif", path)
+        self.assertEqual(played, self.evaluate(run, "--episodes", "2", "--seed", "5"))
+        gif = read_gif(path, "000000", 300, 310)
+
+        # a frame for each state, the first ones of the episodes among them; 50 steps of 0.02 s a second, for ever
+        self.assertEqual(gif["size"], [600, 400])
+        self.assertEqual(gif["loop"], 0)
+        self.assertEqual(len(gif["frames"]), 2 * played["mean_length"] + 2)
+        self.assertEqual({frame["delay"] for frame in gif["frames"]}, {20})
+        self.assertGreater(len({frame["digest"] for frame in gif["frames"]}), 20)
+
+        # the cart is where the text says
+        text = self.run_muster("eval", run, "--episodes", "2", "--seed", "5", "--render").out
+        positions = [float(found) for found in re.findall(r"position ([-+0-9.]+) m", text)]
+        self.assertEqual(len(positions), len(gif["frames"]))
+        for position, frame in zip(positions, gif["frames"]):
+            self.assertAlmostEqual((frame["column"] + 0.5 - 300) / 125, position, delta=0.01)
+
+    def test_environments(self):
+        # the longer side is 600 pixels; the pace is that of the environment, in whole hundredths of a second
+        for name, size, fps in [
+            ("Acrobot-v1", [600, 600], 5),
+            ("MountainCar-v0", [600, 400], 30),
+            ("MountainCarContinuous-v0", [600, 400], 30),
+            ("Pendulum-v1", [600, 600], 20),
+            ("Reacher6-v0", [600, 600], 50),
+            ("FrozenLake-v1", [600, 600], 4),
+            ("Minesweeper-v0", [600, 600], 4),
+        ]:
+            with self.subTest(name):
+                run = self.folder / name
+                config = self.write("a.yaml", f"env: {{name: {name}, num_envs: 4}}\ntotal_steps: 256\n"
+                                    "algorithm: {name: ppo, n_steps: 32, batch_size: 64}\nevaluation: {episodes: 1}\n"
+                                    "policy: {hidden_sizes: [8]}\n")
+                result = self.run_muster("train", config, "--run-dir", run)
+                self.assertEqual(result.code, 0, result)
+                path = self.folder / f"{name}.gif"
+                self.evaluate(run, "--gif", path, "--max-frames", "60", "--stochastic")
+                gif = read_gif(path)
+                frames = gif["frames"]
+                self.assertEqual(gif["size"], size)
+                self.assertGreater(len(frames), 1)
+                self.assertLessEqual(len(frames), 60)
+                self.assertEqual(sum(frame["delay"] for frame in frames), 10 * round(100 * len(frames) / fps))
+                self.assertLessEqual({frame["delay"] for frame in frames}, {10 * (100 // fps), 10 * (100 // fps + 1)})
+                self.assertGreater(len({frame["digest"] for frame in frames}), 1)
+
+    def test_options(self):
+        run = self.train("run")
+        path = self.folder / "play.gif"
+        result = self.run_muster("eval", run, "--gif", path, "--max-frames", "7", "--fps", "8", "--episodes", "3")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(f"{path}: 7 frames, 8 a second", result.out)
+        self.assertIn("stopped after 7 frames (--max-frames)", result.out)
+        self.assertEqual([frame["delay"] for frame in read_gif(path)["frames"]], [130, 120, 130, 120, 130, 120, 130])
+
+        # nothing is overwritten, and nothing is left when there is nowhere to write
+        before = program.listing(self.folder)
+        self.assert_refused(self.run_muster("eval", run, "--gif", path), 2, path, "exists; nothing was changed")
+        nowhere = self.folder / "nowhere" / "play.gif"
+        self.assert_refused(self.run_muster("eval", run, "--gif", nowhere), 1, nowhere.parent, "No such file")
+        self.assert_refused(self.run_muster("eval", run, "--gif", "new.gif", "--fps", "51"), 2, "at most 50")
+        self.assertEqual(program.listing(self.folder), before)
+
+    def test_isolated(self):
+        run = self.train("run", "--set", "env.isolation=process")
+        path = self.folder / "play.gif"
+        played = self.evaluate(run, "--gif", path)
+        self.assertEqual(len(read_gif(path)["frames"]), played["mean_length"] + 1)
+
+    def test_an_environment_without_pictures(self):
+        config = "env: {name: Bandit-v0, num_envs: 4}\ntotal_steps: 64\nalgorithm: {n_steps: 16, batch_size: 64}\n"
+        run = self.train("run", config=config)
+        before = program.listing(self.folder)
+        result = self.run_muster("eval", run, "--gif", "play.gif")
+        self.assert_refused(result, 2, "Bandit-v0 has no pictures", "--render shows its text")
+        self.assertEqual(program.listing(self.folder), before)
+
+
+if __name__ == "__main__":
+    if PYTHON is None:
+        print("skipped: no Python has Pillow (Debian's python3-pil)")
+        sys.exit(77)
+    program.main()
