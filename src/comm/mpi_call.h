@@ -9,8 +9,9 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
-  int *node_ranks;     /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
-  struct bells *bells; /* of this node; NULL where one rank is alone */
+  int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
+  struct bells *bells;       /* of this node; NULL where one rank is alone */
+  struct watchdog *watchdog; /* NULL where there is none */
   char host[COMM_HOST_SIZE];
 };
 
@@ -20,6 +21,9 @@ enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_PING };
 /* Rings the bell of a rank, if it is on this node; returns whether it is. */
 bool comm_ring(struct comm *comm, int rank);
 bool comm_is_near(const struct comm *comm, int rank);
+
+/* Ends the watch, when MPI has ended; does nothing where there is none. */
+void watchdog_destroy(struct comm *comm);
 
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);

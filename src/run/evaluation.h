@@ -12,6 +12,7 @@ struct evaluation_request {
   uint64_t seed; /* the episodes are the same for the same seed; training never sees them */
   int64_t episodes;
   bool deterministic;
+  _Atomic uint64_t *steps; /* counts steps and resets, for another thread; NULL: nobody wants to know */
 };
 
 struct evaluation {
