@@ -11,9 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* how long a launcher may take to end its job in order, before it is told to stop waiting; and then, by itself */
+/* how long a launcher may take to end its job in order */
 #define LAUNCHER_SECONDS 10
-#define FORCED_SECONDS 2
 
 #define DEFAULT_START_SECONDS 300.0
 
@@ -42,36 +41,23 @@ static bool is_launcher(pid_t pid) {
   return false;
 }
 
-static bool ends_within(int handle, int seconds) {
-  struct pollfd wait = {.fd = handle, .events = POLLIN};
-  return poll(&wait, 1, seconds * 1000) != 0;
-}
-
-static void signal_process(int handle, int signal_number) {
-  syscall(SYS_pidfd_send_signal, handle, signal_number, NULL, 0);
-}
-
-/* The process that is left behind. A launcher that does not end gets Ctrl-C twice: the second one, right after the
- * first, is Open MPI's own way to end without its daemons. Between fork() and _exit() in a process with threads only
- * system calls are allowed. */
-_Noreturn static void urge(int handle) {
+/* The process that is left behind. It kills the launcher: of gentler signals Open MPI 4.1 makes a crash while it waits
+ * for a daemon. Between fork() and _exit() in a process with threads only system calls are allowed. */
+_Noreturn static void end_launcher(int handle) {
   setsid();
   /* open pipes and sockets of the rank would keep the launcher waiting */
   dup2(handle, 0);
   if (syscall(SYS_close_range, 1, ~0U, 0) != 0)
     for (int i = 1; i < 1024; i++) close(i);
-  if (!ends_within(0, LAUNCHER_SECONDS)) {
-    signal_process(0, SIGINT);
-    signal_process(0, SIGINT);
-    if (!ends_within(0, FORCED_SECONDS)) signal_process(0, SIGKILL);
-  }
+  struct pollfd wait = {.fd = 0, .events = POLLIN};
+  if (poll(&wait, 1, 1000 * LAUNCHER_SECONDS) == 0) syscall(SYS_pidfd_send_signal, 0, SIGKILL, NULL, 0);
   _exit(0);
 }
 
 _Noreturn void ending_now(int exit_code) {
   pid_t launcher = getppid();
   int handle = is_launcher(launcher) ? (int)syscall(SYS_pidfd_open, launcher, 0) : -1;
-  if (handle >= 0 && fork() == 0) urge(handle);
+  if (handle >= 0 && fork() == 0) end_launcher(handle);
   _exit(exit_code);
 }
 

@@ -10,7 +10,7 @@
 double ending_start_timeout(void);
 
 /* Ends this process; the launcher then ends the other ranks. Open MPI's mpirun would wait for the daemon of a host that
- * is gone, so a process is left behind that tells it to stop waiting, unless it has ended by itself. */
+ * is gone, so a process is left behind that kills it after ten seconds, unless it has ended by then. */
 _Noreturn void ending_now(int exit_code);
 
 /* Ends the process as ending_now() does, after writing `message` (copied; NULL: nothing) to standard error, unless the
