@@ -3,6 +3,7 @@
 #include "comm/bell.h"
 #include "comm/ending.h"
 #include "comm/mpi_call.h"
+#include "comm/single_copy.h"
 #include "comm/watchdog.h"
 
 #include <limits.h>
@@ -101,9 +102,11 @@ static struct deadline *limit_start(void) {
 }
 
 /* Starts MPI in a process that is alone so far. Open MPI reads its settings in MPI_Init: a rank that waits inside MPI
- * yields its core to whoever wants it, which costs next to nothing when nobody does. What the user has set stays. */
+ * yields its core to whoever wants it, which costs next to nothing when nobody does; and it does not try to read other
+ * ranks' memory where that is forbidden. What the user has set stays. */
 static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+  if (!single_copy_is_allowed()) setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   struct deadline *deadline = limit_start();

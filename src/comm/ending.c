@@ -1,5 +1,7 @@
 #include "comm/ending.h"
 
+#include "comm/child.h"
+
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -42,7 +44,7 @@ static bool is_launcher(pid_t pid) {
 }
 
 /* The process that is left behind. It kills the launcher: of gentler signals Open MPI 4.1 makes a crash while it waits
- * for a daemon. Between fork() and _exit() in a process with threads only system calls are allowed. */
+ * for a daemon. */
 _Noreturn static void end_launcher(int handle) {
   setsid();
   /* open pipes and sockets of the rank would keep the launcher waiting */
@@ -57,7 +59,7 @@ _Noreturn static void end_launcher(int handle) {
 _Noreturn void ending_now(int exit_code) {
   pid_t launcher = getppid();
   int handle = is_launcher(launcher) ? (int)syscall(SYS_pidfd_open, launcher, 0) : -1;
-  if (handle >= 0 && fork() == 0) end_launcher(handle);
+  if (handle >= 0 && child_create() == 0) end_launcher(handle);
   _exit(exit_code);
 }
 
