@@ -28,7 +28,7 @@ STEPS_OF_ROLLOUT = 128
 LOST = r"error: rank {rank} \({role} on {host}\) is lost: nothing has come from it for \d+\.\d s"
 
 
-def config(total_steps=12800, options=SLOW, algorithm="ppo", more=PPO, watchdog=2):
+def config(total_steps=12800, options=SLOW, algorithm="ppo", more=PPO, watchdog=3):
     return CONFIG.format(
         total_steps=total_steps, options=options, algorithm=algorithm, more=more, watchdog=watchdog
     )
@@ -115,16 +115,16 @@ class Watchdog(fault.Case):
                 self.assertRegex(
                     result.err,
                     rf"rank {rank} \({role} on {program.HOST}\) hangs: its environments have made no step and no reset "
-                    r"for \d+\.\d s \(run.watchdog: 2\), since \d\d:\d\d:\d\d, in its rollout in iteration 12, after \d+ steps",
+                    r"for \d+\.\d s \(run.watchdog: 3\), since \d\d:\d\d:\d\d, in its rollout in iteration 12, after \d+ steps",
                 )
                 self.assertEqual(fault.checkpoints(run), [1280, 11 * STEPS_OF_ROLLOUT])
                 self.assert_nobody_left(run)
 
     def test_slow_is_not_lost(self):
         """A step that takes a while, in a rollout that takes longer than the watchdog waits, and no watchdog at all."""
-        # 16 steps of 4 environments of 0.04 s each: a step takes 0.16 s, a rollout 2.6 s
-        options = "{obs_dim: 4, sleep_us: 40000, episode_length: 11}"
-        for watchdog in ["1", "0"]:
+        # 16 steps of 4 environments of 0.06 s each: a step takes 0.24 s, a rollout 3.8 s
+        options = "{obs_dim: 4, sleep_us: 60000, episode_length: 11}"
+        for watchdog in ["3", "0"]:
             with self.subTest(watchdog=watchdog):
                 run = self.folder / f"run-{watchdog}"
                 text = config(options=options, total_steps=STEPS_OF_ROLLOUT, watchdog=watchdog)
@@ -142,7 +142,7 @@ class Watchdog(fault.Case):
         for number in [signal.SIGSTOP, signal.SIGCONT]:
             for rank in alive.values():
                 os.kill(rank, number)
-            time.sleep(5 if number == signal.SIGSTOP else 0)
+            time.sleep(7 if number == signal.SIGSTOP else 0)
         result = program.finish(process)
         self.assertEqual(result.code, 0, result)
         self.assert_same_end(run, whole)

@@ -4,6 +4,9 @@ import os
 
 import program
 
+# a network whose messages are long enough
+CONFIG = program.SHORT.replace("total_steps: 6144", "total_steps: 1024") + "policy: {hidden_sizes: [256, 256]}\n"
+
 FORBID = os.environ["MUSTER_FORBID"]
 
 # what Open MPI says for every message that it cannot read
@@ -12,9 +15,9 @@ COMPLAINT = "Read -1, expected"
 
 class SingleCopy(program.Case):
     def train_forbidden(self, name, environment):
-        path = self.write("run.yaml", program.SHORT)
-        arguments = ["train", path, "--run-dir", self.folder / name, "--set", "policy.hidden_sizes=[256, 256]"]
-        launcher, command = [program.MPIRUN, "-n", "3", FORBID], program.command_line(arguments)
+        path = self.write("run.yaml", CONFIG)
+        launcher = [program.MPIRUN, "-n", "3", FORBID]
+        command = program.command_line(["train", path, "--run-dir", self.folder / name])
         result = program.finish(program.start_command([*launcher, *command], self.folder, environment))
         if "forbid: " in result.err:
             self.skipTest(f"no filter of system calls here: {result.err}")
@@ -22,7 +25,7 @@ class SingleCopy(program.Case):
         return result
 
     def test_same_answer_in_silence(self):
-        whole = self.train("whole", "--set", "policy.hidden_sizes=[256, 256]", ranks=3)
+        whole = self.train("whole", config=CONFIG, ranks=3)
         result = self.train_forbidden("forbidden", {})
         self.assertNotIn(COMPLAINT, result.err)
         self.assert_same_run(self.folder / "forbidden", whole)
