@@ -94,10 +94,11 @@ static struct deadline *limit_start(void) {
   double seconds = ending_start_timeout(), patience = rank == NULL || strcmp(rank, "0") == 0 ? 0 : 5;
   char host[COMM_HOST_SIZE] = "unknown", text[512];
   gethostname(host, sizeof host - 1);
-  snprintf(text, sizeof text,
-           "muster: rank %s on %s: MPI has not started within %g s: a rank has not come, or a host cannot be reached; "
-           "where a start takes that long, set MUSTER_START_TIMEOUT (seconds; 0: no limit)",
-           rank != NULL ? rank : "?", host, seconds);
+  snprintf(
+      text, sizeof text,
+      "muster: rank %s on %s: MPI has not started within %g s: a rank has not come, or a host cannot be reached; "
+      "see docs/troubleshooting.md; where a start takes that long, set MUSTER_START_TIMEOUT (seconds; 0: no limit)",
+      rank != NULL ? rank : "?", host, seconds);
   return deadline_start(seconds > 0 ? seconds + patience : 0, 1, text);
 }
 
@@ -109,11 +110,8 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   if (!single_copy_is_allowed()) setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  struct deadline *deadline = limit_start();
   int provided; /* threads beside this one make no call of MPI (comm/watchdog.h) */
-  int code = MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
-  deadline_cancel(&deadline);
-  MUSTER_TRY(comm_status(code, "MPI_Init_thread"));
+  MUSTER_TRY(comm_status(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
   comm->world = MPI_COMM_WORLD;
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->world, &comm->rank);
@@ -124,7 +122,9 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
 muster_status comm_create(int *argc, char ***argv, struct comm **out) {
   struct comm *comm;
   MUSTER_TRY(comm_create_alone(&comm));
+  struct deadline *deadline = is_launched() ? limit_start() : NULL;
   muster_status status = is_launched() ? join_job(comm, argc, argv) : MUSTER_OK;
+  deadline_cancel(&deadline);
   if (status != MUSTER_OK)
     comm_destroy(&comm);
   else

@@ -62,6 +62,24 @@ class LostHost(test_hosts.Case):
         self.run_over(2, 4, run)
         self.assertEqual(program.summary(run)["total_steps"], 12800)
 
+    def test_same_address_twice(self):
+        """A bridge with one address on every host, as Docker makes it: Open MPI hangs, which is told; its cure works."""
+        for host in [1, 2]:
+            inside = ["ip", "netns", "exec", f"{self.prefix}{host}", "ip"]
+            for command in ["link add docker0 type bridge", "addr add 172.31.250.1/24 dev docker0", "link set docker0 up"]:
+                subprocess.run([*inside, *command.split()], check=True)
+        for name, is_cured in [("hangs", False), ("cured", True)]:
+            environment = {**self.over(2, 4), "MUSTER_START_TIMEOUT": "60" if is_cured else "5"}
+            if not is_cured:
+                environment = {key: environment[key] for key in environment if not key.endswith("_if_include")}
+            at = [test_hosts.HOSTS, "agent", f"{self.network}.1"]
+            result = self.finish(
+                self.config, self.folder / name, ranks=4, environment=environment, prefix=at
+            )
+            self.assertEqual(result.code, 0 if is_cured else 1, result)
+            self.assertEqual("MPI has not started within 5 s" in result.err, not is_cured, result)
+            self.assert_nobody_left(self.folder / name)
+
 
 if __name__ == "__main__":
     fault.main()
