@@ -306,7 +306,7 @@ void learner_rescue(struct learner *learner) {
              (long long)learner->total_steps);
   else
     log_info(&worker->logger, "wrote %s, %s", path,
-             worker->plan.whole_episodes ? "as exact as any"
+             worker->plan.whole_episodes ? "from which the run can be repeated bit for bit"
                                          : "without the states of the environments, which the lost rank had: a resumed "
                                            "run starts fresh episodes; to repeat the run bit for bit instead, remove "
                                            "this checkpoint and resume from the one before");

@@ -25,6 +25,18 @@ SLOW = "{obs_dim: 4, sleep_us: 500, episode_length: 11, truncates: 1}"
 PPO = "batch_size: 64, n_epochs: 2, learning_rate: lin_0.001"
 STEPS_OF_ROLLOUT = 128
 
+# long enough to be stopped in the middle
+EPISODES = """\
+seed: 3
+total_steps: 240000
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [16]}
+algorithm: {name: reinforce, n_steps: 16, learning_rate: 0.001}
+evaluation: {episodes: 2}
+checkpoint: {every: 24000, interval: 0, keep: 0}
+run: {watchdog: 3, log_interval: 100}
+"""
+
 LOST = r"error: rank {rank} \({role} on {host}\) is lost: nothing has come from it for \d+\.\d s"
 
 
@@ -85,14 +97,15 @@ class Watchdog(fault.Case):
         self.assert_same_end(run, whole, best=False)
 
     def test_exact_where_iterations_start_afresh(self):
-        """Where every rollout consists of whole episodes, nothing of the environments is lost with an actor."""
-        text = config(algorithm="reinforce", more="learning_rate: 0.001")
+        """Where every rollout consists of whole episodes, nothing of the environments is lost with an actor; Probe-v0, which
+        remembers earlier episodes, is no example of that."""
+        text = EPISODES
         whole = self.folder / "whole"
         result = self.finish(self.write("run.yaml", text), whole)
         self.assertEqual(result.code, 0, result)
         run, result, _ = self.stop(text, 3, 1)
         if "wrote" in result.err:
-            self.assertIn("as exact as any", result.err)
+            self.assertIn("can be repeated bit for bit", result.err)
         self.resume(run, text, ranks=2)
         self.assert_same_end(run, whole, best=False)
 
@@ -172,7 +185,8 @@ class Watchdog(fault.Case):
                 time.sleep(delay)
                 os.kill(program.ranks_of(run)[2], signal.SIGSTOP)
                 result = program.finish(process)
-                self.assertEqual(result.code, 1, result)
+                # mpirun may crash itself when a job ends while it starts
+                self.assertNotEqual(result.code, 0, result)
                 self.assertRegex(result.err, "is lost|has not started|have not met", result)
                 self.assert_nobody_left(run)
                 result = self.finish(path, run, "--resume", ranks=3)
