@@ -1,7 +1,10 @@
 #include "comm/comm.h"
 
 #include "comm/board.h"
+#include "comm/ending.h"
 #include "comm/mpi_call.h"
+#include "comm/single_copy.h"
+#include "comm/watchdog.h"
 
 #include <limits.h>
 #include <sched.h>
@@ -12,6 +15,9 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <unistd.h>
+
+/* what MPI may take to abort the job, before this process ends without it */
+#define ABORT_SECONDS 10.0
 
 muster_status comm_status(int code, const char *call) {
   if (code == MPI_SUCCESS) return MUSTER_OK;
@@ -88,13 +94,30 @@ muster_status comm_create_alone(struct comm **out) {
   return MUSTER_OK;
 }
 
+/* what to say when MPI does not start; the ranks behind the first give it the time to say so for them */
+static struct deadline *limit_start(void) {
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  double seconds = ending_start_timeout(), patience = rank == NULL || strcmp(rank, "0") == 0 ? 0 : 5;
+  char host[COMM_HOST_SIZE] = "unknown", text[512];
+  gethostname(host, sizeof host - 1);
+  snprintf(
+      text, sizeof text,
+      "muster: rank %s on %s: MPI has not started within %g s: a rank has not come, or a host cannot be reached; "
+      "see docs/troubleshooting.md; where a start takes that long, set MUSTER_START_TIMEOUT (seconds; 0: no limit)",
+      rank != NULL ? rank : "?", host, seconds);
+  return deadline_start(seconds > 0 ? seconds + patience : 0, 1, text);
+}
+
 /* Starts MPI in a process that is alone so far. Open MPI reads its settings in MPI_Init: a rank that waits inside MPI
- * yields its core to whoever wants it, which costs next to nothing when nobody does. What the user has set stays. */
+ * yields its core to whoever wants it, which costs next to nothing when nobody does; and it does not try to read other
+ * ranks' memory where that is forbidden. What the user has set stays. */
 static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
+  if (!single_copy_is_allowed()) setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  MUSTER_TRY(comm_status(MPI_Init(argc, argv), "MPI_Init"));
+  int provided; /* threads beside this one make no call of MPI (comm/watchdog.h) */
+  MUSTER_TRY(comm_status(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
   comm->world = MPI_COMM_WORLD;
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->world, &comm->rank);
@@ -106,7 +129,9 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
 muster_status comm_create(int *argc, char ***argv, struct comm **out) {
   struct comm *comm;
   MUSTER_TRY(comm_create_alone(&comm));
+  struct deadline *deadline = is_launched() ? limit_start() : NULL;
   muster_status status = is_launched() ? join_job(comm, argc, argv) : MUSTER_OK;
+  deadline_cancel(&deadline);
   if (status != MUSTER_OK)
     comm_destroy(&comm);
   else
@@ -117,14 +142,17 @@ muster_status comm_create(int *argc, char ***argv, struct comm **out) {
 void comm_destroy(struct comm **handle) {
   struct comm *comm = *handle;
   if (comm == NULL) return;
+  watchdog_enter(comm, WATCH_END, 0);
   if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   if (comm->world != MPI_COMM_NULL) MPI_Finalize();
+  watchdog_destroy(comm);
   free(comm->node_ranks);
   free(comm);
   *handle = NULL;
 }
 
 _Noreturn void comm_abort(struct comm *comm, int exit_code) {
+  deadline_start(ABORT_SECONDS, exit_code, NULL);
   fflush(NULL);
   if (comm->world != MPI_COMM_NULL) MPI_Abort(comm->world, exit_code);
   _exit(exit_code);

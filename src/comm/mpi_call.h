@@ -10,6 +10,7 @@ struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
   int *node_ranks; /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
+  struct watchdog *watchdog; /* NULL where there is none */
   char host[COMM_HOST_SIZE];
 };
 
@@ -34,6 +35,9 @@ MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests,
 
 /* A committed type of so many bytes in a row, however many; the caller frees it. */
 MUSTER_CHECKED muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out);
+
+/* Ends the watch, when MPI has ended; does nothing where there is none. */
+void watchdog_destroy(struct comm *comm);
 
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);

@@ -2,6 +2,7 @@
 
 #include "env/isolation.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,11 +107,21 @@ void env_block_destroy(struct env_block *block) {
 
 /* ---- reset and step ---- */
 
+/* resets count as well: whoever reads the counter wants to know that the environments go on. Only this thread writes.
+ */
+static void count_steps(const struct env_block *block, int32_t n) {
+  if (block->steps == NULL) return;
+  uint64_t steps = atomic_load_explicit(block->steps, memory_order_relaxed);
+  atomic_store_explicit(block->steps, steps + (uint64_t)n, memory_order_relaxed);
+}
+
 int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
                     uint8_t *action_mask, muster_env_error *error) {
   muster_env_result result = {.observation = observation, .reward = block->rewards, .action_mask = action_mask};
-  if (block->block != NULL) return block->type->block_reset(block->block, row, random, &result, error);
-  return block->type->reset(block->envs[row], random, &result, error);
+  int failed = block->block != NULL ? block->type->block_reset(block->block, row, random, &result, error)
+                                    : block->type->reset(block->envs[row], random, &result, error);
+  count_steps(block, 1);
+  return failed;
 }
 
 /* the single functions, row after row */
@@ -132,6 +143,7 @@ static int step_each(struct env_block *block, const void *actions, muster_random
     for (size_t agent = 0; agent < agents; agent++) reward[agent] = (float)block->rewards[agent];
     result->terminated[i] = one.terminated;
     result->truncated[i] = one.truncated;
+    count_steps(block, 1);
   }
   return 0;
 }
@@ -142,7 +154,9 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
   if (block->block == NULL) return step_each(block, actions, randoms, result, error);
   memset(result->terminated, 0, (size_t)block->count);
   memset(result->truncated, 0, (size_t)block->count);
-  return block->type->block_step(block->block, actions, randoms, result, error);
+  int failed = block->type->block_step(block->block, actions, randoms, result, error);
+  count_steps(block, block->count);
+  return failed;
 }
 
 /* ---- state and text ---- */

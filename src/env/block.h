@@ -9,10 +9,11 @@
 struct env_block {
   const muster_env_type *type; /* borrowed */
   int32_t count;
-  void *block;          /* of the block functions; NULL when the single ones are used */
-  void **envs;          /* [count] of the single functions; NULL when the block ones are used */
-  double *rewards;      /* [agents] that the single step() writes */
-  muster_env_spec spec; /* arrays borrowed from the environment */
+  void *block;             /* of the block functions; NULL when the single ones are used */
+  void **envs;             /* [count] of the single functions; NULL when the block ones are used */
+  double *rewards;         /* [agents] that the single step() writes */
+  _Atomic uint64_t *steps; /* counts steps and resets of all environments; borrowed; NULL: nobody wants to know */
+  muster_env_spec spec;    /* arrays borrowed from the environment */
 };
 
 /* Creates `count` >= 1 environments; arrays live in `arena`. Errors: USAGE when create() refuses its settings,

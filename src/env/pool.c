@@ -209,6 +209,8 @@ void env_pool_destroy(struct env_pool **pool) {
   *pool = NULL;
 }
 
+void env_pool_count_steps(struct env_pool *pool, _Atomic uint64_t *steps) { pool->block.steps = steps; }
+
 const muster_env_spec *env_pool_spec(const struct env_pool *pool) { return &pool->spec; }
 
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size) {
@@ -541,6 +543,18 @@ void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes) {
   memcpy(bytes, &head, sizeof head);
   memcpy(seen, env_observation(pool, env), observations);
   if (pool->choices > 0) memcpy(seen + observations, env_mask(pool, env), pool->agents * pool->choices);
+}
+
+void env_pool_save_lost(const struct env_pool *pool, int32_t env, uint32_t episode, void *bytes) {
+  const struct saved_head head = {.environment = (uint32_t)env, .next_episode = episode};
+  memset(bytes, 0, env_pool_state_bytes(pool));
+  memcpy(bytes, &head, sizeof head);
+}
+
+bool env_pool_is_lost(const void *bytes) {
+  struct saved_head head;
+  memcpy(&head, bytes, sizeof head);
+  return !head.has_state;
 }
 
 /* puts one environment where the saved one was, in the middle of its episode */

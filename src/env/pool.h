@@ -61,6 +61,10 @@ void env_pool_destroy(struct env_pool **pool); /* accepts NULL inside */
  * observations cannot be stacked (neither float32 nor uint8) or actions not be rescaled. */
 MUSTER_CHECKED muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers);
 
+/* From now on the pool adds each environment's step and reset to a counter as it is done, which another thread may
+ * read. Borrows it; NULL: none. */
+void env_pool_count_steps(struct env_pool *pool, _Atomic uint64_t *steps);
+
 /* What the environments are; borrowed for the life of the pool. */
 const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 
@@ -111,6 +115,10 @@ void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes);
  * fresh episode had to be started. */
 MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation,
                                            bool *restarted);
+/* Writes the state of an environment of global index `env` whose state cannot be had: loading it starts episode number
+ * `episode`. And tells such a state from others. */
+void env_pool_save_lost(const struct env_pool *pool, int32_t env, uint32_t episode, void *bytes);
+bool env_pool_is_lost(const void *bytes);
 
 /* Text of one environment's state for a terminal; "" when the type can't. */
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size);

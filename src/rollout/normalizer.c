@@ -118,6 +118,10 @@ void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *
   }
 }
 
+void normalizer_restart(struct normalizer *normalizer) {
+  if (normalizer->returns != NULL) memset(normalizer->returns, 0, normalizer->rows * sizeof *normalizer->returns);
+}
+
 /* --- observations --- */
 
 /* adds the observations of the rollout to sums, element by element: x - shift, or its square */

@@ -53,6 +53,9 @@ void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *
  * for the next rollout. */
 void normalizer_observe(struct normalizer *normalizer, const struct trajectory *rollout);
 
+/* Forgets the discounted returns of the episodes that are being played. */
+void normalizer_restart(struct normalizer *normalizer);
+
 /* The state as tensors "normalizer/...", for a checkpoint; returns their number. After they were restored, publish()
  * gives the encoder the statistics. */
 int normalizer_state(struct normalizer *normalizer, struct tensor list[NORMALIZER_STATE]);

@@ -1,6 +1,7 @@
 #include "run/actor.h"
 
 #include "base/clock.h"
+#include "comm/watchdog.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 
@@ -25,15 +26,11 @@ muster_status actor_start_envs(struct actor *actor, bool from_states) {
     env_pool_observe(worker->pool, NULL, 0, last_mask, mask_stride);
     return MUSTER_OK;
   }
-  int32_t restarted = 0;
   for (size_t n = 0; n < rollout->n_envs; n++) {
-    bool fresh;
+    bool fresh; /* which the learner has told */
     MUSTER_TRY(env_pool_load(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes, NULL, &fresh));
-    restarted += fresh;
   }
   env_pool_observe(worker->pool, last, stride, last_mask, mask_stride);
-  if (restarted > 0)
-    log_warn(&worker->logger, "%d environments cannot save their state: they start a fresh episode", restarted);
   return MUSTER_OK;
 }
 
@@ -144,6 +141,7 @@ static muster_status play(struct actor *actor) {
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   double start = clock_seconds();
+  watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->order->iteration + 1);
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
     forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
@@ -173,6 +171,7 @@ static muster_status send_states(struct actor *actor) {
 }
 
 static muster_status send_rollout(struct actor *actor) {
+  watchdog_enter(actor->worker->comm, WATCH_WAIT, actor->worker->order->iteration + 1);
   int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
   exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
   MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));

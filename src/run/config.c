@@ -101,6 +101,8 @@ static const struct option_spec run_options[] = {
      .help = "iterations between histograms of parameters, gradients and actions for TensorBoard; 0: none"},
     {IN(run_options, time_limit), .type = OPTION_DURATION, .default_value = "null", .min = 0, .max = 1e9,
      .help = "wall time (23h45m) after which the run writes a checkpoint and ends with exit code 75; null: none"},
+    {IN(run_options, watchdog), .type = OPTION_DURATION, .default_value = "1m", .min = 0, .max = 1e6,
+     .help = "a rank or host that is silent for so long, or an environment in one step, ends the run; 0: never"},
     {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
      .help = "what a NaN or infinity does: stop ends the run, skip leaves that update out and counts it"},
     {.key = NULL},

@@ -58,6 +58,7 @@ struct run_options {
   char dir[OPTION_STRING_SIZE];
   int64_t log_interval;
   double time_limit; /* seconds; 0: none */
+  double watchdog;   /* seconds; 0: off */
   int on_nan;        /* enum on_nan */
   bool tensorboard;
   int64_t histograms; /* iterations; 0: none */

@@ -1,6 +1,7 @@
 #include "run/episodes.h"
 
 #include <math.h>
+#include <string.h>
 
 muster_status episodes_create(size_t n_envs, struct arena *arena, struct episodes *episodes) {
   *episodes = (struct episodes){.n_envs = n_envs};
@@ -31,6 +32,11 @@ void episodes_add_rollout(struct episodes *episodes, const struct trajectory *ro
       episodes->running_length[n] = 0;
     }
   }
+}
+
+void episodes_restart(struct episodes *episodes) {
+  memset(episodes->running_return, 0, episodes->n_envs * sizeof *episodes->running_return);
+  memset(episodes->running_length, 0, episodes->n_envs * sizeof *episodes->running_length);
 }
 
 struct episodes_summary episodes_summarize(const struct episodes *episodes) {

@@ -22,6 +22,9 @@ MUSTER_CHECKED muster_status episodes_create(size_t n_envs, struct arena *arena,
 /* Adds a rollout: in the order of steps, then of environments, so that the window does not depend on the ranks. */
 void episodes_add_rollout(struct episodes *episodes, const struct trajectory *rollout);
 
+/* Forgets the episodes that are being played. */
+void episodes_restart(struct episodes *episodes);
+
 /* Mean and standard deviation (of the population) of the returns in the window, and the mean length; NAN before the
  * first episode ends. */
 struct episodes_summary {

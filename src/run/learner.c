@@ -1,6 +1,7 @@
 #include "run/learner.h"
 
 #include "base/clock.h"
+#include "comm/watchdog.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
@@ -8,6 +9,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 /* --- set-up --- */
 
@@ -58,6 +60,11 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
 void learner_release(struct learner *learner) { report_close(&learner->report); }
 
 /* --- the loop --- */
+
+/* tells the watchdog what comes now */
+static void enter(const struct learner *learner, enum watch_stage stage) {
+  watchdog_enter(learner->worker->comm, stage, learner->iteration + 1);
+}
 
 static bool is_finished(const struct learner *learner) {
   return learner->total_steps >= learner->worker->config.general.total_steps;
@@ -116,6 +123,7 @@ static muster_status save_checkpoint(struct learner *learner) {
   if (learner->actor != NULL) actor_save_states(learner->actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  enter(learner, WATCH_CHECKPOINT);
   muster_status status = snapshot_write(learner);
   if (status != MUSTER_OK && worker->order->stop == STOP_NOT) {
     log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
@@ -133,9 +141,11 @@ static muster_status collect_rollout(struct learner *learner) {
   double start = clock_seconds();
   struct worker *worker = learner->worker;
   if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
+  enter(learner, WATCH_WAIT);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
+  enter(learner, WATCH_UPDATE);
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += trajectory_steps(rollout);
@@ -215,8 +225,11 @@ static muster_status evaluate(struct learner *learner, struct evaluation *evalua
       .seed = (uint64_t)config->general.seed,
       .episodes = config->evaluation.episodes,
       .deterministic = config->evaluation.deterministic,
+      .steps = watchdog_steps(learner->worker->comm),
   };
+  enter(learner, WATCH_EVALUATION);
   MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
+  enter(learner, WATCH_UPDATE);
   learner->report.seconds.evaluation += clock_seconds() - start;
   return MUSTER_OK;
 }
@@ -266,6 +279,46 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
     MUSTER_TRY(update_policy(learner));
     MUSTER_TRY(report_progress(learner));
   }
+}
+
+/* --- when another rank is lost --- */
+
+/* The states of the environments are with the actors, so those of this moment are not to be had any more. Where each
+ * iteration starts its episodes afresh nothing is missing; elsewhere the episodes that were being played are lost, and
+ * the next ones get numbers that no episode has had. */
+static void give_up_states(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct trajectory *rollout = &worker->rollout;
+  bool whole = worker->plan.whole_episodes;
+  uint32_t episode = (uint32_t)(whole ? learner->iteration : learner->iteration * (int64_t)rollout->n_steps + 1);
+  for (size_t n = 0; n < rollout->n_envs; n++)
+    env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->env_states + n * worker->env_state_bytes);
+  episodes_restart(&learner->episodes);
+  normalizer_restart(&learner->normalizer);
+}
+
+void learner_rescue(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  char path[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
+  bool is_written = learner->total_steps == 0 || access(path, F_OK) == 0;
+  if (!is_written) give_up_states(learner);
+  muster_status status = is_written ? MUSTER_OK : snapshot_write(learner);
+  if (status != MUSTER_OK)
+    log_error(&worker->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
+              muster_status_message(status));
+  else if (is_written)
+    log_info(&worker->logger, "the newest checkpoint has all of the %lld steps so far",
+             (long long)learner->total_steps);
+  else
+    log_info(&worker->logger, "wrote %s, %s", path,
+             worker->plan.whole_episodes ? "from which the run can be repeated bit for bit"
+                                         : "without the states of the environments, which the lost rank had: a resumed "
+                                           "run starts fresh episodes; to repeat the run bit for bit instead, remove "
+                                           "this checkpoint and resume from the one before");
+  log_info(&worker->logger, "to go on: build/muster train %s --run-dir %s --resume", learner->folder->config,
+           learner->folder->path);
+  muster_status_clear(&status);
 }
 
 /* --- the end --- */

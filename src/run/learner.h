@@ -43,6 +43,10 @@ void learner_release(struct learner *learner);
 /* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
 MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);
 
+/* What is left to do when another rank is lost (comm/watchdog.h), while learner_run() waits: writes a checkpoint of
+ * what was learned so far, and says how to go on. */
+void learner_rescue(struct learner *learner);
+
 /* After learner_run(): evaluates the policy, writes the summary and prints what a user wants to see at the end. */
 MUSTER_CHECKED muster_status learner_finish(struct learner *learner);
 

@@ -166,6 +166,17 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   return MUSTER_OK;
 }
 
+/* environments that could not save their state, or whose rank was lost */
+static void tell_lost_states(const struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  const size_t n_envs = worker->rollout.n_envs;
+  size_t lost = 0;
+  for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->env_states + n * worker->env_state_bytes);
+  if (lost > 0)
+    log_warn(&worker->logger, "the checkpoint has no state of %zu of the %zu environments: they start a fresh episode",
+             lost, n_envs);
+}
+
 muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
@@ -186,5 +197,6 @@ muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
   MUSTER_TRY(publish(learner));
   log_info(&learner->worker->logger, "resuming from %s", path);
+  tell_lost_states(learner);
   return MUSTER_OK;
 }

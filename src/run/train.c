@@ -1,5 +1,7 @@
 #include "run/train.h"
 
+#include "comm/ending.h"
+#include "comm/watchdog.h"
 #include "math/blas.h"
 #include "math/linear.h"
 #include "run/interrupt.h"
@@ -17,6 +19,7 @@ struct training {
   struct learner learner;
   struct actor actor;
   struct model policy; /* of a rank that only acts */
+  int stages;          /* of the set-up that are done */
 };
 
 /* --- stages of the set-up; each may fail on one rank alone --- */
@@ -32,6 +35,27 @@ static muster_status read_config(struct training *training, const struct train_r
 static muster_status broadcast_config(struct training *training) {
   MUSTER_TRY(comm_broadcast(training->comm, &training->config, sizeof training->config, 0));
   return comm_broadcast(training->comm, training->folder.path, sizeof training->folder.path, 0);
+}
+
+static void discard_folder(void *folder) { run_folder_discard(folder); }
+
+/* from here on lost ranks are noticed. Where processes of environments are given time for a step, they are started
+ * again when they hang, and the watchdog leaves them alone. */
+static muster_status create_watchdog(struct training *training) {
+  const struct run_config *config = &training->config;
+  if (config->run.watchdog == 0) return MUSTER_OK;
+  struct comm *comm = training->comm;
+  struct topology topology = topology_create(comm_size(comm), comm_rank(comm), (int32_t)config->env.num_envs);
+  bool restarts_envs = config->env_host.isolation == ISOLATION_PROCESS && config->env_host.step_timeout > 0;
+  const struct watchdog_options options = {
+      .seconds = config->run.watchdog,
+      .step_seconds = restarts_envs ? 0 : config->run.watchdog,
+      .learner = topology.learner,
+      .logger = {LOG_INFO, topology.learns ? "learner" : "actor", topology.rank},
+  };
+  MUSTER_TRY(watchdog_create(comm, &options));
+  watchdog_on_loss(comm, discard_folder, &training->folder);
+  return MUSTER_OK;
 }
 
 static muster_status create_worker(struct training *training) {
@@ -81,18 +105,42 @@ static muster_status write_layout(struct training *training) {
 
 /* --- the run --- */
 
+/* what is left to do when a rank is lost: the learner saves what it has learned ... */
+static void save_learned(void *training) { learner_rescue(&((struct training *)training)->learner); }
+
+/* ... and an actor has lost the learner, which alone could do that */
+static void tell_newest(void *context) {
+  struct training *training = context;
+  log_info(&training->worker.logger, "the newest checkpoint in %s stays; --resume goes on from it",
+           training->folder.path);
+}
+
 /* lets all ranks know whether a stage failed on any of them; one of them keeps its message */
 static muster_status agree(struct training *training, muster_status status) {
   bool speaks;
+  watchdog_enter(training->comm, WATCH_WAIT, 0);
   int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), &speaks);
+  watchdog_enter(training->comm, WATCH_SETUP, ++training->stages);
   if (speaks || exit_code == 0) return status;
   muster_status_clear(&status);
   return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
 }
 
+/* the stages before there is a watchdog: the config says how long it waits */
+static muster_status meet(struct training *training, const struct train_request *request) {
+  struct deadline *deadline = deadline_start(
+      ending_start_timeout(), 1,
+      "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk");
+  muster_status status = agree(training, read_config(training, request));
+  if (status == MUSTER_OK) status = agree(training, broadcast_config(training));
+  if (status == MUSTER_OK) status = agree(training, create_watchdog(training));
+  if (status == MUSTER_OK) status = agree(training, watchdog_connect(training->comm));
+  deadline_cancel(&deadline);
+  return status;
+}
+
 static muster_status set_up(struct training *training, const struct train_request *request) {
-  MUSTER_TRY(agree(training, read_config(training, request)));
-  MUSTER_TRY(agree(training, broadcast_config(training)));
+  MUSTER_TRY(meet(training, request));
   MUSTER_TRY(agree(training, create_worker(training)));
   MUSTER_TRY(agree(training, create_roles(training)));
   const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
@@ -104,6 +152,7 @@ static muster_status set_up(struct training *training, const struct train_reques
 static muster_status run(struct training *training) {
   const struct topology *topology = &training->worker.topology;
   struct actor *actor = topology->acts ? &training->actor : NULL;
+  watchdog_on_loss(training->comm, topology->learns ? save_learned : tell_newest, training);
   if (!topology->learns) return actor_run(actor);
   MUSTER_TRY(learner_run(&training->learner, actor));
   return learner_finish(&training->learner);
@@ -125,6 +174,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
     if (status == MUSTER_OK && training->worker.order->stop == STOP_REQUEUE) outcome->exit_code = RUN_EXIT_REQUEUE;
     if (status == MUSTER_OK && training->worker.order->stop == STOP_DEAD) outcome->exit_code = 1;
   }
+  watchdog_on_loss(comm, NULL, NULL);
   learner_release(&training->learner);
   worker_release(&training->worker);
   run_folder_release(&training->folder);

@@ -1,5 +1,7 @@
 #include "run/worker.h"
 
+#include "comm/watchdog.h"
+
 #include <string.h>
 
 static muster_status create_pool(struct worker *worker) {
@@ -15,6 +17,7 @@ static muster_status create_pool(struct worker *worker) {
   struct env_wrappers wrappers = run_config_env_wrappers(config);
   wrappers.group_size = worker->plan.group_size;
   MUSTER_TRY(env_pool_wrap(worker->pool, &wrappers));
+  env_pool_count_steps(worker->pool, watchdog_steps(worker->comm));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
   return MUSTER_OK;
 }
@@ -77,7 +80,10 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
 }
 
-muster_status worker_broadcast_order(struct worker *worker) { return announcement_make(worker->order_announcement); }
+muster_status worker_broadcast_order(struct worker *worker) {
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  return announcement_make(worker->order_announcement);
+}
 
 void worker_release(struct worker *worker) {
   announcement_destroy(&worker->order_announcement);

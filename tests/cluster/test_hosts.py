@@ -16,7 +16,9 @@ HOSTS = str(pathlib.Path(__file__).with_name("hosts"))
 AGENT = str(pathlib.Path(__file__).with_name("agent"))
 
 
-class Hosts(fault.Case):
+class Case(fault.Case):
+    """Four hosts, named after a prefix and a number from 1 on, and runs over some of them."""
+
     def setUp(self):
         super().setUp()
         if os.geteuid() != 0:
@@ -60,6 +62,8 @@ class Hosts(fault.Case):
         for host in range(1, hosts + 1):
             self.assertIn(f"on {self.prefix}{host}:", layout)
 
+
+class Hosts(Case):
     def test_same_answer(self):
         whole = self.folder / "whole"
         result = self.finish(self.config, whole)

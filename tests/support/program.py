@@ -84,8 +84,12 @@ def finish(process, limit=LIMIT):
 
 def start(arguments, ranks=None, cwd=None, prefix=(), env=None):
     """Starts muster with these arguments, under mpirun where `ranks` is given; `prefix` is put before all."""
+    return start_command([*prefix, *command_line(arguments, ranks)], cwd, env)
+
+
+def start_command(command, cwd=None, env=None):
     return subprocess.Popen(
-        [*prefix, *command_line(arguments, ranks)],
+        command,
         cwd=cwd,
         env={**os.environ, **(env or {})},
         stdin=subprocess.DEVNULL,

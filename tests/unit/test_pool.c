@@ -6,6 +6,7 @@
 #include "support/check.h"
 
 #include <math.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -403,6 +404,47 @@ static void test_load_without_state(void) {
   CU_ASSERT_EQUAL(fresh.observation[5], (float)muster_random_double(&stream.base));
   env_pool_destroy(&bench.pool);
   env_pool_destroy(&fresh.pool);
+}
+
+/* a state that could not be had starts the episode that it names, whether or not the environment can save others */
+static void test_load_lost_state(void) {
+  struct bench lost, restarted;
+  bench_open(&lost, find("CartPole-v1"), NULL, 8, 3, 2);
+  bench_open(&restarted, find("CartPole-v1"), NULL, 8, 3, 2);
+  bench_reset(&lost);
+  bench_reset(&restarted);
+  unsigned char bytes[256];
+  CU_ASSERT_TRUE_FATAL(env_pool_state_bytes(lost.pool) <= sizeof bytes);
+  env_pool_save(lost.pool, 1, bytes);
+  CU_ASSERT_FALSE(env_pool_is_lost(bytes));
+  for (int32_t env = 0; env < 2; env++) {
+    bool is_fresh = false;
+    env_pool_save_lost(lost.pool, 3 + env, 9, bytes);
+    CU_ASSERT_TRUE(env_pool_is_lost(bytes));
+    CHECK_OK(env_pool_load(lost.pool, env, bytes, lost.observation + 4 * env, &is_fresh));
+    CU_ASSERT_TRUE(is_fresh);
+  }
+  CHECK_OK(env_pool_restart(restarted.pool, 9));
+  env_pool_observe(restarted.pool, restarted.observation, 4 * sizeof(float), NULL, 0);
+  CU_ASSERT_EQUAL(memcmp(lost.observation, restarted.observation, 8 * sizeof(float)), 0);
+  env_pool_destroy(&lost.pool);
+  env_pool_destroy(&restarted.pool);
+}
+
+/* single functions and blocks alike */
+static void test_count_steps(void) {
+  const muster_env_type *types[] = {&tiny_type, find("CartPole-v1")};
+  for (size_t i = 0; i < 2; i++) {
+    _Atomic uint64_t steps = 0;
+    struct bench bench;
+    bench_open(&bench, types[i], NULL, 8, 0, 3);
+    env_pool_count_steps(bench.pool, &steps);
+    bench_reset(&bench);
+    CU_ASSERT_EQUAL(atomic_load(&steps), 3);
+    for (int32_t t = 0; t < 4; t++) CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){0, 0, 0}, t));
+    CU_ASSERT_EQUAL(atomic_load(&steps), 15);
+    env_pool_destroy(&bench.pool);
+  }
 }
 
 /* ---- errors ---- */
@@ -1017,6 +1059,8 @@ static const struct check_case cases[] = {
     {"save and load: Probe", test_save_and_load_probe},
     {"load refuses another's state and damage", test_load_refuses},
     {"load without a state starts the next episode", test_load_without_state},
+    {"load a lost state", test_load_lost_state},
+    {"steps and resets are counted", test_count_steps},
     {"options", test_options},
     {"faults of Probe are named", test_probe_faults},
     {"faults of rows are named", test_faults_of_rows},

@@ -1,0 +1,114 @@
+#include "comm/ending.h"
+
+#include "comm/child.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* how long a launcher may take to end its job in order */
+#define LAUNCHER_SECONDS 10
+
+#define DEFAULT_START_SECONDS 300.0
+
+double ending_start_timeout(void) {
+  const char *text = getenv("MUSTER_START_TIMEOUT");
+  if (text == NULL) return DEFAULT_START_SECONDS;
+  char *end;
+  double seconds = strtod(text, &end);
+  return end != text && *end == '\0' && seconds >= 0 ? seconds : DEFAULT_START_SECONDS;
+}
+
+/* ---- the launcher ---- */
+
+/* whether a process is one of Open MPI that starts ranks: mpirun itself, or its daemon on a host */
+static bool is_launcher(pid_t pid) {
+  static const char *const names[] = {"mpirun\n", "mpiexec\n", "orterun\n", "orted\n"};
+  char path[64], name[64] = "";
+  snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file < 0) return false;
+  ssize_t length = read(file, name, sizeof name - 1);
+  close(file);
+  name[length > 0 ? length : 0] = '\0';
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(name, names[i]) == 0) return true;
+  return false;
+}
+
+/* The process that is left behind. It kills the launcher: of gentler signals Open MPI 4.1 makes a crash while it waits
+ * for a daemon. */
+_Noreturn static void end_launcher(int handle) {
+  setsid();
+  /* open pipes and sockets of the rank would keep the launcher waiting */
+  dup2(handle, 0);
+  if (syscall(SYS_close_range, 1, ~0U, 0) != 0)
+    for (int i = 1; i < 1024; i++) close(i);
+  struct pollfd wait = {.fd = 0, .events = POLLIN};
+  if (poll(&wait, 1, 1000 * LAUNCHER_SECONDS) == 0) syscall(SYS_pidfd_send_signal, 0, SIGKILL, NULL, 0);
+  _exit(0);
+}
+
+_Noreturn void ending_now(int exit_code) {
+  pid_t launcher = getppid();
+  int handle = is_launcher(launcher) ? (int)syscall(SYS_pidfd_open, launcher, 0) : -1;
+  if (handle >= 0 && child_create() == 0) end_launcher(handle);
+  _exit(exit_code);
+}
+
+/* ---- deadlines ---- */
+
+struct deadline {
+  pthread_t thread;
+  int cancelled; /* an eventfd */
+  int milliseconds, exit_code;
+  char message[512];
+};
+
+static void *wait_for_end(void *context) {
+  struct deadline *deadline = context;
+  struct pollfd wait = {.fd = deadline->cancelled, .events = POLLIN};
+  if (poll(&wait, 1, deadline->milliseconds) != 0) return NULL;
+  ssize_t written = write(STDERR_FILENO, deadline->message, strlen(deadline->message));
+  (void)written; /* there is nowhere left to report a failure to */
+  ending_now(deadline->exit_code);
+}
+
+int ending_start_thread(pthread_t *thread, void *(*function)(void *), void *context) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  int failed = pthread_create(thread, NULL, function, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return failed;
+}
+
+struct deadline *deadline_start(double seconds, int exit_code, const char *message) {
+  struct deadline *deadline = seconds > 0 ? calloc(1, sizeof *deadline) : NULL;
+  if (deadline == NULL) return NULL;
+  deadline->exit_code = exit_code;
+  deadline->milliseconds = seconds < 1e6 ? (int)(1000 * seconds) : 1000000000;
+  if (message != NULL) snprintf(deadline->message, sizeof deadline->message, "%s\n", message);
+  deadline->cancelled = eventfd(0, EFD_CLOEXEC);
+  if (deadline->cancelled >= 0 && ending_start_thread(&deadline->thread, wait_for_end, deadline) == 0) return deadline;
+  if (deadline->cancelled >= 0) close(deadline->cancelled);
+  free(deadline);
+  return NULL;
+}
+
+void deadline_cancel(struct deadline **handle) {
+  struct deadline *deadline = *handle;
+  if (deadline == NULL) return;
+  eventfd_write(deadline->cancelled, 1);
+  pthread_join(deadline->thread, NULL);
+  close(deadline->cancelled);
+  free(deadline);
+  *handle = NULL;
+}

@@ -1,0 +1,435 @@
+#include "comm/watchdog.h"
+
+#include "base/clock.h"
+#include "comm/ending.h"
+#include "comm/mpi_call.h"
+#include "comm/watchdog_link.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+/* beats within `seconds`, and how far they are apart at most */
+#define BEATS 8
+#define MAX_PERIOD 10.0
+
+/* how long an actor tries to reach the learner at the start */
+#define CONTACT_SECONDS 10.0
+#define CONTACT_PERIOD 0.1
+
+/* what may pass between the message that a rank is lost and the end: the update at hand, and a checkpoint */
+#define RESCUE_SECONDS 600.0
+
+/* what is known of a rank */
+struct watched {
+  int rank;
+  atomic_bool is_out_of_reach; /* no datagram passes, or it is this rank itself: it is not judged */
+  bool is_told;                /* that its set-up takes long */
+  double heard, moved;         /* clock of the last beat, and of the last one that told of anything new */
+  struct beat beat;            /* the last one */
+};
+
+struct watchdog {
+  struct watchdog_options options;
+  double period;
+  bool is_learner;
+  int rank, size;
+  char (*hosts)[COMM_HOST_SIZE]; /* [size] */
+
+  /* what the main thread tells */
+  _Atomic int stage;
+  _Atomic int64_t iteration;
+  _Atomic uint64_t steps, first_step; /* the counter, and what it was when the stage began */
+  pthread_mutex_t fence;              /* the main thread holds it while it changes what a rescue saves */
+  bool is_fenced;                     /* the main thread's own */
+  void (*rescue)(void *context);
+  void *context;
+
+  /* of the thread */
+  pthread_t thread;
+  bool runs;
+  int wakeup; /* an eventfd: the stage has become WATCH_END, or the watch is over */
+  atomic_bool is_over;
+  atomic_bool ends_process;
+  struct watchdog_link *link; /* NULL where this rank is alone */
+  struct watched own;
+  int n_watched;
+  struct watched *watched; /* [n_watched] the learner; or, on it, [size] all ranks */
+};
+
+/* ---- what the main thread says ---- */
+
+/* an evaluation does not, but it is in the middle of an iteration */
+static bool changes_state(enum watch_stage stage) {
+  return stage == WATCH_UPDATE || stage == WATCH_CHECKPOINT || stage == WATCH_EVALUATION;
+}
+
+static void take_fence(struct watchdog *watchdog) {
+  if (!watchdog->is_fenced) pthread_mutex_lock(&watchdog->fence);
+  watchdog->is_fenced = true;
+}
+
+static void leave_fence(struct watchdog *watchdog) {
+  if (watchdog->is_fenced) pthread_mutex_unlock(&watchdog->fence);
+  watchdog->is_fenced = false;
+  /* the thread wants the fence, and keeps it */
+  while (atomic_load(&watchdog->ends_process)) pause();
+}
+
+void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration) {
+  struct watchdog *watchdog = comm->watchdog;
+  if (watchdog == NULL) return;
+  if (changes_state(stage)) take_fence(watchdog);
+  atomic_store(&watchdog->first_step, atomic_load(&watchdog->steps));
+  atomic_store(&watchdog->iteration, iteration);
+  atomic_store(&watchdog->stage, stage);
+  if (!changes_state(stage)) leave_fence(watchdog);
+  if (stage == WATCH_END) eventfd_write(watchdog->wakeup, 1);
+}
+
+_Atomic uint64_t *watchdog_steps(struct comm *comm) { return comm->watchdog == NULL ? NULL : &comm->watchdog->steps; }
+
+void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context), void *context) {
+  struct watchdog *watchdog = comm->watchdog;
+  if (watchdog == NULL) return;
+  bool was_fenced = watchdog->is_fenced;
+  take_fence(watchdog);
+  watchdog->rescue = rescue;
+  watchdog->context = context;
+  if (!was_fenced) leave_fence(watchdog);
+}
+
+/* ---- the end of the job ---- */
+
+/* what a rank was last known to do */
+static void describe_place(const struct beat *beat, char *text, size_t size) {
+  static const char *const names[] = {
+      [WATCH_SETUP] = "in its set-up",    [WATCH_WAIT] = "waiting for other ranks",
+      [WATCH_ROLLOUT] = "in its rollout", [WATCH_UPDATE] = "in its update",
+      [WATCH_EVALUATION] = "evaluating",  [WATCH_CHECKPOINT] = "writing a checkpoint",
+      [WATCH_END] = "at its end",
+  };
+  bool counts = beat->stage == WATCH_ROLLOUT || beat->stage == WATCH_EVALUATION;
+  int used = snprintf(text, size, "%s", names[beat->stage]);
+  if (beat->stage == WATCH_SETUP || beat->stage == WATCH_END) return;
+  used += snprintf(text + used, size - (size_t)used, " in iteration %" PRId64, beat->iteration);
+  if (counts)
+    snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " steps and resets of its environments", beat->steps);
+}
+
+static const char *role(const struct watchdog *watchdog, int rank) {
+  return rank == watchdog->options.learner ? "learner" : "actor";
+}
+
+/* local time of `seconds` ago */
+static void describe_moment(double seconds, char text[16]) {
+  time_t then = time(NULL) - (time_t)seconds;
+  struct tm local;
+  localtime_r(&then, &local);
+  strftime(text, 16, "%H:%M:%S", &local);
+}
+
+static bool is_silent(const struct watchdog *watchdog, const struct watched *watched, double now) {
+  if (watched->is_out_of_reach || watched->beat.stage == WATCH_END) return false;
+  /* a beat may have been a period old when the rank fell silent, and it is looked at once a period */
+  double patience = watchdog->options.seconds - watchdog->period;
+  /* the first actor tells that the learner is lost; the others wait a little for it to end the job */
+  if (!watchdog->is_learner && watchdog->rank > watchdog->options.learner + 1) patience += watchdog->period;
+  return now - watched->heard > patience;
+}
+
+/* other ranks that are as silent: a host that is gone takes all of its ranks with it */
+static void list_others(const struct watchdog *watchdog, const struct watched *first, double now, char *text,
+                        size_t size) {
+  size_t used = 0;
+  int more = 0;
+  text[0] = '\0';
+  for (int i = 0; i < watchdog->n_watched; i++) {
+    const struct watched *other = &watchdog->watched[i];
+    if (other == first || other->is_out_of_reach || other->beat.stage == WATCH_END) continue;
+    if (now - other->heard < watchdog->options.seconds / 2) continue;
+    if (used + COMM_HOST_SIZE + 64 < size)
+      used += (size_t)snprintf(text + used, size - used, "%s rank %d on %s", used == 0 ? "; as silent:" : ",",
+                               other->rank, watchdog->hosts[other->rank]);
+    else
+      more++;
+  }
+  if (more > 0) snprintf(text + used, size - used, " and %d more", more);
+}
+
+/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. The main
+ * thread may first finish the iteration, unless it is what hangs. */
+_Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool main_goes_on) {
+  log_error(&watchdog->options.logger, "%s", text);
+  deadline_start(RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
+  atomic_store(&watchdog->ends_process, true);
+  bool may_rescue = pthread_mutex_trylock(&watchdog->fence) == 0;
+  if (!may_rescue && main_goes_on) may_rescue = pthread_mutex_lock(&watchdog->fence) == 0;
+  if (may_rescue && watchdog->rescue != NULL) watchdog->rescue(watchdog->context);
+  ending_now(1);
+}
+
+_Noreturn static void end_for_silence(struct watchdog *watchdog, const struct watched *lost, double now) {
+  char text[1024], place[128], moment[16], others[400];
+  describe_place(&lost->beat, place, sizeof place);
+  describe_moment(now - lost->heard, moment);
+  list_others(watchdog, lost, now, others, sizeof others);
+  snprintf(text, sizeof text,
+           "rank %d (%s on %s) is lost: nothing has come from it for %.1f s (run.watchdog: %g), since %s, %s%s",
+           lost->rank, role(watchdog, lost->rank), watchdog->hosts[lost->rank], now - lost->heard,
+           watchdog->options.seconds, moment, place, others);
+  end_job(watchdog, text, true);
+}
+
+_Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct watched *stuck, double now) {
+  char text[1024], place[128], moment[16];
+  describe_place(&stuck->beat, place, sizeof place);
+  describe_moment(now - stuck->moved, moment);
+  snprintf(text, sizeof text,
+           "rank %d (%s on %s) hangs: its environments have made no step and no reset for %.1f s (run.watchdog: %g), "
+           "since %s, "
+           "%s; where a step may take that long, a larger run.watchdog is right",
+           stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], now - stuck->moved,
+           watchdog->options.seconds, moment, place);
+  end_job(watchdog, text, stuck != &watchdog->own);
+}
+
+/* ---- watching ---- */
+
+/* takes a beat of a rank */
+static void note(struct watched *watched, const struct beat *beat, double now) {
+  const struct beat *last = &watched->beat;
+  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->steps != last->steps;
+  if (is_new) watched->moved = now;
+  watched->heard = now;
+  watched->beat = *beat;
+}
+
+/* what this rank does */
+static void note_self(struct watchdog *watchdog, double now) {
+  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&watchdog->steps);
+  const struct beat beat = {.rank = watchdog->rank,
+                            .stage = atomic_load(&watchdog->stage),
+                            .iteration = atomic_load(&watchdog->iteration),
+                            .steps = steps - first};
+  note(&watchdog->own, &beat, now);
+}
+
+/* takes what has come; the learner answers */
+static void receive(struct watchdog *watchdog, double now) {
+  struct beat beat;
+  while (watchdog->link != NULL && link_receive(watchdog->link, &beat)) {
+    struct watched *watched = watchdog->watched;
+    if (beat.stage < WATCH_SETUP || beat.stage > WATCH_END) continue;
+    if (watchdog->is_learner && (beat.rank < 0 || beat.rank >= watchdog->size)) continue;
+    note(watchdog->is_learner ? &watched[beat.rank] : watched, &beat, now);
+    if (!watchdog->is_learner) continue;
+    struct beat answer = watchdog->own.beat;
+    link_answer(watchdog->link, &answer);
+  }
+}
+
+static void send_beat(struct watchdog *watchdog, double now) {
+  if (watchdog->link == NULL || watchdog->is_learner) return;
+  struct beat own = watchdog->own.beat;
+  link_beat(watchdog->link, &own, now - watchdog->watched->heard < 2.5 * watchdog->period);
+}
+
+static bool stands_still(const struct watchdog *watchdog, const struct watched *watched, double now) {
+  double seconds = watchdog->options.step_seconds;
+  if (seconds == 0 || watched->is_out_of_reach) return false;
+  bool counts = watched->beat.stage == WATCH_ROLLOUT || watched->beat.stage == WATCH_EVALUATION;
+  return counts && now - watched->moved > seconds;
+}
+
+/* a set-up may take its time; whoever waits for it is told why */
+static void tell_slow_setup(struct watchdog *watchdog, struct watched *watched, double now) {
+  if (watched->is_told || watched->is_out_of_reach || watched->beat.stage != WATCH_SETUP) return;
+  if (now - watched->moved < watchdog->options.seconds) return;
+  watched->is_told = true;
+  log_warn(&watchdog->options.logger, "rank %d (%s on %s) has been in its set-up for %.0f s; the job waits for it",
+           watched->rank, role(watchdog, watched->rank), watchdog->hosts[watched->rank], now - watched->moved);
+}
+
+/* MPI ends together; where all have come to that and it does not come about, this process goes alone */
+static void judge_end(struct watchdog *watchdog, double now) {
+  double last = watchdog->own.moved;
+  for (int i = 0; i < watchdog->n_watched; i++) {
+    const struct watched *watched = &watchdog->watched[i];
+    if (watched->is_out_of_reach) continue;
+    if (watched->beat.stage != WATCH_END) return;
+    last = fmax(last, watched->moved);
+  }
+  if (now - last > watchdog->options.seconds)
+    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", false);
+}
+
+static void judge(struct watchdog *watchdog, double now) {
+  for (int i = 0; i < watchdog->n_watched; i++) {
+    struct watched *watched = &watchdog->watched[i];
+    if (is_silent(watchdog, watched, now)) end_for_silence(watchdog, watched, now);
+    if (!watchdog->is_learner) continue;
+    if (stands_still(watchdog, watched, now)) end_for_standstill(watchdog, watched, now);
+    tell_slow_setup(watchdog, watched, now);
+  }
+  if (watchdog->is_learner && stands_still(watchdog, &watchdog->own, now))
+    end_for_standstill(watchdog, &watchdog->own, now);
+  if (watchdog->own.beat.stage == WATCH_END) judge_end(watchdog, now);
+}
+
+/* a process that was stopped itself (by a batch system that suspends jobs, or a debugger) has heard nothing meanwhile
+ */
+static void forgive(struct watchdog *watchdog, double seconds) {
+  for (int i = 0; i <= watchdog->n_watched; i++) {
+    struct watched *watched = i < watchdog->n_watched ? &watchdog->watched[i] : &watchdog->own;
+    watched->heard += seconds;
+    watched->moved += seconds;
+  }
+}
+
+static void *watch(void *context) {
+  struct watchdog *watchdog = context;
+  struct pollfd events[2] = {{.fd = watchdog->wakeup, .events = POLLIN}};
+  if (watchdog->link != NULL) events[1] = (struct pollfd){.fd = link_descriptor(watchdog->link), .events = POLLIN};
+  const nfds_t n = watchdog->link != NULL ? 2 : 1;
+
+  /* the beats of many ranks are spread over the period */
+  double next = clock_seconds() + watchdog->period * watchdog->rank / watchdog->size;
+  while (!atomic_load(&watchdog->is_over)) {
+    double timeout = fmax(0.0, next - clock_seconds());
+    poll(events, n, (int)ceil(1000 * timeout));
+    double now = clock_seconds();
+    if (now - next > watchdog->period) forgive(watchdog, now - next);
+    eventfd_t wakeups;
+    bool is_woken = (events[0].revents & POLLIN) != 0 && eventfd_read(watchdog->wakeup, &wakeups) == 0;
+    note_self(watchdog, now);
+    receive(watchdog, now);
+    if (now < next && !is_woken) continue;
+    send_beat(watchdog, now);
+    judge(watchdog, now);
+    if (now >= next) next = now + watchdog->period;
+  }
+  return NULL;
+}
+
+/* ---- life ---- */
+
+muster_status watchdog_create(struct comm *comm, const struct watchdog_options *options) {
+  struct watchdog *watchdog = comm->watchdog = calloc(1, sizeof *watchdog);
+  if (watchdog == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: watchdog");
+  watchdog->options = *options;
+  watchdog->rank = comm->rank;
+  watchdog->size = comm->size;
+  watchdog->is_learner = comm->rank == options->learner;
+  watchdog->period = fmin(options->seconds / BEATS, MAX_PERIOD);
+  watchdog->own.rank = comm->rank;
+  pthread_mutex_init(&watchdog->fence, NULL);
+  watchdog->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (watchdog->wakeup < 0) return status_errno(MUSTER_ERROR_IO, "an event of the watchdog");
+  watchdog->hosts = calloc((size_t)comm->size, sizeof *watchdog->hosts);
+  watchdog->n_watched = comm->size == 1 ? 0 : watchdog->is_learner ? comm->size : 1;
+  watchdog->watched = calloc((size_t)watchdog->n_watched + 1, sizeof *watchdog->watched);
+  if (watchdog->hosts == NULL || watchdog->watched == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: watchdog of %d ranks", comm->size);
+  return MUSTER_OK;
+}
+
+void watchdog_destroy(struct comm *comm) {
+  struct watchdog *watchdog = comm->watchdog;
+  if (watchdog == NULL) return;
+  if (watchdog->runs) {
+    atomic_store(&watchdog->is_over, true);
+    eventfd_write(watchdog->wakeup, 1);
+    pthread_join(watchdog->thread, NULL);
+  }
+  link_destroy(&watchdog->link);
+  if (watchdog->wakeup >= 0) close(watchdog->wakeup);
+  pthread_mutex_destroy(&watchdog->fence);
+  free(watchdog->hosts);
+  free(watchdog->watched);
+  free(watchdog);
+  comm->watchdog = NULL;
+}
+
+/* the learner says how it can be reached; a rank without a network is out of reach, which is no error */
+static muster_status open_links(struct comm *comm) {
+  struct watchdog *watchdog = comm->watchdog;
+  struct invitation invitation = {0};
+  muster_status status = watchdog->is_learner ? link_invite(&invitation, &watchdog->link) : MUSTER_OK;
+  if (status != MUSTER_OK) log_warn(&watchdog->options.logger, "watchdog: %s", muster_status_message(status));
+  muster_status_clear(&status);
+  MUSTER_TRY(comm_broadcast(comm, &invitation, sizeof invitation, watchdog->options.learner));
+  if (watchdog->is_learner || invitation.n == 0) return MUSTER_OK;
+  status = link_accept(&invitation, &watchdog->link);
+  if (status != MUSTER_OK) log_warn(&watchdog->options.logger, "watchdog: %s", muster_status_message(status));
+  muster_status_clear(&status);
+  return MUSTER_OK;
+}
+
+/* beats until the learner answers; false when it does not */
+static bool reach_learner(struct watchdog *watchdog) {
+  if (watchdog->link == NULL) return false;
+  struct pollfd event = {.fd = link_descriptor(watchdog->link), .events = POLLIN};
+  double end = clock_seconds() + fmin(CONTACT_SECONDS, watchdog->options.seconds / 2);
+  while (clock_seconds() < end) {
+    struct beat beat = watchdog->own.beat;
+    link_beat(watchdog->link, &beat, false);
+    if (poll(&event, 1, (int)(1000 * CONTACT_PERIOD)) > 0 && link_receive(watchdog->link, &beat)) return true;
+  }
+  return false;
+}
+
+/* tells the learner which ranks have reached it; it watches these */
+static muster_status gather_contacts(struct comm *comm, bool is_reached) {
+  struct watchdog *watchdog = comm->watchdog;
+  unsigned char own = is_reached, *all = calloc((size_t)comm->size, 1);
+  int n = 0, first = 0;
+  muster_status status = all == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory: watchdog") : MUSTER_OK;
+  if (status == MUSTER_OK)
+    status = comm_status(MPI_Gather(&own, 1, MPI_BYTE, all, 1, MPI_BYTE, watchdog->options.learner, comm->world),
+                         "MPI_Gather");
+  for (int rank = comm->size - 1; rank >= 0 && watchdog->is_learner && status == MUSTER_OK; rank--) {
+    if (all[rank]) continue;
+    atomic_store(&watchdog->watched[rank].is_out_of_reach, true);
+    first = rank;
+    n++;
+  }
+  free(all);
+  if (n > 0)
+    log_warn(&watchdog->options.logger,
+             "no datagram (UDP) passes between this host and %d ranks, the first of them rank %d on %s: should one of "
+             "them be lost, nobody notices",
+             n, first, watchdog->hosts[first]);
+  return status;
+}
+
+muster_status watchdog_connect(struct comm *comm) {
+  struct watchdog *watchdog = comm->watchdog;
+  if (watchdog == NULL) return MUSTER_OK;
+  MUSTER_TRY(comm_gather_hosts(comm, watchdog->hosts));
+  if (comm->size > 1) MUSTER_TRY(open_links(comm));
+  watchdog->own.heard = watchdog->own.moved = clock_seconds();
+  watchdog->own.beat.rank = comm->rank;
+  for (int i = 0; i < watchdog->n_watched; i++) {
+    watchdog->watched[i] = watchdog->own;
+    watchdog->watched[i].rank = watchdog->is_learner ? i : watchdog->options.learner;
+  }
+  if (watchdog->n_watched > 0 && watchdog->is_learner)
+    atomic_store(&watchdog->watched[comm->rank].is_out_of_reach, true);
+
+  /* the learner answers from here on; another rank watches it once it has answered */
+  bool is_reached = watchdog->is_learner || reach_learner(watchdog);
+  if (!is_reached) atomic_store(&watchdog->watched[0].is_out_of_reach, true);
+  int failed = ending_start_thread(&watchdog->thread, watch, watchdog);
+  watchdog->runs = failed == 0;
+  if (comm->size > 1) MUSTER_TRY(gather_contacts(comm, is_reached));
+  if (failed != 0) return status_error(MUSTER_ERROR_MEMORY, "cannot start the watchdog's thread: %s", strerror(failed));
+  return MUSTER_OK;
+}

@@ -1,0 +1,60 @@
+/* The watchdog: notices that a rank or a host of the job is gone, or that a simulator hangs, and ends the job with a
+ * message that says so, instead of waiting for ever.
+ *
+ * Every rank has a thread that sleeps, and a few times within `seconds` sends the learner a beat by UDP: the stage it
+ * is in, the iteration, the steps and resets its environments have made. The learner answers each with a beat of its
+ * own. So a rank that is stopped, or whose host or link is gone, is silent; one that is at a long piece of work is not;
+ * and one whose steps do not go on hangs in its simulator. A thread, and not the main one between two steps, since
+ * nothing else is heard of a learner in a long update, and of ranks in a call of MPI that will never return. Sockets,
+ * and not MPI, since then no thread but the main one calls MPI, since MPI reports nothing that a link has lost, and
+ * since what has been sent to a lost host is lost without waiting for it. It costs a datagram each way per rank and
+ * eighth of `seconds`, and nothing in between.
+ *
+ * The main thread says what it is about to do by watchdog_enter(). While it changes what a rescue would save it holds a
+ * lock, so that the thread that ends the job can first save the whole state (watchdog_on_loss()).
+ *
+ * All functions do nothing where there is no watchdog. */
+#ifndef COMM_WATCHDOG_H
+#define COMM_WATCHDOG_H
+
+#include "base/log.h"
+#include "comm/comm.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+enum watch_stage {
+  WATCH_SETUP,
+  WATCH_WAIT,    /* for other ranks */
+  WATCH_ROLLOUT, /* steps of environments are counted, here and in an evaluation */
+  WATCH_UPDATE,  /* of what is learned: a rescue waits for the end of this stage and the next two */
+  WATCH_EVALUATION,
+  WATCH_CHECKPOINT,
+  WATCH_END /* of MPI: the rank has nothing left to do */
+};
+
+struct watchdog_options {
+  double seconds;       /* of silence, after which a rank is lost; > 0 */
+  double step_seconds;  /* without a step of its environments, after which a rank hangs; 0: steps are not watched */
+  int learner;          /* the rank that all others beat to */
+  struct logger logger; /* of this rank */
+};
+
+/* Gives this process a watchdog, which comm_destroy() ends. */
+MUSTER_CHECKED muster_status watchdog_create(struct comm *comm, const struct watchdog_options *options);
+/* Starts to watch, and tells which ranks cannot be watched, since no datagram passes. Collective. */
+MUSTER_CHECKED muster_status watchdog_connect(struct comm *comm);
+
+/* What the main thread does from here on, and in which iteration. */
+void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration);
+
+/* The counter of steps and resets of this rank's environments, which the main thread raises; NULL where there is no
+ * watchdog. */
+_Atomic uint64_t *watchdog_steps(struct comm *comm);
+
+/* What to do when another rank is lost, after the message and before the process ends with exit code 1. It is called by
+ * the watchdog's thread while the main one is in none of the stages that change what is learned, nor can enter one.
+ * NULL: nothing. `context` is borrowed until the next call. */
+void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context), void *context);
+
+#endif

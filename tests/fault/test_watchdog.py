@@ -1,0 +1,197 @@
+"""A rank that is stopped, or whose environment hangs, is noticed by run.watchdog: a message that names it, a checkpoint, and
+the whole job ends. Work that takes long, and a job that was suspended, is left alone."""
+
+import os
+import re
+import shutil
+import signal
+import time
+
+import fault
+import program
+
+# each step sleeps, so that there is time to do something to it
+CONFIG = """\
+seed: 3
+total_steps: {total_steps}
+env: {{name: Probe-v0, num_envs: 8, options: {options}}}
+policy: {{hidden_sizes: [16]}}
+algorithm: {{name: {algorithm}, n_steps: 16, {more}}}
+evaluation: {{episodes: 2}}
+checkpoint: {{every: 1280, interval: 0, keep: 0}}
+run: {{watchdog: {watchdog}}}
+"""
+SLOW = "{obs_dim: 4, sleep_us: 500, episode_length: 11, truncates: 1}"
+PPO = "batch_size: 64, n_epochs: 2, learning_rate: lin_0.001"
+STEPS_OF_ROLLOUT = 128
+
+# long enough to be stopped in the middle
+EPISODES = """\
+seed: 3
+total_steps: 240000
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [16]}
+algorithm: {name: reinforce, n_steps: 16, learning_rate: 0.001}
+evaluation: {episodes: 2}
+checkpoint: {every: 24000, interval: 0, keep: 0}
+run: {watchdog: 3, log_interval: 100}
+"""
+
+LOST = r"error: rank {rank} \({role} on {host}\) is lost: nothing has come from it for \d+\.\d s"
+
+
+def config(total_steps=12800, options=SLOW, algorithm="ppo", more=PPO, watchdog=3):
+    return CONFIG.format(
+        total_steps=total_steps, options=options, algorithm=algorithm, more=more, watchdog=watchdog
+    )
+
+
+class Watchdog(fault.Case):
+    def begin(self, text, ranks, name="run"):
+        """Starts a run, and returns it with its folder and its ranks when it has the second checkpoint."""
+        run = self.folder / name
+        process = self.start(self.write(f"{name}.yaml", text), run, ranks=ranks)
+        self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
+        return run, process, program.ranks_of(run)
+
+    def stop(self, text, ranks, victim, name="run"):
+        """Stops a rank for good, and returns the run's folder, how it ended, and its checkpoints before that."""
+        run, process, alive = self.begin(text, ranks, name)
+        os.kill(alive[victim], signal.SIGSTOP)
+        before = fault.checkpoints(run)
+        result = program.finish(process)
+        print(f"rank {victim} of {ranks} stopped: ended after {result.seconds:.1f} s")
+        self.assertEqual(result.code, 1, result)
+        self.assert_nobody_left(run)
+        self.assertFalse((run / "summary.json").exists())
+        return run, result, before
+
+    def resume(self, run, text, ranks=None):
+        result = self.finish(self.write("run.yaml", text), run, "--resume", ranks=ranks)
+        self.assertEqual(result.code, 0, result)
+        return result
+
+    def test_actor_stopped(self):
+        text = config()
+        whole = self.folder / "whole"
+        result = self.finish(self.write("run.yaml", text), whole)
+        self.assertEqual(result.code, 0, result)
+        run, result, before = self.stop(text, 3, 2)
+        self.assertRegex(result.err, LOST.format(rank=2, role="actor", host=program.HOST), result)
+        self.assertRegex(result.err, r"since \d\d:\d\d:\d\d, (waiting for other ranks|in its rollout) in iteration \d+")
+
+        # what was learned until then is kept, after a whole iteration
+        newest = max(fault.checkpoints(run))
+        self.assertIn("wrote" if newest > max(before) else "the newest checkpoint has all", result.err)
+        self.assertEqual(newest % STEPS_OF_ROLLOUT, 0)
+        resumed = shutil.copytree(run, self.folder / "resumed", symlinks=True)
+        told = self.resume(resumed, text, ranks=2)
+        if newest % 1280 != 0:
+            self.assertEqual(len(re.findall("no state of 8 of the 8 environments", told.err)), 1, told)
+        self.assertEqual(program.summary(resumed)["total_steps"], 12800)
+
+        # and the checkpoint before it is as exact as any
+        if newest % 1280 != 0:
+            fault.checkpoint(run, newest).unlink()
+        self.resume(run, text, ranks=2)
+        self.assert_same_end(run, whole, best=False)
+
+    def test_exact_where_iterations_start_afresh(self):
+        """Where every rollout consists of whole episodes, nothing of the environments is lost with an actor; Probe-v0, which
+        remembers earlier episodes, is no example of that."""
+        text = EPISODES
+        whole = self.folder / "whole"
+        result = self.finish(self.write("run.yaml", text), whole)
+        self.assertEqual(result.code, 0, result)
+        run, result, _ = self.stop(text, 3, 1)
+        if "wrote" in result.err:
+            self.assertIn("can be repeated bit for bit", result.err)
+        self.resume(run, text, ranks=2)
+        self.assert_same_end(run, whole, best=False)
+
+    def test_learner_stopped(self):
+        run, result, before = self.stop(config(), 4, 0)
+        self.assertRegex(result.err, LOST.format(rank=0, role="learner", host=program.HOST), result)
+        self.assertIn(f"the newest checkpoint in {run} stays", result.err)
+        self.assertEqual(fault.checkpoints(run), before)
+        self.resume(run, config())
+
+    def test_environment_hangs(self):
+        """Alive, but in a step that never returns: on an actor, and on a rank that does all."""
+        # environment 4 alone, of rank 2 among three; the last checkpoint is of 1,280 steps, the hang in the twelfth rollout
+        options = "{obs_dim: 4, faulty_percent: 15, hang_at_step: 180}"
+        for ranks, rank, role in [(3, 2, "actor"), (None, 0, "learner")]:
+            with self.subTest(ranks=ranks):
+                run = self.folder / f"run-{ranks}"
+                result = self.finish(self.write("run.yaml", config(options=options)), run, ranks=ranks)
+                self.assertEqual(result.code, 1, result)
+                self.assertRegex(
+                    result.err,
+                    rf"rank {rank} \({role} on {program.HOST}\) hangs: its environments have made no step and no reset "
+                    r"for \d+\.\d s \(run.watchdog: 3\), since \d\d:\d\d:\d\d, in its rollout in iteration 12, after \d+ steps",
+                )
+                self.assertEqual(fault.checkpoints(run), [1280, 11 * STEPS_OF_ROLLOUT])
+                self.assert_nobody_left(run)
+
+    def test_slow_is_not_lost(self):
+        """A step that takes a while, in a rollout that takes longer than the watchdog waits, and no watchdog at all."""
+        # 16 steps of 4 environments of 0.06 s each: a step takes 0.24 s, a rollout 3.8 s
+        options = "{obs_dim: 4, sleep_us: 60000, episode_length: 11}"
+        for watchdog in ["3", "0"]:
+            with self.subTest(watchdog=watchdog):
+                run = self.folder / f"run-{watchdog}"
+                text = config(options=options, total_steps=STEPS_OF_ROLLOUT, watchdog=watchdog)
+                result = self.finish(self.write("run.yaml", text), run, ranks=3)
+                self.assertEqual(result.code, 0, result)
+                self.assertNotIn("error", result.err)
+
+    def test_suspended_job(self):
+        """A batch system may stop all processes of a job for a while: nobody is lost."""
+        text = config()
+        whole = self.folder / "whole"
+        result = self.finish(self.write("run.yaml", text), whole)
+        self.assertEqual(result.code, 0, result)
+        run, process, alive = self.begin(text, 3)
+        for number in [signal.SIGSTOP, signal.SIGCONT]:
+            for rank in alive.values():
+                os.kill(rank, number)
+            time.sleep(7 if number == signal.SIGSTOP else 0)
+        result = program.finish(process)
+        self.assertEqual(result.code, 0, result)
+        self.assert_same_end(run, whole)
+
+    def test_rank_never_comes(self):
+        """A rank that is stopped before MPI has started: nobody knows which, but the job ends, and leaves no folder."""
+        run = self.folder / "run"
+        path = self.write("run.yaml", config())
+        script = 'test $OMPI_COMM_WORLD_RANK = 1 && kill -STOP $$; exec "$@"'
+        command = [program.MPIRUN, "-n", "3", "sh", "-c", script, "sh", *program.command_line(["train", path, "--run-dir", run])]
+        environment = {**self.environment, "MUSTER_START_TIMEOUT": "3"}
+        result = program.finish(program.start_command(command, self.folder, environment))
+        self.assertEqual(result.code, 1, result)
+        self.assertIn(f"muster: rank 0 on {program.HOST}: MPI has not started within 3 s", result.err)
+        self.assert_nobody_left(run)
+        self.assertFalse(run.exists())
+
+    def test_stopped_in_set_up(self):
+        """A rank that is stopped at any moment of the set-up: the job ends with a message, and can be started again."""
+        text = config(options="{obs_dim: 4}", total_steps=STEPS_OF_ROLLOUT)
+        path = self.write("run.yaml", text)
+        for attempt, delay in enumerate([0.0, 0.01, 0.02, 0.05]):
+            with self.subTest(delay=delay):
+                run = self.folder / f"run-{attempt}"
+                process = self.start(path, run, ranks=3, environment={"MUSTER_START_TIMEOUT": "5"})
+                self.wait_until(lambda run=run: 2 in program.ranks_of(run), process, "rank 2")
+                time.sleep(delay)
+                os.kill(program.ranks_of(run)[2], signal.SIGSTOP)
+                result = program.finish(process)
+                # mpirun may crash itself when a job ends while it starts
+                self.assertNotEqual(result.code, 0, result)
+                self.assertRegex(result.err, "is lost|has not started|have not met", result)
+                self.assert_nobody_left(run)
+                result = self.finish(path, run, "--resume", ranks=3)
+                self.assertEqual(result.code, 0, result)
+
+
+if __name__ == "__main__":
+    fault.main()
