@@ -66,7 +66,7 @@ static muster_status create_exchanging(struct comm *comm, const struct exchange_
            which->num_envs, which->n_steps, which->n_steps, which->hidden, which->hidden);
   MUSTER_TRY(run_config_parse("muster bench", text, config));
   const struct run_config copy = *config;
-  MUSTER_TRY(worker_create(&exchanging->worker, &copy, "", comm));
+  MUSTER_TRY(worker_create(&exchanging->worker, &copy, NULL, "", comm));
   const muster_env_spec *spec = env_pool_spec(exchanging->worker.pool);
   MUSTER_TRY(model_create(&copy.policy, &spec->observation, &spec->action, MODEL_ACTOR, exchanging->worker.arena,
                           &exchanging->model));

@@ -7,7 +7,7 @@ muster_status job_create(const char *text, struct worker *worker) {
   struct comm *comm;
   MUSTER_TRY(comm_create_alone(&comm));
   worker->comm = comm;
-  MUSTER_TRY(worker_create(worker, &config, "", comm));
+  MUSTER_TRY(worker_create(worker, &config, NULL, "", comm));
   worker->logger.level = LOG_WARN;
   return worker_connect(worker, 0);
 }

@@ -173,11 +173,19 @@ muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int roo
   return comm_broadcast(comm, data, bytes, root);
 }
 
-muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {
+struct comm_place comm_place(const struct comm *comm) {
+  struct comm_place place = {.host_cores = comm->local_cores};
+  memcpy(place.host, comm->host, sizeof place.host);
+  if (sched_getaffinity(0, sizeof place.cores, &place.cores) != 0)
+    for (int core = 0; core < comm->local_cores && core < CPU_SETSIZE; core++) CPU_SET(core, &place.cores);
+  return place;
+}
+
+muster_status comm_gather(struct comm *comm, const void *mine, size_t bytes, void *all) {
   if (comm->size == 1) {
-    memcpy(hosts[0], comm->host, COMM_HOST_SIZE);
+    memcpy(all, mine, bytes);
     return MUSTER_OK;
   }
-  MUSTER_TRY_MPI(MPI_Allgather(comm->host, COMM_HOST_SIZE, MPI_CHAR, hosts, COMM_HOST_SIZE, MPI_CHAR, comm->world));
+  MUSTER_TRY_MPI(MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->world));
   return MUSTER_OK;
 }

@@ -42,9 +42,9 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold);
   int64_t rows = -1;
-  if (folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
-  int64_t missing;
-  MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
+  if (folder != NULL && folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
+  int64_t missing = 0;
+  if (folder != NULL) MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
   if (missing > 0)
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
              (long long)missing);

@@ -32,8 +32,9 @@ struct learner {
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; env_states then hold the environments' states). Takes memory from the worker's
- * arena. On failure learner_release() is still to be called. */
+ * checkpoint, restores them (`resumed`; env_states then hold the environments' states). With folder NULL nothing is
+ * read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
+ * learner_release() is still to be called. */
 MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
                                             struct learner *learner);
 void learner_release(struct learner *learner);

@@ -19,11 +19,11 @@ static muster_status create_pool(struct worker *worker) {
   return MUSTER_OK;
 }
 
-muster_status worker_create(struct worker *worker, const struct run_config *config, const char *run_folder,
-                            struct comm *comm) {
+muster_status worker_create(struct worker *worker, const struct run_config *config, const struct topology *placed,
+                            const char *run_folder, struct comm *comm) {
   *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
   int32_t num_envs = (int32_t)config->env.num_envs;
-  worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
+  worker->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;
   worker->logger = (struct logger){LOG_INFO, topology->learns ? "learner" : "actor", topology->rank};
   MUSTER_TRY(arena_create(&worker->arena));
