@@ -249,6 +249,11 @@ static muster_status report_progress(struct learner *learner) {
   return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
 }
 
+muster_status learner_iterate(struct learner *learner) {
+  MUSTER_TRY(collect_rollout(learner));
+  return update_policy(learner);
+}
+
 muster_status learner_run(struct learner *learner, struct actor *actor) {
   struct worker *worker = learner->worker;
   learner->actor = actor;
@@ -256,8 +261,7 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
     MUSTER_TRY(give_order(learner));
     if (worker->order->send_states) MUSTER_TRY(save_checkpoint(learner));
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
-    MUSTER_TRY(collect_rollout(learner));
-    MUSTER_TRY(update_policy(learner));
+    MUSTER_TRY(learner_iterate(learner));
     MUSTER_TRY(report_progress(learner));
   }
 }

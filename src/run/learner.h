@@ -39,6 +39,10 @@ MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct 
                                             struct learner *learner);
 void learner_release(struct learner *learner);
 
+/* The heart of an iteration, without orders, reports and checkpoints: gets the next rollout and learns from it. Adds to
+ * report.seconds what the stages took. */
+MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
+
 /* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
 MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);
 
