@@ -60,6 +60,9 @@ MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct r
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
 
+/* Bytes of a rollout of so many environments, as an actor sends it, without last observations of truncated episodes. */
+size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs);
+
 /* Broadcasts the learner's order. Collective. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
 

@@ -5,7 +5,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config", "bench"]
+COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config", "bench", "plan"]
 
 
 class Commands(program.Case):
