@@ -11,8 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- samples: every call is timed by itself, and the median taken, as a run's median iteration is what is predicted
- * --- */
+/* --- samples: every call is timed by itself, and the median counts --- */
 
 #define MAX_SAMPLES 2000
 
