@@ -148,6 +148,7 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "order_bytes", costs->order_bytes);
   json_number(json, "rollout_bytes", costs->rollout_bytes);
   json_number(json, "crowding", costs->crowding);
+  json_number(json, "time_slice", costs->time_slice);
   json_open_array(json, "actor_rollouts");
   for (int i = 0; i < costs->n_points; i++) {
     json_open_object(json, NULL);

@@ -8,6 +8,7 @@
 #include "run/learner.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -297,6 +298,15 @@ static muster_status measure_exchange(struct comm *comm, const struct run_config
 /* where this process is alone, what ranks of a node send each other is assumed */
 static const struct plan_link assumed_node = {.latency = 20e-6, .overhead = 2e-6, .gap = 1 / 8e9};
 
+/* for how long the kernel leaves a process of this priority its core while another waits; first in, first out: forever
+ */
+static double time_slice(void) {
+  struct timespec slice;
+  if (sched_getscheduler(0) == SCHED_FIFO) return INFINITY;
+  if (sched_rr_get_interval(0, &slice) != 0) return 0;
+  return (double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec;
+}
+
 /* what one core does; the other ranks sleep meanwhile */
 static muster_status measure_alone(struct comm *comm, const struct run_config *config,
                                    const struct plan_request *request, const struct effort *effort,
@@ -313,7 +323,8 @@ static muster_status measure_alone(struct comm *comm, const struct run_config *c
 muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,
                            struct plan_costs *costs) {
   const struct effort effort = request->quick ? (struct effort){3, 5, 0} : (struct effort){11, 200, 2};
-  *costs = (struct plan_costs){.num_envs = (int32_t)config->env.num_envs, .crowding = 1, .node = assumed_node};
+  *costs = (struct plan_costs){
+      .num_envs = (int32_t)config->env.num_envs, .crowding = 1, .time_slice = time_slice(), .node = assumed_node};
   if (comm_rank(comm) == 0) MUSTER_TRY(measure_alone(comm, config, request, &effort, costs));
   if (comm_size(comm) == 1) return MUSTER_OK;
   MUSTER_TRY(comm_announce(comm, costs, sizeof *costs, 0));

@@ -26,9 +26,6 @@ static double tree_rounds(int n) { return n > 1 ? ceil(log2(n)) : 0; }
 
 static int divide_up(int a, int b) { return (a + b - 1) / b; }
 
-/* seconds that the kernel leaves a rank its core while another waits for it */
-#define TIME_SLICE 0.003
-
 /* The actors of a node. Where each has a core, and the learner another, the one with most environments decides. Else
  * they share the cores; and the learner stays on one of them, in the broadcast of the order, until the last actor has
  * got a core and taken it: after a time slice, or when the others are done. */
@@ -40,7 +37,7 @@ static double rollout_seconds(const struct plan_costs *costs, const struct plan_
   int cores = cluster->cores_per_node, beside = divide_up(prediction->actors, prediction->nodes);
   if (beside < cores || cores == 1) return longest * fmax(1, (double)beside / cores);
   double mean = costs->crowding * plan_rollout_seconds(costs, (double)layout->num_envs / prediction->actors);
-  return fmax(longest, fmin(beside * mean / (cores - 1), beside * mean / cores + TIME_SLICE));
+  return fmax(longest, fmin(beside * mean / (cores - 1), beside * mean / cores + costs->time_slice));
 }
 
 /* an order down the tree of nodes, then of the ranks of a node */

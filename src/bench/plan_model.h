@@ -30,6 +30,7 @@ struct plan_costs {
   double optimizer_steps, gradient_bytes; /* of an update; of a gradient */
   double order_bytes, rollout_bytes;      /* of an order; of the rollout of all environments */
   double crowding;                        /* how many times as long a rollout takes beside others on the node */
+  double time_slice; /* seconds that the kernel leaves a rank its core while another waits for it */
   int n_points;
   struct plan_point rollout[PLAN_MAX_POINTS]; /* in ascending order of environments */
   struct plan_link node;                      /* between ranks of a node */

@@ -17,6 +17,7 @@ static const struct plan_costs costs = {
     .order_bytes = 1e4,
     .rollout_bytes = 1e6,
     .crowding = 1,
+    .time_slice = 3e-3,
     .n_points = 3,
     .rollout = {{1, 1e-3}, {16, 3e-3}, {64, 8e-3}},
     .node = {20e-6, 2e-6, 1e-10},
