@@ -86,14 +86,15 @@ def report(figures, machine):
     return "\n\n".join([f"Measured on: {machine}."] + [table(part, parts[part]) for part in order])
 
 
-def replace(path, text):
+def replace(path, text, mark=BEGIN):
+    """Puts the text between the mark and the next end in a file."""
     path = pathlib.Path(path)
     document = path.read_text(encoding="utf-8")
-    before, begin, rest = document.partition(BEGIN)
+    before, begin, rest = document.partition(mark)
     _, end, after = rest.partition(END)
     if not begin or not end:
-        raise SystemExit(f"report.py: {path} does not have the lines {BEGIN} and {END}")
-    path.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{after}", encoding="utf-8")
+        raise SystemExit(f"{path} does not have the lines {mark} and {END}")
+    path.write_text(f"{before}{mark}\n\n{text}\n\n{END}{after}", encoding="utf-8")
 
 
 def main():

@@ -12,6 +12,7 @@ struct arena_block {
 
 struct arena {
   struct arena_block *blocks;
+  size_t bytes;
 };
 
 muster_status arena_create(struct arena **out) {
@@ -42,7 +43,10 @@ muster_status arena_take(struct arena *arena, size_t count, size_t size, const c
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s needs %.1f MB", what, 1e-6 * (double)(count * size));
   block->next = arena->blocks;
   arena->blocks = block;
+  arena->bytes += count * size;
   uintptr_t start = (uintptr_t)(block + 1);
   *out = (void *)((start + ARENA_ALIGNMENT - 1) & ~(uintptr_t)(ARENA_ALIGNMENT - 1));
   return MUSTER_OK;
 }
+
+size_t arena_bytes(const struct arena *arena) { return arena->bytes; }

@@ -15,6 +15,9 @@ void arena_destroy(struct arena **arena); /* accepts NULL inside, nulls the hand
  * system as untouched pages: what is never written costs no resident memory. `what` names the block in the error. */
 MUSTER_CHECKED muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 
+/* Bytes handed out so far. */
+size_t arena_bytes(const struct arena *arena);
+
 /* arena_take() for an array of objects of the pointer's type: ARENA_TAKE(arena, n, "rewards", &batch->reward). */
 #define ARENA_TAKE(arena, count, what, pointer)                                                                        \
   arena_take((arena), (count), sizeof **(pointer), (what), (void **)(pointer))

@@ -8,6 +8,8 @@
 /* Fills a worker for a config in YAML. job_release() is called afterwards in any case. USAGE errors as of
  * run_config_parse() and worker_create(). */
 MUSTER_CHECKED muster_status job_create(const char *config, struct worker *worker);
+/* The same for a config that has been read. */
+MUSTER_CHECKED muster_status job_create_for(const struct run_config *config, struct worker *worker);
 void job_release(struct worker *worker);
 
 #endif

@@ -23,6 +23,7 @@ static const struct command commands[] = {
     {"algos", "list the algorithms", command_algos},
     {"config", "list the options of a config file", command_config},
     {"bench", "measure how fast this machine runs it", command_bench},
+    {"plan", "predict how fast a config trains at any number of ranks", command_plan},
     {"env-worker", NULL, command_env_worker},
 };
 #define COMMANDS (sizeof commands / sizeof *commands)

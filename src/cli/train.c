@@ -8,14 +8,18 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume]\n"
+    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--dry-run]\n"
     "\n"
-    "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0 learns and the others act; one rank does both.\n"
+    "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0, or the first rank on ranks.learner_host, "
+    "learns\n"
+    "and the others act; one rank does both.\n"
     "\n"
     "  -s, --set key=value   set an option over the file, for example --set algorithm.n_steps=64; may be repeated\n"
     "  -d, --run-dir DIR     the run folder (default: a new numbered one below runs/); it must be new or empty\n"
     "  -r, --resume          continue the run in --run-dir from its newest checkpoint, or start it if there is none;\n"
     "                        the number of ranks may differ\n"
+    "  -n, --dry-run         show which rank does what on which host, what of it will be slow, the run folder and the\n"
+    "                        memory; train nothing and leave nothing behind\n"
     "  -h, --help            this text\n"
     "      --version         version and git commit\n"
     "\n"
@@ -51,17 +55,17 @@ static bool speaks(void) {
 
 /* `sets` has room for argc entries; returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
-  static const struct option options[] = {{"set", required_argument, NULL, 's'},
-                                          {"run-dir", required_argument, NULL, 'd'},
-                                          {"resume", no_argument, NULL, 'r'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+  static const struct option options[] = {
+      {"set", required_argument, NULL, 's'}, {"run-dir", required_argument, NULL, 'd'},
+      {"resume", no_argument, NULL, 'r'},    {"dry-run", no_argument, NULL, 'n'},
+      {"help", no_argument, NULL, 'h'},      {0}};
   opterr = speaks();
-  for (int letter; (letter = getopt_long(argc, argv, "s:d:rh", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnh", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
     case 'd': request->run_dir = optarg; break;
     case 'r': request->resume = true; break;
+    case 'n': request->dry_run = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */
     }

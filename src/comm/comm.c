@@ -206,8 +206,12 @@ muster_status comm_gather(struct comm *comm, const void *mine, size_t bytes, voi
   return MUSTER_OK;
 }
 
-muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {
-  return comm_gather(comm, comm->host, COMM_HOST_SIZE, hosts);
+struct comm_place comm_place(const struct comm *comm) {
+  struct comm_place place = {.host_cores = comm->local_cores};
+  memcpy(place.host, comm->host, sizeof place.host);
+  if (sched_getaffinity(0, sizeof place.cores, &place.cores) != 0)
+    for (int core = 0; core < comm->local_cores && core < CPU_SETSIZE; core++) CPU_SET(core, &place.cores);
+  return place;
 }
 
 /* --- for the room --- */

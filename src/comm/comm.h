@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <sched.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -45,8 +46,14 @@ MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_
  * rank; the caller allocates. */
 MUSTER_CHECKED muster_status comm_gather(struct comm *comm, const void *mine, size_t bytes, void *all);
 
-/* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates.
- */
-MUSTER_CHECKED muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]);
+/* Where a rank runs. */
+struct comm_place {
+  char host[COMM_HOST_SIZE];
+  int host_cores;  /* cores of the host that the job may use */
+  cpu_set_t cores; /* those that the rank is bound to: all of them, where it is not bound */
+};
+
+/* Where this rank runs. */
+struct comm_place comm_place(const struct comm *comm);
 
 #endif

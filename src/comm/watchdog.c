@@ -413,7 +413,7 @@ static muster_status gather_contacts(struct comm *comm, bool is_reached) {
 muster_status watchdog_connect(struct comm *comm) {
   struct watchdog *watchdog = comm->watchdog;
   if (watchdog == NULL) return MUSTER_OK;
-  MUSTER_TRY(comm_gather_hosts(comm, watchdog->hosts));
+  MUSTER_TRY(comm_gather(comm, comm->host, COMM_HOST_SIZE, watchdog->hosts));
   if (comm->size > 1) MUSTER_TRY(open_links(comm));
   watchdog->own.heard = watchdog->own.moved = clock_seconds();
   watchdog->own.beat.rank = comm->rank;

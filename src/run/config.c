@@ -58,11 +58,17 @@ static const struct option_spec env_host_options[] = {
     {.key = NULL},
 };
 
+static const char *const placement_names[] = {"packed", "spread", NULL};
+
 static const struct option_spec ranks_options[] = {
     {IN(ranks_options, kernels), .type = OPTION_CHOICE, .default_value = "auto", .choices = run_kernel_names,
      .help = "who multiplies matrices: our kernels for this processor, for a lesser one, or the platform's BLAS"},
     {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
      .help = "threads that the platform's BLAS may use in each rank"},
+    {IN(ranks_options, learner_host), .type = OPTION_STRING, .default_value = "null",
+     .help = "host whose first rank learns; null: rank 0 learns"},
+    {IN(ranks_options, placement), .type = OPTION_CHOICE, .default_value = "packed", .choices = placement_names,
+     .help = "environments go to the actors in the order of ranks, or host by host in turn; the answer is the same"},
     {.key = NULL},
 };
 

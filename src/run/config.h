@@ -36,9 +36,13 @@ struct env_host_options {
 
 enum isolation_kind { ISOLATION_NONE, ISOLATION_PROCESS };
 
+enum placement_kind { PLACEMENT_PACKED, PLACEMENT_SPREAD };
+
 struct ranks_options {
   int kernels; /* index into run_kernel_names; 0: the best */
   int64_t blas_threads;
+  char learner_host[OPTION_STRING_SIZE]; /* "": where rank 0 is */
+  int placement;                         /* enum placement_kind */
 };
 
 struct evaluation_options {

@@ -44,15 +44,15 @@ static muster_status folder_has_content(const char *path, bool *has_content) {
   return MUSTER_OK;
 }
 
-/* makes the first free runs/<env>/<algorithm>-NNN; mkdir decides, so two runs never share one */
-static muster_status make_numbered_folder(const struct run_config *config, struct run_folder *folder) {
+/* the first free runs/<env>/<algorithm>-NNN; it is made, and then mkdir decides, so two runs never share one */
+static muster_status choose_numbered_folder(const struct run_config *config, bool makes, struct run_folder *folder) {
   char parent[OPTION_STRING_SIZE + 16];
   snprintf(parent, sizeof parent, "runs/%s", config->env.name);
-  MUSTER_TRY(make_folders(parent));
+  if (makes) MUSTER_TRY(make_folders(parent));
   for (int number = 1; number < 1000000; number++) {
     snprintf(folder->path, sizeof folder->path, "%s/%s-%03d", parent, config->algorithm_name, number);
-    if (mkdir(folder->path, 0777) == 0) return MUSTER_OK;
-    if (errno != EEXIST) return status_errno(MUSTER_ERROR_IO, "cannot make the run folder %s", folder->path);
+    if (makes ? mkdir(folder->path, 0777) == 0 : access(folder->path, F_OK) != 0) return MUSTER_OK;
+    if (makes && errno != EEXIST) return status_errno(MUSTER_ERROR_IO, "cannot make the run folder %s", folder->path);
   }
   return status_error(MUSTER_ERROR_IO, "no free run number below %s: give --run-dir", parent);
 }
@@ -118,32 +118,40 @@ static muster_status check_content(struct run_folder *folder, bool resume) {
   return MUSTER_OK;
 }
 
-/* `*made`: whether there was no such folder before */
-static muster_status choose_folder(const struct run_config *config, const char *wanted, bool resume,
-                                   struct run_folder *folder, bool *made) {
+/* the folder's path, and whether there is a run in it; a numbered one is made where `makes` says so. `*is_new`: whether
+ * there was no such folder before */
+static muster_status choose_folder(const struct run_config *config, const char *wanted, bool resume, bool makes,
+                                   struct run_folder *folder, bool *is_new) {
   const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
   if (strlen(chosen) >= RUN_PATH_SIZE - 1)
     return status_error(MUSTER_ERROR_USAGE, "--run-dir: the path is longer than %d bytes", RUN_PATH_SIZE - 2);
   if (chosen[0] == '\0' && resume)
     return status_error(MUSTER_ERROR_USAGE, "--resume needs the run folder: give --run-dir DIR (or run.dir)");
-  *made = true;
-  if (chosen[0] == '\0') return make_numbered_folder(config, folder);
+  *is_new = true;
+  if (chosen[0] == '\0') return choose_numbered_folder(config, makes, folder);
   snprintf(folder->path, sizeof folder->path, "%s", chosen);
   for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
-  MUSTER_TRY(check_content(folder, resume));
-  *made = access(folder->path, F_OK) != 0;
-  return make_folders(folder->path);
+  *is_new = access(folder->path, F_OK) != 0;
+  return check_content(folder, resume);
+}
+
+muster_status run_folder_preview(const struct run_config *config, const char *wanted, bool resume,
+                                 struct run_folder *folder) {
+  *folder = (struct run_folder){.resumes = false};
+  bool is_new = false;
+  return choose_folder(config, wanted, resume, false, folder, &is_new);
 }
 
 muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                  struct run_folder *folder) {
   *folder = (struct run_folder){.resumes = false};
-  bool made = false;
-  MUSTER_TRY(choose_folder(config, wanted, resume, folder, &made));
+  bool is_new = false;
+  MUSTER_TRY(choose_folder(config, wanted, resume, true, folder, &is_new));
+  MUSTER_TRY(make_folders(folder->path));
   /* another run may have come first while the lock was waited for */
   MUSTER_TRY(take_lock(folder));
   MUSTER_TRY(check_content(folder, resume));
-  folder->made = made && !folder->resumes;
+  folder->made = is_new && !folder->resumes;
   snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->path);
   snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
   snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->path);
@@ -170,19 +178,19 @@ void run_folder_discard(const struct run_folder *folder) {
 }
 
 muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,
-                                      const struct topology *topology, char (*hosts)[COMM_HOST_SIZE]) {
+                                      const struct placement *placement) {
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
   if (file == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->config);
+  const struct topology *topology = &placement->topology;
   char stamp[32];
   clock_stamp(stamp, sizeof stamp);
   fprintf(file, "# muster %s (%s), started %s\n# ranks: %d\n", MUSTER_VERSION, run_build_git_hash(), stamp,
           topology->ranks);
   for (int rank = 0; rank < topology->ranks; rank++) {
     struct env_range range = topology_envs(topology, rank);
-    const char *role = rank != topology->learner ? "actor" : range.count > 0 ? "learner and actor" : "learner";
-    fprintf(file, "#   rank %d on %s: %s", rank, hosts[rank], role);
+    fprintf(file, "#   rank %d on %s: %s", rank, placement->places[rank].host, placement_role(placement, rank));
     if (range.count > 0) fprintf(file, ", environments %d to %d", range.first, range.first + range.count - 1);
     fputc('\n', file);
   }

@@ -3,9 +3,8 @@
 #define RUN_FOLDER_H
 
 #include "base/status.h"
-#include "comm/comm.h"
-#include "comm/topology.h"
 #include "run/config.h"
+#include "run/placement.h"
 
 #define RUN_PATH_SIZE 1024
 
@@ -28,6 +27,10 @@ struct run_folder {
 MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
 
+/* What run_folder_prepare() would choose or refuse, as path and `resumes` of the folder; makes and changes nothing. */
+MUSTER_CHECKED muster_status run_folder_preview(const struct run_config *config, const char *wanted, bool resume,
+                                                struct run_folder *folder);
+
 /* Lets go of the lock. */
 void run_folder_release(struct run_folder *folder);
 
@@ -37,6 +40,6 @@ void run_folder_discard(const struct run_folder *folder);
 
 /* Writes config.yaml: the resolved options and, as comments, version, git hash and the layout of ranks. */
 MUSTER_CHECKED muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,
-                                                     const struct topology *topology, char (*hosts)[COMM_HOST_SIZE]);
+                                                     const struct placement *placement);
 
 #endif

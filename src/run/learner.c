@@ -44,9 +44,9 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold);
   int64_t rows = -1;
-  if (folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
-  int64_t missing;
-  MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
+  if (folder != NULL && folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
+  int64_t missing = 0;
+  if (folder != NULL) MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
   if (missing > 0)
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
              (long long)missing);
@@ -268,6 +268,11 @@ static muster_status report_progress(struct learner *learner) {
   return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
 }
 
+muster_status learner_iterate(struct learner *learner) {
+  MUSTER_TRY(collect_rollout(learner));
+  return update_policy(learner);
+}
+
 muster_status learner_run(struct learner *learner, struct actor *actor) {
   struct worker *worker = learner->worker;
   learner->actor = actor;
@@ -275,8 +280,7 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
     MUSTER_TRY(give_order(learner));
     if (worker->order->send_states) MUSTER_TRY(save_checkpoint(learner));
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
-    MUSTER_TRY(collect_rollout(learner));
-    MUSTER_TRY(update_policy(learner));
+    MUSTER_TRY(learner_iterate(learner));
     MUSTER_TRY(report_progress(learner));
   }
 }

@@ -34,11 +34,16 @@ struct learner {
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; env_states then hold the environments' states). Takes memory from the worker's
- * arena. On failure learner_release() is still to be called. */
+ * checkpoint, restores them (`resumed`; env_states then hold the environments' states). With folder NULL nothing is
+ * read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
+ * learner_release() is still to be called. */
 MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
                                             struct learner *learner);
 void learner_release(struct learner *learner);
+
+/* The heart of an iteration, without orders, reports and checkpoints: gets the next rollout and learns from it. Adds to
+ * report.seconds what the stages took. */
+MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
 
 /* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
 MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);

@@ -4,6 +4,7 @@
 #include "comm/watchdog.h"
 #include "math/blas.h"
 #include "math/linear.h"
+#include "run/dry_run.h"
 #include "run/interrupt.h"
 #include "run/learner.h"
 
@@ -14,6 +15,7 @@
 struct training {
   struct comm *comm;
   struct run_config config;
+  struct placement placement;
   struct run_folder folder; /* on the learner */
   struct worker worker;
   struct learner learner;
@@ -24,17 +26,25 @@ struct training {
 
 /* --- stages of the set-up; each may fail on one rank alone --- */
 
-/* rank 0 reads the config and prepares the folder; all get the config */
+/* rank 0 reads the config */
 static muster_status read_config(struct training *training, const struct train_request *request) {
   if (comm_rank(training->comm) != 0) return MUSTER_OK;
   int ranks = comm_size(training->comm);
-  MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, ranks, &training->config));
-  return run_folder_prepare(&training->config, request->run_dir, request->resume, &training->folder);
+  return run_config_load(request->config_path, request->sets, request->n_sets, ranks, &training->config);
 }
 
-static muster_status broadcast_config(struct training *training) {
+/* all get the config, and with it know who does what where */
+static muster_status place_ranks(struct training *training) {
   MUSTER_TRY(comm_broadcast(training->comm, &training->config, sizeof training->config, 0));
-  return comm_broadcast(training->comm, training->folder.path, sizeof training->folder.path, 0);
+  return placement_gather(&training->config, training->comm, &training->placement);
+}
+
+/* the learner writes into the folder, so it holds the lock, which lives as long as its process */
+static muster_status prepare_folder(struct training *training, const struct train_request *request) {
+  if (!training->placement.topology.learns) return MUSTER_OK;
+  struct run_folder *folder = &training->folder;
+  if (request->dry_run) return run_folder_preview(&training->config, request->run_dir, request->resume, folder);
+  return run_folder_prepare(&training->config, request->run_dir, request->resume, folder);
 }
 
 static void discard_folder(void *folder) { run_folder_discard(folder); }
@@ -45,13 +55,13 @@ static muster_status create_watchdog(struct training *training) {
   const struct run_config *config = &training->config;
   if (config->run.watchdog == 0) return MUSTER_OK;
   struct comm *comm = training->comm;
-  struct topology topology = topology_create(comm_size(comm), comm_rank(comm), (int32_t)config->env.num_envs);
+  const struct topology *topology = &training->placement.topology;
   bool restarts_envs = config->env_host.isolation == ISOLATION_PROCESS && config->env_host.step_timeout > 0;
   const struct watchdog_options options = {
       .seconds = config->run.watchdog,
       .step_seconds = restarts_envs ? 0 : config->run.watchdog,
-      .learner = topology.learner,
-      .logger = {LOG_INFO, topology.learns ? "learner" : "actor", topology.rank},
+      .learner = topology->learner,
+      .logger = {LOG_INFO, topology->learns ? "learner" : "actor", topology->rank},
   };
   MUSTER_TRY(watchdog_create(comm, &options));
   watchdog_on_loss(comm, discard_folder, &training->folder);
@@ -59,20 +69,23 @@ static muster_status create_watchdog(struct training *training) {
 }
 
 static muster_status create_worker(struct training *training) {
+  const struct topology *topology = &training->placement.topology;
+  char *path = training->folder.path;
+  MUSTER_TRY(comm_broadcast(training->comm, path, sizeof training->folder.path, topology->learner));
   blas_set_threads((int)training->config.ranks.blas_threads);
   const int wanted = training->config.ranks.kernels;
   if (wanted > 0 && !linear_select(run_kernel_names[wanted]))
     return status_error(MUSTER_ERROR_USAGE, "ranks.kernels: %s: this processor cannot run them; expects auto, or %s",
                         run_kernel_names[wanted], linear_selected());
-  return worker_create(&training->worker, &training->config, training->folder.path, training->comm);
+  return worker_create(&training->worker, &training->config, topology, path, training->comm);
 }
 
-static muster_status create_roles(struct training *training) {
+static muster_status create_roles(struct training *training, const struct train_request *request) {
   struct worker *worker = &training->worker;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
   struct model *model = &training->policy;
   if (worker->topology.learns) {
-    MUSTER_TRY(learner_create(worker, &training->folder, &training->learner));
+    MUSTER_TRY(learner_create(worker, request->dry_run ? NULL : &training->folder, &training->learner));
     model = &training->learner.model;
   } else {
     MUSTER_TRY(
@@ -92,15 +105,14 @@ static muster_status start_envs(struct training *training) {
 }
 
 static muster_status write_layout(struct training *training) {
-  struct worker *worker = &training->worker;
-  char(*hosts)[COMM_HOST_SIZE] = calloc((size_t)worker->topology.ranks, sizeof *hosts);
-  if (hosts == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: names of %d hosts", worker->topology.ranks);
-  muster_status status = comm_gather_hosts(worker->comm, hosts);
-  if (status == MUSTER_OK && worker->topology.learns)
-    status = run_folder_write_config(&training->folder, &worker->config, &worker->topology, hosts);
-  free(hosts);
-  return status;
+  const struct placement *placement = &training->placement;
+  if (!placement->topology.learns) return MUSTER_OK;
+  MUSTER_TRY(run_folder_write_config(&training->folder, &training->config, placement));
+  placement_write_map(placement, stdout);
+  fputc('\n', stdout);
+  fflush(stdout);
+  placement_write_warnings(placement, &training->config.ranks, stderr);
+  return MUSTER_OK;
 }
 
 /* --- the run --- */
@@ -132,7 +144,7 @@ static muster_status meet(struct training *training, const struct train_request 
       ending_start_timeout(), 1,
       "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk");
   muster_status status = agree(training, read_config(training, request));
-  if (status == MUSTER_OK) status = agree(training, broadcast_config(training));
+  if (status == MUSTER_OK) status = agree(training, place_ranks(training));
   if (status == MUSTER_OK) status = agree(training, create_watchdog(training));
   if (status == MUSTER_OK) status = agree(training, watchdog_connect(training->comm));
   deadline_cancel(&deadline);
@@ -141,16 +153,19 @@ static muster_status meet(struct training *training, const struct train_request 
 
 static muster_status set_up(struct training *training, const struct train_request *request) {
   MUSTER_TRY(meet(training, request));
+  MUSTER_TRY(agree(training, prepare_folder(training, request)));
   MUSTER_TRY(agree(training, create_worker(training)));
-  MUSTER_TRY(agree(training, create_roles(training)));
+  MUSTER_TRY(agree(training, create_roles(training, request)));
   const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
+  if (request->dry_run) return MUSTER_OK;
   MUSTER_TRY(agree(training, start_envs(training)));
   return agree(training, write_layout(training));
 }
 
-static muster_status run(struct training *training) {
+static muster_status run(struct training *training, const struct train_request *request) {
   const struct topology *topology = &training->worker.topology;
+  if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
   watchdog_on_loss(training->comm, topology->learns ? save_learned : tell_newest, training);
   if (!topology->learns) return actor_run(actor);
@@ -169,7 +184,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   /* a run that never began leaves nothing behind, so that the same command may be given again */
   if (status != MUSTER_OK) run_folder_discard(&training->folder);
   if (status == MUSTER_OK) {
-    status = run(training);
+    status = run(training, request);
     outcome->together = status == MUSTER_OK;
     if (status == MUSTER_OK && training->worker.order->stop == STOP_REQUEUE) outcome->exit_code = RUN_EXIT_REQUEUE;
     if (status == MUSTER_OK && training->worker.order->stop == STOP_DEAD) outcome->exit_code = 1;
@@ -177,6 +192,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   watchdog_on_loss(comm, NULL, NULL);
   learner_release(&training->learner);
   worker_release(&training->worker);
+  placement_release(&training->placement);
   run_folder_release(&training->folder);
   free(training);
   return status;

@@ -10,6 +10,7 @@ struct train_request {
   size_t n_sets;
   const char *run_dir; /* NULL: run.dir, or a new folder */
   bool resume;
+  bool dry_run; /* shows what would be done, and leaves nothing behind */
 };
 
 struct train_outcome {
@@ -17,7 +18,8 @@ struct train_outcome {
   int exit_code; /* of a run that did not fail: 0, or RUN_EXIT_REQUEUE */
 };
 
-/* Trains. Collective. Where a run fails together, the status of a rank that did not cause it has an empty message. */
+/* Trains, or shows how it would. Collective. Where a run fails together, the status of a rank that did not cause it has
+ * an empty message. */
 MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request,
                                    struct train_outcome *outcome);
 

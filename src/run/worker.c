@@ -22,11 +22,11 @@ static muster_status create_pool(struct worker *worker) {
   return MUSTER_OK;
 }
 
-muster_status worker_create(struct worker *worker, const struct run_config *config, const char *run_folder,
-                            struct comm *comm) {
+muster_status worker_create(struct worker *worker, const struct run_config *config, const struct topology *placed,
+                            const char *run_folder, struct comm *comm) {
   *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
   int32_t num_envs = (int32_t)config->env.num_envs;
-  worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
+  worker->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;
   worker->logger = (struct logger){LOG_INFO, topology->learns ? "learner" : "actor", topology->rank};
   MUSTER_TRY(arena_create(&worker->arena));
@@ -43,19 +43,14 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
 }
 
-muster_status worker_connect(struct worker *worker, const struct model *model) {
-  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
-  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
-  MUSTER_TRY(comm_agree(worker->comm,
-                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
-  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
-                                 &worker->order_announcement));
+#define ROLLOUT_FIELDS 8
 
-  /* observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
-   * last, since there may be none */
-  struct trajectory *rollout = &worker->rollout;
+/* Observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
+ * last, since there may be none. Returns the number of fields. */
+static int rollout_fields(const struct worker *worker, struct exchange_field fields[ROLLOUT_FIELDS]) {
+  const struct trajectory *rollout = &worker->rollout;
   size_t agents = rollout->agents, steps = rollout->n_steps;
-  const struct exchange_field fields[] = {
+  const struct exchange_field all[ROLLOUT_FIELDS] = {
       {rollout->observation, agents * trajectory_obs_stride(rollout)},
       {rollout->action, agents * steps * rollout->action_bytes},
       {rollout->log_prob, agents * steps * sizeof(float)},
@@ -65,7 +60,28 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
       {worker->restarts, sizeof(int32_t)},
       {rollout->mask, agents * trajectory_mask_stride(rollout)},
   };
-  const int n_fields = rollout->mask_bytes > 0 ? 8 : 7;
+  memcpy(fields, all, sizeof all);
+  return rollout->mask_bytes > 0 ? ROLLOUT_FIELDS : ROLLOUT_FIELDS - 1;
+}
+
+size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs) {
+  struct exchange_field fields[ROLLOUT_FIELDS];
+  size_t bytes = 0;
+  for (int i = rollout_fields(worker, fields) - 1; i >= 0; i--) bytes += n_envs * fields[i].env_bytes;
+  return bytes;
+}
+
+muster_status worker_connect(struct worker *worker, const struct model *model) {
+  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
+  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  MUSTER_TRY(comm_agree(worker->comm,
+                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
+  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
+                                 &worker->order_announcement));
+
+  struct trajectory *rollout = &worker->rollout;
+  struct exchange_field fields[ROLLOUT_FIELDS];
+  const int n_fields = rollout_fields(worker, fields);
   struct env_finals *finals = &rollout->finals;
   const struct exchange_list list = {
       .count = &finals->count,
@@ -73,7 +89,7 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
       .n_fields = 3,
       .field = {{finals->environment, sizeof(int32_t)},
                 {finals->step, sizeof(int32_t)},
-                {finals->observation, agents * rollout->obs_bytes}},
+                {finals->observation, rollout->agents * rollout->obs_bytes}},
   };
   const struct exchange_field states[] = {{worker->env_states, worker->env_state_bytes}};
   MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, n_fields, &list, &worker->rollout_exchange));

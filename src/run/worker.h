@@ -53,13 +53,17 @@ struct worker {
   struct exchange *rollout_exchange, *state_exchange;
 };
 
-/* Sets up what all ranks share. The config must be the same everywhere. Collective. Afterwards every rank calls
+/* Sets up what all ranks share. The config must be the same everywhere. `placed` (NULL: rank 0 learns, environments
+ * go in the order of ranks) is copied, what it points to borrowed. Collective. Afterwards every rank calls
  * worker_connect(). On failure worker_release() is still to be called. */
 MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
-                                           const char *run_folder, struct comm *comm);
+                                           const struct topology *placed, const char *run_folder, struct comm *comm);
 
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
+
+/* Bytes of a rollout of so many environments, as an actor sends it, without last observations of truncated episodes. */
+size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs);
 
 /* Broadcasts the learner's order. Collective. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);

@@ -5,7 +5,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "watch", "inspect", "plot", "report", "envs", "algos", "config", "bench"]
+COMMANDS = ["train", "eval", "watch", "inspect", "plot", "report", "envs", "algos", "config", "bench", "plan"]
 
 
 class Commands(program.Case):

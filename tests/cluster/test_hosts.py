@@ -77,6 +77,32 @@ class Hosts(Case):
                 # each of the other hosts sends the learner one message for a rollout, however many ranks it has
                 rollouts = fault.TOTAL_STEPS // fault.STEPS_OF_ROLLOUT
                 self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (hosts - 1))
+    def test_placement(self):
+        """Whoever learns and whatever the actors have, over real hosts; the learner holds the folder."""
+        whole = self.folder / "whole"
+        result = self.finish(self.config, whole)
+        self.assertEqual(result.code, 0, result)
+        for number, (hosts, ranks, placement) in enumerate([(2, 5, "packed"), (2, 5, "spread"), (4, 7, "spread")]):
+            with self.subTest(hosts=hosts, ranks=ranks, placement=placement):
+                run, learner = self.folder / f"run-{number}", f"{self.prefix}{hosts}"
+                choice = ["--set", f"ranks.learner_host={learner}", "--set", f"ranks.placement={placement}"]
+                self.run_over(hosts, ranks, run, *choice)
+                layout = (run / "config.yaml").read_text(encoding="utf-8")
+                self.assertIn(f"rank {hosts - 1} on {learner}: learner\n", layout)
+                self.assert_same_end(run, whole)
+
+    def test_dry_run(self):
+        """Every host has its line or two, and an unknown one is refused with their names."""
+        run, environment = self.folder / "run", self.over(4, 8)
+        result = self.finish(self.config, run, "--dry-run", ranks=8, environment=environment)
+        self.assertEqual(result.code, 0, result)
+        lines = result.out.split("\n\n")[0].splitlines()[1:]
+        names = [f"{self.prefix}{host}" for host in [1, 1, 2, 3, 4]]
+        self.assertEqual([line.split()[0] for line in lines], names)
+        choice = ["--dry-run", "--set", "ranks.learner_host=elsewhere"]
+        result = self.finish(self.config, run, *choice, ranks=8, environment=environment)
+        self.assert_refused(result, 2, "ranks.learner_host: elsewhere", *names)
+        self.assertFalse(run.exists())
 
     def test_killed_and_resumed(self):
         """A rank on another host is killed, then mpirun; the run goes on elsewhere, and ends as if nothing had been."""

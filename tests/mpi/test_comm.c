@@ -351,21 +351,25 @@ static void test_agreement(void) {
   EVERYWHERE(speaks == (rank == (last > 0 ? 1 : 0)));
 }
 
-static void test_hosts(void) {
+static void test_places(void) {
   struct comm *comm = everywhere_comm();
-  char(*hosts)[COMM_HOST_SIZE] = calloc((size_t)comm_size(comm), sizeof *hosts);
-  EVERYWHERE(hosts != NULL);
-  EVERYWHERE_OK(comm_gather_hosts(comm, hosts));
-  EVERYWHERE(comm_host(comm)[0] != '\0' && strcmp(hosts[comm_rank(comm)], comm_host(comm)) == 0);
+  struct comm_place mine = comm_place(comm), *places = calloc((size_t)comm_size(comm), sizeof *places);
+  EVERYWHERE(places != NULL);
+  EVERYWHERE_OK(comm_gather(comm, &mine, sizeof mine, places));
+  EVERYWHERE(comm_host(comm)[0] != '\0' && memcmp(&places[comm_rank(comm)], &mine, sizeof mine) == 0);
+  EVERYWHERE(CPU_COUNT(&mine.cores) >= 1);
   /* tests run on one machine */
-  for (int rank = 0; rank < comm_size(comm); rank++) EVERYWHERE(strcmp(hosts[rank], comm_host(comm)) == 0);
+  for (int rank = 0; rank < comm_size(comm); rank++) {
+    EVERYWHERE(strcmp(places[rank].host, comm_host(comm)) == 0);
+    EVERYWHERE(places[rank].host_cores == comm_local_cores(comm));
+  }
   int neighbours = 0;
   for (int rank = 0; rank < comm_size(comm); rank++)
     neighbours += everywhere_node(rank) == everywhere_node(comm_rank(comm));
   EVERYWHERE(comm_local_size(comm) == neighbours);
   EVERYWHERE(comm_local_cores(comm) >= 1);
   EVERYWHERE(comm_oversubscribed(comm) == (neighbours > comm_local_cores(comm)));
-  free(hosts);
+  free(places);
 }
 
 static const struct check_case cases[] = {
@@ -377,7 +381,7 @@ static const struct check_case cases[] = {
     {"announce from every root, up to 3 MiB", test_announcements},
     {"agree on the exit code", test_agreement},
     {"agree on errors", test_agreement_on_errors},
-    {"gather the names of hosts", test_hosts},
+    {"gather where ranks run", test_places},
 };
 
 int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "comm", cases, sizeof cases / sizeof *cases); }

@@ -64,10 +64,43 @@ static void test_one_rank(void) {
   CU_ASSERT_TRUE(range.first == 0 && range.count == 5);
 }
 
+/* any rank may learn: the others have the ranges in their order */
+static void test_learner(void) {
+  for (int learner = 0; learner < 5; learner++) {
+    int32_t next = 0;
+    for (int rank = 0; rank < 5; rank++) {
+      struct topology topology = topology_create(5, rank, 10);
+      topology_set_learner(&topology, learner);
+      CU_ASSERT_TRUE(topology.learns == (rank == learner) && topology.acts == (rank != learner));
+      struct env_range range = topology_envs(&topology, rank);
+      CU_ASSERT_EQUAL(range.count, rank == learner ? 0 : (next == 0 || next == 3 ? 3 : 2));
+      if (rank == learner) continue;
+      CU_ASSERT_EQUAL(range.first, next);
+      next += range.count;
+    }
+    CU_ASSERT_EQUAL(next, 10);
+  }
+}
+
+/* two hosts of three ranks: rank 1 learns, 7 environments go to ranks 0, 3, 4, 2, 5 */
+static void test_spread(void) {
+  const int local_ranks[] = {0, 1, 2, 0, 1, 2};
+  const struct env_range expected[] = {{0, 2}, {0, 0}, {5, 1}, {2, 2}, {4, 1}, {6, 1}};
+  struct topology topology = topology_create(6, 4, 7);
+  int turns[6];
+  topology_set_learner(&topology, 1);
+  topology_spread(&topology, local_ranks, turns);
+  for (int rank = 0; rank < 6; rank++) {
+    struct env_range range = topology_envs(&topology, rank);
+    CU_ASSERT_EQUAL(range.count, expected[rank].count);
+    if (rank != 1) CU_ASSERT_EQUAL(range.first, expected[rank].first);
+  }
+}
+
 static const struct check_case cases[] = {
-    {"ranges", test_ranges},
-    {"8 environments on 7 actors", test_eight_on_seven},
-    {"one rank", test_one_rank},
+    {"ranges", test_ranges},     {"8 environments on 7 actors", test_eight_on_seven},
+    {"one rank", test_one_rank}, {"another learner", test_learner},
+    {"spread", test_spread},
 };
 
 CHECK_MAIN("topology", cases)

@@ -28,7 +28,7 @@ static void setup(struct fixture *f, const char *text) {
   *f = (struct fixture){0};
   CHECK_OK_FATAL(run_config_parse("test", text, &config));
   CHECK_OK_FATAL(comm_create_alone(&f->comm));
-  CHECK_OK_FATAL(worker_create(&f->worker, &config, "", f->comm));
+  CHECK_OK_FATAL(worker_create(&f->worker, &config, NULL, "", f->comm));
   CHECK_OK_FATAL(worker_connect(&f->worker, NULL));
   const muster_env_spec *spec = env_pool_spec(f->worker.pool);
   CHECK_OK_FATAL(

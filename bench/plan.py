@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Sets the predictions of `muster plan` beside real runs, at every number of ranks that this machine can run.
+
+    bench/plan.py [--repeats 5] [--into docs/benchmarks.md]
+
+For each setting a plan (measured under mpirun with a rank for each of two cores) and runs with 1, 2 and 3 ranks follow
+each other, so that what else the machine does meets them alike; then again, so many times. Of a run the median iteration
+counts. The table has the medians over the repetitions; the script ends with 1 when a prediction is more than 15 % off.
+With --into it replaces what stands between the two marks in that file. Needs nothing but Python 3.7 and a quiet machine.
+"""
+
+import argparse
+import csv
+import json
+import pathlib
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import report
+
+SOURCE = pathlib.Path(__file__).resolve().parent.parent
+PROGRAM = SOURCE / "build" / "muster"
+MPIRUN = SOURCE / "tests" / "support" / "mpirun"
+BEGIN = "<!-- begin: written by bench/plan.py -->"
+RANKS = [1, 2, 3]
+WORST = 0.15
+
+# name, config, --set; each run takes seconds
+SETTINGS = [
+    ("CartPole-v1, rl-zoo's: 8 envs, 20 epochs", "CartPole-v1/ppo-zoo.yaml", []),
+    ("CartPole-v1, 512 envs, n_steps 64, batch 8192, 1 epoch", "CartPole-v1/ppo-zoo.yaml",
+     ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.batch_size=8192", "algorithm.n_epochs=1",
+      "total_steps=4000000"]),
+    ("Pendulum-v1, 4 envs, n_steps 1024, 10 epochs", "Pendulum-v1/ppo.yaml", ["total_steps=200000"]),
+    ("Reacher6-v0, a slow environment: 64 envs, 1 epoch", "Reacher6-v0/ppo.yaml",
+     ["algorithm.n_epochs=1", "total_steps=500000"]),
+]
+
+
+def run(command, sets):
+    for assignment in sets:
+        command = command + ["--set", assignment]
+    return subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+
+
+def plan(config, sets):
+    """number of ranks -> predicted steps per second"""
+    most = max(RANKS)
+    command = [MPIRUN, "-n", 2, PROGRAM, "plan", "--json", "--ranks", most, "--ranks-per-node", most, "--config", config]
+    return {row["ranks"]: row["steps_per_second"] for row in json.loads(run(command, sets))["rows"]}
+
+
+def train(config, sets, ranks, folder):
+    """steps per second of the median iteration of a run"""
+    shutil.rmtree(folder, ignore_errors=True)
+    # the row of every iteration, and nothing between them
+    sets = sets + ["run.log_interval=1", "evaluation.every=0", "evaluation.episodes=1", "checkpoint.interval=0"]
+    launcher = [MPIRUN, "-n", ranks] if ranks > 1 else []
+    run(launcher + [PROGRAM, "train", config, "--run-dir", folder], sets)
+    with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    times = [float(row["time/time_elapsed"]) for row in rows]
+    steps = [float(row["time/total_timesteps"]) for row in rows]
+    return statistics.median((steps[i] - steps[i - 1]) / (times[i] - times[i - 1]) for i in range(1, len(rows)))
+
+
+def compare(setting, repeats, folder):
+    """rows of the table and the largest deviation"""
+    name, config, sets = setting
+    config = SOURCE / "configs" / config
+    planned, measured = [], []
+    for _ in range(repeats):
+        planned.append(plan(config, sets))
+        measured.append({ranks: train(config, sets, ranks, folder) for ranks in RANKS})
+    lines, worst = [], 0
+    for ranks in RANKS:
+        runs = [figures[ranks] for figures in measured]
+        predicted, real = statistics.median(figures[ranks] for figures in planned), statistics.median(runs)
+        off = predicted / real - 1
+        worst = max(worst, abs(off))
+        spread = f"{min(runs):,.0f} – {max(runs):,.0f}"
+        lines.append(f"| {name} | {ranks} | {predicted:,.0f} | {real:,.0f} | {spread} | {off:+.1%} |")
+    return lines, worst
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--only", default="", help="settings whose name holds this text")
+    parser.add_argument("--into", help="a Markdown file with the two marks")
+    arguments = parser.parse_args()
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="muster-plan-"))
+    lines = ["| setting | ranks | predicted steps/s | measured steps/s, median | least – largest | off by |",
+             "|---|--:|--:|--:|--:|--:|"]
+    worst = 0
+    try:
+        for setting in SETTINGS:
+            if arguments.only not in setting[0]:
+                continue
+            rows, off = compare(setting, arguments.repeats, folder / "run")
+            lines += rows
+            worst = max(worst, off)
+            print("\n".join(rows), file=sys.stderr, flush=True)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    text = f"Measured on: {report.processor()}.\n\n" + "\n".join(lines)
+    if arguments.into:
+        report.replace(arguments.into, text, BEGIN)
+    else:
+        print(text)
+    print(f"plan.py: the worst prediction is {worst:.1%} off", file=sys.stderr)
+    sys.exit(1 if worst > WORST else 0)
+
+
+if __name__ == "__main__":
+    main()

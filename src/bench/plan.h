@@ -1,0 +1,33 @@
+/* muster plan: what a config would do at any number of ranks, from what its parts take here. */
+#ifndef BENCH_PLAN_H
+#define BENCH_PLAN_H
+
+#include "bench/plan_model.h"
+#include "comm/comm.h"
+#include "run/config.h"
+
+#define PLAN_MAX_RANKS 10000
+
+struct plan_request {
+  const char *config_path; /* NULL: the defaults of all options */
+  const char *const *sets; /* --set key=value, [n_sets] */
+  size_t n_sets;
+  int ranks;                   /* up to so many */
+  struct plan_cluster cluster; /* cores and ranks per node 0: the cores of this host */
+  int32_t envs_per_actor;      /* 0: those of the config, however many actors there are */
+  bool json, quick;
+};
+
+/* Measures and prints. Collective: rank 0 measures what one core does, all ranks together what they send each other;
+ * alone it assumes the latter. `*together`: whether all ranks know how it ended. */
+MUSTER_CHECKED muster_status plan_run(struct comm *comm, const struct plan_request *request, bool *together);
+
+/* Measures the costs of a config that all ranks have; rollouts as actors have them at the numbers of ranks that the
+ * request asks about. On every rank the same. Collective. */
+MUSTER_CHECKED muster_status plan_measure(struct comm *comm, const struct run_config *config,
+                                          const struct plan_request *request, struct plan_costs *costs);
+
+/* The numbers of ranks that a plan shows: 1, 2, 3, then powers of two, then the last one. Returns how many. */
+int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]);
+
+#endif

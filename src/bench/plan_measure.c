@@ -1,0 +1,337 @@
+/* The measurements behind muster plan: rollouts and the update on one core, then the exchange between the ranks of this
+ * node, in cycles as a run has them, so that ranks sleep and wake up as in a run. */
+#include "base/clock.h"
+#include "bench/exchanging.h"
+#include "bench/job.h"
+#include "bench/plan.h"
+#include "run/actor.h"
+#include "run/learner.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- samples: every call is timed by itself, and the median counts --- */
+
+#define MAX_SAMPLES 2000
+
+struct samples {
+  int n;
+  double seconds[MAX_SAMPLES];
+};
+
+static void add_sample(struct samples *samples, double seconds) {
+  if (samples->n < MAX_SAMPLES) samples->seconds[samples->n++] = seconds;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* sorts them */
+static double median(struct samples *samples) {
+  qsort(samples->seconds, (size_t)samples->n, sizeof samples->seconds[0], compare_doubles);
+  return 0.5 * (samples->seconds[(samples->n - 1) / 2] + samples->seconds[samples->n / 2]);
+}
+
+/* how long and how often something is timed: at least `fewest` times, then until the time is over */
+struct effort {
+  int fewest, cycles;
+  double seconds;
+};
+
+/* --- rollouts of an actor, alone on its core --- */
+
+struct acting {
+  struct worker worker;
+  struct model model;
+  struct actor actor;
+  struct samples samples;
+};
+
+static muster_status create_acting(const struct run_config *config, int32_t envs, struct acting *acting) {
+  struct run_config few = *config;
+  few.env.num_envs = envs;
+  struct worker *worker = &acting->worker;
+  MUSTER_TRY(job_create_for(&few, worker));
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, &acting->model));
+  MUSTER_TRY(model_initialize(&acting->model, &few.policy, (uint64_t)few.general.seed));
+  MUSTER_TRY(normalizer_prepare(&few.normalize, worker->arena, &acting->model.encoder));
+  model_pack(&acting->model, false);
+  MUSTER_TRY(actor_create(worker, &acting->model, &acting->actor));
+  return actor_start_envs(&acting->actor, false);
+}
+
+/* a number of environments to time; the points stay in ascending order, each is there once */
+static void add_point(struct plan_costs *costs, int32_t envs) {
+  int at = costs->n_points;
+  while (at > 0 && costs->rollout[at - 1].envs >= envs) at--;
+  bool is_there = at < costs->n_points && costs->rollout[at].envs == envs;
+  if (is_there || costs->n_points == PLAN_MAX_POINTS) return;
+  memmove(&costs->rollout[at + 1], &costs->rollout[at], (size_t)(costs->n_points - at) * sizeof costs->rollout[0]);
+  costs->rollout[at].envs = envs;
+  costs->n_points++;
+}
+
+/* what actors have at these numbers of ranks, with the environments of the config */
+static void add_points(struct plan_costs *costs, const int *ranks, int n_ranks) {
+  for (int i = 0; i < n_ranks; i++) {
+    int32_t actors = plan_actors(ranks[i], 1);
+    add_point(costs, (costs->num_envs + actors - 1) / actors);
+  }
+}
+
+/* one rollout of each in turn, so that what else the machine does meets them alike; the first one warms up */
+static muster_status time_rollouts(struct acting *acting, int n, const struct effort *effort) {
+  double end = clock_seconds() + effort->seconds;
+  for (int round = 0; round < MAX_SAMPLES && (round <= effort->fewest || clock_seconds() < end); round++)
+    for (int i = 0; i < n; i++) {
+      acting[i].worker.order->iteration++;
+      MUSTER_TRY(actor_roll_out(&acting[i].actor));
+      if (round > 0) add_sample(&acting[i].samples, acting[i].actor.seconds);
+    }
+  return MUSTER_OK;
+}
+
+static muster_status measure_rollouts(const struct run_config *config, const struct effort *effort,
+                                      struct plan_costs *costs) {
+  struct acting *acting = calloc((size_t)costs->n_points, sizeof *acting);
+  if (acting == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = MUSTER_OK;
+  for (int i = 0; i < costs->n_points && status == MUSTER_OK; i++)
+    status = create_acting(config, costs->rollout[i].envs, &acting[i]);
+  if (status == MUSTER_OK) status = time_rollouts(acting, costs->n_points, effort);
+  for (int i = 0; i < costs->n_points; i++) {
+    if (status == MUSTER_OK) costs->rollout[i].seconds = median(&acting[i].samples);
+    job_release(&acting[i].worker);
+  }
+  free(acting);
+  return status;
+}
+
+/* --- whole iterations on one rank --- */
+
+struct learning {
+  struct worker worker;
+  struct learner learner;
+  struct actor actor;
+  struct samples rollout, update;
+};
+
+static muster_status create_learning(const struct run_config *config, struct learning *learning) {
+  struct worker *worker = &learning->worker;
+  MUSTER_TRY(job_create_for(config, worker));
+  MUSTER_TRY(learner_create(worker, NULL, &learning->learner));
+  MUSTER_TRY(actor_create(worker, &learning->learner.model, &learning->actor));
+  learning->learner.actor = &learning->actor;
+  return actor_start_envs(&learning->actor, false);
+}
+
+/* steps of the optimizer so far */
+static double optimizer_steps(const struct learner *learner) {
+  struct tensor state[ALGORITHM_MAX_STATE];
+  int n = learner->type->state(learner->algorithm, state);
+  for (int i = 0; i < n; i++)
+    if (strcmp(state[i].name, "optimizer/steps") == 0) return (double)*(const int64_t *)state[i].data;
+  return 0;
+}
+
+/* goes on learning; the first two iterations warm up */
+static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct plan_costs *costs) {
+  struct learner *learner = &learning->learner;
+  const struct stage_seconds *stage = &learner->report.seconds;
+  const int warm = 2;
+  double end = clock_seconds() + effort->seconds, first_steps = 0, first_optimizer_steps = 0;
+  for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
+    if (i == warm) {
+      first_steps = (double)learner->total_steps;
+      first_optimizer_steps = optimizer_steps(learner);
+    }
+    const struct stage_seconds before = *stage;
+    learning->worker.order->iteration = learner->iteration;
+    MUSTER_TRY(learner_iterate(learner));
+    if (i < warm) continue;
+    add_sample(&learning->rollout, stage->rollout - before.rollout);
+    add_sample(&learning->update, stage->update - before.update);
+  }
+  const struct worker *worker = &learning->worker;
+  const struct model *model = &learner->model;
+  const double n = learning->update.n;
+  costs->alone_rollout = median(&learning->rollout);
+  costs->update = median(&learning->update);
+  costs->steps = ((double)learner->total_steps - first_steps) / n;
+  costs->optimizer_steps = (optimizer_steps(learner) - first_optimizer_steps) / n;
+  costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
+  costs->rollout_bytes = (double)worker_rollout_bytes(worker, worker->rollout.n_envs);
+  costs->order_bytes =
+      (double)(sizeof(struct order) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
+  return MUSTER_OK;
+}
+
+static muster_status measure_iterations(const struct run_config *config, const struct effort *effort,
+                                        struct plan_costs *costs) {
+  struct learning *learning = calloc(1, sizeof *learning);
+  if (learning == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = create_learning(config, learning);
+  if (status == MUSTER_OK) status = time_iterations(learning, effort, costs);
+  learner_release(&learning->learner);
+  job_release(&learning->worker);
+  free(learning);
+  return status;
+}
+
+/* --- cycles of order, rollout, gather and update over the ranks of this node --- */
+
+struct cycle {
+  struct exchanging exchanging;
+  struct actor actor;
+  double learner_first, actor_works, learner_works; /* seconds that are spent where a run computes */
+  bool rolls_out;                                   /* the actors do what they do in a run */
+  struct samples whole, gather;                     /* seconds of a cycle, and of its gather */
+};
+
+static void spend(double seconds) {
+  for (double end = clock_seconds() + seconds; clock_seconds() < end;) continue;
+}
+
+static muster_status run_cycle(struct cycle *cycle) {
+  double start = clock_seconds();
+  struct worker *worker = &cycle->exchanging.worker;
+  const struct topology *topology = &worker->topology;
+  if (topology->learns) worker->order->iteration++;
+  MUSTER_TRY(worker_broadcast_order(worker));
+  if (topology->learns) spend(cycle->learner_first);
+  if (topology->acts && cycle->rolls_out)
+    MUSTER_TRY(actor_roll_out(&cycle->actor));
+  else if (topology->acts)
+    spend(cycle->actor_works);
+  double gathers = clock_seconds();
+  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  add_sample(&cycle->gather, clock_seconds() - gathers);
+  if (topology->learns) spend(cycle->learner_works);
+  add_sample(&cycle->whole, clock_seconds() - start);
+  return MUSTER_OK;
+}
+
+static muster_status create_cycle(struct comm *comm, const struct run_config *config, struct cycle *cycle) {
+  MUSTER_TRY(exchanging_create(comm, config, &cycle->exchanging));
+  struct worker *worker = &cycle->exchanging.worker;
+  if (!worker->topology.acts) return MUSTER_OK;
+  MUSTER_TRY(model_initialize(&cycle->exchanging.model, &config->policy, (uint64_t)config->general.seed));
+  model_pack(&cycle->exchanging.model, false);
+  MUSTER_TRY(actor_create(worker, &cycle->exchanging.model, &cycle->actor));
+  return actor_start_envs(&cycle->actor, false);
+}
+
+/* the same number of cycles on every rank; the first one warms up */
+static muster_status time_cycles(struct cycle *cycle, const struct effort *effort) {
+  MUSTER_TRY(run_cycle(cycle));
+  cycle->whole.n = cycle->gather.n = 0;
+  for (int i = 0; i < effort->cycles; i++) MUSTER_TRY(run_cycle(cycle));
+  return MUSTER_OK;
+}
+
+#define LATE 0.0005  /* the learner comes so many seconds late: the messages are there */
+#define ASLEEP 0.003 /* who waits so long sleeps */
+
+/* o and G: the learner's time with messages that have arrived, small ones and those of the run */
+static muster_status measure_overhead(const struct effort *effort, struct cycle *small, struct cycle *whole,
+                                      struct plan_costs *costs) {
+  double seconds[2];
+  struct cycle *cycles[] = {small, whole};
+  for (int i = 0; i < 2; i++) {
+    cycles[i]->learner_first = LATE;
+    MUSTER_TRY(time_cycles(cycles[i], effort));
+    seconds[i] = median(&cycles[i]->gather);
+    cycles[i]->learner_first = 0;
+  }
+  double bytes = (double)whole->exchanging.gather_bytes - (double)small->exchanging.gather_bytes;
+  costs->node.overhead = seconds[0] / whole->exchanging.worker.topology.actors;
+  costs->node.gap = bytes > 0 ? fmax(0, seconds[1] - seconds[0]) / bytes : 0;
+  return MUSTER_OK;
+}
+
+/* what the model says of the ranks that are here */
+static struct plan_prediction predict_here(const struct comm *comm, const struct plan_costs *costs) {
+  const struct plan_cluster here = {.cores_per_node = comm_local_cores(comm), .ranks_per_node = comm_size(comm)};
+  const struct plan_layout layout = {comm_size(comm), 1, costs->num_envs};
+  return plan_predict(costs, &here, &layout);
+}
+
+/* L: what a cycle in which everybody falls asleep takes beyond the work and what o and G explain; an order and a gather
+ * have it once each. Then the same with real rollouts: what they take longer beside each other. */
+static muster_status measure_latency(struct comm *comm, const struct effort *effort, struct cycle *cycle,
+                                     struct plan_costs *costs) {
+  costs->node.latency = 0;
+  cycle->actor_works = cycle->learner_works = ASLEEP;
+  MUSTER_TRY(time_cycles(cycle, effort));
+  double exchange = median(&cycle->whole) - 2 * ASLEEP;
+  costs->node.latency = fmax(0, exchange - predict_here(comm, costs).stage[PLAN_EXCHANGE]) / 2;
+  cycle->rolls_out = true;
+  MUSTER_TRY(time_cycles(cycle, effort));
+  double rollout = median(&cycle->whole) - ASLEEP - exchange;
+  costs->crowding = fmax(1, rollout / predict_here(comm, costs).stage[PLAN_ROLLOUT]);
+  return MUSTER_OK;
+}
+
+static muster_status measure_exchange(struct comm *comm, const struct run_config *config, const struct effort *effort,
+                                      struct plan_costs *costs) {
+  struct run_config few = *config;
+  few.env.num_envs = comm_size(comm) - 1;
+  struct cycle *cycles = calloc(2, sizeof *cycles);
+  if (cycles == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = create_cycle(comm, &few, &cycles[0]);
+  if (status == MUSTER_OK) status = create_cycle(comm, config, &cycles[1]);
+  if (status == MUSTER_OK) status = measure_overhead(effort, &cycles[0], &cycles[1], costs);
+  if (status == MUSTER_OK) status = measure_latency(comm, effort, &cycles[1], costs);
+  for (int i = 0; i < 2; i++) exchanging_release(&cycles[i].exchanging);
+  free(cycles);
+  return status;
+}
+
+/* --- all of it --- */
+
+/* where this process is alone, what ranks of a node send each other is assumed */
+static const struct plan_link assumed_node = {.latency = 20e-6, .overhead = 2e-6, .gap = 1 / 8e9};
+
+/* for how long the kernel leaves a process of this priority its core while another waits; first in, first out: forever
+ */
+static double time_slice(void) {
+  struct timespec slice;
+  if (sched_getscheduler(0) == SCHED_FIFO) return INFINITY;
+  if (sched_rr_get_interval(0, &slice) != 0) return 0;
+  return (double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec;
+}
+
+/* what one core does; the other ranks sleep meanwhile */
+static muster_status measure_alone(struct comm *comm, const struct run_config *config,
+                                   const struct plan_request *request, const struct effort *effort,
+                                   struct plan_costs *costs) {
+  int rows[PLAN_MAX_POINTS];
+  add_points(costs, rows, plan_rows(request->ranks, rows));
+  const int here = comm_size(comm);
+  add_points(costs, &here, 1);
+  if (request->envs_per_actor > 0) add_point(costs, request->envs_per_actor);
+  MUSTER_TRY(measure_iterations(config, effort, costs));
+  return measure_rollouts(config, effort, costs);
+}
+
+muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,
+                           struct plan_costs *costs) {
+  const struct effort effort = request->quick ? (struct effort){3, 5, 0} : (struct effort){11, 200, 2};
+  *costs = (struct plan_costs){
+      .num_envs = (int32_t)config->env.num_envs, .crowding = 1, .time_slice = time_slice(), .node = assumed_node};
+  /* the others sleep until the first has measured */
+  struct announcement *announcement;
+  MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));
+  muster_status status =
+      comm_rank(comm) == 0 ? measure_alone(comm, config, request, &effort, costs) : MUSTER_OK;
+  if (status == MUSTER_OK) status = announcement_make(announcement);
+  announcement_destroy(&announcement);
+  if (status != MUSTER_OK || comm_size(comm) == 1) return status;
+  return measure_exchange(comm, config, &effort, costs);
+}

@@ -1,0 +1,79 @@
+/* What an iteration of a run takes at any number of ranks, from what its parts take here: LogGP (Alexandrov, Ionescu,
+ * Schauser, Scheiman 1995) for messages, and stages that follow each other, since training is synchronous. Arithmetic
+ * alone; docs/planning.md has the equations. */
+#ifndef BENCH_PLAN_MODEL_H
+#define BENCH_PLAN_MODEL_H
+
+#include <stdint.h>
+
+#define PLAN_MAX_POINTS 40
+
+/* Messages between two ranks: L, o and G of LogGP. */
+struct plan_link {
+  double latency;  /* seconds that a message is under way, or that a rank takes to wake up for it */
+  double overhead; /* seconds that a rank is busy with a message, whatever its size */
+  double gap;      /* seconds for each byte */
+};
+
+/* Seconds of a rollout by an actor with so many environments, alone on its core. */
+struct plan_point {
+  int32_t envs;
+  double seconds;
+};
+
+/* The costs of a config, on the cores and within a node of this machine. */
+struct plan_costs {
+  int32_t num_envs;
+  double steps;                           /* of all environments in an iteration */
+  double alone_rollout;                   /* seconds of a rollout of all environments on the rank that also learns */
+  double update;                          /* seconds of an update on one learner */
+  double optimizer_steps, gradient_bytes; /* of an update; of a gradient */
+  double order_bytes, rollout_bytes;      /* of an order; of the rollout of all environments */
+  double crowding;                        /* how many times as long a rollout takes beside others on the node */
+  double time_slice; /* seconds that the kernel leaves a rank its core while another waits for it */
+  int n_points;
+  struct plan_point rollout[PLAN_MAX_POINTS]; /* in ascending order of environments */
+  struct plan_link node;                      /* between ranks of a node */
+};
+
+struct plan_cluster {
+  int cores_per_node, ranks_per_node;
+  struct plan_link network; /* between nodes */
+};
+
+struct plan_layout {
+  int ranks, learners;
+  int32_t num_envs; /* of the whole run; steps, update and rollout bytes grow with them */
+};
+
+enum plan_stage { PLAN_ROLLOUT, PLAN_EXCHANGE, PLAN_UPDATE, PLAN_STAGES };
+extern const char *const plan_stage_names[PLAN_STAGES];
+
+struct plan_prediction {
+  struct plan_layout layout;
+  int actors, nodes;
+  int32_t envs; /* of the actor that has most */
+  double stage[PLAN_STAGES], seconds, steps_per_second;
+  enum plan_stage bottleneck;
+};
+
+/* Seconds of a rollout with so many environments: between two points on a line, behind the last one in proportion. */
+double plan_rollout_seconds(const struct plan_costs *costs, double envs);
+
+/* Needs at least one environment for each actor. More than one learner is a model of what muster does not have yet:
+ * each takes its share of rollouts and update, and they add their gradients before each step of the optimizer. */
+struct plan_prediction plan_predict(const struct plan_costs *costs, const struct plan_cluster *cluster,
+                                    const struct plan_layout *layout);
+
+/* The fastest layout of at most so many ranks, with one learner or with any number of them; `envs_per_actor` as of
+ * plan_layout_of(). */
+struct plan_prediction plan_best(const struct plan_costs *costs, const struct plan_cluster *cluster, int max_ranks,
+                                 int32_t envs_per_actor, int max_learners);
+
+/* A layout whose environments are those of the config (envs_per_actor 0), or so many for each actor. */
+struct plan_layout plan_layout_of(const struct plan_costs *costs, int ranks, int learners, int32_t envs_per_actor);
+
+/* Ranks that act. */
+int plan_actors(int ranks, int learners);
+
+#endif

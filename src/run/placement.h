@@ -1,0 +1,43 @@
+/* Where the ranks of a run are and what each does there: which host learns, how the environments are dealt out over the
+ * hosts, the map of it for people, and what of it will be slow. */
+#ifndef RUN_PLACEMENT_H
+#define RUN_PLACEMENT_H
+
+#include "comm/comm.h"
+#include "comm/topology.h"
+#include "run/config.h"
+
+#include <stdio.h>
+
+struct placement {
+  struct topology topology;
+  int n_hosts;
+  struct comm_place *places; /* [ranks] */
+  int *hosts;                /* [ranks] number of the rank's host; hosts count in the order of their first ranks */
+  int *local_ranks;          /* [ranks] the rank's number among those of its host */
+  int *turns;                /* [ranks] of actors, where environments are spread */
+};
+
+/* Places the ranks as `ranks.learner_host` and `ranks.placement` say. Takes `places` [ranks], from malloc(), in any
+ * case. Error USAGE: no rank is on that host. On failure placement_release() is still to be called. */
+MUSTER_CHECKED muster_status placement_create(const struct run_config *config, struct comm_place *places, int ranks,
+                                              int rank, struct placement *placement);
+/* The same where the ranks of this job are. Collective. */
+MUSTER_CHECKED muster_status placement_gather(const struct run_config *config, struct comm *comm,
+                                              struct placement *placement);
+void placement_release(struct placement *placement);
+
+/* "learner", "actor", "learner and actor" */
+const char *placement_role(const struct placement *placement, int rank);
+
+/* Ranks on a host. */
+int placement_host_ranks(const struct placement *placement, int host);
+
+/* Writes the map: a line for each role on each host, whatever the number of ranks. */
+void placement_write_map(const struct placement *placement, FILE *file);
+
+/* Writes a line for each thing that will be slow: more ranks than cores, a learner that shares its cores by binding,
+ * more threads of BLAS than cores. */
+void placement_write_warnings(const struct placement *placement, const struct ranks_options *options, FILE *file);
+
+#endif
