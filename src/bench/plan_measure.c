@@ -4,6 +4,7 @@
 #include "bench/exchanging.h"
 #include "bench/job.h"
 #include "bench/plan.h"
+#include "comm/announcement.h"
 #include "run/actor.h"
 #include "run/learner.h"
 
