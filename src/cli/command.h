@@ -18,6 +18,7 @@ struct command {
 int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_summary(int argc, char **argv);
 int command_envs(int argc, char **argv);
 int command_algos(int argc, char **argv);
 int command_config(int argc, char **argv);

@@ -15,6 +15,7 @@ static const struct command commands[] = {
     {"train", "train a policy, alone or under mpirun", command_train},
     {"eval", "play episodes with a trained policy", command_eval},
     {"inspect", "show what a checkpoint holds", command_inspect},
+    {"summary", "show what became of runs, and statistics over seeds", command_summary},
     {"envs", "list the environments, or describe one", command_envs},
     {"check-env", "hold an environment to the contract", command_check_env},
     {"algos", "list the algorithms", command_algos},

@@ -28,6 +28,9 @@ struct run_folder {
 MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
 
+/* Whether a process holds the lock of the run folder at `path`. */
+bool run_folder_in_use(const char *path);
+
 /* Lets go of the lock. */
 void run_folder_release(struct run_folder *folder);
 
