@@ -1,5 +1,6 @@
 #include "run/summary.h"
 #include "cli/command.h"
+#include "config/text.h"
 #include "store/json.h"
 
 #include <getopt.h>
@@ -60,13 +61,15 @@ static void table_print(struct table *table) {
   for (size_t row = 0; row <= table->rows; row++) {
     for (size_t column = 0; column < columns; column++) {
       const char *text = row == 0 ? table->titles[column] : table->cells[(row - 1) * columns + column];
+      bool last = column + 1 == columns;
       int width = table_width(table, column);
+      if (column > 0 && !(last && text[0] == '\0')) fputs("  ", stdout);
       if (table->alignment[column] == 'r')
         printf("%*s", width, text);
       else
-        printf("%-*s", column + 1 < columns ? width : 0, text);
-      fputs(column + 1 < columns ? "  " : "\n", stdout);
+        printf("%-*s", last ? 0 : width, text);
     }
+    putchar('\n');
   }
   free(table->cells);
 }
@@ -208,8 +211,10 @@ static void print_field(const char *text) {
 
 /* empty where it is not known, as in metrics.csv */
 static void print_value(double value, char end) {
-  if (!isnan(value)) printf("%.17g", value);
-  putchar(end);
+  char text[32] = "";
+  struct text_sink sink = text_sink_start(text, sizeof text);
+  if (!isnan(value)) text_write_number(&sink, value);
+  printf("%s%c", text, end);
 }
 
 static void print_csv(const struct run_list *list) {

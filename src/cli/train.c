@@ -22,7 +22,7 @@ static const char help[] =
     "`muster config` lists all options. Exit codes: 0 done, 1 failed, 2 wrong use, 75 interrupted by SIGUSR1 or\n"
     "run.time_limit with more to do. SIGTERM and SIGINT: the iteration is finished, a checkpoint written, exit code "
     "0;\n"
-    "a second signal ends the run at once.\n"
+    "a second one ends the run at once.\n"
     "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
 
 /* prints what failed, with rank and host; ranks that only heard of it say nothing */

@@ -5,7 +5,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config", "bench"]
+COMMANDS = ["train", "eval", "inspect", "envs", "algos", "config", "bench", "summary"]
 
 
 class Commands(program.Case):
@@ -50,6 +50,8 @@ class Commands(program.Case):
             ["eval", "a", "--episodes", "10x"],
             ["eval", "a", "--seed", "-1"],
             ["inspect"],
+            ["summary"],
+            ["summary", "a", "--json", "--csv"],
             ["inspect", "a", "--yaml"],
             ["envs", "a", "b"],
             ["envs", "--wrong"],

@@ -1,5 +1,6 @@
 """The job scripts of slurm/ on a real SLURM of four nodes, which tests/cluster/slurm makes on this machine."""
 
+import functools
 import os
 import pathlib
 import re
@@ -32,27 +33,56 @@ STEPS_OF_ROLLOUT = 128
 NO_CHECKPOINTS = ["--set", "checkpoint.every=0"]
 
 
+# the job whose time is up is submitted first, and the others run while it sleeps
+TIME_IS_UP = program.WORK / "time-is-up"
+time_is_up_job = ""
+
+
+def sbatch(folder, arguments, launcher="auto", environment=None):
+    """Submits a script in a folder; returns the job's number."""
+    muster = {"MUSTER_HOME": str(program.SOURCE), "MUSTER_PROGRAM": program.PROGRAM, "MUSTER_LAUNCHER": launcher}
+    result = subprocess.run(
+        ["sbatch", "--parsable", *[str(argument) for argument in arguments]],
+        cwd=folder,
+        env={**os.environ, **muster, **(environment or {})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip()
+
+
+@functools.lru_cache(maxsize=None)
+def whole_run():
+    """The slow run without SLURM and interruption; eight actors sleep at the same time."""
+    folder = program.WORK / "whole"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    (folder / "slow.yaml").write_text(SLOW, encoding="utf-8")
+    result = program.finish(program.start(["train", folder / "slow.yaml", "--run-dir", folder / "run"], ranks=9))
+    assert result.code == 0, result
+    return folder / "run"
+
+
+def setUpModule():
+    global time_is_up_job
+    shutil.rmtree(TIME_IS_UP, ignore_errors=True)
+    TIME_IS_UP.mkdir(parents=True)
+    (TIME_IS_UP / "slow.yaml").write_text(SLOW, encoding="utf-8")
+    options = ["-N2", "--ntasks-per-node=1", "--time=1", "--signal=B:USR1@55", "--job-name=time-is-up"]
+    time_is_up_job = sbatch(TIME_IS_UP, [*options, SCRIPTS / "train.sbatch", "slow.yaml", *NO_CHECKPOINTS])
+
+
 class Slurm(fault.Case):
-    def sbatch(self, *arguments, launcher="auto", environment=None):
-        """Submits a script; returns the job's number."""
-        self.environment = {"MUSTER_HOME": program.SOURCE, "MUSTER_PROGRAM": program.PROGRAM, "MUSTER_LAUNCHER": launcher}
-        result = subprocess.run(
-            ["sbatch", "--parsable", "--output=%x-%A_%a.log" if "--array" in str(arguments) else "--output=%j.log"]
-            + [str(argument) for argument in arguments],
-            cwd=self.folder,
-            env={**os.environ, **{k: str(v) for k, v in self.environment.items()}, **(environment or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        self.assertEqual(result.returncode, 0, result.stderr)
-        job = result.stdout.strip()
+    def sbatch(self, *arguments, **options):
+        job = sbatch(self.folder, arguments, **options)
         self.addCleanup(subprocess.run, ["scancel", "--quiet", job], check=False)
         return job
 
     def log(self, job):
-        path = self.folder / f"{job}.log"
-        return path.read_text(encoding="utf-8") if path.exists() else ""
+        paths = [path for folder in [self.folder, TIME_IS_UP] for path in folder.glob(f"*-{job}[._]*log")]
+        return "".join(path.read_text(encoding="utf-8") for path in paths)
 
     def states(self, job):
         """What SLURM says of a job, or of each task of an array: state and exit code."""
@@ -67,10 +97,11 @@ class Slurm(fault.Case):
             time.sleep(0.05)
 
     def wait_for(self, job, state="COMPLETED", code="0:0"):
-        """Waits until a job, or all tasks of an array, are in this state."""
+        """Waits until a job, or all tasks of an array, have ended, in this state and with this exit code (None: any)."""
         ends = {"COMPLETED", "CANCELLED", "FAILED", "TIMEOUT", "NODE_FAIL"}
         self.wait_until(lambda: {s for s, _ in self.states(job)} <= ends, job, "the end of the job")
-        self.assertEqual(set(self.states(job)), {(state, code)}, self.log(job))
+        ended = {(s, None if code is None else c) for s, c in self.states(job)}
+        self.assertEqual(ended, {(state, code)}, self.log(job))
 
     def wait_for_steps(self, job, run, rollouts=3):
         def has_rows():
@@ -78,13 +109,6 @@ class Slurm(fault.Case):
             return path.exists() and len(path.read_text(encoding="utf-8").splitlines()) > rollouts
 
         self.wait_until(has_rows, job, "some iterations")
-
-    def whole_run(self):
-        """The slow run without SLURM and interruption; eight actors sleep at the same time."""
-        config = self.write("slow.yaml", SLOW)
-        result = self.finish(config, self.folder / "whole", ranks=9)
-        self.assertEqual(result.code, 0, result)
-        return self.folder / "whole"
 
     def layout(self, run):
         return (run / "config.yaml").read_text(encoding="utf-8")
@@ -118,21 +142,6 @@ class Train(Slurm):
         self.wait_for(job)
         self.assert_same_end(run, self.folder / "whole")
 
-    def test_time_is_up(self):
-        """SLURM's signal before the limit of wall time leads to a checkpoint, a requeued job, and the same end."""
-        run = self.folder / "run"
-        config = self.write("slow.yaml", SLOW)
-        job = self.sbatch(
-            *["-N2", "--ntasks-per-node=1", "--time=1", "--signal=B:USR1@55"],
-            *[SCRIPTS / "train.sbatch", config, "--run-dir", run, *NO_CHECKPOINTS],
-        )
-        whole = self.whole_run()
-        self.wait_for(job)
-        self.assertIn("start 1 on", self.log(job))
-        self.assertIn("the job is requeued", self.log(job))
-        self.assertIn("start 2 on", self.log(job))
-        self.assert_same_end(run, whole, best=False)
-
     def test_requeue_srun(self):
         run = self.folder / "run"
         config = self.write("slow.yaml", SLOW)
@@ -141,45 +150,41 @@ class Train(Slurm):
         )
         self.wait_for_steps(job, run)
         subprocess.run(["scancel", "--batch", "--signal=USR1", job], check=True)
-        whole = self.whole_run()
         self.wait_for(job)
         self.assertIn("start 2 on", self.log(job))
-        self.assert_same_end(run, whole, best=False)
+        self.assert_same_end(run, whole_run(), best=False)
 
     def test_no_progress(self):
         """A job whose time does not even suffice for an iteration ends, and is not requeued for ever."""
-        config = self.write("hangs.yaml", SLOW.replace("sleep_us: 5000", "sleep_us: 500000"))
-        run = self.folder / "run"
-        job = self.sbatch("-N1", "-n1", SCRIPTS / "train.sbatch", config, "--run-dir", run, "--set", "run.time_limit=1ms")
-        self.wait_until(lambda: self.log(job) != "", job, "the start")
-        subprocess.run(["scancel", "--batch", "--signal=USR1", job], check=False)
+        config = self.write("run.yaml", fault.CONFIG)
+        job = self.sbatch(SCRIPTS / "train.sbatch", config, "--set", "run.time_limit=0.001")
         self.wait_for(job, "FAILED", "1:0")
         self.assertIn("not requeued", self.log(job))
 
     def test_scancel(self):
         """scancel, which signals every process of the job, leaves a checkpoint of that very moment."""
-        whole = self.whole_run()
+        config = self.write("slow.yaml", SLOW)
         for launcher in ["mpirun", "srun"]:
             for how in [[], ["--batch", "--signal=TERM"]]:
                 with self.subTest(launcher=launcher, how=how):
                     run = self.folder / f"{launcher}-{len(how)}"
                     job = self.sbatch(
-                        *["-N2", "--ntasks-per-node=1", SCRIPTS / "train.sbatch", self.folder / "slow.yaml"],
+                        *["-N2", "--ntasks-per-node=1", SCRIPTS / "train.sbatch", config],
                         *["--run-dir", run, *NO_CHECKPOINTS],
                         launcher=launcher,
                     )
                     self.wait_for_steps(job, run)
                     subprocess.run(["scancel", *how, job], check=True)
-                    self.wait_for(job, *(["COMPLETED", "0:0"] if how else ["CANCELLED", self.states(job)[0][1]]))
-                    self.check_cancelled(job, run, whole)
+                    self.wait_for(job, *(["COMPLETED"] if how else ["CANCELLED", None]))
+                    self.check_cancelled(job, run)
 
-    def check_cancelled(self, job, run, whole):
+    def check_cancelled(self, job, run):
         self.wait_until(lambda: "cancelled, with" in self.log(job), job, "the last words of the job")
         self.assertEqual(program.summary(run)["status"], "interrupted")
         steps = program.summary(run)["total_steps"]
         self.assertGreaterEqual(steps, 3 * STEPS_OF_ROLLOUT)
         self.assertEqual(fault.checkpoints(run), [steps])
-        self.assertEqual(fault.digest(run), fault.digest(fault.checkpoint(whole, steps)))
+        self.assertEqual(fault.digest(run), fault.digest(fault.checkpoint(whole_run(), steps)))
         self.assertEqual(fault.leftovers(run), [])
         self.assertNotIn("requeued", self.log(job))
 
@@ -216,7 +221,7 @@ class Sweep(Slurm):
             self.assertEqual(result.code, 0, result)
             self.assert_same_end(sweep / f"seed-{seed}", self.folder / f"alone-{seed}")
         table = (sweep / "summary.txt").read_text(encoding="utf-8")
-        self.assertEqual(table, self.run_muster("summary", sweep).out)
+        self.assertEqual(table, self.run_muster("summary", sweep.relative_to(self.folder)).out)
         for seed in range(1, 5):
             self.assertRegex(table, rf"(?m)^CartPole-v1 +ppo +{seed} .* finished .*seed-{seed}$")
 
@@ -254,6 +259,16 @@ class Eval(Slurm):
         self.assertEqual(self.log(job), f"{run}\n" + self.run_muster("eval", run, "--episodes", "7").out)
         job = self.sbatch(SCRIPTS / "eval.sbatch", self.folder / "none")
         self.wait_for(job, "FAILED", "1:0")
+
+
+class WallTime(Slurm):
+    def test_requeued(self):
+        """SLURM's signal before the limit of wall time leads to a checkpoint, a requeued job, and the same end."""
+        job = time_is_up_job
+        self.wait_for(job)
+        for words in ["start 1 on", "the job is requeued", "start 2 on"]:
+            self.assertIn(words, self.log(job))
+        self.assert_same_end(TIME_IS_UP / "runs" / f"time-is-up-{job}", whole_run(), best=False)
 
 
 if __name__ == "__main__":
