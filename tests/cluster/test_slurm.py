@@ -227,10 +227,10 @@ class Sweep(Slurm):
 
         # and the policies are evaluated by another array
         runs = [sweep / f"seed-{seed}" for seed in range(1, 5)]
-        job = self.sbatch("--array=1-4", SCRIPTS / "eval.sbatch", *runs, "--episodes", "5")
+        job = self.sbatch("--array=1-4", "--output=eval-%a.log", SCRIPTS / "eval.sbatch", *runs, "--episodes", "5")
         self.wait_for(job)
         for seed, run in enumerate(runs, 1):
-            log = (self.folder / f"muster-eval-{job}_{seed}.log").read_text(encoding="utf-8")
+            log = (self.folder / f"eval-{seed}.log").read_text(encoding="utf-8")
             self.assertEqual(log, f"{run}\n" + self.run_muster("eval", run, "--episodes", "5").out)
 
     def test_sets(self):
