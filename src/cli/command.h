@@ -19,6 +19,7 @@ int command_train(int argc, char **argv);
 int command_eval(int argc, char **argv);
 int command_watch(int argc, char **argv);
 int command_inspect(int argc, char **argv);
+int command_summary(int argc, char **argv);
 int command_envs(int argc, char **argv);
 int command_algos(int argc, char **argv);
 int command_config(int argc, char **argv);

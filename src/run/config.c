@@ -1,6 +1,7 @@
 #include "run/config.h"
 
 #include "comm/topology.h"
+#include "config/text.h"
 #include "env/options.h"
 #include "env/plugin.h"
 #include "env/pool.h"
@@ -294,6 +295,15 @@ muster_status run_config_parse(const char *name, const char *text, struct run_co
   return status;
 }
 
+muster_status run_config_read(const char *path, struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_file(document, path);
+  if (status == MUSTER_OK) status = resolve(document, config);
+  document_destroy(&document);
+  return status;
+}
+
 /* --- writing --- */
 
 static const struct algorithm_type *config_algorithm(const struct run_config *config) {
@@ -354,16 +364,53 @@ bool run_config_differs(const struct run_config *before, const struct run_config
     if (!old_bindings[i].decides) continue;
     const struct option_table *table = old_bindings[i].table;
     for (const struct option_spec *option = table->options; option->key != NULL; option++) {
-      char old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
+      char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
       option_format(option, old_bindings[i].object, old_value, sizeof old_value);
       option_format(option, new_bindings[i].object, new_value, sizeof new_value);
       if (strcmp(old_value, new_value) == 0) continue;
-      snprintf(text, size, "%s%s%s was %s and is now %s", table->section, table->section[0] != '\0' ? "." : "",
-               option->key, old_value, new_value);
+      option_full_key(table, option, key, sizeof key);
+      snprintf(text, size, "%s was %s and is now %s", key, old_value, new_value);
       return true;
     }
   }
   return false;
+}
+
+bool run_config_is_alike(const struct run_config *a, const struct run_config *b) {
+  return strcmp(a->algorithm_name, b->algorithm_name) == 0 && strcmp(a->env.name, b->env.name) == 0;
+}
+
+/* whether an option of the table number `table` has another value in any of the configs that are alike */
+static bool is_varied(const struct run_config *config, const struct run_config *const *others, size_t n, int table,
+                      const struct option_spec *option, const char *value) {
+  for (size_t i = 0; i < n; i++) {
+    if (!run_config_is_alike(others[i], config)) continue;
+    struct run_config other = *others[i];
+    struct binding bindings[BINDINGS];
+    bind_tables(&other, config_algorithm(&other), bindings);
+    char other_value[OPTION_TEXT_SIZE];
+    option_format(option, bindings[table].object, other_value, sizeof other_value);
+    if (strcmp(other_value, value) != 0) return true;
+  }
+  return false;
+}
+
+void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
+                                 char *text, size_t size) {
+  struct run_config copy = *config;
+  struct binding bindings[BINDINGS];
+  bind_tables(&copy, config_algorithm(config), bindings);
+  struct text_sink sink = text_sink_start(text, size);
+  for (int i = 0; i < BINDINGS; i++) {
+    if (!bindings[i].decides) continue;
+    for (const struct option_spec *option = bindings[i].table->options; option->key != NULL; option++) {
+      char key[TEXT_KEY_SIZE], value[OPTION_TEXT_SIZE];
+      option_full_key(bindings[i].table, option, key, sizeof key);
+      option_format(option, bindings[i].object, value, sizeof value);
+      if (strcmp(key, "seed") == 0 || !is_varied(config, others, n, i, option, value)) continue;
+      text_print(&sink, "%s%s=%s", sink.length > 0 ? " " : "", key, value);
+    }
+  }
 }
 
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]) {

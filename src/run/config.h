@@ -92,6 +92,9 @@ MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const
  * the file in messages. */
 MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
 
+/* The same from the config.yaml of a run folder. */
+MUSTER_CHECKED muster_status run_config_read(const char *path, struct run_config *config);
+
 /* Writes the resolved config as YAML that run_config_load() reads back to the same config. */
 void run_config_write(FILE *file, const struct run_config *config);
 
@@ -107,6 +110,13 @@ bool run_config_differs(const struct run_config *before, const struct run_config
  * config is written; `decides`: whether it decides what is learned. */
 typedef void (*run_config_visitor)(const struct option_table *table, const void *object, bool decides, void *context);
 void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context);
+/* Whether two configs have the same environment and the same algorithm. */
+bool run_config_is_alike(const struct run_config *a, const struct run_config *b);
+
+/* Writes the options of a config that decide what is learned, the seed aside, and have another value in any of the n
+ * others that are alike: "total_steps=1000 algorithm.gamma=0.9"; "" when there are none. Cut to `size`. */
+void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
+                                 char *text, size_t size);
 
 /* All option tables: the general ones, and those of every algorithm. Returns their number. */
 size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);

@@ -100,6 +100,17 @@ static muster_status take_lock(struct run_folder *folder) {
   }
 }
 
+bool run_folder_in_use(const char *path) {
+  char file[RUN_PATH_SIZE + 32];
+  snprintf(file, sizeof file, "%s/.lock", path);
+  int descriptor = open(file, O_RDONLY | O_CLOEXEC);
+  if (descriptor < 0) return false;
+  struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  bool in_use = fcntl(descriptor, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
+  close(descriptor);
+  return in_use;
+}
+
 void run_folder_release(struct run_folder *folder) {
   if (folder->lock > 0) close(folder->lock);
   folder->lock = 0;

@@ -12,14 +12,16 @@ static volatile sig_atomic_t first_second;
 static void note_signal(int signal_number) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  if (pending == INTERRUPT_NONE) {
+  if (signal_number == SIGUSR1) {
+    pending |= INTERRUPT_REQUEUE;
+  } else if ((pending & INTERRUPT_STOP) == 0) {
+    pending |= INTERRUPT_STOP;
     first_second = (sig_atomic_t)now.tv_sec;
   } else if ((sig_atomic_t)now.tv_sec - first_second >= 2) {
     /* asked again: not a second copy of the same wish, as mpirun and a batch system may both send it */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
   }
-  pending |= signal_number == SIGUSR1 ? INTERRUPT_REQUEUE : INTERRUPT_STOP;
 }
 
 void interrupt_catch(void) {

@@ -4,7 +4,8 @@
  *   SIGUSR1, run.time_limit     the batch system will soon end it: exit code RUN_EXIT_REQUEUE, so that a job script
  *                               knows that there is more to do
  *
- * A second signal, a second or more after the first, ends the process at once. */
+ * A second SIGTERM or SIGINT, two seconds or more after the first, ends the process at once. SIGUSR1 never does: batch
+ * systems send it beside the others. */
 #ifndef RUN_INTERRUPT_H
 #define RUN_INTERRUPT_H
 

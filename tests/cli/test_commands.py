@@ -5,7 +5,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "watch", "inspect", "plot", "report", "envs", "algos", "config", "bench", "plan"]
+COMMANDS = ["train", "eval", "watch", "inspect", "summary", "plot", "report", "envs", "algos", "config", "bench", "plan"]
 
 
 class Commands(program.Case):
@@ -50,6 +50,8 @@ class Commands(program.Case):
             ["eval", "a", "--episodes", "10x"],
             ["eval", "a", "--seed", "-1"],
             ["inspect"],
+            ["summary"],
+            ["summary", "a", "--json", "--csv"],
             ["inspect", "a", "--yaml"],
             ["envs", "a", "b"],
             ["envs", "--wrong"],

@@ -8,7 +8,7 @@ LC_ALL=C
 export LC_ALL
 root=$1 work=$2
 
-documents() { (cd "$1" && ls ./*.md docs/*.md docs/algorithms/*.md examples/*.md configs/*.md tests/golden/*.md 2>/dev/null) || true; }
+documents() { (cd "$1" && ls ./*.md docs/*.md docs/algorithms/*.md examples/*.md configs/*.md slurm/*.md tests/golden/*.md 2>/dev/null) || true; }
 
 # check FOLDER: prints a line for each error, nothing when all is well
 check() {
@@ -22,11 +22,11 @@ check() {
     done
 
     # paths of sources and tests in code style; NAME stands for a name to be chosen, build/ and runs/ come later
-    grep -oE '`(src|include|tests|scripts|configs|examples|docs|cmake)/[A-Za-z0-9_./-]*(:[a-z0-9_]+\(\))?`' "$1/$document" |
+    grep -oE '`(src|include|tests|scripts|configs|examples|docs|cmake|slurm)/[A-Za-z0-9_./-]*(:[a-z0-9_]+\(\))?`' "$1/$document" |
       tr -d '`' | sort -u | while read -r name; do
       path=${name%%:*}
-      # a folder of tests is a place to put them, and may not have any yet
-      case $path in *NAME* | tests/*/) continue ;; esac
+      # a folder of tests is a place to put them, and may not have any yet; slurm/site.sh is the user's
+      case $path in *NAME* | tests/*/ | slurm/site.sh) continue ;; esac
       if [ ! -e "$1/$path" ]; then
         echo "$document: there is no $path"
       elif [ "$path" != "$name" ]; then

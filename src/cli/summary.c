@@ -1,0 +1,270 @@
+#include "run/summary.h"
+#include "cli/command.h"
+#include "config/text.h"
+#include "store/json.h"
+
+#include <getopt.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char help[] = "usage: muster summary RUN... [--json | --csv]\n"
+                           "\n"
+                           "Shows what became of runs: a row for each, and statistics over those that differ in their "
+                           "seed alone. RUN is a run\n"
+                           "folder, or a folder that has run folders below it, such as that of a sweep.\n"
+                           "\n"
+                           "      --json     print one JSON object, with runs and groups\n"
+                           "      --csv      print the runs as CSV\n"
+                           "  -h, --help     this text\n"
+                           "\n"
+                           "return      mean and standard deviation over the last hundred episodes of training\n"
+                           "evaluation  the same over the episodes of the final evaluation\n"
+                           "solved at   steps after which the mean return reached the environment's threshold\n"
+                           "state       finished, interrupted (more to do, --resume goes on), or running\n"
+                           "Standard deviations are those of the population.\n";
+
+/* --- text --- */
+
+#define CELL_SIZE (RUN_PATH_SIZE + 32)
+
+/* Cells of text under titles; a column is aligned to the left or, as numbers are, to the right. */
+struct table {
+  const char *const *titles; /* [columns] */
+  const char *alignment;     /* 'l' or 'r' for each column */
+  size_t rows;
+  char (*cells)[CELL_SIZE]; /* [rows, columns] */
+};
+
+static size_t table_columns(const struct table *table) { return strlen(table->alignment); }
+
+static muster_status table_create(const char *const *titles, const char *alignment, size_t rows, struct table *table) {
+  *table = (struct table){.titles = titles, .alignment = alignment, .rows = rows};
+  table->cells = calloc(rows * strlen(alignment), sizeof *table->cells);
+  return table->cells != NULL ? MUSTER_OK
+                              : status_error(MUSTER_ERROR_MEMORY, "out of memory: a table of %zu rows", rows);
+}
+
+static int table_width(const struct table *table, size_t column) {
+  size_t width = strlen(table->titles[column]);
+  for (size_t row = 0; row < table->rows; row++) {
+    size_t length = strlen(table->cells[row * table_columns(table) + column]);
+    if (length > width) width = length;
+  }
+  return (int)width;
+}
+
+/* prints the table and releases it */
+static void table_print(struct table *table) {
+  size_t columns = table_columns(table);
+  for (size_t row = 0; row <= table->rows; row++) {
+    for (size_t column = 0; column < columns; column++) {
+      const char *text = row == 0 ? table->titles[column] : table->cells[(row - 1) * columns + column];
+      bool last = column + 1 == columns;
+      int width = table_width(table, column);
+      if (column > 0 && !(last && text[0] == '\0')) fputs("  ", stdout);
+      if (table->alignment[column] == 'r')
+        printf("%*s", width, text);
+      else
+        printf("%-*s", last ? 0 : width, text);
+    }
+    putchar('\n');
+  }
+  free(table->cells);
+}
+
+/* "500.00 +- 0.00"; "-" for what is not known */
+static void write_spread(char *cell, double mean, double std) {
+  int used = snprintf(cell, CELL_SIZE, isnan(mean) ? "-" : "%.2f", mean);
+  if (!isnan(std)) snprintf(cell + used, CELL_SIZE - (size_t)used, " +- %.2f", std);
+}
+
+static void write_number(char *cell, double value) {
+  if (isnan(value))
+    snprintf(cell, CELL_SIZE, "-");
+  else
+    snprintf(cell, CELL_SIZE, "%.0f", value);
+}
+
+static muster_status print_runs(const struct run_list *list) {
+  static const char *const titles[] = {"env",        "algorithm", "seed",    "steps", "return",
+                                       "evaluation", "solved at", "steps/s", "state", "run"};
+  struct table table;
+  MUSTER_TRY(table_create(titles, "llrrrrrrll", list->count, &table));
+  for (size_t i = 0; i < list->count; i++) {
+    const struct run_summary *run = &list->runs[i];
+    char(*cells)[CELL_SIZE] = &table.cells[i * table_columns(&table)];
+    snprintf(cells[0], CELL_SIZE, "%s", run->config.env.name);
+    snprintf(cells[1], CELL_SIZE, "%s", run->config.algorithm_name);
+    snprintf(cells[2], CELL_SIZE, "%lld", (long long)run->config.general.seed);
+    snprintf(cells[3], CELL_SIZE, "%lld", (long long)run->total_steps);
+    write_spread(cells[4], run->mean_return, run->std_return);
+    write_spread(cells[5], run->evaluation_return, run->evaluation_std);
+    write_number(cells[6], run->solved_at_steps);
+    write_number(cells[7], run->steps_per_second);
+    snprintf(cells[8], CELL_SIZE, "%s", run_state_name(run->state));
+    snprintf(cells[9], CELL_SIZE, "%s", run->path);
+  }
+  table_print(&table);
+  return MUSTER_OK;
+}
+
+static muster_status print_groups(const struct run_list *list) {
+  static const char *const titles[] = {"env",        "algorithm", "seeds",  "finished",  "return",  "median",
+                                       "evaluation", "median",    "solved", "solved at", "steps/s", "options"};
+  struct table table;
+  MUSTER_TRY(table_create(titles, "llrrrrrrrrrl", list->n_groups, &table));
+  for (size_t g = 0; g < list->n_groups; g++) {
+    const struct run_group *group = &list->groups[g];
+    const struct run_config *config = &list->runs[group->first].config;
+    char(*cells)[CELL_SIZE] = &table.cells[g * table_columns(&table)];
+    snprintf(cells[0], CELL_SIZE, "%s", config->env.name);
+    snprintf(cells[1], CELL_SIZE, "%s", config->algorithm_name);
+    snprintf(cells[2], CELL_SIZE, "%zu", group->runs);
+    snprintf(cells[3], CELL_SIZE, "%zu", group->finished);
+    write_spread(cells[4], group->mean_return.mean, group->mean_return.std);
+    write_spread(cells[5], group->mean_return.median, NAN);
+    write_spread(cells[6], group->evaluation_return.mean, group->evaluation_return.std);
+    write_spread(cells[7], group->evaluation_return.median, NAN);
+    snprintf(cells[8], CELL_SIZE, "%zu", group->solved_at_steps.count);
+    write_number(cells[9], group->solved_at_steps.median);
+    write_number(cells[10], group->steps_per_second.mean);
+    snprintf(cells[11], CELL_SIZE, "%s", group->settings);
+  }
+  printf("\nover seeds (return and evaluation: mean +- std and median of the runs' means; solved at: median)\n");
+  table_print(&table);
+  return MUSTER_OK;
+}
+
+static muster_status print_text(const struct run_list *list) {
+  MUSTER_TRY(print_runs(list));
+  return list->n_groups < list->count ? print_groups(list) : MUSTER_OK;
+}
+
+/* --- for programs --- */
+
+static void print_statistics_json(struct json *json, const char *key, const struct run_statistics *statistics) {
+  json_open_object(json, key);
+  json_int(json, "runs", (int64_t)statistics->count);
+  json_number(json, "mean", statistics->mean);
+  json_number(json, "std", statistics->std);
+  json_number(json, "median", statistics->median);
+  json_close_object(json);
+}
+
+static void print_run_json(struct json *json, const struct run_summary *run) {
+  json_open_object(json, NULL);
+  json_string(json, "run", run->path);
+  json_string(json, "state", run_state_name(run->state));
+  json_string(json, "env", run->config.env.name);
+  json_string(json, "algorithm", run->config.algorithm_name);
+  json_int(json, "seed", run->config.general.seed);
+  json_int(json, "group", (int64_t)run->group);
+  json_int(json, "total_steps", run->total_steps);
+  json_number(json, "mean_return", run->mean_return);
+  json_number(json, "std_return", run->std_return);
+  json_number(json, "evaluation_return", run->evaluation_return);
+  json_number(json, "evaluation_std", run->evaluation_std);
+  json_number(json, "solved_at_steps", run->solved_at_steps);
+  json_number(json, "steps_per_second", run->steps_per_second);
+  json_close_object(json);
+}
+
+static void print_group_json(struct json *json, const struct run_list *list, const struct run_group *group) {
+  const struct run_config *config = &list->runs[group->first].config;
+  json_open_object(json, NULL);
+  json_string(json, "env", config->env.name);
+  json_string(json, "algorithm", config->algorithm_name);
+  json_string(json, "options", group->settings);
+  json_int(json, "runs", (int64_t)group->runs);
+  json_int(json, "finished", (int64_t)group->finished);
+  print_statistics_json(json, "mean_return", &group->mean_return);
+  print_statistics_json(json, "evaluation_return", &group->evaluation_return);
+  print_statistics_json(json, "solved_at_steps", &group->solved_at_steps);
+  print_statistics_json(json, "steps_per_second", &group->steps_per_second);
+  json_close_object(json);
+}
+
+static void print_json(const struct run_list *list) {
+  struct json json = json_begin(stdout);
+  json_open_object(&json, NULL);
+  json_open_array(&json, "runs");
+  for (size_t i = 0; i < list->count; i++) print_run_json(&json, &list->runs[i]);
+  json_close_array(&json);
+  json_open_array(&json, "groups");
+  for (size_t g = 0; g < list->n_groups; g++) print_group_json(&json, list, &list->groups[g]);
+  json_close_array(&json);
+  json_close_object(&json);
+}
+
+/* a field of CSV: in quotes where it has to be (RFC 4180) */
+static void print_field(const char *text) {
+  bool quoted = strpbrk(text, ",\"\n") != NULL;
+  if (quoted) putchar('"');
+  for (; *text != '\0'; text++) {
+    if (*text == '"') putchar('"');
+    putchar(*text);
+  }
+  fputs(quoted ? "\"," : ",", stdout);
+}
+
+/* empty where it is not known, as in metrics.csv */
+static void print_value(double value, char end) {
+  char text[32] = "";
+  struct text_sink sink = text_sink_start(text, sizeof text);
+  if (!isnan(value)) text_write_number(&sink, value);
+  printf("%s%c", text, end);
+}
+
+static void print_csv(const struct run_list *list) {
+  printf("run,state,env,algorithm,options,seed,total_steps,mean_return,std_return,evaluation_return,evaluation_std,"
+         "solved_at_steps,steps_per_second\n");
+  for (size_t i = 0; i < list->count; i++) {
+    const struct run_summary *run = &list->runs[i];
+    print_field(run->path);
+    print_field(run_state_name(run->state));
+    print_field(run->config.env.name);
+    print_field(run->config.algorithm_name);
+    print_field(list->groups[run->group].settings);
+    printf("%lld,%lld,", (long long)run->config.general.seed, (long long)run->total_steps);
+    print_value(run->mean_return, ',');
+    print_value(run->std_return, ',');
+    print_value(run->evaluation_return, ',');
+    print_value(run->evaluation_std, ',');
+    print_value(run->solved_at_steps, ',');
+    print_value(run->steps_per_second, '\n');
+  }
+}
+
+/* --- the command --- */
+
+int command_summary(int argc, char **argv) {
+  enum { JSON = 1000, CSV };
+  static const struct option options[] = {
+      {"json", no_argument, NULL, JSON}, {"csv", no_argument, NULL, CSV}, {"help", no_argument, NULL, 'h'}, {0}};
+  bool as_json = false, as_csv = false;
+  for (int letter; (letter = getopt_long(argc, argv, "h", options, NULL)) != -1;) {
+    switch (letter) {
+    case JSON: as_json = true; break;
+    case CSV: as_csv = true; break;
+    case 'h': fputs(help, stdout); return EXIT_DONE;
+    default: return EXIT_USAGE;
+    }
+  }
+  if (optind == argc) return command_usage_error("summary", "expects run folders, got none");
+  if (as_json && as_csv) return command_usage_error("summary", "expects --json or --csv, got both");
+
+  struct run_list list = {0};
+  muster_status status = MUSTER_OK;
+  for (int i = optind; i < argc && status == MUSTER_OK; i++) status = run_list_add(&list, argv[i]);
+  if (status == MUSTER_OK) status = run_list_group(&list);
+  if (status == MUSTER_OK && as_json)
+    print_json(&list);
+  else if (status == MUSTER_OK && as_csv)
+    print_csv(&list);
+  else if (status == MUSTER_OK)
+    status = print_text(&list);
+  run_list_clear(&list);
+  return command_finish("summary", status);
+}

@@ -1,0 +1,107 @@
+"""muster summary: what became of runs, and statistics over seeds."""
+
+import csv
+import io
+import json
+import shutil
+import statistics
+
+import program
+
+SMALL = program.SHORT.replace("total_steps: 6144", "total_steps: 2048")
+
+
+class Summary(program.Case):
+    def summary(self, *arguments):
+        result = self.run_muster("summary", *arguments)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err, "", result)
+        return result.out
+
+    def seeds(self, folder, seeds, *arguments):
+        (self.folder / folder).mkdir()
+        return [self.train(f"{folder}/seed-{n}", "--set", f"seed={n}", *arguments, config=SMALL) for n in seeds]
+
+    def test_seeds_and_settings(self):
+        """Groups have the same config but for the seed; their numbers are those of Python's statistics module."""
+        runs = self.seeds("a", [2, 10, 1]) + self.seeds("b", [1, 2], "--set", "algorithm.gamma=0.9")
+        found = json.loads(self.summary(self.folder, "--json"))
+        self.assertEqual([run["seed"] for run in found["runs"]], [1, 2, 10, 1, 2])
+        self.assertEqual([run["group"] for run in found["runs"]], [0, 0, 0, 1, 1])
+        by_path = {run["run"]: run for run in found["runs"]}
+        for run in runs:
+            row, summary = by_path[str(run)], program.summary(run)
+            for key in ["env", "algorithm", "seed", "total_steps", "mean_return", "std_return", "solved_at_steps"]:
+                self.assertEqual(row[key], summary[key], key)
+            self.assertEqual(row["steps_per_second"], summary["steps_per_second"])
+            self.assertEqual(row["evaluation_return"], summary["final_evaluation"]["mean_return"])
+            self.assertEqual(row["evaluation_std"], summary["final_evaluation"]["std_return"])
+            self.assertEqual(row["state"], "finished")
+        self.assertEqual([group["options"] for group in found["groups"]], ["algorithm.gamma=0.98", "algorithm.gamma=0.9"])
+        for number, group in enumerate(found["groups"]):
+            for key in ["mean_return", "evaluation_return", "steps_per_second"]:
+                values = [run[key] for run in found["runs"] if run["group"] == number]
+                self.assertEqual(group[key]["runs"], len(values))
+                self.assertAlmostEqual(group[key]["mean"], statistics.fmean(values), places=9)
+                self.assertAlmostEqual(group[key]["std"], statistics.pstdev(values), places=9)
+                self.assertAlmostEqual(group[key]["median"], statistics.median(values), places=9)
+            self.assertEqual(group["solved_at_steps"], {"runs": 0, "mean": None, "std": None, "median": None})
+
+        rows = list(csv.DictReader(io.StringIO(self.summary(self.folder, "--csv"))))
+        for row, run in zip(rows, found["runs"]):
+            for key in ["mean_return", "evaluation_return", "steps_per_second"]:
+                self.assertEqual(float(row[key]), run[key])
+            self.assertEqual([row["run"], row["solved_at_steps"]], [run["run"], ""])
+
+        lines = self.summary(self.folder).splitlines()
+        self.assertEqual(len(lines), 1 + 5 + 2 + 1 + 2)
+        self.assertRegex(lines[1], r"^CartPole-v1 +ppo +1 +2048 +\d+\.\d\d \+- \d+\.\d\d .* finished +\S+/a/seed-1$")
+        self.assertRegex(lines[-1], r"^CartPole-v1 +ppo +2 +2 .*algorithm.gamma=0.9$")
+
+    def test_states(self):
+        (finished,) = self.seeds("done", [1])
+        # interrupted before the first step, with a summary; and killed, with no summary but a checkpoint
+        config = self.write("run.yaml", SMALL)
+        stopped = self.folder / "stopped"
+        result = self.run_muster("train", config, "--run-dir", stopped, "--set", "run.time_limit=0.000001")
+        self.assertEqual(result.code, 75, result)
+        killed = self.folder / "killed"
+        shutil.copytree(finished, killed, symlinks=True)
+        (killed / "summary.json").unlink()
+        running = self.folder / "running"
+        shutil.copytree(finished, running, symlinks=True)
+        endless = ["--resume", "--set", "total_steps=1000000000"]
+        process = program.start(["train", running / "config.yaml", "--run-dir", running, *endless], cwd=self.folder)
+        try:
+            while process.poll() is None and "total_steps: 1000000000" not in (running / "config.yaml").read_text():
+                pass
+            found = json.loads(self.summary(finished, stopped, killed, running, "--json"))["runs"]
+        finally:
+            process.kill()
+            process.communicate()
+        by_name = {run["run"].rsplit("/", 1)[1]: run for run in found}
+        states = {name: (run["state"], run["total_steps"] >= 2048) for name, run in by_name.items()}
+        self.assertEqual(
+            states,
+            {
+                "seed-1": ("finished", True),
+                "stopped": ("interrupted", False),
+                "killed": ("interrupted", True),
+                "running": ("running", True),
+            },
+        )
+        self.assertEqual(by_name["killed"]["mean_return"], by_name["seed-1"]["mean_return"])
+        for name in ["stopped", "killed", "running"]:
+            self.assertIsNone(by_name[name]["evaluation_return"])
+
+    def test_wrong(self):
+        self.assert_refused(self.run_muster("summary", "none"), 1, "cannot find the run none")
+        (self.folder / "empty").mkdir()
+        self.assert_refused(self.run_muster("summary", "empty"), 1, "there is no run in empty")
+        (run,) = self.seeds("runs", [1])
+        (run / "summary.json").write_text('{"status": "finished", "total_steps": "many"}', encoding="utf-8")
+        self.assert_refused(self.run_muster("summary", run), 2, "summary.json:1", "total_steps", "expects an integer")
+
+
+if __name__ == "__main__":
+    program.main()
