@@ -329,8 +329,7 @@ muster_status plan_measure(struct comm *comm, const struct run_config *config, c
   /* the others sleep until the first has measured */
   struct announcement *announcement;
   MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));
-  muster_status status =
-      comm_rank(comm) == 0 ? measure_alone(comm, config, request, &effort, costs) : MUSTER_OK;
+  muster_status status = comm_rank(comm) == 0 ? measure_alone(comm, config, request, &effort, costs) : MUSTER_OK;
   if (status == MUSTER_OK) status = announcement_make(announcement);
   announcement_destroy(&announcement);
   if (status != MUSTER_OK || comm_size(comm) == 1) return status;

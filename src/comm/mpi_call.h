@@ -9,7 +9,7 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
-  int *node_ranks; /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
+  int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   struct watchdog *watchdog; /* NULL where there is none */
   char host[COMM_HOST_SIZE];
 };

@@ -60,12 +60,12 @@ static void create_net(const struct problem *p, uint64_t seed, struct net *net) 
   mlp_pack(&net->mlp, net->parameters.values, true);
 }
 
-typedef double grid[MAX_CELLS][MAX_CHANNELS];
+typedef double layer_cells[MAX_CELLS][MAX_CHANNELS];
 
 /* one output of a layer at a cell, from the definition: kernel_size x kernel_size weights around it (1 x 1 for the
  * head), zero outside the grid */
 static double naive_output(const struct problem *p, const struct layer *layer, int32_t size, const double *values,
-                           grid below, int32_t cell, size_t o) {
+                           layer_cells below, int32_t cell, size_t o) {
   const int32_t channels = (int32_t)layer->in / (size * size);
   double sum = values[layer->bias + o];
   for (int32_t i = 0; i < size; i++)
@@ -82,7 +82,7 @@ static double naive_output(const struct problem *p, const struct layer *layer, i
 /* outputs [rows, outputs] */
 static void naive_forward(const struct problem *p, const struct net *net, const double *values, double *y) {
   for (size_t r = 0; r < p->rows; r++) {
-    grid below, above;
+    layer_cells below, above;
     for (size_t i = 0; i < net->elements; i++)
       below[i / (size_t)p->grid[2]][i % (size_t)p->grid[2]] = net->x[r * net->elements + i];
     for (int i = 0; i < LAYERS; i++) {
