@@ -85,7 +85,7 @@ class Watch(program.Case):
         process, run = self.start_run("run")
         self.wait_for_rows(run)
         shown = self.watch(run)
-        text = shown.wait_for("running, last row", "steps/s", "left", "of 1.00G steps")
+        text = shown.wait_for("running, last row", "steps/s", "left", "of 1.00G steps", "q quit")
         self.assertIn("0 % | ", text)
         self.assertIn("no checkpoint yet", text)
 
@@ -119,7 +119,8 @@ class Watch(program.Case):
         shown = self.watch(run)
         shown.wait_for("waiting for the first row of metrics")
         self.train("run")
-        self.check_finished(run, shown.wait_for("finished", "100 %"))
+        # the screen is drawn from the top, and what is last of it is this
+        self.check_finished(run, shown.wait_for("finished", "100 %", "learning_rate"))
         shown.type(b"q")
         self.assertEqual(shown.end(), 0)
 

@@ -26,6 +26,7 @@ HANGS = """\
 env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, hang_at_step: 200}}
 algorithm: {name: ppo, n_steps: 16, batch_size: 64}
 checkpoint: {every: 128}
+run: {watchdog: 0}
 """
 
 EXIT_REQUEUE = 75

@@ -15,12 +15,17 @@ class Terminal:
         self.columns, self.lines = columns, lines
         self.output = b""
         self._clear()
+        ready, say_ready = os.pipe()
         self.process, self.descriptor = pty.fork()
         if self.process == 0:
             os.environ.update(env or {})
+            os.read(ready, 1)
             os.execv(command[0], [str(part) for part in command])
         self.settings = termios.tcgetattr(self.descriptor)
         self.resize(columns, lines)
+        os.write(say_ready, b"!")
+        os.close(ready)
+        os.close(say_ready)
 
     def _clear(self):
         self.cells = [[" "] * 200 for _ in range(100)]
@@ -99,7 +104,7 @@ class Terminal:
             length = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
             if len(self.pending) < length:
                 return False
-            self.cells[min(self.row, 99)][min(self.column, 199)] = self.pending[:length].decode()
+            self.cells[min(self.row, 99)][min(self.column, 199)] = self.pending[:length].decode(errors="replace")
             self.column += 1
         else:
             length = 1
