@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume]\n"
+    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--trace]\n"
     "\n"
     "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0 learns and the others act; one rank does both.\n"
     "\n"
@@ -16,6 +16,8 @@ static const char help[] =
     "  -d, --run-dir DIR     the run folder (default: a new numbered one below runs/); it must be new or empty\n"
     "  -r, --resume          continue the run in --run-dir from its newest checkpoint, or start it if there is none;\n"
     "                        the number of ranks may differ\n"
+    "  -t, --trace           write a trace of where the time of every rank goes into the run folder, for Perfetto;\n"
+    "                        the same as --set run.trace=true\n"
     "  -h, --help            this text\n"
     "      --version         version and git commit\n"
     "\n"
@@ -49,23 +51,25 @@ static bool speaks(void) {
 
 /* `sets` has room for argc entries; returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
-  static const struct option options[] = {{"set", required_argument, NULL, 's'},
-                                          {"run-dir", required_argument, NULL, 'd'},
-                                          {"resume", no_argument, NULL, 'r'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
+  static const struct option options[] = {
+      {"set", required_argument, NULL, 's'}, {"run-dir", required_argument, NULL, 'd'},
+      {"resume", no_argument, NULL, 'r'},    {"trace", no_argument, NULL, 't'},
+      {"help", no_argument, NULL, 'h'},      {0}};
+  bool traces = false;
   opterr = speaks();
-  for (int letter; (letter = getopt_long(argc, argv, "s:d:rh", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rth", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
     case 'd': request->run_dir = optarg; break;
     case 'r': request->resume = true; break;
+    case 't': traces = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */
     }
   }
   if (optind + 1 != argc && !speaks()) return EXIT_USAGE;
   if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
+  if (traces) sets[request->n_sets++] = "run.trace=true";
   request->config_path = argv[optind];
   request->sets = sets;
   return -1;

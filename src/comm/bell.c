@@ -25,6 +25,7 @@ struct bells {
   int node_rank;
   uint32_t heard; /* rings that this rank has waited for */
   int looks;
+  struct stages *stages; /* where waiting is counted; may be NULL */
 };
 
 static muster_status find_bells(struct bells *bells, int count) {
@@ -58,7 +59,7 @@ muster_status bells_create(MPI_Comm node, bool oversubscribed, struct bells **ou
     free(table);
     return MUSTER_OK;
   }
-  *bells = (struct bells){window, table, rank, 0, oversubscribed ? 0 : LOOKS};
+  *bells = (struct bells){window, table, rank, 0, oversubscribed ? 0 : LOOKS, NULL};
   struct bell *own = mine;
   atomic_init(&own->rung, 0);
   atomic_init(&own->asleep, 0);
@@ -83,8 +84,11 @@ void bells_ring(struct bells *bells, int node_rank) {
   if (atomic_load(&bell->asleep)) syscall(SYS_futex, &bell->rung, FUTEX_WAKE, 1, NULL, NULL, 0);
 }
 
-void bells_wait(struct bells *bells, int times) {
-  if (bells == NULL) return;
+void bells_set_stages(struct bells *bells, struct stages *stages) {
+  if (bells != NULL) bells->stages = stages;
+}
+
+static void hear(struct bells *bells, int times) {
   struct bell *own = bells->bell[bells->node_rank];
   const uint32_t wanted = bells->heard += (uint32_t)times;
   for (int look = 0; look < bells->looks; look++) {
@@ -99,4 +103,11 @@ void bells_wait(struct bells *bells, int times) {
   for (uint32_t rung; (int32_t)((rung = atomic_load(&own->rung)) - wanted) < 0;)
     syscall(SYS_futex, &own->rung, FUTEX_WAIT, rung, NULL, NULL, 0);
   atomic_store(&own->asleep, 0);
+}
+
+void bells_wait(struct bells *bells, int times) {
+  if (bells == NULL) return;
+  enum stage before = stages_enter(bells->stages, STAGE_WAIT);
+  hear(bells, times);
+  stages_enter(bells->stages, before);
 }

@@ -22,6 +22,9 @@ void bells_destroy(struct bells **bells); /* collective over the node; accepts N
 /* Rings the bell of a rank, given its rank in the node's communicator. */
 void bells_ring(struct bells *bells, int node_rank);
 
+/* From here on waiting counts as STAGE_WAIT of this clock (borrowed; NULL: of none). */
+void bells_set_stages(struct bells *bells, struct stages *stages);
+
 /* Waits until this rank's bell has rung `times` more than it has been waited for. */
 void bells_wait(struct bells *bells, int times);
 

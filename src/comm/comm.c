@@ -132,6 +132,8 @@ bool comm_ring(struct comm *comm, int rank) {
   return true;
 }
 
+void comm_set_stages(struct comm *comm, struct stages *stages) { bells_set_stages(comm->bells, stages); }
+
 int comm_rank(const struct comm *comm) { return comm->rank; }
 int comm_size(const struct comm *comm) { return comm->size; }
 int comm_local_size(const struct comm *comm) { return comm->local_size; }

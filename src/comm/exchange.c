@@ -191,11 +191,15 @@ int32_t exchange_notes(const struct exchange *exchange) {
   return bits;
 }
 
-double exchange_longest_work(const struct exchange *exchange) {
-  double longest = 0;
-  for (int i = 0; i < exchange->n_peers; i++)
-    if (exchange->peers[i].head.seconds > longest) longest = exchange->peers[i].head.seconds;
-  return longest;
+struct exchange_work exchange_work(const struct exchange *exchange) {
+  struct exchange_work work = {0};
+  for (int i = 0; i < exchange->n_peers; i++) {
+    double seconds = exchange->peers[i].head.seconds;
+    if (i == 0 || seconds < work.shortest) work.shortest = seconds;
+    if (seconds > work.longest) work.longest = seconds;
+    work.mean += seconds / exchange->n_peers;
+  }
+  return work;
 }
 
 muster_status exchange_scatter(struct exchange *exchange) {

@@ -43,11 +43,16 @@ MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
 /* Waits until the learner has all rows, and an actor's buffers may be written again. */
 MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
 
+/* Seconds that actors worked for a gather. */
+struct exchange_work {
+  double shortest, mean, longest;
+};
+
 /* What an actor sends along with its next gather: bits, and the seconds that it worked. On the learner after a gather:
- * the bits that any actor set, and the longest work. */
+ * the bits that any actor set, and how long they worked; zeros where one rank acts and learns. */
 void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds);
 int32_t exchange_notes(const struct exchange *exchange);
-double exchange_longest_work(const struct exchange *exchange);
+struct exchange_work exchange_work(const struct exchange *exchange);
 
 /* Sends all rows from the learner to the actors that hold them; the list does not move. */
 MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);

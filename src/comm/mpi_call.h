@@ -15,11 +15,10 @@ struct comm {
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_PING };
+enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_PING, TAG_COLLECT, TAG_CLOCK };
 
 /* Rings the bell of a rank, if it is on this node; returns whether it is. */
 bool comm_ring(struct comm *comm, int rank);
-bool comm_is_near(const struct comm *comm, int rank);
 
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);

@@ -16,6 +16,11 @@ bool topology_rank_acts(const struct topology *topology, int rank) {
   return topology->ranks == 1 || rank != topology->learner;
 }
 
+const char *topology_role(const struct topology *topology, int rank) {
+  if (rank != topology->learner) return "actor";
+  return topology_rank_acts(topology, rank) ? "learner and actor" : "learner";
+}
+
 struct env_range topology_envs(const struct topology *topology, int rank) {
   if (!topology_rank_acts(topology, rank)) return (struct env_range){0, 0};
   int32_t actor = topology->ranks == 1 ? 0 : rank - 1;

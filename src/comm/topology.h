@@ -24,6 +24,9 @@ struct topology topology_create(int ranks, int rank, int32_t num_envs);
 
 bool topology_rank_acts(const struct topology *topology, int rank);
 
+/* "learner", "actor", "learner and actor". */
+const char *topology_role(const struct topology *topology, int rank);
+
 /* The environments of a rank: ranges in the order of ranks, whose sizes differ by one at most; count 0 for a rank that
  * does not act. */
 struct env_range topology_envs(const struct topology *topology, int rank);

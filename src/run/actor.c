@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
+#include "run/timings.h"
+#include "run/trace.h"
 
 #include <string.h>
 
@@ -143,6 +145,7 @@ static muster_status play(struct actor *actor) {
 
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
+  stages_enter(&worker->stages, STAGE_ROLLOUT);
   double start = clock_seconds();
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
@@ -152,14 +155,18 @@ muster_status actor_roll_out(struct actor *actor) {
   note_faults(actor);
   note_restarts(actor);
   actor->seconds = clock_seconds() - start;
+  stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* --- a rank that only acts --- */
 
 static void take_parameters(struct actor *actor) {
+  struct worker *worker = actor->worker;
   struct model *model = actor->model;
-  const float *floats = actor->worker->order->floats;
+  const float *floats = worker->order->floats;
+  stages_enter(&worker->stages, STAGE_BROADCAST);
+  stages_mark(&worker->stages, EVENT_ORDER);
   memcpy(model->parameters.values, floats, model->policy_count * sizeof(float));
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));
@@ -167,16 +174,25 @@ static void take_parameters(struct actor *actor) {
 }
 
 static muster_status send_states(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
   actor_save_states(actor);
-  MUSTER_TRY(exchange_gather_begin(actor->worker->state_exchange));
-  return exchange_gather_end(actor->worker->state_exchange);
+  MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
 }
 
 static muster_status send_rollout(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  stages_enter(&worker->stages, STAGE_GATHER);
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
   int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
-  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
-  MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
-  return exchange_gather_end(actor->worker->rollout_exchange);
+  exchange_set_notes(worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
+  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
 }
 
 muster_status actor_run(struct actor *actor) {
@@ -188,5 +204,12 @@ muster_status actor_run(struct actor *actor) {
     take_parameters(actor);
     MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(send_rollout(actor));
+    stages_end_iteration(&worker->stages, trajectory_steps(&worker->rollout));
   }
+}
+
+muster_status actor_finish(struct actor *actor) {
+  struct timings timings;
+  MUSTER_TRY(timings_collect(actor->worker, &timings));
+  return trace_write(actor->worker, NULL, 0);
 }

@@ -31,4 +31,7 @@ MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 /* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */
 MUSTER_CHECKED muster_status actor_run(struct actor *actor);
 
+/* After actor_run(): tells the learner where this rank's time went. Collective with learner_finish(). */
+MUSTER_CHECKED muster_status actor_finish(struct actor *actor);
+
 #endif

@@ -59,6 +59,8 @@ struct run_options {
   int64_t log_interval;
   double time_limit; /* seconds; 0: none */
   int on_nan;        /* enum on_nan */
+  bool trace;
+  int64_t trace_iterations;
 };
 
 struct run_config {

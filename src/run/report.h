@@ -6,14 +6,8 @@
 #include "run/episodes.h"
 #include "run/evaluation.h"
 #include "run/folder.h"
+#include "run/timings.h"
 #include "store/metrics.h"
-
-/* Where the learner's wall time goes, in seconds. */
-struct stage_seconds {
-  double rollout;  /* while the slowest actor acts */
-  double exchange; /* the rest of the time until the learner has the rollout: orders, messages, waiting for them */
-  double update, checkpoint, evaluation;
-};
 
 struct report {
   const struct run_config *config;
@@ -30,8 +24,9 @@ struct report {
   int64_t solved_steps;         /* -1: not yet */
   double solved_seconds;        /* wall time of the run; NAN: not yet */
   double last_evaluation;       /* mean return of the last evaluation during training; NAN: none */
-  struct stage_seconds seconds; /* since the last row */
-  struct stage_seconds total;   /* since this process started */
+  struct stages *stages;        /* where the learner's time goes; borrowed */
+  double row_seconds[STAGES];   /* what they were at the last row */
+  struct exchange_work rollout; /* seconds of the rollouts since the last row, by actors */
 };
 
 /* What is reported after an iteration. */
@@ -45,7 +40,7 @@ struct iteration_report {
 
 /* Starts the run's clock. */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold);
+                 double reward_threshold, struct stages *stages);
 /* Opens metrics.csv; with keep_rows >= 0 cut back to so many rows. `*missing_rows`: of these it lacks so many, which
  * this program never causes. */
 MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
@@ -55,6 +50,9 @@ void report_close(struct report *report);
 /* Wall time of the run so far, over all its resumptions. */
 double report_seconds(const struct report *report);
 
+/* Notes how long the actors took for a rollout. */
+void report_rollout(struct report *report, struct exchange_work work);
+
 /* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
  * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. Error IO when the row could
  * not be written: it is kept and written with the next one. */
@@ -62,8 +60,9 @@ MUSTER_CHECKED muster_status report_iteration(struct report *report, const struc
                                               bool last);
 
 /* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
-MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,
-                                                  int64_t total_steps, struct episodes_summary episodes,
+MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder,
+                                                  const struct timings *timings, int64_t total_steps,
+                                                  struct episodes_summary episodes,
                                                   const struct evaluation *final_evaluation);
 
 #endif

@@ -4,6 +4,7 @@
 #include "math/linear.h"
 #include "run/interrupt.h"
 #include "run/learner.h"
+#include "run/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,11 @@ static muster_status write_layout(struct training *training) {
   return status;
 }
 
+static muster_status start_clock(struct training *training) {
+  const struct learner *learner = &training->learner;
+  return trace_start(&training->worker, learner->report.start, learner->iteration);
+}
+
 /* --- the run --- */
 
 /* lets all ranks know whether a stage failed on any of them; one of them keeps its message */
@@ -98,15 +104,20 @@ static muster_status set_up(struct training *training, const struct train_reques
   const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   MUSTER_TRY(agree(training, start_envs(training)));
-  return agree(training, write_layout(training));
+  MUSTER_TRY(agree(training, write_layout(training)));
+  return agree(training, start_clock(training));
 }
 
 static muster_status run(struct training *training) {
   const struct topology *topology = &training->worker.topology;
   struct actor *actor = topology->acts ? &training->actor : NULL;
-  if (!topology->learns) return actor_run(actor);
-  MUSTER_TRY(learner_run(&training->learner, actor));
-  return learner_finish(&training->learner);
+  if (!topology->learns) {
+    MUSTER_TRY(actor_run(actor));
+    return actor_finish(actor);
+  }
+  muster_status status = learner_run(&training->learner, actor);
+  if (status != MUSTER_OK) trace_write_alone(&training->worker);
+  return status != MUSTER_OK ? status : learner_finish(&training->learner);
 }
 
 muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {

@@ -76,10 +76,13 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
 
 muster_status worker_broadcast_order(struct worker *worker) {
   size_t bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  bool is_near = comm_is_near(worker->comm, worker->topology.learner);
+  stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
   return comm_announce(worker->comm, worker->order, bytes, worker->topology.learner);
 }
 
 void worker_release(struct worker *worker) {
+  if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);

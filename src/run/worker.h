@@ -4,6 +4,7 @@
 #define RUN_WORKER_H
 
 #include "base/log.h"
+#include "comm/clock_offset.h"
 #include "comm/exchange.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
@@ -31,7 +32,16 @@ enum stop {
 /* What an actor notes beside the bits of enum interrupt: its rollout holds a fault; environments stay dead. */
 enum { NOTE_FAULT = 4, NOTE_DEAD = 8 };
 
+/* Where a trace counts from. */
+struct trace_base {
+  double zero;                /* the learner: clock_seconds() before any rank's stages began */
+  int64_t iteration;          /* the learner: iterations before this process began */
+  struct clock_offset offset; /* to the learner's clock, at the start */
+};
+
 struct worker {
+  struct stages stages; /* where this rank's time goes */
+  struct trace_base trace;
   struct run_config config;
   struct comm *comm;      /* borrowed */
   const char *run_folder; /* path, borrowed */
@@ -59,7 +69,8 @@ MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct r
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
 
-/* Broadcasts the learner's order. Collective. */
+/* Broadcasts the learner's order. Collective. Counts as STAGE_BROADCAST, waiting for it as STAGE_WAIT; an actor on
+ * another node cannot tell the message from the wait before it, and counts both as that. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
 
 /* Frees what the worker holds, but not the job. */
