@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#define QUESTIONS 16
+#define QUESTIONS 32
 
 /* asks the root for its time; of all answers the quickest is nearest to the truth */
 static muster_status ask(struct comm *comm, int root, struct clock_offset *offset) {

@@ -12,7 +12,7 @@ struct peer {
   MPI_Datatype rows; /* the actor's rows of all fields, at absolute addresses, and its head */
   struct {
     int32_t list_count, notes;
-    double seconds;
+    struct exchange_work work;
   } head;
 };
 
@@ -181,7 +181,7 @@ muster_status exchange_gather_end(struct exchange *exchange) {
 void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds) {
   for (int i = 0; i < exchange->n_peers; i++) {
     exchange->peers[i].head.notes = bits;
-    exchange->peers[i].head.seconds = seconds;
+    exchange->peers[i].head.work = (struct exchange_work){seconds, seconds, seconds};
   }
 }
 
@@ -191,14 +191,16 @@ int32_t exchange_notes(const struct exchange *exchange) {
   return bits;
 }
 
+void exchange_work_join(struct exchange_work *work, const struct exchange_work *others) {
+  if (others->shortest < work->shortest) work->shortest = others->shortest;
+  if (others->longest > work->longest) work->longest = others->longest;
+  work->sum += others->sum;
+}
+
 struct exchange_work exchange_work(const struct exchange *exchange) {
-  struct exchange_work work = {0};
-  for (int i = 0; i < exchange->n_peers; i++) {
-    double seconds = exchange->peers[i].head.seconds;
-    if (i == 0 || seconds < work.shortest) work.shortest = seconds;
-    if (seconds > work.longest) work.longest = seconds;
-    work.mean += seconds / exchange->n_peers;
-  }
+  if (exchange->n_peers == 0) return (struct exchange_work){0};
+  struct exchange_work work = exchange->peers[0].head.work;
+  for (int i = 1; i < exchange->n_peers; i++) exchange_work_join(&work, &exchange->peers[i].head.work);
   return work;
 }
 

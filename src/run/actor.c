@@ -45,12 +45,17 @@ void actor_save_states(struct actor *actor) {
     env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
 }
 
+/* reading the clock at each step would cost some per cent of small environments' rollouts */
+#define STEPS_TO_A_LOOK 16
+
 /* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
   struct worker *worker = actor->worker;
   struct trajectory *rollout = &worker->rollout;
   size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
   size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
+  const double start = looks ? clock_seconds() : 0.0;
   struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
   const struct action_random random = {
       .seed = (uint64_t)worker->config.general.seed,
@@ -64,6 +69,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   for (size_t row = 0; row < rollout->n_rows; row++)
     memcpy(kept + row * n_steps * action_bytes, actor->actions + row * action_bytes, action_bytes);
 
+  const double acted = looks ? clock_seconds() : 0.0;
   struct env_pool_result result = {
       .observation = trajectory_observation(rollout, t + 1),
       .observation_stride = obs_stride,
@@ -75,6 +81,10 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   };
   MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
   env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  if (looks) {
+    worker->looked_at.policy += acted - start;
+    worker->looked_at.environments += clock_seconds() - acted;
+  }
   return MUSTER_OK;
 }
 
@@ -166,7 +176,6 @@ static void take_parameters(struct actor *actor) {
   struct model *model = actor->model;
   const float *floats = worker->order->floats;
   stages_enter(&worker->stages, STAGE_BROADCAST);
-  stages_mark(&worker->stages, EVENT_ORDER);
   memcpy(model->parameters.values, floats, model->policy_count * sizeof(float));
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));

@@ -11,6 +11,7 @@ struct actor {
   char *actions;         /* [rows, action_bytes] of one step */
   bool has_faults;       /* whether faults were tolerated in the last rollout */
   double seconds;        /* that the last rollout took */
+  int64_t steps;         /* of all environments, so far */
   bool envs_are_dead;    /* whether isolated environments have died too often */
   int forensic_files;    /* written so far for tolerated faults */
 };

@@ -105,7 +105,6 @@ static muster_status give_order(struct learner *learner) {
   if (model->encoder.statistics_count > 0)
     memcpy(order->floats + model->policy_count, model->encoder.statistics,
            model->encoder.statistics_count * sizeof(float));
-  stages_mark(&worker->stages, EVENT_ORDER);
   MUSTER_TRY(worker_broadcast_order(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = clock_seconds();
@@ -141,13 +140,15 @@ static muster_status collect_rollout(struct learner *learner) {
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
 
-  /* nothing could come before the slowest actor had finished, wherever it is */
+  /* nothing could be complete before the slowest actor had finished, on whichever node */
   struct exchange_work work = exchange_work(worker->rollout_exchange);
-  if (learner->actor != NULL) work.shortest = work.mean = work.longest = learner->actor->seconds;
-  if (learner->actor == NULL) stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+  if (learner->actor != NULL)
+    work.shortest = work.longest = work.sum = learner->actor->seconds;
+  else
+    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   stages_enter(&worker->stages, STAGE_OTHER);
-  report_rollout(&learner->report, work);
+  report_rollout(&learner->report, &work, worker->topology.actors);
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += trajectory_steps(rollout);
@@ -316,7 +317,7 @@ static void print_interrupted(const struct learner *learner) {
 /* where the time went: the table, and the trace if there is one */
 static muster_status tell_times(struct learner *learner, const struct timings *timings) {
   putchar('\n');
-  timings_print(stdout, timings);
+  MUSTER_TRY(timings_print(stdout, timings));
   char path[DURABLE_PATH_SIZE];
   MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
   if (path[0] != '\0') printf("\ntrace       %s, for https://ui.perfetto.dev or chrome://tracing\n", path);

@@ -75,10 +75,10 @@ void report_close(struct report *report) { metrics_close(&report->metrics); }
 
 double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
-void report_rollout(struct report *report, struct exchange_work work) {
-  report->rollout.shortest += work.shortest;
-  report->rollout.mean += work.mean;
-  report->rollout.longest += work.longest;
+void report_rollout(struct report *report, const struct exchange_work *work, int actors) {
+  report->rollout.min += work->shortest;
+  report->rollout.mean += work->sum / actors;
+  report->rollout.max += work->longest;
 }
 
 /* seconds since the last row: of rollouts those of the actors, else the learner's own */
@@ -90,10 +90,10 @@ static void set_seconds(struct report *report) {
     snprintf(column, sizeof column, "time/%s_seconds", stage_names[stage]);
     metrics_set(metrics, column, report->stages->seconds[stage] - report->row_seconds[stage]);
   }
-  metrics_set(metrics, "time/rollout_seconds", report->rollout.longest);
+  metrics_set(metrics, "time/rollout_seconds", report->rollout.max);
   metrics_set(metrics, "time/rollout_seconds_mean", report->rollout.mean);
-  metrics_set(metrics, "time/rollout_seconds_min", report->rollout.shortest);
-  report->rollout = (struct exchange_work){0};
+  metrics_set(metrics, "time/rollout_seconds_min", report->rollout.min);
+  memset(&report->rollout, 0, sizeof report->rollout);
   memcpy(report->row_seconds, report->stages->seconds, sizeof report->row_seconds);
 }
 

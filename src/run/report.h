@@ -20,13 +20,15 @@ struct report {
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
-  double reward_threshold;      /* NAN: none */
-  int64_t solved_steps;         /* -1: not yet */
-  double solved_seconds;        /* wall time of the run; NAN: not yet */
-  double last_evaluation;       /* mean return of the last evaluation during training; NAN: none */
-  struct stages *stages;        /* where the learner's time goes; borrowed */
-  double row_seconds[STAGES];   /* what they were at the last row */
-  struct exchange_work rollout; /* seconds of the rollouts since the last row, by actors */
+  double reward_threshold;    /* NAN: none */
+  int64_t solved_steps;       /* -1: not yet */
+  double solved_seconds;      /* wall time of the run; NAN: not yet */
+  double last_evaluation;     /* mean return of the last evaluation during training; NAN: none */
+  struct stages *stages;      /* where the learner's time goes; borrowed */
+  double row_seconds[STAGES]; /* what they were at the last row */
+  struct {
+    double min, mean, max;
+  } rollout; /* seconds that an actor took for the rollouts since the last row */
 };
 
 /* What is reported after an iteration. */
@@ -50,8 +52,8 @@ void report_close(struct report *report);
 /* Wall time of the run so far, over all its resumptions. */
 double report_seconds(const struct report *report);
 
-/* Notes how long the actors took for a rollout. */
-void report_rollout(struct report *report, struct exchange_work work);
+/* Notes how long so many actors took for a rollout. */
+void report_rollout(struct report *report, const struct exchange_work *work, int actors);
 
 /* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
  * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. Error IO when the row could

@@ -13,6 +13,20 @@ static muster_status keep_rank(void *context, int rank, const void *data, size_t
   return MUSTER_OK;
 }
 
+/* the clock's last word: what followed the last iteration ends here */
+static struct rank_timing make_timing(struct worker *worker) {
+  stages_end_iteration(&worker->stages, 0);
+  struct rank_timing timing = {0};
+  double *seconds = timing.seconds;
+  snprintf(timing.host, sizeof timing.host, "%s", comm_host(worker->comm));
+  seconds[TIMING_TOTAL] = worker->stages.since - worker->stages.start;
+  memcpy(seconds, worker->stages.seconds, sizeof worker->stages.seconds);
+  double looked_at = worker->looked_at.policy + worker->looked_at.environments;
+  if (looked_at > 0) seconds[TIMING_POLICY] = seconds[STAGE_ROLLOUT] * worker->looked_at.policy / looked_at;
+  seconds[TIMING_ENVIRONMENTS] = seconds[STAGE_ROLLOUT] - seconds[TIMING_POLICY];
+  return timing;
+}
+
 muster_status timings_collect(struct worker *worker, struct timings *timings) {
   const struct topology *topology = &worker->topology;
   *timings = (struct timings){.topology = topology};
@@ -21,9 +35,7 @@ muster_status timings_collect(struct worker *worker, struct timings *timings) {
     if (timings->rank == NULL)
       return status_error(MUSTER_ERROR_MEMORY, "out of memory: timings of %d ranks", topology->ranks);
   }
-  struct rank_timing own = {.total = stages_total(&worker->stages)};
-  snprintf(own.host, sizeof own.host, "%s", comm_host(worker->comm));
-  memcpy(own.seconds, worker->stages.seconds, sizeof own.seconds);
+  const struct rank_timing own = make_timing(worker);
   return comm_collect(worker->comm, topology->learner, &own, sizeof own, keep_rank, timings);
 }
 
@@ -34,14 +46,31 @@ void timings_release(struct timings *timings) {
 
 /* --- the table --- */
 
-/* a column: what each stage took, and of how much */
-struct column {
-  char head[3][32];
-  double seconds[STAGES + 1], total[STAGES + 1]; /* the last row is the total */
+static const struct {
+  const char *name;
+  int timing;
+} rows[] = {
+    {"rollout", STAGE_ROLLOUT},       {"  policy", TIMING_POLICY},
+    {"  envs", TIMING_ENVIRONMENTS},  {"wait", STAGE_WAIT},
+    {"gather", STAGE_GATHER},         {"advantages", STAGE_ADVANTAGES},
+    {"update", STAGE_UPDATE},         {"broadcast", STAGE_BROADCAST},
+    {"checkpoint", STAGE_CHECKPOINT}, {"evaluation", STAGE_EVALUATION},
+    {"other", STAGE_OTHER},           {"total", TIMING_TOTAL},
+};
+#define ROWS (sizeof rows / sizeof *rows)
+
+/* what a stage took, and of how much */
+struct cell {
+  double seconds, total;
 };
 
-static double figure(const struct rank_timing *rank, int row) {
-  return row == STAGES ? rank->total : rank->seconds[row];
+struct column {
+  char head[3][32];
+  struct cell cell[ROWS];
+};
+
+static struct cell make_cell(const struct rank_timing *rank, size_t row) {
+  return (struct cell){rank->seconds[rows[row].timing], rank->seconds[TIMING_TOTAL]};
 }
 
 static struct column rank_column(const struct timings *timings, int rank) {
@@ -50,25 +79,17 @@ static struct column rank_column(const struct timings *timings, int rank) {
   snprintf(column.head[0], sizeof column.head[0], "rank %d", rank);
   snprintf(column.head[1], sizeof column.head[1], "%s", topology_role(timings->topology, rank));
   snprintf(column.head[2], sizeof column.head[2], "%.17s", timing->host);
-  for (int row = 0; row <= STAGES; row++) {
-    column.seconds[row] = figure(timing, row);
-    column.total[row] = timing->total;
-  }
+  for (size_t row = 0; row < ROWS; row++) column.cell[row] = make_cell(timing, row);
   return column;
 }
 
-/* one actor's figures of a stage */
-struct share {
-  double seconds, total;
-};
-
-static int compare_shares(const void *a, const void *b) {
-  double left = ((const struct share *)a)->seconds, right = ((const struct share *)b)->seconds;
+static int compare_cells(const void *a, const void *b) {
+  double left = ((const struct cell *)a)->seconds, right = ((const struct cell *)b)->seconds;
   return (left > right) - (left < right);
 }
 
-/* three columns: of the actors sorted anew in each row, the first, the middle and the last; `shares`: [actors] */
-static void actor_columns(const struct timings *timings, struct share *shares, struct column columns[3]) {
+/* three columns: of the actors, sorted anew in each row, the first, the middle and the last one; `cells`: [actors] */
+static void actor_columns(const struct timings *timings, struct cell *cells, struct column columns[3]) {
   static const char *const heads[] = {"least", "median", "largest"};
   const struct topology *topology = timings->topology;
   for (int i = 0; i < 3; i++) {
@@ -76,17 +97,14 @@ static void actor_columns(const struct timings *timings, struct share *shares, s
     snprintf(columns[i].head[0], sizeof columns[i].head[0], "%s of", heads[i]);
     snprintf(columns[i].head[1], sizeof columns[i].head[1], "%d actors", topology->actors);
   }
-  for (int row = 0; row <= STAGES; row++) {
-    int n = 0;
+  for (size_t row = 0; row < ROWS; row++) {
+    size_t n = 0;
     for (int rank = 0; rank < topology->ranks; rank++)
-      if (topology_rank_acts(topology, rank))
-        shares[n++] = (struct share){figure(&timings->rank[rank], row), timings->rank[rank].total};
-    qsort(shares, (size_t)n, sizeof *shares, compare_shares);
-    const struct share chosen[] = {shares[0], shares[n / 2], shares[n - 1]};
-    for (int i = 0; i < 3; i++) {
-      columns[i].seconds[row] = chosen[i].seconds;
-      columns[i].total[row] = chosen[i].total;
-    }
+      if (topology_rank_acts(topology, rank)) cells[n++] = make_cell(&timings->rank[rank], row);
+    qsort(cells, n, sizeof *cells, compare_cells);
+    columns[0].cell[row] = cells[0];
+    columns[1].cell[row] = cells[n / 2];
+    columns[2].cell[row] = cells[n - 1];
   }
 }
 
@@ -96,19 +114,20 @@ static void print_columns(FILE *file, const struct column *columns, int n) {
     for (int i = 0; i < n; i++) fprintf(file, " %17s", columns[i].head[line]);
     fputc('\n', file);
   }
-  for (int row = 0; row <= STAGES; row++) {
+  for (size_t row = 0; row < ROWS; row++) {
     bool is_empty = true;
-    for (int i = 0; i < n; i++) is_empty &= columns[i].seconds[row] == 0;
+    for (int i = 0; i < n; i++) is_empty &= columns[i].cell[row].seconds == 0;
     if (is_empty) continue;
-    fprintf(file, "%-11s", row == STAGES ? "total" : stage_names[row]);
-    for (int i = 0; i < n; i++)
-      fprintf(file, " %9.2f %5.1f %%", columns[i].seconds[row],
-              100.0 * columns[i].seconds[row] / columns[i].total[row]);
+    fprintf(file, "%-11s", rows[row].name);
+    for (int i = 0; i < n; i++) {
+      struct cell cell = columns[i].cell[row];
+      fprintf(file, " %9.2f %5.1f %%", cell.seconds, 100.0 * cell.seconds / cell.total);
+    }
     fputc('\n', file);
   }
 }
 
-void timings_print(FILE *file, const struct timings *timings) {
+muster_status timings_print(FILE *file, const struct timings *timings) {
   const struct topology *topology = timings->topology;
   struct column columns[1 + MAX_ACTOR_COLUMNS];
   int n = 0;
@@ -117,13 +136,15 @@ void timings_print(FILE *file, const struct timings *timings) {
     for (int rank = 0; rank < topology->ranks; rank++)
       if (rank != topology->learner) columns[n++] = rank_column(timings, rank);
   } else {
-    struct share *shares = calloc((size_t)topology->actors, sizeof *shares);
-    if (shares == NULL) return;
-    actor_columns(timings, shares, columns + n);
+    struct cell *cells = calloc((size_t)topology->actors, sizeof *cells);
+    if (cells == NULL)
+      return status_error(MUSTER_ERROR_MEMORY, "out of memory: timings of %d actors", topology->actors);
+    actor_columns(timings, cells, columns + n);
     n += 3;
-    free(shares);
+    free(cells);
   }
   print_columns(file, columns, n);
+  return MUSTER_OK;
 }
 
 /* --- the summary --- */
@@ -143,8 +164,10 @@ void timings_write(struct json *json, const struct timings *timings) {
     json_int(json, "rank", rank);
     json_string(json, "role", topology_role(timings->topology, rank));
     json_string(json, "host", timing->host);
-    json_number(json, "total", timing->total);
+    json_number(json, "total", timing->seconds[TIMING_TOTAL]);
     write_seconds(json, timing);
+    json_number(json, "rollout_policy", timing->seconds[TIMING_POLICY]);
+    json_number(json, "rollout_environments", timing->seconds[TIMING_ENVIRONMENTS]);
     json_close_object(json);
   }
   json_close_array(json);

@@ -15,18 +15,15 @@
 /* at most so many events of a rank are kept for each iteration: about twice of what there are */
 #define EVENTS_PER_ITERATION 24
 
-muster_status trace_start(struct worker *worker, double zero, int64_t iteration) {
+muster_status trace_prepare(struct worker *worker, double zero, int64_t iteration) {
   const struct run_options *options = &worker->config.run;
-  struct stage_event *events = NULL;
-  worker->trace = (struct trace_base){.zero = zero, .iteration = iteration};
-  size_t capacity = options->trace ? (size_t)(options->trace_iterations + 1) * EVENTS_PER_ITERATION : 0;
-  if (options->trace) {
-    MUSTER_TRY(ARENA_TAKE(worker->arena, capacity, "the trace", &events));
-    MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &worker->trace.offset));
-  }
-  stages_start(&worker->stages, events, capacity);
-  comm_set_stages(worker->comm, &worker->stages);
-  return MUSTER_OK;
+  if (!options->trace) return MUSTER_OK;
+  struct trace_base *trace = &worker->trace;
+  trace->zero = zero;
+  trace->iteration = iteration;
+  trace->capacity = (size_t)(options->trace_iterations + 1) * EVENTS_PER_ITERATION;
+  MUSTER_TRY(ARENA_TAKE(worker->arena, trace->capacity, "the trace", &trace->events));
+  return clock_offset_measure(worker->comm, worker->topology.learner, &trace->offset);
 }
 
 /* --- what a rank gives --- */
@@ -243,7 +240,6 @@ static void end_file(const struct worker *worker, struct trace_file *trace, char
 muster_status trace_write(struct worker *worker, char *path, size_t size) {
   if (worker->topology.learns) path[0] = '\0';
   if (!worker->config.run.trace) return MUSTER_OK;
-  stages_end_iteration(&worker->stages, 0);
   struct clock_offset end;
   MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));
   struct trace_part *part;
@@ -257,7 +253,7 @@ muster_status trace_write(struct worker *worker, char *path, size_t size) {
 }
 
 void trace_write_alone(struct worker *worker) {
-  if (!worker->config.run.trace || worker->stages.capacity == 0) return;
+  if (!worker->config.run.trace) return;
   stages_end_iteration(&worker->stages, 0);
   struct trace_part *part;
   muster_status status = make_part(worker, &worker->trace.offset, &part);

@@ -6,13 +6,14 @@
 
 #include "run/worker.h"
 
-/* Starts the clock of this rank's stages, with a record if run.trace asks for it. `zero`, `iteration`: as in struct
- * trace_base, only from the learner. Collective. */
-MUSTER_CHECKED muster_status trace_start(struct worker *worker, double zero, int64_t iteration);
+/* Where run.trace asks for a trace: takes the memory for this rank's record and measures the offset of its clock.
+ * `zero`, `iteration`: as in struct trace_base, only from the learner. Collective; comes before worker_start_clock().
+ */
+MUSTER_CHECKED muster_status trace_prepare(struct worker *worker, double zero, int64_t iteration);
 
-/* Writes the newest run.trace_iterations of all ranks into the first of trace.json, trace-2.json, ... that is not there
- * yet; on the learner `path` [size] is its name, or "" when no trace was asked for. Collective. A file that cannot be
- * written costs a warning. */
+/* After timings_collect(): writes the newest run.trace_iterations of all ranks into the first of trace.json,
+ * trace-2.json, ... that is not there yet; on the learner `path` [size] is its name, or "" when no trace was asked for.
+ * Collective. A file that cannot be written costs a warning. */
 MUSTER_CHECKED muster_status trace_write(struct worker *worker, char *path, size_t size);
 
 /* The learner's part alone: for a run that fails, whose other ranks cannot be asked. */

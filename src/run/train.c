@@ -80,9 +80,9 @@ static muster_status write_layout(struct training *training) {
   return status;
 }
 
-static muster_status start_clock(struct training *training) {
+static muster_status prepare_trace(struct training *training) {
   const struct learner *learner = &training->learner;
-  return trace_start(&training->worker, learner->report.start, learner->iteration);
+  return trace_prepare(&training->worker, learner->report.start, learner->iteration);
 }
 
 /* --- the run --- */
@@ -105,12 +105,13 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   MUSTER_TRY(agree(training, start_envs(training)));
   MUSTER_TRY(agree(training, write_layout(training)));
-  return agree(training, start_clock(training));
+  return agree(training, prepare_trace(training));
 }
 
 static muster_status run(struct training *training) {
   const struct topology *topology = &training->worker.topology;
   struct actor *actor = topology->acts ? &training->actor : NULL;
+  worker_start_clock(&training->worker);
   if (!topology->learns) {
     MUSTER_TRY(actor_run(actor));
     return actor_finish(actor);

@@ -74,11 +74,19 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
 }
 
+void worker_start_clock(struct worker *worker) {
+  stages_start(&worker->stages, worker->trace.events, worker->trace.capacity);
+  comm_set_stages(worker->comm, &worker->stages);
+}
+
 muster_status worker_broadcast_order(struct worker *worker) {
   size_t bytes = sizeof(struct order) + worker->order_count * sizeof(float);
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
-  return comm_announce(worker->comm, worker->order, bytes, worker->topology.learner);
+  if (worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  MUSTER_TRY(comm_announce(worker->comm, worker->order, bytes, worker->topology.learner));
+  if (!worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  return MUSTER_OK;
 }
 
 void worker_release(struct worker *worker) {
