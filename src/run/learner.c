@@ -292,11 +292,12 @@ static void print_result(const struct learner *learner, const struct evaluation 
   printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
          evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
          learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
+  printf("run folder  %s\n", learner->folder->path);
 }
 
 static void print_next(const struct learner *learner) {
   const char *folder = learner->folder->path;
-  printf("\nrun folder  %s\n\nnext:\n", folder);
+  printf("\nnext:\n");
   printf("  build/muster eval %s\n", folder);
   printf("  build/muster inspect %s/checkpoints/latest\n", folder);
   printf("  less %s/metrics.csv\n", folder);
@@ -320,7 +321,7 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
   MUSTER_TRY(timings_print(stdout, timings));
   char path[DURABLE_PATH_SIZE];
   MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
-  if (path[0] != '\0') printf("\ntrace       %s, for https://ui.perfetto.dev or chrome://tracing\n", path);
+  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev or chrome://tracing)\n", path);
   return MUSTER_OK;
 }
 
