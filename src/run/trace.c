@@ -38,8 +38,8 @@ struct trace_part {
 
 /* a moment in the learner's clock; between the two measurements the offset is taken to change evenly */
 static double align(const struct clock_offset *start, const struct clock_offset *end, double moment) {
-  double share = (moment - start->at) / (end->at - start->at);
-  return moment + start->seconds + (end->at > start->at ? share * (end->seconds - start->seconds) : 0.0);
+  double between = end->at - start->at, drift = end->seconds - start->seconds;
+  return moment + start->seconds + (between > 0 ? drift * (moment - start->at) / between : 0.0);
 }
 
 static int first_rank_here(const struct worker *worker) {
