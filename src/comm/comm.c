@@ -1,6 +1,6 @@
 #include "comm/comm.h"
 
-#include "comm/bell.h"
+#include "comm/board.h"
 #include "comm/mpi_call.h"
 
 #include <limits.h>
@@ -38,9 +38,8 @@ static bool is_launched(void) {
   return false;
 }
 
-/* the ranks of this node, their numbers among them, and their bells */
-static muster_status find_neighbours(struct comm *comm) {
-  MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
+/* the ranks of this node's communicator, and their numbers among them */
+static muster_status number_neighbours(struct comm *comm) {
   MUSTER_TRY_MPI(MPI_Comm_size(comm->node, &comm->local_size));
   free(comm->node_ranks);
   comm->node_ranks = calloc((size_t)comm->size, sizeof *comm->node_ranks);
@@ -59,8 +58,15 @@ static muster_status find_neighbours(struct comm *comm) {
     MPI_Group_free(&near);
   }
   free(ranks);
-  MUSTER_TRY(status);
-  return bells_create(comm->node, comm_oversubscribed(comm), &comm->bells);
+  return status;
+}
+
+muster_status comm_split_node(struct comm *comm, int number) {
+  if (comm->size == 1) return MUSTER_OK;
+  MPI_Comm whole = comm->node;
+  MUSTER_TRY_MPI(MPI_Comm_split(whole, number, comm->rank, &comm->node));
+  MUSTER_TRY_MPI(MPI_Comm_free(&whole));
+  return number_neighbours(comm);
 }
 
 muster_status comm_create_alone(struct comm **out) {
@@ -93,7 +99,8 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);
   MPI_Comm_rank(comm->world, &comm->rank);
   MPI_Comm_size(comm->world, &comm->size);
-  return find_neighbours(comm);
+  MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
+  return number_neighbours(comm);
 }
 
 muster_status comm_create(int *argc, char ***argv, struct comm **out) {
@@ -110,7 +117,6 @@ muster_status comm_create(int *argc, char ***argv, struct comm **out) {
 void comm_destroy(struct comm **handle) {
   struct comm *comm = *handle;
   if (comm == NULL) return;
-  bells_destroy(&comm->bells);
   if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   if (comm->world != MPI_COMM_NULL) MPI_Finalize();
   free(comm->node_ranks);
@@ -126,13 +132,7 @@ _Noreturn void comm_abort(struct comm *comm, int exit_code) {
 
 bool comm_is_near(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
 
-bool comm_ring(struct comm *comm, int rank) {
-  if (!comm_is_near(comm, rank)) return false;
-  bells_ring(comm->bells, comm->node_ranks[rank]);
-  return true;
-}
-
-void comm_set_stages(struct comm *comm, struct stages *stages) { bells_set_stages(comm->bells, stages); }
+void comm_set_stages(struct comm *comm, struct stages *stages) { comm->stages = stages; }
 
 int comm_rank(const struct comm *comm) { return comm->rank; }
 int comm_size(const struct comm *comm) { return comm->size; }
@@ -154,6 +154,12 @@ int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
   return first.code;
 }
 
+muster_status comm_agree(struct comm *comm, muster_status status) {
+  bool speaks;
+  if (comm_agree_exit_code(comm, status != MUSTER_OK, &speaks) == 0 || status != MUSTER_OK) return status;
+  return status_error(MUSTER_ERROR_COMM, "another rank has failed");
+}
+
 muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {
   /* in pieces whose counts fit an int */
   if (comm->size == 1) return MUSTER_OK;
@@ -165,21 +171,45 @@ muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int ro
   return MUSTER_OK;
 }
 
-muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int root) {
-  if (comm->rank == root) {
-    for (int rank = 0; rank < comm->size; rank++)
-      if (rank != root) comm_ring(comm, rank);
-  } else if (comm_is_near(comm, root)) {
-    bells_wait(comm->bells, 1);
+muster_status comm_gather(struct comm *comm, const void *mine, size_t bytes, void *all) {
+  if (comm->size == 1) {
+    memcpy(all, mine, bytes);
+    return MUSTER_OK;
   }
-  return comm_broadcast(comm, data, bytes, root);
+  MUSTER_TRY_MPI(MPI_Allgather(mine, (int)bytes, MPI_BYTE, all, (int)bytes, MPI_BYTE, comm->world));
+  return MUSTER_OK;
 }
 
 muster_status comm_gather_hosts(struct comm *comm, char (*hosts)[COMM_HOST_SIZE]) {
-  if (comm->size == 1) {
-    memcpy(hosts[0], comm->host, COMM_HOST_SIZE);
-    return MUSTER_OK;
-  }
-  MUSTER_TRY_MPI(MPI_Allgather(comm->host, COMM_HOST_SIZE, MPI_CHAR, hosts, COMM_HOST_SIZE, MPI_CHAR, comm->world));
+  return comm_gather(comm, comm->host, COMM_HOST_SIZE, hosts);
+}
+
+/* --- for the room --- */
+
+muster_status comm_couriers(struct comm *comm, int root, bool shares, int *couriers) {
+  int mine = comm->rank;
+  if (shares && comm_is_near(comm, root)) mine = root;
+  for (int rank = 0; shares && !comm_is_near(comm, root) && rank < mine; rank++)
+    if (comm_is_near(comm, rank)) mine = rank;
+  return comm_gather(comm, &mine, sizeof mine, couriers);
+}
+
+muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n) {
+  (void)comm;
+  MUSTER_TRY_MPI(MPI_Waitall(n, requests, MPI_STATUSES_IGNORE));
+  return MUSTER_OK;
+}
+
+muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out) {
+  /* in pieces, so that counts fit an int */
+  const size_t piece = 1 << 20, pieces = bytes / piece;
+  if (pieces > INT_MAX) return status_error(MUSTER_ERROR_USAGE, "a message of %zu bytes is too large", bytes);
+  const int lengths[] = {(int)pieces, (int)(bytes % piece)};
+  const MPI_Aint places[] = {0, (MPI_Aint)(pieces * piece)};
+  MPI_Datatype types[] = {MPI_DATATYPE_NULL, MPI_BYTE};
+  MUSTER_TRY_MPI(MPI_Type_contiguous((int)piece, MPI_BYTE, &types[0]));
+  MUSTER_TRY_MPI(MPI_Type_create_struct(2, lengths, places, types, out));
+  MUSTER_TRY_MPI(MPI_Type_free(&types[0]));
+  MUSTER_TRY_MPI(MPI_Type_commit(out));
   return MUSTER_OK;
 }

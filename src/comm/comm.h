@@ -12,7 +12,7 @@
 
 struct comm; /* one a process */
 
-/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/bell.h), so
+/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/board.h), so
  * that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without MPI.
  */
 MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
@@ -41,11 +41,16 @@ void comm_set_stages(struct comm *comm, struct stages *stages);
  * true on one rank alone, the first that has this code: the one to tell the user, where several met the same error. */
 int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks);
 
+/* Collective. Takes the status of each rank: where one has failed all return an error, those that have by their own. So
+ * a rank that fails alone leaves no other waiting in the next collective call. */
+MUSTER_CHECKED muster_status comm_agree(struct comm *comm, muster_status status);
+
 /* Collective. Copies `bytes` from rank `root` to all. */
 MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
 
-/* Collective. comm_broadcast() for the main loop: ranks of the root's node sleep until it comes. */
-MUSTER_CHECKED muster_status comm_announce(struct comm *comm, void *data, size_t bytes, int root);
+/* Collective. Gathers the same number of bytes of each rank in the order of ranks: all[size][bytes], filled on every
+ * rank; the caller allocates. */
+MUSTER_CHECKED muster_status comm_gather(struct comm *comm, const void *mine, size_t bytes, void *all);
 
 /* Collective. Gathers each rank's host name: hosts[size][COMM_HOST_SIZE], filled on every rank; the caller allocates.
  */

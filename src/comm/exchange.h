@@ -1,9 +1,12 @@
 /* Moving rows of environments between the actors, which each hold a range, and the learner, which holds all.
  *
  * The exchange moves byte blocks and knows nothing of what they mean. A field is an array with a fixed number of bytes
- * for each environment; a list is a set of items, of any number up to a capacity, that the learner appends up. Each
- * actor sends one message for all its fields, straight from and into the arrays (MPI datatypes, persistent requests),
- * and another only when its list is not empty. On a rank that acts and learns nothing moves.
+ * for each environment; a list is a set of items, of any number up to a capacity, that the learner appends up.
+ *
+ * An actor of the learner's node sends one message for all its fields, straight from and into the arrays (MPI
+ * datatypes, persistent requests), and another only when its list is not empty: both pass through memory. All actors of
+ * another node together send one message, which is all that crosses the network (comm/parcel.h). On a rank that acts
+ * and learns nothing moves.
  *
  * Calls are collective over the ranks of the topology, in the same order everywhere. */
 #ifndef COMM_EXCHANGE_H
@@ -40,7 +43,7 @@ void exchange_destroy(struct exchange **exchange); /* accepts NULL inside */
 
 /* Starts to gather all rows on the learner; the buffers belong to the exchange until exchange_gather_end(). */
 MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
-/* Waits until the learner has all rows, and an actor's buffers may be written again. */
+/* Waits until the learner has all rows; on an actor, until its buffers may be written again. */
 MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
 
 /* Seconds that actors worked for a gather. */
@@ -61,5 +64,8 @@ MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);
 
 /* Bytes that the learner receives in one gather, without lists. */
 size_t exchange_bytes(const struct exchange *exchange);
+
+/* Messages from other nodes that all gathers so far have brought the learner; 0 on other ranks. */
+int64_t exchange_messages(const struct exchange *exchange);
 
 #endif

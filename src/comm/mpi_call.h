@@ -9,16 +9,29 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
-  int *node_ranks;     /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
-  struct bells *bells; /* of this node; NULL where one rank is alone */
+  int *node_ranks; /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
+  struct stages *stages; /* where waiting is counted; may be NULL */
   char host[COMM_HOST_SIZE];
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_PING, TAG_COLLECT, TAG_CLOCK };
+enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_ANNOUNCE, TAG_PING, TAG_COLLECT, TAG_CLOCK };
 
-/* Rings the bell of a rank, if it is on this node; returns whether it is. */
-bool comm_ring(struct comm *comm, int rank);
+/* Who carries the data that move between rank `root` and each rank: couriers[size], filled on every rank. On the root's
+ * node that is the root itself. The ranks of another node have one courier, the first of them, who sends and receives
+ * one message for all. `shares` says whether this rank shares memory with those of its node; one that does not is its
+ * own courier. Collective. */
+MUSTER_CHECKED muster_status comm_couriers(struct comm *comm, int root, bool shares, int *couriers);
+
+/* From now on ranks of this node with different numbers count as being on different nodes, for tests. Collective;
+ * before anything else is created. */
+MUSTER_CHECKED muster_status comm_split_node(struct comm *comm, int number);
+
+/* Waits until the requests are done: every wait for a message of the main loop is this one. */
+MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n);
+
+/* A committed type of so many bytes in a row, however many; the caller frees it. */
+MUSTER_CHECKED muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out);
 
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);

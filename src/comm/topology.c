@@ -23,7 +23,7 @@ const char *topology_role(const struct topology *topology, int rank) {
 
 struct env_range topology_envs(const struct topology *topology, int rank) {
   if (!topology_rank_acts(topology, rank)) return (struct env_range){0, 0};
-  int32_t actor = topology->ranks == 1 ? 0 : rank - 1;
+  int32_t actor = topology->ranks == 1 ? 0 : rank - (rank > topology->learner);
   int32_t share = topology->num_envs / topology->actors, larger = topology->num_envs % topology->actors;
   return (struct env_range){
       .first = actor * share + (actor < larger ? actor : larger),

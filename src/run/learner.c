@@ -139,6 +139,7 @@ static muster_status collect_rollout(struct learner *learner) {
   stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
 
   /* nothing could be complete before the slowest actor had finished, on whichever node */
   struct exchange_work work = exchange_work(worker->rollout_exchange);

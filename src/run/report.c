@@ -207,6 +207,7 @@ muster_status report_write_summary(struct report *report, const struct run_folde
   json_number(&json, "wall_seconds", seconds);
   json_number(&json, "steps_per_second", (double)total_steps / seconds);
   timings_write(&json, timings);
+  json_int(&json, "rollout_messages", report->rollout_messages);
   json_number(&json, "peak_memory_mb", peak_memory_mb());
   json_number(&json, "mean_return", episodes.mean_return);
   json_number(&json, "std_return", episodes.std_return);

@@ -24,6 +24,7 @@ struct report {
   int64_t solved_steps;       /* -1: not yet */
   double solved_seconds;      /* wall time of the run; NAN: not yet */
   double last_evaluation;     /* mean return of the last evaluation during training; NAN: none */
+  int64_t rollout_messages;   /* that brought rollouts from other nodes, since this process started */
   struct stages *stages;      /* where the learner's time goes; borrowed */
   double row_seconds[STAGES]; /* what they were at the last row */
   struct {

@@ -42,8 +42,11 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
   worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
-  MUSTER_TRY(arena_take(worker->arena, 1, sizeof(struct order) + worker->order_count * sizeof(float),
-                        "the parameters' message", (void **)&worker->order));
+  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  MUSTER_TRY(comm_agree(worker->comm,
+                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
+  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
+                                 &worker->order_announcement));
 
   /* observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
    * last, since there may be none */
@@ -80,17 +83,17 @@ void worker_start_clock(struct worker *worker) {
 }
 
 muster_status worker_broadcast_order(struct worker *worker) {
-  size_t bytes = sizeof(struct order) + worker->order_count * sizeof(float);
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
   if (worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
-  MUSTER_TRY(comm_announce(worker->comm, worker->order, bytes, worker->topology.learner));
+  MUSTER_TRY(announcement_make(worker->order_announcement));
   if (!worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
   return MUSTER_OK;
 }
 
 void worker_release(struct worker *worker) {
   if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
+  announcement_destroy(&worker->order_announcement);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);

@@ -4,6 +4,7 @@
 #define RUN_WORKER_H
 
 #include "base/log.h"
+#include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/exchange.h"
 #include "env/pool.h"
@@ -64,6 +65,7 @@ struct worker {
   size_t env_state_bytes;
   int32_t
       *restarts; /* [environments of the rollout] processes of isolated environments started again in this rollout */
+  struct announcement *order_announcement;
   struct exchange *rollout_exchange, *state_exchange;
 };
 

@@ -72,6 +72,9 @@ class Hosts(fault.Case):
                 self.run_over(hosts, ranks, run)
                 self.assert_same_end(run, whole)
 
+                # each of the other hosts sends the learner one message for a rollout, however many ranks it has
+                rollouts = fault.TOTAL_STEPS // fault.STEPS_OF_ROLLOUT
+                self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (hosts - 1))
     def test_trace(self):
         """Each host is a process of the trace, and its clock is found to be that of the learner, which it is here."""
         run = self.folder / "run"

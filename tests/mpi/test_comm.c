@@ -1,4 +1,6 @@
-/* The job over MPI: topology, exchange, broadcast, agreement. Runs with any number of ranks. */
+/* The job over MPI: topology, exchange, broadcast, announcements, agreement. Runs with any number of ranks, on one node
+ * or, as its argument says (support/everywhere.h), on several. */
+#include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/collect.h"
 #include "comm/exchange.h"
@@ -118,10 +120,59 @@ static muster_status connect(struct rows *rows, const struct topology *topology,
   return exchange_create(everywhere_comm(), topology, fields, 2, &list, out);
 }
 
-/* gathers a few rounds from the actors, and compares with what they were told to send */
-static void gather_and_compare(int n) {
+/* a topology in which any rank may learn */
+static struct topology with_learner(int learner, int n) {
   struct comm *comm = everywhere_comm();
   struct topology topology = topology_create(comm_size(comm), comm_rank(comm), n);
+  topology.learner = learner;
+  topology.learns = topology.rank == learner;
+  topology.acts = topology_rank_acts(&topology, topology.rank);
+  return topology;
+}
+
+/* nodes that the learner is not on: each sends it one message, or each of its ranks where these share no memory */
+static int count_couriers(int learner) {
+  struct comm *comm = everywhere_comm();
+  int couriers = 0;
+  for (int rank = 0; rank < comm_size(comm); rank++) {
+    bool is_first = true;
+    for (int other = 0; other < rank && everywhere_shares(); other++)
+      is_first = is_first && everywhere_node(other) != everywhere_node(rank);
+    bool is_served = everywhere_shares() && everywhere_node(rank) == everywhere_node(learner);
+    couriers += is_first && !is_served && rank != learner;
+  }
+  return couriers;
+}
+
+/* what a rank notes in a round, and what the learner then reads: the bits of all actors, and the longest work */
+static int32_t notes_of(int rank, int round) { return (int32_t)(1U << (unsigned)((rank + round) % 16)); }
+static int32_t expected_notes(const struct topology *topology, int round) {
+  int32_t notes = 0;
+  for (int rank = 0; rank < topology->ranks && topology->ranks > 1; rank++)
+    if (rank != topology->learner) notes |= notes_of(rank, round);
+  return notes;
+}
+/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone */
+static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
+  struct exchange_work expected = {0};
+  for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
+    const double seconds = round + rank;
+    if (!topology_rank_acts(topology, rank)) continue;
+    if (n++ == 0) expected.shortest = seconds;
+    expected.longest = seconds;
+    expected.sum += seconds;
+  }
+  return work.shortest == expected.shortest && work.longest == expected.longest && work.sum == expected.sum;
+}
+
+static muster_status gather(struct exchange *exchange) {
+  MUSTER_TRY(exchange_gather_begin(exchange));
+  return exchange_gather_end(exchange);
+}
+
+/* gathers a few rounds from the actors, and compares with what they were told to send */
+static void gather_and_compare(int learner, int n) {
+  struct topology topology = with_learner(learner, n);
   struct env_range range = topology_envs(&topology, topology.rank);
   if (topology.learns) range = (struct env_range){0, n};
   struct rows mine, expected;
@@ -131,15 +182,24 @@ static void gather_and_compare(int n) {
   EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
   EVERYWHERE((exchange_bytes(exchange) > 0) == (topology.ranks > 1));
 
-  for (int round = 0; round < ROUNDS; round++) {
+  /* one round right after the other: ranks may be far apart */
+  muster_status status = MUSTER_OK;
+  bool right = true;
+  for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
     /* a learner that does not act has only what was gathered before */
     if (topology.acts) rows_fill(&mine, range.first, round);
+    if (topology.acts) exchange_set_notes(exchange, notes_of(topology.rank, round), round + topology.rank);
     rows_fill(&expected, 0, round);
-    EVERYWHERE_OK(exchange_gather_begin(exchange));
-    EVERYWHERE_OK(exchange_gather_end(exchange));
-    EVERYWHERE(!topology.learns || same_fields(&mine, &expected));
-    EVERYWHERE(!topology.learns || same_items(&mine, &expected));
+    status = gather(exchange);
+    int64_t messages = topology.learns ? (round + 1) * count_couriers(learner) : 0;
+    right = right && exchange_messages(exchange) == messages;
+    if (!topology.learns) continue;
+    right = right && same_fields(&mine, &expected) && same_items(&mine, &expected);
+    right = right && exchange_notes(exchange) == expected_notes(&topology, round);
+    right = right && same_work(&topology, exchange_work(exchange), round);
   }
+  EVERYWHERE_OK(status);
+  EVERYWHERE(right);
   exchange_destroy(&exchange);
   EVERYWHERE(exchange == NULL);
   rows_release(&mine);
@@ -147,33 +207,45 @@ static void gather_and_compare(int n) {
 }
 
 static void test_gather(void) {
-  int actors = comm_size(everywhere_comm()) > 1 ? comm_size(everywhere_comm()) - 1 : 1;
-  for (int i = 0; i < SPLITS - 1; i++) gather_and_compare(split(i, actors));
+  int ranks = comm_size(everywhere_comm()), actors = ranks > 1 ? ranks - 1 : 1;
+  for (int learner = 0; learner < ranks; learner++)
+    for (int i = 0; i < SPLITS - 1; i++) gather_and_compare(learner, split(i, actors));
+}
+
+/* scatters a few rounds, some of them followed by a gather of the same rows: what one leaves in shared memory must not
+ * reach the other */
+static void scatter_and_compare(int learner, int n) {
+  struct topology topology = with_learner(learner, n);
+  struct env_range range = topology_envs(&topology, topology.rank);
+  if (topology.learns) range = (struct env_range){0, n};
+  struct rows mine, expected;
+  rows_create(&mine, range.count);
+  rows_create(&expected, range.count);
+  struct exchange *exchange = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
+  muster_status status = MUSTER_OK;
+  bool right = true;
+  for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
+    rows_fill(&expected, range.first, round);
+    if (topology.learns) rows_fill(&mine, 0, round);
+    status = exchange_scatter(exchange);
+    right = right && same_fields(&mine, &expected);
+    if (status != MUSTER_OK || round % 2 == 0) continue;
+    if (topology.learns && topology.ranks > 1) memset(mine.bytes, 0, (size_t)n * 5);
+    status = gather(exchange);
+    right = right && same_fields(&mine, &expected);
+  }
+  EVERYWHERE_OK(status);
+  EVERYWHERE(right);
+  exchange_destroy(&exchange);
+  rows_release(&mine);
+  rows_release(&expected);
 }
 
 static void test_scatter(void) {
-  struct comm *comm = everywhere_comm();
-  int actors = comm_size(comm) > 1 ? comm_size(comm) - 1 : 1;
-  for (int i = 0; i < SPLITS; i++) {
-    int n = split(i, actors);
-    struct topology topology = topology_create(comm_size(comm), comm_rank(comm), n);
-    struct env_range range = topology_envs(&topology, topology.rank);
-    if (topology.learns) range = (struct env_range){0, n};
-    struct rows mine, expected;
-    rows_create(&mine, range.count);
-    rows_create(&expected, range.count);
-    struct exchange *exchange = NULL;
-    EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
-    for (int round = 0; round < ROUNDS; round++) {
-      rows_fill(&expected, range.first, round);
-      if (topology.learns) rows_fill(&mine, 0, round);
-      EVERYWHERE_OK(exchange_scatter(exchange));
-      EVERYWHERE(same_fields(&mine, &expected));
-    }
-    exchange_destroy(&exchange);
-    rows_release(&mine);
-    rows_release(&expected);
-  }
+  int ranks = comm_size(everywhere_comm()), actors = ranks > 1 ? ranks - 1 : 1;
+  for (int learner = 0; learner < ranks; learner++)
+    for (int i = 0; i < SPLITS; i++) scatter_and_compare(learner, split(i, actors));
 }
 
 /* an item more than the learner has room for is an error there, not a write behind the end */
@@ -184,15 +256,15 @@ static void test_list_that_does_not_fit(void) {
   struct rows mine;
   rows_create(&mine, 4);
   struct exchange *exchange = NULL;
-  EVERYWHERE_OK(connect(&mine, &topology, 2, &exchange));
+  EVERYWHERE_OK(connect(&mine, &topology, topology.learns ? 2 : MAX_ITEMS, &exchange));
   mine.count = topology.acts ? 3 : 0;
   EVERYWHERE_OK(exchange_gather_begin(exchange));
   muster_status status = exchange_gather_end(exchange);
   bool right = topology.acts ? status == MUSTER_OK : muster_status_code(status) == MUSTER_ERROR_INTERNAL;
   muster_status_clear(&status);
 
-  /* what the learner refused is fetched, so that nothing is left under way */
-  for (int field = 0; topology.learns && field < 2; field++) {
+  /* what the learner refused is fetched, so that nothing is left under way; in a parcel it has come already */
+  for (int field = 0; topology.learns && count_couriers(0) == 0 && field < 2; field++) {
     char refused[3 * sizeof(float[2])];
     right = right &&
             MPI_Recv(refused, sizeof refused, MPI_BYTE, 1, TAG_LIST, MPI_COMM_WORLD, MPI_STATUS_IGNORE) == MPI_SUCCESS;
@@ -204,25 +276,74 @@ static void test_list_that_does_not_fit(void) {
 
 /* --- the other collective calls --- */
 
+static unsigned char told_value(size_t place, int root, int round) {
+  return (unsigned char)(place * 13 + (size_t)root + (size_t)round * 5);
+}
+
+/* whether the bytes are what the root tells in a round, and the one behind them is untouched */
+static bool was_told(const unsigned char *data, size_t bytes, int root, int round) {
+  size_t right = 0;
+  while (right < bytes && data[right] == told_value(right, root, round)) right++;
+  return right == bytes && data[bytes] == 0xEE;
+}
+
+static void prepare_data(unsigned char *data, size_t bytes, int root, int round) {
+  bool is_root = comm_rank(everywhere_comm()) == root;
+  for (size_t i = 0; i < bytes; i++) data[i] = is_root ? told_value(i, root, round) : 0xEE;
+  data[bytes] = 0xEE;
+}
+
+static const size_t told_sizes[] = {0, 1, 4096, (size_t)3 << 20 | 5};
+
 static void test_broadcast(void) {
   struct comm *comm = everywhere_comm();
-  const size_t sizes[] = {0, 1, 4096, (size_t)3 << 20 | 5};
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+  for (size_t i = 0; i < sizeof told_sizes / sizeof *told_sizes; i++) {
     for (int root = 0; root < comm_size(comm); root++) {
-      unsigned char *data = malloc(sizes[i] + 1);
+      unsigned char *data = malloc(told_sizes[i] + 1);
       EVERYWHERE(data != NULL);
-      for (size_t k = 0; k <= sizes[i]; k++)
-        data[k] = comm_rank(comm) == root ? (unsigned char)(k * 13 + (size_t)root) : 0xEE;
-      /* half of them as announcements, for which the other ranks may sleep */
-      EVERYWHERE_OK(i % 2 == 0 ? comm_broadcast(comm, data, sizes[i], root)
-                               : comm_announce(comm, data, sizes[i], root));
-      size_t right = 0;
-      while (right < sizes[i] && data[right] == (unsigned char)(right * 13 + (size_t)root)) right++;
-      EVERYWHERE(right == sizes[i]);
-      EVERYWHERE(comm_rank(comm) == root || data[sizes[i]] == 0xEE);
+      prepare_data(data, told_sizes[i], root, 0);
+      EVERYWHERE_OK(comm_broadcast(comm, data, told_sizes[i], root));
+      EVERYWHERE(was_told(data, told_sizes[i], root, 0));
       free(data);
     }
   }
+}
+
+static void test_announcements(void) {
+  struct comm *comm = everywhere_comm();
+  for (size_t i = 0; i < sizeof told_sizes / sizeof *told_sizes; i++) {
+    for (int root = 0; root < comm_size(comm); root++) {
+      unsigned char *data = malloc(told_sizes[i] + 1);
+      EVERYWHERE(data != NULL);
+      struct announcement *announcement = NULL;
+      EVERYWHERE_OK(announcement_create(comm, data, told_sizes[i], root, &announcement));
+
+      /* one right after the other: a rank may be slow to read the first while the root tells the second */
+      muster_status status = MUSTER_OK;
+      bool right = true;
+      for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
+        prepare_data(data, told_sizes[i], root, round);
+        status = announcement_make(announcement);
+        right = right && was_told(data, told_sizes[i], root, round);
+      }
+      EVERYWHERE_OK(status);
+      EVERYWHERE(right);
+      announcement_destroy(&announcement);
+      EVERYWHERE(announcement == NULL);
+      free(data);
+    }
+  }
+}
+
+static void test_agreement_on_errors(void) {
+  struct comm *comm = everywhere_comm();
+  int last = comm_size(comm) - 1;
+  bool fails = comm_rank(comm) == last;
+  EVERYWHERE_OK(comm_agree(comm, MUSTER_OK));
+  muster_status status = comm_agree(comm, fails ? status_error(MUSTER_ERROR_USAGE, "mine") : MUSTER_OK);
+  bool right = muster_status_code(status) == (fails ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM);
+  muster_status_clear(&status);
+  EVERYWHERE(right);
 }
 
 static void test_agreement(void) {
@@ -248,9 +369,12 @@ static void test_hosts(void) {
   EVERYWHERE(comm_host(comm)[0] != '\0' && strcmp(hosts[comm_rank(comm)], comm_host(comm)) == 0);
   /* tests run on one machine */
   for (int rank = 0; rank < comm_size(comm); rank++) EVERYWHERE(strcmp(hosts[rank], comm_host(comm)) == 0);
-  EVERYWHERE(comm_local_size(comm) == comm_size(comm));
+  int neighbours = 0;
+  for (int rank = 0; rank < comm_size(comm); rank++)
+    neighbours += everywhere_node(rank) == everywhere_node(comm_rank(comm));
+  EVERYWHERE(comm_local_size(comm) == neighbours);
   EVERYWHERE(comm_local_cores(comm) >= 1);
-  EVERYWHERE(comm_oversubscribed(comm) == (comm_size(comm) > comm_local_cores(comm)));
+  EVERYWHERE(comm_oversubscribed(comm) == (neighbours > comm_local_cores(comm)));
   free(hosts);
 }
 
@@ -306,7 +430,9 @@ static const struct check_case cases[] = {
     {"scatter fields", test_scatter},
     {"a list that does not fit is refused", test_list_that_does_not_fit},
     {"broadcast from every root, up to 3 MiB", test_broadcast},
+    {"announce from every root, up to 3 MiB", test_announcements},
     {"agree on the exit code", test_agreement},
+    {"agree on errors", test_agreement_on_errors},
     {"gather the names of hosts", test_hosts},
     {"collect what each rank gives", test_collect},
     {"clocks of one host do not differ", test_clock_offset},

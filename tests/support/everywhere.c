@@ -1,14 +1,37 @@
 #include "support/everywhere.h"
 
+#include "comm/mpi_call.h"
+
 #include <mpi.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 /* CUnit's cases take no argument, so the job is kept here */
 static struct comm *job;
+static const char *nodes_of_ranks = ""; /* "": all on one */
 
 struct comm *everywhere_comm(void) {
   return job;
+}
+
+int everywhere_node(int rank) { return nodes_of_ranks[0] == '\0' ? 0 : nodes_of_ranks[rank]; }
+
+bool everywhere_shares(void) { return strchr(nodes_of_ranks, 'x') == NULL; }
+
+muster_status everywhere_spread(struct comm *comm, const char *nodes) {
+  int ranks = (int)strspn(nodes, "0123456789");
+  if (ranks != comm_size(comm))
+    return status_error(MUSTER_ERROR_USAGE, "nodes of %d ranks are given to %d", ranks, comm_size(comm));
+  nodes_of_ranks = nodes;
+
+  /* as if /dev/shm were full */
+  const struct rlimit none = {.rlim_cur = 0, .rlim_max = RLIM_INFINITY};
+  if (!everywhere_shares() && (signal(SIGXFSZ, SIG_IGN) == SIG_ERR || setrlimit(RLIMIT_FSIZE, &none) != 0))
+    return status_errno(MUSTER_ERROR_INTERNAL, "cannot limit the size of files");
+  return comm_split_node(comm, nodes[comm_rank(comm)]);
 }
 
 bool everywhere_true(bool condition, const char *text, const char *file, int line) {
@@ -26,6 +49,7 @@ bool everywhere_ok(muster_status status, const char *file, int line) {
 
 int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n) {
   muster_status status = comm_create(argc, argv, &job);
+  if (status == MUSTER_OK && *argc > 1) status = everywhere_spread(job, (*argv)[1]);
   if (status != MUSTER_OK) {
     fprintf(stderr, "%s\n", muster_status_message(status));
     muster_status_clear(&status);

@@ -6,12 +6,19 @@
 #include "comm/comm.h"
 #include "support/check.h"
 
+/* Spreads the ranks of a job on one machine over nodes, as far as the exchange sees it: `nodes` has a digit for each
+ * rank, the node that it counts as being on, for example 0011. With an x behind it the test is started so that ranks
+ * share no memory. Collective; before anything else is created. */
+MUSTER_CHECKED muster_status everywhere_spread(struct comm *comm, const char *nodes);
+
 /* Starts MPI, runs the cases on every rank in step, and returns main()'s exit code; only rank 0 prints CUnit's report,
- * but each rank prints the checks that failed on it. */
+ * but each rank prints the checks that failed on it. An argument is for everywhere_spread(). */
 int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n);
 
-/* The job, while everywhere_main() runs. */
+/* The job, while everywhere_main() runs; the node of a rank, and whether the ranks of a node share memory. */
 struct comm *everywhere_comm(void);
+int everywhere_node(int rank);
+bool everywhere_shares(void);
 
 /* Passes when the condition is true on every rank. Ends the case on all of them otherwise. */
 #define EVERYWHERE(condition) CU_ASSERT_TRUE_FATAL(everywhere_true((condition), #condition, __FILE__, __LINE__))
