@@ -118,6 +118,19 @@ static muster_status connect(struct rows *rows, const struct topology *topology,
   return exchange_create(everywhere_comm(), topology, fields, 2, &list, out);
 }
 
+/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone */
+static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
+  struct exchange_work expected = {0};
+  for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
+    const double seconds = round + rank;
+    if (!topology_rank_acts(topology, rank)) continue;
+    if (n++ == 0) expected.shortest = seconds;
+    expected.longest = seconds;
+    expected.sum += seconds;
+  }
+  return work.shortest == expected.shortest && work.longest == expected.longest && work.sum == expected.sum;
+}
+
 /* gathers a few rounds from the actors, and compares with what they were told to send */
 static void gather_and_compare(int n) {
   struct comm *comm = everywhere_comm();
@@ -134,11 +147,13 @@ static void gather_and_compare(int n) {
   for (int round = 0; round < ROUNDS; round++) {
     /* a learner that does not act has only what was gathered before */
     if (topology.acts) rows_fill(&mine, range.first, round);
+    if (topology.acts) exchange_set_notes(exchange, 0, round + topology.rank);
     rows_fill(&expected, 0, round);
     EVERYWHERE_OK(exchange_gather_begin(exchange));
     EVERYWHERE_OK(exchange_gather_end(exchange));
     EVERYWHERE(!topology.learns || same_fields(&mine, &expected));
     EVERYWHERE(!topology.learns || same_items(&mine, &expected));
+    EVERYWHERE(!topology.learns || same_work(&topology, exchange_work(exchange), round));
   }
   exchange_destroy(&exchange);
   EVERYWHERE(exchange == NULL);
