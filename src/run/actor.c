@@ -156,7 +156,7 @@ static muster_status play(struct actor *actor) {
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   stages_enter(&worker->stages, STAGE_ROLLOUT);
-  double start = clock_seconds();
+  double start = worker->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
     forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
@@ -164,8 +164,9 @@ muster_status actor_roll_out(struct actor *actor) {
   }
   note_faults(actor);
   note_restarts(actor);
-  actor->seconds = clock_seconds() - start;
-  stages_enter(&worker->stages, STAGE_OTHER);
+  /* what comes next is to hand it over */
+  stages_enter(&worker->stages, STAGE_GATHER);
+  actor->seconds = worker->stages.since - start;
   return MUSTER_OK;
 }
 
@@ -194,7 +195,6 @@ static muster_status send_states(struct actor *actor) {
 
 static muster_status send_rollout(struct actor *actor) {
   struct worker *worker = actor->worker;
-  stages_enter(&worker->stages, STAGE_GATHER);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
   exchange_set_notes(worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);

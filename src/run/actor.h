@@ -26,7 +26,8 @@ MUSTER_CHECKED muster_status actor_start_envs(struct actor *actor, bool from_sta
 void actor_save_states(struct actor *actor);
 
 /* Rolls out every environment with the policy that the model holds, into worker->rollout: for n_steps; or, of whole
- * episodes, until each has ended its first one or n_steps are over, then starts the next episode everywhere. */
+ * episodes, until each has ended its first one or n_steps are over, then starts the next episode everywhere. Leaves the
+ * clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
 /* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */

@@ -107,7 +107,7 @@ static muster_status give_order(struct learner *learner) {
            model->encoder.statistics_count * sizeof(float));
   MUSTER_TRY(worker_broadcast_order(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
-  learner->actors_start = clock_seconds();
+  learner->actors_start = worker->stages.since;
   return MUSTER_OK;
 }
 
@@ -195,7 +195,6 @@ static muster_status learn(struct learner *learner, double progress_remaining) {
 
 /* advantages, epochs and minibatches: the algorithm's part */
 static muster_status update_policy(struct learner *learner) {
-  stages_enter(&learner->worker->stages, STAGE_UPDATE);
   double total = (double)learner->worker->config.general.total_steps;
   double progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
   episodes_add_rollout(&learner->episodes, &learner->worker->rollout);

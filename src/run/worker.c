@@ -22,6 +22,7 @@ static muster_status create_pool(struct worker *worker) {
 muster_status worker_create(struct worker *worker, const struct run_config *config, const char *run_folder,
                             struct comm *comm) {
   *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
+  stages_start(&worker->stages, NULL, 0);
   int32_t num_envs = (int32_t)config->env.num_envs;
   worker->topology = topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;
