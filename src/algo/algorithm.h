@@ -3,6 +3,7 @@
 #ifndef ALGO_ALGORITHM_H
 #define ALGO_ALGORITHM_H
 
+#include "base/stages.h"
 #include "config/document.h"
 #include "nn/model.h"
 #include "rollout/trajectory.h"
@@ -27,6 +28,7 @@ struct algorithm_context {
   const struct trajectory *rollout; /* the whole batch: all environments; rewards as they are to be learned from */
   uint64_t seed;
   struct arena *arena;
+  struct stages *stages; /* is told when minibatches begin; may be NULL */
 };
 
 struct algorithm_type {

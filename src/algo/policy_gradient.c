@@ -10,7 +10,8 @@ muster_status policy_gradient_create(const struct algorithm_context *context,
                                      const struct policy_gradient_settings *settings, struct policy_gradient *policy) {
   struct arena *arena = context->arena;
   struct model *model = context->model;
-  *policy = (struct policy_gradient){.settings = *settings, .model = model, .seed = context->seed};
+  *policy =
+      (struct policy_gradient){.settings = *settings, .model = model, .stages = context->stages, .seed = context->seed};
   MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
                               settings->optimizer_epsilon, arena, &policy->optimizer));
   MUSTER_TRY(batch_create(context->rollout, arena, &policy->batch));
@@ -213,6 +214,7 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
 
 muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
                                           double learning_rate, struct progress *progress) {
+  stages_enter(policy->stages, STAGE_UPDATE);
   *progress = (struct progress){0};
   policy->epochs++;
   return step(policy, loss, policy->batch.sample, policy->batch.count, learning_rate, (double)NAN, progress);
@@ -229,6 +231,7 @@ static void shuffle(struct policy_gradient *policy) {
 muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
                                      const struct epochs_plan *plan, struct progress *progress) {
   size_t count = policy->batch.count, batch_size = (size_t)plan->batch_size;
+  stages_enter(policy->stages, STAGE_UPDATE);
   *progress = (struct progress){0};
   for (int64_t epoch = 0; epoch < plan->n_epochs && !progress->stopped; epoch++) {
     shuffle(policy);

@@ -47,7 +47,8 @@ struct policy_gradient_settings {
 
 struct policy_gradient {
   struct policy_gradient_settings settings;
-  struct model *model; /* borrowed */
+  struct model *model;   /* borrowed */
+  struct stages *stages; /* borrowed; may be NULL */
   struct optimizer optimizer;
   struct batch batch;
   uint64_t seed;

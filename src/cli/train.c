@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const char help[] =
-    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--dry-run]\n"
+    "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--dry-run] [--trace]\n"
     "\n"
     "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0, or the first rank on ranks.learner_host, "
     "learns\n"
@@ -20,6 +20,8 @@ static const char help[] =
     "                        the number of ranks may differ\n"
     "  -n, --dry-run         show which rank does what on which host, what of it will be slow, the run folder and the\n"
     "                        memory; train nothing and leave nothing behind\n"
+    "  -t, --trace           write a trace of where the time of every rank goes into the run folder, for Perfetto;\n"
+    "                        the same as --set run.trace=true\n"
     "  -h, --help            this text\n"
     "      --version         version and git commit\n"
     "\n"
@@ -58,20 +60,24 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
   static const struct option options[] = {
       {"set", required_argument, NULL, 's'}, {"run-dir", required_argument, NULL, 'd'},
       {"resume", no_argument, NULL, 'r'},    {"dry-run", no_argument, NULL, 'n'},
-      {"help", no_argument, NULL, 'h'},      {0}};
+      {"trace", no_argument, NULL, 't'},     {"help", no_argument, NULL, 'h'},
+      {0}};
+  bool traces = false;
   opterr = speaks();
-  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnh", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnth", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
     case 'd': request->run_dir = optarg; break;
     case 'r': request->resume = true; break;
     case 'n': request->dry_run = true; break;
+    case 't': traces = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */
     }
   }
   if (optind + 1 != argc && !speaks()) return EXIT_USAGE;
   if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
+  if (traces) sets[request->n_sets++] = "run.trace=true";
   request->config_path = argv[optind];
   request->sets = sets;
   return -1;

@@ -119,8 +119,7 @@ static muster_status sleep_until(struct board *board, int rank, uint32_t wanted)
   return failed ? status_errno(MUSTER_ERROR_COMM, "cannot wait for rank %d of this node", rank) : MUSTER_OK;
 }
 
-muster_status board_wait(struct board *board, int rank, uint32_t step) {
-  if (board == NULL) return MUSTER_OK;
+static muster_status wait_for(struct board *board, int rank, uint32_t step) {
   struct progress *theirs = &board->progress[board->comm->node_ranks[rank]];
   for (int look = 0; look <= board->looks; look++) {
     if (has_come(atomic_load_explicit(&theirs->step, memory_order_acquire), step)) return MUSTER_OK;
@@ -131,10 +130,21 @@ muster_status board_wait(struct board *board, int rank, uint32_t step) {
   return sleep_until(board, rank, step);
 }
 
+muster_status board_wait(struct board *board, int rank, uint32_t step) {
+  if (board == NULL) return MUSTER_OK;
+  enum stage before = stages_enter(board->comm->stages, STAGE_WAIT);
+  muster_status status = wait_for(board, rank, step);
+  stages_enter(board->comm->stages, before);
+  return status;
+}
+
 muster_status board_wait_others(struct board *board, uint32_t step) {
   if (board == NULL) return MUSTER_OK;
   struct comm *comm = board->comm;
-  for (int rank = 0; rank < comm->size; rank++)
-    if (rank != comm->rank && comm_is_near(comm, rank)) MUSTER_TRY(board_wait(board, rank, step));
-  return MUSTER_OK;
+  enum stage before = stages_enter(comm->stages, STAGE_WAIT);
+  muster_status status = MUSTER_OK;
+  for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
+    if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(board, rank, step);
+  stages_enter(comm->stages, before);
+  return status;
 }

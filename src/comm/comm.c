@@ -160,6 +160,8 @@ _Noreturn void comm_abort(struct comm *comm, int exit_code) {
 
 bool comm_is_near(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
 
+void comm_set_stages(struct comm *comm, struct stages *stages) { comm->stages = stages; }
+
 int comm_rank(const struct comm *comm) { return comm->rank; }
 int comm_size(const struct comm *comm) { return comm->size; }
 int comm_local_size(const struct comm *comm) { return comm->local_size; }

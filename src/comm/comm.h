@@ -2,6 +2,7 @@
 #ifndef COMM_COMM_H
 #define COMM_COMM_H
 
+#include "base/stages.h"
 #include "base/status.h"
 
 #include <sched.h>
@@ -30,6 +31,12 @@ const char *comm_host(const struct comm *comm);
 /* Cores of this node that the job may use, and whether its ranks outnumber them. */
 int comm_local_cores(const struct comm *comm);
 bool comm_oversubscribed(const struct comm *comm);
+/* Whether a rank is on this node. */
+bool comm_is_near(const struct comm *comm, int rank);
+
+/* From here on the time that this rank sleeps for others of its node counts as STAGE_WAIT of this clock (borrowed;
+ * NULL: of none). */
+void comm_set_stages(struct comm *comm, struct stages *stages);
 
 /* Collective. The largest exit code of all ranks: how set-up errors on one rank end all of them in order. `*speaks` is
  * true on one rank alone, the first that has this code: the one to tell the user, where several met the same error. */

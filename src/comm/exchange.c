@@ -329,7 +329,7 @@ muster_status exchange_gather_end(struct exchange *exchange) {
 void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds) {
   for (int i = 0; i < exchange->n_peers; i++) {
     exchange->peers[i].head.notes = bits;
-    exchange->peers[i].head.seconds = seconds;
+    exchange->peers[i].head.work = (struct exchange_work){seconds, seconds, seconds};
   }
 }
 
@@ -339,11 +339,17 @@ int32_t exchange_notes(const struct exchange *exchange) {
   return bits;
 }
 
-double exchange_longest_work(const struct exchange *exchange) {
-  double longest = 0;
-  for (int i = 0; i < exchange->n_peers; i++)
-    if (exchange->peers[i].head.seconds > longest) longest = exchange->peers[i].head.seconds;
-  return longest;
+void exchange_work_join(struct exchange_work *work, const struct exchange_work *others) {
+  if (others->shortest < work->shortest) work->shortest = others->shortest;
+  if (others->longest > work->longest) work->longest = others->longest;
+  work->sum += others->sum;
+}
+
+struct exchange_work exchange_work(const struct exchange *exchange) {
+  if (exchange->n_peers == 0) return (struct exchange_work){0};
+  struct exchange_work work = exchange->peers[0].head.work;
+  for (int i = 1; i < exchange->n_peers; i++) exchange_work_join(&work, &exchange->peers[i].head.work);
+  return work;
 }
 
 /* --- scatter --- */

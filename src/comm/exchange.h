@@ -46,11 +46,18 @@ MUSTER_CHECKED muster_status exchange_gather_begin(struct exchange *exchange);
 /* Waits until the learner has all rows; on an actor, until its buffers may be written again. */
 MUSTER_CHECKED muster_status exchange_gather_end(struct exchange *exchange);
 
+/* Seconds that actors worked for a gather. */
+struct exchange_work {
+  double shortest, longest, sum;
+};
+/* Adds what others worked. */
+void exchange_work_join(struct exchange_work *work, const struct exchange_work *others);
+
 /* What an actor sends along with its next gather: bits, and the seconds that it worked. On the learner after a gather:
- * the bits that any actor set, and the longest work. */
+ * the bits that any actor set, and how long all of them worked; zeros where one rank acts and learns. */
 void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds);
 int32_t exchange_notes(const struct exchange *exchange);
-double exchange_longest_work(const struct exchange *exchange);
+struct exchange_work exchange_work(const struct exchange *exchange);
 
 /* Sends all rows from the learner to the actors that hold them; the list does not move. */
 MUSTER_CHECKED muster_status exchange_scatter(struct exchange *exchange);

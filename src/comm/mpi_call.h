@@ -11,11 +11,12 @@ struct comm {
   int rank, size, local_size, local_cores;
   int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   struct watchdog *watchdog; /* NULL where there is none */
+  struct stages *stages;     /* where waiting is counted; may be NULL */
   char host[COMM_HOST_SIZE];
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_ANNOUNCE, TAG_PING };
+enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_ANNOUNCE, TAG_PING, TAG_COLLECT, TAG_CLOCK };
 
 /* Whether a rank is on this node. */
 bool comm_is_near(const struct comm *comm, int rank);

@@ -81,7 +81,7 @@ void parcel_release(struct parcel *parcel) {
 void exchange_head_join(struct exchange_head *head, const struct exchange_head *other) {
   head->list_count += other->list_count;
   head->notes |= other->notes;
-  if (other->seconds > head->seconds) head->seconds = other->seconds;
+  exchange_work_join(&head->work, &other->work);
 }
 
 static bool is_courier(const struct parcel *parcel) { return parcel->courier == parcel->comm->rank; }
@@ -126,7 +126,7 @@ muster_status parcel_put(struct parcel *parcel, uint32_t step, const struct exch
 
 /* joins what the ranks tell to one head, and their items to one list behind it; returns the bytes of the message */
 static size_t close_message(struct parcel *parcel) {
-  struct exchange_head all = {0};
+  struct exchange_head all = parcel->entries[0].head;
   const size_t item_bytes = parcel_item_bytes(&parcel->list);
   char *items = parcel->message + parcel->rows_bytes + sizeof all;
   for (int i = 0; i < parcel->n_entries; i++) {
@@ -134,7 +134,7 @@ static size_t close_message(struct parcel *parcel) {
     size_t bytes = item_bytes * (size_t)entry->head.list_count;
     memmove(items, parcel->message + entry->items, bytes);
     items += bytes;
-    exchange_head_join(&all, &entry->head);
+    if (i > 0) exchange_head_join(&all, &entry->head);
   }
   memcpy(parcel->message + parcel->rows_bytes, &all, sizeof all);
   return (size_t)(items - parcel->message);

@@ -18,7 +18,7 @@
 /* What an actor tells beside its rows; of a parcel: of all its ranks. */
 struct exchange_head {
   int32_t list_count, notes;
-  double seconds;
+  struct exchange_work work;
 };
 /* Adds what another rank tells: items and bits of both, the longer work. */
 void exchange_head_join(struct exchange_head *head, const struct exchange_head *other);

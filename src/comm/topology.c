@@ -39,6 +39,11 @@ static int actor_turn(const struct topology *topology, int rank) {
   return rank < topology->learner ? rank : rank - 1;
 }
 
+const char *topology_role(const struct topology *topology, int rank) {
+  if (rank != topology->learner) return "actor";
+  return topology_rank_acts(topology, rank) ? "learner and actor" : "learner";
+}
+
 struct env_range topology_envs(const struct topology *topology, int rank) {
   if (!topology_rank_acts(topology, rank)) return (struct env_range){0, 0};
   int32_t actor = actor_turn(topology, rank);

@@ -34,6 +34,9 @@ void topology_spread(struct topology *topology, const int *local_ranks, int *tur
 
 bool topology_rank_acts(const struct topology *topology, int rank);
 
+/* "learner", "actor", "learner and actor". */
+const char *topology_role(const struct topology *topology, int rank);
+
 /* The environments of a rank: ranges in the order of turns, whose sizes differ by one at most, the larger ones first;
  * count 0 for a rank that does not act. */
 struct env_range topology_envs(const struct topology *topology, int rank);

@@ -4,6 +4,8 @@
 #include "comm/watchdog.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
+#include "run/timings.h"
+#include "run/trace.h"
 
 #include <string.h>
 
@@ -40,12 +42,17 @@ void actor_save_states(struct actor *actor) {
     env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
 }
 
+/* reading the clock at each step would cost some per cent of small environments' rollouts */
+#define STEPS_TO_A_LOOK 16
+
 /* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
   struct worker *worker = actor->worker;
   struct trajectory *rollout = &worker->rollout;
   size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
   size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
+  const double start = looks ? clock_seconds() : 0.0;
   struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
   const struct action_random random = {
       .seed = (uint64_t)worker->config.general.seed,
@@ -59,6 +66,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   for (size_t row = 0; row < rollout->n_rows; row++)
     memcpy(kept + row * n_steps * action_bytes, actor->actions + row * action_bytes, action_bytes);
 
+  const double acted = looks ? clock_seconds() : 0.0;
   struct env_pool_result result = {
       .observation = trajectory_observation(rollout, t + 1),
       .observation_stride = obs_stride,
@@ -70,6 +78,10 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   };
   MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
   env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  if (looks) {
+    worker->looked_at.policy += acted - start;
+    worker->looked_at.environments += clock_seconds() - acted;
+  }
   return MUSTER_OK;
 }
 
@@ -140,8 +152,9 @@ static muster_status play(struct actor *actor) {
 
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
-  double start = clock_seconds();
   watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_ROLLOUT);
+  double start = worker->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
     forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
@@ -149,15 +162,19 @@ muster_status actor_roll_out(struct actor *actor) {
   }
   note_faults(actor);
   note_restarts(actor);
-  actor->seconds = clock_seconds() - start;
+  /* what comes next is to hand it over */
+  stages_enter(&worker->stages, STAGE_GATHER);
+  actor->seconds = worker->stages.since - start;
   return MUSTER_OK;
 }
 
 /* --- a rank that only acts --- */
 
 static void take_parameters(struct actor *actor) {
+  struct worker *worker = actor->worker;
   struct model *model = actor->model;
-  const float *floats = actor->worker->order->floats;
+  const float *floats = worker->order->floats;
+  stages_enter(&worker->stages, STAGE_BROADCAST);
   memcpy(model->parameters.values, floats, model->policy_count * sizeof(float));
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));
@@ -165,17 +182,25 @@ static void take_parameters(struct actor *actor) {
 }
 
 static muster_status send_states(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
   actor_save_states(actor);
-  MUSTER_TRY(exchange_gather_begin(actor->worker->state_exchange));
-  return exchange_gather_end(actor->worker->state_exchange);
+  MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
 }
 
 static muster_status send_rollout(struct actor *actor) {
-  watchdog_enter(actor->worker->comm, WATCH_WAIT, actor->worker->order->iteration + 1);
+  struct worker *worker = actor->worker;
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
   int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
-  exchange_set_notes(actor->worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
-  MUSTER_TRY(exchange_gather_begin(actor->worker->rollout_exchange));
-  return exchange_gather_end(actor->worker->rollout_exchange);
+  exchange_set_notes(worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
+  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
 }
 
 muster_status actor_run(struct actor *actor) {
@@ -187,5 +212,12 @@ muster_status actor_run(struct actor *actor) {
     take_parameters(actor);
     MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(send_rollout(actor));
+    stages_end_iteration(&worker->stages, trajectory_steps(&worker->rollout));
   }
+}
+
+muster_status actor_finish(struct actor *actor) {
+  struct timings timings;
+  MUSTER_TRY(timings_collect(actor->worker, &timings));
+  return trace_write(actor->worker, NULL, 0);
 }

@@ -11,6 +11,7 @@ struct actor {
   char *actions;         /* [rows, action_bytes] of one step */
   bool has_faults;       /* whether faults were tolerated in the last rollout */
   double seconds;        /* that the last rollout took */
+  int64_t steps;         /* of all environments, so far */
   bool envs_are_dead;    /* whether isolated environments have died too often */
   int forensic_files;    /* written so far for tolerated faults */
 };
@@ -25,10 +26,14 @@ MUSTER_CHECKED muster_status actor_start_envs(struct actor *actor, bool from_sta
 void actor_save_states(struct actor *actor);
 
 /* Rolls out every environment with the policy that the model holds, into worker->rollout: for n_steps; or, of whole
- * episodes, until each has ended its first one or n_steps are over, then starts the next episode everywhere. */
+ * episodes, until each has ended its first one or n_steps are over, then starts the next episode everywhere. Leaves the
+ * clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
 /* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */
 MUSTER_CHECKED muster_status actor_run(struct actor *actor);
+
+/* After actor_run(): tells the learner where this rank's time went. Collective with learner_finish(). */
+MUSTER_CHECKED muster_status actor_finish(struct actor *actor);
 
 #endif

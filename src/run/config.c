@@ -112,6 +112,10 @@ static const struct option_spec run_options[] = {
      .help = "a rank or host that is silent for so long, or an environment in one step, ends the run; 0: never"},
     {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
      .help = "what a NaN or infinity does: stop ends the run, skip leaves that update out and counts it"},
+    {IN(run_options, trace), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether a Chrome trace of every rank's stages is written into the run folder at the end"},
+    {IN(run_options, trace_iterations), .type = OPTION_INT, .default_value = "1000", .min = 1, .max = 1e6,
+     .help = "newest iterations that the trace keeps; each takes about 1 KiB of every rank's memory"},
     {.key = NULL},
 };
 

@@ -66,6 +66,8 @@ struct run_options {
   int on_nan;        /* enum on_nan */
   bool tensorboard;
   int64_t histograms; /* iterations; 0: none */
+  bool trace;
+  int64_t trace_iterations;
 };
 
 struct run_config {

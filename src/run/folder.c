@@ -201,7 +201,7 @@ muster_status run_folder_write_config(const struct run_folder *folder, const str
           topology->ranks);
   for (int rank = 0; rank < topology->ranks; rank++) {
     struct env_range range = topology_envs(topology, rank);
-    fprintf(file, "#   rank %d on %s: %s", rank, placement->places[rank].host, placement_role(placement, rank));
+    fprintf(file, "#   rank %d on %s: %s", rank, placement->places[rank].host, topology_role(topology, rank));
     if (range.count > 0) fprintf(file, ", environments %d to %d", range.first, range.first + range.count - 1);
     fputc('\n', file);
   }

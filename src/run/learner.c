@@ -6,6 +6,8 @@
 #include "run/interrupt.h"
 #include "run/snapshot.h"
 #include "run/terminal.h"
+#include "run/trace.h"
+#include "store/durable.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,6 +33,7 @@ static muster_status create_algorithm(struct learner *learner) {
       .rollout = &worker->rollout,
       .seed = (uint64_t)config->general.seed,
       .arena = worker->arena,
+      .stages = &worker->stages,
   };
   return learner->type->create(&context, &learner->algorithm);
 }
@@ -42,7 +45,8 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   MUSTER_TRY(episodes_create(worker->rollout.n_envs, worker->arena, &learner->episodes));
 
   /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
-  report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold);
+  report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
+              &worker->stages);
   int64_t rows = -1;
   if (folder != NULL && folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
   int64_t missing = 0;
@@ -99,6 +103,7 @@ static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
 /* tells the actors what comes next, and hands them the policy */
 static muster_status give_order(struct learner *learner) {
   struct worker *worker = learner->worker;
+  stages_enter(&worker->stages, STAGE_BROADCAST);
   struct order *order = worker->order;
   enum stop stop = stop_reason(learner);
   order->iteration = learner->iteration;
@@ -109,21 +114,22 @@ static muster_status give_order(struct learner *learner) {
   if (model->encoder.statistics_count > 0)
     memcpy(order->floats + model->policy_count, model->encoder.statistics,
            model->encoder.statistics_count * sizeof(float));
-  double start = clock_seconds();
   MUSTER_TRY(worker_broadcast_order(worker));
-  learner->report.seconds.exchange += clock_seconds() - start;
+  stages_enter(&worker->stages, STAGE_OTHER);
+  learner->actors_start = worker->stages.since;
   return MUSTER_OK;
 }
 
 /* collects the environments' states and writes a checkpoint, while the actors already roll out. One that cannot be
  * written costs nothing but itself: the run goes on and tries again at the next interval, unless it was the last. */
 static muster_status save_checkpoint(struct learner *learner) {
-  double start = clock_seconds();
   struct worker *worker = learner->worker;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
   if (learner->actor != NULL) actor_save_states(learner->actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
   enter(learner, WATCH_CHECKPOINT);
+  learner->actors_start = clock_seconds();
   muster_status status = snapshot_write(learner);
   if (status != MUSTER_OK && worker->order->stop == STOP_NOT) {
     log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
@@ -132,30 +138,34 @@ static muster_status save_checkpoint(struct learner *learner) {
   }
   learner->checkpoint_steps = learner->total_steps;
   learner->checkpoint_clock = clock_seconds();
-  learner->report.seconds.checkpoint += learner->checkpoint_clock - start;
+  stages_enter(&worker->stages, STAGE_OTHER);
   return status;
 }
 
 /* gets the next rollout of all environments: from the actors, or by acting */
 static muster_status collect_rollout(struct learner *learner) {
-  double start = clock_seconds();
   struct worker *worker = learner->worker;
   if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
   enter(learner, WATCH_WAIT);
+  stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
-  learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
   enter(learner, WATCH_UPDATE);
+  learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
+
+  /* nothing could be complete before the slowest actor had finished, on whichever node */
+  struct exchange_work work = exchange_work(worker->rollout_exchange);
+  if (learner->actor != NULL)
+    work.shortest = work.longest = work.sum = learner->actor->seconds;
+  else
+    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  report_rollout(&learner->report, &work, worker->topology.actors);
   const struct trajectory *rollout = &worker->rollout;
   learner->iteration++;
   learner->total_steps += trajectory_steps(rollout);
   for (size_t n = 0; n < rollout->n_envs; n++) learner->env_restarts += worker->restarts[n];
-
-  /* what the actors' own work does not explain is the exchange's */
-  double waited = clock_seconds() - start;
-  double worked = learner->actor != NULL ? learner->actor->seconds : exchange_longest_work(worker->rollout_exchange);
-  learner->report.seconds.rollout += fmin(worked, waited);
-  learner->report.seconds.exchange += fmax(0.0, waited - worked);
   return MUSTER_OK;
 }
 
@@ -188,6 +198,7 @@ static muster_status check_parameters(const struct learner *learner) {
 /* the update itself, between the two halves of normalisation: rewards are scaled before it; observations count after
  * it, since it needs the statistics that the actors had */
 static muster_status learn(struct learner *learner, double progress_remaining) {
+  stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
   normalizer_scale_rewards(&learner->normalizer, &learner->worker->rollout);
   MUSTER_TRY(learner->type->update(learner->algorithm, progress_remaining, learner->metrics));
   normalizer_observe(&learner->normalizer, &learner->worker->rollout);
@@ -196,7 +207,6 @@ static muster_status learn(struct learner *learner, double progress_remaining) {
 
 /* advantages, epochs and minibatches: the algorithm's part */
 static muster_status update_policy(struct learner *learner) {
-  double start = clock_seconds();
   double total = (double)learner->worker->config.general.total_steps;
   double progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
   episodes_add_rollout(&learner->episodes, &learner->worker->rollout);
@@ -209,12 +219,13 @@ static muster_status update_policy(struct learner *learner) {
   status =
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
-  learner->report.seconds.update += clock_seconds() - start;
-  return status != MUSTER_OK ? status : check_parameters(learner);
+  if (status == MUSTER_OK) status = check_parameters(learner);
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  return status;
 }
 
 static muster_status evaluate(struct learner *learner, struct evaluation *evaluation) {
-  double start = clock_seconds();
+  stages_enter(&learner->worker->stages, STAGE_EVALUATION);
   const struct run_config *config = &learner->worker->config;
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
@@ -230,7 +241,7 @@ static muster_status evaluate(struct learner *learner, struct evaluation *evalua
   enter(learner, WATCH_EVALUATION);
   MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
   enter(learner, WATCH_UPDATE);
-  learner->report.seconds.evaluation += clock_seconds() - start;
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
@@ -282,6 +293,7 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
     MUSTER_TRY(learner_iterate(learner));
     MUSTER_TRY(report_progress(learner));
+    stages_end_iteration(&worker->stages, trajectory_steps(&worker->rollout));
   }
 }
 
@@ -329,7 +341,6 @@ void learner_rescue(struct learner *learner) {
 
 static void print_result(const struct learner *learner, const struct evaluation *evaluation) {
   const struct report *report = &learner->report;
-  const char *folder = learner->folder->path;
   double seconds = report_seconds(report);
   char steps[32], rate[32];
   terminal_format_count(learner->total_steps, steps, sizeof steps);
@@ -343,17 +354,19 @@ static void print_result(const struct learner *learner, const struct evaluation 
   printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
          evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
          learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
-  printf("run folder  %s\n\nnext:\n", folder);
+  printf("run folder  %s\n", learner->folder->path);
+}
+
+static void print_next(const struct learner *learner) {
+  const char *folder = learner->folder->path;
+  printf("\nnext:\n");
   printf("  build/muster eval %s\n", folder);
   printf("  build/muster inspect %s/checkpoints/latest\n", folder);
   printf("  less %s/metrics.csv\n", folder);
-  fflush(stdout);
 }
 
-/* a run that was asked to end is told how to go on, and not evaluated: whoever asks wants it to end now */
-static muster_status finish_interrupted(struct learner *learner) {
-  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
-                                  learner->total_steps, episodes_summarize(&learner->episodes), NULL));
+/* a run that was asked to end is told how to go on */
+static void print_interrupted(const struct learner *learner) {
   if (learner->worker->order->stop == STOP_DEAD)
     log_error(&learner->worker->logger,
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
@@ -362,17 +375,43 @@ static muster_status finish_interrupted(struct learner *learner) {
          (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
          learner->folder->config, learner->folder->path);
+}
+
+/* where the time went: the table, and the trace if there is one */
+static muster_status tell_times(struct learner *learner, const struct timings *timings) {
+  putchar('\n');
+  MUSTER_TRY(timings_print(stdout, timings));
+  char path[DURABLE_PATH_SIZE];
+  MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
+  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev or chrome://tracing)\n", path);
+  return MUSTER_OK;
+}
+
+/* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
+static muster_status tell_result(struct learner *learner, const struct evaluation *evaluation,
+                                 const struct timings *timings) {
+  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
+                                  episodes_summarize(&learner->episodes), evaluation));
+  if (evaluation != NULL) {
+    MUSTER_TRY(report_end(&learner->report, learner->total_steps));
+    print_result(learner, evaluation);
+  }
+  MUSTER_TRY(tell_times(learner, timings));
+  if (evaluation != NULL)
+    print_next(learner);
+  else
+    print_interrupted(learner);
   fflush(stdout);
   return MUSTER_OK;
 }
 
 muster_status learner_finish(struct learner *learner) {
-  if (learner->worker->order->stop != STOP_FINISHED) return finish_interrupted(learner);
   struct evaluation evaluation;
-  MUSTER_TRY(evaluate(learner, &evaluation));
-  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, learner->worker->topology.ranks,
-                                  learner->total_steps, episodes_summarize(&learner->episodes), &evaluation));
-  MUSTER_TRY(report_end(&learner->report, learner->total_steps));
-  print_result(learner, &evaluation);
-  return MUSTER_OK;
+  bool finished = learner->worker->order->stop == STOP_FINISHED;
+  if (finished) MUSTER_TRY(evaluate(learner, &evaluation));
+  struct timings timings;
+  muster_status status = timings_collect(learner->worker, &timings);
+  if (status == MUSTER_OK) status = tell_result(learner, finished ? &evaluation : NULL, &timings);
+  timings_release(&timings);
+  return status;
 }

@@ -25,6 +25,7 @@ struct learner {
   int64_t iteration, total_steps; /* rollouts and steps finished */
   int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
+  double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */
   int64_t env_restarts;    /* of processes of isolated environments, since this process began */
   double best_return;      /* of the checkpoints so far, by evaluation or training; NAN: none yet */
@@ -52,7 +53,8 @@ MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *
  * what was learned so far, and says how to go on. */
 void learner_rescue(struct learner *learner);
 
-/* After learner_run(): evaluates the policy, writes the summary and prints what a user wants to see at the end. */
+/* After learner_run(): evaluates the policy, writes the summary and prints what a user wants to see at the end.
+ * Collective with actor_finish(). */
 MUSTER_CHECKED muster_status learner_finish(struct learner *learner);
 
 #endif

@@ -80,12 +80,6 @@ void placement_release(struct placement *placement) {
   *placement = (struct placement){.places = NULL};
 }
 
-const char *placement_role(const struct placement *placement, int rank) {
-  const struct topology *topology = &placement->topology;
-  if (rank != topology->learner) return "actor";
-  return topology_rank_acts(topology, rank) ? "learner and actor" : "learner";
-}
-
 int placement_host_ranks(const struct placement *placement, int host) {
   int count = 0;
   for (int rank = 0; rank < placement->topology.ranks; rank++) count += placement->hosts[rank] == host;
@@ -171,7 +165,7 @@ static void write_line(const struct placement *placement, int host_width, struct
     snprintf(each, sizeof each, " (%d or %d each)", line->most_envs, line->fewest_envs);
   const char *ranks = list_end(&line->ranks), *envs = list_end(&line->envs);
   fprintf(file, "%-*s  %-17s  %5d  %-19s  %-14s  %s%s\n", host_width, placement->places[line->rank].host,
-          placement_role(placement, line->rank), line->count, ranks, cores, envs, each);
+          topology_role(&placement->topology, line->rank), line->count, ranks, cores, envs, each);
 }
 
 void placement_write_map(const struct placement *placement, FILE *file) {

@@ -27,9 +27,6 @@ MUSTER_CHECKED muster_status placement_gather(const struct run_config *config, s
                                               struct placement *placement);
 void placement_release(struct placement *placement);
 
-/* "learner", "actor", "learner and actor" */
-const char *placement_role(const struct placement *placement, int rank);
-
 /* Ranks on a host. */
 int placement_host_ranks(const struct placement *placement, int host);
 

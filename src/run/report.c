@@ -17,16 +17,34 @@
 
 /* columns before those of the algorithm */
 static const char *const general_columns[] = {
-    "time/iterations",     "time/total_timesteps",    "time/time_elapsed",       "time/fps",
-    "rollout/ep_rew_mean", "rollout/ep_rew_std",      "rollout/ep_len_mean",     "eval/mean_reward",
-    "eval/std_reward",     "eval/mean_ep_length",     "time/rollout_seconds",    "time/exchange_seconds",
-    "time/update_seconds", "time/checkpoint_seconds", "time/evaluation_seconds", "train/skipped_updates",
+    "time/iterations",
+    "time/total_timesteps",
+    "time/time_elapsed",
+    "time/fps",
+    "rollout/ep_rew_mean",
+    "rollout/ep_rew_std",
+    "rollout/ep_len_mean",
+    "eval/mean_reward",
+    "eval/std_reward",
+    "eval/mean_ep_length",
+    "time/rollout_seconds",
+    "time/rollout_seconds_mean",
+    "time/rollout_seconds_min",
+    "time/wait_seconds",
+    "time/gather_seconds",
+    "time/advantages_seconds",
+    "time/update_seconds",
+    "time/broadcast_seconds",
+    "time/checkpoint_seconds",
+    "time/evaluation_seconds",
+    "time/other_seconds",
+    "train/skipped_updates",
     "env/restarts",
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold) {
+                 double reward_threshold, struct stages *stages) {
   *report = (struct report){
       .config = config,
       .algorithm = algorithm,
@@ -36,6 +54,7 @@ void report_init(struct report *report, const struct run_config *config, const s
       .solved_steps = -1,
       .solved_seconds = NAN,
       .last_evaluation = NAN,
+      .stages = stages,
   };
   report->last_row = report->start;
 }
@@ -78,15 +97,26 @@ void report_close(struct report *report) {
 
 double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
-/* adds the seconds since the last row to those of the whole run */
-static void add_seconds(struct report *report) {
-  struct stage_seconds *total = &report->total, *since = &report->seconds;
-  total->rollout += since->rollout;
-  total->exchange += since->exchange;
-  total->update += since->update;
-  total->checkpoint += since->checkpoint;
-  total->evaluation += since->evaluation;
-  *since = (struct stage_seconds){0};
+void report_rollout(struct report *report, const struct exchange_work *work, int actors) {
+  report->rollout.min += work->shortest;
+  report->rollout.mean += work->sum / actors;
+  report->rollout.max += work->longest;
+}
+
+/* seconds since the last row: of rollouts those of the actors, else the learner's own */
+static void set_seconds(struct report *report) {
+  struct metrics *metrics = report->metrics;
+  stages_total(report->stages);
+  for (int stage = STAGE_ROLLOUT + 1; stage < STAGES; stage++) {
+    char column[64];
+    snprintf(column, sizeof column, "time/%s_seconds", stage_names[stage]);
+    metrics_set(metrics, column, report->stages->seconds[stage] - report->row_seconds[stage]);
+  }
+  metrics_set(metrics, "time/rollout_seconds", report->rollout.max);
+  metrics_set(metrics, "time/rollout_seconds_mean", report->rollout.mean);
+  metrics_set(metrics, "time/rollout_seconds_min", report->rollout.min);
+  memset(&report->rollout, 0, sizeof report->rollout);
+  memcpy(report->row_seconds, report->stages->seconds, sizeof report->row_seconds);
 }
 
 /* the first of two failures; the other is dropped */
@@ -120,18 +150,13 @@ static muster_status write_row(struct report *report, const struct iteration_rep
     metrics_set(metrics, "eval/std_reward", iteration->evaluation->std_return);
     metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
   }
-  metrics_set(metrics, "time/rollout_seconds", report->seconds.rollout);
-  metrics_set(metrics, "time/exchange_seconds", report->seconds.exchange);
-  metrics_set(metrics, "time/update_seconds", report->seconds.update);
-  metrics_set(metrics, "time/checkpoint_seconds", report->seconds.checkpoint);
-  metrics_set(metrics, "time/evaluation_seconds", report->seconds.evaluation);
+  set_seconds(report);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;
   report->last_row_steps = iteration->total_steps;
-  add_seconds(report);
   return end_row(report, iteration->total_steps);
 }
 
@@ -206,30 +231,19 @@ static void write_evaluation(struct json *json, const struct evaluation *evaluat
   json_close_object(json);
 }
 
-static void write_seconds(struct json *json, const struct stage_seconds *seconds) {
-  json_open_object(json, "stage_seconds");
-  json_number(json, "rollout", seconds->rollout);
-  json_number(json, "exchange", seconds->exchange);
-  json_number(json, "update", seconds->update);
-  json_number(json, "checkpoint", seconds->checkpoint);
-  json_number(json, "evaluation", seconds->evaluation);
-  json_close_object(json);
-}
-
 /* the most memory that this process has had resident */
 static double peak_memory_mb(void) {
   struct rusage usage;
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024.0 : (double)NAN;
 }
 
-muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,
-                                   int64_t total_steps, struct episodes_summary episodes,
+muster_status report_write_summary(struct report *report, const struct run_folder *folder,
+                                   const struct timings *timings, int64_t total_steps, struct episodes_summary episodes,
                                    const struct evaluation *final_evaluation) {
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
   if (file == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->summary);
-  add_seconds(report);
   double seconds = report_seconds(report);
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
@@ -237,12 +251,12 @@ muster_status report_write_summary(struct report *report, const struct run_folde
   json_string(&json, "env", report->config->env.name);
   json_string(&json, "algorithm", report->config->algorithm_name);
   json_int(&json, "seed", report->config->general.seed);
-  json_int(&json, "ranks", ranks);
+  json_int(&json, "ranks", timings->topology->ranks);
   json_int(&json, "num_envs", report->config->env.num_envs);
   json_int(&json, "total_steps", total_steps);
   json_number(&json, "wall_seconds", seconds);
   json_number(&json, "steps_per_second", (double)total_steps / seconds);
-  write_seconds(&json, &report->total);
+  timings_write(&json, timings);
   json_int(&json, "rollout_messages", report->rollout_messages);
   json_number(&json, "peak_memory_mb", peak_memory_mb());
   json_number(&json, "mean_return", episodes.mean_return);

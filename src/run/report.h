@@ -8,14 +8,8 @@
 #include "run/evaluation.h"
 #include "run/folder.h"
 #include "store/events.h"
+#include "run/timings.h"
 #include "store/metrics.h"
-
-/* Where the learner's wall time goes, in seconds. */
-struct stage_seconds {
-  double rollout;  /* while the slowest actor acts */
-  double exchange; /* the rest of the time until the learner has the rollout: orders, messages, waiting for them */
-  double update, checkpoint, evaluation;
-};
 
 struct report {
   const struct run_config *config;
@@ -31,13 +25,16 @@ struct report {
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
-  double reward_threshold;      /* NAN: none */
-  int64_t solved_steps;         /* -1: not yet */
-  double solved_seconds;        /* wall time of the run; NAN: not yet */
-  double last_evaluation;       /* mean return of the last evaluation during training; NAN: none */
-  struct stage_seconds seconds; /* since the last row */
-  struct stage_seconds total;   /* since this process started */
-  int64_t rollout_messages;     /* that brought rollouts from other nodes, since this process started */
+  double reward_threshold;    /* NAN: none */
+  int64_t solved_steps;       /* -1: not yet */
+  double solved_seconds;      /* wall time of the run; NAN: not yet */
+  double last_evaluation;     /* mean return of the last evaluation during training; NAN: none */
+  int64_t rollout_messages;   /* that brought rollouts from other nodes, since this process started */
+  struct stages *stages;      /* where the learner's time goes; borrowed */
+  double row_seconds[STAGES]; /* what they were at the last row */
+  struct {
+    double min, mean, max;
+  } rollout; /* seconds that an actor took for the rollouts since the last row */
 };
 
 /* What is reported after an iteration. */
@@ -51,7 +48,7 @@ struct iteration_report {
 
 /* Starts the run's clock. */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold);
+                 double reward_threshold, struct stages *stages);
 /* Opens metrics.csv, with keep_rows >= 0 cut back to so many rows, and begins an event file; those that are there are
  * cut back to earlier_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
  */
@@ -61,6 +58,9 @@ void report_close(struct report *report);
 
 /* Wall time of the run so far, over all its resumptions. */
 double report_seconds(const struct report *report);
+
+/* Notes how long so many actors took for a rollout. */
+void report_rollout(struct report *report, const struct exchange_work *work, int actors);
 
 /* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
  * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. Error IO when the row could
@@ -75,8 +75,9 @@ MUSTER_CHECKED muster_status report_sync(struct report *report);
 MUSTER_CHECKED muster_status report_end(struct report *report, int64_t total_steps);
 
 /* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
-MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder, int ranks,
-                                                  int64_t total_steps, struct episodes_summary episodes,
+MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder,
+                                                  const struct timings *timings, int64_t total_steps,
+                                                  struct episodes_summary episodes,
                                                   const struct evaluation *final_evaluation);
 
 #endif

@@ -7,6 +7,7 @@
 #include "run/dry_run.h"
 #include "run/interrupt.h"
 #include "run/learner.h"
+#include "run/trace.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -115,6 +116,11 @@ static muster_status write_layout(struct training *training) {
   return MUSTER_OK;
 }
 
+static muster_status prepare_trace(struct training *training) {
+  const struct learner *learner = &training->learner;
+  return trace_prepare(&training->worker, learner->report.start, learner->iteration);
+}
+
 /* --- the run --- */
 
 /* what is left to do when a rank is lost: the learner saves what it has learned ... */
@@ -160,7 +166,8 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   if (request->dry_run) return MUSTER_OK;
   MUSTER_TRY(agree(training, start_envs(training)));
-  return agree(training, write_layout(training));
+  MUSTER_TRY(agree(training, write_layout(training)));
+  return agree(training, prepare_trace(training));
 }
 
 static muster_status run(struct training *training, const struct train_request *request) {
@@ -168,9 +175,14 @@ static muster_status run(struct training *training, const struct train_request *
   if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
   watchdog_on_loss(training->comm, topology->learns ? save_learned : tell_newest, training);
-  if (!topology->learns) return actor_run(actor);
-  MUSTER_TRY(learner_run(&training->learner, actor));
-  return learner_finish(&training->learner);
+  worker_start_clock(&training->worker);
+  if (!topology->learns) {
+    MUSTER_TRY(actor_run(actor));
+    return actor_finish(actor);
+  }
+  muster_status status = learner_run(&training->learner, actor);
+  if (status != MUSTER_OK) trace_write_alone(&training->worker);
+  return status != MUSTER_OK ? status : learner_finish(&training->learner);
 }
 
 muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {

@@ -25,6 +25,7 @@ static muster_status create_pool(struct worker *worker) {
 muster_status worker_create(struct worker *worker, const struct run_config *config, const struct topology *placed,
                             const char *run_folder, struct comm *comm) {
   *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
+  stages_start(&worker->stages, NULL, 0);
   int32_t num_envs = (int32_t)config->env.num_envs;
   worker->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
   const struct topology *topology = &worker->topology;
@@ -96,12 +97,23 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
 }
 
+void worker_start_clock(struct worker *worker) {
+  stages_start(&worker->stages, worker->trace.events, worker->trace.capacity);
+  comm_set_stages(worker->comm, &worker->stages);
+}
+
 muster_status worker_broadcast_order(struct worker *worker) {
   watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
-  return announcement_make(worker->order_announcement);
+  bool is_near = comm_is_near(worker->comm, worker->topology.learner);
+  stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
+  if (worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  MUSTER_TRY(announcement_make(worker->order_announcement));
+  if (!worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  return MUSTER_OK;
 }
 
 void worker_release(struct worker *worker) {
+  if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
   announcement_destroy(&worker->order_announcement);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);

@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "comm/announcement.h"
+#include "comm/clock_offset.h"
 #include "comm/exchange.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
@@ -32,7 +33,22 @@ enum stop {
 /* What an actor notes beside the bits of enum interrupt: its rollout holds a fault; environments stay dead. */
 enum { NOTE_FAULT = 4, NOTE_DEAD = 8 };
 
+/* What a traced run keeps, and where its trace counts from. */
+struct trace_base {
+  struct stage_event *events; /* [capacity]; NULL: there is no trace */
+  size_t capacity;
+  struct clock_offset offset; /* to the learner's clock, at the start */
+  double zero;                /* the learner: clock_seconds() before any rank's stages began */
+  int64_t iteration;          /* the learner: iterations before this process began */
+};
+
 struct worker {
+  struct stages stages; /* where this rank's time goes */
+  struct trace_base trace;
+  /* seconds of rollouts in the policy and in the environments, of those steps that are looked at: one in many */
+  struct {
+    double policy, environments;
+  } looked_at;
   struct run_config config;
   struct comm *comm;      /* borrowed */
   const char *run_folder; /* path, borrowed */
@@ -65,7 +81,11 @@ MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct 
 /* Bytes of a rollout of so many environments, as an actor sends it, without last observations of truncated episodes. */
 size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs);
 
-/* Broadcasts the learner's order. Collective. */
+/* Starts the clock of this rank's stages: its loop begins. */
+void worker_start_clock(struct worker *worker);
+
+/* Broadcasts the learner's order. Collective. Counts as STAGE_BROADCAST, waiting for it as STAGE_WAIT; an actor on
+ * another node cannot tell the message from the wait before it, and counts both as that. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
 
 /* Frees what the worker holds, but not the job. */

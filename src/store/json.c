@@ -47,12 +47,15 @@ static void print_quoted(FILE *file, const char *value) {
   fputc('"', file);
 }
 
+static bool is_on_line(const struct json *json) { return json->line_depth > 0 && json->depth >= json->line_depth; }
+
 static void start_line(const struct json *json) { fprintf(json->file, "\n%*s", 2 * json->depth, ""); }
 
 /* what comes before each value: comma, line and indent, key */
 static void start_value(struct json *json, const char *key) {
-  if (json->has_items[json->depth]) fputc(',', json->file);
-  if (json->depth > 0) start_line(json);
+  bool has_items = json->has_items[json->depth];
+  if (has_items) fputs(is_on_line(json) ? ", " : ",", json->file);
+  if (json->depth > 0 && !is_on_line(json)) start_line(json);
   json->has_items[json->depth] = true;
   if (key == NULL) return;
   print_quoted(json->file, key);
@@ -73,8 +76,9 @@ static void open_bracket(struct json *json, const char *key, char bracket) {
 
 static void close_bracket(struct json *json, char bracket) {
   assert(json->depth > 0);
-  bool has_items = json->has_items[json->depth--];
-  if (has_items) start_line(json);
+  bool starts_line = json->has_items[json->depth] && !is_on_line(json);
+  if (json->depth-- == json->line_depth) json->line_depth = 0;
+  if (starts_line) start_line(json);
   fputc(bracket, json->file);
   end_value(json);
 }
@@ -84,6 +88,10 @@ struct json json_begin(FILE *file) {
 }
 
 void json_open_object(struct json *json, const char *key) { open_bracket(json, key, '{'); }
+void json_open_line(struct json *json, const char *key) {
+  open_bracket(json, key, '{');
+  if (json->line_depth == 0) json->line_depth = json->depth;
+}
 void json_close_object(struct json *json) { close_bracket(json, '}'); }
 void json_open_array(struct json *json, const char *key) { open_bracket(json, key, '['); }
 void json_close_array(struct json *json) { close_bracket(json, ']'); }

@@ -12,12 +12,15 @@
 struct json {
   FILE *file;
   int depth;
+  int line_depth; /* of the object that is written on one line; 0: none */
   bool has_items[JSON_MAX_DEPTH];
 };
 
 struct json json_begin(FILE *file);
 /* `key` is NULL inside arrays and at the root. */
 void json_open_object(struct json *json, const char *key);
+/* The object with all that it holds stands on one line. */
+void json_open_line(struct json *json, const char *key);
 void json_close_object(struct json *json);
 void json_open_array(struct json *json, const char *key);
 void json_close_array(struct json *json);

@@ -23,7 +23,7 @@ class Commands(program.Case):
             self.assertRegex(text, rf"^usage: .*muster {command}")
             self.assertEqual(text, self.succeed(command, "-h"))
         self.assertEqual(out, self.succeed("help"))
-        for option in ["--set", "--run-dir", "--resume"]:
+        for option in ["--set", "--run-dir", "--resume", "--trace"]:
             self.assertIn(option, self.succeed("train", "--help"))
         for option in ["--episodes", "--seed", "--stochastic", "--json"]:
             self.assertIn(option, self.succeed("eval", "--help"))

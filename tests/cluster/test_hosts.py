@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -11,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "fault"))
 
 import fault
 import program
+import trace
 
 HOSTS = str(pathlib.Path(__file__).with_name("hosts"))
 AGENT = str(pathlib.Path(__file__).with_name("agent"))
@@ -103,6 +105,28 @@ class Hosts(Case):
         result = self.finish(self.config, run, *choice, ranks=8, environment=environment)
         self.assert_refused(result, 2, "ranks.learner_host: elsewhere", *names)
         self.assertFalse(run.exists())
+    def test_trace(self):
+        """Each host is a process of the trace, and its clock is found to be that of the learner, which it is here."""
+        run = self.folder / "run"
+        self.run_over(3, 5, run, "--trace")
+        found = trace.Trace(run / "trace.json")
+        trace.check_form(self, found, 5)
+        trace.check_accounts(self, run)
+        hosts = [event for event in found.of_phase("M") if event["name"] == "process_name"]
+        # ranks go to the hosts in turn; the first of a host gives its process the number
+        self.assertEqual({event["pid"]: event["args"]["name"].split(",")[0] for event in hosts},
+                         {host - 1: f"{self.prefix}{host}" for host in [1, 2, 3]})
+        self.assertEqual({(event["tid"], event["pid"]) for event in found.of_phase("X")},
+                         {(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)})
+        # the clocks of the other hosts are off by no more than is said, so arrows go backwards by no more
+        accuracy = {event["pid"]: re.search(r"clock within (.+) us", event["args"]["name"]) for event in hosts}
+        self.assertIsNone(accuracy[0])
+        lag = max(float(accuracy[pid].group(1)) for pid in [1, 2])
+        numbers = [s.args["iteration"] for s in found.iterations(0)]
+        trace.check_arrows(self, found, range(1, 5), numbers[0], numbers[-1] - 1, lag=lag)
+        for figures in program.summary(run)["ranks_seconds"]:
+            trace.check_slices(self, found, figures["rank"])
+            trace.check_sums(self, found, figures, drift=2e-6 * lag)
 
     def test_killed_and_resumed(self):
         """A rank on another host is killed, then mpirun; the run goes on elsewhere, and ends as if nothing had been."""

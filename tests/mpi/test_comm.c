@@ -1,6 +1,8 @@
 /* The job over MPI: topology, exchange, broadcast, announcements, agreement. Runs with any number of ranks, on one node
  * or, as its argument says (support/everywhere.h), on several. */
 #include "comm/announcement.h"
+#include "comm/clock_offset.h"
+#include "comm/collect.h"
 #include "comm/exchange.h"
 #include "comm/mpi_call.h"
 #include "support/everywhere.h"
@@ -150,9 +152,17 @@ static int32_t expected_notes(const struct topology *topology, int round) {
     if (rank != topology->learner) notes |= notes_of(rank, round);
   return notes;
 }
-static double longest_work(const struct topology *topology, int round) {
-  int last = topology->ranks - 1;
-  return last == 0 ? 0 : round + (topology->learner == last ? last - 1 : last);
+/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone */
+static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
+  struct exchange_work expected = {0};
+  for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
+    const double seconds = round + rank;
+    if (!topology_rank_acts(topology, rank)) continue;
+    if (n++ == 0) expected.shortest = seconds;
+    expected.longest = seconds;
+    expected.sum += seconds;
+  }
+  return work.shortest == expected.shortest && work.longest == expected.longest && work.sum == expected.sum;
 }
 
 static muster_status gather(struct exchange *exchange) {
@@ -186,7 +196,7 @@ static void gather_and_compare(int learner, int n) {
     if (!topology.learns) continue;
     right = right && same_fields(&mine, &expected) && same_items(&mine, &expected);
     right = right && exchange_notes(exchange) == expected_notes(&topology, round);
-    right = right && exchange_longest_work(exchange) == longest_work(&topology, round);
+    right = right && same_work(&topology, exchange_work(exchange), round);
   }
   EVERYWHERE_OK(status);
   EVERYWHERE(right);
@@ -372,6 +382,52 @@ static void test_places(void) {
   free(places);
 }
 
+/* what rank r gives: r + 1 bytes of the value 10 + r; the last rank so many that they do not fit a small message */
+static size_t given_bytes(int rank, int ranks) { return rank == ranks - 1 ? 300000 : (size_t)rank + 1; }
+
+struct visits {
+  int next, ranks, fail_at;
+  bool right;
+};
+
+static muster_status visit(void *context, int rank, const void *data, size_t bytes) {
+  struct visits *visits = context;
+  visits->right &= rank == visits->next++ && bytes == given_bytes(rank, visits->ranks);
+  for (size_t i = 0; i < bytes; i++) visits->right &= ((const char *)data)[i] == 10 + rank;
+  return rank == visits->fail_at ? status_error(MUSTER_ERROR_IO, "no more") : MUSTER_OK;
+}
+
+/* the root sees what each rank gave, in order; an error ends the visits, but leaves nobody waiting */
+static void test_collect(void) {
+  struct comm *comm = everywhere_comm();
+  int rank = comm_rank(comm), ranks = comm_size(comm);
+  size_t bytes = given_bytes(rank, ranks);
+  char *given = malloc(bytes);
+  EVERYWHERE(given != NULL);
+  memset(given, 10 + rank, bytes);
+  for (int root = 0; root < ranks; root++) {
+    struct visits visits = {.ranks = ranks, .fail_at = -1, .right = true};
+    EVERYWHERE_OK(comm_collect(comm, root, given, bytes, visit, &visits));
+    EVERYWHERE(visits.right && visits.next == (rank == root ? ranks : 0));
+    visits = (struct visits){.ranks = ranks, .fail_at = 0, .right = true};
+    muster_status status = comm_collect(comm, root, given, bytes, visit, &visits);
+    EVERYWHERE((muster_status_code(status) == MUSTER_ERROR_IO) == (rank == root));
+    muster_status_clear(&status);
+    EVERYWHERE(visits.right && visits.next == (rank == root));
+  }
+  free(given);
+}
+
+/* ranks of one host share its clock */
+static void test_clock_offset(void) {
+  struct comm *comm = everywhere_comm();
+  for (int root = 0; root < comm_size(comm); root++) {
+    struct clock_offset offset;
+    EVERYWHERE_OK(clock_offset_measure(comm, root, &offset));
+    EVERYWHERE(offset.seconds == 0 && offset.accuracy == 0 && offset.at > 0);
+  }
+}
+
 static const struct check_case cases[] = {
     {"the topology covers all environments", test_topology_covers_all_environments},
     {"gather fields and lists, several rounds and splits", test_gather},
@@ -382,6 +438,8 @@ static const struct check_case cases[] = {
     {"agree on the exit code", test_agreement},
     {"agree on errors", test_agreement_on_errors},
     {"gather where ranks run", test_places},
+    {"collect what each rank gives", test_collect},
+    {"clocks of one host do not differ", test_clock_offset},
 };
 
 int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "comm", cases, sizeof cases / sizeof *cases); }

@@ -127,12 +127,16 @@ def learned(run):
     return {name: tensor for name, tensor in found.items() if name not in measured}
 
 
+def rows(run):
+    """The rows of metrics.csv."""
+    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
 def metrics(run):
     """The rows of metrics.csv without the columns that are measured times."""
-    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
     counts = ["time/iterations", "time/total_timesteps"]
-    return [{k: v for k, v in row.items() if k in counts or not k.startswith("time/")} for row in rows]
+    return [{k: v for k, v in row.items() if k in counts or not k.startswith("time/")} for row in rows(run)]
 
 
 def summary(run):

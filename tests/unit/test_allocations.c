@@ -33,7 +33,7 @@ void *__wrap_realloc(void *block, size_t size) {
 }
 
 /* allocations of a whole run of so many iterations of 256 steps */
-static long count_run(int iterations, const char *env, const char *env_options, const char *normalize) {
+static long count_run(int iterations, const char *const kind[4]) {
   char folder[1100], steps[64], config[1100];
   snprintf(folder, sizeof folder, "%s/run", check_folder("allocations"));
   snprintf(steps, sizeof steps, "total_steps=%d", 256 * iterations);
@@ -44,9 +44,10 @@ static long count_run(int iterations, const char *env, const char *env_options, 
                         "algorithm.batch_size=256",
                         "algorithm.n_epochs=2",
                         "evaluation.episodes=1",
-                        env,
-                        env_options,
-                        normalize};
+                        kind[0],
+                        kind[1],
+                        kind[2],
+                        kind[3]};
   struct train_request request = {
       .config_path = config, .sets = sets, .n_sets = sizeof sets / sizeof *sets, .run_dir = folder};
   struct train_outcome outcome;
@@ -56,14 +57,16 @@ static long count_run(int iterations, const char *env, const char *env_options, 
 }
 
 static void test_steady_state(void) {
-  static const char *const kinds[][3] = {
-      {"env.name=CartPole-v1", "env.options=null", "normalize.norm_obs=false"},
-      {"env.name=Probe-v0", "env.options={agents: 2, action_space: box, truncates: 1}", "normalize.norm_obs=true"},
-      {"env.name=Probe-v0", "env.options={masks: 1, action_space: multi_discrete}", "normalize.norm_reward=true"},
+  static const char *const kinds[][4] = {
+      {"env.name=CartPole-v1", "env.options=null", "normalize.norm_obs=false", "run.trace=false"},
+      {"env.name=Probe-v0", "env.options={agents: 2, action_space: box, truncates: 1}", "normalize.norm_obs=true",
+       "run.trace=false"},
+      {"env.name=Probe-v0", "env.options={masks: 1, action_space: multi_discrete}", "normalize.norm_reward=true",
+       "run.trace=true"},
   };
   for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
-    long few = count_run(10, kinds[i][0], kinds[i][1], kinds[i][2]);
-    long many = count_run(110, kinds[i][0], kinds[i][1], kinds[i][2]);
+    long few = count_run(10, kinds[i]);
+    long many = count_run(110, kinds[i]);
     printf("\n    %ld allocations in a run of 10 iterations, %ld in one of 110 ", few, many);
     CU_ASSERT_EQUAL(few, many);
     CU_ASSERT_TRUE(few > 0);

@@ -57,6 +57,39 @@ static void test_nested(void) {
                           "}\n");
 }
 
+static void fill_line(struct json *json) {
+  json_open_object(json, NULL);
+  json_open_array(json, "rows");
+  for (int row = 0; row < 2; row++) {
+    json_open_line(json, NULL);
+    json_int(json, "a", row);
+    json_open_object(json, "inner");
+    json_bool(json, "b", true);
+    json_open_line(json, "line");
+    json_close_object(json);
+    json_close_object(json);
+    json_open_array(json, "c");
+    json_int(json, NULL, 1);
+    json_int(json, NULL, 2);
+    json_close_array(json);
+    json_close_object(json);
+  }
+  json_close_array(json);
+  json_int(json, "after", 3);
+  json_close_object(json);
+}
+
+/* an object on one line, in others that are not */
+static void test_line(void) {
+  check_json(fill_line, "{\n"
+                        "  \"rows\": [\n"
+                        "    {\"a\": 0, \"inner\": {\"b\": true, \"line\": {}}, \"c\": [1, 2]},\n"
+                        "    {\"a\": 1, \"inner\": {\"b\": true, \"line\": {}}, \"c\": [1, 2]}\n"
+                        "  ],\n"
+                        "  \"after\": 3\n"
+                        "}\n");
+}
+
 static void fill_numbers(struct json *json) {
   static const double values[] = {0.1, -0.0, 1e300, 100000, 1.0 / 3.0, 5e-324, NAN, INFINITY, -INFINITY};
   json_open_array(json, NULL);
@@ -119,6 +152,7 @@ static const struct check_case cases[] = {
     {"escapes", test_escapes},
     {"broken UTF-8", test_broken_utf8},
     {"a value at the root", test_single_value},
+    {"an object on one line", test_line},
 };
 
 CHECK_MAIN("json", cases)

@@ -118,8 +118,8 @@ static void test_learner_host(void) {
   CHECK_OK_FATAL(placement_create(&config, make_places(12, 3, false, 4), 12, 8, &placement));
   CU_ASSERT_EQUAL(placement.topology.learner, 8);
   CU_ASSERT_TRUE(placement.topology.learns && !placement.topology.acts);
-  CU_ASSERT_STRING_EQUAL(placement_role(&placement, 8), "learner");
-  CU_ASSERT_STRING_EQUAL(placement_role(&placement, 0), "actor");
+  CU_ASSERT_STRING_EQUAL(topology_role(&placement.topology, 8), "learner");
+  CU_ASSERT_STRING_EQUAL(topology_role(&placement.topology, 0), "actor");
   CU_ASSERT_EQUAL(topology_envs(&placement.topology, 0).first, 0);
   placement_release(&placement);
 

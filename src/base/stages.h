@@ -1,0 +1,72 @@
+/* Where a rank's time goes: a clock that is always in one stage, and adds up the seconds of each. So the sums are the
+ * whole time since it was started, with nothing counted twice. If a record is kept, too, each stretch is an event. */
+#ifndef BASE_STAGES_H
+#define BASE_STAGES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum stage {
+  STAGE_ROLLOUT,    /* acting: policy and environments */
+  STAGE_WAIT,       /* for other ranks */
+  STAGE_GATHER,     /* the rollout's messages */
+  STAGE_ADVANTAGES, /* what comes before the first minibatch: scaled rewards, values, advantages, returns */
+  STAGE_UPDATE,     /* minibatches */
+  STAGE_BROADCAST,  /* orders with the policy */
+  STAGE_CHECKPOINT,
+  STAGE_EVALUATION,
+  STAGE_OTHER, /* what is left: metrics, progress, the loop itself */
+  STAGES,
+
+  /* what a record holds beside stages */
+  EVENT_ITERATION = STAGES, /* a whole iteration, around its stages */
+  EVENT_ORDER,              /* a moment: an order leaves the learner, or has come to an actor */
+  EVENT_ROLLOUT             /* a moment: a rollout leaves an actor, or the learner has all */
+};
+
+extern const char *const stage_names[STAGES];
+
+struct stage_event {
+  double begin, end; /* clock_seconds() */
+  int64_t iteration; /* counted from stages_start() */
+  int64_t steps;     /* of an iteration: environment steps of this rank */
+  int32_t kind;      /* a stage, or EVENT_... */
+};
+
+/* The calls that move the clock accept NULL and do nothing then: code that also runs without a clock, as in tests. */
+struct stages {
+  double seconds[STAGES]; /* up to the last move; their sum is since - start */
+  double start, since;    /* clock_seconds() at the start, and when the stage at hand began */
+  enum stage current;
+  int64_t iteration; /* iterations that have ended */
+  double iteration_start;
+
+  /* the record: a ring that keeps the newest events */
+  struct stage_event *events; /* [capacity], NULL: none is kept; borrowed */
+  size_t capacity, recorded;  /* recorded: how many ever */
+};
+
+/* Starts the clock, in STAGE_OTHER. A record of `capacity` events (borrowed; NULL: none) is kept from here on. */
+void stages_start(struct stages *stages, struct stage_event *events, size_t capacity);
+
+/* Goes over to a stage, or stays in it; returns the one before, for who wants to go back to it. */
+enum stage stages_enter(struct stages *stages, enum stage stage);
+
+/* What the stage at hand has taken up to this moment (clock_seconds()) is counted as `stage`: for who learns afterwards
+ * what the time was spent on. A moment before it began changes nothing. */
+void stages_assign(struct stages *stages, enum stage stage, double until);
+
+/* Records a moment (EVENT_ORDER, EVENT_ROLLOUT). */
+void stages_mark(struct stages *stages, int32_t kind);
+
+/* An iteration of so many steps ends here and the next one begins. */
+void stages_end_iteration(struct stages *stages, int64_t steps);
+
+/* Brings the sums up to now; returns all seconds since the start. The clock goes on. */
+double stages_total(struct stages *stages);
+
+/* Events in the record, and one of them: 0 is the oldest that is kept. */
+size_t stages_recorded(const struct stages *stages);
+const struct stage_event *stages_event(const struct stages *stages, size_t index);
+
+#endif
