@@ -118,7 +118,8 @@ static muster_status connect(struct rows *rows, const struct topology *topology,
   return exchange_create(everywhere_comm(), topology, fields, 2, &list, out);
 }
 
-/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone */
+/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone
+ */
 static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
   struct exchange_work expected = {0};
   for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
