@@ -57,11 +57,13 @@ static bool speaks(void) {
 
 /* `sets` has room for argc entries; returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
-  static const struct option options[] = {
-      {"set", required_argument, NULL, 's'}, {"run-dir", required_argument, NULL, 'd'},
-      {"resume", no_argument, NULL, 'r'},    {"dry-run", no_argument, NULL, 'n'},
-      {"trace", no_argument, NULL, 't'},     {"help", no_argument, NULL, 'h'},
-      {0}};
+  static const struct option options[] = {{"set", required_argument, NULL, 's'},
+                                          {"run-dir", required_argument, NULL, 'd'},
+                                          {"resume", no_argument, NULL, 'r'},
+                                          {"dry-run", no_argument, NULL, 'n'},
+                                          {"trace", no_argument, NULL, 't'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {0}};
   bool traces = false;
   opterr = speaks();
   for (int letter; (letter = getopt_long(argc, argv, "s:d:rnth", options, NULL)) != -1;) {

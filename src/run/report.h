@@ -7,8 +7,8 @@
 #include "run/episodes.h"
 #include "run/evaluation.h"
 #include "run/folder.h"
-#include "store/events.h"
 #include "run/timings.h"
+#include "store/events.h"
 #include "store/metrics.h"
 
 struct report {

@@ -152,7 +152,8 @@ static int32_t expected_notes(const struct topology *topology, int round) {
     if (rank != topology->learner) notes |= notes_of(rank, round);
   return notes;
 }
-/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone */
+/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone
+ */
 static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
   struct exchange_work expected = {0};
   for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
