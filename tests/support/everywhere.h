@@ -7,8 +7,8 @@
 #include "support/check.h"
 
 /* Spreads the ranks of a job on one machine over nodes, as far as the exchange sees it: `nodes` has a digit for each
- * rank, the node that it counts as being on, for example 0011. With an x behind it the test is started so that ranks
- * share no memory. Collective; before anything else is created. */
+ * rank, the node that it counts as being on, for example 0011. With an x behind it ranks find
+ * no memory to share. Collective; before anything else is created. */
 MUSTER_CHECKED muster_status everywhere_spread(struct comm *comm, const char *nodes);
 
 /* Starts MPI, runs the cases on every rank in step, and returns main()'s exit code; only rank 0 prints CUnit's report,
