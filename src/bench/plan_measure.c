@@ -140,10 +140,14 @@ static double optimizer_steps(const struct learner *learner) {
   return 0;
 }
 
+static double seconds_between(const struct stages *before, const struct stages *after, enum stage stage) {
+  return after->seconds[stage] - before->seconds[stage];
+}
+
 /* goes on learning; the first two iterations warm up */
 static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct plan_costs *costs) {
   struct learner *learner = &learning->learner;
-  const struct stage_seconds *stage = &learner->report.seconds;
+  struct stages *stages = &learning->worker.stages;
   const int warm = 2;
   double end = clock_seconds() + effort->seconds, first_steps = 0, first_optimizer_steps = 0;
   for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
@@ -151,12 +155,15 @@ static muster_status time_iterations(struct learning *learning, const struct eff
       first_steps = (double)learner->total_steps;
       first_optimizer_steps = optimizer_steps(learner);
     }
-    const struct stage_seconds before = *stage;
+    stages_total(stages);
+    const struct stages before = *stages;
     learning->worker.order->iteration = learner->iteration;
     MUSTER_TRY(learner_iterate(learner));
     if (i < warm) continue;
-    add_sample(&learning->rollout, stage->rollout - before.rollout);
-    add_sample(&learning->update, stage->update - before.update);
+    stages_total(stages);
+    add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
+    add_sample(&learning->update,
+               seconds_between(&before, stages, STAGE_ADVANTAGES) + seconds_between(&before, stages, STAGE_UPDATE));
   }
   const struct worker *worker = &learning->worker;
   const struct model *model = &learner->model;

@@ -155,7 +155,7 @@ class Report(program.Case):
         """What a later version writes is shown too: columns of stages, lists and objects."""
         run = self.copy("later")
         metrics = (run / "metrics.csv").read_text(encoding="utf-8")
-        (run / "metrics.csv").write_text(metrics.replace("time/exchange_seconds", "time/actor_wait_seconds"))
+        (run / "metrics.csv").write_text(metrics.replace("time/gather_seconds", "time/actor_wait_seconds"))
         summary = (run / "summary.json").read_text(encoding="utf-8")
         (run / "summary.json").write_text(summary.replace('"version"', '"per_rank": [{"at": 0, "wait": 1.5}, {"at": 1, "wait": 2.5, "<x>": 1}], "list": [7], "version"'))
         page = self.page(run)
