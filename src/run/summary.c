@@ -1,6 +1,7 @@
 #include "run/summary.h"
 
 #include "store/checkpoint.h"
+#include "store/json_read.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -11,46 +12,26 @@
 
 /* --- the files of one run --- */
 
-/* of summary.json, which is YAML as well, as all JSON is */
-struct summary_file {
-  char status[OPTION_STRING_SIZE];
-  int64_t total_steps;
-  double mean_return, std_return, solved_at_steps, steps_per_second;
-};
-
-struct final_evaluation {
-  double mean_return, std_return;
-};
-
-#define IN(object, name) .key = #name, .offset = offsetof(struct object, name)
-#define NUMBER .type = OPTION_MAYBE_FLOAT, .min = OPTION_NO_MIN, .max = OPTION_NO_MAX
-
-static const struct option_spec summary_options[] = {
-    {IN(summary_file, status), .type = OPTION_STRING},
-    {IN(summary_file, total_steps), .type = OPTION_INT, .default_value = "0", .max = 9e15},
-    {IN(summary_file, mean_return), NUMBER},
-    {IN(summary_file, std_return), NUMBER},
-    {IN(summary_file, solved_at_steps), NUMBER},
-    {IN(summary_file, steps_per_second), NUMBER},
-    {.key = NULL},
-};
-static const struct option_spec evaluation_options[] = {
-    {IN(final_evaluation, mean_return), NUMBER},
-    {IN(final_evaluation, std_return), NUMBER},
-    {.key = NULL},
-};
-static const struct option_table summary_table = {.section = "", .options = summary_options};
-static const struct option_table evaluation_table = {.section = "final_evaluation", .options = evaluation_options};
-
-/* the content of <run>/summary.json; `status` is "" where there is none */
-static muster_status read_summary(const char *path, struct summary_file *summary, struct final_evaluation *evaluation) {
-  struct document *document;
-  MUSTER_TRY(document_create(&document));
-  muster_status status = access(path, F_OK) == 0 ? document_read_file(document, path) : MUSTER_OK;
-  if (status == MUSTER_OK) status = document_apply(document, &summary_table, summary);
-  if (status == MUSTER_OK) status = document_apply(document, &evaluation_table, evaluation);
-  document_destroy(&document);
-  return status;
+/* takes what <run>/summary.json says; a run that has none has not come to an end */
+static muster_status read_summary(const char *path, struct run_summary *run) {
+  struct json_value *summary = NULL;
+  if (access(path, F_OK) == 0) MUSTER_TRY(json_read(path, &summary));
+  const char *status = json_string_of(json_get(summary, "status"));
+  const double steps = json_number_of(json_get(summary, "total_steps"));
+  if (summary != NULL && isnan(steps)) {
+    json_destroy(&summary);
+    return status_error(MUSTER_ERROR_FORMAT, "%s: total_steps: expects a number", path);
+  }
+  run->state = status != NULL && strcmp(status, "finished") == 0 ? RUN_FINISHED : RUN_INTERRUPTED;
+  run->total_steps = isnan(steps) ? 0 : (int64_t)steps;
+  run->mean_return = json_number_of(json_get(summary, "mean_return"));
+  run->std_return = json_number_of(json_get(summary, "std_return"));
+  run->evaluation_return = json_number_of(json_get(summary, "final_evaluation.mean_return"));
+  run->evaluation_std = json_number_of(json_get(summary, "final_evaluation.std_return"));
+  run->solved_at_steps = json_number_of(json_get(summary, "solved_at_steps"));
+  run->steps_per_second = json_number_of(json_get(summary, "steps_per_second"));
+  json_destroy(&summary);
+  return MUSTER_OK;
 }
 
 /* how far the newest whole checkpoint of a run is; a run that has none has done nothing yet */
@@ -76,19 +57,9 @@ static muster_status read_run(const char *path, struct run_summary *run) {
   snprintf(file, sizeof file, "%s/config.yaml", path);
   snprintf(run->path, sizeof run->path, "%s", path);
   MUSTER_TRY(run_config_read(file, &run->config));
-  struct summary_file summary;
-  struct final_evaluation evaluation;
   snprintf(file, sizeof file, "%s/summary.json", path);
-  MUSTER_TRY(read_summary(file, &summary, &evaluation));
-  bool finished = strcmp(summary.status, "finished") == 0;
-  run->state = run_folder_in_use(path) ? RUN_RUNNING : finished ? RUN_FINISHED : RUN_INTERRUPTED;
-  run->total_steps = summary.total_steps;
-  run->mean_return = summary.mean_return;
-  run->std_return = summary.std_return;
-  run->evaluation_return = evaluation.mean_return;
-  run->evaluation_std = evaluation.std_return;
-  run->solved_at_steps = summary.solved_at_steps;
-  run->steps_per_second = summary.steps_per_second;
+  MUSTER_TRY(read_summary(file, run));
+  if (run_folder_in_use(path)) run->state = RUN_RUNNING;
   if (run->state == RUN_FINISHED) return MUSTER_OK;
 
   /* a summary that was written before the run went on is of the past */

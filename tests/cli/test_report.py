@@ -99,7 +99,7 @@ class Report(program.Case):
             "lin_" if "lin_" in config else "0.2",
         ]:
             self.assertIn(part, page.text)
-        for stage in ["rollout", "exchange", "update", "checkpoint", "evaluation"]:
+        for stage in ["rollout", "wait", "gather", "update", "broadcast", "checkpoint", "evaluation"]:
             self.assertRegex(page.text, rf"{stage}\s*[\d.]+ s\s*[\d.]+ %")
         for key, value in summary["final_evaluation"].items():
             self.assertRegex(page.text, rf"final_evaluation, {key}{re.escape(f'{value:.10g}')}")

@@ -100,7 +100,9 @@ class Summary(program.Case):
         self.assert_refused(self.run_muster("summary", "empty"), 1, "there is no run in empty")
         (run,) = self.seeds("runs", [1])
         (run / "summary.json").write_text('{"status": "finished", "total_steps": "many"}', encoding="utf-8")
-        self.assert_refused(self.run_muster("summary", run), 2, "summary.json:1", "total_steps", "expects an integer")
+        self.assert_refused(self.run_muster("summary", run), 1, "summary.json", "total_steps", "expects a number")
+        (run / "summary.json").write_text('{"status": "finished"', encoding="utf-8")
+        self.assert_refused(self.run_muster("summary", run), 1, "summary.json")
 
 
 if __name__ == "__main__":
