@@ -96,7 +96,7 @@ class Stop(fault.Case):
         """Even one who says it to an actor that waits for the learner, with no rollout to send before the learner decides."""
 
         def send(_, alive):
-            os.kill(alive[0], signal.SIGSTOP)
+            fault.suspend(alive[0])
             # an actor's rollout takes some 40 ms; where it takes longer the wish goes with it, which comes to the same
             time.sleep(0.5)
             os.kill(alive[1], signal.SIGUSR1)
