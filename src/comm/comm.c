@@ -182,9 +182,15 @@ int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
   return first.code;
 }
 
+bool comm_any(struct comm *comm, bool mine) {
+  int any = mine;
+  if (comm->size > 1 && MPI_Allreduce(MPI_IN_PLACE, &any, 1, MPI_INT, MPI_LOR, comm->world) != MPI_SUCCESS)
+    comm_abort(comm, 1);
+  return any != 0;
+}
+
 muster_status comm_agree(struct comm *comm, muster_status status) {
-  bool speaks;
-  if (comm_agree_exit_code(comm, status != MUSTER_OK, &speaks) == 0 || status != MUSTER_OK) return status;
+  if (!comm_any(comm, status != MUSTER_OK) || status != MUSTER_OK) return status;
   return status_error(MUSTER_ERROR_COMM, "another rank has failed");
 }
 

@@ -46,6 +46,9 @@ int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks);
  * a rank that fails alone leaves no other waiting in the next collective call. */
 MUSTER_CHECKED muster_status comm_agree(struct comm *comm, muster_status status);
 
+/* Collective. Whether it is so on any rank. */
+bool comm_any(struct comm *comm, bool mine);
+
 /* Collective. Copies `bytes` from rank `root` to all. */
 MUSTER_CHECKED muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root);
 

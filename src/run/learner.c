@@ -410,6 +410,7 @@ muster_status learner_finish(struct learner *learner) {
   bool finished = learner->worker->order->stop == STOP_FINISHED;
   if (finished) MUSTER_TRY(evaluate(learner, &evaluation));
   struct timings timings;
+  enter(learner, WATCH_WAIT);
   muster_status status = timings_collect(learner->worker, &timings);
   if (status == MUSTER_OK) status = tell_result(learner, finished ? &evaluation : NULL, &timings);
   timings_release(&timings);

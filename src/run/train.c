@@ -185,6 +185,15 @@ static muster_status run(struct training *training, const struct train_request *
   return status != MUSTER_OK ? status : learner_finish(&training->learner);
 }
 
+/* The exit code of a run that ended in order. Who wants the end of a run that will be requeued may have said so to a
+ * rank that had no more rollouts to send it with: what any rank has heard by now counts. */
+static int end_in_order(const struct training *training) {
+  enum stop stop = (enum stop)training->worker.order->stop;
+  if (stop == STOP_DEAD) return 1;
+  if (stop != STOP_REQUEUE) return 0;
+  return comm_any(training->comm, (interrupt_pending() & INTERRUPT_STOP) != 0) ? 0 : RUN_EXIT_REQUEUE;
+}
+
 muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {
   *outcome = (struct train_outcome){.together = false};
   struct training *training = calloc(1, sizeof *training);
@@ -198,8 +207,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   if (status == MUSTER_OK) {
     status = run(training, request);
     outcome->together = status == MUSTER_OK;
-    if (status == MUSTER_OK && training->worker.order->stop == STOP_REQUEUE) outcome->exit_code = RUN_EXIT_REQUEUE;
-    if (status == MUSTER_OK && training->worker.order->stop == STOP_DEAD) outcome->exit_code = 1;
+    if (status == MUSTER_OK) outcome->exit_code = end_in_order(training);
   }
   watchdog_on_loss(comm, NULL, NULL);
   learner_release(&training->learner);

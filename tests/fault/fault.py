@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -45,6 +46,14 @@ def checkpoint(run, steps):
 
 def leftovers(run):
     return sorted(path.name for path in run.rglob(".*.tmp"))
+
+
+def suspend(process):
+    """Stops a process, and waits until it stands still."""
+    os.kill(process, signal.SIGSTOP)
+    stat = pathlib.Path(f"/proc/{process}/stat")
+    while stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "TZX":
+        time.sleep(0.001)
 
 
 class Case(program.Case):

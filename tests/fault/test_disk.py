@@ -12,7 +12,7 @@ import program
 CONFIG = """\
 seed: 3
 total_steps: 12800
-env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 100, episode_length: 11, truncates: 1}}
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 300, episode_length: 11, truncates: 1}}
 policy: {hidden_sizes: [16]}
 algorithm: {name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001}
 evaluation: {episodes: 2}

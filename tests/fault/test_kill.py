@@ -10,7 +10,7 @@ import program
 CONFIG = """\
 seed: 1
 total_steps: 12800
-env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 100, episode_length: 11, truncates: 1}}
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 300, episode_length: 11, truncates: 1}}
 algorithm: {name: ppo, n_steps: 32, batch_size: 64, n_epochs: 4, learning_rate: lin_0.001, clip_range: lin_0.2}
 checkpoint: {every: 1024}
 evaluation: {episodes: 5}

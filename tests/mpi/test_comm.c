@@ -361,6 +361,9 @@ static void test_agreement(void) {
   /* the larger code wins, and the first rank that has it speaks */
   EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 2, &speaks) == (last > 0 ? 2 : 1));
   EVERYWHERE(speaks == (rank == (last > 0 ? 1 : 0)));
+
+  EVERYWHERE(!comm_any(comm, false));
+  for (int one = 0; one <= last; one++) EVERYWHERE(comm_any(comm, rank == one));
 }
 
 static void test_places(void) {
