@@ -106,6 +106,41 @@ void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context), void *co
   if (!was_fenced) leave_fence(watchdog);
 }
 
+/* ---- beats ---- */
+
+/* takes a beat of a rank */
+static void note(struct watched *watched, const struct beat *beat, double now) {
+  const struct beat *last = &watched->beat;
+  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->steps != last->steps;
+  if (is_new) watched->moved = now;
+  watched->heard = now;
+  watched->beat = *beat;
+}
+
+/* what this rank does */
+static void note_self(struct watchdog *watchdog, double now) {
+  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&watchdog->steps);
+  const struct beat beat = {.rank = watchdog->rank,
+                            .stage = atomic_load(&watchdog->stage),
+                            .iteration = atomic_load(&watchdog->iteration),
+                            .steps = steps - first};
+  note(&watchdog->own, &beat, now);
+}
+
+/* takes what has come; the learner answers */
+static void receive(struct watchdog *watchdog, double now) {
+  struct beat beat;
+  while (watchdog->link != NULL && link_receive(watchdog->link, &beat)) {
+    struct watched *watched = watchdog->watched;
+    if (beat.stage < WATCH_SETUP || beat.stage > WATCH_END) continue;
+    if (watchdog->is_learner && (beat.rank < 0 || beat.rank >= watchdog->size)) continue;
+    note(watchdog->is_learner ? &watched[beat.rank] : watched, &beat, now);
+    if (!watchdog->is_learner) continue;
+    struct beat answer = watchdog->own.beat;
+    link_answer(watchdog->link, &answer);
+  }
+}
+
 /* ---- the end of the job ---- */
 
 /* what a rank was last known to do */
@@ -164,6 +199,20 @@ static void list_others(const struct watchdog *watchdog, const struct watched *f
   if (more > 0) snprintf(text + used, size - used, " and %d more", more);
 }
 
+/* waits for the main thread to finish the iteration, for a period; meanwhile the others hear that this rank is there */
+static bool wait_for_fence(struct watchdog *watchdog) {
+  struct timespec until;
+  clock_gettime(CLOCK_REALTIME, &until);
+  int64_t nanoseconds = until.tv_nsec + (int64_t)(1e9 * watchdog->period);
+  until.tv_sec += nanoseconds / 1000000000;
+  until.tv_nsec = nanoseconds % 1000000000;
+  if (pthread_mutex_timedlock(&watchdog->fence, &until) == 0) return true;
+  double now = clock_seconds();
+  note_self(watchdog, now);
+  receive(watchdog, now);
+  return false;
+}
+
 /* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. The main
  * thread may first finish the iteration, unless it is what hangs. */
 _Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool main_goes_on) {
@@ -171,7 +220,7 @@ _Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool 
   deadline_start(RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
   bool may_rescue = pthread_mutex_trylock(&watchdog->fence) == 0;
-  if (!may_rescue && main_goes_on) may_rescue = pthread_mutex_lock(&watchdog->fence) == 0;
+  while (!may_rescue && main_goes_on) may_rescue = wait_for_fence(watchdog);
   if (may_rescue && watchdog->rescue != NULL) watchdog->rescue(watchdog->context);
   ending_now(1);
 }
@@ -202,39 +251,6 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
 }
 
 /* ---- watching ---- */
-
-/* takes a beat of a rank */
-static void note(struct watched *watched, const struct beat *beat, double now) {
-  const struct beat *last = &watched->beat;
-  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->steps != last->steps;
-  if (is_new) watched->moved = now;
-  watched->heard = now;
-  watched->beat = *beat;
-}
-
-/* what this rank does */
-static void note_self(struct watchdog *watchdog, double now) {
-  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&watchdog->steps);
-  const struct beat beat = {.rank = watchdog->rank,
-                            .stage = atomic_load(&watchdog->stage),
-                            .iteration = atomic_load(&watchdog->iteration),
-                            .steps = steps - first};
-  note(&watchdog->own, &beat, now);
-}
-
-/* takes what has come; the learner answers */
-static void receive(struct watchdog *watchdog, double now) {
-  struct beat beat;
-  while (watchdog->link != NULL && link_receive(watchdog->link, &beat)) {
-    struct watched *watched = watchdog->watched;
-    if (beat.stage < WATCH_SETUP || beat.stage > WATCH_END) continue;
-    if (watchdog->is_learner && (beat.rank < 0 || beat.rank >= watchdog->size)) continue;
-    note(watchdog->is_learner ? &watched[beat.rank] : watched, &beat, now);
-    if (!watchdog->is_learner) continue;
-    struct beat answer = watchdog->own.beat;
-    link_answer(watchdog->link, &answer);
-  }
-}
 
 static void send_beat(struct watchdog *watchdog, double now) {
   if (watchdog->link == NULL || watchdog->is_learner) return;
