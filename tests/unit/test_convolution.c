@@ -13,9 +13,9 @@ struct problem {
 };
 
 static const struct problem problems[] = {
-    {{3, 3, 2}, 3, 9, {7, 4, 1}, ACTIVATION_TANH},  {{5, 5, 3}, 5, 3, {16, 20, 1}, ACTIVATION_RELU},
-    {{1, 7, 1}, 3, 64, {5, 5, 2}, ACTIVATION_TANH}, {{2, 3, 4}, 7, 11, {9, 16, 3}, ACTIVATION_RELU},
-    {{4, 9, 2}, 1, 9, {8, 3, 18}, ACTIVATION_TANH}, {{6, 6, 1}, 3, 2, {32, 6, 5}, ACTIVATION_RELU},
+    {{3, 3, 2}, 3, 9, {7, 4, 1}, ACTIVATION_TANH},  {{5, 5, 3}, 5, 3, {6, 17, 1}, ACTIVATION_RELU},
+    {{1, 7, 1}, 3, 20, {5, 5, 2}, ACTIVATION_TANH}, {{2, 3, 4}, 7, 11, {4, 5, 3}, ACTIVATION_RELU},
+    {{4, 9, 2}, 1, 9, {8, 3, 18}, ACTIVATION_TANH}, {{6, 6, 1}, 3, 2, {16, 6, 5}, ACTIVATION_RELU},
     {{1, 1, 3}, 3, 64, {4, 4, 4}, ACTIVATION_TANH},
 };
 enum { PROBLEMS = sizeof problems / sizeof *problems };
