@@ -135,7 +135,7 @@ void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows,
   const struct trajectory *rollout = batch->rollout;
   size_t n_steps = rollout->n_steps;
   tile->rows = rows;
-  tile->padded_rows = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
+  tile->padded_rows = linear_padded_rows(rows);
   for (size_t r = 0; r < rows; r++) {
     size_t i = index[r], at = i + i / n_steps; /* observations, masks and values have one more a row */
     gather(tile->observation, r, rollout->observation, at, rollout->obs_bytes);

@@ -20,7 +20,7 @@ struct exchange_head {
   int32_t list_count, notes;
   struct exchange_work work;
 };
-/* Adds what another rank tells: items and bits of both, the longer work. */
+/* Adds what another rank tells: items, bits and work of both. */
 void exchange_head_join(struct exchange_head *head, const struct exchange_head *other);
 
 /* What one rank has put in beside its rows. */

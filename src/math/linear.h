@@ -24,6 +24,7 @@
 enum activation { ACTIVATION_NONE, ACTIVATION_TANH, ACTIVATION_RELU };
 
 static inline size_t linear_padded(size_t width) { return (width + LINEAR_LANES - 1) / LINEAR_LANES * LINEAR_LANES; }
+static inline size_t linear_padded_rows(size_t rows) { return (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS; }
 
 /* Floats of the packed forms of one [out, in] weight (aligned to 64 bytes). */
 size_t linear_packed_floats(size_t in, size_t out);

@@ -6,8 +6,6 @@ static inline size_t cell_count(const struct convolution *convolution) {
   return convolution->rows * convolution->columns;
 }
 
-static inline size_t round_rows(size_t rows) { return (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS; }
-
 muster_status convolution_create(size_t kernel_size, const muster_space *observation, size_t outputs,
                                  struct convolution *convolution) {
   bool is_grid =
@@ -28,7 +26,7 @@ muster_status convolution_create(size_t kernel_size, const muster_space *observa
                         local.rows, local.columns, outputs);
   local.cell_outputs = outputs / cells;
   local.group = cells < TILE ? TILE / cells : 1;
-  local.group_rows = round_rows(local.group * cells);
+  local.group_rows = linear_padded_rows(local.group * cells);
   *convolution = local;
   return MUSTER_OK;
 }
@@ -119,7 +117,7 @@ static inline const float *layer_input(const struct convolution *convolution, in
 }
 
 static void forward_group(struct convolution *convolution, const float *values, size_t n, const float *x, size_t x_ld) {
-  const size_t rows = round_rows(n * cell_count(convolution));
+  const size_t rows = linear_padded_rows(n * cell_count(convolution));
   for (int i = 0; i < convolution->layers->layers; i++) {
     const struct layer *layer = &convolution->layers->layer[i];
     size_t ld;
@@ -144,13 +142,13 @@ static void backward_group(struct convolution *convolution, size_t n, float *gra
     /* of the layer below; through its activation while still in windows, where each copy has the same slope */
     bool windows = input == convolution->pass[i].windows;
     float *d_input = windows ? convolution->d_windows : d_below;
-    linear_backward_input(round_rows(rows), layer->in, layer->out, dy, dy_ld, layer->packed_transposed,
+    linear_backward_input(linear_padded_rows(rows), layer->in, layer->out, dy, dy_ld, layer->packed_transposed,
                           layer[-1].activation, input, ld, d_input, ld);
     const size_t below_ld = linear_padded(layer[-1].out);
     for (size_t k = 0; windows && k < n; k++)
       scatter_windows(convolution, d_input + k * cells * ld, ld, layer[-1].out, d_below + k * cells * below_ld,
                       below_ld);
-    memset(d_below + rows * below_ld, 0, (round_rows(rows) - rows) * below_ld * sizeof *d_below);
+    memset(d_below + rows * below_ld, 0, (linear_padded_rows(rows) - rows) * below_ld * sizeof *d_below);
     float *swap = dy;
     dy = d_below;
     d_below = swap;
@@ -186,7 +184,7 @@ void convolution_backward(struct convolution *convolution, const float *values, 
     n = group_from(convolution, first, rows);
     forward_group(convolution, values, n, x + first * x_ld, x_ld);
     float *to = convolution->gradients[0];
-    memset(to, 0, round_rows(n * cells) * ld * sizeof *to);
+    memset(to, 0, linear_padded_rows(n * cells) * ld * sizeof *to);
     for (size_t i = 0; i < n * cells; i++, to += ld)
       memcpy(to, dy + (first + i / cells) * dy_ld + i % cells * outputs, outputs * sizeof *to);
     backward_group(convolution, n, gradients);

@@ -49,7 +49,7 @@ const float *mlp_forward(struct mlp *mlp, const float *values, size_t rows, cons
 void mlp_backward(const struct mlp *mlp, size_t rows, const float *x, size_t x_ld, const float *dy, size_t dy_ld,
                   float *gradients, enum activation x_activation, float *dx, size_t dx_ld, float *const scratch[2]) {
   /* the rows that complete the last eight reach the layers below, but no weight */
-  size_t padded_rows = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS;
+  size_t padded_rows = linear_padded_rows(rows);
   for (int i = mlp->layers - 1; i >= 0; i--) {
     const struct layer *layer = &mlp->layer[i];
     const struct layer *below = i > 0 ? layer - 1 : NULL;

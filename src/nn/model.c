@@ -205,7 +205,7 @@ void model_pack(struct model *model, bool for_training) {
 /* Makes the networks' input of up to TILE observations: encoded, and completed with zero rows, so that every call has a
  * multiple of LINEAR_ROWS; returns that count. Rows that are fit already are read where they lie. */
 static size_t take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
-  size_t padded = (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS, ld = model->obs_dim;
+  size_t padded = linear_padded_rows(rows), ld = model->obs_dim;
   if (padded == rows && encoder_is_identity(&model->encoder)) {
     model->input = observations;
     model->input_ld = stride / sizeof(float);
