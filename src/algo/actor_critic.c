@@ -200,7 +200,7 @@ static muster_status actor_critic_update(void *algorithm, double progress_remain
   if (options->critic == CRITIC_Q)
     estimate_q(&learner->batch, learner->model, (float)options->gamma);
   else
-    batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, options->gamma, 0.0);
+    MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, options->gamma, 0.0));
   const struct tile_loss loss = {.policy = policy_loss_log_prob,
                                  .value = options->critic == CRITIC_Q ? value_loss_q : value_loss_squared};
   struct progress progress;

@@ -3,6 +3,7 @@
 #ifndef ALGO_ALGORITHM_H
 #define ALGO_ALGORITHM_H
 
+#include "algo/team.h"
 #include "base/stages.h"
 #include "config/document.h"
 #include "nn/model.h"
@@ -28,7 +29,8 @@ struct algorithm_context {
   const struct trajectory *rollout; /* the whole batch: all environments; rewards as they are to be learned from */
   uint64_t seed;
   struct arena *arena;
-  struct stages *stages; /* is told when minibatches begin; may be NULL */
+  struct stages *stages;           /* is told when minibatches begin; may be NULL */
+  const struct learner_team *team; /* NULL: it learns alone */
 };
 
 struct algorithm_type {
@@ -45,7 +47,8 @@ struct algorithm_type {
   /* The discount factor of returns. */
   double (*discount)(const void *options);
 
-  /* Takes what it needs from the context's arena, which also ends its life. */
+  /* Takes what it needs from the context's arena, which also ends its life. With a team this and update() are
+   * collective over it. */
   muster_status (*create)(const struct algorithm_context *context, void **algorithm);
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and

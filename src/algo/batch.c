@@ -6,9 +6,12 @@
 
 const char *const advantage_estimator_names[] = {"gae", "td_residual", "baseline", "return_to_go", NULL};
 
-muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch) {
+muster_status batch_create(const struct trajectory *rollout, const struct learner_team *team, struct arena *arena,
+                           struct batch *batch) {
   size_t steps = rollout->n_rows * rollout->n_steps;
-  *batch = (struct batch){.rollout = rollout, .capacity = steps};
+  *batch = (struct batch){.rollout = rollout, .capacity = steps, .team = team};
+  if (team_size(team) > 1)
+    MUSTER_TRY(team->share(team->context, (3 * steps + rollout->n_rows) * sizeof(float), (void **)&batch->estimates));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "samples", &batch->sample));
   MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_rows, "values", &batch->values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "bootstrap values", &batch->bootstrap));
@@ -64,18 +67,50 @@ static void estimate_row(struct batch *batch, size_t index, enum advantage_estim
   }
 }
 
-void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
-                               double gamma, double lambda) {
+/* values, advantages and returns of a row, to or from what the team shares */
+static void copy_estimates(const struct batch *batch, size_t row, bool out) {
+  const size_t n_steps = batch->rollout->n_steps;
+  const struct {
+    float *own;
+    size_t count;
+  } arrays[] = {{batch->values + row * (n_steps + 1), n_steps + 1},
+                {batch->advantages + row * n_steps, n_steps},
+                {batch->returns + row * n_steps, n_steps}};
+  float *shared = batch->estimates + row * (3 * n_steps + 1);
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; shared += arrays[i++].count)
+    memcpy(out ? shared : arrays[i].own, out ? arrays[i].own : shared, arrays[i].count * sizeof(float));
+}
+
+/* tells the others what was estimated for this learner's rows, and takes theirs */
+static muster_status exchange_estimates(struct batch *batch) {
+  const struct learner_team *team = batch->team;
+  const size_t rows = batch->rollout->n_rows, row_bytes = (3 * batch->rollout->n_steps + 1) * sizeof(float);
+  size_t first = team_part(team, rows, team->index), end = team_part(team, rows, team->index + 1);
+  size_t offsets[TEAM_MAX + 1];
+  for (size_t i = 0; i <= team->size; i++) offsets[i] = team_part(team, rows, i) * row_bytes;
+  for (size_t row = first; row < end; row++) copy_estimates(batch, row, true);
+  MUSTER_TRY(team->gather(team->context, batch->estimates, offsets));
+  for (size_t row = 0; row < rows; row++)
+    if (row < first || row >= end) copy_estimates(batch, row, false);
+  return MUSTER_OK;
+}
+
+muster_status batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
+                                        double gamma, double lambda) {
   const struct trajectory *rollout = batch->rollout;
-  model_values(model, rollout->n_rows * (rollout->n_steps + 1), rollout->observation, rollout->obs_bytes,
-               batch->values);
+  const size_t index = team_index(batch->team), steps = rollout->n_steps + 1;
+  size_t first = team_part(batch->team, rollout->n_rows, index);
+  size_t end = team_part(batch->team, rollout->n_rows, index + 1);
+  model_values(model, (end - first) * steps, (const char *)rollout->observation + first * trajectory_obs_stride(rollout),
+               rollout->obs_bytes, batch->values + first * steps);
 
   /* truncated episodes go on from their true last observations */
   const struct env_finals *finals = &rollout->finals;
   model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
                batch->final_values);
   batch_place_bootstraps(batch);
-  for (size_t row = 0; row < rollout->n_rows; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
+  for (size_t row = first; row < end; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
+  return team_size(batch->team) > 1 ? exchange_estimates(batch) : MUSTER_OK;
 }
 
 double batch_explained_variance(const struct batch *batch) {

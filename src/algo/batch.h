@@ -3,6 +3,7 @@
 #ifndef ALGO_BATCH_H
 #define ALGO_BATCH_H
 
+#include "algo/team.h"
 #include "nn/model.h"
 #include "rollout/advantage.h"
 #include "rollout/trajectory.h"
@@ -18,9 +19,14 @@ struct batch {
   float *final_values; /* [rows * T] values of rollout->finals, in their order, agents side by side */
   float *advantages;   /* [rows, T] */
   float *returns;      /* [rows, T] */
+
+  const struct learner_team *team; /* borrowed; NULL: alone */
+  float *estimates;                /* [rows, 3 T + 1] values, advantages, returns of a row, shared by the team */
 };
 
-MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, struct arena *arena, struct batch *batch);
+/* `team`: the learners that estimate advantages together; NULL: one alone. Collective over it. */
+MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, const struct learner_team *team,
+                                          struct arena *arena, struct batch *batch);
 
 /* The weights of the policy gradient that need a critic for V(s): names as in an option's choices. */
 enum advantage_estimator {
@@ -38,9 +44,11 @@ void batch_list_samples(struct batch *batch);
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
 /* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes,
- * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. */
-void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
-                               double gamma, double lambda);
+ * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. Each learner of a
+ * team does so for its part of the rows, and all get all. Collective over the team. */
+MUSTER_CHECKED muster_status batch_estimate_advantages(struct batch *batch, struct model *model,
+                                                       enum advantage_estimator estimator, double gamma,
+                                                       double lambda);
 
 /* Places final_values as the bootstrap values of the steps where episodes were truncated. */
 void batch_place_bootstraps(struct batch *batch);

@@ -189,11 +189,11 @@ static struct grpo_context make_context(const struct grpo *grpo, double clip_ran
   return (struct grpo_context){(float)clip_range, (float)grpo->options->kl_coef, grpo->reference_log_prob};
 }
 
-void grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
+muster_status grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
                              struct losses *losses) {
   const struct grpo_context context = make_context(grpo, clip_range);
   const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
-  policy_gradient_gradient(&grpo->learner, &loss, index, n, losses);
+  return policy_gradient_gradient(&grpo->learner, &loss, index, n, losses);
 }
 
 /* --- the update --- */

@@ -14,7 +14,9 @@ muster_status policy_gradient_create(const struct algorithm_context *context,
       (struct policy_gradient){.settings = *settings, .model = model, .stages = context->stages, .seed = context->seed};
   MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
                               settings->optimizer_epsilon, arena, &policy->optimizer));
-  MUSTER_TRY(batch_create(context->rollout, arena, &policy->batch));
+  MUSTER_TRY(gradient_sum_create(context->team, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
+                                 &policy->sum));
+  MUSTER_TRY(batch_create(context->rollout, context->team, arena, &policy->batch));
   MUSTER_TRY(batch_tile_create(&policy->batch, arena, &policy->tile));
   MUSTER_TRY(ARENA_TAKE(arena, policy->batch.capacity, "minibatch order", &policy->order));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "loss gradients", &policy->d_log_prob));
@@ -125,34 +127,52 @@ static void backward_tile(struct policy_gradient *policy, float d_entropy) {
   model_backward_tile(model, tile->rows, policy->d_net, policy->d_value);
 }
 
-void policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index,
-                              size_t n, struct losses *losses) {
-  struct model *model = policy->model;
-  const float inverse_n = 1.0f / (float)n;
-  struct standardization standard = standardize_advantages(policy, index, n);
-  memset(model->parameters.gradients, 0, model->parameters.count * sizeof(float));
-  *losses = (struct losses){0};
+/* a minibatch whose gradient is being computed */
+struct minibatch {
+  struct policy_gradient *policy;
+  const struct tile_loss *loss;
+  const uint32_t *index;
+  float inverse_n;
+  struct standardization standard;
+};
 
-  for (size_t first = 0; first < n; first += TILE) {
+/* adds the gradient and the losses of some samples of the minibatch, tile by tile */
+static void add_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+  const struct minibatch *minibatch = context;
+  struct policy_gradient *policy = minibatch->policy;
+  const struct tile_loss *loss = minibatch->loss;
+  const struct standardization standard = minibatch->standard;
+  const float inverse_n = minibatch->inverse_n;
+  struct losses *losses = (struct losses *)terms;
+  model_direct_gradients(policy->model, gradient);
+  for (const size_t end = first + n; first < end; first += TILE) {
     const float *value;
     size_t value_ld;
-    forward_tile(policy, index + first, n - first < TILE ? n - first : TILE, &value, &value_ld);
+    forward_tile(policy, minibatch->index + first, end - first < TILE ? end - first : TILE, &value, &value_ld);
 
     /* gradients at the log-probability, the value and the entropy */
     const struct batch_tile *tile = &policy->tile;
     float weight[TILE];
     for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantage[r] - standard.mean) * standard.scale;
     loss->policy(policy, weight, inverse_n, loss->context, losses);
-    for (size_t r = 0; r < tile->rows; r++) losses->entropy -= model->head.entropy[r];
+    for (size_t r = 0; r < tile->rows; r++) losses->entropy -= policy->model->head.entropy[r];
     if (loss->value != NULL) loss->value(policy, value, value_ld, inverse_n, loss->context, losses);
     backward_tile(policy, -(float)policy->settings.ent_coef * inverse_n);
   }
+}
+
+muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
+                                       const uint32_t *index, size_t n, struct losses *losses) {
+  struct parameters *parameters = &policy->model->parameters;
+  struct minibatch minibatch = {policy, loss, index, 1.0f / (float)n, standardize_advantages(policy, index, n)};
+  MUSTER_TRY(gradient_sum_make(&policy->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)losses));
   losses->policy /= (double)n;
   losses->value /= (double)n;
   losses->entropy /= (double)n;
   losses->approx_kl /= (double)n;
   losses->clip_fraction /= (double)n;
   losses->reference_kl /= (double)n;
+  return MUSTER_OK;
 }
 
 muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
@@ -197,7 +217,7 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
                           double learning_rate, double target_kl, struct progress *progress) {
   const struct policy_gradient_settings *settings = &policy->settings;
   struct losses losses;
-  policy_gradient_gradient(policy, loss, index, n, &losses);
+  MUSTER_TRY(policy_gradient_gradient(policy, loss, index, n, &losses));
   progress->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
   if (!isfinite(progress->last_loss)) return loss_error(policy, &losses, progress->minibatches);
   add_losses(progress, &losses);

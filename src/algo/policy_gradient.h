@@ -9,9 +9,11 @@
 
 #include "algo/algorithm.h"
 #include "algo/batch.h"
+#include "algo/gradient_sum.h"
 #include "nn/optimizer.h"
 
-/* The parts of the loss over one minibatch: loss = policy + ent_coef * entropy + vf_coef * value. */
+/* The parts of the loss over one minibatch: loss = policy + ent_coef * entropy + vf_coef * value. All are doubles: they
+ * are summed as the terms of a gradient_sum. */
 struct losses {
   double policy;           /* by the algorithm's definition */
   double value;            /* mean (R - V)^2; 0 without a critic */
@@ -54,6 +56,7 @@ struct policy_gradient {
   uint64_t seed;
   int64_t epochs;  /* counted over the run: passes over samples, and the number of each one's random order */
   uint32_t *order; /* [rows * T] */
+  struct gradient_sum sum;
 
   /* of the tile at hand */
   struct batch_tile tile;
@@ -82,9 +85,10 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
 
 /* --- steps --- */
 
-/* Loss and gradient (into model->parameters.gradients) of samples index[0..n-1]. */
-void policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index,
-                              size_t n, struct losses *losses);
+/* Loss and gradient (into model->parameters.gradients) of samples index[0..n-1], the same on all learners. Collective
+ * over the team; fails only where learners cannot tell each other their parts. */
+MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
+                                                      const uint32_t *index, size_t n, struct losses *losses);
 
 /* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one step of the
  * optimizer. NUMERIC error, with nothing changed, when the norm is not finite. */

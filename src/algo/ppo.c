@@ -157,11 +157,11 @@ static struct tile_loss make_loss(const struct ppo_context *context) {
                             .context = context};
 }
 
-void ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
+muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
                             struct losses *losses) {
   const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
-  policy_gradient_gradient(&ppo->learner, &loss, index, n, losses);
+  return policy_gradient_gradient(&ppo->learner, &loss, index, n, losses);
 }
 
 /* --- the update --- */
@@ -186,8 +186,8 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   /* values and advantages, then epochs over random minibatches */
   model_pack(learner->model, true);
   batch_list_samples(&learner->batch);
-  batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
-                            options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda);
+  MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
+                            options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
   const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
   struct progress progress;

@@ -86,20 +86,23 @@ static muster_status train(struct variance *v, int policy_updates, int critic_up
   return MUSTER_OK;
 }
 
-/* the weights of the samples of the rollout */
-static void weigh(struct batch *batch, struct model *model, enum weight weight) {
-  switch (weight) {
-  case TOTAL_RETURN: reinforce_returns(batch, REINFORCE_TOTAL_RETURN, gamma_of_returns); return;
-  case RETURN_TO_GO:
-  case BATCH_MEAN: reinforce_returns(batch, REINFORCE_RETURN_TO_GO, gamma_of_returns); break;
-  case VALUE: batch_estimate_advantages(batch, model, ADVANTAGE_BASELINE, gamma_of_returns, 1.0); return;
-  case GAE: batch_estimate_advantages(batch, model, ADVANTAGE_GAE, gamma_of_returns, 0.95); return;
-  case TD_RESIDUAL: batch_estimate_advantages(batch, model, ADVANTAGE_TD_RESIDUAL, gamma_of_returns, 0.0); return;
-  case WEIGHTS: return;
-  }
+/* the weights of the samples of the rollout, from whole returns */
+static void weigh_by_returns(struct batch *batch, enum weight weight) {
+  reinforce_returns(batch, weight == TOTAL_RETURN ? REINFORCE_TOTAL_RETURN : REINFORCE_RETURN_TO_GO, gamma_of_returns);
   double mean = 0;
   for (size_t i = 0; i < batch->count; i++) mean += batch->advantages[batch->sample[i]] / (double)batch->count;
   for (size_t i = 0; weight == BATCH_MEAN && i < batch->count; i++) batch->advantages[batch->sample[i]] -= (float)mean;
+}
+
+/* the same from whatever it is */
+static muster_status weigh(struct batch *batch, struct model *model, enum weight weight) {
+  const double gamma = gamma_of_returns;
+  switch (weight) {
+  case VALUE: return batch_estimate_advantages(batch, model, ADVANTAGE_BASELINE, gamma, 1.0);
+  case GAE: return batch_estimate_advantages(batch, model, ADVANTAGE_GAE, gamma, 0.95);
+  case TD_RESIDUAL: return batch_estimate_advantages(batch, model, ADVANTAGE_TD_RESIDUAL, gamma, 0.0);
+  default: weigh_by_returns(batch, weight); return MUSTER_OK;
+  }
 }
 
 /* one rollout, and its gradient under each weight */
@@ -111,8 +114,8 @@ static muster_status add_gradients(struct variance *v) {
   batch_list_samples(batch);
   for (int w = 0; w < WEIGHTS; w++) {
     struct losses losses;
-    weigh(batch, &v->model, (enum weight)w);
-    policy_gradient_gradient(learner, &loss, batch->sample, batch->count, &losses);
+    MUSTER_TRY(weigh(batch, &v->model, (enum weight)w));
+    MUSTER_TRY(policy_gradient_gradient(learner, &loss, batch->sample, batch->count, &losses));
     /* from the mean over steps to that over episodes */
     double scale = (double)batch->count / EPISODES;
     for (size_t i = 0; i < v->model.policy_count; i++) {

@@ -24,6 +24,7 @@ struct vector_kernels {
   void (*adam)(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
                float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
   double (*sum_of_squares)(size_t n, const float *x);
+  void (*add)(size_t n, const float *x, const float *y, float *sum);
 };
 
 struct kernel_set {

@@ -88,5 +88,11 @@ static double sum_of_squares_kernel(size_t n, const float *x) {
   return total;
 }
 
-const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel, exp_kernel, log_kernel, adam_kernel,
-                                                          sum_of_squares_kernel};
+static void add_kernel(size_t n, const float *x, const float *y, float *sum) {
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) vec_store(sum + i, vec_load(x + i) + vec_load(y + i));
+  if (i < n) vec_store_part(sum + i, n - i, vec_load_part(x + i, n - i) + vec_load_part(y + i, n - i));
+}
+
+const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel, exp_kernel,            log_kernel,
+                                                          adam_kernel, sum_of_squares_kernel, add_kernel};

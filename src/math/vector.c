@@ -13,3 +13,5 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
 }
 
 double vector_sum_of_squares(size_t n, const float *x) { return vector_kernels()->sum_of_squares(n, x); }
+
+void vector_add(size_t n, const float *x, const float *y, float *sum) { vector_kernels()->add(n, x, y, sum); }

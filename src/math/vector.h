@@ -31,4 +31,7 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
  * if any element is NaN, otherwise infinite if any is. */
 double vector_sum_of_squares(size_t n, const float *x);
 
+/* sum[i] = x[i] + y[i]; sum may be x or y. */
+void vector_add(size_t n, const float *x, const float *y, float *sum);
+
 #endif

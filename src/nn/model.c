@@ -109,10 +109,8 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
   MUSTER_TRY(mlp_allocate(&model->value, arena));
   if (model->convolution.kernel_size > 0)
     MUSTER_TRY(convolution_allocate(&model->convolution, &model->policy, trains, arena));
-  if (model->head.own_count > 0) {
-    model->head.own = model->parameters.values + model->own_offset;
-    model->head.own_gradients = model->parameters.gradients + model->own_offset;
-  }
+  if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
+  model_direct_gradients(model, model->parameters.gradients);
   MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
   if (!trains) return MUSTER_OK;
 
@@ -278,8 +276,13 @@ const float *model_forward_tile(struct model *model, size_t rows, const void *ob
   return forward_policy(model, rows, padded, net_ld);
 }
 
+void model_direct_gradients(struct model *model, float *gradients) {
+  model->gradients = gradients;
+  if (model->head.own_count > 0) model->head.own_gradients = gradients + model->own_offset;
+}
+
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
-  float *gradients = model->parameters.gradients;
+  float *gradients = model->gradients;
   const float *input = model->input;
   size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs),
          value_ld = linear_padded(model->value_outputs);

@@ -49,6 +49,7 @@ struct model {
   size_t value_outputs; /* of the value network; 0: there is none */
   size_t policy_count;  /* floats of the prefix that actors need */
   size_t own_offset;    /* where the head's own parameters lie */
+  float *gradients;     /* what backward passes add to: parameters.gradients, unless it was directed elsewhere */
   struct mlp trunk, policy, value;
   struct convolution convolution; /* of the policy's layers, where it has a kernel_size */
   float *scratch[2];              /* [TILE, widest] backward buffers */
@@ -89,9 +90,12 @@ void model_values(struct model *model, size_t n, const void *observations, size_
 /* One tile of training, in two calls. Forward: any rows <= TILE; returns the policy head's output; *value points to the
  * values, row r at value[r * *value_ld]. Backward, after the forward pass of the same rows: takes the gradients at both
  * heads, [rows, linear_padded(outputs)] and [rows, linear_padded(value_outputs)] (not read without a critic), where
- * rows that complete the last LINEAR_ROWS must be finite, and adds to parameters.gradients. */
+ * rows that complete the last LINEAR_ROWS must be finite, and adds to `gradients`. */
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld);
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value);
+
+/* From here on backward passes add to `gradients` [parameters.count], borrowed, in place of parameters.gradients. */
+void model_direct_gradients(struct model *model, float *gradients);
 
 #endif

@@ -52,7 +52,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
 static double file_minibatch(struct fixture *f, struct losses *losses) {
   uint32_t index[TORCH_SAMPLES];
   for (uint32_t i = 0; i < TORCH_SAMPLES; i++) index[i] = i;
-  policy_gradient_gradient(f->learner, &a2c_loss, index, TORCH_SAMPLES, losses);
+  CHECK_OK_FATAL(policy_gradient_gradient(f->learner, &a2c_loss, index, TORCH_SAMPLES, losses));
   return losses->policy + f->options.ent_coef * losses->entropy + f->options.vf_coef * losses->value;
 }
 

@@ -232,7 +232,7 @@ static void test_batch_bootstraps(void) {
   set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
   model_pack(&model, true);
   create_rollout(&shape, N, T, arena, &rollout);
-  CHECK_OK_FATAL(batch_create(&rollout, arena, &batch));
+  CHECK_OK_FATAL(batch_create(&rollout, NULL, arena, &batch));
   for (size_t n = 0; n < N; n++) {
     for (size_t t = 0; t <= T; t++) ((float *)rollout.observation)[2 * (n * (T + 1) + t)] = (float)(10 * n + t);
     for (size_t t = 0; t < T; t++) rollout.reward[n * T + t] = (float)(t + 1);
@@ -257,7 +257,7 @@ static void test_batch_bootstraps(void) {
   /* lambda 0 shows each step's own bootstrap: r + V'/2 - V */
   static const float next[N][T] = {
       {1.25f, 2.25f, 200.25f, 300.25f}, {11.25f, 0, 0, 14.25f}, {100.25f, 22.25f, 23.25f, 24.25f}};
-  batch_estimate_advantages(&batch, &model, ADVANTAGE_GAE, 0.5, 0.0);
+  CHECK_OK_FATAL(batch_estimate_advantages(&batch, &model, ADVANTAGE_GAE, 0.5, 0.0));
   for (size_t n = 0; n < N; n++)
     for (size_t t = 0; t < T; t++) {
       float value = (float)(10 * n + t) + 0.25f;

@@ -86,7 +86,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
 static void file_minibatch(struct fixture *f, const struct golden_case *c, struct losses *loss) {
   uint32_t index[SAMPLES];
   for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
-  ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss);
+  CHECK_OK_FATAL(ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss));
 }
 
 static double total_loss(const struct fixture *f, const struct losses *loss) {
@@ -195,7 +195,7 @@ static void test_first_ratios_are_one(void) {
       for (size_t first = 0, n = 1; first < count; first += n, n = 2 * n + 1) {
         size_t rest = count - first;
         struct losses loss;
-        ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss);
+        CHECK_OK_FATAL(ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss));
         CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);
         CU_ASSERT_EQUAL(loss.approx_kl, 0.0);
         CU_ASSERT_EQUAL(loss.clip_fraction, 0.0);

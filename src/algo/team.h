@@ -1,0 +1,33 @@
+/* Learners that share an update. Each computes the gradients of its shards of every minibatch (algo/shards.h), all get
+ * the same sums in the same order, and so all hold the same parameters. An algorithm knows no MPI: it is handed these
+ * operations, and where it learns alone a NULL instead.
+ *
+ * The memory is shared by the learners of a node. Members write to ranges of it that are theirs, and after a gather
+ * every member can read the ranges of all. */
+#ifndef ALGO_TEAM_H
+#define ALGO_TEAM_H
+
+#include "muster/status.h"
+
+#include <stddef.h>
+
+#define TEAM_MAX 64 /* members */
+
+struct learner_team {
+  size_t size, index; /* members, and the number of this one */
+  void *context;
+  /* Zeroed memory of so many bytes, the same on all members, which lives as long as the team. Collective. */
+  muster_status (*share)(void *context, size_t bytes, void **memory);
+  /* Waits for all members; then the bytes offsets[i] .. offsets[i + 1] behind `memory`, which member i has written, can
+   * be read by all. offsets [size + 1] ascending; NULL: all only meet. Collective. */
+  muster_status (*gather)(void *context, void *memory, const size_t *offsets);
+};
+
+/* Members of a team; 1 where there is none. And the number of this one. */
+static inline size_t team_size(const struct learner_team *team) { return team != NULL ? team->size : 1; }
+static inline size_t team_index(const struct learner_team *team) { return team != NULL ? team->index : 0; }
+
+/* The part of n things that member i has: those from here to where the part of member i + 1 begins. */
+static inline size_t team_part(const struct learner_team *team, size_t n, size_t i) { return n * i / team_size(team); }
+
+#endif

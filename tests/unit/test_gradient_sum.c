@@ -1,0 +1,171 @@
+/* Shards of a minibatch, and that any number of learners sums them to the same bits. */
+#include "algo/gradient_sum.h"
+#include "nn/mlp.h"
+#include "support/check.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { COUNT = 37, TERMS = 3 };
+
+/* --- shards --- */
+
+static void test_cover(void) {
+  for (size_t samples = 1; samples < 40000; samples += samples < 600 ? 1 : 997) {
+    size_t shards = shards_count(samples), tiles = (samples + TILE - 1) / TILE;
+    CU_ASSERT_TRUE(shards >= 1 && shards <= SHARDS_MAX && shards <= tiles);
+    CU_ASSERT_EQUAL(shards & (shards - 1), 0);
+    CU_ASSERT_EQUAL(shards_first_sample(samples, shards, 0), 0);
+    CU_ASSERT_EQUAL(shards_first_sample(samples, shards, shards), samples);
+    for (size_t i = 0; i < shards; i++) {
+      size_t first = shards_first_sample(samples, shards, i);
+      CU_ASSERT_EQUAL(first % TILE, 0);
+      CU_ASSERT_TRUE(first < shards_first_sample(samples, shards, i + 1));
+    }
+  }
+  CU_ASSERT_EQUAL(shards_count(64), 1);
+  CU_ASSERT_EQUAL(shards_count(256), 4);
+  CU_ASSERT_EQUAL(shards_count(512), 8);
+  CU_ASSERT_EQUAL(shards_count(2048), 8);
+  CU_ASSERT_EQUAL(shards_count(4096), 16);
+  CU_ASSERT_EQUAL(shards_count(16384), 64);
+  CU_ASSERT_EQUAL(shards_count(1000000), 64);
+}
+
+/* each member has neighbouring shards, as many as the others or one more; leaves follow the members */
+static void test_owners(void) {
+  for (size_t shards = 1; shards <= SHARDS_MAX; shards *= 2)
+    for (size_t members = 1; members <= TEAM_MAX; members++) {
+      size_t first_leaf[TEAM_MAX + 1], count[TEAM_MAX] = {0}, before = 0;
+      for (size_t i = 0; i < shards; i++) {
+        size_t owner = shards_owner(shards, members, i, 1);
+        CU_ASSERT_TRUE_FATAL(owner < members && owner >= before);
+        count[before = owner]++;
+      }
+      for (size_t i = 0; i < members; i++)
+        CU_ASSERT_TRUE(count[i] == shards / members || count[i] == shards / members + 1);
+      shards_number_leaves(shards, members, first_leaf);
+      for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(first_leaf[i + 1] > first_leaf[i], count[i] > 0);
+      CU_ASSERT_TRUE(first_leaf[members] <= shards_most_leaves(members));
+    }
+  CU_ASSERT_EQUAL(shards_most_leaves(1), 1);
+  CU_ASSERT_EQUAL(shards_most_leaves(8), 8);
+}
+
+/* --- sums --- */
+
+/* a team whose members are run one after the other in this process: nobody waits, all share the same memory */
+struct pretended_team {
+  struct learner_team team;
+  void *memory[2]; /* shared so far: by turns of the members the same blocks */
+  int shared;
+};
+
+static muster_status pretend_share(void *context, size_t bytes, void **memory) {
+  struct pretended_team *pretended = context;
+  void **block = &pretended->memory[pretended->shared++];
+  if (*block == NULL) *block = calloc(1, bytes);
+  *memory = *block;
+  return MUSTER_OK;
+}
+
+static muster_status pretend_gather(void *context, void *memory, const size_t *offsets) {
+  (void)context;
+  (void)memory;
+  (void)offsets;
+  return MUSTER_OK;
+}
+
+/* numbers whose sum depends on the order in which they are added */
+static float value_of(size_t sample, size_t i) {
+  uint32_t x = (uint32_t)(sample * 2654435761u + i * 40503u + 12345u);
+  x ^= x >> 15;
+  x *= 2246822519u;
+  x ^= x >> 13;
+  return (float)((double)x / 4294967296.0 - 0.5) * (float)(1 << (x % 11));
+}
+
+static void add_samples(void *context, size_t first, size_t n, float *gradient, double *terms) {
+  (void)context;
+  for (size_t sample = first; sample < first + n; sample++) {
+    for (size_t i = 0; i < COUNT; i++) gradient[i] += value_of(sample, i);
+    for (size_t i = 0; i < TERMS; i++) terms[i] += value_of(sample, COUNT + i);
+  }
+}
+
+struct result {
+  float gradient[COUNT];
+  double terms[TERMS];
+};
+
+/* what each of so many members gets for a minibatch; the first round of sums leaves in memory what the second reads */
+static void sum_together(size_t members, size_t samples, struct result *results) {
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  void *memory[2] = {NULL, NULL};
+  struct gradient_sum sums[TEAM_MAX];
+  struct pretended_team pretended[TEAM_MAX];
+  for (size_t i = 0; i < members; i++) {
+    pretended[i] = (struct pretended_team){.memory = {memory[0], memory[1]}};
+    pretended[i].team = (struct learner_team){members, i, &pretended[i], pretend_share, pretend_gather};
+    CHECK_OK_FATAL(gradient_sum_create(&pretended[i].team, COUNT, TERMS, arena, &sums[i]));
+    memory[0] = pretended[i].memory[0];
+  }
+  for (int round = 0; round < 2; round++)
+    for (size_t i = 0; i < members; i++) {
+      sums[i].sums = 0;
+      CHECK_OK_FATAL(
+          gradient_sum_make(&sums[i], samples, add_samples, NULL, results[i].gradient, results[i].terms));
+    }
+  free(memory[0]);
+  arena_destroy(&arena);
+}
+
+static void test_same_bits(void) {
+  static const size_t sizes[] = {1, 63, 64, 65, 128, 200, 256, 300, 512, 777, 2048, 4096, 5000, 16384};
+  static struct result alone, together[TEAM_MAX];
+  struct arena *arena;
+  struct gradient_sum sum;
+  CHECK_OK_FATAL(arena_create(&arena));
+  CHECK_OK_FATAL(gradient_sum_create(NULL, COUNT, TERMS, arena, &sum));
+  for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+    CHECK_OK_FATAL(gradient_sum_make(&sum, sizes[s], add_samples, NULL, alone.gradient, alone.terms));
+    for (size_t members = 2; members <= TEAM_MAX; members += members < 9 ? 1 : 11) {
+      sum_together(members, sizes[s], together);
+      for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(memcmp(&alone, &together[i], sizeof alone), 0);
+    }
+  }
+  arena_destroy(&arena);
+}
+
+/* the sum is what it should be: that in double, but for rounding */
+static void test_value(void) {
+  enum { SAMPLES = 1000 };
+  struct arena *arena;
+  struct gradient_sum sum;
+  struct result result;
+  CHECK_OK_FATAL(arena_create(&arena));
+  CHECK_OK_FATAL(gradient_sum_create(NULL, COUNT, TERMS, arena, &sum));
+  CHECK_OK_FATAL(gradient_sum_make(&sum, SAMPLES, add_samples, NULL, result.gradient, result.terms));
+  for (size_t i = 0; i < COUNT + TERMS; i++) {
+    double expected = 0, size = 0;
+    for (size_t sample = 0; sample < SAMPLES; sample++) {
+      expected += value_of(sample, i);
+      size += fabs((double)value_of(sample, i));
+    }
+    double got = i < COUNT ? (double)result.gradient[i] : result.terms[i - COUNT];
+    CU_ASSERT_TRUE(fabs(got - expected) <= size * (i < COUNT ? 1e-6 : 1e-14));
+  }
+  arena_destroy(&arena);
+}
+
+static const struct check_case cases[] = {
+    {"shards cover a minibatch", test_cover},
+    {"shards and leaves of members", test_owners},
+    {"any number of learners sums to the same bits", test_same_bits},
+    {"the sum is right", test_value},
+};
+
+CHECK_MAIN("gradient_sum", cases)
