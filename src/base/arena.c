@@ -12,13 +12,22 @@ struct arena_block {
 
 struct arena {
   struct arena_block *blocks;
-  size_t bytes;
+  size_t bytes, room; /* handed out; the same with what aligns it */
+  char *memory;       /* [limit] that it hands out; NULL: it takes blocks from the system */
+  size_t limit;
 };
 
 muster_status arena_create(struct arena **out) {
   struct arena *arena = calloc(1, sizeof *arena);
   if (arena == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   *out = arena;
+  return MUSTER_OK;
+}
+
+muster_status arena_create_in(void *memory, size_t bytes, struct arena **out) {
+  MUSTER_TRY(arena_create(out));
+  (*out)->memory = memory;
+  (*out)->limit = bytes;
   return MUSTER_OK;
 }
 
@@ -33,20 +42,34 @@ void arena_destroy(struct arena **arena) {
   *arena = NULL;
 }
 
+/* a block of the system's: calloc gives zeroed pages for large ones without touching them; it starts at the next aligned
+ * address */
+static void *take_block(struct arena *arena, size_t bytes) {
+  struct arena_block *block = calloc(1, sizeof *block + bytes + ARENA_ALIGNMENT);
+  if (block == NULL) return NULL;
+  block->next = arena->blocks;
+  arena->blocks = block;
+  uintptr_t start = (uintptr_t)(block + 1);
+  return (void *)((start + ARENA_ALIGNMENT - 1) & ~(uintptr_t)(ARENA_ALIGNMENT - 1));
+}
+
 muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out) {
   const size_t limit = SIZE_MAX / 4;
   if (size != 0 && count > limit / size)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s would need %zu times %zu bytes", what, count, size);
-  /* calloc gives zeroed pages for large blocks without touching them; the block starts at the next aligned address */
-  struct arena_block *block = calloc(1, sizeof *block + count * size + ARENA_ALIGNMENT);
-  if (block == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s needs %.1f MB", what, 1e-6 * (double)(count * size));
-  block->next = arena->blocks;
-  arena->blocks = block;
-  arena->bytes += count * size;
-  uintptr_t start = (uintptr_t)(block + 1);
-  *out = (void *)((start + ARENA_ALIGNMENT - 1) & ~(uintptr_t)(ARENA_ALIGNMENT - 1));
+  const size_t bytes = count * size, room = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+  void *taken = NULL;
+  if (arena->memory == NULL)
+    taken = take_block(arena, bytes);
+  else if (room <= arena->limit - arena->room)
+    taken = arena->memory + arena->room;
+  if (taken == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s needs %.1f MB", what, 1e-6 * (double)bytes);
+  arena->bytes += bytes;
+  arena->room += room;
+  *out = taken;
   return MUSTER_OK;
 }
 
 size_t arena_bytes(const struct arena *arena) { return arena->bytes; }
+size_t arena_room(const struct arena *arena) { return arena->room; }

@@ -9,14 +9,17 @@
 struct arena; /* owns every block that it handed out */
 
 MUSTER_CHECKED muster_status arena_create(struct arena **out);
+/* An arena that hands out the zeroed bytes of `memory` (borrowed, aligned to 64), and fails where they are used up. */
+MUSTER_CHECKED muster_status arena_create_in(void *memory, size_t bytes, struct arena **out);
 void arena_destroy(struct arena **arena); /* accepts NULL inside, nulls the handle */
 
 /* Hands out count * size zeroed bytes, aligned to 64, that live until arena_destroy(). Large blocks come from the
  * system as untouched pages: what is never written costs no resident memory. `what` names the block in the error. */
 MUSTER_CHECKED muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 
-/* Bytes handed out so far. */
+/* Bytes handed out so far; and what arena_create_in() must be given to hand out the same again. */
 size_t arena_bytes(const struct arena *arena);
+size_t arena_room(const struct arena *arena);
 
 /* arena_take() for an array of objects of the pointer's type: ARENA_TAKE(arena, n, "rewards", &batch->reward). */
 #define ARENA_TAKE(arena, count, what, pointer)                                                                        \

@@ -58,7 +58,7 @@ static muster_status create(struct variance *v) {
   v->options.gamma = gamma_of_returns;
   v->options.gae_lambda = 1.0;
   v->options.batch_size = 256;
-  const struct algorithm_context context = {&v->options, &v->model, &worker->rollout, 1, worker->arena, NULL};
+  const struct algorithm_context context = {&v->options, &v->model, worker->batch, 1, worker->arena, NULL, NULL};
   MUSTER_TRY(v->type->create(&context, &v->ppo));
   MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "policy", &v->policy));
   for (int w = 0; w < WEIGHTS; w++)

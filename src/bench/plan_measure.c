@@ -173,7 +173,7 @@ static muster_status time_iterations(struct learning *learning, const struct eff
   costs->steps = ((double)learner->total_steps - first_steps) / n;
   costs->optimizer_steps = (optimizer_steps(learner) - first_optimizer_steps) / n;
   costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
-  costs->rollout_bytes = (double)worker_rollout_bytes(worker, worker->rollout.n_envs);
+  costs->rollout_bytes = (double)worker_rollout_bytes(worker, worker->batch->n_envs);
   costs->order_bytes =
       (double)(sizeof(struct order) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
   return MUSTER_OK;
@@ -209,9 +209,9 @@ static muster_status run_cycle(struct cycle *cycle) {
   double start = clock_seconds();
   struct worker *worker = &cycle->exchanging.worker;
   const struct topology *topology = &worker->topology;
-  if (topology->learns) worker->order->iteration++;
+  if (topology->leads) worker->order->iteration++;
   MUSTER_TRY(worker_broadcast_order(worker));
-  if (topology->learns) spend(cycle->learner_first);
+  if (topology->leads) spend(cycle->learner_first);
   if (topology->acts && cycle->rolls_out)
     MUSTER_TRY(actor_roll_out(&cycle->actor));
   else if (topology->acts)
@@ -220,7 +220,7 @@ static muster_status run_cycle(struct cycle *cycle) {
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   add_sample(&cycle->gather, clock_seconds() - gathers);
-  if (topology->learns) spend(cycle->learner_works);
+  if (topology->leads) spend(cycle->learner_works);
   add_sample(&cycle->whole, clock_seconds() - start);
   return MUSTER_OK;
 }

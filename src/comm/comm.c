@@ -47,6 +47,7 @@ static bool is_launched(void) {
 /* the ranks of this node's communicator, and their numbers among them */
 static muster_status number_neighbours(struct comm *comm) {
   MUSTER_TRY_MPI(MPI_Comm_size(comm->node, &comm->local_size));
+  if (comm->crowd < comm->local_size) comm->crowd = comm->local_size;
   free(comm->node_ranks);
   comm->node_ranks = calloc((size_t)comm->size, sizeof *comm->node_ranks);
   int *ranks = calloc((size_t)comm->size, sizeof *ranks);
@@ -87,6 +88,7 @@ muster_status comm_create_alone(struct comm **out) {
                         .node = MPI_COMM_NULL,
                         .size = 1,
                         .local_size = 1,
+                        .crowd = 1,
                         .local_cores = count_local_cores(),
                         .node_ranks = node_ranks};
   if (gethostname(comm->host, sizeof comm->host - 1) != 0) snprintf(comm->host, sizeof comm->host, "unknown");
@@ -167,7 +169,7 @@ int comm_size(const struct comm *comm) { return comm->size; }
 int comm_local_size(const struct comm *comm) { return comm->local_size; }
 const char *comm_host(const struct comm *comm) { return comm->host; }
 int comm_local_cores(const struct comm *comm) { return comm->local_cores; }
-bool comm_oversubscribed(const struct comm *comm) { return comm->local_size > comm->local_cores; }
+bool comm_oversubscribed(const struct comm *comm) { return comm->crowd > comm->local_cores; }
 
 int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
   *speaks = true;
@@ -230,6 +232,46 @@ muster_status comm_couriers(struct comm *comm, int root, bool shares, int *couri
   for (int rank = 0; shares && !comm_is_near(comm, root) && rank < mine; rank++)
     if (comm_is_near(comm, rank)) mine = rank;
   return comm_gather(comm, &mine, sizeof mine, couriers);
+}
+
+muster_status comm_create_group(struct comm *comm, int number, struct comm **out) {
+  *out = NULL;
+  struct comm *group = calloc(1, sizeof *group);
+  muster_status status = group == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a group") : MUSTER_OK;
+  status = comm_agree(comm, status);
+  if (status != MUSTER_OK) {
+    free(group);
+    return status;
+  }
+  *group = (struct comm){.world = MPI_COMM_NULL,
+                         .node = MPI_COMM_NULL,
+                         .local_cores = comm->local_cores,
+                         .crowd = comm->crowd};
+  memcpy(group->host, comm->host, sizeof group->host);
+  const int color = number >= 0 ? 0 : MPI_UNDEFINED;
+  status = comm_status(MPI_Comm_split(comm->world, color, number, &group->world), "MPI_Comm_split");
+  if (status == MUSTER_OK)
+    status = comm_status(MPI_Comm_split(comm->node, color, number, &group->node), "MPI_Comm_split");
+  if (status == MUSTER_OK && number >= 0) {
+    MPI_Comm_rank(group->world, &group->rank);
+    MPI_Comm_size(group->world, &group->size);
+    status = number_neighbours(group);
+  }
+  if (status != MUSTER_OK || number < 0)
+    comm_destroy_group(&group);
+  else
+    *out = group;
+  return status;
+}
+
+void comm_destroy_group(struct comm **handle) {
+  struct comm *group = *handle;
+  if (group == NULL) return;
+  if (group->node != MPI_COMM_NULL) MPI_Comm_free(&group->node);
+  if (group->world != MPI_COMM_NULL) MPI_Comm_free(&group->world);
+  free(group->node_ranks);
+  free(group);
+  *handle = NULL;
 }
 
 muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n) {

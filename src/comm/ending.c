@@ -112,3 +112,7 @@ void deadline_cancel(struct deadline **handle) {
   free(deadline);
   *handle = NULL;
 }
+
+_Noreturn void ending_await(void) {
+  for (;;) pause();
+}

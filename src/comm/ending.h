@@ -13,6 +13,9 @@ double ending_start_timeout(void);
  * is gone, so a process is left behind that kills it after ten seconds, unless it has ended by then. */
 _Noreturn void ending_now(int exit_code);
 
+/* Sleeps until another rank has ended the job. */
+_Noreturn void ending_await(void);
+
 /* Ends the process as ending_now() does, after writing `message` (copied; NULL: nothing) to standard error, unless the
  * deadline is cancelled within `seconds`. NULL for 0 seconds, or where no thread can be had. */
 struct deadline;

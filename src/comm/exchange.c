@@ -4,8 +4,12 @@
 #include "comm/mpi_call.h"
 #include "comm/parcel.h"
 
+#include <float.h>
 #include <limits.h>
 #include <stdlib.h>
+
+/* of a rank that does not act: adds nothing to what others worked */
+static const struct exchange_work no_work = {.shortest = DBL_MAX};
 
 /* who sends the learner a message, or the learner as such a rank sees it: an actor of the learner's node, which sends
  * its rows straight from its arrays, or the courier of another node with its parcel */
@@ -39,7 +43,9 @@ struct exchange {
 
 /* what the set-up needs to know */
 struct plan {
+  struct comm *comm;
   const struct topology *topology;
+  enum exchange_rows which;
   const struct exchange_field *fields;
   int n_fields;
   int *couriers;       /* [ranks] */
@@ -52,12 +58,20 @@ static bool comes_from(const struct plan *plan, int rank, int peer_rank) {
   return rank == peer_rank || plan->couriers[rank] == peer_rank;
 }
 
+/* the environments whose rows a rank sends to the learner */
+static struct env_range rows_of(const struct plan *plan, int rank) {
+  bool is_in_place = plan->which == EXCHANGE_IN_PLACE && comm_is_near(plan->comm, plan->topology->learner) &&
+                     comm_is_near(plan->comm, rank) && topology_rank_learns(plan->topology, rank);
+  return is_in_place ? (struct env_range){0, 0} : topology_envs(plan->topology, rank);
+}
+
 /* the environments that come from a peer; returns how many ranges they are */
 static int find_ranges(const struct plan *plan, int peer_rank) {
   int n = 0;
   for (int rank = 0; rank < plan->topology->ranks; rank++) {
     if (!comes_from(plan, rank, peer_rank)) continue;
-    struct env_range range = topology_envs(plan->topology, rank);
+    struct env_range range = rows_of(plan, rank);
+    if (range.count == 0) continue;
     if (n > 0 && plan->first[n - 1] + plan->count[n - 1] == range.first) {
       plan->count[n - 1] += range.count;
       continue;
@@ -72,7 +86,7 @@ static int find_ranges(const struct plan *plan, int peer_rank) {
 static muster_status describe_rows(const struct plan *plan, int n_ranges, void *head, MPI_Datatype *out) {
   MPI_Datatype types[EXCHANGE_MAX_FIELDS + 1], env;
   MPI_Aint addresses[EXCHANGE_MAX_FIELDS + 1];
-  int lengths[EXCHANGE_MAX_FIELDS + 1], n = plan->n_fields;
+  int lengths[EXCHANGE_MAX_FIELDS + 1], n = n_ranges > 0 ? plan->n_fields : 0;
   for (int i = 0; i < n; i++) {
     MUSTER_TRY_MPI(MPI_Type_contiguous((int)plan->fields[i].env_bytes, MPI_BYTE, &env));
     MUSTER_TRY_MPI(MPI_Type_indexed(n_ranges, plan->count, plan->first, env, &types[i]));
@@ -126,11 +140,12 @@ static muster_status face_learner(struct exchange *exchange, const struct plan *
   const struct topology *topology = plan->topology;
   struct peer *peer = &exchange->peers[exchange->n_peers++];
   *peer = (struct peer){.rank = topology->learner, .rows = MPI_DATATYPE_NULL, .parcel = MPI_DATATYPE_NULL};
+  peer->head.work = no_work;
   exchange->has_parcel = plan->couriers[topology->rank] != topology->learner;
   if (exchange->has_parcel) return parcel_open(&exchange->parcel, exchange->board);
   plan->first[0] = 0;
-  plan->count[0] = topology_envs(topology, topology->rank).count;
-  MUSTER_TRY(describe_rows(plan, 1, &peer->head, &peer->rows));
+  plan->count[0] = rows_of(plan, topology->rank).count;
+  MUSTER_TRY(describe_rows(plan, plan->count[0] > 0, &peer->head, &peer->rows));
   MUSTER_TRY_MPI(MPI_Send_init(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_GATHER, exchange->comm->world,
                                &exchange->requests[exchange->n_requests++]));
   return MUSTER_OK;
@@ -139,7 +154,7 @@ static muster_status face_learner(struct exchange *exchange, const struct plan *
 static muster_status meet_peers(struct exchange *exchange, const struct plan *plan) {
   const struct topology *topology = plan->topology;
   if (topology->ranks == 1) return MUSTER_OK;
-  if (!topology->learns) return face_learner(exchange, plan);
+  if (!topology->leads) return face_learner(exchange, plan);
   for (int rank = 0; rank < topology->ranks; rank++) {
     bool sends = plan->couriers[rank] == rank || plan->couriers[rank] == topology->learner;
     if (rank != topology->learner && sends) MUSTER_TRY(expect_peer(exchange, plan, rank));
@@ -194,19 +209,23 @@ static size_t moved_bytes(const struct plan *plan) {
   const struct topology *topology = plan->topology;
   size_t env_bytes = 0;
   for (int i = 0; i < plan->n_fields; i++) env_bytes += plan->fields[i].env_bytes;
-  if (topology->ranks == 1) return 0;
-  return env_bytes * (size_t)(topology->learns ? topology->num_envs : topology_envs(topology, topology->rank).count);
+  if (!topology->leads) return env_bytes * (size_t)rows_of(plan, topology->rank).count;
+  size_t rows = 0;
+  for (int rank = 0; rank < topology->ranks; rank++)
+    if (rank != topology->learner) rows += (size_t)rows_of(plan, rank).count;
+  return env_bytes * rows;
 }
 
-muster_status exchange_create(struct comm *comm, const struct topology *topology, const struct exchange_field *fields,
-                              int n_fields, const struct exchange_list *list, struct exchange **out) {
+muster_status exchange_create(struct comm *comm, const struct topology *topology, enum exchange_rows which,
+                              const struct exchange_field *fields, int n_fields, const struct exchange_list *list,
+                              struct exchange **out) {
   MUSTER_TRY(check_fields(fields, n_fields));
-  struct plan plan = {.topology = topology, .fields = fields, .n_fields = n_fields};
+  struct plan plan = {.comm = comm, .topology = topology, .which = which, .fields = fields, .n_fields = n_fields};
   struct exchange *exchange = calloc(1, sizeof *exchange);
   muster_status status = comm_agree(comm, allocate(exchange, &plan));
   if (status == MUSTER_OK) {
     exchange->comm = comm;
-    exchange->is_learner = topology->learns;
+    exchange->is_learner = topology->leads;
     exchange->bytes = moved_bytes(&plan);
     if (list != NULL) exchange->list = *list;
     parcel_init(&exchange->parcel, comm, topology->learner, fields, n_fields, &exchange->list);
@@ -333,6 +352,10 @@ void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds)
   }
 }
 
+void exchange_add_note(struct exchange *exchange, int32_t bits) {
+  for (int i = 0; i < exchange->n_peers; i++) exchange->peers[i].head.notes |= bits;
+}
+
 int32_t exchange_notes(const struct exchange *exchange) {
   int32_t bits = 0;
   for (int i = 0; i < exchange->n_peers; i++) bits |= exchange->peers[i].head.notes;
@@ -346,10 +369,9 @@ void exchange_work_join(struct exchange_work *work, const struct exchange_work *
 }
 
 struct exchange_work exchange_work(const struct exchange *exchange) {
-  if (exchange->n_peers == 0) return (struct exchange_work){0};
-  struct exchange_work work = exchange->peers[0].head.work;
-  for (int i = 1; i < exchange->n_peers; i++) exchange_work_join(&work, &exchange->peers[i].head.work);
-  return work;
+  struct exchange_work work = no_work;
+  for (int i = 0; i < exchange->n_peers; i++) exchange_work_join(&work, &exchange->peers[i].head.work);
+  return work.longest > 0 ? work : (struct exchange_work){0};
 }
 
 /* --- scatter --- */

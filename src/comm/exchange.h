@@ -35,9 +35,14 @@ struct exchange_list {
 
 struct exchange;
 
+/* Which rows an exchange moves: those of all actors; or not those of actors of the learner's node that learn, too, which
+ * are in the learner's arrays already, since they share that memory. */
+enum exchange_rows { EXCHANGE_ALL, EXCHANGE_IN_PLACE };
+
 /* Creates the exchange of these fields, and of a list (may be NULL). */
 MUSTER_CHECKED muster_status exchange_create(struct comm *comm, const struct topology *topology,
-                                             const struct exchange_field *fields, int n_fields,
+                                             enum exchange_rows which, const struct exchange_field *fields,
+                                             int n_fields,
                                              const struct exchange_list *list, struct exchange **out);
 void exchange_destroy(struct exchange **exchange); /* accepts NULL inside */
 
@@ -53,9 +58,12 @@ struct exchange_work {
 /* Adds what others worked. */
 void exchange_work_join(struct exchange_work *work, const struct exchange_work *others);
 
-/* What an actor sends along with its next gather: bits, and the seconds that it worked. On the learner after a gather:
- * the bits that any actor set, and how long all of them worked; zeros where one rank acts and learns. */
+/* What an actor sends along with its next gather: bits, and the seconds that it worked; and further bits, which any
+ * rank may have. On the learner after a gather:
+ * the bits that any actor set, and how long all of them worked; zeros where one rank acts and learns. A rank that only
+ * learns has not worked. */
 void exchange_set_notes(struct exchange *exchange, int32_t bits, double seconds);
+void exchange_add_note(struct exchange *exchange, int32_t bits);
 int32_t exchange_notes(const struct exchange *exchange);
 struct exchange_work exchange_work(const struct exchange *exchange);
 

@@ -9,6 +9,7 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
+  int crowd;                 /* ranks of the job on this node; of a group: its members' and the others' */
   int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   struct watchdog *watchdog; /* NULL where there is none */
   struct stages *stages;     /* where waiting is counted; may be NULL */
@@ -30,6 +31,11 @@ MUSTER_CHECKED muster_status comm_couriers(struct comm *comm, int root, bool sha
 /* From now on ranks of this node with different numbers count as being on different nodes, for tests. Collective;
  * before anything else is created. */
 MUSTER_CHECKED muster_status comm_split_node(struct comm *comm, int number);
+
+/* Those ranks that give a number >= 0 as a job of their own, in the order of their numbers: rank and size, nodes and
+ * collective calls are the group's. It has no watchdog. *out is NULL on the others. Collective over the job. */
+MUSTER_CHECKED muster_status comm_create_group(struct comm *comm, int number, struct comm **out);
+void comm_destroy_group(struct comm **group); /* accepts NULL inside */
 
 /* Waits until the requests are done: every wait for a message of the main loop is this one. */
 MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n);

@@ -2,22 +2,39 @@
 
 #include <stddef.h>
 
+/* what follows from the ranks that lead, learn and act */
+static void derive(struct topology *topology) {
+  bool all_act = topology->colocated || topology->ranks == 1;
+  topology->actors = all_act ? topology->ranks : topology->ranks - topology->learners;
+  topology->leads = topology->rank == topology->learner;
+  topology->learns = topology_rank_learns(topology, topology->rank);
+  topology->acts = topology_rank_acts(topology, topology->rank);
+}
+
 struct topology topology_create(int ranks, int rank, int32_t num_envs) {
-  return (struct topology){
-      .ranks = ranks,
-      .rank = rank,
-      .learner = 0,
-      .actors = ranks > 1 ? ranks - 1 : 1,
-      .num_envs = num_envs,
-      .acts = ranks == 1 || rank != 0,
-      .learns = rank == 0,
-  };
+  struct topology topology = {.ranks = ranks, .rank = rank, .learner = 0, .learners = 1, .num_envs = num_envs};
+  derive(&topology);
+  return topology;
 }
 
 void topology_set_learner(struct topology *topology, int learner) {
   topology->learner = learner;
-  topology->learns = topology->rank == learner;
-  topology->acts = topology_rank_acts(topology, topology->rank);
+  derive(topology);
+}
+
+void topology_set_team(struct topology *topology, const int *team, int n, bool colocated) {
+  topology->team = team;
+  topology->learner = team[0];
+  topology->learners = n;
+  topology->colocated = colocated;
+  derive(topology);
+}
+
+void topology_pack(struct topology *topology, int *turns) {
+  int next = 0;
+  for (int rank = 0; rank < topology->ranks; rank++)
+    if (topology_rank_acts(topology, rank)) turns[rank] = next++;
+  topology->turns = turns;
 }
 
 void topology_spread(struct topology *topology, const int *local_ranks, int *turns) {
@@ -28,19 +45,28 @@ void topology_spread(struct topology *topology, const int *local_ranks, int *tur
   topology->turns = turns;
 }
 
-bool topology_rank_acts(const struct topology *topology, int rank) {
-  return topology->ranks == 1 || rank != topology->learner;
+bool topology_rank_learns(const struct topology *topology, int rank) {
+  for (int i = 0; topology->team != NULL && i < topology->learners; i++)
+    if (topology->team[i] == rank) return true;
+  return rank == topology->learner;
 }
+
+bool topology_rank_acts(const struct topology *topology, int rank) {
+  return topology->ranks == 1 || topology->colocated || !topology_rank_learns(topology, rank);
+}
+
+bool topology_has_pure_actors(const struct topology *topology) { return topology->learners < topology->ranks; }
 
 /* an actor's turn when environments are dealt out */
 static int actor_turn(const struct topology *topology, int rank) {
-  if (topology->ranks == 1) return 0;
   if (topology->turns != NULL) return topology->turns[rank];
-  return rank < topology->learner ? rank : rank - 1;
+  int turn = 0;
+  for (int before = 0; before < rank; before++) turn += topology_rank_acts(topology, before);
+  return turn;
 }
 
 const char *topology_role(const struct topology *topology, int rank) {
-  if (rank != topology->learner) return "actor";
+  if (!topology_rank_learns(topology, rank)) return "actor";
   return topology_rank_acts(topology, rank) ? "learner and actor" : "learner";
 }
 

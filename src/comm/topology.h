@@ -1,4 +1,4 @@
-/* Who does what: which rank learns, which act, and which environments each actor has. Pure arithmetic, the same on
+/* Who does what: which ranks learn, which act, and which environments each actor has. Pure arithmetic, the same on
  * every rank. */
 #ifndef COMM_TOPOLOGY_H
 #define COMM_TOPOLOGY_H
@@ -8,11 +8,15 @@
 
 struct topology {
   int ranks, rank;
-  int learner;       /* the rank that learns */
-  int actors;        /* ranks that act; with one rank it acts and learns */
+  int learner;       /* the rank that leads: it learns, gives the orders, and alone writes the run folder */
+  int learners;      /* ranks that learn together, the leading one among them */
+  bool colocated;    /* those that learn act, too */
+  int actors;        /* ranks that act; a single rank acts and learns */
   int32_t num_envs;  /* global */
   bool acts, learns; /* this rank */
+  bool leads;        /* whether this rank is `learner` */
   const int *turns;  /* [ranks] an actor's turn when environments are dealt out; NULL: actors in the order of ranks */
+  const int *team;   /* [learners] the ranks that learn, the leading one first; NULL: it alone */
 };
 
 /* A contiguous range of global environment indices. */
@@ -23,22 +27,33 @@ struct env_range {
 /* Rank 0 learns and the others act; a single rank does both. */
 struct topology topology_create(int ranks, int rank, int32_t num_envs);
 
-/* Another rank learns, and rank 0 acts. */
+/* Another rank leads, and rank 0 acts. */
 void topology_set_learner(struct topology *topology, int learner);
 
+/* Several ranks learn: team [n] (borrowed), whose first one leads. With `colocated` they act as well. */
+void topology_set_team(struct topology *topology, const int *team, int n, bool colocated);
+
+/* Deals the environments out in the order of ranks, which is what happens without turns, too; with them it costs nothing
+ * to look up. Fills `turns` [ranks], borrowed. After the team is set. */
+void topology_pack(struct topology *topology, int *turns);
+
 /* Deals the environments out over the hosts in turn: to the first rank of each host, then to the second of each, and so
- * on; whoever learns is left out. So neighbouring ranges lie on different hosts where there are several, and the ranges
- * that are larger by one are shared out evenly over the hosts. `local_ranks` [ranks]: each rank's number among those of
- * its host. Fills `turns` [ranks], borrowed. */
+ * on; whoever does not act is left out. So neighbouring ranges lie on different hosts where there are several, and the
+ * ranges that are larger by one are shared out evenly over the hosts. `local_ranks` [ranks]: each rank's number among
+ * those of its host. Fills `turns` [ranks], borrowed. After the team is set. */
 void topology_spread(struct topology *topology, const int *local_ranks, int *turns);
 
 bool topology_rank_acts(const struct topology *topology, int rank);
+bool topology_rank_learns(const struct topology *topology, int rank);
 
-/* "learner", "actor", "learner and actor". */
-const char *topology_role(const struct topology *topology, int rank);
+/* Whether some ranks act and do not learn: they need the policy of every order. */
+bool topology_has_pure_actors(const struct topology *topology);
 
 /* The environments of a rank: ranges in the order of turns, whose sizes differ by one at most, the larger ones first;
  * count 0 for a rank that does not act. */
 struct env_range topology_envs(const struct topology *topology, int rank);
+
+/* "learner", "actor", "learner and actor". */
+const char *topology_role(const struct topology *topology, int rank);
 
 #endif

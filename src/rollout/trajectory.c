@@ -4,6 +4,17 @@
 
 #include <string.h>
 
+/* room for as many last observations as there are steps */
+static muster_status take_finals(struct trajectory *trajectory, struct arena *arena) {
+  struct env_finals *finals = &trajectory->finals;
+  const size_t capacity = trajectory->n_envs * trajectory->n_steps;
+  *finals = (struct env_finals){.capacity = (int32_t)capacity};
+  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &finals->environment));
+  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &finals->step));
+  return arena_take(arena, capacity * trajectory->agents, trajectory->obs_bytes, "final observations",
+                    &finals->observation);
+}
+
 muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps, struct arena *arena,
                                 struct trajectory *trajectory) {
   size_t agents = (size_t)spec->agents, rows = n_envs * agents, steps = rows * n_steps;
@@ -29,11 +40,65 @@ muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "episode ends", &trajectory->ended));
   MUSTER_TRY(ARENA_TAKE(arena, rows, "lengths", &trajectory->length));
   for (size_t row = 0; row < rows; row++) trajectory->length[row] = (int32_t)n_steps;
-  struct env_finals *finals = &trajectory->finals;
-  finals->capacity = (int32_t)(n_envs * n_steps);
-  MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "final observations", &finals->environment));
-  MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "final observations", &finals->step));
-  return arena_take(arena, steps, trajectory->obs_bytes, "final observations", &finals->observation);
+  return take_finals(trajectory, arena);
+}
+
+/* an array of a trajectory: its bytes of an environment */
+struct array {
+  void *base;
+  size_t env_bytes;
+};
+
+#define ARRAYS 7
+
+static void list_arrays(const struct trajectory *trajectory, struct array arrays[ARRAYS]) {
+  const size_t agents = trajectory->agents, steps = trajectory->n_steps;
+  const struct array all[ARRAYS] = {
+      {trajectory->observation, agents * trajectory_obs_stride(trajectory)},
+      {trajectory->mask, agents * trajectory_mask_stride(trajectory)},
+      {trajectory->action, agents * steps * trajectory->action_bytes},
+      {trajectory->log_prob, agents * steps * sizeof(float)},
+      {trajectory->reward, agents * steps * sizeof(float)},
+      {trajectory->ended, steps},
+      {trajectory->length, agents * sizeof(int32_t)},
+  };
+  memcpy(arrays, all, sizeof all);
+}
+
+muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs, struct arena *arena,
+                              struct trajectory *view) {
+  struct array arrays[ARRAYS];
+  list_arrays(whole, arrays);
+  *view = *whole;
+  view->n_envs = n_envs;
+  view->n_rows = n_envs * whole->agents;
+  view->observation = (char *)whole->observation + first * arrays[0].env_bytes;
+  view->mask = whole->mask_bytes > 0 ? whole->mask + first * arrays[1].env_bytes : whole->mask;
+  view->action = (char *)whole->action + first * arrays[2].env_bytes;
+  view->log_prob = whole->log_prob + first * whole->agents * whole->n_steps;
+  view->reward = whole->reward + first * whole->agents * whole->n_steps;
+  view->ended = whole->ended + first * whole->n_steps;
+  view->length = whole->length + first * whole->agents;
+  return take_finals(view, arena);
+}
+
+void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole) {
+  struct array from[ARRAYS], to[ARRAYS];
+  list_arrays(part, from);
+  list_arrays(whole, to);
+  for (int i = 0; i < ARRAYS; i++)
+    if (from[i].env_bytes > 0)
+      memcpy((char *)to[i].base + first * to[i].env_bytes, from[i].base, part->n_envs * from[i].env_bytes);
+}
+
+void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole) {
+  const struct env_finals *from = &part->finals;
+  struct env_finals *to = &whole->finals;
+  const size_t bytes = whole->agents * whole->obs_bytes, count = (size_t)from->count, at = (size_t)to->count;
+  memcpy(to->environment + at, from->environment, count * sizeof *to->environment);
+  memcpy(to->step + at, from->step, count * sizeof *to->step);
+  memcpy((char *)to->observation + at * bytes, from->observation, count * bytes);
+  to->count += from->count;
 }
 
 size_t trajectory_samples(const struct trajectory *trajectory) {

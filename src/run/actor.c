@@ -10,14 +10,16 @@
 #include <string.h>
 
 muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
-  *actor = (struct actor){.worker = worker, .model = model};
-  const struct trajectory *rollout = &worker->rollout;
+  const struct trajectory *rollout = worker->rollout;
+  const struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
+  *actor = (struct actor){
+      .worker = worker, .model = model, .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents};
   return ARENA_TAKE(worker->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions);
 }
 
 muster_status actor_start_envs(struct actor *actor, bool from_states) {
   struct worker *worker = actor->worker;
-  struct trajectory *rollout = &worker->rollout;
+  struct trajectory *rollout = worker->rollout;
 
   /* the first observation goes where a rollout ends: the next one starts from there */
   void *last = trajectory_observation(rollout, rollout->n_steps);
@@ -38,7 +40,7 @@ muster_status actor_start_envs(struct actor *actor, bool from_states) {
 
 void actor_save_states(struct actor *actor) {
   struct worker *worker = actor->worker;
-  for (size_t n = 0; n < worker->rollout.n_envs; n++)
+  for (size_t n = 0; n < worker->rollout->n_envs; n++)
     env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
 }
 
@@ -48,15 +50,14 @@ void actor_save_states(struct actor *actor) {
 /* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
   struct worker *worker = actor->worker;
-  struct trajectory *rollout = &worker->rollout;
+  struct trajectory *rollout = worker->rollout;
   size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
   size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
   const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
   const double start = looks ? clock_seconds() : 0.0;
-  struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
   const struct action_random random = {
       .seed = (uint64_t)worker->config.general.seed,
-      .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents,
+      .first_row = actor->first_row,
       .step = (uint32_t)((size_t)worker->order->iteration * n_steps + t),
   };
   const struct model_input input = {
@@ -124,7 +125,7 @@ static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing)
 /* cuts what is longer than the rollout, and starts every environment afresh where the next rollout begins */
 static muster_status finish_episodes(struct actor *actor) {
   struct worker *worker = actor->worker;
-  struct trajectory *rollout = &worker->rollout;
+  struct trajectory *rollout = worker->rollout;
   size_t n_steps = rollout->n_steps;
   for (size_t n = 0; n < rollout->n_envs; n++) {
     uint8_t *last = &rollout->ended[n * n_steps + n_steps - 1];
@@ -139,7 +140,7 @@ static muster_status finish_episodes(struct actor *actor) {
 
 static muster_status play(struct actor *actor) {
   struct worker *worker = actor->worker;
-  struct trajectory *rollout = &worker->rollout;
+  struct trajectory *rollout = worker->rollout;
   bool whole = worker->plan.whole_episodes;
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
@@ -181,22 +182,23 @@ static void take_parameters(struct actor *actor) {
   model_pack(model, false);
 }
 
-static muster_status send_states(struct actor *actor) {
-  struct worker *worker = actor->worker;
+muster_status actor_send_states(struct worker *worker, struct actor *actor) {
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
-  actor_save_states(actor);
+  if (actor != NULL) actor_save_states(actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
-static muster_status send_rollout(struct actor *actor) {
-  struct worker *worker = actor->worker;
+muster_status actor_send_rollout(struct worker *worker, const struct actor *actor) {
   watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
-  int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
-  exchange_set_notes(worker->rollout_exchange, interrupt_pending() | notes, actor->seconds);
+  if (actor != NULL) {
+    int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
+    exchange_set_notes(worker->rollout_exchange, notes, actor->seconds);
+  }
+  exchange_add_note(worker->rollout_exchange, interrupt_pending());
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   stages_enter(&worker->stages, STAGE_OTHER);
@@ -207,17 +209,17 @@ muster_status actor_run(struct actor *actor) {
   struct worker *worker = actor->worker;
   for (;;) {
     MUSTER_TRY(worker_broadcast_order(worker));
-    if (worker->order->send_states) MUSTER_TRY(send_states(actor));
+    if (worker->order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
     take_parameters(actor);
     MUSTER_TRY(actor_roll_out(actor));
-    MUSTER_TRY(send_rollout(actor));
-    stages_end_iteration(&worker->stages, trajectory_steps(&worker->rollout));
+    MUSTER_TRY(actor_send_rollout(worker, actor));
+    stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
   }
 }
 
-muster_status actor_finish(struct actor *actor) {
+muster_status actor_finish(struct worker *worker) {
   struct timings timings;
-  MUSTER_TRY(timings_collect(actor->worker, &timings));
-  return trace_write(actor->worker, NULL, 0);
+  MUSTER_TRY(timings_collect(worker, &timings));
+  return trace_write(worker, NULL, 0);
 }

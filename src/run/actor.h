@@ -9,6 +9,7 @@ struct actor {
   struct worker *worker; /* borrowed */
   struct model *model;   /* the policy: its own, or the learner's on a rank that does both; borrowed */
   char *actions;         /* [rows, action_bytes] of one step */
+  uint32_t first_row;    /* of this actor's rows among all */
   bool has_faults;       /* whether faults were tolerated in the last rollout */
   double seconds;        /* that the last rollout took */
   int64_t steps;         /* of all environments, so far */
@@ -30,10 +31,15 @@ void actor_save_states(struct actor *actor);
  * clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
+/* This rank's part in the gathers of environment states and of a rollout; `actor` NULL: it does not act, and has none.
+ * Collective with the learner's. */
+MUSTER_CHECKED muster_status actor_send_states(struct worker *worker, struct actor *actor);
+MUSTER_CHECKED muster_status actor_send_rollout(struct worker *worker, const struct actor *actor);
+
 /* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */
 MUSTER_CHECKED muster_status actor_run(struct actor *actor);
 
-/* After actor_run(): tells the learner where this rank's time went. Collective with learner_finish(). */
-MUSTER_CHECKED muster_status actor_finish(struct actor *actor);
+/* After actor_run() or follower_run(): tells the learner where this rank's time went. Collective with learner_finish(). */
+MUSTER_CHECKED muster_status actor_finish(struct worker *worker);
 
 #endif

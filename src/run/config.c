@@ -1,6 +1,5 @@
 #include "run/config.h"
 
-#include "comm/topology.h"
 #include "config/text.h"
 #include "env/options.h"
 #include "env/plugin.h"
@@ -62,6 +61,10 @@ static const struct option_spec env_host_options[] = {
 static const char *const placement_names[] = {"packed", "spread", NULL};
 
 static const struct option_spec ranks_options[] = {
+    {IN(ranks_options, learners), .type = OPTION_INT, .default_value = "0", .min = 0, .max = TEAM_MAX,
+     .help = "ranks that share every minibatch; 0: one, or all where they act as well; the answer is the same"},
+    {IN(ranks_options, colocate), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether the ranks that learn act as well, in turn"},
     {IN(ranks_options, kernels), .type = OPTION_CHOICE, .default_value = "auto", .choices = run_kernel_names,
      .help = "who multiplies matrices: our kernels for this processor, for a lesser one, or the platform's BLAS"},
     {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
@@ -227,6 +230,25 @@ static muster_status check_env_options(const struct document *document, const st
   return MUSTER_OK;
 }
 
+int run_config_learners(const struct run_config *config, int ranks) {
+  const struct ranks_options *options = &config->ranks;
+  if (ranks == 1) return 1;
+  if (options->learners > 0) return (int)options->learners;
+  if (!options->colocate) return 1;
+  return ranks < TEAM_MAX ? ranks : TEAM_MAX;
+}
+
+/* whether there are ranks to learn, and, unless these act as well, others to act */
+static muster_status check_learners(const struct document *document, const struct run_config *config, int ranks) {
+  int learners = run_config_learners(config, ranks), most = config->ranks.colocate || ranks == 1 ? ranks : ranks - 1;
+  if (learners <= most) return MUSTER_OK;
+  if (config->ranks.colocate)
+    return document_error(document, "ranks.learners", "is more than the %d ranks of this job; expects at most %d", ranks,
+                          most);
+  return document_error(document, "ranks.learners",
+                        "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
+}
+
 /* whether the environment exists, takes its options, and is there often enough for the actors */
 static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
   struct env_source_request request = run_config_env_source(config);
@@ -238,11 +260,12 @@ static muster_status check_environment(const struct document *document, const st
   env_source_close(&source);
   MUSTER_TRY(status);
 
-  int actors = topology_create(ranks, 0, (int32_t)config->env.num_envs).actors;
+  int learn_only = config->ranks.colocate || ranks == 1 ? 0 : run_config_learners(config, ranks);
+  int actors = ranks - learn_only;
   if (config->env.num_envs >= actors) return MUSTER_OK;
   return document_error(document, "env.num_envs",
                         "cannot be split over %d actors (%d ranks); expects at least %d, or start at most %d ranks",
-                        actors, ranks, actors, (int)config->env.num_envs + 1);
+                        actors, ranks, actors, (int)config->env.num_envs + learn_only);
 }
 
 /* rl-zoo's files have `normalize: true` where there is a section here */
@@ -285,6 +308,7 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
   if (status == MUSTER_OK) status = locate_plugin(document, path, config);
+  if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_environment(document, config, ranks);
   document_destroy(&document);
   return status;

@@ -43,6 +43,8 @@ struct ranks_options {
   int64_t blas_threads;
   char learner_host[OPTION_STRING_SIZE]; /* "": where rank 0 is */
   int placement;                         /* enum placement_kind */
+  int64_t learners;                      /* 0: one; where they act as well, all ranks */
+  bool colocate;
 };
 
 struct evaluation_options {
@@ -125,6 +127,9 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
 
 /* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+/* How many of so many ranks learn. */
+int run_config_learners(const struct run_config *config, int ranks);
 
 /* What stands between the environments and the policy. */
 struct env_wrappers run_config_env_wrappers(const struct run_config *config);

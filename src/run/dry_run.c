@@ -6,7 +6,7 @@
 
 static void print_training(const struct worker *worker, const struct learner *learner) {
   const struct run_config *config = &worker->config;
-  const struct trajectory *rollout = &worker->rollout;
+  const struct trajectory *rollout = worker->batch;
   int64_t each = (int64_t)(rollout->n_envs * rollout->n_steps), total = config->general.total_steps;
   char steps[32], wanted[32];
   terminal_format_count(each, steps, sizeof steps);
@@ -47,7 +47,7 @@ muster_status dry_run(struct worker *worker, const struct placement *placement, 
   size_t *bytes = calloc((size_t)placement->topology.ranks, sizeof *bytes);
   if (bytes == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", placement->topology.ranks);
   muster_status status = comm_gather(worker->comm, &mine, sizeof mine, bytes);
-  if (status == MUSTER_OK && placement->topology.learns) {
+  if (status == MUSTER_OK && placement->topology.leads) {
     placement_write_map(placement, stdout);
     fputc('\n', stdout);
     print_training(worker, learner);

@@ -14,7 +14,7 @@ static enum tensor_type tensor_type_of(muster_space_kind kind) {
 
 static muster_status write_tensors(struct checkpoint_writer *writer, const struct worker *worker,
                                    const struct model *model, const struct tensor *further, int n, const char *reason) {
-  const struct trajectory *rollout = &worker->rollout;
+  const struct trajectory *rollout = worker->topology.leads ? worker->batch : worker->rollout;
   const struct env_finals *finals = &rollout->finals;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
   enum tensor_type observation = tensor_type_of(spec->observation.kind), action = tensor_type_of(spec->action.kind);
@@ -35,7 +35,7 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
   MUSTER_TRY(checkpoint_write_int(writer, "about/rank", worker->topology.rank));
   MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", worker->order->iteration));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", worker->topology.learns ? 0 : first));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", worker->topology.leads ? 0 : first));
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
   for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &further[i]));
   for (int i = 0; i < model->parameters.tensors; i++) {

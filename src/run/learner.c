@@ -1,12 +1,11 @@
 #include "run/learner.h"
 
 #include "base/clock.h"
+#include "comm/ending.h"
 #include "comm/watchdog.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
-#include "run/terminal.h"
-#include "run/trace.h"
 #include "store/durable.h"
 
 #include <math.h>
@@ -25,24 +24,25 @@ static muster_status create_algorithm(struct learner *learner) {
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
-  MUSTER_TRY(normalizer_create(&config->normalize, encoder, worker->rollout.n_rows,
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, worker->batch->n_rows,
                                learner->type->discount(config->algorithm), worker->arena, &learner->normalizer));
   struct algorithm_context context = {
       .options = config->algorithm,
       .model = &learner->model,
-      .rollout = &worker->rollout,
+      .rollout = worker->batch,
       .seed = (uint64_t)config->general.seed,
       .arena = worker->arena,
       .stages = &worker->stages,
+      .team = worker->team != NULL ? &worker->learners : NULL,
   };
   return learner->type->create(&context, &learner->algorithm);
 }
 
-muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
-  *learner = (struct learner){
-      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
-  MUSTER_TRY(create_algorithm(learner));
-  MUSTER_TRY(episodes_create(worker->rollout.n_envs, worker->arena, &learner->episodes));
+/* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
+static muster_status open_report(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct run_folder *folder = learner->folder;
+  MUSTER_TRY(episodes_create(worker->batch->n_envs, worker->arena, &learner->episodes));
 
   /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
@@ -55,10 +55,37 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
              (long long)missing);
   if (worker->config.run.histograms > 0)
-    MUSTER_TRY(histograms_create(&learner->model, &worker->rollout, worker->arena, &learner->histograms));
-  model_pack(&learner->model, true);
+    MUSTER_TRY(histograms_create(&learner->model, worker->batch, worker->arena, &learner->histograms));
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
+}
+
+muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
+  *learner = (struct learner){
+      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
+  MUSTER_TRY(create_algorithm(learner));
+  if (worker->topology.leads) MUSTER_TRY(open_report(learner));
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+muster_status learner_join(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (worker->team == NULL) return MUSTER_OK;
+  struct tensor list[LEARNER_MAX_STATE];
+  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
+    MUSTER_TRY(team_broadcast(worker->team, list[i].data, tensor_bytes(&list[i])));
+  normalizer_publish(&learner->normalizer);
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]) {
+  int n = 0;
+  const struct parameters *parameters = &learner->model.parameters;
+  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
+  n += learner->type->state(learner->algorithm, list + n);
+  return n + normalizer_state(&learner->normalizer, list + n);
 }
 
 void learner_release(struct learner *learner) { report_close(&learner->report); }
@@ -76,7 +103,7 @@ static bool is_finished(const struct learner *learner) {
 
 /* whether isolated environments of any rank have died more often than env.max_restarts */
 static bool envs_are_dead(const struct learner *learner) {
-  if (learner->actor != NULL) return learner->actor->envs_are_dead;
+  if (learner->actor != NULL && learner->actor->envs_are_dead) return true;
   return (exchange_notes(learner->worker->rollout_exchange) & NOTE_DEAD) != 0;
 }
 
@@ -109,11 +136,13 @@ static muster_status give_order(struct learner *learner) {
   order->iteration = learner->iteration;
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
-  const struct model *model = &learner->model;
-  memcpy(order->floats, model->parameters.values, model->policy_count * sizeof(float));
-  if (model->encoder.statistics_count > 0)
-    memcpy(order->floats + model->policy_count, model->encoder.statistics,
-           model->encoder.statistics_count * sizeof(float));
+  if (worker->order_count > 0) {
+    const struct model *model = &learner->model;
+    memcpy(order->floats, model->parameters.values, model->policy_count * sizeof(float));
+    if (model->encoder.statistics_count > 0)
+      memcpy(order->floats + model->policy_count, model->encoder.statistics,
+             model->encoder.statistics_count * sizeof(float));
+  }
   MUSTER_TRY(worker_broadcast_order(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = worker->stages.since;
@@ -142,6 +171,29 @@ static muster_status save_checkpoint(struct learner *learner) {
   return status;
 }
 
+/* what the rank's own part of the rollout lacks in the batch */
+static void add_own_part(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (learner->actor == NULL || worker->rollout == worker->batch) return;
+  trajectory_append_finals(worker->rollout, worker->batch);
+}
+
+/* how long actors worked for the batch */
+static struct exchange_work actors_work(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct exchange_work work = exchange_work(worker->rollout_exchange);
+  /* nothing could be complete before the slowest actor had finished, on whichever node */
+  if (learner->actor == NULL) {
+    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+    return work;
+  }
+  const double seconds = learner->actor->seconds;
+  const struct exchange_work own = {seconds, seconds, seconds};
+  if (work.longest == 0) return own;
+  exchange_work_join(&work, &own);
+  return work;
+}
+
 /* gets the next rollout of all environments: from the actors, or by acting */
 static muster_status collect_rollout(struct learner *learner) {
   struct worker *worker = learner->worker;
@@ -151,26 +203,22 @@ static muster_status collect_rollout(struct learner *learner) {
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   enter(learner, WATCH_UPDATE);
+  add_own_part(learner);
   learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
-
-  /* nothing could be complete before the slowest actor had finished, on whichever node */
-  struct exchange_work work = exchange_work(worker->rollout_exchange);
-  if (learner->actor != NULL)
-    work.shortest = work.longest = work.sum = learner->actor->seconds;
-  else
-    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+  struct exchange_work work = actors_work(learner);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   stages_enter(&worker->stages, STAGE_OTHER);
   report_rollout(&learner->report, &work, worker->topology.actors);
-  const struct trajectory *rollout = &worker->rollout;
+  const struct trajectory *batch = worker->batch;
   learner->iteration++;
-  learner->total_steps += trajectory_steps(rollout);
-  for (size_t n = 0; n < rollout->n_envs; n++) learner->env_restarts += worker->restarts[n];
+  learner->total_steps += trajectory_steps(batch);
+  for (size_t n = 0; n < batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
+  episodes_add_rollout(&learner->episodes, batch);
   return MUSTER_OK;
 }
 
 static bool rollout_has_faults(const struct learner *learner) {
-  if (learner->actor != NULL) return learner->actor->has_faults;
+  if (learner->actor != NULL && learner->actor->has_faults) return true;
   return (exchange_notes(learner->worker->rollout_exchange) & NOTE_FAULT) != 0;
 }
 
@@ -195,27 +243,40 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
-/* the update itself, between the two halves of normalisation: rewards are scaled before it; observations count after
- * it, since it needs the statistics that the actors had */
-static muster_status learn(struct learner *learner, double progress_remaining) {
-  stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
-  normalizer_scale_rewards(&learner->normalizer, &learner->worker->rollout);
-  MUSTER_TRY(learner->type->update(learner->algorithm, progress_remaining, learner->metrics));
-  normalizer_observe(&learner->normalizer, &learner->worker->rollout);
-  return MUSTER_OK;
+/* the update itself, between the two halves of normalisation: rewards were scaled before it; observations count after
+ * it, since it needs the statistics that the actors had. Then all that learn are done with the batch. */
+static muster_status learn(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  muster_status status = MUSTER_OK;
+  if (!worker->batch_head->is_skipped)
+    status = learner->type->update(learner->algorithm, worker->batch_head->progress_remaining, learner->metrics);
+  if (status == MUSTER_OK && !worker->batch_head->is_skipped) normalizer_observe(&learner->normalizer, worker->batch);
+  if (worker->team != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
+    muster_status met = team_gather(worker->team, NULL, NULL);
+    if (status == MUSTER_OK) return met;
+    muster_status_clear(&met);
+  }
+  return status;
+}
+
+/* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
+static muster_status share_batch(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct batch_head *head = worker->batch_head;
+  double total = (double)worker->config.general.total_steps;
+  stages_enter(&worker->stages, STAGE_ADVANTAGES);
+  head->progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
+  head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
+  if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, worker->batch);
+  return worker_share_batch(worker);
 }
 
 /* advantages, epochs and minibatches: the algorithm's part */
 static muster_status update_policy(struct learner *learner) {
-  double total = (double)learner->worker->config.general.total_steps;
-  double progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
-  episodes_add_rollout(&learner->episodes, &learner->worker->rollout);
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
-  muster_status status = MUSTER_OK;
-  if (rollout_has_faults(learner) || envs_are_dead(learner))
-    learner->skipped_updates++;
-  else
-    status = learn(learner, progress_remaining);
+  MUSTER_TRY(share_batch(learner));
+  learner->skipped_updates += learner->worker->batch_head->is_skipped;
+  muster_status status = learn(learner);
   status =
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
@@ -224,7 +285,24 @@ static muster_status update_policy(struct learner *learner) {
   return status;
 }
 
-static muster_status evaluate(struct learner *learner, struct evaluation *evaluation) {
+muster_status learner_follow(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_GATHER);
+  MUSTER_TRY(worker_share_batch(worker));
+  watchdog_enter(worker->comm, WATCH_UPDATE, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_ADVANTAGES);
+  muster_status status = learn(learner);
+  bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && worker->config.run.on_nan == ON_NAN_SKIP;
+  if (is_skipped) muster_status_clear(&status);
+  if (status == MUSTER_OK) status = check_parameters(learner);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  /* the rank that leads has met the same fault, keeps the evidence, and ends the job */
+  if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) ending_await();
+  return status;
+}
+
+muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation) {
   stages_enter(&learner->worker->stages, STAGE_EVALUATION);
   const struct run_config *config = &learner->worker->config;
   muster_env_setting settings[OPTION_MAP_MAX + 1];
@@ -258,12 +336,12 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
 
 /* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
 static muster_status report_progress(struct learner *learner) {
-  const struct trajectory *rollout = &learner->worker->rollout;
+  const struct trajectory *rollout = learner->worker->batch;
   int64_t every = learner->worker->config.evaluation.every;
   int64_t before = learner->total_steps - trajectory_steps(rollout);
   bool evaluates = every > 0 && learner->total_steps / every > before / every;
   struct evaluation evaluation;
-  if (evaluates) MUSTER_TRY(evaluate(learner, &evaluation));
+  if (evaluates) MUSTER_TRY(learner_evaluate(learner, &evaluation));
   int64_t histograms = learner->worker->config.run.histograms;
   if (histograms > 0 && learner->iteration % histograms == 0)
     MUSTER_TRY(histograms_add(&learner->histograms, learner->report.events, learner->total_steps));
@@ -293,7 +371,7 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
     MUSTER_TRY(learner_iterate(learner));
     MUSTER_TRY(report_progress(learner));
-    stages_end_iteration(&worker->stages, trajectory_steps(&worker->rollout));
+    stages_end_iteration(&worker->stages, trajectory_steps(worker->batch));
   }
 }
 
@@ -304,11 +382,11 @@ muster_status learner_run(struct learner *learner, struct actor *actor) {
  * the next ones get numbers that no episode has had. */
 static void give_up_states(struct learner *learner) {
   struct worker *worker = learner->worker;
-  const struct trajectory *rollout = &worker->rollout;
+  const struct trajectory *rollout = worker->batch;
   bool whole = worker->plan.whole_episodes;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : learner->iteration * (int64_t)rollout->n_steps + 1);
   for (size_t n = 0; n < rollout->n_envs; n++)
-    env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->env_states + n * worker->env_state_bytes);
+    env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
   episodes_restart(&learner->episodes);
   normalizer_restart(&learner->normalizer);
 }
@@ -335,84 +413,4 @@ void learner_rescue(struct learner *learner) {
   log_info(&worker->logger, "to go on: build/muster train %s --run-dir %s --resume", learner->folder->config,
            learner->folder->path);
   muster_status_clear(&status);
-}
-
-/* --- the end --- */
-
-static void print_result(const struct learner *learner, const struct evaluation *evaluation) {
-  const struct report *report = &learner->report;
-  double seconds = report_seconds(report);
-  char steps[32], rate[32];
-  terminal_format_count(learner->total_steps, steps, sizeof steps);
-  terminal_format_count((int64_t)((double)learner->total_steps / seconds), rate, sizeof rate);
-  printf("\ntrained     %s steps in %.2f s (%s steps/s)\n", steps, seconds, rate);
-  if (report->solved_steps >= 0) {
-    terminal_format_count(report->solved_steps, steps, sizeof steps);
-    printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
-           report->reward_threshold);
-  }
-  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
-         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
-         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
-  printf("run folder  %s\n", learner->folder->path);
-}
-
-static void print_next(const struct learner *learner) {
-  const char *folder = learner->folder->path;
-  printf("\nnext:\n");
-  printf("  build/muster eval %s\n", folder);
-  printf("  build/muster inspect %s/checkpoints/latest\n", folder);
-  printf("  less %s/metrics.csv\n", folder);
-}
-
-/* a run that was asked to end is told how to go on */
-static void print_interrupted(const struct learner *learner) {
-  if (learner->worker->order->stop == STOP_DEAD)
-    log_error(&learner->worker->logger,
-              "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
-              (long long)learner->worker->config.env_host.max_restarts);
-  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  build/muster train %s --run-dir %s --resume\n",
-         (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
-         learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
-         learner->folder->config, learner->folder->path);
-}
-
-/* where the time went: the table, and the trace if there is one */
-static muster_status tell_times(struct learner *learner, const struct timings *timings) {
-  putchar('\n');
-  MUSTER_TRY(timings_print(stdout, timings));
-  char path[DURABLE_PATH_SIZE];
-  MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
-  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev or chrome://tracing)\n", path);
-  return MUSTER_OK;
-}
-
-/* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
-static muster_status tell_result(struct learner *learner, const struct evaluation *evaluation,
-                                 const struct timings *timings) {
-  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
-                                  episodes_summarize(&learner->episodes), evaluation));
-  if (evaluation != NULL) {
-    MUSTER_TRY(report_end(&learner->report, learner->total_steps));
-    print_result(learner, evaluation);
-  }
-  MUSTER_TRY(tell_times(learner, timings));
-  if (evaluation != NULL)
-    print_next(learner);
-  else
-    print_interrupted(learner);
-  fflush(stdout);
-  return MUSTER_OK;
-}
-
-muster_status learner_finish(struct learner *learner) {
-  struct evaluation evaluation;
-  bool finished = learner->worker->order->stop == STOP_FINISHED;
-  if (finished) MUSTER_TRY(evaluate(learner, &evaluation));
-  struct timings timings;
-  enter(learner, WATCH_WAIT);
-  muster_status status = timings_collect(learner->worker, &timings);
-  if (status == MUSTER_OK) status = tell_result(learner, finished ? &evaluation : NULL, &timings);
-  timings_release(&timings);
-  return status;
 }

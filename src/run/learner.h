@@ -1,4 +1,5 @@
-/* The learner: gathers rollouts, updates the policy, broadcasts it, reports and keeps checkpoints. */
+/* The learner: gathers rollouts, updates the policy, broadcasts it, reports and keeps checkpoints. Where several ranks
+ * learn, one leads and does all of that; the others follow it through the updates (run/follower.h). */
 #ifndef RUN_LEARNER_H
 #define RUN_LEARNER_H
 
@@ -8,6 +9,8 @@
 #include "run/histograms.h"
 #include "run/report.h"
 #include "run/worker.h"
+
+#define LEARNER_MAX_STATE (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + NORMALIZER_STATE)
 
 struct learner {
   struct worker *worker; /* borrowed */
@@ -35,16 +38,29 @@ struct learner {
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; env_states then hold the environments' states). With folder NULL nothing is
+ * checkpoint, restores them (`resumed`; batch_env_states then hold the environments' states). With folder NULL nothing is
  * read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
  * learner_release() is still to be called. */
 MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
                                             struct learner *learner);
 void learner_release(struct learner *learner);
 
+/* Gives those that learn together the state of the one that leads. Collective over the team. */
+MUSTER_CHECKED muster_status learner_join(struct learner *learner);
+
+/* Lists what is learned, the same on all that learn together: parameters, the algorithm's state, the normaliser's;
+ * returns the number of tensors. */
+int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]);
+
 /* The heart of an iteration, without orders, reports and checkpoints: gets the next rollout and learns from it. Adds to
  * report.seconds what the stages took. */
 MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
+
+/* The part in an update of a rank that learns and does not lead: gets the batch and learns from it. */
+MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
+
+/* Evaluates the policy as the config says. */
+MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation);
 
 /* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
 MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);

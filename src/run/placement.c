@@ -41,6 +41,17 @@ static muster_status find_learner(const struct placement *placement, const char 
                       wanted, names);
 }
 
+/* all ranks in the order in which they are taken to learn: from `learner` on those of its host, then those of the other
+ * hosts, host by host */
+static void list_learners(struct placement *placement, int learner) {
+  int ranks = placement->topology.ranks, n = 0;
+  for (int i = 0; i < placement->n_hosts; i++) {
+    int host = (placement->hosts[learner] + i) % placement->n_hosts;
+    for (int rank = 0; rank < ranks; rank++)
+      if (placement->hosts[rank] == host) placement->team[n++] = rank;
+  }
+}
+
 muster_status placement_create(const struct run_config *config, struct comm_place *places, int ranks, int rank,
                                struct placement *placement) {
   size_t count = (size_t)ranks;
@@ -50,15 +61,20 @@ muster_status placement_create(const struct run_config *config, struct comm_plac
       .hosts = calloc(count, sizeof(int)),
       .local_ranks = calloc(count, sizeof(int)),
       .turns = calloc(count, sizeof(int)),
+      .team = calloc(count, sizeof(int)),
   };
-  if (placement->hosts == NULL || placement->local_ranks == NULL || placement->turns == NULL)
+  if (placement->hosts == NULL || placement->local_ranks == NULL || placement->turns == NULL || placement->team == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: places of %d ranks", ranks);
   number_hosts(placement);
   int learner;
   MUSTER_TRY(find_learner(placement, config->ranks.learner_host, &learner));
-  topology_set_learner(&placement->topology, learner);
+  struct topology *topology = &placement->topology;
+  list_learners(placement, learner);
+  topology_set_team(topology, placement->team, run_config_learners(config, ranks), config->ranks.colocate);
   if (config->ranks.placement == PLACEMENT_SPREAD)
-    topology_spread(&placement->topology, placement->local_ranks, placement->turns);
+    topology_spread(topology, placement->local_ranks, placement->turns);
+  else
+    topology_pack(topology, placement->turns);
   return MUSTER_OK;
 }
 
@@ -77,6 +93,7 @@ void placement_release(struct placement *placement) {
   free(placement->hosts);
   free(placement->local_ranks);
   free(placement->turns);
+  free(placement->team);
   *placement = (struct placement){.places = NULL};
 }
 
@@ -176,10 +193,11 @@ void placement_write_map(const struct placement *placement, FILE *file) {
   fprintf(file, "%-*s  %-17s  %5s  %-19s  %-14s  %s\n", host_width, "host", "role", "ranks", "which", "cores",
           "environments");
   for (int host = 0; host < placement->n_hosts; host++) {
-    struct map_line learner = {.count = 0}, actors = {.count = 0};
+    struct map_line learners = {.count = 0}, actors = {.count = 0};
     for (int rank = 0; rank < topology->ranks; rank++)
-      if (placement->hosts[rank] == host) map_add(placement, rank, rank == topology->learner ? &learner : &actors);
-    if (learner.count > 0) write_line(placement, host_width, &learner, file);
+      if (placement->hosts[rank] == host)
+        map_add(placement, rank, topology_rank_learns(topology, rank) ? &learners : &actors);
+    if (learners.count > 0) write_line(placement, host_width, &learners, file);
     if (actors.count > 0) write_line(placement, host_width, &actors, file);
   }
 }

@@ -15,10 +15,12 @@ struct placement {
   struct comm_place *places; /* [ranks] */
   int *hosts;                /* [ranks] number of the rank's host; hosts count in the order of their first ranks */
   int *local_ranks;          /* [ranks] the rank's number among those of its host */
-  int *turns;                /* [ranks] of actors, where environments are spread */
+  int *turns;                /* [ranks] of actors */
+  int *team;                 /* [ranks that learn] the leading one first, those of a host beside each other */
 };
 
-/* Places the ranks as `ranks.learner_host` and `ranks.placement` say. Takes `places` [ranks], from malloc(), in any
+/* Places the ranks as `ranks.learner_host`, `ranks.learners`, `ranks.colocate` and `ranks.placement` say. Who learns are
+ * the first ranks of the learner's host, then those of the next ones. Takes `places` [ranks], from malloc(), in any
  * case. Error USAGE: no rank is on that host. On failure placement_release() is still to be called. */
 MUSTER_CHECKED muster_status placement_create(const struct run_config *config, struct comm_place *places, int ranks,
                                               int rank, struct placement *placement);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + EPISODES_STATE + NORMALIZER_STATE + 10)
+#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + 10)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -20,15 +20,11 @@ struct progress {
 
 /* lists the whole state as views of live memory: the writer reads them, the reader fills them */
 static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
-  int n = 0;
-  struct parameters *parameters = &learner->model.parameters;
-  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
-  n += learner->type->state(learner->algorithm, list + n);
+  int n = learner_state(learner, list);
   n += episodes_state(&learner->episodes, list + n);
-  n += normalizer_state(&learner->normalizer, list + n);
   struct worker *worker = learner->worker;
   list[n++] = (struct tensor){
-      "environments/states", TENSOR_U8, 2, {worker->rollout.n_envs, worker->env_state_bytes}, worker->env_states};
+      "environments/states", TENSOR_U8, 2, {worker->batch->n_envs, worker->env_state_bytes}, worker->batch_env_states};
   list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
   list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
   list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates};
@@ -169,9 +165,9 @@ static muster_status read_state(struct learner *learner, const char *path, int64
 /* environments that could not save their state, or whose rank was lost */
 static void tell_lost_states(const struct learner *learner) {
   const struct worker *worker = learner->worker;
-  const size_t n_envs = worker->rollout.n_envs;
+  const size_t n_envs = worker->batch->n_envs;
   size_t lost = 0;
-  for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->env_states + n * worker->env_state_bytes);
+  for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->batch_env_states + n * worker->env_state_bytes);
   if (lost > 0)
     log_warn(&worker->logger, "the checkpoint has no state of %zu of the %zu environments: they start a fresh episode",
              lost, n_envs);

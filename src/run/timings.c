@@ -30,7 +30,7 @@ static struct rank_timing make_timing(struct worker *worker) {
 muster_status timings_collect(struct worker *worker, struct timings *timings) {
   const struct topology *topology = &worker->topology;
   *timings = (struct timings){.topology = topology};
-  if (topology->learns) {
+  if (topology->leads) {
     timings->rank = calloc((size_t)topology->ranks, sizeof *timings->rank);
     if (timings->rank == NULL)
       return status_error(MUSTER_ERROR_MEMORY, "out of memory: timings of %d ranks", topology->ranks);

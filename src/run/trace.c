@@ -205,7 +205,7 @@ static muster_status write_part(void *context, int rank, const void *data, size_
 static struct trace_file begin_file(const struct worker *worker, char *path, size_t size) {
   const struct trace_base *base = &worker->trace;
   struct trace_file trace = {.topology = &worker->topology, .zero = base->zero, .iteration = base->iteration};
-  if (!worker->topology.learns) return trace;
+  if (!worker->topology.leads) return trace;
   trace.file = open_free(worker->run_folder, path, size);
   if (trace.file == NULL) {
     log_warn(&worker->logger, "no trace: cannot write %s: %s", path, strerror(errno));
@@ -238,7 +238,7 @@ static void end_file(const struct worker *worker, struct trace_file *trace, char
 }
 
 muster_status trace_write(struct worker *worker, char *path, size_t size) {
-  if (worker->topology.learns) path[0] = '\0';
+  if (worker->topology.leads) path[0] = '\0';
   if (!worker->config.run.trace) return MUSTER_OK;
   struct clock_offset end;
   MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));

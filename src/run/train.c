@@ -5,6 +5,7 @@
 #include "math/blas.h"
 #include "math/linear.h"
 #include "run/dry_run.h"
+#include "run/follower.h"
 #include "run/interrupt.h"
 #include "run/learner.h"
 #include "run/trace.h"
@@ -42,7 +43,7 @@ static muster_status place_ranks(struct training *training) {
 
 /* the learner writes into the folder, so it holds the lock, which lives as long as its process */
 static muster_status prepare_folder(struct training *training, const struct train_request *request) {
-  if (!training->placement.topology.learns) return MUSTER_OK;
+  if (!training->placement.topology.leads) return MUSTER_OK;
   struct run_folder *folder = &training->folder;
   if (request->dry_run) return run_folder_preview(&training->config, request->run_dir, request->resume, folder);
   return run_folder_prepare(&training->config, request->run_dir, request->resume, folder);
@@ -96,10 +97,15 @@ static muster_status create_roles(struct training *training, const struct train_
   return worker->topology.acts ? actor_create(worker, model, &training->actor) : MUSTER_OK;
 }
 
+/* those that learn together start from the same state */
+static muster_status join_learners(struct training *training) {
+  return training->worker.topology.learns ? learner_join(&training->learner) : MUSTER_OK;
+}
+
 /* the actors get the environments' states when a run is resumed, and start their environments */
 static muster_status start_envs(struct training *training) {
   struct worker *worker = &training->worker;
-  bool resumed = worker->topology.learns && training->learner.resumed;
+  bool resumed = worker->topology.leads && training->learner.resumed;
   MUSTER_TRY(comm_broadcast(worker->comm, &resumed, sizeof resumed, worker->topology.learner));
   if (resumed) MUSTER_TRY(exchange_scatter(worker->state_exchange));
   return worker->topology.acts ? actor_start_envs(&training->actor, resumed) : MUSTER_OK;
@@ -107,7 +113,7 @@ static muster_status start_envs(struct training *training) {
 
 static muster_status write_layout(struct training *training) {
   const struct placement *placement = &training->placement;
-  if (!placement->topology.learns) return MUSTER_OK;
+  if (!placement->topology.leads) return MUSTER_OK;
   MUSTER_TRY(run_folder_write_config(&training->folder, &training->config, placement));
   placement_write_map(placement, stdout);
   fputc('\n', stdout);
@@ -162,6 +168,7 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(agree(training, prepare_folder(training, request)));
   MUSTER_TRY(agree(training, create_worker(training)));
   MUSTER_TRY(agree(training, create_roles(training, request)));
+  MUSTER_TRY(agree(training, join_learners(training)));
   const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   if (request->dry_run) return MUSTER_OK;
@@ -174,11 +181,11 @@ static muster_status run(struct training *training, const struct train_request *
   const struct topology *topology = &training->worker.topology;
   if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
-  watchdog_on_loss(training->comm, topology->learns ? save_learned : tell_newest, training);
+  watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
   worker_start_clock(&training->worker);
-  if (!topology->learns) {
-    MUSTER_TRY(actor_run(actor));
-    return actor_finish(actor);
+  if (!topology->leads) {
+    MUSTER_TRY(topology->learns ? follower_run(&training->learner, actor) : actor_run(actor));
+    return actor_finish(&training->worker);
   }
   muster_status status = learner_run(&training->learner, actor);
   if (status != MUSTER_OK) trace_write_alone(&training->worker);

@@ -22,6 +22,79 @@ static muster_status create_pool(struct worker *worker) {
   return MUSTER_OK;
 }
 
+/* --- the team, as algorithms know it --- */
+
+static muster_status share_memory(void *team, size_t bytes, void **memory) { return team_share(team, bytes, memory); }
+
+static muster_status gather_memory(void *team, void *memory, const size_t *offsets) {
+  return team_gather(team, memory, offsets);
+}
+
+static muster_status create_team(struct worker *worker) {
+  const struct topology *topology = &worker->topology;
+  if (topology->learners == 1) return MUSTER_OK;
+  MUSTER_TRY(team_create(worker->comm, topology->team, topology->learners, &worker->team));
+  if (worker->team == NULL) return MUSTER_OK;
+  worker->learners = (struct learner_team){.size = (size_t)team_members(worker->team),
+                                           .index = (size_t)team_member(worker->team),
+                                           .context = worker->team,
+                                           .share = share_memory,
+                                           .gather = gather_memory};
+  return MUSTER_OK;
+}
+
+/* --- rollout and batch --- */
+
+static muster_status take_batch(struct worker *worker, struct arena *arena) {
+  const size_t num_envs = (size_t)worker->config.env.num_envs;
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "the batch's head", &worker->batch_head));
+  MUSTER_TRY(ARENA_TAKE(arena, num_envs, "restarts", &worker->batch_restarts));
+  return trajectory_create(env_pool_spec(worker->pool), num_envs, worker->plan.n_steps, arena, &worker->whole);
+}
+
+/* the batch of a team lies in memory that those of a node share: all take the same pieces of it */
+static muster_status share_batch(struct worker *worker) {
+  struct arena *measured;
+  void *memory;
+  MUSTER_TRY(arena_create(&measured));
+  muster_status status = take_batch(worker, measured);
+  const size_t room = arena_room(measured);
+  arena_destroy(&measured);
+  if (status == MUSTER_OK) status = team_share(worker->team, room, &memory);
+  if (status == MUSTER_OK) status = arena_create_in(memory, room, &worker->shared);
+  return status == MUSTER_OK ? take_batch(worker, worker->shared) : status;
+}
+
+static muster_status create_batch(struct worker *worker) {
+  if (!worker->topology.learns) return MUSTER_OK;
+  MUSTER_TRY(worker->team != NULL ? share_batch(worker) : take_batch(worker, worker->arena));
+  worker->batch = &worker->whole;
+  if (!worker->topology.leads) return MUSTER_OK;
+  return ARENA_TAKE(worker->arena, worker->batch->n_envs * worker->env_state_bytes, "environment states",
+                    &worker->batch_env_states);
+}
+
+static muster_status create_rollout(struct worker *worker) {
+  const struct topology *topology = &worker->topology;
+  if (!topology->acts) return MUSTER_OK;
+  const struct env_range range = topology_envs(topology, topology->rank);
+  const size_t first = (size_t)range.first, count = (size_t)range.count;
+  struct arena *arena = worker->arena;
+  worker->rollout = &worker->own;
+  if (worker->batch_env_states != NULL)
+    worker->env_states = worker->batch_env_states + first * worker->env_state_bytes;
+  else
+    MUSTER_TRY(ARENA_TAKE(arena, count * worker->env_state_bytes, "environment states", &worker->env_states));
+  if (!topology->learns) {
+    MUSTER_TRY(ARENA_TAKE(arena, count, "restarts", &worker->restarts));
+    return trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout);
+  }
+  worker->restarts = worker->batch_restarts + first;
+  if (topology->ranks > 1) return trajectory_view(worker->batch, first, count, arena, worker->rollout);
+  worker->rollout = worker->batch;
+  return MUSTER_OK;
+}
+
 muster_status worker_create(struct worker *worker, const struct run_config *config, const struct topology *placed,
                             const char *run_folder, struct comm *comm) {
   *worker = (struct worker){.config = *config, .comm = comm, .run_folder = run_folder};
@@ -34,22 +107,40 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
   worker->plan = algorithm->plan(config->algorithm);
-  MUSTER_TRY(create_pool(worker));
-
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  size_t count = topology->learns ? (size_t)num_envs : (size_t)topology_envs(topology, topology->rank).count;
-  MUSTER_TRY(trajectory_create(spec, count, worker->plan.n_steps, worker->arena, &worker->rollout));
+  MUSTER_TRY(comm_agree(comm, create_pool(worker)));
+  MUSTER_TRY(create_team(worker));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
-  MUSTER_TRY(ARENA_TAKE(worker->arena, count, "restarts", &worker->restarts));
-  return ARENA_TAKE(worker->arena, count * worker->env_state_bytes, "environment states", &worker->env_states);
+  MUSTER_TRY(create_batch(worker));
+  return create_rollout(worker);
 }
+
+muster_status worker_share_batch(struct worker *worker) {
+  struct batch_head *head = worker->batch_head;
+  struct env_finals *finals = &worker->batch->finals;
+  if (worker->team == NULL) return MUSTER_OK;
+  if (worker->topology.leads) head->finals = finals->count;
+  /* last observations lie behind everything else, and only those that are there are sent */
+  const size_t item = worker->batch->agents * worker->batch->obs_bytes;
+  const char *end = (const char *)finals->observation + (size_t)finals->count * item;
+  MUSTER_TRY(team_spread(worker->team, head, (size_t)(end - (const char *)head)));
+  finals->count = head->finals;
+  return MUSTER_OK;
+}
+
+/* --- exchanges --- */
 
 #define ROLLOUT_FIELDS 8
 
+/* what a rank exchanges: the whole batch on the rank that leads, its own rows on one that acts */
+static struct trajectory *exchanged(struct worker *worker) {
+  bool whole = worker->topology.leads || worker->rollout == NULL;
+  return whole ? worker->batch : worker->rollout;
+}
+
 /* Observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
  * last, since there may be none. Returns the number of fields. */
-static int rollout_fields(const struct worker *worker, struct exchange_field fields[ROLLOUT_FIELDS]) {
-  const struct trajectory *rollout = &worker->rollout;
+static int rollout_fields(const struct worker *worker, const struct trajectory *rollout,
+                          struct exchange_field fields[ROLLOUT_FIELDS]) {
   size_t agents = rollout->agents, steps = rollout->n_steps;
   const struct exchange_field all[ROLLOUT_FIELDS] = {
       {rollout->observation, agents * trajectory_obs_stride(rollout)},
@@ -58,7 +149,7 @@ static int rollout_fields(const struct worker *worker, struct exchange_field fie
       {rollout->reward, agents * steps * sizeof(float)},
       {rollout->ended, steps},
       {rollout->length, agents * sizeof(int32_t)},
-      {worker->restarts, sizeof(int32_t)},
+      {worker->topology.leads ? worker->batch_restarts : worker->restarts, sizeof(int32_t)},
       {rollout->mask, agents * trajectory_mask_stride(rollout)},
   };
   memcpy(fields, all, sizeof all);
@@ -68,23 +159,16 @@ static int rollout_fields(const struct worker *worker, struct exchange_field fie
 size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs) {
   struct exchange_field fields[ROLLOUT_FIELDS];
   size_t bytes = 0;
-  for (int i = rollout_fields(worker, fields) - 1; i >= 0; i--) bytes += n_envs * fields[i].env_bytes;
+  const struct trajectory *rollout = worker->batch != NULL ? worker->batch : worker->rollout;
+  for (int i = rollout_fields(worker, rollout, fields) - 1; i >= 0; i--) bytes += n_envs * fields[i].env_bytes;
   return bytes;
 }
 
-muster_status worker_connect(struct worker *worker, const struct model *model) {
-  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
-  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
-  MUSTER_TRY(comm_agree(worker->comm,
-                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
-  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
-                                 &worker->order_announcement));
-
-  struct trajectory *rollout = &worker->rollout;
-  struct exchange_field fields[ROLLOUT_FIELDS];
-  const int n_fields = rollout_fields(worker, fields);
-  struct env_finals *finals = &rollout->finals;
-  const struct exchange_list list = {
+/* the learner's list of finals collects those of all; another rank's has its own, or none */
+static struct exchange_list finals_list(struct worker *worker) {
+  const struct trajectory *rollout = exchanged(worker);
+  struct env_finals *finals = worker->topology.leads ? &worker->batch->finals : &worker->own.finals;
+  return (struct exchange_list){
       .count = &finals->count,
       .capacity = finals->capacity,
       .n_fields = 3,
@@ -92,23 +176,40 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
                 {finals->step, sizeof(int32_t)},
                 {finals->observation, rollout->agents * rollout->obs_bytes}},
   };
-  const struct exchange_field states[] = {{worker->env_states, worker->env_state_bytes}};
-  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, fields, n_fields, &list, &worker->rollout_exchange));
-  return exchange_create(worker->comm, &worker->topology, states, 1, NULL, &worker->state_exchange);
+}
+
+muster_status worker_connect(struct worker *worker, const struct model *model) {
+  if (!topology_has_pure_actors(&worker->topology)) model = NULL;
+  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
+  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  MUSTER_TRY(comm_agree(worker->comm,
+                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
+  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
+                                 &worker->order_announcement));
+
+  struct exchange_field fields[ROLLOUT_FIELDS];
+  const int n_fields = rollout_fields(worker, exchanged(worker), fields);
+  const struct exchange_list list = finals_list(worker);
+  const struct exchange_field states[] = {
+      {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
+  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, EXCHANGE_IN_PLACE, fields, n_fields, &list,
+                             &worker->rollout_exchange));
+  return exchange_create(worker->comm, &worker->topology, EXCHANGE_ALL, states, 1, NULL, &worker->state_exchange);
 }
 
 void worker_start_clock(struct worker *worker) {
   stages_start(&worker->stages, worker->trace.events, worker->trace.capacity);
   comm_set_stages(worker->comm, &worker->stages);
+  if (worker->team != NULL) team_set_stages(worker->team, &worker->stages);
 }
 
 muster_status worker_broadcast_order(struct worker *worker) {
   watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
-  if (worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
   MUSTER_TRY(announcement_make(worker->order_announcement));
-  if (!worker->topology.learns) stages_mark(&worker->stages, EVENT_ORDER);
+  if (!worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
   return MUSTER_OK;
 }
 
@@ -119,5 +220,7 @@ void worker_release(struct worker *worker) {
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);
   env_source_close(&worker->env);
+  arena_destroy(&worker->shared);
+  team_destroy(&worker->team);
   arena_destroy(&worker->arena);
 }

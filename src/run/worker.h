@@ -3,10 +3,12 @@
 #ifndef RUN_WORKER_H
 #define RUN_WORKER_H
 
+#include "algo/team.h"
 #include "base/log.h"
 #include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/exchange.h"
+#include "comm/team.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
 #include "run/config.h"
@@ -42,6 +44,13 @@ struct trace_base {
   int64_t iteration;          /* the learner: iterations before this process began */
 };
 
+/* What the learning rank that leads tells the others with a batch. */
+struct batch_head {
+  double progress_remaining; /* of the run, in [0, 1] */
+  int32_t finals;            /* last observations of truncated episodes in the batch */
+  int32_t is_skipped;        /* nothing is learned from it */
+};
+
 struct worker {
   struct stages stages; /* where this rank's time goes */
   struct trace_base trace;
@@ -60,11 +69,23 @@ struct worker {
   struct order *order;       /* as last broadcast */
   size_t order_count;        /* floats of the policy in an order */
   struct rollout_plan plan;  /* what the algorithm wants */
-  struct trajectory rollout; /* of this rank's environments; on the learner of all */
+
+  /* of this rank's environments; NULL on one that only learns. On a rank that does both these are rows of the batch,
+   * unless the algorithm learns from one rollout while the next one is under way. */
+  struct trajectory *rollout;
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;
-  int32_t
-      *restarts; /* [environments of the rollout] processes of isolated environments started again in this rollout */
+  int32_t *restarts; /* [environments of the rollout] child processes that were started again in this rollout */
+
+  /* of all environments, on ranks that learn; where several do, in memory that those of a node share */
+  struct trajectory *batch;
+  int32_t *batch_restarts;         /* [N] */
+  unsigned char *batch_env_states; /* [N, env_state_bytes]; only on the rank that leads */
+  struct team *team;               /* NULL: one rank learns alone */
+  struct learner_team learners;    /* the same for the algorithm */
+  struct batch_head *batch_head;   /* in front of the batch in shared memory */
+  struct trajectory own, whole;    /* what rollout and batch point to */
+  struct arena *shared;            /* over the memory of the batch; NULL: alone */
   struct announcement *order_announcement;
   struct exchange *rollout_exchange, *state_exchange;
 };
@@ -74,6 +95,10 @@ struct worker {
  * worker_connect(). On failure worker_release() is still to be called. */
 MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct run_config *config,
                                            const struct topology *placed, const char *run_folder, struct comm *comm);
+
+/* Hands the batch of the rank that leads to all that learn, on all nodes, with its head; the others learn how many
+ * finals it has. Collective over the team; nothing where one learns alone. */
+MUSTER_CHECKED muster_status worker_share_batch(struct worker *worker);
 
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);

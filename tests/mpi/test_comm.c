@@ -118,7 +118,7 @@ static muster_status connect(struct rows *rows, const struct topology *topology,
       .n_fields = 2,
       .field = {{rows->item, sizeof *rows->item}, {rows->weight, sizeof *rows->weight}},
   };
-  return exchange_create(everywhere_comm(), topology, fields, 2, &list, out);
+  return exchange_create(everywhere_comm(), topology, EXCHANGE_ALL, fields, 2, &list, out);
 }
 
 /* a topology in which any rank may learn */

@@ -48,7 +48,7 @@ static void teardown(struct fixture *f) {
 static void test_first_episodes(void) {
   struct fixture f;
   setup(&f, config_text);
-  const struct trajectory *rollout = &f.worker.rollout;
+  const struct trajectory *rollout = f.worker.rollout;
   CHECK_OK_FATAL(actor_roll_out(&f.actor));
   int64_t steps = 0;
   for (size_t n = 0; n < ENVS; n++) {
@@ -67,8 +67,8 @@ static void test_cut(void) {
   setup(&f, "env: {name: CartPole-v1, num_envs: 3}\nalgorithm: {name: reinforce, n_steps: 2}\n");
   CHECK_OK_FATAL(actor_roll_out(&f.actor));
   for (size_t n = 0; n < 3; n++) {
-    CU_ASSERT_EQUAL(f.worker.rollout.length[n], 2);
-    CU_ASSERT_EQUAL(f.worker.rollout.ended[2 * n + 1], ENV_TRUNCATED);
+    CU_ASSERT_EQUAL(f.worker.rollout->length[n], 2);
+    CU_ASSERT_EQUAL(f.worker.rollout->ended[2 * n + 1], ENV_TRUNCATED);
   }
   teardown(&f);
 }
@@ -89,18 +89,18 @@ static void test_no_bias(void) {
   for (int i = 0; i < ITERATIONS; i++, f.worker.order->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&f.actor));
     for (size_t k = 0; k < ENVS; k++) {
-      double length = f.worker.rollout.length[k];
+      double length = f.worker.rollout->length[k];
       sum += length / n;
       squares += length * length / n;
     }
     int32_t lengths[ENVS];
-    memcpy(lengths, f.worker.rollout.length, sizeof lengths);
+    memcpy(lengths, f.worker.rollout->length, sizeof lengths);
     qsort(lengths, ENVS, sizeof *lengths, compare_lengths);
     for (size_t k = 0; k < ENVS / 2; k++) early += 2 * lengths[k] / n;
   }
   for (int i = 0; i < ENVS * ITERATIONS; i++, other.worker.order->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&other.actor));
-    double length = other.worker.rollout.length[0];
+    double length = other.worker.rollout->length[0];
     single += length / n;
     single_squares += length * length / n;
   }

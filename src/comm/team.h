@@ -1,0 +1,42 @@
+/* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to the
+ * other nodes.
+ *
+ * Members of a node write to memory that they share and wait for each other without a message (comm/board.h). Between
+ * nodes the first member of each, its keeper, sends what its node has written and receives what the others have. So a
+ * node's members need no copies of each other's data, and the network carries each byte once for each node. */
+#ifndef COMM_TEAM_H
+#define COMM_TEAM_H
+
+#include "comm/comm.h"
+
+struct team;
+
+/* A team of the ranks members[0 .. n - 1], n > 1, in this order; those of a node must be neighbours in it. On ranks that
+ * are no members *out is NULL. Collective over the job. */
+MUSTER_CHECKED muster_status team_create(struct comm *comm, const int *members, int n, struct team **out);
+void team_destroy(struct team **team); /* accepts NULL inside; frees what the team shares. Not collective */
+
+/* From here on the time that this member waits for others counts as STAGE_WAIT of this clock (borrowed; NULL: of none).
+ */
+void team_set_stages(struct team *team, struct stages *stages);
+
+/* Members, and the number of this rank among them. */
+int team_members(const struct team *team);
+int team_member(const struct team *team);
+
+/* Zeroed memory of so many bytes that the members of this node share; it lives as long as the team. COMM error where
+ * they cannot. Collective over the team. */
+MUSTER_CHECKED muster_status team_share(struct team *team, size_t bytes, void **memory);
+
+/* Waits until all members have come here. Then the bytes offsets[i] .. offsets[i + 1] - 1 behind `memory`, shared, which
+ * member i has written, can be read on all nodes. offsets [members + 1] ascending; NULL: all only meet. Collective over
+ * the team. */
+MUSTER_CHECKED muster_status team_gather(struct team *team, void *memory, const size_t *offsets);
+
+/* The same for bytes that member 0 has written; the other members may still have been reading until they come here. */
+MUSTER_CHECKED muster_status team_spread(struct team *team, void *memory, size_t bytes);
+
+/* Copies bytes that are in no shared memory from member 0 to all. Collective over the team. */
+MUSTER_CHECKED muster_status team_broadcast(struct team *team, void *data, size_t bytes);
+
+#endif

@@ -1,0 +1,84 @@
+#include "run/learner.h"
+
+#include "comm/watchdog.h"
+#include "run/terminal.h"
+#include "run/trace.h"
+#include "store/durable.h"
+
+static void print_result(const struct learner *learner, const struct evaluation *evaluation) {
+  const struct report *report = &learner->report;
+  double seconds = report_seconds(report);
+  char steps[32], rate[32];
+  terminal_format_count(learner->total_steps, steps, sizeof steps);
+  terminal_format_count((int64_t)((double)learner->total_steps / seconds), rate, sizeof rate);
+  printf("\ntrained     %s steps in %.2f s (%s steps/s)\n", steps, seconds, rate);
+  if (report->solved_steps >= 0) {
+    terminal_format_count(report->solved_steps, steps, sizeof steps);
+    printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
+           report->reward_threshold);
+  }
+  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
+         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
+         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
+  printf("run folder  %s\n", learner->folder->path);
+}
+
+static void print_next(const struct learner *learner) {
+  const char *folder = learner->folder->path;
+  printf("\nnext:\n");
+  printf("  build/muster eval %s\n", folder);
+  printf("  build/muster inspect %s/checkpoints/latest\n", folder);
+  printf("  less %s/metrics.csv\n", folder);
+}
+
+/* a run that was asked to end is told how to go on */
+static void print_interrupted(const struct learner *learner) {
+  if (learner->worker->order->stop == STOP_DEAD)
+    log_error(&learner->worker->logger,
+              "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
+              (long long)learner->worker->config.env_host.max_restarts);
+  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  build/muster train %s --run-dir %s --resume\n",
+         (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
+         learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
+         learner->folder->config, learner->folder->path);
+}
+
+/* where the time went: the table, and the trace if there is one */
+static muster_status tell_times(struct learner *learner, const struct timings *timings) {
+  putchar('\n');
+  MUSTER_TRY(timings_print(stdout, timings));
+  char path[DURABLE_PATH_SIZE];
+  MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
+  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev or chrome://tracing)\n", path);
+  return MUSTER_OK;
+}
+
+/* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
+static muster_status tell_result(struct learner *learner, const struct evaluation *evaluation,
+                                 const struct timings *timings) {
+  MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
+                                  episodes_summarize(&learner->episodes), evaluation));
+  if (evaluation != NULL) {
+    MUSTER_TRY(report_end(&learner->report, learner->total_steps));
+    print_result(learner, evaluation);
+  }
+  MUSTER_TRY(tell_times(learner, timings));
+  if (evaluation != NULL)
+    print_next(learner);
+  else
+    print_interrupted(learner);
+  fflush(stdout);
+  return MUSTER_OK;
+}
+
+muster_status learner_finish(struct learner *learner) {
+  struct evaluation evaluation;
+  bool finished = learner->worker->order->stop == STOP_FINISHED;
+  if (finished) MUSTER_TRY(learner_evaluate(learner, &evaluation));
+  struct timings timings;
+  watchdog_enter(learner->worker->comm, WATCH_WAIT, learner->iteration + 1);
+  muster_status status = timings_collect(learner->worker, &timings);
+  if (status == MUSTER_OK) status = tell_result(learner, finished ? &evaluation : NULL, &timings);
+  timings_release(&timings);
+  return status;
+}
