@@ -13,7 +13,8 @@ struct team {
   struct comm *group;   /* the members as a job of their own */
   MPI_Comm keepers;     /* the first member of each node; MPI_COMM_NULL on others */
   int n_nodes;          /* that have members */
-  int *node_first;      /* [nodes + 1] the first member of each node, which is its keeper */
+  int *nodes;           /* [members] number of each one's node, in the order of their first members, the keepers */
+  int keeper;           /* of this node: its first member */
   struct board *meeting;
   uint32_t step; /* of the meeting board: two for each time that all meet */
   int n_blocks;
@@ -25,39 +26,27 @@ struct team {
 
 /* --- set-up --- */
 
-/* numbers the nodes in the order of their first members */
 static muster_status number_nodes(struct team *team) {
   struct comm *group = team->group;
-  int n = group->size, first = 0;
-  while (!comm_is_near(group, first)) first++;
-  int *firsts = calloc((size_t)n, sizeof *firsts);
-  team->node_first = calloc((size_t)n + 1, sizeof *team->node_first);
-  muster_status status = firsts == NULL || team->node_first == NULL
-                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a team of %d", n)
+  size_t n = (size_t)group->size;
+  while (!comm_is_near(group, team->keeper)) team->keeper++;
+  int *keepers = calloc(n, sizeof *keepers);
+  team->nodes = calloc(n, sizeof *team->nodes);
+  muster_status status = keepers == NULL || team->nodes == NULL
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a team of %zu", n)
                              : MUSTER_OK;
   status = comm_agree(group, status);
-  if (status == MUSTER_OK) status = comm_gather(group, &first, sizeof first, firsts);
-  for (int member = 0; member < n && status == MUSTER_OK; member++) {
-    if (firsts[member] == member) team->node_first[team->n_nodes++] = member;
-    if (firsts[member] != team->node_first[team->n_nodes - 1])
-      status = status_error(MUSTER_ERROR_INTERNAL, "members of a node are not neighbours in their team");
-  }
-  if (status == MUSTER_OK) team->node_first[team->n_nodes] = n;
-  free(firsts);
+  if (status == MUSTER_OK) status = comm_gather(group, &team->keeper, sizeof team->keeper, keepers);
+  for (int member = 0; member < (int)n && status == MUSTER_OK; member++)
+    team->nodes[member] = keepers[member] == member ? team->n_nodes++ : team->nodes[keepers[member]];
+  free(keepers);
   return status;
-}
-
-static bool is_keeper(const struct team *team) {
-  for (int node = 0; node < team->n_nodes; node++)
-    if (team->node_first[node] == team->group->rank) return true;
-  return false;
 }
 
 static muster_status connect(struct team *team) {
   MUSTER_TRY(number_nodes(team));
-  if (team->n_nodes > 1)
-    MUSTER_TRY_MPI(MPI_Comm_split(team->group->world, is_keeper(team) ? 0 : MPI_UNDEFINED, team->group->rank,
-                                  &team->keepers));
+  const int rank = team->group->rank, color = team->keeper == rank ? 0 : MPI_UNDEFINED;
+  if (team->n_nodes > 1) MUSTER_TRY_MPI(MPI_Comm_split(team->group->world, color, rank, &team->keepers));
   MUSTER_TRY(board_create(team->group, 0, &team->meeting));
   bool is_lame = team->meeting == NULL && team->group->local_size > 1;
   if (!comm_any(team->group, is_lame)) return MUSTER_OK;
@@ -99,7 +88,7 @@ void team_destroy(struct team **handle) {
   board_destroy(&team->meeting);
   if (team->keepers != MPI_COMM_NULL) MPI_Comm_free(&team->keepers);
   comm_destroy_group(&team->group);
-  free(team->node_first);
+  free(team->nodes);
   free(team);
   *handle = NULL;
 }
@@ -108,6 +97,8 @@ void team_set_stages(struct team *team, struct stages *stages) { comm_set_stages
 
 int team_members(const struct team *team) { return team->group->size; }
 int team_member(const struct team *team) { return team->group->rank; }
+
+bool team_spans_nodes(const struct team *team) { return team->n_nodes > 1; }
 
 muster_status team_share(struct team *team, size_t bytes, void **memory) {
   if (team->n_blocks == MAX_BLOCKS)
@@ -149,10 +140,8 @@ static muster_status meet(struct team *team, keepers_part part, void *memory, co
     board_reach(team->meeting, all_there);
     return status;
   }
-  int keeper = group->rank;
-  while (keeper > 0 && comm_is_near(group, keeper - 1)) keeper--;
   board_reach(team->meeting, all_here);
-  return board_wait(team->meeting, keeper, all_there);
+  return board_wait(team->meeting, team->keeper, all_there);
 }
 
 /* in pieces whose counts fit an int */
@@ -170,9 +159,10 @@ static muster_status exchange_ranges(struct team *team, void *memory, const size
     MUSTER_TRY_MPI(MPI_Barrier(team->keepers));
     return MUSTER_OK;
   }
-  for (int node = 0; node < team->n_nodes; node++) {
-    size_t first = offsets[team->node_first[node]], end = offsets[team->node_first[node + 1]];
-    MUSTER_TRY(send_out(team, node, (char *)memory + first, end - first));
+  /* the ranges of neighbours on one node are one piece */
+  for (int first = 0, end; first < team->group->size; first = end) {
+    for (end = first + 1; end < team->group->size && team->nodes[end] == team->nodes[first];) end++;
+    MUSTER_TRY(send_out(team, team->nodes[first], (char *)memory + offsets[first], offsets[end] - offsets[first]));
   }
   return MUSTER_OK;
 }

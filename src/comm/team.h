@@ -11,8 +11,8 @@
 
 struct team;
 
-/* A team of the ranks members[0 .. n - 1], n > 1, in this order; those of a node must be neighbours in it. On ranks that
- * are no members *out is NULL. Collective over the job. */
+/* A team of the ranks members[0 .. n - 1], n > 1, in this order, in which those of a node are best neighbours. On ranks
+ * that are no members *out is NULL. Collective over the job. */
 MUSTER_CHECKED muster_status team_create(struct comm *comm, const int *members, int n, struct team **out);
 void team_destroy(struct team **team); /* accepts NULL inside; frees what the team shares. Not collective */
 
@@ -23,6 +23,9 @@ void team_set_stages(struct team *team, struct stages *stages);
 /* Members, and the number of this rank among them. */
 int team_members(const struct team *team);
 int team_member(const struct team *team);
+
+/* Whether members are on several nodes. */
+bool team_spans_nodes(const struct team *team);
 
 /* Zeroed memory of so many bytes that the members of this node share; it lives as long as the team. COMM error where
  * they cannot. Collective over the team. */

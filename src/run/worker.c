@@ -119,12 +119,13 @@ muster_status worker_share_batch(struct worker *worker) {
   struct env_finals *finals = &worker->batch->finals;
   if (worker->team == NULL) return MUSTER_OK;
   if (worker->topology.leads) head->finals = finals->count;
+  MUSTER_TRY(team_spread(worker->team, head, sizeof *head));
+  finals->count = head->finals;
+  if (!team_spans_nodes(worker->team)) return MUSTER_OK;
   /* last observations lie behind everything else, and only those that are there are sent */
   const size_t item = worker->batch->agents * worker->batch->obs_bytes;
-  const char *end = (const char *)finals->observation + (size_t)finals->count * item;
-  MUSTER_TRY(team_spread(worker->team, head, (size_t)(end - (const char *)head)));
-  finals->count = head->finals;
-  return MUSTER_OK;
+  char *rest = (char *)(head + 1), *end = (char *)finals->observation + (size_t)finals->count * item;
+  return team_spread(worker->team, rest, (size_t)(end - rest));
 }
 
 /* --- exchanges --- */

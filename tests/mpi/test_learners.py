@@ -1,0 +1,95 @@
+"""Several ranks that learn together, apart from the actors or acting in turn: the same answer as one, whatever the
+algorithm, and when a run is resumed with other numbers of them."""
+
+import os
+import subprocess
+
+import program
+import test_algorithms
+import test_kinds
+import test_ranks
+
+TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
+
+# minibatches of 1 to 17 shards, and of sizes that do not divide
+SHARDS = """\
+seed: 3
+total_steps: 12000
+env: {{name: CartPole-v1, num_envs: 12}}
+policy: {{hidden_sizes: [16, 16]}}
+algorithm: {{name: ppo, n_steps: 250, batch_size: {batch_size}, n_epochs: 2, target_kl: 0.02}}
+evaluation: {{episodes: 2}}
+"""
+
+
+def apart(learners):
+    return ["--set", f"ranks.learners={learners}"]
+
+
+def together(learners=0):
+    return ["--set", "ranks.colocate=true", "--set", f"ranks.learners={learners}"]
+
+
+class Learners(program.Case):
+    def compare(self, name, config, layouts):
+        alone = self.train(name, config=config)
+        for number, (ranks, sets) in enumerate(layouts):
+            with self.subTest(name=name, ranks=ranks, sets=sets):
+                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
+                self.assert_same_run(run, alone)
+
+    def test_number_of_learners(self):
+        layouts = [(2, together()), (3, apart(2)), (4, together()), (5, apart(4)), (8, together()), (9, apart(8))]
+        layouts += [(3, together()), (4, apart(3)), (4, together(2)), (3, together(1))]
+        for batch_size in [64, 256, 1000, 3000]:
+            self.compare(f"shards-{batch_size}", SHARDS.format(batch_size=batch_size), layouts)
+
+    def test_kinds(self):
+        for name, config in test_kinds.KINDS.items():
+            self.compare(name, config, [(2, together()), (3, apart(2))])
+
+    def test_algorithms(self):
+        """Each acts and learns in turn on two ranks, or learns on two beside an actor."""
+        for number, (name, config) in enumerate(test_algorithms.ALGORITHMS.items()):
+            self.compare(name, config, [[(2, together()), (3, apart(2))][number % 2]])
+
+    def test_resumed(self):
+        whole = self.train("whole")
+        layouts = [(2, together()), (1, []), (3, apart(2)), (4, together())]
+        for before in layouts:
+            for after in layouts:
+                with self.subTest(before=before, after=after):
+                    name = f"from-{layouts.index(before)}-to-{layouts.index(after)}"
+                    self.train(name, *before[1], "--set", "total_steps=3072", ranks=before[0])
+                    self.assert_same_run(self.train(name, *after[1], "--resume", ranks=after[0]), whole)
+
+    def test_nodes(self):
+        """Over nodes: what each has is copied to the others (support/everywhere.h)."""
+        for name, config in [("cartpole", program.SHORT), ("truncating", test_ranks.TRUNCATING)]:
+            alone = self.train(name, config=config)
+            for nodes, ranks in [("0011", "{colocate: true}"), ("0101", "{colocate: true}"), ("012", "{colocate: true}"),
+                                 ("00112", "{learners: 2}"), ("0012", "{learners: 3}"), ("01100", "{learners: 4}"),
+                                 ("0011", "{colocate: true, learners: 3}")]:
+                with self.subTest(name=name, nodes=nodes, ranks=ranks):
+                    run = self.folder / f"{name}-{nodes}-{ranks}"
+                    path = self.write(f"{name}.yaml", f"{config}ranks: {ranks}\n")
+                    command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
+                    result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False,
+                                            timeout=program.LIMIT)
+                    self.assertEqual(result.returncode, 0, result)
+                    self.assert_same_run(run, alone)
+
+    def test_too_many(self):
+        path = self.write("run.yaml", program.SHORT)
+        for ranks, sets, expected in [
+            (2, apart(2), "ranks.learners=2: leaves none of 2 ranks to act; expects at most 1, or ranks.colocate: true"),
+            (2, together(3), "ranks.learners=3: is more than the 2 ranks of this job; expects at most 2"),
+        ]:
+            result = self.run_muster("train", path, *sets, "--run-dir", self.folder / "never", ranks=ranks)
+            self.assertEqual(result.code, 2, result)
+            self.assertIn(expected, result.err)
+            self.assertFalse((self.folder / "never").exists())
+
+
+if __name__ == "__main__":
+    program.main()
