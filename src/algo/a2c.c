@@ -103,7 +103,7 @@ static muster_status a2c_update(void *algorithm, double progress_remaining, doub
   model_pack(learner->model, true);
   batch_list_samples(&learner->batch);
   MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
-                            options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
+                                       options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
   struct progress progress;
   MUSTER_TRY(policy_gradient_single_step(learner, &a2c_loss, learning_rate, &progress));
   policy_gradient_fill_common(learner, &progress, learning_rate, metrics);

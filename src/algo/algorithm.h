@@ -37,6 +37,7 @@ struct algorithm_type {
   const char *name, *summary;
   const struct option_table *options;
   size_t options_size;
+  bool corrects_lag;          /* its loss compares with the policy that acted, which may be a version older */
   const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
 
   /* Checks that need several options, or the number of environments; errors through document_error(). */

@@ -101,8 +101,9 @@ muster_status batch_estimate_advantages(struct batch *batch, struct model *model
   const size_t index = team_index(batch->team), steps = rollout->n_steps + 1;
   size_t first = team_part(batch->team, rollout->n_rows, index);
   size_t end = team_part(batch->team, rollout->n_rows, index + 1);
-  model_values(model, (end - first) * steps, (const char *)rollout->observation + first * trajectory_obs_stride(rollout),
-               rollout->obs_bytes, batch->values + first * steps);
+  model_values(model, (end - first) * steps,
+               (const char *)rollout->observation + first * trajectory_obs_stride(rollout), rollout->obs_bytes,
+               batch->values + first * steps);
 
   /* truncated episodes go on from their true last observations */
   const struct env_finals *finals = &rollout->finals;

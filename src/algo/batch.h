@@ -47,8 +47,7 @@ struct advantage_row batch_row(const struct batch *batch, size_t row);
  * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. Each learner of a
  * team does so for its part of the rows, and all get all. Collective over the team. */
 MUSTER_CHECKED muster_status batch_estimate_advantages(struct batch *batch, struct model *model,
-                                                       enum advantage_estimator estimator, double gamma,
-                                                       double lambda);
+                                                       enum advantage_estimator estimator, double gamma, double lambda);
 
 /* Places final_values as the bootstrap values of the steps where episodes were truncated. */
 void batch_place_bootstraps(struct batch *batch);

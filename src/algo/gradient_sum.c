@@ -10,9 +10,7 @@ struct record {
   double *terms;
 };
 
-static size_t gradient_bytes(const struct gradient_sum *sum) {
-  return (sum->count * sizeof(float) + 63) / 64 * 64;
-}
+static size_t gradient_bytes(const struct gradient_sum *sum) { return (sum->count * sizeof(float) + 63) / 64 * 64; }
 
 static size_t record_bytes(const struct gradient_sum *sum) {
   return gradient_bytes(sum) + (sum->terms * sizeof(double) + 63) / 64 * 64;

@@ -190,7 +190,7 @@ static struct grpo_context make_context(const struct grpo *grpo, double clip_ran
 }
 
 muster_status grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
-                             struct losses *losses) {
+                                      struct losses *losses) {
   const struct grpo_context context = make_context(grpo, clip_range);
   const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
   return policy_gradient_gradient(&grpo->learner, &loss, index, n, losses);
@@ -245,6 +245,7 @@ const struct algorithm_type algorithm_grpo = {
     .summary = "group-relative policy optimization: PPO without a critic (Shao et al. 2024)",
     .options = &grpo_option_table,
     .options_size = sizeof(struct grpo_options),
+    .corrects_lag = true,
     .metrics = grpo_metrics,
     .check = grpo_check,
     .plan = grpo_plan,

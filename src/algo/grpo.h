@@ -24,7 +24,7 @@ double grpo_estimate_advantages(struct grpo *grpo);
 void grpo_evaluate_reference(struct grpo *grpo);
 
 /* Loss and gradient (into model->parameters.gradients) of the samples index[0..n-1]. */
-MUSTER_CHECKED muster_status grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
-                             struct losses *losses);
+MUSTER_CHECKED muster_status grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n,
+                                                     double clip_range, struct losses *losses);
 
 #endif

@@ -157,8 +157,8 @@ static struct tile_loss make_loss(const struct ppo_context *context) {
                             .context = context};
 }
 
-muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
-                            struct losses *losses) {
+muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range,
+                                     double clip_range_vf, struct losses *losses) {
   const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
   return policy_gradient_gradient(&ppo->learner, &loss, index, n, losses);
@@ -187,7 +187,7 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   model_pack(learner->model, true);
   batch_list_samples(&learner->batch);
   MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
-                            options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
+                                       options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
   const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
   struct progress progress;
@@ -203,6 +203,7 @@ const struct algorithm_type algorithm_ppo = {
     .summary = "proximal policy optimization, clipped surrogate (Schulman et al. 2017)",
     .options = &ppo_option_table,
     .options_size = sizeof(struct ppo_options),
+    .corrects_lag = true,
     .metrics = ppo_metrics,
     .check = ppo_check,
     .plan = ppo_plan,

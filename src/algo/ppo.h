@@ -22,8 +22,8 @@ struct ppo;
 
 /* Loss and gradient (into model->parameters.gradients) of the samples index[0..n-1] at clip ranges of the moment
  * (clip_range_vf <= 0: no value clipping). */
-MUSTER_CHECKED muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range, double clip_range_vf,
-                            struct losses *losses);
+MUSTER_CHECKED muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range,
+                                                    double clip_range_vf, struct losses *losses);
 
 /* The learner within, with the batch that the losses read, for tests that fill it by hand. */
 struct policy_gradient *ppo_learner(struct ppo *ppo);

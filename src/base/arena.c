@@ -42,8 +42,8 @@ void arena_destroy(struct arena **arena) {
   *arena = NULL;
 }
 
-/* a block of the system's: calloc gives zeroed pages for large ones without touching them; it starts at the next aligned
- * address */
+/* a block of the system's: calloc gives zeroed pages for large ones without touching them; it starts at the next
+ * aligned address */
 static void *take_block(struct arena *arena, size_t bytes) {
   struct arena_block *block = calloc(1, sizeof *block + bytes + ARENA_ALIGNMENT);
   if (block == NULL) return NULL;

@@ -243,10 +243,8 @@ muster_status comm_create_group(struct comm *comm, int number, struct comm **out
     free(group);
     return status;
   }
-  *group = (struct comm){.world = MPI_COMM_NULL,
-                         .node = MPI_COMM_NULL,
-                         .local_cores = comm->local_cores,
-                         .crowd = comm->crowd};
+  *group = (struct comm){
+      .world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .local_cores = comm->local_cores, .crowd = comm->crowd};
   memcpy(group->host, comm->host, sizeof group->host);
   const int color = number >= 0 ? 0 : MPI_UNDEFINED;
   status = comm_status(MPI_Comm_split(comm->world, color, number, &group->world), "MPI_Comm_split");

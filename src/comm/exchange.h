@@ -35,15 +35,14 @@ struct exchange_list {
 
 struct exchange;
 
-/* Which rows an exchange moves: those of all actors; or not those of actors of the learner's node that learn, too, which
- * are in the learner's arrays already, since they share that memory. */
+/* Which rows an exchange moves: those of all actors; or not those of actors of the learner's node that learn, too,
+ * which are in the learner's arrays already, since they share that memory. */
 enum exchange_rows { EXCHANGE_ALL, EXCHANGE_IN_PLACE };
 
 /* Creates the exchange of these fields, and of a list (may be NULL). */
 MUSTER_CHECKED muster_status exchange_create(struct comm *comm, const struct topology *topology,
                                              enum exchange_rows which, const struct exchange_field *fields,
-                                             int n_fields,
-                                             const struct exchange_list *list, struct exchange **out);
+                                             int n_fields, const struct exchange_list *list, struct exchange **out);
 void exchange_destroy(struct exchange **exchange); /* accepts NULL inside */
 
 /* Starts to gather all rows on the learner; the buffers belong to the exchange until exchange_gather_end(). */

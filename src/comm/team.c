@@ -10,11 +10,11 @@
 #define MAX_BLOCKS 16
 
 struct team {
-  struct comm *group;   /* the members as a job of their own */
-  MPI_Comm keepers;     /* the first member of each node; MPI_COMM_NULL on others */
-  int n_nodes;          /* that have members */
-  int *nodes;           /* [members] number of each one's node, in the order of their first members, the keepers */
-  int keeper;           /* of this node: its first member */
+  struct comm *group; /* the members as a job of their own */
+  MPI_Comm keepers;   /* the first member of each node; MPI_COMM_NULL on others */
+  int n_nodes;        /* that have members */
+  int *nodes;         /* [members] number of each one's node, in the order of their first members, the keepers */
+  int keeper;         /* of this node: its first member */
   struct board *meeting;
   uint32_t step; /* of the meeting board: two for each time that all meet */
   int n_blocks;

@@ -1,5 +1,5 @@
-/* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to the
- * other nodes.
+/* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to
+ * the other nodes.
  *
  * Members of a node write to memory that they share and wait for each other without a message (comm/board.h). Between
  * nodes the first member of each, its keeper, sends what its node has written and receives what the others have. So a
@@ -31,9 +31,9 @@ bool team_spans_nodes(const struct team *team);
  * they cannot. Collective over the team. */
 MUSTER_CHECKED muster_status team_share(struct team *team, size_t bytes, void **memory);
 
-/* Waits until all members have come here. Then the bytes offsets[i] .. offsets[i + 1] - 1 behind `memory`, shared, which
- * member i has written, can be read on all nodes. offsets [members + 1] ascending; NULL: all only meet. Collective over
- * the team. */
+/* Waits until all members have come here. Then the bytes offsets[i] .. offsets[i + 1] - 1 behind `memory`, shared,
+ * which member i has written, can be read on all nodes. offsets [members + 1] ascending; NULL: all only meet.
+ * Collective over the team. */
 MUSTER_CHECKED muster_status team_gather(struct team *team, void *memory, const size_t *offsets);
 
 /* The same for bytes that member 0 has written; the other members may still have been reading until they come here. */

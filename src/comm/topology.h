@@ -33,8 +33,8 @@ void topology_set_learner(struct topology *topology, int learner);
 /* Several ranks learn: team [n] (borrowed), whose first one leads. With `colocated` they act as well. */
 void topology_set_team(struct topology *topology, const int *team, int n, bool colocated);
 
-/* Deals the environments out in the order of ranks, which is what happens without turns, too; with them it costs nothing
- * to look up. Fills `turns` [ranks], borrowed. After the team is set. */
+/* Deals the environments out in the order of ranks, which is what happens without turns, too; with them it costs
+ * nothing to look up. Fills `turns` [ranks], borrowed. After the team is set. */
 void topology_pack(struct topology *topology, int *turns);
 
 /* Deals the environments out over the hosts in turn: to the first rank of each host, then to the second of each, and so

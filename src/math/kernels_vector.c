@@ -94,5 +94,5 @@ static void add_kernel(size_t n, const float *x, const float *y, float *sum) {
   if (i < n) vec_store_part(sum + i, n - i, vec_load_part(x + i, n - i) + vec_load_part(y + i, n - i));
 }
 
-const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel, exp_kernel,            log_kernel,
-                                                          adam_kernel, sum_of_squares_kernel, add_kernel};
+const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel,           exp_kernel, log_kernel, adam_kernel,
+                                                          sum_of_squares_kernel, add_kernel};

@@ -31,13 +31,13 @@ struct trajectory {
 MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps,
                                                struct arena *arena, struct trajectory *trajectory);
 
-/* The environments first .. first + n_envs - 1 of `whole` as a trajectory of their own, whose rows are those of `whole`.
- * Its finals are its own, from the arena. */
+/* The environments first .. first + n_envs - 1 of `whole` as a trajectory of their own, whose rows are those of
+ * `whole`. Its finals are its own, from the arena. */
 MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs,
                                              struct arena *arena, struct trajectory *view);
 
-/* Copies the rows of `part` to those of the environments from `first` on of `whole`; and appends its finals, which count
- * environments as `whole` does, where there is room for them. */
+/* Copies the rows of `part` to those of the environments from `first` on of `whole`; and appends its finals, which
+ * count environments as `whole` does, where there is room for them. */
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
 

@@ -12,8 +12,8 @@
 muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
   const struct trajectory *rollout = worker->rollout;
   const struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
-  *actor = (struct actor){
-      .worker = worker, .model = model, .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents};
+  *actor =
+      (struct actor){.worker = worker, .model = model, .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents};
   return ARENA_TAKE(worker->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions);
 }
 
@@ -180,6 +180,31 @@ static void take_parameters(struct actor *actor) {
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));
   model_pack(model, false);
+}
+
+/* exchanges n floats of a model and of an order */
+static void swap_floats(float *a, float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float swapped = a[i];
+    a[i] = b[i];
+    b[i] = swapped;
+  }
+}
+
+/* the order's policy to the model, and the model's to the order; and back */
+static void swap_policy(struct actor *actor) {
+  struct model *model = actor->model;
+  float *floats = actor->worker->order->floats;
+  swap_floats(model->parameters.values, floats, model->policy_count);
+  swap_floats(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count);
+}
+
+muster_status actor_roll_out_ordered(struct actor *actor) {
+  swap_policy(actor);
+  model_pack(actor->model, false);
+  MUSTER_TRY(actor_roll_out(actor));
+  swap_policy(actor);
+  return MUSTER_OK;
 }
 
 muster_status actor_send_states(struct worker *worker, struct actor *actor) {

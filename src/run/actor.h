@@ -31,15 +31,18 @@ void actor_save_states(struct actor *actor);
  * clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
+/* The same with the policy of the order at hand, behind which the model has its own again; the caller packs it. */
+MUSTER_CHECKED muster_status actor_roll_out_ordered(struct actor *actor);
+
 /* This rank's part in the gathers of environment states and of a rollout; `actor` NULL: it does not act, and has none.
  * Collective with the learner's. */
 MUSTER_CHECKED muster_status actor_send_states(struct worker *worker, struct actor *actor);
 MUSTER_CHECKED muster_status actor_send_rollout(struct worker *worker, const struct actor *actor);
 
-/* The life of a rank that only acts: returns when the learner orders a stop. Collective with learner_run(). */
+/* The life of a rank that only acts: returns when the learner orders a stop. Collective with the learner's. */
 MUSTER_CHECKED muster_status actor_run(struct actor *actor);
 
-/* After actor_run() or follower_run(): tells the learner where this rank's time went. Collective with learner_finish(). */
+/* After the loop: tells the learner where this rank's time went. Collective with learner_finish(). */
 MUSTER_CHECKED muster_status actor_finish(struct worker *worker);
 
 #endif

@@ -133,10 +133,19 @@ static const struct option_spec algorithm_options[] = {
     {.key = NULL},
 };
 
+static const struct option_spec loop_options[] = {
+    {IN(loop_options, pipeline), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1,
+     .help = "1: actors roll out with the policy of before the update that is under way; 0: they wait for it"},
+    {IN(loop_options, straggler_fraction), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .min_exclusive = true,
+     .max = 1, .help = "a rollout ends when this share of the actors is done, with what the others have"},
+    {.key = NULL},
+};
+
 static const struct option_table general_table = {.section = "", .options = general_options};
 static const struct option_table env_table = {.section = "env", .options = env_options};
 static const struct option_table env_host_table = {.section = "env", .options = env_host_options};
 static const struct option_table algorithm_table = {.section = "algorithm", .options = algorithm_options};
+static const struct option_table loop_table = {.section = "algorithm", .options = loop_options};
 static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
 static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
@@ -150,6 +159,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   tables[n++] = &normalize_option_table;
   tables[n++] = &model_option_table;
   tables[n++] = &algorithm_table;
+  tables[n++] = &loop_table;
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
     tables[n++] = (*type)->options;
   tables[n++] = &ranks_table;
@@ -166,16 +176,22 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 10
+#define BINDINGS 11
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
   const struct binding all[BINDINGS] = {
-      {&general_table, &config->general, true},        {&env_table, &config->env, true},
-      {&env_host_table, &config->env_host, false},     {&normalize_option_table, &config->normalize, true},
-      {&model_option_table, &config->policy, true},    {algorithm->options, config->algorithm, true},
-      {&ranks_table, &config->ranks, false},           {&evaluation_table, &config->evaluation, false},
-      {&checkpoint_table, &config->checkpoint, false}, {&run_table, &config->run, false},
+      {&general_table, &config->general, true},
+      {&env_table, &config->env, true},
+      {&env_host_table, &config->env_host, false},
+      {&normalize_option_table, &config->normalize, true},
+      {&model_option_table, &config->policy, true},
+      {algorithm->options, config->algorithm, true},
+      {&loop_table, &config->loop, true},
+      {&ranks_table, &config->ranks, false},
+      {&evaluation_table, &config->evaluation, false},
+      {&checkpoint_table, &config->checkpoint, false},
+      {&run_table, &config->run, false},
   };
   memcpy(bindings, all, sizeof all);
 }
@@ -243,8 +259,8 @@ static muster_status check_learners(const struct document *document, const struc
   int learners = run_config_learners(config, ranks), most = config->ranks.colocate || ranks == 1 ? ranks : ranks - 1;
   if (learners <= most) return MUSTER_OK;
   if (config->ranks.colocate)
-    return document_error(document, "ranks.learners", "is more than the %d ranks of this job; expects at most %d", ranks,
-                          most);
+    return document_error(document, "ranks.learners", "is more than the %d ranks of this job; expects at most %d",
+                          ranks, most);
   return document_error(document, "ranks.learners",
                         "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
 }
@@ -281,6 +297,18 @@ static muster_status check_histograms(const struct document *document, const str
   return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
 }
 
+static muster_status check_loop(const struct document *document, const struct run_config *config,
+                                const struct algorithm_type *algorithm) {
+  if (config->loop.pipeline == 0 || algorithm->corrects_lag) return MUSTER_OK;
+  char names[128];
+  struct text_sink sink = text_sink_start(names, sizeof names);
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    if ((*type)->corrects_lag) text_print(&sink, "%s%s", sink.length > 0 ? ", " : "", (*type)->name);
+  return document_error(document, "algorithm.pipeline",
+                        "lets actors use an older policy, which %s does not correct for; expects 0, or one of %s",
+                        algorithm->name, names);
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
   MUSTER_TRY(check_normalize(document));
@@ -297,6 +325,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
   MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
 

@@ -58,6 +58,12 @@ struct checkpoint_options {
   bool keep_best;
 };
 
+/* of the loop around the algorithm */
+struct loop_options {
+  int64_t pipeline;
+  double straggler_fraction;
+};
+
 enum on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
 struct run_options {
@@ -82,6 +88,7 @@ struct run_config {
   struct evaluation_options evaluation;
   struct checkpoint_options checkpoint;
   struct run_options run;
+  struct loop_options loop;
   char algorithm_name[64];
   _Alignas(16) unsigned char algorithm[RUN_CONFIG_ALGORITHM_BYTES]; /* the options struct of that algorithm */
 };

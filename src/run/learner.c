@@ -64,6 +64,9 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   *learner = (struct learner){
       .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
   MUSTER_TRY(create_algorithm(learner));
+  if (worker->topology.leads && worker->config.loop.pipeline > 0)
+    MUSTER_TRY(ARENA_TAKE(worker->arena, learner->model.policy_count + learner->model.encoder.statistics_count,
+                          "the acting policy", &learner->acting));
   if (worker->topology.leads) MUSTER_TRY(open_report(learner));
   model_pack(&learner->model, true);
   return MUSTER_OK;
@@ -90,7 +93,7 @@ int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]
 
 void learner_release(struct learner *learner) { report_close(&learner->report); }
 
-/* --- the loop --- */
+/* --- the steps of an iteration --- */
 
 /* tells the watchdog what comes now */
 static void enter(const struct learner *learner, enum watch_stage stage) {
@@ -98,7 +101,7 @@ static void enter(const struct learner *learner, enum watch_stage stage) {
 }
 
 static bool is_finished(const struct learner *learner) {
-  return learner->total_steps >= learner->worker->config.general.total_steps;
+  return learner->collected_steps >= learner->worker->config.general.total_steps;
 }
 
 /* whether isolated environments of any rank have died more often than env.max_restarts */
@@ -119,46 +122,60 @@ static enum stop stop_reason(const struct learner *learner) {
 }
 
 static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
-  if (learner->total_steps == learner->checkpoint_steps || learner->total_steps == 0) return false;
+  const int64_t steps = learner->collected_steps;
+  if (steps == learner->checkpoint_steps || steps == 0) return false;
   if (stop != STOP_NOT) return true;
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
-  int64_t since = learner->total_steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
+  int64_t since = steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
   bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
   return (options->every > 0 && since >= options->every) || aged;
 }
 
-/* tells the actors what comes next, and hands them the policy */
-static muster_status give_order(struct learner *learner) {
+/* what actors act with: parameters, then the statistics that observations are normalised with */
+static void copy_policy(const struct model *model, float *floats) {
+  memcpy(floats, model->parameters.values, model->policy_count * sizeof(float));
+  if (model->encoder.statistics_count > 0)
+    memcpy(floats + model->policy_count, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
+}
+
+muster_status learner_give_order(struct learner *learner) {
   struct worker *worker = learner->worker;
   stages_enter(&worker->stages, STAGE_BROADCAST);
   struct order *order = worker->order;
   enum stop stop = stop_reason(learner);
-  order->iteration = learner->iteration;
+  order->iteration = learner->collected;
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
-  if (worker->order_count > 0) {
-    const struct model *model = &learner->model;
-    memcpy(order->floats, model->parameters.values, model->policy_count * sizeof(float));
-    if (model->encoder.statistics_count > 0)
-      memcpy(order->floats + model->policy_count, model->encoder.statistics,
-             model->encoder.statistics_count * sizeof(float));
-  }
+  /* a pipelined run that goes on had given its last order with the policy of before its last update */
+  if (learner->acting != NULL && !learner->acting_is_restored) copy_policy(&learner->model, learner->acting);
+  learner->acting_is_restored = false;
+  if (learner->acting != NULL)
+    memcpy(order->floats, learner->acting, worker->order_count * sizeof(float));
+  else if (worker->order_count > 0)
+    copy_policy(&learner->model, order->floats);
   MUSTER_TRY(worker_broadcast_order(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = worker->stages.since;
   return MUSTER_OK;
 }
 
-/* collects the environments' states and writes a checkpoint, while the actors already roll out. One that cannot be
- * written costs nothing but itself: the run goes on and tries again at the next interval, unless it was the last. */
-static muster_status save_checkpoint(struct learner *learner) {
+muster_status learner_take_states(struct learner *learner) {
   struct worker *worker = learner->worker;
+  if (!worker->order->send_states) return MUSTER_OK;
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   if (learner->actor != NULL) actor_save_states(learner->actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
-  enter(learner, WATCH_CHECKPOINT);
   learner->actors_start = clock_seconds();
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status learner_save(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (!worker->order->send_states) return MUSTER_OK;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  enter(learner, WATCH_CHECKPOINT);
   muster_status status = snapshot_write(learner);
   if (status != MUSTER_OK && worker->order->stop == STOP_NOT) {
     log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
@@ -167,6 +184,7 @@ static muster_status save_checkpoint(struct learner *learner) {
   }
   learner->checkpoint_steps = learner->total_steps;
   learner->checkpoint_clock = clock_seconds();
+  enter(learner, WATCH_WAIT);
   stages_enter(&worker->stages, STAGE_OTHER);
   return status;
 }
@@ -175,7 +193,12 @@ static muster_status save_checkpoint(struct learner *learner) {
 static void add_own_part(struct learner *learner) {
   struct worker *worker = learner->worker;
   if (learner->actor == NULL || worker->rollout == worker->batch) return;
+  const size_t first = (size_t)topology_envs(&worker->topology, worker->topology.rank).first;
+  if (worker->topology.ranks == 1) worker->batch->finals.count = 0;
   trajectory_append_finals(worker->rollout, worker->batch);
+  if (worker->is_in_place) return;
+  trajectory_copy_rows(worker->rollout, first, worker->batch);
+  memcpy(worker->batch_restarts + first, worker->restarts, worker->rollout->n_envs * sizeof *worker->restarts);
 }
 
 /* how long actors worked for the batch */
@@ -194,26 +217,20 @@ static struct exchange_work actors_work(struct learner *learner) {
   return work;
 }
 
-/* gets the next rollout of all environments: from the actors, or by acting */
-static muster_status collect_rollout(struct learner *learner) {
+muster_status learner_collect(struct learner *learner) {
   struct worker *worker = learner->worker;
-  if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
   enter(learner, WATCH_WAIT);
   stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
-  enter(learner, WATCH_UPDATE);
   add_own_part(learner);
   learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
   struct exchange_work work = actors_work(learner);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   stages_enter(&worker->stages, STAGE_OTHER);
   report_rollout(&learner->report, &work, worker->topology.actors);
-  const struct trajectory *batch = worker->batch;
-  learner->iteration++;
-  learner->total_steps += trajectory_steps(batch);
-  for (size_t n = 0; n < batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
-  episodes_add_rollout(&learner->episodes, batch);
+  learner->collected = learner->iteration + 1;
+  learner->collected_steps = learner->total_steps + trajectory_steps(worker->batch);
   return MUSTER_OK;
 }
 
@@ -271,8 +288,18 @@ static muster_status share_batch(struct learner *learner) {
   return worker_share_batch(worker);
 }
 
-/* advantages, epochs and minibatches: the algorithm's part */
-static muster_status update_policy(struct learner *learner) {
+/* what the batch tells beside what is learned from it */
+static void count_batch(struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  learner->iteration = learner->collected;
+  learner->total_steps = learner->collected_steps;
+  for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
+  episodes_add_rollout(&learner->episodes, worker->batch);
+}
+
+muster_status learner_update(struct learner *learner) {
+  enter(learner, WATCH_UPDATE);
+  count_batch(learner);
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   MUSTER_TRY(share_batch(learner));
   learner->skipped_updates += learner->worker->batch_head->is_skipped;
@@ -335,7 +362,7 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
 }
 
 /* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
-static muster_status report_progress(struct learner *learner) {
+muster_status learner_report(struct learner *learner) {
   const struct trajectory *rollout = learner->worker->batch;
   int64_t every = learner->worker->config.evaluation.every;
   int64_t before = learner->total_steps - trajectory_steps(rollout);
@@ -358,21 +385,9 @@ static muster_status report_progress(struct learner *learner) {
 }
 
 muster_status learner_iterate(struct learner *learner) {
-  MUSTER_TRY(collect_rollout(learner));
-  return update_policy(learner);
-}
-
-muster_status learner_run(struct learner *learner, struct actor *actor) {
-  struct worker *worker = learner->worker;
-  learner->actor = actor;
-  for (;;) {
-    MUSTER_TRY(give_order(learner));
-    if (worker->order->send_states) MUSTER_TRY(save_checkpoint(learner));
-    if (worker->order->stop != STOP_NOT) return MUSTER_OK;
-    MUSTER_TRY(learner_iterate(learner));
-    MUSTER_TRY(report_progress(learner));
-    stages_end_iteration(&worker->stages, trajectory_steps(worker->batch));
-  }
+  if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
+  MUSTER_TRY(learner_collect(learner));
+  return learner_update(learner);
 }
 
 /* --- when another rank is lost --- */

@@ -1,5 +1,5 @@
 /* The learner: gathers rollouts, updates the policy, broadcasts it, reports and keeps checkpoints. Where several ranks
- * learn, one leads and does all of that; the others follow it through the updates (run/follower.h). */
+ * learn, one leads and does all of that; the others follow it through the updates (learner_follow()). */
 #ifndef RUN_LEARNER_H
 #define RUN_LEARNER_H
 
@@ -25,8 +25,11 @@ struct learner {
   struct report report;
   struct histograms histograms; /* where run.histograms asks for them */
   bool resumed;
-  int64_t iteration, total_steps; /* rollouts and steps finished */
-  int64_t checkpoint_steps;       /* total_steps of the newest checkpoint; -1: none */
+  int64_t iteration, total_steps;     /* rollouts and steps that were learned from */
+  int64_t collected, collected_steps; /* the same with those of the batch at hand */
+  float *acting;                      /* [order_count] pipelined: the policy of the last order; else NULL */
+  bool acting_is_restored;            /* from a checkpoint: the next order is given with it */
+  int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */
@@ -38,8 +41,8 @@ struct learner {
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; batch_env_states then hold the environments' states). With folder NULL nothing is
- * read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
+ * checkpoint, restores them (`resumed`; batch_env_states then hold the environments' states). With folder NULL nothing
+ * is read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
  * learner_release() is still to be called. */
 MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
                                             struct learner *learner);
@@ -52,8 +55,29 @@ MUSTER_CHECKED muster_status learner_join(struct learner *learner);
  * returns the number of tensors. */
 int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]);
 
-/* The heart of an iteration, without orders, reports and checkpoints: gets the next rollout and learns from it. Adds to
- * report.seconds what the stages took. */
+/* --- the steps of an iteration on the rank that leads; run/lockstep.c and run/pipelined.c put them in order --- */
+
+/* Tells all ranks what comes next, and hands the actors the policy. */
+MUSTER_CHECKED muster_status learner_give_order(struct learner *learner);
+
+/* Gathers the states of the environments, if the order has asked for them. */
+MUSTER_CHECKED muster_status learner_take_states(struct learner *learner);
+
+/* Writes a checkpoint with these states, if the order has asked for them. One that cannot be written costs nothing but
+ * itself: the run goes on and tries again at the next interval, unless it was the last. */
+MUSTER_CHECKED muster_status learner_save(struct learner *learner);
+
+/* Gets the next rollout of all environments, which this rank's own actor has finished. What is learned stays as it is,
+ * counters included. */
+MUSTER_CHECKED muster_status learner_collect(struct learner *learner);
+
+/* Learns from it: advantages, epochs and minibatches. Adds to report.seconds what the stages took. */
+MUSTER_CHECKED muster_status learner_update(struct learner *learner);
+
+/* An evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress. */
+MUSTER_CHECKED muster_status learner_report(struct learner *learner);
+
+/* Rollout, collect and update where this rank acts, too: the heart of an iteration, for measurements. */
 MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
 
 /* The part in an update of a rank that learns and does not lead: gets the batch and learns from it. */
@@ -62,14 +86,11 @@ MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
 /* Evaluates the policy as the config says. */
 MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation);
 
-/* Trains until total_steps. `actor`: this rank's own, or NULL. Collective with actor_run(). */
-MUSTER_CHECKED muster_status learner_run(struct learner *learner, struct actor *actor);
-
-/* What is left to do when another rank is lost (comm/watchdog.h), while learner_run() waits: writes a checkpoint of
+/* What is left to do when another rank is lost (comm/watchdog.h), while the lead waits: writes a checkpoint of
  * what was learned so far, and says how to go on. */
 void learner_rescue(struct learner *learner);
 
-/* After learner_run(): evaluates the policy, writes the summary and prints what a user wants to see at the end.
+/* After the loop: evaluates the policy, writes the summary and prints what a user wants to see at the end.
  * Collective with actor_finish(). */
 MUSTER_CHECKED muster_status learner_finish(struct learner *learner);
 

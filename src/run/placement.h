@@ -19,8 +19,8 @@ struct placement {
   int *team;                 /* [ranks that learn] the leading one first, those of a host beside each other */
 };
 
-/* Places the ranks as `ranks.learner_host`, `ranks.learners`, `ranks.colocate` and `ranks.placement` say. Who learns are
- * the first ranks of the learner's host, then those of the next ones. Takes `places` [ranks], from malloc(), in any
+/* Places the ranks as `ranks.learner_host`, `ranks.learners`, `ranks.colocate` and `ranks.placement` say. Who learns
+ * are the first ranks of the learner's host, then those of the next ones. Takes `places` [ranks], from malloc(), in any
  * case. Error USAGE: no rank is on that host. On failure placement_release() is still to be called. */
 MUSTER_CHECKED muster_status placement_create(const struct run_config *config, struct comm_place *places, int ranks,
                                               int rank, struct placement *placement);

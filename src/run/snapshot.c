@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + 10)
+#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + 11)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -25,6 +25,10 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   struct worker *worker = learner->worker;
   list[n++] = (struct tensor){
       "environments/states", TENSOR_U8, 2, {worker->batch->n_envs, worker->env_state_bytes}, worker->batch_env_states};
+  const struct model *model = &learner->model;
+  if (learner->acting != NULL)
+    list[n++] = (struct tensor){
+        "pipeline/policy", TENSOR_F32, 1, {model->policy_count + model->encoder.statistics_count}, learner->acting};
   list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
   list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
   list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates};
@@ -154,6 +158,9 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   checkpoint_close(&reader);
   if (status != MUSTER_OK) return status;
   normalizer_publish(&learner->normalizer);
+  learner->acting_is_restored = learner->acting != NULL;
+  learner->collected = learner->iteration;
+  learner->collected_steps = learner->total_steps;
   *rows = progress.metrics_rows;
   learner->report.earlier_seconds = progress.wall_seconds;
   learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;

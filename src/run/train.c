@@ -5,9 +5,9 @@
 #include "math/blas.h"
 #include "math/linear.h"
 #include "run/dry_run.h"
-#include "run/follower.h"
 #include "run/interrupt.h"
-#include "run/learner.h"
+#include "run/lockstep.h"
+#include "run/pipelined.h"
 #include "run/trace.h"
 
 #include <stdlib.h>
@@ -181,13 +181,19 @@ static muster_status run(struct training *training, const struct train_request *
   const struct topology *topology = &training->worker.topology;
   if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
+  struct learner *learner = &training->learner;
+  const bool pipelined = training->config.loop.pipeline > 0;
+  learner->actor = actor;
   watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
   worker_start_clock(&training->worker);
   if (!topology->leads) {
-    MUSTER_TRY(topology->learns ? follower_run(&training->learner, actor) : actor_run(actor));
+    if (!topology->learns)
+      MUSTER_TRY(actor_run(actor));
+    else
+      MUSTER_TRY(pipelined ? pipelined_follow(learner) : lockstep_follow(learner));
     return actor_finish(&training->worker);
   }
-  muster_status status = learner_run(&training->learner, actor);
+  muster_status status = pipelined ? pipelined_lead(learner) : lockstep_lead(learner);
   if (status != MUSTER_OK) trace_write_alone(&training->worker);
   return status != MUSTER_OK ? status : learner_finish(&training->learner);
 }

@@ -85,7 +85,8 @@ static muster_status create_rollout(struct worker *worker) {
     worker->env_states = worker->batch_env_states + first * worker->env_state_bytes;
   else
     MUSTER_TRY(ARENA_TAKE(arena, count * worker->env_state_bytes, "environment states", &worker->env_states));
-  if (!topology->learns) {
+  worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0;
+  if (!worker->is_in_place) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "restarts", &worker->restarts));
     return trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout);
   }
@@ -180,7 +181,8 @@ static struct exchange_list finals_list(struct worker *worker) {
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
-  if (!topology_has_pure_actors(&worker->topology)) model = NULL;
+  bool pipelined = worker->config.loop.pipeline > 0;
+  if (!pipelined && !topology_has_pure_actors(&worker->topology)) model = NULL;
   worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
   size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
   MUSTER_TRY(comm_agree(worker->comm,
@@ -193,8 +195,8 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   const struct exchange_list list = finals_list(worker);
   const struct exchange_field states[] = {
       {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
-  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, EXCHANGE_IN_PLACE, fields, n_fields, &list,
-                             &worker->rollout_exchange));
+  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, pipelined ? EXCHANGE_ALL : EXCHANGE_IN_PLACE, fields,
+                             n_fields, &list, &worker->rollout_exchange));
   return exchange_create(worker->comm, &worker->topology, EXCHANGE_ALL, states, 1, NULL, &worker->state_exchange);
 }
 

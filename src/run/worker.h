@@ -64,15 +64,16 @@ struct worker {
   struct topology topology;
   struct logger logger;
   struct arena *arena;
-  struct env_source env;     /* what the environments are */
-  struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
-  struct order *order;       /* as last broadcast */
-  size_t order_count;        /* floats of the policy in an order */
-  struct rollout_plan plan;  /* what the algorithm wants */
+  struct env_source env;    /* what the environments are */
+  struct env_pool *pool;    /* this rank's environments; on a learner that does not act one, to ask what they are */
+  struct order *order;      /* as last broadcast */
+  size_t order_count;       /* floats of the policy in an order */
+  struct rollout_plan plan; /* what the algorithm wants */
 
   /* of this rank's environments; NULL on one that only learns. On a rank that does both these are rows of the batch,
    * unless the algorithm learns from one rollout while the next one is under way. */
   struct trajectory *rollout;
+  bool is_in_place;          /* they are */
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;
   int32_t *restarts; /* [environments of the rollout] child processes that were started again in this rollout */

@@ -116,8 +116,7 @@ static void sum_together(size_t members, size_t samples, struct result *results)
   for (int round = 0; round < 2; round++)
     for (size_t i = 0; i < members; i++) {
       sums[i].sums = 0;
-      CHECK_OK_FATAL(
-          gradient_sum_make(&sums[i], samples, add_samples, NULL, results[i].gradient, results[i].terms));
+      CHECK_OK_FATAL(gradient_sum_make(&sums[i], samples, add_samples, NULL, results[i].gradient, results[i].terms));
     }
   free(memory[0]);
   arena_destroy(&arena);

@@ -86,7 +86,8 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
 static void file_minibatch(struct fixture *f, const struct golden_case *c, struct losses *loss) {
   uint32_t index[SAMPLES];
   for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
-  CHECK_OK_FATAL(ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss));
+  CHECK_OK_FATAL(
+      ppo_minibatch_gradient(f->ppo, index, SAMPLES, golden_attribute(c->file, "/", "clip"), c->clip_range_vf, loss));
 }
 
 static double total_loss(const struct fixture *f, const struct losses *loss) {
