@@ -108,8 +108,9 @@ muster_status watch_runs(const struct watch_request *request) {
   if (watcher.sheet == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
 
   /* what is wrong with the paths is said on the terminal as it is, before the screen is taken over */
+  struct screen *screen = NULL;
   muster_status status = look(&watcher);
-  struct screen *screen = status == MUSTER_OK && !request->once ? screen_open() : NULL;
+  if (status == MUSTER_OK && !request->once) status = screen_open(&screen);
   if (screen != NULL)
     status = watch_live(&watcher, screen);
   else if (status == MUSTER_OK)
