@@ -9,10 +9,19 @@ pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8) # its header o
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)
 find_program(PROTOC_C protoc-c REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
-pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
-pkg_check_modules(NCURSES REQUIRED IMPORTED_TARGET ncursesw)
-find_package(GIF 5.1 REQUIRED)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
+
+# without them a none.c in each of the two rooms stands in for the sources that need them
+if(MUSTER_VIEWS)
+  pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
+  find_package(GIF 5.1 REQUIRED)
+  pkg_check_modules(NCURSES REQUIRED IMPORTED_TARGET ncursesw)
+  set(MUSTER_PICTURE_LIBRARIES PkgConfig::CAIRO GIF::GIF)
+  set(MUSTER_WATCH_LIBRARIES PkgConfig::NCURSES)
+  set(MUSTER_VIEWS_EXCLUDE "/none\\.c$")
+else()
+  set(MUSTER_VIEWS_EXCLUDE "/(gif|palette|picture|screen)\\.c$")
+endif()
 
 add_library(muster_hdf5 INTERFACE)
 target_include_directories(muster_hdf5 SYSTEM INTERFACE ${HDF5_C_INCLUDE_DIRS})

@@ -8,6 +8,7 @@ set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
 
 option(MUSTER_WERROR "Treat warnings as errors" OFF)
 option(MUSTER_SANITIZE "Build with AddressSanitizer and UndefinedBehaviorSanitizer" OFF)
+option(MUSTER_VIEWS "Build the live view and pictures of episodes, which take ncurses, cairo and giflib" ON)
 option(MUSTER_FUZZ "Build with these sanitizers for libFuzzer (clang), and build tests/fuzz" OFF)
 
 add_library(muster_flags INTERFACE)

@@ -124,7 +124,7 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 static void print_metric(const struct record_set *set, const char *metric) {
   printf("%-32s", metric);
   for (size_t i = 0; i < set->n; i++) {
-    double value = metrics_table_last(set->records[i].metrics, metric);
+    double value = metrics_table_last(set->records[i]->metrics, metric);
     if (isnan(value))
       printf(" %12s", "-");
     else
@@ -136,17 +136,18 @@ static void print_metric(const struct record_set *set, const char *metric) {
 /* whether a run before this one has the column already */
 static bool was_listed(const struct record_set *set, size_t i, const char *metric) {
   for (size_t before = 0; before < i; before++)
-    if (metrics_table_column(set->records[before].metrics, metric) != NULL) return true;
+    if (metrics_table_column(set->records[before]->metrics, metric) != NULL) return true;
   return false;
 }
 
 static void print_list(const struct record_set *set) {
   printf("%-32s", "metric");
-  for (size_t i = 0; i < set->n; i++) printf(" %12.12s", set->records[i].name);
+  for (size_t i = 0; i < set->n; i++) printf(" %12.12s", set->records[i]->name);
   putchar('\n');
   for (size_t i = 0; i < set->n; i++)
-    for (size_t c = 0; c < set->records[i].metrics->n_columns; c++)
-      if (!was_listed(set, i, set->records[i].metrics->names[c])) print_metric(set, set->records[i].metrics->names[c]);
+    for (size_t c = 0; c < set->records[i]->metrics->n_columns; c++)
+      if (!was_listed(set, i, set->records[i]->metrics->names[c]))
+        print_metric(set, set->records[i]->metrics->names[c]);
 }
 
 /* refuses a metric that no run has as a column */
@@ -154,7 +155,7 @@ static muster_status check_metric(const struct record_set *set, const char *metr
   struct nearest nearest = nearest_start(metric);
   bool has_columns = false;
   for (size_t i = 0; i < set->n; i++) {
-    const struct metrics_table *table = set->records[i].metrics;
+    const struct metrics_table *table = set->records[i]->metrics;
     if (metrics_table_column(table, metric) != NULL) return MUSTER_OK;
     has_columns = has_columns || table->n_columns > 0;
     for (size_t c = 0; c < table->n_columns; c++) nearest_offer(&nearest, table->names[c]);
@@ -168,7 +169,7 @@ static muster_status check_metric(const struct record_set *set, const char *metr
 static void note_missing(const struct record_set *set, const struct arguments *arguments,
                          const struct plot_panel *panels, size_t n) {
   for (size_t i = 0; i < set->n; i++) {
-    const struct record *record = &set->records[i];
+    const struct run_record *record = set->records[i];
     if (record->metrics->n_rows == 0)
       fprintf(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", record->path);
     for (size_t p = 0; p < n && record->metrics->n_rows > 0 && arguments->n_metrics > 0; p++)

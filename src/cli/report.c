@@ -51,7 +51,7 @@ static muster_status draw_curves(const struct record_set *set, const struct argu
   struct plot_request request = {.panels = plot_report_panels, .smooth = (size_t)arguments->smooth, .title = ""};
   while (plot_report_panels[request.n_panels].metric != NULL) request.n_panels++;
   size_t length, rows = 0;
-  for (size_t i = 0; i < set->n; i++) rows += set->records[i].metrics->n_rows;
+  for (size_t i = 0; i < set->n; i++) rows += set->records[i]->metrics->n_rows;
   return rows > 0 ? plot_render(set, &request, curves, &length) : MUSTER_OK;
 }
 

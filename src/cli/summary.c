@@ -1,6 +1,7 @@
 #include "run/summary.h"
 #include "cli/command.h"
 #include "config/text.h"
+#include "run/folder.h"
 #include "store/json.h"
 
 #include <getopt.h>
@@ -9,21 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char help[] = "usage: muster summary RUN... [--json | --csv]\n"
-                           "\n"
-                           "Shows what became of runs: a row for each, and statistics over those that differ in their "
-                           "seed alone. RUN is a run\n"
-                           "folder, or a folder that has run folders below it, such as that of a sweep.\n"
-                           "\n"
-                           "      --json     print one JSON object, with runs and groups\n"
-                           "      --csv      print the runs as CSV\n"
-                           "  -h, --help     this text\n"
-                           "\n"
-                           "return      mean and standard deviation over the last hundred episodes of training\n"
-                           "evaluation  the same over the episodes of the final evaluation\n"
-                           "solved at   steps after which the mean return reached the environment's threshold\n"
-                           "state       finished, interrupted (more to do, --resume goes on), or running\n"
-                           "Standard deviations are those of the population.\n";
+static const char help[] =
+    "usage: muster summary RUN... [--json | --csv]\n"
+    "\n"
+    "Shows what became of runs: a row for each, and statistics over those that differ in their "
+    "seed alone. RUN is a run\n"
+    "folder, or a folder that has run folders below it, such as that of a sweep.\n"
+    "\n"
+    "      --json     print one JSON object, with runs and groups\n"
+    "      --csv      print the runs as CSV\n"
+    "  -h, --help     this text\n"
+    "\n"
+    "return      mean and standard deviation over the last hundred episodes of training\n"
+    "evaluation  the same over the episodes of the final evaluation\n"
+    "solved at   steps after which the mean return reached the environment's threshold\n"
+    "state       waiting, running, stalled, finished, interrupted, or died, as `muster watch` has it\n"
+    "Standard deviations are those of the population.\n";
 
 /* --- text --- */
 
@@ -87,37 +89,37 @@ static void write_number(char *cell, double value) {
     snprintf(cell, CELL_SIZE, "%.0f", value);
 }
 
-static muster_status print_runs(const struct run_list *list) {
+static muster_status print_runs(const struct summary *summary) {
   static const char *const titles[] = {"env",        "algorithm", "seed",    "steps", "return",
                                        "evaluation", "solved at", "steps/s", "state", "run"};
   struct table table;
-  MUSTER_TRY(table_create(titles, "llrrrrrrll", list->count, &table));
-  for (size_t i = 0; i < list->count; i++) {
-    const struct run_summary *run = &list->runs[i];
+  MUSTER_TRY(table_create(titles, "llrrrrrrll", summary->n, &table));
+  for (size_t i = 0; i < summary->n; i++) {
+    const struct summary_run *run = &summary->runs[i];
     char(*cells)[CELL_SIZE] = &table.cells[i * table_columns(&table)];
     snprintf(cells[0], CELL_SIZE, "%s", run->config.env.name);
     snprintf(cells[1], CELL_SIZE, "%s", run->config.algorithm_name);
     snprintf(cells[2], CELL_SIZE, "%lld", (long long)run->config.general.seed);
-    snprintf(cells[3], CELL_SIZE, "%lld", (long long)run->total_steps);
-    write_spread(cells[4], run->mean_return, run->std_return);
-    write_spread(cells[5], run->evaluation_return, run->evaluation_std);
-    write_number(cells[6], run->solved_at_steps);
-    write_number(cells[7], run->steps_per_second);
-    snprintf(cells[8], CELL_SIZE, "%s", run_state_name(run->state));
-    snprintf(cells[9], CELL_SIZE, "%s", run->path);
+    snprintf(cells[3], CELL_SIZE, "%lld", (long long)run->record->steps);
+    write_spread(cells[4], run->record->mean_return, run->record->std_return);
+    write_spread(cells[5], run->record->evaluation_return, run->record->evaluation_std);
+    write_number(cells[6], run->record->solved_at_steps);
+    write_number(cells[7], run->record->average_speed);
+    snprintf(cells[8], CELL_SIZE, "%s", run_state_name(run->record->state));
+    snprintf(cells[9], CELL_SIZE, "%s", run->record->path);
   }
   table_print(&table);
   return MUSTER_OK;
 }
 
-static muster_status print_groups(const struct run_list *list) {
+static muster_status print_groups(const struct summary *summary) {
   static const char *const titles[] = {"env",        "algorithm", "seeds",  "finished",  "return",  "median",
                                        "evaluation", "median",    "solved", "solved at", "steps/s", "options"};
   struct table table;
-  MUSTER_TRY(table_create(titles, "llrrrrrrrrrl", list->n_groups, &table));
-  for (size_t g = 0; g < list->n_groups; g++) {
-    const struct run_group *group = &list->groups[g];
-    const struct run_config *config = &list->runs[group->first].config;
+  MUSTER_TRY(table_create(titles, "llrrrrrrrrrl", summary->n_groups, &table));
+  for (size_t g = 0; g < summary->n_groups; g++) {
+    const struct summary_group *group = &summary->groups[g];
+    const struct run_config *config = &summary->runs[group->first].config;
     char(*cells)[CELL_SIZE] = &table.cells[g * table_columns(&table)];
     snprintf(cells[0], CELL_SIZE, "%s", config->env.name);
     snprintf(cells[1], CELL_SIZE, "%s", config->algorithm_name);
@@ -137,9 +139,9 @@ static muster_status print_groups(const struct run_list *list) {
   return MUSTER_OK;
 }
 
-static muster_status print_text(const struct run_list *list) {
-  MUSTER_TRY(print_runs(list));
-  return list->n_groups < list->count ? print_groups(list) : MUSTER_OK;
+static muster_status print_text(const struct summary *summary) {
+  MUSTER_TRY(print_runs(summary));
+  return summary->n_groups < summary->n ? print_groups(summary) : MUSTER_OK;
 }
 
 /* --- for programs --- */
@@ -153,26 +155,26 @@ static void print_statistics_json(struct json *json, const char *key, const stru
   json_close_object(json);
 }
 
-static void print_run_json(struct json *json, const struct run_summary *run) {
+static void print_run_json(struct json *json, const struct summary_run *run) {
   json_open_object(json, NULL);
-  json_string(json, "run", run->path);
-  json_string(json, "state", run_state_name(run->state));
+  json_string(json, "run", run->record->path);
+  json_string(json, "state", run_state_name(run->record->state));
   json_string(json, "env", run->config.env.name);
   json_string(json, "algorithm", run->config.algorithm_name);
   json_int(json, "seed", run->config.general.seed);
   json_int(json, "group", (int64_t)run->group);
-  json_int(json, "total_steps", run->total_steps);
-  json_number(json, "mean_return", run->mean_return);
-  json_number(json, "std_return", run->std_return);
-  json_number(json, "evaluation_return", run->evaluation_return);
-  json_number(json, "evaluation_std", run->evaluation_std);
-  json_number(json, "solved_at_steps", run->solved_at_steps);
-  json_number(json, "steps_per_second", run->steps_per_second);
+  json_int(json, "total_steps", (int64_t)run->record->steps);
+  json_number(json, "mean_return", run->record->mean_return);
+  json_number(json, "std_return", run->record->std_return);
+  json_number(json, "evaluation_return", run->record->evaluation_return);
+  json_number(json, "evaluation_std", run->record->evaluation_std);
+  json_number(json, "solved_at_steps", run->record->solved_at_steps);
+  json_number(json, "steps_per_second", run->record->average_speed);
   json_close_object(json);
 }
 
-static void print_group_json(struct json *json, const struct run_list *list, const struct run_group *group) {
-  const struct run_config *config = &list->runs[group->first].config;
+static void print_group_json(struct json *json, const struct summary *summary, const struct summary_group *group) {
+  const struct run_config *config = &summary->runs[group->first].config;
   json_open_object(json, NULL);
   json_string(json, "env", config->env.name);
   json_string(json, "algorithm", config->algorithm_name);
@@ -186,14 +188,14 @@ static void print_group_json(struct json *json, const struct run_list *list, con
   json_close_object(json);
 }
 
-static void print_json(const struct run_list *list) {
+static void print_json(const struct summary *summary) {
   struct json json = json_begin(stdout);
   json_open_object(&json, NULL);
   json_open_array(&json, "runs");
-  for (size_t i = 0; i < list->count; i++) print_run_json(&json, &list->runs[i]);
+  for (size_t i = 0; i < summary->n; i++) print_run_json(&json, &summary->runs[i]);
   json_close_array(&json);
   json_open_array(&json, "groups");
-  for (size_t g = 0; g < list->n_groups; g++) print_group_json(&json, list, &list->groups[g]);
+  for (size_t g = 0; g < summary->n_groups; g++) print_group_json(&json, summary, &summary->groups[g]);
   json_close_array(&json);
   json_close_object(&json);
 }
@@ -217,23 +219,23 @@ static void print_value(double value, char end) {
   printf("%s%c", text, end);
 }
 
-static void print_csv(const struct run_list *list) {
+static void print_csv(const struct summary *summary) {
   printf("run,state,env,algorithm,options,seed,total_steps,mean_return,std_return,evaluation_return,evaluation_std,"
          "solved_at_steps,steps_per_second\n");
-  for (size_t i = 0; i < list->count; i++) {
-    const struct run_summary *run = &list->runs[i];
-    print_field(run->path);
-    print_field(run_state_name(run->state));
+  for (size_t i = 0; i < summary->n; i++) {
+    const struct summary_run *run = &summary->runs[i];
+    print_field(run->record->path);
+    print_field(run_state_name(run->record->state));
     print_field(run->config.env.name);
     print_field(run->config.algorithm_name);
-    print_field(list->groups[run->group].settings);
-    printf("%lld,%lld,", (long long)run->config.general.seed, (long long)run->total_steps);
-    print_value(run->mean_return, ',');
-    print_value(run->std_return, ',');
-    print_value(run->evaluation_return, ',');
-    print_value(run->evaluation_std, ',');
-    print_value(run->solved_at_steps, ',');
-    print_value(run->steps_per_second, '\n');
+    print_field(summary->groups[run->group].settings);
+    printf("%lld,%lld,", (long long)run->config.general.seed, (long long)run->record->steps);
+    print_value(run->record->mean_return, ',');
+    print_value(run->record->std_return, ',');
+    print_value(run->record->evaluation_return, ',');
+    print_value(run->record->evaluation_std, ',');
+    print_value(run->record->solved_at_steps, ',');
+    print_value(run->record->average_speed, '\n');
   }
 }
 
@@ -255,16 +257,14 @@ int command_summary(int argc, char **argv) {
   if (optind == argc) return command_usage_error("summary", "expects run folders, got none");
   if (as_json && as_csv) return command_usage_error("summary", "expects --json or --csv, got both");
 
-  struct run_list list = {0};
-  muster_status status = MUSTER_OK;
-  for (int i = optind; i < argc && status == MUSTER_OK; i++) status = run_list_add(&list, argv[i]);
-  if (status == MUSTER_OK) status = run_list_group(&list);
+  struct summary *summary = NULL;
+  muster_status status = summary_read((const char *const *)argv + optind, argc - optind, &summary);
   if (status == MUSTER_OK && as_json)
-    print_json(&list);
+    print_json(summary);
   else if (status == MUSTER_OK && as_csv)
-    print_csv(&list);
+    print_csv(summary);
   else if (status == MUSTER_OK)
-    status = print_text(&list);
-  run_list_clear(&list);
+    status = print_text(summary);
+  summary_destroy(&summary);
   return command_finish("summary", status);
 }

@@ -100,15 +100,16 @@ static muster_status take_lock(struct run_folder *folder) {
   }
 }
 
-bool run_folder_in_use(const char *path) {
-  char file[RUN_PATH_SIZE + 32];
+enum folder_lock run_folder_look_at_lock(const char *path) {
+  char file[PATH_MAX + 32];
   snprintf(file, sizeof file, "%s/.lock", path);
   int descriptor = open(file, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return false;
+  if (descriptor < 0) return access(file, F_OK) == 0 ? FOLDER_UNKNOWN : FOLDER_FREE;
   struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  bool in_use = fcntl(descriptor, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK;
+  enum folder_lock found = FOLDER_UNKNOWN;
+  if (fcntl(descriptor, F_GETLK, &holder) == 0) found = holder.l_type == F_UNLCK ? FOLDER_FREE : FOLDER_IN_USE;
   close(descriptor);
-  return in_use;
+  return found;
 }
 
 void run_folder_release(struct run_folder *folder) {

@@ -30,8 +30,10 @@ MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config,
 /* What run_folder_prepare() would choose or refuse, as path and `resumes` of the folder; makes and changes nothing. */
 MUSTER_CHECKED muster_status run_folder_preview(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
-/* Whether a process holds the lock of the run folder at `path`. */
-bool run_folder_in_use(const char *path);
+
+/* Whether a process, on whatever host, holds the lock of the run folder at `path`; asks without taking it. */
+enum folder_lock { FOLDER_FREE, FOLDER_IN_USE, FOLDER_UNKNOWN };
+enum folder_lock run_folder_look_at_lock(const char *path);
 
 /* Lets go of the lock. */
 void run_folder_release(struct run_folder *folder);

@@ -49,7 +49,7 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
   MUSTER_TRY(timings_print(stdout, timings));
   char path[DURABLE_PATH_SIZE];
   MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
-  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev or chrome://tracing)\n", path);
+  if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev)\n", path);
   return MUSTER_OK;
 }
 

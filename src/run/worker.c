@@ -212,6 +212,8 @@ muster_status worker_broadcast_order(struct worker *worker) {
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
   if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
   MUSTER_TRY(announcement_make(worker->order_announcement));
+  /* it has come: what is done with it is no wait, on a far rank either */
+  stages_enter(&worker->stages, STAGE_BROADCAST);
   if (!worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
   return MUSTER_OK;
 }

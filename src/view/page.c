@@ -44,7 +44,8 @@ static const char style[] =
     ".bar div { background: var(--accent); border-radius: 3px; height: 12px; margin-top: 5px }\n"
     ".badge { border-radius: 10px; padding: 1px 9px; font-size: 12px; font-weight: 600; white-space: nowrap }\n"
     ".finished { background: #d5efe4; color: #00573e } .running { background: #d6e9f5; color: #00496f }\n"
-    ".interrupted, .not { background: #fbe3d2; color: #8a3a00 }\n"
+    ".waiting { background: #e8ebef; color: #4a5361 } .interrupted { background: #fbe3d2; color: #8a3a00 }\n"
+    ".stalled, .died { background: #f8d7da; color: #842029 }\n"
     "summary { cursor: pointer; font-size: 18px; font-weight: 600 } summary .badge { margin-left: 8px }\n"
     "a { color: var(--accent) }\n"
     "@media print { body { background: none } section, details.run { break-inside: avoid } }\n"
@@ -54,13 +55,13 @@ static const char style[] =
 
 static bool is_shared(const struct record_set *set, const char *key) {
   for (size_t i = 1; i < set->n; i++)
-    if (strcmp(record_config(&set->records[i], key), record_config(&set->records[0], key)) != 0) return false;
+    if (strcmp(run_record_option(set->records[i], key), run_record_option(set->records[0], key)) != 0) return false;
   return true;
 }
 
 /* the heads of the columns; those of what all runs share have no column */
 static void write_result_heads(FILE *page, bool envs, bool algorithms) {
-  fprintf(page, "<div class=\"wide\"><table class=\"all\"><thead><tr><th>run</th><th>status</th>%s%s",
+  fprintf(page, "<div class=\"wide\"><table class=\"all\"><thead><tr><th>run</th><th>state</th>%s%s",
           envs ? "<th>env</th>" : "", algorithms ? "<th>algorithm</th>" : "");
   static const char *const heads[] = {
       "seed", "ranks", "steps", "wall time", "steps/s", "return", "final evaluation", "solved after"};
@@ -69,29 +70,25 @@ static void write_result_heads(FILE *page, bool envs, bool algorithms) {
 }
 
 static void write_result(FILE *page, const struct record_set *set, size_t i, bool envs, bool algorithms) {
-  const struct record *record = &set->records[i];
+  const struct run_record *record = set->records[i];
   fprintf(page, "<tr><td><a href=\"#run-%zu\">", i + 1);
   html_text(page, record->name);
   fputs("</a></td><td>", page);
   page_write_badge(page, record);
   fputs("</td>", page);
-  if (envs) html_cell(page, "", "%s", record_config(record, "env.name"));
-  if (algorithms) html_cell(page, "", "%s", record_config(record, "algorithm.name"));
-  html_cell(page, "n", "%s", record_config(record, "seed"));
-  double steps = metrics_table_last(record->metrics, COLUMN_STEPS);
-  double seconds = metrics_table_last(record->metrics, COLUMN_SECONDS);
+  if (envs) html_cell(page, "", "%s", run_record_option(record, "env.name"));
+  if (algorithms) html_cell(page, "", "%s", run_record_option(record, "algorithm.name"));
+  html_cell(page, "n", "%s", run_record_option(record, "seed"));
   char text[PAGE_NUMBER_SIZE], deviation[PAGE_NUMBER_SIZE];
   html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->ranks > 0 ? record->ranks : (double)NAN, text));
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, steps, text));
-  html_cell(page, "n", "%s", page_format(PAGE_SECONDS, seconds, text));
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, steps / seconds, text));
-  html_cell(page, "n", "%s", page_format(PAGE_RETURN, metrics_table_last(record->metrics, COLUMN_RETURN), text));
-  double mean = json_number_of(json_get(record->summary, "final_evaluation.mean_return"));
-  page_format(PAGE_RETURN, json_number_of(json_get(record->summary, "final_evaluation.std_return")), deviation);
-  page_format(PAGE_RETURN, mean, text);
-  html_cell(page, "n", isnan(mean) ? "%s" : "%s \u00b1 %s", text, deviation);
-  html_cell(page, "n", "%s",
-            page_format(PAGE_COUNT, json_number_of(json_get(record->summary, "solved_at_steps")), text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->steps, text));
+  html_cell(page, "n", "%s", page_format(PAGE_SECONDS, record->seconds, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->average_speed, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, record->mean_return, text));
+  page_format(PAGE_RETURN, record->evaluation_return, text);
+  page_format(PAGE_RETURN, record->evaluation_std, deviation);
+  html_cell(page, "n", isnan(record->evaluation_return) ? "%s" : "%s \u00b1 %s", text, deviation);
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->solved_at_steps, text));
   fputs("</tr>\n", page);
 }
 
@@ -100,12 +97,11 @@ static void write_group(FILE *page, const struct record_set *set, const struct r
   double sum = 0, squares = 0, fps = 0;
   size_t n = 0;
   for (size_t i = 0; i < group->n_members; i++) {
-    const struct record *record = &set->records[group->members[i]];
-    fps += metrics_table_last(record->metrics, COLUMN_STEPS) / metrics_table_last(record->metrics, COLUMN_SECONDS);
-    double mean = json_number_of(json_get(record->summary, "final_evaluation.mean_return"));
-    if (isnan(mean)) continue;
-    sum += mean;
-    squares += mean * mean;
+    const struct run_record *record = set->records[group->members[i]];
+    fps += record->average_speed;
+    if (isnan(record->evaluation_return)) continue;
+    sum += record->evaluation_return;
+    squares += record->evaluation_return * record->evaluation_return;
     n++;
   }
   double mean = n > 0 ? sum / (double)n : (double)NAN;
@@ -161,21 +157,21 @@ static void write_differences(FILE *page, const struct record_set *set) {
   fputs("<section id=\"differences\"><h2>What differs</h2><div class=\"wide\"><table><thead><tr><th>option</th>", page);
   for (size_t i = 0; i < set->n; i++) {
     fputs("<th>", page);
-    html_text(page, set->records[i].name);
+    html_text(page, set->records[i]->name);
     fputs("</th>", page);
   }
   fputs("</tr></thead>\n<tbody>\n", page);
   for (size_t i = 0; i < set->n; i++) {
-    const struct entry_list *list = document_entries(set->records[i].config);
+    const struct entry_list *list = document_entries(set->records[i]->config);
     for (size_t e = 0; e < list->count; e++) {
       const char *key = list->entries[e].key;
       bool was_there = false;
       for (size_t before = 0; before < i; before++)
-        was_there = was_there || document_get(set->records[before].config, key);
+        was_there = was_there || document_get(set->records[before]->config, key);
       if (was_there || list->entries[e].kind == ENTRY_SECTION || is_shared(set, key)) continue;
       fputs("<tr>", page);
       html_cell(page, "", "%s", key);
-      for (size_t k = 0; k < set->n; k++) html_cell(page, "", "%s", record_config(&set->records[k], key));
+      for (size_t k = 0; k < set->n; k++) html_cell(page, "", "%s", run_record_option(set->records[k], key));
       fputs("</tr>\n", page);
     }
   }
@@ -199,6 +195,6 @@ void page_write(FILE *page, const struct record_set *set, const char *title, con
   write_results(page, set);
   write_curves(page, curves);
   if (set->n > 1) write_differences(page, set);
-  for (size_t i = 0; i < set->n; i++) page_write_run(page, &set->records[i], i + 1, set->n == 1);
+  for (size_t i = 0; i < set->n; i++) page_write_run(page, set->records[i], i + 1, set->n == 1);
   fputs("</main></body>\n</html>\n", page);
 }

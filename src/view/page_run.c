@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 enum { PATH_SIZE = 4096, WORD_SIZE = 64 };
 
@@ -28,11 +27,11 @@ const char *page_format(enum page_quantity quantity, double value, char text[PAG
   return text;
 }
 
-void page_write_badge(FILE *page, const struct record *record) {
+void page_write_badge(FILE *page, const struct run_record *record) {
   fputs("<span class=\"badge ", page);
-  html_text(page, record_status(record));
+  html_text(page, run_state_name(record->state));
   fputs("\">", page);
-  html_text(page, record_status(record));
+  html_text(page, run_state_name(record->state));
   fputs("</span>", page);
 }
 
@@ -104,7 +103,7 @@ static void write_table(FILE *page, const struct json_value *list) {
   if (row > ROWS) html_note(page, "The first %d of %zu; summary.json has all.", ROWS, row);
 }
 
-static void write_summary(FILE *page, const struct record *record) {
+static void write_summary(FILE *page, const struct run_record *record) {
   fputs("<div><h3>Result</h3>", page);
   if (record->summary == NULL) html_note(page, "There is no summary yet: it is written when a run ends.");
   fputs("<table class=\"pairs\">\n", page);
@@ -114,29 +113,15 @@ static void write_summary(FILE *page, const struct record *record) {
 
 /* --- where time went --- */
 
-/* whether a column counts the seconds of a stage; its name without what all of them have */
-static bool is_stage(const char *column, char name[WORD_SIZE]) {
-  size_t start = strlen(COLUMN_STAGE_START), end = strlen(COLUMN_STAGE_END), length = strlen(column);
-  if (length <= start + end || strncmp(column, COLUMN_STAGE_START, start) != 0 ||
-      strcmp(column + length - end, COLUMN_STAGE_END) != 0)
-    return false;
-  snprintf(name, WORD_SIZE, "%.*s", (int)(length - start - end), column + start);
-  for (char *at = name; *at != '\0'; at++)
-    if (*at == '_') *at = ' ';
-  return true;
-}
-
-static void write_stages(FILE *page, const struct record *record) {
-  const struct metrics_table *table = record->metrics;
-  double whole = metrics_table_last(table, COLUMN_SECONDS);
-  char name[WORD_SIZE], text[PAGE_NUMBER_SIZE];
+static void write_stages(FILE *page, const struct run_record *record) {
+  char name[32], text[PAGE_NUMBER_SIZE];
   fprintf(page, "<div><h3>Where time went</h3><table class=\"pairs all stages\">\n");
-  for (size_t i = 0; i < table->n_columns; i++) {
-    if (!is_stage(table->names[i], name)) continue;
-    double sum = 0;
-    for (size_t row = 0; row < table->n_rows; row++)
-      if (isfinite(table->columns[i][row])) sum += table->columns[i][row];
-    double share = whole > 0 ? 100 * sum / whole : 0;
+  for (size_t i = 0; i < record->metrics->n_columns; i++) {
+    double sum;
+    if (!run_record_stage(record, i, name, &sum)) continue;
+    for (char *at = name; *at != '\0'; at++)
+      if (*at == '_') *at = ' ';
+    double share = record->seconds > 0 ? 100 * sum / record->seconds : 0;
     fputs("<tr>", page);
     html_cell(page, "", "%s", name);
     html_cell(page, "n", "%s", page_format(PAGE_SECONDS, sum, text));
@@ -146,17 +131,17 @@ static void write_stages(FILE *page, const struct record *record) {
   }
   fputs("</table>", page);
   html_note(page, "Sums over the rows of metrics.csv, beside the %s of the whole run.",
-            page_format(PAGE_SECONDS, whole, text));
+            page_format(PAGE_SECONDS, record->seconds, text));
   fputs("</div>\n", page);
 }
 
 /* --- layout and environment --- */
 
-static void write_layout(FILE *page, const struct record *record) {
+static void write_layout(FILE *page, const struct run_record *record) {
   fputs("<div><h3>Environment</h3><table class=\"pairs\">\n", page);
   static const char *const keys[] = {"env.name", "env.num_envs", "env.options", "env.plugin", "env.isolation"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    const char *text = record_config(record, keys[i]);
+    const char *text = run_record_option(record, keys[i]);
     if (text[0] != '\0' && strcmp(text, "{}") != 0) html_pair(page, strchr(keys[i], '.') + 1, "%s", text);
   }
   fputs("</table><h3>Build and layout of the ranks</h3><pre class=\"layout\">", page);
@@ -185,18 +170,16 @@ static void write_checkpoint(FILE *page, const char *folder, const char *name, c
   fputs("</tr>\n", page);
 }
 
-static void write_checkpoints(FILE *page, const struct record *record) {
-  char folder[PATH_SIZE], link[PATH_SIZE + 8], latest[PATH_SIZE] = "";
+static void write_checkpoints(FILE *page, const struct run_record *record) {
+  char folder[PATH_SIZE];
   snprintf(folder, sizeof folder, "%s/checkpoints", record->path);
-  snprintf(link, sizeof link, "%s/latest", folder);
-  if (readlink(link, latest, sizeof latest - 1) < 0) latest[0] = '\0';
   struct dirent **entries = NULL;
   int n = scandir(folder, &entries, is_checkpoint, alphasort);
   fputs("<div><h3>Checkpoints</h3>", page);
   if (n <= 0) html_note(page, "There is none.");
   fputs("<table class=\"checkpoints\">\n", page);
   for (int i = 0; i < n; i++) {
-    write_checkpoint(page, folder, entries[i]->d_name, latest);
+    write_checkpoint(page, folder, entries[i]->d_name, record->checkpoint);
     free(entries[i]);
   }
   free(entries);
@@ -222,7 +205,7 @@ static void write_shell_word(FILE *page, const char *word) {
 }
 
 /* the hash over the state of learning in the newest checkpoint, or why there is none */
-static void write_digest(FILE *page, const struct record *record) {
+static void write_digest(FILE *page, const struct run_record *record) {
   char path[PATH_SIZE], digest[CHECKPOINT_DIGEST_SIZE];
   struct checkpoint_reader *reader = NULL;
   muster_status status = checkpoint_resolve(record->path, path, sizeof path);
@@ -233,7 +216,7 @@ static void write_digest(FILE *page, const struct record *record) {
   muster_status_clear(&status);
 }
 
-static void write_recipe(FILE *page, const struct record *record) {
+static void write_recipe(FILE *page, const struct run_record *record) {
   char version[WORD_SIZE] = "", commit[WORD_SIZE] = "unknown";
   if (record->about != NULL && sscanf(record->about, "muster %63s (%63[^)])", version, commit) < 2)
     snprintf(commit, sizeof commit, "unknown");
@@ -257,7 +240,7 @@ static void write_recipe(FILE *page, const struct record *record) {
 
 /* --- the run --- */
 
-static void write_config(FILE *page, const struct record *record) {
+static void write_config(FILE *page, const struct run_record *record) {
   const struct entry_list *list = document_entries(record->config);
   fputs("<div><h3>Config</h3><table class=\"pairs config\">\n", page);
   for (size_t i = 0; i < list->count; i++) {
@@ -267,7 +250,7 @@ static void write_config(FILE *page, const struct record *record) {
   fputs("</table></div>\n", page);
 }
 
-void page_write_run(FILE *page, const struct record *record, size_t number, bool is_open) {
+void page_write_run(FILE *page, const struct run_record *record, size_t number, bool is_open) {
   fprintf(page, "<details class=\"run\" id=\"run-%zu\"%s><summary>", number, is_open ? " open" : "");
   html_text(page, record->name);
   page_write_badge(page, record);

@@ -11,15 +11,17 @@ struct screen {
 
 enum { PAIR_GOOD = 1, PAIR_WARNING, PAIR_BAD };
 
-struct screen *screen_open(void) {
+muster_status screen_open(struct screen **out) {
+  *out = NULL;
   const char *terminal = getenv("TERM");
-  if (terminal == NULL || strcmp(terminal, "dumb") == 0) return NULL;
-  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return NULL;
+  if (terminal == NULL || strcmp(terminal, "dumb") == 0) return MUSTER_OK;
+  if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO)) return MUSTER_OK;
   struct screen *screen = calloc(1, sizeof *screen);
-  if (screen != NULL) screen->handle = newterm(NULL, stdout, stdin);
-  if (screen == NULL || screen->handle == NULL) {
+  if (screen == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  screen->handle = newterm(NULL, stdout, stdin);
+  if (screen->handle == NULL) {
     free(screen);
-    return NULL;
+    return MUSTER_OK;
   }
   cbreak();
   noecho();
@@ -30,7 +32,8 @@ struct screen *screen_open(void) {
     init_pair(PAIR_WARNING, COLOR_YELLOW, -1);
     init_pair(PAIR_BAD, COLOR_RED, -1);
   }
-  return screen;
+  *out = screen;
+  return MUSTER_OK;
 }
 
 void screen_close(struct screen **screen) {

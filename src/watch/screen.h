@@ -8,9 +8,9 @@ enum screen_key { SCREEN_NOTHING, SCREEN_RESIZED, SCREEN_UP, SCREEN_DOWN, SCREEN
 
 struct screen;
 
-/* Takes over the terminal; NULL where it cannot be drawn on: TERM is dumb or unknown, or standard input or output is
- * none. */
-struct screen *screen_open(void);
+/* Takes over the terminal; `*out` is NULL where it cannot be drawn on: TERM is dumb or unknown, or standard input or
+ * output is none. Error USAGE: muster was built without the live view. */
+MUSTER_CHECKED muster_status screen_open(struct screen **out);
 /* Gives the terminal back as it was; accepts NULL inside. Signals that end the process do so, too. */
 void screen_close(struct screen **screen);
 

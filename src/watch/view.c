@@ -16,9 +16,9 @@
 
 /* ---- pieces ---- */
 
-static const char *style_of(enum run_condition condition) {
+static const char *style_of(enum run_state state) {
   static const char *const styles[] = {SHEET_DIM, SHEET_GOOD, SHEET_BAD, SHEET_BOLD, SHEET_WARNING, SHEET_BAD};
-  return styles[condition];
+  return styles[state];
 }
 
 /* "3m05s", "?" when it is not known */
@@ -44,9 +44,9 @@ static const char *value_text(double value, char text[32]) {
 }
 
 /* the share of the steps that is done; NAN when it is not known */
-static double share_done(const struct run_state *state) {
-  if (!state->has_config) return NAN;
-  return fmin(1.0, state->steps / (double)state->total_steps);
+static double share_done(const struct run_record *record) {
+  double share = record->steps / run_record_number(record, "total_steps");
+  return share > 1.0 ? 1.0 : share;
 }
 
 static void add_bar(struct sheet *sheet, double share, int columns) {
@@ -55,53 +55,56 @@ static void add_bar(struct sheet *sheet, double share, int columns) {
     sheet_add(sheet, "%s", i < filled ? (sheet->utf8 ? "\u2588" : "#") : (sheet->utf8 ? "\u2591" : "."));
 }
 
-/* the metrics of a state, or those of a run without rows */
-static size_t rows_of(const struct run_state *state) { return state->metrics != NULL ? state->metrics->n_rows : 0; }
-
-static double last_value(const struct run_state *state, const char *name) {
-  return state->metrics != NULL ? metrics_table_last(state->metrics, name) : (double)NAN;
+static double last_value(const struct run_record *record, const char *name) {
+  return metrics_table_last(record->metrics, name);
 }
 
 /* ---- the head of a run ---- */
 
-static void add_names(struct sheet *sheet, const struct run_state *state) {
-  char clean[RUN_STATE_TEXT];
-  if (!state->has_config) {
-    sheet_line(sheet, SHEET_BOLD "%s" SHEET_PLAIN, sheet_clean(sheet, state->path, clean, sizeof clean));
+static void add_names(struct sheet *sheet, const struct run_record *record) {
+  char clean[RUN_RECORD_TEXT];
+  if (!run_record_has_config(record)) {
+    sheet_line(sheet, SHEET_BOLD "%s" SHEET_PLAIN, sheet_clean(sheet, record->path, clean, sizeof clean));
     return;
   }
-  sheet_line(sheet, SHEET_BOLD "%s" SHEET_PLAIN " | ", sheet_clean(sheet, state->env, clean, sizeof clean));
-  sheet_add(sheet, "%s | seed %lld | %d rank%s", state->algorithm, state->seed, state->ranks,
-            state->ranks == 1 ? "" : "s");
-  if (state->hosts > 0) {
-    sheet_add(sheet, " on %s", sheet_clean(sheet, state->learner_host, clean, sizeof clean));
-    if (state->hosts > 1) sheet_add(sheet, " and %d more host%s", state->hosts - 1, state->hosts == 2 ? "" : "s");
+  sheet_line(sheet, SHEET_BOLD "%s" SHEET_PLAIN " | ",
+             sheet_clean(sheet, run_record_option(record, "env.name"), clean, sizeof clean));
+  sheet_add(sheet, "%s | ", sheet_clean(sheet, run_record_option(record, "algorithm.name"), clean, sizeof clean));
+  sheet_add(sheet, "seed %s | ", sheet_clean(sheet, run_record_option(record, "seed"), clean, sizeof clean));
+  sheet_add(sheet, "%d rank%s", record->ranks, record->ranks == 1 ? "" : "s");
+  if (record->hosts > 0) {
+    sheet_add(sheet, " on %s", sheet_clean(sheet, record->learner_host, clean, sizeof clean));
+    if (record->hosts > 1) sheet_add(sheet, " and %d more host%s", record->hosts - 1, record->hosts == 2 ? "" : "s");
   }
 }
 
 /* how it stands, in words */
-static void add_condition(struct sheet *sheet, const struct run_state *state) {
-  char age[32], clean[RUN_STATE_TEXT];
-  seconds_text(state->row_age, age);
-  sheet_line(sheet, "%s%s" SHEET_PLAIN, style_of(state->condition), run_condition_name(state->condition));
-  switch (state->condition) {
+static void add_state(struct sheet *sheet, const struct run_record *record) {
+  char age[32], clean[RUN_RECORD_TEXT];
+  seconds_text(record->row_age, age);
+  sheet_line(sheet, "%s%s" SHEET_PLAIN, style_of(record->state), run_state_name(record->state));
+  switch (record->state) {
   case RUN_WAITING: sheet_add(sheet, " for the first row of metrics"); break;
   case RUN_RUNNING: sheet_add(sheet, ", last row %s ago", age); break;
   case RUN_STALLED: sheet_add(sheet, ": no row for %s", age); break;
   case RUN_FINISHED:
-    if (isfinite(state->final_return))
-      sheet_add(sheet, ": evaluation %.2f +- %.2f", state->final_return, state->final_deviation);
+    if (isfinite(record->evaluation_return))
+      sheet_add(sheet, ": evaluation %.2f +- %.2f", record->evaluation_return, record->evaluation_std);
     break;
   case RUN_INTERRUPTED: sheet_add(sheet, ": `muster train --resume` goes on"); break;
-  case RUN_DIED: sheet_add(sheet, " %s ago without a summary: `muster train --resume` goes on", age); break;
+  case RUN_DIED:
+    if (isfinite(record->row_age)) sheet_add(sheet, " %s ago", age);
+    sheet_add(sheet, " without a summary: `muster train --resume` goes on");
+    break;
   }
-  if (state->has_config) sheet_add(sheet, SHEET_DIM " | %s", sheet_clean(sheet, state->path, clean, sizeof clean));
-  if (state->started[0] != '\0') sheet_add(sheet, " | started %s", state->started);
+  if (run_record_has_config(record))
+    sheet_add(sheet, SHEET_DIM " | %s", sheet_clean(sheet, record->path, clean, sizeof clean));
+  if (record->started[0] != '\0') sheet_add(sheet, " | started %s", record->started);
 }
 
-static void add_progress(struct sheet *sheet, const struct run_state *state) {
+static void add_progress(struct sheet *sheet, const struct run_record *record) {
   char steps[32], total[32], speed[32], time[32];
-  double share = share_done(state);
+  double share = share_done(record);
   int bar = sheet->columns - 56 < 40 ? sheet->columns - 56 : 40;
   sheet_line(sheet, "%s", "");
   if (bar >= 8) {
@@ -109,36 +112,37 @@ static void add_progress(struct sheet *sheet, const struct run_state *state) {
     sheet_add(sheet, " ");
   }
   if (isfinite(share)) sheet_add(sheet, "%.0f %% | ", floor(100.0 * share));
-  sheet_add(sheet, "%s", count_text(state->steps, steps));
-  if (state->has_config) sheet_add(sheet, " of %s", count_text((double)state->total_steps, total));
-  bool runs = state->condition == RUN_RUNNING || state->condition == RUN_STALLED;
-  double average = state->steps / state->seconds;
-  sheet_add(sheet, " steps | %s steps/s | ", count_text(runs ? state->steps_per_second : average, speed));
-  sheet_add(sheet, runs ? "%s left" : "took %s", seconds_text(runs ? state->seconds_left : state->seconds, time));
+  sheet_add(sheet, "%s", count_text(record->steps, steps));
+  if (run_record_has_config(record))
+    sheet_add(sheet, " of %s", count_text(run_record_number(record, "total_steps"), total));
+  bool runs = record->state == RUN_RUNNING || record->state == RUN_STALLED;
+  sheet_add(sheet, " steps | %s steps/s | ",
+            count_text(runs ? record->steps_per_second : record->average_speed, speed));
+  sheet_add(sheet, runs ? "%s left" : "took %s", seconds_text(runs ? record->seconds_left : record->seconds, time));
 }
 
-static void add_returns(struct sheet *sheet, const struct run_state *state) {
+static void add_returns(struct sheet *sheet, const struct run_record *record) {
   char text[32];
-  sheet_line(sheet, SHEET_BOLD "return %s" SHEET_PLAIN, value_text(last_value(state, "rollout/ep_rew_mean"), text));
-  sheet_add(sheet, " | length %s", value_text(last_value(state, "rollout/ep_len_mean"), text));
-  double evaluation = last_value(state, "eval/mean_reward");
+  sheet_line(sheet, SHEET_BOLD "return %s" SHEET_PLAIN, value_text(record->mean_return, text));
+  sheet_add(sheet, " | length %s", value_text(last_value(record, "rollout/ep_len_mean"), text));
+  double evaluation = last_value(record, "eval/mean_reward");
   if (isfinite(evaluation)) {
     sheet_add(sheet, " | evaluation %s", value_text(evaluation, text));
-    sheet_add(sheet, " +- %s", value_text(last_value(state, "eval/std_reward"), text));
+    sheet_add(sheet, " +- %s", value_text(last_value(record, "eval/std_reward"), text));
   }
 }
 
 /* ---- the curve ---- */
 
-static void add_curve(struct sheet *sheet, const struct run_state *state, int lines) {
-  if (rows_of(state) == 0 || lines < 3) return;
-  const double *steps = metrics_table_column(state->metrics, "time/total_timesteps");
-  const double *returns = metrics_table_column(state->metrics, "rollout/ep_rew_mean");
+static void add_curve(struct sheet *sheet, const struct run_record *record, int lines) {
+  if (record->metrics->n_rows == 0 || lines < 3) return;
+  const double *steps = metrics_table_column(record->metrics, COLUMN_STEPS);
+  const double *returns = metrics_table_column(record->metrics, COLUMN_RETURN);
   struct chart *chart = malloc(sizeof *chart);
   char high[32], low[32], end[32];
   int columns = sheet->columns - CURVE_LABEL - 2, rows = lines - 1;
   if (chart != NULL && steps != NULL && returns != NULL &&
-      chart_draw(chart, steps, returns, state->metrics->n_rows, columns, rows, sheet->utf8)) {
+      chart_draw(chart, steps, returns, record->metrics->n_rows, columns, rows, sheet->utf8)) {
     value_text(chart->high, high);
     value_text(chart->low, low);
     for (int row = 0; row < chart->rows; row++)
@@ -148,7 +152,7 @@ static void add_curve(struct sheet *sheet, const struct run_state *state, int li
                                           : "",
                  sheet->utf8 ? "\u2502" : "|", chart->row[row]);
     sheet_line(sheet, SHEET_DIM "%*s %s0%*s steps", CURVE_LABEL, "", sheet->utf8 ? "\u2514" : "+",
-               chart->columns > 7 ? chart->columns - 7 : 0, count_text(state->steps, end));
+               chart->columns > 7 ? chart->columns - 7 : 0, count_text(record->steps, end));
   }
   free(chart);
 }
@@ -207,18 +211,11 @@ struct stage {
   double seconds;
 };
 
-static int list_stages(const struct metrics_table *metrics, struct stage stages[MAX_STAGES], double *total) {
+static int list_stages(const struct run_record *record, struct stage stages[MAX_STAGES], double *total) {
   int n = 0;
   *total = 0.0;
-  for (size_t column = 0; column < metrics->n_columns && n < MAX_STAGES; column++) {
-    const char *name = metrics->names[column], *end = strstr(name, "_seconds");
-    if (strncmp(name, "time/", 5) != 0 || end == NULL || end[strlen("_seconds")] != '\0') continue;
-    snprintf(stages[n].name, sizeof stages[n].name, "%.*s", (int)(end - name) - 5, name + 5);
-    stages[n].seconds = 0.0;
-    for (size_t i = 0; i < metrics->n_rows; i++)
-      if (isfinite(metrics->columns[column][i])) stages[n].seconds += metrics->columns[column][i];
-    *total += stages[n++].seconds;
-  }
+  for (size_t column = 0; column < record->metrics->n_columns && n < MAX_STAGES; column++)
+    if (run_record_stage(record, column, stages[n].name, &stages[n].seconds)) *total += stages[n++].seconds;
   return n;
 }
 
@@ -241,22 +238,22 @@ struct tables {
   double total; /* seconds of all stages */
 };
 
-static void plan_tables(struct tables *tables, const struct run_state *state, int columns) {
+static void plan_tables(struct tables *tables, const struct run_record *record, int columns) {
   *tables = (struct tables){.is_wide = columns >= SECOND_COLUMN + STAGE_COLUMNS};
-  if (rows_of(state) == 0) return;
-  tables->n_names = list_metrics(state->metrics, tables->names, sizeof tables->names / sizeof *tables->names);
-  tables->n_stages = list_stages(state->metrics, tables->stages, &tables->total);
+  if (record->metrics->n_rows == 0) return;
+  tables->n_names = list_metrics(record->metrics, tables->names, sizeof tables->names / sizeof *tables->names);
+  tables->n_stages = list_stages(record, tables->stages, &tables->total);
   tables->rows = tables->n_names + tables->n_stages;
   if (tables->is_wide) tables->rows = tables->n_names > tables->n_stages ? tables->n_names : tables->n_stages;
 }
 
-static void add_tables(struct sheet *sheet, const struct tables *tables, const struct run_state *state, int lines) {
+static void add_tables(struct sheet *sheet, const struct tables *tables, const struct run_record *record, int lines) {
   for (int row = 0; row < tables->rows && row < lines; row++) {
     int stage = tables->is_wide ? row : row - tables->n_names;
     int left = tables->is_wide ? SECOND_COLUMN : 0; /* of the stages */
     sheet_line(sheet, "%s", "");
     if (row < tables->n_names)
-      add_metric(sheet, state->metrics, tables->names[row], tables->is_wide ? SECOND_COLUMN - 2 : sheet->columns);
+      add_metric(sheet, record->metrics, tables->names[row], tables->is_wide ? SECOND_COLUMN - 2 : sheet->columns);
     if (stage < 0 || stage >= tables->n_stages) continue;
     sheet_fill(sheet, left);
     add_stage(sheet, &tables->stages[stage], tables->total, sheet->columns - left);
@@ -265,21 +262,24 @@ static void add_tables(struct sheet *sheet, const struct tables *tables, const s
 
 /* ---- a whole run ---- */
 
-static void add_checkpoint(struct sheet *sheet, const struct run_state *state) {
+static void add_checkpoint(struct sheet *sheet, const struct run_record *record) {
   char age[32];
-  if (state->checkpoint[0] != '\0')
-    sheet_line(sheet, "checkpoint %s, %s ago", state->checkpoint, seconds_text(state->checkpoint_age, age));
+  if (record->checkpoint[0] != '\0')
+    sheet_line(sheet, "checkpoint %s, %s ago", record->checkpoint, seconds_text(record->checkpoint_age, age));
   else
     sheet_line(sheet, "no checkpoint yet");
-  double skipped = last_value(state, "train/skipped_updates"), restarts = last_value(state, "env/restarts");
+  double skipped = last_value(record, "train/skipped_updates"), restarts = last_value(record, "env/restarts");
   if (skipped > 0.0) sheet_add(sheet, SHEET_WARNING " | %.0f updates skipped" SHEET_PLAIN, skipped);
   if (restarts > 0.0) sheet_add(sheet, SHEET_WARNING " | environments restarted %.0f times" SHEET_PLAIN, restarts);
 }
 
 /* over as many lines as it takes */
-static void add_trouble(struct sheet *sheet, const struct run_state *state) {
-  char clean[RUN_STATE_TEXT];
-  const char *text = sheet_clean(sheet, state->trouble, clean, sizeof clean);
+static void add_failure(struct sheet *sheet, const struct run_record *record) {
+  char clean[RUN_RECORD_TEXT];
+  const char *message = muster_status_message(record->failure), *text = clean;
+  const size_t length = strcspn(message, "\n"); /* its first line */
+  sheet_clean(sheet, message, clean, sizeof clean);
+  if (length < sizeof clean) clean[length] = '\0';
   bool is_style;
   int column = 0;
   for (int bytes; (bytes = sheet_next(&text, &is_style)) > 0; column++) {
@@ -288,55 +288,55 @@ static void add_trouble(struct sheet *sheet, const struct run_state *state) {
   }
 }
 
-void view_run(struct sheet *sheet, const struct run_state *state, int lines) {
+void view_run(struct sheet *sheet, const struct run_record *record, int lines) {
   const int end = sheet->lines + lines;
-  add_names(sheet, state);
-  add_condition(sheet, state);
-  add_trouble(sheet, state);
-  if (rows_of(state) > 0) {
-    add_progress(sheet, state);
-    add_returns(sheet, state);
-    add_checkpoint(sheet, state);
+  add_names(sheet, record);
+  add_state(sheet, record);
+  add_failure(sheet, record);
+  if (record->metrics->n_rows > 0) {
+    add_progress(sheet, record);
+    add_returns(sheet, record);
+    add_checkpoint(sheet, record);
     struct tables tables;
-    plan_tables(&tables, state, sheet->columns);
+    plan_tables(&tables, record, sheet->columns);
     const int spare = end - sheet->lines - tables.rows - 1;
-    add_curve(sheet, state, spare < CURVE_LINES ? spare : CURVE_LINES);
+    add_curve(sheet, record, spare < CURVE_LINES ? spare : CURVE_LINES);
     if (spare >= 0) sheet_line(sheet, "%s", "");
-    add_tables(sheet, &tables, state, end - sheet->lines);
+    add_tables(sheet, &tables, record, end - sheet->lines);
   }
   if (sheet->lines > end) sheet->lines = end;
 }
 
 /* ---- the table ---- */
 
-static void add_table_line(struct sheet *sheet, const struct run_state *state, bool is_chosen) {
-  char clean[RUN_STATE_TEXT], text[32], done[32] = "?", spark[CHART_ROW_BYTES] = "";
-  const bool runs = state->condition == RUN_RUNNING;
-  const double share = share_done(state), average = state->steps / state->seconds;
+static void add_table_line(struct sheet *sheet, const struct run_record *record, bool is_chosen) {
+  char clean[RUN_RECORD_TEXT], text[32], done[32] = "?", spark[CHART_ROW_BYTES] = "";
+  const bool runs = record->state == RUN_RUNNING;
+  const double share = share_done(record);
   if (isfinite(share)) snprintf(done, sizeof done, "%.0f %%", floor(100.0 * share));
-  sheet_line(sheet, "%s%s%-11s", is_chosen ? SHEET_CHOSEN "> " : "  ", is_chosen ? "" : style_of(state->condition),
-             run_condition_name(state->condition));
+  sheet_line(sheet, "%s%s%-11s", is_chosen ? SHEET_CHOSEN "> " : "  ", is_chosen ? "" : style_of(record->state),
+             run_state_name(record->state));
   if (!is_chosen) sheet_add(sheet, SHEET_PLAIN);
   sheet_add(sheet, " %5s", done);
-  sheet_add(sheet, " %5s", count_text(state->steps, text));
-  sheet_add(sheet, " %7s", count_text(runs ? state->steps_per_second : average, text));
-  sheet_add(sheet, " %6s", runs ? seconds_text(state->seconds_left, text) : "");
-  sheet_add(sheet, " %8s ", value_text(last_value(state, "rollout/ep_rew_mean"), text));
-  const double *returns = rows_of(state) > 0 ? metrics_table_column(state->metrics, "rollout/ep_rew_mean") : NULL;
-  if (returns != NULL) chart_spark(returns, state->metrics->n_rows, 8, sheet->utf8, spark);
+  sheet_add(sheet, " %5s", count_text(record->steps, text));
+  sheet_add(sheet, " %7s", count_text(runs ? record->steps_per_second : record->average_speed, text));
+  sheet_add(sheet, " %6s", runs ? seconds_text(record->seconds_left, text) : "");
+  sheet_add(sheet, " %8s ", value_text(record->mean_return, text));
+  const double *returns = metrics_table_column(record->metrics, COLUMN_RETURN);
+  if (returns != NULL) chart_spark(returns, record->metrics->n_rows, 8, sheet->utf8, spark);
   sheet_add(sheet, "%s", spark);
   sheet_fill(sheet, PATH_COLUMN);
 
   /* of a path that is too long the end tells more */
-  const int room = sheet->columns - PATH_COLUMN, length = (int)strlen(state->path);
-  const char *path = length > room && room > 8 ? state->path + (length - room) : state->path;
+  const int room = sheet->columns - PATH_COLUMN, length = (int)strlen(record->path);
+  const char *path = length > room && room > 8 ? record->path + (length - room) : record->path;
   sheet_add(sheet, "%s", sheet_clean(sheet, path, clean, sizeof clean));
 }
 
-void view_table(struct sheet *sheet, struct run_state *const *states, int n, int chosen, int lines) {
+void view_table(struct sheet *sheet, struct run_record *const *records, int n, int chosen, int lines) {
   sheet_line(sheet, SHEET_DIM "  %-11s %5s %5s %7s %6s %8s %8s run", "state", "done", "steps", "steps/s", "left",
              "return", "");
   const int rows = lines - 1 < n ? lines - 1 : n;
   int first = chosen < rows ? 0 : chosen - rows + 1;
-  for (int i = first; i < first + rows; i++) add_table_line(sheet, states[i], i == chosen);
+  for (int i = first; i < first + rows; i++) add_table_line(sheet, records[i], i == chosen);
 }

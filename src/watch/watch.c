@@ -1,7 +1,7 @@
 #include "watch/watch.h"
 
 #include "base/clock.h"
-#include "watch/run_list.h"
+#include "run/list.h"
 #include "watch/screen.h"
 #include "watch/view.h"
 
@@ -26,12 +26,12 @@ struct watcher {
 
 /* finds and reads the runs; the chosen one stays chosen when others come or go */
 static muster_status look(struct watcher *watcher) {
-  const struct run_state *chosen = watcher->list.n > 0 ? watcher->list.states[watcher->chosen] : NULL;
+  const struct run_record *chosen = watcher->list.n > 0 ? watcher->list.records[watcher->chosen] : NULL;
   char *path = chosen != NULL ? strdup(chosen->path) : NULL;
   muster_status status = run_list_find(&watcher->list, watcher->request->paths, watcher->request->n);
   watcher->chosen = 0;
   for (int i = 0; path != NULL && i < watcher->list.n; i++)
-    if (strcmp(watcher->list.states[i]->path, path) == 0) watcher->chosen = i;
+    if (strcmp(watcher->list.records[i]->path, path) == 0) watcher->chosen = i;
   free(path);
   if (status == MUSTER_OK) run_list_refresh(&watcher->list);
   return status;
@@ -52,9 +52,9 @@ static void print_once(struct watcher *watcher) {
   const struct run_list *list = &watcher->list;
   sheet_clear(sheet, columns_of_output(), watcher->utf8);
   if (list->n == 1)
-    view_run(sheet, list->states[0], PRINTED_LINES);
+    view_run(sheet, list->records[0], PRINTED_LINES);
   else
-    view_table(sheet, list->states, list->n, -1, SHEET_LINES);
+    view_table(sheet, list->records, list->n, -1, SHEET_LINES);
   sheet_print(sheet, stdout);
 }
 
@@ -70,11 +70,11 @@ static void draw(struct watcher *watcher, struct screen *screen) {
   if (list->n > 1) {
     /* a table of at most a third of the screen, above the chosen run */
     int table = list->n + 1 < left / 3 + 1 ? list->n + 1 : left / 3 + 1;
-    view_table(sheet, list->states, list->n, watcher->chosen, table < 2 ? 2 : table);
+    view_table(sheet, list->records, list->n, watcher->chosen, table < 2 ? 2 : table);
     sheet_line(sheet, "%s", "");
     left -= sheet->lines;
   }
-  view_run(sheet, list->states[watcher->chosen], left);
+  view_run(sheet, list->records[watcher->chosen], left);
   while (sheet->lines < lines - 1) sheet_line(sheet, "%s", "");
   sheet->lines = lines - 1 > 0 ? lines - 1 : 0;
   sheet_line(sheet, SHEET_DIM "q quit");
@@ -108,8 +108,9 @@ muster_status watch_runs(const struct watch_request *request) {
   if (watcher.sheet == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
 
   /* what is wrong with the paths is said on the terminal as it is, before the screen is taken over */
+  struct screen *screen = NULL;
   muster_status status = look(&watcher);
-  struct screen *screen = status == MUSTER_OK && !request->once ? screen_open() : NULL;
+  if (status == MUSTER_OK && !request->once) status = screen_open(&screen);
   if (screen != NULL)
     status = watch_live(&watcher, screen);
   else if (status == MUSTER_OK)

@@ -1,11 +1,10 @@
 """PNG files read without a library, and a browser without a screen: what tests of pictures and pages need."""
 
-import shutil
 import struct
 import subprocess
 import zlib
 
-BROWSER = next((path for path in map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]) if path), None)
+from browser import BROWSER, FLAGS
 
 
 def read_png(path):
@@ -56,7 +55,7 @@ def count_colors(lines, channels):
 
 def browse(page, folder, *arguments):
     """Opens a file in the browser; returns what it wrote: (standard output, standard error)."""
-    command = [BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--enable-logging=stderr"]
-    command += ["--disable-dev-shm-usage", f"--user-data-dir={folder / 'browser'}", *arguments, page.as_uri()]
+    command = [BROWSER, *FLAGS, "--enable-logging=stderr", f"--user-data-dir={folder / 'browser'}", *arguments]
+    command += [page.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     return done.stdout, done.stderr

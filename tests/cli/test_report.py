@@ -167,6 +167,7 @@ class Report(program.Case):
 
     def test_run_that_goes_on(self):
         run = self.copy("live")
+        os.utime(run / "metrics.csv")
         with open(run / ".lock", "r+", encoding="utf-8") as lock:
             fcntl.lockf(lock, fcntl.LOCK_EX)
             page = self.page(run)
@@ -175,7 +176,7 @@ class Report(program.Case):
         self.assertIn("finished", self.page(run).text)
         os.remove(run / "summary.json")
         page = self.page(run)
-        self.assertIn("not finished", page.text)
+        self.assertIn("died", page.text)
         self.assertIn("There is no summary yet", page.text)
 
     def test_run_that_has_just_begun(self):

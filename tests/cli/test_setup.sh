@@ -38,6 +38,17 @@ ln -s /bin/sh "$work/bin/sh"
 env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="/nowhere:$work/prefix" bash "$setup" >"$work/said" 2>&1 ||
   fail "not content although everything is there"
 
+# what draws on terminals and into pictures can be done without, and a person who lacks it is told so
+printf '#!/bin/sh\n[ "$1" = --exists ] && [ "$2" != cairo ] && [ "$2" != ncursesw ]\n' >"$work/bin/pkg-config"
+env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="$work/prefix" MUSTER_VIEWS=ON bash "$setup" >"$work/said" 2>&1 &&
+  fail "content without cairo and ncurses"
+for part in 'cairo (cairo.pc)' 'ncurses with wide characters' 'MUSTER_VIEWS=OFF does without'; do
+  grep -qF "$part" "$work/said" || fail "does not say: $part"
+done
+env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="$work/prefix" MUSTER_VIEWS=OFF bash "$setup" >"$work/said" 2>&1 ||
+  fail "asks for what MUSTER_VIEWS=OFF does without"
+printf '#!/bin/sh\n[ "$1" = --exists ]\n' >"$work/bin/pkg-config"
+
 # with apt, which here only notes how it is called and puts the tool in place, as root
 rm "$work/bin/mpicc"
 for tool in mktemp rm; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done

@@ -60,7 +60,7 @@ class Summary(program.Case):
 
     def test_states(self):
         (finished,) = self.seeds("done", [1])
-        # interrupted before the first step, with a summary; and killed, with no summary but a checkpoint
+        # interrupted before the first step, with a summary; and killed, without one
         config = self.write("run.yaml", SMALL)
         stopped = self.folder / "stopped"
         result = self.run_muster("train", config, "--run-dir", stopped, "--set", "run.time_limit=0.000001")
@@ -86,7 +86,7 @@ class Summary(program.Case):
             {
                 "seed-1": ("finished", True),
                 "stopped": ("interrupted", False),
-                "killed": ("interrupted", True),
+                "killed": ("died", True),
                 "running": ("running", True),
             },
         )

@@ -218,7 +218,7 @@ class Watch(program.Case):
         (run / "summary.json").write_text("{", encoding="utf-8")
         out = self.once(run)
         self.assertIn("metrics.csv", out.replace("\n", ""))
-        (run / "config.yaml").write_text("seed: none\n", encoding="utf-8")
+        (run / "config.yaml").write_text("seed: [\n", encoding="utf-8")
         self.assertIn("config.yaml", self.once(run).replace("\n", ""))
 
     def test_wrong_use(self):

@@ -21,7 +21,8 @@ def nanoseconds(microseconds):
 
 class Trace:
     def __init__(self, path):
-        self.events = json.loads(path.read_text(encoding="utf-8"))["traceEvents"]
+        content = json.loads(path.read_text(encoding="utf-8"))
+        self.events, self.ranks = content["traceEvents"], content["otherData"]["ranks"]
         self.slices = collections.defaultdict(list)  # of each rank, outer ones first
         for event in self.events:
             if event["ph"] == "X":
@@ -101,10 +102,10 @@ def check_arrows(case, trace, actors, first, last, lag=0):
     and that of each rollout. `lag`: microseconds that clocks of hosts may differ."""
     starts = {event["id"]: event for event in trace.of_phase("s")}
     ends = {event["id"]: event for event in trace.of_phase("f")}
-    expected = {f"order-{i}-{actor}" for i in range(first, last + 2) for actor in actors}
-    expected |= {f"rollout-{i}-{actor}" for i in range(first, last + 1) for actor in actors}
+    expected = {2 * (i * trace.ranks + actor): "order" for i in range(first, last + 2) for actor in actors}
+    expected.update({2 * (i * trace.ranks + actor) + 1: "rollout" for i in range(first, last + 1) for actor in actors})
     case.assertEqual(len(trace.of_phase("s", "f")), 2 * len(expected))
-    case.assertEqual(set(starts), expected)
-    case.assertEqual(set(ends), expected)
+    case.assertEqual({identity: event["name"] for identity, event in starts.items()}, expected)
+    case.assertEqual({identity: event["name"] for identity, event in ends.items()}, expected)
     for identity in expected:
         case.assertLessEqual(starts[identity]["ts"], ends[identity]["ts"] + lag, identity)

@@ -13,7 +13,7 @@ struct fixture {
   double x[RUNS][ROWS], y[RUNS][ROWS];
   double *columns[RUNS][2];
   struct metrics_table tables[RUNS];
-  struct record records[RUNS];
+  struct run_record records[RUNS], *pointers[RUNS];
   size_t members[RUNS];
   struct record_group group;
   struct record_set set;
@@ -32,11 +32,12 @@ static struct fixture *make_runs(size_t n, size_t rows) {
     made->columns[i][1] = made->y[i];
     made->tables[i] = (struct metrics_table){names, made->columns[i], 2, rows, false};
     made->records[i].metrics = &made->tables[i];
+    made->pointers[i] = &made->records[i];
     made->members[i] = i;
     for (size_t row = 0; row < rows; row++) made->x[i][row] = (double)(row + 1) * 100;
   }
   made->group = (struct record_group){.members = made->members, .n_members = n};
-  made->set = (struct record_set){made->records, n, &made->group, 1};
+  made->set = (struct record_set){made->pointers, n, &made->group, 1};
   return made;
 }
 

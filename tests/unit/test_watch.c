@@ -1,13 +1,11 @@
-/* The view of runs: curves in characters, lines that fit, and what a run folder tells. */
+/* The view of runs: curves in characters, and lines that fit. */
 #include "support/check.h"
 #include "watch/chart.h"
-#include "watch/run_list.h"
 #include "watch/view.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* ---- charts ---- */
 
@@ -113,84 +111,29 @@ static const char config[] = "# muster 0.1.0 (abc), started 2026-01-02 03:04:05\
 static const char rows[] = "time/iterations,time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean,train/approx_kl,"
                            "time/update_seconds\n1,100,1,20,0.5,0.75\n2,200,3,,0.25,0.25\n";
 
-static void test_run_state(void) {
-  const char *folder = check_folder("watch-run");
-  struct run_state *state = NULL;
-  CHECK_OK_FATAL(run_state_create(folder, &state));
-  CU_ASSERT_FALSE(run_state_is_run(folder));
-  run_state_refresh(state);
-  CU_ASSERT_EQUAL(state->condition, RUN_WAITING);
-  CU_ASSERT_FALSE(state->has_config);
-
-  /* the config comes first, then rows */
-  write_file(folder, "config.yaml", config);
-  run_state_refresh(state);
-  CU_ASSERT_TRUE(run_state_is_run(folder));
-  CU_ASSERT_EQUAL(state->condition, RUN_WAITING);
-  CU_ASSERT_STRING_EQUAL(state->env, "CartPole-v1");
-  CU_ASSERT_STRING_EQUAL(state->algorithm, "ppo");
-  CU_ASSERT_STRING_EQUAL(state->started, "2026-01-02 03:04:05");
-  CU_ASSERT_STRING_EQUAL(state->learner_host, "node1");
-  CU_ASSERT_EQUAL(state->ranks, 3);
-  CU_ASSERT_EQUAL(state->hosts, 2);
-  write_file(folder, "metrics.csv", rows);
-  run_state_refresh(state);
-  CU_ASSERT_EQUAL(state->condition, RUN_DIED); /* nobody holds the lock */
-  CU_ASSERT_EQUAL(state->steps, 200.0);
-  CU_ASSERT_EQUAL(state->steps_per_second, 50.0); /* 100 steps in the 2 s between the rows */
-  CU_ASSERT_EQUAL(state->seconds_left, 16.0);
-  CU_ASSERT_EQUAL(metrics_table_last(state->metrics, "rollout/ep_rew_mean"), 20.0);
-
-  /* a summary counts if it covers the last row */
-  write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 100}");
-  run_state_refresh(state);
-  CU_ASSERT_EQUAL(state->condition, RUN_DIED);
-  write_file(folder, "summary.json", "{\"status\": \"interrupted\", \"total_steps\": 200, \"final_evaluation\": null}");
-  run_state_refresh(state);
-  CU_ASSERT_EQUAL(state->condition, RUN_INTERRUPTED);
-  write_file(folder, "summary.json",
-             "{\"status\": \"finished\", \"total_steps\": 200, \"final_evaluation\": {\"mean_return\": 7}}");
-  run_state_refresh(state);
-  CU_ASSERT_EQUAL(state->condition, RUN_FINISHED);
-  CU_ASSERT_EQUAL(state->final_return, 7.0);
-  CU_ASSERT_STRING_EQUAL(state->trouble, "");
-
-  /* what cannot be read is told as long as it is so */
-  write_file(folder, "config.yaml", "seed: [\n");
-  for (int i = 0; i < 2; i++) {
-    run_state_refresh(state);
-    CU_ASSERT_PTR_NOT_NULL(strstr(state->trouble, "config.yaml"));
-  }
-  write_file(folder, "config.yaml", config);
-  run_state_refresh(state);
-  CU_ASSERT_STRING_EQUAL(state->trouble, "");
-  run_state_destroy(&state);
-  CU_ASSERT_PTR_NULL(state);
-}
-
 /* at any size the view keeps within its lines */
 static void test_view_sizes(void) {
   const char *folder = check_folder("watch-view");
-  struct run_state *state = NULL;
-  CHECK_OK_FATAL(run_state_create(folder, &state));
+  struct run_record *record = NULL;
+  CHECK_OK_FATAL(run_record_create(folder, &record));
   for (int part = 0; part < 3; part++) {
     if (part == 1) write_file(folder, "metrics.csv", rows);
     if (part == 2) write_file(folder, "config.yaml", config);
-    run_state_refresh(state);
+    run_record_refresh(record);
     for (int columns = 1; columns <= 300; columns += columns < 100 ? 1 : 50)
       for (int lines = 1; lines <= 60; lines += lines < 30 ? 1 : 10) {
         struct sheet *sheet = new_sheet(columns, columns % 2 == 0);
-        view_run(sheet, state, lines);
+        view_run(sheet, record, lines);
         CU_ASSERT_TRUE(sheet->lines <= lines && sheet->lines >= 1);
-        struct run_state *const states[] = {state, state, state};
+        struct run_record *const records[] = {record, record, record};
         int before = sheet->lines;
-        view_table(sheet, states, 3, lines % 3, lines);
+        view_table(sheet, records, 3, lines % 3, lines);
         CU_ASSERT_TRUE(sheet->lines - before <= (lines > 1 ? lines : 1));
         free(sheet);
       }
   }
   struct sheet *sheet = new_sheet(80, false);
-  view_run(sheet, state, 30);
+  view_run(sheet, record, 30);
   char *text = printed(sheet);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "CartPole-v1 | ppo | seed 9 | 3 ranks on node1 and 1 more host\n"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "20 % | 200 of 1.00k steps"));
@@ -198,50 +141,14 @@ static void test_view_sizes(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "update        1.00s 100 % #######\n"));
   free(text);
   free(sheet);
-  run_state_destroy(&state);
-}
-
-static void test_run_list(void) {
-  const char *folder = check_folder("watch-list");
-  char deep[1200], empty[1200];
-  snprintf(deep, sizeof deep, "%s/some/run", folder);
-  snprintf(empty, sizeof empty, "%s/empty", folder);
-  struct run_list list = {0};
-  const char *paths[] = {folder, empty};
-  CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
-
-  /* a folder without runs stands for one that has not begun */
-  CHECK_OK_FATAL(run_list_find(&list, paths, 1));
-  CU_ASSERT_EQUAL_FATAL(list.n, 1);
-  CU_ASSERT_STRING_EQUAL(list.states[0]->path, folder);
-  snprintf(empty, sizeof empty, "%s/some", folder);
-  CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
-  CU_ASSERT_EQUAL_FATAL(mkdir(deep, 0777), 0);
-  write_file(deep, "metrics.csv", rows);
-  CHECK_OK_FATAL(run_list_find(&list, paths, 1));
-  CU_ASSERT_EQUAL_FATAL(list.n, 1);
-  CU_ASSERT_STRING_EQUAL(list.states[0]->path, deep);
-
-  /* what was read of a run is kept when another one comes */
-  run_list_refresh(&list);
-  const struct run_state *known = list.states[0];
-  snprintf(empty, sizeof empty, "%s/empty/", folder);
-  CHECK_OK_FATAL(run_list_find(&list, paths, 2));
-  CU_ASSERT_EQUAL_FATAL(list.n, 2);
-  CU_ASSERT_PTR_EQUAL(list.states[0], known);
-  CU_ASSERT_EQUAL(strlen(list.states[1]->path), strlen(empty) - 1); /* without the slash */
-  paths[1] = "/nowhere/at/all";
-  CHECK_FAILS(run_list_find(&list, paths, 2), MUSTER_ERROR_IO, "/nowhere/at/all");
-  run_list_destroy(&list);
+  run_record_destroy(&record);
 }
 
 static const struct check_case cases[] = {
     {"sparklines", test_spark},
     {"curves", test_curve},
     {"lines: width, cutting, clean texts", test_sheet},
-    {"what a run folder tells", test_run_state},
     {"the view keeps within its lines", test_view_sizes},
-    {"runs and folders of runs", test_run_list},
 };
 
 CHECK_MAIN("watch", cases)

@@ -1,6 +1,7 @@
-#include "watch/run_list.h"
+#include "run/list.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,13 +9,13 @@
 #define DEPTH 4
 #define PATH_BYTES 4096
 
-/* moves the state of a path out of the list before; NULL: it was not there */
-static struct run_state *take(struct run_list *before, const char *path) {
+/* moves the record of a path out of the list before; NULL: it was not there */
+static struct run_record *take(struct run_list *before, const char *path) {
   for (int i = 0; i < before->n; i++) {
-    struct run_state *state = before->states[i];
-    if (state == NULL || strcmp(state->path, path) != 0) continue;
-    before->states[i] = NULL;
-    return state;
+    struct run_record *record = before->records[i];
+    if (record == NULL || strcmp(record->path, path) != 0) continue;
+    before->records[i] = NULL;
+    return record;
   }
   return NULL;
 }
@@ -22,24 +23,25 @@ static struct run_state *take(struct run_list *before, const char *path) {
 static muster_status add(struct run_list *list, struct run_list *before, const char *path) {
   if (list->n == list->capacity) {
     int capacity = 2 * list->capacity + 16;
-    struct run_state **states = realloc(list->states, (size_t)capacity * sizeof(struct run_state *));
-    if (states == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", capacity);
-    list->states = states;
+    struct run_record **records = realloc(list->records, (size_t)capacity * sizeof(struct run_record *));
+    if (records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", capacity);
+    list->records = records;
     list->capacity = capacity;
   }
-  struct run_state *state = take(before, path);
-  if (state == NULL) MUSTER_TRY(run_state_create(path, &state));
-  list->states[list->n++] = state;
+  struct run_record *record = take(before, path);
+  if (record == NULL) MUSTER_TRY(run_record_create(path, &record));
+  list->records[list->n++] = record;
   return MUSTER_OK;
 }
 
 static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
-/* adds the runs in a folder, or the folder itself when it is one; a folder that cannot be read has none */
+/* adds the runs in a folder, or the folder itself when it is one; one that cannot be read stands for itself */
 static muster_status add_below(struct run_list *list, struct run_list *before, const char *path, int depth) {
-  if (run_state_is_run(path)) return add(list, before, path);
+  if (run_record_is_run(path)) return add(list, before, path);
   struct dirent **entries = NULL;
-  int n = depth > 0 ? scandir(path, &entries, is_visible, alphasort) : 0;
+  int n = depth > 0 ? scandir(path, &entries, is_visible, versionsort) : 0;
+  if (n < 0 && errno != ENOENT) return add(list, before, path);
   muster_status status = MUSTER_OK;
   for (int i = 0; i < n; i++) {
     char below[PATH_BYTES];
@@ -56,7 +58,7 @@ static muster_status add_below(struct run_list *list, struct run_list *before, c
 static muster_status add_path(struct run_list *list, struct run_list *before, const char *path) {
   struct stat file;
   char trimmed[PATH_BYTES];
-  if (stat(path, &file) != 0) return status_errno(MUSTER_ERROR_IO, "cannot find the run '%s'", path);
+  if (stat(path, &file) != 0) return status_errno(MUSTER_ERROR_IO, "cannot find the run %s", path);
   if (!S_ISDIR(file.st_mode))
     return status_error(MUSTER_ERROR_USAGE, "'%s' is no folder: give that of a run, or one with runs in it", path);
   if (strlen(path) >= sizeof trimmed) return status_error(MUSTER_ERROR_USAGE, "the path '%.60s...' is too long", path);
@@ -77,11 +79,11 @@ muster_status run_list_find(struct run_list *list, const char *const *paths, int
 }
 
 void run_list_destroy(struct run_list *list) {
-  for (int i = 0; i < list->n; i++) run_state_destroy(&list->states[i]);
-  free(list->states);
+  for (int i = 0; i < list->n; i++) run_record_destroy(&list->records[i]);
+  free(list->records);
   *list = (struct run_list){0};
 }
 
 void run_list_refresh(struct run_list *list) {
-  for (int i = 0; i < list->n; i++) run_state_refresh(list->states[i]);
+  for (int i = 0; i < list->n; i++) run_record_refresh(list->records[i]);
 }

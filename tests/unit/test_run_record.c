@@ -1,0 +1,175 @@
+/* What a run folder tells, and runs found below folders. */
+#include "run/list.h"
+#include "support/check.h"
+
+#include <fcntl.h>
+#include <math.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static void write_file(const char *folder, const char *name, const char *text) {
+  char path[1300];
+  snprintf(path, sizeof path, "%.1200s/%s", folder, name);
+  FILE *file = fopen(path, "w");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  fputs(text, file);
+  fclose(file);
+}
+
+static const char config[] = "# muster 0.1.0 (abc), started 2026-01-02 03:04:05\n# ranks: 3\n"
+                             "#   rank 0 on node1: learner\n#   rank 1 on node1: actor, environments 0 to 3\n"
+                             "#   rank 2 on node2: actor, environments 4 to 7\n"
+                             "seed: 9\ntotal_steps: 1000\nenv: {name: CartPole-v1}\nalgorithm: {name: ppo}\n";
+static const char rows[] = "time/iterations,time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean,train/approx_kl,"
+                           "time/update_seconds\n1,100,1,20,0.5,0.75\n2,200,3,,0.25,0.25\n";
+
+/* moves the time of a file's last change into the past */
+static void age(const char *folder, const char *name, int seconds) {
+  char path[1300];
+  snprintf(path, sizeof path, "%.1200s/%s", folder, name);
+  const struct timespec then = {.tv_sec = time(NULL) - seconds}, times[2] = {then, then};
+  CU_ASSERT_EQUAL_FATAL(utimensat(AT_FDCWD, path, times, 0), 0);
+}
+
+/* starts a process that holds the lock of a run folder, as a run does; a minute at most */
+static pid_t hold_lock(const char *folder) {
+  int ready[2];
+  char byte = 0;
+  write_file(folder, ".lock", "");
+  CU_ASSERT_EQUAL_FATAL(pipe(ready), 0);
+  pid_t holder = fork();
+  CU_ASSERT_TRUE_FATAL(holder >= 0);
+  if (holder == 0) {
+    char path[1300];
+    snprintf(path, sizeof path, "%.1200s/.lock", folder);
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    alarm(60);
+    int file = open(path, O_RDWR | O_CLOEXEC);
+    if (file >= 0 && fcntl(file, F_SETLK, &lock) == 0 && write(ready[1], &byte, 1) == 1) pause();
+    _exit(1);
+  }
+  close(ready[1]);
+  CU_ASSERT_EQUAL_FATAL(read(ready[0], &byte, 1), 1);
+  close(ready[0]);
+  return holder;
+}
+
+static void release_lock(pid_t holder) {
+  kill(holder, SIGKILL);
+  CU_ASSERT_EQUAL(waitpid(holder, NULL, 0), holder);
+}
+
+static void check_state(struct run_record *record, enum run_state state) {
+  run_record_refresh(record);
+  CU_ASSERT_STRING_EQUAL(run_state_name(record->state), run_state_name(state));
+  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
+}
+
+static void test_run_state(void) {
+  const char *folder = check_folder("watch-run");
+  struct run_record *record = NULL;
+  CHECK_OK_FATAL(run_record_create(folder, &record));
+  check_state(record, RUN_WAITING);
+  CU_ASSERT_FALSE(record->is_run);
+  CU_ASSERT_FALSE(run_record_has_config(record));
+
+  /* the config comes first, under the lock, then rows */
+  write_file(folder, "config.yaml", config);
+  check_state(record, RUN_DIED); /* nobody holds the lock */
+  pid_t holder = hold_lock(folder);
+  check_state(record, RUN_WAITING);
+  CU_ASSERT_TRUE(record->is_run);
+  CU_ASSERT_STRING_EQUAL(run_record_option(record, "env.name"), "CartPole-v1");
+  CU_ASSERT_EQUAL(run_record_number(record, "total_steps"), 1000.0);
+  CU_ASSERT_TRUE(isnan(run_record_number(record, "env.name")));
+  CU_ASSERT_STRING_EQUAL(run_record_option(record, "env.plugin"), "");
+  CU_ASSERT_STRING_EQUAL(record->started, "2026-01-02 03:04:05");
+  CU_ASSERT_STRING_EQUAL(record->learner_host, "node1");
+  CU_ASSERT_EQUAL(record->ranks, 3);
+  CU_ASSERT_EQUAL(record->hosts, 2);
+  write_file(folder, "metrics.csv", rows);
+  check_state(record, RUN_RUNNING);
+  CU_ASSERT_EQUAL(record->steps, 200.0);
+  CU_ASSERT_EQUAL(record->steps_per_second, 50.0); /* 100 steps in the 2 s between the rows */
+  CU_ASSERT_EQUAL(record->seconds_left, 16.0);
+  CU_ASSERT_EQUAL(record->seconds, 3.0);
+  CU_ASSERT_EQUAL(record->mean_return, 20.0);
+  age(folder, "metrics.csv", 30); /* less than a minute is no reason to worry */
+  check_state(record, RUN_RUNNING);
+  age(folder, "metrics.csv", 61);
+  check_state(record, RUN_STALLED);
+
+  /* a summary counts if it covers the last row, and nobody goes on */
+  write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 200, \"solved_at_steps\": 50}");
+  check_state(record, RUN_STALLED);
+  CU_ASSERT_PTR_NULL(record->summary);
+  CU_ASSERT_EQUAL(record->solved_at_steps, 50.0);
+  release_lock(holder);
+  check_state(record, RUN_FINISHED);
+  write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 100}");
+  check_state(record, RUN_DIED);
+  write_file(folder, "summary.json", "{\"status\": \"interrupted\", \"total_steps\": 200, \"final_evaluation\": null}");
+  check_state(record, RUN_INTERRUPTED);
+  write_file(folder, "summary.json",
+             "{\"status\": \"finished\", \"total_steps\": 200, \"final_evaluation\": {\"mean_return\": 7}}");
+  check_state(record, RUN_FINISHED);
+  CU_ASSERT_EQUAL(record->evaluation_return, 7.0);
+  CU_ASSERT_EQUAL(record->average_speed, 200.0 / 3.0); /* it does not say another one */
+  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
+
+  /* what cannot be read is told as long as it is so */
+  write_file(folder, "config.yaml", "seed: [\n");
+  for (int i = 0; i < 2; i++) {
+    run_record_refresh(record);
+    CU_ASSERT_PTR_NOT_NULL(strstr(muster_status_message(record->failure), "config.yaml"));
+  }
+  write_file(folder, "config.yaml", config);
+  run_record_refresh(record);
+  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
+  run_record_destroy(&record);
+  CU_ASSERT_PTR_NULL(record);
+}
+
+static void test_run_list(void) {
+  const char *folder = check_folder("watch-list");
+  char deep[1200], empty[1200];
+  snprintf(deep, sizeof deep, "%s/some/run", folder);
+  snprintf(empty, sizeof empty, "%s/empty", folder);
+  struct run_list list = {0};
+  const char *paths[] = {folder, empty};
+  CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
+
+  /* a folder without runs stands for one that has not begun */
+  CHECK_OK_FATAL(run_list_find(&list, paths, 1));
+  CU_ASSERT_EQUAL_FATAL(list.n, 1);
+  CU_ASSERT_STRING_EQUAL(list.records[0]->path, folder);
+  snprintf(empty, sizeof empty, "%s/some", folder);
+  CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
+  CU_ASSERT_EQUAL_FATAL(mkdir(deep, 0777), 0);
+  write_file(deep, "metrics.csv", rows);
+  CHECK_OK_FATAL(run_list_find(&list, paths, 1));
+  CU_ASSERT_EQUAL_FATAL(list.n, 1);
+  CU_ASSERT_STRING_EQUAL(list.records[0]->path, deep);
+
+  /* what was read of a run is kept when another one comes */
+  run_list_refresh(&list);
+  const struct run_record *known = list.records[0];
+  snprintf(empty, sizeof empty, "%s/empty/", folder);
+  CHECK_OK_FATAL(run_list_find(&list, paths, 2));
+  CU_ASSERT_EQUAL_FATAL(list.n, 2);
+  CU_ASSERT_PTR_EQUAL(list.records[0], known);
+  CU_ASSERT_EQUAL(strlen(list.records[1]->path), strlen(empty) - 1); /* without the slash */
+  paths[1] = "/nowhere/at/all";
+  CHECK_FAILS(run_list_find(&list, paths, 2), MUSTER_ERROR_IO, "/nowhere/at/all");
+  run_list_destroy(&list);
+}
+
+static const struct check_case cases[] = {
+    {"the states of a run, and what its files say", test_run_state},
+    {"runs and folders of runs", test_run_list},
+};
+
+CHECK_MAIN("run record", cases)
