@@ -64,8 +64,7 @@ static void estimate_row(struct batch *batch, size_t index, enum advantage_estim
   }
 }
 
-void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
-                               double gamma, double lambda) {
+void batch_evaluate(struct batch *batch, struct model *model) {
   const struct trajectory *rollout = batch->rollout;
   model_values(model, rollout->n_rows * (rollout->n_steps + 1), rollout->observation, rollout->obs_bytes,
                batch->values);
@@ -75,7 +74,13 @@ void batch_estimate_advantages(struct batch *batch, struct model *model, enum ad
   model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
                batch->final_values);
   batch_place_bootstraps(batch);
-  for (size_t row = 0; row < rollout->n_rows; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
+}
+
+void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
+                               double gamma, double lambda) {
+  batch_evaluate(batch, model);
+  for (size_t row = 0; row < batch->rollout->n_rows; row++)
+    estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
 }
 
 double batch_explained_variance(const struct batch *batch) {

@@ -37,8 +37,11 @@ void batch_list_samples(struct batch *batch);
 /* One row of the batch for the estimators of rollout/advantage.h, as long as it counts. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
-/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes,
- * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. */
+/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes.
+ * The model's weights must be packed. */
+void batch_evaluate(struct batch *batch, struct model *model);
+
+/* batch_evaluate(), then estimates advantages, and returns for the critic to learn. */
 void batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
                                double gamma, double lambda);
 
