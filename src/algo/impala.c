@@ -30,13 +30,13 @@ static const struct option_spec impala_option_list[] = {
     {ROW(struct impala_options, pg_rho_bar), .type = OPTION_FLOAT, .default_value = "1", .min = 0,
      .min_exclusive = true, .max = OPTION_NO_MAX, .help = "clip of the ratio that weighs the policy gradient"},
     ROW_GAMMA(struct impala_options, "0.99"),
-    ROW_LEARNING_RATE(struct impala_options, "0.0007"),
+    ROW_LEARNING_RATE(struct impala_options, "0.002"),
     ROW_ENT_COEF(struct impala_options, "0"),
     ROW_VF_COEF(struct impala_options, "0.5"),
     ROW_MAX_GRAD_NORM(struct impala_options, "0.5"),
     ROW_NORMALIZE_ADVANTAGE(struct impala_options, "false"),
     ROW_OPTIMIZER(struct impala_options, "rmsprop"),
-    ROW_OPTIMIZER_EPSILON(struct impala_options, "1e-5"),
+    ROW_OPTIMIZER_EPSILON(struct impala_options, "0.01"),
     {.key = NULL},
 };
 
