@@ -4,18 +4,16 @@
 
 #include <string.h>
 
-extern const struct algorithm_type algorithm_a2c, algorithm_actor_critic, algorithm_grpo, algorithm_ppo,
-    algorithm_reinforce, algorithm_reinforce_baseline;
+extern const struct algorithm_type algorithm_a2c, algorithm_a3c, algorithm_actor_critic, algorithm_appo, algorithm_grpo,
+    algorithm_impala, algorithm_ppo, algorithm_reinforce, algorithm_reinforce_baseline;
 
 /* the registry: one line an algorithm, in the order in which they build on each other */
 static const struct algorithm_type *const algorithms[] = {
-    &algorithm_reinforce,
-    &algorithm_reinforce_baseline,
-    &algorithm_actor_critic,
-    &algorithm_a2c,
-    &algorithm_ppo,
-    &algorithm_grpo,
-    NULL,
+    &algorithm_reinforce,    &algorithm_reinforce_baseline,
+    &algorithm_actor_critic, &algorithm_a2c,
+    &algorithm_ppo,          &algorithm_grpo,
+    &algorithm_a3c,          &algorithm_impala,
+    &algorithm_appo,         NULL,
 };
 
 const struct algorithm_type *const *algorithm_list(void) { return algorithms; }

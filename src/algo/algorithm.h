@@ -12,6 +12,14 @@
 
 #define ALGORITHM_MAX_METRICS 32
 #define ALGORITHM_MAX_STATE 16
+#define ALGORITHM_MAX_TERMS 8
+
+/* What actors hand over that do not wait for the learner. */
+enum asynchronous {
+  ASYNCHRONOUS_NONE,         /* they do wait: one rollout of all environments for each update */
+  ASYNCHRONOUS_TRAJECTORIES, /* rollouts as they are full, of older policies too, for update() */
+  ASYNCHRONOUS_GRADIENTS     /* gradients of their own rollouts, by gradient(), for apply() */
+};
 
 /* What it wants of the actors. */
 struct rollout_plan {
@@ -20,13 +28,20 @@ struct rollout_plan {
    * truncated after n_steps. */
   bool whole_episodes;
   int32_t group_size; /* with whole episodes: neighbouring environments that start in the same state; 0 or 1: none */
+  enum asynchronous asynchronous;
+  /* with ASYNCHRONOUS_TRAJECTORIES: */
+  size_t batch;           /* an update begins once it has so many: rollouts of one environment */
+  int64_t max_policy_lag; /* updates that a trajectory's policy may be behind; 0: no limit */
+  bool block_on_lag;      /* older ones are waited for before they become so; otherwise they are thrown away */
 };
 
 /* What an algorithm works on; borrowed for its life. */
 struct algorithm_context {
   const void *options; /* the struct that its table describes */
   struct model *model;
-  const struct trajectory *rollout; /* the whole batch: all environments; rewards as they are to be learned from */
+  /* The whole batch, rewards as they are to be learned from. As many environments as it has at create() are the most it
+   * ever has; update() learns from those that it has then. */
+  const struct trajectory *rollout;
   uint64_t seed;
   struct arena *arena;
   struct stages *stages;           /* is told when minibatches begin; may be NULL */
@@ -55,6 +70,14 @@ struct algorithm_type {
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and
    * optimizer are then as before the failing step. */
   muster_status (*update)(void *algorithm, double progress_remaining, double *metrics);
+  /* With ASYNCHRONOUS_GRADIENTS, NULL otherwise: update() in two halves, of which actors do the first on their own
+   * rollouts. gradient() leaves the gradient in model->parameters.gradients, and in terms[] what apply() makes metrics
+   * of; NUMERIC error when the loss is not finite. */
+  muster_status (*gradient)(void *algorithm, double terms[ALGORITHM_MAX_TERMS]);
+  /* One step with the gradient in model->parameters.gradients, wherever it was computed; reads no rollout. Otherwise as
+   * update(). */
+  muster_status (*apply)(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
+                         double *metrics);
   /* Lists what the last update made of the rollout (values, advantages, ...), for a forensic file; returns their
    * number. */
   int (*intermediates)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);

@@ -67,6 +67,22 @@ static void estimate_row(struct batch *batch, size_t index, enum advantage_estim
   }
 }
 
+/* values of the observations of some rows, and of the last ones of truncated episodes, from which these go on */
+static void evaluate_rows(struct batch *batch, struct model *model, size_t first, size_t end) {
+  const struct trajectory *rollout = batch->rollout;
+  const size_t steps = rollout->n_steps + 1;
+  const char *observations = (const char *)rollout->observation + first * trajectory_obs_stride(rollout);
+  model_values(model, (end - first) * steps, observations, rollout->obs_bytes, batch->values + first * steps);
+  const struct env_finals *finals = &rollout->finals;
+  model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
+               batch->final_values);
+  batch_place_bootstraps(batch);
+}
+
+void batch_evaluate(struct batch *batch, struct model *model) {
+  evaluate_rows(batch, model, 0, batch->rollout->n_rows);
+}
+
 /* values, advantages and returns of a row, to or from what the team shares */
 static void copy_estimates(const struct batch *batch, size_t row, bool out) {
   const size_t n_steps = batch->rollout->n_steps;
@@ -97,19 +113,9 @@ static muster_status exchange_estimates(struct batch *batch) {
 
 muster_status batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
                                         double gamma, double lambda) {
-  const struct trajectory *rollout = batch->rollout;
-  const size_t index = team_index(batch->team), steps = rollout->n_steps + 1;
-  size_t first = team_part(batch->team, rollout->n_rows, index);
-  size_t end = team_part(batch->team, rollout->n_rows, index + 1);
-  model_values(model, (end - first) * steps,
-               (const char *)rollout->observation + first * trajectory_obs_stride(rollout), rollout->obs_bytes,
-               batch->values + first * steps);
-
-  /* truncated episodes go on from their true last observations */
-  const struct env_finals *finals = &rollout->finals;
-  model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
-               batch->final_values);
-  batch_place_bootstraps(batch);
+  const size_t rows = batch->rollout->n_rows, index = team_index(batch->team);
+  size_t first = team_part(batch->team, rows, index), end = team_part(batch->team, rows, index + 1);
+  evaluate_rows(batch, model, first, end);
   for (size_t row = first; row < end; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
   return team_size(batch->team) > 1 ? exchange_estimates(batch) : MUSTER_OK;
 }

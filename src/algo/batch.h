@@ -43,9 +43,12 @@ void batch_list_samples(struct batch *batch);
 /* One row of the batch for the estimators of rollout/advantage.h, as long as it counts. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
-/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes,
- * then estimates advantages, and returns for the critic to learn. The model's weights must be packed. Each learner of a
- * team does so for its part of the rows, and all get all. Collective over the team. */
+/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes.
+ * The model's weights must be packed. */
+void batch_evaluate(struct batch *batch, struct model *model);
+
+/* The same, then estimates advantages, and returns for the critic to learn. Each learner of a team does so for its part
+ * of the rows, and all get all. Collective over the team. */
 MUSTER_CHECKED muster_status batch_estimate_advantages(struct batch *batch, struct model *model,
                                                        enum advantage_estimator estimator, double gamma, double lambda);
 

@@ -56,6 +56,12 @@
     ROW(T, clip_range), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .min_exclusive = true, .max = 10,   \
                         .help = "how far the probability ratio may go from 1; lin_X falls to zero"                     \
   }
+#define ROW_TARGET_KL(T)                                                                                               \
+  {                                                                                                                    \
+    ROW(T, target_kl), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 0, .min_exclusive = true,           \
+                       .max = OPTION_NO_MAX,                                                                           \
+                       .help = "an update stops when approx_kl exceeds 1.5 times this; null: never"                    \
+  }
 #define ROW_ENT_COEF(T, value)                                                                                         \
   {                                                                                                                    \
     ROW(T, ent_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,                    \

@@ -191,8 +191,8 @@ muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, dou
 
 /* --- steps --- */
 
-/* says which part of the loss is not finite, and which sample is to blame */
-static muster_status loss_error(const struct policy_gradient *policy, const struct losses *losses, int64_t minibatch) {
+muster_status policy_gradient_loss_error(const struct policy_gradient *policy, const struct losses *losses,
+                                         int64_t minibatch) {
   char sample[160];
   batch_describe_not_finite(&policy->batch, sample, sizeof sample);
   return status_error(
@@ -219,7 +219,7 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
   struct losses losses;
   MUSTER_TRY(policy_gradient_gradient(policy, loss, index, n, &losses));
   progress->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
-  if (!isfinite(progress->last_loss)) return loss_error(policy, &losses, progress->minibatches);
+  if (!isfinite(progress->last_loss)) return policy_gradient_loss_error(policy, &losses, progress->minibatches);
   add_losses(progress, &losses);
   if (!isnan(target_kl) && losses.approx_kl > 1.5 * target_kl) {
     progress->stopped = true;

@@ -90,6 +90,11 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
 MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
                                                       const uint32_t *index, size_t n, struct losses *losses);
 
+/* The NUMERIC error of a minibatch (counted from 0) whose loss is not finite: which part of it, and which sample is to
+ * blame. */
+MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_gradient *policy,
+                                                        const struct losses *losses, int64_t minibatch);
+
 /* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one step of the
  * optimizer. NUMERIC error, with nothing changed, when the norm is not finite. */
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,

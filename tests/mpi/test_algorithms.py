@@ -41,6 +41,11 @@ ALGORITHMS = {
     "a2c": config("name: a2c"),
     "a2c_tf": config("name: a2c, optimizer: rmsprop_tf, gae_lambda: 0.9, normalize_advantage: true"),
     "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
+    "a3c": config("name: a3c"),
+    "impala": config("name: impala, n_steps: 10"),
+    "impala_agents": config("name: impala, vtrace_lambda: 0.9", env=PROBE, steps=2000),
+    "appo": config("name: appo, n_steps: 20, batch_size: 50"),
+    "appo_agents": config("name: appo, n_steps: 20, batch_size: 50", env=PROBE, steps=2000),
 }
 WHOLE_EPISODES = ["reinforce", "baseline", "baseline_mean", "grpo", "grpo_reference"]
 

@@ -16,7 +16,7 @@ struct work {
   void *algorithm;
 };
 
-static void start(const struct algorithm_type *type, uint64_t seed, struct work *w) {
+static void start(const struct algorithm_type *type, uint64_t seed, size_t n_envs, struct work *w) {
   static const struct network_shape shape = {.obs_dim = 4, .actions = 3, .layers = 1, .hidden = {16}};
   *w = (struct work){.options = calloc(1, type->options_size)};
   CHECK_OK_FATAL(arena_create(&w->arena));
@@ -25,7 +25,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, struct work 
   randomize_model(&w->model, 3);
   size_t n_steps = type->plan(w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
-  create_rollout(&shape, ENVS, n_steps, w->arena, &w->rollout);
+  create_rollout(&shape, n_envs, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
   struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL};
   CHECK_OK_FATAL(type->create(&context, &w->algorithm));
@@ -94,9 +94,9 @@ static bool has_option(const struct algorithm_type *type, const char *key) {
 static void test_update(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, twin, other;
-    start(*type, 7, &work);
-    start(*type, 7, &twin);
-    start(*type, 8, &other);
+    start(*type, 7, ENVS, &work);
+    start(*type, 7, ENVS, &twin);
+    start(*type, 8, ENVS, &other);
     double metrics[ALGORITHM_MAX_METRICS], twin_metrics[ALGORITHM_MAX_METRICS];
     CHECK_OK_FATAL((*type)->update(twin.algorithm, 1.0, twin_metrics));
     for (size_t i = 0; i < work.model.parameters.count; i++) CU_ASSERT_FATAL(isfinite(twin.model.parameters.values[i]));
@@ -112,28 +112,33 @@ static void test_update(void) {
   }
 }
 
+/* copies parameters and state into another algorithm of the kind, which lists the same */
+static void copy_state(const struct algorithm_type *type, struct work *work, struct work *other) {
+  struct tensor list[ALGORITHM_MAX_STATE], target[ALGORITHM_MAX_STATE];
+  int n = type->state(work->algorithm, list);
+  CU_ASSERT_FATAL(n > 0 && n <= ALGORITHM_MAX_STATE);
+  CU_ASSERT_EQUAL_FATAL(type->state(other->algorithm, target), n);
+  for (int i = 0; i < n; i++) {
+    for (int k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i].name, list[k].name), 0);
+    CU_ASSERT_FATAL(tensor_bytes(&list[i]) > 0 && list[i].data != NULL);
+    CU_ASSERT_STRING_EQUAL(list[i].name, target[i].name);
+    CU_ASSERT_EQUAL_FATAL(tensor_bytes(&list[i]), tensor_bytes(&target[i]));
+    memcpy(target[i].data, list[i].data, tensor_bytes(&list[i]));
+  }
+  memcpy(other->model.parameters.values, work->model.parameters.values, work->model.parameters.count * sizeof(float));
+}
+
 /* every tensor of the state has a name of its own, a size and memory; and nothing is missing: copied into a fresh
  * algorithm, it goes on bit for bit */
 static void test_state(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, fresh;
-    start(*type, 7, &work);
-    start(*type, 7, &fresh);
+    start(*type, 7, ENVS, &work);
+    start(*type, 7, ENVS, &fresh);
     double metrics[ALGORITHM_MAX_METRICS], fresh_metrics[ALGORITHM_MAX_METRICS];
     CHECK_OK_FATAL((*type)->update(work.algorithm, 1.0, metrics));
 
-    struct tensor list[ALGORITHM_MAX_STATE], target[ALGORITHM_MAX_STATE];
-    int n = (*type)->state(work.algorithm, list);
-    CU_ASSERT_FATAL(n > 0 && n <= ALGORITHM_MAX_STATE);
-    CU_ASSERT_EQUAL_FATAL((*type)->state(fresh.algorithm, target), n);
-    for (int i = 0; i < n; i++) {
-      for (int k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i].name, list[k].name), 0);
-      CU_ASSERT_FATAL(tensor_bytes(&list[i]) > 0 && list[i].data != NULL);
-      CU_ASSERT_STRING_EQUAL(list[i].name, target[i].name);
-      CU_ASSERT_EQUAL_FATAL(tensor_bytes(&list[i]), tensor_bytes(&target[i]));
-      memcpy(target[i].data, list[i].data, tensor_bytes(&list[i]));
-    }
-    memcpy(fresh.model.parameters.values, work.model.parameters.values, work.model.parameters.count * sizeof(float));
+    copy_state(*type, &work, &fresh);
     CHECK_OK_FATAL((*type)->update(work.algorithm, 0.5, metrics));
     CHECK_OK_FATAL((*type)->update(fresh.algorithm, 0.5, fresh_metrics));
     CU_ASSERT_TRUE(same_parameters(&work, &fresh));
@@ -146,8 +151,8 @@ static void test_state(void) {
 static void test_not_finite(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, untouched;
-    start(*type, 7, &work);
-    start(*type, 7, &untouched);
+    start(*type, 7, ENVS, &work);
+    start(*type, 7, ENVS, &untouched);
     for (size_t i = 0; i < work.rollout.n_envs * work.rollout.n_steps; i++) work.rollout.reward[i] = NAN;
     double metrics[ALGORITHM_MAX_METRICS];
     CHECK_FAILS((*type)->update(work.algorithm, 1.0, metrics), MUSTER_ERROR_NUMERIC, "not finite");
@@ -157,12 +162,142 @@ static void test_not_finite(void) {
   }
 }
 
+/* copies what is in one rollout to the first rows of one with more */
+static void copy_rollout(const struct trajectory *from, struct trajectory *to) {
+  size_t steps = from->n_rows * from->n_steps, finals = (size_t)from->finals.count;
+  memcpy(to->observation, from->observation, from->n_rows * trajectory_obs_stride(from));
+  memcpy(to->action, from->action, steps * from->action_bytes);
+  memcpy(to->log_prob, from->log_prob, steps * sizeof *from->log_prob);
+  memcpy(to->reward, from->reward, steps * sizeof *from->reward);
+  memcpy(to->ended, from->ended, from->n_envs * from->n_steps);
+  memcpy(to->length, from->length, from->n_rows * sizeof *from->length);
+  to->finals.count = from->finals.count;
+  memcpy(to->finals.environment, from->finals.environment, finals * sizeof *from->finals.environment);
+  memcpy(to->finals.step, from->finals.step, finals * sizeof *from->finals.step);
+  memcpy(to->finals.observation, from->finals.observation, finals * from->agents * from->obs_bytes);
+}
+
+/* with room for more environments than an update has, it is the same to the last bit */
+static void test_rows_in_use(void) {
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
+    struct work work, roomy;
+    start(*type, 7, ENVS, &work);
+    start(*type, 7, ENVS + 2, &roomy);
+    double metrics[ALGORITHM_MAX_METRICS], roomy_metrics[ALGORITHM_MAX_METRICS];
+    /* all of the room once, as some update before; then less of it */
+    CHECK_OK_FATAL((*type)->update(roomy.algorithm, 1.0, roomy_metrics));
+    CHECK_OK_FATAL((*type)->update(work.algorithm, 1.0, metrics));
+    copy_state(*type, &work, &roomy);
+    fill_rollout(&work.model, 9, &work.rollout);
+    copy_rollout(&work.rollout, &roomy.rollout);
+    roomy.rollout.n_envs = roomy.rollout.n_rows = ENVS;
+    CHECK_OK_FATAL((*type)->update(work.algorithm, 0.5, metrics));
+    CHECK_OK_FATAL((*type)->update(roomy.algorithm, 0.5, roomy_metrics));
+    CU_ASSERT_TRUE(same_parameters(&work, &roomy));
+    for (size_t i = 0; (*type)->metrics[i] != NULL; i++)
+      CU_ASSERT_TRUE(metrics[i] == roomy_metrics[i] || (isnan(metrics[i]) && isnan(roomy_metrics[i])));
+    stop(&work);
+    stop(&roomy);
+  }
+}
+
+/* a gradient of one rank that another one applies is the update of either, to the last bit */
+static void test_halves(void) {
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
+    struct work whole, actor, learner;
+    start(*type, 7, ENVS, &whole);
+    bool halves = (*type)->plan(whole.options).asynchronous == ASYNCHRONOUS_GRADIENTS;
+    CU_ASSERT_EQUAL_FATAL((*type)->gradient != NULL, halves);
+    CU_ASSERT_EQUAL_FATAL((*type)->apply != NULL, halves);
+    stop(&whole);
+    if (!halves) continue;
+
+    start(*type, 7, ENVS, &whole);
+    start(*type, 7, ENVS, &actor);
+    start(*type, 7, ENVS, &learner);
+    learner.rollout.n_envs = learner.rollout.n_rows = 0;
+    size_t bytes = whole.model.parameters.count * sizeof(float);
+    double metrics[ALGORITHM_MAX_METRICS], halves_metrics[ALGORITHM_MAX_METRICS], terms[ALGORITHM_MAX_TERMS];
+    for (int update = 0; update < 3; update++) {
+      CHECK_OK_FATAL((*type)->gradient(actor.algorithm, terms));
+      memcpy(learner.model.parameters.gradients, actor.model.parameters.gradients, bytes);
+      CHECK_OK_FATAL((*type)->apply(learner.algorithm, 0.5, terms, halves_metrics));
+      memcpy(actor.model.parameters.values, learner.model.parameters.values, bytes);
+      CHECK_OK_FATAL((*type)->update(whole.algorithm, 0.5, metrics));
+      CU_ASSERT_TRUE(same_parameters(&whole, &learner));
+      for (size_t i = 0; (*type)->metrics[i] != NULL; i++)
+        CU_ASSERT_TRUE(metrics[i] == halves_metrics[i] || (isnan(metrics[i]) && isnan(halves_metrics[i])));
+    }
+
+    /* a gradient that is no number changes nothing */
+    memcpy(whole.model.parameters.values, learner.model.parameters.values, bytes);
+    learner.model.parameters.gradients[3] = NAN;
+    CHECK_FAILS((*type)->apply(learner.algorithm, 0.5, terms, metrics), MUSTER_ERROR_NUMERIC, "not finite");
+    CU_ASSERT_TRUE(same_parameters(&whole, &learner));
+    stop(&whole);
+    stop(&actor);
+    stop(&learner);
+  }
+}
+
+/* a setting, and what the check says of it with eight environments */
+static void test_checks(void) {
+  static const struct {
+    const char *name, *options, *part;
+  } wrong[] = {
+      {"a3c", "n_steps: 1000000000", "algorithm.n_steps: 1000000000: makes rollouts of 8000000000 samples"},
+      {"impala", "n_steps: 100000000, batch: 20", "batches of up to 2800000000 samples with batch 20 and num_envs 8"},
+      {"impala", "on_lag: block", "algorithm.on_lag: block: "},
+      {"impala", "on_lag: block", "expects a max_policy_lag of at least 1"},
+      {"appo", "on_lag: block", "algorithm.max_policy_lag is 0"},
+      {"appo", "n_steps: 10, batch: 4, batch_size: 41",
+       "batch_size: 41: is larger than the batch: n_steps 10 x batch 4"},
+      {"appo", "n_steps: 1, batch: 1, batch_size: 1", "whose advantage cannot be normalised"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    const struct algorithm_type *type;
+    struct document *document;
+    char text[256];
+    snprintf(text, sizeof text, "algorithm: {%s}", wrong[i].options);
+    CHECK_OK_FATAL(algorithm_find(wrong[i].name, &type));
+    void *object = calloc(1, type->options_size);
+    CHECK_OK_FATAL(document_create(&document));
+    CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
+    CHECK_OK_FATAL(document_apply(document, type->options, object));
+    CHECK_FAILS(type->check(document, object, 8), MUSTER_ERROR_USAGE, wrong[i].part);
+    document_destroy(&document);
+    free(object);
+  }
+}
+
+/* what the run loop is told of the lag */
+static void test_plans(void) {
+  const struct algorithm_type *type;
+  struct document *document;
+  const char *text = "algorithm: {n_steps: 7, batch: 5, max_policy_lag: 3, on_lag: block}";
+  CHECK_OK_FATAL(algorithm_find("impala", &type));
+  void *object = calloc(1, type->options_size);
+  CHECK_OK_FATAL(document_create(&document));
+  CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
+  CHECK_OK_FATAL(document_apply(document, type->options, object));
+  CHECK_OK(type->check(document, object, 8));
+  const struct rollout_plan plan = type->plan(object);
+  CU_ASSERT_TRUE(plan.n_steps == 7 && plan.batch == 5 && plan.max_policy_lag == 3 && plan.block_on_lag);
+  CU_ASSERT_TRUE(plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES && !plan.whole_episodes);
+  document_destroy(&document);
+  free(object);
+}
+
 static const struct check_case cases[] = {
     {"registry", test_registry},
     {"options and metrics", test_options_and_metrics},
     {"an update learns and is reproducible", test_update},
     {"the state is whole", test_state},
     {"what is not finite is refused", test_not_finite},
+    {"more room than rows in use", test_rows_in_use},
+    {"gradient and apply are the update", test_halves},
+    {"checks of several options", test_checks},
+    {"the plan", test_plans},
 };
 
 CHECK_MAIN("algorithm", cases)

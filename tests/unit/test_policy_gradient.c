@@ -90,6 +90,8 @@ static void test_one_parameter(void) {
 /* --- finite differences --- */
 
 static const double discount_factor = 0.9, vf_coef = 0.5, ent_coef = 0.02, clip_range = 0.2, kl_coef = 0.3;
+static const double rho_bar = 1.2, c_bar = 0.9, pg_rho_bar = 1.1, vtrace_lambda = 0.8;
+#define TRACE_OPTIONS ", n_steps: 12, rho_bar: 1.2, c_bar: 0.9, vtrace_lambda: 0.8"
 
 /* the naive model is linear, and a copy of the rollout */
 struct naive {
@@ -182,7 +184,53 @@ static double next_value(const struct naive *p, const double *values, size_t row
   return NAN;
 }
 
-enum weighing { RETURN, TOTAL, MINUS_VALUE, MINUS_MEAN, RESIDUAL, ACTION_VALUE, GROUP };
+/* rewards up to an end of the episode or the row, and the value of what follows */
+static double n_step_return(const struct naive *p, const double *values, size_t row, size_t t) {
+  double reward = p->rollout->reward[row * T + t];
+  bool goes_on = p->rollout->ended[row * T + t] == 0 && t + 1 < (size_t)p->rollout->length[row];
+  return reward + discount_factor * (goes_on ? n_step_return(p, values, row, t + 1) : next_value(p, values, row, t));
+}
+
+/* pi / mu of a sample under these parameters, clipped */
+static double clipped_ratio(const struct naive *p, const double *values, size_t at, double bar) {
+  double log_pi[ACTIONS];
+  log_probs(p, values, observation(p, at / T, at % T), log_pi);
+  return fmin(exp(log_pi[((const int32_t *)p->rollout->action)[at]] - p->rollout->log_prob[at]), bar);
+}
+
+/* v_s of V-trace, term by term (Espeholt et al. 2018, eq. 1) */
+static double trace_target(const struct naive *p, const double *values, size_t row, size_t s) {
+  double sum = state_value(p, values, observation(p, row, s)), factor = 1;
+  for (size_t t = s; t < (size_t)p->rollout->length[row]; t++) {
+    size_t at = row * T + t;
+    double residual = p->rollout->reward[at] + discount_factor * next_value(p, values, row, t) -
+                      state_value(p, values, observation(p, row, t));
+    sum += factor * clipped_ratio(p, values, at, rho_bar) * residual;
+    if (p->rollout->ended[at] != 0) break;
+    factor *= discount_factor * vtrace_lambda * clipped_ratio(p, values, at, c_bar);
+  }
+  return sum;
+}
+
+/* r_t + gamma v_{t+1} - V(x_t) */
+static double trace_advantage(const struct naive *p, const double *values, size_t row, size_t t) {
+  bool goes_on = p->rollout->ended[row * T + t] == 0 && t + 1 < (size_t)p->rollout->length[row];
+  double after = goes_on ? trace_target(p, values, row, t + 1) : next_value(p, values, row, t);
+  return p->rollout->reward[row * T + t] + discount_factor * after - state_value(p, values, observation(p, row, t));
+}
+
+enum weighing {
+  RETURN,
+  TOTAL,
+  MINUS_VALUE,
+  MINUS_MEAN,
+  RESIDUAL,
+  ACTION_VALUE,
+  GROUP,
+  BOOTSTRAPPED,
+  TRACE,
+  TRACE_CLIPPED
+};
 
 static void weigh(struct naive *p, const double *values, enum weighing weighing) {
   double mean = 0;
@@ -199,6 +247,15 @@ static void weigh(struct naive *p, const double *values, enum weighing weighing)
       *target = p->rollout->reward[at] + discount_factor * next_value(p, values, row, t);
       linear(&p->model->value.layer[0], values, observation(p, row, t), q);
       *weight = weighing == RESIDUAL ? *target - q[0] : q[((const int32_t *)p->rollout->action)[at]];
+    }
+    if (weighing == BOOTSTRAPPED) {
+      *target = n_step_return(p, values, row, t);
+      *weight = *target - state_value(p, values, observation(p, row, t));
+    }
+    if (weighing == TRACE || weighing == TRACE_CLIPPED) {
+      *target = trace_target(p, values, row, t);
+      *weight = trace_advantage(p, values, row, t);
+      if (weighing == TRACE) *weight *= clipped_ratio(p, values, at, pg_rho_bar);
     }
     if (weighing == GROUP) {
       /* groups of three */
@@ -227,6 +284,11 @@ static const struct gradient_case gradient_cases[] = {
     {"a2c", ", n_steps: 12, advantage: {estimator: td_residual}", RESIDUAL},
     {"grpo", ", group_size: 3, n_epochs: 1, batch_size: 1000, clip_range: 0.2", GROUP},
     {"grpo", ", group_size: 3, n_epochs: 1, batch_size: 1000, clip_range: 0.2, kl_coef: 0.3", GROUP},
+    {"a2c", ", n_steps: 12", BOOTSTRAPPED},
+    {"a3c", ", n_steps: 12", BOOTSTRAPPED},
+    {"impala", TRACE_OPTIONS ", pg_rho_bar: 1.1", TRACE},
+    {"appo", TRACE_OPTIONS ", normalize_advantage: false, n_epochs: 1, batch_size: 1000, clip_range: 0.2",
+     TRACE_CLIPPED},
 };
 
 /* the samples that count: all, or the first episode of each environment */
@@ -260,7 +322,7 @@ static double gradient_error(const struct gradient_case *c, uint64_t seed) {
   for (size_t i = 0; i < count; i++) values[i] = f.model.parameters.values[i] += noise[i];
   model_pack(&f.model, true);
   list_samples(&f, &p);
-  p.clips = c->weighing == GROUP;
+  p.clips = c->weighing == GROUP || c->weighing == TRACE_CLIPPED;
   p.reference = strstr(c->options, "kl_coef") != NULL ? reference : NULL;
   weigh(&p, values, c->weighing);
 
@@ -317,11 +379,35 @@ static void test_groups(void) {
   teardown(&f);
 }
 
+/* --- A2C's relatives --- */
+
+/* on a rollout of the policy that learns, a3c and impala do what a2c does, to the last bit */
+static void test_same_as_a2c(void) {
+  static const char *const names[] = {"a2c", "a3c", "impala"};
+  const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS, .layers = 1, .hidden = {8}};
+  for (uint64_t seed = 1; seed <= 5; seed++) {
+    struct fixture f[3];
+    for (size_t i = 0; i < 3; i++) {
+      setup(&f[i], names[i], ", n_steps: 12, ent_coef: 0.02", &shape, ENVS, T);
+      randomize_model(&f[i].model, seed);
+      create_algorithm(&f[i]);
+      fill_rollout(&f[i].model, seed, &f[i].rollout);
+      double metrics[ALGORITHM_MAX_METRICS];
+      CHECK_OK_FATAL(f[i].type->update(f[i].algorithm, 1.0, metrics));
+      CU_ASSERT_EQUAL(memcmp(f[i].model.parameters.values, f[0].model.parameters.values,
+                             f[0].model.parameters.count * sizeof(float)),
+                      0);
+    }
+    for (size_t i = 0; i < 3; i++) teardown(&f[i]);
+  }
+}
+
 static const struct check_case cases[] = {
     {"softmax over two actions", test_softmax},
     {"one parameter", test_one_parameter},
     {"every gradient against central differences in double", test_gradients},
     {"advantages of groups by hand", test_groups},
+    {"in step, a3c and impala are a2c", test_same_as_a2c},
 };
 
 CHECK_MAIN("policy_gradient", cases)

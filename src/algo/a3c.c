@@ -1,0 +1,165 @@
+/* Asynchronous advantage actor-critic (Mnih et al. 2016, algorithm S3): each actor computes the gradient of its own n
+ * steps, and the learner takes a step with each gradient as it arrives.
+ *
+ *   L = -mean A_t log pi(a_t | s_t) + vf_coef * mean (R_t - V(s_t))^2 - ent_coef * mean H
+ *
+ * What changes against A2C (a2c.c), whose loss it has: the update is cut in two, a gradient where the rollout is and a
+ * step where the parameters are. A step may meet parameters that are newer than those of its gradient; nothing corrects
+ * for it. The moments of the optimizer are shared, as the paper found best. In step with the learner it is A2C, bit for
+ * bit. */
+#include "algo/a2c.h"
+#include "algo/options.h"
+
+#include <math.h>
+#include <string.h>
+
+struct a3c_options {
+  int64_t n_steps;
+  double gamma, gae_lambda, ent_coef, vf_coef, max_grad_norm;
+  struct option_schedule learning_rate;
+  int optimizer;
+  double optimizer_epsilon;
+};
+
+/* --- options --- */
+
+static const struct option_spec a3c_option_list[] = {
+    ROW_N_STEPS(struct a3c_options, "5"),
+    ROW_GAMMA(struct a3c_options, "0.99"),
+    ROW_GAE_LAMBDA(struct a3c_options, "1"),
+    ROW_LEARNING_RATE(struct a3c_options, "0.002"),
+    ROW_ENT_COEF(struct a3c_options, "0"),
+    ROW_VF_COEF(struct a3c_options, "0.5"),
+    ROW_MAX_GRAD_NORM(struct a3c_options, "0.5"),
+    ROW_OPTIMIZER(struct a3c_options, "rmsprop"),
+    ROW_OPTIMIZER_EPSILON(struct a3c_options, "0.01"),
+    {.key = NULL},
+};
+
+static const struct option_table a3c_option_table = {
+    .section = "algorithm", .owner = "a3c", .options = a3c_option_list};
+
+static muster_status a3c_check(const struct document *document, const void *object, int64_t num_envs) {
+  const struct a3c_options *options = object;
+  if (options->n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
+  return document_error(document, "algorithm.n_steps",
+                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
+                        (long long)(options->n_steps * num_envs), (long long)num_envs, INT32_MAX);
+}
+
+static struct rollout_plan a3c_plan(const void *object) {
+  const struct a3c_options *options = object;
+  return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .asynchronous = ASYNCHRONOUS_GRADIENTS};
+}
+
+static enum model_critic a3c_critic(const void *object) {
+  (void)object;
+  return MODEL_CRITIC_V;
+}
+
+static double a3c_discount(const void *object) { return ((const struct a3c_options *)object)->gamma; }
+
+/* --- state --- */
+
+struct a3c {
+  const struct a3c_options *options;
+  struct policy_gradient learner;
+};
+
+static muster_status a3c_create(const struct algorithm_context *context, void **out) {
+  const struct a3c_options *options = context->options;
+  struct a3c *a3c;
+  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "a3c", &a3c));
+  a3c->options = options;
+  const struct policy_gradient_settings settings = {
+      .ent_coef = options->ent_coef,
+      .vf_coef = options->vf_coef,
+      .max_grad_norm = options->max_grad_norm,
+      .optimizer = options->optimizer,
+      .optimizer_epsilon = options->optimizer_epsilon,
+  };
+  *out = a3c;
+  return policy_gradient_create(context, &settings, &a3c->learner);
+}
+
+static int a3c_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return policy_gradient_state(&((struct a3c *)algorithm)->learner, list);
+}
+
+static int a3c_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return batch_tensors(&((struct a3c *)algorithm)->learner.batch, list);
+}
+
+/* --- the update, in two halves --- */
+
+enum { TERM_POLICY, TERM_VALUE, TERM_ENTROPY, TERM_EXPLAINED_VARIANCE };
+
+/* of the policy's, the value's and the entropy's parts */
+static double whole_loss(const struct policy_gradient_settings *settings, const struct losses *losses) {
+  return losses->policy + settings->ent_coef * losses->entropy + settings->vf_coef * losses->value;
+}
+
+static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TERMS]) {
+  struct a3c *a3c = algorithm;
+  struct policy_gradient *learner = &a3c->learner;
+  struct batch *batch = &learner->batch;
+
+  /* values and advantages, then one gradient over all samples */
+  model_pack(learner->model, true);
+  batch_list_samples(batch);
+  MUSTER_TRY(
+      batch_estimate_advantages(batch, learner->model, ADVANTAGE_GAE, a3c->options->gamma, a3c->options->gae_lambda));
+  stages_enter(learner->stages, STAGE_UPDATE);
+  struct losses losses;
+  MUSTER_TRY(policy_gradient_gradient(learner, &a2c_loss, batch->sample, batch->count, &losses));
+  if (!isfinite(whole_loss(&learner->settings, &losses))) return policy_gradient_loss_error(learner, &losses, 0);
+  memset(terms, 0, ALGORITHM_MAX_TERMS * sizeof *terms);
+  terms[TERM_POLICY] = losses.policy;
+  terms[TERM_VALUE] = losses.value;
+  terms[TERM_ENTROPY] = losses.entropy;
+  terms[TERM_EXPLAINED_VARIANCE] = batch_explained_variance(batch);
+  return MUSTER_OK;
+}
+
+static muster_status a3c_apply(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
+                               double *metrics) {
+  struct a3c *a3c = algorithm;
+  struct policy_gradient *learner = &a3c->learner;
+  double learning_rate = option_schedule_value(&a3c->options->learning_rate, progress_remaining);
+  struct progress progress = {
+      .minibatches = 1,
+      .sums = {.policy = terms[TERM_POLICY], .value = terms[TERM_VALUE], .entropy = terms[TERM_ENTROPY]},
+  };
+  progress.last_loss = whole_loss(&learner->settings, &progress.sums);
+  stages_enter(learner->stages, STAGE_UPDATE);
+  MUSTER_TRY(policy_gradient_optimizer_step(learner, learning_rate, &progress.gradient_norm));
+  learner->epochs++;
+  model_pack(learner->model, true);
+  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  metrics[METRIC_EXPLAINED_VARIANCE] = terms[TERM_EXPLAINED_VARIANCE];
+  return MUSTER_OK;
+}
+
+static muster_status a3c_update(void *algorithm, double progress_remaining, double *metrics) {
+  double terms[ALGORITHM_MAX_TERMS];
+  MUSTER_TRY(a3c_gradient(algorithm, terms));
+  return a3c_apply(algorithm, progress_remaining, terms, metrics);
+}
+
+const struct algorithm_type algorithm_a3c = {
+    .name = "a3c",
+    .summary = "asynchronous advantage actor-critic: actors send gradients (Mnih et al. 2016)",
+    .options = &a3c_option_table,
+    .options_size = sizeof(struct a3c_options),
+    .metrics = policy_gradient_metrics,
+    .check = a3c_check,
+    .plan = a3c_plan,
+    .critic = a3c_critic,
+    .discount = a3c_discount,
+    .create = a3c_create,
+    .update = a3c_update,
+    .gradient = a3c_gradient,
+    .apply = a3c_apply,
+    .intermediates = a3c_intermediates,
+    .state = a3c_state,
+};

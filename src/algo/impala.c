@@ -1,0 +1,131 @@
+/* Importance weighted actor-learner (Espeholt et al. 2018, IMPALA): actors never wait, and V-trace corrects for their
+ * older policies.
+ *
+ *   w_t = pi(a_t | s_t) / mu(a_t | s_t),   rho_t = min(pg_rho_bar, w_t),   v by V-trace with rho_bar and c_bar (eq. 1)
+ *   A_t = r_t + gamma v_{t+1} - V(s_t)
+ *   L   = -mean rho_t A_t log pi(a_t | s_t) + vf_coef * mean (v_t - V(s_t))^2 - ent_coef * mean H
+ *
+ * What changes against A2C (a2c.c): a batch holds trajectories of several policies mu, none of which need be the one
+ * that learns; targets and advantages are V-trace's. On trajectories of the policy that learns it is A2C, bit for bit.
+ */
+#include "algo/a2c.h"
+#include "algo/off_policy.h"
+#include "algo/options.h"
+
+struct impala_options {
+  int64_t n_steps;
+  double gamma, pg_rho_bar, ent_coef, vf_coef, max_grad_norm;
+  struct off_policy_options off_policy;
+  struct option_schedule learning_rate;
+  bool normalize_advantage;
+  int optimizer;
+  double optimizer_epsilon;
+};
+
+/* --- options --- */
+
+static const struct option_spec impala_option_list[] = {
+    ROW_N_STEPS(struct impala_options, "20"),
+    ROWS_OFF_POLICY(struct impala_options),
+    {ROW(struct impala_options, pg_rho_bar), .type = OPTION_FLOAT, .default_value = "1", .min = 0,
+     .min_exclusive = true, .max = OPTION_NO_MAX, .help = "clip of the ratio that weighs the policy gradient"},
+    ROW_GAMMA(struct impala_options, "0.99"),
+    ROW_LEARNING_RATE(struct impala_options, "0.002"),
+    ROW_ENT_COEF(struct impala_options, "0"),
+    ROW_VF_COEF(struct impala_options, "0.5"),
+    ROW_MAX_GRAD_NORM(struct impala_options, "0.5"),
+    ROW_NORMALIZE_ADVANTAGE(struct impala_options, "false"),
+    ROW_OPTIMIZER(struct impala_options, "rmsprop"),
+    ROW_OPTIMIZER_EPSILON(struct impala_options, "0.01"),
+    {.key = NULL},
+};
+
+static const struct option_table impala_option_table = {
+    .section = "algorithm", .owner = "impala", .options = impala_option_list};
+
+static muster_status impala_check(const struct document *document, const void *object, int64_t num_envs) {
+  const struct impala_options *options = object;
+  return off_policy_check(document, &options->off_policy, options->n_steps, num_envs);
+}
+
+static struct rollout_plan impala_plan(const void *object) {
+  const struct impala_options *options = object;
+  return off_policy_plan(&options->off_policy, options->n_steps);
+}
+
+static enum model_critic impala_critic(const void *object) {
+  (void)object;
+  return MODEL_CRITIC_V;
+}
+
+static double impala_discount(const void *object) { return ((const struct impala_options *)object)->gamma; }
+
+/* --- state --- */
+
+struct impala {
+  const struct impala_options *options;
+  struct policy_gradient learner;
+  struct off_policy off_policy;
+};
+
+static muster_status impala_create(const struct algorithm_context *context, void **out) {
+  const struct impala_options *options = context->options;
+  struct impala *impala;
+  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "impala", &impala));
+  impala->options = options;
+  const struct policy_gradient_settings settings = {
+      .ent_coef = options->ent_coef,
+      .vf_coef = options->vf_coef,
+      .max_grad_norm = options->max_grad_norm,
+      .normalize_advantage = options->normalize_advantage,
+      .optimizer = options->optimizer,
+      .optimizer_epsilon = options->optimizer_epsilon,
+  };
+  *out = impala;
+  MUSTER_TRY(policy_gradient_create(context, &settings, &impala->learner));
+  return off_policy_create(&options->off_policy, options->gamma, options->pg_rho_bar, impala->learner.batch.capacity,
+                           context->arena, &impala->off_policy);
+}
+
+static int impala_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return policy_gradient_state(&((struct impala *)algorithm)->learner, list);
+}
+
+static int impala_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return batch_tensors(&((struct impala *)algorithm)->learner.batch, list);
+}
+
+/* --- the update --- */
+
+enum { METRIC_OFF_POLICY = METRICS_COMMON, METRICS = METRIC_OFF_POLICY + OFF_POLICY_METRICS };
+static const char *const impala_metrics[METRICS + 1] = {METRIC_NAMES_COMMON, METRIC_NAMES_OFF_POLICY, NULL};
+
+static muster_status impala_update(void *algorithm, double progress_remaining, double *metrics) {
+  struct impala *impala = algorithm;
+  struct policy_gradient *learner = &impala->learner;
+  double learning_rate = option_schedule_value(&impala->options->learning_rate, progress_remaining);
+
+  /* targets and advantages, then one step over all samples */
+  const struct off_policy_summary summary = off_policy_estimate(&impala->off_policy, learner);
+  struct progress progress;
+  MUSTER_TRY(policy_gradient_single_step(learner, &a2c_loss, learning_rate, &progress));
+  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  off_policy_fill(&summary, metrics + METRIC_OFF_POLICY);
+  return MUSTER_OK;
+}
+
+const struct algorithm_type algorithm_impala = {
+    .name = "impala",
+    .summary = "actors that never wait, corrected by V-trace (Espeholt et al. 2018)",
+    .options = &impala_option_table,
+    .options_size = sizeof(struct impala_options),
+    .metrics = impala_metrics,
+    .check = impala_check,
+    .plan = impala_plan,
+    .critic = impala_critic,
+    .discount = impala_discount,
+    .create = impala_create,
+    .update = impala_update,
+    .intermediates = impala_intermediates,
+    .state = impala_state,
+};

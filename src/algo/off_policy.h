@@ -1,0 +1,84 @@
+/* What algorithms share that learn from trajectories of older policies (impala.c, appo.c): their options, and V-trace
+ * over a batch. */
+#ifndef ALGO_OFF_POLICY_H
+#define ALGO_OFF_POLICY_H
+
+#include "algo/policy_gradient.h"
+#include "config/option.h"
+#include "rollout/vtrace.h"
+
+enum off_policy_on_lag { ON_LAG_DROP, ON_LAG_BLOCK };
+extern const char *const off_policy_on_lag_names[];
+
+struct off_policy_options {
+  int64_t batch, max_policy_lag;
+  double vtrace_lambda, rho_bar, c_bar;
+  int on_lag; /* enum off_policy_on_lag */
+};
+
+/* The rows of an option table whose struct T has these options as its member `off_policy`. */
+#define ROW_OFF_POLICY(T, name) .key = #name, .offset = offsetof(T, off_policy.name)
+#define ROWS_OFF_POLICY(T)                                                                                             \
+  {ROW_OFF_POLICY(T, batch),                                                                                           \
+   .type = OPTION_INT,                                                                                                 \
+   .default_value = "8",                                                                                               \
+   .min = 1,                                                                                                           \
+   .max = 1e9,                                                                                                         \
+   .help = "trajectories (rollouts of one environment) that an update learns from, once it has so many"},              \
+      {ROW_OFF_POLICY(T, max_policy_lag),                                                                              \
+       .type = OPTION_INT,                                                                                             \
+       .default_value = "0",                                                                                           \
+       .min = 0,                                                                                                       \
+       .max = 1e9,                                                                                                     \
+       .help = "updates that the policy of a trajectory may be behind; 0: no limit"},                                  \
+      {ROW_OFF_POLICY(T, on_lag), .type = OPTION_CHOICE, .default_value = "drop", .choices = off_policy_on_lag_names,  \
+       .help = "what keeps to max_policy_lag: older trajectories are dropped, or an update waits for them first"},     \
+      {ROW_OFF_POLICY(T, vtrace_lambda),                                                                               \
+       .type = OPTION_FLOAT,                                                                                           \
+       .default_value = "1",                                                                                           \
+       .min = 0,                                                                                                       \
+       .max = 1,                                                                                                       \
+       .help = "bias against variance in V-trace: a factor of the traces, as GAE's lambda"},                           \
+      {ROW_OFF_POLICY(T, rho_bar),                                                                                     \
+       .type = OPTION_FLOAT,                                                                                           \
+       .default_value = "1",                                                                                           \
+       .min = 0,                                                                                                       \
+       .min_exclusive = true,                                                                                          \
+       .max = OPTION_NO_MAX,                                                                                           \
+       .help = "clip of V-trace's ratios in the TD residuals: whose values the critic learns"},                        \
+  {                                                                                                                    \
+    ROW_OFF_POLICY(T, c_bar), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = OPTION_NO_MAX,              \
+                              .help = "clip of V-trace's ratios in the traces: how far back a TD residual reaches"     \
+  }
+
+/* The part of an algorithm's check() that these options have. */
+MUSTER_CHECKED muster_status off_policy_check(const struct document *document, const struct off_policy_options *options,
+                                              int64_t n_steps, int64_t num_envs);
+struct rollout_plan off_policy_plan(const struct off_policy_options *options, int64_t n_steps);
+
+struct off_policy {
+  struct vtrace_settings vtrace;
+  float *ratio; /* [rows * T] pi / mu of the actions */
+};
+
+/* `pg_rho_bar`: clip of the ratio that weighs the advantages; 0: the loss has the ratio itself. For a batch of at most
+ * `samples`. */
+MUSTER_CHECKED muster_status off_policy_create(const struct off_policy_options *options, double gamma,
+                                               double pg_rho_bar, size_t samples, struct arena *arena,
+                                               struct off_policy *off_policy);
+
+/* How far the policy has moved from those that acted. */
+struct off_policy_summary {
+  double rho;     /* mean min(rho_bar, pi / mu) */
+  double clipped; /* share of samples with pi / mu > rho_bar */
+  double kl;      /* mean (w - 1 - log w), w = pi / mu */
+};
+enum { OFF_POLICY_METRICS = 3 };
+#define METRIC_NAMES_OFF_POLICY "train/vtrace_rho", "train/vtrace_clipped", "train/behaviour_kl"
+
+/* Packs the weights, lists the samples, evaluates policy and critic over the batch, and fills its advantages and
+ * returns by V-trace. */
+struct off_policy_summary off_policy_estimate(struct off_policy *off_policy, struct policy_gradient *learner);
+void off_policy_fill(const struct off_policy_summary *summary, double metrics[OFF_POLICY_METRICS]);
+
+#endif
