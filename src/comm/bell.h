@@ -1,0 +1,36 @@
+/* Bells: a number in shared memory that one rank waits for and others change, without spinning. Whoever waits looks at
+ * it for a moment, then sleeps in the kernel (futex) until it is another. What was written before a bell was rung can
+ * be read by whoever has seen its new number. A zeroed bell stands at 0. */
+#ifndef COMM_BELL_H
+#define COMM_BELL_H
+
+#include "base/status.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* looks at a number before a rank goes to sleep: some tens of microseconds */
+#define BELL_LOOKS 20000
+
+/* padded so that two bells share no cache line, nor a pair that is fetched together */
+struct bell {
+  _Atomic uint32_t number;
+  _Atomic uint32_t sleepers; /* ranks that may be sleeping until it changes */
+  char padding[120];
+};
+
+uint32_t bell_number(struct bell *bell);
+
+/* Sets the number; only where no two ranks do so at once. Adds one to it. Both wake those who sleep. */
+void bell_set(struct bell *bell, uint32_t number);
+void bell_ring(struct bell *bell);
+
+/* Waits until the number is not `seen`, which the caller has read before it found that it has to wait. So nothing that
+ * comes in between is missed. */
+MUSTER_CHECKED muster_status bell_wait(struct bell *bell, uint32_t seen, int looks);
+
+/* Whether a number that only grows has come to `wanted`; it may wrap round. */
+static inline bool bell_has_come(uint32_t number, uint32_t wanted) { return (int32_t)(number - wanted) >= 0; }
+
+#endif

@@ -1,0 +1,412 @@
+/* The exchange of asynchronous actors: nothing lost, doubled, torn or out of order, whatever the delays; bounded;
+ * clean ends. Runs with any number of ranks, on one node or, as its argument says (support/everywhere.h), on several.
+ */
+#include "comm/stream.h"
+#include "support/everywhere.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* rooms of deliveries, one after another over the ranks, and sizes of orders: below and above what MPI sends at once */
+static const size_t rooms[] = {40, 5000, 300000, 64}, order_sizes[] = {12, 1000, 700001};
+#define ROOMS (sizeof rooms / sizeof *rooms)
+
+/* what a delivery and an order begin with; the bytes behind it follow from it */
+struct mark {
+  int32_t rank, number, last; /* last: the number of the last order; 1 in an actor's last delivery */
+};
+
+struct test {
+  struct stream *stream;
+  struct topology topology;
+  size_t room, order_bytes;
+  unsigned char *order;
+  uint32_t random;
+};
+
+/* --- what is sent --- */
+
+static unsigned char byte_of(struct mark mark, size_t place) {
+  return (unsigned char)((uint32_t)mark.rank * 37 + (uint32_t)mark.number * 101 + place * 13 + (place >> 9));
+}
+
+static void write_bytes(unsigned char *bytes, size_t n, struct mark mark) {
+  memcpy(bytes, &mark, sizeof mark);
+  for (size_t i = sizeof mark; i < n; i++) bytes[i] = byte_of(mark, i);
+}
+
+/* whether the bytes are those of one mark */
+static bool is_whole(const unsigned char *bytes, size_t n) {
+  struct mark mark;
+  memcpy(&mark, bytes, sizeof mark);
+  for (size_t i = sizeof mark; i < n; i++)
+    if (bytes[i] != byte_of(mark, i)) return false;
+  return true;
+}
+
+static struct mark mark_of(const void *bytes) {
+  struct mark mark;
+  memcpy(&mark, bytes, sizeof mark);
+  return mark;
+}
+
+/* --- set-up --- */
+
+static uint32_t draw(struct test *test, uint32_t n) {
+  test->random = test->random * 1664525 + 1013904223;
+  return (test->random >> 16) % n;
+}
+
+/* a third of the times for no time, else up to some hundred microseconds: other ranks come first, or later */
+static void dally(struct test *test) {
+  if (draw(test, 3) == 0) return;
+  nanosleep(&(struct timespec){0, (long)draw(test, 300) * 1000}, NULL);
+}
+
+static size_t room_of(int rank) { return rooms[(size_t)rank % ROOMS]; }
+
+static struct test open_stream(int learner, size_t order_bytes) {
+  struct comm *comm = everywhere_comm();
+  struct test test = {.topology = topology_create(comm_size(comm), comm_rank(comm), 8),
+                      .room = room_of(comm_rank(comm)),
+                      .order_bytes = order_bytes,
+                      .order = calloc(order_bytes, 1),
+                      .random = (uint32_t)comm_rank(comm) + 7};
+  topology_set_learner(&test.topology, learner);
+  EVERYWHERE(test.order != NULL);
+  EVERYWHERE_OK(stream_create(comm, &test.topology, test.room, test.order, order_bytes, &test.stream));
+  return test;
+}
+
+static void close_stream(struct test *test) {
+  stream_destroy(&test->stream);
+  EVERYWHERE(test->stream == NULL);
+  free(test->order);
+}
+
+/* a delivery's bytes: at least the mark, at most the room */
+static size_t size_of(int rank, int number) {
+  size_t span = room_of(rank) - sizeof(struct mark) + 1;
+  return sizeof(struct mark) + (size_t)number * 7919 % span;
+}
+
+static muster_status deliver(struct test *test, struct mark mark) {
+  void *place;
+  MUSTER_TRY(stream_place(test->stream, &place));
+  write_bytes(place, size_of(mark.rank, mark.number), mark);
+  return stream_deliver(test->stream, size_of(mark.rank, mark.number));
+}
+
+static muster_status tell(struct test *test, int number, int last) {
+  write_bytes(test->order, test->order_bytes, (struct mark){test->topology.rank, number, last});
+  return stream_tell(test->stream);
+}
+
+/* --- the learner --- */
+
+/* what it holds of each rank, and whether all that it took was as it should be */
+struct hands {
+  int *next, *held; /* [ranks] number of the next delivery; deliveries that are not released */
+  int taken, last;  /* so far; of them the last of their actors */
+  bool right;
+};
+
+static struct hands open_hands(const struct test *test) {
+  size_t ranks = (size_t)test->topology.ranks;
+  struct hands hands = {.next = calloc(ranks, sizeof(int)), .held = calloc(ranks, sizeof(int)), .right = true};
+  EVERYWHERE(hands.next != NULL && hands.held != NULL);
+  return hands;
+}
+
+static void close_hands(struct hands *hands) {
+  free(hands->next);
+  free(hands->held);
+}
+
+/* takes a delivery and looks at it */
+static muster_status take(struct test *test, struct hands *hands) {
+  int rank;
+  const void *delivery;
+  size_t bytes;
+  MUSTER_TRY(stream_next(test->stream, &rank, &delivery, &bytes));
+  struct mark mark = mark_of(delivery);
+  hands->right = hands->right && mark.rank == rank && mark.number == hands->next[rank] &&
+                 bytes == size_of(rank, mark.number) && (uintptr_t)delivery % 64 == 0 && is_whole(delivery, bytes);
+  hands->next[rank]++;
+  hands->held[rank]++;
+  hands->right = hands->right && hands->held[rank] <= 2;
+  hands->taken++;
+  hands->last += mark.last == 1;
+  dally(test);
+  hands->right = hands->right && is_whole(delivery, bytes);
+  return MUSTER_OK;
+}
+
+/* releases what it holds of all ranks but for `keep` of each, from the last rank to the first */
+static muster_status release(struct test *test, struct hands *hands, int keep) {
+  for (int rank = test->topology.ranks - 1; rank >= 0; rank--)
+    for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(stream_release(test->stream, rank));
+  return MUSTER_OK;
+}
+
+/* takes all that has come */
+static muster_status take_all(struct test *test, struct hands *hands) {
+  for (bool has_next = true; has_next;) {
+    MUSTER_TRY(stream_has_next(test->stream, &has_next));
+    if (has_next) MUSTER_TRY(take(test, hands));
+  }
+  return MUSTER_OK;
+}
+
+/* --- a whole run: actors deliver until they read the last order --- */
+
+#define ORDERS 60
+
+/* orders are whole and never go back; the last delivery says that it is the last */
+static muster_status act(struct test *test, bool *right) {
+  int newest = 0;
+  MUSTER_TRY(stream_await(test->stream));
+  for (int number = 0;; number++) {
+    struct mark order = mark_of(test->order);
+    *right = *right && order.number >= newest && is_whole(test->order, test->order_bytes);
+    newest = order.number;
+    bool is_last = order.number == order.last, is_new;
+    MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, number, is_last}));
+    if (is_last) return MUSTER_OK;
+    dally(test);
+    MUSTER_TRY(stream_tend(test->stream));
+    MUSTER_TRY(stream_refresh(test->stream, &is_new));
+    *right = *right && (is_new == (mark_of(test->order).number > newest));
+  }
+}
+
+/* some deliveries for each order, some of which it keeps for a while */
+static muster_status learn(struct test *test, struct hands *hands) {
+  for (int order = 1; order <= ORDERS; order++) {
+    MUSTER_TRY(tell(test, order, ORDERS));
+    for (uint32_t n = draw(test, 4); n > 0 && order < ORDERS; n--) {
+      MUSTER_TRY(take(test, hands));
+      MUSTER_TRY(release(test, hands, (int)draw(test, 2)));
+    }
+  }
+  while (hands->last < test->topology.actors) {
+    MUSTER_TRY(take(test, hands));
+    MUSTER_TRY(release(test, hands, 0));
+  }
+  return MUSTER_OK;
+}
+
+static void run_with(int learner, size_t order_bytes) {
+  struct test test = open_stream(learner, order_bytes);
+  struct hands hands = open_hands(&test);
+  bool right = true, has_next = false;
+  muster_status status = test.topology.learns ? learn(&test, &hands) : act(&test, &right);
+  if (status == MUSTER_OK) status = stream_finish(test.stream);
+  if (status == MUSTER_OK && test.topology.learns) status = stream_has_next(test.stream, &has_next);
+  EVERYWHERE_OK(status);
+  EVERYWHERE(right && hands.right && !has_next);
+  EVERYWHERE(mark_of(test.order).number == ORDERS);
+  close_hands(&hands);
+  close_stream(&test);
+}
+
+static void test_run(void) {
+  int ranks = comm_size(everywhere_comm());
+  for (int learner = 0; learner < ranks && ranks > 1; learner++)
+    for (size_t i = 0; i < sizeof order_sizes / sizeof *order_sizes; i++) run_with(learner, order_sizes[i]);
+}
+
+/* --- orders --- */
+
+/* the learner tells many while actors are elsewhere: they get the newest, and few of the others */
+static void test_newer_orders_replace_older_ones(void) {
+  struct comm *comm = everywhere_comm();
+  for (int learner = 0; learner < comm_size(comm) && comm_size(comm) > 1; learner++) {
+    struct test test = open_stream(learner, 5000);
+    muster_status status = MUSTER_OK;
+    for (int order = 1; order <= 200 && test.topology.learns && status == MUSTER_OK; order++)
+      status = tell(&test, order, 200);
+    EVERYWHERE_OK(status);
+
+    /* one that had come, one that was under way, the newest; where memory is shared, that one alone */
+    bool is_near = everywhere_shares() && everywhere_node(learner) == everywhere_node(comm_rank(comm));
+    int taken = 0;
+    while (!test.topology.learns && status == MUSTER_OK && mark_of(test.order).number < 200) {
+      status = stream_await(test.stream);
+      taken++;
+    }
+    if (status == MUSTER_OK) status = stream_finish(test.stream);
+    EVERYWHERE_OK(status);
+    EVERYWHERE(test.topology.learns || (taken >= 1 && taken <= (is_near ? 1 : 3)));
+    EVERYWHERE(mark_of(test.order).number == 200 && is_whole(test.order, test.order_bytes));
+    close_stream(&test);
+  }
+}
+
+/* --- bounds --- */
+
+#define PRESSED 6
+
+/* actors that would deliver more than two at once wait; each release lets one more come */
+static muster_status press(struct test *test, struct hands *hands) {
+  if (!test->topology.learns) {
+    for (int number = 0; number < PRESSED; number++)
+      MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, number, 0}));
+    return MUSTER_OK;
+  }
+  int actors = test->topology.actors;
+  for (int most = 2; most <= PRESSED; most++) {
+    bool has_next;
+    while (hands->taken < most * actors) MUSTER_TRY(take(test, hands));
+    nanosleep(&(struct timespec){0, 3000000}, NULL);
+    MUSTER_TRY(stream_has_next(test->stream, &has_next));
+    hands->right = hands->right && !has_next;
+    for (int rank = 0; rank < test->topology.ranks; rank++)
+      hands->right = hands->right && (hands->next[rank] == (rank == test->topology.learner ? 0 : most));
+    MUSTER_TRY(release(test, hands, 1));
+  }
+  return release(test, hands, 0);
+}
+
+static void test_an_actor_has_two_places(void) {
+  int ranks = comm_size(everywhere_comm());
+  for (int learner = 0; learner < ranks && ranks > 1; learner++) {
+    struct test test = open_stream(learner, 100);
+    struct hands hands = open_hands(&test);
+    muster_status status = press(&test, &hands);
+    if (status == MUSTER_OK) status = stream_finish(test.stream);
+    EVERYWHERE_OK(status);
+    EVERYWHERE(hands.right);
+    close_hands(&hands);
+    close_stream(&test);
+  }
+}
+
+/* --- rest --- */
+
+#define RESTS 40
+
+/* what an actor delivers before a rest: 0, 1 or 2 */
+static int count_of(int rank, int rest) { return (rank * 5 + rest * 7 + rest / 3) % 3; }
+
+/* ranks come to rest in whatever state they are: nothing, or more, was told, delivered, taken, released */
+static muster_status go_to_rest(struct test *test, struct hands *hands, int rest, int *number) {
+  int delivered = 0, orders = rest % 4;
+  for (int rank = 0; rank < test->topology.ranks; rank++)
+    delivered += rank != test->topology.learner ? count_of(rank, rest) : 0;
+  if (!test->topology.learns) {
+    for (int n = count_of(test->topology.rank, rest); n > 0; n--)
+      MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, (*number)++, 0}));
+    bool is_new;
+    if (draw(test, 2) == 0) MUSTER_TRY(stream_refresh(test->stream, &is_new));
+    dally(test);
+    return stream_finish(test->stream);
+  }
+  for (; orders > 0; orders--) MUSTER_TRY(tell(test, ++*number, 0));
+  for (uint32_t n = draw(test, (uint32_t)delivered + 1); n > 0; n--) MUSTER_TRY(take(test, hands));
+  MUSTER_TRY(release(test, hands, (int)draw(test, 3)));
+  return stream_finish(test->stream);
+}
+
+/* at rest the learner has everything, without waiting */
+static muster_status look_at_rest(struct test *test, struct hands *hands, int rest, int *all) {
+  if (!test->topology.learns) return MUSTER_OK;
+  for (int rank = 0; rank < test->topology.ranks; rank++)
+    *all += rank != test->topology.learner ? count_of(rank, rest) : 0;
+  MUSTER_TRY(take_all(test, hands));
+  hands->right = hands->right && hands->taken == *all;
+  return release(test, hands, 0);
+}
+
+static void rest_with(int learner, size_t order_bytes) {
+  struct test test = open_stream(learner, order_bytes);
+  struct hands hands = open_hands(&test);
+  struct comm *comm = everywhere_comm();
+  int number = 0, all = 0;
+  bool right = true;
+  for (int rest = 0; rest < RESTS; rest++) {
+    EVERYWHERE_OK(go_to_rest(&test, &hands, rest, &number));
+
+    /* all have the last order */
+    int newest = number;
+    muster_status status = comm_broadcast(comm, &newest, sizeof newest, learner);
+    right = right && (newest == 0 || (mark_of(test.order).number == newest && is_whole(test.order, order_bytes)));
+    if (status == MUSTER_OK) status = look_at_rest(&test, &hands, rest, &all);
+    EVERYWHERE_OK(status);
+  }
+  EVERYWHERE_OK(stream_finish(test.stream));
+  EVERYWHERE(right && hands.right);
+  close_hands(&hands);
+  close_stream(&test);
+}
+
+static void test_rest_from_every_state(void) {
+  int ranks = comm_size(everywhere_comm());
+  for (int learner = 0; learner < ranks && ranks > 1; learner++)
+    for (size_t i = 0; i < sizeof order_sizes / sizeof *order_sizes; i++) rest_with(learner, order_sizes[i]);
+}
+
+/* --- one rank alone --- */
+
+static bool is_internal_error(muster_status status) {
+  bool is = muster_status_code(status) == MUSTER_ERROR_INTERNAL;
+  muster_status_clear(&status);
+  return is;
+}
+
+static void test_alone(void) {
+  if (comm_size(everywhere_comm()) > 1) return;
+  struct test test = open_stream(0, 100);
+  struct hands hands = open_hands(&test);
+  bool is_new, has_next;
+  void *place;
+  int rank;
+  const void *delivery;
+  size_t bytes;
+  for (int round = 0; round < 5; round++) {
+    EVERYWHERE_OK(tell(&test, round + 1, 5));
+    EVERYWHERE_OK(stream_await(test.stream));
+    EVERYWHERE_OK(stream_refresh(test.stream, &is_new));
+    EVERYWHERE(!is_new && mark_of(test.order).number == round + 1);
+    EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round, 0}));
+    EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round + 1, 0}));
+    EVERYWHERE(is_internal_error(stream_place(test.stream, &place)));
+    EVERYWHERE_OK(stream_finish(test.stream));
+    EVERYWHERE_OK(take_all(&test, &hands));
+    EVERYWHERE_OK(release(&test, &hands, 0));
+    EVERYWHERE(hands.right && hands.taken == 2 * round + 2);
+    EVERYWHERE_OK(stream_has_next(test.stream, &has_next));
+    EVERYWHERE(!has_next && is_internal_error(stream_next(test.stream, &rank, &delivery, &bytes)));
+    EVERYWHERE(is_internal_error(stream_await(test.stream)));
+  }
+  close_hands(&hands);
+  close_stream(&test);
+}
+
+/* a message that MPI cannot count is refused on all ranks; only where none of them has to find memory for it first */
+static void test_too_large(void) {
+  struct comm *comm = everywhere_comm();
+  struct topology topology = topology_create(comm_size(comm), comm_rank(comm), 8);
+  bool any_near = false;
+  for (int rank = 1; rank < comm_size(comm); rank++)
+    any_near = any_near || (everywhere_shares() && everywhere_node(rank) == everywhere_node(0));
+  if (any_near || comm_size(comm) == 1) return;
+  struct stream *stream = NULL;
+  char order[8];
+  muster_status status = stream_create(comm, &topology, (size_t)1 << 40, order, sizeof order, &stream);
+  bool is_refused = muster_status_code(status) == MUSTER_ERROR_USAGE;
+  muster_status_clear(&status);
+  EVERYWHERE(is_refused && stream == NULL);
+}
+
+static const struct check_case cases[] = {
+    {"a run: nothing lost, doubled, torn or out of order", test_run},
+    {"newer orders replace older ones", test_newer_orders_replace_older_ones},
+    {"an actor has two places", test_an_actor_has_two_places},
+    {"come to rest from every state", test_rest_from_every_state},
+    {"one rank alone", test_alone},
+    {"a message that is too large", test_too_large},
+};
+
+int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "stream", cases, sizeof cases / sizeof *cases); }
