@@ -23,6 +23,8 @@
 #include "comm/comm.h"
 #include "comm/topology.h"
 
+#define STREAM_PLACES 2 /* of an actor: deliveries that it has made and the learner has not released */
+
 struct stream;
 
 /* Between topology->learner and all other ranks, or of one rank with itself. `delivery_bytes`: room of a delivery of

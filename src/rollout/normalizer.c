@@ -85,13 +85,13 @@ static double sum_returns(struct normalizer *normalizer, const struct trajectory
   for (size_t row = 0; row < rollout->n_rows; row++) {
     const float *reward = rollout->reward + row * n_steps;
     const uint8_t *ended = rollout->ended + row / rollout->agents * n_steps;
-    double discounted = normalizer->returns[row];
+    double *running = &normalizer->returns[rollout->first_env * rollout->agents + row], discounted = *running;
     for (size_t t = 0; t < (size_t)rollout->length[row]; t++) {
       discounted = discounted * normalizer->gamma + reward[t];
       sum += last_pass ? (discounted - mean) * (discounted - mean) : discounted;
       if (ended[t] != 0) discounted = 0.0;
     }
-    if (last_pass) normalizer->returns[row] = discounted;
+    if (last_pass) *running = discounted;
   }
   return sum;
 }

@@ -46,7 +46,8 @@ MUSTER_CHECKED muster_status normalizer_create(const struct normalize_options *o
                                                size_t rows, double gamma, struct arena *arena,
                                                struct normalizer *normalizer);
 
-/* Before the update: merges the rollout's discounted returns, then scales and clips its rewards in place. */
+/* Before the update: merges the rollout's discounted returns, then scales and clips its rewards in place. The rollout
+ * is one of all environments, or of some that lie beside each other. */
 void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *rollout);
 
 /* After the update: merges the rollout's observations (those that were acted on) and gives the encoder the statistics

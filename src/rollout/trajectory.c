@@ -49,7 +49,7 @@ struct array {
   size_t env_bytes;
 };
 
-#define ARRAYS 7
+enum { OBSERVATION, MASK, ACTION, LOG_PROB, REWARD, ENDED, LENGTH, ARRAYS };
 
 static void list_arrays(const struct trajectory *trajectory, struct array arrays[ARRAYS]) {
   const size_t agents = trajectory->agents, steps = trajectory->n_steps;
@@ -65,20 +65,27 @@ static void list_arrays(const struct trajectory *trajectory, struct array arrays
   memcpy(arrays, all, sizeof all);
 }
 
-muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs, struct arena *arena,
-                              struct trajectory *view) {
+struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs) {
   struct array arrays[ARRAYS];
   list_arrays(whole, arrays);
-  *view = *whole;
-  view->n_envs = n_envs;
-  view->n_rows = n_envs * whole->agents;
-  view->observation = (char *)whole->observation + first * arrays[0].env_bytes;
-  view->mask = whole->mask_bytes > 0 ? whole->mask + first * arrays[1].env_bytes : whole->mask;
-  view->action = (char *)whole->action + first * arrays[2].env_bytes;
-  view->log_prob = whole->log_prob + first * whole->agents * whole->n_steps;
-  view->reward = whole->reward + first * whole->agents * whole->n_steps;
-  view->ended = whole->ended + first * whole->n_steps;
-  view->length = whole->length + first * whole->agents;
+  struct trajectory window = *whole;
+  window.n_envs = n_envs;
+  window.n_rows = n_envs * whole->agents;
+  window.first_env = whole->first_env + first;
+  window.observation = (char *)whole->observation + first * arrays[OBSERVATION].env_bytes;
+  if (whole->mask_bytes > 0) window.mask = whole->mask + first * arrays[MASK].env_bytes;
+  window.action = (char *)whole->action + first * arrays[ACTION].env_bytes;
+  window.log_prob = whole->log_prob + first * whole->agents * whole->n_steps;
+  window.reward = whole->reward + first * whole->agents * whole->n_steps;
+  window.ended = whole->ended + first * whole->n_steps;
+  window.length = whole->length + first * whole->agents;
+  window.finals = (struct env_finals){.count = 0};
+  return window;
+}
+
+muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs, struct arena *arena,
+                              struct trajectory *view) {
+  *view = trajectory_window(whole, first, n_envs);
   return take_finals(view, arena);
 }
 
@@ -99,6 +106,74 @@ void trajectory_append_finals(const struct trajectory *part, struct trajectory *
   memcpy(to->step + at, from->step, count * sizeof *to->step);
   memcpy((char *)to->observation + at * bytes, from->observation, count * bytes);
   to->count += from->count;
+}
+
+/* --- as bytes in a row: the number of finals, the arrays, the finals, each filled up to 8 bytes --- */
+
+static size_t padded(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
+
+/* what a final is packed into: environment and step, then the observation */
+struct packed_final {
+  int32_t environment, step;
+};
+
+static size_t final_bytes(const struct trajectory *trajectory) {
+  return padded(sizeof(struct packed_final) + trajectory->agents * trajectory->obs_bytes);
+}
+
+size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts) {
+  struct array arrays[ARRAYS];
+  list_arrays(trajectory, arrays);
+  size_t bytes = sizeof(int64_t);
+  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++)
+    bytes += padded(trajectory->n_envs * arrays[i].env_bytes);
+  return bytes + (parts == TRAJECTORY_WHOLE ? (size_t)trajectory->finals.capacity * final_bytes(trajectory) : 0);
+}
+
+size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed) {
+  struct array arrays[ARRAYS];
+  list_arrays(trajectory, arrays);
+  const struct env_finals *finals = &trajectory->finals;
+  const int64_t count = parts == TRAJECTORY_WHOLE ? finals->count : 0;
+  char *place = packed;
+  memcpy(place, &count, sizeof count);
+  place += sizeof count;
+  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++) {
+    const size_t bytes = trajectory->n_envs * arrays[i].env_bytes;
+    if (bytes > 0) memcpy(place, arrays[i].base, bytes);
+    place += padded(bytes);
+  }
+  const size_t bytes = trajectory->agents * trajectory->obs_bytes;
+  for (int64_t i = 0; i < count; i++, place += final_bytes(trajectory)) {
+    const struct packed_final final = {finals->environment[i], finals->step[i]};
+    memcpy(place, &final, sizeof final);
+    memcpy(place + sizeof final, (const char *)finals->observation + (size_t)i * bytes, bytes);
+  }
+  return (size_t)(place - (char *)packed);
+}
+
+void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
+                       struct trajectory *whole, size_t first) {
+  struct array arrays[ARRAYS];
+  list_arrays(whole, arrays);
+  int64_t count;
+  const char *place = packed;
+  memcpy(&count, place, sizeof count);
+  place += sizeof count;
+  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++) {
+    const size_t bytes = n_envs * arrays[i].env_bytes;
+    if (bytes > 0) memcpy((char *)arrays[i].base + first * arrays[i].env_bytes, place, bytes);
+    place += padded(bytes);
+  }
+  struct env_finals *finals = &whole->finals;
+  const size_t bytes = whole->agents * whole->obs_bytes;
+  for (int64_t i = 0; i < count; i++, place += final_bytes(whole)) {
+    struct packed_final final;
+    memcpy(&final, place, sizeof final);
+    finals->environment[finals->count] = final.environment - (int32_t)first_env + (int32_t)first;
+    finals->step[finals->count] = final.step;
+    memcpy((char *)finals->observation + (size_t)finals->count++ * bytes, place + sizeof final, bytes);
+  }
 }
 
 size_t trajectory_samples(const struct trajectory *trajectory) {

@@ -15,6 +15,7 @@
 
 struct trajectory {
   size_t n_envs, agents, n_rows, n_steps; /* N, A, N * A, T */
+  size_t first_env;                       /* number of its first environment among all of the run */
   size_t obs_bytes, action_bytes;         /* of one row at one step */
   size_t mask_bytes;                      /* choices of an action; 0: actions are not masked */
   void *observation;                      /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
@@ -32,7 +33,8 @@ MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size
                                                struct arena *arena, struct trajectory *trajectory);
 
 /* The environments first .. first + n_envs - 1 of `whole` as a trajectory of their own, whose rows are those of
- * `whole`. Its finals are its own, from the arena. */
+ * `whole`. A window has no finals; a view has its own, from the arena. */
+struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs);
 MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs,
                                              struct arena *arena, struct trajectory *view);
 
@@ -40,6 +42,17 @@ MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, siz
  * count environments as `whole` does, where there is room for them. */
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
+
+/* A trajectory as bytes in a row: all of it, or only rewards, ends and lengths. Bytes that one of this size takes at
+ * most. */
+enum trajectory_parts { TRAJECTORY_WHOLE, TRAJECTORY_RETURNS };
+size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts);
+/* Writes it; returns how many bytes it takes, a multiple of 8. */
+size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed);
+/* Reads n_envs environments, whose numbers in the run begin with first_env, into those of `whole` from `first` on; its
+ * finals are appended, and count environments as `whole` does. There is room for all of it. */
+void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
+                       struct trajectory *whole, size_t first);
 
 /* Bytes from one row's first observation, or mask, to the next one's. */
 static inline size_t trajectory_obs_stride(const struct trajectory *trajectory) {

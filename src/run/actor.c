@@ -58,7 +58,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   const struct action_random random = {
       .seed = (uint64_t)worker->config.general.seed,
       .first_row = actor->first_row,
-      .step = (uint32_t)((size_t)worker->order->iteration * n_steps + t),
+      .step = (uint32_t)((size_t)actor->rollouts * n_steps + t),
   };
   const struct model_input input = {
       trajectory_observation(rollout, t), obs_stride, {trajectory_mask(rollout, t), mask_stride}};
@@ -145,6 +145,7 @@ static muster_status play(struct actor *actor) {
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
+    if (worker->stream != NULL) MUSTER_TRY(stream_tend(worker->stream));
     MUSTER_TRY(step_envs(actor, t));
     if (whole) playing = note_lengths(rollout, t, playing);
   }
@@ -154,6 +155,7 @@ static muster_status play(struct actor *actor) {
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->order->iteration + 1);
+  if (!worker_is_asynchronous(worker)) actor->rollouts = worker->order->iteration;
   stages_enter(&worker->stages, STAGE_ROLLOUT);
   double start = worker->stages.since;
   muster_status status = play(actor);
@@ -171,15 +173,16 @@ muster_status actor_roll_out(struct actor *actor) {
 
 /* --- a rank that only acts --- */
 
-static void take_parameters(struct actor *actor) {
-  struct worker *worker = actor->worker;
+void actor_take_parameters(struct actor *actor) {
+  const struct worker *worker = actor->worker;
   struct model *model = actor->model;
   const float *floats = worker->order->floats;
-  stages_enter(&worker->stages, STAGE_BROADCAST);
-  memcpy(model->parameters.values, floats, model->policy_count * sizeof(float));
+  const size_t parameters = worker->order_parameters;
+  stages_enter(&actor->worker->stages, STAGE_BROADCAST);
+  memcpy(model->parameters.values, floats, parameters * sizeof(float));
   if (model->encoder.statistics_count > 0)
-    memcpy(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count * sizeof(float));
-  model_pack(model, false);
+    memcpy(model->encoder.statistics, floats + parameters, model->encoder.statistics_count * sizeof(float));
+  model_pack(model, parameters > model->policy_count);
 }
 
 /* exchanges n floats of a model and of an order */
@@ -236,7 +239,7 @@ muster_status actor_run(struct actor *actor) {
     MUSTER_TRY(worker_broadcast_order(worker));
     if (worker->order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
     if (worker->order->stop != STOP_NOT) return MUSTER_OK;
-    take_parameters(actor);
+    actor_take_parameters(actor);
     MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(actor_send_rollout(worker, actor));
     stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));

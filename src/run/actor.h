@@ -2,19 +2,23 @@
 #ifndef RUN_ACTOR_H
 #define RUN_ACTOR_H
 
+#include "algo/algorithm.h"
 #include "nn/model.h"
 #include "run/worker.h"
 
 struct actor {
-  struct worker *worker; /* borrowed */
-  struct model *model;   /* the policy: its own, or the learner's on a rank that does both; borrowed */
-  char *actions;         /* [rows, action_bytes] of one step */
-  uint32_t first_row;    /* of this actor's rows among all */
-  bool has_faults;       /* whether faults were tolerated in the last rollout */
-  double seconds;        /* that the last rollout took */
-  int64_t steps;         /* of all environments, so far */
-  bool envs_are_dead;    /* whether isolated environments have died too often */
-  int forensic_files;    /* written so far for tolerated faults */
+  struct worker *worker;             /* borrowed */
+  struct model *model;               /* the policy: its own, or the learner's on a rank that does both; borrowed */
+  char *actions;                     /* [rows, action_bytes] of one step */
+  uint32_t first_row;                /* of this actor's rows among all */
+  bool has_faults;                   /* whether faults were tolerated in the last rollout */
+  double seconds;                    /* that the last rollout took */
+  int64_t steps;                     /* of all environments, so far */
+  int64_t rollouts;                  /* before this one, of this actor: the place of its random numbers */
+  bool envs_are_dead;                /* whether isolated environments have died too often */
+  const struct algorithm_type *type; /* where actors compute gradients, from worker->rollout; else NULL */
+  void *algorithm;
+  int forensic_files; /* written so far for tolerated faults */
 };
 
 /* Takes memory from the worker's arena. */
@@ -31,7 +35,10 @@ void actor_save_states(struct actor *actor);
  * clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
-/* The same with the policy of the order at hand, behind which the model has its own again; the caller packs it. */
+/* Takes the policy of the order at hand, or all parameters where it has them. */
+void actor_take_parameters(struct actor *actor);
+
+/* Rolls out with the policy of the order at hand, behind which the model has its own again; the caller packs it. */
 MUSTER_CHECKED muster_status actor_roll_out_ordered(struct actor *actor);
 
 /* This rank's part in the gathers of environment states and of a rollout; `actor` NULL: it does not act, and has none.

@@ -297,8 +297,31 @@ static muster_status check_histograms(const struct document *document, const str
   return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
 }
 
+/* what the loops of algorithms whose actors never wait do not have */
+static muster_status check_asynchronous(const struct document *document, const struct run_config *config,
+                                        const struct algorithm_type *algorithm) {
+  const struct ranks_options *ranks = &config->ranks;
+  const char *name = algorithm->name;
+  if (config->loop.pipeline > 0)
+    return document_error(document, "algorithm.pipeline",
+                          "is for actors that wait, which those of %s do not; expects 0", name);
+  if (config->loop.straggler_fraction < 1)
+    return document_error(document, "algorithm.straggler_fraction",
+                          "is for actors that wait, which those of %s do not; expects 1", name);
+  if (ranks->learners > 1 || ranks->colocate)
+    return document_error(document, ranks->colocate ? "ranks.colocate" : "ranks.learners",
+                          "%s has one learner, which only learns; expects %s", name, ranks->colocate ? "false" : "1");
+  bool normalizes = config->normalize.norm_obs || config->normalize.norm_reward;
+  bool computes = algorithm->plan(config->algorithm).asynchronous == ASYNCHRONOUS_GRADIENTS;
+  if (!normalizes || !computes) return MUSTER_OK;
+  return document_error(document, config->normalize.norm_obs ? "normalize.norm_obs" : "normalize.norm_reward",
+                        "needs rollouts at the learner, to which actors of %s send gradients; expects false", name);
+}
+
 static muster_status check_loop(const struct document *document, const struct run_config *config,
                                 const struct algorithm_type *algorithm) {
+  if (algorithm->plan(config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
+    return check_asynchronous(document, config, algorithm);
   if (config->loop.pipeline == 0 || algorithm->corrects_lag) return MUSTER_OK;
   char names[128];
   struct text_sink sink = text_sink_start(names, sizeof names);

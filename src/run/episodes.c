@@ -22,14 +22,16 @@ void episodes_add_rollout(struct episodes *episodes, const struct trajectory *ro
   for (size_t t = 0; t < n_steps; t++) {
     for (size_t n = 0; n < rollout->n_envs; n++) {
       if (t >= (size_t)rollout->length[n * rollout->agents]) continue;
-      episodes->running_return[n] += mean_reward(rollout, n, t);
-      episodes->running_length[n]++;
+      double *running_return = &episodes->running_return[rollout->first_env + n];
+      int64_t *running_length = &episodes->running_length[rollout->first_env + n];
+      *running_return += mean_reward(rollout, n, t);
+      ++*running_length;
       if (rollout->ended[n * n_steps + t] == 0) continue;
       size_t slot = (size_t)(episodes->finished++ % EPISODES_WINDOW);
-      episodes->returns[slot] = episodes->running_return[n];
-      episodes->lengths[slot] = (double)episodes->running_length[n];
-      episodes->running_return[n] = 0;
-      episodes->running_length[n] = 0;
+      episodes->returns[slot] = *running_return;
+      episodes->lengths[slot] = (double)*running_length;
+      *running_return = 0;
+      *running_length = 0;
     }
   }
 }

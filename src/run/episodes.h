@@ -19,7 +19,8 @@ struct episodes {
 
 MUSTER_CHECKED muster_status episodes_create(size_t n_envs, struct arena *arena, struct episodes *episodes);
 
-/* Adds a rollout: in the order of steps, then of environments, so that the window does not depend on the ranks. */
+/* Adds a rollout of all environments, or of some that lie beside each other: in the order of steps, then of
+ * environments, so that the window does not depend on the ranks. */
 void episodes_add_rollout(struct episodes *episodes, const struct trajectory *rollout);
 
 /* Forgets the episodes that are being played. */

@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "comm/ending.h"
 #include "comm/watchdog.h"
+#include "run/async.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/snapshot.h"
@@ -24,12 +25,15 @@ static muster_status create_algorithm(struct learner *learner) {
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
-  MUSTER_TRY(normalizer_create(&config->normalize, encoder, worker->batch->n_rows,
-                               learner->type->discount(config->algorithm), worker->arena, &learner->normalizer));
+  const size_t rows = (size_t)config->env.num_envs * worker->batch->agents;
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, learner->type->discount(config->algorithm),
+                               worker->arena, &learner->normalizer));
+  /* a rank that acts and learns computes gradients as actors do: from its own rollout */
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS && worker->rollout != NULL;
   struct algorithm_context context = {
       .options = config->algorithm,
       .model = &learner->model,
-      .rollout = worker->batch,
+      .rollout = computes ? worker->rollout : worker->batch,
       .seed = (uint64_t)config->general.seed,
       .arena = worker->arena,
       .stages = &worker->stages,
@@ -42,7 +46,13 @@ static muster_status create_algorithm(struct learner *learner) {
 static muster_status open_report(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct run_folder *folder = learner->folder;
-  MUSTER_TRY(episodes_create(worker->batch->n_envs, worker->arena, &learner->episodes));
+  struct arena *arena = worker->arena;
+  MUSTER_TRY(episodes_create((size_t)worker->config.env.num_envs, arena, &learner->episodes));
+  if (worker->config.run.histograms > 0)
+    MUSTER_TRY(histograms_create(&learner->model, worker->batch, arena, &learner->histograms));
+  if (worker_is_asynchronous(worker)) MUSTER_TRY(async_create(learner));
+  const size_t acting = learner->model.policy_count + learner->model.encoder.statistics_count;
+  if (worker->config.loop.pipeline > 0) MUSTER_TRY(ARENA_TAKE(arena, acting, "the acting policy", &learner->acting));
 
   /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
@@ -50,12 +60,10 @@ static muster_status open_report(struct learner *learner) {
   int64_t rows = -1;
   if (folder != NULL && folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
   int64_t missing = 0;
-  if (folder != NULL) MUSTER_TRY(report_open(&learner->report, folder, rows, worker->arena, &missing));
+  if (folder != NULL) MUSTER_TRY(report_open(&learner->report, folder, rows, arena, &missing));
   if (missing > 0)
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
              (long long)missing);
-  if (worker->config.run.histograms > 0)
-    MUSTER_TRY(histograms_create(&learner->model, worker->batch, worker->arena, &learner->histograms));
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
 }
@@ -64,9 +72,6 @@ muster_status learner_create(struct worker *worker, const struct run_folder *fol
   *learner = (struct learner){
       .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
   MUSTER_TRY(create_algorithm(learner));
-  if (worker->topology.leads && worker->config.loop.pipeline > 0)
-    MUSTER_TRY(ARENA_TAKE(worker->arena, learner->model.policy_count + learner->model.encoder.statistics_count,
-                          "the acting policy", &learner->acting));
   if (worker->topology.leads) MUSTER_TRY(open_report(learner));
   model_pack(&learner->model, true);
   return MUSTER_OK;
@@ -107,14 +112,14 @@ static bool is_finished(const struct learner *learner) {
 /* whether isolated environments of any rank have died more often than env.max_restarts */
 static bool envs_are_dead(const struct learner *learner) {
   if (learner->actor != NULL && learner->actor->envs_are_dead) return true;
-  return (exchange_notes(learner->worker->rollout_exchange) & NOTE_DEAD) != 0;
+  return (learner->notes & NOTE_DEAD) != 0;
 }
 
 /* whether the run ends here: environments are dead, all steps are done, a signal came to any rank, or its time is up */
 static enum stop stop_reason(const struct learner *learner) {
   if (envs_are_dead(learner)) return STOP_DEAD;
   if (is_finished(learner)) return STOP_FINISHED;
-  int asked = interrupt_pending() | exchange_notes(learner->worker->rollout_exchange);
+  int asked = interrupt_pending() | learner->notes;
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
   double limit = learner->worker->config.run.time_limit;
   bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
@@ -132,27 +137,34 @@ static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
 }
 
 /* what actors act with: parameters, then the statistics that observations are normalised with */
-static void copy_policy(const struct model *model, float *floats) {
-  memcpy(floats, model->parameters.values, model->policy_count * sizeof(float));
+static void copy_policy(const struct model *model, size_t parameters, float *floats) {
+  memcpy(floats, model->parameters.values, parameters * sizeof(float));
   if (model->encoder.statistics_count > 0)
-    memcpy(floats + model->policy_count, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
+    memcpy(floats + parameters, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
 }
 
-muster_status learner_give_order(struct learner *learner) {
+void learner_prepare_order(struct learner *learner) {
   struct worker *worker = learner->worker;
-  stages_enter(&worker->stages, STAGE_BROADCAST);
   struct order *order = worker->order;
   enum stop stop = stop_reason(learner);
   order->iteration = learner->collected;
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
+  const struct model *model = &learner->model;
+  const size_t parameters = worker->order_parameters;
   /* a pipelined run that goes on had given its last order with the policy of before its last update */
-  if (learner->acting != NULL && !learner->acting_is_restored) copy_policy(&learner->model, learner->acting);
+  if (learner->acting != NULL && !learner->acting_is_restored) copy_policy(model, parameters, learner->acting);
   learner->acting_is_restored = false;
   if (learner->acting != NULL)
     memcpy(order->floats, learner->acting, worker->order_count * sizeof(float));
   else if (worker->order_count > 0)
-    copy_policy(&learner->model, order->floats);
+    copy_policy(model, parameters, order->floats);
+}
+
+muster_status learner_give_order(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  stages_enter(&worker->stages, STAGE_BROADCAST);
+  learner_prepare_order(learner);
   MUSTER_TRY(worker_broadcast_order(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = worker->stages.since;
@@ -224,6 +236,7 @@ muster_status learner_collect(struct learner *learner) {
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   add_own_part(learner);
+  learner->notes = exchange_notes(worker->rollout_exchange);
   learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
   struct exchange_work work = actors_work(learner);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
@@ -236,7 +249,7 @@ muster_status learner_collect(struct learner *learner) {
 
 static bool rollout_has_faults(const struct learner *learner) {
   if (learner->actor != NULL && learner->actor->has_faults) return true;
-  return (exchange_notes(learner->worker->rollout_exchange) & NOTE_FAULT) != 0;
+  return (learner->notes & NOTE_FAULT) != 0;
 }
 
 /* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
@@ -260,14 +273,23 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
-/* the update itself, between the two halves of normalisation: rewards were scaled before it; observations count after
+/* the algorithm's part */
+static muster_status run_algorithm(struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  const double progress = worker->batch_head->progress_remaining;
+  if (worker->batch_head->is_skipped) return MUSTER_OK;
+  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS)
+    return learner->type->apply(learner->algorithm, progress, learner->async->terms, learner->metrics);
+  MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+  normalizer_observe(&learner->normalizer, worker->batch);
+  return MUSTER_OK;
+}
+
+/* The update itself, between the two halves of normalisation: rewards were scaled before it; observations count after
  * it, since it needs the statistics that the actors had. Then all that learn are done with the batch. */
 static muster_status learn(struct learner *learner) {
   struct worker *worker = learner->worker;
-  muster_status status = MUSTER_OK;
-  if (!worker->batch_head->is_skipped)
-    status = learner->type->update(learner->algorithm, worker->batch_head->progress_remaining, learner->metrics);
-  if (status == MUSTER_OK && !worker->batch_head->is_skipped) normalizer_observe(&learner->normalizer, worker->batch);
+  muster_status status = run_algorithm(learner);
   if (worker->team != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
     muster_status met = team_gather(worker->team, NULL, NULL);
     if (status == MUSTER_OK) return met;
@@ -276,13 +298,16 @@ static muster_status learn(struct learner *learner) {
   return status;
 }
 
+static double progress_remaining(const struct learner *learner) {
+  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)learner->worker->config.general.total_steps);
+}
+
 /* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
 static muster_status share_batch(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct batch_head *head = worker->batch_head;
-  double total = (double)worker->config.general.total_steps;
   stages_enter(&worker->stages, STAGE_ADVANTAGES);
-  head->progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / total);
+  head->progress_remaining = progress_remaining(learner);
   head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
   if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, worker->batch);
   return worker_share_batch(worker);
@@ -300,9 +325,13 @@ static void count_batch(struct learner *learner) {
 muster_status learner_update(struct learner *learner) {
   enter(learner, WATCH_UPDATE);
   count_batch(learner);
-  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   MUSTER_TRY(share_batch(learner));
   learner->skipped_updates += learner->worker->batch_head->is_skipped;
+  return learner_learn(learner);
+}
+
+muster_status learner_learn(struct learner *learner) {
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   muster_status status = learn(learner);
   status =
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
@@ -363,10 +392,9 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
 
 /* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
 muster_status learner_report(struct learner *learner) {
-  const struct trajectory *rollout = learner->worker->batch;
   int64_t every = learner->worker->config.evaluation.every;
-  int64_t before = learner->total_steps - trajectory_steps(rollout);
-  bool evaluates = every > 0 && learner->total_steps / every > before / every;
+  bool evaluates = every > 0 && learner->total_steps / every > learner->reported_steps / every;
+  learner->reported_steps = learner->total_steps;
   struct evaluation evaluation;
   if (evaluates) MUSTER_TRY(learner_evaluate(learner, &evaluation));
   int64_t histograms = learner->worker->config.run.histograms;
@@ -380,6 +408,7 @@ muster_status learner_report(struct learner *learner) {
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,
       .evaluation = evaluates ? &evaluation : NULL,
+      .lag = learner->async != NULL ? &learner->async->lag : NULL,
   };
   return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
 }
@@ -397,10 +426,13 @@ muster_status learner_iterate(struct learner *learner) {
  * the next ones get numbers that no episode has had. */
 static void give_up_states(struct learner *learner) {
   struct worker *worker = learner->worker;
-  const struct trajectory *rollout = worker->batch;
+  const int64_t n_steps = (int64_t)worker->plan.n_steps;
   bool whole = worker->plan.whole_episodes;
-  uint32_t episode = (uint32_t)(whole ? learner->iteration : learner->iteration * (int64_t)rollout->n_steps + 1);
-  for (size_t n = 0; n < rollout->n_envs; n++)
+  /* no environment has made more steps than that, and so has begun fewer episodes */
+  int64_t most_steps = learner->iteration * n_steps;
+  if (learner->async != NULL) most_steps = async_rollouts(learner) * n_steps;
+  uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
+  for (size_t n = 0; n < (size_t)worker->config.env.num_envs; n++)
     env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
   episodes_restart(&learner->episodes);
   normalizer_restart(&learner->normalizer);

@@ -29,6 +29,9 @@ struct learner {
   int64_t collected, collected_steps; /* the same with those of the batch at hand */
   float *acting;                      /* [order_count] pipelined: the policy of the last order; else NULL */
   bool acting_is_restored;            /* from a checkpoint: the next order is given with it */
+  int64_t reported_steps;             /* total_steps at the last report */
+  int notes;                          /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
+  struct async *async;                /* what only asynchronous runs have (run/async.h); else NULL */
   int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin with their rollouts */
@@ -57,7 +60,10 @@ int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]
 
 /* --- the steps of an iteration on the rank that leads; run/lockstep.c and run/pipelined.c put them in order --- */
 
-/* Tells all ranks what comes next, and hands the actors the policy. */
+/* Writes into the order what comes next: the stop, a checkpoint, or a rollout with this policy. */
+void learner_prepare_order(struct learner *learner);
+
+/* Does so, tells all ranks, and hands the actors the policy. */
 MUSTER_CHECKED muster_status learner_give_order(struct learner *learner);
 
 /* Gathers the states of the environments, if the order has asked for them. */
@@ -73,6 +79,10 @@ MUSTER_CHECKED muster_status learner_collect(struct learner *learner);
 
 /* Learns from it: advantages, epochs and minibatches. Adds to report.seconds what the stages took. */
 MUSTER_CHECKED muster_status learner_update(struct learner *learner);
+
+/* The core of an update: learns from the batch whose head is filled, or from the gradient that has come; faults are
+ * handled as run.on_nan says. */
+MUSTER_CHECKED muster_status learner_learn(struct learner *learner);
 
 /* An evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress. */
 MUSTER_CHECKED muster_status learner_report(struct learner *learner);

@@ -43,6 +43,11 @@ static const char *const general_columns[] = {
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
+/* those that only asynchronous runs have */
+static const char *const lag_columns[] = {"train/policy_lag_min", "train/policy_lag_mean", "train/policy_lag_max",
+                                          "train/dropped_trajectories"};
+#define LAG_COLUMNS (sizeof lag_columns / sizeof *lag_columns)
+
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
                  double reward_threshold, struct stages *stages) {
   *report = (struct report){
@@ -60,9 +65,11 @@ void report_init(struct report *report, const struct run_config *config, const s
 }
 
 static muster_status list_columns(struct report *report, struct arena *arena) {
-  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + LAG_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
+  bool is_asynchronous = report->algorithm->plan(report->config->algorithm).asynchronous != ASYNCHRONOUS_NONE;
+  for (size_t i = 0; is_asynchronous && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
     report->columns[n++] = *metric;
   report->n_columns = n;
@@ -135,6 +142,15 @@ static muster_status end_row(struct report *report, int64_t total_steps) {
   return first_failure(status, metrics_end_row(report->metrics));
 }
 
+static void set_lag(struct report *report, struct policy_lag *lag) {
+  const double n = (double)lag->trajectories;
+  metrics_set(report->metrics, "train/policy_lag_min", n > 0 ? (double)lag->min : (double)NAN);
+  metrics_set(report->metrics, "train/policy_lag_mean", n > 0 ? (double)lag->sum / n : (double)NAN);
+  metrics_set(report->metrics, "train/policy_lag_max", n > 0 ? (double)lag->max : (double)NAN);
+  metrics_set(report->metrics, "train/dropped_trajectories", (double)lag->dropped);
+  *lag = (struct policy_lag){.dropped = lag->dropped};
+}
+
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
   struct metrics *metrics = report->metrics;
   metrics_set(metrics, "time/iterations", (double)iteration->iteration);
@@ -153,6 +169,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   set_seconds(report);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
+  if (iteration->lag != NULL) set_lag(report, iteration->lag);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;

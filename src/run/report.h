@@ -37,6 +37,13 @@ struct report {
   } rollout; /* seconds that an actor took for the rollouts since the last row */
 };
 
+/* How far the policies that acted were behind the one that learned from them, in updates, since the last row; and how
+ * many trajectories were thrown away since the run began. */
+struct policy_lag {
+  int64_t min, max, sum, trajectories;
+  int64_t dropped;
+};
+
 /* What is reported after an iteration. */
 struct iteration_report {
   int64_t iteration, total_steps;
@@ -44,6 +51,7 @@ struct iteration_report {
   const double *algorithm_metrics; /* in the order of algorithm->metrics */
   int64_t skipped_updates, env_restarts;
   const struct evaluation *evaluation; /* NULL: none this time */
+  struct policy_lag *lag;              /* of an asynchronous run, begins anew with each row; else NULL */
 };
 
 /* Starts the run's clock. */

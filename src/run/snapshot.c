@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "muster/version.h"
+#include "run/async.h"
 #include "run/build.h"
 #include "run/spaces.h"
 
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + 11)
+#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 11)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -23,12 +24,16 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   int n = learner_state(learner, list);
   n += episodes_state(&learner->episodes, list + n);
   struct worker *worker = learner->worker;
-  list[n++] = (struct tensor){
-      "environments/states", TENSOR_U8, 2, {worker->batch->n_envs, worker->env_state_bytes}, worker->batch_env_states};
+  list[n++] = (struct tensor){"environments/states",
+                              TENSOR_U8,
+                              2,
+                              {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
+                              worker->batch_env_states};
   const struct model *model = &learner->model;
   if (learner->acting != NULL)
     list[n++] = (struct tensor){
         "pipeline/policy", TENSOR_F32, 1, {model->policy_count + model->encoder.statistics_count}, learner->acting};
+  if (learner->async != NULL) n += async_state(learner, list + n);
   list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
   list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
   list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates};
@@ -151,6 +156,8 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
   muster_status status = check_config(learner, reader, path);
+  /* how many trajectories wait in it decides about the shapes of others */
+  if (status == MUSTER_OK && learner->async != NULL) status = async_restore_counts(learner, reader);
   struct progress progress;
   struct tensor list[SNAPSHOT_MAX_TENSORS];
   int n = list_state(learner, &progress, list);
@@ -159,6 +166,7 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   if (status != MUSTER_OK) return status;
   normalizer_publish(&learner->normalizer);
   learner->acting_is_restored = learner->acting != NULL;
+  learner->reported_steps = learner->total_steps;
   learner->collected = learner->iteration;
   learner->collected_steps = learner->total_steps;
   *rows = progress.metrics_rows;
@@ -172,7 +180,7 @@ static muster_status read_state(struct learner *learner, const char *path, int64
 /* environments that could not save their state, or whose rank was lost */
 static void tell_lost_states(const struct learner *learner) {
   const struct worker *worker = learner->worker;
-  const size_t n_envs = worker->batch->n_envs;
+  const size_t n_envs = (size_t)worker->config.env.num_envs;
   size_t lost = 0;
   for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->batch_env_states + n * worker->env_state_bytes);
   if (lost > 0)

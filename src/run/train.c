@@ -4,6 +4,7 @@
 #include "comm/watchdog.h"
 #include "math/blas.h"
 #include "math/linear.h"
+#include "run/async.h"
 #include "run/dry_run.h"
 #include "run/interrupt.h"
 #include "run/lockstep.h"
@@ -82,19 +83,49 @@ static muster_status create_worker(struct training *training) {
   return worker_create(&training->worker, &training->config, topology, path, training->comm);
 }
 
-static muster_status create_roles(struct training *training, const struct train_request *request) {
+/* what a rank that only acts has of the model: the policy, or, where it computes gradients, all of it */
+static muster_status create_policy(struct training *training) {
   struct worker *worker = &training->worker;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
-  struct model *model = &training->policy;
-  if (worker->topology.learns) {
+  const struct run_config *config = &worker->config;
+  const struct algorithm_type *type;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  const enum model_critic critic = computes ? type->critic(config->algorithm) : MODEL_ACTOR;
+  MUSTER_TRY(
+      model_create(&config->policy, &spec->observation, &spec->action, critic, worker->arena, &training->policy));
+  return normalizer_prepare(&config->normalize, worker->arena, &training->policy.encoder);
+}
+
+/* an actor that computes gradients has the algorithm for it: its own, or the learner's on a rank that does both */
+static muster_status create_gradients(struct training *training) {
+  struct worker *worker = &training->worker;
+  struct actor *actor = &training->actor;
+  if (worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS) return MUSTER_OK;
+  MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &actor->type));
+  actor->algorithm = training->learner.algorithm;
+  if (actor->algorithm != NULL) return MUSTER_OK;
+  const struct algorithm_context context = {
+      .options = worker->config.algorithm,
+      .model = actor->model,
+      .rollout = worker->rollout,
+      .seed = (uint64_t)worker->config.general.seed,
+      .arena = worker->arena,
+      .stages = &worker->stages,
+  };
+  return actor->type->create(&context, &actor->algorithm);
+}
+
+static muster_status create_roles(struct training *training, const struct train_request *request) {
+  struct worker *worker = &training->worker;
+  bool learns = worker->topology.learns;
+  if (learns)
     MUSTER_TRY(learner_create(worker, request->dry_run ? NULL : &training->folder, &training->learner));
-    model = &training->learner.model;
-  } else {
-    MUSTER_TRY(
-        model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, model));
-    MUSTER_TRY(normalizer_prepare(&worker->config.normalize, worker->arena, &model->encoder));
-  }
-  return worker->topology.acts ? actor_create(worker, model, &training->actor) : MUSTER_OK;
+  else
+    MUSTER_TRY(create_policy(training));
+  if (!worker->topology.acts) return MUSTER_OK;
+  MUSTER_TRY(actor_create(worker, learns ? &training->learner.model : &training->policy, &training->actor));
+  return create_gradients(training);
 }
 
 /* those that learn together start from the same state */
@@ -177,23 +208,37 @@ static muster_status set_up(struct training *training, const struct train_reques
   return agree(training, prepare_trace(training));
 }
 
+/* the loop of each role: in step, with a version of lag, or without waiting */
+
+static muster_status lead(struct training *training) {
+  struct learner *learner = &training->learner;
+  if (worker_is_asynchronous(&training->worker)) return async_lead(learner);
+  return training->config.loop.pipeline > 0 ? pipelined_lead(learner) : lockstep_lead(learner);
+}
+
+static muster_status follow(struct training *training) {
+  struct learner *learner = &training->learner;
+  return training->config.loop.pipeline > 0 ? pipelined_follow(learner) : lockstep_follow(learner);
+}
+
+static muster_status act(struct training *training) {
+  bool waits = !worker_is_asynchronous(&training->worker);
+  return waits ? actor_run(&training->actor) : async_act(&training->actor);
+}
+
 static muster_status run(struct training *training, const struct train_request *request) {
   const struct topology *topology = &training->worker.topology;
   if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
   struct learner *learner = &training->learner;
-  const bool pipelined = training->config.loop.pipeline > 0;
   learner->actor = actor;
   watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
   worker_start_clock(&training->worker);
   if (!topology->leads) {
-    if (!topology->learns)
-      MUSTER_TRY(actor_run(actor));
-    else
-      MUSTER_TRY(pipelined ? pipelined_follow(learner) : lockstep_follow(learner));
+    MUSTER_TRY(topology->learns ? follow(training) : act(training));
     return actor_finish(&training->worker);
   }
-  muster_status status = pipelined ? pipelined_lead(learner) : lockstep_lead(learner);
+  muster_status status = lead(training);
   if (status != MUSTER_OK) trace_write_alone(&training->worker);
   return status != MUSTER_OK ? status : learner_finish(&training->learner);
 }

@@ -1,6 +1,7 @@
 #include "run/worker.h"
 
 #include "comm/watchdog.h"
+#include "run/delivery.h"
 
 #include <string.h>
 
@@ -45,11 +46,20 @@ static muster_status create_team(struct worker *worker) {
 
 /* --- rollout and batch --- */
 
+/* Environments whose rollouts the batch has room for. Where nobody waits: those that an update waits for, and what all
+ * actors may have delivered and under way. */
+static size_t batch_capacity(const struct worker *worker) {
+  const size_t num_envs = (size_t)worker->config.env.num_envs;
+  bool collects = worker->plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES;
+  return collects ? worker->plan.batch + (STREAM_PLACES + 1) * num_envs : num_envs;
+}
+
 static muster_status take_batch(struct worker *worker, struct arena *arena) {
   const size_t num_envs = (size_t)worker->config.env.num_envs;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "the batch's head", &worker->batch_head));
   MUSTER_TRY(ARENA_TAKE(arena, num_envs, "restarts", &worker->batch_restarts));
-  return trajectory_create(env_pool_spec(worker->pool), num_envs, worker->plan.n_steps, arena, &worker->whole);
+  return trajectory_create(env_pool_spec(worker->pool), batch_capacity(worker), worker->plan.n_steps, arena,
+                           &worker->whole);
 }
 
 /* the batch of a team lies in memory that those of a node share: all take the same pieces of it */
@@ -70,7 +80,7 @@ static muster_status create_batch(struct worker *worker) {
   MUSTER_TRY(worker->team != NULL ? share_batch(worker) : take_batch(worker, worker->arena));
   worker->batch = &worker->whole;
   if (!worker->topology.leads) return MUSTER_OK;
-  return ARENA_TAKE(worker->arena, worker->batch->n_envs * worker->env_state_bytes, "environment states",
+  return ARENA_TAKE(worker->arena, (size_t)worker->config.env.num_envs * worker->env_state_bytes, "environment states",
                     &worker->batch_env_states);
 }
 
@@ -85,7 +95,7 @@ static muster_status create_rollout(struct worker *worker) {
     worker->env_states = worker->batch_env_states + first * worker->env_state_bytes;
   else
     MUSTER_TRY(ARENA_TAKE(arena, count * worker->env_state_bytes, "environment states", &worker->env_states));
-  worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0;
+  worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0 && !worker_is_asynchronous(worker);
   if (!worker->is_in_place) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "restarts", &worker->restarts));
     return trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout);
@@ -180,23 +190,39 @@ static struct exchange_list finals_list(struct worker *worker) {
   };
 }
 
-muster_status worker_connect(struct worker *worker, const struct model *model) {
-  bool pipelined = worker->config.loop.pipeline > 0;
-  if (!pipelined && !topology_has_pure_actors(&worker->topology)) model = NULL;
-  worker->order_count = model != NULL ? model->policy_count + model->encoder.statistics_count : 0;
-  size_t order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
-  MUSTER_TRY(comm_agree(worker->comm,
-                        arena_take(worker->arena, 1, order_bytes, "the parameters' message", (void **)&worker->order)));
+/* the order, for this model's policy; NULL: for none */
+static muster_status take_order(struct worker *worker, const struct model *model, size_t *order_bytes) {
+  if (model != NULL) {
+    bool takes_all = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+    worker->order_parameters = takes_all ? model->parameters.count : model->policy_count;
+    worker->order_count = worker->order_parameters + model->encoder.statistics_count;
+  }
+  *order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
+  return arena_take(worker->arena, 1, *order_bytes, "the parameters' message", (void **)&worker->order);
+}
+
+static muster_status connect_rollouts(struct worker *worker, size_t order_bytes) {
   MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
                                  &worker->order_announcement));
-
   struct exchange_field fields[ROLLOUT_FIELDS];
   const int n_fields = rollout_fields(worker, exchanged(worker), fields);
   const struct exchange_list list = finals_list(worker);
+  const enum exchange_rows which = worker->config.loop.pipeline > 0 ? EXCHANGE_ALL : EXCHANGE_IN_PLACE;
+  return exchange_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_exchange);
+}
+
+muster_status worker_connect(struct worker *worker, const struct model *model) {
+  size_t order_bytes;
+  bool others_act = topology_has_pure_actors(&worker->topology), pipelined = worker->config.loop.pipeline > 0;
+  bool is_needed = others_act || pipelined || worker_is_asynchronous(worker);
+  MUSTER_TRY(comm_agree(worker->comm, take_order(worker, is_needed ? model : NULL, &order_bytes)));
+  if (worker_is_asynchronous(worker))
+    MUSTER_TRY(stream_create(worker->comm, &worker->topology, delivery_room(worker, model), worker->order, order_bytes,
+                             &worker->stream));
+  else
+    MUSTER_TRY(connect_rollouts(worker, order_bytes));
   const struct exchange_field states[] = {
       {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
-  MUSTER_TRY(exchange_create(worker->comm, &worker->topology, pipelined ? EXCHANGE_ALL : EXCHANGE_IN_PLACE, fields,
-                             n_fields, &list, &worker->rollout_exchange));
   return exchange_create(worker->comm, &worker->topology, EXCHANGE_ALL, states, 1, NULL, &worker->state_exchange);
 }
 
@@ -223,6 +249,7 @@ void worker_release(struct worker *worker) {
   announcement_destroy(&worker->order_announcement);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
+  stream_destroy(&worker->stream);
   env_pool_destroy(&worker->pool);
   env_source_close(&worker->env);
   arena_destroy(&worker->shared);

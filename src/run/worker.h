@@ -8,6 +8,7 @@
 #include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/exchange.h"
+#include "comm/stream.h"
 #include "comm/team.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
@@ -19,7 +20,8 @@ struct order {
   int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
   int32_t send_states; /* first send the states of the environments: a checkpoint is due */
   int32_t stop;        /* enum stop: no rollout, end */
-  int64_t padding[6];  /* parameters start at the next cache line */
+  int64_t rollouts;    /* of an asynchronous run: the number that actors count theirs from */
+  int64_t padding[5];  /* parameters start at the next cache line */
   float floats[];      /* [policy_count] parameters, then the encoder's statistics */
 };
 
@@ -67,7 +69,8 @@ struct worker {
   struct env_source env;    /* what the environments are */
   struct env_pool *pool;    /* this rank's environments; on a learner that does not act one, to ask what they are */
   struct order *order;      /* as last broadcast */
-  size_t order_count;       /* floats of the policy in an order */
+  size_t order_parameters;  /* floats of parameters in an order: the policy's, or all where actors compute gradients */
+  size_t order_count;       /* the same with the statistics behind them */
   struct rollout_plan plan; /* what the algorithm wants */
 
   /* of this rank's environments; NULL on one that only learns. On a rank that does both these are rows of the batch,
@@ -78,7 +81,8 @@ struct worker {
   size_t env_state_bytes;
   int32_t *restarts; /* [environments of the rollout] child processes that were started again in this rollout */
 
-  /* of all environments, on ranks that learn; where several do, in memory that those of a node share */
+  /* of all environments, on ranks that learn; where several do, in memory that those of a node share. Of an
+   * asynchronous run: the trajectories that wait to be learned from. */
   struct trajectory *batch;
   int32_t *batch_restarts;         /* [N] */
   unsigned char *batch_env_states; /* [N, env_state_bytes]; only on the rank that leads */
@@ -88,8 +92,15 @@ struct worker {
   struct trajectory own, whole;    /* what rollout and batch point to */
   struct arena *shared;            /* over the memory of the batch; NULL: alone */
   struct announcement *order_announcement;
-  struct exchange *rollout_exchange, *state_exchange;
+  struct exchange *rollout_exchange; /* where actors and learner wait for each other; else NULL, as the one before */
+  struct exchange *state_exchange;
+  struct stream *stream; /* where they do not (run/async.h) */
 };
+
+/* Whether actors go on without waiting for the learner. */
+static inline bool worker_is_asynchronous(const struct worker *worker) {
+  return worker->plan.asynchronous != ASYNCHRONOUS_NONE;
+}
 
 /* Sets up what all ranks share. The config must be the same everywhere. `placed` (NULL: rank 0 learns, environments
  * go in the order of ranks) is copied, what it points to borrowed. Collective. Afterwards every rank calls

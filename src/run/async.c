@@ -1,0 +1,427 @@
+#include "run/async.h"
+
+#include "comm/watchdog.h"
+#include "run/delivery.h"
+#include "run/interrupt.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- an actor --- */
+
+/* what is in every delivery */
+static struct delivery make_head(const struct actor *actor, enum delivery_kind kind, int64_t version) {
+  const struct worker *worker = actor->worker;
+  int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
+  return (struct delivery){.kind = kind,
+                           .notes = interrupt_pending() | notes,
+                           .version = version,
+                           .next_version = worker->order->iteration,
+                           .rollouts = actor->rollouts,
+                           .seconds = actor->seconds,
+                           .restarts = worker->restarts[0]};
+}
+
+static muster_status find_place(struct worker *worker, void **place) {
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_GATHER);
+  return stream_place(worker->stream, place);
+}
+
+static muster_status deliver_states(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  void *place;
+  MUSTER_TRY(find_place(worker, &place));
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  struct delivery *delivery = place;
+  actor_save_states(actor);
+  *delivery = make_head(actor, DELIVERY_STATES, worker->order->iteration);
+  MUSTER_TRY(stream_deliver(worker->stream, delivery_write_states(worker, delivery)));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* hands over the rollout, or its gradient, and takes the newest order */
+static muster_status deliver_rollout(struct actor *actor, const double *terms) {
+  struct worker *worker = actor->worker;
+  const int64_t version = worker->order->iteration;
+  const struct parameters *parameters = &actor->model->parameters;
+  void *place;
+  bool is_new;
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
+  MUSTER_TRY(find_place(worker, &place));
+  struct delivery *delivery = place;
+  const float *gradient = terms != NULL ? parameters->gradients : NULL;
+  struct delivery head = make_head(actor, terms != NULL ? DELIVERY_GRADIENT : DELIVERY_ROLLOUT, version);
+  size_t bytes = delivery_write_rollout(worker, gradient, parameters->count, delivery);
+  MUSTER_TRY(stream_refresh(worker->stream, &is_new));
+  if (is_new && !worker->topology.learns) actor_take_parameters(actor);
+  head.next_version = worker->order->iteration;
+  head.rollout_bytes = delivery->rollout_bytes;
+  if (terms != NULL) memcpy(head.terms, terms, sizeof head.terms);
+  *delivery = head;
+  MUSTER_TRY(stream_deliver(worker->stream, bytes));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* what the order at hand asks for: the states of the environments, or one more rollout */
+static muster_status take_turn(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  if (worker->order->send_states) return deliver_states(actor);
+  actor->rollouts++;
+  MUSTER_TRY(actor_roll_out(actor));
+  double terms[ALGORITHM_MAX_TERMS];
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  if (computes && !actor->has_faults) MUSTER_TRY(actor->type->gradient(actor->algorithm, terms));
+  MUSTER_TRY(deliver_rollout(actor, computes ? terms : NULL));
+  stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
+  return MUSTER_OK;
+}
+
+static muster_status await_order(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_BROADCAST);
+  MUSTER_TRY(stream_await(worker->stream));
+  stages_mark(&worker->stages, EVENT_ORDER);
+  actor_take_parameters(actor);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status async_act(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  const struct order *order = worker->order;
+  MUSTER_TRY(await_order(actor));
+  actor->rollouts = order->rollouts;
+  for (;;) {
+    const bool pauses = order->send_states, stops = order->stop != STOP_NOT;
+    MUSTER_TRY(take_turn(actor));
+    if (stops) return stream_finish(worker->stream);
+    if (pauses) MUSTER_TRY(await_order(actor));
+  }
+}
+
+/* --- the learner's part of it --- */
+
+muster_status async_create(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct arena *arena = worker->arena;
+  const size_t ranks = (size_t)worker->topology.ranks;
+  struct async *async;
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "asynchronous learner", &async));
+  MUSTER_TRY(ARENA_TAKE(arena, worker->batch->n_envs, "versions", &async->versions));
+  MUSTER_TRY(ARENA_TAKE(arena, ranks, "versions", &async->under_way));
+  MUSTER_TRY(ARENA_TAKE(arena, STREAM_PLACES * ranks, "deliveries", &async->held));
+  async->capacity = (int64_t)worker->batch->n_envs;
+  learner->async = async;
+  /* from here on the batch has as many environments as there are trajectories in it */
+  worker->batch->n_envs = worker->batch->n_rows = 0;
+  return MUSTER_OK;
+}
+
+int64_t async_rollouts(const struct learner *learner) {
+  /* an actor may have made two more that it could not deliver, and be at the next one */
+  return learner->async->rollouts + STREAM_PLACES + 1;
+}
+
+static void set_trajectories(struct learner *learner, int64_t n) {
+  struct trajectory *batch = learner->worker->batch;
+  learner->async->trajectories = n;
+  batch->n_envs = (size_t)n;
+  batch->n_rows = (size_t)n * batch->agents;
+}
+
+static void empty_batch(struct learner *learner) {
+  set_trajectories(learner, 0);
+  learner->worker->batch->finals.count = 0;
+}
+
+int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]) {
+  struct async *async = learner->async;
+  struct trajectory *batch = learner->worker->batch;
+  const struct env_finals *finals = &batch->finals;
+  const size_t n = (size_t)async->trajectories, rows = batch->n_rows, steps = batch->n_steps;
+  const size_t count = (size_t)finals->count, bytes = batch->agents * batch->obs_bytes;
+  async->finals = finals->count;
+  const struct tensor all[] = {
+      {"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories},
+      {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals},
+      {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts},
+      {"waiting/dropped", TENSOR_I64, 0, {0}, &async->lag.dropped},
+      {"waiting/version", TENSOR_I64, 1, {n}, async->versions},
+      {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation},
+      {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask},
+      {"waiting/action", TENSOR_U8, 2, {rows, steps * batch->action_bytes}, batch->action},
+      {"waiting/log_prob", TENSOR_F32, 2, {rows, steps}, batch->log_prob},
+      {"waiting/reward", TENSOR_F32, 2, {rows, steps}, batch->reward},
+      {"waiting/ended", TENSOR_U8, 2, {n, steps}, batch->ended},
+      {"waiting/length", TENSOR_I32, 1, {rows}, batch->length},
+      {"waiting/final_trajectory", TENSOR_I32, 1, {count}, finals->environment},
+      {"waiting/final_step", TENSOR_I32, 1, {count}, finals->step},
+      {"waiting/final_observation", TENSOR_U8, 2, {count, bytes}, finals->observation},
+  };
+  _Static_assert(sizeof all / sizeof *all <= ASYNC_STATE, "room for all tensors");
+  memcpy(list, all, sizeof all);
+  return (int)(sizeof all / sizeof *all);
+}
+
+muster_status async_restore_counts(struct learner *learner, struct checkpoint_reader *reader) {
+  struct async *async = learner->async;
+  struct trajectory *batch = learner->worker->batch;
+  const struct tensor counts[] = {{"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories},
+                                  {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals}};
+  for (int i = 0; i < 2; i++) MUSTER_TRY(checkpoint_read_tensor(reader, &counts[i]));
+  const int64_t most = async->capacity, most_finals = batch->finals.capacity;
+  if (async->trajectories < 0 || async->trajectories > most || async->finals < 0 || async->finals > most_finals)
+    return status_error(MUSTER_ERROR_FORMAT, "the checkpoint holds %lld trajectories that wait; room is for %lld",
+                        (long long)async->trajectories, (long long)most);
+  set_trajectories(learner, async->trajectories);
+  batch->finals.count = (int32_t)async->finals;
+  return MUSTER_OK;
+}
+
+/* --- taking deliveries --- */
+
+/* the rollout of a delivery, behind what is in the batch, where it stays unless it is of no use */
+static void take_rollout(struct learner *learner, int rank, const struct delivery *delivery) {
+  struct worker *worker = learner->worker;
+  struct async *async = learner->async;
+  struct trajectory *batch = worker->batch;
+  const struct env_range range = topology_envs(&worker->topology, rank);
+  const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
+  const int32_t finals = batch->finals.count;
+  bool is_gradient = delivery->kind == DELIVERY_GRADIENT;
+  trajectory_unpack(delivery_content(delivery), is_gradient ? TRAJECTORY_RETURNS : TRAJECTORY_WHOLE, n, first_env,
+                    batch, at);
+  struct trajectory rollout = trajectory_window(batch, at, n);
+  rollout.first_env = first_env;
+  episodes_add_rollout(&learner->episodes, &rollout);
+  learner->total_steps += trajectory_steps(&rollout);
+  learner->collected_steps = learner->total_steps;
+  learner->env_restarts += delivery->restarts;
+
+  bool has_faults = (delivery->notes & NOTE_FAULT) != 0;
+  const int64_t lag = learner->iteration - delivery->version, most = worker->plan.max_policy_lag;
+  bool is_old = most > 0 && lag > most;
+  learner->skipped_updates += has_faults;
+  async->lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
+  if (has_faults || is_old || is_gradient) {
+    batch->finals.count = finals;
+    return;
+  }
+  normalizer_scale_rewards(&learner->normalizer, &rollout);
+  for (size_t i = 0; i < n; i++) async->versions[at + i] = delivery->version;
+  set_trajectories(learner, async->trajectories + (int64_t)n);
+}
+
+static void take_states(struct learner *learner, int rank, const struct delivery *delivery) {
+  struct worker *worker = learner->worker;
+  const struct env_range range = topology_envs(&worker->topology, rank);
+  memcpy(worker->batch_env_states + (size_t)range.first * worker->env_state_bytes, delivery_content(delivery),
+         (size_t)range.count * worker->env_state_bytes);
+}
+
+/* what every delivery tells; what it brings is taken by kind */
+static void note_delivery(struct learner *learner, int rank, const struct delivery *delivery) {
+  struct async *async = learner->async;
+  learner->notes |= delivery->notes & ~NOTE_FAULT;
+  async->under_way[rank] = delivery->next_version;
+  if (delivery->rollouts > async->rollouts) async->rollouts = delivery->rollouts;
+  if (delivery->kind == DELIVERY_STATES) return;
+  const double seconds = delivery->seconds, actors = learner->worker->topology.actors;
+  const struct exchange_work work = {seconds / actors, seconds / actors, seconds};
+  report_rollout(&learner->report, &work, learner->worker->topology.actors);
+}
+
+/* waits for the next delivery; a rank that acts and learns makes it first */
+static muster_status next_delivery(struct learner *learner, struct held_delivery *next) {
+  struct worker *worker = learner->worker;
+  if (learner->actor != NULL) MUSTER_TRY(take_turn(learner->actor));
+  const void *delivery;
+  size_t bytes;
+  watchdog_enter(worker->comm, WATCH_WAIT, learner->iteration + 1);
+  stages_enter(&worker->stages, STAGE_GATHER);
+  MUSTER_TRY(stream_next(worker->stream, &next->rank, &delivery, &bytes));
+  next->delivery = delivery;
+  return MUSTER_OK;
+}
+
+/* the oldest of those that were held back, else the next one */
+static muster_status first_delivery(struct learner *learner, struct held_delivery *next) {
+  struct async *async = learner->async;
+  if (async->n_held == 0) return next_delivery(learner, next);
+  *next = async->held[0];
+  memmove(async->held, async->held + 1, (size_t)--async->n_held * sizeof *async->held);
+  return MUSTER_OK;
+}
+
+static muster_status take_into_batch(struct learner *learner, const struct held_delivery *taken) {
+  struct worker *worker = learner->worker;
+  watchdog_enter(worker->comm, WATCH_UPDATE, learner->iteration + 1);
+  note_delivery(learner, taken->rank, taken->delivery);
+  take_rollout(learner, taken->rank, taken->delivery);
+  MUSTER_TRY(stream_release(worker->stream, taken->rank));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* --- collecting a batch --- */
+
+/* whether what an actor delivers next would be too old after the next update */
+static bool is_urgent(const struct learner *learner, int rank) {
+  const struct rollout_plan *plan = &learner->worker->plan;
+  if (!plan->block_on_lag || !topology_rank_acts(&learner->worker->topology, rank)) return false;
+  return learner->iteration + 1 - learner->async->under_way[rank] > plan->max_policy_lag;
+}
+
+static bool any_is_urgent(const struct learner *learner) {
+  for (int rank = 0; rank < learner->worker->topology.ranks; rank++)
+    if (is_urgent(learner, rank)) return true;
+  return false;
+}
+
+/* Takes deliveries until there are enough trajectories, and, where an update waits for old ones, until no actor's next
+ * one would be too old: what others deliver meanwhile is held back for the next update. */
+static muster_status collect_batch(struct learner *learner) {
+  struct async *async = learner->async;
+  const int64_t enough = (int64_t)learner->worker->plan.batch;
+  struct held_delivery next;
+  while (async->trajectories < enough) {
+    MUSTER_TRY(first_delivery(learner, &next));
+    MUSTER_TRY(take_into_batch(learner, &next));
+  }
+  int held = 0;
+  while (any_is_urgent(learner)) {
+    if (held < async->n_held) {
+      next = async->held[held];
+      memmove(async->held + held, async->held + held + 1, (size_t)(--async->n_held - held) * sizeof *async->held);
+    } else {
+      MUSTER_TRY(next_delivery(learner, &next));
+    }
+    if (is_urgent(learner, next.rank)) {
+      MUSTER_TRY(take_into_batch(learner, &next));
+      continue;
+    }
+    memmove(async->held + held + 1, async->held + held, (size_t)(async->n_held - held) * sizeof *async->held);
+    async->held[held++] = next;
+    async->n_held++;
+  }
+  return MUSTER_OK;
+}
+
+static void count_lag(struct policy_lag *lag, int64_t version, int64_t acted, int64_t trajectories) {
+  const int64_t behind = version - acted;
+  if (lag->trajectories == 0 || behind < lag->min) lag->min = behind;
+  if (lag->trajectories == 0 || behind > lag->max) lag->max = behind;
+  lag->sum += behind * trajectories;
+  lag->trajectories += trajectories;
+}
+
+/* --- updates --- */
+
+static muster_status learn(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct batch_head *head = worker->batch_head;
+  head->is_skipped = false;
+  head->progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / (double)worker->config.general.total_steps);
+  learner->iteration++;
+  learner->collected = learner->iteration;
+  return learner_learn(learner);
+}
+
+/* one update from the next trajectories */
+static muster_status learn_from_batch(struct learner *learner) {
+  struct async *async = learner->async;
+  MUSTER_TRY(collect_batch(learner));
+  watchdog_enter(learner->worker->comm, WATCH_UPDATE, learner->iteration + 1);
+  stages_mark(&learner->worker->stages, EVENT_ROLLOUT);
+  stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
+  for (int64_t i = 0; i < async->trajectories; i++) count_lag(&async->lag, learner->iteration, async->versions[i], 1);
+  MUSTER_TRY(learn(learner));
+  MUSTER_TRY(learner_report(learner));
+  empty_batch(learner);
+  return MUSTER_OK;
+}
+
+/* one step with the next gradient */
+static muster_status learn_from_gradient(struct learner *learner) {
+  struct async *async = learner->async;
+  struct parameters *parameters = &learner->model.parameters;
+  struct held_delivery next;
+  MUSTER_TRY(first_delivery(learner, &next));
+  const struct delivery *delivery = next.delivery;
+  bool has_faults = (delivery->notes & NOTE_FAULT) != 0;
+  memcpy(parameters->gradients, delivery_gradient(delivery), parameters->count * sizeof(float));
+  memcpy(async->terms, delivery->terms, sizeof async->terms);
+  const int64_t trajectories = topology_envs(&learner->worker->topology, next.rank).count, version = delivery->version;
+  MUSTER_TRY(take_into_batch(learner, &next));
+  if (has_faults) return MUSTER_OK;
+  count_lag(&async->lag, learner->iteration, version, trajectories);
+  MUSTER_TRY(learn(learner));
+  return learner_report(learner);
+}
+
+/* --- the loop --- */
+
+static muster_status tell_order(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  watchdog_enter(worker->comm, WATCH_WAIT, learner->iteration + 1);
+  stages_enter(&worker->stages, STAGE_BROADCAST);
+  learner_prepare_order(learner);
+  struct order *order = worker->order;
+  /* the end is a pause, too */
+  order->send_states |= order->stop != STOP_NOT;
+  order->rollouts = async_rollouts(learner);
+  stages_mark(&worker->stages, EVENT_ORDER);
+  MUSTER_TRY(stream_tell(worker->stream));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* Takes what comes until every actor has delivered its states: then nothing is under way. Gradients are learned from;
+ * trajectories wait in the batch. */
+static muster_status pause_actors(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  for (int paused = 0; paused < worker->topology.actors;) {
+    struct async *async = learner->async;
+    struct held_delivery next;
+    MUSTER_TRY(first_delivery(learner, &next));
+    if (next.delivery->kind != DELIVERY_STATES && computes) {
+      async->held[async->n_held++] = next;
+      MUSTER_TRY(learn_from_gradient(learner));
+    } else if (next.delivery->kind != DELIVERY_STATES) {
+      MUSTER_TRY(take_into_batch(learner, &next));
+    } else {
+      stages_enter(&worker->stages, STAGE_CHECKPOINT);
+      note_delivery(learner, next.rank, next.delivery);
+      take_states(learner, next.rank, next.delivery);
+      MUSTER_TRY(stream_release(worker->stream, next.rank));
+      paused++;
+    }
+  }
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status async_lead(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct order *order = worker->order;
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  for (int rank = 0; rank < worker->topology.ranks; rank++) learner->async->under_way[rank] = learner->iteration;
+  if (learner->actor != NULL) learner->actor->rollouts = async_rollouts(learner);
+  for (;;) {
+    MUSTER_TRY(tell_order(learner));
+    if (order->send_states) {
+      MUSTER_TRY(pause_actors(learner));
+      MUSTER_TRY(learner_save(learner));
+    }
+    if (order->stop != STOP_NOT) return stream_finish(worker->stream);
+    if (order->send_states) continue;
+    const int64_t before = learner->total_steps;
+    MUSTER_TRY(computes ? learn_from_gradient(learner) : learn_from_batch(learner));
+    stages_end_iteration(&worker->stages, learner->total_steps - before);
+  }
+}

@@ -1,0 +1,50 @@
+/* Training where nobody waits (IMPALA, Espeholt et al. 2018; A3C, Mnih et al. 2016): actors deliver rollouts, or
+ * gradients of their own rollouts, as they are full, and go on with the newest policy that has come; the learner takes
+ * what has come, learns, and tells the new policy. Deliveries and orders go through comm/stream.h; algorithms say what
+ * they correct for.
+ *
+ * A checkpoint, like the end, is a pause: an order asks for it, and each actor, when its rollout is delivered, delivers
+ * the states of its environments and waits for the next order. Until all have done so the learner takes what comes, so
+ * that nothing is under way when it writes; trajectories that it has not learned from by then are kept in the
+ * checkpoint. */
+#ifndef RUN_ASYNC_H
+#define RUN_ASYNC_H
+
+#include "run/learner.h"
+
+#define ASYNC_STATE 16
+
+/* a delivery that was taken and waits for the next update */
+struct held_delivery {
+  int rank;
+  const struct delivery *delivery;
+};
+
+struct async {
+  int64_t capacity;   /* trajectories that the batch has room for */
+  int64_t *versions;  /* [capacity] of the trajectories in the batch: updates that the policy that acted had had */
+  int64_t *under_way; /* [ranks] the same of the next delivery of each actor */
+  struct held_delivery *held; /* [STREAM_PLACES * ranks] oldest first */
+  int n_held;
+  int64_t trajectories, finals;      /* in the batch */
+  int64_t rollouts;                  /* the most that an actor has made */
+  double terms[ALGORITHM_MAX_TERMS]; /* of the gradient at hand */
+  struct policy_lag lag;
+};
+
+/* Gives a learner what it needs beside; after its algorithm is created. */
+MUSTER_CHECKED muster_status async_create(struct learner *learner);
+
+/* Lists what a checkpoint must hold beside: trajectories that wait to be learned from, and how far the actors' random
+ * numbers are; returns the number of tensors. How many wait must be known first when a checkpoint is read. */
+int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]);
+MUSTER_CHECKED muster_status async_restore_counts(struct learner *learner, struct checkpoint_reader *reader);
+
+/* A number of rollouts that no actor has begun yet. */
+int64_t async_rollouts(const struct learner *learner);
+
+/* The life of the learner, until an order said stop; and of a rank that only acts. Collective. */
+MUSTER_CHECKED muster_status async_lead(struct learner *learner);
+MUSTER_CHECKED muster_status async_act(struct actor *actor);
+
+#endif
