@@ -121,10 +121,7 @@ muster_status async_create(struct learner *learner) {
   return MUSTER_OK;
 }
 
-int64_t async_rollouts(const struct learner *learner) {
-  /* an actor may have made two more that it could not deliver, and be at the next one */
-  return learner->async->rollouts + STREAM_PLACES + 1;
-}
+int64_t async_give_up(struct learner *learner) { return learner->async->rollouts += STREAM_PLACES + 1; }
 
 static void set_trajectories(struct learner *learner, int64_t n) {
   struct trajectory *batch = learner->worker->batch;
@@ -373,7 +370,7 @@ static muster_status tell_order(struct learner *learner) {
   struct order *order = worker->order;
   /* the end is a pause, too */
   order->send_states |= order->stop != STOP_NOT;
-  order->rollouts = async_rollouts(learner);
+  order->rollouts = learner->async->rollouts;
   stages_mark(&worker->stages, EVENT_ORDER);
   MUSTER_TRY(stream_tell(worker->stream));
   stages_enter(&worker->stages, STAGE_OTHER);
@@ -411,7 +408,7 @@ muster_status async_lead(struct learner *learner) {
   const struct order *order = worker->order;
   bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
   for (int rank = 0; rank < worker->topology.ranks; rank++) learner->async->under_way[rank] = learner->iteration;
-  if (learner->actor != NULL) learner->actor->rollouts = async_rollouts(learner);
+  if (learner->actor != NULL) learner->actor->rollouts = learner->async->rollouts;
   for (;;) {
     MUSTER_TRY(tell_order(learner));
     if (order->send_states) {

@@ -40,8 +40,9 @@ MUSTER_CHECKED muster_status async_create(struct learner *learner);
 int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]);
 MUSTER_CHECKED muster_status async_restore_counts(struct learner *learner, struct checkpoint_reader *reader);
 
-/* A number of rollouts that no actor has begun yet. */
-int64_t async_rollouts(const struct learner *learner);
+/* What is under way is lost with its actor: the random numbers of those that go on begin behind it. Returns the most
+ * rollouts that an actor may have begun. */
+int64_t async_give_up(struct learner *learner);
 
 /* The life of the learner, until an order said stop; and of a rank that only acts. Collective. */
 MUSTER_CHECKED muster_status async_lead(struct learner *learner);

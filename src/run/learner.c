@@ -430,7 +430,7 @@ static void give_up_states(struct learner *learner) {
   bool whole = worker->plan.whole_episodes;
   /* no environment has made more steps than that, and so has begun fewer episodes */
   int64_t most_steps = learner->iteration * n_steps;
-  if (learner->async != NULL) most_steps = async_rollouts(learner) * n_steps;
+  if (learner->async != NULL) most_steps = async_give_up(learner) * n_steps;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
   for (size_t n = 0; n < (size_t)worker->config.env.num_envs; n++)
     env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
