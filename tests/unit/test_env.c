@@ -381,8 +381,50 @@ static void test_probe_refuses_options(void) {
   CU_ASSERT_PTR_NULL(create_probe("sleep_us", "often", &error));
   CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "sleep_us"));
   CU_ASSERT_PTR_NULL(create_probe("fail_at_step", "12x", &error));
+  CU_ASSERT_PTR_NULL(create_probe("step_seconds", "soon", &error));
+  CU_ASSERT_PTR_NULL(create_probe("step_seconds", "nan", &error));
+  CU_ASSERT_PTR_NULL(create_probe("step_tail", "1", &error));
+  CU_ASSERT_STRING_EQUAL(error.text, "option step_tail: expects 0 or more than 1, where there is a mean, got 1");
+  CU_ASSERT_PTR_NULL(create_probe("slow_envs", "-1", &error));
+  CU_ASSERT_PTR_NULL(create_probe("slow_factor", "-2", &error));
   CU_ASSERT_PTR_NULL(create_probe("fail_at_step", "99999999999999999999", &error));
   CU_ASSERT_PTR_NULL(create_probe("truncates", "2", &error));
+}
+
+/* an environment that takes its time shows what one that does not shows, whether time is drawn or not */
+static void test_probe_takes_time(void) {
+  const muster_env_type *type = find("Probe-v0");
+  const char *const slow[][2] = {
+      {"step_seconds", "2e-5"}, {"step_tail", "1.5"}, {"slow_envs", "1"}, {"slow_factor", "10"}};
+  muster_env_setting settings[2][32] = {{{NULL, NULL}}};
+  for (size_t i = 0; type->options[i].key != NULL; i++) {
+    settings[0][i] = settings[1][i] = (muster_env_setting){type->options[i].key, type->options[i].default_value};
+    for (size_t k = 0; k < sizeof slow / sizeof *slow; k++)
+      if (strcmp(type->options[i].key, slow[k][0]) == 0) settings[1][i].value = slow[k][1];
+  }
+  for (uint32_t index = 0; index < 2; index++) {
+    muster_env_error error;
+    float observation[2][4];
+    double reward[2];
+    void *env[2] = {NULL, NULL};
+    struct random_stream stream[2];
+    for (int i = 0; i < 2; i++) {
+      CU_ASSERT_EQUAL_FATAL(type->create(settings[i], &env[i], &error), 0);
+      muster_env_result result = {.observation = observation[i], .reward = &reward[i]};
+      stream[i] = random_stream_start(3, RANDOM_ENV, index, 0);
+      CU_ASSERT_EQUAL(type->reset(env[i], &stream[i].base, &result, &error), 0);
+    }
+    for (int step = 0; step < 100; step++) {
+      CU_ASSERT_EQUAL(memcmp(observation[0], observation[1], sizeof observation[0]), 0);
+      for (int i = 0; i < 2; i++) {
+        muster_env_result result = {.observation = observation[i], .reward = &reward[i]};
+        CU_ASSERT_EQUAL(type->step(env[i], &(int32_t){step % 4}, &stream[i].base, &result, &error), 0);
+      }
+      CU_ASSERT_EQUAL(reward[0], reward[1]);
+    }
+    CU_ASSERT_EQUAL(memcmp(&stream[0], &stream[1], sizeof stream[0]), 0);
+    for (int i = 0; i < 2; i++) type->destroy(env[i]);
+  }
 }
 
 /* how a child process ends that steps a Probe three times: the signal, or 0 */
@@ -454,6 +496,7 @@ static const struct check_case cases[] = {
     {"CartPole: text", test_cartpole_text},
     {"Probe: task", test_probe_task},
     {"Probe: refuses wrong options", test_probe_refuses_options},
+    {"Probe: takes time", test_probe_takes_time},
     {"Probe: crashes and hangs when told", test_probe_crashes_and_hangs},
     {"Probe: a part of the environments is faulty", test_probe_faulty_percent},
 };

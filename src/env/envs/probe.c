@@ -9,6 +9,7 @@
  *
  * With masks, the right choice and about half of the others are allowed. A masked choice, or a Box action beyond its
  * bounds, is an error: they are muster's to avoid. */
+#include "base/random.h"
 #include "muster/env.h"
 
 #include <errno.h>
@@ -21,6 +22,10 @@
 
 #define MAX_AGENTS 8
 
+/* times of steps: none is longer than this many times the mean; draws of an episode from here on are theirs */
+#define CUT 100.0
+#define TAIL_COUNTER 0x80000000u
+
 static const muster_env_option probe_options[] = {
     {"obs_dim", "4", "number of targets: elements of a Box observation, choices of a discrete action"},
     {"observation", "box", "kind of observation: box (one-hot), discrete, or image (one-hot, uint8)"},
@@ -30,6 +35,11 @@ static const muster_env_option probe_options[] = {
     {"episode_length", "16", "steps of an episode"},
     {"truncates", "0", "1: episodes end by truncation, 0: by termination"},
     {"sleep_us", "0", "microseconds that a step sleeps"},
+    {"step_seconds", "0", "seconds that a step sleeps beside those, on the average"},
+    {"step_tail", "0",
+     "0: as long each step; else exponent of the Pareto distribution of step_seconds, above 1: heavy tail"},
+    {"slow_envs", "0", "index from which on environments are slower by slow_factor"},
+    {"slow_factor", "1", "how many times as long as step_seconds the steps of these take"},
     {"fail_at_step", "0", "step, counted over the environment's life from 1, that returns an error; 0: never"},
     {"nan_at_step", "0", "step whose observation is NaN; 0: never"},
     {"nan_reward_at_step", "0", "step whose reward is NaN; 0: never"},
@@ -52,6 +62,8 @@ struct probe_state {
 struct probe {
   int64_t obs_dim, agents, masks, episode_length, truncates, sleep_us;
   int64_t fail_at_step, nan_at_step, nan_reward_at_step, crash_at_step, hang_at_step, faulty_percent;
+  double step_seconds, step_tail, slow_factor;
+  int64_t slow_envs;
   int32_t observation, action_space; /* index into their kinds */
   int32_t counts[2];
   struct probe_state state;
@@ -75,6 +87,19 @@ static int read_setting(const muster_env_setting *settings, const char *key, int
   if (end == settings->value || *end != '\0' || errno != 0 || value < min || value > max)
     return muster_env_fail(error, "option %s: expects an integer from %" PRId64 " to %" PRId64 ", got \"%s\"", key, min,
                            max, settings->value);
+  *out = value;
+  return 0;
+}
+
+/* the same for a number */
+static int read_number(const muster_env_setting *settings, const char *key, double min, double max, double *out,
+                       muster_env_error *error) {
+  while (strcmp(settings->key, key) != 0) settings++;
+  char *end;
+  double value = strtod(settings->value, &end);
+  if (end == settings->value || *end != '\0' || !(value >= min && value <= max))
+    return muster_env_fail(error, "option %s: expects a number from %g to %g, got \"%s\"", key, min, max,
+                           settings->value);
   *out = value;
   return 0;
 }
@@ -103,6 +128,7 @@ static int probe_create(const muster_env_setting *settings, void **env, muster_e
                 {"episode_length", 1, INT32_MAX, &probe.episode_length},
                 {"truncates", 0, 1, &probe.truncates},
                 {"sleep_us", 0, 1000000000, &probe.sleep_us},
+                {"slow_envs", 0, INT32_MAX, &probe.slow_envs},
                 {"fail_at_step", 0, INT64_MAX, &probe.fail_at_step},
                 {"nan_at_step", 0, INT64_MAX, &probe.nan_at_step},
                 {"nan_reward_at_step", 0, INT64_MAX, &probe.nan_reward_at_step},
@@ -111,6 +137,12 @@ static int probe_create(const muster_env_setting *settings, void **env, muster_e
                 {"faulty_percent", 0, 100, &probe.faulty_percent}};
   for (size_t i = 0; i < sizeof fields / sizeof fields[0]; i++)
     if (read_setting(settings, fields[i].key, fields[i].min, fields[i].max, fields[i].out, error) != 0) return 1;
+  if (read_number(settings, "step_seconds", 0, 1000, &probe.step_seconds, error) != 0) return 1;
+  if (read_number(settings, "step_tail", 0, 100, &probe.step_tail, error) != 0) return 1;
+  if (read_number(settings, "slow_factor", 0, 1000, &probe.slow_factor, error) != 0) return 1;
+  if (probe.step_tail > 0 && probe.step_tail <= 1)
+    return muster_env_fail(error, "option step_tail: expects 0 or more than 1, where there is a mean, got %g",
+                           probe.step_tail);
   if (read_kind(settings, "observation", observation_kinds, &probe.observation, error) != 0) return 1;
   if (read_kind(settings, "action_space", action_kinds, &probe.action_space, error) != 0) return 1;
   if (probe.masks && probe.action_space == ACTION_BOX)
@@ -222,13 +254,41 @@ static int probe_reset(void *env, muster_random *random, muster_env_result *resu
   return 0;
 }
 
+/* Pareto's distribution, cut at CUT and scaled to a mean of 1. The number has the address of a draw that an episode
+ * never comes to, so that what is shown does not depend on it. */
+static double draw_tail(double exponent, const struct random_stream *stream, int64_t step) {
+  uint32_t words[4];
+  random_words(stream->seed, (enum random_purpose)stream->purpose, stream->index, stream->sequence,
+               TAIL_COUNTER + (uint32_t)step, words);
+  double least = (exponent - 1) / exponent, drawn = least * pow(1.0 - random_unit_float(words[0]), -1 / exponent);
+  double mean = 1 - least / (exponent - 1) * pow(least / CUT, exponent - 1);
+  return fmin(drawn, CUT) / mean;
+}
+
+/* sleeps as long as a simulator would compute; a signal does not shorten it */
+static void take_time(const struct probe *probe, muster_random *random) {
+  if (probe->sleep_us > 0)
+    nanosleep(&(struct timespec){probe->sleep_us / 1000000, probe->sleep_us % 1000000 * 1000}, NULL);
+  if (probe->step_seconds == 0) return;
+  const struct random_stream *stream = (const struct random_stream *)(const void *)random;
+  double seconds = probe->step_seconds;
+  if (stream->index >= probe->slow_envs) seconds *= probe->slow_factor;
+  if (probe->step_tail > 0) seconds *= draw_tail(probe->step_tail, stream, probe->state.episode_step);
+
+  struct timespec end;
+  clock_gettime(CLOCK_MONOTONIC, &end);
+  int64_t nanoseconds = end.tv_nsec + (int64_t)(seconds * 1e9);
+  end.tv_sec += nanoseconds / 1000000000;
+  end.tv_nsec = nanoseconds % 1000000000;
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &end, NULL) == EINTR) continue;
+}
+
 static int probe_step(void *env, const void *action, muster_random *random, muster_env_result *result,
                       muster_env_error *error) {
   struct probe *probe = env;
   for (int64_t agent = 0; agent < probe->agents; agent++)
     if (judge(probe, agent, action, &result->reward[agent], error) != 0) return 1;
-  if (probe->sleep_us > 0)
-    nanosleep(&(struct timespec){probe->sleep_us / 1000000, probe->sleep_us % 1000000 * 1000}, NULL);
+  take_time(probe, random);
 
   show_next_targets(probe, random, result);
   probe->state.steps++;

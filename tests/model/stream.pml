@@ -1,0 +1,337 @@
+/* The protocol of asynchronous actors (src/comm/stream.h) with the phases of a run: two actors, one learner, two places
+ * an actor, orders of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
+ * is not asleep. Steps are as small as they are in the program wherever two ranks meet: tickets and entries of the row, a
+ * bell and who sleeps until it rings, filling a place, copying what is there and releasing it.
+ *
+ * FAR=1: actor 1 shares no memory with the learner: its deliveries and orders are messages. The learner then polls.
+ *
+ * Runs are endless, and the search is exhaustive all the same, since nothing is kept that only grows:
+ * - trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, as there are at most two under way;
+ *   those of the other are not, since what is lost of one actor does not depend on the numbers of another;
+ * - places count from the oldest delivery that was not released, tickets from the oldest entry that was not
+ *   taken;
+ * - of the number of a bell only this is kept, whether it has changed since whoever waits for it looked. An actor's bells
+ *   change just when it has a free place, or an order that it has not taken.
+ *
+ * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each MUTANT_... breaks one thing, to see that
+ * it is noticed. */
+
+#ifndef FAR
+#define FAR 0
+#endif
+#ifndef WATCHED
+#define WATCHED 0
+#endif
+#define is_near(actor) ((actor) == 0 || !FAR)
+
+#ifdef MUTANT_THREE_DELIVERIES
+#define PLACES 3
+#else
+#define PLACES 2
+#endif
+
+/* words of orders, kinds of deliveries */
+mtype = { NONE, RUN, PAUSE, STOP, TRAJECTORY, STATES };
+
+/* --- what ranks share --- */
+
+/* places of actor a: 2a is the one to be released next, 2a + 1 the other */
+mtype kind_in[4] = NONE;
+byte number_in[4];
+byte unreleased[2]; /* deliveries that the learner has not let go of */
+chan deliveries = [2] of { mtype, byte }; /* messages of a far actor; both receives are posted */
+
+/* the row: entries from the oldest on, 0 where a ticket is drawn but the entry not yet filled in, else actor + 1 */
+byte entry[4];
+byte drawn;
+byte ticket[2];
+
+/* bells */
+bool arrival_rang, learner_waits, learner_sleeps;
+bool place_waits[2], place_sleeps[2];
+byte order_waiters;
+bool order_sleeps[2];
+
+/* the newest order, and whether an actor has not taken it; that it is read whole is shown by orders.pml */
+mtype told = NONE;
+bool is_new[2];
+chan orders = [2] of { mtype }; /* to a far actor: one that has come, one that is being sent */
+bool is_pending;                /* the newest follows when that is done */
+
+/* --- what is observed --- */
+
+byte made, learned; /* trajectories that the watched actor has delivered; that the learner has of it; modulo 3 */
+bool pausing;
+byte ended;         /* actors */
+bool done;
+
+/* --- an actor --- */
+
+inline wait_for_place() {
+  if
+  :: unreleased[me] < PLACES
+  :: else ->
+     place_waits[me] = true;
+     do
+     :: atomic { unreleased[me] < PLACES -> break }
+     :: atomic { unreleased[me] >= PLACES -> place_sleeps[me] = true };
+        !place_sleeps[me]
+     od;
+     place_waits[me] = false
+  fi
+}
+
+/* one that trajectories of the watched actor bear */
+#define number_of(me) (word == RUN && me == WATCHED -> made : 0)
+inline count() {
+  if
+  :: word == RUN && me == WATCHED -> made = (made + 1) % 3
+  :: else
+  fi
+}
+
+/* fills a place, draws a ticket, fills in the entry, rings */
+inline deliver(what) {
+  wait_for_place();
+  if
+  :: is_near(me) ->
+     atomic {
+       kind_in[2 * me + unreleased[me] % 2] = what;
+       number_in[2 * me + unreleased[me] % 2] = number_of(me);
+       unreleased[me]++;
+       count()
+     };
+     atomic { assert(drawn < 4); ticket[me] = drawn; drawn++ };
+     atomic { assert(entry[ticket[me]] == 0); entry[ticket[me]] = me + 1; ticket[me] = 0 };
+     arrival_rang = true;
+     if
+     :: learner_waits -> learner_sleeps = false
+     :: else
+     fi
+  :: else ->
+     /* a receive is posted: it does not wait */
+     atomic { assert(len(deliveries) < 2); deliveries!what, number_of(me); unreleased[me]++; count() }
+  fi
+}
+
+/* takes the newest order that has come, if any */
+inline refresh() {
+  if
+  :: is_near(me) ->
+     atomic {
+       if
+       :: is_new[me] -> is_new[me] = false; word = told
+       :: else
+       fi
+     }
+  :: else ->
+     do
+     :: orders?word
+     :: atomic { empty(orders) -> break }
+     od
+  fi
+}
+
+inline await() {
+  if
+  :: is_near(me) ->
+     do
+     :: atomic { is_new[me] -> is_new[me] = false; word = told; break }
+     :: !is_new[me] ->
+        order_waiters++;
+        do
+        :: atomic { is_new[me] -> break }
+        :: atomic { !is_new[me] -> order_sleeps[me] = true };
+           !order_sleeps[me]
+        od;
+        order_waiters--
+     od
+  :: else -> orders?word
+  fi
+}
+
+proctype actor(byte me) {
+  mtype word = NONE;
+  await();
+  do
+  :: word == RUN ->
+     deliver(TRAJECTORY);
+     refresh()
+  :: word != RUN ->
+     deliver(STATES);
+     if
+     :: word == STOP -> break
+     :: else ->
+        await();
+#ifdef MUTANT_DEAF_AFTER_A_PAUSE
+        /* whatever comes is the end of the pause; but it may be the stop, or another pause */
+        word = RUN
+#endif
+     fi
+  od;
+
+  /* finish: the stop was the last order */
+  assert(!is_new[me] && (is_near(me) || empty(orders)));
+  ended++
+}
+
+/* --- the learner --- */
+
+#define can_send (is_pending && len(orders) < 2)
+
+inline tell(what) {
+  atomic {
+    told = what;
+    what = NONE;
+    pausing = told == PAUSE;
+    is_new[0] = true;
+    is_new[1] = !FAR;
+#if FAR
+#ifdef MUTANT_ORDER_FORGOTTEN
+    is_pending = len(orders) < 2;
+#else
+    is_pending = true;
+#endif
+    if
+    :: can_send -> orders!told; is_pending = false
+    :: else
+    fi
+#endif
+  };
+  if
+  :: order_waiters > 0 -> atomic { order_sleeps[0] = false; order_sleeps[1] = false }
+  :: else
+  fi
+}
+
+inline take_entry() {
+  who = entry[0] - 1;
+  entry[0] = entry[1]; entry[1] = entry[2]; entry[2] = entry[3]; entry[3] = 0;
+  drawn--;
+  ticket[0] = (ticket[0] > 0 -> ticket[0] - 1 : 0);
+  ticket[1] = (ticket[1] > 0 -> ticket[1] - 1 : 0)
+}
+
+/* whose delivery is the oldest; a far actor is heard of when it is its turn */
+inline next() {
+  do
+  ::
+#ifndef MUTANT_LOST_WAKE_UP
+     arrival_rang = false;
+#endif
+#if FAR
+     if
+     :: atomic { can_send -> orders!told; is_pending = false }
+     :: else
+     fi;
+#endif
+     if
+     :: atomic { entry[0] != 0 -> take_entry(); break }
+#if FAR
+     :: atomic { deliveries?kind_in[2], number_in[2]; who = 1; break }
+#else
+     :: entry[0] == 0 ->
+#ifdef MUTANT_LOST_WAKE_UP
+        arrival_rang = false;
+#endif
+        learner_waits = true;
+        do
+        :: atomic { arrival_rang -> break }
+        :: atomic { !arrival_rang -> learner_sleeps = true };
+           !learner_sleeps
+        od;
+        learner_waits = false
+#endif
+     fi
+  od
+}
+
+inline release() {
+  atomic {
+    unreleased[who]--;
+    kind_in[2 * who] = kind_in[2 * who + 1];
+    number_in[2 * who] = number_in[2 * who + 1];
+    kind_in[2 * who + 1] = NONE;
+    number_in[2 * who + 1] = 0
+  };
+  if
+  :: place_waits[who] -> place_sleeps[who] = false
+  :: else
+  fi
+}
+
+/* takes one delivery into its own memory: none lost, none doubled, in order; none after an actor's states */
+inline take() {
+  next();
+#ifdef MUTANT_RELEASED_TOO_EARLY
+  release();
+#endif
+  atomic {
+    assert(!has_states[who]);
+    if
+    :: kind_in[2 * who] == STATES ->
+       assert(told != RUN);
+       has_states[who] = true
+    :: else ->
+       assert(kind_in[2 * who] == TRAJECTORY);
+       assert(number_in[2 * who] == (who == WATCHED -> learned : 0));
+       learned = (who == WATCHED -> (learned + 1) % 3 : learned)
+    fi
+  };
+#ifndef MUTANT_RELEASED_TOO_EARLY
+  release();
+#endif
+  who = 0
+}
+
+/* with the states of all actors nothing is under way that is not in its hands */
+inline rest() {
+  atomic {
+    assert(drawn == 0 && empty(deliveries));
+    assert(unreleased[0] == 0 && unreleased[1] == 0);
+    assert(made == learned);
+    pausing = false;
+    has_states[0] = false;
+    has_states[1] = false
+  }
+}
+
+proctype learner() {
+  byte who;
+  bool has_states[2];
+  mtype next_word = RUN;
+  do
+  :: next_word != NONE ->
+     tell(next_word)
+  :: next_word == NONE && (told == RUN || !(has_states[0] && has_states[1])) ->
+     take()
+  :: next_word == NONE && told == RUN ->
+     /* after an update, or because of a checkpoint, or at the end */
+     if
+     :: next_word = RUN
+     :: next_word = PAUSE
+     :: next_word = STOP
+     fi
+  :: next_word == NONE && told == PAUSE && has_states[0] && has_states[1] ->
+     rest();
+     if
+     :: next_word = RUN
+     :: next_word = PAUSE
+     :: next_word = STOP
+     fi
+  :: next_word == NONE && told == STOP && has_states[0] && has_states[1] ->
+     rest();
+     break
+  od;
+
+  /* finish */
+  ended == 2;
+  assert(!is_pending && empty(orders));
+  done = true
+}
+
+init { atomic { run learner(); run actor(0); run actor(1) } }
+
+/* every pause ends, and a stop ends the run: so the newest order arrives in the end, whatever it replaced */
+ltl pauses_end { [] (pausing -> <> !pausing) }
+ltl stops_end { [] (told == STOP -> <> done) }

@@ -1,0 +1,87 @@
+"""The protocol of asynchronous actors, searched through by spin: every state that it can come to. And with one thing in
+it broken, to see that the search finds that."""
+
+import pathlib
+import re
+import shutil
+import subprocess
+import unittest
+
+import packages
+import program
+
+MODELS = pathlib.Path(__file__).parent
+
+# with these nobody's trajectories are told apart, which the formulas do not need, so that there are fewer states
+LIVENESS = ["-DWATCHED=2"]
+
+
+@unittest.skipIf(shutil.which("spin") is None, "spin is not installed: scripts/setup check")
+class Model(unittest.TestCase):
+    def search(self, model, definitions=(), formula=None):
+        """Searches the whole model for what must not be, or for a run that breaks the formula where every process that
+        can go on does; returns what was found, "" if nothing was."""
+        folder = program.WORK / "-".join([model, *definitions, formula or "safety"]).replace("=", "")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+
+        def run(*command):
+            done = subprocess.run(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+            self.assertEqual(done.returncode, 0, done.stdout)
+            return done.stdout
+
+        self.assertNotIn("Error", run("spin", *definitions, "-a", str(MODELS / f"{model}.pml")))
+        kind = ["-DNFAIR=3"] if formula else ["-DSAFETY", "-DNOCLAIM"]
+        run("cc", "-O2", "-w", "-DCOLLAPSE", "-DMEMLIM=4096", *kind, "-o", "pan", "pan.c")
+        said = run("./pan", "-m8000000", "-w24", *(["-a", "-f", "-N", formula] if formula else []))
+
+        # a search that was cut short has found nothing, too
+        found = re.search(r"^pan:1: (.*?) \(at depth", said, re.MULTILINE)
+        errors = re.search(r"errors: (\d+)", said)
+        self.assertIsNotNone(errors, said)
+        self.assertEqual(int(errors[1]) > 0, found is not None, said)
+        if not found:
+            self.assertNotRegex(said, "too small|not completed|truncated|out of memory|hash-compact|bit-state")
+            self.assertGreater(int(re.search(r"(\d+) states, stored", said)[1]), 100, said)
+        return found[1] if found else ""
+
+    def test_orders(self):
+        self.assertEqual(self.search("orders"), "")
+
+    def test_torn_orders_are_found(self):
+        for mutant in "SLOT_NOT_MARKED", "NO_SECOND_LOOK":
+            with self.subTest(mutant):
+                self.assertIn("assertion violated", self.search("orders", [f"-DMUTANT_{mutant}"]))
+
+    def test_nothing_is_lost_and_nobody_waits_for_ever(self):
+        self.assertEqual(self.search("stream"), "")
+
+    def test_the_same_with_a_far_actor(self):
+        for watched in 0, 1:
+            with self.subTest(watched=watched):
+                self.assertEqual(self.search("stream", ["-DFAR=1", f"-DWATCHED={watched}"]), "")
+
+    def test_pauses_and_stops_end(self):
+        for far in 0, 1:
+            for formula in "pauses_end", "stops_end":
+                with self.subTest(formula, far=far):
+                    self.assertEqual(self.search("stream", [f"-DFAR={far}", *LIVENESS], formula), "")
+
+    def test_mutants_are_found(self):
+        for mutant, what in {
+            "THREE_DELIVERIES": "assertion violated",
+            "RELEASED_TOO_EARLY": "assertion violated",
+            "LOST_WAKE_UP": "invalid end state",
+        }.items():
+            with self.subTest(mutant):
+                self.assertIn(what, self.search("stream", [f"-DMUTANT_{mutant}"]))
+
+    def test_mutants_that_go_on_for_ever_are_found(self):
+        for mutant, far, formula in ("DEAF_AFTER_A_PAUSE", 0, "stops_end"), ("ORDER_FORGOTTEN", 1, "stops_end"):
+            with self.subTest(mutant):
+                definitions = [f"-DFAR={far}", f"-DMUTANT_{mutant}", *LIVENESS]
+                self.assertIn("acceptance cycle", self.search("stream", definitions, formula))
+
+
+if __name__ == "__main__":
+    packages.main()
