@@ -130,6 +130,33 @@ static void test_arena_overflow(void) {
   arena_destroy(&arena);
 }
 
+/* two arenas over the same memory hand out the same pieces, and nothing beyond it */
+static void test_arena_in_memory(void) {
+  enum { BYTES = 1024 };
+  _Alignas(64) static char memory[BYTES];
+  struct arena *measured = NULL, *arenas[2] = {NULL, NULL};
+  const size_t counts[] = {3, 100, 0, 17};
+  CHECK_OK_FATAL(arena_create(&measured));
+  for (int i = 0; i < 2; i++) CHECK_OK_FATAL(arena_create_in(memory, BYTES, &arenas[i]));
+  char *end = memory;
+  for (int k = 0; k < 4; k++) {
+    char *unused, *pieces[2];
+    CHECK_OK_FATAL(ARENA_TAKE(measured, counts[k], "pieces", &unused));
+    for (int i = 0; i < 2; i++) CHECK_OK_FATAL(ARENA_TAKE(arenas[i], counts[k], "pieces", &pieces[i]));
+    CU_ASSERT_PTR_EQUAL(pieces[0], pieces[1]);
+    CU_ASSERT_TRUE(pieces[0] >= end && (uintptr_t)pieces[0] % 64 == 0);
+    end = pieces[0] + counts[k];
+  }
+  CU_ASSERT_EQUAL(arena_bytes(arenas[0]), 120);
+  CU_ASSERT_EQUAL(arena_room(arenas[0]), arena_room(measured));
+  char *rest = NULL;
+  CHECK_FAILS(ARENA_TAKE(arenas[0], BYTES - arena_room(arenas[0]) + 1, "the rest", &rest), MUSTER_ERROR_MEMORY,
+              "the rest");
+  CHECK_OK(ARENA_TAKE(arenas[0], BYTES - arena_room(arenas[0]), "the rest", &rest));
+  arena_destroy(&measured);
+  for (int i = 0; i < 2; i++) arena_destroy(&arenas[i]);
+}
+
 /* ---- clock and log ---- */
 
 static void test_clock(void) {
@@ -192,6 +219,7 @@ static const struct check_case cases[] = {
     {"arena: aligned, zeroed, apart", test_arena_blocks},
     {"arena: empty block", test_arena_empty_block},
     {"arena: overflow", test_arena_overflow},
+    {"arena over given memory", test_arena_in_memory},
     {"clock", test_clock},
     {"log", test_log},
 };

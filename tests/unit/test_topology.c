@@ -97,10 +97,44 @@ static void test_spread(void) {
   }
 }
 
+/* several learn: apart, the others act; together, all act; the first of the team leads */
+static void test_team(void) {
+  const int team[] = {2, 0, 3};
+  for (int colocated = 0; colocated < 2; colocated++) {
+    int32_t next = 0;
+    for (int rank = 0; rank < 5; rank++) {
+      struct topology topology = topology_create(5, rank, 9);
+      topology_set_team(&topology, team, 3, colocated);
+      bool learns = rank == 2 || rank == 0 || rank == 3;
+      CU_ASSERT_EQUAL(topology.leads, rank == 2);
+      CU_ASSERT_EQUAL(topology.learns, learns);
+      CU_ASSERT_EQUAL(topology.acts, colocated || !learns);
+      CU_ASSERT_EQUAL(topology.actors, colocated ? 5 : 2);
+      CU_ASSERT_TRUE(topology_has_pure_actors(&topology));
+      CU_ASSERT_STRING_EQUAL(topology_role(&topology, rank),
+                             learns ? (colocated ? "learner and actor" : "learner") : "actor");
+      /* the ranges follow each other in the order of ranks, with turns and without */
+      int turns[5];
+      struct env_range range = topology_envs(&topology, rank);
+      topology_pack(&topology, turns);
+      struct env_range packed = topology_envs(&topology, rank);
+      CU_ASSERT_TRUE(range.first == packed.first && range.count == packed.count);
+      CU_ASSERT_EQUAL(range.count > 0, topology.acts);
+      if (topology.acts) CU_ASSERT_EQUAL(range.first, next);
+      next += range.count;
+    }
+    CU_ASSERT_EQUAL(next, 9);
+  }
+  const int all[] = {0, 1};
+  struct topology topology = topology_create(2, 1, 4);
+  topology_set_team(&topology, all, 2, true);
+  CU_ASSERT_FALSE(topology_has_pure_actors(&topology));
+}
+
 static const struct check_case cases[] = {
     {"ranges", test_ranges},     {"8 environments on 7 actors", test_eight_on_seven},
     {"one rank", test_one_rank}, {"another learner", test_learner},
-    {"spread", test_spread},
+    {"spread", test_spread},     {"several learners", test_team},
 };
 
 CHECK_MAIN("topology", cases)

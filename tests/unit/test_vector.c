@@ -185,6 +185,26 @@ static void test_sum_of_squares(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
+/* each element is the sum, whatever the length, and one of the arrays may be the result */
+static void add(void) {
+  enum { N = 70 };
+  float x[N + 1], y[N + 1], sum[N + 1];
+  for (size_t n = 0; n <= N; n++) {
+    for (size_t i = 0; i <= N; i++) {
+      x[i] = sinf((float)i) * 1e3f;
+      y[i] = cosf((float)(i * n));
+      sum[i] = -1.0f;
+    }
+    vector_add(n, x, y, sum);
+    for (size_t i = 0; i < n; i++) CU_ASSERT_EQUAL(sum[i], x[i] + y[i]);
+    CU_ASSERT_EQUAL(sum[n], -1.0f);
+    vector_add(n, x, y, x);
+    CU_ASSERT_EQUAL(memcmp(x, sum, n * sizeof *x), 0);
+  }
+}
+
+static void test_add(void) { for_each_set(add); }
+
 static void broken_sums(void) {
   float x[70] = {0};
   x[69] = 1e30f; /* its square is beyond float, not beyond double */
@@ -207,6 +227,7 @@ static const struct check_case cases[] = {
     {"Adam equals the paper's formula", test_adam},
     {"Adam has the same bits on every instruction set", test_adam_same_bits},
     {"the sum of squares has the same bits on every instruction set", test_sum_of_squares},
+    {"sums of two arrays", test_add},
     {"the sum of squares shows NaN and infinity", test_broken_sums},
 };
 
