@@ -12,6 +12,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* --- samples: every call is timed by itself, and the median counts --- */
 
@@ -306,13 +307,14 @@ static muster_status measure_exchange(struct comm *comm, const struct run_config
 /* where this process is alone, what ranks of a node send each other is assumed */
 static const struct plan_link assumed_node = {.latency = 20e-6, .overhead = 2e-6, .gap = 1 / 8e9};
 
-/* for how long the kernel leaves a process of this priority its core while another waits; first in, first out: forever
- */
+/* For how long the kernel leaves a process of this priority its core while another waits: what it says, where less than
+ * a tick of its clock is 0, but at least until the next tick. First in, first out: forever. */
 static double time_slice(void) {
-  struct timespec slice;
+  struct timespec slice = {0}, tick = {0};
   if (sched_getscheduler(0) == SCHED_FIFO) return INFINITY;
-  if (sched_rr_get_interval(0, &slice) != 0) return 0;
-  return (double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec;
+  sched_rr_get_interval(0, &slice);
+  clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  return fmax((double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec, (double)tick.tv_sec + 1e-9 * (double)tick.tv_nsec);
 }
 
 /* what one core does; the other ranks sleep meanwhile */

@@ -26,18 +26,18 @@ static double tree_rounds(int n) { return n > 1 ? ceil(log2(n)) : 0; }
 
 static int divide_up(int a, int b) { return (a + b - 1) / b; }
 
-/* The actors of a node. Where each has a core, and the learner another, the one with most environments decides. Else
- * they share the cores; and the learner stays on one of them, in the broadcast of the order, until the last actor has
- * got a core and taken it: after a time slice, or when the others are done. */
+/* The actors of a node. Where each has a core, the one with most environments decides; the learner sleeps meanwhile, so
+ * that its core counts. More of them follow each other, in rounds; long rollouts share the cores evenly, but for a time
+ * slice. */
 static double rollout_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
   const struct plan_layout *layout = &prediction->layout;
   if (layout->ranks == 1) return costs->alone_rollout * layout->num_envs / costs->num_envs;
   double longest = costs->crowding * plan_rollout_seconds(costs, prediction->envs);
-  int cores = cluster->cores_per_node, beside = divide_up(prediction->actors, prediction->nodes);
-  if (beside < cores || cores == 1) return longest * fmax(1, (double)beside / cores);
   double mean = costs->crowding * plan_rollout_seconds(costs, (double)layout->num_envs / prediction->actors);
-  return fmax(longest, fmin(beside * mean / (cores - 1), beside * mean / cores + costs->time_slice));
+  int cores = cluster->cores_per_node, beside = divide_up(prediction->actors, prediction->nodes);
+  double in_rounds = divide_up(beside, cores) * longest, shared = beside * mean / cores + costs->time_slice;
+  return fmax(longest, fmin(in_rounds, shared));
 }
 
 /* an order down the tree of nodes, then of the ranks of a node */

@@ -16,6 +16,9 @@
 /* how long a launcher may take to end its job in order */
 #define LAUNCHER_SECONDS 10
 
+/* a launcher that takes longer to find out that a host is gone, as Open MPI does by default, is not waited for */
+#define LAUNCHER_MAX_SECONDS 300.0
+
 #define DEFAULT_START_SECONDS 300.0
 
 double ending_start_timeout(void) {
@@ -28,19 +31,36 @@ double ending_start_timeout(void) {
 
 /* ---- the launcher ---- */
 
+/* what started a rank */
+enum launcher { NO_LAUNCHER, MPIRUN, MPI_DAEMON };
+
 /* whether a process is one of Open MPI that starts ranks: mpirun itself, or its daemon on a host */
-static bool is_launcher(pid_t pid) {
+static enum launcher launcher_kind(pid_t pid) {
   static const char *const names[] = {"mpirun\n", "mpiexec\n", "orterun\n", "orted\n"};
   char path[64], name[64] = "";
   snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
   int file = open(path, O_RDONLY | O_CLOEXEC);
-  if (file < 0) return false;
+  if (file < 0) return NO_LAUNCHER;
   ssize_t length = read(file, name, sizeof name - 1);
   close(file);
   name[length > 0 ? length : 0] = '\0';
   for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (strcmp(name, names[i]) == 0) return true;
-  return false;
+    if (strcmp(name, names[i]) == 0) return strcmp(name, "orted\n") == 0 ? MPI_DAEMON : MPIRUN;
+  return NO_LAUNCHER;
+}
+
+/* a setting of Open MPI, which mpirun hands to its ranks when it stands in its environment or command line */
+static double launcher_setting(const char *name, double otherwise) {
+  const char *text = getenv(name);
+  return text != NULL ? atof(text) : otherwise;
+}
+
+double ending_launcher_seconds(void) {
+  if (launcher_kind(getppid()) != MPI_DAEMON) return 0;
+  double idle = launcher_setting("OMPI_MCA_oob_tcp_keepalive_time", 300);
+  double seconds = idle + launcher_setting("OMPI_MCA_oob_tcp_keepalive_intvl", 20) *
+                              launcher_setting("OMPI_MCA_oob_tcp_keepalive_probes", 9);
+  return idle > 0 && seconds <= LAUNCHER_MAX_SECONDS ? seconds : 0;
 }
 
 /* The process that is left behind. It kills the launcher: of gentler signals Open MPI 4.1 makes a crash while it waits
@@ -58,7 +78,7 @@ _Noreturn static void end_launcher(int handle) {
 
 _Noreturn void ending_now(int exit_code) {
   pid_t launcher = getppid();
-  int handle = is_launcher(launcher) ? (int)syscall(SYS_pidfd_open, launcher, 0) : -1;
+  int handle = launcher_kind(launcher) != NO_LAUNCHER ? (int)syscall(SYS_pidfd_open, launcher, 0) : -1;
   if (handle >= 0 && child_create() == 0) end_launcher(handle);
   _exit(exit_code);
 }

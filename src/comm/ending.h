@@ -9,6 +9,13 @@
  * process's environment, else 300; 0: no limit. It is no option of the config, which has not been read by then. */
 double ending_start_timeout(void);
 
+/* Seconds within which the launcher finds out by itself that a host is gone, and ends the job; 0: nobody should wait
+ * for it. Open MPI's mpirun asks a connection that nothing passes whether it is alive (keepalive). Once it has sent
+ * something there, as it does when a rank ends, it waits for the kernel to give up instead, a quarter of an hour. So
+ * where mpirun is on another host, ranks had better not end before it knows. Where it is on this one, ending_now() ends
+ * it. */
+double ending_launcher_seconds(void);
+
 /* Ends this process; the launcher then ends the other ranks. Open MPI's mpirun would wait for the daemon of a host that
  * is gone, so a process is left behind that kills it after ten seconds, unless it has ended by then. */
 _Noreturn void ending_now(int exit_code);

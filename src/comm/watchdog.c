@@ -199,6 +199,29 @@ static void list_others(const struct watchdog *watchdog, const struct watched *f
   if (more > 0) snprintf(text + used, size - used, " and %d more", more);
 }
 
+/* whether nothing comes from the host of a lost rank, so that it is the host or its link that is gone */
+static bool host_is_silent(const struct watchdog *watchdog, const struct watched *lost, double now) {
+  for (int i = 0; i < watchdog->n_watched; i++) {
+    const struct watched *other = &watchdog->watched[i];
+    if (other->is_out_of_reach || strcmp(watchdog->hosts[other->rank], watchdog->hosts[lost->rank]) != 0) continue;
+    if (now - other->heard < watchdog->options.seconds / 2) return false;
+  }
+  return strcmp(watchdog->hosts[watchdog->rank], watchdog->hosts[lost->rank]) != 0;
+}
+
+/* lets the launcher find out by itself that a host is gone, and end the job; the others hear that this rank is there */
+static void wait_for_launcher(struct watchdog *watchdog) {
+  double seconds = ending_launcher_seconds(), end = clock_seconds() + seconds;
+  if (seconds == 0) return;
+  log_info(&watchdog->options.logger, "mpirun is to notice it within %.0f s, and to end the job", seconds);
+  struct pollfd event = {.fd = watchdog->link != NULL ? link_descriptor(watchdog->link) : -1, .events = POLLIN};
+  for (double now = clock_seconds(); now < end; now = clock_seconds()) {
+    poll(&event, 1, (int)ceil(1000 * fmin(watchdog->period, end - now)));
+    note_self(watchdog, now);
+    receive(watchdog, now);
+  }
+}
+
 /* waits for the main thread to finish the iteration, for a period; meanwhile the others hear that this rank is there */
 static bool wait_for_fence(struct watchdog *watchdog) {
   struct timespec until;
@@ -214,14 +237,18 @@ static bool wait_for_fence(struct watchdog *watchdog) {
 }
 
 /* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. The main
- * thread may first finish the iteration, unless it is what hangs. */
-_Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool main_goes_on) {
+ * thread may first finish the iteration, unless it is what hangs. A launcher on another host may first notice that a
+ * host is lost. */
+_Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool main_goes_on, bool host_is_lost) {
   log_error(&watchdog->options.logger, "%s", text);
-  deadline_start(RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
+  struct deadline *deadline = deadline_start(
+      RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
   bool may_rescue = pthread_mutex_trylock(&watchdog->fence) == 0;
   while (!may_rescue && main_goes_on) may_rescue = wait_for_fence(watchdog);
   if (may_rescue && watchdog->rescue != NULL) watchdog->rescue(watchdog->context);
+  deadline_cancel(&deadline);
+  if (host_is_lost) wait_for_launcher(watchdog);
   ending_now(1);
 }
 
@@ -234,7 +261,7 @@ _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct wa
            "rank %d (%s on %s) is lost: nothing has come from it for %.1f s (run.watchdog: %g), since %s, %s%s",
            lost->rank, role(watchdog, lost->rank), watchdog->hosts[lost->rank], now - lost->heard,
            watchdog->options.seconds, moment, place, others);
-  end_job(watchdog, text, true);
+  end_job(watchdog, text, true, host_is_silent(watchdog, lost, now));
 }
 
 _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct watched *stuck, double now) {
@@ -247,7 +274,7 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
            "%s; where a step may take that long, a larger run.watchdog is right",
            stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], now - stuck->moved,
            watchdog->options.seconds, moment, place);
-  end_job(watchdog, text, stuck != &watchdog->own);
+  end_job(watchdog, text, stuck != &watchdog->own, false);
 }
 
 /* ---- watching ---- */
@@ -284,7 +311,8 @@ static void judge_end(struct watchdog *watchdog, double now) {
     last = fmax(last, watched->moved);
   }
   if (now - last > watchdog->options.seconds)
-    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", false);
+    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", false,
+            true);
 }
 
 static void judge(struct watchdog *watchdog, double now) {

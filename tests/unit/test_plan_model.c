@@ -66,19 +66,21 @@ static void test_two_nodes(void) {
   NEAR(two.stage[PLAN_EXCHANGE], order + 2 * node + across);
 }
 
-/* more actors than cores share them; short rollouts follow each other, of long ones the last begins a time slice later
- */
+/* more actors than cores: short rollouts follow each other in rounds, long ones share the cores but for a time slice */
 static void test_more_ranks_than_cores(void) {
-  const struct plan_cluster one_node = {2, 4, cluster.network};
-  struct plan_layout layout = plan_layout_of(&costs, 3, 1, 0);
-  double each = plan_rollout_seconds(&costs, 32);
-  NEAR(plan_predict(&costs, &one_node, &layout).stage[PLAN_ROLLOUT], each + 3e-3);
-  struct plan_costs quick = costs;
-  for (int i = 0; i < quick.n_points; i++) quick.rollout[i].seconds *= 0.1;
-  NEAR(plan_predict(&quick, &one_node, &layout).stage[PLAN_ROLLOUT], 2 * 0.1 * each);
-  /* within the cores nobody waits */
-  layout = plan_layout_of(&costs, 2, 1, 0);
-  NEAR(plan_predict(&costs, &one_node, &layout).stage[PLAN_ROLLOUT], 8e-3);
+  const struct plan_cluster one_node = {2, 6, cluster.network};
+  struct plan_layout layout = plan_layout_of(&costs, 6, 1, 0);
+  struct plan_costs quick = costs, slow = costs;
+  for (int i = 0; i < costs.n_points; i++) {
+    quick.rollout[i].seconds *= 0.1;
+    slow.rollout[i].seconds *= 10;
+  }
+  /* five actors on two cores, with 13 environments at most */
+  NEAR(plan_predict(&quick, &one_node, &layout).stage[PLAN_ROLLOUT], 3 * plan_rollout_seconds(&quick, 13));
+  NEAR(plan_predict(&slow, &one_node, &layout).stage[PLAN_ROLLOUT], 2.5 * plan_rollout_seconds(&slow, 64.0 / 5) + 3e-3);
+  /* as many actors as cores: the learner sleeps */
+  layout = plan_layout_of(&costs, 3, 1, 0);
+  NEAR(plan_predict(&costs, &one_node, &layout).stage[PLAN_ROLLOUT], plan_rollout_seconds(&costs, 32));
 }
 
 static void test_several_learners(void) {
