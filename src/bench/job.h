@@ -10,6 +10,8 @@
 MUSTER_CHECKED muster_status job_create(const char *config, struct worker *worker);
 /* The same for a config that has been read. */
 MUSTER_CHECKED muster_status job_create_for(const struct run_config *config, struct worker *worker);
+/* The same without worker_connect(), which is still to be called, with the model. */
+MUSTER_CHECKED muster_status job_begin(const struct run_config *config, struct worker *worker);
 void job_release(struct worker *worker);
 
 #endif

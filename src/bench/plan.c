@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define MAX_LEARNERS 64 /* that are tried in the model of several */
-
 /* everything that is printed */
 struct plan {
   const struct plan_request *request;
@@ -18,7 +16,7 @@ struct plan {
   bool measured_exchange;
   int n_rows;
   struct plan_prediction rows[PLAN_MAX_POINTS];
-  struct plan_prediction best, best_of_several; /* with one learner; with any number, which is only a model */
+  struct plan_prediction best; /* of any layout */
 };
 
 int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]) {
@@ -46,17 +44,25 @@ static muster_status read_config(struct comm *comm, const struct plan_request *r
   return run_config_load(request->config_path, request->sets, request->n_sets, comm_size(comm), config);
 }
 
+/* the layout that the config has at so many ranks */
+static struct plan_layout config_layout(const struct plan *plan, int ranks) {
+  const struct run_config *config = &plan->config;
+  bool colocated = config->ranks.colocate && ranks > 1;
+  int learners = run_config_learners(config, ranks), most = colocated || ranks == 1 ? ranks : ranks - 1;
+  if (learners > most) learners = most;
+  return plan_layout_of(&plan->costs, ranks, learners, colocated, plan->request->envs_per_actor);
+}
+
 static void predict(struct plan *plan) {
   const struct plan_request *request = plan->request;
   int rows[PLAN_MAX_POINTS], n = plan_rows(request->ranks, rows);
   for (int i = 0; i < n; i++) {
-    const struct plan_layout layout = plan_layout_of(&plan->costs, rows[i], 1, request->envs_per_actor);
-    if (layout.num_envs < plan_actors(rows[i], 1)) break;
+    const struct plan_layout layout = config_layout(plan, rows[i]);
+    if (layout.num_envs < plan_actors(layout.ranks, layout.learners, layout.colocated)) break;
     plan->rows[plan->n_rows++] = plan_predict(&plan->costs, &plan->cluster, &layout);
   }
-  plan->best = plan_best(&plan->costs, &plan->cluster, request->ranks, request->envs_per_actor, 1);
-  plan->best_of_several =
-      plan_best(&plan->costs, &plan->cluster, request->ranks, request->envs_per_actor, MAX_LEARNERS);
+  const struct plan_choice choice = plan_choice_of(&plan->costs, request->ranks, request->envs_per_actor);
+  plan->best = plan_best(&plan->costs, &plan->cluster, &choice);
 }
 
 /* --- for people --- */
@@ -64,49 +70,61 @@ static void predict(struct plan *plan) {
 static void print_measured(const struct plan *plan) {
   const struct plan_costs *costs = &plan->costs;
   const struct plan_link *node = &costs->node, *network = &plan->cluster.network;
-  printf("%s, %s, %d environments, %.0f steps in an iteration\n\n", plan->config.env.name, plan->config.algorithm_name,
-         costs->num_envs, costs->steps);
+  printf("%s, %s (%s), %d environments, %.0f steps in an iteration\n\n", plan->config.env.name,
+         plan->config.algorithm_name, plan_mode_names[costs->mode], costs->num_envs, costs->steps);
   printf("measured here, one core    rollout of all environments %.4g ms (%.4g us a step), update %.4g ms\n",
          1e3 * costs->alone_rollout, 1e6 * costs->alone_rollout / costs->steps, 1e3 * costs->update);
+  printf("                           a core computes in %.0f %% of a rollout; %.3g us of each step of the optimizer are "
+         "not shared\n",
+         100 * costs->busy, 1e6 * costs->own_step);
   printf("%s   L %.3g us, o %.3g us, G %.3g ns/byte; all cores of a node at once: %.2f times as long\n",
          plan->measured_exchange ? "measured here, within node" : "assumed, within a node    ", 1e6 * node->latency,
          1e6 * node->overhead, 1e9 * node->gap, costs->crowding);
   printf("assumed, between nodes     L %.3g us, o %.3g us, G %.3g ns/byte; nodes of %d cores and %d ranks\n",
          1e6 * network->latency, 1e6 * network->overhead, 1e9 * network->gap, plan->cluster.cores_per_node,
          plan->cluster.ranks_per_node);
-  printf("in an iteration            order %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer\n\n",
-         1e-3 * costs->order_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps);
+  printf("in an iteration            order %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
+         "learners\n\n",
+         1e-3 * costs->order_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->shards);
 }
 
 static void print_row(const struct plan_prediction *row) {
   char rate[32];
   terminal_format_count((int64_t)row->steps_per_second, rate, sizeof rate);
   const double *stage = row->stage;
-  printf("%6d %6d %7d %7d  %12.4g %12.4g %12.4g  %10s  %s\n", row->layout.ranks, row->nodes, row->actors, row->envs,
-         stage[PLAN_ROLLOUT], stage[PLAN_EXCHANGE], stage[PLAN_UPDATE], rate, plan_stage_names[row->bottleneck]);
+  printf("%6d %6d %8d %7d %7d  %12.4g %12.4g %12.4g  %10s  %s\n", row->layout.ranks, row->nodes, row->layout.learners,
+         row->actors, row->envs, stage[PLAN_ROLLOUT], stage[PLAN_EXCHANGE], stage[PLAN_UPDATE], rate, plan_stage_names[row->bottleneck]);
 }
 
-static void print_best(const char *name, const struct plan_prediction *best) {
-  char rate[32];
+void plan_describe(const struct plan_layout *layout, int actors, char *text, size_t size) {
+  if (layout->ranks == 1)
+    snprintf(text, size, "one rank that acts and learns");
+  else if (layout->colocated)
+    snprintf(text, size, "%d ranks that act and learn in turn", layout->ranks);
+  else
+    snprintf(text, size, "%d learner%s and %d actor%s", layout->learners, layout->learners > 1 ? "s" : "", actors,
+             actors > 1 ? "s" : "");
+}
+
+static void print_best(const struct plan_prediction *best) {
+  char rate[32], layout[80];
   terminal_format_count((int64_t)best->steps_per_second, rate, sizeof rate);
-  printf("%s  %d ranks: %d learner%s, %d actors; %s steps/s, most of the time goes into %s\n", name, best->layout.ranks,
-         best->layout.learners, best->layout.learners > 1 ? "s" : "", best->actors, rate,
+  plan_describe(&best->layout, best->actors, layout, sizeof layout);
+  printf("best  %d ranks: %s; %s steps/s, most of the time goes into %s\n", best->layout.ranks, layout, rate,
          plan_stage_names[best->bottleneck]);
 }
 
 static void print_table(const struct plan *plan) {
   const struct plan_prediction *last = &plan->rows[plan->n_rows - 1];
   print_measured(plan);
-  printf("%6s %6s %7s %7s  %12s %12s %12s  %10s  %s\n", "ranks", "nodes", "actors", "envs", "rollout s", "exchange s",
+  printf("%6s %6s %8s %7s %7s  %12s %12s %12s  %10s  %s\n", "ranks", "nodes", "learners", "actors", "envs", "rollout s", "exchange s",
          "update s", "steps/s", "bottleneck");
   for (int i = 0; i < plan->n_rows; i++) print_row(&plan->rows[i]);
   if (last->layout.ranks < plan->request->ranks)
     printf("more than %d ranks have no environments; --envs-per-actor N plans with so many for each actor\n",
            plan->costs.num_envs + 1);
   printf("\n");
-  print_best("best", &plan->best);
-  if (plan->best_of_several.layout.learners > 1)
-    print_best("the model of several learners, which muster does not have yet, gives", &plan->best_of_several);
+  print_best(&plan->best);
 }
 
 /* --- for programs --- */
@@ -124,6 +142,7 @@ static void write_prediction(struct json *json, const char *key, const struct pl
   json_open_object(json, key);
   json_int(json, "ranks", row->layout.ranks);
   json_int(json, "learners", row->layout.learners);
+  json_bool(json, "colocated", row->layout.colocated);
   json_int(json, "actors", row->actors);
   json_int(json, "nodes", row->nodes);
   json_int(json, "num_envs", row->layout.num_envs);
@@ -148,6 +167,10 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "order_bytes", costs->order_bytes);
   json_number(json, "rollout_bytes", costs->rollout_bytes);
   json_number(json, "crowding", costs->crowding);
+  json_number(json, "busy", costs->busy);
+  json_number(json, "gradient_seconds", costs->alone_gradient);
+  json_number(json, "own_step_seconds", costs->own_step);
+  json_number(json, "shards", costs->shards);
   json_number(json, "time_slice", costs->time_slice);
   json_open_array(json, "actor_rollouts");
   for (int i = 0; i < costs->n_points; i++) {
@@ -167,6 +190,7 @@ static void print_json(const struct plan *plan) {
   json_open_object(&json, NULL);
   json_string(&json, "env", plan->config.env.name);
   json_string(&json, "algorithm", plan->config.algorithm_name);
+  json_string(&json, "mode", plan_mode_names[plan->costs.mode]);
   json_int(&json, "num_envs", plan->costs.num_envs);
   json_int(&json, "cores_per_node", plan->cluster.cores_per_node);
   json_int(&json, "ranks_per_node", plan->cluster.ranks_per_node);
@@ -175,7 +199,6 @@ static void print_json(const struct plan *plan) {
   for (int i = 0; i < plan->n_rows; i++) write_prediction(&json, NULL, &plan->rows[i]);
   json_close_array(&json);
   write_prediction(&json, "best", &plan->best);
-  write_prediction(&json, "model_of_several_learners", &plan->best_of_several);
   json_close_object(&json);
 }
 

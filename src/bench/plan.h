@@ -27,6 +27,9 @@ MUSTER_CHECKED muster_status plan_run(struct comm *comm, const struct plan_reque
 MUSTER_CHECKED muster_status plan_measure(struct comm *comm, const struct run_config *config,
                                           const struct plan_request *request, struct plan_costs *costs);
 
+/* Writes what the ranks of a layout do, for people. */
+void plan_describe(const struct plan_layout *layout, int actors, char *text, size_t size);
+
 /* The numbers of ranks that a plan shows: 1, 2, 3, then powers of two, then the last one. Returns how many. */
 int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]);
 

@@ -1,12 +1,15 @@
 /* The measurements behind muster plan: rollouts and the update on one core, then the exchange between the ranks of this
  * node, in cycles as a run has them, so that ranks sleep and wake up as in a run. */
+#include "algo/a2c.h"
+#include "algo/shards.h"
 #include "base/clock.h"
 #include "bench/exchanging.h"
 #include "bench/job.h"
 #include "bench/plan.h"
 #include "comm/announcement.h"
+#include "math/vector.h"
 #include "run/actor.h"
-#include "run/learner.h"
+#include "run/async.h"
 
 #include <math.h>
 #include <sched.h>
@@ -44,7 +47,29 @@ struct effort {
   double seconds;
 };
 
+/* what the config's algorithm wants of actors */
+static struct rollout_plan config_plan(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return (*type)->plan(config->algorithm);
+}
+
 /* --- rollouts of an actor, alone on its core --- */
+
+/* The same environments and networks with actors that wait, whose rollouts and messages can be timed one by one: of an
+ * asynchronous algorithm's config. */
+static struct run_config in_step(const struct run_config *config) {
+  struct run_config lockstep = *config;
+  const struct rollout_plan plan = config_plan(config);
+  lockstep.loop = (struct loop_options){.straggler_fraction = 1};
+  lockstep.ranks.learners = 0;
+  lockstep.ranks.colocate = false;
+  if (plan.asynchronous == ASYNCHRONOUS_NONE) return lockstep;
+  snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
+  memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
+  ((struct a2c_options *)lockstep.algorithm)->n_steps = (int64_t)plan.n_steps;
+  return lockstep;
+}
 
 struct acting {
   struct worker worker;
@@ -54,7 +79,7 @@ struct acting {
 };
 
 static muster_status create_acting(const struct run_config *config, int32_t envs, struct acting *acting) {
-  struct run_config few = *config;
+  struct run_config few = in_step(config);
   few.env.num_envs = envs;
   struct worker *worker = &acting->worker;
   MUSTER_TRY(job_create_for(&few, worker));
@@ -78,23 +103,32 @@ static void add_point(struct plan_costs *costs, int32_t envs) {
   costs->n_points++;
 }
 
-/* what actors have at these numbers of ranks, with the environments of the config */
+/* what actors have at these numbers of ranks, with the environments of the config, apart from a learner or learning */
 static void add_points(struct plan_costs *costs, const int *ranks, int n_ranks) {
-  for (int i = 0; i < n_ranks; i++) {
-    int32_t actors = plan_actors(ranks[i], 1);
-    add_point(costs, (costs->num_envs + actors - 1) / actors);
-  }
+  for (int i = 0; i < n_ranks; i++)
+    for (int colocated = 0; colocated < 2; colocated++) {
+      int32_t actors = plan_actors(ranks[i], 1, colocated);
+      if (actors <= costs->num_envs) add_point(costs, (costs->num_envs + actors - 1) / actors);
+    }
+}
+
+/* seconds in which this thread had a core */
+static double computed_seconds(void) {
+  struct timespec time;
+  return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 ? (double)time.tv_sec + 1e-9 * (double)time.tv_nsec : 0;
 }
 
 /* one rollout of each in turn, so that what else the machine does meets them alike; the first one warms up */
-static muster_status time_rollouts(struct acting *acting, int n, const struct effort *effort) {
-  double end = clock_seconds() + effort->seconds;
+static muster_status time_rollouts(struct acting *acting, int n, const struct effort *effort,
+                                   struct plan_costs *costs) {
+  double start = clock_seconds(), end = start + effort->seconds, worked = computed_seconds();
   for (int round = 0; round < MAX_SAMPLES && (round <= effort->fewest || clock_seconds() < end); round++)
     for (int i = 0; i < n; i++) {
       acting[i].worker.order->iteration++;
       MUSTER_TRY(actor_roll_out(&acting[i].actor));
       if (round > 0) add_sample(&acting[i].samples, acting[i].actor.seconds);
     }
+  costs->busy = fmin(1, (computed_seconds() - worked) / (clock_seconds() - start));
   return MUSTER_OK;
 }
 
@@ -105,7 +139,7 @@ static muster_status measure_rollouts(const struct run_config *config, const str
   muster_status status = MUSTER_OK;
   for (int i = 0; i < costs->n_points && status == MUSTER_OK; i++)
     status = create_acting(config, costs->rollout[i].envs, &acting[i]);
-  if (status == MUSTER_OK) status = time_rollouts(acting, costs->n_points, effort);
+  if (status == MUSTER_OK) status = time_rollouts(acting, costs->n_points, effort, costs);
   for (int i = 0; i < costs->n_points; i++) {
     if (status == MUSTER_OK) costs->rollout[i].seconds = median(&acting[i].samples);
     job_release(&acting[i].worker);
@@ -125,56 +159,108 @@ struct learning {
 
 static muster_status create_learning(const struct run_config *config, struct learning *learning) {
   struct worker *worker = &learning->worker;
-  MUSTER_TRY(job_create_for(config, worker));
-  MUSTER_TRY(learner_create(worker, NULL, &learning->learner));
-  MUSTER_TRY(actor_create(worker, &learning->learner.model, &learning->actor));
-  learning->learner.actor = &learning->actor;
+  struct run_config alone = *config;
+  alone.loop.pipeline = 0;
+  alone.ranks.colocate = false;
+  MUSTER_TRY(job_begin(&alone, worker));
+  struct learner *learner = &learning->learner;
+  MUSTER_TRY(learner_create(worker, NULL, learner));
+  MUSTER_TRY(worker_connect(worker, &learner->model));
+  MUSTER_TRY(actor_create(worker, &learner->model, &learning->actor));
+  learning->actor.type = learner->type;
+  learning->actor.algorithm = learner->algorithm;
+  learner->actor = &learning->actor;
   return actor_start_envs(&learning->actor, false);
 }
 
-/* steps of the optimizer so far */
-static double optimizer_steps(const struct learner *learner) {
+/* a counter of the algorithm's state */
+static double counter(const struct learner *learner, const char *name) {
   struct tensor state[ALGORITHM_MAX_STATE];
   int n = learner->type->state(learner->algorithm, state);
   for (int i = 0; i < n; i++)
-    if (strcmp(state[i].name, "optimizer/steps") == 0) return (double)*(const int64_t *)state[i].data;
+    if (strcmp(state[i].name, name) == 0) return (double)*(const int64_t *)state[i].data;
   return 0;
+}
+
+/* what has been counted so far */
+struct counts {
+  double steps, optimizer_steps, epochs;
+};
+
+static struct counts count(const struct learner *learner) {
+  return (struct counts){(double)learner->total_steps, counter(learner, "optimizer/steps"),
+                         counter(learner, "algorithm/epochs")};
 }
 
 static double seconds_between(const struct stages *before, const struct stages *after, enum stage stage) {
   return after->seconds[stage] - before->seconds[stage];
 }
 
-/* goes on learning; the first two iterations warm up */
-static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct plan_costs *costs) {
+/* goes on learning; the first two iterations warm up, after which `from` is counted */
+static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
   struct learner *learner = &learning->learner;
   struct stages *stages = &learning->worker.stages;
   const int warm = 2;
-  double end = clock_seconds() + effort->seconds, first_steps = 0, first_optimizer_steps = 0;
+  double end = clock_seconds() + effort->seconds;
   for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
-    if (i == warm) {
-      first_steps = (double)learner->total_steps;
-      first_optimizer_steps = optimizer_steps(learner);
-    }
+    if (i == warm) *from = count(learner);
     stages_total(stages);
     const struct stages before = *stages;
     learning->worker.order->iteration = learner->iteration;
-    MUSTER_TRY(learner_iterate(learner));
+    MUSTER_TRY(learner->async != NULL ? async_iterate(learner) : learner_iterate(learner));
     if (i < warm) continue;
     stages_total(stages);
     add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
     add_sample(&learning->update,
                seconds_between(&before, stages, STAGE_ADVANTAGES) + seconds_between(&before, stages, STAGE_UPDATE));
   }
+  return MUSTER_OK;
+}
+
+/* what each of several learners does on its own for a step of the optimizer: the norm, the step, the weights packed */
+static muster_status time_own_step(struct learning *learning, double *seconds) {
+  struct model *model = &learning->learner.model;
+  const size_t n = model->parameters.count;
+  struct samples samples = {.n = 0};
+  struct optimizer optimizer;
+  MUSTER_TRY(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], n, 1e-5, learning->worker.arena, &optimizer));
+  volatile double norm = 0;
+  for (int i = 0; i < 50; i++) {
+    double start = clock_seconds();
+    norm += vector_sum_of_squares(n, model->parameters.gradients);
+    optimizer_step(&optimizer, model->parameters.values, model->parameters.gradients, 1.0, 0.0);
+    model_pack(model, true);
+    add_sample(&samples, clock_seconds() - start);
+  }
+  *seconds = median(&samples);
+  return MUSTER_OK;
+}
+
+/* from what was timed to what an iteration takes: a rollout of all environments, with its update or its part of one */
+static muster_status sum_up(struct learning *learning, const struct counts *from, struct plan_costs *costs) {
   const struct worker *worker = &learning->worker;
-  const struct model *model = &learner->model;
-  const double n = learning->update.n;
-  costs->alone_rollout = median(&learning->rollout);
-  costs->update = median(&learning->update);
-  costs->steps = ((double)learner->total_steps - first_steps) / n;
-  costs->optimizer_steps = (optimizer_steps(learner) - first_optimizer_steps) / n;
+  const struct model *model = &learning->learner.model;
+  const struct counts to = count(&learning->learner);
+  const double n = learning->update.n, steps = (to.steps - from->steps) / n;
+  const double optimizer_steps = (to.optimizer_steps - from->optimizer_steps) / n;
+  const double samples = steps * (double)worker->batch->agents * (to.epochs - from->epochs) / n;
+  double whole = steps; /* steps of an iteration */
+  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)worker->plan.n_steps;
+  const double part = whole / steps;
+  MUSTER_TRY(time_own_step(learning, &costs->own_step));
+  costs->alone_rollout = part * median(&learning->rollout);
+  costs->update = part * median(&learning->update);
+  costs->steps = whole;
+  costs->optimizer_steps = part * optimizer_steps;
+  costs->shards = optimizer_steps > 0 ? (double)shards_count((size_t)(samples / optimizer_steps)) : 1;
+  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS) {
+    /* actors compute the gradient, the learner makes a step */
+    double step = costs->optimizer_steps * costs->own_step;
+    costs->alone_gradient = fmax(0, costs->update - step);
+    costs->update = step;
+  }
   costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
-  costs->rollout_bytes = (double)worker_rollout_bytes(worker, worker->batch->n_envs);
+  costs->rollout_bytes = (double)worker_rollout_bytes(worker, (size_t)costs->num_envs);
   costs->order_bytes =
       (double)(sizeof(struct order) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
   return MUSTER_OK;
@@ -185,7 +271,9 @@ static muster_status measure_iterations(const struct run_config *config, const s
   struct learning *learning = calloc(1, sizeof *learning);
   if (learning == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   muster_status status = create_learning(config, learning);
-  if (status == MUSTER_OK) status = time_iterations(learning, effort, costs);
+  struct counts from = {0};
+  if (status == MUSTER_OK) status = time_iterations(learning, effort, &from);
+  if (status == MUSTER_OK) status = sum_up(learning, &from, costs);
   learner_release(&learning->learner);
   job_release(&learning->worker);
   free(learning);
@@ -267,7 +355,7 @@ static muster_status measure_overhead(const struct effort *effort, struct cycle 
 /* what the model says of the ranks that are here */
 static struct plan_prediction predict_here(const struct comm *comm, const struct plan_costs *costs) {
   const struct plan_cluster here = {.cores_per_node = comm_local_cores(comm), .ranks_per_node = comm_size(comm)};
-  const struct plan_layout layout = {comm_size(comm), 1, costs->num_envs};
+  const struct plan_layout layout = {.ranks = comm_size(comm), .learners = 1, .num_envs = costs->num_envs};
   return plan_predict(costs, &here, &layout);
 }
 
@@ -289,12 +377,13 @@ static muster_status measure_latency(struct comm *comm, const struct effort *eff
 
 static muster_status measure_exchange(struct comm *comm, const struct run_config *config, const struct effort *effort,
                                       struct plan_costs *costs) {
-  struct run_config few = *config;
+  const struct run_config whole = in_step(config);
+  struct run_config few = whole;
   few.env.num_envs = comm_size(comm) - 1;
   struct cycle *cycles = calloc(2, sizeof *cycles);
   if (cycles == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   muster_status status = create_cycle(comm, &few, &cycles[0]);
-  if (status == MUSTER_OK) status = create_cycle(comm, config, &cycles[1]);
+  if (status == MUSTER_OK) status = create_cycle(comm, &whole, &cycles[1]);
   if (status == MUSTER_OK) status = measure_overhead(effort, &cycles[0], &cycles[1], costs);
   if (status == MUSTER_OK) status = measure_latency(comm, effort, &cycles[1], costs);
   for (int i = 0; i < 2; i++) exchanging_release(&cycles[i].exchanging);
@@ -330,11 +419,20 @@ static muster_status measure_alone(struct comm *comm, const struct run_config *c
   return measure_rollouts(config, effort, costs);
 }
 
+static enum plan_mode mode_of(const struct run_config *config) {
+  if (config_plan(config).asynchronous != ASYNCHRONOUS_NONE) return PLAN_ASYNCHRONOUS;
+  return config->loop.pipeline > 0 ? PLAN_PIPELINED : PLAN_LOCKSTEP;
+}
+
 muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,
                            struct plan_costs *costs) {
   const struct effort effort = request->quick ? (struct effort){3, 5, 0} : (struct effort){11, 200, 2};
-  *costs = (struct plan_costs){
-      .num_envs = (int32_t)config->env.num_envs, .crowding = 1, .time_slice = time_slice(), .node = assumed_node};
+  *costs = (struct plan_costs){.mode = mode_of(config),
+                               .num_envs = (int32_t)config->env.num_envs,
+                               .crowding = 1,
+                               .busy = 1,
+                               .time_slice = time_slice(),
+                               .node = assumed_node};
   /* the others sleep until the first has measured */
   struct announcement *announcement;
   MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));

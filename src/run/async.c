@@ -336,10 +336,7 @@ static muster_status learn_from_batch(struct learner *learner) {
   stages_mark(&learner->worker->stages, EVENT_ROLLOUT);
   stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
   for (int64_t i = 0; i < async->trajectories; i++) count_lag(&async->lag, learner->iteration, async->versions[i], 1);
-  MUSTER_TRY(learn(learner));
-  MUSTER_TRY(learner_report(learner));
-  empty_batch(learner);
-  return MUSTER_OK;
+  return learn(learner);
 }
 
 /* one step with the next gradient */
@@ -356,8 +353,27 @@ static muster_status learn_from_gradient(struct learner *learner) {
   MUSTER_TRY(take_into_batch(learner, &next));
   if (has_faults) return MUSTER_OK;
   count_lag(&async->lag, learner->iteration, version, trajectories);
-  MUSTER_TRY(learn(learner));
-  return learner_report(learner);
+  return learn(learner);
+}
+
+static muster_status learn_from_next(struct learner *learner) {
+  bool computes = learner->worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  return computes ? learn_from_gradient(learner) : learn_from_batch(learner);
+}
+
+muster_status async_iterate(struct learner *learner) {
+  MUSTER_TRY(learn_from_next(learner));
+  empty_batch(learner);
+  return MUSTER_OK;
+}
+
+/* the same, and a row of metrics where there was an update */
+static muster_status iterate(struct learner *learner) {
+  const int64_t before = learner->iteration;
+  MUSTER_TRY(learn_from_next(learner));
+  if (learner->iteration > before) MUSTER_TRY(learner_report(learner));
+  empty_batch(learner);
+  return MUSTER_OK;
 }
 
 /* --- the loop --- */
@@ -388,7 +404,7 @@ static muster_status pause_actors(struct learner *learner) {
     MUSTER_TRY(first_delivery(learner, &next));
     if (next.delivery->kind != DELIVERY_STATES && computes) {
       async->held[async->n_held++] = next;
-      MUSTER_TRY(learn_from_gradient(learner));
+      MUSTER_TRY(iterate(learner));
     } else if (next.delivery->kind != DELIVERY_STATES) {
       MUSTER_TRY(take_into_batch(learner, &next));
     } else {
@@ -406,7 +422,6 @@ static muster_status pause_actors(struct learner *learner) {
 muster_status async_lead(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct order *order = worker->order;
-  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
   for (int rank = 0; rank < worker->topology.ranks; rank++) learner->async->under_way[rank] = learner->iteration;
   if (learner->actor != NULL) learner->actor->rollouts = learner->async->rollouts;
   for (;;) {
@@ -418,7 +433,7 @@ muster_status async_lead(struct learner *learner) {
     if (order->stop != STOP_NOT) return stream_finish(worker->stream);
     if (order->send_states) continue;
     const int64_t before = learner->total_steps;
-    MUSTER_TRY(computes ? learn_from_gradient(learner) : learn_from_batch(learner));
+    MUSTER_TRY(iterate(learner));
     stages_end_iteration(&worker->stages, learner->total_steps - before);
   }
 }

@@ -44,6 +44,9 @@ MUSTER_CHECKED muster_status async_restore_counts(struct learner *learner, struc
  * rollouts that an actor may have begun. */
 int64_t async_give_up(struct learner *learner);
 
+/* One update of a rank that acts and learns, without orders, reports and checkpoints: for measurements. */
+MUSTER_CHECKED muster_status async_iterate(struct learner *learner);
+
 /* The life of the learner, until an order said stop; and of a rank that only acts. Collective. */
 MUSTER_CHECKED muster_status async_lead(struct learner *learner);
 MUSTER_CHECKED muster_status async_act(struct actor *actor);
