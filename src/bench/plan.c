@@ -74,9 +74,10 @@ static void print_measured(const struct plan *plan) {
          plan->config.algorithm_name, plan_mode_names[costs->mode], costs->num_envs, costs->steps);
   printf("measured here, one core    rollout of all environments %.4g ms (%.4g us a step), update %.4g ms\n",
          1e3 * costs->alone_rollout, 1e6 * costs->alone_rollout / costs->steps, 1e3 * costs->update);
-  printf("                           a core computes in %.0f %% of a rollout; %.3g us of each step of the optimizer are "
-         "not shared\n",
-         100 * costs->busy, 1e6 * costs->own_step);
+  printf(
+      "                           a core computes in %.0f %% of a rollout; %.3g us of each step of the optimizer are "
+      "not shared\n",
+      100 * costs->busy, 1e6 * costs->own_step);
   printf("%s   L %.3g us, o %.3g us, G %.3g ns/byte; all cores of a node at once: %.2f times as long\n",
          plan->measured_exchange ? "measured here, within node" : "assumed, within a node    ", 1e6 * node->latency,
          1e6 * node->overhead, 1e9 * node->gap, costs->crowding);
@@ -93,7 +94,8 @@ static void print_row(const struct plan_prediction *row) {
   terminal_format_count((int64_t)row->steps_per_second, rate, sizeof rate);
   const double *stage = row->stage;
   printf("%6d %6d %8d %7d %7d  %12.4g %12.4g %12.4g  %10s  %s\n", row->layout.ranks, row->nodes, row->layout.learners,
-         row->actors, row->envs, stage[PLAN_ROLLOUT], stage[PLAN_EXCHANGE], stage[PLAN_UPDATE], rate, plan_stage_names[row->bottleneck]);
+         row->actors, row->envs, stage[PLAN_ROLLOUT], stage[PLAN_EXCHANGE], stage[PLAN_UPDATE], rate,
+         plan_stage_names[row->bottleneck]);
 }
 
 void plan_describe(const struct plan_layout *layout, int actors, char *text, size_t size) {
@@ -117,8 +119,8 @@ static void print_best(const struct plan_prediction *best) {
 static void print_table(const struct plan *plan) {
   const struct plan_prediction *last = &plan->rows[plan->n_rows - 1];
   print_measured(plan);
-  printf("%6s %6s %8s %7s %7s  %12s %12s %12s  %10s  %s\n", "ranks", "nodes", "learners", "actors", "envs", "rollout s", "exchange s",
-         "update s", "steps/s", "bottleneck");
+  printf("%6s %6s %8s %7s %7s  %12s %12s %12s  %10s  %s\n", "ranks", "nodes", "learners", "actors", "envs", "rollout s",
+         "exchange s", "update s", "steps/s", "bottleneck");
   for (int i = 0; i < plan->n_rows; i++) print_row(&plan->rows[i]);
   if (last->layout.ranks < plan->request->ranks)
     printf("more than %d ranks have no environments; --envs-per-actor N plans with so many for each actor\n",
@@ -215,7 +217,7 @@ muster_status plan_run(struct comm *comm, const struct plan_request *request, bo
   *together = false;
   MUSTER_TRY(comm_broadcast(comm, &plan.config, sizeof plan.config, 0));
   blas_set_threads((int)plan.config.ranks.blas_threads);
-  MUSTER_TRY(plan_measure(comm, &plan.config, request, &plan.costs));
+  MUSTER_TRY(plan_measure(comm, &plan.config, request, true, &plan.costs));
   *together = true;
   if (comm_rank(comm) != 0) return MUSTER_OK;
   plan.cluster = request->cluster;
@@ -226,5 +228,45 @@ muster_status plan_run(struct comm *comm, const struct plan_request *request, bo
     print_json(&plan);
   else
     print_table(&plan);
+  return MUSTER_OK;
+}
+
+/* --- a layout for a run --- */
+
+/* the layout that is chosen, and the one that a run has unless it is told otherwise */
+static void print_choice(const struct plan_costs *costs, const struct plan_prediction *best,
+                         const struct plan_prediction *plain) {
+  char layout[80], rate[32], plain_rate[32];
+  plan_describe(&best->layout, best->actors, layout, sizeof layout);
+  terminal_format_count((int64_t)best->steps_per_second, rate, sizeof rate);
+  terminal_format_count((int64_t)plain->steps_per_second, plain_rate, sizeof plain_rate);
+  printf("layout  %s: %s steps/s expected", layout, rate);
+  if (best->layout.learners != plain->layout.learners || best->layout.colocated != plain->layout.colocated)
+    printf(", with one learner %s", plain_rate);
+  printf(
+      "\n        measured: a rollout of all environments %.3g ms, an update %.3g ms, in up to %.0f parts; most of the "
+      "time goes into %s\n\n",
+      1e3 * costs->alone_rollout, 1e3 * (costs->update + costs->alone_gradient), costs->shards,
+      plan_stage_names[best->bottleneck]);
+  fflush(stdout);
+}
+
+muster_status plan_choose_layout(struct comm *comm, struct run_config *config) {
+  struct plan_request request = {.effort = PLAN_BRIEF, .ranks = comm_size(comm)};
+  struct plan_cluster cluster = {comm_local_cores(comm), comm_local_size(comm), PLAN_NETWORK};
+  bool exchanges = comm_size(comm) == comm_local_size(comm) && !comm_oversubscribed(comm);
+  struct plan_costs costs;
+  MUSTER_TRY(plan_measure(comm, config, &request, !comm_any(comm, !exchanges), &costs));
+  struct plan_choice choice = plan_choice_of(&costs, request.ranks, 0);
+  choice.all_ranks = true;
+  struct plan_prediction best = plan_best(&costs, &cluster, &choice);
+  const struct plan_layout plain = plan_layout_of(&costs, request.ranks, 1, false, 0);
+  /* the first rank's answer is that of all: their numbers of cores may differ */
+  MUSTER_TRY(comm_broadcast(comm, &best, sizeof best, 0));
+  config->ranks.learners = best.layout.learners;
+  config->ranks.colocate = best.layout.colocated;
+  if (comm_rank(comm) != 0) return MUSTER_OK;
+  const struct plan_prediction beside = plan_predict(&costs, &cluster, &plain);
+  print_choice(&costs, &best, &beside);
   return MUSTER_OK;
 }

@@ -425,20 +425,28 @@ static enum plan_mode mode_of(const struct run_config *config) {
 }
 
 muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,
-                           struct plan_costs *costs) {
-  const struct effort effort = request->quick ? (struct effort){3, 5, 0} : (struct effort){11, 200, 2};
+                           bool exchanges, struct plan_costs *costs) {
+  static const struct effort efforts[] = {
+      [PLAN_THOROUGH] = {11, 200, 2}, [PLAN_BRIEF] = {3, 50, 0.1}, [PLAN_QUICK] = {3, 5, 0}};
+  const struct effort *effort = &efforts[request->effort];
   *costs = (struct plan_costs){.mode = mode_of(config),
                                .num_envs = (int32_t)config->env.num_envs,
                                .crowding = 1,
                                .busy = 1,
                                .time_slice = time_slice(),
                                .node = assumed_node};
-  /* the others sleep until the first has measured */
+  /* the others sleep until the first has measured, or failed: then it announces no environments */
   struct announcement *announcement;
   MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));
-  muster_status status = comm_rank(comm) == 0 ? measure_alone(comm, config, request, &effort, costs) : MUSTER_OK;
-  if (status == MUSTER_OK) status = announcement_make(announcement);
+  muster_status measured = comm_rank(comm) == 0 ? measure_alone(comm, config, request, effort, costs) : MUSTER_OK;
+  if (measured != MUSTER_OK) costs->num_envs = 0;
+  muster_status status = announcement_make(announcement);
   announcement_destroy(&announcement);
-  if (status != MUSTER_OK || comm_size(comm) == 1) return status;
-  return measure_exchange(comm, config, &effort, costs);
+  if (measured != MUSTER_OK) {
+    muster_status_clear(&status);
+    return measured;
+  }
+  if (status == MUSTER_OK && costs->num_envs == 0) status = status_error(MUSTER_ERROR_COMM, "another rank has failed");
+  if (status != MUSTER_OK || comm_size(comm) == 1 || !exchanges) return status;
+  return comm_agree(comm, measure_exchange(comm, config, effort, costs));
 }

@@ -40,13 +40,12 @@ static double mean_acting_seconds(const struct plan_costs *costs, const struct p
 }
 
 /* The actors of a node. Where each has a core, the one with most environments decides; the learner sleeps meanwhile, so
- * that its core counts. More of them follow each other, in rounds, as far as they compute; long rollouts share the cores
- * evenly, but for a time slice. */
+ * that its core counts. More of them follow each other, in rounds, as far as they compute; long rollouts share the
+ * cores evenly, but for a time slice. */
 static double rollout_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
   const struct plan_layout *layout = &prediction->layout;
-  if (layout->ranks == 1)
-    return (costs->alone_rollout + costs->alone_gradient) * layout->num_envs / costs->num_envs;
+  if (layout->ranks == 1) return (costs->alone_rollout + costs->alone_gradient) * layout->num_envs / costs->num_envs;
   double longest = acting_seconds(costs, prediction->envs), mean = mean_acting_seconds(costs, prediction);
   int cores = cluster->cores_per_node, beside = divide_up(prediction->actors, prediction->nodes);
   double in_rounds = divide_up(beside, cores) * costs->busy * longest;

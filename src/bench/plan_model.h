@@ -1,6 +1,6 @@
-/* What an iteration of a run takes at any number of ranks and in any layout of them, from what its parts take here: LogGP
- * (Alexandrov, Ionescu, Schauser, Scheiman 1995) for messages, and stages that follow each other, or, where actors do not
- * wait for the update, run beside each other. Arithmetic alone; docs/planning.md has the equations. */
+/* What an iteration of a run takes at any number of ranks and in any layout of them, from what its parts take here:
+ * LogGP (Alexandrov, Ionescu, Schauser, Scheiman 1995) for messages, and stages that follow each other, or, where
+ * actors do not wait for the update, run beside each other. Arithmetic alone; docs/planning.md has the equations. */
 #ifndef BENCH_PLAN_MODEL_H
 #define BENCH_PLAN_MODEL_H
 
@@ -52,6 +52,10 @@ struct plan_cluster {
   int cores_per_node, ranks_per_node;
   struct plan_link network; /* between nodes */
 };
+
+/* what is assumed of a network: 2 us, 1 us, 100 Gbit/s */
+#define PLAN_NETWORK                                                                                                   \
+  { 2e-6, 1e-6, 1 / 12.5e9 }
 
 struct plan_layout {
   int ranks, learners;

@@ -77,7 +77,7 @@ static int take_option(int letter, const char *text, struct plan_request *reques
     network->gap = 1e-9 / number;
     break;
   case 'j': request->json = true; break;
-  case 'q': request->quick = true; break;
+  case 'q': request->effort = PLAN_QUICK; break;
   case 'h': fputs(help, stdout); return EXIT_DONE;
   default: return EXIT_USAGE; /* getopt_long() said what is wrong */
   }
@@ -99,7 +99,7 @@ static int parse(int argc, char **argv, struct plan_request *request, const char
                                           {"quick", no_argument, NULL, 'q'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-  *request = (struct plan_request){.sets = sets, .cluster.network = {2e-6, 1e-6, 1 / 12.5e9}};
+  *request = (struct plan_request){.sets = sets, .cluster.network = PLAN_NETWORK};
   for (int letter; (letter = getopt_long(argc, argv, "n:c:s:e:jqh", options, NULL)) != -1;) {
     int exit_code = take_option(letter, optarg, request, sets);
     if (exit_code >= 0) return exit_code;

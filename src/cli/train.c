@@ -1,4 +1,5 @@
 #include "run/train.h"
+#include "bench/plan.h"
 #include "cli/command.h"
 #include "comm/comm.h"
 
@@ -86,7 +87,7 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
 }
 
 int command_train(int argc, char **argv) {
-  struct train_request request = {0};
+  struct train_request request = {.choose_layout = plan_choose_layout};
   const char **sets = calloc((size_t)argc, sizeof *sets);
   if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
   int exit_code = parse(argc, argv, &request, sets);

@@ -114,6 +114,16 @@ muster_status document_set(struct document *document, const char *assignment) {
   return status;
 }
 
+muster_status document_abbreviate(struct document *document, const char *section, const char *value, const char *key) {
+  struct entry *entry = entry_list_find(&document->list, section);
+  if (entry == NULL || entry->kind != ENTRY_SCALAR || strcmp(entry->content, value) != 0) return MUSTER_OK;
+  char *renamed = strdup(key);
+  if (renamed == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for a config");
+  free(entry->key);
+  entry->key = renamed;
+  return MUSTER_OK;
+}
+
 const struct entry_list *document_entries(const struct document *document) { return &document->list; }
 
 const char *document_get(const struct document *document, const char *key) {

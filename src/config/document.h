@@ -22,6 +22,10 @@ MUSTER_CHECKED muster_status document_read_text(struct document *document, const
  * what the file says. A key given twice by --set is an error. */
 MUSTER_CHECKED muster_status document_set(struct document *document, const char *assignment);
 
+/* Lets a value stand for an option where a section belongs: `section: value` is from here on `key: value`. */
+MUSTER_CHECKED muster_status document_abbreviate(struct document *document, const char *section, const char *value,
+                                                 const char *key);
+
 /* The value text of a dotted key, borrowed; NULL when absent. Lists read back in flow style. */
 const char *document_get(const struct document *document, const char *key);
 

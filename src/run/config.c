@@ -60,7 +60,11 @@ static const struct option_spec env_host_options[] = {
 
 static const char *const placement_names[] = {"packed", "spread", NULL};
 
+static const char *const layout_names[] = {"given", "auto", NULL};
+
 static const struct option_spec ranks_options[] = {
+    {IN(ranks_options, layout), .type = OPTION_CHOICE, .default_value = "given", .choices = layout_names,
+     .help = "auto (or ranks: auto): learners and colocate are chosen as a run starts, by what was measured then"},
     {IN(ranks_options, learners), .type = OPTION_INT, .default_value = "0", .min = 0, .max = TEAM_MAX,
      .help = "ranks that share every minibatch; 0: one, or all where they act as well; the answer is the same"},
     {IN(ranks_options, colocate), .type = OPTION_BOOL, .default_value = "false",
@@ -335,6 +339,7 @@ static muster_status check_loop(const struct document *document, const struct ru
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
   MUSTER_TRY(check_normalize(document));
+  MUSTER_TRY(document_abbreviate(document, "ranks", "auto", "ranks.layout"));
   const struct algorithm_type *algorithm;
   MUSTER_TRY(check_names(document, config, &algorithm));
   if (algorithm->options_size > sizeof config->algorithm)
@@ -347,6 +352,11 @@ static muster_status resolve(struct document *document, struct run_config *confi
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
+  /* what was chosen for an earlier start does not count */
+  if (config->ranks.layout == LAYOUT_AUTO) {
+    config->ranks.learners = 0;
+    config->ranks.colocate = false;
+  }
   MUSTER_TRY(check_histograms(document, config));
   MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm->check(document, config->algorithm, config->env.num_envs);

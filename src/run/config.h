@@ -38,11 +38,15 @@ enum isolation_kind { ISOLATION_NONE, ISOLATION_PROCESS };
 
 enum placement_kind { PLACEMENT_PACKED, PLACEMENT_SPREAD };
 
+/* whether learners and colocate are as given, or chosen when a run starts, by what a rollout and an update cost */
+enum layout_kind { LAYOUT_GIVEN, LAYOUT_AUTO };
+
 struct ranks_options {
   int kernels; /* index into run_kernel_names; 0: the best */
   int64_t blas_threads;
   char learner_host[OPTION_STRING_SIZE]; /* "": where rank 0 is */
   int placement;                         /* enum placement_kind */
+  int layout;                            /* enum layout_kind */
   int64_t learners;                      /* 0: one; where they act as well, all ranks */
   bool colocate;
 };

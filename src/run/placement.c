@@ -176,9 +176,9 @@ static void write_cores(const struct placement *placement, const struct map_line
 static void write_line(const struct placement *placement, int host_width, struct map_line *line, FILE *file) {
   char cores[112], each[48] = "";
   write_cores(placement, line, cores, sizeof cores);
-  if (line->count > 1 && line->fewest_envs == line->most_envs)
+  if (line->count > 1 && line->most_envs > 0 && line->fewest_envs == line->most_envs)
     snprintf(each, sizeof each, " (%d each)", line->most_envs);
-  else if (line->count > 1)
+  else if (line->count > 1 && line->most_envs > 0)
     snprintf(each, sizeof each, " (%d or %d each)", line->most_envs, line->fewest_envs);
   const char *ranks = list_end(&line->ranks), *envs = list_end(&line->envs);
   fprintf(file, "%-*s  %-17s  %5d  %-19s  %-14s  %s%s\n", host_width, placement->places[line->rank].host,

@@ -37,8 +37,12 @@ static muster_status read_config(struct training *training, const struct train_r
 }
 
 /* all get the config, and with it know who does what where */
-static muster_status place_ranks(struct training *training) {
-  MUSTER_TRY(comm_broadcast(training->comm, &training->config, sizeof training->config, 0));
+static muster_status place_ranks(struct training *training, const struct train_request *request) {
+  struct comm *comm = training->comm;
+  struct run_config *config = &training->config;
+  MUSTER_TRY(comm_broadcast(comm, config, sizeof *config, 0));
+  bool chooses = config->ranks.layout == LAYOUT_AUTO && request->choose_layout != NULL && comm_size(comm) > 1;
+  if (chooses) MUSTER_TRY(request->choose_layout(comm, config));
   return placement_gather(&training->config, training->comm, &training->placement);
 }
 
@@ -187,7 +191,7 @@ static muster_status meet(struct training *training, const struct train_request 
       ending_start_timeout(), 1,
       "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk");
   muster_status status = agree(training, read_config(training, request));
-  if (status == MUSTER_OK) status = agree(training, place_ranks(training));
+  if (status == MUSTER_OK) status = agree(training, place_ranks(training, request));
   if (status == MUSTER_OK) status = agree(training, create_watchdog(training));
   if (status == MUSTER_OK) status = agree(training, watchdog_connect(training->comm));
   deadline_cancel(&deadline);

@@ -3,6 +3,7 @@
 #define RUN_TRAIN_H
 
 #include "comm/comm.h"
+#include "run/config.h"
 
 struct train_request {
   const char *config_path;
@@ -11,6 +12,9 @@ struct train_request {
   const char *run_dir; /* NULL: run.dir, or a new folder */
   bool resume;
   bool dry_run; /* shows what would be done, and leaves nothing behind */
+  /* Fills in ranks.learners and ranks.colocate, on every rank the same, where ranks.layout is auto; NULL: as if it were
+   * not. Collective; fails on all ranks or on none. */
+  muster_status (*choose_layout)(struct comm *comm, struct run_config *config);
 };
 
 struct train_outcome {

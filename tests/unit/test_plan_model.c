@@ -86,8 +86,8 @@ static void test_more_ranks_than_cores(void) {
   NEAR(plan_predict(&costs, &one_node, &layout).stage[PLAN_ROLLOUT], plan_rollout_seconds(&costs, 32));
 }
 
-/* four learners of a node: they share all but the steps, and read three gradients before each; more than there are shards
- * have nothing to do */
+/* four learners of a node: they share all but the steps, and read three gradients before each; more than there are
+ * shards have nothing to do */
 static void test_several_learners(void) {
   struct plan_prediction four = predict(12, 4);
   double sum = 4 * 2e-6 + 3 * 1e5 * 1e-10;
@@ -100,8 +100,7 @@ static void test_several_learners(void) {
   const struct plan_layout layout = plan_layout_of(&costs, 6, 4, false, 0);
   struct plan_prediction two_nodes = plan_predict(&costs, &pairs, &layout);
   double across = (2 * 1e-6 + 1e5 * 2e-10) + 5e-6;
-  NEAR(two_nodes.stage[PLAN_UPDATE],
-       10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (2 * 2e-6 + 1e5 * 1e-10 + across));
+  NEAR(two_nodes.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (2 * 2e-6 + 1e5 * 1e-10 + across));
 }
 
 /* all act and learn: no policy in an order, no rollouts to gather */
