@@ -34,15 +34,31 @@ WORST = 0.15
 QUIET = 0.1  # of a core, for all other processes together; a run beside more is done again
 PATIENCE = 3600  # seconds until a run has found the machine quiet
 
-# name, config, --set; each run takes seconds
+LARGE = ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.batch_size=8192"]
+# a simulator that sleeps for a millisecond in each step, two of them on each actor
+SLEEPING = ["env.name=Probe-v0", "env.options={step_seconds: 0.001}", "algorithm.n_steps=16"]
+
+# name, config, --set, numbers of ranks, environments for each actor (0: as the config says); each run takes seconds
 SETTINGS = [
-    ("CartPole-v1, rl-zoo's: 8 envs, 20 epochs", "CartPole-v1/ppo-zoo.yaml", []),
+    ("CartPole-v1, rl-zoo's: 8 envs, 20 epochs", "CartPole-v1/ppo-zoo.yaml", [], RANKS, 0),
     ("CartPole-v1, 512 envs, n_steps 64, batch 8192, 1 epoch", "CartPole-v1/ppo-zoo.yaml",
-     ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.batch_size=8192", "algorithm.n_epochs=1",
-      "total_steps=4000000"]),
-    ("Pendulum-v1, 4 envs, n_steps 1024, 10 epochs", "Pendulum-v1/ppo.yaml", ["total_steps=200000"]),
+     LARGE + ["algorithm.n_epochs=1", "total_steps=4000000"], RANKS, 0),
+    ("Pendulum-v1, 4 envs, n_steps 1024, 10 epochs", "Pendulum-v1/ppo.yaml", ["total_steps=200000"], RANKS, 0),
     ("Reacher6-v0, a slow environment: 64 envs, 1 epoch", "Reacher6-v0/ppo.yaml",
-     ["algorithm.n_epochs=1", "total_steps=500000"]),
+     ["algorithm.n_epochs=1", "total_steps=500000"], RANKS, 0),
+    ("CartPole-v1, rl-zoo's, acting and learning in turn", "CartPole-v1/ppo-zoo.yaml", ["ranks.colocate=true"], [2], 0),
+    ("CartPole-v1, 512 envs, 4 epochs, in turn", "CartPole-v1/ppo-zoo.yaml",
+     LARGE + ["algorithm.n_epochs=4", "total_steps=3000000", "ranks.colocate=true"], [2], 0),
+    ("CartPole-v1, 512 envs, 4 epochs, 2 learners", "CartPole-v1/ppo-zoo.yaml",
+     LARGE + ["algorithm.n_epochs=4", "total_steps=3000000", "ranks.learners=2"], [3], 0),
+    ("CartPole-v1, 512 envs, 1 epoch, pipelined", "CartPole-v1/ppo-zoo.yaml",
+     LARGE + ["algorithm.n_epochs=1", "total_steps=4000000", "algorithm.pipeline=1"], [2, 3], 0),
+    ("CartPole-v1, impala", "CartPole-v1/impala.yaml", ["total_steps=1000000"], [2, 3], 0),
+    ("Simulators that sleep 1 ms a step, pipelined", "CartPole-v1/ppo-zoo.yaml",
+     SLEEPING + ["algorithm.batch_size=32", "algorithm.n_epochs=1", "algorithm.pipeline=1", "total_steps=4000"],
+     [2, 3, 5, 9], 2),
+    ("Simulators that sleep 1 ms a step, impala", "CartPole-v1/impala.yaml", SLEEPING + ["total_steps=4000"],
+     [2, 3, 5, 9], 2),
 ]
 
 
@@ -80,34 +96,51 @@ def run(command, sets, folder):
     sys.exit(f"plan.py: something else has kept the machine busy for {PATIENCE} s")
 
 
-def plan(config, sets, folder):
+def plan(config, sets, ranks, envs_per_actor, folder):
     """number of ranks -> predicted steps per second"""
-    most = max(RANKS)
-    command = [MPIRUN, "-n", 2, PROGRAM, "plan", "--json", "--ranks", most, "--ranks-per-node", most, "--config", config]
-    return {row["ranks"]: row["steps_per_second"] for row in json.loads(run(command, sets, folder))["rows"]}
+    if envs_per_actor > 0:
+        sets = sets + [f"env.num_envs={envs_per_actor}"]
+    planned = {}
+    for most in sorted(ranks, reverse=True):
+        # a plan shows some numbers of ranks and the last one
+        if most in planned:
+            continue
+        command = [MPIRUN, "-n", 2, PROGRAM, "plan", "--json", "--ranks", most, "--ranks-per-node", most]
+        command += ["--config", config] + (["--envs-per-actor", envs_per_actor] if envs_per_actor > 0 else [])
+        rows = json.loads(run(command, sets, folder))["rows"]
+        planned.update({row["ranks"]: row["steps_per_second"] for row in rows if row["ranks"] in ranks})
+    return dict(sorted(planned.items()))
 
 
-def train(config, sets, ranks, folder):
-    """steps per second of the median iteration of a run"""
+def train(config, sets, ranks, envs_per_actor, folder):
+    """steps per second of the median iteration of a run; where updates do not wait for rollouts, of its last four fifths"""
     # the row of every iteration, and nothing between them
     sets = sets + ["run.log_interval=1", "evaluation.every=0", "evaluation.episodes=1", "checkpoint.interval=0"]
+    if envs_per_actor > 0:
+        actors = max(1, ranks - 1)
+        name, total = next(text.split("=") for text in sets if text.startswith("total_steps="))
+        sets = [text for text in sets if not text.startswith(name)]
+        sets += [f"env.num_envs={envs_per_actor * actors}", f"{name}={int(total) * actors}"]
     launcher = [MPIRUN, "-n", ranks] if ranks > 1 else []
     run(launcher + [PROGRAM, "train", config, "--run-dir", folder], sets, folder)
     with open(folder / "metrics.csv", newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     times = [float(row["time/time_elapsed"]) for row in rows]
     steps = [float(row["time/total_timesteps"]) for row in rows]
+    if "train/policy_lag_mean" in rows[0]:
+        first = len(rows) // 5
+        return (steps[-1] - steps[first]) / (times[-1] - times[first])
     return statistics.median((steps[i] - steps[i - 1]) / (times[i] - times[i - 1]) for i in range(1, len(rows)))
 
 
 def compare(setting, repeats, folder):
     """rows of the table and the largest deviation"""
-    name, config, sets = setting
+    name, config, sets, numbers, envs_per_actor = setting
     config = SOURCE / "configs" / config
     planned, measured = [], []
     for _ in range(repeats):
-        planned.append(plan(config, sets, folder))
-        measured.append({ranks: train(config, sets, ranks, folder) for ranks in RANKS if ranks in planned[-1]})
+        planned.append(plan(config, sets, numbers, envs_per_actor, folder))
+        measured.append({ranks: train(config, sets, ranks, envs_per_actor, folder) for ranks in planned[-1]})
     lines, worst = [], 0
     for ranks in measured[0]:
         runs = [figures[ranks] for figures in measured]
