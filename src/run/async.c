@@ -164,6 +164,7 @@ int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]) {
       {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals},
       {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts},
       {"waiting/dropped", TENSOR_I64, 0, {0}, &async->lag.dropped},
+      {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps},
       {"waiting/version", TENSOR_I64, 1, {n}, async->versions},
       {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation},
       {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask},

@@ -215,7 +215,9 @@ class Async(program.Case):
             with self.subTest(kind=name, algorithm=algorithm):
                 self.train(name, "--set", "total_steps=900", config=text)
                 resumed = self.go_on(name, text, 2000)
-                self.assert_same_run(resumed, self.train(f"{name}-whole", config=text))
+                whole = self.train(f"{name}-whole", config=text)
+                self.assertEqual(self.digest(resumed), self.digest(whole))
+                self.assertEqual(program.metrics(resumed), program.metrics(whole))
                 self.check_rows(resumed)
                 several = self.train(f"{name}-3", "--set", "total_steps=900", config=text, ranks=3)
                 digest = self.digest(several)
