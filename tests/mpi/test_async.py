@@ -5,9 +5,11 @@ import os
 import struct
 import subprocess
 
+import asynchronous
 import events
 import program
 import test_kinds
+from asynchronous import integer, steps_of_probe
 
 TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 RANKS = [None, 2, 3, 5]
@@ -40,47 +42,12 @@ def config(algorithm, options=TRUNCATING, wrappers="", policy="", every=0, more=
     )
 
 
-def integer(found, name):
-    return struct.unpack("<q", found[name][2])[0]
-
-
-def steps_of_probe(found):
-    """Steps that each Probe-v0 has made over its life, as its own state tells."""
-    _, shape, data = found["environments/states"]
-    n_envs, size = map(int, shape.split("x"))
-    head = 40  # of a saved environment; Probe-v0's state begins with its steps
-    return [struct.unpack_from("<q", data, n * size + head)[0] for n in range(n_envs)]
-
-
-def episodes_steps(found, length):
-    """Steps of the episodes that have ended and of those that are being played."""
-    _, shape, data = found["episodes/running_length"]
-    return integer(found, "episodes/finished") * length + sum(struct.unpack(f"<{shape}q", data))
-
-
 class Async(program.Case):
     def check_rows(self, run):
-        """Rows are in order, in the event files as in metrics.csv, with sane lags."""
-        rows = program.rows(run)
-        iterations = [int(row["time/iterations"]) for row in rows]
-        self.assertEqual(iterations, list(range(1, len(rows) + 1)))
-        steps = [int(row["time/total_timesteps"]) for row in rows]
-        self.assertEqual(steps, sorted(steps))
-        self.assertEqual(events.rows(run), events.rows_of_metrics(run))
-        for row in rows:
-            lags = [float(row[f"train/policy_lag_{what}"]) for what in ["min", "mean", "max"]]
-            self.assertEqual(lags, sorted(lags))
-            self.assertGreaterEqual(lags[0], 0)
-            self.assertLess(lags[2], int(row["time/iterations"]))
-        return rows
+        return asynchronous.check_rows(self, run)
 
-    def check_conserved(self, run, length=7):
-        """All steps that environments have made were counted, and are in episodes, once each."""
-        found = program.contents(run / "checkpoints" / "latest")
-        total = integer(found, "progress/total_steps")
-        self.assertEqual(sum(steps_of_probe(found)), total)
-        self.assertEqual(episodes_steps(found, length), total)
-        return found
+    def check_conserved(self, run):
+        return asynchronous.check_conserved(self, run, 7)
 
     def go_on(self, name, text, steps, ranks=None):
         return self.train(name, "--resume", "--set", f"total_steps={steps}", config=text, ranks=ranks)
@@ -160,7 +127,7 @@ class Async(program.Case):
                 self.assertGreater(len(files), 3)
                 for path in files[:-1]:
                     found = program.contents(path)
-                    self.assertEqual(sum(steps_of_probe(found)), integer(found, "progress/total_steps"))
+                    self.assertEqual(steps_of_probe(found), integer(found, "progress/total_steps"))
                 for path in files[2:]:
                     path.unlink()
                 self.go_on(name, config(algorithm, every=300), 3000, 2)
@@ -245,7 +212,7 @@ class Async(program.Case):
                     self.check_rows(run)
                     found = program.contents(run / "checkpoints" / "latest")
                     self.assertEqual(integer(found, "progress/skipped_updates"), 1)
-                    self.assertEqual(sum(steps_of_probe(found)), integer(found, "progress/total_steps"))
+                    self.assertEqual(steps_of_probe(found), integer(found, "progress/total_steps"))
 
     def test_histograms(self):
         """Of parameters and gradients; of actions where the learner has them."""
