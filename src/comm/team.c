@@ -2,6 +2,7 @@
 
 #include "comm/board.h"
 #include "comm/mpi_call.h"
+#include "comm/watchdog.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #define MAX_BLOCKS 16
 
 struct team {
+  struct comm *job;   /* borrowed */
   struct comm *group; /* the members as a job of their own */
   MPI_Comm keepers;   /* the first member of each node; MPI_COMM_NULL on others */
   int n_nodes;        /* that have members */
@@ -69,7 +71,7 @@ muster_status team_create(struct comm *comm, const int *members, int n, struct t
     free(team);
     return status;
   }
-  *team = (struct team){.group = group, .keepers = MPI_COMM_NULL};
+  *team = (struct team){.job = comm, .group = group, .keepers = MPI_COMM_NULL};
   status = comm_agree(group, connect(team));
   if (status != MUSTER_OK)
     team_destroy(&team);
@@ -125,7 +127,7 @@ muster_status team_share(struct team *team, size_t bytes, void **memory) {
 /* what the keepers do while the other members wait */
 typedef muster_status (*keepers_part)(struct team *team, void *memory, const size_t *offsets);
 
-static muster_status meet(struct team *team, keepers_part part, void *memory, const size_t *offsets) {
+static muster_status wait_for_all(struct team *team, keepers_part part, void *memory, const size_t *offsets) {
   struct comm *group = team->group;
   const uint32_t all_here = team->step + 1, all_there = team->step += 2;
   if (team->n_nodes == 1) {
@@ -142,6 +144,13 @@ static muster_status meet(struct team *team, keepers_part part, void *memory, co
   }
   board_reach(team->meeting, all_here);
   return board_wait(team->meeting, team->keeper, all_there);
+}
+
+static muster_status meet(struct team *team, keepers_part part, void *memory, const size_t *offsets) {
+  watchdog_meet(team->job, true);
+  muster_status status = wait_for_all(team, part, memory, offsets);
+  watchdog_meet(team->job, false);
+  return status;
 }
 
 /* in pieces whose counts fit an int */

@@ -5,6 +5,7 @@
 #include "comm/mpi_call.h"
 #include "comm/watchdog_link.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -42,14 +43,16 @@ struct watchdog {
   bool is_learner;
   int rank, size;
   char (*hosts)[COMM_HOST_SIZE]; /* [size] */
+  bool *learns;                  /* [size] which ranks do */
 
   /* what the main thread tells */
   _Atomic int stage;
   _Atomic int64_t iteration;
   _Atomic uint64_t steps, first_step; /* the counter, and what it was when the stage began */
-  pthread_mutex_t fence;              /* the main thread holds it while it changes what a rescue saves */
+  _Atomic uint32_t meetings;          /* of the team, begun and ended: odd while it waits in one */
+  pthread_mutex_t fence;              /* the learner's holds it while it changes what a rescue saves */
   bool is_fenced;                     /* the main thread's own */
-  void (*rescue)(void *context);
+  void (*rescue)(void *context, bool is_whole);
   void *context;
 
   /* of the thread */
@@ -66,9 +69,10 @@ struct watchdog {
 
 /* ---- what the main thread says ---- */
 
-/* an evaluation does not, but it is in the middle of an iteration */
-static bool changes_state(enum watch_stage stage) {
-  return stage == WATCH_UPDATE || stage == WATCH_CHECKPOINT || stage == WATCH_EVALUATION;
+/* an evaluation does not, but it is in the middle of an iteration; and what other ranks have is not saved */
+static bool changes_state(const struct watchdog *watchdog, enum watch_stage stage) {
+  bool changes = stage == WATCH_UPDATE || stage == WATCH_CHECKPOINT || stage == WATCH_EVALUATION;
+  return changes && watchdog->is_learner;
 }
 
 static void take_fence(struct watchdog *watchdog) {
@@ -86,17 +90,26 @@ static void leave_fence(struct watchdog *watchdog) {
 void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration) {
   struct watchdog *watchdog = comm->watchdog;
   if (watchdog == NULL) return;
-  if (changes_state(stage)) take_fence(watchdog);
+  bool changes = changes_state(watchdog, stage);
+  if (changes) take_fence(watchdog);
   atomic_store(&watchdog->first_step, atomic_load(&watchdog->steps));
   atomic_store(&watchdog->iteration, iteration);
   atomic_store(&watchdog->stage, stage);
-  if (!changes_state(stage)) leave_fence(watchdog);
+  if (!changes) leave_fence(watchdog);
   if (stage == WATCH_END) eventfd_write(watchdog->wakeup, 1);
 }
 
 _Atomic uint64_t *watchdog_steps(struct comm *comm) { return comm->watchdog == NULL ? NULL : &comm->watchdog->steps; }
 
-void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context), void *context) {
+void watchdog_meet(struct comm *comm, bool begins) {
+  struct watchdog *watchdog = comm->watchdog;
+  if (watchdog == NULL) return;
+  atomic_fetch_add(&watchdog->meetings, 1);
+  assert(begins == (atomic_load(&watchdog->meetings) % 2 == 1));
+  (void)begins;
+}
+
+void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_whole), void *context) {
   struct watchdog *watchdog = comm->watchdog;
   if (watchdog == NULL) return;
   bool was_fenced = watchdog->is_fenced;
@@ -160,7 +173,7 @@ static void describe_place(const struct beat *beat, char *text, size_t size) {
 }
 
 static const char *role(const struct watchdog *watchdog, int rank) {
-  return rank == watchdog->options.learner ? "learner" : "actor";
+  return watchdog->learns[rank] ? "learner" : "actor";
 }
 
 /* local time of `seconds` ago */
@@ -236,17 +249,30 @@ static bool wait_for_fence(struct watchdog *watchdog) {
   return false;
 }
 
-/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. The main
- * thread may first finish the iteration, unless it is what hangs. A launcher on another host may first notice that a
- * host is lost. */
-_Noreturn static void end_job(struct watchdog *watchdog, const char *text, bool main_goes_on, bool host_is_lost) {
+/* Waits for the main thread to finish the iteration; false when it does not: it is itself what hangs, or it has waited
+ * for a period in a meeting of those that learn together, one of which is lost. */
+static bool await_whole_state(struct watchdog *watchdog, int lost) {
+  bool is_missed = lost >= 0 && watchdog->learns[lost];
+  bool is_whole = pthread_mutex_trylock(&watchdog->fence) == 0;
+  bool goes_on = lost != watchdog->rank;
+  while (!is_whole && goes_on) {
+    uint32_t meeting = atomic_load(&watchdog->meetings);
+    is_whole = wait_for_fence(watchdog);
+    bool waits = meeting % 2 == 1 && meeting == atomic_load(&watchdog->meetings);
+    goes_on = !(is_missed && waits);
+  }
+  return is_whole;
+}
+
+/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. `lost`: the
+ * rank that is to blame; -1: none. A launcher on another host may first notice that a host is lost. */
+_Noreturn static void end_job(struct watchdog *watchdog, const char *text, int lost, bool host_is_lost) {
   log_error(&watchdog->options.logger, "%s", text);
   struct deadline *deadline = deadline_start(
       RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
-  bool may_rescue = pthread_mutex_trylock(&watchdog->fence) == 0;
-  while (!may_rescue && main_goes_on) may_rescue = wait_for_fence(watchdog);
-  if (may_rescue && watchdog->rescue != NULL) watchdog->rescue(watchdog->context);
+  bool is_whole = await_whole_state(watchdog, lost);
+  if (watchdog->rescue != NULL) watchdog->rescue(watchdog->context, is_whole);
   deadline_cancel(&deadline);
   if (host_is_lost) wait_for_launcher(watchdog);
   ending_now(1);
@@ -261,7 +287,7 @@ _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct wa
            "rank %d (%s on %s) is lost: nothing has come from it for %.1f s (run.watchdog: %g), since %s, %s%s",
            lost->rank, role(watchdog, lost->rank), watchdog->hosts[lost->rank], now - lost->heard,
            watchdog->options.seconds, moment, place, others);
-  end_job(watchdog, text, true, host_is_silent(watchdog, lost, now));
+  end_job(watchdog, text, lost->rank, host_is_silent(watchdog, lost, now));
 }
 
 _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct watched *stuck, double now) {
@@ -274,7 +300,7 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
            "%s; where a step may take that long, a larger run.watchdog is right",
            stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], now - stuck->moved,
            watchdog->options.seconds, moment, place);
-  end_job(watchdog, text, stuck != &watchdog->own, false);
+  end_job(watchdog, text, stuck->rank, false);
 }
 
 /* ---- watching ---- */
@@ -311,8 +337,8 @@ static void judge_end(struct watchdog *watchdog, double now) {
     last = fmax(last, watched->moved);
   }
   if (now - last > watchdog->options.seconds)
-    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", false,
-            true);
+    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", -1,
+            false);
 }
 
 static void judge(struct watchdog *watchdog, double now) {
@@ -378,10 +404,13 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   watchdog->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (watchdog->wakeup < 0) return status_errno(MUSTER_ERROR_IO, "an event of the watchdog");
   watchdog->hosts = calloc((size_t)comm->size, sizeof *watchdog->hosts);
+  watchdog->learns = calloc((size_t)comm->size, sizeof *watchdog->learns);
   watchdog->n_watched = comm->size == 1 ? 0 : watchdog->is_learner ? comm->size : 1;
   watchdog->watched = calloc((size_t)watchdog->n_watched + 1, sizeof *watchdog->watched);
-  if (watchdog->hosts == NULL || watchdog->watched == NULL)
+  if (watchdog->hosts == NULL || watchdog->watched == NULL || watchdog->learns == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: watchdog of %d ranks", comm->size);
+  watchdog->learns[options->learner] = true;
+  for (int i = 0; options->team != NULL && i < options->learners; i++) watchdog->learns[options->team[i]] = true;
   return MUSTER_OK;
 }
 
@@ -397,6 +426,7 @@ void watchdog_destroy(struct comm *comm) {
   if (watchdog->wakeup >= 0) close(watchdog->wakeup);
   pthread_mutex_destroy(&watchdog->fence);
   free(watchdog->hosts);
+  free(watchdog->learns);
   free(watchdog->watched);
   free(watchdog);
   comm->watchdog = NULL;

@@ -10,8 +10,10 @@
  * since what has been sent to a lost host is lost without waiting for it. It costs a datagram each way per rank and
  * eighth of `seconds`, and nothing in between.
  *
- * The main thread says what it is about to do by watchdog_enter(). While it changes what a rescue would save it holds a
- * lock, so that the thread that ends the job can first save the whole state (watchdog_on_loss()).
+ * The main thread says what it is about to do by watchdog_enter(). While the learner's changes what a rescue would save
+ * it holds a lock, so that the thread that ends the job can first save the whole state (watchdog_on_loss()). Where
+ * several ranks learn, a change of one waits for the others (watchdog_meet()), and has no end once one of them is lost:
+ * then there is no whole state to save.
  *
  * All functions do nothing where there is no watchdog. */
 #ifndef COMM_WATCHDOG_H
@@ -21,6 +23,7 @@
 #include "comm/comm.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 enum watch_stage {
@@ -34,9 +37,11 @@ enum watch_stage {
 };
 
 struct watchdog_options {
-  double seconds;       /* of silence, after which a rank is lost; > 0 */
-  double step_seconds;  /* without a step of its environments, after which a rank hangs; 0: steps are not watched */
-  int learner;          /* the rank that all others beat to */
+  double seconds;      /* of silence, after which a rank is lost; > 0 */
+  double step_seconds; /* without a step of its environments, after which a rank hangs; 0: steps are not watched */
+  int learner;         /* the rank that all others beat to, and that has something to save */
+  const int *team;     /* [learners] the ranks that learn together, it among them; NULL: it alone. Copied */
+  int learners;
   struct logger logger; /* of this rank */
 };
 
@@ -48,13 +53,17 @@ MUSTER_CHECKED muster_status watchdog_connect(struct comm *comm);
 /* What the main thread does from here on, and in which iteration. */
 void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration);
 
+/* The main thread begins, or has ended, to wait for those that learn together. */
+void watchdog_meet(struct comm *comm, bool begins);
+
 /* The counter of steps and resets of this rank's environments, which the main thread raises; NULL where there is no
  * watchdog. */
 _Atomic uint64_t *watchdog_steps(struct comm *comm);
 
 /* What to do when another rank is lost, after the message and before the process ends with exit code 1. It is called by
- * the watchdog's thread while the main one is in none of the stages that change what is learned, nor can enter one.
- * NULL: nothing. `context` is borrowed until the next call. */
-void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context), void *context);
+ * the watchdog's thread. `is_whole`: the main thread is in none of the stages that change what is learned, nor can
+ * enter one; otherwise it is in the midst of one that has no end. NULL: nothing. `context` is borrowed until the next
+ * call. */
+void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_whole), void *context);
 
 #endif

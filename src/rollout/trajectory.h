@@ -15,17 +15,17 @@
 
 struct trajectory {
   size_t n_envs, agents, n_rows, n_steps; /* N, A, N * A, T */
-  size_t first_env;                       /* number of its first environment among all of the run */
-  size_t obs_bytes, action_bytes;         /* of one row at one step */
-  size_t mask_bytes;                      /* choices of an action; 0: actions are not masked */
-  void *observation;                      /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
-  uint8_t *mask;                          /* [rows, T + 1, mask_bytes] of the observations */
-  void *action;                           /* [rows, T, action_bytes] */
-  float *log_prob;                        /* [rows, T] of the action under the policy that took it */
-  float *reward;                          /* [rows, T] */
-  uint8_t *ended;                         /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
-  int32_t *length;                        /* [rows] steps that count, from the first one: T, or those of one episode */
-  struct env_finals finals;               /* true last observations of truncated episodes, room for N * T */
+  size_t first_env;               /* number of its first environment among all of the run, as finals tell theirs */
+  size_t obs_bytes, action_bytes; /* of one row at one step */
+  size_t mask_bytes;              /* choices of an action; 0: actions are not masked */
+  void *observation;              /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
+  uint8_t *mask;                  /* [rows, T + 1, mask_bytes] of the observations */
+  void *action;                   /* [rows, T, action_bytes] */
+  float *log_prob;                /* [rows, T] of the action under the policy that took it */
+  float *reward;                  /* [rows, T] */
+  uint8_t *ended;                 /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
+  int32_t *length;                /* [rows] steps that count, from the first one: T, or those of one episode */
+  struct env_finals finals;       /* true last observations of truncated episodes, room for N * T */
 };
 
 /* Room for a rollout of environments as `spec` says. USAGE error when there are too many samples to count. */

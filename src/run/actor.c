@@ -94,7 +94,7 @@ static void note_faults(struct actor *actor) {
   actor->has_faults = faults > 0;
   if (faults == 0) return;
   log_warn(&worker->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
-  if (actor->forensic_files++ < FORENSIC_FILES) forensics_write(worker, actor->model, NULL, 0, first);
+  if (actor->forensic_files++ < FORENSIC_FILES) forensics_write(worker, worker->rollout, actor->model, NULL, 0, first);
 }
 
 /* counts how often processes of isolated environments were started again, and tells why */
@@ -160,7 +160,7 @@ muster_status actor_roll_out(struct actor *actor) {
   double start = worker->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
-    forensics_write(worker, actor->model, NULL, 0, muster_status_message(status));
+    forensics_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
     return status;
   }
   note_faults(actor);

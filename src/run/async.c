@@ -2,6 +2,7 @@
 
 #include "comm/watchdog.h"
 #include "run/delivery.h"
+#include "run/forensics.h"
 #include "run/interrupt.h"
 
 #include <math.h>
@@ -65,15 +66,31 @@ static muster_status deliver_rollout(struct actor *actor, const double *terms) {
   return MUSTER_OK;
 }
 
+/* the gradient of the rollout; a numerical fault is handled as run.on_nan says */
+static muster_status compute_gradient(struct actor *actor, double *terms) {
+  const struct worker *worker = actor->worker;
+  if (actor->has_faults) return MUSTER_OK;
+  muster_status status = actor->type->gradient(actor->algorithm, terms);
+  if (muster_status_code(status) != MUSTER_ERROR_NUMERIC) return status;
+  const struct run_options *options = &worker->config.run;
+  if (options->on_nan == ON_NAN_STOP || actor->forensic_files++ < FORENSIC_FILES)
+    forensics_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
+  if (options->on_nan == ON_NAN_STOP) return status;
+  log_warn(&worker->logger, "%s; this gradient is left out", muster_status_message(status));
+  muster_status_clear(&status);
+  actor->has_faults = true;
+  return MUSTER_OK;
+}
+
 /* what the order at hand asks for: the states of the environments, or one more rollout */
 static muster_status take_turn(struct actor *actor) {
   struct worker *worker = actor->worker;
   if (worker->order->send_states) return deliver_states(actor);
   actor->rollouts++;
   MUSTER_TRY(actor_roll_out(actor));
-  double terms[ALGORITHM_MAX_TERMS];
+  double terms[ALGORITHM_MAX_TERMS] = {0};
   bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
-  if (computes && !actor->has_faults) MUSTER_TRY(actor->type->gradient(actor->algorithm, terms));
+  if (computes) MUSTER_TRY(compute_gradient(actor, terms));
   MUSTER_TRY(deliver_rollout(actor, computes ? terms : NULL));
   stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
   return MUSTER_OK;
@@ -147,6 +164,7 @@ int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]) {
       {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals},
       {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts},
       {"waiting/dropped", TENSOR_I64, 0, {0}, &async->lag.dropped},
+      {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps},
       {"waiting/version", TENSOR_I64, 1, {n}, async->versions},
       {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation},
       {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask},
@@ -408,6 +426,8 @@ static muster_status pause_actors(struct learner *learner) {
     } else if (next.delivery->kind != DELIVERY_STATES) {
       MUSTER_TRY(take_into_batch(learner, &next));
     } else {
+      /* which a rescue would write, too */
+      watchdog_enter(worker->comm, WATCH_CHECKPOINT, learner->iteration + 1);
       stages_enter(&worker->stages, STAGE_CHECKPOINT);
       note_delivery(learner, next.rank, next.delivery);
       take_states(learner, next.rank, next.delivery);

@@ -13,8 +13,8 @@ static enum tensor_type tensor_type_of(muster_space_kind kind) {
 }
 
 static muster_status write_tensors(struct checkpoint_writer *writer, const struct worker *worker,
-                                   const struct model *model, const struct tensor *further, int n, const char *reason) {
-  const struct trajectory *rollout = worker->topology.leads ? worker->batch : worker->rollout;
+                                   const struct trajectory *rollout, const struct model *model,
+                                   const struct tensor *further, int n, const char *reason) {
   const struct env_finals *finals = &rollout->finals;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
   enum tensor_type observation = tensor_type_of(spec->observation.kind), action = tensor_type_of(spec->action.kind);
@@ -31,11 +31,10 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
       {"rollout/final_step", TENSOR_I32, 1, {count}, finals->step},
       {"rollout/final_observation", observation, 3, {count, agents, elements}, finals->observation},
   };
-  int first = topology_envs(&worker->topology, worker->topology.rank).first;
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
   MUSTER_TRY(checkpoint_write_int(writer, "about/rank", worker->topology.rank));
   MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", worker->order->iteration));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", worker->topology.leads ? 0 : first));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", (int64_t)rollout->first_env));
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
   for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &further[i]));
   for (int i = 0; i < model->parameters.tensors; i++) {
@@ -45,25 +44,25 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
   return MUSTER_OK;
 }
 
-static muster_status write_file(const char *path, const struct worker *worker, const struct model *model,
-                                const struct tensor *further, int n, const char *reason) {
+static muster_status write_file(const char *path, const struct worker *worker, const struct trajectory *rollout,
+                                const struct model *model, const struct tensor *further, int n, const char *reason) {
   struct checkpoint_writer *writer;
   MUSTER_TRY(checkpoint_write_begin(path, &writer));
-  muster_status status = write_tensors(writer, worker, model, further, n, reason);
+  muster_status status = write_tensors(writer, worker, rollout, model, further, n, reason);
   if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
   checkpoint_write_abandon(&writer);
   return status;
 }
 
-void forensics_write(const struct worker *worker, const struct model *model, const struct tensor *further, int n,
-                     const char *reason) {
+void forensics_write(const struct worker *worker, const struct trajectory *rollout, const struct model *model,
+                     const struct tensor *further, int n, const char *reason) {
   char path[RUN_PATH_SIZE + 96];
   snprintf(path, sizeof path, "%s/forensics", worker->run_folder);
   muster_status status = MUSTER_OK;
   if (mkdir(path, 0777) != 0 && errno != EEXIST) status = status_errno(MUSTER_ERROR_IO, "cannot make %s", path);
   snprintf(path, sizeof path, "%s/forensics/rank-%d-iteration-%lld.h5", worker->run_folder, worker->topology.rank,
            (long long)worker->order->iteration);
-  if (status == MUSTER_OK) status = write_file(path, worker, model, further, n, reason);
+  if (status == MUSTER_OK) status = write_file(path, worker, rollout, model, further, n, reason);
   if (status == MUSTER_OK)
     log_warn(&worker->logger, "the rollout and the parameters before the fault are in %s", path);
   else

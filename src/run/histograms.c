@@ -5,6 +5,7 @@
 muster_status histograms_create(const struct model *model, const struct trajectory *rollout, struct arena *arena,
                                 struct histograms *histograms) {
   *histograms = (struct histograms){.model = model, .rollout = rollout};
+  if (rollout == NULL) return MUSTER_OK;
   return ARENA_TAKE(arena, rollout->n_rows * rollout->n_steps, "histogram of actions", &histograms->actions);
 }
 
@@ -38,7 +39,7 @@ muster_status histograms_add(const struct histograms *histograms, struct events 
     MUSTER_TRY(add(events, step, "parameters", tensor->name, parameters->values + tensor->offset, tensor->count));
     MUSTER_TRY(add(events, step, "gradients", tensor->name, parameters->gradients + tensor->offset, tensor->count));
   }
-  size_t elements = histograms->model->head.elements;
+  const size_t elements = histograms->rollout != NULL ? histograms->model->head.elements : 0;
   for (size_t element = 0; element < elements; element++) {
     char name[32] = "actions";
     if (elements > 1) snprintf(name, sizeof name, "actions/%zu", element);

@@ -9,11 +9,11 @@
 
 struct histograms {
   const struct model *model;        /* borrowed */
-  const struct trajectory *rollout; /* borrowed */
+  const struct trajectory *rollout; /* borrowed; NULL: what the policy did is not known here */
   float *actions;                   /* [rows * T] one element of the actions that count */
 };
 
-/* Takes its memory from the arena. */
+/* Takes its memory from the arena. `rollout` NULL: without actions. */
 MUSTER_CHECKED muster_status histograms_create(const struct model *model, const struct trajectory *rollout,
                                                struct arena *arena, struct histograms *histograms);
 

@@ -42,6 +42,11 @@ static muster_status create_algorithm(struct learner *learner) {
   return learner->type->create(&context, &learner->algorithm);
 }
 
+/* where actors send gradients, what they did stays with them */
+static bool learns_from_rollouts(const struct worker *worker) {
+  return worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS;
+}
+
 /* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
 static muster_status open_report(struct learner *learner) {
   struct worker *worker = learner->worker;
@@ -49,7 +54,8 @@ static muster_status open_report(struct learner *learner) {
   struct arena *arena = worker->arena;
   MUSTER_TRY(episodes_create((size_t)worker->config.env.num_envs, arena, &learner->episodes));
   if (worker->config.run.histograms > 0)
-    MUSTER_TRY(histograms_create(&learner->model, worker->batch, arena, &learner->histograms));
+    MUSTER_TRY(histograms_create(&learner->model, learns_from_rollouts(worker) ? worker->batch : NULL, arena,
+                                 &learner->histograms));
   if (worker_is_asynchronous(worker)) MUSTER_TRY(async_create(learner));
   const size_t acting = learner->model.policy_count + learner->model.encoder.statistics_count;
   if (worker->config.loop.pipeline > 0) MUSTER_TRY(ARENA_TAKE(arena, acting, "the acting policy", &learner->acting));
@@ -258,7 +264,7 @@ static muster_status handle_fault(struct learner *learner, muster_status status)
   struct tensor intermediates[ALGORITHM_MAX_STATE];
   int n = learner->type->intermediates(learner->algorithm, intermediates);
   if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < FORENSIC_FILES)
-    forensics_write(worker, &learner->model, intermediates, n, muster_status_message(status));
+    forensics_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
   if (worker->config.run.on_nan == ON_NAN_STOP) return status;
   log_warn(&worker->logger, "%s; the update is skipped", muster_status_message(status));
   muster_status_clear(&status);
@@ -438,7 +444,20 @@ static void give_up_states(struct learner *learner) {
   normalizer_restart(&learner->normalizer);
 }
 
-void learner_rescue(struct learner *learner) {
+/* of the checkpoint of a rescue */
+static const char *what_is_saved(const struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  if (worker->plan.whole_episodes) return "from which the run can be repeated bit for bit";
+  bool is_deterministic = learner->async == NULL || worker->topology.ranks == 1;
+  return is_deterministic
+             ? "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes; "
+               "to "
+               "repeat the run bit for bit instead, remove this checkpoint and resume from the one before"
+             : "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes";
+}
+
+/* writes a checkpoint, unless there is one */
+static void save_rest(struct learner *learner) {
   struct worker *worker = learner->worker;
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
@@ -452,12 +471,19 @@ void learner_rescue(struct learner *learner) {
     log_info(&worker->logger, "the newest checkpoint has all of the %lld steps so far",
              (long long)learner->total_steps);
   else
-    log_info(&worker->logger, "wrote %s, %s", path,
-             worker->plan.whole_episodes ? "from which the run can be repeated bit for bit"
-                                         : "without the states of the environments, which the lost rank had: a resumed "
-                                           "run starts fresh episodes; to repeat the run bit for bit instead, remove "
-                                           "this checkpoint and resume from the one before");
-  log_info(&worker->logger, "to go on: build/muster train %s --run-dir %s --resume", learner->folder->config,
-           learner->folder->path);
+    log_info(&worker->logger, "wrote %s, %s", path, what_is_saved(learner));
   muster_status_clear(&status);
+}
+
+void learner_rescue(struct learner *learner, bool is_whole) {
+  const struct logger *logger = &learner->worker->logger;
+  const struct run_folder *folder = learner->folder;
+  if (is_whole)
+    save_rest(learner);
+  else
+    log_info(
+        logger,
+        "what is learned is in the midst of iteration %lld, which has no end now: the newest checkpoint in %s stays",
+        (long long)learner->collected, folder->path);
+  log_info(logger, "to go on: build/muster train %s --run-dir %s --resume", folder->config, folder->path);
 }

@@ -96,9 +96,9 @@ MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
 /* Evaluates the policy as the config says. */
 MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation);
 
-/* What is left to do when another rank is lost (comm/watchdog.h), while the lead waits: writes a checkpoint of
- * what was learned so far, and says how to go on. */
-void learner_rescue(struct learner *learner);
+/* What is left to do when another rank is lost (comm/watchdog.h), while the lead waits: writes a checkpoint of what was
+ * learned so far, unless that is in the midst of a change, and says how to go on. */
+void learner_rescue(struct learner *learner, bool is_whole);
 
 /* After the loop: evaluates the policy, writes the summary and prints what a user wants to see at the end.
  * Collective with actor_finish(). */

@@ -22,6 +22,7 @@ struct report {
   double start;           /* clock when this process started to train */
   double earlier_seconds; /* wall time of the run before it was resumed */
   int64_t earlier_steps;  /* steps of the run before it was resumed */
+  int64_t told_steps;     /* those of the last iteration before */
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
@@ -58,7 +59,7 @@ struct iteration_report {
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
                  double reward_threshold, struct stages *stages);
 /* Opens metrics.csv, with keep_rows >= 0 cut back to so many rows, and begins an event file; those that are there are
- * cut back to earlier_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
+ * cut back to told_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
  */
 MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
                                          struct arena *arena, int64_t *missing_rows);

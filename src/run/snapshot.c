@@ -166,10 +166,12 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   if (status != MUSTER_OK) return status;
   normalizer_publish(&learner->normalizer);
   learner->acting_is_restored = learner->acting != NULL;
-  learner->reported_steps = learner->total_steps;
+  /* trajectories that wait were counted after the last iteration */
+  if (learner->async == NULL) learner->reported_steps = learner->total_steps;
   learner->collected = learner->iteration;
   learner->collected_steps = learner->total_steps;
   *rows = progress.metrics_rows;
+  learner->report.told_steps = learner->reported_steps;
   learner->report.earlier_seconds = progress.wall_seconds;
   learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;
   learner->checkpoint_steps = learner->total_steps;

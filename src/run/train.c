@@ -54,7 +54,10 @@ static muster_status prepare_folder(struct training *training, const struct trai
   return run_folder_prepare(&training->config, request->run_dir, request->resume, folder);
 }
 
-static void discard_folder(void *folder) { run_folder_discard(folder); }
+static void discard_folder(void *folder, bool is_whole) {
+  (void)is_whole;
+  run_folder_discard(folder);
+}
 
 /* from here on lost ranks are noticed. Where processes of environments are given time for a step, they are started
  * again when they hang, and the watchdog leaves them alone. */
@@ -68,6 +71,8 @@ static muster_status create_watchdog(struct training *training) {
       .seconds = config->run.watchdog,
       .step_seconds = restarts_envs ? 0 : config->run.watchdog,
       .learner = topology->learner,
+      .team = topology->team,
+      .learners = topology->learners,
       .logger = {LOG_INFO, topology->learns ? "learner" : "actor", topology->rank},
   };
   MUSTER_TRY(watchdog_create(comm, &options));
@@ -165,10 +170,13 @@ static muster_status prepare_trace(struct training *training) {
 /* --- the run --- */
 
 /* what is left to do when a rank is lost: the learner saves what it has learned ... */
-static void save_learned(void *training) { learner_rescue(&((struct training *)training)->learner); }
+static void save_learned(void *training, bool is_whole) {
+  learner_rescue(&((struct training *)training)->learner, is_whole);
+}
 
-/* ... and an actor has lost the learner, which alone could do that */
-static void tell_newest(void *context) {
+/* ... and another rank has lost the one that leads, which alone could do that */
+static void tell_newest(void *context, bool is_whole) {
+  (void)is_whole;
   struct training *training = context;
   log_info(&training->worker.logger, "the newest checkpoint in %s stays; --resume goes on from it",
            training->folder.path);

@@ -110,14 +110,20 @@ def listing(folder):
     return content
 
 
-def tensors(checkpoint):
-    """Every tensor of a checkpoint: name -> (type, shape, digest of its bytes)."""
+def contents(checkpoint):
+    """Every tensor of a checkpoint: name -> (type, shape, bytes)."""
     lines = subprocess.run([TENSORS, str(checkpoint)], check=True, capture_output=True, text=True).stdout
     found = {}
     for line in lines.splitlines():
         name, kind, shape, content = line.split("\t")
-        found[name] = (kind, shape, hashlib.sha256(content.encode()).hexdigest())
+        found[name] = (kind, shape, bytes.fromhex(content))
     return found
+
+
+def tensors(checkpoint):
+    """The same with digests of the bytes."""
+    found = contents(checkpoint)
+    return {name: (kind, shape, hashlib.sha256(data).hexdigest()) for name, (kind, shape, data) in found.items()}
 
 
 def learned(run):

@@ -1,0 +1,214 @@
+"""Several ranks that learn together, when something goes wrong: killed at any moment, asked to end, one of them stopped
+or failing, a numerical fault. The end is that of a run that nothing happened to, at whatever layouts. MUSTER_KILL_ROUNDS
+says how many rounds of kills (6), MUSTER_KILL_SEED where the random numbers start."""
+
+import os
+import random
+import signal
+import time
+
+import fault
+import program
+import test_environment
+import test_kill_anywhere
+import test_stop
+
+ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "6"))
+EXIT_REQUEUE = 75
+
+# by number of ranks: all act and learn in turn, or two or three learn beside the actors
+LAYOUTS = {
+    None: [],
+    2: ["--set", "ranks.colocate=true"],
+    3: ["--set", "ranks.learners=2"],
+    4: ["--set", "ranks.colocate=true", "--set", "ranks.learners=3"],
+}
+
+# updates that take long, in the midst of which a rank is to be lost
+LONG_UPDATES = """\
+seed: 5
+total_steps: 1280
+env: {name: CartPole-v1, num_envs: 4}
+policy: {hidden_sizes: [64, 64]}
+algorithm: {name: ppo, n_steps: 64, batch_size: 64, n_epochs: 1500, learning_rate: 0.00001}
+evaluation: {episodes: 2}
+checkpoint: {every: 256, interval: 0, keep: 0}
+run: {watchdog: 2}
+"""
+
+# parameters that soon grow beyond what a float can hold: by a gradient, or by a loss
+DIVERGING = """\
+seed: {seed}
+total_steps: 5120
+env: {{name: Pendulum-v1, num_envs: 8}}
+policy: {{hidden_sizes: [16, 16, 16, 16], activation: relu}}
+algorithm: {{name: ppo, n_steps: 64, batch_size: 128, n_epochs: 4, learning_rate: 10, max_grad_norm: 1000000}}
+evaluation: {{episodes: 1}}
+run: {{on_nan: {on_nan}}}
+"""
+
+
+class Case(fault.Case):
+    """Runs have the layout of their number of ranks."""
+
+    def start(self, config, run, *arguments, ranks=None, **options):
+        return super().start(config, run, *arguments, *LAYOUTS[ranks], ranks=ranks, **options)
+
+
+class Kill(Case, test_kill_anywhere.KillAnywhere):
+    def test_kill_anywhere(self):
+        test_kill_anywhere.RANKS = list(LAYOUTS)
+        config = self.write("run.yaml", fault.CONFIG)
+        whole = self.folder / "whole"
+        result = self.finish(config, whole)
+        self.assertEqual(result.code, 0, result)
+        killed = 0
+        for number in range(ROUNDS):
+            rng = random.Random(f"{test_kill_anywhere.SEED}:learners:{number}")
+            run = self.folder / f"round-{number}"
+            run.mkdir()
+            with self.subTest(seed=test_kill_anywhere.SEED, round=number):
+                story = [self.kill_once(config, run, rng) for _ in range(rng.randint(1, 3))]
+                killed += sum(where in ["in training", "in a write"] for _, where in story)
+                print(f"round {number}: {'; '.join(line for line, _ in story)}", flush=True)
+                result = self.finish(config, run, "--resume", ranks=rng.choice(list(LAYOUTS)))
+                self.assertEqual(result.code, 0, result)
+                self.assert_nobody_left(run)
+                self.assert_same_end(run, whole)
+        # most of them hit a run at work: otherwise this would have tested nothing
+        self.assertGreater(killed, ROUNDS // 4)
+
+
+class Stop(Case):
+    def test_signals(self):
+        """To one that leads, one that only learns, one that does both, or an actor."""
+        config = self.write("run.yaml", test_stop.CONFIG)
+        whole = self.folder / "whole"
+        result = self.finish(config, whole)
+        self.assertEqual(result.code, 0, result)
+        for number, code, ranks, target, after in [
+            (signal.SIGTERM, 0, 2, 0, 3),
+            (signal.SIGUSR1, EXIT_REQUEUE, 2, 1, None),
+            (signal.SIGINT, 0, 3, 1, 2),
+            (signal.SIGUSR1, EXIT_REQUEUE, 3, 2, 4),
+            (signal.SIGTERM, 0, 4, 2, 3),
+        ]:
+            with self.subTest(signal=number.name, ranks=ranks, target=target):
+                run = self.folder / f"{number.name}-{ranks}-{target}"
+                process = self.start(config, run, ranks=ranks)
+                self.wait_until(lambda run=run: fault.checkpoints(run), process, "the first checkpoint")
+                os.kill(program.ranks_of(run)[target], number)
+                result = program.finish(process)
+                self.assert_nobody_left(run)
+                self.assertEqual(result.code, code, result)
+                self.assertEqual(result.messages, [], result)
+                self.assertEqual(program.summary(run)["status"], "interrupted", result)
+                self.assertEqual(fault.checkpoints(run)[-1], program.summary(run)["total_steps"])
+                result = self.finish(config, run, "--resume", ranks=after)
+                self.assertEqual(result.code, 0, result)
+                self.assert_same_end(run, whole, best=False)
+
+
+class Lost(Case):
+    def suspend_in_update(self, whole, ranks, victim):
+        """Stops a rank in an update; the job ends long before it would have been given up for its slowness."""
+        run = self.folder / f"run-{ranks}-{victim}"
+        process = self.start(self.write("run.yaml", LONG_UPDATES), run, ranks=ranks)
+        self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
+        # the rollout that follows takes no time beside the update
+        time.sleep(0.2)
+        fault.suspend(program.ranks_of(run)[victim])
+        before = fault.checkpoints(run)
+        result = program.finish(process)
+        print(f"rank {victim} of {ranks} stopped in an update: ended after {result.seconds:.1f} s")
+        self.assertEqual(result.code, 1, result)
+        self.assert_nobody_left(run)
+        saved = fault.checkpoints(run)[len(before) :]
+        resumed = self.finish(self.write("run.yaml", LONG_UPDATES), run, "--resume", ranks=3)
+        self.assertEqual(resumed.code, 0, resumed)
+        if not saved:
+            self.assert_same_end(run, whole, best=False)
+        return run, result, saved
+
+    def test_in_an_update(self):
+        whole = self.folder / "whole"
+        result = self.finish(self.write("run.yaml", LONG_UPDATES), whole)
+        self.assertEqual(result.code, 0, result)
+        for ranks, victim in [(2, 1), (3, 1), (4, 2)]:
+            with self.subTest(follows=victim, ranks=ranks):
+                run, result, saved = self.suspend_in_update(whole, ranks, victim)
+                self.assertRegex(result.err, rf"rank {victim} \(learner on {program.HOST}\) is lost")
+                self.assertRegex(
+                    result.err,
+                    rf"what is learned is in the midst of iteration \d+, which has no end now: the newest checkpoint in {run} "
+                    "stays",
+                )
+                self.assertEqual(saved, [])
+        for ranks in [2, 3]:
+            with self.subTest(leads=0, ranks=ranks):
+                run, result, saved = self.suspend_in_update(whole, ranks, 0)
+                self.assertRegex(result.err, rf"rank 0 \(learner on {program.HOST}\) is lost")
+                self.assertIn(f"the newest checkpoint in {run} stays", result.err)
+                self.assertEqual(saved, [])
+        with self.subTest("an actor, which no update waits for"):
+            run, result, saved = self.suspend_in_update(whole, 3, 2)
+            self.assertRegex(result.err, rf"rank 2 \(actor on {program.HOST}\) is lost")
+            self.assertIn("without the states of the environments", result.err)
+            self.assertEqual(len(saved), 1)
+
+    def test_in_its_rollout(self):
+        """One that acts and learns in turn hangs where nothing is being learned: all that was is saved."""
+        options = "options: {obs_dim: 4, faulty_percent: 15, hang_at_step: 180}"
+        text = test_stop.CONFIG.replace("options: {obs_dim: 4, sleep_us: 500, episode_length: 11, truncates: 1}", options)
+        run = self.folder / "run"
+        result = self.finish(self.write("run.yaml", f"{text}run: {{watchdog: 2}}\n"), run, ranks=2)
+        self.assertEqual(result.code, 1, result)
+        self.assertRegex(result.err, rf"rank 1 \(learner on {program.HOST}\) hangs: its environments have made no step")
+        self.assertEqual(fault.checkpoints(run), [1280, 11 * test_stop.STEPS_OF_ROLLOUT])
+        self.assert_nobody_left(run)
+
+
+class Faults(Case):
+    def test_environment(self):
+        """On one that acts and learns without leading."""
+        place, newest = test_environment.PLACE, int(test_environment.NEWEST[5:-3])
+        for name, cause in [("fail_at_step", "told to fail at step 1000"), ("nan_at_step", "the observation is nan")]:
+            with self.subTest(fault=name):
+                run = self.folder / name
+                path = self.write("run.yaml", test_environment.CONFIG.format(fault=name))
+                result = self.finish(path, run, ranks=2)
+                self.assert_refused(result, 1, f"muster train: rank 1 on {program.HOST}: {place}", cause)
+                self.assert_nobody_left(run)
+                self.assertEqual(fault.checkpoints(run)[-1], newest)
+        with self.subTest(fault="crash"):
+            run = self.folder / "crash"
+            path = self.write("run.yaml", test_environment.CONFIG.format(fault="crash_at_step"))
+            result = self.finish(path, run, ranks=2)
+            self.assertRegex(result.err, "process rank 1 .*signal 6", result)
+            self.assert_nobody_left(run)
+
+    def test_numerical(self):
+        """The fault of an update, which all meet at once: one message, and the end; or the same rows as on one rank."""
+        for seed, cause in [(1, "the gradient of policy/log_std is not finite"), (2, "the loss of minibatch")]:
+            for on_nan in ["stop", "skip"]:
+                path = self.write("run.yaml", DIVERGING.format(seed=seed, on_nan=on_nan))
+                alone = self.folder / f"alone-{on_nan}-{seed}"
+                first = self.finish(path, alone)
+                for ranks in [2, 3, 4]:
+                    with self.subTest(seed=seed, on_nan=on_nan, ranks=ranks):
+                        run = self.folder / f"run-{on_nan}-{seed}-{ranks}"
+                        result = self.finish(path, run, ranks=ranks)
+                        self.assert_nobody_left(run)
+                        self.assertIn(cause, first.err)
+                        self.assertEqual(program.metrics(run), program.metrics(alone))
+                        if on_nan == "stop":
+                            self.assert_refused(result, 1, f"muster train: rank 0 on {program.HOST}: update ", cause)
+                            self.assertEqual(len(list((run / "forensics").iterdir())), 1)
+                        else:
+                            self.assertEqual((first.code, result.code), (0, 0), result)
+                            self.assertEqual(fault.digest(run), fault.digest(alone))
+                            self.assertIn("the update is skipped", result.err)
+
+
+if __name__ == "__main__":
+    fault.main()

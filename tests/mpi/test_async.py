@@ -1,0 +1,248 @@
+"""Actors that never wait: deterministic on one rank; on several a run ends, keeps to its limits, and goes on from a
+checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
+
+import os
+import struct
+import subprocess
+
+import asynchronous
+import events
+import program
+import test_kinds
+from asynchronous import integer, steps_of_probe
+
+TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
+RANKS = [None, 2, 3, 5]
+
+# episodes of Probe-v0 that are truncated, so that last observations travel, too
+CONFIG = """\
+seed: 7
+total_steps: 3000
+env: {{name: Probe-v0, num_envs: 8, options: {{{options}}}{wrappers}}}
+policy: {{hidden_sizes: [16, 16]{policy}}}
+algorithm: {{{algorithm}}}
+evaluation: {{every: 1000, episodes: 3}}
+checkpoint: {{every: {every}, interval: 0, keep: 0}}
+{more}
+"""
+TRUNCATING = "truncates: 1, episode_length: 7, obs_dim: 6"
+N_STEPS, BATCH = 10, 8
+ALGORITHMS = {
+    "impala": f"name: impala, n_steps: {N_STEPS}, batch: {BATCH}",
+    "appo": f"name: appo, n_steps: {N_STEPS}, batch: {BATCH}, batch_size: 30, n_epochs: 2",
+    "a3c": f"name: a3c, n_steps: {N_STEPS}",
+}
+# trajectories wait for an update where those of a delivery do not fill it
+UNEVEN = {name: text.replace(f"batch: {BATCH}", "batch: 11") for name, text in ALGORITHMS.items()}
+
+
+def config(algorithm, options=TRUNCATING, wrappers="", policy="", every=0, more=""):
+    return CONFIG.format(
+        algorithm=algorithm, options=options, wrappers=wrappers, policy=policy, every=every, more=more
+    )
+
+
+class Async(program.Case):
+    def check_rows(self, run):
+        return asynchronous.check_rows(self, run)
+
+    def check_conserved(self, run):
+        return asynchronous.check_conserved(self, run, 7)
+
+    def go_on(self, name, text, steps, ranks=None):
+        return self.train(name, "--resume", "--set", f"total_steps={steps}", config=text, ranks=ranks)
+
+    def digest(self, run):
+        result = self.run_muster("inspect", "--digest", run)
+        self.assertEqual(result.code, 0, result)
+        return result.out
+
+    def test_one_rank_is_deterministic(self):
+        """Run again, with checkpoints or without, and resumed from any of them."""
+        for name, algorithm in UNEVEN.items():
+            with self.subTest(algorithm=name):
+                text = config(algorithm)
+                whole = self.train(name, config=text)
+                self.check_rows(whole)
+                self.assert_same_run(self.train(f"{name}-launched", config=text, ranks=1), whole)
+                each = self.train(f"{name}-each", "--set", "checkpoint.every=1", config=text)
+                self.assertEqual(self.digest(each), self.digest(whole))
+                self.assertEqual(program.metrics(each), program.metrics(whole))
+                for steps in [80, 400, 1520]:
+                    run = f"{name}-from-{steps}"
+                    self.go_on(run, text, steps)
+                    resumed = self.go_on(run, text, 3000)
+                    self.assertEqual(self.digest(resumed), self.digest(whole))
+                    self.assertEqual(program.metrics(resumed), program.metrics(whole))
+
+    def test_nothing_lost_or_doubled(self):
+        """At any number of ranks, and resumed at any other."""
+        for name, algorithm in ALGORITHMS.items():
+            for number, before in enumerate(RANKS):
+                after = RANKS[(number + 2) % len(RANKS)]
+                with self.subTest(algorithm=name, before=before, after=after):
+                    run = f"{name}-{before}"
+                    text = config(algorithm)
+                    first = self.go_on(run, text, 1500, before)
+                    found = self.check_conserved(first)
+                    learned = self.trajectories(name, found, 0, before)
+                    digest, rows = self.digest(first), program.metrics(first)
+                    self.assertGreaterEqual(program.summary(first)["total_steps"], 1500)
+
+                    # resumed with nothing left to do it is as it was; its columns of times aside
+                    self.go_on(run, text, 1500, after)
+                    self.assertEqual(self.digest(first), digest)
+                    self.assertEqual(program.metrics(first), rows)
+                    self.go_on(run, text, 3000, after)
+                    self.assertEqual(program.metrics(first)[: len(rows)], rows)
+                    self.check_rows(first)
+                    self.trajectories(name, self.check_conserved(first), learned, after, found)
+
+    def trajectories(self, name, found, learned, ranks, before=None):
+        """Those learned from, dropped and waiting are all that were made. Returns how many were learned from."""
+        made = integer(found, "progress/total_steps") // N_STEPS
+        if name == "a3c":
+            self.assertEqual(integer(found, "waiting/trajectories"), 0)
+            return made
+        updates = integer(found, "progress/iteration")
+        if before is not None:
+            # the first update takes all that waited, and what was delivered until there were enough
+            first, delivery = integer(before, "waiting/trajectories"), 8 // max((ranks or 1) - 1, 1)
+            while first < BATCH:
+                first += delivery
+            learned += first
+            updates -= integer(before, "progress/iteration") + 1
+        learned += updates * BATCH
+        waiting = integer(found, "waiting/trajectories") + integer(found, "waiting/dropped")
+        self.assertEqual(learned + waiting, made)
+        return learned
+
+    def test_checkpoints_on_the_way(self):
+        """Each pauses the actors; every one of them is whole, and a run goes on from it."""
+        for name, algorithm in UNEVEN.items():
+            with self.subTest(algorithm=name):
+                run = self.train(name, config=config(algorithm, every=300), ranks=3)
+                self.check_rows(run)
+                files = sorted((run / "checkpoints").glob("step-*.h5"))
+                self.assertGreater(len(files), 3)
+                for path in files[:-1]:
+                    found = program.contents(path)
+                    self.assertEqual(steps_of_probe(found), integer(found, "progress/total_steps"))
+                for path in files[2:]:
+                    path.unlink()
+                self.go_on(name, config(algorithm, every=300), 3000, 2)
+                self.check_rows(run)
+                self.check_conserved(run)
+
+    def test_nodes(self):
+        """Deliveries and orders as messages between nodes (support/everywhere.h)."""
+        for name, algorithm in UNEVEN.items():
+            run = self.folder / name
+            for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
+                with self.subTest(algorithm=name, nodes=nodes):
+                    text = config(algorithm, every=300).replace("total_steps: 3000", f"total_steps: {steps}")
+                    path = self.write(f"{name}.yaml", text)
+                    command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
+                    result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False,
+                                            timeout=program.LIMIT)
+                    self.assertEqual(result.returncode, 0, result)
+                    self.check_rows(run)
+                    self.check_conserved(run)
+
+    def test_limit_of_lag(self):
+        """One actor is slower by far, so that the others are many updates ahead of it."""
+        slow = f"{TRUNCATING}, step_seconds: 0.0002, slow_envs: 6, slow_factor: 30"
+        for name in ["impala", "appo"]:
+            for limit, on_lag in [(1, "drop"), (3, "drop"), (1, "block"), (3, "block"), (0, "drop")]:
+                with self.subTest(algorithm=name, limit=limit, on_lag=on_lag):
+                    algorithm = f"{ALGORITHMS[name]}, max_policy_lag: {limit}, on_lag: {on_lag}"
+                    run = self.train(f"{name}-{on_lag}-{limit}", config=config(algorithm, slow, every=700), ranks=5)
+                    rows = self.check_rows(run)
+                    found = self.check_conserved(run)
+                    dropped = [int(row["train/dropped_trajectories"]) for row in rows]
+                    self.assertEqual(dropped, sorted(dropped))
+                    self.assertGreaterEqual(integer(found, "waiting/dropped"), dropped[-1])
+                    most = max(float(row["train/policy_lag_max"]) for row in rows)
+                    if limit > 0:
+                        self.assertLessEqual(most, limit)
+                    else:
+                        self.assertGreater(most, 3)
+                    if limit > 0 and on_lag == "drop":
+                        self.assertGreater(dropped[-1], 0)
+                    else:
+                        self.assertEqual(integer(found, "waiting/dropped"), 0)
+
+    def test_kinds(self):
+        """Every kind of space, agents, masks and normalisation; on one rank the same again, resumed on several."""
+        for name, text in test_kinds.KINDS.items():
+            head, tail = text.split("algorithm:")
+            more = tail.split("\n", 1)[1]
+            algorithm = list(ALGORITHMS)[len(name) % 2]
+            text = f"{head}algorithm: {{{UNEVEN[algorithm]}}}\n{more}"
+            with self.subTest(kind=name, algorithm=algorithm):
+                self.train(name, "--set", "total_steps=900", config=text)
+                resumed = self.go_on(name, text, 2000)
+                whole = self.train(f"{name}-whole", config=text)
+                self.assertEqual(self.digest(resumed), self.digest(whole))
+                self.assertEqual(program.metrics(resumed), program.metrics(whole))
+                self.check_rows(resumed)
+                several = self.train(f"{name}-3", "--set", "total_steps=900", config=text, ranks=3)
+                digest = self.digest(several)
+                self.go_on(f"{name}-3", text, 900, 2)
+                self.assertEqual(self.digest(several), digest)
+                self.check_rows(self.go_on(f"{name}-3", text, 2000, 4))
+
+    def test_faults(self):
+        """A NaN of an environment: of environment 4 alone, on rank 2 among three."""
+        place = "environment 4 (Probe-v0, seed 3), episode 6, step 4"
+        options = "obs_dim: 4, faulty_percent: 15, nan_reward_at_step: 100"
+        for name, algorithm in ALGORITHMS.items():
+            for ranks in [None, 3]:
+                with self.subTest(algorithm=name, ranks=ranks):
+                    text = config(algorithm, options).replace("seed: 7", "seed: 3")
+                    path = self.write(f"{name}.yaml", text)
+                    stopped = self.folder / f"{name}-{ranks}-stop"
+                    result = self.run_muster("train", path, "--run-dir", stopped, ranks=ranks)
+                    self.assert_refused(result, 1, place, "the reward is nan")
+                    self.assertEqual(program.ranks_of(stopped), {})
+                    (evidence,) = (stopped / "forensics").iterdir()
+                    self.assertTrue(any(program.contents(evidence)["rollout/log_prob"][2]), "no rollout")
+
+                    run = self.train(f"{name}-{ranks}", "--set", "run.on_nan=skip", config=text, ranks=ranks)
+                    self.check_rows(run)
+                    found = program.contents(run / "checkpoints" / "latest")
+                    self.assertEqual(integer(found, "progress/skipped_updates"), 1)
+                    self.assertEqual(steps_of_probe(found), integer(found, "progress/total_steps"))
+
+    def test_histograms(self):
+        """Of parameters and gradients; of actions where the learner has them."""
+        for name, algorithm in ALGORITHMS.items():
+            with self.subTest(algorithm=name):
+                run = self.train(name, "--set", "run.histograms=7", config=config(algorithm), ranks=2)
+                self.check_rows(run)
+                content = b"".join(path.read_bytes() for path in events.files(run))
+                self.assertIn(b"gradients/policy/0/weight", content)
+                self.assertEqual(b"rollout/actions" in content, name != "a3c")
+
+    def test_wrong_use(self):
+        waits = "is for actors that wait, which those of {name} do not; expects {value}"
+        for name, algorithm in ALGORITHMS.items():
+            wrong = {
+                "algorithm.pipeline=1": waits.format(name=name, value=0),
+                "algorithm.straggler_fraction=0.5": waits.format(name=name, value=1),
+                "ranks.learners=2": f"{name} has one learner, which only learns; expects 1",
+                "ranks.colocate=true": f"{name} has one learner, which only learns; expects false",
+            }
+            if name == "a3c":
+                for key in ["normalize.norm_obs", "normalize.norm_reward"]:
+                    wrong[f"{key}=true"] = "needs rollouts at the learner, to which actors of a3c send gradients"
+            path = self.write("run.yaml", config(algorithm))
+            for setting, message in wrong.items():
+                with self.subTest(algorithm=name, setting=setting):
+                    result = self.run_muster("train", path, "--set", setting, "--run-dir", "never", ranks=3)
+                    self.assert_refused(result, 2, setting.split("=", maxsplit=1)[0], message)
+                    self.assertFalse((self.folder / "never").exists())
+
+
+if __name__ == "__main__":
+    program.main()

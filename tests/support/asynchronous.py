@@ -1,0 +1,52 @@
+"""What holds for a run whose actors never wait, however it came to its state (Probe-v0 counts its own steps)."""
+
+import struct
+
+import events
+import program
+
+# bytes in front of what an environment itself saves; Probe-v0 begins with its steps
+HEAD_BYTES = 40
+
+
+def integer(found, name):
+    """A scalar of what program.contents() has found."""
+    return struct.unpack("<q", found[name][2])[0]
+
+
+def steps_of_probe(found):
+    """Steps that all environments have made, as their own states tell."""
+    _, shape, data = found["environments/states"]
+    n_envs, size = map(int, shape.split("x"))
+    return sum(struct.unpack_from("<q", data, n * size + HEAD_BYTES)[0] for n in range(n_envs))
+
+
+def steps_of_episodes(found, length):
+    """Steps of the episodes that have ended and of those that are being played."""
+    _, shape, data = found["episodes/running_length"]
+    return integer(found, "episodes/finished") * length + sum(struct.unpack(f"<{shape}q", data))
+
+
+def check_conserved(case, run, length):
+    """All steps that environments have made were counted, and are in episodes of this length, once each."""
+    found = program.contents(run / "checkpoints" / "latest")
+    total = integer(found, "progress/total_steps")
+    case.assertEqual(steps_of_probe(found), total)
+    case.assertEqual(steps_of_episodes(found, length), total)
+    return found
+
+
+def check_rows(case, run):
+    """No row is doubled or missing, in the event files as in metrics.csv, and lags are sane."""
+    rows = program.rows(run)
+    iterations = [int(row["time/iterations"]) for row in rows]
+    case.assertEqual(iterations, list(range(1, len(rows) + 1)))
+    steps = [int(row["time/total_timesteps"]) for row in rows]
+    case.assertEqual(steps, sorted(set(steps)))
+    case.assertEqual(events.rows(run), events.rows_of_metrics(run))
+    for row in rows:
+        lags = [float(row[f"train/policy_lag_{what}"]) for what in ["min", "mean", "max"]]
+        case.assertEqual(lags, sorted(lags))
+        case.assertGreaterEqual(lags[0], 0)
+        case.assertLess(lags[2], int(row["time/iterations"]))
+    return rows
