@@ -46,7 +46,7 @@ void batch_place_bootstraps(struct batch *batch) {
   size_t agents = rollout->agents;
   for (size_t i = 0; i < (size_t)finals->count; i++)
     for (size_t agent = 0; agent < agents; agent++) {
-      size_t row = (size_t)finals->environment[i] * agents + agent;
+      size_t row = ((size_t)finals->environment[i] - rollout->first_env) * agents + agent;
       batch->bootstrap[row * rollout->n_steps + (size_t)finals->step[i]] = batch->final_values[i * agents + agent];
     }
 }

@@ -98,7 +98,9 @@ static muster_status create_rollout(struct worker *worker) {
   worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0 && !worker_is_asynchronous(worker);
   if (!worker->is_in_place) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "restarts", &worker->restarts));
-    return trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout);
+    MUSTER_TRY(trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout));
+    worker->rollout->first_env = first;
+    return MUSTER_OK;
   }
   worker->restarts = worker->batch_restarts + first;
   if (topology->ranks > 1) return trajectory_view(worker->batch, first, count, arena, worker->rollout);
