@@ -1,34 +1,40 @@
 #!/usr/bin/env python3
 """Sets the ways in which ranks can work together beside each other: in turn, in step, pipelined, asynchronously.
 
-    bench/modes.py [--repeats 5] [--only together,scaling,stragglers] [--into docs/benchmarks.md]
+    bench/modes.py [--repeats 5] [--only together] [--into docs/benchmarks.md]
 
 together: two ranks that act and learn in turn (ranks.colocate) beside one rank at the same numbers, whose parameters must be
 the same to the last bit. scaling: steps a second with 1, 2, 4 and 8 actors whose simulator sleeps 1 ms a step, each
 relative to as many times that of one actor. stragglers: what the other actors keep of their steps a second when one
 actor's environments are tenfold slower, and what all keep when times of steps have a heavy tail.
 
-The runs of a repetition follow each other, and ratios are made within it, so that what else the machine does meets both
+Where ranks compute, a repetition in which other processes took more than a twentieth of a core does not count and is made
+again. The runs of a repetition follow each other, and ratios are made within it, so that what else the machine does meets both
 sides alike; the tables have medians over the repetitions. An actor's steps a second are those of its trace, from the end
-of its first rollout to the end of its last. With --into the script replaces what stands between the two marks in that
-file. Needs nothing but Python 3.7 and a quiet machine with two cores: ranks that sleep need none of their own.
+of its first rollout to the end of its last. With --into the script replaces what stands between the part's two marks
+in that file. Needs nothing but Python 3.7 and a quiet machine with two cores: ranks that sleep need none of their own.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import report
 
 SOURCE = pathlib.Path(__file__).resolve().parent.parent
 PROGRAM = SOURCE / "build" / "muster"
 MPIRUN = SOURCE / "tests" / "support" / "mpirun"
-BEGIN = "<!-- begin: written by bench/modes.py -->"
+BEGIN = "<!-- begin: written by bench/modes.py, {} -->"
+
+# cores that other processes may take, and how often a repetition is made until they do
+MOST_OTHERS, TRIES = 0.05, 30
 
 QUIET = ["evaluation.every=0", "evaluation.episodes=1", "checkpoint.interval=0"]
 
@@ -80,27 +86,49 @@ def spread(values, form):
     return f"{min(values):{form}} – {max(values):{form}}"
 
 
+def cpu_seconds_of_others():
+    """CPU time that processes other than this one and those that it has waited for have taken since the machine started"""
+    words = pathlib.Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()
+    user, nice, system, _, _, interrupt, soft_interrupt, stolen = (int(word) for word in words[1:9])
+    busy = (user + nice + system + interrupt + soft_interrupt + stolen) / os.sysconf("SC_CLK_TCK")
+    return busy - sum(os.times()[:4])
+
+
+def undisturbed(measure):
+    """what `measure` returns, from a time in which others left the machine alone"""
+    for _ in range(TRIES):
+        others, start = cpu_seconds_of_others(), time.monotonic()
+        measured = measure()
+        share = (cpu_seconds_of_others() - others) / (time.monotonic() - start)
+        if share <= MOST_OTHERS:
+            return measured
+        print(f"modes.py: other processes took {share:.0%} of a core: once more", file=sys.stderr, flush=True)
+    raise SystemExit("modes.py: the machine is not quiet enough to measure")
+
+
 # --- two ranks in turn ---
 
 
-def together(repeats, folder):
+def one_and_two(sets, folder):
+    """steps per second of one rank and of two in turn, which learn the same"""
     config = SOURCE / "configs" / "CartPole-v1" / "ppo-zoo.yaml"
-    lines = ["### In turn", "",
-             "CartPole-v1, `configs/CartPole-v1/ppo-zoo.yaml` with 512 environments, n_steps 64, 4 epochs: one rank, and two with "
+    speeds, digests = [], []
+    for ranks, layout in [(1, []), (2, ["ranks.colocate=true"])]:
+        train(config, TOGETHER_SETS + sets + layout, ranks, folder)
+        speeds.append(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["steps_per_second"])
+        digests.append(run([PROGRAM, "inspect", folder, "--digest"]))
+    if digests[0] != digests[1]:
+        raise SystemExit(f"modes.py: one rank and two learn something else with {' '.join(sets)}")
+    return speeds
+
+
+def together(repeats, folder):
+    lines = ["CartPole-v1, `configs/CartPole-v1/ppo-zoo.yaml` with 512 environments, n_steps 64, 4 epochs: one rank, and two with "
              f"`ranks.colocate: true`. {repeats} repetitions; the parameters of each pair were the same to the last bit.", "",
              "| minibatch | one rank, steps/s | two in turn, steps/s | times as fast | least – largest |",
              "|---|--:|--:|--:|--:|"]
     for name, sets in TOGETHER:
-        pairs = []
-        for seed in range(1, repeats + 1):
-            speeds, digests = [], []
-            for ranks, layout in [(1, []), (2, ["ranks.colocate=true"])]:
-                train(config, TOGETHER_SETS + sets + layout + [f"seed={seed}"], ranks, folder)
-                speeds.append(json.loads((folder / "summary.json").read_text(encoding="utf-8"))["steps_per_second"])
-                digests.append(run([PROGRAM, "inspect", folder, "--digest"]))
-            if digests[0] != digests[1]:
-                raise SystemExit(f"modes.py: {name}, seed {seed}: one rank and two learn something else")
-            pairs.append(speeds)
+        pairs = [undisturbed(lambda: one_and_two(sets + [f"seed={seed}"], folder)) for seed in range(1, repeats + 1)]
         ratios = [two / one for one, two in pairs]
         one, two = (statistics.median(speeds) for speeds in zip(*pairs))
         lines.append(f"| {name} | {one:,.0f} | {two:,.0f} | {statistics.median(ratios):.3f} | {spread(ratios, '.3f')} |")
@@ -139,8 +167,7 @@ def act(mode, actors, options, seed, iterations, folder):
 
 
 def scaling(repeats, folder):
-    lines = ["### Slow simulators", "",
-             f"Probe-v0 whose steps sleep {1000 * STEP_SECONDS:.0f} ms, {ENVS} environments for each actor, one after another, {STEPS} steps of "
+    lines = [f"Probe-v0 whose steps sleep {1000 * STEP_SECONDS:.0f} ms, {ENVS} environments for each actor, one after another, {STEPS} steps of "
              f"each in a rollout; a learner and 1 to 8 actors on two cores. {repeats} repetitions. An actor alone in its "
              "rollouts would make a little less than 1,000 steps/s: a sleep takes somewhat longer than it is asked to.", "",
              "| mode | actors | steps/s | share of as many times one actor | least – largest | actors' time in rollouts |",
@@ -149,7 +176,7 @@ def scaling(repeats, folder):
         speeds, shares = {}, {}
         for seed in range(1, repeats + 1):
             for actors in ACTORS:
-                figures = act(mode, actors, {}, seed, 60, folder)
+                figures = act(mode, actors, {}, seed, 40, folder)
                 speeds.setdefault(actors, []).append(sum(speed for speed, _ in figures))
                 shares.setdefault(actors, []).append(statistics.mean(share for _, share in figures))
         for actors in ACTORS:
@@ -161,8 +188,7 @@ def scaling(repeats, folder):
 
 
 def stragglers(repeats, folder):
-    lines = ["### Stragglers", "",
-             f"The same with {STRAGGLED} actors: steps/s of the actors that are no stragglers, and what they keep of those without one. "
+    lines = [f"The same environments and rollouts, {STRAGGLED} actors: steps/s of the actors that are no stragglers, and what they keep of those without one. "
              f"{repeats} repetitions.", "",
              "| mode | times of steps | steps/s of the others | kept | least – largest | their time in rollouts |",
              "|---|---|--:|--:|--:|--:|"]
@@ -187,20 +213,20 @@ PARTS = {"together": together, "scaling": scaling, "stragglers": stragglers}
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--only", default=",".join(PARTS), help="some of these parts, with commas between them")
-    parser.add_argument("--into", help="a Markdown file with the two marks")
+    parser.add_argument("--only", choices=PARTS, help="this part alone")
+    parser.add_argument("--into", help="a Markdown file with two marks for each part")
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="muster-modes-"))
-    text = [f"Measured on: {report.processor()}."]
     try:
-        for part in arguments.only.split(","):
-            text += [""] + PARTS[part](arguments.repeats, folder / "run")
+        for part in [arguments.only] if arguments.only else PARTS:
+            lines = PARTS[part](arguments.repeats, folder / "run")
+            text = "\n".join([f"Measured on: {report.processor()}.", ""] + lines)
+            if arguments.into:
+                report.replace(arguments.into, text, BEGIN.format(part))
+            else:
+                print(text + "\n")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    if arguments.into:
-        report.replace(arguments.into, "\n".join(text), BEGIN)
-    else:
-        print("\n".join(text))
 
 
 if __name__ == "__main__":
