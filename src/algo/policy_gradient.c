@@ -102,18 +102,27 @@ static struct standardization standardize_advantages(const struct policy_gradien
   return (struct standardization){(float)mean, (float)(1.0 / (deviation + 1e-8))};
 }
 
+/* gathers samples into the tile */
+static void gather_tile(struct policy_gradient *policy, const uint32_t *index, size_t rows) {
+  batch_gather(&policy->batch, index, rows, &policy->tile);
+  policy->tile_samples = index;
+}
+
+/* runs the distribution over the policy head's output for the tile */
+static void evaluate_tile(struct policy_gradient *policy, const float *net, size_t net_ld) {
+  struct policy_head *head = &policy->model->head;
+  const struct batch_tile *tile = &policy->tile;
+  head->distribution->evaluate(head, tile->rows, net, net_ld, batch_tile_mask(&policy->batch, tile), tile->action);
+}
+
 /* gathers samples into the tile, and runs both networks and the distribution over them */
 static void forward_tile(struct policy_gradient *policy, const uint32_t *index, size_t rows, const float **value,
                          size_t *value_ld) {
-  struct model *model = policy->model;
-  struct batch_tile *tile = &policy->tile;
-  batch_gather(&policy->batch, index, rows, tile);
-  policy->tile_samples = index;
+  gather_tile(policy, index, rows);
   size_t net_ld;
-  const float *net =
-      model_forward_tile(model, rows, tile->observation, policy->batch.rollout->obs_bytes, &net_ld, value, value_ld);
-  model->head.distribution->evaluate(&model->head, rows, net, net_ld, batch_tile_mask(&policy->batch, tile),
-                                     tile->action);
+  const float *net = model_forward_tile(policy->model, rows, policy->tile.observation, policy->batch.rollout->obs_bytes,
+                                        &net_ld, value, value_ld);
+  evaluate_tile(policy, net, net_ld);
 }
 
 /* through the distribution and both networks; rows that complete the last eight have no gradient */
@@ -267,9 +276,10 @@ muster_status policy_gradient_epochs(struct policy_gradient *policy, const struc
 void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob) {
   const struct batch *batch = &policy->batch;
   for (size_t first = 0; first < batch->count; first += TILE) {
-    size_t rows = batch->count - first < TILE ? batch->count - first : TILE, value_ld;
-    const float *value;
-    forward_tile(policy, batch->sample + first, rows, &value, &value_ld);
+    size_t rows = batch->count - first < TILE ? batch->count - first : TILE, net_ld;
+    gather_tile(policy, batch->sample + first, rows);
+    const float *net = model_policy(policy->model, rows, policy->tile.observation, batch->rollout->obs_bytes, &net_ld);
+    evaluate_tile(policy, net, net_ld);
     for (size_t r = 0; r < rows; r++) log_prob[batch->sample[first + r]] = policy->model->head.log_prob[r];
   }
 }

@@ -76,14 +76,29 @@ static _Atomic uint64_t *slot_of(const struct stream_memory *memory, uint32_t ve
   return memory->slots + version % STREAM_ORDER_SLOTS * memory->slot_words;
 }
 
-/* bytes of an order that word i holds */
-static size_t word_bytes(const struct stream_memory *memory, size_t i) {
-  size_t rest = memory->order_bytes - i * sizeof(uint64_t);
-  return rest < sizeof(uint64_t) ? rest : sizeof(uint64_t);
+/* An order is copied in whole words, and its last bytes, if any, in one that is filled up. */
+
+static void write_words(_Atomic uint64_t *words, const char *bytes, size_t n) {
+  uint64_t word;
+  for (; n >= sizeof word; n -= sizeof word, bytes += sizeof word) {
+    memcpy(&word, bytes, sizeof word);
+    atomic_store_explicit(words++, word, memory_order_relaxed);
+  }
+  if (n == 0) return;
+  word = 0;
+  memcpy(&word, bytes, n);
+  atomic_store_explicit(words, word, memory_order_relaxed);
 }
 
-static size_t order_words(const struct stream_memory *memory) {
-  return round_up(memory->order_bytes, sizeof(uint64_t)) / sizeof(uint64_t);
+static void read_words(char *bytes, const _Atomic uint64_t *words, size_t n) {
+  uint64_t word;
+  for (; n >= sizeof word; n -= sizeof word, bytes += sizeof word) {
+    word = atomic_load_explicit(words++, memory_order_relaxed);
+    memcpy(bytes, &word, sizeof word);
+  }
+  if (n == 0) return;
+  word = atomic_load_explicit(words, memory_order_relaxed);
+  memcpy(bytes, &word, n);
 }
 
 void stream_memory_tell(struct stream_memory *memory, uint32_t version, const void *order) {
@@ -92,11 +107,7 @@ void stream_memory_tell(struct stream_memory *memory, uint32_t version, const vo
   /* a version that is no slot's but another's matches no reader; nothing of the new order is seen before it */
   atomic_store_explicit(&slot[0], version + 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release);
-  for (size_t i = 0; i < order_words(memory); i++) {
-    uint64_t word = 0;
-    memcpy(&word, (const char *)order + i * sizeof word, word_bytes(memory, i));
-    atomic_store_explicit(&slot[1 + i], word, memory_order_relaxed);
-  }
+  write_words(slot + 1, order, memory->order_bytes);
   atomic_store_explicit(&slot[0], version, memory_order_release);
   bell_set(memory->orders, version);
 }
@@ -105,10 +116,7 @@ void stream_memory_tell(struct stream_memory *memory, uint32_t version, const vo
 static bool read_order(const struct stream_memory *memory, uint32_t version, void *order) {
   _Atomic uint64_t *slot = slot_of(memory, version);
   if (atomic_load_explicit(&slot[0], memory_order_acquire) != version) return false;
-  for (size_t i = 0; i < order_words(memory); i++) {
-    uint64_t word = atomic_load_explicit(&slot[1 + i], memory_order_relaxed);
-    memcpy((char *)order + i * sizeof word, &word, word_bytes(memory, i));
-  }
+  read_words(order, slot + 1, memory->order_bytes);
   atomic_thread_fence(memory_order_acquire);
   return atomic_load_explicit(&slot[0], memory_order_relaxed) == version;
 }

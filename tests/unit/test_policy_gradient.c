@@ -402,12 +402,34 @@ static void test_same_as_a2c(void) {
   }
 }
 
+/* an actor that computes gradients has some environments of the run, whose numbers do not begin with 0 */
+static void test_actor_in_the_middle(void) {
+  const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS, .layers = 1, .hidden = {8}};
+  struct fixture f[2];
+  for (size_t i = 0; i < 2; i++) {
+    setup(&f[i], "a3c", ", n_steps: 12", &shape, ENVS, T);
+    randomize_model(&f[i].model, 1);
+    create_algorithm(&f[i]);
+    fill_rollout(&f[i].model, 1, &f[i].rollout);
+    CU_ASSERT_NOT_EQUAL_FATAL(f[i].rollout.finals.count, 0);
+    f[i].rollout.first_env = 1000 * i;
+    for (int32_t k = 0; k < f[i].rollout.finals.count; k++) f[i].rollout.finals.environment[k] += 1000 * (int32_t)i;
+    double terms[ALGORITHM_MAX_TERMS];
+    CHECK_OK_FATAL(f[i].type->gradient(f[i].algorithm, terms));
+  }
+  CU_ASSERT_EQUAL(memcmp(f[1].model.parameters.gradients, f[0].model.parameters.gradients,
+                         f[0].model.parameters.count * sizeof(float)),
+                  0);
+  for (size_t i = 0; i < 2; i++) teardown(&f[i]);
+}
+
 static const struct check_case cases[] = {
     {"softmax over two actions", test_softmax},
     {"one parameter", test_one_parameter},
     {"every gradient against central differences in double", test_gradients},
     {"advantages of groups by hand", test_groups},
     {"in step, a3c and impala are a2c", test_same_as_a2c},
+    {"the gradient of an actor whose environments are not the first", test_actor_in_the_middle},
 };
 
 CHECK_MAIN("policy_gradient", cases)
