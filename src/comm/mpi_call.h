@@ -17,7 +17,17 @@ struct comm {
 };
 
 /* every tag of the project */
-enum comm_tag { TAG_GATHER = 1, TAG_SCATTER, TAG_LIST, TAG_ANNOUNCE, TAG_PING, TAG_COLLECT, TAG_CLOCK };
+enum comm_tag {
+  TAG_GATHER = 1,
+  TAG_SCATTER,
+  TAG_LIST,
+  TAG_ANNOUNCE,
+  TAG_PING,
+  TAG_COLLECT,
+  TAG_CLOCK,
+  TAG_DONE,
+  TAG_ENOUGH
+};
 
 /* Whether a rank is on this node. */
 bool comm_is_near(const struct comm *comm, int rank);

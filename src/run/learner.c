@@ -222,6 +222,7 @@ muster_status learner_collect(struct learner *learner) {
   enter(learner, WATCH_WAIT);
   stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(finish_line_await(worker->finish_line));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   add_own_part(learner);
   learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
@@ -375,6 +376,8 @@ muster_status learner_report(struct learner *learner) {
   struct iteration_report iteration = {
       .iteration = learner->iteration,
       .total_steps = learner->total_steps,
+      .steps = trajectory_steps(rollout),
+      .whole_steps = (int64_t)(rollout->n_envs * rollout->n_steps),
       .episodes = episodes_summarize(&learner->episodes),
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,

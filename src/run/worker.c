@@ -2,6 +2,7 @@
 
 #include "comm/watchdog.h"
 
+#include <math.h>
 #include <string.h>
 
 static muster_status create_pool(struct worker *worker) {
@@ -180,6 +181,11 @@ static struct exchange_list finals_list(struct worker *worker) {
   };
 }
 
+/* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
+static int actors_needed(const struct worker *worker) {
+  return (int)ceil(worker->config.loop.straggler_fraction * worker->topology.actors - 1e-9);
+}
+
 muster_status worker_connect(struct worker *worker, const struct model *model) {
   bool pipelined = worker->config.loop.pipeline > 0;
   if (!pipelined && !topology_has_pure_actors(&worker->topology)) model = NULL;
@@ -197,6 +203,7 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
       {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
   MUSTER_TRY(exchange_create(worker->comm, &worker->topology, pipelined ? EXCHANGE_ALL : EXCHANGE_IN_PLACE, fields,
                              n_fields, &list, &worker->rollout_exchange));
+  MUSTER_TRY(finish_line_create(worker->comm, &worker->topology, actors_needed(worker), &worker->finish_line));
   return exchange_create(worker->comm, &worker->topology, EXCHANGE_ALL, states, 1, NULL, &worker->state_exchange);
 }
 
@@ -211,7 +218,10 @@ muster_status worker_broadcast_order(struct worker *worker) {
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
   if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
+  /* the leading rank has the rollout before this order, which it tells the others by it */
+  if (worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
   MUSTER_TRY(announcement_make(worker->order_announcement));
+  if (!worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
   /* it has come: what is done with it is no wait, on a far rank either */
   stages_enter(&worker->stages, STAGE_BROADCAST);
   if (!worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
@@ -221,6 +231,7 @@ muster_status worker_broadcast_order(struct worker *worker) {
 void worker_release(struct worker *worker) {
   if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
   announcement_destroy(&worker->order_announcement);
+  finish_line_destroy(&worker->finish_line);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   env_pool_destroy(&worker->pool);

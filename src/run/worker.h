@@ -8,6 +8,7 @@
 #include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/exchange.h"
+#include "comm/finish_line.h"
 #include "comm/team.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
@@ -89,6 +90,7 @@ struct worker {
   struct arena *shared;            /* over the memory of the batch; NULL: alone */
   struct announcement *order_announcement;
   struct exchange *rollout_exchange, *state_exchange;
+  struct finish_line *finish_line; /* where rollouts end before all actors are done; NULL: they do not */
 };
 
 /* Sets up what all ranks share. The config must be the same everywhere. `placed` (NULL: rank 0 learns, environments
