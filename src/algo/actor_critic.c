@@ -166,7 +166,7 @@ static void estimate_q(struct batch *batch, struct model *model, float gamma) {
   size_t n_steps = batch->rollout->n_steps;
   for (size_t index = 0; index < batch->rollout->n_rows; index++) {
     const struct advantage_row row = batch_row(batch, index);
-    for (size_t t = 0; t < n_steps; t++)
+    for (size_t t = 0; t < row.n_steps; t++)
       batch->returns[index * n_steps + t] = row.rewards[t] + gamma * advantage_next_value(&row, t);
   }
 }

@@ -27,7 +27,9 @@ enum comm_tag {
   TAG_CLOCK,
   TAG_DELIVERY,
   TAG_RELEASE,
-  TAG_ORDER
+  TAG_ORDER,
+  TAG_DONE,
+  TAG_ENOUGH
 };
 
 /* Whether a rank is on this node. */

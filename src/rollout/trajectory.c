@@ -186,18 +186,24 @@ int64_t trajectory_steps(const struct trajectory *trajectory) {
   return (int64_t)(trajectory_samples(trajectory) / trajectory->agents);
 }
 
-/* moves the last of each row's T + 1 elements to the front */
-static void wrap_rows(void *array, size_t rows, size_t n_steps, size_t bytes) {
-  for (size_t row = 0; row < rows; row++) {
-    char *first = (char *)array + row * (n_steps + 1) * bytes;
-    memcpy(first, first + n_steps * bytes, bytes);
+/* copies element `from` of each row's T + 1 elements to element `to` */
+static void copy_step(const struct trajectory *trajectory, void *array, size_t bytes, size_t from, size_t to) {
+  for (size_t row = 0; row < trajectory->n_rows && bytes > 0; row++) {
+    char *first = (char *)array + row * (trajectory->n_steps + 1) * bytes;
+    memcpy(first + to * bytes, first + from * bytes, bytes);
   }
 }
 
-void trajectory_start(struct trajectory *trajectory) {
-  wrap_rows(trajectory->observation, trajectory->n_rows, trajectory->n_steps, trajectory->obs_bytes);
-  if (trajectory->mask_bytes > 0)
-    wrap_rows(trajectory->mask, trajectory->n_rows, trajectory->n_steps, trajectory->mask_bytes);
-  trajectory->finals.count = 0;
-  for (size_t row = 0; row < trajectory->n_rows; row++) trajectory->length[row] = (int32_t)trajectory->n_steps;
+/* copies each row's observation and mask of a step to those of another, and lets so many steps count */
+static void move_step(struct trajectory *trajectory, size_t from, size_t to, size_t length) {
+  copy_step(trajectory, trajectory->observation, trajectory->obs_bytes, from, to);
+  copy_step(trajectory, trajectory->mask, trajectory->mask_bytes, from, to);
+  for (size_t row = 0; row < trajectory->n_rows; row++) trajectory->length[row] = (int32_t)length;
 }
+
+void trajectory_start(struct trajectory *trajectory) {
+  move_step(trajectory, trajectory->n_steps, 0, trajectory->n_steps);
+  trajectory->finals.count = 0;
+}
+
+void trajectory_cut(struct trajectory *trajectory, size_t t) { move_step(trajectory, t, trajectory->n_steps, t); }

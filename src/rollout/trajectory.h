@@ -78,4 +78,7 @@ size_t trajectory_samples(const struct trajectory *trajectory);
  * and lets all steps count. */
 void trajectory_start(struct trajectory *trajectory);
 
+/* Ends a rollout of which t steps were made, t < T: so many count, and the next rollout starts where they end. */
+void trajectory_cut(struct trajectory *trajectory, size_t t);
+
 #endif

@@ -141,14 +141,20 @@ static muster_status finish_episodes(struct actor *actor) {
 static muster_status play(struct actor *actor) {
   struct worker *worker = actor->worker;
   struct trajectory *rollout = worker->rollout;
-  bool whole = worker->plan.whole_episodes;
+  bool whole = worker->plan.whole_episodes, is_over = false;
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
     if (worker->stream != NULL) MUSTER_TRY(stream_tend(worker->stream));
+    if (t > 0) MUSTER_TRY(finish_line_is_over(worker->finish_line, &is_over));
+    if (is_over) {
+      trajectory_cut(rollout, t);
+      break;
+    }
     MUSTER_TRY(step_envs(actor, t));
     if (whole) playing = note_lengths(rollout, t, playing);
   }
+  MUSTER_TRY(finish_line_cross(worker->finish_line));
   return whole ? finish_episodes(actor) : MUSTER_OK;
 }
 

@@ -30,9 +30,9 @@ MUSTER_CHECKED muster_status actor_start_envs(struct actor *actor, bool from_sta
 /* Saves the states of this actor's environments into env_states. */
 void actor_save_states(struct actor *actor);
 
-/* Rolls out every environment with the policy that the model holds, into worker->rollout: for n_steps; or, of whole
- * episodes, until each has ended its first one or n_steps are over, then starts the next episode everywhere. Leaves the
- * clock in STAGE_GATHER. */
+/* Rolls out every environment with the policy that the model holds, into worker->rollout: for n_steps, or until enough
+ * other actors are done; or, of whole episodes, until each has ended its first one or n_steps are over, then starts the
+ * next episode everywhere. Leaves the clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
 /* Takes the policy of the order at hand, or all parameters where it has them. */

@@ -326,6 +326,9 @@ static muster_status check_loop(const struct document *document, const struct ru
                                 const struct algorithm_type *algorithm) {
   if (algorithm->plan(config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
     return check_asynchronous(document, config, algorithm);
+  if (config->loop.straggler_fraction < 1 && algorithm->plan(config->algorithm).whole_episodes)
+    return document_error(document, "algorithm.straggler_fraction",
+                          "cuts rollouts short, but %s learns from whole episodes; expects 1", algorithm->name);
   if (config->loop.pipeline == 0 || algorithm->corrects_lag) return MUSTER_OK;
   char names[128];
   struct text_sink sink = text_sink_start(names, sizeof names);

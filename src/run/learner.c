@@ -240,6 +240,7 @@ muster_status learner_collect(struct learner *learner) {
   enter(learner, WATCH_WAIT);
   stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
+  MUSTER_TRY(finish_line_await(worker->finish_line));
   MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
   add_own_part(learner);
   learner->notes = exchange_notes(worker->rollout_exchange);
@@ -398,6 +399,7 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
 
 /* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
 muster_status learner_report(struct learner *learner) {
+  const struct trajectory *batch = learner->worker->batch;
   int64_t every = learner->worker->config.evaluation.every;
   bool evaluates = every > 0 && learner->total_steps / every > learner->reported_steps / every;
   learner->reported_steps = learner->total_steps;
@@ -409,6 +411,8 @@ muster_status learner_report(struct learner *learner) {
   struct iteration_report iteration = {
       .iteration = learner->iteration,
       .total_steps = learner->total_steps,
+      .steps = trajectory_steps(batch),
+      .whole_steps = (int64_t)(batch->n_envs * batch->n_steps),
       .episodes = episodes_summarize(&learner->episodes),
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,

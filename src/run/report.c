@@ -48,6 +48,9 @@ static const char *const lag_columns[] = {"train/policy_lag_min", "train/policy_
                                           "train/dropped_trajectories"};
 #define LAG_COLUMNS (sizeof lag_columns / sizeof *lag_columns)
 
+/* where rollouts may end before all actors are done */
+static const char cut_column[] = "rollout/cut_fraction";
+
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
                  double reward_threshold, struct stages *stages) {
   *report = (struct report){
@@ -65,9 +68,10 @@ void report_init(struct report *report, const struct run_config *config, const s
 }
 
 static muster_status list_columns(struct report *report, struct arena *arena) {
-  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + LAG_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + 1 + LAG_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
+  if (report->config->loop.straggler_fraction < 1) report->columns[n++] = cut_column;
   bool is_asynchronous = report->algorithm->plan(report->config->algorithm).asynchronous != ASYNCHRONOUS_NONE;
   for (size_t i = 0; is_asynchronous && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
@@ -167,6 +171,9 @@ static muster_status write_row(struct report *report, const struct iteration_rep
     metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
   }
   set_seconds(report);
+  if (report->config->loop.straggler_fraction < 1)
+    metrics_set(metrics, cut_column, 1.0 - (double)report->steps.made / (double)report->steps.whole);
+  memset(&report->steps, 0, sizeof report->steps);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
   if (iteration->lag != NULL) set_lag(report, iteration->lag);
@@ -213,6 +220,8 @@ static void note_solved(struct report *report, const struct iteration_report *it
 
 muster_status report_iteration(struct report *report, const struct iteration_report *iteration, bool last) {
   note_solved(report, iteration);
+  report->steps.made += iteration->steps;
+  report->steps.whole += iteration->whole_steps;
   if (iteration->evaluation != NULL) report->last_evaluation = iteration->evaluation->mean_return;
   double now = clock_seconds();
   bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;

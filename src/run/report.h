@@ -36,6 +36,9 @@ struct report {
   struct {
     double min, mean, max;
   } rollout; /* seconds that an actor took for the rollouts since the last row */
+  struct {
+    int64_t made, whole;
+  } steps; /* of the rollouts since the last row; what they are when no actor is cut off */
 };
 
 /* How far the policies that acted were behind the one that learned from them, in updates, since the last row; and how
@@ -48,6 +51,7 @@ struct policy_lag {
 /* What is reported after an iteration. */
 struct iteration_report {
   int64_t iteration, total_steps;
+  int64_t steps, whole_steps; /* of this rollout; what they are when no actor is cut off */
   struct episodes_summary episodes;
   const double *algorithm_metrics; /* in the order of algorithm->metrics */
   int64_t skipped_updates, env_restarts;

@@ -3,6 +3,7 @@
 #include "comm/watchdog.h"
 #include "run/delivery.h"
 
+#include <math.h>
 #include <string.h>
 
 static muster_status create_pool(struct worker *worker) {
@@ -192,6 +193,11 @@ static struct exchange_list finals_list(struct worker *worker) {
   };
 }
 
+/* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
+static int actors_needed(const struct worker *worker) {
+  return (int)ceil(worker->config.loop.straggler_fraction * worker->topology.actors - 1e-9);
+}
+
 /* the order, for this model's policy; NULL: for none */
 static muster_status take_order(struct worker *worker, const struct model *model, size_t *order_bytes) {
   if (model != NULL) {
@@ -210,7 +216,9 @@ static muster_status connect_rollouts(struct worker *worker, size_t order_bytes)
   const int n_fields = rollout_fields(worker, exchanged(worker), fields);
   const struct exchange_list list = finals_list(worker);
   const enum exchange_rows which = worker->config.loop.pipeline > 0 ? EXCHANGE_ALL : EXCHANGE_IN_PLACE;
-  return exchange_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_exchange);
+  MUSTER_TRY(
+      exchange_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_exchange));
+  return finish_line_create(worker->comm, &worker->topology, actors_needed(worker), &worker->finish_line);
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
@@ -239,7 +247,10 @@ muster_status worker_broadcast_order(struct worker *worker) {
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
   if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
+  /* the leading rank has the rollout before this order, which it tells the others by it */
+  if (worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
   MUSTER_TRY(announcement_make(worker->order_announcement));
+  if (!worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
   /* it has come: what is done with it is no wait, on a far rank either */
   stages_enter(&worker->stages, STAGE_BROADCAST);
   if (!worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
@@ -249,6 +260,7 @@ muster_status worker_broadcast_order(struct worker *worker) {
 void worker_release(struct worker *worker) {
   if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
   announcement_destroy(&worker->order_announcement);
+  finish_line_destroy(&worker->finish_line);
   exchange_destroy(&worker->rollout_exchange);
   exchange_destroy(&worker->state_exchange);
   stream_destroy(&worker->stream);

@@ -8,6 +8,7 @@
 #include "comm/announcement.h"
 #include "comm/clock_offset.h"
 #include "comm/exchange.h"
+#include "comm/finish_line.h"
 #include "comm/stream.h"
 #include "comm/team.h"
 #include "env/pool.h"
@@ -93,6 +94,7 @@ struct worker {
   struct arena *shared;            /* over the memory of the batch; NULL: alone */
   struct announcement *order_announcement;
   struct exchange *rollout_exchange; /* where actors and learner wait for each other; else NULL, as the one before */
+  struct finish_line *finish_line;   /* where rollouts end before all actors are done; NULL: they do not */
   struct exchange *state_exchange;
   struct stream *stream; /* where they do not (run/async.h) */
 };

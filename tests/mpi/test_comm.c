@@ -4,10 +4,12 @@
 #include "comm/clock_offset.h"
 #include "comm/collect.h"
 #include "comm/exchange.h"
+#include "comm/finish_line.h"
 #include "comm/mpi_call.h"
 #include "support/everywhere.h"
 
 #include <math.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,9 +127,7 @@ static muster_status connect(struct rows *rows, const struct topology *topology,
 static struct topology with_learner(int learner, int n) {
   struct comm *comm = everywhere_comm();
   struct topology topology = topology_create(comm_size(comm), comm_rank(comm), n);
-  topology.learner = learner;
-  topology.learns = topology.rank == learner;
-  topology.acts = topology_rank_acts(&topology, topology.rank);
+  topology_set_learner(&topology, learner);
   return topology;
 }
 
@@ -383,7 +383,8 @@ static void test_places(void) {
     neighbours += everywhere_node(rank) == everywhere_node(comm_rank(comm));
   EVERYWHERE(comm_local_size(comm) == neighbours);
   EVERYWHERE(comm_local_cores(comm) >= 1);
-  EVERYWHERE(comm_oversubscribed(comm) == (neighbours > comm_local_cores(comm)));
+  /* ranks that count as being on other nodes still want the same cores */
+  EVERYWHERE(comm_oversubscribed(comm) == (comm_size(comm) > comm_local_cores(comm)));
   free(places);
 }
 
@@ -435,6 +436,72 @@ static void test_clock_offset(void) {
   }
 }
 
+/* --- the finish line --- */
+
+/* an actor's place in an order that differs from round to round */
+static int place_of(const struct topology *topology, int rank, int round) {
+  return (topology_envs(topology, rank).first + round) % topology->actors;
+}
+
+static bool is_over(struct finish_line *line) {
+  bool over = false;
+  muster_status status = finish_line_is_over(line, &over);
+  over = over && status == MUSTER_OK;
+  muster_status_clear(&status);
+  return over;
+}
+
+/* one rollout: while one too few have crossed it is over for nobody, however often one looks; then it is for all */
+static void roll_out(struct finish_line *line, const struct topology *topology, int needed, int round) {
+  const int place = topology->acts ? place_of(topology, topology->rank, round) : topology->actors;
+  muster_status status = place < needed - 1 ? finish_line_cross(line) : MUSTER_OK;
+  EVERYWHERE_OK(status);
+  bool early = false;
+  for (int look = 0; look < 100 && topology->acts && place >= needed - 1; look++) early = early || is_over(line);
+  EVERYWHERE(!early);
+
+  /* those that are not among the fast ones cross when they are told */
+  if (topology->acts && place >= needed)
+    while (!is_over(line)) sched_yield();
+  if (topology->acts && place >= needed - 1) status = finish_line_cross(line);
+  if (status == MUSTER_OK && topology->leads) status = finish_line_await(line);
+  EVERYWHERE_OK(status);
+  /* whoever leads is through with a rollout before the next one begins */
+  if (topology->leads) status = finish_line_leave(line);
+  EVERYWHERE_OK(status);
+  if (!topology->leads) status = finish_line_leave(line);
+  EVERYWHERE_OK(status);
+}
+
+/* with one environment for each actor, whose numbers are the actors' */
+static void cross_finish_line(const int *team, int learners, bool colocated) {
+  struct comm *comm = everywhere_comm();
+  const int ranks = comm_size(comm), actors = colocated || ranks == 1 ? ranks : ranks - learners;
+  struct topology whole = topology_create(ranks, comm_rank(comm), actors);
+  topology_set_team(&whole, team, learners, colocated);
+  const struct topology *topology = &whole;
+  struct finish_line *line;
+  EVERYWHERE_OK(finish_line_create(comm, topology, topology->actors, &line));
+  EVERYWHERE(line == NULL);
+  for (int needed = 1; needed < topology->actors; needed++) {
+    EVERYWHERE_OK(finish_line_create(comm, topology, needed, &line));
+    EVERYWHERE(line != NULL);
+    for (int round = 0; round < ROUNDS; round++) roll_out(line, topology, needed, round);
+    finish_line_destroy(&line);
+  }
+}
+
+/* whoever leads, whether it acts or not, and beside another one that learns */
+static void test_finish_line(void) {
+  const int ranks = comm_size(everywhere_comm());
+  for (int learner = 0; learner < ranks; learner++) {
+    const int team[] = {learner, (learner + 1) % ranks};
+    cross_finish_line(team, 1, false);
+    cross_finish_line(team, 1, true);
+    if (ranks > 2) cross_finish_line(team, 2, false);
+  }
+}
+
 static const struct check_case cases[] = {
     {"the topology covers all environments", test_topology_covers_all_environments},
     {"gather fields and lists, several rounds and splits", test_gather},
@@ -442,6 +509,7 @@ static const struct check_case cases[] = {
     {"a list that does not fit is refused", test_list_that_does_not_fit},
     {"broadcast from every root, up to 3 MiB", test_broadcast},
     {"announce from every root, up to 3 MiB", test_announcements},
+    {"a rollout is over when enough actors are done", test_finish_line},
     {"agree on the exit code", test_agreement},
     {"agree on errors", test_agreement_on_errors},
     {"gather where ranks run", test_places},
