@@ -160,7 +160,7 @@ class Watchdog(Async):
         """The learner goes on with what the others deliver, then saves all that it has learned."""
         for algorithm in ALGORITHMS:
             with self.subTest(algorithm=algorithm):
-                text = config(algorithm, SLOW, total_steps=51200, every=1280)
+                text = config(algorithm, SLOW, total_steps=76800, every=1280)
                 run, result, before = self.suspend(algorithm, text, 3, 2)
                 newest = max(fault.checkpoints(run))
                 if newest > max(before):
@@ -175,7 +175,7 @@ class Watchdog(Async):
                 asynchronous.check_rows(self, run)
 
     def test_learner_stopped(self):
-        text = config("impala", SLOW, total_steps=51200, every=1280)
+        text = config("impala", SLOW, total_steps=76800, every=1280)
         run, result, before = self.suspend("impala", text, 4, 0)
         self.assertIn(f"the newest checkpoint in {run} stays", result.err)
         self.assertEqual(fault.checkpoints(run), before)
