@@ -55,6 +55,7 @@ MODES = [
     ("asynchronous, impala", {"name": "impala", "n_steps": STEPS, "batch": ENVS}),
 ]
 ACTORS = [1, 2, 4, 8]
+STRAGGLER_MODES = MODES + [("in step, straggler_fraction 0.75", {**PPO, "straggler_fraction": 0.75})]
 
 # stragglers: name, environment's options, which actors count
 STRAGGLED = 4
@@ -192,7 +193,7 @@ def stragglers(repeats, folder):
              f"{repeats} repetitions.", "",
              "| mode | times of steps | steps/s of the others | kept | least – largest | their time in rollouts |",
              "|---|---|--:|--:|--:|--:|"]
-    for name, mode in MODES:
+    for name, mode in STRAGGLER_MODES:
         speeds, shares = {}, {}
         for seed in range(1, repeats + 1):
             for case, options, counted in STRAGGLERS:

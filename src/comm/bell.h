@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* looks at a number before a rank goes to sleep: some tens of microseconds */
+/* looks at a number before a rank goes to sleep: a tenth to half a millisecond, as long as processors pause */
 #define BELL_LOOKS 20000
 
 /* padded so that two bells share no cache line, nor a pair that is fetched together */
