@@ -8,17 +8,17 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 
-# train NAME CONFIG SEED [KEY=VALUE]
+# train NAME CONFIG SEED INTERVAL [KEY=VALUE]: a row of metrics for so many updates
 train() {
   tests/support/mpirun -n 2 build/muster train "configs/CartPole-v1/$2" --run-dir "$folder/$1-$3" --set "seed=$3" \
-    --set run.log_interval=10 ${4:+--set "$4"} >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
+    --set "run.log_interval=$4" ${5:+--set "$5"} >"$folder/log" 2>&1 || { cat "$folder/log" >&2; exit 1; }
 }
 
 for seed in 1 2 3 4 5; do
-  train in-step ppo.yaml "$seed"
-  train in-turn ppo.yaml "$seed" ranks.colocate=true
-  train pipelined ppo.yaml "$seed" algorithm.pipeline=1
-  train asynchronous impala.yaml "$seed"
+  train in-step ppo-zoo.yaml "$seed" 5
+  train in-turn ppo-zoo.yaml "$seed" 5 ranks.colocate=true
+  train pipelined ppo-zoo.yaml "$seed" 5 algorithm.pipeline=1
+  train asynchronous impala.yaml "$seed" 20
 done
 build/muster plot "$folder"/in-step-* "$folder"/in-turn-* "$folder"/pipelined-* "$folder"/asynchronous-* -x seconds \
   -m rollout/ep_rew_mean -b minmax -t "CartPole-v1, two ranks" -o "${1:-docs/layouts.svg}"

@@ -159,12 +159,11 @@ void learner_prepare_order(struct learner *learner) {
   const struct model *model = &learner->model;
   const size_t parameters = worker->order_parameters;
   /* a pipelined run that goes on had given its last order with the policy of before its last update */
-  if (learner->acting != NULL && !learner->acting_is_restored) copy_policy(model, parameters, learner->acting);
-  learner->acting_is_restored = false;
-  if (learner->acting != NULL)
+  if (learner->acting_is_restored)
     memcpy(order->floats, learner->acting, worker->order_count * sizeof(float));
   else if (worker->order_count > 0)
     copy_policy(model, parameters, order->floats);
+  learner->acting_is_restored = false;
 }
 
 muster_status learner_give_order(struct learner *learner) {
@@ -325,6 +324,9 @@ static void count_batch(struct learner *learner) {
   const struct worker *worker = learner->worker;
   learner->iteration = learner->collected;
   learner->total_steps = learner->collected_steps;
+  /* of what is learned from here on: a checkpoint of before has the order before */
+  if (learner->acting != NULL)
+    memcpy(learner->acting, worker->order->floats, worker->order_count * sizeof *learner->acting);
   for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
   episodes_add_rollout(&learner->episodes, worker->batch);
 }

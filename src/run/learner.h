@@ -27,12 +27,12 @@ struct learner {
   bool resumed;
   int64_t iteration, total_steps;     /* rollouts and steps that were learned from */
   int64_t collected, collected_steps; /* the same with those of the batch at hand */
-  float *acting;                      /* [order_count] pipelined: the policy of the last order; else NULL */
-  bool acting_is_restored;            /* from a checkpoint: the next order is given with it */
-  int64_t reported_steps;             /* total_steps at the last report */
-  int notes;                          /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
-  struct async *async;                /* what only asynchronous runs have (run/async.h); else NULL */
-  int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
+  float *acting;            /* [order_count] pipelined: the policy of the order before the last update; else NULL */
+  bool acting_is_restored;  /* from a checkpoint: the next order is given with it */
+  int64_t reported_steps;   /* total_steps at the last report */
+  int notes;                /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
+  struct async *async;      /* what only asynchronous runs have (run/async.h); else NULL */
+  int64_t checkpoint_steps; /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */

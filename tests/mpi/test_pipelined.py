@@ -1,0 +1,152 @@
+"""Actors that roll out while the learner learns (algorithm.pipeline: 1): one version of lag, and the same answer whatever
+the layout, and however often a run is interrupted."""
+
+import os
+import subprocess
+
+import program
+import test_algorithms
+import test_kinds
+import test_learners
+import test_ranks
+
+TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
+
+apart, together = test_learners.apart, test_learners.together
+
+
+def pipelined(config):
+    """A config whose actors do not wait for the learner."""
+    assert config.count("\n  name: ppo\n") + config.count("algorithm: {name: ppo, ") + config.count("{name: grpo, ") == 1
+    for before in ["\n  name: ppo", "algorithm: {name: ppo", "{name: grpo"]:
+        after = "\n  pipeline: 1" if before.startswith("\n") else ", pipeline: 1"
+        config = config.replace(before, before + after)
+    return config
+
+
+SHORT = pipelined(program.SHORT)
+HALF = ["--set", "total_steps=3072"]
+GRPO = pipelined(test_algorithms.ALGORITHMS["grpo_reference"])
+NORMALISED = pipelined(test_kinds.KINDS["normalised"])
+
+# who learns and acts, with how many ranks: None is a process of its own
+LAYOUTS = [(None, []), (1, []), (2, []), (3, []), (4, []), (2, together()), (3, together()), (3, apart(2))]
+LAYOUTS += [(4, apart(2)), (4, together(2))]
+
+# ranks on nodes (support/everywhere.h)
+NODES = [("011", ""), ("012", ""), ("01022", ""), ("0011", "{colocate: true}"), ("0101", "{colocate: true}")]
+NODES += [("00112", "{learners: 2}"), ("0101", "{learners: 2}"), ("0011", "{colocate: true, learners: 2}")]
+
+
+class Pipelined(program.Case):
+    def compare(self, name, config, layouts):
+        alone = self.train(name, config=config)
+        for number, (ranks, sets) in enumerate(layouts):
+            with self.subTest(name=name, ranks=ranks, sets=sets):
+                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
+                self.assert_same_run(run, alone)
+        return alone
+
+    def test_layouts(self):
+        alone = self.compare("cartpole", SHORT, LAYOUTS[1:])
+        self.compare("truncating", pipelined(test_ranks.TRUNCATING), LAYOUTS[1:])
+
+        # the first update learns from its own policy's rollout, every other from the one's before
+        mismatches = [int(row["train/first_ratio_mismatch"]) for row in program.metrics(alone)]
+        self.assertEqual(mismatches[0], 0)
+        self.assertGreater(min(mismatches[1:]), 0)
+        self.assertNotEqual(program.learned(alone), program.learned(self.train("lockstep")))
+
+    def test_nodes(self):
+        for name, config in [("cartpole", SHORT), ("truncating", pipelined(test_ranks.TRUNCATING))]:
+            alone = self.train(name, config=config)
+            for nodes, ranks in NODES:
+                with self.subTest(name=name, nodes=nodes, ranks=ranks):
+                    run = self.folder / f"{name}-{nodes}-{ranks}"
+                    path = self.write(f"{name}.yaml", config + (f"ranks: {ranks}\n" if ranks else ""))
+                    command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
+                    result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False,
+                                            timeout=program.LIMIT)
+                    self.assertEqual(result.returncode, 0, result)
+                    self.assert_same_run(run, alone)
+
+    def test_kinds(self):
+        for name, config in test_kinds.KINDS.items():
+            self.compare(name, pipelined(config), [(3, []), (2, together())])
+
+    def test_whole_episodes(self):
+        for name in ["grpo", "grpo_reference", "grpo_agents"]:
+            config = pipelined(test_algorithms.ALGORITHMS[name])
+            self.compare(name, config, [(3, []), (2, together()), (3, apart(2))])
+
+    def test_resumed(self):
+        """The rollout that was under way at a checkpoint is made again, with the policy that made it."""
+        whole = self.train("whole", config=SHORT)
+        for before in LAYOUTS[2:]:
+            for after in [LAYOUTS[0], LAYOUTS[3], (2, together()), (3, apart(2))]:
+                with self.subTest(before=before, after=after):
+                    name = f"from-{LAYOUTS.index(before)}-to-{LAYOUTS.index(after)}"
+                    self.train(name, *before[1], *HALF, config=SHORT, ranks=before[0])
+                    self.assert_same_run(self.train(name, *after[1], "--resume", config=SHORT, ranks=after[0]), whole)
+
+    def test_resumed_kinds(self):
+        for name, config, steps in [("normalised", NORMALISED, 900), ("grpo", GRPO, 700)]:
+            with self.subTest(name=name):
+                whole = self.train(f"{name}-whole", config=config)
+                self.train(name, "--set", f"total_steps={steps}", config=config, ranks=3)
+                self.train(name, *together(), "--set", f"total_steps={2 * steps}", "--resume", config=config, ranks=2)
+                run = self.train(name, "--resume", config=config, ranks=4)
+                self.assertEqual(test_kinds.learned(run), test_kinds.learned(whole))
+                self.assertEqual(program.metrics(run), program.metrics(whole))
+
+    def test_checkpoints_change_nothing(self):
+        """After every update or none but the last; and from each of them a run ends in the same way."""
+        last = self.train("last", "--set", "checkpoint.interval=0", config=SHORT)
+        each = ["--set", "checkpoint.every=1", "--set", "checkpoint.keep=0"]
+        runs = [self.train(f"each-{n}", *each, *sets, config=SHORT, ranks=ranks) for n, (ranks, sets) in
+                enumerate([(None, []), (3, []), (2, together())])]
+        steps = program.listing(runs[0] / "checkpoints")
+        for run in runs:
+            self.assertEqual(test_kinds.learned(run), test_kinds.learned(last))
+            self.assertEqual(program.metrics(run), program.metrics(last))
+            self.assertEqual(len(program.listing(run / "checkpoints")), len(steps))
+        self.assertGreaterEqual(len(steps), 24)
+        for number in [256, 512, 3328, 5888]:
+            with self.subTest(steps=number):
+                run = self.folder / f"from-{number}"
+                (run / "checkpoints").mkdir(parents=True)
+                for name in ["config.yaml", "metrics.csv"]:
+                    (run / name).write_bytes((runs[1] / name).read_bytes())
+                name = f"step-{number:012}.h5"
+                (run / "checkpoints" / name).write_bytes((runs[1] / "checkpoints" / name).read_bytes())
+                self.train(run.name, "--resume", config=SHORT, ranks=2)
+                self.assertEqual(test_kinds.learned(run), test_kinds.learned(last))
+                self.assertEqual(program.metrics(run), program.metrics(last))
+
+    def test_acting_policy(self):
+        """A checkpoint has the policy with which the next rollout is made: that of before the last update."""
+        first = self.train("first", "--set", "total_steps=256", config=NORMALISED)
+        for run, ranks in [(first, None), (self.train("more", config=NORMALISED, ranks=2), 2)]:
+            result = self.run_muster("inspect", run, "--json")
+            self.assertEqual(result.code, 0, result)
+            shapes = {tensor["name"]: tensor["shape"] for tensor in program.json.loads(result.out)["tensors"]}
+            self.assertEqual(len(shapes["pipeline/policy"]), 1, ranks)
+        lockstep = self.train("lockstep", config=test_kinds.KINDS["normalised"])
+        self.assertNotIn("pipeline/policy", program.learned(lockstep))
+
+    def test_refused(self):
+        for name in ["a2c", "reinforce", "actor_critic"]:
+            path = self.write(f"{name}.yaml", test_algorithms.ALGORITHMS[name])
+            result = self.run_muster("train", path, "--set", "algorithm.pipeline=1", "--run-dir", "never")
+            parts = ["algorithm.pipeline", "lets actors use an older policy, which", "does not correct for", "ppo", "grpo"]
+            self.assert_refused(result, 2, *parts)
+        run = self.train("run", *HALF, config=SHORT)
+        before = program.listing(run)
+        path = self.write("lockstep.yaml", program.SHORT)
+        result = self.run_muster("train", path, "--run-dir", run, "--resume")
+        self.assert_refused(result, 2, "algorithm.pipeline was 1 and is now 0")
+        self.assertEqual(program.listing(run), before)
+
+
+if __name__ == "__main__":
+    program.main()
