@@ -56,14 +56,14 @@ class Case(fault.Case):
 
 
 class Kill(Case, test_kill_anywhere.KillAnywhere):
-    def test_kill_anywhere(self):
+    def kill_rounds(self, text, rounds):
         test_kill_anywhere.RANKS = list(LAYOUTS)
-        config = self.write("run.yaml", fault.CONFIG)
+        config = self.write("run.yaml", text)
         whole = self.folder / "whole"
         result = self.finish(config, whole)
         self.assertEqual(result.code, 0, result)
         killed = 0
-        for number in range(ROUNDS):
+        for number in range(rounds):
             rng = random.Random(f"{test_kill_anywhere.SEED}:learners:{number}")
             run = self.folder / f"round-{number}"
             run.mkdir()
@@ -76,7 +76,16 @@ class Kill(Case, test_kill_anywhere.KillAnywhere):
                 self.assert_nobody_left(run)
                 self.assert_same_end(run, whole)
         # most of them hit a run at work: otherwise this would have tested nothing
-        self.assertGreater(killed, ROUNDS // 4)
+        self.assertGreater(killed, rounds // 4)
+
+    def test_kill_anywhere(self):
+        self.kill_rounds(fault.CONFIG, ROUNDS)
+
+    def test_kill_anywhere_pipelined(self):
+        """While the learner learns its actors already roll out: that rollout is made again, with the policy that made it."""
+        pipelined = fault.CONFIG.replace("name: ppo", "name: ppo, pipeline: 1")
+        self.assertNotEqual(pipelined, fault.CONFIG)
+        self.kill_rounds(pipelined, ROUNDS)
 
 
 class Stop(Case):
