@@ -172,6 +172,8 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "busy", costs->busy);
   json_number(json, "gradient_seconds", costs->alone_gradient);
   json_number(json, "own_step_seconds", costs->own_step);
+  json_number(json, "meet_seconds", costs->meet);
+  json_number(json, "share_seconds", costs->share);
   json_number(json, "shards", costs->shards);
   json_number(json, "time_slice", costs->time_slice);
   json_open_array(json, "actor_rollouts");

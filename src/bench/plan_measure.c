@@ -375,6 +375,44 @@ static muster_status measure_latency(struct comm *comm, const struct effort *eff
   return MUSTER_OK;
 }
 
+/* what it takes to meet before a step of the optimizer, and to read and add another's gradient; medians over cycles */
+static muster_status time_meetings(struct team *team, const struct effort *effort, struct plan_costs *costs) {
+  const size_t n = (size_t)(costs->gradient_bytes / sizeof(float));
+  const int members = team_members(team);
+  struct samples meet = {.n = 0}, whole = {.n = 0};
+  void *memory, *mine;
+  MUSTER_TRY(team_share(team, (size_t)members * n * sizeof(float), &memory));
+  MUSTER_TRY(team_share(team, (size_t)members * n * sizeof(float), &mine));
+  float *gradients = memory, *sum = (float *)mine + (size_t)team_member(team) * n;
+  for (int i = 0; i < 10 * effort->cycles; i++) {
+    MUSTER_TRY(team_gather(team, NULL, NULL));
+    double start = clock_seconds();
+    MUSTER_TRY(team_gather(team, NULL, NULL));
+    add_sample(&meet, clock_seconds() - start);
+    /* one's own is written anew before each sum, so that the others find it in this core's cache, as in an update */
+    memset(gradients + (size_t)team_member(team) * n, i & 1, n * sizeof(float));
+    MUSTER_TRY(team_gather(team, NULL, NULL));
+    start = clock_seconds();
+    for (int other = 0; other < members; other++)
+      if (other != team_member(team)) vector_add(n, gradients + (size_t)other * n, sum, sum);
+    add_sample(&whole, clock_seconds() - start);
+  }
+  costs->meet = median(&meet) * 2 / members;
+  costs->share = median(&whole) / (members - 1);
+  return MUSTER_OK;
+}
+
+static muster_status measure_meetings(struct comm *comm, const struct effort *effort, struct plan_costs *costs) {
+  const int n = comm_size(comm) < TEAM_MAX ? comm_size(comm) : TEAM_MAX;
+  int members[TEAM_MAX];
+  for (int i = 0; i < n; i++) members[i] = i;
+  struct team *team;
+  MUSTER_TRY(team_create(comm, members, n, &team));
+  muster_status status = team != NULL ? time_meetings(team, effort, costs) : MUSTER_OK;
+  team_destroy(&team);
+  return status;
+}
+
 static muster_status measure_exchange(struct comm *comm, const struct run_config *config, const struct effort *effort,
                                       struct plan_costs *costs) {
   const struct run_config whole = in_step(config);
@@ -386,6 +424,7 @@ static muster_status measure_exchange(struct comm *comm, const struct run_config
   if (status == MUSTER_OK) status = create_cycle(comm, &whole, &cycles[1]);
   if (status == MUSTER_OK) status = measure_overhead(effort, &cycles[0], &cycles[1], costs);
   if (status == MUSTER_OK) status = measure_latency(comm, effort, &cycles[1], costs);
+  if (status == MUSTER_OK) status = measure_meetings(comm, effort, costs);
   for (int i = 0; i < 2; i++) exchanging_release(&cycles[i].exchanging);
   free(cycles);
   return status;
@@ -434,7 +473,8 @@ muster_status plan_measure(struct comm *comm, const struct run_config *config, c
                                .crowding = 1,
                                .busy = 1,
                                .time_slice = time_slice(),
-                               .node = assumed_node};
+                               .node = assumed_node,
+                               .meet = 2e-6};
   /* the others sleep until the first has measured, or failed: then it announces no environments */
   struct announcement *announcement;
   MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));
@@ -446,6 +486,7 @@ muster_status plan_measure(struct comm *comm, const struct run_config *config, c
     muster_status_clear(&status);
     return measured;
   }
+  if (status == MUSTER_OK) costs->share = costs->gradient_bytes * assumed_node.gap;
   if (status == MUSTER_OK && costs->num_envs == 0) status = status_error(MUSTER_ERROR_COMM, "another rank has failed");
   if (status != MUSTER_OK || comm_size(comm) == 1 || !exchanges) return status;
   return comm_agree(comm, measure_exchange(comm, config, effort, costs));

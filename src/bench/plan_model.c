@@ -106,7 +106,7 @@ static double delivery_seconds(const struct plan_costs *costs, const struct plan
  * step all meet, read what the others of their node have summed, and get the sums of the other nodes. */
 static double update_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
-  const struct plan_link *far = &cluster->network, *near = &costs->node;
+  const struct plan_link *far = &cluster->network;
   const struct plan_layout *layout = &prediction->layout;
   const double growth = (double)layout->num_envs / costs->num_envs;
   if (layout->learners == 1 || layout->ranks == 1) return costs->update * growth;
@@ -115,7 +115,7 @@ static double update_seconds(const struct plan_costs *costs, const struct plan_c
   const double on_node = fmin(sharing, (double)layout->learners / nodes), bytes = costs->gradient_bytes;
   double own = costs->optimizer_steps * costs->own_step, shared = fmax(0, costs->update - own);
   double beside = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* that take turns on a core */
-  double sum = on_node * near->overhead + (on_node - 1) * bytes * near->gap;
+  double sum = on_node > 1 ? 0.5 * on_node * costs->meet + (on_node - 1) * costs->share : 0;
   if (nodes > 1) sum += (nodes - 1) * (2 * far->overhead + bytes * far->gap) + far->latency;
   return growth * (beside * (own + shared / sharing) + costs->optimizer_steps * sum);
 }

@@ -46,6 +46,7 @@ struct plan_costs {
   int n_points;
   struct plan_point rollout[PLAN_MAX_POINTS]; /* in ascending order of environments */
   struct plan_link node;                      /* between ranks of a node */
+  double meet, share; /* seconds in which two learners of a node meet, and read and add the gradient of one more */
 };
 
 struct plan_cluster {

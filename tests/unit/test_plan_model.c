@@ -24,6 +24,8 @@ static const struct plan_costs costs = {
     .n_points = 3,
     .rollout = {{1, 1e-3}, {16, 3e-3}, {64, 8e-3}},
     .node = {20e-6, 2e-6, 1e-10},
+    .meet = 1e-6,
+    .share = 5e-6,
 };
 static const struct plan_cluster cluster = {16, 16, {5e-6, 1e-6, 2e-10}};
 
@@ -90,17 +92,17 @@ static void test_more_ranks_than_cores(void) {
  * shards have nothing to do */
 static void test_several_learners(void) {
   struct plan_prediction four = predict(12, 4);
-  double sum = 4 * 2e-6 + 3 * 1e5 * 1e-10;
+  double sum = 2 * 1e-6 + 3 * 5e-6;
   CU_ASSERT_EQUAL(four.actors, 8);
   NEAR(four.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * sum);
   struct plan_prediction ten = predict(14, 10);
-  NEAR(ten.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 8 + 10 * (8 * 2e-6 + 7 * 1e5 * 1e-10));
+  NEAR(ten.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 8 + 10 * (4 * 1e-6 + 7 * 5e-6));
   /* on two nodes the sums of one cross over to the other, and the batch does */
   const struct plan_cluster pairs = {2, 2, cluster.network};
   const struct plan_layout layout = plan_layout_of(&costs, 6, 4, false, 0);
   struct plan_prediction two_nodes = plan_predict(&costs, &pairs, &layout);
   double across = (2 * 1e-6 + 1e5 * 2e-10) + 5e-6;
-  NEAR(two_nodes.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (2 * 2e-6 + 1e5 * 1e-10 + across));
+  NEAR(two_nodes.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (1e-6 + 5e-6 + across));
 }
 
 /* all act and learn: no policy in an order, no rollouts to gather */
