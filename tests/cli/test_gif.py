@@ -47,11 +47,13 @@ class Gif(program.Case):
         self.assertEqual({frame["delay"] for frame in gif["frames"]}, {20})
         self.assertGreater(len({frame["digest"] for frame in gif["frames"]}), 20)
 
-        # the cart is where the text says
+        # the cart is where the text says, as long as all of it is in the picture: 2.4 m to either side, and it is 0.4 m wide
         text = self.run_muster("eval", run, "--episodes", "2", "--seed", "5", "--render").out
         positions = [float(found) for found in re.findall(r"position ([-+0-9.]+) m", text)]
         self.assertEqual(len(positions), len(gif["frames"]))
-        for position, frame in zip(positions, gif["frames"]):
+        seen = [(position, frame) for position, frame in zip(positions, gif["frames"]) if abs(position) < 2.2]
+        self.assertGreater(len(seen), len(positions) // 2)
+        for position, frame in seen:
             self.assertAlmostEqual((frame["column"] + 0.5 - 300) / 125, position, delta=0.01)
 
     def test_environments(self):
