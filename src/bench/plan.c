@@ -41,7 +41,12 @@ static muster_status read_config(struct comm *comm, const struct plan_request *r
     return status_error(MUSTER_ERROR_USAGE, "--set changes a config: give --config FILE");
   if (comm_rank(comm) != 0) return MUSTER_OK;
   if (request->config_path == NULL) return run_config_parse("defaults", "seed: 1", config);
-  return run_config_load(request->config_path, request->sets, request->n_sets, comm_size(comm), config);
+  /* the ranks that are here measure; the layout is that of the ranks that are planned */
+  MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, 1, config));
+  const int actors = comm_size(comm) - 1;
+  if (config->env.num_envs >= actors) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE, "env.num_envs: %lld cannot be split over %d actors here; expects at least %d",
+                      (long long)config->env.num_envs, actors, actors);
 }
 
 /* the layout that the config has at so many ranks */

@@ -94,8 +94,10 @@ static double delivery_seconds(const struct plan_costs *costs, const struct plan
   const struct plan_link *far = &cluster->network, *near = &costs->node;
   const double growth = (double)prediction->layout.num_envs / costs->num_envs, here = 1.0 / prediction->nodes;
   const double actors = prediction->actors, bytes = growth * costs->rollout_bytes;
+  /* within a node they are copied through memory, without a message */
+  const double copy = costs->gradient_bytes > 0 ? costs->share / costs->gradient_bytes : 0;
   const double orders = growth * costs->optimizer_steps;
-  double seconds = here * (actors * near->overhead + bytes * near->gap) + orders * costs->order_bytes * near->gap;
+  double seconds = here * (actors * near->overhead + bytes * copy) + orders * costs->order_bytes * copy;
   if (prediction->nodes == 1) return seconds;
   const double far_actors = (1 - here) * actors;
   return seconds + far_actors * far->overhead + (1 - here) * bytes * far->gap +
