@@ -42,7 +42,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   f->options.rms_prop_eps = golden_attribute(c->file, "/", "eps");
   f->options.normalize_advantage = golden_attribute(c->file, "/", "normalize_advantage") != 0;
   f->options.optimizer = c->optimizer;
-  struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL};
+  struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
   CHECK_OK_FATAL(type->create(&context, &algorithm));
   f->learner = a2c_learner(algorithm);
   load_torch(c->file, f->learner, &f->rollout);

@@ -27,7 +27,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   CU_ASSERT_FATAL(n_steps > 0);
   create_rollout(&shape, n_envs, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
-  struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL};
+  struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL, NULL};
   CHECK_OK_FATAL(type->create(&context, &w->algorithm));
 }
 

@@ -38,7 +38,7 @@ static void setup(struct fixture *f, const char *name, const char *options, cons
 }
 
 static void create_algorithm(struct fixture *f) {
-  struct algorithm_context context = {f->options, &f->model, &f->rollout, 5, f->arena, NULL};
+  struct algorithm_context context = {f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
   CHECK_OK_FATAL(f->type->create(&context, &f->algorithm));
 }
 

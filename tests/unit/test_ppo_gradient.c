@@ -196,7 +196,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
   options.vf_coef = p->vf_coef;
   options.normalize_advantage = p->normalize;
   options.clip_range_vf_form = p->value_clip == CLIP_MAX ? PPO_VALUE_CLIP_MAX : PPO_VALUE_CLIP_REPLACE;
-  struct algorithm_context context = {&options, &model, &rollout, 1, arena, NULL};
+  struct algorithm_context context = {&options, &model, &rollout, 1, arena, NULL, NULL};
   void *ppo;
   CHECK_OK_FATAL(type->create(&context, &ppo));
 
