@@ -38,6 +38,12 @@ NODES = [("011", ""), ("012", ""), ("01022", ""), ("0011", "{colocate: true}"), 
 NODES += [("00112", "{learners: 2}"), ("0101", "{learners: 2}"), ("0011", "{colocate: true, learners: 2}")]
 
 
+def contents(checkpoint):
+    """The bytes of every tensor of a checkpoint, in hexadecimal."""
+    lines = subprocess.run([program.TENSORS, str(checkpoint)], check=True, capture_output=True, text=True).stdout
+    return {line.split("\t")[0]: line.split("\t")[3] for line in lines.splitlines()}
+
+
 class Pipelined(program.Case):
     def compare(self, name, config, layouts):
         alone = self.train(name, config=config)
@@ -125,14 +131,17 @@ class Pipelined(program.Case):
 
     def test_acting_policy(self):
         """A checkpoint has the policy with which the next rollout is made: that of before the last update."""
-        first = self.train("first", "--set", "total_steps=256", config=NORMALISED)
-        for run, ranks in [(first, None), (self.train("more", config=NORMALISED, ranks=2), 2)]:
-            result = self.run_muster("inspect", run, "--json")
-            self.assertEqual(result.code, 0, result)
-            shapes = {tensor["name"]: tensor["shape"] for tensor in program.json.loads(result.out)["tensors"]}
-            self.assertEqual(len(shapes["pipeline/policy"]), 1, ranks)
-        lockstep = self.train("lockstep", config=test_kinds.KINDS["normalised"])
-        self.assertNotIn("pipeline/policy", program.learned(lockstep))
+        runs = {ranks: self.train(f"run-{ranks}", "--set", "checkpoint.every=1", "--set", "checkpoint.keep=0",
+                                  config=SHORT, ranks=ranks) for ranks in [None, 3]}
+        for ranks, run in runs.items():
+            checkpoints = [contents(path) for path in sorted((run / "checkpoints").glob("step-*.h5"))]
+            for before, after in zip(checkpoints, checkpoints[1:]):
+                tensors = [f"policy/{layer}/{part}" for layer in range(3) for part in ["weight", "bias"]]
+                self.assertEqual(after["pipeline/policy"], "".join(before[name] for name in tensors), ranks)
+        result = self.run_muster("inspect", runs[3])
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("pipeline/policy", result.out)
+        self.assertNotIn("pipeline/policy", program.learned(self.train("lockstep")))
 
     def test_refused(self):
         for name in ["a2c", "reinforce", "actor_critic"]:
