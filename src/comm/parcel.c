@@ -88,6 +88,7 @@ static bool is_courier(const struct parcel *parcel) { return parcel->courier == 
 
 /* copies this rank's rows from the fields into the message, or back */
 static void copy_rows(struct parcel *parcel, bool in) {
+  if (parcel->own_rows == 0) return; /* nothing but a list: the fields may have no base */
   char *block = parcel->message;
   for (int i = 0; i < parcel->n_fields; i++) {
     size_t env_bytes = parcel->field[i].env_bytes, bytes = env_bytes * (size_t)parcel->own_rows;
