@@ -1,9 +1,7 @@
 """Actors that never wait: deterministic on one rank; on several a run ends, keeps to its limits, and goes on from a
 checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
 
-import os
 import struct
-import subprocess
 
 import asynchronous
 import events
@@ -11,7 +9,6 @@ import program
 import test_kinds
 from asynchronous import integer, steps_of_probe
 
-TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 RANKS = [None, 2, 3, 5]
 
 # episodes of Probe-v0 that are truncated, so that last observations travel, too
@@ -137,15 +134,10 @@ class Async(program.Case):
     def test_nodes(self):
         """Deliveries and orders as messages between nodes (support/everywhere.h)."""
         for name, algorithm in UNEVEN.items():
-            run = self.folder / name
             for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
                 with self.subTest(algorithm=name, nodes=nodes):
                     text = config(algorithm, every=300).replace("total_steps: 3000", f"total_steps: {steps}")
-                    path = self.write(f"{name}.yaml", text)
-                    command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
-                    result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False,
-                                            timeout=program.LIMIT)
-                    self.assertEqual(result.returncode, 0, result)
+                    run = self.train_on(nodes, name, text)
                     self.check_rows(run)
                     self.check_conserved(run)
 

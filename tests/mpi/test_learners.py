@@ -1,15 +1,10 @@
 """Several ranks that learn together, apart from the actors or acting in turn: the same answer as one, whatever the
 algorithm, and when a run is resumed with other numbers of them."""
 
-import os
-import subprocess
-
 import program
 import test_algorithms
 import test_kinds
 import test_ranks
-
-TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 
 # minibatches of 1 to 17 shards, and of sizes that do not divide
 SHARDS = """\
@@ -74,12 +69,7 @@ class Learners(program.Case):
                                  ("00112", "{learners: 2}"), ("0012", "{learners: 3}"), ("01100", "{learners: 4}"),
                                  ("0011", "{colocate: true, learners: 3}")]:
                 with self.subTest(name=name, nodes=nodes, ranks=ranks):
-                    run = self.folder / f"{name}-{nodes}-{ranks}"
-                    path = self.write(f"{name}.yaml", f"{config}ranks: {ranks}\n")
-                    command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
-                    result = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False,
-                                            timeout=program.LIMIT)
-                    self.assertEqual(result.returncode, 0, result)
+                    run = self.train_on(nodes, f"{name}-{nodes}-{ranks}", f"{config}ranks: {ranks}\n")
                     self.assert_same_run(run, alone)
 
     def test_too_many(self):

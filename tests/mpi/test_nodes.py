@@ -3,36 +3,21 @@
 The ranks of this machine count as being on several nodes (support/everywhere.h); tests/cluster has hosts of their own.
 """
 
-import os
-import subprocess
-
 import program
 import test_kinds
 import test_ranks
 
-TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
-
 
 class Nodes(program.Case):
-    def train_on(self, nodes, run, config):
-        """Trains, or goes on, with one rank on each of these nodes; returns the messages that came with rollouts."""
-        path = self.write(f"{run}.yaml", config)
-        command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(self.folder / run)]
-        result = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=program.LIMIT
-        )
-        self.assertEqual(result.returncode, 0, result)
-        return program.summary(self.folder / run)["rollout_messages"]
-
     def compare(self, name, config, spreads):
         alone = self.train(name, config=config)
         self.assertEqual(program.summary(alone)["rollout_messages"], 0)
         rollouts = int(program.metrics(alone)[-1]["time/iterations"])
         for nodes in spreads:
             with self.subTest(name=name, nodes=nodes):
-                messages = self.train_on(nodes, f"{name}-{nodes}", config)
-                self.assertEqual(messages, rollouts * (len(set(nodes)) - 1))
-                self.assert_same_run(self.folder / f"{name}-{nodes}", alone)
+                run = self.train_on(nodes, f"{name}-{nodes}", config)
+                self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (len(set(nodes)) - 1))
+                self.assert_same_run(run, alone)
 
     def test_cartpole(self):
         self.compare("cartpole", program.SHORT, ["000", "001", "011", "012", "01022", "00112233", "01230123"])

@@ -7,13 +7,11 @@ it gets is not tested.
 import math
 import os
 import shutil
-import subprocess
 
 import events
 import program
 import test_algorithms
 
-TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 PLUGIN = os.environ["MUSTER_STRAGGLER"]
 
 ENVS, STEPS = 8, 32
@@ -70,16 +68,6 @@ LAYOUTS = [
 
 
 class Straggler(program.Case):
-    def train_on(self, nodes, run, text):
-        """Trains, or goes on, with one rank on each of these nodes."""
-        path = self.write(f"{run}.yaml", text)
-        command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(self.folder / run)]
-        result = subprocess.run(
-            command, cwd=self.folder, capture_output=True, text=True, check=False, timeout=program.LIMIT
-        )
-        self.assertEqual(result.returncode, 0, result)
-        return self.folder / run
-
     def check_cut(self, run, whole_actors, actors, on_policy=True, learns=True):
         """Some rollouts were cut, none of them below what is left to so many actors that were done; what the rows tell
         agrees, and the run has learned."""

@@ -27,6 +27,9 @@ SANITIZED = os.environ["MUSTER_SANITIZED"] == "1"
 MPIRUN = str(SOURCE / "tests" / "support" / "mpirun")
 HOST = socket.gethostname()
 
+# where ranks can be put on nodes of their own choosing (support/everywhere.h)
+TRAIN_ON_NODES = os.environ.get("MUSTER_TRAIN_ON_NODES")
+
 # a net only: nothing that is tested comes near it
 LIMIT = 240
 
@@ -97,6 +100,18 @@ def start_command(command, cwd=None, env=None):
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+_layouts_seen = set()
+
+
+def leaks_where_new(*layout):
+    """The environment of a run in which the sanitizers look for leaks only when none of this layout was looked through
+    before: the search takes several times as long as the run."""
+    if not SANITIZED or layout not in _layouts_seen:
+        _layouts_seen.add(layout)
+        return None
+    return {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
 
 
 def listing(folder):
@@ -186,7 +201,17 @@ class Case(unittest.TestCase):
     def train(self, run, *arguments, config=SHORT, ranks=None):
         """Trains into self.folder / run, which must succeed."""
         path = self.write(f"{run}.yaml", config)
-        result = self.run_muster("train", path, "--run-dir", self.folder / run, *arguments, ranks=ranks)
+        command = command_line(["train", path, "--run-dir", self.folder / run, *arguments], ranks)
+        return self._succeed(run, command, leaks_where_new(ranks, *arguments))
+
+    def train_on(self, nodes, run, config):
+        """The same with one rank on each of these nodes; goes on where the run exists."""
+        path = self.write(f"{run}.yaml", config)
+        command = [MPIRUN, "-n", str(len(nodes)), TRAIN_ON_NODES, nodes, str(path), str(self.folder / run)]
+        return self._succeed(run, command, leaks_where_new(nodes))
+
+    def _succeed(self, run, command, env):
+        result = finish(start_command(command, self.folder, env))
         self.assertEqual(result.code, 0, result)
         return self.folder / run
 
