@@ -24,8 +24,14 @@ static const struct option_spec a2c_option_list[] = {
     ROW_MAX_GRAD_NORM(struct a2c_options, "0.5"),
     ROW_NORMALIZE_ADVANTAGE(struct a2c_options, "false"),
     ROW_OPTIMIZER(struct a2c_options, "rmsprop"),
-    {ROW(struct a2c_options, rms_prop_eps), .type = OPTION_FLOAT, .default_value = "1e-5", .min = 0,
-     .min_exclusive = true, .max = 1, .help = "keeps the optimizer's division finite, RMSprop's or Adam's"},
+    {.key = "rms_prop_eps",
+     .offset = offsetof(struct a2c_options, settings.optimizer_epsilon),
+     .type = OPTION_FLOAT,
+     .default_value = "1e-5",
+     .min = 0,
+     .min_exclusive = true,
+     .max = 1,
+     .help = "keeps the optimizer's division finite, RMSprop's or Adam's"},
     {.key = NULL},
 };
 
@@ -33,22 +39,11 @@ static const struct option_table a2c_option_table = {
     .section = "algorithm", .owner = "a2c", .options = a2c_option_list};
 
 static muster_status a2c_check(const struct document *document, const void *object, int64_t num_envs) {
-  const struct a2c_options *options = object;
-  int64_t samples = options->n_steps * num_envs;
-  if (samples > INT32_MAX)
-    return document_error(document, "algorithm.n_steps",
-                          "makes rollouts of %lld samples with num_envs %lld; expects at most %d", (long long)samples,
-                          (long long)num_envs, INT32_MAX);
-  return MUSTER_OK;
+  return algorithm_check_size(document, ((const struct a2c_options *)object)->n_steps, num_envs);
 }
 
 static struct rollout_plan a2c_plan(const void *object) {
   return (struct rollout_plan){.n_steps = (size_t)((const struct a2c_options *)object)->n_steps};
-}
-
-static enum model_critic a2c_critic(const void *object) {
-  (void)object;
-  return MODEL_CRITIC_V;
 }
 
 static double a2c_discount(const void *object) { return ((const struct a2c_options *)object)->gamma; }
@@ -69,16 +64,8 @@ static muster_status a2c_create(const struct algorithm_context *context, void **
   struct a2c *a2c;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "a2c", &a2c));
   a2c->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->rms_prop_eps,
-  };
   *out = a2c;
-  return policy_gradient_create(context, &settings, &a2c->learner);
+  return policy_gradient_create(context, &options->settings, &a2c->learner);
 }
 
 static int a2c_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
@@ -118,7 +105,7 @@ const struct algorithm_type algorithm_a2c = {
     .metrics = policy_gradient_metrics,
     .check = a2c_check,
     .plan = a2c_plan,
-    .critic = a2c_critic,
+    .critic = algorithm_critic_v,
     .discount = a2c_discount,
     .create = a2c_create,
     .update = a2c_update,

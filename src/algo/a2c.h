@@ -9,10 +9,7 @@ struct a2c_options {
   double gamma, gae_lambda, lambda; /* lambda: NAN for gae_lambda */
   int estimator;                    /* enum advantage_estimator */
   struct option_schedule learning_rate;
-  double ent_coef, vf_coef, max_grad_norm;
-  bool normalize_advantage;
-  int optimizer; /* index into optimizer_names */
-  double rms_prop_eps;
+  struct policy_gradient_settings settings;
 };
 
 /* The loss: -mean A log pi + vf_coef * mean (R - V)^2 - ent_coef * mean H. */

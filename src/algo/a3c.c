@@ -15,10 +15,9 @@
 
 struct a3c_options {
   int64_t n_steps;
-  double gamma, gae_lambda, ent_coef, vf_coef, max_grad_norm;
+  double gamma, gae_lambda;
   struct option_schedule learning_rate;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 /* --- options --- */
@@ -40,21 +39,12 @@ static const struct option_table a3c_option_table = {
     .section = "algorithm", .owner = "a3c", .options = a3c_option_list};
 
 static muster_status a3c_check(const struct document *document, const void *object, int64_t num_envs) {
-  const struct a3c_options *options = object;
-  if (options->n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
-  return document_error(document, "algorithm.n_steps",
-                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
-                        (long long)(options->n_steps * num_envs), (long long)num_envs, INT32_MAX);
+  return algorithm_check_size(document, ((const struct a3c_options *)object)->n_steps, num_envs);
 }
 
 static struct rollout_plan a3c_plan(const void *object) {
   const struct a3c_options *options = object;
   return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .asynchronous = ASYNCHRONOUS_GRADIENTS};
-}
-
-static enum model_critic a3c_critic(const void *object) {
-  (void)object;
-  return MODEL_CRITIC_V;
 }
 
 static double a3c_discount(const void *object) { return ((const struct a3c_options *)object)->gamma; }
@@ -71,15 +61,8 @@ static muster_status a3c_create(const struct algorithm_context *context, void **
   struct a3c *a3c;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "a3c", &a3c));
   a3c->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = a3c;
-  return policy_gradient_create(context, &settings, &a3c->learner);
+  return policy_gradient_create(context, &options->settings, &a3c->learner);
 }
 
 static int a3c_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
@@ -154,7 +137,7 @@ const struct algorithm_type algorithm_a3c = {
     .metrics = policy_gradient_metrics,
     .check = a3c_check,
     .plan = a3c_plan,
-    .critic = a3c_critic,
+    .critic = algorithm_critic_v,
     .discount = a3c_discount,
     .create = a3c_create,
     .update = a3c_update,

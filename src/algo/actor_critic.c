@@ -17,12 +17,10 @@ enum weight { WEIGHT_AUTO, WEIGHT_TD_RESIDUAL, WEIGHT_Q };
 
 struct actor_critic_options {
   int64_t n_steps;
-  double gamma, ent_coef, vf_coef, max_grad_norm;
+  double gamma;
   struct option_schedule learning_rate;
   int critic, weight; /* enum critic, enum weight */
-  bool normalize_advantage;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 /* --- options --- */
@@ -56,10 +54,7 @@ static const struct option_table actor_critic_option_table = {
 
 static muster_status actor_critic_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct actor_critic_options *options = object;
-  if (options->n_steps > INT32_MAX / num_envs)
-    return document_error(document, "algorithm.n_steps",
-                          "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
-                          (long long)(options->n_steps * num_envs), (long long)num_envs, INT32_MAX);
+  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
   bool fits = options->weight == WEIGHT_AUTO || (options->weight == WEIGHT_Q) == (options->critic == CRITIC_Q);
   if (fits) return MUSTER_OK;
   return document_error(document, "algorithm.advantage.estimator",
@@ -88,16 +83,8 @@ static muster_status actor_critic_create(const struct algorithm_context *context
   struct actor_critic *actor_critic;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "actor-critic", &actor_critic));
   actor_critic->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = actor_critic;
-  return policy_gradient_create(context, &settings, &actor_critic->learner);
+  return policy_gradient_create(context, &options->settings, &actor_critic->learner);
 }
 
 static int actor_critic_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {

@@ -28,3 +28,20 @@ muster_status algorithm_find(const char *name, const struct algorithm_type **out
   }
   return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; the nearest one is '%s'", name, nearest.name);
 }
+
+muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs) {
+  if (n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
+  return document_error(document, "algorithm.n_steps",
+                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
+                        (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
+}
+
+enum model_critic algorithm_critic_v(const void *options) {
+  (void)options;
+  return MODEL_CRITIC_V;
+}
+
+enum model_critic algorithm_no_critic(const void *options) {
+  (void)options;
+  return MODEL_NO_CRITIC;
+}

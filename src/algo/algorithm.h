@@ -85,6 +85,13 @@ struct algorithm_type {
   int (*state)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 };
 
+/* For check(): whether n_steps of num_envs can be counted. */
+MUSTER_CHECKED muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs);
+
+/* For critic(): one that learns V(s), or none, whatever the options. */
+enum model_critic algorithm_critic_v(const void *options);
+enum model_critic algorithm_no_critic(const void *options);
+
 /* All algorithms, ended by NULL; and one by name, whose error (USAGE) names the nearest. */
 const struct algorithm_type *const *algorithm_list(void);
 MUSTER_CHECKED muster_status algorithm_find(const char *name, const struct algorithm_type **out);

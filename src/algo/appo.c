@@ -12,13 +12,11 @@
 
 struct appo_options {
   int64_t n_steps, batch_size, n_epochs;
-  double gamma, ent_coef, vf_coef, max_grad_norm;
+  double gamma;
   struct off_policy_options off_policy;
   struct option_schedule learning_rate, clip_range;
-  bool normalize_advantage;
+  struct policy_gradient_settings settings;
   double target_kl; /* NAN: no early stop */
-  int optimizer;
-  double optimizer_epsilon;
 };
 
 /* --- options --- */
@@ -53,7 +51,7 @@ static muster_status appo_check(const struct document *document, const void *obj
                           "is larger than the batch: n_steps %lld x batch %lld = %lld samples; expects at most %lld",
                           (long long)options->n_steps, (long long)options->off_policy.batch, (long long)samples,
                           (long long)samples);
-  if (samples < 2 && options->normalize_advantage)
+  if (samples < 2 && options->settings.normalize_advantage)
     return document_error(document, "algorithm.batch",
                           "makes batches of one sample, whose advantage cannot be normalised; expects at least 2");
   return MUSTER_OK;
@@ -62,11 +60,6 @@ static muster_status appo_check(const struct document *document, const void *obj
 static struct rollout_plan appo_plan(const void *object) {
   const struct appo_options *options = object;
   return off_policy_plan(&options->off_policy, options->n_steps);
-}
-
-static enum model_critic appo_critic(const void *object) {
-  (void)object;
-  return MODEL_CRITIC_V;
 }
 
 static double appo_discount(const void *object) { return ((const struct appo_options *)object)->gamma; }
@@ -84,16 +77,8 @@ static muster_status appo_create(const struct algorithm_context *context, void *
   struct appo *appo;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "appo", &appo));
   appo->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = appo;
-  MUSTER_TRY(policy_gradient_create(context, &settings, &appo->learner));
+  MUSTER_TRY(policy_gradient_create(context, &options->settings, &appo->learner));
   return off_policy_create(&options->off_policy, options->gamma, 0.0, appo->learner.batch.capacity, context->arena,
                            &appo->off_policy);
 }
@@ -143,7 +128,7 @@ const struct algorithm_type algorithm_appo = {
     .metrics = appo_metrics,
     .check = appo_check,
     .plan = appo_plan,
-    .critic = appo_critic,
+    .critic = algorithm_critic_v,
     .discount = appo_discount,
     .create = appo_create,
     .update = appo_update,

@@ -43,7 +43,7 @@ static const struct option_table grpo_option_table = {
 
 static muster_status grpo_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct grpo_options *options = object;
-  MUSTER_TRY(reinforce_check_size(document, options->n_steps, num_envs));
+  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
   if (num_envs % options->group_size == 0) return MUSTER_OK;
   return document_error(document, "algorithm.group_size",
                         "does not divide env.num_envs %lld: every group needs as many environments",
@@ -54,11 +54,6 @@ static struct rollout_plan grpo_plan(const void *object) {
   const struct grpo_options *options = object;
   return (struct rollout_plan){
       .n_steps = (size_t)options->n_steps, .whole_episodes = true, .group_size = (int32_t)options->group_size};
-}
-
-static enum model_critic grpo_critic(const void *object) {
-  (void)object;
-  return MODEL_NO_CRITIC;
 }
 
 static double grpo_discount(const void *object) { return ((const struct grpo_options *)object)->gamma; }
@@ -91,13 +86,7 @@ static muster_status grpo_create(const struct algorithm_context *context, void *
   struct grpo *grpo;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "grpo", &grpo));
   grpo->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
-  MUSTER_TRY(policy_gradient_create(context, &settings, &grpo->learner));
+  MUSTER_TRY(policy_gradient_create(context, &options->settings, &grpo->learner));
   if (options->kl_coef > 0) MUSTER_TRY(create_reference(grpo, context->arena));
   *out = grpo;
   return MUSTER_OK;
@@ -249,7 +238,7 @@ const struct algorithm_type algorithm_grpo = {
     .metrics = grpo_metrics,
     .check = grpo_check,
     .plan = grpo_plan,
-    .critic = grpo_critic,
+    .critic = algorithm_no_critic,
     .discount = grpo_discount,
     .create = grpo_create,
     .update = grpo_update,

@@ -6,10 +6,9 @@
 
 struct grpo_options {
   int64_t n_steps, group_size, batch_size, n_epochs, reference_every;
-  double gamma, ent_coef, max_grad_norm, kl_coef;
+  double gamma, kl_coef;
   struct option_schedule learning_rate, clip_range;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 struct grpo;

@@ -14,12 +14,10 @@
 
 struct impala_options {
   int64_t n_steps;
-  double gamma, pg_rho_bar, ent_coef, vf_coef, max_grad_norm;
+  double gamma, pg_rho_bar;
   struct off_policy_options off_policy;
   struct option_schedule learning_rate;
-  bool normalize_advantage;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 /* --- options --- */
@@ -53,11 +51,6 @@ static struct rollout_plan impala_plan(const void *object) {
   return off_policy_plan(&options->off_policy, options->n_steps);
 }
 
-static enum model_critic impala_critic(const void *object) {
-  (void)object;
-  return MODEL_CRITIC_V;
-}
-
 static double impala_discount(const void *object) { return ((const struct impala_options *)object)->gamma; }
 
 /* --- state --- */
@@ -73,16 +66,8 @@ static muster_status impala_create(const struct algorithm_context *context, void
   struct impala *impala;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "impala", &impala));
   impala->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = impala;
-  MUSTER_TRY(policy_gradient_create(context, &settings, &impala->learner));
+  MUSTER_TRY(policy_gradient_create(context, &options->settings, &impala->learner));
   return off_policy_create(&options->off_policy, options->gamma, options->pg_rho_bar, impala->learner.batch.capacity,
                            context->arena, &impala->off_policy);
 }
@@ -122,7 +107,7 @@ const struct algorithm_type algorithm_impala = {
     .metrics = impala_metrics,
     .check = impala_check,
     .plan = impala_plan,
-    .critic = impala_critic,
+    .critic = algorithm_critic_v,
     .discount = impala_discount,
     .create = impala_create,
     .update = impala_update,

@@ -6,6 +6,8 @@
 #include "config/option.h"
 
 #define ROW(T, name) .key = #name, .offset = offsetof(T, name)
+/* the same of what all policy gradients share, in the struct's field `settings` (policy_gradient.h) */
+#define ROW_SETTING(T, name) .key = #name, .offset = offsetof(T, settings.name)
 
 #define ROW_N_STEPS(T, value)                                                                                          \
   {                                                                                                                    \
@@ -64,33 +66,33 @@
   }
 #define ROW_ENT_COEF(T, value)                                                                                         \
   {                                                                                                                    \
-    ROW(T, ent_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,                    \
-                      .help = "weight of the entropy bonus"                                                            \
+    ROW_SETTING(T, ent_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,            \
+                              .help = "weight of the entropy bonus"                                                    \
   }
 #define ROW_VF_COEF(T, value)                                                                                          \
   {                                                                                                                    \
-    ROW(T, vf_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,                     \
-                     .help = "weight of the value loss"                                                                \
+    ROW_SETTING(T, vf_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,             \
+                             .help = "weight of the value loss"                                                        \
   }
 #define ROW_MAX_GRAD_NORM(T, value)                                                                                    \
   {                                                                                                                    \
-    ROW(T, max_grad_norm), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,              \
-                           .max = OPTION_NO_MAX, .help = "the gradient's global norm is clipped to this"               \
+    ROW_SETTING(T, max_grad_norm), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,      \
+                                   .max = OPTION_NO_MAX, .help = "the gradient's global norm is clipped to this"       \
   }
 #define ROW_NORMALIZE_ADVANTAGE(T, value)                                                                              \
   {                                                                                                                    \
-    ROW(T, normalize_advantage), .type = OPTION_BOOL, .default_value = value,                                          \
-                                 .help = "whether advantages are normalised in each minibatch"                         \
+    ROW_SETTING(T, normalize_advantage), .type = OPTION_BOOL, .default_value = value,                                  \
+                                         .help = "whether advantages are normalised in each minibatch"                 \
   }
 #define ROW_OPTIMIZER(T, value)                                                                                        \
   {                                                                                                                    \
-    ROW(T, optimizer), .type = OPTION_CHOICE, .default_value = value, .choices = optimizer_names,                      \
-                       .help = "Adam, RMSprop as PyTorch or as TensorFlow has it, or plain gradient descent"           \
+    ROW_SETTING(T, optimizer), .type = OPTION_CHOICE, .default_value = value, .choices = optimizer_names,              \
+                               .help = "Adam, RMSprop as PyTorch or as TensorFlow has it, or plain gradient descent"   \
   }
 #define ROW_OPTIMIZER_EPSILON(T, value)                                                                                \
   {                                                                                                                    \
-    ROW(T, optimizer_epsilon), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,          \
-                               .max = 1, .help = "keeps the optimizer's division finite"                               \
+    ROW_SETTING(T, optimizer_epsilon), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,  \
+                                       .max = 1, .help = "keeps the optimizer's division finite"                       \
   }
 
 #endif

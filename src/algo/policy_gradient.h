@@ -39,11 +39,11 @@ struct tile_loss {
   const void *context;
 };
 
-/* What an algorithm decides once. */
+/* What an algorithm decides once: a part of its options, whose rows are in options.h. */
 struct policy_gradient_settings {
   double ent_coef, vf_coef, max_grad_norm;
   bool normalize_advantage;
-  int optimizer; /* index into optimizer_names */
+  int optimizer; /* index into optimizer_names; 0, where an algorithm has no such option: Adam */
   double optimizer_epsilon;
 };
 

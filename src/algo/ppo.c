@@ -38,8 +38,14 @@ static const struct option_spec ppo_option_list[] = {
     ROW_MAX_GRAD_NORM(struct ppo_options, "0.5"),
     ROW_NORMALIZE_ADVANTAGE(struct ppo_options, "true"),
     ROW_TARGET_KL(struct ppo_options),
-    {ROW(struct ppo_options, adam_epsilon), .type = OPTION_FLOAT, .default_value = "1e-5", .min = 0,
-     .min_exclusive = true, .max = 1, .help = "keeps Adam's division finite"},
+    {.key = "adam_epsilon",
+     .offset = offsetof(struct ppo_options, settings.optimizer_epsilon),
+     .type = OPTION_FLOAT,
+     .default_value = "1e-5",
+     .min = 0,
+     .min_exclusive = true,
+     .max = 1,
+     .help = "keeps Adam's division finite"},
     {.key = NULL},
 };
 
@@ -48,16 +54,13 @@ static const struct option_table ppo_option_table = {
 
 static muster_status ppo_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct ppo_options *options = object;
+  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
   int64_t samples = options->n_steps * num_envs;
   if (options->batch_size > samples)
     return document_error(document, "algorithm.batch_size",
                           "is larger than the batch: n_steps %lld x num_envs %lld = %lld samples; expects at most %lld",
                           (long long)options->n_steps, (long long)num_envs, (long long)samples, (long long)samples);
-  if (samples > INT32_MAX)
-    return document_error(document, "algorithm.n_steps",
-                          "makes rollouts of %lld samples with num_envs %lld; expects at most %d", (long long)samples,
-                          (long long)num_envs, INT32_MAX);
-  if (samples < 2 && options->normalize_advantage)
+  if (samples < 2 && options->settings.normalize_advantage)
     return document_error(document, "algorithm.n_steps",
                           "makes rollouts of one sample, whose advantage cannot be normalised; expects at least 2");
   return MUSTER_OK;
@@ -65,11 +68,6 @@ static muster_status ppo_check(const struct document *document, const void *obje
 
 static struct rollout_plan ppo_plan(const void *object) {
   return (struct rollout_plan){.n_steps = (size_t)((const struct ppo_options *)object)->n_steps};
-}
-
-static enum model_critic ppo_critic(const void *object) {
-  (void)object;
-  return MODEL_CRITIC_V;
 }
 
 static double ppo_discount(const void *object) { return ((const struct ppo_options *)object)->gamma; }
@@ -86,16 +84,8 @@ static muster_status ppo_create(const struct algorithm_context *context, void **
   struct ppo *ppo;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "ppo", &ppo));
   ppo->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = OPTIMIZER_ADAM,
-      .optimizer_epsilon = options->adam_epsilon,
-  };
   *out = ppo;
-  return policy_gradient_create(context, &settings, &ppo->learner);
+  return policy_gradient_create(context, &options->settings, &ppo->learner);
 }
 
 static int ppo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
@@ -205,7 +195,7 @@ const struct algorithm_type algorithm_ppo = {
     .metrics = ppo_metrics,
     .check = ppo_check,
     .plan = ppo_plan,
-    .critic = ppo_critic,
+    .critic = algorithm_critic_v,
     .discount = ppo_discount,
     .create = ppo_create,
     .update = ppo_update,

@@ -12,10 +12,8 @@ struct ppo_options {
   int estimator;                    /* enum advantage_estimator */
   struct option_schedule learning_rate, clip_range, clip_range_vf;
   int clip_range_vf_form; /* enum ppo_value_clip */
-  double ent_coef, vf_coef, max_grad_norm;
-  bool normalize_advantage;
+  struct policy_gradient_settings settings;
   double target_kl; /* NAN: no early stop */
-  double adam_epsilon;
 };
 
 struct ppo;

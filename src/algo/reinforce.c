@@ -23,7 +23,10 @@ static const struct option_spec reinforce_option_list[] = {
      .default_value = "return_to_go",
      .choices = estimator_names,
      .help = "weight of the policy gradient: the return from the step on, or that of the whole episode"},
-    {ROW(struct reinforce_options, normalize_returns), .type = OPTION_BOOL, .default_value = "false",
+    {.key = "normalize_returns",
+     .offset = offsetof(struct reinforce_options, settings.normalize_advantage),
+     .type = OPTION_BOOL,
+     .default_value = "false",
      .help = "whether the weights of an update are normalised to mean 0 and deviation 1"},
     ROW_LEARNING_RATE(struct reinforce_options, "0.001"),
     ROW_ENT_COEF(struct reinforce_options, "0"),
@@ -36,25 +39,13 @@ static const struct option_spec reinforce_option_list[] = {
 static const struct option_table reinforce_option_table = {
     .section = "algorithm", .owner = "reinforce", .options = reinforce_option_list};
 
-muster_status reinforce_check_size(const struct document *document, int64_t n_steps, int64_t num_envs) {
-  if (n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
-  return document_error(document, "algorithm.n_steps",
-                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
-                        (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
-}
-
 static muster_status reinforce_check(const struct document *document, const void *object, int64_t num_envs) {
-  return reinforce_check_size(document, ((const struct reinforce_options *)object)->n_steps, num_envs);
+  return algorithm_check_size(document, ((const struct reinforce_options *)object)->n_steps, num_envs);
 }
 
 static struct rollout_plan reinforce_plan(const void *object) {
   const struct reinforce_options *options = object;
   return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .whole_episodes = true};
-}
-
-static enum model_critic reinforce_critic(const void *object) {
-  (void)object;
-  return MODEL_NO_CRITIC;
 }
 
 static double reinforce_discount(const void *object) { return ((const struct reinforce_options *)object)->gamma; }
@@ -71,15 +62,8 @@ static muster_status reinforce_create(const struct algorithm_context *context, v
   struct reinforce *reinforce;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "reinforce", &reinforce));
   reinforce->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_returns,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = reinforce;
-  return policy_gradient_create(context, &settings, &reinforce->learner);
+  return policy_gradient_create(context, &options->settings, &reinforce->learner);
 }
 
 static int reinforce_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
@@ -130,7 +114,7 @@ const struct algorithm_type algorithm_reinforce = {
     .metrics = policy_gradient_metrics,
     .check = reinforce_check,
     .plan = reinforce_plan,
-    .critic = reinforce_critic,
+    .critic = algorithm_no_critic,
     .discount = reinforce_discount,
     .create = reinforce_create,
     .update = reinforce_update,

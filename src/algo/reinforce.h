@@ -8,18 +8,13 @@ enum reinforce_estimator { REINFORCE_RETURN_TO_GO, REINFORCE_TOTAL_RETURN };
 
 struct reinforce_options {
   int64_t n_steps;
-  double gamma, ent_coef, max_grad_norm;
+  double gamma;
   struct option_schedule learning_rate;
   int estimator; /* enum reinforce_estimator */
-  bool normalize_returns;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 /* Lists the samples and fills batch->returns, and batch->advantages with the same. */
 void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, double gamma);
-
-/* Whether n_steps of num_envs can be counted; for check(). */
-MUSTER_CHECKED muster_status reinforce_check_size(const struct document *document, int64_t n_steps, int64_t num_envs);
 
 #endif

@@ -12,12 +12,10 @@ enum baseline { BASELINE_VALUE, BASELINE_BATCH_MEAN, BASELINE_NONE };
 
 struct reinforce_baseline_options {
   int64_t n_steps;
-  double gamma, ent_coef, vf_coef, max_grad_norm;
+  double gamma;
   struct option_schedule learning_rate;
   int baseline; /* enum baseline */
-  bool normalize_advantage;
-  int optimizer;
-  double optimizer_epsilon;
+  struct policy_gradient_settings settings;
 };
 
 /* --- options --- */
@@ -44,7 +42,7 @@ static const struct option_table baseline_option_table = {
     .section = "algorithm", .owner = "reinforce-baseline", .options = baseline_option_list};
 
 static muster_status baseline_check(const struct document *document, const void *object, int64_t num_envs) {
-  return reinforce_check_size(document, ((const struct reinforce_baseline_options *)object)->n_steps, num_envs);
+  return algorithm_check_size(document, ((const struct reinforce_baseline_options *)object)->n_steps, num_envs);
 }
 
 static struct rollout_plan baseline_plan(const void *object) {
@@ -73,16 +71,8 @@ static muster_status baseline_create(const struct algorithm_context *context, vo
   struct reinforce_baseline *baseline;
   MUSTER_TRY(ARENA_TAKE(context->arena, 1, "reinforce-baseline", &baseline));
   baseline->options = options;
-  const struct policy_gradient_settings settings = {
-      .ent_coef = options->ent_coef,
-      .vf_coef = options->vf_coef,
-      .max_grad_norm = options->max_grad_norm,
-      .normalize_advantage = options->normalize_advantage,
-      .optimizer = options->optimizer,
-      .optimizer_epsilon = options->optimizer_epsilon,
-  };
   *out = baseline;
-  return policy_gradient_create(context, &settings, &baseline->learner);
+  return policy_gradient_create(context, &options->settings, &baseline->learner);
 }
 
 static int baseline_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {

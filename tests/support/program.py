@@ -208,7 +208,7 @@ class Case(unittest.TestCase):
         """The same with one rank on each of these nodes; goes on where the run exists."""
         path = self.write(f"{run}.yaml", config)
         command = [MPIRUN, "-n", str(len(nodes)), TRAIN_ON_NODES, nodes, str(path), str(self.folder / run)]
-        return self._succeed(run, command, leaks_where_new(nodes))
+        return self._succeed(run, command, leaks_where_new("nodes", len(set(nodes))))
 
     def _succeed(self, run, command, env):
         result = finish(start_command(command, self.folder, env))

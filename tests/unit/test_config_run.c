@@ -55,7 +55,7 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_EQUAL(ppo->n_epochs, 20);
   CU_ASSERT_EQUAL(ppo->gamma, 0.98);
   CU_ASSERT_EQUAL(ppo->gae_lambda, 0.8);
-  CU_ASSERT_EQUAL(ppo->ent_coef, 0.0);
+  CU_ASSERT_EQUAL(ppo->settings.ent_coef, 0.0);
   CU_ASSERT_EQUAL(ppo->learning_rate.initial, 0.001);
   CU_ASSERT_TRUE(ppo->learning_rate.linear);
   CU_ASSERT_EQUAL(ppo->clip_range.initial, 0.2);
@@ -63,10 +63,10 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_EQUAL(config.evaluation.every, 5000);
 
   /* what is not said is as in Stable-Baselines3 */
-  CU_ASSERT_EQUAL(ppo->vf_coef, 0.5);
-  CU_ASSERT_EQUAL(ppo->max_grad_norm, 0.5);
-  CU_ASSERT_EQUAL(ppo->adam_epsilon, 1e-5);
-  CU_ASSERT_TRUE(ppo->normalize_advantage);
+  CU_ASSERT_EQUAL(ppo->settings.vf_coef, 0.5);
+  CU_ASSERT_EQUAL(ppo->settings.max_grad_norm, 0.5);
+  CU_ASSERT_EQUAL(ppo->settings.optimizer_epsilon, 1e-5);
+  CU_ASSERT_TRUE(ppo->settings.normalize_advantage);
   CU_ASSERT_TRUE(ppo->clip_range_vf.is_null);
   CU_ASSERT_TRUE(isnan(ppo->target_kl));
 }

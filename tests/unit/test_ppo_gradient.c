@@ -192,9 +192,9 @@ static double check_problem(struct problem *p, uint64_t seed) {
   struct ppo_options options;
   CHECK_OK_FATAL(algorithm_find("ppo", &type));
   CHECK_OK_FATAL(option_set_defaults(type->options, &options));
-  options.ent_coef = p->ent_coef;
-  options.vf_coef = p->vf_coef;
-  options.normalize_advantage = p->normalize;
+  options.settings.ent_coef = p->ent_coef;
+  options.settings.vf_coef = p->vf_coef;
+  options.settings.normalize_advantage = p->normalize;
   options.clip_range_vf_form = p->value_clip == CLIP_MAX ? PPO_VALUE_CLIP_MAX : PPO_VALUE_CLIP_REPLACE;
   struct algorithm_context context = {&options, &model, &rollout, 1, arena, NULL, NULL};
   void *ppo;
