@@ -10,8 +10,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* looks at a number before a rank goes to sleep: a tenth to half a millisecond, as long as processors pause */
-#define BELL_LOOKS 20000
+/* Seconds for which a rank looks at a number before it sleeps: about as long as it takes to sleep and to be woken. To
+ * look for longer gains nothing on a machine of one's own, and beside other work takes the core of the very rank that
+ * is waited for. */
+#define BELL_MOMENT 20e-6
 
 /* padded so that two bells share no cache line, nor a pair that is fetched together */
 struct bell {
@@ -20,15 +22,16 @@ struct bell {
   char padding[120];
 };
 
-uint32_t bell_number(struct bell *bell);
+uint32_t bell_number(const struct bell *bell);
 
 /* Sets the number; only where no two ranks do so at once. Adds one to it. Both wake those who sleep. */
 void bell_set(struct bell *bell, uint32_t number);
 void bell_ring(struct bell *bell);
 
 /* Waits until the number is not `seen`, which the caller has read before it found that it has to wait. So nothing that
- * comes in between is missed. */
-MUSTER_CHECKED muster_status bell_wait(struct bell *bell, uint32_t seen, int looks);
+ * comes in between is missed. look_first: whether to look for a moment before it sleeps, which is of use where the
+ * others have cores of their own. */
+MUSTER_CHECKED muster_status bell_wait(struct bell *bell, uint32_t seen, bool look_first);
 
 /* Whether a number that only grows has come to `wanted`; it may wrap round. */
 static inline bool bell_has_come(uint32_t number, uint32_t wanted) { return (int32_t)(number - wanted) >= 0; }

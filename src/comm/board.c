@@ -13,7 +13,7 @@ struct board {
   struct comm *comm; /* borrowed */
   size_t bytes;
   struct bell *steps; /* [ranks of the node] how far each has come, then the data */
-  int looks;
+  bool look_first;    /* when waiting (bell.h) */
 };
 
 /* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
@@ -65,7 +65,7 @@ muster_status board_create(struct comm *comm, size_t bytes, struct board **out) 
     free(board);
     return MUSTER_OK;
   }
-  *board = (struct board){comm, bytes, memory, comm_oversubscribed(comm) ? 0 : BELL_LOOKS};
+  *board = (struct board){comm, bytes, memory, !comm_oversubscribed(comm)};
   *out = board;
   return MUSTER_OK;
 }
@@ -88,7 +88,7 @@ void board_reach(struct board *board, uint32_t step) {
 static muster_status wait_for(struct board *board, int rank, uint32_t step) {
   struct bell *theirs = &board->steps[board->comm->node_ranks[rank]];
   for (uint32_t seen; !bell_has_come(seen = bell_number(theirs), step);)
-    MUSTER_TRY(bell_wait(theirs, seen, board->looks));
+    MUSTER_TRY(bell_wait(theirs, seen, board->look_first));
   return MUSTER_OK;
 }
 

@@ -25,7 +25,7 @@ struct stream {
   uint32_t told;     /* version of the order: the last that the learner told; 0: none */
   uint32_t accepted; /* the last that an actor took */
   uint32_t finishes; /* calls of stream_finish() */
-  int looks;
+  bool look_first;   /* when waiting (bell.h) */
 
   struct board *board;         /* of the learner's node; NULL: this rank shares no memory with others */
   void *memory;                /* of a rank that is alone; NULL otherwise */
@@ -152,7 +152,7 @@ muster_status stream_create(struct comm *comm, const struct topology *topology, 
                               .alone = comm->size == 1,
                               .order = order,
                               .order_bytes = order_bytes,
-                              .looks = comm_oversubscribed(comm) ? 0 : BELL_LOOKS,
+                              .look_first = !comm_oversubscribed(comm),
                               .world = MPI_COMM_NULL,
                               .line = {.unit = MPI_DATATYPE_NULL},
                               .room = topology->acts ? delivery_bytes : 0,
@@ -198,7 +198,7 @@ void stream_destroy(struct stream **handle) {
 static muster_status sleep_on(struct stream *stream, struct bell *bell, uint32_t seen) {
   if (stream->alone) return status_error(MUSTER_ERROR_INTERNAL, "one rank alone would wait for itself");
   enum stage before = stages_enter(stream->comm->stages, STAGE_WAIT);
-  muster_status status = bell_wait(bell, seen, stream->looks);
+  muster_status status = bell_wait(bell, seen, stream->look_first);
   stages_enter(stream->comm->stages, before);
   return status;
 }
