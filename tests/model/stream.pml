@@ -1,7 +1,10 @@
 /* The protocol of asynchronous actors (src/comm/stream.h) with the phases of a run: two actors, one learner, two places
  * an actor, orders of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
- * is not asleep. Steps are as small as they are in the program wherever two ranks meet: tickets and entries of the row, a
- * bell and who sleeps until it rings, filling a place, copying what is there and releasing it.
+ * is not asleep. It may also wait for one actor's trajectory, which would be too old later (on_lag: block), and hold back
+ * what the other delivers meanwhile: taken from the row or received, but not yet released. Whether deliveries bring
+ * trajectories or gradients (a3c) makes no difference here. Steps are as small as they are in the program wherever two
+ * ranks meet: tickets and entries of the row, a bell and who sleeps until it rings, filling a place, copying what is there
+ * and releasing it.
  *
  * FAR=1: actor 1 shares no memory with the learner: its deliveries and orders are messages. The learner then polls.
  *
@@ -13,8 +16,8 @@
  * - of the number of a bell only this is kept, whether it has changed since whoever waits for it looked. An actor's bells
  *   change just when it has a free place, or an order that it has not taken.
  *
- * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each MUTANT_... breaks one thing, to see that
- * it is noticed. */
+ * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
+ * MUTANT_... breaks one thing, to see that it is noticed. */
 
 #ifndef FAR
 #define FAR 0
@@ -228,7 +231,7 @@ inline next() {
      if
      :: atomic { entry[0] != 0 -> take_entry(); break }
 #if FAR
-     :: atomic { deliveries?kind_in[2], number_in[2]; who = 1; break }
+     :: atomic { deliveries?kind_in[2 + held_far], number_in[2 + held_far]; who = 1; break }
 #else
      :: entry[0] == 0 ->
 #ifdef MUTANT_LOST_WAKE_UP
@@ -260,9 +263,16 @@ inline release() {
   fi
 }
 
+/* the oldest of those that were held back, else the next one */
+inline first() {
+  if
+  :: atomic { held?who; held_far = held_far - (FAR && who == 1) }
+  :: empty(held) -> next()
+  fi
+}
+
 /* takes one delivery into its own memory: none lost, none doubled, in order; none after an actor's states */
 inline take() {
-  next();
 #ifdef MUTANT_RELEASED_TOO_EARLY
   release();
 #endif
@@ -288,6 +298,7 @@ inline take() {
 inline rest() {
   atomic {
     assert(drawn == 0 && empty(deliveries));
+    assert(empty(held) && held_far == 0);
     assert(unreleased[0] == 0 && unreleased[1] == 0);
     assert(made == learned);
     pausing = false;
@@ -296,14 +307,41 @@ inline rest() {
   }
 }
 
+/* waits for the trajectory of one actor, which may be among those that were held back */
+inline wait_for(urgent) {
+  do
+#ifdef MUTANT_HELD_NOT_SEARCHED
+  :: next();
+#else
+  :: atomic { held??eval(urgent); who = urgent; held_far = held_far - (FAR && who == 1); break }
+  :: atomic { !(held??[eval(urgent)]) -> skip };
+     next();
+#endif
+     if
+     :: who == urgent -> break
+     :: else ->
+        atomic { held!who; held_far = held_far + (FAR && who == 1); who = 0 }
+     fi
+  od
+}
+
 proctype learner() {
   byte who;
+  chan held = [4] of { byte }; /* whose deliveries were held back, from the oldest on */
+  byte held_far;               /* those of a far actor */
   bool has_states[2];
   mtype next_word = RUN;
   do
   :: next_word != NONE ->
      tell(next_word)
   :: next_word == NONE && (told == RUN || !(has_states[0] && has_states[1])) ->
+     first();
+     take()
+  :: next_word == NONE && told == RUN ->
+     if
+     :: wait_for(0)
+     :: wait_for(1)
+     fi;
      take()
   :: next_word == NONE && told == RUN ->
      /* after an update, or because of a checkpoint, or at the end */

@@ -72,6 +72,7 @@ class Model(unittest.TestCase):
             "THREE_DELIVERIES": "assertion violated",
             "RELEASED_TOO_EARLY": "assertion violated",
             "LOST_WAKE_UP": "invalid end state",
+            "HELD_NOT_SEARCHED": "invalid end state",
         }.items():
             with self.subTest(mutant):
                 self.assertIn(what, self.search("stream", [f"-DMUTANT_{mutant}"]))
