@@ -33,6 +33,7 @@ class Case(fault.Case):
         self.network = f"10.{100 + os.getpid() // 250 % 100}.{os.getpid() % 250}"
         self.addCleanup(subprocess.run, [HOSTS, "down", self.prefix, "4"], check=False)
         made = subprocess.run([HOSTS, "up", self.prefix, "4", self.network], capture_output=True, text=True, check=False)
+        self.assertNotIn("File exists", made.stderr)
         if made.returncode != 0:
             self.skipTest(f"cannot make network namespaces here: {made.stderr.strip()}")
         command = [HOSTS, "agent", f"{self.network}.1", "hostname"]
@@ -79,6 +80,7 @@ class Hosts(Case):
                 # each of the other hosts sends the learner one message for a rollout, however many ranks it has
                 rollouts = fault.TOTAL_STEPS // fault.STEPS_OF_ROLLOUT
                 self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (hosts - 1))
+
     def test_placement(self):
         """Whoever learns and whatever the actors have, over real hosts; the learner holds the folder."""
         whole = self.folder / "whole"
@@ -105,6 +107,7 @@ class Hosts(Case):
         result = self.finish(self.config, run, *choice, ranks=8, environment=environment)
         self.assert_refused(result, 2, "ranks.learner_host: elsewhere", *names)
         self.assertFalse(run.exists())
+
     def test_trace(self):
         """Each host is a process of the trace, and its clock is found to be that of the learner, which it is here."""
         run = self.folder / "run"
