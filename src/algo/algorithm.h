@@ -37,7 +37,7 @@ struct rollout_plan {
 
 /* What an algorithm works on; borrowed for its life. */
 struct algorithm_context {
-  const void *options; /* the struct that its table describes */
+  const void *options; /* the struct that its table describes; 0 in what has no option */
   struct model *model;
   /* The whole batch, rewards as they are to be learned from. As many environments as it has at create() are the most it
    * ever has; update() learns from those that it has then. */

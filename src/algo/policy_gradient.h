@@ -39,11 +39,12 @@ struct tile_loss {
   const void *context;
 };
 
-/* What an algorithm decides once: a part of its options, whose rows are in options.h. */
+/* What an algorithm decides once: a part of its options, whose rows are in options.h. Where it has no such option the
+ * field is 0: no weight, no normalisation, Adam. */
 struct policy_gradient_settings {
   double ent_coef, vf_coef, max_grad_norm;
   bool normalize_advantage;
-  int optimizer; /* index into optimizer_names; 0, where an algorithm has no such option: Adam */
+  int optimizer; /* index into optimizer_names */
   double optimizer_epsilon;
 };
 

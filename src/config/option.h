@@ -77,7 +77,8 @@ struct option_table {
 /* Writes the full dotted key, "algorithm.n_steps"; cut when it does not fit. */
 void option_full_key(const struct option_table *table, const struct option_spec *option, char *key, size_t size);
 
-/* Sets every field of `object` to its default; INTERNAL when a table's own default does not fit its option. */
+/* Sets every field of `object` that the table has to its default; INTERNAL when a table's own default does not fit its
+ * option. */
 MUSTER_CHECKED muster_status option_set_defaults(const struct option_table *table, void *object);
 
 /* Parses `text` into the option's field of `object` and checks type and range. The error says what would be right

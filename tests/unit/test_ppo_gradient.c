@@ -189,7 +189,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
   p->layout = &model.parameters;
   create_rollout(&p->shape, p->n, 1, arena, &rollout);
   const struct algorithm_type *type;
-  struct ppo_options options;
+  struct ppo_options options = {0};
   CHECK_OK_FATAL(algorithm_find("ppo", &type));
   CHECK_OK_FATAL(option_set_defaults(type->options, &options));
   options.settings.ent_coef = p->ent_coef;
