@@ -202,7 +202,8 @@ class Case(unittest.TestCase):
         """Trains into self.folder / run, which must succeed."""
         path = self.write(f"{run}.yaml", config)
         command = command_line(["train", path, "--run-dir", self.folder / run, *arguments], ranks)
-        return self._succeed(run, command, leaks_where_new(ranks, *arguments))
+        layout = [argument for argument in arguments if str(argument).startswith("ranks.")]
+        return self._succeed(run, command, leaks_where_new(ranks, *layout))
 
     def train_on(self, nodes, run, config):
         """The same with one rank on each of these nodes; goes on where the run exists."""
