@@ -48,6 +48,12 @@ run: {{on_nan: {on_nan}}}
 """
 
 
+def pipelined(config):
+    """The same with actors that roll out while the learners learn."""
+    assert config.count("name: ppo") == 1
+    return config.replace("name: ppo", "name: ppo, pipeline: 1")
+
+
 class Case(fault.Case):
     """Runs have the layout of their number of ranks."""
 
@@ -83,15 +89,19 @@ class Kill(Case, test_kill_anywhere.KillAnywhere):
 
     def test_kill_anywhere_pipelined(self):
         """While the learner learns its actors already roll out: that rollout is made again, with the policy that made it."""
-        pipelined = fault.CONFIG.replace("name: ppo", "name: ppo, pipeline: 1")
-        self.assertNotEqual(pipelined, fault.CONFIG)
-        self.kill_rounds(pipelined, ROUNDS)
+        self.kill_rounds(pipelined(fault.CONFIG), ROUNDS)
 
 
 class Stop(Case):
     def test_signals(self):
+        self.check_signals(test_stop.CONFIG)
+
+    def test_signals_pipelined(self):
+        self.check_signals(pipelined(test_stop.CONFIG))
+
+    def check_signals(self, text):
         """To one that leads, one that only learns, one that does both, or an actor."""
-        config = self.write("run.yaml", test_stop.CONFIG)
+        config = self.write("run.yaml", text)
         whole = self.folder / "whole"
         result = self.finish(config, whole)
         self.assertEqual(result.code, 0, result)
@@ -175,6 +185,35 @@ class Lost(Case):
         self.assertRegex(result.err, rf"rank 1 \(learner on {program.HOST}\) hangs: its environments have made no step")
         self.assertEqual(fault.checkpoints(run), [1280, 11 * test_stop.STEPS_OF_ROLLOUT])
         self.assert_nobody_left(run)
+
+    def test_pipelined(self):
+        """One is stopped while the actors are ahead of the learners."""
+        config = self.write("run.yaml", pipelined(test_stop.CONFIG) + "run: {watchdog: 2}\n")
+        whole = self.folder / "whole"
+        result = self.finish(config, whole)
+        self.assertEqual(result.code, 0, result)
+        for victim, role, saves in [
+            (0, "learner", "the newest checkpoint in .* stays"),
+            (1, "learner", "has no end now: the newest checkpoint in .* stays|wrote|the newest checkpoint has all"),
+            (2, "actor", "wrote|the newest checkpoint has all"),
+        ]:
+            with self.subTest(victim=victim):
+                run = self.folder / f"run-{victim}"
+                process = self.start(config, run, ranks=3)
+                self.wait_until(lambda run=run: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
+                fault.suspend(program.ranks_of(run)[victim])
+                before = fault.checkpoints(run)
+                result = program.finish(process)
+                self.assertEqual(result.code, 1, result)
+                self.assertRegex(result.err, rf"rank {victim} \({role} on {program.HOST}\) is lost")
+                self.assertRegex(result.err, saves)
+                self.assert_nobody_left(run)
+                is_new = fault.checkpoints(run) != before
+                result = self.finish(config, run, "--resume", ranks=4)
+                self.assertEqual(result.code, 0, result)
+                # one that was written without an actor's states begins its episodes anew
+                if not is_new:
+                    self.assert_same_end(run, whole, best=False)
 
 
 class Faults(Case):
