@@ -13,7 +13,7 @@
 /* Seconds for which a rank looks at a number before it sleeps: about as long as it takes to sleep and to be woken. To
  * look for longer gains nothing on a machine of one's own, and beside other work takes the core of the very rank that
  * is waited for. */
-#define BELL_MOMENT 20e-6
+#define BELL_MOMENT 50e-6
 
 /* padded so that two bells share no cache line, nor a pair that is fetched together */
 struct bell {
