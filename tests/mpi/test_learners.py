@@ -26,30 +26,23 @@ def together(learners=0):
 
 
 class Learners(program.Case):
-    def compare(self, name, config, layouts):
-        alone = self.train(name, config=config)
-        for number, (ranks, sets) in enumerate(layouts):
-            with self.subTest(name=name, ranks=ranks, sets=sets):
-                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
-                self.assert_same_run(run, alone)
-
     def test_number_of_learners(self):
         layouts = [(2, together()), (3, apart(2)), (4, together()), (5, apart(4)), (8, together()), (9, apart(8))]
         layouts += [(3, together()), (4, apart(3)), (4, together(2)), (3, together(1))]
         # under the sanitizers, which are slow to start, some of each
         for batch_size in [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]:
-            self.compare(f"shards-{batch_size}", SHARDS.format(batch_size=batch_size), layouts)
+            self.assert_same_layouts(f"shards-{batch_size}", SHARDS.format(batch_size=batch_size), layouts)
 
     def test_kinds(self):
         for name, config in test_kinds.KINDS.items():
-            self.compare(name, config, [(2, together()), (3, apart(2))])
+            self.assert_same_layouts(name, config, [(2, together()), (3, apart(2))])
 
     def test_algorithms(self):
         """Each acts and learns in turn on two ranks, or learns on two beside an actor."""
         for number, (name, config) in enumerate(test_algorithms.ALGORITHMS.items()):
             if program.SANITIZED and number % 4 > 1:
                 continue
-            self.compare(name, config, [[(2, together()), (3, apart(2))][number % 2]])
+            self.assert_same_layouts(name, config, [[(2, together()), (3, apart(2))][number % 2]])
 
     def test_resumed(self):
         whole = self.train("whole")

@@ -34,17 +34,9 @@ NODES += [("00112", "{learners: 2}"), ("0101", "{learners: 2}"), ("0011", "{colo
 
 
 class Pipelined(program.Case):
-    def compare(self, name, config, layouts):
-        alone = self.train(name, config=config)
-        for number, (ranks, sets) in enumerate(layouts):
-            with self.subTest(name=name, ranks=ranks, sets=sets):
-                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
-                self.assert_same_run(run, alone)
-        return alone
-
     def test_layouts(self):
-        alone = self.compare("cartpole", SHORT, LAYOUTS[1:])
-        self.compare("truncating", pipelined(test_ranks.TRUNCATING), LAYOUTS[1:])
+        alone = self.assert_same_layouts("cartpole", SHORT, LAYOUTS[1:])
+        self.assert_same_layouts("truncating", pipelined(test_ranks.TRUNCATING), LAYOUTS[1:])
 
         # the first update learns from its own policy's rollout, every other from the one's before
         mismatches = [int(row["train/first_ratio_mismatch"]) for row in program.metrics(alone)]
@@ -63,12 +55,12 @@ class Pipelined(program.Case):
 
     def test_kinds(self):
         for name, config in test_kinds.KINDS.items():
-            self.compare(name, pipelined(config), [(3, []), (2, together())])
+            self.assert_same_layouts(name, pipelined(config), [(3, []), (2, together())])
 
     def test_whole_episodes(self):
         for name in ["grpo", "grpo_reference", "grpo_agents"]:
             config = pipelined(test_algorithms.ALGORITHMS[name])
-            self.compare(name, config, [(3, []), (2, together()), (3, apart(2))])
+            self.assert_same_layouts(name, config, [(3, []), (2, together()), (3, apart(2))])
 
     def test_resumed(self):
         """The rollout that was under way at a checkpoint is made again, with the policy that made it."""

@@ -224,6 +224,15 @@ class Case(unittest.TestCase):
         for key in ["total_steps", "mean_return", "std_return", "solved_at_steps", "final_evaluation"]:
             self.assertEqual(summary(a)[key], summary(b)[key], key)
 
+    def assert_same_layouts(self, name, config, layouts):
+        """Every layout, of ranks and --set, learns what one rank learns; returns the folder of that one."""
+        alone = self.train(name, config=config)
+        for number, (ranks, sets) in enumerate(layouts):
+            with self.subTest(name=name, ranks=ranks, sets=sets):
+                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
+                self.assert_same_run(run, alone)
+        return alone
+
     def assert_refused(self, result, code, *parts):
         """Ended with this exit code and one message that has all the parts."""
         self.assertEqual(result.code, code, result)
