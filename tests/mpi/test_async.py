@@ -1,8 +1,6 @@
 """Actors that never wait: deterministic on one rank; on several a run ends, keeps to its limits, and goes on from a
 checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
 
-import struct
-
 import asynchronous
 import events
 import program
