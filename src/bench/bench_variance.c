@@ -7,6 +7,7 @@
  * weight lessens it. Nothing here is a time. */
 #include "algo/ppo.h"
 #include "algo/reinforce.h"
+#include "base/statistics.h"
 #include "bench/job.h"
 #include "bench/parts.h"
 #include "run/actor.h"
@@ -31,9 +32,9 @@ struct variance {
   struct ppo_options options;
   const struct algorithm_type *type;
   void *ppo;
-  float *policy;                  /* [policy_count] the fixed one */
-  double *sum[WEIGHTS];           /* [policy_count] of the gradients */
-  double sum_of_squares[WEIGHTS]; /* of their norms */
+  float *policy;           /* [policy_count] the fixed one */
+  double *mean[WEIGHTS];   /* [policy_count] of the gradients */
+  double squares[WEIGHTS]; /* of their distances from it, over all elements */
 };
 
 static muster_status create(struct variance *v) {
@@ -62,7 +63,7 @@ static muster_status create(struct variance *v) {
   MUSTER_TRY(v->type->create(&context, &v->ppo));
   MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "policy", &v->policy));
   for (int w = 0; w < WEIGHTS; w++)
-    MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "gradients", &v->sum[w]));
+    MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "gradients", &v->mean[w]));
   return MUSTER_OK;
 }
 
@@ -105,8 +106,8 @@ static muster_status weigh(struct batch *batch, struct model *model, enum weight
   }
 }
 
-/* one rollout, and its gradient under each weight */
-static muster_status add_gradients(struct variance *v) {
+/* the rollout of this number, from 1 on, and its gradient under each weight */
+static muster_status add_gradients(struct variance *v, int number) {
   struct policy_gradient *learner = ppo_learner(v->ppo);
   struct batch *batch = &learner->batch;
   const struct tile_loss loss = {.policy = policy_loss_log_prob};
@@ -118,11 +119,8 @@ static muster_status add_gradients(struct variance *v) {
     MUSTER_TRY(policy_gradient_gradient(learner, &loss, batch->sample, batch->count, &losses));
     /* from the mean over steps to that over episodes */
     double scale = (double)batch->count / EPISODES;
-    for (size_t i = 0; i < v->model.policy_count; i++) {
-      double g = scale * v->model.parameters.gradients[i];
-      v->sum[w][i] += g;
-      v->sum_of_squares[w] += g * g;
-    }
+    for (size_t i = 0; i < v->model.policy_count; i++)
+      statistics_add(scale * v->model.parameters.gradients[i], number, &v->mean[w][i], &v->squares[w]);
   }
   return MUSTER_OK;
 }
@@ -130,15 +128,11 @@ static muster_status add_gradients(struct variance *v) {
 /* the unbiased variances from n gradients */
 static muster_status estimate(struct variance *v, int n, double variances[WEIGHTS]) {
   for (int w = 0; w < WEIGHTS; w++) {
-    memset(v->sum[w], 0, v->model.policy_count * sizeof *v->sum[w]);
-    v->sum_of_squares[w] = 0;
+    memset(v->mean[w], 0, v->model.policy_count * sizeof *v->mean[w]);
+    v->squares[w] = 0;
   }
-  for (int i = 0; i < n; i++) MUSTER_TRY(add_gradients(v));
-  for (int w = 0; w < WEIGHTS; w++) {
-    double mean_square = 0;
-    for (size_t i = 0; i < v->model.policy_count; i++) mean_square += v->sum[w][i] * v->sum[w][i] / n;
-    variances[w] = (v->sum_of_squares[w] - mean_square) / (n - 1);
-  }
+  for (int i = 1; i <= n; i++) MUSTER_TRY(add_gradients(v, i));
+  for (int w = 0; w < WEIGHTS; w++) variances[w] = v->squares[w] / (n - 1);
   return MUSTER_OK;
 }
 

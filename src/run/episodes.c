@@ -1,6 +1,7 @@
 #include "run/episodes.h"
 
-#include <math.h>
+#include "base/statistics.h"
+
 #include <string.h>
 
 muster_status episodes_create(size_t n_envs, struct arena *arena, struct episodes *episodes) {
@@ -44,17 +45,10 @@ void episodes_restart(struct episodes *episodes) {
 struct episodes_summary episodes_summarize(const struct episodes *episodes) {
   struct episodes_summary summary = {
       .count = (int32_t)(episodes->finished < EPISODES_WINDOW ? episodes->finished : EPISODES_WINDOW)};
-  double sum = 0, squares = 0, lengths = 0;
-  for (int32_t i = 0; i < summary.count; i++) {
-    sum += episodes->returns[i];
-    lengths += episodes->lengths[i];
-  }
-  double count = summary.count > 0 ? summary.count : (double)NAN;
-  summary.mean_return = sum / count;
-  summary.mean_length = lengths / count;
-  for (int32_t i = 0; i < summary.count; i++)
-    squares += (episodes->returns[i] - summary.mean_return) * (episodes->returns[i] - summary.mean_return);
-  summary.std_return = sqrt(squares / count);
+  const struct statistics returns = statistics_of((size_t)summary.count, episodes->returns);
+  summary.mean_return = returns.mean;
+  summary.std_return = returns.std;
+  summary.mean_length = statistics_of((size_t)summary.count, episodes->lengths).mean;
   return summary;
 }
 
