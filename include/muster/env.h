@@ -21,6 +21,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -34,7 +35,7 @@ typedef struct muster_env_error {
   char text[256];
 } muster_env_error;
 
-/* Formats `error` and returns 1. */
+/* Formats `error` and returns 1. A blank text is replaced by one that says that there is none. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
@@ -44,6 +45,8 @@ muster_env_fail(muster_env_error *error, const char *format, ...) {
   va_start(arguments, format);
   vsnprintf(error->text, sizeof error->text, format, arguments);
   va_end(arguments);
+  if (error->text[strspn(error->text, " \t\r\n")] == '\0')
+    snprintf(error->text, sizeof error->text, "it failed without a text: muster_env_fail() wants one");
   return 1;
 }
 

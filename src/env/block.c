@@ -1,43 +1,13 @@
 #include "env/block.h"
 
 #include "env/isolation.h"
+#include "env/spec.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ---- creation ---- */
-
-/* what every table must have, before any of its functions is called */
-static muster_status check_type(const muster_env_type *type) {
-  if (type->abi != MUSTER_ENV_ABI)
-    return status_error(MUSTER_ERROR_ENVIRONMENT,
-                        "environment %s was built for version %u of the interface, this is version %d: rebuild it",
-                        type->name, (unsigned)type->abi, MUSTER_ENV_ABI);
-  if (type->create == NULL || type->destroy == NULL || type->describe == NULL || type->reset == NULL ||
-      type->step == NULL)
-    return status_error(MUSTER_ERROR_ENVIRONMENT,
-                        "environment %s lacks one of create, destroy, describe, reset and step", type->name);
-  int given = (type->block_create != NULL) + (type->block_destroy != NULL) + (type->block_describe != NULL) +
-              (type->block_reset != NULL) + (type->block_step != NULL) + (type->block_save_state != NULL) +
-              (type->block_load_state != NULL);
-  if (given != 0 && given != 7)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s has %d of the 7 block functions: give all or none",
-                        type->name, given);
-  return MUSTER_OK;
-}
-
-static bool space_is_sound(const muster_space *space) {
-  bool counted = space->kind == MUSTER_SPACE_DISCRETE || space->kind == MUSTER_SPACE_MULTI_DISCRETE;
-  if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE) return false;
-  if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK) return false;
-  if ((space->kind == MUSTER_SPACE_DISCRETE && space->rank != 0) || (counted && space->counts == NULL)) return false;
-  for (int32_t i = 0; i < space->rank; i++)
-    if (space->shape[i] < 1) return false;
-  for (size_t i = 0; counted && i < muster_space_elements(space); i++)
-    if (space->counts[i] < 1) return false;
-  return true;
-}
 
 size_t env_block_choices(const muster_space *action) {
   size_t choices = 0;
@@ -46,48 +16,56 @@ size_t env_block_choices(const muster_space *action) {
   return choices;
 }
 
-static muster_status check_spec(const char *name, const muster_env_spec *spec) {
-  if (!space_is_sound(&spec->observation) || !space_is_sound(&spec->action))
-    return status_error(MUSTER_ERROR_ENVIRONMENT,
-                        "environment %s describes a space of an unknown kind, or with an empty dimension or no counts",
-                        name);
-  if (spec->agents < 1)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s has %d agents; expects at least 1", name,
-                        (int)spec->agents);
-  if (spec->masks_actions && env_block_choices(&spec->action) == 0)
-    return status_error(MUSTER_ERROR_ENVIRONMENT,
-                        "environment %s masks actions that are not discrete: only Discrete and MultiDiscrete can be "
-                        "masked",
-                        name);
-  if (spec->max_steps < 0)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "environment %s has a limit of %d steps; 0 stands for none", name,
-                        (int)spec->max_steps);
+/* a refusal of create(), with its text; that of an isolated environment says already who refuses what */
+static muster_status refuse(const struct env_block *block, muster_env_error *error) {
+  const char *name = block->type->name, *text = env_error_text(error);
+  if (isolation_wraps(block->type)) return status_error(MUSTER_ERROR_USAGE, "%s", text);
+  if (block->count == 1) return status_error(MUSTER_ERROR_USAGE, "cannot create the environment %s: %s", name, text);
+  return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
+}
+
+static muster_status create_each(struct env_block *block, const muster_env_setting *settings, struct arena *arena) {
+  muster_env_error error = {""};
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)block->count, "environments", &block->envs));
+  for (int32_t i = 0; i < block->count; i++) {
+    if (block->type->create(settings, &block->envs[i], &error) != 0) {
+      block->envs[i] = NULL;
+      return refuse(block, &error);
+    }
+    MUSTER_TRY(env_handle_check("create()", block->envs[i]));
+  }
+  block->type->describe(block->envs[0], &block->spec);
   return MUSTER_OK;
+}
+
+static muster_status create_whole(struct env_block *block, const muster_env_setting *settings) {
+  muster_env_error error = {""};
+  if (block->type->block_create(settings, block->count, &block->block, &error) != 0) {
+    block->block = NULL;
+    return refuse(block, &error);
+  }
+  MUSTER_TRY(env_handle_check("block_create()", block->block));
+  block->type->block_describe(block->block, &block->spec);
+  return MUSTER_OK;
+}
+
+/* adds whose fault it is to what a check has found */
+static muster_status blame(const char *name, muster_status status) {
+  return muster_status_code(status) == MUSTER_ERROR_ENVIRONMENT ? status_wrap(status, "environment %s", name) : status;
 }
 
 static muster_status create_environments(struct env_block *block, const muster_env_setting *settings,
                                          struct arena *arena) {
   const muster_env_type *type = block->type;
-  muster_env_error error = {""};
-  int failed = 0;
-  if (type->block_create != NULL) {
-    failed = type->block_create(settings, block->count, &block->block, &error);
-    if (!failed) type->block_describe(block->block, &block->spec);
-  } else {
-    MUSTER_TRY(ARENA_TAKE(arena, (size_t)block->count, "environments", &block->envs));
-    for (int32_t i = 0; i < block->count && !failed; i++) failed = type->create(settings, &block->envs[i], &error);
-    if (!failed) type->describe(block->envs[0], &block->spec);
-  }
-  if (failed)
-    return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, type->name,
-                        error.text);
-  MUSTER_TRY(check_spec(type->name, &block->spec));
+  MUSTER_TRY(blame(type->name, env_type_check(type)));
+  bool is_block = type->block_create != NULL;
+  MUSTER_TRY(blame(type->name, is_block ? create_whole(block, settings) : create_each(block, settings, arena)));
+  MUSTER_TRY(blame(type->name, env_spec_check(type, &block->spec)));
   return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
 muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t count,
                                struct arena *arena, struct env_block *out) {
-  MUSTER_TRY(check_type(type));
   struct env_block block = {.type = type, .count = count, .spec = {.struct_size = sizeof block.spec}};
   muster_status status = create_environments(&block, settings, arena);
   if (status != MUSTER_OK) {
@@ -107,6 +85,12 @@ void env_block_destroy(struct env_block *block) {
 
 /* ---- reset and step ---- */
 
+/* what a function of the environment has returned; a failure always has a text */
+static int told(int failed, muster_env_error *error) {
+  if (failed) env_error_text(error);
+  return failed;
+}
+
 /* resets count as well: whoever reads the counter wants to know that the environments go on. Only this thread writes.
  */
 static void count_steps(const struct env_block *block, int32_t n) {
@@ -121,7 +105,7 @@ int env_block_reset(struct env_block *block, int32_t row, muster_random *random,
   int failed = block->block != NULL ? block->type->block_reset(block->block, row, random, &result, error)
                                     : block->type->reset(block->envs[row], random, &result, error);
   count_steps(block, 1);
-  return failed;
+  return told(failed, error);
 }
 
 /* the single functions, row after row */
@@ -137,7 +121,7 @@ static int step_each(struct env_block *block, const void *actions, muster_random
     for (size_t agent = 0; agent < agents; agent++) block->rewards[agent] = 0.0;
     if (block->type->step(block->envs[i], (const char *)actions + row * action_bytes, randoms[i], &one, error) != 0) {
       result->failed_row = i;
-      return 1;
+      return told(1, error);
     }
     float *reward = (float *)((char *)result->reward + row * result->reward_stride);
     for (size_t agent = 0; agent < agents; agent++) reward[agent] = (float)block->rewards[agent];
@@ -156,7 +140,7 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
   memset(result->truncated, 0, (size_t)block->count);
   int failed = block->type->block_step(block->block, actions, randoms, result, error);
   count_steps(block, block->count);
-  return failed;
+  return told(failed, error);
 }
 
 /* ---- state and text ---- */
@@ -176,8 +160,8 @@ bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
 }
 
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error) {
-  if (block->block != NULL) return block->type->block_load_state(block->block, row, bytes, error);
-  return block->type->load_state(block->envs[row], bytes, error);
+  if (block->block != NULL) return told(block->type->block_load_state(block->block, row, bytes, error), error);
+  return told(block->type->load_state(block->envs[row], bytes, error), error);
 }
 
 /* who shows a row: its own environment, or, for a block, a single one that is given the row's state; NULL: nobody can

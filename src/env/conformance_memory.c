@@ -1,6 +1,7 @@
 /* Checks of memory: buffers, saved state, blocks, text, leaks. */
 #include "base/clock.h"
 #include "env/conformance_checks.h"
+#include "env/spec.h"
 
 #include <dirent.h>
 #include <malloc.h>
@@ -74,7 +75,7 @@ static void load(struct player *player, const struct guarded *state) {
   muster_env_error error = {""};
   examination->call = "load_state()";
   if (player->subject->type->load_state(player->env, state->bytes, &error) != 0)
-    examination_fail(examination, "load_state() refuses what save_state() has written: \"%s\"", error.text);
+    examination_fail(examination, "load_state() refuses what save_state() has written: \"%s\"", env_error_text(&error));
   examination->call = NULL;
 }
 
@@ -194,7 +195,8 @@ static struct block_rows open_block(struct subject *subject, int32_t n) {
   muster_env_error error = {""};
   subject->examination->call = "block_create()";
   if (subject->type->block_create(subject->settings, n, &rows.block, &error) != 0)
-    examination_fail(subject->examination, "block_create() of %d environments failed: \"%s\"", (int)n, error.text);
+    examination_fail(subject->examination, "block_create() of %d environments failed: \"%s\"", (int)n,
+                     env_error_text(&error));
   rows.observation = take_rows(subject, n, padded(subject->observation_bytes));
   rows.reward = take_rows(subject, n, padded((size_t)subject->spec.agents * sizeof(float)));
   rows.mask = take_rows(subject, n, padded(subject->mask_bytes));
@@ -219,7 +221,7 @@ static void reset_row(struct block_rows *rows, int32_t row, const struct player 
   muster_env_error error = {""};
   subject->examination->call = "block_reset()";
   if (subject->type->block_reset(rows->block, row, rows->randoms[row], &result, &error) != 0)
-    examination_fail(subject->examination, "block_reset() of row %d failed: \"%s\"", (int)row, error.text);
+    examination_fail(subject->examination, "block_reset() of row %d failed: \"%s\"", (int)row, env_error_text(&error));
   if (memcmp(observation, player->observation.bytes, subject->observation_bytes) != 0 ||
       (subject->mask_bytes > 0 && memcmp(mask, player->mask.bytes, subject->mask_bytes) != 0))
     examination_fail(subject->examination, "block_reset() of row %d starts the episode otherwise than reset()",
@@ -245,7 +247,8 @@ static void step_rows(struct block_rows *rows) {
   muster_env_error error = {""};
   subject->examination->call = "block_step()";
   if (subject->type->block_step(rows->block, rows->actions, rows->randoms, &result, &error) != 0)
-    examination_fail(subject->examination, "block_step() failed with actions of the space: \"%s\"", error.text);
+    examination_fail(subject->examination, "block_step() failed with actions of the space: \"%s\"",
+                     env_error_text(&error));
   check_gaps(rows, "observation", rows->observation, padded(subject->observation_bytes));
   check_gaps(rows, "reward", rows->reward, padded((size_t)subject->spec.agents * sizeof(float)));
   if (subject->mask_bytes > 0) check_gaps(rows, "action mask", rows->mask, padded(subject->mask_bytes));
@@ -314,7 +317,7 @@ static void exchange_states(struct block_rows *rows, int32_t row, struct player 
   subject->examination->call = "block_load_state()";
   if (subject->type->block_load_state(rows->block, row, of_single.bytes, &error) != 0)
     examination_fail(subject->examination, "block_load_state() refuses the state of a single environment: \"%s\"",
-                     error.text);
+                     env_error_text(&error));
   subject->type->block_save_state(rows->block, row, of_row.bytes);
   compare_states(subject, &of_row, &of_single, "the state of a single environment, loaded into a row");
   guarded_destroy(&of_row);
@@ -438,7 +441,7 @@ static void live(struct subject *subject, struct player *player) {
   muster_env_error error = {""};
   subject->examination->call = "create()";
   if (subject->type->create(subject->settings, &player->env, &error) != 0)
-    examination_fail(subject->examination, "create() failed the next time: \"%s\"", error.text);
+    examination_fail(subject->examination, "create() failed the next time: \"%s\"", env_error_text(&error));
   player_reset(player);
   player_draw(player);
   player_step(player);

@@ -1,5 +1,8 @@
 #include "env/conformance_player.h"
 
+#include "env/block.h"
+#include "env/spec.h"
+
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -35,6 +38,10 @@ void examination_fail(struct examination *examination, const char *format, ...) 
   va_end(arguments);
   examination->finished = true;
   _exit(0);
+}
+
+void examination_demand(struct examination *examination, muster_status status) {
+  if (status != MUSTER_OK) examination_fail(examination, "%s", muster_status_message(status));
 }
 
 static void *need(struct examination *examination, void *memory) {
@@ -132,21 +139,20 @@ void subject_open(struct subject *subject) {
   muster_env_error error = {""};
   examination->call = "create()";
   if (subject->type->create(subject->settings, &subject->witness, &error) != 0)
-    examination_fail(examination, "create() failed: \"%s\"", error.text);
-  if (subject->witness == NULL) examination_fail(examination, "create() returned 0, but no environment");
+    examination_fail(examination, "create() failed: \"%s\"", env_error_text(&error));
+  examination_demand(examination, env_handle_check("create()", subject->witness));
   subject->spec = (muster_env_spec){.struct_size = sizeof subject->spec};
   examination->call = "describe()";
   subject->type->describe(subject->witness, &subject->spec);
   examination->call = NULL;
   const muster_env_spec *spec = &subject->spec;
-  size_t agents = spec->agents > 0 ? (size_t)spec->agents : 1, choices = 0;
+  examination_demand(examination, env_spec_check(subject->type, spec));
+  const size_t agents = (size_t)spec->agents;
   subject->observation_elements = muster_space_elements(&spec->observation);
   subject->observation_bytes = agents * muster_space_bytes(&spec->observation);
   subject->action_elements = muster_space_elements(&spec->action);
   subject->action_bytes = agents * muster_space_bytes(&spec->action);
-  for (size_t i = 0; spec->action.counts != NULL && i < subject->action_elements; i++)
-    choices += (size_t)spec->action.counts[i];
-  subject->mask_bytes = spec->masks_actions ? agents * choices : 0;
+  subject->mask_bytes = spec->masks_actions ? agents * env_block_choices(&spec->action) : 0;
 }
 
 /* ---- playing ---- */
@@ -156,8 +162,9 @@ struct player player_create(const struct subject *subject, uint32_t index, enum 
   struct player player = {.subject = subject, .index = index, .guard = guard};
   muster_env_error error = {""};
   examination->call = "create()";
-  if (subject->type->create(subject->settings, &player.env, &error) != 0 || player.env == NULL)
-    examination_fail(examination, "create() failed for a further environment: \"%s\"", error.text);
+  if (subject->type->create(subject->settings, &player.env, &error) != 0)
+    examination_fail(examination, "create() failed for a further environment: \"%s\"", env_error_text(&error));
+  examination_demand(examination, env_handle_check("create()", player.env));
   examination->call = NULL;
   size_t rewards = (size_t)subject->spec.agents * sizeof(double);
   player.observation = guarded_create(examination, "observation", subject->observation_bytes, guard);
@@ -231,7 +238,8 @@ void player_reset(struct player *player) {
   examination->call = "reset()";
   examination->step = 0;
   if (subject->type->reset(player->env, &player->stream.base, &result, &error) != 0)
-    examination_fail(examination, "reset() failed at the start of episode %u: \"%s\"", player->episode, error.text);
+    examination_fail(examination, "reset() failed at the start of episode %u: \"%s\"", player->episode,
+                     env_error_text(&error));
   check_memory(player);
   examination->call = NULL;
   check_mask(player);
@@ -292,7 +300,7 @@ void player_step(struct player *player) {
   if (player->guard != GUARD_NONE) mprotect(player->action.pages, player->action.page_bytes, PROT_READ | PROT_WRITE);
   if (failed)
     examination_fail(examination, "step() failed at step %d of episode %u with an action of the space: \"%s\"",
-                     player->step, player->episode, error.text);
+                     player->step, player->episode, env_error_text(&error));
   check_memory(player);
   examination->call = NULL;
   player->terminated = read_flag(player, "terminated", &result.terminated);

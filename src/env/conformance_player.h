@@ -42,6 +42,8 @@ void examination_find(struct examination *examination, enum conformance_verdict 
 /* Notes a failure, and ends the check and its process. */
 MUSTER_PRINTF(2, 3)
 __attribute__((noreturn)) void examination_fail(struct examination *examination, const char *format, ...);
+/* Takes the status: what all who take environments demand, too. An error is a failure that ends the check. */
+void examination_demand(struct examination *examination, muster_status status);
 
 /* ---- memory with guards ---- */
 

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "env/isolation_channel.h"
+#include "env/spec.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -179,8 +180,9 @@ static struct answer hear(struct child *child, double timeout) {
   if (outcome == CHANNEL_DONE) {
     answer.reply = REPLY_FAILED;
     answer.running = channel->failed_row;
-    channel->text[sizeof channel->text - 1] = '\0';
-    snprintf(answer.text, sizeof answer.text, "%s", channel->text);
+    muster_env_error error;
+    memcpy(error.text, channel->text, sizeof error.text);
+    snprintf(answer.text, sizeof answer.text, "%s", env_error_text(&error));
     return answer;
   }
   char end[128];
@@ -440,7 +442,7 @@ static bool begin_resets(struct child *child, const uint8_t *ended, muster_rando
 
 void isolation_reset_ended(const muster_env_type *type, void *self, const uint8_t *ended,
                            muster_random *const *randoms) {
-  if (type->block_step != isolated_block_step) return;
+  if (!isolation_wraps(type)) return;
   struct isolated *block = self;
   for (int32_t i = 0; i < block->n_children; i++)
     block->children[i].is_asked = begin_resets(&block->children[i], ended, randoms);
@@ -587,8 +589,10 @@ static void isolated_render_text(const void *env, char *text, size_t size) {
 
 /* ---- what a pool asks beside the type's functions ---- */
 
+bool isolation_wraps(const muster_env_type *type) { return type->block_step == isolated_block_step; }
+
 bool isolation_take_loss(const muster_env_type *type, void *self, struct env_loss *out) {
-  if (type->block_step != isolated_block_step) return false;
+  if (!isolation_wraps(type)) return false;
   struct isolated *block = self;
   if (block->n_losses == 0) return false;
   *out = block->losses[--block->n_losses];
@@ -596,7 +600,7 @@ bool isolation_take_loss(const muster_env_type *type, void *self, struct env_los
 }
 
 bool isolation_has_saved(const muster_env_type *type, const void *self) {
-  return type->block_step != isolated_block_step || ((const struct isolated *)self)->has_saved;
+  return !isolation_wraps(type) || ((const struct isolated *)self)->has_saved;
 }
 
 /* ---- opening ---- */

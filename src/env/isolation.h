@@ -34,6 +34,10 @@ void isolation_close(struct isolation **isolation); /* accepts NULL inside */
  * base/random.h only. */
 const muster_env_type *isolation_type(const struct isolation *isolation);
 
+/* Whether a type is a wrapped one. What its block_create() fails with is a whole message, which names the environment.
+ */
+bool isolation_wraps(const muster_env_type *type);
+
 /* What happened to a child: the rows first .. first + count - 1 have lost their episodes. */
 struct env_loss {
   int32_t first, count;

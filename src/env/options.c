@@ -44,6 +44,10 @@ muster_status env_options_match(const muster_env_type *type, const muster_env_se
   MUSTER_TRY(ARENA_TAKE(arena, n + 1, "environment options", &settings));
   for (size_t i = 0; i < n; i++) {
     const char *value = type->options[i].default_value;
+    if (value == NULL)
+      return status_error(MUSTER_ERROR_ENVIRONMENT,
+                          "environment %s: option %s has no default_value: give the text of its default, or \"\"",
+                          type->name, type->options[i].key);
     for (const muster_env_setting *given = user; given != NULL && given->key != NULL; given++)
       if (strcmp(given->key, type->options[i].key) == 0) value = given->value;
     MUSTER_TRY(copy_string(arena, type->options[i].key, &settings[i].key));

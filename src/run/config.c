@@ -232,6 +232,11 @@ static muster_status locate_plugin(const struct document *document, const char *
   return status;
 }
 
+/* where the config says which environment it is */
+static const char *env_key(const struct run_config *config) {
+  return config->env_host.plugin[0] != '\0' ? "env.plugin" : "env.name";
+}
+
 /* whether the source's type takes the options, and whether environments can be made with them */
 static muster_status check_env_options(const struct document *document, const struct run_config *config,
                                        const muster_env_type *type) {
@@ -245,9 +250,11 @@ static muster_status check_env_options(const struct document *document, const st
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_pool *pool = NULL;
-  MUSTER_TRY(locate(document, "env.options", env_pool_create(type, settings, 0, 0, 1, &pool)));
+  muster_status status = env_pool_create(type, settings, 0, 0, 1, &pool);
   env_pool_destroy(&pool);
-  return MUSTER_OK;
+  /* create() has refused its options; all else is the environment's own fault */
+  bool is_refusal = muster_status_code(status) == MUSTER_ERROR_USAGE;
+  return locate(document, is_refusal ? "env.options" : env_key(config), status);
 }
 
 int run_config_learners(const struct run_config *config, int ranks) {
@@ -273,9 +280,8 @@ static muster_status check_learners(const struct document *document, const struc
 static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
   struct env_source_request request = run_config_env_source(config);
   request.isolates = false; /* only the table is looked at */
-  const char *key = request.plugin[0] != '\0' ? "env.plugin" : "env.name";
   struct env_source source;
-  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  MUSTER_TRY(locate(document, env_key(config), env_source_open(&request, &source)));
   muster_status status = check_env_options(document, config, source.type);
   env_source_close(&source);
   MUSTER_TRY(status);

@@ -93,6 +93,47 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     .reset = deadly_reset,
                                     .step = step};
 MUSTER_ENV_PLUGIN(&one)
+#elif defined(VARIANT_unusable)
+/* environments that nobody can use: one for each way that is met before a run */
+static int create_nothing(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  (void)settings;
+  (void)env;
+  (void)error;
+  return 0;
+}
+static int create_without_a_word(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  (void)settings;
+  (void)env;
+  (void)error;
+  return 1;
+}
+static void describe_wrapping(const void *env, muster_env_spec *spec) {
+  describe(env, spec);
+  spec->observation.rank = 4;
+  for (int i = 0; i < 4; i++) spec->observation.shape[i] = 65536;
+}
+static void describe_reversed(const void *env, muster_env_spec *spec) {
+  static const float low[] = {1.0f}, high[] = {-1.0f};
+  describe(env, spec);
+  spec->observation.low = low;
+  spec->observation.high = high;
+}
+static void describe_huge(const void *env, muster_env_spec *spec) {
+  describe(env, spec);
+  spec->observation.shape[0] = 2147483647;
+  spec->agents = 100000;
+}
+#define UNUSABLE(type_name, create_it, describe_it)                                                                    \
+  {                                                                                                                    \
+    .abi = MUSTER_ENV_ABI, .struct_size = sizeof(muster_env_type), .name = type_name, .options = options,              \
+    .create = create_it, .destroy = destroy, .describe = describe_it, .reset = reset, .step = step                     \
+  }
+static const muster_env_type nothing = UNUSABLE("Nothing-v0", create_nothing, describe),
+                             wordless = UNUSABLE("Wordless-v0", create_without_a_word, describe),
+                             wraps = UNUSABLE("Wraps-v0", create, describe_wrapping),
+                             reversed = UNUSABLE("Reversed-v0", create, describe_reversed),
+                             huge = UNUSABLE("Huge-v0", create, describe_huge);
+MUSTER_ENV_PLUGIN(&nothing, &wordless, &wraps, &reversed, &huge)
 #elif defined(VARIANT_newer)
 /* a header with more fields at the end */
 static const struct {

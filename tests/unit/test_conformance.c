@@ -1,5 +1,6 @@
 /* The conformance suite: every built-in environment keeps the contract, and each way of breaking it is found. */
 #include "env/conformance.h"
+#include "env/pool.h"
 #include "env/registry.h"
 #include "support/check.h"
 
@@ -15,6 +16,17 @@
 enum fault {
   NO_FAULT,
   LOW_ABOVE_HIGH,
+  NAN_BOUND,
+  WRAPS,
+  TOO_LARGE,
+  TOO_LARGE_A_STATE,
+  EMPTY_DIMENSION,
+  NO_KIND,
+  NO_CHOICES,
+  NEGATIVE_LIMIT,
+  MASKS_A_BOX,
+  NO_ENVIRONMENT,
+  BLANK_ERROR,
   NO_AGENTS,
   NO_COUNTS,
   CHANGES_ITS_MIND,
@@ -72,13 +84,16 @@ struct walk {
 
 static const muster_env_option walk_options[] = {{"length", "10", "half the length of the road"}, {NULL, NULL, NULL}};
 static const float low[] = {-10.0f, -4.0f}, high[] = {10.0f, 4.0f}, wrong_low[] = {-10.0f, 5.0f};
-static const int32_t counts[] = {3};
+static const float nan_low[] = {-10.0f, NAN};
+static const int32_t counts[] = {3}, no_choices[] = {0};
 static int created;      /* environments so far */
 static double shared_by; /* what environments share that should not */
 
 static int walk_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
   char *end;
   double length = strtod(settings[0].value, &end);
+  if (fault == NO_ENVIRONMENT) return 0;
+  if (fault == BLANK_ERROR) return muster_env_fail(error, " \n");
   if (*end != '\0' && fault == SILENT_ERROR) return 1;
   if ((end == settings[0].value || *end != '\0' || length < 1) && fault != TAKES_ANY_OPTION)
     return muster_env_fail(error, "option length: expects a number from 1 on");
@@ -93,17 +108,41 @@ static void walk_destroy(void *env) {
   if (fault != LEAKS_ENVIRONMENTS) free(env);
 }
 
+/* descriptions that no one can use */
+static void misdescribe(muster_env_spec *spec) {
+  muster_space *seen = &spec->observation;
+  switch (fault) {
+  case LOW_ABOVE_HIGH: seen->low = wrong_low; break;
+  case NAN_BOUND: seen->low = nan_low; break;
+  case WRAPS: *seen = (muster_space){.kind = seen->kind, .rank = 4, .shape = {65536, 65536, 65536, 65536}}; break;
+  case TOO_LARGE: *seen = (muster_space){.kind = seen->kind, .rank = 2, .shape = {46340, 46340}}; break;
+  case TOO_LARGE_A_STATE: spec->state_bytes = SIZE_MAX - 8; break;
+  case EMPTY_DIMENSION: seen->shape[0] = 0; break;
+  case NO_KIND: seen->kind = 0; break;
+  case NO_COUNTS: spec->action.counts = NULL; break;
+  case NO_CHOICES: spec->action.counts = no_choices; break;
+  case NO_AGENTS: spec->agents = 0; break;
+  case NEGATIVE_LIMIT: spec->max_steps = -1; break;
+  case MASKS_A_BOX:
+    spec->action = *seen;
+    spec->masks_actions = true;
+    break;
+  default: break;
+  }
+  if (fault == TOO_LARGE) spec->agents = 100000;
+}
+
 static void walk_describe(const void *env, muster_env_spec *spec) {
   const struct walk *walk = env;
   spec->observation = (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high};
-  if (fault == LOW_ABOVE_HIGH) spec->observation.low = wrong_low;
-  spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = fault == NO_COUNTS ? NULL : counts};
-  spec->agents = fault != NO_AGENTS;
+  spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
+  spec->agents = 1;
   spec->max_steps = fault == CHANGES_ITS_MIND ? 50 + walk->id : 50;
   if (fault == NEVER_ENDS) spec->max_steps = 0;
   spec->reward_threshold = NAN;
   spec->masks_actions = fault == MASKS_ALL;
   spec->state_bytes = fault == STATE_WITHOUT_BYTES ? 0 : sizeof(struct walk);
+  misdescribe(spec);
 }
 
 static void observe(const struct walk *walk, muster_env_result *result) {
@@ -208,7 +247,7 @@ struct walks {
 
 static int walks_create(const muster_env_setting *settings, int32_t n, void **block, muster_env_error *error) {
   (void)settings;
-  (void)error;
+  if (fault == BLANK_ERROR) return muster_env_fail(error, "%s", "");
   struct walks *walks = calloc(1, sizeof *walks);
   walks->n = n;
   *block = walks;
@@ -328,11 +367,46 @@ static void expect(const muster_env_type *type, const struct breakage *breakages
   fault = NO_FAULT;
 }
 
-static void test_descriptions(void) {
+/* what check-env says of a description, training says, too, before it starts */
+static void test_unusable(void) {
   static const struct breakage breakages[] = {
       {LOW_ABOVE_HIGH, CONFORMANCE_FAIL, "description", "bounds of element 1 of the observation space are 5 and 4"},
-      {NO_AGENTS, CONFORMANCE_FAIL, "description", "0 agents"},
+      {NAN_BOUND, CONFORMANCE_FAIL, "description", "bounds of element 1 of the observation space are nan and 4"},
+      {WRAPS, CONFORMANCE_FAIL, "description",
+       "the shape [65536, 65536, 65536, 65536] of the observation space has more than 2147483647 elements"},
+      {TOO_LARGE, CONFORMANCE_FAIL, "description",
+       "too large: observations [46340, 46340] of 100000 agents take 8.59e+05 GB"},
+      {TOO_LARGE_A_STATE, CONFORMANCE_FAIL, "description", "the state 1.84e+10"},
+      {EMPTY_DIMENSION, CONFORMANCE_FAIL, "description", "dimension 0 of the observation space has 0 elements"},
+      {NO_KIND, CONFORMANCE_FAIL, "description", "the observation space is of an unknown kind, 0"},
       {NO_COUNTS, CONFORMANCE_FAIL, "description", "the action space is discrete and has no `counts`"},
+      {NO_CHOICES, CONFORMANCE_FAIL, "description", "element 0 of the action space has 0 choices"},
+      {NO_AGENTS, CONFORMANCE_FAIL, "description", "describe() gives 0 agents"},
+      {NEGATIVE_LIMIT, CONFORMANCE_FAIL, "description", "max_steps is -1"},
+      {MASKS_A_BOX, CONFORMANCE_FAIL, "description", "only Discrete and MultiDiscrete can be masked"},
+      {NO_ENVIRONMENT, CONFORMANCE_FAIL, "description", "create() returned 0, but no environment"},
+      {BLANK_ERROR, CONFORMANCE_FAIL, "description", "it failed without a text"},
+  };
+  const size_t n = sizeof breakages / sizeof *breakages;
+  expect(&walk_type, breakages, n);
+  const muster_env_type *const forms[] = {&walk_type, &walks_type};
+  for (size_t i = 0; i < 2 * n; i++) {
+    struct env_pool *pool = NULL;
+    fault = breakages[i / 2].fault;
+    if (fault == NO_ENVIRONMENT && i % 2 == 1) continue; /* of the single form */
+    muster_code code = fault == BLANK_ERROR ? MUSTER_ERROR_USAGE : MUSTER_ERROR_ENVIRONMENT;
+    CHECK_FAILS(env_pool_create(forms[i % 2], NULL, 1, 0, 1, &pool), code, breakages[i / 2].part);
+    CU_ASSERT_PTR_NULL(pool);
+  }
+  CHECK_FAILS(env_pool_create(&walk_type, NULL, 1, 0, 1, &(struct env_pool *){NULL}), MUSTER_ERROR_USAGE,
+              "cannot create the environment Walk-v0: it failed without a text");
+  CHECK_FAILS(env_pool_create(&walk_type, NULL, 1, 0, 3, &(struct env_pool *){NULL}), MUSTER_ERROR_USAGE,
+              "cannot create 3 environments Walk-v0: it failed without a text");
+  fault = NO_FAULT;
+}
+
+static void test_descriptions(void) {
+  static const struct breakage breakages[] = {
       {CHANGES_ITS_MIND, CONFORMANCE_FAIL, "description", "something else for a second environment"},
       {STATE_WITHOUT_BYTES, CONFORMANCE_NOTE, "description", "never called"},
       {SILENT_ERROR, CONFORMANCE_FAIL, "options", "length = \"no number\" without a text"},
@@ -451,6 +525,7 @@ static const struct check_case cases[] = {
     {"every built-in environment keeps the contract", test_built_in},
     {"a sound environment, single and in blocks", test_sound},
     {"options of the request", test_options},
+    {"descriptions that nobody can use, in check-env and in pools", test_unusable},
     {"broken tables, descriptions and options", test_descriptions},
     {"crashes, exits, hangs and errors", test_deaths},
     {"wrong values, flags and masks", test_values},

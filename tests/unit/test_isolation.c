@@ -183,6 +183,39 @@ static void test_text_and_errors(void) {
   rig_close(&rig);
 }
 
+/* an environment that nobody can use is refused in a child with the same words as without one, each said once */
+static void test_unusable(void) {
+  static const struct {
+    const char *name, *message;
+  } unusable[] = {
+      {"Nothing-v0",
+       "environment Nothing-v0: create() returned 0, but no environment: where it fails, return muster_env_fail(error, "
+       "...)"},
+      {"Wordless-v0",
+       "cannot create 2 environments Wordless-v0: it failed without a text: muster_env_fail() wants one"},
+      {"Wraps-v0",
+       "environment Wraps-v0: the shape [65536, 65536, 65536, 65536] of the observation space has more than "
+       "2147483647 elements in all"},
+      {"Reversed-v0", "environment Reversed-v0: the bounds of element 0 of the observation space are 1 and -1: expects "
+                      "low <= high"},
+      {"Huge-v0", NULL},
+  };
+  for (size_t i = 0; i < 2 * (sizeof unusable / sizeof *unusable); i++) {
+    struct rig rig;
+    const char *name = unusable[i / 2].name, *message = unusable[i / 2].message;
+    muster_status status = rig_open_plugin(&rig, TEST_BINARY_DIR "/plugins/plugin_unusable.so", name, NULL, 2,
+                                           i % 2 == 1 ? &blocks_of_3 : NULL);
+    const char *said = muster_status_message(status);
+    if (message != NULL)
+      CU_ASSERT_STRING_EQUAL(said, message)
+    else
+      CU_ASSERT_PTR_EQUAL(strstr(said, "environment Huge-v0: too large: observations [2147483647] of 100000 agents"),
+                          said);
+    muster_status_clear(&status);
+    rig_close(&rig);
+  }
+}
+
 /* ---- faults ---- */
 
 /* four environments in two children; each one breaks down at step 5 of its life */
@@ -390,6 +423,7 @@ static void test_end(void) {
 static const struct check_case cases[] = {
     {"every environment: the same numbers and states", test_same},
     {"text and errors of creation", test_text_and_errors},
+    {"environments that nobody can use", test_unusable},
     {"a crash", test_crash},
     {"an error", test_error},
     {"a hang", test_hang},

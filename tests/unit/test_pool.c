@@ -563,12 +563,13 @@ static void test_contract(void) {
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "1 of the 7 block functions");
   type = tiny_type;
   type.describe = describe_no_agents;
-  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "has 0 agents");
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, ": describe() gives 0 agents");
   type.describe = describe_masked_box;
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT,
               "only Discrete and MultiDiscrete");
   type.describe = describe_nothing;
-  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "describes a space");
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT,
+              "the observation space is of an unknown kind, 0");
   CU_ASSERT_PTR_NULL(pool);
 }
 

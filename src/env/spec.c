@@ -1,0 +1,152 @@
+#include "env/spec.h"
+
+#include "base/memory.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ---- the table ---- */
+
+muster_status env_type_check(const muster_env_type *type) {
+  if (type->abi != MUSTER_ENV_ABI)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "the table's abi is %u, this muster has %d: set it to MUSTER_ENV_ABI and rebuild it",
+                        (unsigned)type->abi, MUSTER_ENV_ABI);
+  if (type->create == NULL || type->destroy == NULL || type->describe == NULL || type->reset == NULL ||
+      type->step == NULL)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table lacks one of create, destroy, describe, reset and step");
+  if ((type->save_state == NULL) != (type->load_state == NULL))
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table has one of save_state and load_state: give both or none");
+  int given = (type->block_create != NULL) + (type->block_destroy != NULL) + (type->block_describe != NULL) +
+              (type->block_reset != NULL) + (type->block_step != NULL) + (type->block_save_state != NULL) +
+              (type->block_load_state != NULL);
+  if (given != 0 && given != 7)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table has %d of the 7 block functions: give all or none", given);
+  return MUSTER_OK;
+}
+
+muster_status env_handle_check(const char *function, const void *handle) {
+  if (handle != NULL) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_ENVIRONMENT,
+                      "%s returned 0, but no environment: where it fails, return muster_env_fail(error, ...)",
+                      function);
+}
+
+/* ---- spaces ---- */
+
+static bool is_counted(const muster_space *space) {
+  return space->kind == MUSTER_SPACE_DISCRETE || space->kind == MUSTER_SPACE_MULTI_DISCRETE;
+}
+
+/* "[64, 64, 3]" */
+static void format_shape(const muster_space *space, char *text, size_t size) {
+  int used = snprintf(text, size, "[");
+  for (int32_t i = 0; i < space->rank; i++)
+    used += snprintf(text + used, size - (size_t)used, "%s%d", i > 0 ? ", " : "", (int)space->shape[i]);
+  snprintf(text + used, size - (size_t)used, "]");
+}
+
+/* kind and dimensions; after this muster_space_elements() and muster_space_bytes() can be believed */
+static muster_status check_shape(const char *what, const muster_space *space) {
+  if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is of an unknown kind, %d: describe() must fill it in",
+                        what, (int)space->kind);
+  if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space has %d dimensions: expects 0 to %d", what,
+                        (int)space->rank, MUSTER_SPACE_MAX_RANK);
+  if (space->kind == MUSTER_SPACE_DISCRETE && space->rank != 0)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "the %s space is Discrete and has rank %d: expects 0 (use MultiDiscrete for several)", what,
+                        (int)space->rank);
+  int64_t elements = 1;
+  for (int32_t i = 0; i < space->rank; i++) {
+    if (space->shape[i] < 1)
+      return status_error(MUSTER_ERROR_ENVIRONMENT, "dimension %d of the %s space has %d elements: expects at least 1",
+                          (int)i, what, (int)space->shape[i]);
+    elements *= space->shape[i];
+    if (elements <= INT32_MAX) continue;
+    char shape[80];
+    format_shape(space, shape, sizeof shape);
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the shape %s of the %s space has more than %d elements in all",
+                        shape, what, INT32_MAX);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status check_bounds(const char *what, const muster_space *space) {
+  for (size_t i = 0; i < muster_space_elements(space); i++) {
+    double low = space->low != NULL ? (double)space->low[i] : -INFINITY;
+    double high = space->high != NULL ? (double)space->high[i] : INFINITY;
+    if (!(low <= high))
+      return status_error(MUSTER_ERROR_ENVIRONMENT,
+                          "the bounds of element %zu of the %s space are %g and %g: expects low <= high", i, what, low,
+                          high);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status check_counts(const char *what, const muster_space *space) {
+  if (space->counts == NULL)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is discrete and has no `counts`", what);
+  for (size_t i = 0; i < muster_space_elements(space); i++)
+    if (space->counts[i] < 1)
+      return status_error(MUSTER_ERROR_ENVIRONMENT, "element %zu of the %s space has %d choices: expects at least 1", i,
+                          what, (int)space->counts[i]);
+  return MUSTER_OK;
+}
+
+/* the arrays of a space whose shape is sound */
+static muster_status check_arrays(const char *what, const muster_space *space) {
+  if (is_counted(space)) return check_counts(what, space);
+  return space->kind == MUSTER_SPACE_BOX ? check_bounds(what, space) : MUSTER_OK;
+}
+
+/* ---- the description ---- */
+
+/* of one environment, in floating point, which no product overflows */
+static muster_status check_sizes(const muster_env_spec *spec) {
+  double agents = spec->agents, state = (double)spec->state_bytes, choices = 0;
+  double seen = agents * (double)muster_space_bytes(&spec->observation);
+  double done = agents * (double)muster_space_bytes(&spec->action);
+  for (size_t i = 0; spec->masks_actions && i < muster_space_elements(&spec->action); i++)
+    choices += (double)spec->action.counts[i];
+  double masks = agents * choices, memory = memory_total();
+  if (ENV_SPEC_COPIES * (seen + done + masks + state) <= memory) return MUSTER_OK;
+  char shape[80];
+  format_shape(&spec->observation, shape, sizeof shape);
+  return status_error(MUSTER_ERROR_ENVIRONMENT,
+                      "too large: observations %s of %d agents take %.3g GB, actions %.3g, masks %.3g, the state %.3g, "
+                      "each at least %d times, and this machine has %.3g GB of memory",
+                      shape, (int)spec->agents, 1e-9 * seen, 1e-9 * done, 1e-9 * masks, 1e-9 * state, ENV_SPEC_COPIES,
+                      1e-9 * memory);
+}
+
+muster_status env_spec_check(const muster_env_type *type, const muster_env_spec *spec) {
+  MUSTER_TRY(check_shape("observation", &spec->observation));
+  MUSTER_TRY(check_shape("action", &spec->action));
+  if (spec->agents < 1)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "describe() gives %d agents: set spec->agents, 1 for most",
+                        (int)spec->agents);
+  if (spec->max_steps < 0)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "max_steps is %d: expects the limit, or 0 for none",
+                        (int)spec->max_steps);
+  if (spec->masks_actions && !is_counted(&spec->action))
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "it masks actions that are not discrete: only Discrete and MultiDiscrete can be masked");
+  if (spec->state_bytes > 0 && type->save_state == NULL && type->block_save_state == NULL)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "state_bytes is %zu, but there is no save_state: set it to 0 or write the function",
+                        spec->state_bytes);
+  MUSTER_TRY(check_arrays("observation", &spec->observation));
+  MUSTER_TRY(check_arrays("action", &spec->action));
+  return check_sizes(spec);
+}
+
+/* ---- errors ---- */
+
+const char *env_error_text(muster_env_error *error) {
+  error->text[sizeof error->text - 1] = '\0';
+  if (error->text[strspn(error->text, " \t\r\n")] == '\0') muster_env_fail(error, "%s", "");
+  return error->text;
+}
