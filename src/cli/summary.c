@@ -25,7 +25,9 @@ static const char help[] =
     "evaluation  the same over the episodes of the final evaluation\n"
     "solved at   steps after which the mean return reached the environment's threshold\n"
     "state       waiting, running, stalled, finished, interrupted, or died, as `muster watch` has it\n"
-    "Standard deviations are those of the population.\n";
+    "\n"
+    "Over seeds, a seed that several runs have counts once, with the mean of these runs. Standard deviations over\n"
+    "seeds are those of the sample (n - 1), those over episodes divide by n.\n";
 
 /* --- text --- */
 
@@ -113,28 +115,35 @@ static muster_status print_runs(const struct summary *summary) {
 }
 
 static muster_status print_groups(const struct summary *summary) {
-  static const char *const titles[] = {"env",        "algorithm", "seeds",  "finished",  "return",  "median",
-                                       "evaluation", "median",    "solved", "solved at", "steps/s", "options"};
+  static const char *const titles[] = {"env",       "algorithm",
+                                       "seeds",     "runs",
+                                       "finished",  "return +- std(n-1)",
+                                       "median",    "evaluation +- std(n-1)",
+                                       "median",    "solved",
+                                       "solved at", "steps/s",
+                                       "options"};
   struct table table;
-  MUSTER_TRY(table_create(titles, "llrrrrrrrrrl", summary->n_groups, &table));
+  MUSTER_TRY(table_create(titles, "llrrrrrrrrrrl", summary->n_groups, &table));
   for (size_t g = 0; g < summary->n_groups; g++) {
     const struct summary_group *group = &summary->groups[g];
     const struct run_config *config = &summary->runs[group->first].config;
     char(*cells)[CELL_SIZE] = &table.cells[g * table_columns(&table)];
     snprintf(cells[0], CELL_SIZE, "%s", config->env.name);
     snprintf(cells[1], CELL_SIZE, "%s", config->algorithm_name);
-    snprintf(cells[2], CELL_SIZE, "%zu", group->runs);
-    snprintf(cells[3], CELL_SIZE, "%zu", group->finished);
-    write_spread(cells[4], group->mean_return.mean, group->mean_return.std);
-    write_spread(cells[5], group->mean_return.median, NAN);
-    write_spread(cells[6], group->evaluation_return.mean, group->evaluation_return.std);
-    write_spread(cells[7], group->evaluation_return.median, NAN);
-    snprintf(cells[8], CELL_SIZE, "%zu", group->solved_at_steps.count);
-    write_number(cells[9], group->solved_at_steps.median);
-    write_number(cells[10], group->steps_per_second.mean);
-    snprintf(cells[11], CELL_SIZE, "%s", group->settings);
+    snprintf(cells[2], CELL_SIZE, "%zu", group->seeds);
+    snprintf(cells[3], CELL_SIZE, "%zu", group->runs);
+    snprintf(cells[4], CELL_SIZE, "%zu", group->finished);
+    write_spread(cells[5], group->mean_return.mean, group->mean_return.std);
+    write_spread(cells[6], group->mean_return.median, NAN);
+    write_spread(cells[7], group->evaluation_return.mean, group->evaluation_return.std);
+    write_spread(cells[8], group->evaluation_return.median, NAN);
+    snprintf(cells[9], CELL_SIZE, "%zu", group->solved_at_steps.count);
+    write_number(cells[10], group->solved_at_steps.median);
+    write_number(cells[11], group->steps_per_second.mean);
+    snprintf(cells[12], CELL_SIZE, "%s", group->settings);
   }
-  printf("\nover seeds (return and evaluation: mean +- std and median of the runs' means; solved at: median)\n");
+  printf("\nover seeds (return and evaluation: mean +- std and median of the seeds' means; solved: seeds; solved at: "
+         "median)\n");
   table_print(&table);
   return MUSTER_OK;
 }
@@ -148,7 +157,7 @@ static muster_status print_text(const struct summary *summary) {
 
 static void print_statistics_json(struct json *json, const char *key, const struct run_statistics *statistics) {
   json_open_object(json, key);
-  json_int(json, "runs", (int64_t)statistics->count);
+  json_int(json, "seeds", (int64_t)statistics->count);
   json_number(json, "mean", statistics->mean);
   json_number(json, "std", statistics->std);
   json_number(json, "median", statistics->median);
@@ -179,6 +188,7 @@ static void print_group_json(struct json *json, const struct summary *summary, c
   json_string(json, "env", config->env.name);
   json_string(json, "algorithm", config->algorithm_name);
   json_string(json, "options", group->settings);
+  json_int(json, "seeds", (int64_t)group->seeds);
   json_int(json, "runs", (int64_t)group->runs);
   json_int(json, "finished", (int64_t)group->finished);
   print_statistics_json(json, "mean_return", &group->mean_return);

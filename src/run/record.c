@@ -163,6 +163,7 @@ static void read_config(struct run_record *record) {
     free(record->about);
     record->config = config;
     record->about = about;
+    record->seed = strtoll(run_record_option(record, "seed"), NULL, 10);
     understand_about(record);
   } else {
     document_destroy(&config);

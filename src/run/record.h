@@ -35,6 +35,7 @@ struct run_record {
   char *about;             /* the comments at its top, a line each; NULL: none yet */
   char started[32], learner_host[RUN_RECORD_TEXT];
   int ranks, hosts; /* 0: not known */
+  int64_t seed;     /* 0 where the config does not say */
 
   /* metrics.csv; NAN where not known */
   struct metrics_table *metrics;  /* without columns where there is none yet */

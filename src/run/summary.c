@@ -1,6 +1,7 @@
 #include "run/summary.h"
 
-#include <math.h>
+#include "run/seeds.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,26 +23,31 @@ static muster_status add_run(struct summary *summary, struct run_record *record)
 
 /* --- groups --- */
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
+/* room for what the runs of a group have: a value and a seed each */
+struct samples {
+  double *values; /* [n of the summary] */
+  int64_t *seeds;
+};
 
-/* over the member at `offset` of the records of a group; `values` has room for all runs */
-static struct run_statistics summarize(const struct summary *summary, size_t group, size_t offset, double *values) {
+/* over the member at `offset` of the records of a group */
+static struct run_statistics summarize(const struct summary *summary, size_t group, size_t offset,
+                                       struct samples samples) {
   size_t n = 0;
   for (size_t i = 0; i < summary->n; i++) {
-    double value = *(const double *)((const char *)summary->runs[i].record + offset);
-    if (summary->runs[i].group == group && !isnan(value)) values[n++] = value;
+    if (summary->runs[i].group != group) continue;
+    samples.seeds[n] = summary->runs[i].config.general.seed;
+    samples.values[n++] = *(const double *)((const char *)summary->runs[i].record + offset);
   }
-  if (n == 0) return (struct run_statistics){.mean = NAN, .std = NAN, .median = NAN};
-  double sum = 0, squares = 0;
-  for (size_t i = 0; i < n; i++) sum += values[i];
-  double mean = sum / (double)n;
-  for (size_t i = 0; i < n; i++) squares += (values[i] - mean) * (values[i] - mean);
-  qsort(values, n, sizeof *values, compare_doubles);
-  double median = (values[(n - 1) / 2] + values[n / 2]) / 2;
-  return (struct run_statistics){.count = n, .mean = mean, .std = sqrt(squares / (double)n), .median = median};
+  n = seeds_merge(n, samples.seeds, samples.values);
+  const struct statistics statistics = statistics_of(n, samples.values);
+  return (struct run_statistics){n, statistics.mean, statistics.sample_std, statistics_median(n, samples.values)};
+}
+
+static size_t count_seeds(const struct summary *summary, size_t group, struct samples samples) {
+  size_t n = 0;
+  for (size_t i = 0; i < summary->n; i++)
+    if (summary->runs[i].group == group) samples.seeds[n++] = summary->runs[i].config.general.seed;
+  return seeds_count(n, samples.seeds);
 }
 
 /* gives each run its group: that of the first run with the same config */
@@ -70,9 +76,9 @@ static int compare_runs(const void *a, const void *b) {
 
 static muster_status group_runs(struct summary *summary) {
   summary->groups = calloc(summary->n, sizeof *summary->groups);
-  double *values = calloc(summary->n, sizeof *values);
+  struct samples samples = {calloc(summary->n, sizeof *samples.values), calloc(summary->n, sizeof *samples.seeds)};
   const struct run_config **configs = calloc(summary->n, sizeof *configs);
-  bool fits = summary->groups != NULL && values != NULL && configs != NULL;
+  bool fits = summary->groups != NULL && samples.values != NULL && samples.seeds != NULL && configs != NULL;
   if (fits) {
     find_groups(summary);
     qsort(summary->runs, summary->n, sizeof *summary->runs, compare_runs);
@@ -81,13 +87,15 @@ static muster_status group_runs(struct summary *summary) {
   }
   for (size_t g = 0; g < summary->n_groups; g++) {
     struct summary_group *group = &summary->groups[g];
-    group->mean_return = summarize(summary, g, offsetof(struct run_record, mean_return), values);
-    group->evaluation_return = summarize(summary, g, offsetof(struct run_record, evaluation_return), values);
-    group->solved_at_steps = summarize(summary, g, offsetof(struct run_record, solved_at_steps), values);
-    group->steps_per_second = summarize(summary, g, offsetof(struct run_record, average_speed), values);
+    group->seeds = count_seeds(summary, g, samples);
+    group->mean_return = summarize(summary, g, offsetof(struct run_record, mean_return), samples);
+    group->evaluation_return = summarize(summary, g, offsetof(struct run_record, evaluation_return), samples);
+    group->solved_at_steps = summarize(summary, g, offsetof(struct run_record, solved_at_steps), samples);
+    group->steps_per_second = summarize(summary, g, offsetof(struct run_record, average_speed), samples);
     run_config_list_differences(configs[g], configs, summary->n_groups, group->settings, sizeof group->settings);
   }
-  free(values);
+  free(samples.values);
+  free(samples.seeds);
   free(configs);
   return fits ? MUSTER_OK : status_error(MUSTER_ERROR_MEMORY, "out of memory for %zu runs", summary->n);
 }

@@ -11,16 +11,16 @@ struct summary_run {
   size_t group; /* index into summary.groups */
 };
 
-/* Over the values that are known; std of the population, as NumPy's default; NAN without any. */
+/* Over seeds. What is known of several runs of one seed is their mean, which counts once. */
 struct run_statistics {
-  size_t count;
-  double mean, std, median;
+  size_t count;             /* seeds of which there is a value */
+  double mean, std, median; /* std of the sample (n - 1), NAN of fewer than two; mean and median NAN without any */
 };
 
 /* Runs of the same config, seed aside. */
 struct summary_group {
   size_t first; /* index of its first run */
-  size_t runs, finished;
+  size_t runs, finished, seeds;
   struct run_statistics mean_return, evaluation_return, solved_at_steps, steps_per_second;
   char settings[OPTION_STRING_SIZE]; /* "key=value ...": what tells it from the groups of the same algorithm; cut */
 };

@@ -1,5 +1,7 @@
 #include "view/curve.h"
 
+#include "run/seeds.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -13,18 +15,23 @@ struct series {
 
 static muster_status out_of_memory(void) { return status_error(MUSTER_ERROR_MEMORY, "out of memory for a curve"); }
 
-/* the mean of the last `window` values, or of as many as there are, in place of each */
+/* The mean of the last `window` values, or of as many as there are, in place of each. A window that ends in one block
+ * of so many values began in the block before: its sum is that of the end of the one and of the start of the other, so
+ * nothing is taken off a sum, in which a large value before the window would leave its rounding. */
 static muster_status smooth_values(const struct series *series, size_t window) {
-  if (window < 2) return MUSTER_OK;
-  double *sums = malloc((series->n + 1) * sizeof *sums); // of all values before
-  if (sums == NULL) return out_of_memory();
-  sums[0] = 0;
-  for (size_t i = 0; i < series->n; i++) sums[i + 1] = sums[i] + series->y[i];
+  if (window < 2 || series->n == 0) return MUSTER_OK;
+  if (window > series->n) window = series->n;
+  double *to_end = malloc(series->n * sizeof *to_end); // of a value's block, from it on
+  if (to_end == NULL) return out_of_memory();
+  for (size_t i = series->n; i-- > 0;)
+    to_end[i] = series->y[i] + ((i + 1) % window == 0 || i + 1 == series->n ? 0 : to_end[i + 1]);
+  double from_start = 0;
   for (size_t i = 0; i < series->n; i++) {
-    size_t first = i + 1 > window ? i + 1 - window : 0;
-    series->y[i] = (sums[i + 1] - sums[first]) / (double)(i + 1 - first);
+    from_start = series->y[i] + (i % window == 0 ? 0 : from_start);
+    size_t count = i + 1 < window ? i + 1 : window, first = i + 1 - count;
+    series->y[i] = (first % window == 0 ? from_start : to_end[first] + from_start) / (double)count;
   }
-  free(sums);
+  free(to_end);
   return MUSTER_OK;
 }
 
@@ -49,48 +56,49 @@ static double value_at(const struct series *series, double point, double step, s
   size_t i = *next;
   while (i < series->n && series->x[i] < point - step / 2) i++;
   *next = i;
-  double sum = 0;
-  size_t count = 0;
-  for (; i < series->n && series->x[i] < point + step / 2; i++, count++) sum += series->y[i];
-  if (count > 0) return sum / (double)count;
+  size_t first = i;
+  while (i < series->n && series->x[i] < point + step / 2) i++;
+  if (i > first) return statistics_of(i - first, series->y + first).mean;
   if (i == 0 || i == series->n) return NAN;
   double share = (point - series->x[i - 1]) / (series->x[i] - series->x[i - 1]);
   return series->y[i - 1] + share * (series->y[i] - series->y[i - 1]);
 }
 
-/* sets mean and band from the runs' values at one point; NAN does not count */
-static void add_point(struct curve *curve, double x, const double *values, size_t n, enum curve_band band) {
-  double sum = 0, low = INFINITY, high = -INFINITY, squares = 0;
-  size_t count = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (isnan(values[i])) continue;
-    sum += values[i];
-    low = fmin(low, values[i]);
-    high = fmax(high, values[i]);
-    count++;
-  }
-  if (count == 0 || 2 * count < curve->n_runs) return;
-  double mean = sum / (double)count;
-  for (size_t i = 0; i < n; i++)
-    if (!isnan(values[i])) squares += (values[i] - mean) * (values[i] - mean);
-  double deviation = count > 1 ? sqrt(squares / (double)(count - 1)) : 0;
+/* sets mean and band from the seeds' values at one point, those of the runs; NAN does not count */
+static void add_point(struct curve *curve, double x, double *values, const struct record_group *group,
+                      enum curve_band band) {
+  const struct statistics seeds = statistics_of(seeds_merge(group->n_members, group->seeds, values), values);
+  if (seeds.count == 0 || 2 * seeds.count < curve->n_seeds) return;
+  double deviation = seeds.count > 1 ? seeds.sample_std : 0;
   size_t at = curve->n++;
   curve->x[at] = x;
-  curve->mean[at] = mean;
-  curve->low[at] = band == BAND_STD ? mean - deviation : low;
-  curve->high[at] = band == BAND_STD ? mean + deviation : high;
+  curve->mean[at] = seeds.mean;
+  curve->low[at] = band == BAND_STD ? seeds.mean - deviation : seeds.min;
+  curve->high[at] = band == BAND_STD ? seeds.mean + deviation : seeds.max;
 }
 
-static muster_status merge(const struct series *series, size_t n, enum curve_band band, struct curve *curve) {
+/* seeds of which a run has values */
+static muster_status count_seeds(const struct series *series, const struct record_group *group, size_t *count) {
+  double *known = malloc(group->n_members * sizeof *known);
+  if (known == NULL) return out_of_memory();
+  for (size_t i = 0; i < group->n_members; i++) known[i] = series[i].n > 0 ? 1 : (double)NAN;
+  *count = seeds_merge(group->n_members, group->seeds, known);
+  free(known);
+  return MUSTER_OK;
+}
+
+static muster_status merge(const struct series *series, const struct record_group *group, enum curve_band band,
+                           struct curve *curve) {
+  const size_t n = group->n_members;
   double first = INFINITY, last = -INFINITY;
   for (size_t i = 0; i < n; i++) {
     if (series[i].n == 0) continue;
     first = fmin(first, series[i].x[0]);
     last = fmax(last, series[i].x[series[i].n - 1]);
     if (series[i].n > curve->longest) curve->longest = series[i].n;
-    curve->n_runs++;
   }
-  if (curve->n_runs == 0) return MUSTER_OK;
+  MUSTER_TRY(count_seeds(series, group, &curve->n_seeds));
+  if (curve->n_seeds == 0) return MUSTER_OK;
   size_t rows = (curve->longest + GRID_LIMIT - 1) / GRID_LIMIT; // of the longest run, for each point
   size_t points = (curve->longest + rows - 1) / rows;
   double step = points > 1 ? (last - first) / (double)(points - 1) : 1;
@@ -102,7 +110,7 @@ static muster_status merge(const struct series *series, size_t n, enum curve_ban
   for (size_t p = 0; p < points && values != NULL && next != NULL; p++) {
     double point = first + (double)p * step;
     for (size_t i = 0; i < n; i++) values[i] = value_at(&series[i], point, step, &next[i]);
-    add_point(curve, point, values, n, band);
+    add_point(curve, point, values, group, band);
   }
   bool failed = values == NULL || next == NULL;
   free(values);
@@ -118,7 +126,7 @@ muster_status curve_create(const struct record_set *set, const struct record_gro
   muster_status status = MUSTER_OK;
   for (size_t i = 0; i < group->n_members && status == MUSTER_OK; i++)
     status = read_series(set->records[group->members[i]]->metrics, request, &series[i]);
-  if (status == MUSTER_OK) status = merge(series, group->n_members, request->band, &curve);
+  if (status == MUSTER_OK) status = merge(series, group, request->band, &curve);
   for (size_t i = 0; i < group->n_members; i++) {
     free(series[i].x);
     free(series[i].y);

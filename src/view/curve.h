@@ -5,30 +5,30 @@
 #include "view/record_set.h"
 
 enum curve_band {
-  BAND_STD,     /* mean +- the standard deviation of the sample (n - 1) */
-  BAND_MIN_MAX, /* least and greatest run */
+  BAND_STD,     /* mean +- the standard deviation of the sample (n - 1), over seeds */
+  BAND_MIN_MAX, /* least and greatest seed */
   BAND_NONE
 };
 
 struct curve_request {
   const char *x, *y;    /* columns of metrics.csv */
-  enum curve_band band; /* over the runs */
+  enum curve_band band; /* over the seeds */
   size_t smooth;        /* each value becomes the mean of the last so many of its run; 1: as they are */
 };
 
 struct curve {
-  size_t n;               /* 0: none of the runs has a value */
-  double *x;              /* [n], rising, evenly spaced */
-  double *mean;           /* [n] */
-  double *low, *high;     /* [n], the band; the mean itself where one run alone reaches */
-  size_t n_runs, longest; /* runs that have values; most values that one of them has */
+  size_t n;                /* 0: none of the runs has a value */
+  double *x;               /* [n], rising, evenly spaced */
+  double *mean;            /* [n] */
+  double *low, *high;      /* [n], the band; the mean itself where one seed alone reaches */
+  size_t n_seeds, longest; /* seeds that have values; most values that a run has */
 };
 
 /* Builds the curve of a group. Rows without a finite x or y do not count. The grid has as many points as the run with
  * the most values, or a half, a third, ... so that there are at most 500, from the first x to the last. At a point a
  * run's value is the mean of its values within half a step of the grid, or, where there are none, the straight line
- * between its neighbours; before its first and behind its last value a run has none. The curve ends where less than
- * half of the runs go on. Error MEMORY. */
+ * between its neighbours; before its first and behind its last value a run has none. A seed's value is the mean of
+ * those of its runs. The curve ends where less than half of the seeds go on. Error MEMORY. */
 MUSTER_CHECKED muster_status curve_create(const struct record_set *set, const struct record_group *group,
                                           const struct curve_request *request, struct curve *curve);
 void curve_release(struct curve *curve);

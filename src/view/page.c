@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 #include "muster/version.h"
+#include "run/seeds.h"
 #include "view/html.h"
 #include "view/page_run.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* the policy lets nothing in from outside, whatever the page may hold by mistake */
@@ -92,38 +94,40 @@ static void write_result(FILE *page, const struct record_set *set, size_t i, boo
   fputs("</tr>\n", page);
 }
 
-/* the final evaluations of a group: their mean and the standard deviation of the sample */
-static void write_group(FILE *page, const struct record_set *set, const struct record_group *group) {
-  double sum = 0, squares = 0, fps = 0;
-  size_t n = 0;
-  for (size_t i = 0; i < group->n_members; i++) {
-    const struct run_record *record = set->records[group->members[i]];
-    fps += record->average_speed;
-    if (isnan(record->evaluation_return)) continue;
-    sum += record->evaluation_return;
-    squares += record->evaluation_return * record->evaluation_return;
-    n++;
-  }
-  double mean = n > 0 ? sum / (double)n : (double)NAN;
-  double variance = n > 1 ? fmax(0, (squares - (double)n * mean * mean) / (double)(n - 1)) : (double)NAN;
+/* what the seeds of a group came to; the deviation is that of the sample */
+static void write_group(FILE *page, const struct record_set *set, const struct record_group *group, double *values) {
   char text[PAGE_NUMBER_SIZE];
+  for (size_t i = 0; i < group->n_members; i++) values[i] = set->records[group->members[i]]->average_speed;
+  const double speed = statistics_of(seeds_merge(group->n_members, group->seeds, values), values).mean;
+  for (size_t i = 0; i < group->n_members; i++) values[i] = set->records[group->members[i]]->evaluation_return;
+  const struct statistics returns = statistics_of(seeds_merge(group->n_members, group->seeds, values), values);
   fputs("<tr>", page);
   html_cell(page, "", "%s", group->label);
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, fps / (double)group->n_members, text));
-  html_cell(page, "n", "%zu", n);
-  html_cell(page, "n", "%s", page_format(PAGE_RETURN, mean, text));
-  html_cell(page, "n", "%s", page_format(PAGE_RETURN, sqrt(variance), text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, speed, text));
+  html_cell(page, "n", "%zu", group->n_members);
+  html_cell(page, "n", "%zu", group->n_seeds);
+  html_cell(page, "n", "%zu", returns.count);
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, returns.mean, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, returns.sample_std, text));
   fputs("</tr>\n", page);
 }
 
 static void write_groups(FILE *page, const struct record_set *set) {
-  fputs("<h3>Over seeds</h3><div class=\"wide\"><table><thead><tr><th>runs</th><th "
-        "class=\"n\">"
-        "steps/s, mean</th><th class=\"n\">evaluated</th><th class=\"n\">final evaluation, mean</th>"
-        "<th class=\"n\">standard deviation over runs</th></tr></thead>\n<tbody>\n",
-        page);
-  for (size_t g = 0; g < set->n_groups; g++) write_group(page, set, &set->groups[g]);
+  static const char *const heads[] = {"steps/s, mean",
+                                      "runs",
+                                      "seeds",
+                                      "seeds evaluated",
+                                      "final evaluation, mean",
+                                      "standard deviation over seeds (n \u2212 1)"};
+  double *values = calloc(set->n, sizeof *values);
+  if (values == NULL) return; // a page that lacks a table is still a page
+  fputs("<h3>Over seeds</h3><div class=\"wide\"><table><thead><tr><th>setting</th>", page);
+  for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) fprintf(page, "<th class=\"n\">%s</th>", heads[i]);
+  fputs("</tr></thead>\n<tbody>\n", page);
+  for (size_t g = 0; g < set->n_groups; g++) write_group(page, set, &set->groups[g], values);
   fputs("</tbody></table></div>\n", page);
+  html_note(page, "A seed that several runs have counts once, with the mean of these runs.");
+  free(values);
 }
 
 static void write_results(FILE *page, const struct record_set *set) {
@@ -135,7 +139,7 @@ static void write_results(FILE *page, const struct record_set *set) {
   if (set->n > set->n_groups) write_groups(page, set);
   html_note(page,
             "Return: mean of the last hundred episodes of training. Final evaluation: mean and standard deviation "
-            "over its episodes. Solved: the return reached the environment's threshold.");
+            "over its episodes (n). Solved: the return reached the environment's threshold.");
   fputs("</section>\n", page);
 }
 

@@ -141,11 +141,11 @@ static int count_letters(const char *text) {
 
 /* says what lines and bands are; "" where each line is one run as it is */
 static void describe_lines(struct drawing *drawing) {
-  static const char *const bands[] = {"band: one standard deviation to either side", "band: least to greatest run",
-                                      "no band"};
+  static const char *const bands[] = {"band: one standard deviation over seeds (n - 1) to either side",
+                                      "band: least to greatest seed", "no band"};
   const struct plot_request *request = drawing->request;
   bool together = drawing->set->n > drawing->set->n_groups;
-  int length = snprintf(drawing->lines, sizeof drawing->lines, "%s%s", together ? "line: mean of the runs, " : "",
+  int length = snprintf(drawing->lines, sizeof drawing->lines, "%s%s", together ? "line: mean over seeds, " : "",
                         together ? bands[request->band] : "");
   if (request->smooth > 1)
     snprintf(drawing->lines + length, sizeof drawing->lines - (size_t)length,
@@ -364,7 +364,7 @@ static void write_curves(const struct drawing *drawing, size_t p) {
   FILE *script = drawing->script;
   const char *before = "plot ";
   for (size_t g = 0; g < drawing->set->n_groups && drawing->request->band != BAND_NONE; g++) {
-    if (drawing->panels[p].curves[g].n == 0 || drawing->panels[p].curves[g].n_runs < 2) continue;
+    if (drawing->panels[p].curves[g].n == 0 || drawing->panels[p].curves[g].n_seeds < 2) continue;
     fprintf(script, "%s$curve_%zu_%zu using 1:3:4 with filledcurves lc rgb '%s' notitle", before, p, g,
             colors[g % COLORS]);
     before = ", ";

@@ -1,5 +1,7 @@
 #include "view/record_set.h"
 
+#include "run/seeds.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -47,10 +49,13 @@ static muster_status make_groups(struct record_set *set) {
     struct record_group *group = &set->groups[g];
     if (g == set->n_groups) {
       group->members = calloc(set->n, sizeof *group->members);
-      if (group->members == NULL) return out_of_memory(set->records[i]->path);
+      group->seeds = calloc(set->n, sizeof *group->seeds);
       set->n_groups++;
+      if (group->members == NULL || group->seeds == NULL) return out_of_memory(set->records[i]->path);
     }
+    group->seeds[group->n_members] = set->records[i]->seed;
     group->members[group->n_members++] = i;
+    group->n_seeds = seeds_count(group->n_members, group->seeds);
   }
   return MUSTER_OK;
 }
@@ -137,7 +142,10 @@ static void make_labels(struct record_set *set) {
     struct record_group *group = &set->groups[g];
     if (!differ) snprintf(group->label, RECORD_LABEL_SIZE, "%.72s", first_of(set, g)->path);
     size_t length = strlen(group->label);
-    if (group->n_members > 1)
+    if (group->n_seeds < group->n_members)
+      snprintf(group->label + length, RECORD_LABEL_SIZE - length, " (%zu runs of %zu seed%s)", group->n_members,
+               group->n_seeds, group->n_seeds == 1 ? "" : "s");
+    else if (group->n_members > 1)
       snprintf(group->label + length, RECORD_LABEL_SIZE - length, " (%zu runs)", group->n_members);
   }
 }
@@ -204,7 +212,10 @@ void record_set_destroy(struct record_set **handle) {
   struct record_set *set = *handle;
   if (set == NULL) return;
   for (size_t i = 0; i < set->n; i++) run_record_destroy(&set->records[i]);
-  for (size_t g = 0; g < set->n_groups; g++) free(set->groups[g].members);
+  for (size_t g = 0; g < set->n_groups; g++) {
+    free(set->groups[g].members);
+    free(set->groups[g].seeds);
+  }
   free(set->groups);
   free(set->records);
   free(set);

@@ -9,7 +9,8 @@
 /* Runs with the same config, but for the seed and the folder, and the same number of ranks. */
 struct record_group {
   size_t *members; /* [n_members] places among the records, in the order given */
-  size_t n_members;
+  int64_t *seeds;  /* [n_members] of the members: several of one seed are repetitions, and count as one */
+  size_t n_members, n_seeds;
   char label[RECORD_LABEL_SIZE]; /* what tells it from the other groups */
 };
 

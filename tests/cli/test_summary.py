@@ -41,11 +41,11 @@ class Summary(program.Case):
         for number, group in enumerate(found["groups"]):
             for key in ["mean_return", "evaluation_return", "steps_per_second"]:
                 values = [run[key] for run in found["runs"] if run["group"] == number]
-                self.assertEqual(group[key]["runs"], len(values))
+                self.assertEqual(group[key]["seeds"], len(values))
                 self.assertAlmostEqual(group[key]["mean"], statistics.fmean(values), places=9)
-                self.assertAlmostEqual(group[key]["std"], statistics.pstdev(values), places=9)
+                self.assertAlmostEqual(group[key]["std"], statistics.stdev(values), places=9)
                 self.assertAlmostEqual(group[key]["median"], statistics.median(values), places=9)
-            self.assertEqual(group["solved_at_steps"], {"runs": 0, "mean": None, "std": None, "median": None})
+            self.assertEqual(group["solved_at_steps"], {"seeds": 0, "mean": None, "std": None, "median": None})
 
         rows = list(csv.DictReader(io.StringIO(self.summary(self.folder, "--csv"))))
         for row, run in zip(rows, found["runs"]):
@@ -56,7 +56,30 @@ class Summary(program.Case):
         lines = self.summary(self.folder).splitlines()
         self.assertEqual(len(lines), 1 + 5 + 2 + 1 + 2)
         self.assertRegex(lines[1], r"^CartPole-v1 +ppo +1 +2048 +\d+\.\d\d \+- \d+\.\d\d .* finished +\S+/a/seed-1$")
-        self.assertRegex(lines[-1], r"^CartPole-v1 +ppo +2 +2 .*algorithm.gamma=0.9$")
+        self.assertRegex(lines[-1], r"^CartPole-v1 +ppo +2 +2 +2 .*algorithm.gamma=0.9$")
+        self.assertIn("return +- std(n-1)", lines[-3])
+
+        # the page says the same; and a seed that was run twice is still one
+        self.assertEqual(self.run_muster("report", *runs[:3], "-o", "three.html").code, 0)
+        page = (self.folder / "three.html").read_text(encoding="utf-8")
+        mean, std = (found["groups"][0]["evaluation_return"][key] for key in ("mean", "std"))
+        self.assertRegex(page, rf"\(3 runs\)</td>.*>3</td>.*>3</td>.*>3</td>.*>{mean:.2f}</td>.*>{std:.2f}</td>")
+        self.assertIn("standard deviation over seeds (n \u2212 1)", page)
+        again = self.folder / "again"
+        shutil.copytree(runs[1], again)
+        summary = program.summary(again)
+        old = summary["final_evaluation"]["mean_return"]
+        summary["final_evaluation"]["mean_return"] = 100
+        (again / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        group = json.loads(self.summary(*runs[:3], again, "--json"))["groups"][0]
+        self.assertEqual((group["runs"], group["seeds"]), (4, 3))
+        seeds = [found["runs"][0]["evaluation_return"], found["runs"][1]["evaluation_return"], (old + 100) / 2]
+        self.assertEqual(group["evaluation_return"]["seeds"], 3)
+        self.assertAlmostEqual(group["evaluation_return"]["mean"], statistics.fmean(seeds), places=9)
+        self.assertAlmostEqual(group["evaluation_return"]["std"], statistics.stdev(seeds), places=9)
+        self.assertEqual(self.run_muster("report", *runs[:3], again, "-o", "four.html").code, 0)
+        page = (self.folder / "four.html").read_text(encoding="utf-8")
+        self.assertRegex(page, rf"\(4 runs of 3 seeds\)</td>.*>4</td>.*>3</td>.*>3</td>.*>{statistics.fmean(seeds):.2f}</td>.*>{statistics.stdev(seeds):.2f}</td>")
 
     def test_states(self):
         (finished,) = self.seeds("done", [1])

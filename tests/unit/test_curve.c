@@ -15,6 +15,7 @@ struct fixture {
   struct metrics_table tables[RUNS];
   struct run_record records[RUNS], *pointers[RUNS];
   size_t members[RUNS];
+  int64_t seeds[RUNS];
   struct record_group group;
   struct record_set set;
 };
@@ -34,9 +35,10 @@ static struct fixture *make_runs(size_t n, size_t rows) {
     made->records[i].metrics = &made->tables[i];
     made->pointers[i] = &made->records[i];
     made->members[i] = i;
+    made->seeds[i] = (int64_t)i;
     for (size_t row = 0; row < rows; row++) made->x[i][row] = (double)(row + 1) * 100;
   }
-  made->group = (struct record_group){.members = made->members, .n_members = n};
+  made->group = (struct record_group){.members = made->members, .seeds = made->seeds, .n_members = n, .n_seeds = n};
   made->set = (struct record_set){made->pointers, n, &made->group, 1};
   return made;
 }
@@ -56,7 +58,7 @@ static void test_same_rows(void) {
   for (int band = BAND_STD; band <= BAND_MIN_MAX; band++) {
     struct curve curve = draw(made, (enum curve_band)band, 1);
     CU_ASSERT_EQUAL_FATAL(curve.n, 50);
-    CU_ASSERT_EQUAL(curve.n_runs, 3);
+    CU_ASSERT_EQUAL(curve.n_seeds, 3);
     for (size_t row = 0; row < 50; row++) {
       // 0, 1 and 4 have the mean 5/3 and the variance 13/3
       double mean = sin((double)row) + 5.0 / 3.0, deviation = sqrt(13.0 / 3.0);
@@ -139,6 +141,42 @@ static void test_smooth(void) {
   curve_release(&curve);
 }
 
+/* a value that is large beside those behind it leaves nothing in their means; nor do 1e300s leave the range of double
+ */
+static void test_smooth_behind_a_large_value(void) {
+  struct fixture *made = make_runs(1, 40);
+  for (size_t row = 0; row < 40; row++) made->y[0][row] = row == 3 ? 1e25 : 1;
+  struct curve curve = draw(made, BAND_STD, 5);
+  for (size_t row = 8; row < 40; row++) CU_ASSERT_EQUAL(curve.mean[row], 1);
+  curve_release(&curve);
+  made = make_runs(3, 40);
+  for (size_t i = 0; i < 3; i++)
+    for (size_t row = 0; row < 40; row++) made->y[i][row] = i == 0 ? -1e300 : 1e300;
+  curve = draw(made, BAND_STD, 1);
+  for (size_t row = 0; row < 40; row++) {
+    CHECK_CLOSE(curve.mean[row] / 1e300, 1.0 / 3, 1e-12);
+    CHECK_CLOSE((curve.high[row] - curve.mean[row]) / 1e300, 2 / sqrt(3.0), 1e-12);
+  }
+  curve_release(&curve);
+}
+
+/* runs of one seed are one seed: the band is that of two seeds, 2 and 8, and not of four runs */
+static void test_repetitions(void) {
+  struct fixture *made = make_runs(4, 10);
+  const double values[] = {1, 8, 2, 3};
+  const int64_t seeds[] = {7, 5, 7, 7};
+  memcpy(made->seeds, seeds, sizeof seeds);
+  for (size_t i = 0; i < 4; i++)
+    for (size_t row = 0; row < 10; row++) made->y[i][row] = values[i];
+  struct curve curve = draw(made, BAND_STD, 1);
+  CU_ASSERT_EQUAL(curve.n_seeds, 2);
+  for (size_t row = 0; row < 10; row++) {
+    CHECK_CLOSE(curve.mean[row], 5, 1e-12);
+    CHECK_CLOSE(curve.high[row], 5 + sqrt(18.0), 1e-12);
+  }
+  curve_release(&curve);
+}
+
 /* nothing to draw is no error */
 static void test_nothing(void) {
   struct fixture *made = make_runs(2, 3);
@@ -166,6 +204,8 @@ static const struct check_case cases[] = {
     {"straight lines between values", test_lines_between},
     {"runs that end early", test_early_ends},
     {"smoothing", test_smooth},
+    {"smoothing behind a large value", test_smooth_behind_a_large_value},
+    {"repetitions of a seed", test_repetitions},
     {"nothing to draw", test_nothing},
 };
 
