@@ -111,6 +111,7 @@ static muster_status a3c_apply(void *algorithm, double progress_remaining, const
   double learning_rate = option_schedule_value(&a3c->options->learning_rate, progress_remaining);
   struct progress progress = {
       .minibatches = 1,
+      .steps = 1,
       .sums = {.policy = terms[TERM_POLICY], .value = terms[TERM_VALUE], .entropy = terms[TERM_ENTROPY]},
   };
   progress.last_loss = whole_loss(&learner->settings, &progress.sums);

@@ -79,8 +79,8 @@ static muster_status appo_create(const struct algorithm_context *context, void *
   appo->options = options;
   *out = appo;
   MUSTER_TRY(policy_gradient_create(context, &options->settings, &appo->learner));
-  return off_policy_create(&options->off_policy, options->gamma, 0.0, appo->learner.batch.capacity, context->arena,
-                           &appo->off_policy);
+  return off_policy_create(&options->off_policy, options->gamma, (double)NAN, appo->learner.batch.capacity,
+                           context->arena, &appo->off_policy);
 }
 
 static int appo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {

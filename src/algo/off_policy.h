@@ -61,8 +61,8 @@ struct off_policy {
   float *ratio; /* [rows * T] pi / mu of the actions */
 };
 
-/* `pg_rho_bar`: clip of the ratio that weighs the advantages; 0: the loss has the ratio itself. For a batch of at most
- * `samples`. */
+/* `pg_rho_bar`: clip of the ratio that weighs the advantages; NAN: the loss has the ratio itself. For a batch of at
+ * most `samples`. */
 MUSTER_CHECKED muster_status off_policy_create(const struct off_policy_options *options, double gamma,
                                                double pg_rho_bar, size_t samples, struct arena *arena,
                                                struct off_policy *off_policy);

@@ -237,6 +237,7 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
   double norm;
   MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &norm));
   progress->gradient_norm += norm;
+  progress->steps++;
   model_pack(policy->model, true);
   return MUSTER_OK;
 }
@@ -305,7 +306,7 @@ void policy_gradient_fill_common(const struct policy_gradient *policy, const str
   metrics[METRIC_VALUE_LOSS] = has_critic ? progress->sums.value / minibatches : (double)NAN;
   metrics[METRIC_ENTROPY_LOSS] = progress->sums.entropy / minibatches;
   metrics[METRIC_EXPLAINED_VARIANCE] = has_critic ? batch_explained_variance(&policy->batch) : (double)NAN;
-  metrics[METRIC_GRADIENT_NORM] = progress->gradient_norm / minibatches;
+  metrics[METRIC_GRADIENT_NORM] = progress->gradient_norm / (double)progress->steps;
   metrics[METRIC_LEARNING_RATE] = learning_rate;
   metrics[METRIC_N_UPDATES] = (double)policy->epochs;
   metrics[METRIC_STD] = mean_std(&policy->model->head);

@@ -101,9 +101,11 @@ MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_grad
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                                             double *gradient_norm);
 
-/* What an update adds up for its metrics: losses over all minibatches, KL over the last epoch, as SB3. */
+/* What an update adds up for its metrics: losses over all minibatches, KL over the last epoch, as SB3, which counts the
+ * one at which target_kl stopped, too, since they were measured there; the norm of the gradients of which there were
+ * steps. */
 struct progress {
-  int64_t minibatches, epoch_minibatches;
+  int64_t minibatches, epoch_minibatches, steps;
   struct losses sums;
   double gradient_norm, epoch_kl, last_loss, first_ratio_mismatch;
   bool stopped; /* approx_kl went past target_kl */

@@ -29,7 +29,8 @@ static const struct option_spec ppo_option_list[] = {
     ROW_CLIP_RANGE(struct ppo_options, "0.2"),
     {ROW(struct ppo_options, clip_range_vf), .type = OPTION_MAYBE_SCHEDULE, .default_value = "null", .min = 0,
      .min_exclusive = true, .max = OPTION_NO_MAX,
-     .help = "how far the value may go from the old one; null: not clipped"},
+     .help = "how far the value may go from the old one; lin_X falls to zero, where it may not go at all; null: not "
+             "clipped"},
     {ROW(struct ppo_options, clip_range_vf_form), .type = OPTION_CHOICE, .default_value = "replace",
      .choices = value_clip_forms,
      .help = "loss of a clipped value: replace (SB3) the value, or max of both losses (the original PPO code)"},
@@ -104,7 +105,7 @@ struct policy_gradient *ppo_learner(struct ppo *ppo) {
 
 /* what the loss of a minibatch depends on; the clip range comes first, where policy_loss_clipped() reads it */
 struct ppo_context {
-  float clip_range, clip_range_vf;
+  float clip_range, clip_range_vf; /* the latter infinite: values are not clipped */
   int clip_range_vf_form;
 };
 
@@ -141,7 +142,7 @@ static struct ppo_context make_context(const struct ppo *ppo, double clip_range,
 
 static struct tile_loss make_loss(const struct ppo_context *context) {
   return (struct tile_loss){.policy = policy_loss_clipped,
-                            .value = context->clip_range_vf > 0.0f ? value_loss_clipped : value_loss_squared,
+                            .value = isinf(context->clip_range_vf) ? value_loss_squared : value_loss_clipped,
                             .context = context};
 }
 
@@ -169,7 +170,7 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   };
   double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
   double clip_range_vf =
-      options->clip_range_vf.is_null ? 0.0 : option_schedule_value(&options->clip_range_vf, progress_remaining);
+      options->clip_range_vf.is_null ? INFINITY : option_schedule_value(&options->clip_range_vf, progress_remaining);
 
   /* values and advantages, then epochs over random minibatches */
   model_pack(learner->model, true);

@@ -19,7 +19,7 @@ struct ppo_options {
 struct ppo;
 
 /* Loss and gradient (into model->parameters.gradients) of the samples index[0..n-1] at clip ranges of the moment
- * (clip_range_vf <= 0: no value clipping). */
+ * (clip_range_vf INFINITY: no value clipping). */
 MUSTER_CHECKED muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range,
                                                     double clip_range_vf, struct losses *losses);
 

@@ -37,7 +37,7 @@ static muster_status run_epoch(void *context) {
   for (size_t first = 0; first < update->count; first += minibatch) {
     struct losses loss;
     double norm;
-    MUSTER_TRY(ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, 0.0, &loss));
+    MUSTER_TRY(ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, INFINITY, &loss));
     // so small a step that the policy stays where the rollout's probabilities come from
     MUSTER_TRY(policy_gradient_optimizer_step(ppo_learner(ppo), 1e-9, &norm));
     model_pack(&update->model, true);

@@ -81,7 +81,8 @@ static muster_status expects(const struct option_spec *option) {
   option_describe_range(option, range, sizeof range);
   if (range[0] != '\0') {
     if (option->type == OPTION_INT_LIST) text_print(&sink, ", each");
-    text_print(&sink, "%s%s", strstr(range, " to ") != NULL ? " from " : " ", range);
+    bool ends_in_null = strstr(type_words[option->type].request, "null") != NULL;
+    text_print(&sink, "%s%s", strstr(range, " to ") != NULL ? " from " : ends_in_null ? ", " : " ", range);
   }
   return status_error(MUSTER_ERROR_USAGE, "expects %s", text);
 }

@@ -7,11 +7,11 @@
 
 struct vtrace_settings {
   float gamma;
-  float lambda;  /* 1: as the paper's eq. 1; less: c_i has it as a factor (remark 2) */
-  float rho_bar; /* clip of the ratios in the TD residuals: decides which policy's values are learned */
-  float c_bar;   /* clip of the ratios in the traces: decides how far back a residual reaches */
-  float
-      pg_rho_bar; /* clip of the ratio that weighs the advantage; 0: no weight, for a loss that has the ratio itself */
+  float lambda;     /* 1: as the paper's eq. 1; less: c_i has it as a factor (remark 2) */
+  float rho_bar;    /* clip of the ratios in the TD residuals: decides which policy's values are learned */
+  float c_bar;      /* clip of the ratios in the traces: decides how far back a residual reaches */
+  float pg_rho_bar; /* clip of the ratio that weighs the advantage; NAN: no weight, for a loss that has the ratio itself
+                     */
 };
 
 /* Writes targets [T] for the critic (eq. 1),

@@ -193,7 +193,7 @@ static void test_numbers(void) {
     CHECK_OK(parse(&sample, "target_kl", null[i]));
     CU_ASSERT_TRUE(isnan(sample.target_kl));
   }
-  CHECK_FAILS(parse(&sample, "target_kl", "0"), MUSTER_ERROR_USAGE, "expects a number or null > 0");
+  CHECK_FAILS(parse(&sample, "target_kl", "0"), MUSTER_ERROR_USAGE, "expects a number or null, > 0");
 }
 
 static void test_truth(void) {

@@ -196,6 +196,13 @@ static void test_refusals(void) {
       {"name: ppo", "name: poo", "test.yaml:8: algorithm.name: poo"},
       {"relu", "gelu", "test.yaml:6: policy.activation: gelu"},
       {"evaluation:", "evaluations:", "test.yaml:17: evaluations"},
+      /* zero is a limit, and not the word for none */
+      {"n_epochs: 20", "target_kl: 0", "algorithm.target_kl: 0: expects a number or null, > 0"},
+      {"n_epochs: 20", "clip_range_vf: 0", "algorithm.clip_range_vf: 0: expects"},
+      {"n_epochs: 20", "max_grad_norm: 0", "algorithm.max_grad_norm: 0: expects a number > 0"},
+      {"evaluation:", "run: {time_limit: 0}\nevaluation:", "run.time_limit: 0: expects a duration"},
+      {"evaluation:", "run: {time_limit: 0s}\nevaluation:", "run.time_limit: 0s: expects a duration"},
+      {"evaluation:", "env.step_timeout: 0\nevaluation:", "env.step_timeout: 0: expects a duration"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
     char *text = change(wrong[i].old, wrong[i].new);

@@ -64,9 +64,9 @@ struct golden_case {
 };
 
 static const struct golden_case golden_cases[] = {
-    {"ppo_discrete_sb3.h5", 1.0, 0.0, false},           {"ppo_discrete_cleanrl.h5", 0.5, 0.0, false},
-    {"ppo_discrete_cleanrl_vclip.h5", 0.5, 0.2, false}, {"ppo_gaussian_sb3.h5", 1.0, 0.0, true},
-    {"ppo_gaussian_cleanrl.h5", 0.5, 0.0, true},        {"ppo_gaussian_cleanrl_vclip.h5", 0.5, 0.2, true},
+    {"ppo_discrete_sb3.h5", 1.0, INFINITY, false},      {"ppo_discrete_cleanrl.h5", 0.5, INFINITY, false},
+    {"ppo_discrete_cleanrl_vclip.h5", 0.5, 0.2, false}, {"ppo_gaussian_sb3.h5", 1.0, INFINITY, true},
+    {"ppo_gaussian_cleanrl.h5", 0.5, INFINITY, true},   {"ppo_gaussian_cleanrl_vclip.h5", 0.5, 0.2, true},
 };
 enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 
@@ -196,7 +196,7 @@ static void test_first_ratios_are_one(void) {
       for (size_t first = 0, n = 1; first < count; first += n, n = 2 * n + 1) {
         size_t rest = count - first;
         struct losses loss;
-        CHECK_OK_FATAL(ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, 0.0, &loss));
+        CHECK_OK_FATAL(ppo_minibatch_gradient(f.ppo, order + first, n < rest ? n : rest, 0.2, INFINITY, &loss));
         CU_ASSERT_EQUAL(loss.ratio_mismatches, 0.0);
         CU_ASSERT_EQUAL(loss.approx_kl, 0.0);
         CU_ASSERT_EQUAL(loss.clip_fraction, 0.0);
@@ -255,7 +255,57 @@ static void test_target_kl_stops(void) {
   CHECK_OK_FATAL(f.type->update(f.ppo, 1.0, metrics));
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 1);
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "algorithm/epochs"), 1);
+
+  /* the norm is that of the gradient of the one step, which alone is made where there is one minibatch more; what was
+   * measured at the second counts, as in SB3 */
+  double norm = metric(&f, metrics, "train/gradient_norm"), kl = metric(&f, metrics, "train/approx_kl");
+  CU_ASSERT_TRUE(kl > 1.5e-12 / 2);
   arena_destroy(&f.arena);
+  setup_update(&f);
+  struct losses loss;
+  double first_norm;
+  batch_list_samples(&ppo_learner(f.ppo)->batch);
+  model_pack(&f.model, true);
+  CHECK_OK_FATAL(batch_estimate_advantages(&ppo_learner(f.ppo)->batch, &f.model, ADVANTAGE_GAE, f.options.gamma,
+                                           f.options.gae_lambda));
+  uint32_t order[120];
+  random_permutation(ppo_learner(f.ppo)->seed, RANDOM_MINIBATCH, 0, order, 120);
+  CHECK_OK_FATAL(ppo_minibatch_gradient(f.ppo, order, 50, 0.2, INFINITY, &loss));
+  CHECK_OK_FATAL(policy_gradient_optimizer_step(ppo_learner(f.ppo), 0.0, &first_norm));
+  CHECK_CLOSE(norm, first_norm, 1e-12);
+  arena_destroy(&f.arena);
+}
+
+/* the parameters of the value network */
+static void copy_critic(const struct fixture *f, float *values) {
+  const struct parameters *parameters = &f->model.parameters;
+  memcpy(values, parameters->values + f->model.policy_count,
+         (parameters->count - f->model.policy_count) * sizeof *values);
+}
+
+/* A clip of zero, where a schedule ends, lets the value go nowhere: it is not the word for no clip. The value may not
+ * leave its place in the minibatches behind the first, where it has left it by nothing. */
+static void test_value_clip_of_zero(void) {
+  struct fixture f;
+  static float before[65536], after[65536];
+  double moved[3];
+  for (int i = 0; i < 3; i++) {
+    setup_update(&f);
+    CU_ASSERT_FATAL(f.model.parameters.count <= 65536);
+    f.options.clip_range_vf = (struct option_schedule){.initial = 0.2, .linear = true, .is_null = i == 2};
+    f.options.learning_rate = (struct option_schedule){.initial = 0.01};
+    double metrics[ALGORITHM_MAX_METRICS];
+    copy_critic(&f, before);
+    CHECK_OK_FATAL(f.type->update(f.ppo, i == 0 ? 0.0 : 1.0, metrics));
+    copy_critic(&f, after);
+    CU_ASSERT_TRUE(i == 2 ? isnan(metric(&f, metrics, "train/clip_range_vf"))
+                          : metric(&f, metrics, "train/clip_range_vf") == (i == 0 ? 0.0 : 0.2));
+    moved[i] = 0;
+    for (size_t k = 0; k < f.model.parameters.count - f.model.policy_count; k++)
+      moved[i] += fabs((double)after[k] - before[k]);
+    arena_destroy(&f.arena);
+  }
+  CU_ASSERT_TRUE(moved[0] < moved[1] && moved[1] < moved[2]);
 }
 
 /* options that do not fit each other are told with the file and the key */
@@ -286,6 +336,7 @@ static const struct check_case cases[] = {
     {"exp(0) is exactly one", test_exp_of_zero},
     {"epochs, minibatches and schedules of an update", test_update_counts},
     {"target_kl stops an update", test_target_kl_stops},
+    {"a clip of zero is no missing clip", test_value_clip_of_zero},
     {"options that do not fit each other", test_check},
 };
 

@@ -209,8 +209,8 @@ static double check_problem(struct problem *p, uint64_t seed) {
   uint32_t index[MAX_SAMPLES];
   for (uint32_t i = 0; i < p->n; i++) index[i] = i;
   struct losses loss;
-  CHECK_OK_FATAL(
-      ppo_minibatch_gradient(ppo, index, p->n, clip_range, p->value_clip == UNCLIPPED ? 0.0 : clip_range_vf, &loss));
+  CHECK_OK_FATAL(ppo_minibatch_gradient(ppo, index, p->n, clip_range,
+                                        p->value_clip == UNCLIPPED ? INFINITY : clip_range_vf, &loss));
   CHECK_CLOSE(loss.policy + p->ent_coef * loss.entropy + p->vf_coef * loss.value, naive_loss(p, values), 2e-6);
 
   /* central differences in double: so short a step that hardly a relu or a clip has its kink within it */
