@@ -1,5 +1,10 @@
-# program_test(FILE LABEL [TIMEOUT seconds]): a test of the program in Python, tests/LABEL/FILE.py, named LABEL/<file
-# without test_>; see support/program.py
+# program_test(FILE LABEL [SLOTS n] [COST seconds] [TIMEOUT seconds] [LOCK resource...]): a test of the program in Python,
+# tests/LABEL/FILE.py, named LABEL/<file without test_>; see support/program.py.
+#   SLOTS    how much of the machine it takes: scripts/test hands out three for each core. 1: it mostly waits or sleeps; 2, as
+#            when nothing is said: ranks that compute and wait for each other; 3: it keeps a core busy
+#   COST     how long it takes alone, where that is 20 s or more: what takes longest begins first
+#   LOCK     what only one test at a time may have, such as names of the whole machine
+# Whoever exits with 77 was skipped, and says why in a line "skipped: REASON".
 find_package(Python3 3.7 REQUIRED COMPONENTS Interpreter)
 
 if(NOT TARGET checkpoint_tensors)
@@ -8,12 +13,16 @@ if(NOT TARGET checkpoint_tensors)
 endif()
 
 function(program_test file label)
-  cmake_parse_arguments(TEST "" "TIMEOUT" "" ${ARGN})
-  if(NOT TEST_TIMEOUT)
-    set(TEST_TIMEOUT 600)
-  endif()
+  cmake_parse_arguments(TEST "" "SLOTS;COST;TIMEOUT" "LOCK" ${ARGN})
+  foreach(default SLOTS=2 COST=0 TIMEOUT=900)
+    string(REGEX MATCH "(.*)=(.*)" default ${default})
+    if(NOT DEFINED TEST_${CMAKE_MATCH_1})
+      set(TEST_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
+    endif()
+  endforeach()
   string(REGEX REPLACE "^test_" "${label}/" name ${file})
   add_test(NAME ${name} COMMAND Python3::Interpreter -B ${CMAKE_CURRENT_SOURCE_DIR}/${file}.py -v)
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${TEST_TIMEOUT} ENVIRONMENT
+  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT ${TEST_TIMEOUT} SKIP_RETURN_CODE 77
+    PROCESSORS ${TEST_SLOTS} COST ${TEST_COST} RESOURCE_LOCK "${TEST_LOCK}" ENVIRONMENT
     "PYTHONPATH=${PROJECT_SOURCE_DIR}/tests/support;MUSTER_PROGRAM=$<TARGET_FILE:muster>;MUSTER_SOURCE=${PROJECT_SOURCE_DIR};MUSTER_WORK=${CMAKE_CURRENT_BINARY_DIR}/${file};MUSTER_TENSORS=$<TARGET_FILE:checkpoint_tensors>;MUSTER_ACT=$<TARGET_FILE:act>;MUSTER_SANITIZED=$<BOOL:${MUSTER_SANITIZE}>")
 endfunction()
