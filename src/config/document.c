@@ -28,25 +28,24 @@ void document_destroy(struct document **document) {
   *document = NULL;
 }
 
-/* reads at most `size` bytes of a file */
-static muster_status read_bytes(const char *path, char *text, size_t size, size_t *length) {
-  FILE *file = fopen(path, "rb");
-  if (file == NULL) return status_errno(MUSTER_ERROR_USAGE, "cannot open the config %s", path);
-  *length = fread(text, 1, size, file);
-  muster_status status = MUSTER_OK;
-  if (ferror(file)) status = status_errno(MUSTER_ERROR_USAGE, "cannot read the config %s", path);
-  fclose(file);
+muster_status document_read_stream(struct document *document, const char *name, FILE *stream) {
+  // one byte more than is allowed tells that there is more
+  size_t size = READER_SIZE_LIMIT + 1;
+  char *text = malloc(size);
+  if (text == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for the config %s", name);
+  size_t length = fread(text, 1, size, stream);
+  muster_status status = ferror(stream) ? status_errno(MUSTER_ERROR_USAGE, "cannot read the config %s", name)
+                                        : document_read_text(document, name, text, length);
+  free(text);
   return status;
 }
 
 muster_status document_read_file(struct document *document, const char *path) {
-  // one byte more than is allowed tells that there is more
-  size_t size = READER_SIZE_LIMIT + 1, length = 0;
-  char *text = malloc(size);
-  if (text == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for the config %s", path);
-  muster_status status = read_bytes(path, text, size, &length);
-  if (status == MUSTER_OK) status = document_read_text(document, path, text, length);
-  free(text);
+  // a user may well name a pipe here: what a shell's <(...) stands for, or /dev/stdin
+  FILE *file = fopen(path, "rb");
+  if (file == NULL) return status_errno(MUSTER_ERROR_USAGE, "cannot open the config %s", path);
+  muster_status status = document_read_stream(document, path, file);
+  fclose(file);
   return status;
 }
 

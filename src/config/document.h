@@ -5,6 +5,8 @@
 #include "config/entry.h"
 #include "config/option.h"
 
+#include <stdio.h>
+
 struct document; /* entries in order, each with its dotted key, value text, file and line */
 
 MUSTER_CHECKED muster_status document_create(struct document **out);
@@ -14,6 +16,8 @@ void document_destroy(struct document **document);
  * Errors (USAGE) name file, line and column: not found, not YAML, a key twice, an anchor or a tag, nesting too deep. */
 MUSTER_CHECKED muster_status document_read_file(struct document *document, const char *path);
 
+/* The same from where a stream is; `name` stands for it in messages. */
+MUSTER_CHECKED muster_status document_read_stream(struct document *document, const char *name, FILE *stream);
 /* The same from memory; `name` stands for the file in messages. */
 MUSTER_CHECKED muster_status document_read_text(struct document *document, const char *name, const char *text,
                                                 size_t length);

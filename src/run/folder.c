@@ -1,6 +1,7 @@
 #include "run/folder.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "muster/version.h"
 #include "run/build.h"
 #include "store/durable.h"
@@ -59,10 +60,17 @@ static muster_status choose_numbered_folder(const struct run_config *config, boo
 
 #define LOCK_WAIT_SECONDS 10.0
 
+/* what file systems answer that have no locks */
+static bool means_no_locks(int error) {
+  return error == ENOLCK || error == ENOSYS || error == ENOTSUP || error == EINVAL;
+}
+
 /* waits until the lock on the file is this process's */
-static muster_status wait_for_lock(const struct run_folder *folder, int descriptor, double give_up) {
+static muster_status wait_for_lock(struct run_folder *folder, int descriptor, double give_up) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET}, holder = lock;
   while (fcntl(descriptor, F_SETLK, &lock) != 0) {
+    folder->lacks_locks = means_no_locks(errno);
+    if (folder->lacks_locks) return MUSTER_OK;
     if (errno != EACCES && errno != EAGAIN)
       return status_errno(MUSTER_ERROR_IO, "cannot lock the run folder %s", folder->path);
     if (clock_seconds() > give_up && fcntl(descriptor, F_GETLK, &holder) == 0 && holder.l_type != F_UNLCK)
@@ -88,10 +96,10 @@ static muster_status take_lock(struct run_folder *folder) {
   char path[RUN_PATH_SIZE + 32];
   snprintf(path, sizeof path, "%s/.lock", folder->path);
   for (double give_up = clock_seconds() + LOCK_WAIT_SECONDS;;) {
-    int descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (descriptor < 0) return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder: %s", path);
+    int descriptor;
+    MUSTER_TRY(status_wrap(file_open(path, O_RDWR | O_CREAT, &descriptor), "cannot write into the run folder"));
     muster_status status = wait_for_lock(folder, descriptor, give_up);
-    if (status == MUSTER_OK && is_same_file(descriptor, path)) {
+    if (status == MUSTER_OK && (is_same_file(descriptor, path) || clock_seconds() > give_up)) {
       folder->lock = descriptor;
       return MUSTER_OK;
     }
@@ -103,8 +111,11 @@ static muster_status take_lock(struct run_folder *folder) {
 enum folder_lock run_folder_look_at_lock(const char *path) {
   char file[PATH_MAX + 32];
   snprintf(file, sizeof file, "%s/.lock", path);
-  int descriptor = open(file, O_RDONLY | O_CLOEXEC);
-  if (descriptor < 0) return access(file, F_OK) == 0 ? FOLDER_UNKNOWN : FOLDER_FREE;
+  int descriptor;
+  muster_status status = file_open(file, O_RDONLY, &descriptor);
+  bool is_open = status == MUSTER_OK;
+  muster_status_clear(&status);
+  if (!is_open) return access(file, F_OK) == 0 ? FOLDER_UNKNOWN : FOLDER_FREE;
   struct flock holder = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
   enum folder_lock found = FOLDER_UNKNOWN;
   if (fcntl(descriptor, F_GETLK, &holder) == 0) found = holder.l_type == F_UNLCK ? FOLDER_FREE : FOLDER_IN_USE;
@@ -117,6 +128,24 @@ void run_folder_release(struct run_folder *folder) {
   folder->lock = 0;
 }
 
+static bool holds(const struct run_folder *folder, const char *name) {
+  char path[RUN_PATH_SIZE + 32];
+  snprintf(path, sizeof path, "%s/%s", folder->path, name);
+  return access(path, F_OK) == 0;
+}
+
+/* a run makes checkpoints/ before it tells anything: where that is gone, to begin anew would replace what it has told
+ */
+static muster_status check_run(const struct run_folder *folder) {
+  if (holds(folder, "checkpoints")) return MUSTER_OK;
+  const char *told = holds(folder, "metrics.csv") ? "metrics.csv" : "summary.json";
+  if (!holds(folder, told)) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_FORMAT,
+                      "cannot resume: %s holds %s of a run, but no checkpoints/; nothing was changed: copy its "
+                      "checkpoints there, or start a new run with another --run-dir",
+                      folder->path, told);
+}
+
 /* refuses a folder that holds anything, unless a run in it is to be continued */
 static muster_status check_content(struct run_folder *folder, bool resume) {
   bool has_content;
@@ -127,7 +156,7 @@ static muster_status check_content(struct run_folder *folder, bool resume) {
                         "that run, or give another --run-dir",
                         folder->path);
   folder->resumes = has_content;
-  return MUSTER_OK;
+  return has_content ? check_run(folder) : MUSTER_OK;
 }
 
 /* the folder's path, and whether there is a run in it; a numbered one is made where `makes` says so. `*is_new`: whether

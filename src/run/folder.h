@@ -15,15 +15,17 @@ struct run_folder {
   char summary[RUN_PATH_SIZE + 32];
   char config[RUN_PATH_SIZE + 32];
   char best[RUN_PATH_SIZE + 64];
-  bool resumes; /* there is a run in it, to be continued */
-  bool made;    /* by this process, for a run that has not begun */
-  int lock;     /* descriptor that holds the folder's lock; 0: none */
+  bool resumes;     /* there is a run in it, to be continued */
+  bool made;        /* by this process, for a run that has not begun */
+  int lock;         /* descriptor that holds the folder's lock; 0: none */
+  bool lacks_locks; /* the file system has no locks: nothing keeps a second run out */
 };
 
 /* Chooses and prepares the folder: `wanted`, or run.dir, or a new numbered one. Without `resume` a folder that exists
  * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Takes the
  * folder's lock, which dies with this process: a folder whose run still lives is refused after a wait of some seconds.
- * Errors: USAGE (exists), IO (cannot be made or written, in use). Only on the learner. */
+ * Errors: USAGE (exists), FORMAT (a run whose checkpoints are gone), IO (cannot be made or written, in use). Only on
+ * the learner. */
 MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
                                                 struct run_folder *folder);
 

@@ -1,6 +1,8 @@
 #include "run/record.h"
 
+#include "base/file.h"
 #include "run/folder.h"
+#include "store/checkpoint.h"
 
 #include <errno.h>
 #include <math.h>
@@ -121,16 +123,13 @@ static double age_of(const struct stat *file) {
 /* ---- config.yaml ---- */
 
 /* the comments before the first option, without their marks; the caller frees them */
-static muster_status read_about(const char *path, char **about) {
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path);
+static muster_status read_about(FILE *file, const char *path, char **about) {
   size_t size = 0, length = 0;
   char *line = NULL;
   FILE *text = open_memstream(about, &length);
   while (text != NULL && getline(&line, &size, file) > 0 && line[0] == '#')
     fputs(line + (line[1] == ' ' ? 2 : 1), text);
   free(line);
-  fclose(file);
   return text == NULL || fclose(text) != 0 ? out_of_memory(path) : MUSTER_OK;
 }
 
@@ -155,9 +154,13 @@ static void read_config(struct run_record *record) {
   if (!has_changed(record, path, &record->config_seen)) return;
   struct document *config = NULL;
   char *about = NULL;
+  FILE *file = NULL;
   muster_status status = document_create(&config);
-  if (status == MUSTER_OK) status = document_read_file(config, path);
-  if (status == MUSTER_OK) status = read_about(path, &about);
+  if (status == MUSTER_OK) status = file_open_stream(path, "r", &file);
+  if (status == MUSTER_OK) status = document_read_stream(config, path, file);
+  if (status == MUSTER_OK) rewind(file);
+  if (status == MUSTER_OK) status = read_about(file, path, &about);
+  if (file != NULL) fclose(file);
   if (status == MUSTER_OK) {
     document_destroy(&record->config);
     free(record->about);
@@ -283,13 +286,19 @@ static void read_end(struct run_record *record) {
   if (isnan(record->average_speed)) record->average_speed = record->steps / record->seconds;
 }
 
+/* where the file system has no symbolic links the name with the most steps has to do */
 static void read_checkpoint(struct run_record *record) {
-  char path[PATH_BYTES];
+  char folder[PATH_BYTES], path[PATH_BYTES + sizeof record->checkpoint];
   struct stat file;
+  make_path(record->path, "checkpoints", folder);
   make_path(record->path, "checkpoints/latest", path);
   ssize_t length = readlink(path, record->checkpoint, sizeof record->checkpoint - 1);
-  bool found = length > 0 && stat(path, &file) == 0;
-  record->checkpoint[found ? length : 0] = '\0';
+  record->checkpoint[length > 0 ? length : 0] = '\0';
+  if (length <= 0 && stat(folder, &file) == 0)
+    note_failure(record, checkpoint_newest_name(folder, record->checkpoint, sizeof record->checkpoint));
+  snprintf(path, sizeof path, "%s/%s", folder, record->checkpoint);
+  bool found = record->checkpoint[0] != '\0' && stat(path, &file) == 0;
+  if (!found) record->checkpoint[0] = '\0';
   record->checkpoint_age = found ? age_of(&file) : (double)NAN;
 }
 

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 11)
@@ -63,7 +64,7 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
   MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
   MUSTER_TRY(checkpoint_write_int(writer, "about/seed", config->general.seed));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/total_steps", learner->total_steps));
+  MUSTER_TRY(checkpoint_write_int(writer, CHECKPOINT_STEPS, learner->total_steps));
   MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->worker->topology.ranks));
   MUSTER_TRY(checkpoint_write_float(writer, "about/mean_return", episodes_summarize(&learner->episodes).mean_return));
   MUSTER_TRY(checkpoint_write_text(writer, "about/muster_version", MUSTER_VERSION));
@@ -140,16 +141,19 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
   return status;
 }
 
-/* damaged checkpoints that were met on the way to the newest whole one */
-struct damage {
+/* checkpoints that were passed over on the way to the newest whole one */
+struct passed_over {
   const struct logger *logger;
   int files;
 };
 
-static void warn_damaged(const char *path, const char *reason, void *context) {
-  struct damage *damage = context;
-  damage->files++;
-  log_warn(damage->logger, "%s is damaged and set aside (%s)", path, reason);
+static void warn_passed_over(const char *path, bool is_damaged, const char *reason, void *context) {
+  struct passed_over *passed_over = context;
+  passed_over->files++;
+  if (is_damaged)
+    log_warn(passed_over->logger, "%s is damaged and set aside (%s)", path, reason);
+  else
+    log_warn(passed_over->logger, "%s: it is passed over", reason);
 }
 
 static muster_status read_state(struct learner *learner, const char *path, int64_t *rows) {
@@ -193,15 +197,19 @@ static void tell_lost_states(const struct learner *learner) {
 muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
-  struct damage damage = {&learner->worker->logger, 0};
-  MUSTER_TRY(checkpoint_find_newest(folder, warn_damaged, &damage, path, sizeof path));
+  struct passed_over passed_over = {&learner->worker->logger, 0};
+  MUSTER_TRY(checkpoint_find_newest(folder, warn_passed_over, &passed_over, path, sizeof path));
   /* to start anew would overwrite what the run has told so far */
-  if (path[0] == '\0' && damage.files > 0)
+  if (path[0] == '\0' && passed_over.files > 0)
     return status_error(MUSTER_ERROR_FORMAT,
                         "cannot resume: no whole checkpoint is left in %s; copy one there, or start a new run with "
                         "another --run-dir",
                         folder);
   *rows = 0;
+  struct stat told;
+  if (path[0] == '\0' && stat(learner->folder->metrics, &told) == 0 && told.st_size > 0)
+    log_warn(&learner->worker->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
+             folder);
   if (path[0] == '\0') return MUSTER_OK;
   MUSTER_TRY(read_state(learner, path, rows));
   /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */

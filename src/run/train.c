@@ -159,6 +159,9 @@ static muster_status write_layout(struct training *training) {
   fputc('\n', stdout);
   fflush(stdout);
   placement_write_warnings(placement, &training->config.ranks, stderr);
+  if (training->folder.lacks_locks)
+    log_warn(&training->worker.logger, "the file system of %s has no locks: see to it that no second run writes there",
+             training->folder.path);
   return MUSTER_OK;
 }
 

@@ -1,5 +1,7 @@
 #include "store/appender.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -10,9 +12,7 @@ muster_status appender_open(struct appender *appender, const char *path, size_t 
   *appender = (struct appender){.path = strdup(path), .waiting = malloc(size), .capacity = size, .file = -1};
   if (appender->path == NULL || appender->waiting == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot open '%s'", path);
-  appender->file = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  if (appender->file < 0) return status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path);
-  return MUSTER_OK;
+  return file_open(path, O_RDWR | O_CREAT | O_APPEND, &appender->file);
 }
 
 void appender_close(struct appender *appender) {

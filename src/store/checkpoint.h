@@ -82,23 +82,30 @@ typedef bool (*checkpoint_filter)(const char *name);
 MUSTER_CHECKED muster_status checkpoint_digest(struct checkpoint_reader *reader, checkpoint_filter is_counted,
                                                char digest[CHECKPOINT_DIGEST_SIZE]);
 
-/* --- the folder of a run's checkpoints: step-000000102400.h5 ..., and `latest`, a symbolic link to the newest --- */
+/* --- the folder of a run's checkpoints: step-000000102400.h5 ..., and `latest`, a second name of the newest --- */
+
+/* The attribute that says how many steps a checkpoint is of. A file whose name says something else is passed over where
+ * the newest is looked for: names can be given by anybody. */
+#define CHECKPOINT_STEPS "about/total_steps"
 
 /* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
 void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t size);
-/* Points <folder>/latest at the file of that step count (atomically), removes all but the newest `keep` files (keep <=
- * 0 keeps all; the file of `total_steps` always stays) and temporary files. Other names are left alone. A folder has
- * one writer. */
+/* Makes <folder>/latest another name of the file of that step count, in one step: a symbolic link, or, where the file
+ * system has none, a hard link or a copy. Removes all but the newest `keep` files of at most so many steps (keep <= 0
+ * keeps all) and temporary files. Other names are left alone. A folder has one writer. */
 MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
 /* Makes `best`, a path in the same folder, another name of the checkpoint of that step count, in one step: it stays
  * when the checkpoint itself is removed. Where the file system has no hard links the file is copied. */
 MUSTER_CHECKED muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best);
-/* Finds the newest file in `folder` that verifies. A damaged one is renamed to <name>.damaged and reported through
- * `on_damaged` (may be NULL); the one before it is tried. `path` is "" when there is none, or no folder. A file that
- * cannot be read, or is whole but of a newer format, is no damage: it stays, and its error is returned. */
-typedef void (*checkpoint_damaged)(const char *path, const char *reason, void *context);
-MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_damaged on_damaged, void *context,
-                                                    char *path, size_t size);
+/* Finds the newest file in `folder` that verifies and is of the steps that its name says. A damaged one is renamed to
+ * <name>.damaged, or .damaged.2 and so on where that is taken; one under a wrong name stays. Both are reported through
+ * `on_passed_over` (may be NULL), and the one before is tried. `path` is "" when there is none, or no folder. A file
+ * that cannot be read, or is whole but of a newer format, is no damage: it stays, and its error is returned. */
+typedef void (*checkpoint_passed_over)(const char *path, bool is_damaged, const char *reason, void *context);
+MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over on_passed_over,
+                                                    void *context, char *path, size_t size);
+/* The name of the file with the most steps, unread; "" when there is none. To be shown, not to be relied on. */
+MUSTER_CHECKED muster_status checkpoint_newest_name(const char *folder, char *name, size_t size);
 /* Resolves what a user typed: a file (returned as it is); a folder of checkpoints or a run folder (its checkpoints/):
  * the newest there that verifies. Does not rename. Errors: IO (nothing of that name, no checkpoint there), FORMAT (none
  * that verifies). */

@@ -1,4 +1,4 @@
-/* The folder of a run's checkpoints: names, the link to the newest, what is kept, and which one is whole. */
+/* The folder of a run's checkpoints: names, the second name of the newest, what is kept, and which one is whole. */
 #include "store/checkpoint.h"
 
 #include "store/checkpoint_container.h"
@@ -66,7 +66,8 @@ static muster_status listing_read(const char *folder, struct listing *listing) {
 
 /* every path below `folder` fits in `size` bytes, and in ours */
 static muster_status check_length(const char *folder, size_t size) {
-  if (strlen(folder) + NAME_SIZE + strlen(".damaged") < (size < DURABLE_PATH_SIZE ? size : DURABLE_PATH_SIZE))
+  if (strlen(folder) + NAME_SIZE + strlen(".damaged.1234567890") <
+      (size < DURABLE_PATH_SIZE ? size : DURABLE_PATH_SIZE))
     return MUSTER_OK;
   return status_error(MUSTER_ERROR_IO, "the path of the folder '%.60s...' is too long", folder);
 }
@@ -78,106 +79,110 @@ static muster_status remove_file(const char *path) {
   return MUSTER_OK;
 }
 
+/* removes all but the newest `keep` of those that the run has come to; a name from beyond `total_steps` is not its own
+ */
 static muster_status prune(const char *folder, int64_t total_steps, int64_t keep) {
   if (keep <= 0) return MUSTER_OK;
   struct listing listing;
   muster_status status = listing_read(folder, &listing);
-  for (size_t i = (size_t)keep; status == MUSTER_OK && i < listing.n; i++) {
+  size_t first = 0;
+  while (first < listing.n && listing.steps[first] > total_steps) first++;
+  for (size_t i = first + (size_t)keep; status == MUSTER_OK && i < listing.n; i++) {
     char path[DURABLE_PATH_SIZE];
     checkpoint_path(folder, listing.steps[i], path, sizeof path);
-    if (listing.steps[i] != total_steps) status = remove_file(path);
+    status = remove_file(path);
   }
   free(listing.steps);
   return status;
 }
 
 muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep) {
-  char path[DURABLE_PATH_SIZE], link[DURABLE_PATH_SIZE], name[NAME_SIZE];
+  char path[DURABLE_PATH_SIZE], name[NAME_SIZE];
   MUSTER_TRY(check_length(folder, sizeof path));
   checkpoint_path(folder, total_steps, path, sizeof path);
   if (access(path, F_OK) != 0) return status_errno(MUSTER_ERROR_IO, "cannot publish checkpoint '%s'", path);
 
-  // the link first: it never points at a file that pruning has removed
+  // `latest` first: it never points at a file that pruning has removed
   snprintf(name, sizeof name, NAME_FORMAT, total_steps);
-  snprintf(link, sizeof link, "%s/latest", folder);
-  MUSTER_TRY(durable_symlink(name, link));
+  MUSTER_TRY(durable_alias(folder, name, "latest", true));
   MUSTER_TRY(prune(folder, total_steps, keep));
-  static const char *const temporaries[] = {".step-", ".latest.", NULL};
+  static const char *const temporaries[] = {".step-", ".latest.", ".best.h5.", NULL};
   MUSTER_TRY(durable_remove_leftovers(folder, temporaries));
   return durable_sync_folder(folder);
 }
 
-/* a copy, for file systems without hard links */
-static muster_status copy_file(const char *from, const char *to) {
-  struct container container = {0};
-  MUSTER_TRY(container_load(from, &container));
-  muster_status status = durable_write(to, container.bytes, container.size);
-  free(container.bytes);
-  return status;
-}
-
 muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best) {
-  char path[DURABLE_PATH_SIZE], temporary[DURABLE_PATH_SIZE];
-  MUSTER_TRY(check_length(folder, sizeof path));
-  checkpoint_path(folder, total_steps, path, sizeof path);
-  /* the name of a temporary checkpoint, so that a leftover of it is removed like one */
-  snprintf(temporary, sizeof temporary, "%s/.step-best.%ld.tmp", folder, (long)getpid());
-  unlink(temporary);
-  if (link(path, temporary) != 0) return copy_file(path, best);
-  /* rename() does nothing, and leaves both names, when they are the same file already */
-  if (rename(temporary, best) != 0) {
-    muster_status status = status_errno(MUSTER_ERROR_IO, "cannot rename '%s' to '%s'", temporary, best);
-    unlink(temporary);
-    return status;
-  }
-  unlink(temporary);
+  char name[NAME_SIZE];
+  snprintf(name, sizeof name, NAME_FORMAT, total_steps);
+  const char *slash = strrchr(best, '/');
+  MUSTER_TRY(durable_alias(folder, name, slash == NULL ? best : slash + 1, false));
   return durable_sync_folder(folder);
 }
 
 /* --- finding --- */
 
-/* opens and closes: OK when the file is whole and of our version. `*damaged` tells damage from other errors. */
-static muster_status verify(const char *path, bool *damaged) {
-  struct checkpoint_reader *reader = NULL;
-  muster_status status = checkpoint_open(path, &reader);
-  checkpoint_close(&reader);
-  *damaged = muster_status_code(status) == MUSTER_ERROR_FORMAT;
-  if (!*damaged) return status;
+/* what a file of the folder turned out to be, when it is none to be used */
+enum flaw { FLAW_NONE, FLAW_DAMAGED, FLAW_MISNAMED, FLAW_OTHER };
 
-  // whole but of another version is no damage
+/* whether a whole file is of our version: one of another is no damage */
+static bool is_of_our_version(const char *path) {
   struct container container = {0};
   muster_status loaded = container_load(path, &container);
-  if (loaded == MUSTER_OK && container.version != CHECKPOINT_FORMAT_VERSION) *damaged = false;
+  bool is_ours = loaded != MUSTER_OK || container.version == CHECKPOINT_FORMAT_VERSION;
   free(container.bytes);
   muster_status_clear(&loaded);
+  return is_ours;
+}
+
+/* opens and closes: OK when the file is whole, of our version, and of as many steps as its name says */
+static muster_status verify(const char *folder, int64_t total_steps, char *path, size_t size, enum flaw *flaw) {
+  struct checkpoint_reader *reader = NULL;
+  checkpoint_path(folder, total_steps, path, size);
+  *flaw = FLAW_NONE;
+  muster_status status = checkpoint_open(path, &reader);
+  if (status != MUSTER_OK) {
+    bool is_damaged = muster_status_code(status) == MUSTER_ERROR_FORMAT && is_of_our_version(path);
+    *flaw = is_damaged ? FLAW_DAMAGED : FLAW_OTHER;
+    return status;
+  }
+  int64_t steps;
+  status = checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps);
+  checkpoint_close(&reader);
+  if (status == MUSTER_OK && steps != total_steps)
+    status = status_error(MUSTER_ERROR_FORMAT, "'%s' is the checkpoint of %" PRId64 " steps under another's name", path,
+                          steps);
+  if (status != MUSTER_OK) *flaw = FLAW_MISNAMED;
   return status;
 }
 
-static muster_status set_aside(const char *path, const char *reason, checkpoint_damaged on_damaged, void *context) {
+/* renames a damaged file to the first free name of <name>.damaged, <name>.damaged.2, ... */
+static muster_status set_aside(const char *path) {
   char aside[DURABLE_PATH_SIZE];
+  struct stat info;
   snprintf(aside, sizeof aside, "%s.damaged", path);
-  if (rename(path, aside) != 0)
-    return status_errno(MUSTER_ERROR_IO, "cannot rename the damaged checkpoint '%s' to '%s'", path, aside);
-  if (on_damaged != NULL) on_damaged(path, reason, context);
-  return MUSTER_OK;
+  for (int number = 2; lstat(aside, &info) == 0; number++) snprintf(aside, sizeof aside, "%s.damaged.%d", path, number);
+  if (rename(path, aside) == 0) return MUSTER_OK;
+  return status_errno(MUSTER_ERROR_IO, "cannot rename the damaged checkpoint '%s' to '%s'", path, aside);
 }
 
-muster_status checkpoint_find_newest(const char *folder, checkpoint_damaged on_damaged, void *context, char *path,
-                                     size_t size) {
+muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over on_passed_over, void *context,
+                                     char *path, size_t size) {
   struct listing listing = {0};
   muster_status status = check_length(folder, size);
   if (status == MUSTER_OK) status = listing_read(folder, &listing);
   bool found = false;
   for (size_t i = 0; status == MUSTER_OK && !found && i < listing.n; i++) {
-    bool damaged;
-    checkpoint_path(folder, listing.steps[i], path, size);
-    status = verify(path, &damaged);
-    found = status == MUSTER_OK;
-    if (damaged) {
-      muster_status reason = status;
-      status = set_aside(path, muster_status_message(reason), on_damaged, context);
-      muster_status_clear(&reason);
+    enum flaw flaw;
+    muster_status reason = verify(folder, listing.steps[i], path, size, &flaw);
+    found = flaw == FLAW_NONE;
+    if (flaw == FLAW_OTHER) {
+      status = reason;
+      break;
     }
+    if (flaw == FLAW_DAMAGED) status = set_aside(path);
+    if (!found && status == MUSTER_OK && on_passed_over != NULL)
+      on_passed_over(path, flaw == FLAW_DAMAGED, muster_status_message(reason), context);
+    muster_status_clear(&reason);
   }
   free(listing.steps);
   if (!found) path[0] = '\0';
@@ -185,7 +190,7 @@ muster_status checkpoint_find_newest(const char *folder, checkpoint_damaged on_d
 }
 
 /* the newest file in a folder that verifies, as checkpoint_find_newest(), but leaves damaged ones where they are;
- * when all are damaged, returns the newest one's error. `path` is "" when there are none. */
+ * when none does, returns the newest one's error. `path` is "" when there are none. */
 static muster_status find_whole(const char *folder, char *path, size_t size) {
   struct listing listing = {0};
   muster_status first = check_length(folder, size);
@@ -193,10 +198,9 @@ static muster_status find_whole(const char *folder, char *path, size_t size) {
   if (first == MUSTER_OK) first = listing_read(folder, &listing);
   bool go_on = first == MUSTER_OK;
   for (size_t i = 0; go_on && i < listing.n; i++) {
-    bool damaged;
-    checkpoint_path(folder, listing.steps[i], path, size);
-    muster_status status = verify(path, &damaged);
-    go_on = damaged;
+    enum flaw flaw;
+    muster_status status = verify(folder, listing.steps[i], path, size, &flaw);
+    go_on = flaw == FLAW_DAMAGED || flaw == FLAW_MISNAMED;
     // keep the newest file's error, unless a whole file follows
     if (status == MUSTER_OK || first == MUSTER_OK) {
       muster_status_clear(&first);
@@ -207,6 +211,15 @@ static muster_status find_whole(const char *folder, char *path, size_t size) {
   }
   free(listing.steps);
   return first;
+}
+
+muster_status checkpoint_newest_name(const char *folder, char *name, size_t size) {
+  struct listing listing;
+  muster_status status = listing_read(folder, &listing);
+  name[0] = '\0';
+  if (status == MUSTER_OK && listing.n > 0) snprintf(name, size, NAME_FORMAT, listing.steps[0]);
+  free(listing.steps);
+  return status;
 }
 
 muster_status checkpoint_resolve(const char *run_or_file, char *path, size_t size) {

@@ -1,9 +1,10 @@
 #include "store/durable.h"
 
+#include "base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -43,6 +44,10 @@ static muster_status write_all(int file, const char *path, const unsigned char *
   return MUSTER_OK;
 }
 
+static muster_status sync_file(int file, const char *path) {
+  return fsync(file) == 0 ? MUSTER_OK : status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", path);
+}
+
 static muster_status write_and_sync(const char *path, const char *temporary, const void *bytes, size_t size) {
   // a leftover of an earlier process with our number may stand there
   unlink(temporary);
@@ -51,8 +56,7 @@ static muster_status write_and_sync(const char *path, const char *temporary, con
 
   // the outcome of close() counts too: some file systems report a full disk only there
   muster_status status = write_all(file, path, bytes, size);
-  if (status == MUSTER_OK && fsync(file) != 0)
-    status = status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", path);
+  if (status == MUSTER_OK) status = sync_file(file, path);
   if (close(file) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", path);
   return status;
 }
@@ -70,26 +74,54 @@ muster_status durable_write(const char *path, const void *bytes, size_t size) {
   return status_wrap(durable_sync_folder(place.folder), "'%s' is written, but may not survive a power failure", path);
 }
 
-muster_status durable_symlink(const char *target, const char *link) {
-  struct place place;
-  MUSTER_TRY(place_find(link, &place));
-  unlink(place.temporary);
-  if (symlink(target, place.temporary) != 0)
-    return status_errno(MUSTER_ERROR_IO, "cannot create the symbolic link '%s'", place.temporary);
-  if (rename(place.temporary, link) != 0) {
-    muster_status status = status_errno(MUSTER_ERROR_IO, "cannot replace the symbolic link '%s'", link);
-    unlink(place.temporary);
-    return status;
+/* copies the whole of an open file */
+static muster_status copy_bytes(int from, const char *from_path, int to, const char *to_path) {
+  unsigned char block[1 << 16];
+  for (;;) {
+    ssize_t got = read(from, block, sizeof block);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return status_errno(MUSTER_ERROR_IO, "cannot read '%s'", from_path);
+    if (got == 0) return MUSTER_OK;
+    MUSTER_TRY(write_all(to, to_path, block, (size_t)got));
   }
-  return MUSTER_OK;
+}
+
+static muster_status copy_file(const char *path, const char *copy) {
+  int from, to;
+  MUSTER_TRY(file_open(path, O_RDONLY, &from));
+  muster_status status = file_open(copy, O_WRONLY | O_CREAT | O_EXCL, &to);
+  if (status == MUSTER_OK) {
+    status = copy_bytes(from, path, to, copy);
+    if (status == MUSTER_OK) status = sync_file(to, copy);
+    if (close(to) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", copy);
+  }
+  close(from);
+  return status;
+}
+
+muster_status durable_alias(const char *folder, const char *name, const char *alias, bool follows) {
+  char path[DURABLE_PATH_SIZE], target[DURABLE_PATH_SIZE];
+  if (snprintf(path, sizeof path, "%s/%s", folder, name) >= DURABLE_PATH_SIZE ||
+      snprintf(target, sizeof target, "%s/%s", folder, alias) >= DURABLE_PATH_SIZE)
+    return status_error(MUSTER_ERROR_IO, "the path '%.60s...' is longer than %d bytes", folder, DURABLE_PATH_SIZE);
+  struct place place;
+  MUSTER_TRY(place_find(target, &place));
+  unlink(place.temporary);
+  bool is_linked = (follows && symlink(name, place.temporary) == 0) || link(path, place.temporary) == 0;
+  muster_status status = is_linked ? MUSTER_OK : copy_file(path, place.temporary);
+  if (status == MUSTER_OK && rename(place.temporary, target) != 0)
+    status = status_errno(MUSTER_ERROR_IO, "cannot rename '%s' to '%s'", place.temporary, target);
+  // rename() does nothing, and leaves both names, when they are the same file already
+  unlink(place.temporary);
+  return status;
 }
 
 muster_status durable_sync_folder(const char *folder) {
   int file = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot open the folder '%s'", folder);
-  // EINVAL: the file system has no such operation for folders
+  // some file systems have no such operation for folders
   muster_status status = MUSTER_OK;
-  if (fsync(file) != 0 && errno != EINVAL)
+  if (fsync(file) != 0 && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS && errno != EBADF)
     status = status_errno(MUSTER_ERROR_IO, "cannot bring the folder '%s' to the disk", folder);
   close(file);
   return status;

@@ -4,6 +4,7 @@
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Room for every path that this room builds, with its terminating zero. */
@@ -14,8 +15,10 @@
  * when only the last step failed, the new file stands and the message says what is uncertain). */
 MUSTER_CHECKED muster_status durable_write(const char *path, const void *bytes, size_t size);
 
-/* Makes `link` a symbolic link to `target` in one step, whatever link stood there before. */
-MUSTER_CHECKED muster_status durable_symlink(const char *target, const char *link);
+/* Makes `alias` a second name of the file `name` in the same folder, in one step, whatever stood there before: a
+ * symbolic link where `follows` is set; else, and where the file system has no symbolic links, a hard link, which stays
+ * when `name` is removed; and where it has neither, a copy. The temporary file is ".<alias>.<pid>.tmp". Error IO. */
+MUSTER_CHECKED muster_status durable_alias(const char *folder, const char *name, const char *alias, bool follows);
 
 /* Brings renames and removals in a folder to the disk. */
 MUSTER_CHECKED muster_status durable_sync_folder(const char *folder);

@@ -1,6 +1,7 @@
 #include "store/events.h"
 
 #include "base/clock.h"
+#include "base/file.h"
 #include "store/appender.h"
 #include "store/durable.h"
 #include "store/events.pb-c.h"
@@ -96,8 +97,8 @@ static muster_status find_end(FILE *stream, const char *path, int64_t last_step,
 }
 
 static muster_status cut_file(const char *path, int64_t last_step) {
-  FILE *stream = fopen(path, "r+e");
-  if (stream == NULL) return status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path);
+  FILE *stream;
+  MUSTER_TRY(file_open_stream(path, "r+", &stream));
   off_t end;
   muster_status status = find_end(stream, path, last_step, &end);
   if (status == MUSTER_OK && ftruncate(fileno(stream), end) != 0)

@@ -1,5 +1,7 @@
 #include "store/json_read.h"
 
+#include "base/file.h"
+
 #include <cjson/cJSON.h>
 #include <errno.h>
 #include <math.h>
@@ -24,8 +26,8 @@ static muster_status parse(const char *path, const char *text, size_t length, st
 }
 
 muster_status json_read(const char *path, struct json_value **out) {
-  FILE *file = fopen(path, "re");
-  if (file == NULL) return status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path);
+  FILE *file;
+  MUSTER_TRY(file_open_stream(path, "r", &file));
   char *text = NULL;
   size_t size = 0;
   // JSON has no zero byte, so this takes the whole file

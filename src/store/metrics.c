@@ -42,7 +42,12 @@ static muster_status check_header(const struct metrics *metrics, const char *lin
                       metrics->file.path, (int)strcspn(line, "\n"), line, (int)length - 1, metrics->file.waiting);
 }
 
-/* counts whole lines up to keep_rows (all when negative) and finds where they end; a torn last line is not counted */
+/* a line that a person has left empty is no row; of one column it is a row without its value */
+static bool is_blank(const struct metrics *metrics, const char *line) {
+  return metrics->n > 1 && line[strspn(line, " \t\r")] == '\n';
+}
+
+/* counts whole rows up to keep_rows (all when negative) and finds where they end; a torn last line is not counted */
 static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_length, int64_t keep_rows, off_t *end) {
   char *line = NULL;
   size_t size = 0;
@@ -57,7 +62,7 @@ static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_l
       status = check_header(metrics, line, header_length);
     if (status != MUSTER_OK || !whole) break;
     *end += length;
-    metrics->rows += in_header ? 0 : 1;
+    metrics->rows += in_header || is_blank(metrics, line) ? 0 : 1;
     in_header = false;
   }
   if (status == MUSTER_OK && ferror(stream))

@@ -1,5 +1,7 @@
 #include "store/metrics_read.h"
 
+#include "base/file.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -33,6 +35,11 @@ static bool next_line(struct scan *scan) {
   scan->line[--length] = '\0';
   if (length > 0 && scan->line[length - 1] == '\r') scan->line[length - 1] = '\0';
   return true;
+}
+
+/* a line that a person has left empty is no row; of one column it is a row without its value */
+static bool is_blank(const struct scan *scan) {
+  return scan->table->n_columns > 1 && scan->line[strspn(scan->line, " \t")] == '\0';
 }
 
 static muster_status read_header(struct scan *scan) {
@@ -93,7 +100,8 @@ static muster_status read_row(struct scan *scan) {
 static muster_status read_lines(struct scan *scan) {
   if (next_line(scan)) {
     MUSTER_TRY(read_header(scan));
-    while (next_line(scan)) MUSTER_TRY(read_row(scan));
+    while (next_line(scan))
+      if (!is_blank(scan)) MUSTER_TRY(read_row(scan));
   }
   return ferror(scan->file) ? status_errno(MUSTER_ERROR_IO, "cannot read '%s'", scan->path) : MUSTER_OK;
 }
@@ -101,8 +109,7 @@ static muster_status read_lines(struct scan *scan) {
 muster_status metrics_read(const char *path, struct metrics_table **out) {
   struct scan scan = {.path = path, .table = calloc(1, sizeof *scan.table)};
   if (scan.table == NULL) return out_of_memory(&scan);
-  scan.file = fopen(path, "re");
-  muster_status status = scan.file == NULL ? status_errno(MUSTER_ERROR_IO, "cannot open '%s'", path) : MUSTER_OK;
+  muster_status status = file_open_stream(path, "r", &scan.file);
   if (status == MUSTER_OK) status = read_lines(&scan);
   if (scan.file != NULL) fclose(scan.file);
   free(scan.line);

@@ -167,8 +167,49 @@ class Damage(fault.Case):
                 other = self.folder / key
                 result = self.finish(config, other, "--set", HALF)
                 self.assertEqual(result.code, 0, result)
-                mixed = self.damage(f"mixed-{key}", fault.checkpoint(other, max(fault.checkpoints(other))).read_bytes())
-                self.refuse(mixed, 2, "cannot resume", fault.checkpoint(mixed, NEWEST), key)
+                mixed, steps = self.damage(f"mixed-{key}", self.content), max(fault.checkpoints(other))
+                fault.checkpoint(mixed, NEWEST).unlink()
+                shutil.copy(fault.checkpoint(other, steps), fault.checkpoint(mixed, steps))
+                self.refuse(mixed, 2, "cannot resume", fault.checkpoint(mixed, steps), key)
+
+    def test_misnamed(self):
+        """A copy of one checkpoint under the name of another is neither the newest nor in the way."""
+        run = self.damage("misnamed", self.content)
+        stranger = fault.checkpoint(run, 9000)
+        shutil.copy(fault.checkpoint(run, BEFORE), stranger)
+        self.assertEqual(fault.digest(run), fault.digest(self.half))
+        result = self.finish(self.config, run, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(f"'{stranger}' is the checkpoint of {BEFORE} steps under another's name", result.err)
+        self.assertEqual(fault.checkpoints(run), [*fault.checkpoints(self.whole), 9000])
+        self.assertEqual(fault.digest(stranger), fault.digest(fault.checkpoint(self.half, BEFORE)))
+        stranger.unlink()
+        self.assert_same_end(run, self.whole)
+
+    def test_no_checkpoints(self):
+        """What a run has told is not replaced by a new one that is told to go on with it."""
+        run = self.damage("gone", self.content)
+        shutil.rmtree(run / "checkpoints")
+        self.refuse(run, 1, run, "holds metrics.csv of a run, but no checkpoints/")
+        (run / "metrics.csv").unlink()
+        self.refuse(run, 1, run, "holds summary.json of a run, but no checkpoints/")
+        # killed before its first checkpoint, a run has an empty folder for them: it begins anew, and says so
+        begun = self.damage("begun", self.content)
+        shutil.rmtree(begun / "checkpoints")
+        (begun / "checkpoints").mkdir()
+        result = self.finish(self.config, begun, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("the run begins anew, and with it metrics.csv", result.err)
+        self.assert_same_end(begun, self.whole)
+
+    def test_pipes(self):
+        """A pipe in the place of a file of the run is no file, and nobody waits for its other end."""
+        for name in ["metrics.csv", ".lock", f"checkpoints/{fault.checkpoint(self.half, NEWEST).name}"]:
+            with self.subTest(name=name):
+                run = self.damage(f"pipe-{len(name)}", self.content)
+                (run / name).unlink()
+                os.mkfifo(run / name)
+                self.refuse(run, 1, run / name, "is not a regular file")
 
     def test_lost_rows(self):
         """metrics.csv is a user's to read, and perhaps to spoil: a run says so when rows are missing, and goes on."""

@@ -29,7 +29,7 @@ ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS]
 
 # what a run may go without: a folder or a file that was only read, or of which everything is on the disk, is closed, and
 # a second name of a file is tried
-HARMLESS = ["close", "link"]
+HARMLESS = ["close", "link", "symlink"]
 
 
 @unittest.skipIf(program.SANITIZED, "the sanitizers want to be loaded first")
@@ -100,6 +100,26 @@ class FailingCalls(fault.Case):
                 self.assertEqual(result.code, -signal.SIGKILL, result)
                 self.resume(run)
         self.assertGreater(number, 20)
+
+    def test_no_links(self):
+        """A file system without links: nothing is said, `latest` and best.h5 are files of their own, a resumed run goes
+        on; and where there are links again, `latest` is one again."""
+        run = self.folder / "no-links"
+        for steps, error in [(1024, errno.EPERM), (1280, errno.EOPNOTSUPP)]:
+            settings = {"first": 1, "count": 10**9, "action": error, "only": "link,symlink"}
+            result, seen = self.run_with_shim(run, "--resume", "--set", f"total_steps={steps}", **settings)
+            self.assertEqual((result.code, result.err.count("warning")), (0, 0), result)
+            self.assertIn("symlink", [name for name, _ in seen])
+            latest = run / "checkpoints" / "latest"
+            self.assertFalse(latest.is_symlink())
+            self.assertEqual([latest.stat().st_nlink, (run / "checkpoints" / "best.h5").stat().st_nlink], [1, 1])
+            newest = fault.checkpoint(run, max(fault.checkpoints(run)))
+            self.assertEqual(latest.read_bytes(), newest.read_bytes())
+            if steps == 1024:
+                self.assert_same_end(run, self.whole)
+        self.assertEqual(self.run_muster("eval", latest, "--episodes", "1").code, 0)
+        self.assertEqual(self.finish(self.config, run, "--resume", "--set", "total_steps=1536").code, 0)
+        self.assertEqual(os.readlink(latest), fault.checkpoint(run, 1536).name)
 
     def check_survived(self, result, run):
         """After failures: either the run came to its end, or it said why not; resumed, it is as if nothing had been."""

@@ -1,6 +1,7 @@
 /* Status, arena, clock and log. */
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "base/status.h"
 #include "support/check.h"
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* ---- status ---- */
@@ -209,6 +211,31 @@ static void test_log(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(caught, "warning: yyyy"));
 }
 
+/* what is no regular file is refused at once: nothing waits for the other end of a pipe */
+static void test_file_open(void) {
+  char path[1300];
+  int file = -1;
+  FILE *stream = NULL;
+  snprintf(path, sizeof path, "%s/file", check_folder("base-file"));
+  CHECK_FAILS(file_open(path, O_RDONLY, &file), MUSTER_ERROR_IO, "No such file");
+  CHECK_OK_FATAL(file_open(path, O_RDWR | O_CREAT, &file));
+  CU_ASSERT_EQUAL(write(file, "text", 4), 4);
+  close(file);
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK_FATAL(file_open_stream(path, i == 0 ? "r" : "r+", &stream));
+    CU_ASSERT_EQUAL(fgetc(stream), 't');
+    CU_ASSERT_EQUAL(fputc('x', stream) == EOF, i == 0);
+    fclose(stream);
+  }
+  unlink(path);
+  CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0666), 0);
+  static const int flags[] = {O_RDONLY, O_WRONLY, O_RDWR | O_CREAT | O_APPEND};
+  for (int i = 0; i < 3; i++) CHECK_FAILS(file_open(path, flags[i], &file), MUSTER_ERROR_IO, "not a regular file");
+  CHECK_FAILS(file_open_stream(path, "r", &stream), MUSTER_ERROR_IO, "not a regular file");
+  CHECK_FAILS(file_open_stream("/dev/null", "r", &stream), MUSTER_ERROR_IO, "'/dev/null' is not a regular file");
+  CHECK_FAILS(file_open_stream("/", "r", &stream), MUSTER_ERROR_IO, "is a folder");
+}
+
 static const struct check_case cases[] = {
     {"status: success", test_status_success},
     {"status: message, wrap", test_status_message},
@@ -222,6 +249,7 @@ static const struct check_case cases[] = {
     {"arena over given memory", test_arena_in_memory},
     {"clock", test_clock},
     {"log", test_log},
+    {"file: what is none is not waited for", test_file_open},
 };
 
 CHECK_MAIN("base", cases)

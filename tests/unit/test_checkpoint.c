@@ -689,11 +689,18 @@ static void test_failed_rename(void) {
 
 /* --- the folder of a run --- */
 
-static void write_step(const char *folder, int64_t step) {
+/* a checkpoint of so many steps under the name of others */
+static void write_misnamed(const char *folder, int64_t step, int64_t name) {
   char path[PATH_SIZE];
-  checkpoint_path(folder, step, path, sizeof path);
-  CHECK_OK_FATAL(write_value(path, step));
+  struct checkpoint_writer *writer;
+  checkpoint_path(folder, name, path, sizeof path);
+  CHECK_OK_FATAL(checkpoint_write_begin(path, &writer));
+  CHECK_OK_FATAL(checkpoint_write_int(writer, CHECKPOINT_STEPS, step));
+  CHECK_OK_FATAL(checkpoint_write_int(writer, "value", step));
+  CHECK_OK_FATAL(checkpoint_write_commit(&writer));
 }
+
+static void write_step(const char *folder, int64_t step) { write_misnamed(folder, step, step); }
 
 /* writes and publishes steps 100, 200, ... */
 static void publish_steps(const char *folder, int n, int64_t keep) {
@@ -745,15 +752,45 @@ static void test_publish_and_prune(void) {
   CU_ASSERT_STRING_EQUAL(target, "step-000000000500.h5");
   check_holds(path, 500);
 
-  // an older step that is published stays, though newer ones fill the quota
+  // names from beyond the step that is published are not the run's own: they neither count nor go
   write_step(folder, 50);
-  CHECK_OK(checkpoint_publish(folder, 50, 1));
-  check_holds(path, 50);
+  write_step(folder, 60);
+  CHECK_OK(checkpoint_publish(folder, 60, 1));
+  check_holds(path, 60);
   CU_ASSERT_TRUE(exists(folder, "step-000000000500.h5"));
-  CU_ASSERT_FALSE(exists(folder, "step-000000000400.h5"));
+  CU_ASSERT_TRUE(exists(folder, "step-000000000400.h5"));
+  CU_ASSERT_FALSE(exists(folder, "step-000000000050.h5"));
 
-  CHECK_FAILS(checkpoint_publish(folder, 51, 1), MUSTER_ERROR_IO, "step-000000000051.h5");
-  check_holds(path, 50);
+  CHECK_FAILS(checkpoint_publish(folder, 61, 1), MUSTER_ERROR_IO, "step-000000000061.h5");
+  check_holds(path, 60);
+}
+
+/* `latest` may be a file, where a tool has followed the link; it becomes a link again */
+static void test_latest_is_a_file(void) {
+  const char *folder = check_folder("checkpoint_latest");
+  char path[PATH_SIZE], target[PATH_SIZE] = {0};
+  join(path, folder, "latest");
+  write_bytes(path, "x", 1);
+  publish_steps(folder, 1, 1);
+  CU_ASSERT_TRUE(readlink(path, target, sizeof target - 1) > 0);
+  CU_ASSERT_STRING_EQUAL(target, "step-000000000100.h5");
+}
+
+/* best.h5 outlives the checkpoint whose name it shares, and names another one in one step */
+static void test_keep_best(void) {
+  const char *folder = check_folder("checkpoint_best");
+  char best[PATH_SIZE];
+  join(best, folder, "best.h5");
+  for (int64_t step = 100; step <= 300; step += 100) {
+    const int64_t at = step < 200 ? step : 200;
+    write_step(folder, step);
+    if (step == at) CHECK_OK(checkpoint_keep(folder, step, best));
+    if (step == at) CHECK_OK(checkpoint_keep(folder, step, best));
+    CHECK_OK(checkpoint_publish(folder, step, 1));
+    check_holds(best, at);
+  }
+  CU_ASSERT_FALSE(exists(folder, "step-000000000200.h5"));
+  CU_ASSERT_EQUAL(count_entries(folder), 3);
 }
 
 static void test_keep_all(void) {
@@ -784,13 +821,14 @@ static void test_leftovers(void) {
 }
 
 struct reports {
-  int n;
+  int n, damaged;
   char path[PATH_SIZE], reason[PATH_SIZE];
 };
 
-static void report(const char *path, const char *reason, void *context) {
+static void report(const char *path, bool is_damaged, const char *reason, void *context) {
   struct reports *reports = context;
   reports->n++;
+  reports->damaged += is_damaged;
   snprintf(reports->path, PATH_SIZE, "%s", path);
   snprintf(reports->reason, PATH_SIZE, "%s", reason);
 }
@@ -832,6 +870,61 @@ static void test_find_newest(void) {
   damage(folder, "step-000000000100.h5");
   CHECK_OK(checkpoint_find_newest(folder, NULL, NULL, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
+}
+
+/* each damaged file keeps its bytes, also where one of its name has been set aside before */
+static void test_damaged_twice(void) {
+  const char *folder = check_folder("checkpoint_damaged_twice");
+  static const char *const aside[] = {"step-000000000200.h5.damaged", "step-000000000200.h5.damaged.2",
+                                      "step-000000000200.h5.damaged.3"};
+  char path[PATH_SIZE], file[PATH_SIZE];
+  struct reports reports = {0};
+  publish_steps(folder, 1, 0);
+  join(file, folder, "step-000000000200.h5");
+  for (int time = 0; time < 3; time++) {
+    write_bytes(file, "first, second, third" + 7 * time, 3);
+    CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+    check_holds(path, 100);
+    CU_ASSERT_EQUAL(reports.damaged, time + 1);
+  }
+  for (int time = 0; time < 3; time++) {
+    size_t size;
+    join(path, folder, aside[time]);
+    unsigned char *bytes = read_bytes(path, &size);
+    CU_ASSERT_TRUE(size == 3 && memcmp(bytes, "first, second, third" + 7 * time, 3) == 0);
+    free(bytes);
+  }
+}
+
+/* a copy of another checkpoint under a name of its own is not taken for the newest, and stays as it is */
+static void test_misnamed(void) {
+  const char *run = check_folder("checkpoint_misnamed");
+  char folder[PATH_SIZE], path[PATH_SIZE];
+  struct reports reports = {0};
+  join(folder, run, "checkpoints");
+  CU_ASSERT_EQUAL_FATAL(mkdir(folder, 0777), 0);
+  write_misnamed(folder, 200, 900);
+  CHECK_FAILS(checkpoint_resolve(run, path, sizeof path), MUSTER_ERROR_FORMAT,
+              "step-000000000900.h5' is the checkpoint of 200 steps under another's name");
+  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CU_ASSERT_STRING_EQUAL(path, "");
+  CU_ASSERT_EQUAL(reports.n, 1);
+  publish_steps(folder, 3, 1);
+  CHECK_OK(checkpoint_resolve(run, path, sizeof path));
+  check_holds(path, 300);
+  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  check_holds(path, 300);
+  CU_ASSERT_EQUAL(reports.n, 2);
+  CU_ASSERT_EQUAL(reports.damaged, 0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(reports.path, "step-000000000900.h5"));
+  CU_ASSERT_TRUE(exists(folder, "step-000000000900.h5"));
+  CU_ASSERT_FALSE(exists(folder, "step-000000000200.h5"));
+
+  // a checkpoint that does not say of how many steps it is
+  checkpoint_path(folder, 400, path, sizeof path);
+  CHECK_OK_FATAL(write_value(path, 400));
+  CHECK_OK(checkpoint_resolve(run, path, sizeof path));
+  check_holds(path, 300);
 }
 
 /* a file of a newer muster is not damaged: it is neither renamed nor passed over */
@@ -903,8 +996,12 @@ static const struct check_case cases[] = {
     {"path of a step", test_path},
     {"publish and prune", test_publish_and_prune},
     {"keep all", test_keep_all},
+    {"latest is a file", test_latest_is_a_file},
+    {"keep the best", test_keep_best},
     {"leftovers of dead writers", test_leftovers},
     {"find the newest whole one", test_find_newest},
+    {"damaged twice", test_damaged_twice},
+    {"names are not believed", test_misnamed},
     {"a newer version is not damage", test_find_newest_stops_at_newer_version},
     {"resolve what a user typed", test_resolve},
 };

@@ -175,11 +175,30 @@ static void test_other_columns(void) {
   }
 }
 
+/* lines that somebody has left empty are no rows */
+static void test_blank_lines(void) {
+  char path[PATH_SIZE];
+  fresh_path(path, "metrics_blank");
+  write_text(path, HEADER "\n1,,\n \t\r\n\n2,,\n3,,\n");
+  struct metrics *metrics = open_metrics(path, 2);
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 2);
+  add_row(metrics, 5);
+  metrics_close(&metrics);
+  check_text(path, HEADER "\n1,,\n \t\r\n\n2,,\n5,,\n");
+
+  // a row of one column may be empty
+  static const char *const one[] = {"loss"};
+  write_text(path, "loss\n\n1\n\n");
+  CHECK_OK_FATAL(metrics_open(path, one, 1, -1, &metrics));
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 3);
+  metrics_close(&metrics);
+}
+
 static void test_unwritable(void) {
   char path[PATH_SIZE];
   struct metrics *metrics = NULL;
   const char *folder = check_folder("metrics_unwritable");
-  CHECK_FAILS(metrics_open(folder, columns, 3, -1, &metrics), MUSTER_ERROR_IO, "Is a directory");
+  CHECK_FAILS(metrics_open(folder, columns, 3, -1, &metrics), MUSTER_ERROR_IO, "is a folder");
   CU_ASSERT_FATAL(snprintf(path, sizeof path, "%s/not/there.csv", folder) < PATH_SIZE);
   CHECK_FAILS(metrics_open(path, columns, 3, -1, &metrics), MUSTER_ERROR_IO, "No such file");
 }
@@ -233,6 +252,7 @@ static const struct check_case cases[] = {
     {"append and cut back", test_append_and_cut_back},
     {"torn lines", test_torn_lines},
     {"other columns", test_other_columns},
+    {"blank lines", test_blank_lines},
     {"unwritable paths", test_unwritable},
     {"a failed write", test_failed_write},
 };

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -167,9 +168,54 @@ static void test_run_list(void) {
   run_list_destroy(&list);
 }
 
+/* a pipe under the name of a file is told, and not waited for */
+static void test_pipes(void) {
+  static const char *const names[] = {"config.yaml", "metrics.csv", "summary.json", ".lock"};
+  for (int i = 0; i < 4; i++) {
+    const char *folder = check_folder("watch-pipe");
+    char path[1300];
+    struct run_record *record = NULL;
+    write_file(folder, "config.yaml", config);
+    write_file(folder, "metrics.csv", rows);
+    snprintf(path, sizeof path, "%.1200s/%s", folder, names[i]);
+    unlink(path);
+    CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0666), 0);
+    CHECK_OK_FATAL(run_record_create(folder, &record));
+    run_record_refresh(record);
+    muster_status failure = run_record_take_failure(record);
+    CU_ASSERT_EQUAL(failure != MUSTER_OK, i < 3);
+    if (failure != MUSTER_OK) CHECK_FAILS(failure, MUSTER_ERROR_IO, "is not a regular file");
+    run_record_destroy(&record);
+  }
+}
+
+/* the newest checkpoint is known with a link to it, and without */
+static void test_newest_checkpoint(void) {
+  const char *folder = check_folder("watch-checkpoint");
+  char checkpoints[1300], link[1300];
+  struct run_record *record = NULL;
+  snprintf(checkpoints, sizeof checkpoints, "%.1200s/checkpoints", folder);
+  snprintf(link, sizeof link, "%.1200s/checkpoints/latest", folder);
+  CHECK_OK_FATAL(run_record_create(folder, &record));
+  run_record_refresh(record);
+  CU_ASSERT_STRING_EQUAL(record->checkpoint, "");
+  CU_ASSERT_EQUAL_FATAL(mkdir(checkpoints, 0777), 0);
+  write_file(checkpoints, "step-000000000100.h5", "");
+  write_file(checkpoints, "step-000000000300.h5", "");
+  run_record_refresh(record);
+  CU_ASSERT_STRING_EQUAL(record->checkpoint, "step-000000000300.h5");
+  CU_ASSERT_TRUE(record->checkpoint_age >= 0.0);
+  CU_ASSERT_EQUAL_FATAL(symlink("step-000000000100.h5", link), 0);
+  run_record_refresh(record);
+  CU_ASSERT_STRING_EQUAL(record->checkpoint, "step-000000000100.h5");
+  run_record_destroy(&record);
+}
+
 static const struct check_case cases[] = {
     {"the states of a run, and what its files say", test_run_state},
     {"runs and folders of runs", test_run_list},
+    {"pipes in place of files", test_pipes},
+    {"the newest checkpoint", test_newest_checkpoint},
 };
 
 CHECK_MAIN("run record", cases)
