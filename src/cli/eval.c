@@ -10,7 +10,7 @@
 
 static const char help[] =
     "usage: muster eval RUN_OR_CHECKPOINT [--episodes N] [--seed S] [--stochastic] [--json]\n"
-    "                   [--render] [--gif FILE] [--fps F] [--max-frames N]\n"
+    "                   [--render] [--gif FILE [--force]] [--fps F] [--max-frames N]\n"
     "\n"
     "Plays whole episodes with a trained policy; RUN is a run folder (its newest checkpoint), or name the file.\n"
     "\n"
@@ -19,7 +19,8 @@ static const char help[] =
     "      --stochastic   sample actions instead of taking the most probable one\n"
     "      --json         print one JSON object\n"
     "      --render       show each state as text: moving pictures on a terminal, else one below the other\n"
-    "      --gif FILE     draw each state into an animated GIF, which must not exist yet\n"
+    "      --gif FILE     draw each state into an animated GIF\n"
+    "  -f, --force        replace FILE though muster did not make it\n"
     "      --fps F        states a second (default: the environment's own pace; a GIF shows at most 50)\n"
     "      --max-frames N stop after so many states (default 5000)\n"
     "  -h, --help         this text\n";
@@ -31,7 +32,9 @@ struct eval_request {
   struct showing_request show;
 };
 
-static bool is_shown(const struct eval_request *request) { return request->show.text || request->show.gif != NULL; }
+static bool is_shown(const struct eval_request *request) {
+  return request->show.text || request->show.gif.path != NULL;
+}
 
 static muster_status play(const struct eval_request *request, struct evaluation_request *evaluation,
                           struct muster_policy *policy, struct evaluation *out) {
@@ -51,7 +54,7 @@ static muster_status evaluate(const struct eval_request *request, struct muster_
   run_config_env_settings(&policy->config, settings);
   struct env_source_request wanted = run_config_env_source(&policy->config);
   /* what is to be drawn has to be in this process */
-  if (request->show.gif != NULL) wanted.isolates = false;
+  if (request->show.gif.path != NULL) wanted.isolates = false;
   struct env_source source;
   MUSTER_TRY(env_source_open(&wanted, &source));
   struct evaluation_request evaluation = {
@@ -109,11 +112,12 @@ static int parse(int argc, char **argv, struct eval_request *request) {
                                           {"json", no_argument, NULL, JSON},
                                           {"render", no_argument, NULL, RENDER},
                                           {"gif", required_argument, NULL, GIF},
+                                          {"force", no_argument, NULL, 'f'},
                                           {"fps", required_argument, NULL, FPS},
                                           {"max-frames", required_argument, NULL, MAX_FRAMES},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
-  for (int letter; (letter = getopt_long(argc, argv, "n:s:h", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "n:s:fh", options, NULL)) != -1;) {
     switch (letter) {
     case 'n':
       if (!command_parse_count("eval", "--episodes", optarg, 1, &request->episodes)) return EXIT_USAGE;
@@ -124,7 +128,8 @@ static int parse(int argc, char **argv, struct eval_request *request) {
     case STOCHASTIC: request->stochastic = true; break;
     case JSON: request->json = true; break;
     case RENDER: request->show.text = true; break;
-    case GIF: request->show.gif = optarg; break;
+    case GIF: request->show.gif.path = optarg; break;
+    case 'f': request->show.gif.force = true; break;
     case FPS:
       if (!command_parse_count("eval", "--fps", optarg, 1, &request->show.fps)) return EXIT_USAGE;
       break;
@@ -148,7 +153,7 @@ static int parse(int argc, char **argv, struct eval_request *request) {
 }
 
 int command_eval(int argc, char **argv) {
-  struct eval_request request = {.seed = 1};
+  struct eval_request request = {.seed = 1, .show = {.gif = {.option = "--gif"}}};
   int exit_code = parse(argc, argv, &request);
   if (exit_code >= 0) return exit_code;
   blas_set_threads(1);

@@ -1,7 +1,7 @@
 #include "view/plot.h"
 #include "base/nearest.h"
 #include "cli/command.h"
-#include "store/durable.h"
+#include "store/output.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -25,13 +25,14 @@ static const char help[] =
     "  -t, --title TEXT     above the picture (default: environment and algorithm)\n"
     "      --width N        pixels, 300 to 10000 (default: what suits the number of panels)\n"
     "      --height N\n"
+    "  -f, --force          replace FILE though muster did not make it\n"
     "  -l, --list           print the metrics of the runs with their newest values, and draw nothing\n"
     "  -h, --help           this text\n";
 
 enum axis { AXIS_DEFAULT, AXIS_STEPS, AXIS_SECONDS };
 
 struct arguments {
-  const char *output;
+  struct output_request output;
   const char **metrics; /* [n_metrics], owned */
   size_t n_metrics;
   enum axis axis;
@@ -64,9 +65,10 @@ static bool parse_size(const char *option, const char *text, int *pixels) {
 }
 
 static bool parse_output(const char *text, struct arguments *arguments) {
-  arguments->output = text;
+  arguments->output.path = text;
   arguments->plot.format = ends_with(text, ".png") ? PLOT_PNG : PLOT_SVG;
-  if (ends_with(text, ".png") || ends_with(text, ".svg")) return true;
+  if (ends_with(text, ".png") || ends_with(text, ".svg") || output_is_special(text) || output_is_stdout(text))
+    return true;
   return command_usage_error("plot", "--output: %s: expects a name that ends in .svg or .png", text), false;
 }
 
@@ -77,6 +79,7 @@ static bool parse_option(int letter, const char *text, struct arguments *argumen
   int word;
   switch (letter) {
   case 'o': return parse_output(text, arguments);
+  case 'f': arguments->output.force = true; return true;
   case 'm': arguments->metrics[arguments->n_metrics++] = text; return true;
   case 'x':
     word = parse_word("--x", text, axes, "steps or seconds");
@@ -99,18 +102,14 @@ static bool parse_option(int letter, const char *text, struct arguments *argumen
 
 /* returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct arguments *arguments) {
-  static const struct option options[] = {{"output", required_argument, NULL, 'o'},
-                                          {"metric", required_argument, NULL, 'm'},
-                                          {"x", required_argument, NULL, 'x'},
-                                          {"band", required_argument, NULL, 'b'},
-                                          {"smooth", required_argument, NULL, 's'},
-                                          {"title", required_argument, NULL, 't'},
-                                          {"width", required_argument, NULL, 'W'},
-                                          {"height", required_argument, NULL, 'H'},
-                                          {"list", no_argument, NULL, 'l'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {0}};
-  for (int letter; (letter = getopt_long(argc, argv, "o:m:x:b:s:t:lh", options, NULL)) != -1;) {
+  static const struct option options[] = {
+      {"output", required_argument, NULL, 'o'}, {"metric", required_argument, NULL, 'm'},
+      {"x", required_argument, NULL, 'x'},      {"band", required_argument, NULL, 'b'},
+      {"smooth", required_argument, NULL, 's'}, {"title", required_argument, NULL, 't'},
+      {"width", required_argument, NULL, 'W'},  {"height", required_argument, NULL, 'H'},
+      {"force", no_argument, NULL, 'f'},        {"list", no_argument, NULL, 'l'},
+      {"help", no_argument, NULL, 'h'},         {0}};
+  for (int letter; (letter = getopt_long(argc, argv, "o:m:x:b:s:t:flh", options, NULL)) != -1;) {
     if (letter == '?') return EXIT_USAGE;
     if (letter == 'h') return fputs(help, stdout), EXIT_DONE;
     if (!parse_option(letter, optarg, arguments)) return EXIT_USAGE;
@@ -204,6 +203,7 @@ static muster_status choose_panels(const struct arguments *arguments, struct plo
 
 static muster_status draw(const struct record_set *set, struct arguments *arguments) {
   for (size_t i = 0; i < arguments->n_metrics; i++) MUSTER_TRY(check_metric(set, arguments->metrics[i]));
+  MUSTER_TRY(output_check(&arguments->output));
   struct plot_panel *panels = NULL;
   MUSTER_TRY(choose_panels(arguments, &panels, &arguments->plot.n_panels));
   arguments->plot.panels = panels;
@@ -211,16 +211,15 @@ static muster_status draw(const struct record_set *set, struct arguments *argume
   char *image = NULL;
   size_t length;
   muster_status status = plot_render(set, &arguments->plot, &image, &length);
-  if (status == MUSTER_OK)
-    status = status_wrap(durable_write(arguments->output, image, length), "cannot write %s", arguments->output);
-  if (status == MUSTER_OK) printf("%s\n", arguments->output);
+  if (status == MUSTER_OK) status = output_write(&arguments->output, image, length);
+  if (status == MUSTER_OK && !output_is_stdout(arguments->output.path)) printf("%s\n", arguments->output.path);
   free(image);
   free(panels);
   return status;
 }
 
 int command_plot(int argc, char **argv) {
-  struct arguments arguments = {.output = "plot.svg", .plot = {.smooth = 1}};
+  struct arguments arguments = {.output = {.option = "--output", .path = "plot.svg"}, .plot = {.smooth = 1}};
   arguments.metrics = calloc((size_t)argc, sizeof *arguments.metrics);
   int exit_code = arguments.metrics != NULL ? parse(argc, argv, &arguments) : EXIT_FAILED;
   if (exit_code < 0) {

@@ -3,10 +3,8 @@
 #include "base/clock.h"
 #include "picture/gif.h"
 #include "picture/picture.h"
-#include "store/durable.h"
+#include "store/output.h"
 
-#include <errno.h>
-#include <libgen.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,20 +77,6 @@ static muster_status add_picture(struct showing *showing, const struct env_pool 
   return gif_add(showing->gif, &image);
 }
 
-/* what need not be found out after a whole episode */
-static muster_status check_file(const char *path) {
-  if (access(path, F_OK) == 0)
-    return status_error(MUSTER_ERROR_USAGE, "--gif: %s exists; nothing was changed: remove it, or name another file",
-                        path);
-  char copy[DURABLE_PATH_SIZE];
-  if (strlen(path) >= sizeof copy)
-    return status_error(MUSTER_ERROR_USAGE, "--gif: the path is longer than %d bytes", DURABLE_PATH_SIZE - 1);
-  strcpy(copy, path);
-  const char *folder = dirname(copy);
-  if (access(folder, W_OK) != 0) return status_errno(MUSTER_ERROR_IO, "--gif: cannot write into the folder %s", folder);
-  return MUSTER_OK;
-}
-
 /* ---- what the evaluation calls ---- */
 
 static muster_status look(void *context, const struct env_pool *pool, const int32_t *steps, const float *rewards,
@@ -107,7 +91,7 @@ static muster_status look(void *context, const struct env_pool *pool, const int3
   }
   showing->return_so_far += reward;
   if (showing->request->text) MUSTER_TRY(print_frame(showing, pool, steps[0], reward, ended[0]));
-  if (showing->request->gif != NULL) MUSTER_TRY(add_picture(showing, pool));
+  if (showing->request->gif.path != NULL) MUSTER_TRY(add_picture(showing, pool));
   showing->frames++;
   showing->viewer.enough = showing->frames >= showing->request->max_frames;
   return MUSTER_OK;
@@ -119,19 +103,22 @@ static muster_status check_request(const struct showing_request *request, const 
   if (request->text && type->render_text == NULL)
     return status_error(MUSTER_ERROR_USAGE, "--render: environment %s has no text to show (no render_text)%s",
                         type->name, type->render_picture != NULL ? "; --gif shows its pictures" : "");
-  if (request->gif == NULL) return MUSTER_OK;
+  if (request->gif.path == NULL) return MUSTER_OK;
   if (type->render_picture == NULL)
     return status_error(MUSTER_ERROR_USAGE, "--gif: environment %s has no pictures (no render_picture)%s", type->name,
                         type->render_text != NULL ? "; --render shows its text" : "");
   if ((double)request->fps > GIF_MAX_FPS)
     return status_error(MUSTER_ERROR_USAGE, "--fps %lld: a GIF shows at most %.0f frames a second", request->fps,
                         GIF_MAX_FPS);
-  return check_file(request->gif);
+  if (output_is_stdout(request->gif.path))
+    return status_error(MUSTER_ERROR_USAGE, "--gif: %s is standard output, where the returns go; expects a file",
+                        request->gif.path);
+  return output_check(&request->gif);
 }
 
 static double choose_fps(const struct showing_request *request, const muster_env_type *type) {
   double fps = request->fps > 0 ? (double)request->fps : type->render_fps > 0.0 ? type->render_fps : DEFAULT_FPS;
-  return request->gif != NULL ? fmin(fps, GIF_MAX_FPS) : fps;
+  return request->gif.path != NULL ? fmin(fps, GIF_MAX_FPS) : fps;
 }
 
 muster_status showing_create(const struct showing_request *request, const muster_env_type *type, struct showing **out) {
@@ -147,9 +134,9 @@ muster_status showing_create(const struct showing_request *request, const muster
       .is_animated = isatty(STDOUT_FILENO) && terminal != NULL && strcmp(terminal, "dumb") != 0,
   };
   muster_status status = MUSTER_OK;
-  if (request->gif != NULL) {
+  if (request->gif.path != NULL) {
     status = picture_create(PICTURE_SIDE, &showing->picture);
-    if (status == MUSTER_OK) status = gif_create(showing->fps, &showing->gif);
+    if (status == MUSTER_OK) status = gif_create(showing->fps, OUTPUT_MARK, &showing->gif);
   }
   if (status != MUSTER_OK)
     showing_destroy(&showing);
@@ -171,13 +158,13 @@ struct evaluation_viewer *showing_viewer(struct showing *showing) {
 }
 
 muster_status showing_finish(struct showing *showing, bool quiet) {
-  const char *path = showing->request->gif;
-  if (path == NULL) return MUSTER_OK;
+  const struct output_request *output = &showing->request->gif;
+  if (output->path == NULL) return MUSTER_OK;
   const void *bytes;
   size_t size;
   MUSTER_TRY(gif_finish(showing->gif, &bytes, &size));
-  MUSTER_TRY(durable_write(path, bytes, size));
+  MUSTER_TRY(output_write(output, bytes, size));
   if (!quiet)
-    printf("%s: %lld frames, %g a second, %.1f kB\n", path, showing->frames, showing->fps, (double)size / 1e3);
+    printf("%s: %lld frames, %g a second, %.1f kB\n", output->path, showing->frames, showing->fps, (double)size / 1e3);
   return MUSTER_OK;
 }

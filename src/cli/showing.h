@@ -3,18 +3,19 @@
 #define CLI_SHOWING_H
 
 #include "run/evaluation.h"
+#include "store/output.h"
 
 struct showing_request {
-  bool text;       /* on standard output: in place and at pace on a terminal, else one after the other */
-  const char *gif; /* path of the file to write; NULL: none */
-  long long fps;   /* frames a second; 0: the environment's own pace */
+  bool text;                 /* on standard output: in place and at pace on a terminal, else one after the other */
+  struct output_request gif; /* its path NULL: none */
+  long long fps;             /* frames a second; 0: the environment's own pace */
   long long max_frames;
 };
 
 struct showing;
 
 /* Errors of what is known before the first step: USAGE where the environment cannot be shown like this, or the file
- * exists; IO where it could not be written. Borrows both. */
+ * is the user's; IO where it could not be written. Borrows both. */
 MUSTER_CHECKED muster_status showing_create(const struct showing_request *request, const muster_env_type *type,
                                             struct showing **out);
 void showing_destroy(struct showing **showing); /* accepts NULL inside */

@@ -12,6 +12,7 @@
 
 struct gif {
   double fps;
+  const char *comment;
   FILE *stream; /* to `bytes` */
   char *bytes;
   size_t size;
@@ -36,12 +37,13 @@ static int write_bytes(GifFileType *file, const GifByteType *bytes, int size) {
 
 /* ---- life ---- */
 
-muster_status gif_create(double fps, struct gif **out) {
+muster_status gif_create(double fps, const char *comment, struct gif **out) {
   assert(fps > 0.0 && fps <= GIF_MAX_FPS);
   struct gif *gif = calloc(1, sizeof *gif);
   if (gif == NULL) return out_of_memory();
   int error = 0;
   gif->fps = fps;
+  gif->comment = comment;
   gif->stream = open_memstream(&gif->bytes, &gif->size);
   if (gif->stream != NULL) gif->file = EGifOpen(gif->stream, write_bytes, &error);
   if (gif->file == NULL) {
@@ -85,7 +87,8 @@ static muster_status begin(struct gif *gif, const struct image *image) {
   if (EGifPutScreenDesc(file, gif->width, gif->height, 8, 0, NULL) != GIF_OK ||
       EGifPutExtensionLeader(file, APPLICATION_EXT_FUNC_CODE) != GIF_OK ||
       EGifPutExtensionBlock(file, 11, "NETSCAPE2.0") != GIF_OK ||
-      EGifPutExtensionBlock(file, sizeof for_ever, for_ever) != GIF_OK || EGifPutExtensionTrailer(file) != GIF_OK)
+      EGifPutExtensionBlock(file, sizeof for_ever, for_ever) != GIF_OK || EGifPutExtensionTrailer(file) != GIF_OK ||
+      EGifPutComment(file, gif->comment) != GIF_OK)
     return gif_error(gif);
   return MUSTER_OK;
 }

@@ -8,9 +8,9 @@
 
 struct gif;
 
-/* `fps`: images a second, at most GIF_MAX_FPS. Delays are whole hundredths of a second, spread so that the pace holds
- * over many images. */
-MUSTER_CHECKED muster_status gif_create(double fps, struct gif **out);
+/* `fps`: images a second, at most GIF_MAX_FPS. `comment`: a text within the file that no viewer shows; borrowed. Delays
+ * are whole hundredths of a second, spread so that the pace holds over many images. */
+MUSTER_CHECKED muster_status gif_create(double fps, const char *comment, struct gif **out);
 void gif_destroy(struct gif **gif); /* accepts NULL inside */
 
 /* Appends an image; all have the size of the first one. Only what has changed is written. */

@@ -23,8 +23,8 @@ muster_status picture_image(struct picture *picture, struct image *out) {
   return there_is_none();
 }
 
-muster_status gif_create(double fps, struct gif **out) {
-  (void)fps, (void)out;
+muster_status gif_create(double fps, const char *comment, struct gif **out) {
+  (void)fps, (void)comment, (void)out;
   return there_is_none();
 }
 

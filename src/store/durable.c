@@ -32,11 +32,11 @@ static muster_status place_find(const char *path, struct place *place) {
   return MUSTER_OK;
 }
 
-static muster_status write_all(int file, const char *path, const unsigned char *bytes, size_t size) {
+muster_status durable_write_through(int file, const char *path, const void *bytes, size_t size) {
   size_t done = 0;
   while (done < size) {
     size_t part = size - done < LARGEST_WRITE ? size - done : LARGEST_WRITE;
-    ssize_t written = write(file, bytes + done, part);
+    ssize_t written = write(file, (const char *)bytes + done, part);
     if (written < 0 && errno == EINTR) continue;
     if (written <= 0) return status_errno(MUSTER_ERROR_IO, "cannot write '%s' (%zu of %zu bytes)", path, done, size);
     done += (size_t)written;
@@ -55,7 +55,7 @@ static muster_status write_and_sync(const char *path, const char *temporary, con
   if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot create '%s'", temporary);
 
   // the outcome of close() counts too: some file systems report a full disk only there
-  muster_status status = write_all(file, path, bytes, size);
+  muster_status status = durable_write_through(file, path, bytes, size);
   if (status == MUSTER_OK) status = sync_file(file, path);
   if (close(file) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", path);
   return status;
@@ -82,7 +82,7 @@ static muster_status copy_bytes(int from, const char *from_path, int to, const c
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return status_errno(MUSTER_ERROR_IO, "cannot read '%s'", from_path);
     if (got == 0) return MUSTER_OK;
-    MUSTER_TRY(write_all(to, to_path, block, (size_t)got));
+    MUSTER_TRY(durable_write_through(to, to_path, block, (size_t)got));
   }
 }
 

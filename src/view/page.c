@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "muster/version.h"
 #include "run/seeds.h"
+#include "store/output.h"
 #include "view/html.h"
 #include "view/page_run.h"
 
@@ -13,6 +14,7 @@
 /* the policy lets nothing in from outside, whatever the page may hold by mistake */
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+    "<meta name=\"generator\" content=\"muster " MUSTER_VERSION "; " OUTPUT_MARK "\">\n"
     "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; img-src "
     "data:\">\n<link rel=\"icon\" href=\"data:,\">\n";

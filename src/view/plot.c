@@ -1,6 +1,7 @@
 #include "view/plot.h"
 
 #include "view/gnuplot.h"
+#include "view/mark.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -414,6 +415,7 @@ muster_status plot_render(const struct record_set *set, const struct plot_reques
                           size_t *length) {
   struct drawing drawing = {.set = set, .request = request};
   muster_status status = draw(&drawing, image, length);
+  if (status == MUSTER_OK) status = request->format == PLOT_SVG ? mark_svg(image, length) : mark_png(image, length);
   for (size_t p = 0; p < drawing.n; p++) release_panel(&drawing, &drawing.panels[p]);
   free(drawing.panels);
   return status;

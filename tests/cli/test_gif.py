@@ -94,13 +94,23 @@ class Gif(program.Case):
         self.assertIn("stopped after 7 frames (--max-frames)", result.out)
         self.assertEqual([frame["delay"] for frame in read_gif(path)["frames"]], [130, 120, 130, 120, 130, 120, 130])
 
+        # muster's own file is replaced, a user's is not
+        self.assertEqual(self.run_muster("eval", run, "--gif", path, "--max-frames", "3").code, 0)
+        self.assertEqual(len(read_gif(path)["frames"]), 3)
+        path.write_bytes(path.read_bytes().replace(b"made by muster", b"made by myself"))
+        self.assertEqual(len(read_gif(path)["frames"]), 3)
+
         # nothing is overwritten, and nothing is left when there is nowhere to write
+        (self.folder / "out").symlink_to("/proc/self/fd/1")
         before = program.listing(self.folder)
-        self.assert_refused(self.run_muster("eval", run, "--gif", path), 2, path, "exists; nothing was changed")
+        self.assert_refused(self.run_muster("eval", run, "--gif", path), 2, path, "exists and was not made by muster")
+        self.assert_refused(self.run_muster("eval", run, "--gif", "out"), 2, "out is standard output")
         nowhere = self.folder / "nowhere" / "play.gif"
         self.assert_refused(self.run_muster("eval", run, "--gif", nowhere), 1, nowhere.parent, "No such file")
         self.assert_refused(self.run_muster("eval", run, "--gif", "new.gif", "--fps", "51"), 2, "at most 50")
         self.assertEqual(program.listing(self.folder), before)
+        self.assertEqual(self.run_muster("eval", run, "--gif", path, "--max-frames", "2", "--force").code, 0)
+        self.assertEqual(len(read_gif(path)["frames"]), 2)
 
     def test_isolated(self):
         run = self.train("run", "--set", "env.isolation=process")

@@ -4,9 +4,12 @@ import csv
 import os
 import re
 import shutil
+import struct
 import statistics
+import subprocess
 import unittest
 import xml.etree.ElementTree
+import zlib
 
 import picture
 import program
@@ -176,6 +179,14 @@ class Plot(program.Case):
         self.draw(*self.runs, "-o", "curves.png", "--width", "700", "--height", "500")
         width, height, colors = picture.read_png(self.folder / "curves.png")
         self.assertEqual((width, height), (700, 500))
+        # muster knows it again, by a piece of text whose checksum is right
+        data = (self.folder / "curves.png").read_bytes()
+        at = data.index(b"tEXtSoftware\0made by muster")
+        (length,) = struct.unpack(">I", data[at - 4 : at])
+        (checksum,) = struct.unpack(">I", data[at + 4 + length : at + 8 + length])
+        self.assertEqual(checksum, zlib.crc32(data[at : at + 4 + length]))
+        self.draw(self.runs[0], "-o", "curves.png", "--width", "300", "--height", "300")
+        self.assertEqual(picture.read_png(self.folder / "curves.png")[:2], (300, 300))
         # paper, and lines of both groups
         self.assertGreater(colors[255, 255, 255], 0.4 * width * height)
         self.assertGreater(colors.get(BLUE, 0), 100)
@@ -292,6 +303,34 @@ class Plot(program.Case):
             result = self.plot(self.runs[0], "-o", "none.svg", env=self.fake(script))
             self.assert_refused(result, 1, "gnuplot", part)
             self.assertFalse((self.folder / "none.svg").exists())
+
+    def test_whose_file_it_is(self):
+        """A picture of muster's is replaced, a file of the user's is not; devices, pipes and links stay what they are."""
+        run, env = self.runs[0], self.fake("printf '<svg>%s</svg>' drawn\n")
+        path = self.folder / "a.svg"
+        for _ in range(2):
+            self.assertEqual(self.draw(run, "-o", "a.svg", env=env).out, "a.svg\n")
+        self.assertRegex(path.read_text(encoding="utf-8"), "^<svg>drawn</svg><!-- made by muster.* -->\n$")
+        path.write_text("mine", encoding="utf-8")
+        self.assert_refused(self.plot(run, "-o", "a.svg", env=env), 2, "--output: a.svg exists and was not made by muster")
+        self.assertEqual(path.read_text(encoding="utf-8"), "mine")
+        self.draw(run, "-o", "a.svg", "--force", env=env)
+        self.assertIn("drawn", path.read_text(encoding="utf-8"))
+
+        # through a link; and to standard output, a pipe and a file, with nothing else there
+        (self.folder / "link.svg").symlink_to("a.svg")
+        path.write_text("", encoding="utf-8")
+        self.draw(run, "-o", "link.svg", env=env)
+        self.assertTrue((self.folder / "link.svg").is_symlink())
+        self.assertIn("drawn", path.read_text(encoding="utf-8"))
+        (self.folder / "out").symlink_to("/proc/self/fd/1")  # as /dev/stdout, but nothing of the machine's
+        self.assertTrue(self.draw(run, "-o", "out", env=env).out.startswith("<svg>drawn</svg><!--"))
+        os.mkfifo(self.folder / "pipe")
+        reader = subprocess.Popen(["cat", self.folder / "pipe"], stdout=subprocess.PIPE)
+        self.draw(run, "-o", "pipe", env=env)
+        self.assertIn(b"drawn", reader.communicate(timeout=60)[0])
+        self.assertTrue((self.folder / "pipe").is_fifo())
+        self.assert_refused(self.plot(run, "-o", f"{self.folder}/bin/x.svg/", env=env), 2, "x.svg/")
 
     def test_output_that_cannot_be_written(self):
         result = self.plot(self.runs[0], "-o", "nowhere/a.svg", env=self.fake("exec cat\n"))

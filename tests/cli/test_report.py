@@ -163,6 +163,21 @@ class Report(program.Case):
         self.assertRegex(page.text, r"per_rank\s*atwait\s*01\.5\s*12\.5")
         self.assertIn("list 07", page.text)
 
+    def test_whose_file_it_is(self):
+        self.page(self.runs[0])
+        self.assertIn("finished", self.page(self.runs[0]).text)  # its own page is replaced
+        path = self.folder / "report.html"
+        path.write_text("<p>mine</p>", encoding="utf-8")
+        result = self.run_muster("report", self.runs[0])
+        self.assert_refused(result, 2, "--output: report.html exists and was not made by muster", "--force")
+        self.assertEqual(path.read_text(encoding="utf-8"), "<p>mine</p>")
+        self.assertIn("finished", self.page(self.runs[0], "--force").text)
+        # to standard output, by a link as /dev/stdout is one: the page, and nothing else
+        (self.folder / "out").symlink_to("/proc/self/fd/1")
+        out = self.report(self.runs[0], "-o", "out", env={"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin"}).out
+        self.assertTrue(out.startswith("<!DOCTYPE html>") and out.endswith("</html>\n"))
+        self.assertTrue((self.folder / "out").is_symlink())
+
     # --- runs that lack something ---
 
     def test_run_that_goes_on(self):

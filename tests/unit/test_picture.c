@@ -145,7 +145,7 @@ static void test_gif(void) {
   struct gif *gif = NULL;
   const void *bytes;
   size_t size, one_size;
-  CHECK_OK_FATAL(gif_create(25.0, &gif));
+  CHECK_OK_FATAL(gif_create(25.0, "a comment", &gif));
   CHECK_OK(gif_add(gif, &image));
   CHECK_OK(gif_finish(gif, &bytes, &one_size));
   CU_ASSERT_EQUAL(memcmp(bytes, "GIF89a\3\0\2\0", 10), 0);
@@ -154,7 +154,7 @@ static void test_gif(void) {
   CU_ASSERT_PTR_NULL(gif);
 
   /* the same image again, and one with another pixel, take little */
-  CHECK_OK_FATAL(gif_create(25.0, &gif));
+  CHECK_OK_FATAL(gif_create(25.0, "a comment", &gif));
   CHECK_OK(gif_add(gif, &image));
   CHECK_OK(gif_add(gif, &image));
   pixels[4] = 0x00ffff;
