@@ -33,18 +33,18 @@ choose_launcher() {
   if [[ $chosen == auto ]]; then chosen=$(command -v mpirun >/dev/null && echo mpirun || echo srun); fi
   case $chosen in
     mpirun)
-      launcher=(mpirun)
+      launcher=(mpirun --stdin none)
       # scancel sends SIGTERM to every process of the job. The ranks write a checkpoint then, but mpirun and its daemons would
       # kill them after two seconds: they do not get it. Where env is too old for that, the last checkpoint in time stays.
       if env --block-signal=TERM true 2>/dev/null; then
-        launcher=(env --block-signal=TERM mpirun)
+        launcher=(env --block-signal=TERM mpirun --stdin none)
         export OMPI_MCA_orte_launch_agent=${OMPI_MCA_orte_launch_agent:-env --block-signal=TERM orted}
       fi
       ;;
     srun)
       [[ $(srun --mpi=list 2>&1) == *pmix* ]] || wrong_use "this Slurm has no PMIx: set MUSTER_LAUNCHER=mpirun"
       # exit code 75 of one rank must not kill the others; those that a dead rank leaves behind are ended after a minute
-      launcher=(srun --mpi=pmix --kill-on-bad-exit=0 --wait=60)
+      launcher=(srun --mpi=pmix --input=none --kill-on-bad-exit=0 --wait=60)
       ;;
     *) wrong_use "MUSTER_LAUNCHER is $chosen; expects mpirun, srun or auto" ;;
   esac

@@ -14,7 +14,7 @@ static const char help[] =
     "run\n"
     "folder, which may still be empty, or a folder with run folders in it.\n"
     "\n"
-    "      --once              print what there is now; so it does where standard output is no terminal\n"
+    "      --once              print what there is now; so it does where standard input or output is no terminal\n"
     "      --interval SECONDS  look at the files not more often than this (default 1)\n"
     "  -h, --help              this text\n"
     "\n"
