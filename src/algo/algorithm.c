@@ -26,7 +26,7 @@ muster_status algorithm_find(const char *name, const struct algorithm_type **out
     *out = *type;
     return MUSTER_OK;
   }
-  return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; the nearest one is '%s'", name, nearest.name);
+  return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; %s", name, nearest_advise(&nearest).text);
 }
 
 muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs) {

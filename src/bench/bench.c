@@ -1,6 +1,7 @@
 #include "bench/bench.h"
 
 #include "base/nearest.h"
+#include "base/shell.h"
 #include "bench/parts.h"
 #include "math/blas.h"
 #include "math/linear.h"
@@ -22,8 +23,6 @@ static const struct bench_part {
 };
 #define PARTS (sizeof parts / sizeof *parts)
 
-static const char exchange_needs[] = "needs at least 2 ranks: mpirun -n 2 muster bench exchange";
-
 /* marks the wanted parts */
 static muster_status choose_parts(const struct comm *comm, const struct bench_request *request, bool wanted[PARTS]) {
   for (int i = 0; i < request->n_parts; i++) {
@@ -34,11 +33,15 @@ static muster_status choose_parts(const struct comm *comm, const struct bench_re
     for (size_t part = 0; part < PARTS; part++) {
       nearest_offer(&nearest, parts[part].name);
       bool named = strcmp(name, parts[part].name) == 0, possible = comm_size(comm) >= parts[part].min_ranks;
-      if (named && !possible) return status_error(MUSTER_ERROR_USAGE, "%s %s", name, exchange_needs);
-      if (all && !possible) fprintf(stderr, "muster bench: left out: %s %s\n", parts[part].name, exchange_needs);
+      if (named && !possible)
+        return status_error(MUSTER_ERROR_USAGE, "%s needs at least 2 ranks: mpirun -n 2 %s bench %s", name,
+                            shell_program().text, name);
+      if (all && !possible)
+        fprintf(stderr, "muster bench: left out: %s needs at least 2 ranks: mpirun -n 2 %s bench %s\n",
+                parts[part].name, shell_program().text, parts[part].name);
       if (named || (all && possible)) wanted[part] = found = true;
     }
-    if (!found) return status_error(MUSTER_ERROR_USAGE, "%s: no such part; did you mean \"%s\"?", name, nearest.name);
+    if (!found) return status_error(MUSTER_ERROR_USAGE, "%s: no such part; %s", name, nearest_advise(&nearest).text);
   }
   return MUSTER_OK;
 }

@@ -1,4 +1,6 @@
 /* muster: the program. Finds the command and runs it. */
+#include "base/nearest.h"
+#include "base/shell.h"
 #include "cli/command.h"
 #include "muster/version.h"
 #include "run/build.h"
@@ -43,8 +45,17 @@ int command_usage_error(const char *name, const char *format, ...) {
   va_start(arguments, format);
   fprintf(stderr, "muster %s: ", name);
   vfprintf(stderr, format, arguments);
-  fprintf(stderr, " (see `muster %s --help`)\n", name);
+  fprintf(stderr, " (see `%s %s --help`)\n", shell_program().text, name);
   va_end(arguments);
+  return EXIT_USAGE;
+}
+
+static int unknown_command(const char *name) {
+  struct nearest nearest = nearest_start(name);
+  for (size_t i = 0; i < COMMANDS; i++)
+    if (commands[i].summary != NULL) nearest_offer(&nearest, commands[i].name);
+  fprintf(stderr, "muster: unknown command '%s'; %s (see `%s --help`)\n", name, nearest_advise(&nearest).text,
+          shell_program().text);
   return EXIT_USAGE;
 }
 
@@ -101,6 +112,5 @@ int main(int argc, char **argv) {
     argv[1] = full_name;
     return commands[i].run(argc - 1, argv + 1);
   }
-  fprintf(stderr, "muster: unknown command \"%s\" (see `muster --help`)\n", name);
-  return EXIT_USAGE;
+  return unknown_command(name);
 }

@@ -161,8 +161,8 @@ static muster_status check_metric(const struct record_set *set, const char *metr
     for (size_t c = 0; c < table->n_columns; c++) nearest_offer(&nearest, table->names[c]);
   }
   if (!has_columns) return MUSTER_OK; // all runs have just begun: that is said later
-  return status_error(MUSTER_ERROR_USAGE, "--metric: none of the runs has %s; did you mean %s? (--list lists all)",
-                      metric, nearest.name);
+  return status_error(MUSTER_ERROR_USAGE, "--metric: none of the runs has %s; %s (--list tells more)", metric,
+                      nearest_advise(&nearest).text);
 }
 
 /* says what will be missing in the picture */

@@ -3,28 +3,31 @@
 #include "base/nearest.h"
 #include "config/text.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* beyond every distance between keys */
-enum { FAR = 2 * TEXT_KEY_SIZE };
+enum { FAR = 4 * TEXT_KEY_SIZE };
 
-static size_t least(size_t a, size_t b) { return a < b ? a : b; }
-
-/* what follows the last dot */
-static const char *last_word(const char *key) {
-  const char *dot = strrchr(key, '.');
-  return dot != NULL ? dot + 1 : key;
+/* what stands before the last dot, cut to TEXT_KEY_SIZE */
+static void copy_section(const char *key, char section[TEXT_KEY_SIZE]) {
+  const char *word = text_last_word(key);
+  snprintf(section, TEXT_KEY_SIZE, "%.*s", word > key ? (int)(word - key) - 1 : 0, key);
 }
 
-/* how far `known` is from `key`; FAR when nobody would have meant it */
+/* How far `known` is from `key`; FAR when nobody would have meant it. Section and word are judged apart: short words
+ * are not alike because they stand in the same section. */
 static size_t distance(const char *key, const char *known) {
-  /* a typo: up to a third of the letters */
-  size_t whole = edit_distance(key, known);
-  if (whole > strlen(key) / 3 + 1) whole = FAR;
-  /* the right word at the wrong level, which counts as two letters */
-  size_t word = edit_distance(last_word(key), last_word(known));
-  if (word > strlen(last_word(key)) / 3) word = FAR;
-  return least(whole, word + 2);
+  char key_section[TEXT_KEY_SIZE], known_section[TEXT_KEY_SIZE];
+  copy_section(key, key_section);
+  copy_section(known, known_section);
+  struct nearest word = nearest_start(text_last_word(key)), section = nearest_start(key_section);
+  nearest_offer(&word, text_last_word(known));
+  nearest_offer(&section, known_section);
+  if (!nearest_is_near(&word)) return FAR;
+  /* a typo; or the right word at the wrong level, which comes behind every typo */
+  if (section.distance == 0 || nearest_is_near(&section)) return word.distance + section.distance;
+  return word.distance <= strlen(word.wanted) / 3 ? word.distance + TEXT_KEY_SIZE : FAR;
 }
 
 bool nearest_key(const struct option_table *const *tables, size_t n, const char *key, char *nearest) {

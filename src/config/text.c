@@ -135,6 +135,11 @@ bool text_is_printable(const char *text) {
   return true;
 }
 
+const char *text_last_word(const char *key) {
+  const char *dot = strrchr(key, '.');
+  return dot != NULL ? dot + 1 : key;
+}
+
 bool text_is_dotted_key(const char *key) {
   size_t length = strlen(key);
   if (length == 0 || key[0] == '.' || key[length - 1] == '.') return false;

@@ -45,6 +45,9 @@ size_t text_printable(const char *text);
 /* Whether all of `text` is printable. */
 bool text_is_printable(const char *text);
 
+/* What follows the last dot of a dotted key. */
+const char *text_last_word(const char *key);
+
 /* Whether a dotted key has no empty word and no control character. */
 bool text_is_dotted_key(const char *key);
 

@@ -20,8 +20,8 @@ muster_status env_options_check_key(const muster_env_type *type, const char *key
     if (strcmp(option->key, key) == 0) return MUSTER_OK;
     nearest_offer(&nearest, option->key);
   }
-  return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; the nearest one is '%s'", key,
-                      type->name, nearest.name);
+  return status_error(MUSTER_ERROR_USAGE, "unknown option '%s' of the environment %s; %s", key, type->name,
+                      nearest_advise(&nearest).text);
 }
 
 static muster_status check_keys(const muster_env_type *type, const muster_env_setting *user) {

@@ -141,6 +141,6 @@ muster_status env_plugin_find(const struct env_plugin *plugin, const char *name,
     }
     nearest_offer(&nearest, (*type)->name);
   }
-  return status_error(MUSTER_ERROR_USAGE, "the plug-in %s has no environment '%s'; the nearest one is '%s'",
-                      plugin->path, name, nearest.name);
+  return status_error(MUSTER_ERROR_USAGE, "the plug-in %s has no environment '%s'; %s", plugin->path, name,
+                      nearest_advise(&nearest).text);
 }

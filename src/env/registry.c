@@ -44,5 +44,5 @@ muster_status env_registry_find(const char *name, const muster_env_type **out) {
     }
     nearest_offer(&nearest, (*type)->name);
   }
-  return status_error(MUSTER_ERROR_USAGE, "unknown environment '%s'; the nearest one is '%s'", name, nearest.name);
+  return status_error(MUSTER_ERROR_USAGE, "unknown environment '%s'; %s", name, nearest_advise(&nearest).text);
 }

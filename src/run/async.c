@@ -340,7 +340,7 @@ static muster_status learn(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct batch_head *head = worker->batch_head;
   head->is_skipped = false;
-  head->progress_remaining = fmax(0.0, 1.0 - (double)learner->total_steps / (double)worker->config.general.total_steps);
+  head->progress_remaining = learner_progress_remaining(learner, worker->config.general.total_steps);
   learner->iteration++;
   learner->collected = learner->iteration;
   return learner_learn(learner);

@@ -304,8 +304,8 @@ static muster_status learn(struct learner *learner) {
   return status;
 }
 
-static double progress_remaining(const struct learner *learner) {
-  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)learner->worker->config.general.total_steps);
+double learner_progress_remaining(const struct learner *learner, int64_t total_steps) {
+  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)total_steps);
 }
 
 /* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
@@ -313,7 +313,7 @@ static muster_status share_batch(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct batch_head *head = worker->batch_head;
   stages_enter(&worker->stages, STAGE_ADVANTAGES);
-  head->progress_remaining = progress_remaining(learner);
+  head->progress_remaining = learner_progress_remaining(learner, worker->config.general.total_steps);
   head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
   if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, worker->batch);
   return worker_share_batch(worker);
@@ -481,6 +481,15 @@ static void save_rest(struct learner *learner) {
   muster_status_clear(&status);
 }
 
+struct shell_command learner_resume_command(const struct learner *learner) {
+  const struct run_folder *folder = learner->folder;
+  struct shell_command command = shell_train(learner->worker->topology.ranks);
+  size_t length = strlen(command.text);
+  snprintf(command.text + length, sizeof command.text - length, " %s --run-dir %s --resume",
+           shell_quote(folder->config).text, shell_quote(folder->path).text);
+  return command;
+}
+
 void learner_rescue(struct learner *learner, bool is_whole) {
   const struct logger *logger = &learner->worker->logger;
   const struct run_folder *folder = learner->folder;
@@ -491,5 +500,5 @@ void learner_rescue(struct learner *learner, bool is_whole) {
         logger,
         "what is learned is in the midst of iteration %lld, which has no end now: the newest checkpoint in %s stays",
         (long long)learner->collected, folder->path);
-  log_info(logger, "to go on: build/muster train %s --run-dir %s --resume", folder->config, folder->path);
+  log_info(logger, "to go on: %s", learner_resume_command(learner).text);
 }

@@ -3,6 +3,7 @@
 #ifndef RUN_LEARNER_H
 #define RUN_LEARNER_H
 
+#include "base/shell.h"
 #include "run/actor.h"
 #include "run/episodes.h"
 #include "run/folder.h"
@@ -58,6 +59,9 @@ MUSTER_CHECKED muster_status learner_join(struct learner *learner);
  * returns the number of tensors. */
 int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]);
 
+/* What is left of a run of so many steps, from 1 at its start down to 0, which drives the schedules. */
+double learner_progress_remaining(const struct learner *learner, int64_t total_steps);
+
 /* --- the steps of an iteration on the rank that leads; run/lockstep.c and run/pipelined.c put them in order --- */
 
 /* Writes into the order what comes next: the stop, a checkpoint, or a rollout with this policy. */
@@ -95,6 +99,9 @@ MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
 
 /* Evaluates the policy as the config says. */
 MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation);
+
+/* What a user types to go on with the run as it was started, at the same number of ranks. */
+struct shell_command learner_resume_command(const struct learner *learner);
 
 /* What is left to do when another rank is lost (comm/watchdog.h), while the lead waits: writes a checkpoint of what was
  * learned so far, unless that is in the midst of a change, and says how to go on. */

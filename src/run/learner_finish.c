@@ -1,5 +1,6 @@
 #include "run/learner.h"
 
+#include "base/shell.h"
 #include "comm/watchdog.h"
 #include "run/terminal.h"
 #include "run/trace.h"
@@ -24,11 +25,12 @@ static void print_result(const struct learner *learner, const struct evaluation 
 }
 
 static void print_next(const struct learner *learner) {
-  const char *folder = learner->folder->path;
+  const struct run_folder *folder = learner->folder;
+  const struct shell_word program = shell_program(), path = shell_quote(folder->path);
   printf("\nnext:\n");
-  printf("  build/muster eval %s\n", folder);
-  printf("  build/muster inspect %s/checkpoints/latest\n", folder);
-  printf("  less %s/metrics.csv\n", folder);
+  printf("  %s eval %s\n", program.text, path.text);
+  printf("  %s inspect %s\n", program.text, path.text);
+  printf("  less %s\n", shell_quote(folder->metrics).text);
 }
 
 /* a run that was asked to end is told how to go on */
@@ -37,10 +39,10 @@ static void print_interrupted(const struct learner *learner) {
     log_error(&learner->worker->logger,
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
               (long long)learner->worker->config.env_host.max_restarts);
-  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  build/muster train %s --run-dir %s --resume\n",
-         (long long)learner->total_steps, (long long)learner->worker->config.general.total_steps,
+  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  %s\n", (long long)learner->total_steps,
+         (long long)learner->worker->config.general.total_steps,
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
-         learner->folder->config, learner->folder->path);
+         learner_resume_command(learner).text);
 }
 
 /* where the time went: the table, and the trace if there is one */

@@ -1,6 +1,7 @@
 #include "run/snapshot.h"
 
 #include "base/clock.h"
+#include "config/text.h"
 #include "muster/version.h"
 #include "run/async.h"
 #include "run/build.h"
@@ -125,8 +126,10 @@ muster_status snapshot_write(struct learner *learner) {
   return publish(learner);
 }
 
-/* refuses a checkpoint that was made with other options than those that decide what is learned */
-static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path) {
+/* refuses a checkpoint that was made with other options than those that decide what is learned; `*planned` becomes the
+ * total_steps that it was made with, which may differ */
+static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
+                                  int64_t *planned) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
@@ -134,8 +137,11 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
       before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : run_config_parse(path, text, before);
   char difference[3 * OPTION_STRING_SIZE];
   if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
-    status = status_error(MUSTER_ERROR_USAGE, "cannot resume %s: %s; resume with the run's own config, %s", path,
-                          difference, learner->folder->config);
+    status = status_error(MUSTER_ERROR_USAGE,
+                          "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
+                          "%s has it, or train anew in another --run-dir",
+                          path, difference, learner->folder->config);
+  if (status == MUSTER_OK) *planned = before->general.total_steps;
   free(before);
   free(text);
   return status;
@@ -156,10 +162,31 @@ static void warn_passed_over(const char *path, bool is_damaged, const char *reas
     log_warn(passed_over->logger, "%s: it is passed over", reason);
 }
 
-static muster_status read_state(struct learner *learner, const char *path, int64_t *rows) {
+/* schedules that fall over total_steps stand elsewhere when these have changed */
+static void tell_schedules(const struct learner *learner, int64_t planned) {
+  const struct run_config *config = &learner->worker->config;
+  const int64_t total = config->general.total_steps;
+  const struct option_table *table = learner->type->options;
+  for (const struct option_spec *option = table->options; option->key != NULL && planned != total; option++) {
+    if (option->type != OPTION_SCHEDULE && option->type != OPTION_MAYBE_SCHEDULE) continue;
+    const struct option_schedule *schedule = (const void *)(config->algorithm + option->offset);
+    if (schedule->is_null || !schedule->linear) continue;
+    char key[TEXT_KEY_SIZE];
+    option_full_key(table, option, key, sizeof key);
+    log_warn(&learner->worker->logger,
+             "%s: lin_%g falls over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
+             "from %g",
+             key, schedule->initial, (long long)planned, (long long)total, (long long)learner->total_steps,
+             option_schedule_value(schedule, learner_progress_remaining(learner, total)),
+             option_schedule_value(schedule, learner_progress_remaining(learner, planned)));
+  }
+}
+
+/* `*planned`: the total_steps that the run had */
+static muster_status read_state(struct learner *learner, const char *path, int64_t *rows, int64_t *planned) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
-  muster_status status = check_config(learner, reader, path);
+  muster_status status = check_config(learner, reader, path, planned);
   /* how many trajectories wait in it decides about the shapes of others */
   if (status == MUSTER_OK && learner->async != NULL) status = async_restore_counts(learner, reader);
   struct progress progress;
@@ -211,13 +238,15 @@ muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
     log_warn(&learner->worker->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
              folder);
   if (path[0] == '\0') return MUSTER_OK;
-  MUSTER_TRY(read_state(learner, path, rows));
+  int64_t planned = 0;
+  MUSTER_TRY(read_state(learner, path, rows, &planned));
   /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
   char best[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->best_steps, best, sizeof best);
   learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
   MUSTER_TRY(publish(learner));
   log_info(&learner->worker->logger, "resuming from %s", path);
+  tell_schedules(learner, planned);
   tell_lost_states(learner);
   return MUSTER_OK;
 }

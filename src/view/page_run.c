@@ -1,5 +1,6 @@
 #include "view/page_run.h"
 
+#include "base/shell.h"
 #include "run/snapshot.h"
 #include "run/terminal.h"
 #include "store/checkpoint.h"
@@ -188,22 +189,6 @@ static void write_checkpoints(FILE *page, const struct run_record *record) {
 
 /* --- how to repeat it --- */
 
-/* a word of a shell's command, in quotes where it needs them */
-static void write_shell_word(FILE *page, const char *word) {
-  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./=,:+@%";
-  bool is_plain = word[0] != '\0' && word[strspn(word, plain)] == '\0';
-  const char *quote = is_plain ? "" : "'";
-  html_text(page, quote);
-  for (size_t part; *word != '\0'; word += part) {
-    part = strcspn(word, "'");
-    html_print(page, "%.*s", (int)part, word);
-    if (word[part] != '\'') continue;
-    html_text(page, "'\\''"); // ends the quotes, and begins them anew behind one
-    part++;
-  }
-  html_text(page, quote);
-}
-
 /* the hash over the state of learning in the newest checkpoint, or why there is none */
 static void write_digest(FILE *page, const struct run_record *record) {
   char path[PATH_SIZE], digest[CHECKPOINT_DIGEST_SIZE];
@@ -230,7 +215,7 @@ static void write_recipe(FILE *page, const struct run_record *record) {
   fputs("build/muster train ", page);
   char path[PATH_SIZE];
   snprintf(path, sizeof path, "%s/config.yaml", record->path);
-  write_shell_word(page, path);
+  html_text(page, shell_quote(path).text);
   fputs(" --run-dir runs/again\nbuild/muster inspect --digest runs/again\n# here: ", page);
   write_digest(page, record);
   fputs("</pre>", page);

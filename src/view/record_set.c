@@ -178,7 +178,7 @@ static muster_status read_record(struct run_record *record) {
   MUSTER_TRY(run_record_take_failure(record));
   if (record->is_run) return MUSTER_OK;
   return status_error(MUSTER_ERROR_USAGE,
-                      "%s is not a run folder: expects a folder with config.yaml and metrics.csv, as `muster train` "
+                      "%s is not a run folder: expects a folder with config.yaml and metrics.csv, as training "
                       "leaves it",
                       record->path);
 }

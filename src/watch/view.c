@@ -91,10 +91,10 @@ static void add_state(struct sheet *sheet, const struct run_record *record) {
     if (isfinite(record->evaluation_return))
       sheet_add(sheet, ": evaluation %.2f +- %.2f", record->evaluation_return, record->evaluation_std);
     break;
-  case RUN_INTERRUPTED: sheet_add(sheet, ": `muster train --resume` goes on"); break;
+  case RUN_INTERRUPTED: sheet_add(sheet, ": `train --resume` goes on"); break;
   case RUN_DIED:
     if (isfinite(record->row_age)) sheet_add(sheet, " %s ago", age);
-    sheet_add(sheet, " without a summary: `muster train --resume` goes on");
+    sheet_add(sheet, " without a summary: `train --resume` goes on");
     break;
   }
   if (run_record_has_config(record))

@@ -113,7 +113,7 @@ class Bench(program.Case):
 
     def test_wrong_use(self):
         self.assert_refused(self.run_muster("bench"), 2, "expects what to measure")
-        self.assert_refused(self.run_muster("bench", "updat"), 2, "updat", 'did you mean "update"?')
+        self.assert_refused(self.run_muster("bench", "updat"), 2, "updat", "the nearest one is 'update'")
         self.assert_refused(self.run_muster("bench", "updat", ranks=2), 2, "updat")
 
     def test_checkpoint_needs_a_folder(self):

@@ -102,7 +102,7 @@ class Watch(program.Case):
 
         # it is asked to end
         process.send_signal(signal.SIGTERM)
-        shown.wait_for("interrupted: `muster train --resume` goes on", "took", "checkpoint step-")
+        shown.wait_for("interrupted: `train --resume` goes on", "took", "checkpoint step-")
         shown.type(b"q")
         self.assertEqual(shown.end(), 0)
 

@@ -103,6 +103,17 @@ def start_command(command, cwd=None, env=None):
     )
 
 
+def copy_scripts(folder):
+    """The scripts and the program in a folder as after a build, of which nothing is left to do."""
+    folder = pathlib.Path(folder)
+    shutil.copytree(SOURCE / "scripts", folder / "scripts", dirs_exist_ok=True)
+    for name in ["setup", "build"]:
+        (folder / "scripts" / name).write_text("#!/bin/sh\n", encoding="utf-8")
+    (folder / "build").mkdir(exist_ok=True)
+    if not (folder / "build" / "muster").exists():
+        (folder / "build" / "muster").symlink_to(PROGRAM)
+
+
 _layouts_seen = set()
 
 

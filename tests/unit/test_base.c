@@ -1,8 +1,10 @@
-/* Status, arena, clock and log. */
+/* Status, arena, clock, log, names that are near, and words for a shell. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
 #include "base/log.h"
+#include "base/nearest.h"
+#include "base/shell.h"
 #include "base/status.h"
 #include "support/check.h"
 
@@ -10,6 +12,7 @@
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -236,6 +239,76 @@ static void test_file_open(void) {
   CHECK_FAILS(file_open_stream("/", "r", &stream), MUSTER_ERROR_IO, "is a folder");
 }
 
+/* ---- names and hints ---- */
+
+static void advises(const char *wanted, const char *advice) {
+  struct nearest nearest = nearest_start(wanted);
+  static const char *const names[] = {"ppo", "a2c", "reinforce", "reinforce-baseline", "a2c"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) nearest_offer(&nearest, names[i]);
+  CU_ASSERT_STRING_EQUAL(nearest_advise(&nearest).text, advice);
+}
+
+/* a name is suggested when it is near; otherwise all are listed, once each */
+static void test_nearest(void) {
+  advises("pppo", "the nearest one is 'ppo'");
+  advises("PPO", "the nearest one is 'ppo'");
+  advises("re-inforce", "the nearest one is 'reinforce'");
+  advises("foo", "there are 'ppo', 'a2c', 'reinforce', 'reinforce-baseline'");
+  advises("", "there are 'ppo', 'a2c', 'reinforce', 'reinforce-baseline'");
+
+  /* more than one line can hold */
+  struct nearest nearest = nearest_start("x");
+  for (int i = 0; i < 1000; i++) {
+    char name[16];
+    snprintf(name, sizeof name, "name-%d", i);
+    nearest_offer(&nearest, name);
+  }
+  struct nearest_advice advice = nearest_advise(&nearest);
+  CU_ASSERT_TRUE(strlen(advice.text) < sizeof advice.text - 1);
+  CU_ASSERT_STRING_EQUAL(advice.text + strlen(advice.text) - 6, "', ...");
+}
+
+/* every word comes back from a shell as it was */
+static void test_shell_quote(void) {
+  static const char *const words[] = {
+      "plain/path-1.h5", "a b", "it's", "''", "$HOME `id` \\\\ \\", "", "~/a", "*?[x]{1,2}", "a\nb;c&d|e<f>g(h)#!"};
+  CU_ASSERT_STRING_EQUAL(shell_quote(words[0]).text, words[0]);
+  CU_ASSERT_STRING_EQUAL(shell_quote("it's").text, "'it'\\''s'");
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+    char command[SHELL_WORD_SIZE + 16], read[256] = "";
+    snprintf(command, sizeof command, "printf %%s %s", shell_quote(words[i]).text);
+    FILE *shell = popen(command, "r");
+    size_t length = fread(read, 1, sizeof read - 1, shell);
+    CU_ASSERT_EQUAL(pclose(shell), 0);
+    CU_ASSERT_EQUAL(length, strlen(words[i]));
+    CU_ASSERT_STRING_EQUAL(read, words[i]);
+  }
+  /* one that is too long stays a whole word */
+  static char longest[3 * SHELL_WORD_SIZE];
+  memset(longest, '\'', sizeof longest - 1);
+  struct shell_word quoted = shell_quote(longest);
+  CU_ASSERT_TRUE(strlen(quoted.text) < sizeof quoted.text);
+  CU_ASSERT_STRING_EQUAL(quoted.text + strlen(quoted.text) - 5, "'\\'''");
+}
+
+/* this process is a test: the program is called by its name */
+static void test_shell_program(void) {
+  CU_ASSERT_STRING_EQUAL(shell_program().text, "muster");
+  unsetenv("MUSTER_STARTED_BY");
+  CU_ASSERT_STRING_EQUAL(shell_train(1).text, "muster train");
+  CU_ASSERT_STRING_EQUAL(shell_train(3).text, "mpirun -n 3 muster train");
+  setenv("MUSTER_STARTED_BY", "/my tools/train", 1);
+  CU_ASSERT_STRING_EQUAL(shell_train(3).text, "'/my tools/train' --ranks 3");
+
+  /* what lies below the working directory is written relative to it */
+  char here[4096];
+  CU_ASSERT_PTR_NOT_NULL(getcwd(here, sizeof here - 32));
+  strcat(here, "/scripts/train");
+  setenv("MUSTER_STARTED_BY", here, 1);
+  CU_ASSERT_STRING_EQUAL(shell_train(1).text, "scripts/train --ranks 1");
+  unsetenv("MUSTER_STARTED_BY");
+}
+
 static const struct check_case cases[] = {
     {"status: success", test_status_success},
     {"status: message, wrap", test_status_message},
@@ -250,6 +323,9 @@ static const struct check_case cases[] = {
     {"clock", test_clock},
     {"log", test_log},
     {"file: what is none is not waited for", test_file_open},
+    {"names: near, or all", test_nearest},
+    {"shell: quotes", test_shell_quote},
+    {"shell: the program", test_shell_program},
 };
 
 CHECK_MAIN("base", cases)

@@ -624,6 +624,18 @@ static void test_unknown_keys(void) {
   refuses("algoritm: {gamma: 1}\n", "f.yaml:1: algoritm.gamma: 1: unknown key; did you mean algorithm.gamma?");
   refuses("env: {hidden_size: [1]}\n", "unknown key; did you mean algorithm.hidden_sizes?");
   refuses("zzz: 1\n", "f.yaml:1: zzz: 1: unknown key; `muster config` lists those that exist");
+  // a name in the right section, but like none in it; the section alone makes no key alike
+  refuses("algorithm: {foo: 1}\n", "algorithm.foo: 1: unknown key; `muster config` lists those that exist");
+  refuses("algorithm: {use_cat: 1}\n", "unknown key; `muster config` lists");
+  refuses("algorithm: {gaam: 1}\n", "unknown key; did you mean algorithm.gamma?");
+  // what rl-zoo and Stable-Baselines3 have, wherever it stands
+  refuses("algorithm: {use_sde: true}\n", "f.yaml:1: algorithm.use_sde: true: unknown key: it is state-dependent "
+                                          "exploration (gSDE), which muster does not have");
+  refuses("CartPole-v1: {n_envs: 8}\n", "CartPole-v1.n_envs: 8: unknown key: it is called env.num_envs here");
+  refuses("n_timesteps: 5\n", "f.yaml:1: n_timesteps: 5: unknown key: it is called total_steps here");
+  refuses("algorithm: {policy_kwargs: dict()}\n", "it is the section policy here: net_arch is policy.hidden_sizes");
+  refuses_set("algorithm.buffer_size=100",
+              "it is of off-policy algorithms with a replay buffer, which muster does not");
   refuses("zzz: {}\n", "f.yaml:1: zzz: {...}: unknown key");
   refuses("algorithm.n_steps.deep: 1\n", "unknown key");
   refuses("algorithm: {rho_bar: 2}\n",

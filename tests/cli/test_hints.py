@@ -1,0 +1,158 @@
+"""Commands that hints name do what they say when they are copied into a shell, wherever muster and the run lie; and what
+is said when a run is resumed with other options."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+
+import program
+
+# everything that a shell takes for something else
+PLACE = "it's $HOME; `a` *"
+
+LINEAR = program.SHORT.replace("learning_rate: 0.001", "learning_rate: lin_0.001")
+
+
+class Hints(program.Case):
+    def setUp(self):
+        super().setUp()
+        self.folder = self.folder / PLACE
+        (self.folder / "bin").mkdir(parents=True)
+        os.symlink(program.PROGRAM, self.folder / "bin" / "muster")
+        os.symlink(shutil.which("cat"), self.folder / "bin" / "less")
+        self.write("config.yaml", program.SHORT)
+
+    def shell(self, command, **environment):
+        """Runs a command as a user types it, here."""
+        script = f". {program.SOURCE}/scripts/mpi-environment.sh\nexport OMPI_MCA_rmaps_base_oversubscribe=1\n{command}"
+        return program.finish(program.start_command(["bash", "-c", script], self.folder, environment))
+
+    def hints(self, result, head):
+        """The indented lines below one that ends with `head`."""
+        lines = result.out.splitlines()
+        number = next(n for n, line in enumerate(lines) if line.endswith(head))
+        found = [line.strip() for line in lines[number + 1 :] if line.startswith("  ")]
+        self.assertTrue(found, result)
+        return found
+
+    def path_with_bin(self):
+        return f"{self.folder / 'bin'}:{os.environ['PATH']}"
+
+    def test_after_a_run(self):
+        result = self.shell("bin/muster train config.yaml --run-dir 'the '\\''run'\\'' $1'")
+        self.assertEqual(result.code, 0, result)
+        hints = self.hints(result, "next:")
+        self.assertEqual([hint.split()[:2] for hint in hints[:2]], [["bin/muster", "eval"], ["bin/muster", "inspect"]])
+        for hint in hints:
+            done = self.shell(hint, PATH=self.path_with_bin())
+            self.assertEqual((done.code, done.err), (0, ""), done)
+            self.assertGreater(len(done.out.splitlines()), 3, done)
+
+    def test_found_in_path(self):
+        """By its name, where a shell finds it by that; by the path it was started with, where that is another program."""
+        for started, found in [("muster", "muster"), ("bin/muster", "muster"), (f"'{program.PROGRAM}'", "muster")]:
+            result = self.shell(f"{started} eval", PATH=self.path_with_bin())
+            self.assertIn(f"(see `{found} eval --help`)", result.err)
+        os.mkdir(self.folder / "other")
+        shutil.copy(shutil.which("true"), self.folder / "other" / "muster")
+        result = self.shell("bin/muster eval", PATH=f"{self.folder / 'other'}:{os.environ['PATH']}")
+        self.assertIn("(see `bin/muster eval --help`)", result.err)
+        # an absolute path below the working directory is not written out
+        result = self.shell('"$PWD/bin/muster" bench nothing --wrong; "$PWD/bin/muster" config nothing')
+        self.assertIn("`bin/muster config` lists all", result.err)
+
+    def test_interrupted(self):
+        """The command to go on with has the ranks and the launcher's options."""
+        limit = "--set run.time_limit=0.1s --set total_steps=100000000"
+        for number, (start, again) in enumerate(
+            [
+                ("bin/muster", "bin/muster"),
+                ("mpirun --mca btl self,vader -n 2 bin/muster", "mpirun --mca btl self,vader -n 2 bin/muster"),
+                ("scripts/train --ranks 2", "scripts/train --ranks 2"),
+            ]
+        ):
+            with self.subTest(start=start):
+                program.copy_scripts(self.folder)
+                train = start if start.startswith("scripts") else f"{start} train"
+                result = self.shell(f"{train} config.yaml --run-dir 'run {number}' {limit}")
+                self.assertEqual(result.code, 75, result)
+                command = self.hints(result, "To go on:")[0]
+                self.assertTrue(command.startswith(f"{again} "), command)
+                result = self.shell(f"{command} --set run.time_limit=null --set total_steps=1")
+                self.assertEqual(result.code, 0, result)
+                self.assertIn("resuming from", result.err)
+
+
+class Resume(program.Case):
+    def resume(self, run, *sets):
+        return self.run_muster("train", run / "config.yaml", "--run-dir", run, "--resume", *sets)
+
+    def test_schedules(self):
+        """A longer run has other schedules, and says from which value to which."""
+        run = self.train("run", config=LINEAR)
+        result = self.resume(run, "--set", "total_steps=24576")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(
+            "algorithm.learning_rate: lin_0.001 falls over total_steps, which was 6144 and is now 24576: at step 6144 it"
+            " goes on from 0.00075, not from 0\n",
+            result.err,
+        )
+        self.assertEqual(result.err.count("falls over"), 1, result)
+        # no longer than before, or without schedules, there is nothing to say
+        self.assertNotIn("falls over", self.resume(run, "--set", "total_steps=24576").err)
+        run = self.train("constant")
+        self.assertNotIn("falls over", self.resume(run, "--set", "total_steps=12288").err)
+
+    def test_what_cannot_change(self):
+        run = self.train("run", "--set", "total_steps=256")
+        for assignment, was in [("algorithm.gamma=0.5", "0.98"), ("env.num_envs=16", "8"), ("seed=2", "1")]:
+            key, now = assignment.split("=")
+            result = self.resume(run, "--set", assignment)
+            self.assert_refused(result, 2, f"{key} was {was} and is now {now}", f"leave it as {run}/config.yaml has it")
+            self.assertIn("or train anew in another --run-dir", result.err)
+
+
+class StandardInput(program.Case):
+    """A loop over a list that it reads from its standard input gets all of it, whatever it starts."""
+
+    def test_loops(self):
+        program.copy_scripts(self.folder)
+        self.write("config.yaml", program.SHORT)
+        self.write("list", "1\n2\n")
+        self.train("run", "--set", "total_steps=256")
+        script = """while read -r line; do
+          echo "$line" >>read
+          scripts/train --ranks 2 config.yaml --set total_steps=256 --run-dir "two-$line"
+          scripts/train --ranks 1 config.yaml --set total_steps=256 --set env.isolation=process --run-dir "one-$line"
+          build/muster eval run --episodes 1
+          build/muster watch run
+          build/muster plot run -o "$line.svg"
+          build/muster check-env Probe-v0
+        done"""
+        with open(self.folder / "list", encoding="utf-8") as lines:
+            done = subprocess.run(
+                ["bash", "-c", script], cwd=self.folder, stdin=lines, capture_output=True, text=True, check=False
+            )
+        self.assertEqual((self.folder / "read").read_text(), "1\n2\n", done.stderr)
+        for run in ["two-1", "two-2", "one-1", "one-2"]:
+            self.assertTrue((self.folder / run / "summary.json").is_file(), done.stderr)
+
+    def test_config(self):
+        """A config may come from there all the same."""
+        program.copy_scripts(self.folder)
+        for ranks in ["1", "2"]:
+            done = subprocess.run(
+                ["scripts/train", "--ranks", ranks, "/dev/stdin", "--run-dir", ranks, "--set", "total_steps=256"],
+                cwd=self.folder,
+                input=program.SHORT,
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertIn("hidden_sizes", (pathlib.Path(self.folder) / ranks / "config.yaml").read_text())
+
+
+if __name__ == "__main__":
+    program.main()
