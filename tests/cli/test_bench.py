@@ -71,7 +71,7 @@ class Bench(program.Case):
 
     def test_exchange_alone(self):
         result = self.run_muster("bench", "--quick", "exchange")
-        self.assert_refused(result, 2, "at least 2 ranks", "mpirun -n 2 muster bench exchange")
+        self.assert_refused(result, 2, "at least 2 ranks", f"mpirun -n 2 {program.PROGRAM} bench exchange")
 
     def test_all(self):
         rows, result = self.figures("all")
