@@ -12,8 +12,7 @@
 static void draw_action(const muster_space *space, muster_random *random, void *action) {
   for (size_t i = 0; i < muster_space_elements(space); i++) {
     if (space->kind == MUSTER_SPACE_BOX) {
-      float low = space->low != NULL ? space->low[i] : -1.0f, high = space->high != NULL ? space->high[i] : 1.0f;
-      ((float *)action)[i] = (float)muster_random_uniform(random, low, high);
+      ((float *)action)[i] = action_bounds_draw(space, i, random);
     } else {
       ((int32_t *)action)[i] = (int32_t)muster_random_below(random, (uint32_t)space->counts[i]);
     }

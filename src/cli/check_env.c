@@ -150,10 +150,10 @@ static int parse(int argc, char **argv, struct check_request *request) {
         return command_usage_error("check-env", "--option: \"%s\": expects key=value", optarg);
       break;
     case 's':
-      if (!command_parse_count("check-env", "--seed", optarg, 0, &request->seed)) return EXIT_USAGE;
+      if (!command_parse_seed("check-env", optarg, &request->seed)) return EXIT_USAGE;
       break;
     case 't':
-      if (!command_parse_count("check-env", "--timeout", optarg, 1, &request->seconds)) return EXIT_USAGE;
+      if (!command_parse_range("check-env", "--timeout", optarg, 1, 1000000, &request->seconds)) return EXIT_USAGE;
       break;
     case JSON: request->json = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;

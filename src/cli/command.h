@@ -41,5 +41,10 @@ bool command_is_plugin(const char *word);
 
 /* Reads a whole number from 1 or 0 on from a command line option; false and a message when it is none. */
 bool command_parse_count(const char *name, const char *option, const char *text, long long least, long long *value);
+/* The same for a number that may not be more than `most`. */
+bool command_parse_range(const char *name, const char *option, const char *text, long long least, long long most,
+                         long long *value);
+/* A seed, in the range that seeds of configs have. */
+bool command_parse_seed(const char *name, const char *text, long long *value);
 
 #endif

@@ -123,7 +123,7 @@ static int parse(int argc, char **argv, struct eval_request *request) {
       if (!command_parse_count("eval", "--episodes", optarg, 1, &request->episodes)) return EXIT_USAGE;
       break;
     case 's':
-      if (!command_parse_count("eval", "--seed", optarg, 0, &request->seed)) return EXIT_USAGE;
+      if (!command_parse_seed("eval", optarg, &request->seed)) return EXIT_USAGE;
       break;
     case STOCHASTIC: request->stochastic = true; break;
     case JSON: request->json = true; break;

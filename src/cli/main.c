@@ -4,6 +4,7 @@
 #include "cli/command.h"
 #include "muster/version.h"
 #include "run/build.h"
+#include "run/config.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -82,6 +83,18 @@ bool command_parse_count(const char *name, const char *option, const char *text,
   if (errno == 0 && end != text && *end == '\0' && *value >= least) return true;
   command_usage_error(name, "%s: %s: expects a whole number from %lld on", option, text, least);
   return false;
+}
+
+bool command_parse_range(const char *name, const char *option, const char *text, long long least, long long most,
+                         long long *value) {
+  if (!command_parse_count(name, option, text, least, value)) return false;
+  if (*value <= most) return true;
+  command_usage_error(name, "%s: %s: expects a whole number from %lld to %lld", option, text, least, most);
+  return false;
+}
+
+bool command_parse_seed(const char *name, const char *text, long long *value) {
+  return command_parse_range(name, "--seed", text, 0, RUN_SEED_MAX, value);
 }
 
 int main(int argc, char **argv) {

@@ -10,6 +10,7 @@
 
 /* a double holds every integer up to here */
 #define EXACT_INTEGER_MAX 9007199254740992.0
+#define INT64_MAX_AS_DOUBLE 9223372036854775808.0
 
 /* how a type is named in the documents and asked for in messages, after enum option_type */
 static const struct {
@@ -92,12 +93,18 @@ static bool in_range(const struct option_spec *option, double value) {
   return value <= option->max;
 }
 
+/* the same for an integer: as a double, one that lies just beyond the limit may be the limit */
+static bool integer_in_range(const struct option_spec *option, int64_t value) {
+  if (!in_range(option, (double)value)) return false;
+  return (double)value < option->max || option->max >= INT64_MAX_AS_DOUBLE || value <= (int64_t)option->max;
+}
+
 /* reads a decimal integer, or a number in another form that is one, such as 1e5 */
 static bool read_integer(const char *text, int64_t *out) {
   double number;
   if (!text_to_number(text, &number)) return false;
   if (strpbrk(text, ".eE") != NULL) {
-    if (number != floor(number) || fabs(number) > EXACT_INTEGER_MAX) return false;
+    if (number != floor(number) || fabs(number) >= EXACT_INTEGER_MAX) return false;
     *out = (int64_t)number;
     return true;
   }
@@ -132,7 +139,7 @@ static bool read_duration(const char *text, double *out) {
 
 static muster_status parse_int(const struct option_spec *option, const char *content, int64_t *out) {
   int64_t value;
-  if (!read_integer(content, &value) || !in_range(option, (double)value)) return expects(option);
+  if (!read_integer(content, &value) || !integer_in_range(option, value)) return expects(option);
   *out = value;
   return MUSTER_OK;
 }

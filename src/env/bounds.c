@@ -17,13 +17,28 @@ muster_status action_bounds_check(enum action_bounds bounds, const muster_space 
 
 static float within(float value, float low, float high) { return value < low ? low : (value > high ? high : value); }
 
+/* from [-1, 1] to [low, high], as a mean of the bounds: a difference of two floats need not be one */
+static float rescale(float value, float low, float high) {
+  const double share = 0.5 * ((double)value + 1.0);
+  return (float)((1.0 - share) * (double)low + share * (double)high);
+}
+
 void action_bounds_apply(enum action_bounds bounds, const muster_space *action, size_t rows, const float *from,
                          float *to) {
   size_t elements = muster_space_elements(action);
   for (size_t r = 0; r < rows; r++, from += elements, to += elements)
     for (size_t i = 0; i < elements; i++) {
       float low = action->low[i], high = action->high[i], value = from[i];
-      if (bounds == ACTION_BOUNDS_RESCALE) value = low + (within(value, -1.0f, 1.0f) + 1.0f) * 0.5f * (high - low);
+      if (bounds == ACTION_BOUNDS_RESCALE) value = rescale(within(value, -1.0f, 1.0f), low, high);
       to[i] = within(value, low, high);
     }
+}
+
+float action_bounds_draw(const muster_space *action, size_t element, muster_random *random) {
+  const float low = action->low != NULL ? action->low[element] : -INFINITY;
+  const float high = action->high != NULL ? action->high[element] : INFINITY;
+  const double middle = within(0.0f, low, high);
+  const double least = fmax(low, middle - (action->low != NULL ? 10.0 : 1.0));
+  const double most = fmin(high, middle + (action->high != NULL ? 10.0 : 1.0));
+  return within((float)muster_random_uniform(random, least, most), low, high);
 }

@@ -135,9 +135,10 @@ static bool set_extreme(struct player *player, size_t element, int extreme) {
   for (size_t i = element; i < n * (size_t)player->subject->spec.agents; i += n) {
     if (space->kind == MUSTER_SPACE_BOX) {
       if (extreme > 1) return false;
-      const float *bound = extreme == 0 ? space->low : space->high;
-      float value = bound != NULL && isfinite(bound[element]) ? bound[element] : (extreme == 0 ? -1e3f : 1e3f);
-      ((float *)(void *)player->action.bytes)[i] = value;
+      float low = space->low != NULL ? space->low[element] : -INFINITY;
+      float high = space->high != NULL ? space->high[element] : INFINITY;
+      float least = isfinite(low) ? low : fminf(-1e3f, high), most = isfinite(high) ? high : fmaxf(1e3f, low);
+      ((float *)(void *)player->action.bytes)[i] = extreme == 0 ? least : most;
     } else if (space->kind == MUSTER_SPACE_BOX_U8) {
       if (extreme > 1) return false;
       player->action.bytes[i] = (uint8_t)(255 * extreme);

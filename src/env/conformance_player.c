@@ -1,6 +1,7 @@
 #include "env/conformance_player.h"
 
 #include "env/block.h"
+#include "env/bounds.h"
 #include "env/spec.h"
 
 #include <math.h>
@@ -264,9 +265,7 @@ void player_draw(struct player *player) {
   for (size_t i = 0; i < n * (size_t)player->subject->spec.agents; i++) {
     size_t element = i % n;
     if (space->kind == MUSTER_SPACE_BOX) {
-      float low = space->low != NULL ? fmaxf(space->low[element], -10.0f) : -1.0f;
-      float high = space->high != NULL ? fminf(space->high[element], 10.0f) : 1.0f;
-      ((float *)(void *)player->action.bytes)[i] = (float)muster_random_uniform(random, low, high);
+      ((float *)(void *)player->action.bytes)[i] = action_bounds_draw(space, element, random);
     } else if (space->kind == MUSTER_SPACE_BOX_U8) {
       player->action.bytes[i] = (uint8_t)muster_random_below(random, 256);
     } else {

@@ -89,10 +89,16 @@ static muster_status check_bounds(const char *what, const muster_space *space) {
 static muster_status check_counts(const char *what, const muster_space *space) {
   if (space->counts == NULL)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is discrete and has no `counts`", what);
-  for (size_t i = 0; i < muster_space_elements(space); i++)
+  int64_t choices = 0;
+  for (size_t i = 0; i < muster_space_elements(space); i++) {
     if (space->counts[i] < 1)
       return status_error(MUSTER_ERROR_ENVIRONMENT, "element %zu of the %s space has %d choices: expects at least 1", i,
                           what, (int)space->counts[i]);
+    choices += space->counts[i];
+  }
+  if (choices > INT32_MAX)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space has %lld choices in all: expects at most %d", what,
+                        (long long)choices, INT32_MAX);
   return MUSTER_OK;
 }
 

@@ -4,6 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+_Static_assert(MLP_MAX_LAYERS > OPTION_LIST_MAX, "hidden_sizes may be as long as a list, and a head comes on top");
+_Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * MLP_MAX_LAYERS + 1, "weights and biases of two networks and log_std");
+
 static const char *const activation_names[] = {"tanh", "relu", NULL};
 static const enum activation activations[] = {ACTIVATION_TANH, ACTIVATION_RELU};
 static const char *const log_std_names[] = {"parameter", "state", NULL};

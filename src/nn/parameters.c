@@ -11,14 +11,21 @@ muster_status parameters_add(struct parameters *parameters, const char *prefix, 
   if (parameters->tensors == PARAMETERS_MAX_TENSORS)
     return status_error(MUSTER_ERROR_USAGE, "the network has more than %d tensors: use fewer hidden layers",
                         PARAMETERS_MAX_TENSORS);
+  size_t count, total;
+  if (__builtin_mul_overflow(shape0, rank == 2 ? shape1 : 1, &count) ||
+      __builtin_add_overflow(parameters->count, count, &total) || total > SIZE_MAX / 16)
+    return status_error(MUSTER_ERROR_MEMORY,
+                        "out of memory: no machine can hold %s/%s of %zu x %zu parameters: use smaller layers, or "
+                        "smaller observations or actions",
+                        prefix, name, shape0, shape1);
   struct parameter *tensor = &parameters->tensor[parameters->tensors++];
   snprintf(tensor->name, sizeof tensor->name, "%s/%s", prefix, name);
   tensor->rank = rank;
   tensor->shape[0] = shape0;
   tensor->shape[1] = rank == 2 ? shape1 : 1;
   tensor->offset = parameters->count;
-  tensor->count = tensor->shape[0] * tensor->shape[1];
-  parameters->count += tensor->count;
+  tensor->count = count;
+  parameters->count = total;
   *offset = tensor->offset;
   return MUSTER_OK;
 }

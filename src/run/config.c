@@ -14,7 +14,7 @@
 #define IN(type, name) .key = #name, .offset = offsetof(struct type, name)
 
 static const struct option_spec general_options[] = {
-    {IN(general_options, seed), .type = OPTION_INT, .default_value = "1", .min = 0, .max = 9007199254740992.0,
+    {IN(general_options, seed), .type = OPTION_INT, .default_value = "1", .min = 0, .max = RUN_SEED_MAX,
      .help = "every random number of the run follows from it"},
     {IN(general_options, total_steps), .type = OPTION_INT, .default_value = "1000000", .min = 1, .max = 1e15,
      .help = "environment steps of the whole run, rounded up to whole rollouts"},
@@ -279,6 +279,19 @@ static muster_status check_learners(const struct document *document, const struc
                         "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
 }
 
+/* what only processes of environments have */
+static muster_status check_isolation(const struct document *document, const struct run_config *config) {
+  const struct env_host_options *host = &config->env_host;
+  if (host->isolation != ISOLATION_NONE) return MUSTER_OK;
+  if (host->step_timeout > 0)
+    return document_error(document, "env.step_timeout",
+                          "is for environments in processes of their own; expects null, or env.isolation: process");
+  if (host->isolation_block > 0)
+    return document_error(document, "env.isolation_block",
+                          "is for environments in processes of their own; expects 0, or env.isolation: process");
+  return MUSTER_OK;
+}
+
 /* whether the environment exists, takes its options, and is there often enough for the actors */
 static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
   struct env_source_request request = run_config_env_source(config);
@@ -383,6 +396,7 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   if (status == MUSTER_OK) status = resolve(document, config);
   if (status == MUSTER_OK) status = locate_plugin(document, path, config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
+  if (status == MUSTER_OK) status = check_isolation(document, config);
   if (status == MUSTER_OK) status = check_environment(document, config, ranks);
   document_destroy(&document);
   return status;

@@ -12,8 +12,11 @@
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
 #define RUN_CONFIG_MAX_TABLES 32
 
+/* Seeds end where JSON and other programs stop to tell integers apart. */
+#define RUN_SEED_MAX 9007199254740992
+
 struct general_options {
-  int64_t seed, total_steps;
+  int64_t seed, total_steps; /* seed: at most RUN_SEED_MAX */
 };
 
 struct env_options {

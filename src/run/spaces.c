@@ -1,10 +1,10 @@
 #include "run/spaces.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define HEAD (2 + MUSTER_SPACE_MAX_RANK)
-#define MAX_COUNTS 4096
 
 static size_t counts_of(const muster_space *space) {
   bool discrete = space->kind == MUSTER_SPACE_DISCRETE || space->kind == MUSTER_SPACE_MULTI_DISCRETE;
@@ -41,16 +41,23 @@ static muster_status read_bounds(struct checkpoint_reader *reader, const char *n
   return MUSTER_OK;
 }
 
-muster_status spaces_write(struct checkpoint_writer *writer, const char *name, const muster_space *space) {
-  int32_t code[HEAD + MAX_COUNTS] = {(int32_t)space->kind, space->rank};
-  size_t counts = counts_of(space);
-  if (counts > MAX_COUNTS)
-    return status_error(MUSTER_ERROR_USAGE, "a space of %zu discrete elements: at most %d are supported", counts,
-                        MAX_COUNTS);
+/* kind, rank, shape and counts */
+static muster_status write_code(struct checkpoint_writer *writer, const char *name, const muster_space *space) {
+  const size_t counts = counts_of(space);
+  int32_t *code = calloc(HEAD + counts, sizeof *code);
+  if (code == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a space of %zu elements", counts);
+  code[0] = (int32_t)space->kind;
+  code[1] = space->rank;
   memcpy(code + 2, space->shape, sizeof space->shape);
   if (counts > 0) memcpy(code + HEAD, space->counts, counts * sizeof *code);
-  struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code};
-  MUSTER_TRY(checkpoint_write_tensor(writer, &tensor));
+  const struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code};
+  muster_status status = checkpoint_write_tensor(writer, &tensor);
+  free(code);
+  return status;
+}
+
+muster_status spaces_write(struct checkpoint_writer *writer, const char *name, const muster_space *space) {
+  MUSTER_TRY(write_code(writer, name, space));
   if (space->kind != MUSTER_SPACE_BOX) return MUSTER_OK;
   struct bounds_names names = name_bounds(name);
   MUSTER_TRY(write_bounds(writer, names.low, space->low, muster_space_elements(space)));
@@ -77,7 +84,7 @@ muster_status spaces_read(struct checkpoint_reader *reader, const char *name, st
                           muster_space *space) {
   struct tensor tensor = {.name = name};
   MUSTER_TRY(checkpoint_describe_tensor(reader, &tensor));
-  if (tensor.type != TENSOR_I32 || tensor.rank != 1 || tensor.shape[0] < HEAD || tensor.shape[0] > HEAD + MAX_COUNTS)
+  if (tensor.type != TENSOR_I32 || tensor.rank != 1 || tensor.shape[0] < HEAD)
     return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
   int32_t *code;
   MUSTER_TRY(ARENA_TAKE(arena, tensor.shape[0], "space", &code));

@@ -78,6 +78,48 @@ class BadConfig(program.Case):
         ]:
             self.refuse(program.SHORT, f"--set {assignment}: ", part, arguments=["--set", assignment])
 
+    def test_seeds(self):
+        """A seed beyond the largest is none, wherever it comes from, though as a float it would be the largest."""
+        beyond, limit = "9007199254740993", "from 0 to 9007199254740992"
+        config = self.change("seed: 1", f"seed: {beyond}")
+        self.refuse(config, f"{self.line('seed')}: seed: {beyond}", limit)
+        assignment = f"seed={beyond}"
+        self.refuse(program.SHORT, f"--set {assignment}: ", limit, arguments=["--set", assignment])
+        result = self.run_muster("plan", "--ranks", "2", "--config", self.folder / "config.yaml", "--set", assignment)
+        self.assert_refused(result, 2, limit)
+        for command in [["eval", "run"], ["check-env", "CartPole-v1"]]:
+            for seed in [beyond, "-1", "9223372036854775808"]:
+                result = self.run_muster(*command, "--seed", seed)
+                self.assert_refused(result, 2, f"muster {command[0]}: --seed: {seed}", "expects a whole number from 0")
+
+    def test_only_for_processes(self):
+        """Limits of processes are not believed to be kept where there are none."""
+        for key, value in [("step_timeout", "30s"), ("isolation_block", "4")]:
+            config = self.change("  num_envs: 8\n", f"  num_envs: 8\n  {key}: {value}\n")
+            number = int(self.line("num_envs").rsplit(":", 1)[1]) + 1
+            self.refuse(config, f"config.yaml:{number}: env.{key}", "env.isolation: process")
+
+    def test_unusable_environments(self):
+        """What check-env says of an environment that nobody can use is what training says before it starts."""
+        plugin = program.PLUGINS / "plugin_unusable.so"
+        for name, cause in [
+            ("Nothing-v0", "create() returned 0, but no environment"),
+            ("Wordless-v0", "it failed without a text"),
+            ("Wraps-v0", "has more than 2147483647 elements"),
+            ("Reversed-v0", "the bounds of element 0 of the observation space are 1 and -1"),
+            ("Huge-v0", "too large: observations [2147483647] of 100000 agents"),
+        ]:
+            for isolation in ["none", "process"]:
+                config = f"env: {{plugin: {plugin}, name: {name}, isolation: {isolation}}}\n"
+                path = self.write("config.yaml", config)
+                result = self.run_muster("train", path, "--run-dir", "run")
+                self.assert_refused(result, 2, "muster train: ", name, cause)
+                self.assertEqual(result.messages[0].count(cause), 1, result)
+                self.assertEqual([entry.name for entry in self.folder.iterdir()], ["config.yaml"])
+            result = self.run_muster("check-env", plugin, "--name", name)
+            self.assertEqual(result.code, 1, result)
+            self.assertIn(cause, result.out, result)
+
     def test_no_file(self):
         for path, cause in [("none.yaml", "No such file"), (".", "director")]:
             result = self.run_muster("train", path, "--run-dir", "run")

@@ -41,6 +41,31 @@ ldd "$library" | grep -q muster && fail "the plug-in links muster"
 "$muster" check-env "$library" >"$work/said" 2>&1 || fail "check-env finds faults"
 grep -q "^$name: keeps the contract" "$work/said" || fail "check-env does not name the environment"
 
+# failures have words, also where the plug-in gives none
+refuse() { # MESSAGE LIBRARY [ARGUMENTS]: check-env says just that of create()
+  expected="FAIL  description     create() failed: \"$1\""
+  shift
+  "$muster" check-env "$@" >"$work/said" 2>&1 && fail "check-env finds no fault"
+  [ "$(sed -n 1p "$work/said")" = "$expected" ] || fail "check-env does not say: $expected"
+}
+if [ "$language" = cpp ]; then
+  sed 's/"%s", exception.what()/"%s", ""/' tank.cpp >"$work/blank.cpp"
+  "$compiler" -shared -fPIC -I "$work/prefix/include" "$work/blank.cpp" -o "$work/blank.so" || fail "the build"
+  refuse "it failed without a text: muster_env_fail() wants one" "$work/blank.so" --option mark=none
+fi
+if [ "$language" = fortran ]; then
+  module=$(find "$work/prefix" -name muster_env.f90)
+  mkdir "$work/modules"
+  for change in "blank/error = 'option stiffness.*/error = '  '" \
+    "bounds/observe_box(.2.)/observe_box([2], low=[-1.0, -2.0, -3.0], high=[9.0])"; do
+    variant=$work/${change%%/*}
+    sed "s/${change#*/}/" spring.f90 >"$variant.f90"
+    "$compiler" -J "$work/modules" -shared -fPIC "$module" "$variant.f90" -o "$variant.so" || fail "the build"
+  done
+  refuse 'it failed without a text: assign one to `error`' "$work/blank.so" --option stiffness=-1
+  refuse "describe() gives 3 low bounds for 2 elements: expects as many, or one for all" "$work/bounds.so"
+fi
+
 # from another folder, so that the path counts from the config
 cd "$work"
 "$muster" train example/ppo.yaml --run-dir run >"$work/said" 2>&1 || fail "training"

@@ -259,5 +259,25 @@ evaluation: {episodes: 10}
         self.assertTrue((self.folder / "elsewhere/summary.json").exists())
 
 
+class Extremes(program.Case):
+    def test_large_actions_and_deep_networks(self):
+        """What can be trained can be written, read and gone on with: 5,000 elements of an action, 16 hidden layers."""
+        widths = ", ".join(["8"] * 16)
+        plugin = program.PLUGINS / "plugin_wide.so"
+        config = (
+            f"total_steps: 32\nenv: {{plugin: {plugin}, name: Wide-v0, num_envs: 2}}\n"
+            f"policy: {{hidden_sizes: [{widths}]}}\n"
+            "algorithm: {name: ppo, n_steps: 8, batch_size: 16, n_epochs: 1}\nevaluation: {episodes: 1}\n"
+        )
+        run = self.train("run", config=config)
+        tensors = program.tensors(run / "checkpoints" / "latest")
+        self.assertEqual(tensors["spaces/action"][:2], ("int32", "5006"))
+        self.assertIn("policy/16/bias", tensors)
+        path = self.write("config.yaml", config)
+        arguments = ["--run-dir", run, "--resume", "--set", "total_steps=64"]
+        self.assertEqual(self.run_muster("train", path, *arguments).code, 0)
+        self.assertEqual(self.run_muster("eval", run, "--episodes", "1").code, 0)
+
+
 if __name__ == "__main__":
     program.main()

@@ -134,6 +134,25 @@ static const muster_env_type nothing = UNUSABLE("Nothing-v0", create_nothing, de
                              reversed = UNUSABLE("Reversed-v0", create, describe_reversed),
                              huge = UNUSABLE("Huge-v0", create, describe_huge);
 MUSTER_ENV_PLUGIN(&nothing, &wordless, &wraps, &reversed, &huge)
+#elif defined(VARIANT_wide)
+/* more elements than most simulators have */
+enum { ELEMENTS = 5000 };
+static int32_t pairs[ELEMENTS];
+static void describe_wide(const void *env, muster_env_spec *spec) {
+  describe(env, spec);
+  for (int i = 0; i < ELEMENTS; i++) pairs[i] = 2 + i % 3;
+  spec->action = (muster_space){.kind = MUSTER_SPACE_MULTI_DISCRETE, .rank = 1, .shape = {ELEMENTS}, .counts = pairs};
+}
+static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
+                                    .struct_size = sizeof(muster_env_type),
+                                    .name = "Wide-v0",
+                                    .options = options,
+                                    .create = create,
+                                    .destroy = destroy,
+                                    .describe = describe_wide,
+                                    .reset = reset,
+                                    .step = step};
+MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_newer)
 /* a header with more fields at the end */
 static const struct {

@@ -171,6 +171,16 @@ static void test_integers(void) {
   CU_ASSERT_EQUAL(sample.n_steps, INT64_MIN);
   CHECK_FAILS(option_parse(&wide, "9223372036854775808", &sample), MUSTER_ERROR_USAGE, "expects an integer");
   CHECK_FAILS(option_parse(&wide, "1e19", &sample), MUSTER_ERROR_USAGE, "expects an integer");
+
+  // a limit that the next integers round to
+  const struct option_spec seed = {FIELD(n_steps), .type = OPTION_INT, .min = 0, .max = 9007199254740992.0};
+  CHECK_OK(option_parse(&seed, "9007199254740992", &sample));
+  CU_ASSERT_EQUAL(sample.n_steps, 9007199254740992);
+  static const char *const beyond[] = {"9007199254740993",   "9007199254740993.0",  "9007199254740994",
+                                       "9007199254740993e0", "9223372036854775807", "-1"};
+  for (size_t i = 0; i < sizeof beyond / sizeof beyond[0]; i++)
+    CHECK_FAILS(option_parse(&seed, beyond[i], &sample), MUSTER_ERROR_USAGE,
+                "expects an integer from 0 to 9007199254740992");
 }
 
 static void test_numbers(void) {

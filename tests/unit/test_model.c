@@ -96,22 +96,34 @@ static void test_policy_only(void) {
   }
 }
 
-/* an action space and a depth that no network exists for */
+/* networks may be as deep as the option allows, with a critic and deviations beside */
+static void test_deepest(void) {
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  options.hidden_sizes.count = OPTION_LIST_MAX;
+  for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
+  const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
+  for (int shares = 0; shares < 2; shares++) {
+    struct arena *arena = NULL;
+    struct model model;
+    CHECK_OK_FATAL(arena_create(&arena));
+    options.share_trunk = shares == 1;
+    CHECK_OK(model_create(&options, &box, &box, MODEL_CRITIC_V, arena, &model));
+    CU_ASSERT_EQUAL(model.parameters.tensors, shares ? 2 * OPTION_LIST_MAX + 5 : 4 * OPTION_LIST_MAX + 5);
+    arena_destroy(&arena);
+  }
+}
+
+/* an action space that no network exists for */
 static void test_unsupported(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model_options options;
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
-  const int32_t counts[] = {2, 3};
   const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
-  const muster_space discrete = {.kind = MUSTER_SPACE_DISCRETE, .counts = counts};
   struct model model;
   CHECK_FAILS(model_create(&options, &box, &image, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "action space");
-  options.hidden_sizes.count = OPTION_LIST_MAX;
-  for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
-  CHECK_FAILS(model_create(&options, &box, &discrete, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
-              "fewer hidden layers");
   arena_destroy(&arena);
 }
 
@@ -301,7 +313,8 @@ static void test_rows(void) {
 static const struct check_case cases[] = {
     {"layout", test_layout},
     {"an actor's model is a prefix", test_policy_only},
-    {"spaces and depths without a network", test_unsupported},
+    {"the deepest networks", test_deepest},
+    {"an action space that no network is for", test_unsupported},
     {"orthogonal initial weights", test_orthogonal_init},
     {"uniform initial weights", test_uniform_init},
     {"a row's numbers do not depend on the others", test_rows},

@@ -32,8 +32,21 @@ static void test_too_many(void) {
   for (int i = 0; i < PARAMETERS_MAX_TENSORS; i++)
     CHECK_OK_FATAL(parameters_add(&parameters, "policy", "weight", 1, 1, 1, &offset));
   CHECK_FAILS(parameters_add(&parameters, "policy", "weight", 1, 1, 1, &offset), MUSTER_ERROR_USAGE,
-              "more than 64 tensors");
+              "more than 69 tensors");
   CU_ASSERT_EQUAL(parameters.count, PARAMETERS_MAX_TENSORS);
+}
+
+/* sizes that wrap are no sizes */
+static void test_too_large(void) {
+  struct parameters parameters = {0};
+  size_t offset;
+  CHECK_FAILS(parameters_add(&parameters, "policy/0", "weight", 2, (size_t)1 << 33, (size_t)1 << 32, &offset),
+              MUSTER_ERROR_MEMORY, "no machine can hold policy/0/weight");
+  CU_ASSERT_EQUAL(parameters.count, 0);
+  parameters.count = SIZE_MAX - 3;
+  CHECK_FAILS(parameters_add(&parameters, "value/0", "weight", 2, 2, 2, &offset), MUSTER_ERROR_MEMORY,
+              "no machine can hold value/0/weight of 2 x 2 parameters");
+  CU_ASSERT_EQUAL(parameters.tensors, 0);
 }
 
 /* orthonormal rows (out <= in) or columns, times gain. What was seen: 6e-8. */
@@ -119,6 +132,7 @@ static void test_uniform(void) {
 static const struct check_case cases[] = {
     {"layout", test_layout},
     {"too many tensors", test_too_many},
+    {"sizes that wrap", test_too_large},
     {"orthogonal weights", test_orthogonal},
     {"orthogonal weights have no bias", test_orthogonal_is_unbiased},
     {"fills are reproducible", test_deterministic},

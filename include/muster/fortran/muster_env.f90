@@ -21,7 +21,7 @@ module muster_env
 
   integer(c_int32_t), parameter :: MUSTER_ENV_ABI = 1
   integer(c_int), parameter :: SPACE_BOX = 1, SPACE_BOX_U8 = 2, SPACE_DISCRETE = 3, SPACE_MULTI_DISCRETE = 4
-  integer, parameter :: MAX_RANK = 4, ERROR_SIZE = 256, MAX_TYPES = 32
+  integer, parameter :: MAX_RANK = 4, ERROR_SIZE = 256, MAX_TYPES = 32, PROBLEM_SIZE = 160
 
   ! ---- the structures of muster/env.h ----
 
@@ -31,6 +31,8 @@ module muster_env
     integer(c_int32_t) :: shape(MAX_RANK)
     type(c_ptr) :: low, high, counts
   end type
+
+  type(c_space), parameter :: NO_SPACE = c_space(0, 0, [0, 0, 0, 0], c_null_ptr, c_null_ptr, c_null_ptr)
 
   type, bind(C) :: c_spec
     integer(c_size_t) :: struct_size
@@ -95,10 +97,10 @@ module muster_env
     integer :: max_steps = 0                                            ! muster truncates after so many steps; 0: never
     real(c_double), allocatable :: reward_threshold                     ! mean return at which the task counts as solved
     logical :: masks_actions = .false.
-    type(c_space), private :: observation, action
+    type(c_space), private :: observation = NO_SPACE, action = NO_SPACE
     real(c_float), allocatable, private :: observation_low(:), observation_high(:), action_low(:), action_high(:)
     integer(c_int32_t), allocatable, private :: observation_counts(:), action_counts(:)
-    character(len=:), allocatable, private :: problem                   ! the first thing that is wrong with it
+    character(len=PROBLEM_SIZE), private :: problem = ''                ! the first thing that is wrong with it
   contains
     procedure :: observe_box, observe_image, observe_discrete, act_discrete, act_box
   end type
@@ -240,31 +242,41 @@ contains
     text = c_loc(letters)
   end function
 
-  ! writes an error's text, if there is one; returns what C's functions return
+  ! writes an error's text, if there is one, and words for a blank one; returns what C's functions return
   function report(message, error) result(status)
     character(len=:), allocatable, intent(in) :: message
     type(muster_env_error), intent(inout) :: error
     integer(c_int) :: status
+    character(len=:), allocatable :: text
     integer :: i, n
     status = 0
     if (.not. allocated(message)) return
     status = 1
-    n = min(len_trim(message), ERROR_SIZE - 1)
+    text = trim(message)
+    if (len(text) == 0) text = 'it failed without a text: assign one to `error`'
+    n = min(len(text), ERROR_SIZE - 1)
     do i = 1, n
-      error%text(i) = message(i:i)
+      error%text(i) = text(i:i)
     end do
     error%text(n + 1) = c_null_char
   end function
 
   ! ---- spaces ----
 
+  ! keeps the first thing that is wrong with a description
+  subroutine complain(problem, text)
+    character(len=PROBLEM_SIZE), intent(inout) :: problem
+    character(len=*), intent(in) :: text
+    if (problem == '') problem = 'describe() gives '//text
+  end subroutine
+
   subroutine fill_shape(space, kind, shape, problem)
     type(c_space), intent(inout) :: space
     integer(c_int), intent(in) :: kind
     integer, intent(in) :: shape(:)
-    character(len=:), allocatable, intent(inout) :: problem
+    character(len=PROBLEM_SIZE), intent(inout) :: problem
     if (size(shape) > MAX_RANK) then
-      if (.not. allocated(problem)) problem = 'describe() gives a space of more than 4 dimensions'
+      call complain(problem, 'a space of more than 4 dimensions')
       return
     end if
     space%kind = kind
@@ -280,8 +292,8 @@ contains
     integer, intent(in) :: shape(:)
     real(c_float), intent(in), optional :: low(:), high(:)
     call fill_shape(self%observation, SPACE_BOX, shape, self%problem)
-    if (present(low)) self%observation_low = spread_bounds(low, product(shape), self%problem)
-    if (present(high)) self%observation_high = spread_bounds(high, product(shape), self%problem)
+    if (present(low)) call spread_bounds('low', low, shape, self%observation_low, self%problem)
+    if (present(high)) call spread_bounds('high', high, shape, self%observation_high, self%problem)
   end subroutine
 
   ! observations are bytes of that shape
@@ -313,14 +325,14 @@ contains
     integer, intent(in) :: shape(:)
     real(c_float), intent(in), optional :: low(:), high(:)
     call fill_shape(self%action, SPACE_BOX, shape, self%problem)
-    if (present(low)) self%action_low = spread_bounds(low, product(shape), self%problem)
-    if (present(high)) self%action_high = spread_bounds(high, product(shape), self%problem)
+    if (present(low)) call spread_bounds('low', low, shape, self%action_low, self%problem)
+    if (present(high)) call spread_bounds('high', high, shape, self%action_high, self%problem)
   end subroutine
 
   subroutine fill_counts(space, n, problem)
     type(c_space), intent(inout) :: space
     integer, intent(in) :: n(:)
-    character(len=:), allocatable, intent(inout) :: problem
+    character(len=PROBLEM_SIZE), intent(inout) :: problem
     if (size(n) == 1) then
       call fill_shape(space, SPACE_DISCRETE, [integer ::], problem)
     else
@@ -328,19 +340,43 @@ contains
     end if
   end subroutine
 
-  function spread_bounds(bounds, n, problem) result(all)
+  subroutine spread_bounds(which, bounds, shape, all, problem)
+    character(len=*), intent(in) :: which
     real(c_float), intent(in) :: bounds(:)
-    integer, intent(in) :: n
-    character(len=:), allocatable, intent(inout) :: problem
-    real(c_float), allocatable :: all(:)
-    if (size(bounds) == n) then
-      all = bounds
-    else if (size(bounds) == 1) then
-      allocate (all(n), source=bounds(1))
-    else
-      allocate (all(n), source=0.0_c_float)
-      if (.not. allocated(problem)) problem = 'describe() gives bounds that fit neither one element nor all'
+    integer, intent(in) :: shape(:)
+    real(c_float), allocatable, intent(inout) :: all(:)
+    character(len=PROBLEM_SIZE), intent(inout) :: problem
+    character(len=PROBLEM_SIZE) :: text
+    integer(c_int64_t) :: n
+    integer :: status
+    n = count_elements(shape)
+    if (size(bounds) /= 1 .and. size(bounds) /= n) then
+      write (text, '(i0, a, i0, a)') size(bounds), ' '//which//' bounds for ', n, &
+        ' elements: expects as many, or one for all'
+      call complain(problem, trim(text))
+      return
     end if
+    if (allocated(all)) deallocate (all)
+    allocate (all(n), stat=status)
+    if (status /= 0) then
+      call complain(problem, 'a space that is larger than memory')
+    else if (size(bounds) == 1) then
+      all = bounds(1)
+    else
+      all = bounds
+    end if
+  end subroutine
+
+  ! the product of a shape, as far as one is allowed: 0 where it is not
+  function count_elements(shape) result(n)
+    integer, intent(in) :: shape(:)
+    integer(c_int64_t) :: n
+    integer :: i
+    n = 1
+    do i = 1, size(shape)
+      n = n * max(shape(i), 0)
+      if (n > huge(0_c_int32_t)) n = 0
+    end do
   end function
 
   function elements(space) result(n)
@@ -539,7 +575,7 @@ contains
     if (.not. allocated(message) .and. .not. allocated(box%env)) message = 'create() allocated no environment'
     if (.not. allocated(message)) then
       call box%env%describe(box%spec)
-      if (allocated(box%spec%problem)) message = box%spec%problem
+      if (box%spec%problem /= '') message = trim(box%spec%problem)
     end if
     status = report(message, error)
     if (status /= 0) then
