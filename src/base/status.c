@@ -60,7 +60,8 @@ muster_status status_errno(muster_code code, const char *format, ...) {
 }
 
 muster_status status_wrap(muster_status status, const char *format, ...) {
-  if (status == MUSTER_OK) return MUSTER_OK;
+  /* without a text: another rank knows why, and tells */
+  if (status == MUSTER_OK || (status->code == MUSTER_ERROR_COMM && status->message[0] == '\0')) return status;
   va_list arguments;
   va_start(arguments, format);
   muster_status wrapped = error_format(status->code, status->message, format, arguments);

@@ -214,9 +214,9 @@ static void print_json(const struct plan *plan) {
 muster_status plan_run(struct comm *comm, const struct plan_request *request, bool *together) {
   struct plan plan = {.request = request, .measured_exchange = comm_size(comm) > 1};
   muster_status status = read_config(comm, request, &plan.config);
-  bool speaks;
+  bool knows = muster_status_message(status)[0] != '\0', speaks;
   *together = true;
-  if (comm_agree_exit_code(comm, status_exit_code(status), &speaks) != 0) {
+  if (comm_agree_exit_code(comm, status_exit_code(status), knows, &speaks) != 0) {
     if (speaks || status == MUSTER_OK) return status;
     muster_status_clear(&status);
     return MUSTER_OK;

@@ -35,7 +35,7 @@ static const char help[] =
     "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
 
 /* prints what failed, with rank and host; ranks that only heard of it say nothing */
-static int finish(struct comm *comm, muster_status status, const struct train_outcome *outcome) {
+static int finish(struct comm *comm, muster_status status, struct train_outcome *outcome) {
   int exit_code = status == MUSTER_OK ? outcome->exit_code : status_exit_code(status);
   if (status != MUSTER_OK && muster_status_message(status)[0] != '\0') {
     if (comm_size(comm) > 1)
@@ -46,6 +46,7 @@ static int finish(struct comm *comm, muster_status status, const struct train_ou
   }
   muster_status_clear(&status);
   if (!outcome->together && comm_size(comm) > 1) comm_abort(comm, exit_code);
+  train_release(outcome);
   comm_destroy(&comm);
   return exit_code;
 }

@@ -171,17 +171,18 @@ const char *comm_host(const struct comm *comm) { return comm->host; }
 int comm_local_cores(const struct comm *comm) { return comm->local_cores; }
 bool comm_oversubscribed(const struct comm *comm) { return comm->crowd > comm->local_cores; }
 
-int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks) {
+int comm_agree_exit_code(struct comm *comm, int exit_code, bool knows, bool *speaks) {
   *speaks = true;
   if (comm->size == 1) return exit_code;
-  /* MPI_MAXLOC: among equal codes the lowest rank */
-  const struct { int code, rank; } mine = {exit_code, comm->rank};
+  /* MPI_MAXLOC: who knows why goes before others, then the largest code; among equals the lowest rank */
+  const int codes = 256;
+  const struct { int code, rank; } mine = {exit_code == 0 ? 0 : exit_code + (knows ? codes : 0), comm->rank};
   struct {
     int code, rank;
   } first;
   if (MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, comm->world) != MPI_SUCCESS) comm_abort(comm, 1);
   *speaks = first.rank == comm->rank;
-  return first.code;
+  return first.code % codes;
 }
 
 bool comm_any(struct comm *comm, bool mine) {
@@ -193,7 +194,7 @@ bool comm_any(struct comm *comm, bool mine) {
 
 muster_status comm_agree(struct comm *comm, muster_status status) {
   if (!comm_any(comm, status != MUSTER_OK) || status != MUSTER_OK) return status;
-  return status_error(MUSTER_ERROR_COMM, "another rank has failed");
+  return status_error(MUSTER_ERROR_COMM, "%s", "");
 }
 
 muster_status comm_broadcast(struct comm *comm, void *data, size_t bytes, int root) {

@@ -38,12 +38,14 @@ bool comm_is_near(const struct comm *comm, int rank);
  * NULL: of none). */
 void comm_set_stages(struct comm *comm, struct stages *stages);
 
-/* Collective. The largest exit code of all ranks: how set-up errors on one rank end all of them in order. `*speaks` is
- * true on one rank alone, the first that has this code: the one to tell the user, where several met the same error. */
-int comm_agree_exit_code(struct comm *comm, int exit_code, bool *speaks);
+/* Collective. How set-up errors on one rank end all of them in order: the largest exit code of those that know why they
+ * failed (`knows`), or of all where nobody does; 0 where nobody has failed. `*speaks` is true on one rank alone, the
+ * first that has this code: the one to tell the user, where several met the same error. */
+int comm_agree_exit_code(struct comm *comm, int exit_code, bool knows, bool *speaks);
 
-/* Collective. Takes the status of each rank: where one has failed all return an error, those that have by their own. So
- * a rank that fails alone leaves no other waiting in the next collective call. */
+/* Collective. Takes the status of each rank: where one has failed all return an error, those that have by their own,
+ * the others one without a text, since they do not know why. So a rank that fails alone leaves no other waiting in the
+ * next collective call. */
 MUSTER_CHECKED muster_status comm_agree(struct comm *comm, muster_status status);
 
 /* Collective. Whether it is so on any rank. */

@@ -1,8 +1,10 @@
 #include "comm/ending.h"
 
+#include "base/clock.h"
 #include "comm/child.h"
 
 #include <fcntl.h>
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -83,21 +85,55 @@ _Noreturn void ending_now(int exit_code) {
   _exit(exit_code);
 }
 
+int ending_code(const struct ending_requests *asked, int requests, bool is_launched) {
+  int code = asked->exit_code(requests);
+  return code == 0 && is_launched ? 1 : code;
+}
+
 /* ---- deadlines ---- */
 
 struct deadline {
   pthread_t thread;
-  int cancelled; /* an eventfd */
-  int milliseconds, exit_code;
+  int cancelled;  /* an eventfd */
+  double seconds; /* 0: for ever */
+  int exit_code;
+  const struct ending_requests *requests; /* NULL: none are looked for */
   char message[512];
 };
+
+static void tell(const char *message) {
+  ssize_t written = write(STDERR_FILENO, message, strlen(message));
+  (void)written; /* there is nowhere left to report a failure to */
+}
+
+_Noreturn static void end_as_asked(const struct deadline *deadline, int requests) {
+  char text[256];
+  snprintf(text, sizeof text, "muster: asked to end by %s before the run has begun; nothing was changed\n",
+           deadline->requests->describe(requests));
+  tell(text);
+  ending_now(ending_code(deadline->requests, requests, launcher_kind(getppid()) != NO_LAUNCHER));
+}
+
+/* the requests that have been pending for long enough */
+static int overdue_requests(const struct deadline *deadline, double now, double *since) {
+  int requests = deadline->requests != NULL ? deadline->requests->pending(deadline->requests->context) : 0;
+  if (requests != 0 && *since == 0) *since = now;
+  return requests != 0 && now - *since > ENDING_GRACE ? requests : 0;
+}
 
 static void *wait_for_end(void *context) {
   struct deadline *deadline = context;
   struct pollfd wait = {.fd = deadline->cancelled, .events = POLLIN};
-  if (poll(&wait, 1, deadline->milliseconds) != 0) return NULL;
-  ssize_t written = write(STDERR_FILENO, deadline->message, strlen(deadline->message));
-  (void)written; /* there is nowhere left to report a failure to */
+  const double start = clock_seconds(), period = deadline->requests != NULL ? ENDING_PERIOD : 1000;
+  double left = deadline->seconds > 0 ? deadline->seconds : period, since = 0;
+  while (left > 0) {
+    if (poll(&wait, 1, (int)ceil(1000 * fmin(left, period))) > 0) return NULL;
+    double now = clock_seconds();
+    int requests = overdue_requests(deadline, now, &since);
+    if (requests != 0) end_as_asked(deadline, requests);
+    left = deadline->seconds > 0 ? deadline->seconds - (now - start) : period;
+  }
+  tell(deadline->message);
   ending_now(deadline->exit_code);
 }
 
@@ -110,17 +146,23 @@ int ending_start_thread(pthread_t *thread, void *(*function)(void *), void *cont
   return failed;
 }
 
-struct deadline *deadline_start(double seconds, int exit_code, const char *message) {
-  struct deadline *deadline = seconds > 0 ? calloc(1, sizeof *deadline) : NULL;
+struct deadline *deadline_start_heeding(double seconds, int exit_code, const char *message,
+                                        const struct ending_requests *requests) {
+  struct deadline *deadline = seconds > 0 || requests != NULL ? calloc(1, sizeof *deadline) : NULL;
   if (deadline == NULL) return NULL;
   deadline->exit_code = exit_code;
-  deadline->milliseconds = seconds < 1e6 ? (int)(1000 * seconds) : 1000000000;
+  deadline->seconds = seconds;
+  deadline->requests = requests;
   if (message != NULL) snprintf(deadline->message, sizeof deadline->message, "%s\n", message);
   deadline->cancelled = eventfd(0, EFD_CLOEXEC);
   if (deadline->cancelled >= 0 && ending_start_thread(&deadline->thread, wait_for_end, deadline) == 0) return deadline;
   if (deadline->cancelled >= 0) close(deadline->cancelled);
   free(deadline);
   return NULL;
+}
+
+struct deadline *deadline_start(double seconds, int exit_code, const char *message) {
+  return deadline_start_heeding(seconds, exit_code, message, NULL);
 }
 
 void deadline_cancel(struct deadline **handle) {

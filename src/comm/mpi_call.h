@@ -56,9 +56,6 @@ MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests,
 /* A committed type of so many bytes in a row, however many; the caller frees it. */
 MUSTER_CHECKED muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out);
 
-/* Ends the watch, when MPI has ended; does nothing where there is none. */
-void watchdog_destroy(struct comm *comm);
-
 /* Turns an MPI error code into a status that names the call. */
 MUSTER_CHECKED muster_status comm_status(int code, const char *call);
 

@@ -1,7 +1,7 @@
 #include "comm/watchdog.h"
 
 #include "base/clock.h"
-#include "comm/ending.h"
+#include "base/outcall.h"
 #include "comm/mpi_call.h"
 #include "comm/watchdog_link.h"
 
@@ -10,6 +10,7 @@
 #include <math.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,12 @@
 /* what may pass between the message that a rank is lost and the end: the update at hand, and a checkpoint */
 #define RESCUE_SECONDS 600.0
 
+/* in which a launcher ends the ranks of a job that one has left */
+#define LAUNCHER_SECONDS 5.0
+
+/* at least as long others are asked to wait for the end by who ends the job; Open MPI's mpirun takes a second or two */
+#define GOODBYE_SECONDS 0.3
+
 /* what is known of a rank */
 struct watched {
   int rank;
@@ -40,7 +47,7 @@ struct watched {
 struct watchdog {
   struct watchdog_options options;
   double period;
-  bool is_learner;
+  bool is_learner, is_launched;
   int rank, size;
   char (*hosts)[COMM_HOST_SIZE]; /* [size] */
   bool *learns;                  /* [size] which ranks do */
@@ -48,10 +55,10 @@ struct watchdog {
   /* what the main thread tells */
   _Atomic int stage;
   _Atomic int64_t iteration;
-  _Atomic uint64_t steps, first_step; /* the counter, and what it was when the stage began */
-  _Atomic uint32_t meetings;          /* of the team, begun and ended: odd while it waits in one */
-  pthread_mutex_t fence;              /* the learner's holds it while it changes what a rescue saves */
-  bool is_fenced;                     /* the main thread's own */
+  _Atomic uint64_t first_step; /* steps of environments before the stage began */
+  _Atomic uint32_t meetings;   /* of the team, begun and ended: odd while it waits in one */
+  pthread_mutex_t fence;       /* the learner's holds it while it changes what a rescue saves */
+  bool is_fenced;              /* the main thread's own */
   void (*rescue)(void *context, bool is_whole);
   void *context;
 
@@ -62,6 +69,8 @@ struct watchdog {
   atomic_bool is_over;
   atomic_bool ends_process;
   struct watchdog_link *link; /* NULL where this rank is alone */
+  struct beat told;           /* the last beat that was sent */
+  double asked_since;         /* clock when the first request was seen, of this rank or another one; 0: none was */
   struct watched own;
   int n_watched;
   struct watched *watched; /* [n_watched] the learner; or, on it, [size] all ranks */
@@ -92,14 +101,12 @@ void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration
   if (watchdog == NULL) return;
   bool changes = changes_state(watchdog, stage);
   if (changes) take_fence(watchdog);
-  atomic_store(&watchdog->first_step, atomic_load(&watchdog->steps));
+  atomic_store(&watchdog->first_step, atomic_load(&outcall_record.steps));
   atomic_store(&watchdog->iteration, iteration);
   atomic_store(&watchdog->stage, stage);
   if (!changes) leave_fence(watchdog);
   if (stage == WATCH_END) eventfd_write(watchdog->wakeup, 1);
 }
-
-_Atomic uint64_t *watchdog_steps(struct comm *comm) { return comm->watchdog == NULL ? NULL : &comm->watchdog->steps; }
 
 void watchdog_meet(struct comm *comm, bool begins) {
   struct watchdog *watchdog = comm->watchdog;
@@ -124,7 +131,7 @@ void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_w
 /* takes a beat of a rank */
 static void note(struct watched *watched, const struct beat *beat, double now) {
   const struct beat *last = &watched->beat;
-  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->steps != last->steps;
+  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->serial != last->serial;
   if (is_new) watched->moved = now;
   watched->heard = now;
   watched->beat = *beat;
@@ -132,11 +139,15 @@ static void note(struct watched *watched, const struct beat *beat, double now) {
 
 /* what this rank does */
 static void note_self(struct watchdog *watchdog, double now) {
-  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&watchdog->steps);
+  const struct ending_requests *requests = &watchdog->options.requests;
+  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&outcall_record.steps);
   const struct beat beat = {.rank = watchdog->rank,
                             .stage = atomic_load(&watchdog->stage),
                             .iteration = atomic_load(&watchdog->iteration),
-                            .steps = steps - first};
+                            .asked = requests->pending != NULL ? requests->pending(requests->context) : 0,
+                            .steps = steps - first,
+                            .serial = atomic_load(&outcall_record.serial),
+                            .place = outcall_now()};
   note(&watchdog->own, &beat, now);
 }
 
@@ -156,17 +167,24 @@ static void receive(struct watchdog *watchdog, double now) {
 
 /* ---- the end of the job ---- */
 
+/* whether nothing is learned yet */
+static bool is_setting_up(const struct beat *beat) {
+  return beat->stage == WATCH_SETUP || (beat->stage == WATCH_WAIT && beat->iteration == 0);
+}
+
 /* what a rank was last known to do */
 static void describe_place(const struct beat *beat, char *text, size_t size) {
   static const char *const names[] = {
       [WATCH_SETUP] = "in its set-up",    [WATCH_WAIT] = "waiting for other ranks",
       [WATCH_ROLLOUT] = "in its rollout", [WATCH_UPDATE] = "in its update",
       [WATCH_EVALUATION] = "evaluating",  [WATCH_CHECKPOINT] = "writing a checkpoint",
-      [WATCH_END] = "at its end",
+      [WATCH_RELEASE] = "at its end",     [WATCH_END] = "at its end",
   };
   bool counts = beat->stage == WATCH_ROLLOUT || beat->stage == WATCH_EVALUATION;
-  int used = snprintf(text, size, "%s", names[beat->stage]);
-  if (beat->stage == WATCH_SETUP || beat->stage == WATCH_END) return;
+  bool waits = beat->stage == WATCH_WAIT && beat->place.call == OUTCALL_NONE;
+  const char *name = beat->stage != WATCH_WAIT || waits ? names[beat->stage] : "between two rollouts";
+  int used = snprintf(text, size, "%s", name);
+  if (is_setting_up(beat) || beat->stage >= WATCH_RELEASE) return;
   used += snprintf(text + used, size - (size_t)used, " in iteration %" PRId64, beat->iteration);
   if (counts)
     snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " steps and resets of its environments", beat->steps);
@@ -235,6 +253,19 @@ static void wait_for_launcher(struct watchdog *watchdog) {
   }
 }
 
+/* Tells the others that this rank goes: until the launcher has ended them, they need not find out that it is silent. */
+static void say_goodbye(struct watchdog *watchdog) {
+  if (watchdog->link == NULL || !watchdog->is_learner) return;
+  atomic_store(&watchdog->stage, WATCH_END);
+  struct pollfd event = {.fd = link_descriptor(watchdog->link), .events = POLLIN};
+  const double end = clock_seconds() + fmin(1.5 * watchdog->period, GOODBYE_SECONDS);
+  for (double now = clock_seconds(); now < end; now = clock_seconds()) {
+    note_self(watchdog, now);
+    receive(watchdog, now);
+    poll(&event, 1, (int)ceil(1000 * (end - now)));
+  }
+}
+
 /* waits for the main thread to finish the iteration, for a period; meanwhile the others hear that this rank is there */
 static bool wait_for_fence(struct watchdog *watchdog) {
   struct timespec until;
@@ -264,18 +295,43 @@ static bool await_whole_state(struct watchdog *watchdog, int lost) {
   return is_whole;
 }
 
-/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. `lost`: the
- * rank that is to blame; -1: none. A launcher on another host may first notice that a host is lost. */
-_Noreturn static void end_job(struct watchdog *watchdog, const char *text, int lost, bool host_is_lost) {
+/* What the run was asked by signals and time limits, on any rank that can be heard. */
+static int all_requests(const struct watchdog *watchdog) {
+  int requests = watchdog->own.beat.asked;
+  for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) requests |= watchdog->watched[i].beat.asked;
+  return requests;
+}
+
+/* the exit code of a job that cannot go on, and what it was asked, for the message */
+static int requested_end(const struct watchdog *watchdog, char *text, size_t size) {
+  const struct ending_requests *asked = &watchdog->options.requests;
+  int requests = all_requests(watchdog);
+  text[0] = '\0';
+  if (requests == 0) return 1;
+  snprintf(text, size, "; the run was asked to end by %s", asked->describe(requests));
+  return ending_code(asked, requests, watchdog->is_launched);
+}
+
+/* how a job ends */
+struct job_end {
+  int exit_code;
+  int lost;          /* the rank that is to blame; -1: none */
+  bool host_is_lost; /* a launcher on another host may first notice that */
+};
+
+/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. */
+_Noreturn static void end_job(struct watchdog *watchdog, const char *text, struct job_end end) {
   log_error(&watchdog->options.logger, "%s", text);
   struct deadline *deadline = deadline_start(
       RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
-  bool is_whole = await_whole_state(watchdog, lost);
+  bool is_whole = await_whole_state(watchdog, end.lost);
+  outcall_freeze();
   if (watchdog->rescue != NULL) watchdog->rescue(watchdog->context, is_whole);
   deadline_cancel(&deadline);
-  if (host_is_lost) wait_for_launcher(watchdog);
-  ending_now(1);
+  if (end.host_is_lost) wait_for_launcher(watchdog);
+  say_goodbye(watchdog);
+  ending_now(end.exit_code);
 }
 
 _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct watched *lost, double now) {
@@ -287,44 +343,92 @@ _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct wa
            "rank %d (%s on %s) is lost: nothing has come from it for %.1f s (run.watchdog: %g), since %s, %s%s",
            lost->rank, role(watchdog, lost->rank), watchdog->hosts[lost->rank], now - lost->heard,
            watchdog->options.seconds, moment, place, others);
-  end_job(watchdog, text, lost->rank, host_is_silent(watchdog, lost, now));
+  end_job(watchdog, text, (struct job_end){1, lost->rank, host_is_silent(watchdog, lost, now)});
 }
 
 _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct watched *stuck, double now) {
-  char text[1024], place[128], moment[16];
+  char text[1024], call[160], place[128], moment[16], asked[160];
+  outcall_describe(&stuck->beat.place, watchdog->options.environment, call, sizeof call);
   describe_place(&stuck->beat, place, sizeof place);
   describe_moment(now - stuck->moved, moment);
+  int code = requested_end(watchdog, asked, sizeof asked);
+  bool is_over = stuck->beat.stage == WATCH_RELEASE;
   snprintf(text, sizeof text,
-           "rank %d (%s on %s) hangs: its environments have made no step and no reset for %.1f s (run.watchdog: %g), "
-           "since %s, "
-           "%s; where a step may take that long, a larger run.watchdog is right",
-           stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], now - stuck->moved,
-           watchdog->options.seconds, moment, place);
-  end_job(watchdog, text, stuck->rank, false);
+           "rank %d (%s on %s) hangs: %s has not come back for %.1f s (run.watchdog: %g), since %s, %s%s%s",
+           stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], call, now - stuck->moved,
+           watchdog->options.seconds, moment, place, is_over ? "" : asked,
+           is_over ? "; what the run has to write is written"
+                   : "; where that may take so long, a larger run.watchdog is right");
+  end_job(watchdog, text, (struct job_end){is_over ? 1 : code, stuck->rank, false});
+}
+
+/* a set-up that is not over soon enough for who wants the end */
+_Noreturn static void end_in_setup(struct watchdog *watchdog, const struct watched *slow, double now) {
+  char text[1024], call[160], asked[160], place[200] = "";
+  int code = requested_end(watchdog, asked, sizeof asked);
+  outcall_describe(&slow->beat.place, watchdog->options.environment, call, sizeof call);
+  if (call[0] != '\0') snprintf(place, sizeof place, ", in %s,", call);
+  snprintf(text, sizeof text, "rank %d (%s on %s) has been in its set-up%s for %.1f s%s; nothing was learned so far",
+           slow->rank, role(watchdog, slow->rank), watchdog->hosts[slow->rank], place, now - slow->moved, asked);
+  end_job(watchdog, text, (struct job_end){code, slow->rank, false});
 }
 
 /* ---- watching ---- */
 
 static void send_beat(struct watchdog *watchdog, double now) {
   if (watchdog->link == NULL || watchdog->is_learner) return;
-  struct beat own = watchdog->own.beat;
+  struct beat own = watchdog->told = watchdog->own.beat;
   link_beat(watchdog->link, &own, now - watchdog->watched->heard < 2.5 * watchdog->period);
 }
 
 static bool stands_still(const struct watchdog *watchdog, const struct watched *watched, double now) {
-  double seconds = watchdog->options.step_seconds;
-  if (seconds == 0 || watched->is_out_of_reach) return false;
-  bool counts = watched->beat.stage == WATCH_ROLLOUT || watched->beat.stage == WATCH_EVALUATION;
-  return counts && now - watched->moved > seconds;
+  const int32_t call = watched->beat.place.call;
+  if (call == OUTCALL_NONE) return false;
+  if (watchdog->options.spares_steps && (call == OUTCALL_STEP || call == OUTCALL_RESET)) return false;
+  return now - watched->moved > watchdog->options.seconds;
+}
+
+/* a rank that is not only waiting for others in the set-up; the one that is in a call of an environment, if there is
+ * one
+ */
+static struct watched *slowest_in_setup(struct watchdog *watchdog) {
+  struct watched *slowest = &watchdog->own;
+  for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) {
+    struct watched *other = &watchdog->watched[i];
+    if (other->is_out_of_reach || other->beat.stage != WATCH_SETUP) continue;
+    bool is_slower = other->beat.place.call != OUTCALL_NONE && slowest->beat.place.call == OUTCALL_NONE;
+    if (slowest->beat.stage != WATCH_SETUP || is_slower) slowest = other;
+  }
+  return slowest;
 }
 
 /* a set-up may take its time; whoever waits for it is told why */
-static void tell_slow_setup(struct watchdog *watchdog, struct watched *watched, double now) {
-  if (watched->is_told || watched->is_out_of_reach || watched->beat.stage != WATCH_SETUP) return;
+static void tell_slow_setup(struct watchdog *watchdog, double now) {
+  struct watched *watched = slowest_in_setup(watchdog);
+  if (watched->is_told || watched->beat.stage != WATCH_SETUP) return;
   if (now - watched->moved < watchdog->options.seconds) return;
   watched->is_told = true;
   log_warn(&watchdog->options.logger, "rank %d (%s on %s) has been in its set-up for %.0f s; the job waits for it",
            watched->rank, role(watchdog, watched->rank), watchdog->hosts[watched->rank], now - watched->moved);
+}
+
+/* Who is in charge in the set-up: the learner, and a rank that cannot reach it. Returns whether a request is new. */
+static bool heed_requests(struct watchdog *watchdog, double now) {
+  if (all_requests(watchdog) == 0) return false;
+  bool is_new = watchdog->asked_since == 0;
+  if (is_new) watchdog->asked_since = now;
+  bool decides = watchdog->is_learner || watchdog->watched->is_out_of_reach;
+  if (decides && is_setting_up(&watchdog->own.beat) && now - watchdog->asked_since > ENDING_GRACE)
+    end_in_setup(watchdog, slowest_in_setup(watchdog), now);
+  return is_new;
+}
+
+/* whether this rank's set-up has come to something else, which the learner should know if it is to say where it hangs
+ */
+static bool has_gone_on(const struct watchdog *watchdog) {
+  const struct beat *now = &watchdog->own.beat, *told = &watchdog->told;
+  if (watchdog->is_learner || !is_setting_up(now)) return false;
+  return now->stage != told->stage || now->place.call != told->place.call;
 }
 
 /* MPI ends together; where all have come to that and it does not come about, this process goes alone */
@@ -336,21 +440,24 @@ static void judge_end(struct watchdog *watchdog, double now) {
     if (watched->beat.stage != WATCH_END) return;
     last = fmax(last, watched->moved);
   }
-  if (now - last > watchdog->options.seconds)
-    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone", -1,
-            false);
+  /* the learner knows of all of them; the others have seen only it, which the launcher may be about to notice */
+  const double patience = watchdog->options.seconds * (watchdog->is_learner ? 1 : 2);
+  if (now - last > patience + (watchdog->is_learner ? 0 : LAUNCHER_SECONDS))
+    end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone",
+            (struct job_end){1, -1, false});
 }
 
 static void judge(struct watchdog *watchdog, double now) {
   for (int i = 0; i < watchdog->n_watched; i++) {
     struct watched *watched = &watchdog->watched[i];
     if (is_silent(watchdog, watched, now)) end_for_silence(watchdog, watched, now);
-    if (!watchdog->is_learner) continue;
+    if (!watchdog->is_learner || watched->is_out_of_reach) continue;
     if (stands_still(watchdog, watched, now)) end_for_standstill(watchdog, watched, now);
-    tell_slow_setup(watchdog, watched, now);
   }
-  if (watchdog->is_learner && stands_still(watchdog, &watchdog->own, now))
-    end_for_standstill(watchdog, &watchdog->own, now);
+  /* the learner has something to save, so it is the one to end the job; one that it does not hear ends by itself */
+  bool is_alone = watchdog->is_learner || watchdog->watched->is_out_of_reach;
+  if (is_alone && stands_still(watchdog, &watchdog->own, now)) end_for_standstill(watchdog, &watchdog->own, now);
+  if (is_alone) tell_slow_setup(watchdog, now);
   if (watchdog->own.beat.stage == WATCH_END) judge_end(watchdog, now);
 }
 
@@ -374,6 +481,7 @@ static void *watch(void *context) {
   double next = clock_seconds() + watchdog->period * watchdog->rank / watchdog->size;
   while (!atomic_load(&watchdog->is_over)) {
     double timeout = fmax(0.0, next - clock_seconds());
+    if (is_setting_up(&watchdog->own.beat)) timeout = fmin(timeout, ENDING_PERIOD);
     poll(events, n, (int)ceil(1000 * timeout));
     double now = clock_seconds();
     if (now - next > watchdog->period) forgive(watchdog, now - next);
@@ -381,7 +489,8 @@ static void *watch(void *context) {
     bool is_woken = (events[0].revents & POLLIN) != 0 && eventfd_read(watchdog->wakeup, &wakeups) == 0;
     note_self(watchdog, now);
     receive(watchdog, now);
-    if (now < next && !is_woken) continue;
+    bool is_news = heed_requests(watchdog, now) || has_gone_on(watchdog);
+    if (now < next && !is_woken && !is_news) continue;
     send_beat(watchdog, now);
     judge(watchdog, now);
     if (now >= next) next = now + watchdog->period;
@@ -398,6 +507,7 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   watchdog->rank = comm->rank;
   watchdog->size = comm->size;
   watchdog->is_learner = comm->rank == options->learner;
+  watchdog->is_launched = comm->world != MPI_COMM_NULL;
   watchdog->period = fmin(options->seconds / BEATS, MAX_PERIOD);
   watchdog->own.rank = comm->rank;
   pthread_mutex_init(&watchdog->fence, NULL);

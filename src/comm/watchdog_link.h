@@ -4,6 +4,7 @@
 #ifndef COMM_WATCHDOG_LINK_H
 #define COMM_WATCHDOG_LINK_H
 
+#include "base/outcall.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -17,9 +18,11 @@ struct beat {
   int32_t rank;
   int32_t address; /* which of the learner's it was sent to; an answer repeats it */
   int32_t stage;   /* enum watch_stage */
-  int32_t unused;
+  int32_t asked;   /* what it has been asked from outside: bits of struct ending_requests */
   int64_t iteration;
-  uint64_t steps; /* of its environments, since the stage began */
+  uint64_t steps;             /* of its environments, since the stage began */
+  uint64_t serial;            /* of its calls of environments */
+  struct outcall_place place; /* the one that it is in */
 };
 
 /* How the learner can be reached. */

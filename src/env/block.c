@@ -1,9 +1,9 @@
 #include "env/block.h"
 
+#include "base/outcall.h"
 #include "env/isolation.h"
 #include "env/spec.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,28 +24,52 @@ static muster_status refuse(const struct env_block *block, muster_env_error *err
   return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
 }
 
+/* the place of a call for all rows at once */
+static struct outcall_place begin_all(const struct env_block *block, enum outcall call) {
+  return outcall_begin(call, block->count == 1 ? block->first : -1);
+}
+
+static struct outcall_place begin_row(const struct env_block *block, enum outcall call, int32_t row) {
+  return outcall_begin(call, block->first + row);
+}
+
+static void describe(struct env_block *block) {
+  const struct outcall_place before = begin_all(block, OUTCALL_DESCRIBE);
+  if (block->envs != NULL)
+    block->type->describe(block->envs[0], &block->spec);
+  else
+    block->type->block_describe(block->block, &block->spec);
+  outcall_end(before);
+}
+
 static muster_status create_each(struct env_block *block, const muster_env_setting *settings, struct arena *arena) {
   muster_env_error error = {""};
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)block->count, "environments", &block->envs));
   for (int32_t i = 0; i < block->count; i++) {
-    if (block->type->create(settings, &block->envs[i], &error) != 0) {
+    const struct outcall_place before = begin_row(block, OUTCALL_CREATE, i);
+    int failed = block->type->create(settings, &block->envs[i], &error);
+    outcall_end(before);
+    if (failed) {
       block->envs[i] = NULL;
       return refuse(block, &error);
     }
     MUSTER_TRY(env_handle_check("create()", block->envs[i]));
   }
-  block->type->describe(block->envs[0], &block->spec);
+  describe(block);
   return MUSTER_OK;
 }
 
 static muster_status create_whole(struct env_block *block, const muster_env_setting *settings) {
   muster_env_error error = {""};
-  if (block->type->block_create(settings, block->count, &block->block, &error) != 0) {
+  const struct outcall_place before = begin_all(block, OUTCALL_CREATE);
+  int failed = block->type->block_create(settings, block->count, &block->block, &error);
+  outcall_end(before);
+  if (failed) {
     block->block = NULL;
     return refuse(block, &error);
   }
   MUSTER_TRY(env_handle_check("block_create()", block->block));
-  block->type->block_describe(block->block, &block->spec);
+  describe(block);
   return MUSTER_OK;
 }
 
@@ -64,9 +88,9 @@ static muster_status create_environments(struct env_block *block, const muster_e
   return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
-muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t count,
-                               struct arena *arena, struct env_block *out) {
-  struct env_block block = {.type = type, .count = count, .spec = {.struct_size = sizeof block.spec}};
+muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t first,
+                               int32_t count, struct arena *arena, struct env_block *out) {
+  struct env_block block = {.type = type, .first = first, .count = count, .spec = {.struct_size = sizeof block.spec}};
   muster_status status = create_environments(&block, settings, arena);
   if (status != MUSTER_OK) {
     env_block_destroy(&block);
@@ -77,9 +101,17 @@ muster_status env_block_create(const muster_env_type *type, const muster_env_set
 }
 
 void env_block_destroy(struct env_block *block) {
-  if (block->block != NULL) block->type->block_destroy(block->block);
-  for (int32_t i = 0; block->envs != NULL && i < block->count; i++)
-    if (block->envs[i] != NULL) block->type->destroy(block->envs[i]);
+  if (block->block != NULL) {
+    const struct outcall_place before = begin_all(block, OUTCALL_DESTROY);
+    block->type->block_destroy(block->block);
+    outcall_end(before);
+  }
+  for (int32_t i = 0; block->envs != NULL && i < block->count; i++) {
+    if (block->envs[i] == NULL) continue;
+    const struct outcall_place before = begin_row(block, OUTCALL_DESTROY, i);
+    block->type->destroy(block->envs[i]);
+    outcall_end(before);
+  }
   *block = (struct env_block){0};
 }
 
@@ -91,20 +123,14 @@ static int told(int failed, muster_env_error *error) {
   return failed;
 }
 
-/* resets count as well: whoever reads the counter wants to know that the environments go on. Only this thread writes.
- */
-static void count_steps(const struct env_block *block, int32_t n) {
-  if (block->steps == NULL) return;
-  uint64_t steps = atomic_load_explicit(block->steps, memory_order_relaxed);
-  atomic_store_explicit(block->steps, steps + (uint64_t)n, memory_order_relaxed);
-}
-
 int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
                     uint8_t *action_mask, muster_env_error *error) {
   muster_env_result result = {.observation = observation, .reward = block->rewards, .action_mask = action_mask};
+  const struct outcall_place before = begin_row(block, OUTCALL_RESET, row);
   int failed = block->block != NULL ? block->type->block_reset(block->block, row, random, &result, error)
                                     : block->type->reset(block->envs[row], random, &result, error);
-  count_steps(block, 1);
+  outcall_end(before);
+  outcall_count(1);
   return told(failed, error);
 }
 
@@ -119,7 +145,10 @@ static int step_each(struct env_block *block, const void *actions, muster_random
                              .reward = block->rewards,
                              .action_mask = mask};
     for (size_t agent = 0; agent < agents; agent++) block->rewards[agent] = 0.0;
-    if (block->type->step(block->envs[i], (const char *)actions + row * action_bytes, randoms[i], &one, error) != 0) {
+    const struct outcall_place before = begin_row(block, OUTCALL_STEP, i);
+    int failed = block->type->step(block->envs[i], (const char *)actions + row * action_bytes, randoms[i], &one, error);
+    outcall_end(before);
+    if (failed) {
       result->failed_row = i;
       return told(1, error);
     }
@@ -127,7 +156,7 @@ static int step_each(struct env_block *block, const void *actions, muster_random
     for (size_t agent = 0; agent < agents; agent++) reward[agent] = (float)block->rewards[agent];
     result->terminated[i] = one.terminated;
     result->truncated[i] = one.truncated;
-    count_steps(block, 1);
+    outcall_count(1);
   }
   return 0;
 }
@@ -138,8 +167,10 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
   if (block->block == NULL) return step_each(block, actions, randoms, result, error);
   memset(result->terminated, 0, (size_t)block->count);
   memset(result->truncated, 0, (size_t)block->count);
+  const struct outcall_place before = begin_all(block, OUTCALL_STEP);
   int failed = block->type->block_step(block->block, actions, randoms, result, error);
-  count_steps(block, block->count);
+  outcall_end(before);
+  outcall_count(block->count);
   return told(failed, error);
 }
 
@@ -151,17 +182,21 @@ bool env_block_can_save(const struct env_block *block) {
 }
 
 bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
-  if (block->block == NULL) {
+  const struct outcall_place before = begin_row(block, OUTCALL_SAVE, row);
+  if (block->block == NULL)
     block->type->save_state(block->envs[row], bytes);
-    return true;
-  }
-  block->type->block_save_state(block->block, row, bytes);
-  return isolation_has_saved(block->type, block->block);
+  else
+    block->type->block_save_state(block->block, row, bytes);
+  outcall_end(before);
+  return block->block == NULL || isolation_has_saved(block->type, block->block);
 }
 
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error) {
-  if (block->block != NULL) return told(block->type->block_load_state(block->block, row, bytes, error), error);
-  return told(block->type->load_state(block->envs[row], bytes, error), error);
+  const struct outcall_place before = begin_row(block, OUTCALL_LOAD, row);
+  int failed = block->block != NULL ? block->type->block_load_state(block->block, row, bytes, error)
+                                    : block->type->load_state(block->envs[row], bytes, error);
+  outcall_end(before);
+  return told(failed, error);
 }
 
 /* who shows a row: its own environment, or, for a block, a single one that is given the row's state; NULL: nobody can
@@ -190,17 +225,23 @@ void env_block_render_text(const struct env_block *block, const muster_env_setti
                            size_t size) {
   if (size == 0) return;
   text[0] = '\0';
+  const struct outcall_place before = begin_row(block, OUTCALL_RENDER, row);
   void *viewer = block->type->render_text != NULL ? open_viewer(block, settings, row) : NULL;
-  if (viewer == NULL) return;
-  block->type->render_text(viewer, text, size);
-  close_viewer(block, viewer);
+  if (viewer != NULL) {
+    block->type->render_text(viewer, text, size);
+    close_viewer(block, viewer);
+  }
+  outcall_end(before);
 }
 
 bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                               muster_canvas *canvas) {
+  const struct outcall_place before = begin_row(block, OUTCALL_RENDER, row);
   void *viewer = block->type->render_picture != NULL ? open_viewer(block, settings, row) : NULL;
-  if (viewer == NULL) return false;
-  block->type->render_picture(viewer, canvas);
-  close_viewer(block, viewer);
-  return true;
+  if (viewer != NULL) {
+    block->type->render_picture(viewer, canvas);
+    close_viewer(block, viewer);
+  }
+  outcall_end(before);
+  return viewer != NULL;
 }

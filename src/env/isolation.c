@@ -1,6 +1,7 @@
 #include "env/isolation.h"
 
 #include "base/arena.h"
+#include "base/outcall.h"
 #include "env/isolation_channel.h"
 #include "env/spec.h"
 
@@ -110,6 +111,7 @@ static void dismiss(struct child *child) {
     }
   }
   bury(child, text, sizeof text);
+  outcall_go_on();
 }
 
 static int spawn(struct isolated *block, struct child *child, int child_bell, muster_env_error *error) {
@@ -176,6 +178,7 @@ static struct answer hear(struct child *child, double timeout) {
   struct channel *channel = child->channel;
   enum channel_outcome outcome =
       channel_wait(&channel->answered, child->asked, &channel->parent_sleeps, child->bell, timeout);
+  outcall_go_on();
   if (outcome == CHANNEL_DONE && !channel->failed) return answer;
   if (outcome == CHANNEL_DONE) {
     answer.reply = REPLY_FAILED;
@@ -248,8 +251,11 @@ static int start(struct isolated *block, struct child *child, bool resets_first,
   if (launch(block, child, error) != 0) return 1;
   child->channel->n = child->count;
   child->channel->resets_first = resets_first;
+  /* also within another call, after which the child is started again: it has all the time that create() has */
+  const struct outcall_place before = outcall_begin(OUTCALL_CREATE, -1);
   ask(child, CHANNEL_CREATE, 0);
   struct answer answer = hear(child, 0);
+  outcall_end(before);
   if (answer.reply != REPLY_DONE) return muster_env_fail(error, "%.240s", answer.text);
   if (map_arrays(child, error) != 0) return 1;
   if (!block->is_described) return keep_spec(block, child, error);
@@ -446,6 +452,7 @@ void isolation_reset_ended(const muster_env_type *type, void *self, const uint8_
   struct isolated *block = self;
   for (int32_t i = 0; i < block->n_children; i++)
     block->children[i].is_asked = begin_resets(&block->children[i], ended, randoms);
+  const struct outcall_place before = outcall_begin(OUTCALL_RESET, -1);
   for (int32_t i = 0; i < block->n_children; i++) {
     struct child *child = &block->children[i];
     if (!child->is_asked) continue;
@@ -456,6 +463,7 @@ void isolation_reset_ended(const muster_env_type *type, void *self, const uint8_
     replace(block, child, &answer);
     memset(block->lost + child->first, 1, (size_t)child->count);
   }
+  outcall_end(before);
 }
 
 /* hands the actions and streams of its rows to a child */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/nearest.h"
+#include "base/outcall.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -94,7 +95,9 @@ static muster_status load(struct env_plugin *plugin) {
   MUSTER_TRY(arena_create(&plugin->arena));
 
   /* all symbols at once, so that one that is missing is told now and not in the middle of a run */
+  const struct outcall_place before = outcall_begin(OUTCALL_OPEN, -1);
   plugin->library = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+  outcall_end(before);
   if (plugin->library == NULL) return status_error(MUSTER_ERROR_USAGE, "the plug-in cannot be loaded: %s", dlerror());
   list_types *function = find_function(plugin->library);
   if (function == NULL)

@@ -171,7 +171,7 @@ static muster_status take_arrays(struct env_pool *pool) {
 static muster_status open_pool(struct env_pool *pool, const muster_env_type *type, const muster_env_setting *options) {
   MUSTER_TRY(arena_create(&pool->arena));
   MUSTER_TRY(env_options_match(type, options, pool->arena, &pool->settings));
-  MUSTER_TRY(env_block_create(type, pool->settings, pool->count, pool->arena, &pool->block));
+  MUSTER_TRY(env_block_create(type, pool->settings, pool->first, pool->count, pool->arena, &pool->block));
   pool->spec = pool->block.spec;
   const muster_env_spec *spec = &pool->spec;
   pool->agents = (size_t)spec->agents;
@@ -208,8 +208,6 @@ void env_pool_destroy(struct env_pool **pool) {
   free(*pool);
   *pool = NULL;
 }
-
-void env_pool_count_steps(struct env_pool *pool, _Atomic uint64_t *steps) { pool->block.steps = steps; }
 
 const muster_env_spec *env_pool_spec(const struct env_pool *pool) { return &pool->spec; }
 

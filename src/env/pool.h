@@ -61,10 +61,6 @@ void env_pool_destroy(struct env_pool **pool); /* accepts NULL inside */
  * observations cannot be stacked (neither float32 nor uint8) or actions not be rescaled. */
 MUSTER_CHECKED muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers);
 
-/* From now on the pool adds each environment's step and reset to a counter as it is done, which another thread may
- * read. Borrows it; NULL: none. */
-void env_pool_count_steps(struct env_pool *pool, _Atomic uint64_t *steps);
-
 /* What the environments are; borrowed for the life of the pool. */
 const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 

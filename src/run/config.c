@@ -118,8 +118,8 @@ static const struct option_spec run_options[] = {
      .max = 1e9,
      .help = "wall time (23h45m) after which the run writes a checkpoint and ends with exit code 75; null: none"},
     {IN(run_options, watchdog), .type = OPTION_DURATION, .default_value = "1m", .min = 0, .max = 1e6,
-     .help =
-         "a rank or host that is silent for so long, or an environment in one step, ends the run; null or 0: never"},
+     .help = "a rank or host that is silent for so long, or in one call of an environment, ends the run; at least 1s; "
+             "null or 0: never"},
     {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
      .help = "what a NaN or infinity does: stop ends the run, skip leaves that update out and counts it"},
     {IN(run_options, trace), .type = OPTION_BOOL, .default_value = "false",
@@ -292,16 +292,8 @@ static muster_status check_isolation(const struct document *document, const stru
   return MUSTER_OK;
 }
 
-/* whether the environment exists, takes its options, and is there often enough for the actors */
-static muster_status check_environment(const struct document *document, const struct run_config *config, int ranks) {
-  struct env_source_request request = run_config_env_source(config);
-  request.isolates = false; /* only the table is looked at */
-  struct env_source source;
-  MUSTER_TRY(locate(document, env_key(config), env_source_open(&request, &source)));
-  muster_status status = check_env_options(document, config, source.type);
-  env_source_close(&source);
-  MUSTER_TRY(status);
-
+/* whether there is an environment for each actor */
+static muster_status check_actors(const struct document *document, const struct run_config *config, int ranks) {
   int learn_only = config->ranks.colocate || ranks == 1 ? 0 : run_config_learners(config, ranks);
   int actors = ranks - learn_only;
   if (config->env.num_envs >= actors) return MUSTER_OK;
@@ -310,12 +302,32 @@ static muster_status check_environment(const struct document *document, const st
                         actors, ranks, actors, (int)config->env.num_envs + learn_only);
 }
 
+muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
+  struct env_source_request request = run_config_env_source(config);
+  request.isolates = false; /* only the table is looked at */
+    struct env_source source;
+  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  muster_status status = check_env_options(document, config, source.type);
+  env_source_close(&source);
+  return status;
+}
+
 /* rl-zoo's files have `normalize: true` where there is a section here */
 static muster_status check_normalize(const struct document *document) {
   if (document_get(document, normalize_option_table.section) == NULL) return MUSTER_OK;
   return document_error(document, normalize_option_table.section,
                         "expects a section; what rl-zoo calls `normalize: true` is `normalize: {norm_obs: true, "
                         "norm_reward: true}`");
+}
+
+/* less is lost in what else runs on a machine: ranks that only waited for their core would count as lost */
+static muster_status check_watchdog(const struct document *document, const struct run_config *config) {
+  const double seconds = config->run.watchdog;
+  if (seconds == 0 || seconds >= RUN_LEAST_WATCHDOG) return MUSTER_OK;
+  return document_error(document, "run.watchdog",
+                        "is too short to tell a lost rank from a busy one; expects 0 (never), "
+                        "or at least %gs",
+                        RUN_LEAST_WATCHDOG);
 }
 
 static muster_status check_histograms(const struct document *document, const struct run_config *config) {
@@ -383,12 +395,13 @@ static muster_status resolve(struct document *document, struct run_config *confi
     config->ranks.colocate = false;
   }
   MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(check_watchdog(document, config));
   MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
 
-muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
-                              struct run_config *config) {
+muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                              struct run_config *config, struct document **out) {
   struct document *document;
   MUSTER_TRY(document_create(&document));
   muster_status status = document_read_file(document, path);
@@ -397,7 +410,19 @@ muster_status run_config_load(const char *path, const char *const *sets, size_t 
   if (status == MUSTER_OK) status = locate_plugin(document, path, config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_isolation(document, config);
-  if (status == MUSTER_OK) status = check_environment(document, config, ranks);
+  if (status == MUSTER_OK) status = check_actors(document, config, ranks);
+  if (status != MUSTER_OK)
+    document_destroy(&document);
+  else
+    *out = document;
+  return status;
+}
+
+muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                              struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(run_config_open(path, sets, n_sets, ranks, config, &document));
+  muster_status status = run_config_check_environment(document, config);
   document_destroy(&document);
   return status;
 }

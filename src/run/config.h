@@ -73,11 +73,13 @@ struct loop_options {
 
 enum on_nan { ON_NAN_STOP, ON_NAN_SKIP };
 
+#define RUN_LEAST_WATCHDOG 1.0
+
 struct run_options {
   char dir[OPTION_STRING_SIZE];
   int64_t log_interval;
   double time_limit; /* seconds; 0: none */
-  double watchdog;   /* seconds; 0: off */
+  double watchdog;   /* seconds, at least RUN_LEAST_WATCHDOG; 0: off */
   int on_nan;        /* enum on_nan */
   bool tensorboard;
   int64_t histograms; /* iterations; 0: none */
@@ -105,6 +107,13 @@ struct run_config {
  * options, that every actor gets an environment. Errors: USAGE, with file, line, key, value and what would be right. */
 MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
                                              struct run_config *config);
+
+/* The same in two steps. The first calls no environment, whose code may take its time or never come back; what remains
+ * is told of the places in `*out`, which the caller destroys. */
+MUSTER_CHECKED muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                                             struct run_config *config, struct document **out);
+MUSTER_CHECKED muster_status run_config_check_environment(const struct document *document,
+                                                          const struct run_config *config);
 
 /* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for
  * the file in messages. */

@@ -42,7 +42,6 @@ static muster_status round_create(const struct evaluation_request *request, uint
   MUSTER_TRY(env_pool_create(request->type, request->settings, seed, (int32_t)first, (int32_t)count, &round->pool));
   MUSTER_TRY(env_pool_wrap(round->pool, &request->wrappers));
   if (request->viewer != NULL) env_pool_view(round->pool, &request->viewer->env);
-  env_pool_count_steps(round->pool, request->steps);
   const muster_env_spec *spec = env_pool_spec(round->pool);
   round->count = count;
   round->agents = (size_t)spec->agents;

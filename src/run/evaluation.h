@@ -20,7 +20,6 @@ struct evaluation_request {
   int64_t episodes;
   bool deterministic;
   struct evaluation_viewer *viewer; /* NULL: nobody looks */
-  _Atomic uint64_t *steps;          /* counts steps and resets, for another thread; NULL: nobody wants to know */
 };
 
 struct evaluation {

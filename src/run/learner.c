@@ -379,7 +379,6 @@ muster_status learner_evaluate(struct learner *learner, struct evaluation *evalu
       .seed = (uint64_t)config->general.seed,
       .episodes = config->evaluation.episodes,
       .deterministic = config->evaluation.deterministic,
-      .steps = watchdog_steps(learner->worker->comm),
   };
   enter(learner, WATCH_EVALUATION);
   MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
@@ -473,6 +472,8 @@ static void save_rest(struct learner *learner) {
   if (status != MUSTER_OK)
     log_error(&worker->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
               muster_status_message(status));
+  else if (learner->total_steps == 0)
+    log_info(&worker->logger, "there was nothing to write yet");
   else if (is_written)
     log_info(&worker->logger, "the newest checkpoint has all of the %lld steps so far",
              (long long)learner->total_steps);

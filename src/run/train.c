@@ -1,5 +1,6 @@
 #include "run/train.h"
 
+#include "base/clock.h"
 #include "comm/ending.h"
 #include "comm/watchdog.h"
 #include "math/blas.h"
@@ -17,6 +18,8 @@
 /* a run on this rank; one of learner and actor, or both */
 struct training {
   struct comm *comm;
+  double start;              /* clock when this process began with it */
+  struct document *document; /* the config as it was read, while it is checked; on rank 0 */
   struct run_config config;
   struct placement placement;
   struct run_folder folder; /* on the learner */
@@ -33,14 +36,26 @@ struct training {
 static muster_status read_config(struct training *training, const struct train_request *request) {
   if (comm_rank(training->comm) != 0) return MUSTER_OK;
   int ranks = comm_size(training->comm);
-  return run_config_load(request->config_path, request->sets, request->n_sets, ranks, &training->config);
+  return run_config_open(request->config_path, request->sets, request->n_sets, ranks, &training->config,
+                         &training->document);
 }
 
-/* all get the config, and with it know who does what where */
+static muster_status share_config(struct training *training) {
+  return comm_broadcast(training->comm, &training->config, sizeof training->config, 0);
+}
+
+/* whether there is such an environment, which may take its time */
+static muster_status check_environment(struct training *training) {
+  if (training->document == NULL) return MUSTER_OK;
+  muster_status status = run_config_check_environment(training->document, &training->config);
+  document_destroy(&training->document);
+  return status;
+}
+
+/* with the config all know who does what where */
 static muster_status place_ranks(struct training *training, const struct train_request *request) {
   struct comm *comm = training->comm;
   struct run_config *config = &training->config;
-  MUSTER_TRY(comm_broadcast(comm, config, sizeof *config, 0));
   bool chooses = config->ranks.layout == LAYOUT_AUTO && request->choose_layout != NULL && comm_size(comm) > 1;
   if (chooses) MUSTER_TRY(request->choose_layout(comm, config));
   return placement_gather(&training->config, training->comm, &training->placement);
@@ -59,25 +74,40 @@ static void discard_folder(void *folder, bool is_whole) {
   run_folder_discard(folder);
 }
 
-/* from here on lost ranks are noticed. Where processes of environments are given time for a step, they are started
- * again when they hang, and the watchdog leaves them alone. */
-static muster_status create_watchdog(struct training *training) {
+/* --- the watchdog --- */
+
+/* what this rank was asked so far, by signals or by its time being over */
+static int requests_pending(void *context) {
+  const struct training *training = context;
+  const double limit = training->config.run.time_limit;
+  bool time_is_up = limit > 0 && clock_seconds() - training->start >= limit;
+  return (interrupt_pending() & INTERRUPT_ENDS) | (time_is_up ? INTERRUPT_TIME : 0);
+}
+
+/* signals alone, while there is no config */
+static int signals_pending(void *context) {
+  (void)context;
+  return interrupt_pending() & INTERRUPT_ENDS;
+}
+
+/* Where processes of environments are given time for a step, they are started again when they hang, and the watchdog
+ * leaves their steps alone. `topology` NULL: who does what is not known yet; it is rank 0 that learns in most jobs. */
+static muster_status create_watchdog(struct training *training, const struct topology *topology) {
   const struct run_config *config = &training->config;
   if (config->run.watchdog == 0) return MUSTER_OK;
-  struct comm *comm = training->comm;
-  const struct topology *topology = &training->placement.topology;
-  bool restarts_envs = config->env_host.isolation == ISOLATION_PROCESS && config->env_host.step_timeout > 0;
+  const int rank = comm_rank(training->comm);
+  bool learns = topology != NULL ? topology->learns : rank == 0;
   const struct watchdog_options options = {
       .seconds = config->run.watchdog,
-      .step_seconds = restarts_envs ? 0 : config->run.watchdog,
-      .learner = topology->learner,
-      .team = topology->team,
-      .learners = topology->learners,
-      .logger = {LOG_INFO, topology->learns ? "learner" : "actor", topology->rank},
+      .spares_steps = config->env_host.isolation == ISOLATION_PROCESS && config->env_host.step_timeout > 0,
+      .environment = training->config.env.name,
+      .requests = {requests_pending, interrupt_exit_code, interrupt_describe, training},
+      .learner = topology != NULL ? topology->learner : 0,
+      .team = topology != NULL ? topology->team : NULL,
+      .learners = topology != NULL ? topology->learners : 1,
+      .logger = {LOG_INFO, learns ? "learner" : "actor", rank},
   };
-  MUSTER_TRY(watchdog_create(comm, &options));
-  watchdog_on_loss(comm, discard_folder, &training->folder);
-  return MUSTER_OK;
+  return watchdog_create(training->comm, &options);
 }
 
 static muster_status create_worker(struct training *training) {
@@ -185,32 +215,55 @@ static void tell_newest(void *context, bool is_whole) {
            training->folder.path);
 }
 
-/* lets all ranks know whether a stage failed on any of them; one of them keeps its message */
+/* lets all ranks know whether a stage failed on any of them; one of those that know why keeps its message */
 static muster_status agree(struct training *training, muster_status status) {
-  bool speaks;
+  bool knows = muster_status_message(status)[0] != '\0', speaks;
   watchdog_enter(training->comm, WATCH_WAIT, 0);
-  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), &speaks);
+  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), knows, &speaks);
   watchdog_enter(training->comm, WATCH_SETUP, ++training->stages);
   if (speaks || exit_code == 0) return status;
   muster_status_clear(&status);
   return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
 }
 
+/* From here on lost ranks are noticed, and environments that hang. Until the ranks are connected a deadline stands in.
+ */
+static muster_status watch(struct training *training, const struct topology *topology) {
+  muster_status status = agree(training, create_watchdog(training, topology));
+  return status == MUSTER_OK ? agree(training, watchdog_connect(training->comm)) : status;
+}
+
+static const char not_met[] =
+    "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk";
+
 /* the stages before there is a watchdog: the config says how long it waits */
 static muster_status meet(struct training *training, const struct train_request *request) {
-  struct deadline *deadline = deadline_start(
-      ending_start_timeout(), 1,
-      "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk");
+  const struct ending_requests signals = {signals_pending, interrupt_exit_code, interrupt_describe, NULL};
+  struct deadline *deadline = deadline_start_heeding(ending_start_timeout(), 1, not_met, &signals);
   muster_status status = agree(training, read_config(training, request));
-  if (status == MUSTER_OK) status = agree(training, place_ranks(training, request));
-  if (status == MUSTER_OK) status = agree(training, create_watchdog(training));
-  if (status == MUSTER_OK) status = agree(training, watchdog_connect(training->comm));
+  if (status == MUSTER_OK) status = agree(training, share_config(training));
+  if (status == MUSTER_OK) status = watch(training, NULL);
+  deadline_cancel(&deadline);
+  return status;
+}
+
+/* the rank that leads is the one that watches: most often it does already */
+static muster_status appoint(struct training *training) {
+  const struct topology *topology = &training->placement.topology;
+  if (topology->learner == 0 && topology->learners == 1) return MUSTER_OK;
+  struct deadline *deadline = deadline_start(ending_start_timeout(), 1, not_met);
+  watchdog_destroy(training->comm);
+  muster_status status = watch(training, topology);
   deadline_cancel(&deadline);
   return status;
 }
 
 static muster_status set_up(struct training *training, const struct train_request *request) {
   MUSTER_TRY(meet(training, request));
+  MUSTER_TRY(agree(training, check_environment(training)));
+  MUSTER_TRY(agree(training, place_ranks(training, request)));
+  MUSTER_TRY(appoint(training));
+  watchdog_on_loss(training->comm, discard_folder, &training->folder);
   MUSTER_TRY(agree(training, prepare_folder(training, request)));
   MUSTER_TRY(agree(training, create_worker(training)));
   MUSTER_TRY(agree(training, create_roles(training, request)));
@@ -269,9 +322,10 @@ static int end_in_order(const struct training *training) {
 
 muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {
   *outcome = (struct train_outcome){.together = false};
-  struct training *training = calloc(1, sizeof *training);
+  struct training *training = outcome->training = calloc(1, sizeof *training);
   if (training == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   training->comm = comm;
+  training->start = clock_seconds();
   interrupt_catch();
   muster_status status = set_up(training, request);
   outcome->together = true;
@@ -282,11 +336,20 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
     outcome->together = status == MUSTER_OK;
     if (status == MUSTER_OK) outcome->exit_code = end_in_order(training);
   }
+  /* nothing is left to be saved */
   watchdog_on_loss(comm, NULL, NULL);
+  watchdog_enter(comm, WATCH_RELEASE, 0);
+  return status;
+}
+
+void train_release(struct train_outcome *outcome) {
+  struct training *training = outcome->training;
+  if (training == NULL) return;
   learner_release(&training->learner);
   worker_release(&training->worker);
   placement_release(&training->placement);
   run_folder_release(&training->folder);
+  document_destroy(&training->document);
   free(training);
-  return status;
+  outcome->training = NULL;
 }

@@ -19,7 +19,6 @@ static muster_status create_pool(struct worker *worker) {
   struct env_wrappers wrappers = run_config_env_wrappers(config);
   wrappers.group_size = worker->plan.group_size;
   MUSTER_TRY(env_pool_wrap(worker->pool, &wrappers));
-  env_pool_count_steps(worker->pool, watchdog_steps(worker->comm));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(worker->pool);
   return MUSTER_OK;
 }

@@ -194,7 +194,7 @@ class Watchdog(Async):
                 result = self.finish(self.write("run.yaml", text), run, ranks=ranks)
                 self.assertEqual(result.code, 1, result)
                 self.assertRegex(
-                    result.err, rf"rank {rank} \({role} on {program.HOST}\) hangs: its environments have made no step"
+                    result.err, rf"rank {rank} \({role} on {program.HOST}\) hangs: step of "
                 )
                 self.assert_nobody_left(run)
                 fault.digest(run)

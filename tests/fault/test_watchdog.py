@@ -37,6 +37,17 @@ checkpoint: {every: 6000, interval: 0, keep: 0}
 run: {watchdog: 3, log_interval: 100}
 """
 
+HANGS = f"""\
+seed: 3
+total_steps: 2048
+env: {{name: Hangs-v0, plugin: {os.environ["MUSTER_HANGS"]}, num_envs: 8}}
+policy: {{hidden_sizes: [16]}}
+algorithm: {{name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2}}
+evaluation: {{episodes: 2}}
+checkpoint: {{every: 1280, interval: 0, keep: 0}}
+run: {{watchdog: 2}}
+"""
+
 LOST = r"error: rank {rank} \({role} on {host}\) is lost: nothing has come from it for \d+\.\d s"
 
 
@@ -127,11 +138,98 @@ class Watchdog(fault.Case):
                 self.assertEqual(result.code, 1, result)
                 self.assertRegex(
                     result.err,
-                    rf"rank {rank} \({role} on {program.HOST}\) hangs: its environments have made no step and no reset "
+                    rf"rank {rank} \({role} on {program.HOST}\) hangs: step of environment 4 \(Probe-v0\) has not come back "
                     r"for \d+\.\d s \(run.watchdog: 3\), since \d\d:\d\d:\d\d, in its rollout in iteration 12, after \d+ steps",
                 )
                 self.assertEqual(fault.checkpoints(run), [1280, 11 * STEPS_OF_ROLLOUT])
                 self.assert_nobody_left(run)
+
+    def hang(self, places, config=None):
+        """Starts runs whose environments never come back, all at once, and yields each with how it ended. `places`: name ->
+        (ranks, options of Hangs-v0, further arguments)."""
+        path = self.write("hangs.yaml", config or HANGS)
+        running = {}
+        for name, (ranks, options, *arguments) in places.items():
+            options = f"env.options={{{options}}}"
+            run = self.folder / name
+            running[name] = self.start(path, run, "--set", options, *arguments, ranks=ranks)
+        for name, process in running.items():
+            with self.subTest(name=name):
+                result = program.finish(process)
+                run = self.folder / name
+                self.assert_nobody_left(run)
+                yield name, run, result
+
+    def test_any_call_hangs(self):
+        """Wherever an environment does not come back, the run ends with a message that says where, and what was learned."""
+        set_up, rollout = "in its set-up", "in its rollout in iteration"
+        colocate, pipelined = ("--set", "ranks.colocate=true"), ("--set", "algorithm.pipeline=1")
+        # the first environment of a process on rank 0 is one to look at, made while the config is checked
+        expected = {
+            "checked": ((None, "place: create"), 0, "learner", "create of environment 0", set_up),
+            "describe": ((None, "place: describe, call: 2"), 0, "learner", "describe of its environments", set_up),
+            "create": ((3, "place: create, call: 2, rank: 2"), 2, "actor", "create of environment 5", set_up),
+            "reset": ((3, "place: reset, rank: 2"), 2, "actor", "reset of environment 4", set_up),
+            "together": ((2, "place: reset, rank: 1", *colocate), 1, "learner", "reset of environment 4", set_up),
+            "step": ((2, "place: step, call: 300, rank: 1", *pipelined), 1, "actor", "step of environment 3", rollout),
+            "saving": ((2, "place: save_state, rank: 1"), 1, "actor", "save_state of environment 0", "between two rollouts"),
+            "saving-alone": ((None, "place: save_state"), 0, "learner", "save_state of environment 0", "between two rollouts"),
+            "evaluating": ((None, "place: create, call: 10"), 0, "learner", "create of environment 0", "evaluating"),
+        }
+        for name, run, result in self.hang({name: case[0] for name, case in expected.items()}):
+            _, rank, role, call, place = expected[name]
+            self.assertEqual(result.code, 1, result)
+            self.assertRegex(
+                result.err,
+                rf"rank {rank} \({role} on {program.HOST}\) hangs: {call} \(Hangs-v0\) has not come back for \d+\.\d s "
+                rf"\(run.watchdog: 2\), since \d\d:\d\d:\d\d, {place}",
+                result,
+            )
+            self.assertEqual(result.err.count("error: "), 1, result)
+            if place == set_up:
+                self.assertFalse(run.exists(), "a run that never began leaves a folder")
+            elif name != "evaluating":
+                self.assertEqual(len(fault.checkpoints(run)), 1, result)
+                self.assertIn("wrote", result.err)
+
+    def test_loading_hangs(self):
+        """A resumed run whose environments do not take their states ends, too, and can be resumed again."""
+        path = self.write("hangs.yaml", HANGS)
+        run = self.folder / "run"
+        options = ["--set", "env.options={place: load_state, call: 3, rank: 1}"]
+        result = self.finish(path, run, *options, ranks=2)
+        self.assertEqual(result.code, 0, result)
+        before = fault.checkpoints(run), fault.digest(run)
+        result = self.finish(path, run, *options, "--resume", "--set", "total_steps=8192", ranks=2)
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("hangs: load_state of environment 2 (Hangs-v0) has not come back", result.err)
+        self.assertEqual((fault.checkpoints(run), fault.digest(run)), before)
+
+    def test_end_hangs(self):
+        """An environment that cannot be destroyed costs nothing that the run has written and said."""
+        places = {
+            "alone": (None, "place: destroy, call: 4"),
+            "actor": (3, "place: destroy, rank: 2"),
+            "together": (2, "place: destroy, rank: 1", "--set", "ranks.colocate=true"),
+            "crash": (2, "place: destroy, rank: 1, crashes: 1"),
+        }
+        for name, run, result in self.hang(places):
+            self.assertNotEqual(result.code, 0, result)
+            self.assertEqual(program.summary(run)["status"], "finished", result)
+            self.assertIn("evaluation  return", result.out)
+            self.assertEqual(fault.checkpoints(run)[-1], 2048)
+            if name == "crash":
+                continue
+            self.assertEqual(result.code, 1, result)
+            self.assertRegex(result.err, r"hangs: destroy of environment \d \(Hangs-v0\) has not come back for \d+\.\d s")
+            self.assertIn("at its end; what the run has to write is written", result.err)
+
+    def test_failure_is_told_before_the_end(self):
+        """A step that fails, and then environments that cannot be destroyed: the cause is told first."""
+        options = "place: step, call: 100, fails: 1"
+        for name, _, result in self.hang({"alone": (None, options), "actor": (2, options + ", rank: 1")}):
+            self.assertEqual(result.code, 1, result)
+            self.assertIn("told to fail in step", result.err)
 
     def test_slow_is_not_lost(self):
         """A step that takes a while, in a rollout that takes longer than the watchdog waits, and no watchdog at all."""

@@ -344,6 +344,9 @@ static void test_agreement_on_errors(void) {
   EVERYWHERE_OK(comm_agree(comm, MUSTER_OK));
   muster_status status = comm_agree(comm, fails ? status_error(MUSTER_ERROR_USAGE, "mine") : MUSTER_OK);
   bool right = muster_status_code(status) == (fails ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM);
+  /* and who does not know why has nothing to say, whatever is wrapped around it */
+  status = status_wrap(status, "in vain");
+  right &= strcmp(muster_status_message(status), fails ? "in vain: mine" : "") == 0;
   muster_status_clear(&status);
   EVERYWHERE(right);
 }
@@ -352,15 +355,19 @@ static void test_agreement(void) {
   struct comm *comm = everywhere_comm();
   int rank = comm_rank(comm), last = comm_size(comm) - 1;
   bool speaks;
-  EVERYWHERE(comm_agree_exit_code(comm, 0, &speaks) == 0);
-  EVERYWHERE(comm_agree_exit_code(comm, rank == last ? 2 : 0, &speaks) == 2);
+  EVERYWHERE(comm_agree_exit_code(comm, 0, false, &speaks) == 0);
+  EVERYWHERE(comm_agree_exit_code(comm, rank == last ? 2 : 0, true, &speaks) == 2);
   EVERYWHERE(speaks == (rank == last));
-  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 0, &speaks) == 1);
+  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 0, true, &speaks) == 1);
   EVERYWHERE(speaks == (rank == 0));
 
   /* the larger code wins, and the first rank that has it speaks */
-  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 2, &speaks) == (last > 0 ? 2 : 1));
+  EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 2, true, &speaks) == (last > 0 ? 2 : 1));
   EVERYWHERE(speaks == (rank == (last > 0 ? 1 : 0)));
+
+  /* one that only heard of it speaks for nobody, whatever its code */
+  EVERYWHERE(comm_agree_exit_code(comm, rank == last ? 1 : 2, rank == last, &speaks) == 1);
+  EVERYWHERE(speaks == (rank == last));
 
   EVERYWHERE(!comm_any(comm, false));
   for (int one = 0; one <= last; one++) EVERYWHERE(comm_any(comm, rank == one));

@@ -1,4 +1,5 @@
 /* The pool of environments: counting, truncation, automatic reset, streams, errors, save and load. */
+#include "base/outcall.h"
 #include "base/random.h"
 #include "env/block.h"
 #include "env/pool.h"
@@ -431,18 +432,19 @@ static void test_load_lost_state(void) {
   env_pool_destroy(&restarted.pool);
 }
 
-/* single functions and blocks alike */
-static void test_count_steps(void) {
+/* what another thread would see of a call: single functions and blocks alike */
+static void test_calls_are_recorded(void) {
   const muster_env_type *types[] = {&tiny_type, find("CartPole-v1")};
   for (size_t i = 0; i < 2; i++) {
-    _Atomic uint64_t steps = 0;
+    const uint64_t before = outcall_record.steps, serial = outcall_record.serial;
     struct bench bench;
     bench_open(&bench, types[i], NULL, 8, 0, 3);
-    env_pool_count_steps(bench.pool, &steps);
     bench_reset(&bench);
-    CU_ASSERT_EQUAL(atomic_load(&steps), 3);
+    CU_ASSERT_EQUAL(outcall_record.steps - before, 3);
     for (int32_t t = 0; t < 4; t++) CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){0, 0, 0}, t));
-    CU_ASSERT_EQUAL(atomic_load(&steps), 15);
+    CU_ASSERT_EQUAL(outcall_record.steps - before, 15);
+    CU_ASSERT(outcall_record.serial - serial >= 2 * (1 + 3 + 4));
+    CU_ASSERT_EQUAL(outcall_now().call, OUTCALL_NONE);
     env_pool_destroy(&bench.pool);
   }
 }
@@ -1061,7 +1063,7 @@ static const struct check_case cases[] = {
     {"load refuses another's state and damage", test_load_refuses},
     {"load without a state starts the next episode", test_load_without_state},
     {"load a lost state", test_load_lost_state},
-    {"steps and resets are counted", test_count_steps},
+    {"calls are recorded", test_calls_are_recorded},
     {"options", test_options},
     {"faults of Probe are named", test_probe_faults},
     {"faults of rows are named", test_faults_of_rows},
