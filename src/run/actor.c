@@ -218,6 +218,7 @@ muster_status actor_roll_out_ordered(struct actor *actor) {
 
 muster_status actor_send_states(struct worker *worker, struct actor *actor) {
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  interrupt_saved();
   if (actor != NULL) actor_save_states(actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));

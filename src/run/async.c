@@ -35,6 +35,7 @@ static muster_status deliver_states(struct actor *actor) {
   MUSTER_TRY(find_place(worker, &place));
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   struct delivery *delivery = place;
+  interrupt_saved();
   actor_save_states(actor);
   *delivery = make_head(actor, DELIVERY_STATES, worker->order->iteration);
   MUSTER_TRY(stream_deliver(worker->stream, delivery_write_states(worker, delivery)));

@@ -305,8 +305,8 @@ static muster_status check_actors(const struct document *document, const struct 
 muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
   struct env_source_request request = run_config_env_source(config);
   request.isolates = false; /* only the table is looked at */
-    struct env_source source;
-  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  struct env_source source;
+  MUSTER_TRY(locate(document, env_key(config), env_source_open(&request, &source)));
   muster_status status = check_env_options(document, config, source.type);
   env_source_close(&source);
   return status;

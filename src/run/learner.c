@@ -139,7 +139,8 @@ static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
   int64_t since = steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
   bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
-  return (options->every > 0 && since >= options->every) || aged;
+  bool is_asked = ((interrupt_pending() | learner->notes) & INTERRUPT_SAVE) != 0;
+  return (options->every > 0 && since >= options->every) || aged || is_asked;
 }
 
 /* what actors act with: parameters, then the statistics that observations are normalised with */
@@ -156,6 +157,10 @@ void learner_prepare_order(struct learner *learner) {
   order->iteration = learner->collected;
   order->send_states = checkpoint_is_due(learner, stop);
   order->stop = (int32_t)stop;
+  if (order->send_states) {
+    interrupt_saved();
+    learner->notes &= ~INTERRUPT_SAVE;
+  }
   const struct model *model = &learner->model;
   const size_t parameters = worker->order_parameters;
   /* a pipelined run that goes on had given its last order with the policy of before its last update */
