@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/clock.h"
+#include "base/shown.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,7 +11,7 @@
 void log_line(const struct logger *logger, enum log_level level, const char *format, ...) {
   if (level < logger->level) return;
   static const char *const marks[] = {"debug: ", "", "warning: ", "error: "};
-  char stamp[32], line[1200];
+  char stamp[32], line[1200], shown[2400];
   clock_stamp(stamp, sizeof stamp);
   int used = snprintf(line, sizeof line, "%s %s", stamp + 11, logger->role);
   if (logger->rank >= 0) used += snprintf(line + used, sizeof line - (size_t)used, " %d", logger->rank);
@@ -18,11 +19,11 @@ void log_line(const struct logger *logger, enum log_level level, const char *for
 
   va_list arguments;
   va_start(arguments, format);
-  int text = vsnprintf(line + used, sizeof line - (size_t)used - 1, format, arguments);
+  vsnprintf(line + used, sizeof line - (size_t)used, format, arguments);
   va_end(arguments);
-  size_t length = (size_t)used + (text > 0 ? (size_t)text : 0);
-  if (length > sizeof line - 2) length = sizeof line - 2;
-  line[length++] = '\n';
-  ssize_t written = write(STDERR_FILENO, line, length);
+  shown_copy(line, shown, sizeof shown - 1);
+  size_t length = strlen(shown);
+  shown[length++] = '\n';
+  ssize_t written = write(STDERR_FILENO, shown, length);
   (void)written; /* there is nowhere left to report a failure to */
 }

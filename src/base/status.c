@@ -1,5 +1,7 @@
 #include "base/status.h"
 
+#include "base/shown.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -28,6 +30,18 @@ static muster_status error_create(muster_code code, const char *prefix, const ch
   return error;
 }
 
+/* A message is one line, whatever the texts are that went into it: names in files, words of plug-ins. Line breaks and
+ * blanks at its end, which such words may have, are taken off. */
+static muster_status create_shown(muster_code code, char *text, size_t length, const char *suffix) {
+  while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) text[--length] = '\0';
+  size_t size = SHOWN_GROWTH * length + 1;
+  char *shown = malloc(size);
+  if (shown == NULL) return &out_of_memory;
+  muster_status status = error_create(code, shown_copy(text, shown, size), suffix);
+  free(shown);
+  return status;
+}
+
 /* formats into a fresh error whose message ends in ": suffix" when there is a suffix */
 static muster_status error_format(muster_code code, const char *suffix, const char *format, va_list arguments) {
   va_list again;
@@ -37,7 +51,7 @@ static muster_status error_format(muster_code code, const char *suffix, const ch
   char *text = length < 0 ? NULL : malloc((size_t)length + 1);
   if (text == NULL) return &out_of_memory;
   vsnprintf(text, (size_t)length + 1, format, arguments);
-  muster_status status = error_create(code, text, suffix);
+  muster_status status = create_shown(code, text, (size_t)length, suffix);
   free(text);
   return status;
 }

@@ -1,3 +1,4 @@
+#include "base/shown.h"
 #include "cli/command.h"
 #include "env/conformance.h"
 #include "env/plugin.h"
@@ -39,10 +40,11 @@ struct check_request {
 
 static void print_text(const muster_env_type *type, const struct conformance_report *report) {
   for (int32_t i = 0; i < report->count; i++)
-    printf("%s  %-15s %s\n", conformance_verdict_name(report->finding[i].verdict), report->finding[i].check,
-           report->finding[i].text);
-  printf("%s: %s the contract (%d passed, %d notes, %d failures)\n", type->name,
-         report->failures > 0 ? "BREAKS" : "keeps", (int)report->passes, (int)report->notes, (int)report->failures);
+    shown_print(stdout, "%s  %-15s %s\n", conformance_verdict_name(report->finding[i].verdict),
+                report->finding[i].check, report->finding[i].text);
+  shown_print(stdout, "%s: %s the contract (%d passed, %d notes, %d failures)\n", type->name,
+              report->failures > 0 ? "BREAKS" : "keeps", (int)report->passes, (int)report->notes,
+              (int)report->failures);
 }
 
 static void print_json(struct json *json, const muster_env_type *type, const struct conformance_report *report) {

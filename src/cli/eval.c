@@ -1,3 +1,4 @@
+#include "base/shown.h"
 #include "cli/command.h"
 #include "cli/showing.h"
 #include "math/blas.h"
@@ -92,8 +93,9 @@ static void print_json(const struct eval_request *request, const struct muster_p
 
 static void print_text(const struct eval_request *request, const struct muster_policy *policy,
                        const struct evaluation *result) {
-  printf("%s, %lld steps of training, %lld episodes, %s\n", policy->config.env.name, (long long)policy->total_steps,
-         (long long)result->episodes, request->stochastic ? "stochastic" : "deterministic");
+  shown_print(stdout, "%s, %lld steps of training, %lld episodes, %s\n", policy->config.env.name,
+              (long long)policy->total_steps, (long long)result->episodes,
+              request->stochastic ? "stochastic" : "deterministic");
   if (result->episodes < request->episodes)
     printf("stopped after %lld frames (--max-frames)\n", request->show.max_frames);
   if (result->episodes == 0) return;

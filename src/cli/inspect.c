@@ -1,3 +1,4 @@
+#include "base/shown.h"
 #include "cli/command.h"
 #include "run/snapshot.h"
 #include "store/checkpoint.h"
@@ -63,9 +64,10 @@ static void show_tensor_text(const struct tensor *tensor, double norm) {
   for (int i = 0; i < tensor->rank; i++)
     used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%zu", i > 0 ? " x " : "", tensor->shape[i]);
   if (tensor->rank == 0)
-    printf("  %-28s %-8s %-14s value %.10g\n", tensor->name, tensor_type_name(tensor->type), shape, element(tensor, 0));
+    shown_print(stdout, "  %-28s %-8s %-14s value %.10g\n", tensor->name, tensor_type_name(tensor->type), shape,
+                element(tensor, 0));
   else
-    printf("  %-28s %-8s %-14s norm %.6g\n", tensor->name, tensor_type_name(tensor->type), shape, norm);
+    shown_print(stdout, "  %-28s %-8s %-14s norm %.6g\n", tensor->name, tensor_type_name(tensor->type), shape, norm);
 }
 
 static muster_status show_tensor(const struct tensor *described, void *context) {
@@ -94,7 +96,7 @@ static muster_status show_texts(struct view *view, const char *const *names) {
     if (view->json != NULL)
       json_string(view->json, label(*names), text);
     else
-      printf("%-15s %s\n", label(*names), text);
+      shown_print(stdout, "%-15s %s\n", label(*names), text);
     free(text);
   }
   return MUSTER_OK;
@@ -123,7 +125,7 @@ static muster_status show_config(struct view *view) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(view->reader, "about/config", &text));
   printf("\nconfig\n");
-  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) printf("  %s\n", line);
+  for (char *line = strtok(text, "\n"); line != NULL; line = strtok(NULL, "\n")) shown_print(stdout, "  %s\n", line);
   free(text);
   return MUSTER_OK;
 }
@@ -133,7 +135,7 @@ static muster_status show_all(struct view *view, const char *path) {
     json_open_object(view->json, NULL);
     json_string(view->json, "checkpoint", path);
   } else {
-    printf("%-15s %s\n", "checkpoint", path);
+    shown_print(stdout, "%-15s %s\n", "checkpoint", path);
   }
   MUSTER_TRY(show_texts(view, text_names));
   MUSTER_TRY(show_numbers(view));

@@ -1,5 +1,6 @@
 /* muster envs, muster algos, muster config: what there is to choose from. */
 #include "algo/algorithm.h"
+#include "base/shown.h"
 #include "cli/command.h"
 #include "config/reference.h"
 #include "env/plugin.h"
@@ -43,16 +44,16 @@ static muster_status print_env(const muster_env_type *type, bool in_full) {
   format_space(&spec->observation, observation, sizeof observation);
   format_space(&spec->action, action, sizeof action);
   if (!in_full) {
-    printf("%-14s %-12s %-12s %s\n", type->name, observation, action, type->summary);
+    shown_print(stdout, "%-14s %-12s %-12s %s\n", type->name, observation, action, type->summary);
   } else {
-    printf("%s: %s\n\n  observation       %s\n  action            %s\n", type->name, type->summary, observation,
-           action);
+    shown_print(stdout, "%s: %s\n", type->name, type->summary);
+    printf("\n  observation       %s\n  action            %s\n", observation, action);
     printf("  step limit        %d\n", spec->max_steps);
     if (!isnan(spec->reward_threshold)) printf("  reward threshold  %g\n", spec->reward_threshold);
     printf("  saves its state   %s\n", spec->state_bytes > 0 ? "yes" : "no");
     if (type->options != NULL && type->options->key != NULL) printf("\noptions (env.options)\n");
     for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++)
-      printf("  %-20s %-10s %s\n", option->key, option->default_value, option->help);
+      shown_print(stdout, "  %-20s %-10s %s\n", option->key, option->default_value, option->help);
   }
   env_pool_destroy(&pool);
   return MUSTER_OK;

@@ -1,6 +1,7 @@
 /* muster: the program. Finds the command and runs it. */
 #include "base/nearest.h"
 #include "base/shell.h"
+#include "base/shown.h"
 #include "cli/command.h"
 #include "muster/version.h"
 #include "run/build.h"
@@ -43,11 +44,11 @@ static void print_help(FILE *file) {
 
 int command_usage_error(const char *name, const char *format, ...) {
   va_list arguments;
+  char text[1024];
   va_start(arguments, format);
-  fprintf(stderr, "muster %s: ", name);
-  vfprintf(stderr, format, arguments);
-  fprintf(stderr, " (see `%s %s --help`)\n", shell_program().text, name);
+  vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);
+  shown_print(stderr, "muster %s: %s (see `%s %s --help`)\n", name, text, shell_program().text, name);
   return EXIT_USAGE;
 }
 
@@ -55,8 +56,8 @@ static int unknown_command(const char *name) {
   struct nearest nearest = nearest_start(name);
   for (size_t i = 0; i < COMMANDS; i++)
     if (commands[i].summary != NULL) nearest_offer(&nearest, commands[i].name);
-  fprintf(stderr, "muster: unknown command '%s'; %s (see `%s --help`)\n", name, nearest_advise(&nearest).text,
-          shell_program().text);
+  shown_print(stderr, "muster: unknown command '%s'; %s (see `%s --help`)\n", name, nearest_advise(&nearest).text,
+              shell_program().text);
   return EXIT_USAGE;
 }
 

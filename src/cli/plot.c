@@ -1,5 +1,6 @@
 #include "view/plot.h"
 #include "base/nearest.h"
+#include "base/shown.h"
 #include "cli/command.h"
 #include "store/output.h"
 
@@ -122,7 +123,7 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 
 /* a metric's newest value in each run */
 static void print_metric(const struct record_set *set, const char *metric) {
-  printf("%-32s", metric);
+  shown_print(stdout, "%-32s", metric);
   for (size_t i = 0; i < set->n; i++) {
     double value = metrics_table_last(set->records[i]->metrics, metric);
     if (isnan(value))
@@ -142,7 +143,7 @@ static bool was_listed(const struct record_set *set, size_t i, const char *metri
 
 static void print_list(const struct record_set *set) {
   printf("%-32s", "metric");
-  for (size_t i = 0; i < set->n; i++) printf(" %12.12s", set->records[i]->name);
+  for (size_t i = 0; i < set->n; i++) shown_print(stdout, " %12.12s", set->records[i]->name);
   putchar('\n');
   for (size_t i = 0; i < set->n; i++)
     for (size_t c = 0; c < set->records[i]->metrics->n_columns; c++)
@@ -171,11 +172,11 @@ static void note_missing(const struct record_set *set, const struct arguments *a
   for (size_t i = 0; i < set->n; i++) {
     const struct run_record *record = set->records[i];
     if (record->metrics->n_rows == 0)
-      fprintf(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", record->path);
+      shown_print(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", record->path);
     for (size_t p = 0; p < n && record->metrics->n_rows > 0 && arguments->n_metrics > 0; p++)
       if (!plot_has_values(record, panels[p].metric))
-        fprintf(stderr, "muster plot: note: %s has no value of %s; it is left out there\n", record->path,
-                panels[p].metric);
+        shown_print(stderr, "muster plot: note: %s has no value of %s; it is left out there\n", record->path,
+                    panels[p].metric);
   }
 }
 

@@ -1,6 +1,7 @@
 #include "cli/showing.h"
 
 #include "base/clock.h"
+#include "base/shown.h"
 #include "picture/gif.h"
 #include "picture/picture.h"
 #include "store/output.h"
@@ -40,7 +41,8 @@ static void keep_pace(struct showing *showing) {
 static void print_lines(const char *text, bool is_animated) {
   for (const char *line = text; *line != '\0';) {
     int length = (int)strcspn(line, "\n");
-    printf("%.*s%s\n", length, line, is_animated ? "\033[K" : "");
+    shown_print(stdout, "%.*s", length, line);
+    fputs(is_animated ? "\033[K\n" : "\n", stdout);
     line += length + (line[length] == '\n');
   }
 }

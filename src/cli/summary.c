@@ -1,4 +1,5 @@
 #include "run/summary.h"
+#include "base/shown.h"
 #include "cli/command.h"
 #include "config/text.h"
 #include "run/folder.h"
@@ -99,8 +100,8 @@ static muster_status print_runs(const struct summary *summary) {
   for (size_t i = 0; i < summary->n; i++) {
     const struct summary_run *run = &summary->runs[i];
     char(*cells)[CELL_SIZE] = &table.cells[i * table_columns(&table)];
-    snprintf(cells[0], CELL_SIZE, "%s", run->config.env.name);
-    snprintf(cells[1], CELL_SIZE, "%s", run->config.algorithm_name);
+    shown_copy(run->config.env.name, cells[0], CELL_SIZE);
+    shown_copy(run->config.algorithm_name, cells[1], CELL_SIZE);
     snprintf(cells[2], CELL_SIZE, "%lld", (long long)run->config.general.seed);
     snprintf(cells[3], CELL_SIZE, "%lld", (long long)run->record->steps);
     write_spread(cells[4], run->record->mean_return, run->record->std_return);
@@ -108,7 +109,7 @@ static muster_status print_runs(const struct summary *summary) {
     write_number(cells[6], run->record->solved_at_steps);
     write_number(cells[7], run->record->average_speed);
     snprintf(cells[8], CELL_SIZE, "%s", run_state_name(run->record->state));
-    snprintf(cells[9], CELL_SIZE, "%s", run->record->path);
+    shown_copy(run->record->path, cells[9], CELL_SIZE);
   }
   table_print(&table);
   return MUSTER_OK;
@@ -128,8 +129,8 @@ static muster_status print_groups(const struct summary *summary) {
     const struct summary_group *group = &summary->groups[g];
     const struct run_config *config = &summary->runs[group->first].config;
     char(*cells)[CELL_SIZE] = &table.cells[g * table_columns(&table)];
-    snprintf(cells[0], CELL_SIZE, "%s", config->env.name);
-    snprintf(cells[1], CELL_SIZE, "%s", config->algorithm_name);
+    shown_copy(config->env.name, cells[0], CELL_SIZE);
+    shown_copy(config->algorithm_name, cells[1], CELL_SIZE);
     snprintf(cells[2], CELL_SIZE, "%zu", group->seeds);
     snprintf(cells[3], CELL_SIZE, "%zu", group->runs);
     snprintf(cells[4], CELL_SIZE, "%zu", group->finished);
@@ -140,7 +141,7 @@ static muster_status print_groups(const struct summary *summary) {
     snprintf(cells[9], CELL_SIZE, "%zu", group->solved_at_steps.count);
     write_number(cells[10], group->solved_at_steps.median);
     write_number(cells[11], group->steps_per_second.mean);
-    snprintf(cells[12], CELL_SIZE, "%s", group->settings);
+    shown_copy(group->settings, cells[12], CELL_SIZE);
   }
   printf("\nover seeds (return and evaluation: mean +- std and median of the seeds' means; solved: seeds; solved at: "
          "median)\n");
@@ -210,13 +211,15 @@ static void print_json(const struct summary *summary) {
   json_close_object(&json);
 }
 
-/* a field of CSV: in quotes where it has to be (RFC 4180) */
+/* a field of CSV: in quotes where it has to be (RFC 4180); a line break, as all that may not be shown, is written out
+ */
 static void print_field(const char *text) {
-  bool quoted = strpbrk(text, ",\"\n") != NULL;
+  char shown[SHOWN_GROWTH * RUN_PATH_SIZE];
+  bool quoted = strpbrk(shown_copy(text, shown, sizeof shown), ",\"") != NULL;
   if (quoted) putchar('"');
-  for (; *text != '\0'; text++) {
-    if (*text == '"') putchar('"');
-    putchar(*text);
+  for (const char *at = shown; *at != '\0'; at++) {
+    if (*at == '"') putchar('"');
+    putchar(*at);
   }
   fputs(quoted ? "\"," : ",", stdout);
 }

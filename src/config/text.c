@@ -1,5 +1,7 @@
 #include "config/text.h"
 
+#include "base/shown.h"
+
 #include <errno.h>
 #include <locale.h>
 #include <math.h>
@@ -109,21 +111,12 @@ void text_write_number(struct text_sink *sink, double value) {
 }
 
 size_t text_printable(const char *text) {
-  const unsigned char *byte = (const unsigned char *)text;
-  if (byte[0] < 0x80) return byte[0] >= 0x20 && byte[0] != 0x7f ? 1 : 0;
-  // decode the sequence; a byte that does not continue it, the final zero too, ends the loop
-  size_t length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
-  if (byte[0] < 0xc2 || byte[0] > 0xf4) return 0;
-  unsigned code = byte[0] & (0xffu >> (length + 1));
-  for (size_t i = 1; i < length; i++) {
-    if ((byte[i] & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte[i] & 0x3f);
-  }
-  // overlong forms, surrogates, what is beyond Unicode; then C1 controls, line and paragraph separators, marks
-  bool wrong = (length == 3 && code < 0x800) || (length == 4 && code < 0x10000) || (code >= 0xd800 && code <= 0xdfff) ||
-               code > 0x10ffff;
-  bool control = code < 0xa0 || code == 0x2028 || code == 0x2029 || code == 0xfeff || code == 0xfffe || code == 0xffff;
-  return wrong || control ? 0 : length;
+  uint32_t code = 0;
+  size_t length = utf8_decode(text, &code);
+  // C0 and C1 controls, line and paragraph separators, marks
+  bool control = code < 0x20 || (code >= 0x7f && code < 0xa0) || code == 0x2028 || code == 0x2029 || code == 0xfeff ||
+                 code == 0xfffe || code == 0xffff;
+  return length == 0 || control ? 0 : length;
 }
 
 bool text_is_printable(const char *text) {

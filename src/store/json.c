@@ -1,5 +1,6 @@
 #include "store/json.h"
 
+#include "base/shown.h"
 #include "store/number.h"
 
 #include <assert.h>
@@ -7,42 +8,27 @@
 #include <math.h>
 #include <stddef.h>
 
-/* length of the valid UTF-8 sequence at the start of a text: 1 to 4; 0 when there is none (Unicode 15, table 3-7) */
-static size_t utf8_length(const unsigned char *text) {
-  unsigned char first = text[0];
-  if (first < 0x80) return 1;
-  size_t length = first >= 0xc2 && first <= 0xdf   ? 2
-                  : (first & 0xf0) == 0xe0         ? 3
-                  : first >= 0xf0 && first <= 0xf4 ? 4
-                                                   : 0;
-  for (size_t i = 1; i < length; i++)
-    if ((text[i] & 0xc0) != 0x80) return 0;
-
-  // overlong forms, surrogates, and what is beyond U+10FFFF
-  if ((first == 0xe0 && text[1] < 0xa0) || (first == 0xed && text[1] > 0x9f)) return 0;
-  if ((first == 0xf0 && text[1] < 0x90) || (first == 0xf4 && text[1] > 0x8f)) return 0;
-  return length;
-}
-
-/* writes a quoted string; a byte that is not UTF-8 becomes the replacement character */
+/* writes a quoted string; what may not be shown, a terminal's control characters among it, as its number; a byte that
+ * is not UTF-8 becomes the replacement character */
 static void print_quoted(FILE *file, const char *value) {
   fputc('"', file);
-  for (const unsigned char *at = (const unsigned char *)value; *at != '\0';) {
-    size_t length = utf8_length(at);
+  while (*value != '\0') {
+    uint32_t code;
+    size_t length = utf8_decode(value, &code);
     if (length == 0) {
       fputs("\\ufffd", file);
-    } else if (*at == '"' || *at == '\\') {
-      fprintf(file, "\\%c", *at);
-    } else if (*at == '\n') {
+    } else if (*value == '"' || *value == '\\') {
+      fprintf(file, "\\%c", *value);
+    } else if (*value == '\n') {
       fputs("\\n", file);
-    } else if (*at == '\t') {
+    } else if (*value == '\t') {
       fputs("\\t", file);
-    } else if (*at < 0x20) {
-      fprintf(file, "\\u%04x", *at);
+    } else if (shown_length(value) == 0) {
+      fprintf(file, "\\u%04" PRIx32, code); // all of them are below 0x10000
     } else {
-      fwrite(at, 1, length, file);
+      fwrite(value, 1, length, file);
     }
-    at += length == 0 ? 1 : length;
+    value += length == 0 ? 1 : length;
   }
   fputc('"', file);
 }

@@ -38,7 +38,7 @@ static muster_status check_header(const struct metrics *metrics, const char *lin
   if (strlen(line) == length && memcmp(line, metrics->file.waiting, length) == 0) return MUSTER_OK;
   return status_error(MUSTER_ERROR_FORMAT,
                       "'%s' has other columns than this run; rename it, or go on with the version of muster that wrote "
-                      "it\n  there: %.*s\n  here:  %.*s",
+                      "it; there: %.*s; here: %.*s",
                       metrics->file.path, (int)strcspn(line, "\n"), line, (int)length - 1, metrics->file.waiting);
 }
 

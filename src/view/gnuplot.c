@@ -1,5 +1,7 @@
 #include "view/gnuplot.h"
 
+#include "base/shown.h"
+
 #include <errno.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -81,10 +83,14 @@ muster_status gnuplot_run(const char *script, size_t length, char **output, size
 }
 
 static void put_quoted(FILE *script, const char *text, const char *escaped) {
-  for (; *text != '\0'; text++) {
+  bool as_is;
+  for (size_t length; (length = shown_next(text, &as_is)) > 0; text += length) {
     if (*text == '\'') fputc('\'', script);
     if (strchr(escaped, *text) != NULL) fputc('\\', script);
-    fputc((unsigned char)*text < ' ' || *text == '\x7f' ? ' ' : *text, script);
+    if (as_is)
+      fwrite(text, 1, length, script);
+    else
+      fputs((unsigned char)*text < 0x80 ? " " : "\ufffd", script);
   }
 }
 

@@ -13,7 +13,7 @@
 MUSTER_CHECKED muster_status gnuplot_run(const char *script, size_t length, char **output, size_t *output_length);
 
 /* Writes a text in gnuplot's single quotes, for where `noenhanced` says that nothing in it has a meaning; control
- * characters become blanks. */
+ * characters become blanks, and what is no text the replacement character. */
 void gnuplot_quote(FILE *script, const char *text);
 /* The same in bold letters, which only `enhanced` texts have in every format. */
 void gnuplot_quote_bold(FILE *script, const char *text);

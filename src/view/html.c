@@ -1,26 +1,25 @@
 #include "view/html.h"
 
-#include "config/text.h"
+#include "base/shown.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 void html_text(FILE *page, const char *text) {
-  while (*text != '\0') {
-    size_t length = *text == '\n' ? 1 : text_printable(text);
+  bool as_is;
+  for (size_t length; (length = shown_next(text, &as_is)) > 0; text += length) {
     switch (*text) {
     case '&': fputs("&amp;", page); break;
     case '<': fputs("&lt;", page); break;
     case '>': fputs("&gt;", page); break;
     case '"': fputs("&quot;", page); break;
     default:
-      if (length > 0)
+      if (as_is || *text == '\n')
         fwrite(text, 1, length, page);
       else
         fputs("\xef\xbf\xbd", page);
     }
-    text += length > 0 ? length : 1;
   }
 }
 

@@ -67,7 +67,8 @@ void screen_show(struct screen *screen, const struct sheet *sheet) {
       if (is_style) {
         attrset((int)attributes[(int)text[-1]]);
       } else {
-        addnstr(text - bytes, bytes);
+        const char *character = sheet_shown(text - bytes, &bytes);
+        addnstr(character, bytes);
         column++;
       }
     }

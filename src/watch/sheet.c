@@ -1,5 +1,7 @@
 #include "watch/sheet.h"
 
+#include "base/shown.h"
+
 #include <stdarg.h>
 #include <string.h>
 
@@ -57,6 +59,12 @@ void sheet_fill(struct sheet *sheet, int column) {
   if (missing > 0) sheet_add(sheet, "%*s", missing, "");
 }
 
+const char *sheet_shown(const char *character, int *bytes) {
+  if (shown_length(character) == (size_t)*bytes) return character;
+  *bytes = 1;
+  return "?";
+}
+
 void sheet_print(const struct sheet *sheet, FILE *file) {
   for (int i = 0; i < sheet->lines; i++) {
     char plain[SHEET_LINE_BYTES];
@@ -66,9 +74,10 @@ void sheet_print(const struct sheet *sheet, FILE *file) {
     int column = 0;
     for (int bytes; column < sheet->columns && (bytes = sheet_next(&text, &style)) > 0;) {
       if (style) continue;
-      memcpy(plain + length, text - bytes, (size_t)bytes);
+      const char *character = sheet_shown(text - bytes, &bytes);
+      memcpy(plain + length, character, (size_t)bytes);
       length += (size_t)bytes;
-      if (text[-1] != ' ') end = length;
+      if (*character != ' ') end = length;
       column++;
     }
     fprintf(file, "%.*s\n", (int)end, plain);
@@ -77,10 +86,13 @@ void sheet_print(const struct sheet *sheet, FILE *file) {
 
 const char *sheet_clean(const struct sheet *sheet, const char *text, char *clean, size_t size) {
   size_t length = 0;
-  for (; *text != '\0' && length + 1 < size; text++) {
-    unsigned char byte = (unsigned char)*text;
-    bool is_shown = byte >= 0x20 && byte != 0x7f && (byte < 0x80 || sheet->utf8);
-    clean[length++] = is_shown ? *text : '?';
+  bool as_is;
+  for (size_t bytes; (bytes = shown_next(text, &as_is)) > 0; text += bytes) {
+    as_is = as_is && (bytes == 1 || sheet->utf8);
+    size_t put = as_is ? bytes : 1;
+    if (length + put >= size) break;
+    memcpy(clean + length, as_is ? text : "?", put);
+    length += put;
   }
   clean[length] = '\0';
   return clean;

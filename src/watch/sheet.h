@@ -41,12 +41,16 @@ void sheet_fill(struct sheet *sheet, int column);
 /* Prints all lines, cut at the last column, without styles and trailing blanks. */
 void sheet_print(const struct sheet *sheet, FILE *file);
 
-/* Copies a text from outside, such as a path: control characters become '?', and without UTF-8 all that is not ASCII.
- */
+/* Copies a text from outside, such as a path: what may not be shown becomes '?', and without UTF-8 all that is not
+ * ASCII. */
 const char *sheet_clean(const struct sheet *sheet, const char *text, char *clean, size_t size);
 
 /* The next character of a line: its bytes from *text on, which it moves behind them; 0 at the end. `*is_style`: one of
  * the above, which takes no column. */
 int sheet_next(const char **text, bool *is_style);
+
+/* A character that sheet_next() found, of `*bytes` bytes, as it may be shown: "?" in the place of one that would act on
+ * the terminal or is no text. */
+const char *sheet_shown(const char *character, int *bytes);
 
 #endif

@@ -12,7 +12,8 @@
 #define NAME_COLUMNS 20
 #define SECOND_COLUMN 46 /* where the times begin, beside the metrics */
 #define STAGE_COLUMNS 27 /* of a stage's name and numbers, before its bar */
-#define PATH_COLUMN 58   /* of the table of runs */
+#define PATH_COLUMN 59   /* of the table of runs */
+#define PATH_BYTES 4096
 
 /* ---- pieces ---- */
 
@@ -309,8 +310,19 @@ void view_run(struct sheet *sheet, const struct run_record *record, int lines) {
 
 /* ---- the table ---- */
 
+/* a path; of one that is too long for the room the end, which tells more, behind a mark of the cut */
+static void add_end_of(struct sheet *sheet, const char *path, int room) {
+  const char *start = path;
+  bool is_style;
+  int length = 0;
+  while (sheet_next(&start, &is_style) > 0) length++;
+  start = path;
+  for (int i = 0; length > room && room > 8 && i <= length - room; i++) sheet_next(&start, &is_style);
+  sheet_add(sheet, "%s%s", start == path ? "" : sheet->utf8 ? "\u2026" : "<", start);
+}
+
 static void add_table_line(struct sheet *sheet, const struct run_record *record, bool is_chosen) {
-  char clean[RUN_RECORD_TEXT], text[32], done[32] = "?", spark[CHART_ROW_BYTES] = "";
+  char clean[PATH_BYTES], text[32], done[32] = "?", spark[CHART_ROW_BYTES] = "";
   const bool runs = record->state == RUN_RUNNING;
   const double share = share_done(record);
   if (isfinite(share)) snprintf(done, sizeof done, "%.0f %%", floor(100.0 * share));
@@ -324,13 +336,9 @@ static void add_table_line(struct sheet *sheet, const struct run_record *record,
   sheet_add(sheet, " %8s ", value_text(record->mean_return, text));
   const double *returns = metrics_table_column(record->metrics, COLUMN_RETURN);
   if (returns != NULL) chart_spark(returns, record->metrics->n_rows, 8, sheet->utf8, spark);
-  sheet_add(sheet, "%s", spark);
+  sheet_add(sheet, "%s ", spark);
   sheet_fill(sheet, PATH_COLUMN);
-
-  /* of a path that is too long the end tells more */
-  const int room = sheet->columns - PATH_COLUMN, length = (int)strlen(record->path);
-  const char *path = length > room && room > 8 ? record->path + (length - room) : record->path;
-  sheet_add(sheet, "%s", sheet_clean(sheet, path, clean, sizeof clean));
+  add_end_of(sheet, sheet_clean(sheet, record->path, clean, sizeof clean), sheet->columns - PATH_COLUMN);
 }
 
 void view_table(struct sheet *sheet, struct run_record *const *records, int n, int chosen, int lines) {

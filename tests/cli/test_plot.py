@@ -154,6 +154,8 @@ class Plot(program.Case):
     def test_texts_have_no_meaning(self):
         text, _ = self.script(self.runs[0], "-t", "it's `date` $x {a_b} \\ \n!")
         self.assertIn("'{/:Bold it''s `date` $x \\{a\\_b\\} \\\\  !}'", text)
+        text, _ = self.script(self.runs[0], "-t", os.fsdecode(b"a\x1b[2J \xff\xc2\x9b \xe2\x80\xae \xc3\xa4"))
+        self.assertIn("'{/:Bold a [2J \ufffd\ufffd \ufffd \u00e4}'", text)
 
     # --- pictures ---
 

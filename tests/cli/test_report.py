@@ -150,6 +150,8 @@ class Report(program.Case):
         run = os.fsencode(self.folder) + b"/\xff\x01 caf\xc3\xa9"
         shutil.copytree(os.fsencode(self.runs[0]), run, symlinks=True)
         self.assertIn("\ufffd\ufffd café", self.page(os.fsdecode(run)).text)
+        title = os.fsdecode(b"a\x1b[2J\xc2\x9b\xe2\x80\xae\xff")
+        self.assertIn("a\ufffd[2J\ufffd\ufffd\ufffd", self.page(self.runs[0], "-t", title).text)
 
     def test_generic_summary(self):
         """What a later version writes is shown too: columns of stages, lists and objects."""

@@ -117,6 +117,35 @@ class Summary(program.Case):
         for name in ["stopped", "killed", "running"]:
             self.assertIsNone(by_name[name]["evaluation_return"])
 
+    def test_texts_of_files(self):
+        """Names in folders and files do not act on the terminal, nor break lines of it or of CSV; JSON has them whole."""
+        (run,) = self.seeds("runs", [1])
+        name = "a\x1b[2J\nb\u009b,\u202ec\x07"
+        shutil.move(run, self.folder / name)
+        metrics = self.folder / name / "metrics.csv"
+        metrics.write_text(metrics.read_text(encoding="utf-8").replace("train/loss", "train/l\x1b[2J\u202e"), encoding="utf-8")
+        shown = "a\\x1b[2J\\nb\\u009b,\\u202ec\\x07"
+        for arguments, part in [
+            (["summary", name], shown),
+            (["summary", name, "--csv"], f'"{shown}"'),
+            (["summary", name, "--json"], "a\\u001b[2J\\nb\\u009b,\\u202ec\\u0007"),
+            (["plot", name, "--list"], "train/l\\x1b[2J\\u202e"),
+            (["watch", "--once", name], "a?[2J?b?,?c?"),
+            (["inspect", name], f"checkpoint      {shown}/checkpoints/"),
+            (["inspect", name, "--json"], "a\\u001b[2J"),
+            (["eval", f"{name}/none"], f"{shown}/none"),
+            (["report", f"{name}/none"], f"{shown}/none"),
+            (["plot", name, "-m", "x\x1b"], "none of the runs has x\\x1b"),
+            (["train", f"{name}/none"], f"{shown}/none"),
+            (["eval", name, "--episodes", "\x1b"], "--episodes: \\x1b: expects"),
+            ([name], f"unknown command '{shown}'"),
+        ]:
+            with self.subTest(arguments=arguments):
+                result = program.finish(program.start(arguments, cwd=self.folder, env={"LC_ALL": "C.UTF-8"}))
+                text = result.out + result.err
+                self.assertIn(part, text)
+                self.assertEqual([hex(ord(c)) for c in text if (ord(c) < 32 or 126 < ord(c) < 160 or c == "\u202e") and c != "\n"], [])
+
     def test_wrong(self):
         self.assert_refused(self.run_muster("summary", "none"), 1, "cannot find the run none")
         (self.folder / "empty").mkdir()

@@ -105,7 +105,7 @@ static void test_numbers(void) {
 static void fill_escapes(struct json *json) {
   json_open_object(json, NULL);
   json_string(json, "quote\"", "C:\\dir \"x\"");
-  json_string(json, "control", "a\nb\tc\rd\x01\x1f\x7f");
+  json_string(json, "control", "a\nb\tc\rd\x01\x1f\x7f\xc2\x9b\xe2\x80\xae\xc2\xa0");
   json_string(json, "utf8",
               "Gr\xc3\xb6\xc3\x9f"
               "e \xe2\x82\xac \xf0\x9f\x98\x80");
@@ -116,7 +116,7 @@ static void fill_escapes(struct json *json) {
 static void test_escapes(void) {
   check_json(fill_escapes, "{\n"
                            "  \"quote\\\"\": \"C:\\\\dir \\\"x\\\"\",\n"
-                           "  \"control\": \"a\\nb\\tc\\u000dd\\u0001\\u001f\x7f\",\n"
+                           "  \"control\": \"a\\nb\\tc\\u000dd\\u0001\\u001f\\u007f\\u009b\\u202e\xc2\xa0\",\n"
                            "  \"utf8\": \"Gr\xc3\xb6\xc3\x9f"
                            "e \xe2\x82\xac \xf0\x9f\x98\x80\",\n"
                            "  \"empty\": \"\"\n"

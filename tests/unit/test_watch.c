@@ -6,6 +6,8 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 /* ---- charts ---- */
 
@@ -84,7 +86,7 @@ static void test_sheet(void) {
   char clean[16];
   CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "a\033[2J\nä", clean, sizeof clean), "a?[2J?ä");
   sheet->utf8 = false;
-  CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "aä", clean, sizeof clean), "a??");
+  CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "aä", clean, sizeof clean), "a?");
   CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "abcdef", clean, 4), "abc");
 
   /* more lines than there is room for, and longer ones, are cut */
@@ -144,9 +146,73 @@ static void test_view_sizes(void) {
   run_record_destroy(&record);
 }
 
+/* what a file says does not act on the terminal: names of metrics and stages, a start, a link to a checkpoint */
+static void test_strange_texts(void) {
+  char folder[1200], path[1400], link[1400];
+  snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-strange"));
+  struct run_record *record = NULL;
+  CHECK_OK_FATAL(run_record_create(folder, &record));
+  write_file(folder, "config.yaml",
+             "# muster 0.1.0 (abc), started \xe2\x80\xaex\n# ranks: 3\n#   rank 0 on xy\xe2\x80\xae z: l\n"
+             "seed: 9\ntotal_steps: 1000\nenv: {name: CartPole-v1}\nalgorithm: {name: ppo}\n");
+  write_file(
+      folder, "metrics.csv",
+      "time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean,train/a\033[2Jb\xe2\x80\xae,time/x\033c_seconds\n"
+      "100,1,20,0.5,1\n200,2,21,0.6,1\n");
+  snprintf(path, sizeof path, "%s/checkpoints", folder);
+  mkdir(path, 0777);
+  snprintf(path, sizeof path, "%s/checkpoints/a\033[5mb.h5", folder);
+  snprintf(link, sizeof link, "%s/checkpoints/latest", folder);
+  fclose(fopen(path, "w"));
+  unlink(link);
+  CU_ASSERT_EQUAL(symlink("a\033[5mb.h5", link), 0);
+  run_record_refresh(record);
+  for (int utf8 = 0; utf8 < 2; utf8++) {
+    struct sheet *sheet = new_sheet(250, utf8 == 1);
+    view_run(sheet, record, 40);
+    char *text = printed(sheet);
+    for (const char *at = text; *at != '\0'; at++) CU_ASSERT_TRUE(*at == '\n' || (unsigned char)*at >= 0x20);
+    CU_ASSERT_PTR_NULL(strstr(text, "\xc2\x9b"));
+    CU_ASSERT_PTR_NULL(strstr(text, "\xe2\x80\xae"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "a?[2Jb"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(text, "started ?x"));
+    free(text);
+    free(sheet);
+  }
+  run_record_destroy(&record);
+}
+
+/* a path that is too long is cut on the left, behind a mark, and keeps off the curve beside it */
+static void test_long_paths(void) {
+  char folder[1200], long_path[1500];
+  snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-long"));
+  snprintf(long_path, sizeof long_path, "%s/%s", folder, "\u00e4\u00e4\u00e4\u00e4\u00e4-a-name-that-is-long");
+  mkdir(long_path, 0777);
+  char table[4096] = "time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean\n";
+  for (int row = 1; row <= 8; row++) sprintf(table + strlen(table), "%d,%d,%d\n", row, row, row);
+  write_file(long_path, "metrics.csv", table);
+  struct run_record *record = NULL;
+  CHECK_OK_FATAL(run_record_create(long_path, &record));
+  run_record_refresh(record);
+  static const char *const expected[2][2] = {{"_.-~=+*# <name-that-is-long\n", "_.-~=+*# <?-a-name-that-is-long\n"},
+                                             {"▂▃▄▅▆▇█ …name-that-is-long\n", "▂▃▄▅▆▇█ …\u00e4-a-name-that-is-long\n"}};
+  for (int utf8 = 0; utf8 < 2; utf8++)
+    for (int wide = 0; wide < 2; wide++) {
+      struct sheet *sheet = new_sheet(59 + (wide ? 22 : 18), utf8 == 1);
+      view_table(sheet, &record, 1, -1, 2);
+      char *text = printed(sheet);
+      CU_ASSERT_PTR_NOT_NULL(strstr(text, expected[utf8][wide]));
+      free(text);
+      free(sheet);
+    }
+  run_record_destroy(&record);
+}
+
 static const struct check_case cases[] = {
     {"sparklines", test_spark},
     {"curves", test_curve},
+    {"texts that would act on a terminal", test_strange_texts},
+    {"paths that are too long", test_long_paths},
     {"lines: width, cutting, clean texts", test_sheet},
     {"the view keeps within its lines", test_view_sizes},
 };
