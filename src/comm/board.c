@@ -3,10 +3,15 @@
 #include "comm/bell.h"
 #include "comm/mpi_call.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct board {
@@ -17,23 +22,65 @@ struct board {
 };
 
 /* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
- * window, but Open MPI 4 hangs where the memory is not to be had, as in a container with a small /dev/shm. --- */
+ * window, but Open MPI 4 hangs where the memory is not to be had, as in a container with a small /dev/shm.
+ *
+ * Who made a file holds a lock on it while it has its name. The lock dies with its holder, so a name without one was
+ * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. ---
+ */
 
+#define FOLDER "/dev/shm"
+#define PREFIX "muster-"
 #define PATH_SIZE 64
 
-/* Creates the file and writes its path; "" when it cannot be had. All of it is reserved: no write to it can fail. */
-static void create_file(size_t bytes, char *path) {
-  snprintf(path, PATH_SIZE, "/dev/shm/muster-XXXXXX");
-  int file = mkostemp(path, O_CLOEXEC);
-  if (file < 0) {
-    path[0] = '\0';
-    return;
+/* how often a file is made anew that another job has taken for one that was left behind, before it was locked */
+#define ATTEMPTS 8
+
+/* whether a name in the folder is one of ours, of which nobody holds the lock; such a file is locked when it is */
+static bool is_left_behind(int folder, const char *name, int *file) {
+  struct stat found;
+  *file = openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (*file < 0) return false;
+  bool is_ours = fstat(*file, &found) == 0 && S_ISREG(found.st_mode) && found.st_uid == geteuid() && found.st_nlink > 0;
+  return is_ours && flock(*file, LOCK_EX | LOCK_NB) == 0;
+}
+
+void board_remove_left_behind(void) {
+  DIR *folder = opendir(FOLDER);
+  if (folder == NULL) return;
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+    int file = -1;
+    if (strncmp(entry->d_name, PREFIX, strlen(PREFIX)) != 0 || strlen(entry->d_name) != strlen(PREFIX) + 6) continue;
+    if (is_left_behind(dirfd(folder), entry->d_name, &file)) unlinkat(dirfd(folder), entry->d_name, 0);
+    if (file >= 0) close(file);
   }
-  if (posix_fallocate(file, 0, (off_t)bytes) != 0) {
+  closedir(folder);
+}
+
+/* a new file with a name and a lock; -1 when it cannot be had */
+static int create_locked(char *path) {
+  for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
+    struct stat made;
+    snprintf(path, PATH_SIZE, FOLDER "/" PREFIX "XXXXXX");
+    int file = mkostemp(path, O_CLOEXEC);
+    if (file < 0) return -1;
+    if (flock(file, LOCK_EX | LOCK_NB) == 0 && fstat(file, &made) == 0 && made.st_nlink > 0) return file;
     unlink(path);
-    path[0] = '\0';
+    close(file);
   }
-  close(file);
+  return -1;
+}
+
+/* Creates the file and writes its path; "" when it cannot be had. All of it is reserved: no write to it can fail.
+ * Returns the descriptor that holds the lock. */
+static int create_file(size_t bytes, char *path) {
+  int file = create_locked(path);
+  if (file >= 0 && posix_fallocate(file, 0, (off_t)bytes) == 0) return file;
+  if (file >= 0) {
+    unlink(path);
+    close(file);
+  }
+  path[0] = '\0';
+  return -1;
 }
 
 /* returns NULL on failure */
@@ -52,14 +99,17 @@ muster_status board_create(struct comm *comm, size_t bytes, struct board **out) 
   bool is_first = comm->node_ranks[comm->rank] == 0;
   char path[PATH_SIZE] = "";
   bytes += sizeof(struct bell) * (size_t)comm->local_size;
-  if (is_first) create_file(bytes, path);
+  int lock = is_first ? create_file(bytes, path) : -1;
   MUSTER_TRY_MPI(MPI_Bcast(path, PATH_SIZE, MPI_CHAR, 0, comm->node));
   void *memory = board != NULL ? map_file(path, bytes) : NULL;
 
   /* all ranks of the node have it, or none */
   int failed = memory == NULL, any_failed = 1;
   MUSTER_TRY_MPI(MPI_Allreduce(&failed, &any_failed, 1, MPI_INT, MPI_MAX, comm->node));
-  if (is_first && path[0] != '\0') unlink(path);
+  if (lock >= 0) {
+    unlink(path);
+    close(lock);
+  }
   if (any_failed) {
     if (memory != NULL) munmap(memory, bytes);
     free(board);

@@ -25,6 +25,9 @@ MUSTER_CHECKED muster_status board_create(struct comm *comm, size_t bytes, struc
 /* Not collective: the memory lives until the last rank has let go of it. Accepts NULL inside. */
 void board_destroy(struct board **board);
 
+/* Removes what boards of this user have left in memory whose processes were killed before all had it. */
+void board_remove_left_behind(void);
+
 /* The shared bytes. */
 void *board_data(struct board *board);
 

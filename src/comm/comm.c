@@ -125,7 +125,9 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   MPI_Comm_rank(comm->world, &comm->rank);
   MPI_Comm_size(comm->world, &comm->size);
   MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
-  return number_neighbours(comm);
+  MUSTER_TRY(number_neighbours(comm));
+  if (comm->local_size > 1 && comm->node_ranks[comm->rank] == 0) board_remove_left_behind();
+  return MUSTER_OK;
 }
 
 muster_status comm_create(int *argc, char ***argv, struct comm **out) {

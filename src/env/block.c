@@ -17,9 +17,10 @@ size_t env_block_choices(const muster_space *action) {
 }
 
 /* a refusal of create(), with its text; that of an isolated environment says already who refuses what */
-static muster_status refuse(const struct env_block *block, muster_env_error *error) {
+static muster_status refuse(const struct env_block *block, int failed, muster_env_error *error) {
   const char *name = block->type->name, *text = env_error_text(error);
-  if (isolation_wraps(block->type)) return status_error(MUSTER_ERROR_USAGE, "%s", text);
+  if (isolation_wraps(block->type))
+    return status_error(failed == ISOLATION_NO_PROCESS ? MUSTER_ERROR_ENVIRONMENT : MUSTER_ERROR_USAGE, "%s", text);
   if (block->count == 1) return status_error(MUSTER_ERROR_USAGE, "cannot create the environment %s: %s", name, text);
   return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
 }
@@ -51,7 +52,7 @@ static muster_status create_each(struct env_block *block, const muster_env_setti
     outcall_end(before);
     if (failed) {
       block->envs[i] = NULL;
-      return refuse(block, &error);
+      return refuse(block, failed, &error);
     }
     MUSTER_TRY(env_handle_check("create()", block->envs[i]));
   }
@@ -66,7 +67,7 @@ static muster_status create_whole(struct env_block *block, const muster_env_sett
   outcall_end(before);
   if (failed) {
     block->block = NULL;
-    return refuse(block, &error);
+    return refuse(block, failed, &error);
   }
   MUSTER_TRY(env_handle_check("block_create()", block->block));
   describe(block);

@@ -248,7 +248,7 @@ static int map_arrays(struct child *child, muster_env_error *error) {
 
 /* starts a child and has it create its environments */
 static int start(struct isolated *block, struct child *child, bool resets_first, muster_env_error *error) {
-  if (launch(block, child, error) != 0) return 1;
+  if (launch(block, child, error) != 0) return ISOLATION_NO_PROCESS;
   child->channel->n = child->count;
   child->channel->resets_first = resets_first;
   /* also within another call, after which the child is started again: it has all the time that create() has */
@@ -256,8 +256,9 @@ static int start(struct isolated *block, struct child *child, bool resets_first,
   ask(child, CHANNEL_CREATE, 0);
   struct answer answer = hear(child, 0);
   outcall_end(before);
-  if (answer.reply != REPLY_DONE) return muster_env_fail(error, "%.240s", answer.text);
-  if (map_arrays(child, error) != 0) return 1;
+  if (answer.reply != REPLY_DONE) muster_env_fail(error, "%.240s", answer.text);
+  if (answer.reply != REPLY_DONE) return answer.reply == REPLY_GONE ? ISOLATION_NO_PROCESS : 1;
+  if (map_arrays(child, error) != 0) return ISOLATION_NO_PROCESS;
   if (!block->is_described) return keep_spec(block, child, error);
   const struct channel_arrays *arrays = &child->arrays, *known = &block->known;
   if (arrays->observation_bytes == known->observation_bytes && arrays->action_bytes == known->action_bytes &&
@@ -386,20 +387,22 @@ static int open_block(struct isolated *block, const muster_env_setting *settings
   if (status != MUSTER_OK) {
     muster_env_fail(error, "%s", muster_status_message(status));
     muster_status_clear(&status);
-    return 1;
+    return ISOLATION_NO_PROCESS;
   }
-  for (int32_t i = 0; i < block->n_children; i++)
-    if (start(block, &block->children[i], false, error) != 0) return 1;
-  return 0;
+  int failed = 0;
+  for (int32_t i = 0; i < block->n_children && failed == 0; i++)
+    failed = start(block, &block->children[i], false, error);
+  return failed;
 }
 
 static int isolated_block_create(const muster_env_setting *settings, int32_t n, void **out, muster_env_error *error) {
   struct isolated *block = calloc(1, sizeof *block);
   if (block == NULL) return muster_env_fail(error, "out of memory");
   block->n = n;
-  if (open_block(block, settings, error) != 0) {
+  int failed = open_block(block, settings, error);
+  if (failed) {
     isolated_block_destroy(block);
-    return 1;
+    return failed;
   }
   *out = block;
   return 0;

@@ -34,6 +34,10 @@ void isolation_close(struct isolation **isolation); /* accepts NULL inside */
  * base/random.h only. */
 const muster_env_type *isolation_type(const struct isolation *isolation);
 
+/* What create functions of a wrapped type return where a child process is not to be had or has died, for which no
+ * option of the environment is to blame; else they fail with 1. */
+#define ISOLATION_NO_PROCESS 2
+
 /* Whether a type is a wrapped one. What its block_create() fails with is a whole message, which names the environment.
  */
 bool isolation_wraps(const muster_env_type *type);

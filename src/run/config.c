@@ -395,7 +395,6 @@ static muster_status resolve(struct document *document, struct run_config *confi
     config->ranks.colocate = false;
   }
   MUSTER_TRY(check_histograms(document, config));
-  MUSTER_TRY(check_watchdog(document, config));
   MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm->check(document, config->algorithm, config->env.num_envs);
 }
@@ -409,6 +408,7 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   if (status == MUSTER_OK) status = resolve(document, config);
   if (status == MUSTER_OK) status = locate_plugin(document, path, config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
+  if (status == MUSTER_OK) status = check_watchdog(document, config);
   if (status == MUSTER_OK) status = check_isolation(document, config);
   if (status == MUSTER_OK) status = check_actors(document, config, ranks);
   if (status != MUSTER_OK)

@@ -36,19 +36,26 @@ muster_status appender_reserve(struct appender *appender, size_t size, char **ro
 
 void appender_add(struct appender *appender, size_t length) { appender->length += length; }
 
+/* writes all that waits, or as much as can be; returns how much. A write that stops short tells no reason, the next one
+ * does. */
+static size_t write_waiting(const struct appender *appender) {
+  size_t done = 0;
+  while (done < appender->length) {
+    ssize_t written = write(appender->file, appender->waiting + done, appender->length - done);
+    if (written < 0 && errno == EINTR) continue;
+    if (written == 0) errno = ENOSPC;
+    if (written <= 0) return done;
+    done += (size_t)written;
+  }
+  return done;
+}
+
 muster_status appender_flush(struct appender *appender) {
-  ssize_t written;
-  if (appender->length == 0) return MUSTER_OK;
-  do {
-    written = write(appender->file, appender->waiting, appender->length);
-  } while (written < 0 && errno == EINTR);
-  if (written == (ssize_t)appender->length) {
-    appender->end += written;
+  if (write_waiting(appender) == appender->length) {
+    appender->end += (off_t)appender->length;
     appender->length = 0;
     return MUSTER_OK;
   }
-  // a write that stops short tells no reason: the disk is full
-  if (written >= 0) errno = ENOSPC;
   muster_status status = status_errno(MUSTER_ERROR_IO, "cannot write a row to '%s'", appender->path);
   if (ftruncate(appender->file, appender->end) != 0)
     status = status_wrap(status, "the last row of '%s' is torn", appender->path);

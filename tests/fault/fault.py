@@ -63,14 +63,16 @@ class Case(program.Case):
         super().setUp()
         self.temporary = tempfile.mkdtemp(prefix="muster-")
         self.addCleanup(shutil.rmtree, self.temporary, ignore_errors=True)
-        self.environment = {
-            "OMPI_MCA_orte_tmpdir_base": self.temporary,
-            "OMPI_MCA_btl_vader_backing_directory": self.temporary,
-        }
+        self.environment = self.own_temporary_files()
+
+    def own_temporary_files(self):
+        """The environment of a run whose temporary files are where none of another run are, which may start just then."""
+        folder = tempfile.mkdtemp(dir=self.temporary)
+        return {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_btl_vader_backing_directory": folder}
 
     def start(self, config, run, *arguments, ranks=None, environment=None, prefix=()):
         """Starts `muster train` of a config file in a run folder."""
-        environment = {**self.environment, **(environment or {})}
+        environment = {**self.own_temporary_files(), **(environment or {})}
         return program.start(
             ["train", config, "--run-dir", run, *arguments], ranks, self.folder, prefix=prefix, env=environment
         )

@@ -1,8 +1,15 @@
 """What goes wrong before the first step, on one rank or on all of them, ends all ranks with one message."""
 
+import fcntl
+import os
+import pathlib
+import secrets
 import unittest
 
 import program
+
+HANGS = os.environ["MUSTER_HANGS"]
+MEMORY = pathlib.Path("/dev/shm")
 
 
 class Setup(program.Case):
@@ -45,6 +52,42 @@ class Setup(program.Case):
         self.assertEqual(len(set(result.messages)), len(result.messages), result)
         for message in result.messages:
             self.assertRegex(message, rf"muster train: rank [12] on {program.HOST}: environment [04] .* told to fail")
+
+    def test_the_cause_is_told(self):
+        """An actor that fails with the code that others have for its sake: it speaks, though it is not the first rank."""
+        config = f"env: {{name: Hangs-v0, plugin: {HANGS}, isolation: process, OPTIONS}}\nalgorithm: {{name: ppo}}\n"
+        options = "options: {place: create, crashes: 1, rank: 2}"
+        result = self.train_badly(config=config.replace("OPTIONS", options))
+        self.assert_refused(result, 1, f"muster train: rank 2 on {program.HOST}: ", "Hangs-v0", "died of signal 6")
+        self.assertFalse((self.folder / "run").exists())
+
+    def leave(self, locked):
+        """What a rank leaves in memory that is killed before all have it; its descriptor holds the lock or not."""
+        path = MEMORY / f"muster-{secrets.token_hex(3)}"
+        descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+        self.addCleanup(path.unlink, missing_ok=True)
+        self.addCleanup(os.close, descriptor)
+        if locked:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return path
+
+    def test_left_in_memory(self):
+        """A job removes what killed ones have left in shared memory, and not what a living one is about to use."""
+        dead, alive = self.leave(locked=False), self.leave(locked=True)
+        other = MEMORY / f"muster-{secrets.token_hex(3)}.txt"
+        other.touch()
+        self.addCleanup(other.unlink)
+        result = self.train_badly("--dry-run", ranks=2)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual([dead.exists(), alive.exists(), other.exists()], [False, True, True])
+
+    def test_limit_of_file_sizes(self):
+        """Files that may not grow are called that, and not a full disk; the run goes on to its end."""
+        limited = ["bash", "-c", 'ulimit -f 2; exec "$@"', "limited"]
+        result = self.train_badly("--set", "run.tensorboard=false", ranks=None, prefix=limited)
+        self.assertEqual(result.code, 1, result)
+        self.assertIn("File too large", result.err)
+        self.assertNotIn("No space left", result.err)
 
     @unittest.skipIf(program.SANITIZED, "the sanitizers need more address space than the limit leaves")
     def test_memory(self):

@@ -1,6 +1,8 @@
 """A run that is asked to end, by whatever signal to whatever process or by the clock, ends in order, and loses nothing."""
 
 import os
+import pathlib
+import re
 import signal
 import time
 
@@ -31,7 +33,20 @@ checkpoint: {every: 128}
 run: {watchdog: 0}
 """
 
+HANGS_ANYWHERE = f"""\
+env: {{name: Hangs-v0, plugin: {os.environ["MUSTER_HANGS"]}, num_envs: 8}}
+policy: {{hidden_sizes: [16]}}
+algorithm: {{name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2}}
+checkpoint: {{every: 1280, interval: 0}}
+"""
+
 EXIT_REQUEUE = 75
+
+
+def catches(process, number):
+    """Whether a process has a handler for a signal."""
+    status = pathlib.Path(f"/proc/{process}/status").read_text(encoding="utf-8")
+    return int(re.search(r"SigCgt:\s*(\w+)", status).group(1), 16) >> (number - 1) & 1 == 1
 
 
 class Stop(fault.Case):
@@ -163,6 +178,101 @@ class Stop(fault.Case):
                 self.assert_nobody_left(run)
                 self.assertFalse((run / "summary.json").exists())
                 fault.digest(run)
+
+    def test_signals_that_are_less_common(self):
+        """A terminal that closes, a limit of processor time, a wish for a checkpoint alone: to a rank and to mpirun."""
+        to_rank = {name: (ranks, target, number, code) for name, ranks, target, number, code in [
+            ("hang-up", None, 0, signal.SIGHUP, 0),
+            ("hang-up-of-one", 3, 2, signal.SIGHUP, 0),
+            ("hang-up-of-mpirun", 2, None, signal.SIGHUP, 1),
+            ("processor-time", 2, 1, signal.SIGXCPU, EXIT_REQUEUE),
+            ("save", None, 0, signal.SIGUSR2, 0),
+            ("save-of-one", 3, 2, signal.SIGUSR2, 0),
+            ("save-of-mpirun", 2, None, signal.SIGUSR2, 0),
+        ]}
+        self.config = self.write("run.yaml", CONFIG.replace("every: 1280", "every: 1920"))
+        running = {name: self.start(self.config, self.folder / name, ranks=case[0], environment=PATIENT)
+                   for name, case in to_rank.items()}
+        for name, (_, target, number, _) in to_rank.items():
+            run, process = self.folder / name, running[name]
+            self.wait_until(lambda run=run: fault.checkpoints(run), process, "the first checkpoint")
+            os.kill(process.pid if target is None else program.ranks_of(run)[target], number)
+        for name, (_, _, number, code) in to_rank.items():
+            with self.subTest(name=name):
+                run, result = self.folder / name, program.finish(running[name])
+                self.assert_nobody_left(run)
+                if number != signal.SIGUSR2:
+                    self.check_stopped(run, result, code)
+                    continue
+                self.assertEqual(result.code, code, result)
+                self.assertEqual(program.summary(run)["status"], "finished", result)
+                # one that nothing else asked for: the next would have come after as many steps as the first
+                first, second, *_ = fault.checkpoints(run)
+                self.assertEqual(first, 1920)
+                self.assertLess(second, 3840)
+
+    def test_what_was_ignored_stays_ignored(self):
+        """As nohup wants it."""
+        command = ["bash", "-c", "trap '' HUP; exec \"$@\"", "nohup"]
+        run = self.folder / "run"
+        process = self.start(self.config, run, prefix=command)
+        self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
+        process.send_signal(signal.SIGHUP)
+        result = program.finish(process)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(program.summary(run)["status"], "finished", result)
+
+    def test_asked_within_a_call(self):
+        """An environment that never comes back keeps nobody from ending: in the set-up soon, later within run.watchdog."""
+        soon = "the run was asked to end by {}; nothing was learned so far"
+        later = "hangs: .* the run was asked to end by {}"
+        stop, requeue, limit = "SIGTERM, SIGINT or SIGHUP", "SIGUSR1 or SIGXCPU", "run.time_limit"
+        colocate, patient = ("--set", "ranks.colocate=true"), ("--set", "run.watchdog=2")
+        cases = {
+            "create": (None, "place: create, call: 2", 0, signal.SIGTERM, 0, soon.format(stop)),
+            "reset": (3, "place: reset, rank: 2", 0, signal.SIGUSR1, EXIT_REQUEUE, soon.format(requeue)),
+            "reset-of-another": (3, "place: reset, rank: 1", 2, signal.SIGTERM, 1, soon.format(stop)),
+            "create-of-all": (2, "place: create, rank: 1", 1, signal.SIGHUP, 1, soon.format(stop), *colocate),
+            "limit": (2, "place: reset, rank: 1", None, None, EXIT_REQUEUE, soon.format(limit), "--set", "run.time_limit=1"),
+            "step": (3, "place: step, call: 641, rank: 1", 2, signal.SIGUSR1, EXIT_REQUEUE, later.format(requeue), *patient),
+            "saving": (None, "place: save_state", 0, signal.SIGTERM, 0, later.format(stop), *patient),
+        }
+        # step 641 of the second rank is the first one after the checkpoint; none is saved before that
+        moments = {
+            "step": lambda run: fault.checkpoints(run),
+            "saving": lambda run: (run / "metrics.csv").exists() and len(program.metrics(run)) > 0,
+        }
+        path = self.write("hangs.yaml", HANGS_ANYWHERE)
+        running = {}
+        for name, (ranks, options, target, number, _, _, *more) in cases.items():
+            run = self.folder / name
+            process = running[name] = self.start(path, run, "--set", f"env.options={{{options}}}", *more, ranks=ranks)
+            if number is None:
+                continue
+            self.wait_until(lambda: target in program.ranks_of(run), process, f"rank {target}")
+            rank = program.ranks_of(run)[target]
+            self.wait_until(lambda: catches(rank, number), process, "a handler")
+            if name in moments:
+                self.wait_until(lambda: moments[name](run), process, "its moment")
+            os.kill(rank, number)
+        for name, (_, _, _, _, code, message, *_) in cases.items():
+            with self.subTest(name=name):
+                result = program.finish(running[name])
+                self.assertEqual(result.code, code, result)
+                self.assertRegex(result.err, message)
+                self.assert_nobody_left(self.folder / name)
+                self.assertEqual(len(fault.checkpoints(self.folder / name)), int("hangs" in message), result)
+
+    def test_asked_before_the_config_is_read(self):
+        """A config that never comes: the end does."""
+        pipe = self.folder / "config.yaml"
+        os.mkfifo(pipe)
+        process = self.start(pipe, self.folder / "run")
+        self.wait_until(lambda: catches(process.pid, signal.SIGTERM), process, "a handler")
+        process.send_signal(signal.SIGTERM)
+        result = program.finish(process)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("asked to end by SIGTERM, SIGINT or SIGHUP before the run has begun", result.err)
 
     def test_time_limit(self):
         whole = self.train_whole()

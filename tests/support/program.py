@@ -66,6 +66,12 @@ class Result:
         return f"{' '.join(self.command)}\nexit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
+# what starts tests in the background has them ignore these, which muster would, too
+for _signal in [signal.SIGINT, signal.SIGHUP]:
+    if signal.getsignal(_signal) == signal.SIG_IGN:
+        signal.signal(_signal, signal.SIG_DFL)
+
+
 def command_line(arguments, ranks=None):
     launcher = [] if ranks is None else [MPIRUN, "-n", str(ranks)]
     return launcher + [PROGRAM] + [str(argument) for argument in arguments]

@@ -233,6 +233,12 @@ static void test_load(void) {
   CHECK_FAILS(load("env: {name: Probe-v0, options: {obs_dim: 0}}\n", NULL, 1), MUSTER_ERROR_USAGE,
               "config.yaml:1: env.options");
 
+  CHECK_OK(load(config_text, "run.watchdog=1", 1));
+  CHECK_OK(load(config_text, "run.watchdog=0", 1));
+  CHECK_FAILS(load(config_text, "run.watchdog=0.05", 1), MUSTER_ERROR_USAGE,
+              "--set run.watchdog=0.05: is too short to tell a lost rank from a busy one; expects 0 (never), or at "
+              "least 1s");
+
   /* a checkpoint's config is read where its environment may be unknown */
   struct run_config config;
   CHECK_OK(parse("env: {name: Unheard-of-v3, options: {wind: 3}}\n", &config));

@@ -178,7 +178,7 @@ static void test_text_and_errors(void) {
   CHECK_FAILS(rig_open(&rig, "Probe-v0", unknown, 2, &blocks_of_3), MUSTER_ERROR_USAGE, "the nearest one is 'obs_dim'");
   rig_close(&rig);
   struct isolation_options nowhere = {.program = "/nowhere/muster"};
-  CHECK_FAILS(rig_open(&rig, "Probe-v0", NULL, 2, &nowhere), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(rig_open(&rig, "Probe-v0", NULL, 2, &nowhere), MUSTER_ERROR_ENVIRONMENT,
               "cannot start the child process /nowhere/muster: No such file");
   rig_close(&rig);
 }

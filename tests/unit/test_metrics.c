@@ -216,11 +216,12 @@ static void test_failed_write(void) {
   void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
   low = (struct rlimit){.rlim_cur = strlen(HEADER "1,,\n") + 5, .rlim_max = old.rlim_max};
   CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &low), 0);
-  muster_status status = metrics_end_row(metrics);
+  muster_status status = metrics_end_row(metrics), reason = metrics_sync(metrics);
   CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
   signal(SIGXFSZ, handler);
 
   CHECK_FAILS(status, MUSTER_ERROR_IO, "cannot write a row");
+  CHECK_FAILS(reason, MUSTER_ERROR_IO, "File too large");
   check_text(path, HEADER "1,,\n");
   CU_ASSERT_EQUAL(metrics_rows(metrics), 2);
   CU_ASSERT(isnan(metrics_get(metrics, "loss")));
