@@ -96,7 +96,7 @@ static void print_measured(const struct plan *plan) {
 
 static void print_row(const struct plan_prediction *row) {
   char rate[32];
-  terminal_format_count((int64_t)row->steps_per_second, rate, sizeof rate);
+  terminal_format_count(row->steps_per_second, rate, sizeof rate);
   const double *stage = row->stage;
   printf("%6d %6d %8d %7d %7d  %12.4g %12.4g %12.4g  %10s  %s\n", row->layout.ranks, row->nodes, row->layout.learners,
          row->actors, row->envs, stage[PLAN_ROLLOUT], stage[PLAN_EXCHANGE], stage[PLAN_UPDATE], rate,
@@ -115,7 +115,7 @@ void plan_describe(const struct plan_layout *layout, int actors, char *text, siz
 
 static void print_best(const struct plan_prediction *best) {
   char rate[32], layout[80];
-  terminal_format_count((int64_t)best->steps_per_second, rate, sizeof rate);
+  terminal_format_count(best->steps_per_second, rate, sizeof rate);
   plan_describe(&best->layout, best->actors, layout, sizeof layout);
   printf("best  %d ranks: %s; %s steps/s, most of the time goes into %s\n", best->layout.ranks, layout, rate,
          plan_stage_names[best->bottleneck]);
@@ -245,8 +245,8 @@ static void print_choice(const struct plan_costs *costs, const struct plan_predi
                          const struct plan_prediction *plain) {
   char layout[80], rate[32], plain_rate[32];
   plan_describe(&best->layout, best->actors, layout, sizeof layout);
-  terminal_format_count((int64_t)best->steps_per_second, rate, sizeof rate);
-  terminal_format_count((int64_t)plain->steps_per_second, plain_rate, sizeof plain_rate);
+  terminal_format_count(best->steps_per_second, rate, sizeof rate);
+  terminal_format_count(plain->steps_per_second, plain_rate, sizeof plain_rate);
   printf("layout  %s: %s steps/s expected", layout, rate);
   if (best->layout.learners != plain->layout.learners || best->layout.colocated != plain->layout.colocated)
     printf(", with one learner %s", plain_rate);

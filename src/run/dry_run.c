@@ -9,8 +9,8 @@ static void print_training(const struct worker *worker, const struct learner *le
   const struct trajectory *rollout = worker->batch;
   int64_t each = (int64_t)(rollout->n_envs * rollout->n_steps), total = config->general.total_steps;
   char steps[32], wanted[32];
-  terminal_format_count(each, steps, sizeof steps);
-  terminal_format_count(total, wanted, sizeof wanted);
+  terminal_format_count((double)each, steps, sizeof steps);
+  terminal_format_count((double)total, wanted, sizeof wanted);
   printf("algorithm    %s\n", config->algorithm_name);
   const char *at_most = worker->plan.whole_episodes ? "at most " : "";
   printf("environment  %s: %zu environments, %s%zu steps each in a rollout\n", config->env.name, rollout->n_envs,

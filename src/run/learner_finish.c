@@ -10,11 +10,11 @@ static void print_result(const struct learner *learner, const struct evaluation 
   const struct report *report = &learner->report;
   double seconds = report_seconds(report);
   char steps[32], rate[32];
-  terminal_format_count(learner->total_steps, steps, sizeof steps);
-  terminal_format_count((int64_t)((double)learner->total_steps / seconds), rate, sizeof rate);
+  terminal_format_count((double)learner->total_steps, steps, sizeof steps);
+  terminal_format_count((double)learner->total_steps / seconds, rate, sizeof rate);
   printf("\ntrained     %s steps in %.2f s (%s steps/s)\n", steps, seconds, rate);
   if (report->solved_steps >= 0) {
-    terminal_format_count(report->solved_steps, steps, sizeof steps);
+    terminal_format_count((double)report->solved_steps, steps, sizeof steps);
     printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
            report->reward_threshold);
   }

@@ -212,12 +212,18 @@ static double present_speed(const double *steps, const double *seconds, size_t n
   return isfinite(speed) && speed > 0.0 ? speed : (double)NAN;
 }
 
+/* a count of steps, whatever a file says: none where it is no number, and no more than double counts one by one */
+static double count_steps(double value) {
+  static const double most = 9007199254740992.0;
+  return value > 0.0 ? fmin(trunc(value), most) : 0.0;
+}
+
 static void measure_progress(struct run_record *record) {
   const struct metrics_table *metrics = record->metrics;
   const double *steps = metrics_table_column(metrics, COLUMN_STEPS);
   const double *seconds = metrics_table_column(metrics, COLUMN_SECONDS);
   const bool has_rows = steps != NULL && seconds != NULL && metrics->n_rows > 0;
-  record->steps = has_rows ? steps[metrics->n_rows - 1] : 0.0;
+  record->steps = has_rows ? count_steps(steps[metrics->n_rows - 1]) : 0.0;
   record->seconds = has_rows ? seconds[metrics->n_rows - 1] : (double)NAN;
   record->steps_per_second = has_rows ? present_speed(steps, seconds, metrics->n_rows) : (double)NAN;
   double left = run_record_number(record, "total_steps") - record->steps;

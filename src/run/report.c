@@ -199,8 +199,8 @@ static void show_progress(struct report *report, const struct iteration_report *
   double fps = (double)(iteration->total_steps - report->earlier_steps) / elapsed;
   double left = fmax(0.0, (total - (double)iteration->total_steps) / fps);
   char steps[32], rate[32], time_left[32];
-  terminal_format_count(iteration->total_steps, steps, sizeof steps);
-  terminal_format_count((int64_t)fps, rate, sizeof rate);
+  terminal_format_count((double)iteration->total_steps, steps, sizeof steps);
+  terminal_format_count(fps, rate, sizeof rate);
   terminal_format_seconds(left, time_left, sizeof time_left);
   char line[256], divergence[32] = "";
   double kl = algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl");

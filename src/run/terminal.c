@@ -26,22 +26,26 @@ void terminal_show_progress(bool terminal, const char *line, bool last) {
   fflush(stdout);
 }
 
-void terminal_format_count(int64_t count, char *text, size_t size) {
+void terminal_format_count(double count, char *text, size_t size) {
   static const char units[] = " kMGT";
-  double value = (double)count;
+  double value = count;
   int unit = 0;
   while (value >= 1000.0 && unit < 4) {
     value /= 1000.0;
     unit++;
   }
-  if (unit == 0)
-    snprintf(text, size, "%lld", (long long)count);
+  if (!isfinite(count))
+    snprintf(text, size, "?");
+  else if (unit == 0)
+    snprintf(text, size, "%.0f", trunc(count));
+  else if (value >= 1e6)
+    snprintf(text, size, "%.3g", count);
   else
     snprintf(text, size, "%.*f%c", value < 10 ? 2 : value < 100 ? 1 : 0, value, units[unit]);
 }
 
 void terminal_format_seconds(double seconds, char *text, size_t size) {
-  if (!isfinite(seconds)) {
+  if (!(fabs(seconds) < 1e12)) {
     snprintf(text, size, "?");
     return;
   }

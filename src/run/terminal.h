@@ -4,7 +4,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 /* Whether standard output ends at a terminal. Under mpirun a rank writes to a pseudo-terminal of mpirun's, whatever
  * mpirun itself writes to: there the parent process's standard output decides. */
@@ -14,8 +13,8 @@ bool terminal_is_watched(void);
  * on a fresh line. */
 void terminal_show_progress(bool terminal, const char *line, bool last);
 
-/* 123, 45.6k, 7.89M, 1.23G; and 12s, 3m05s, 2h07m. */
-void terminal_format_count(int64_t count, char *text, size_t size);
+/* 123, 45.6k, 7.89M, 1.23G; and 12s, 3m05s, 2h07m; "?" for what is no number, of seconds beyond 30,000 years, too. */
+void terminal_format_count(double count, char *text, size_t size);
 void terminal_format_seconds(double seconds, char *text, size_t size);
 
 #endif

@@ -11,6 +11,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -145,6 +146,11 @@ static muster_status add_summary(struct events *events, int64_t step, Tensorboar
   return add_event(events, &event);
 }
 
+/* TensorBoard's scalars are floats: a number beyond them is their largest, and not infinite */
+static float to_scalar(double value) {
+  return isinf(value) ? (float)value : (float)fmax(-FLT_MAX, fmin(value, FLT_MAX));
+}
+
 muster_status events_add_scalars(struct events *events, int64_t step, const char *const *tags, const double *values,
                                  size_t n) {
   assert(n <= events->max_scalars);
@@ -155,7 +161,7 @@ muster_status events_add_scalars(struct events *events, int64_t step, const char
     tensorboard__summary__value__init(scalar);
     scalar->tag = (char *)tags[i];
     scalar->value_case = TENSORBOARD__SUMMARY__VALUE__VALUE_SIMPLE_VALUE;
-    scalar->simple_value = (float)values[i];
+    scalar->simple_value = to_scalar(values[i]);
     events->pointer[used++] = scalar;
   }
   return used > 0 ? add_summary(events, step, events->pointer, used) : MUSTER_OK;

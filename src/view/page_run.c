@@ -20,11 +20,11 @@ const char *page_format(enum page_quantity quantity, double value, char text[PAG
   if (!isfinite(value))
     snprintf(text, PAGE_NUMBER_SIZE, "\u2013");
   else if (quantity == PAGE_COUNT)
-    terminal_format_count((int64_t)value, text, PAGE_NUMBER_SIZE);
+    terminal_format_count(value, text, PAGE_NUMBER_SIZE);
   else if (quantity == PAGE_SECONDS && value >= 60)
     terminal_format_seconds(value, text, PAGE_NUMBER_SIZE);
   else
-    snprintf(text, PAGE_NUMBER_SIZE, quantity == PAGE_SECONDS ? "%.2f s" : "%.2f", value);
+    snprintf(text, PAGE_NUMBER_SIZE, quantity == PAGE_SECONDS ? "%.2f s" : fabs(value) < 1e12 ? "%.2f" : "%.6g", value);
   return text;
 }
 

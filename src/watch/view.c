@@ -29,10 +29,7 @@ static const char *seconds_text(double seconds, char text[32]) {
 }
 
 static const char *count_text(double count, char text[32]) {
-  if (isfinite(count))
-    terminal_format_count((int64_t)count, text, 32);
-  else
-    strcpy(text, "?");
+  terminal_format_count(count, text, 32);
   return text;
 }
 

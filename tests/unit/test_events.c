@@ -5,6 +5,7 @@
 #include "support/check.h"
 
 #include <dirent.h>
+#include <float.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
@@ -199,6 +200,27 @@ static void test_nothing_to_say(void) {
   events_close(&events);
 }
 
+/* returns that a double holds and a float does not are TensorBoard's largest number */
+static void test_beyond_float(void) {
+  const char *folder = check_folder("events-float");
+  struct events *events = NULL;
+  CHECK_OK_FATAL(events_open(folder, hyperparameters, 3, -1, 2, &events));
+  CHECK_OK(events_add_scalars(events, 1, tags, (const double[]){1e300, -1e39}, 2));
+  CHECK_OK(events_flush(events));
+  struct listing listing = list(folder);
+  CU_ASSERT_EQUAL_FATAL(listing.n, 1);
+  static const float largest = FLT_MAX, least = -FLT_MAX, infinite = INFINITY;
+  char bytes[4096];
+  FILE *file = fopen(listing.path[0], "r");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  size_t size = fread(bytes, 1, sizeof bytes, file);
+  fclose(file);
+  CU_ASSERT_PTR_NOT_NULL(memmem(bytes, size, &largest, sizeof largest));
+  CU_ASSERT_PTR_NOT_NULL(memmem(bytes, size, &least, sizeof least));
+  CU_ASSERT_PTR_NULL(memmem(bytes, size, &infinite, sizeof infinite));
+  events_close(&events);
+}
+
 static void test_unwritable(void) {
   struct events *events = NULL;
   CHECK_FAILS(events_open("/not/there", hyperparameters, 3, -1, 2, &events), MUSTER_ERROR_IO, "'/not/there'");
@@ -213,6 +235,7 @@ static const struct check_case cases[] = {
     {"names ascend", test_names_ascend},
     {"removing", test_remove},
     {"nothing to say", test_nothing_to_say},
+    {"numbers beyond float", test_beyond_float},
     {"unwritable folders", test_unwritable},
 };
 

@@ -1,5 +1,6 @@
 /* What a run folder tells, and runs found below folders. */
 #include "run/list.h"
+#include "run/terminal.h"
 #include "support/check.h"
 
 #include <fcntl.h>
@@ -134,6 +135,40 @@ static void test_run_state(void) {
   CU_ASSERT_PTR_NULL(record);
 }
 
+/* whatever number of steps a file says, it is one that can be counted */
+static void test_odd_counts(void) {
+  static const struct {
+    const char *steps;
+    double counted;
+  } counts[] = {{"1e300", 9007199254740992.0}, {"-5", 0},    {"nan", 0},
+                {"inf", 9007199254740992.0},   {"12.7", 12}, {"", 0}};
+  const char *folder = check_folder("watch-odd");
+  struct run_record *record = NULL;
+  CHECK_OK_FATAL(run_record_create(folder, &record));
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+    char text[200];
+    snprintf(text, sizeof text, "time/total_timesteps,time/time_elapsed\n%s,%zu\n", counts[i].steps, i + 1);
+    write_file(folder, "metrics.csv", text);
+    run_record_refresh(record);
+    CU_ASSERT_EQUAL(record->steps, counts[i].counted);
+  }
+  run_record_destroy(&record);
+
+  static const struct {
+    double value;
+    const char *count, *seconds;
+  } texts[] = {
+      {0, "0", "0s"},         {999, "999", "16m39s"}, {1500, "1.50k", "25m00s"}, {2.5e10, "25.0G", "6944444h26m"},
+      {1e300, "1e+300", "?"}, {NAN, "?", "?"},        {INFINITY, "?", "?"},      {-1e300, "?", "?"}};
+  for (size_t i = 0; i < 8; i++) {
+    char text[32];
+    terminal_format_count(texts[i].value, text, sizeof text);
+    if (texts[i].value > -1) CU_ASSERT_STRING_EQUAL(text, texts[i].count);
+    terminal_format_seconds(texts[i].value, text, sizeof text);
+    CU_ASSERT_STRING_EQUAL(text, texts[i].seconds);
+  }
+}
+
 static void test_run_list(void) {
   const char *folder = check_folder("watch-list");
   char deep[1200], empty[1200];
@@ -213,6 +248,7 @@ static void test_newest_checkpoint(void) {
 
 static const struct check_case cases[] = {
     {"the states of a run, and what its files say", test_run_state},
+    {"odd counts", test_odd_counts},
     {"runs and folders of runs", test_run_list},
     {"pipes in place of files", test_pipes},
     {"the newest checkpoint", test_newest_checkpoint},
