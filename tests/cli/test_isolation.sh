@@ -55,7 +55,7 @@ env:
   num_envs: 4
   isolation: process
   isolation_block: 1
-  step_timeout: 0.5
+  step_timeout: 2
   max_restarts: 1000
   options: {$fault: 200}
 algorithm: {name: ppo, n_steps: 32, batch_size: 64, n_epochs: 2}

@@ -48,6 +48,12 @@ def leftovers(run):
     return sorted(path.name for path in run.rglob(".*.tmp"))
 
 
+def cpu_seconds(process):
+    """What a process has computed so far."""
+    fields = pathlib.Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def suspend(process):
     """Stops a process, and waits until it stands still."""
     os.kill(process, signal.SIGSTOP)

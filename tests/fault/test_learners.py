@@ -5,7 +5,6 @@ says how many rounds of kills (6), MUSTER_KILL_SEED where the random numbers sta
 import os
 import random
 import signal
-import time
 
 import fault
 import program
@@ -134,9 +133,11 @@ class Lost(Case):
         run = self.folder / f"run-{ranks}-{victim}"
         process = self.start(self.write("run.yaml", LONG_UPDATES), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
-        # the rollout that follows takes no time beside the update
-        time.sleep(0.2)
-        fault.suspend(program.ranks_of(run)[victim])
+        # the rollout that follows takes no time beside the update, of which rank 0 always has a part
+        alive = program.ranks_of(run)
+        begin = fault.cpu_seconds(alive[0])
+        self.wait_until(lambda: fault.cpu_seconds(alive[0]) > begin + 0.05, process, "the midst of an update")
+        fault.suspend(alive[victim])
         before = fault.checkpoints(run)
         result = program.finish(process)
         print(f"rank {victim} of {ranks} stopped in an update: ended after {result.seconds:.1f} s")
