@@ -19,6 +19,8 @@ class Terminal:
         self.process, self.descriptor = pty.fork()
         if self.process == 0:
             os.environ.update(env or {})
+            # who was started in the background, as by a script, may have been told to ignore it
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.read(ready, 1)
             os.execv(command[0], [str(part) for part in command])
         self.settings = termios.tcgetattr(self.descriptor)
@@ -79,6 +81,7 @@ class Terminal:
             if time.monotonic() > deadline:
                 os.kill(self.process, signal.SIGKILL)
                 os.waitpid(self.process, 0)
+                self.process = None
                 raise AssertionError(f"still running\n{self.text()}")
         code = os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
         self.process = None
