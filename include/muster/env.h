@@ -6,7 +6,7 @@
  *     count steps: muster truncates at `max_steps` itself. The last observation of an episode is what step() wrote;
  *     muster keeps it before it calls reset().
  *   - The random numbers handed to reset() and step() are a stream of that environment and that episode alone; an
- *     environment uses no others.
+ *     environment uses no others. An episode follows from them and its actions: reset() leaves nothing of those before.
  *   - A function that can fail returns 0 when all is well. Otherwise it writes a text into `error` and returns 1, most
  *     easily with `return muster_env_fail(error, "...", ...)`. It never exits the process.
  *   - Calls on one environment never overlap; different environments may run on different ranks. No mutable globals.
@@ -75,7 +75,8 @@ typedef struct muster_env_spec {
 typedef struct muster_env_result {
   void *observation;    /* [agents, observation elements], float, uint8_t or int32_t after the space */
   double *reward;       /* [agents]; not written by reset() */
-  uint8_t *action_mask; /* [agents, sum of action counts], 1 = allowed; NULL unless masks_actions */
+  uint8_t *action_mask; /* [agents, sum of action counts], 1 = allowed; NULL unless masks_actions. At least one choice
+                           of each element, but at the end of an episode, where nobody acts */
   bool terminated;      /* set to false by the caller before step() */
   bool truncated;       /* likewise */
 } muster_env_result;

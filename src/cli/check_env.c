@@ -6,6 +6,7 @@
 #include "store/json.h"
 
 #include <getopt.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,13 +40,20 @@ struct check_request {
 /* ---- printing ---- */
 
 static void print_text(const muster_env_type *type, const struct conformance_report *report) {
-  for (int32_t i = 0; i < report->count; i++)
-    shown_print(stdout, "%s  %-15s %s\n", conformance_verdict_name(report->finding[i].verdict),
-                report->finding[i].check, report->finding[i].text);
+  for (int32_t i = 0; i < report->count; i++) {
+    const struct conformance_finding *finding = &report->finding[i];
+    shown_print(stdout, "%s  %-15s %s", conformance_verdict_name(finding->verdict), finding->check, finding->text);
+    if (finding->count > 1) printf(" (the first of %d times", (int)finding->count);
+    if (finding->also[0] != '\0') printf("; also in: %s", finding->also);
+    puts(finding->count > 1 ? ")" : "");
+  }
   shown_print(stdout, "%s: %s the contract (%d passed, %d notes, %d failures)\n", type->name,
               report->failures > 0 ? "BREAKS" : "keeps", (int)report->passes, (int)report->notes,
               (int)report->failures);
 }
+
+/* what was not measured is no number */
+static double measured(double steps_per_second) { return steps_per_second > 0 ? steps_per_second : NAN; }
 
 static void print_json(struct json *json, const muster_env_type *type, const struct conformance_report *report) {
   json_open_object(json, NULL);
@@ -53,14 +61,16 @@ static void print_json(struct json *json, const muster_env_type *type, const str
   json_bool(json, "keeps_contract", report->failures == 0);
   json_int(json, "failures", report->failures);
   json_int(json, "notes", report->notes);
-  json_number(json, "steps_per_second", report->steps_per_second);
-  json_number(json, "pool_steps_per_second", report->block_steps_per_second);
+  json_number(json, "steps_per_second", measured(report->steps_per_second));
+  json_number(json, "pool_steps_per_second", measured(report->pool_steps_per_second));
   json_open_array(json, "findings");
   for (int32_t i = 0; i < report->count; i++) {
     json_open_object(json, NULL);
     json_string(json, "verdict", conformance_verdict_name(report->finding[i].verdict));
     json_string(json, "check", report->finding[i].check);
     json_string(json, "text", report->finding[i].text);
+    json_int(json, "count", report->finding[i].count);
+    json_string(json, "also_in", report->finding[i].also);
     json_close_object(json);
   }
   json_close_array(json);
@@ -77,7 +87,6 @@ static muster_status check(const struct check_request *request, const muster_env
                                              .check_seconds = (int)request->seconds};
   struct conformance_report *report = malloc(sizeof *report);
   if (report == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
-  fflush(stdout); /* or each check's process would print it again */
   muster_status status = conformance_run(&wanted, report);
   if (status == MUSTER_OK) {
     *fails |= report->failures > 0;

@@ -2,10 +2,12 @@
 
 #include "base/arena.h"
 #include "env/conformance_checks.h"
+#include "env/conformance_prints.h"
 #include "env/options.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
@@ -49,6 +51,7 @@ __attribute__((noreturn)) static void run_check(size_t check, struct subject *su
   if (check > 0) subject_open(subject);
   checks[check].run(subject);
   subject->examination->finished = true;
+  fflush(stdout);
   _exit(0);
 }
 
@@ -90,32 +93,62 @@ static void note_death(struct examination *examination, int state, int seconds) 
                      WEXITSTATUS(state), where);
 }
 
+/* runs one check in a process of its own, and notes how that died if it did */
+static muster_status run_in_child(size_t check, struct subject *subject, int seconds, struct prints *prints) {
+  struct examination *examination = subject->examination;
+  snprintf(examination->check, sizeof examination->check, "%s", checks[check].name);
+  examination->call = examination->touched = NULL;
+  examination->step = examination->signal = 0;
+  examination->finished = false;
+  MUSTER_TRY(prints_open(prints));
+  fflush(stdout); /* or the check's process would print it again */
+  pid_t child = fork();
+  if (child == 0) {
+    prints_take(prints);
+    run_check(check, subject, seconds);
+  }
+  int state = 0;
+  muster_status status =
+      child < 0 ? status_errno(MUSTER_ERROR_MEMORY, "cannot start a process for a check") : MUSTER_OK;
+  prints_follow(prints, child);
+  MUSTER_TRY(status);
+  while (waitpid(child, &state, 0) < 0)
+    if (errno != EINTR) return status_errno(MUSTER_ERROR_INTERNAL, "waiting for a check");
+  if (examination->finished) return MUSTER_OK;
+  note_death(examination, state, seconds);
+  prints_pass_on(prints);
+  return MUSTER_OK;
+}
+
+static void note_prints(struct examination *examination, const struct prints *prints) {
+  const struct prints_stream *out = &prints->stream[PRINTS_OUT], *error = &prints->stream[PRINTS_ERROR];
+  if (out->bytes + error->bytes == 0) return;
+  snprintf(examination->check, sizeof examination->check, "prints");
+  examination_find(examination, CONFORMANCE_NOTE,
+                   "it wrote %zu bytes to standard output and %zu to standard error, first \"%s\": in a run they go "
+                   "where its own lines go, and take time",
+                   out->bytes, error->bytes, out->bytes > 0 ? out->first : error->first);
+}
+
 static muster_status run_checks(struct subject *subject, int seconds) {
   struct examination *examination = subject->examination;
-  struct conformance_report *report = &examination->report;
+  const struct conformance_report *report = &examination->report;
+  struct prints *prints = calloc(1, sizeof *prints);
+  if (prints == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = MUSTER_OK;
   examination->steps = 600;
-  for (size_t check = 0; check < CHECKS; check++) {
-    int32_t before = report->count;
-    snprintf(examination->check, sizeof examination->check, "%s", checks[check].name);
-    examination->call = examination->touched = NULL;
-    examination->step = examination->signal = 0;
-    examination->finished = false;
-    pid_t child = fork();
-    if (child == 0) run_check(check, subject, seconds);
-    int state = 0;
-    if (child < 0) return status_errno(MUSTER_ERROR_MEMORY, "cannot start a process for a check");
-    while (waitpid(child, &state, 0) < 0)
-      if (errno != EINTR) return status_errno(MUSTER_ERROR_INTERNAL, "waiting for a check");
-
-    if (!examination->finished) note_death(examination, state, seconds);
-    bool failed = false, hangs = examination->signal == SIGALRM;
-    for (int32_t i = before; i < report->count; i++) failed |= report->finding[i].verdict == CONFORMANCE_FAIL;
-    if ((failed && check == 0) || hangs) {
-      examination_find(examination, CONFORMANCE_NOTE, "the other checks are left out");
-      break;
-    }
+  for (size_t check = 0; check < CHECKS && status == MUSTER_OK; check++) {
+    status = run_in_child(check, subject, seconds, prints);
+    bool is_unusable = false, hangs = examination->signal == SIGALRM;
+    for (int32_t i = 0; i < report->count && check == 0; i++)
+      is_unusable |= report->finding[i].verdict == CONFORMANCE_FAIL;
+    if (!is_unusable && !hangs) continue;
+    examination_find(examination, CONFORMANCE_NOTE, "the other checks are left out");
+    break;
   }
-  return MUSTER_OK;
+  note_prints(examination, prints);
+  free(prints);
+  return status;
 }
 
 static void count_findings(struct conformance_report *report) {
@@ -137,6 +170,7 @@ muster_status conformance_run(const struct conformance_request *request, struct 
   if (subject.examination == MAP_FAILED) {
     if (status == MUSTER_OK) status = status_errno(MUSTER_ERROR_MEMORY, "memory for the report of the checks");
   } else {
+    subject.examination->seconds = request->play_seconds > 0 ? request->play_seconds : 0.5;
     if (status == MUSTER_OK) status = run_checks(&subject, request->check_seconds);
     *report = subject.examination->report;
     munmap(subject.examination, sizeof *subject.examination);

@@ -16,10 +16,13 @@ enum conformance_verdict {
 
 #define CONFORMANCE_TEXT 768
 
+/* Findings of one verdict whose texts are the same but for the numbers in them are one, the first of them. */
 struct conformance_finding {
   enum conformance_verdict verdict;
-  char check[24];              /* name of the check */
+  char check[24];              /* name of the check that found it first */
   char text[CONFORMANCE_TEXT]; /* what was expected, what was seen, what to do */
+  int32_t count;               /* how often it was found */
+  char also[224];              /* names of the other checks that found it, ", " between them; "": none */
 };
 
 #define CONFORMANCE_FINDINGS 96
@@ -27,7 +30,7 @@ struct conformance_finding {
 struct conformance_report {
   int32_t count, passes, notes, failures;
   struct conformance_finding finding[CONFORMANCE_FINDINGS];
-  double steps_per_second, block_steps_per_second; /* 0: not measured */
+  double steps_per_second, pool_steps_per_second; /* 0: not measured */
 };
 
 struct conformance_request {
@@ -35,10 +38,13 @@ struct conformance_request {
   const muster_env_setting *options; /* the user's, ended by a NULL key; NULL: none */
   uint64_t seed;                     /* which episodes are played */
   int check_seconds;                 /* after which a check counts as hanging */
+  double play_seconds;               /* how long a check plays that plays as much as it can; 0: half a second */
 };
 
 /* Runs all checks; when the first one, which looks at the table and the description, fails, the others are left out. An
- * environment that breaks the contract is no error. Errors: USAGE for unknown options, MEMORY. */
+ * environment that breaks the contract is no error. What it prints meanwhile is swallowed and becomes a note; only what
+ * it wrote to standard error last, in a check that it died in, is passed on. Errors: USAGE for unknown options, MEMORY.
+ */
 MUSTER_CHECKED muster_status conformance_run(const struct conformance_request *request,
                                              struct conformance_report *report);
 

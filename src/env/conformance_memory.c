@@ -413,30 +413,56 @@ void check_text(struct subject *subject) {
 #define HEAP_IS_KNOWN true
 #endif
 
-/* what a process holds */
+/* what a process holds: files, bytes from malloc(), bytes in memory */
+enum { FILES, HEAP, PAGES, HOLDINGS };
 struct holdings {
-  double heap, pages; /* bytes from malloc() and in memory */
-  int files;
+  double held[HOLDINGS];
 };
 
 static struct holdings count_holdings(void) {
   struct mallinfo2 heap = mallinfo2();
-  struct holdings holdings = {.heap = (double)heap.uordblks + (double)heap.hblkhd};
+  struct holdings holdings = {.held[HEAP] = (double)heap.uordblks + (double)heap.hblkhd};
   long total = 0, resident = 0;
   FILE *statm = fopen("/proc/self/statm", "r");
   if (statm != NULL) {
     if (fscanf(statm, "%ld %ld", &total, &resident) == 2)
-      holdings.pages = (double)resident * (double)sysconf(_SC_PAGESIZE);
+      holdings.held[PAGES] = (double)resident * (double)sysconf(_SC_PAGESIZE);
     fclose(statm);
   }
   DIR *folder = opendir("/proc/self/fd");
-  while (folder != NULL && readdir(folder) != NULL) holdings.files++;
+  while (folder != NULL && readdir(folder) != NULL) holdings.held[FILES]++;
   if (folder != NULL) closedir(folder);
   return holdings;
 }
 
+/* what is repeated, each time in the same environment but for live(); returns whether an episode ended by itself */
+
+static bool start_again(struct subject *subject, struct player *player) {
+  (void)subject;
+  player_reset(player);
+  return false;
+}
+
+/* an episode of one step */
+static bool play_shortly(struct subject *subject, struct player *player) {
+  (void)subject;
+  player_draw(player);
+  player_step(player);
+  player_reset(player);
+  return false;
+}
+
+static bool play_on(struct subject *subject, struct player *player) {
+  (void)subject;
+  player_draw(player);
+  player_step(player);
+  bool ended = player_ended(player);
+  if (ended) player_reset(player);
+  return ended;
+}
+
 /* one life: created, played a little, destroyed */
-static void live(struct subject *subject, struct player *player) {
+static bool live(struct subject *subject, struct player *player) {
   player->subject = subject;
   muster_env_error error = {""};
   subject->examination->call = "create()";
@@ -447,49 +473,74 @@ static void live(struct subject *subject, struct player *player) {
   player_step(player);
   subject->examination->call = "destroy()";
   subject->type->destroy(player->env);
+  return false;
 }
 
-/* an episode after the other in one environment */
-static void play_on(struct subject *subject, struct player *player) {
-  (void)subject;
-  player_draw(player);
-  player_step(player);
-  player_reset(player);
-}
+struct growth {
+  struct holdings by;
+  int n, ends; /* how often something was repeated, and how many episodes ended by themselves */
+};
 
-/* repeats something until its growth can be told from chance; `what` grows by it */
-static void check_growth(struct subject *subject, struct player *player,
-                         void (*repeat)(struct subject *subject, struct player *player), const char *what) {
-  struct examination *examination = subject->examination;
-  for (int i = 0; i < 30; i++) repeat(subject, player);
-  struct holdings before = count_holdings();
+/* repeats something until its growth can be told from chance */
+static struct growth measure_growth(struct subject *subject, struct player *player,
+                                    bool (*repeat)(struct subject *subject, struct player *player)) {
+  const double seconds = subject->examination->seconds;
   double start = clock_seconds();
-  int n = 0;
-  while (n < 20 || (n < 2000 && clock_seconds() - start < 1.0)) {
-    repeat(subject, player);
-    n++;
-  }
-  struct holdings after = count_holdings();
-  if (after.files - before.files >= n)
-    examination_fail(examination, "each %s leaves %.1f files open: close them in destroy()", what,
-                     (after.files - before.files) / (double)n);
-  if (!HEAP_IS_KNOWN) return;
-  double heap = (after.heap - before.heap) / n, pages = (after.pages - before.pages) / n;
-  if (heap >= 16)
+  count_holdings(); /* what it takes itself, and the library keeps, it takes now */
+  for (int i = 0; i < 5 || (i < 30 && clock_seconds() - start < seconds); i++) repeat(subject, player);
+  struct growth growth = {.n = 0};
+  const struct holdings before = count_holdings();
+  start = clock_seconds();
+  for (; growth.n < 20 || (growth.n < 2000 && clock_seconds() - start < seconds); growth.n++)
+    growth.ends += repeat(subject, player);
+  growth.by = count_holdings();
+  for (int kind = 0; kind < HOLDINGS; kind++) growth.by.held[kind] -= before.held[kind];
+  return growth;
+}
+
+/* whether something that was done so many times leaks each time */
+static bool leaks(const struct growth *growth, int kind, int times) {
+  static const double least[HOLDINGS] = {[FILES] = 1, [HEAP] = 16, [PAGES] = 2048};
+  if (kind != FILES && !HEAP_IS_KNOWN) return false;
+  if (kind == PAGES && growth->by.held[PAGES] < 1 << 20) return false;
+  return times >= 20 && growth->by.held[kind] >= least[kind] * times;
+}
+
+/* ends the check when something that was done so many times leaks each time */
+static void check_growth(struct examination *examination, const struct growth *growth, int kind, int times,
+                         const char *what) {
+  if (!leaks(growth, kind, times)) return;
+  const double each = growth->by.held[kind] / times;
+  switch (kind) {
+  case FILES:
+    examination_fail(examination, "each %s leaves %.1f files open: close them in destroy() at the latest", what, each);
+  case HEAP:
     examination_fail(examination,
-                     "each %s leaks about %.0f bytes: free in destroy() what create() has taken, and take "
-                     "nothing in reset() and step()",
-                     what, heap);
-  if (pages >= 2048 && pages * n >= 1 << 20)
-    examination_fail(examination, "the process grows by about %.0f bytes with each %s", pages, what);
+                     "each %s leaks about %.0f bytes: free in destroy() what create() has taken, and take nothing in "
+                     "reset() and step() that is not freed",
+                     what, each);
+  default: examination_fail(examination, "the process grows by about %.0f bytes with each %s", each, what);
+  }
 }
 
 void check_leaks(struct subject *subject) {
+  struct examination *examination = subject->examination;
   struct player player = player_create(subject, 0, GUARD_NONE);
   player_reset(&player);
-  check_growth(subject, &player, play_on, "episode");
-  check_growth(subject, &player, live, "create() and destroy()");
-  examination_find(subject->examination, CONFORMANCE_PASS, "%s",
-                   HEAP_IS_KNOWN ? "nothing grows with episodes, nor with environments that come and go"
+  const struct growth resets = measure_growth(subject, &player, start_again);
+  const struct growth episodes = measure_growth(subject, &player, play_shortly);
+  const struct growth steps = measure_growth(subject, &player, play_on);
+  const struct growth lives = measure_growth(subject, &player, live);
+  for (int kind = 0; kind < HOLDINGS; kind++) {
+    check_growth(examination, &resets, kind, resets.n, "episode");
+    /* a step leaks as much in a long episode as in a short one; what an episode leaks shows in short ones the more */
+    const double long_share = steps.by.held[kind] / steps.n, short_share = episodes.by.held[kind] / episodes.n;
+    if (long_share >= 0.75 * short_share) check_growth(examination, &steps, kind, steps.n, "step()");
+    check_growth(examination, &episodes, kind, episodes.n, "episode");
+    check_growth(examination, &steps, kind, steps.ends, "episode");
+    check_growth(examination, &lives, kind, lives.n, "create() and destroy()");
+  }
+  examination_find(examination, CONFORMANCE_PASS, "%s",
+                   HEAP_IS_KNOWN ? "nothing grows with steps and episodes, nor with environments that come and go"
                                  : "no files stay open; memory is the sanitizer's to check");
 }

@@ -4,6 +4,7 @@
 #include "env/bounds.h"
 #include "env/spec.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,15 +15,49 @@
 
 /* ---- findings ---- */
 
+/* behind the number that starts here, if one does */
+static const char *skip_number(const char *text) {
+  const char *digit = *text == '-' ? text + 1 : text;
+  while (isdigit((unsigned char)*digit) || (*digit == '.' && isdigit((unsigned char)digit[1]))) digit++;
+  return digit > text + (*text == '-') ? digit : text;
+}
+
+/* whether two texts are the same but for the numbers in them */
+static bool is_alike(const char *a, const char *b) {
+  while (*a != '\0' || *b != '\0') {
+    const char *a_end = skip_number(a), *b_end = skip_number(b);
+    bool numbers = a_end > a && b_end > b;
+    if (!numbers && *a != *b) return false;
+    a = numbers ? a_end : a + 1;
+    b = numbers ? b_end : b + 1;
+  }
+  return true;
+}
+
+/* one more of a kind that was found before */
+static void repeat(struct conformance_finding *finding, const char *check) {
+  finding->count++;
+  if (strcmp(finding->check, check) == 0 || strstr(finding->also, check) != NULL) return;
+  size_t used = strlen(finding->also);
+  snprintf(finding->also + used, sizeof finding->also - used, "%s%s", used > 0 ? ", " : "", check);
+}
+
 static void add(struct examination *examination, enum conformance_verdict verdict, const char *format,
                 va_list arguments) {
   struct conformance_report *report = &examination->report;
+  char text[CONFORMANCE_TEXT];
+  vsnprintf(text, sizeof text, format, arguments);
+  for (int32_t i = 0; i < report->count && verdict != CONFORMANCE_PASS; i++) {
+    struct conformance_finding *earlier = &report->finding[i];
+    if (earlier->verdict != verdict || !is_alike(earlier->text, text)) continue;
+    repeat(earlier, examination->check);
+    return;
+  }
   if (report->count == CONFORMANCE_FINDINGS) return;
-  struct conformance_finding *finding = &report->finding[report->count];
-  finding->verdict = verdict;
+  struct conformance_finding *finding = &report->finding[report->count++];
+  *finding = (struct conformance_finding){.verdict = verdict, .count = 1};
   snprintf(finding->check, sizeof finding->check, "%s", examination->check);
-  vsnprintf(finding->text, sizeof finding->text, format, arguments);
-  report->count++;
+  strcpy(finding->text, text);
 }
 
 void examination_find(struct examination *examination, enum conformance_verdict verdict, const char *format, ...) {
@@ -38,6 +73,7 @@ void examination_fail(struct examination *examination, const char *format, ...) 
   add(examination, CONFORMANCE_FAIL, format, arguments);
   va_end(arguments);
   examination->finished = true;
+  fflush(stdout);
   _exit(0);
 }
 
@@ -196,7 +232,7 @@ static void check_memory(const struct player *player) {
   if (player->mask.bytes != NULL) guarded_check(examination, &player->mask);
 }
 
-/* each mask byte is 0 or 1, and each choice of each agent has something left to choose */
+/* each mask byte is 0 or 1, and, unless the episode has ended and nobody acts, each agent can choose something */
 static void check_mask(const struct player *player) {
   const struct subject *subject = player->subject;
   const uint8_t *mask = player->mask.bytes;
@@ -209,7 +245,7 @@ static void check_mask(const struct player *player) {
                            choice);
         allowed += mask[choice];
       }
-      if (allowed == 0)
+      if (allowed == 0 && !player_ended(player))
         examination_fail(subject->examination,
                          "at step %d of an episode the action mask of agent %d allows none of the %d choices of action "
                          "element %zu: allow at least one, or end the episode",
@@ -257,22 +293,24 @@ static int32_t draw_choice(muster_random *random, int32_t count, const uint8_t *
     if (mask[choice] != 0 && wanted-- == 0) return choice;
 }
 
-void player_draw(struct player *player) {
-  const muster_space *space = &player->subject->spec.action;
-  const size_t n = player->subject->action_elements;
-  const uint8_t *mask = player->mask.bytes;
-  muster_random *random = &player->choices.base;
-  for (size_t i = 0; i < n * (size_t)player->subject->spec.agents; i++) {
+void subject_draw(const struct subject *subject, muster_random *random, const uint8_t *mask, void *action) {
+  const muster_space *space = &subject->spec.action;
+  const size_t n = subject->action_elements;
+  for (size_t i = 0; i < n * (size_t)subject->spec.agents; i++) {
     size_t element = i % n;
     if (space->kind == MUSTER_SPACE_BOX) {
-      ((float *)(void *)player->action.bytes)[i] = action_bounds_draw(space, element, random);
+      ((float *)action)[i] = action_bounds_draw(space, element, random);
     } else if (space->kind == MUSTER_SPACE_BOX_U8) {
-      player->action.bytes[i] = (uint8_t)muster_random_below(random, 256);
+      ((uint8_t *)action)[i] = (uint8_t)muster_random_below(random, 256);
     } else {
-      ((int32_t *)(void *)player->action.bytes)[i] = draw_choice(random, space->counts[element], mask);
+      ((int32_t *)action)[i] = draw_choice(random, space->counts[element], mask);
       if (mask != NULL) mask += space->counts[element];
     }
   }
+}
+
+void player_draw(struct player *player) {
+  subject_draw(player->subject, &player->choices.base, player->mask.bytes, player->action.bytes);
 }
 
 /* a bool of C is 0 or 1, also where another language has written it */

@@ -12,6 +12,7 @@
 struct examination {
   struct conformance_report report;
   int32_t steps;                /* how many steps comparisons play: fewer for a slow simulator */
+  double seconds;               /* that a check plays which plays as much as it can */
   char check[24];               /* that runs now */
   const char *volatile call;    /* the environment's function that runs now; NULL: none of them */
   volatile int32_t step;        /* of the episode at that time, from 1; 0: at reset */
@@ -36,7 +37,7 @@ void subject_open(struct subject *subject);
 
 /* ---- findings ---- */
 
-/* Notes a finding; the check goes on. */
+/* Notes a finding, or that one was found once more; the check goes on. */
 MUSTER_PRINTF(3, 4)
 void examination_find(struct examination *examination, enum conformance_verdict verdict, const char *format, ...);
 /* Notes a failure, and ends the check and its process. */
@@ -84,6 +85,8 @@ void player_destroy(struct player *player);
 
 /* Starts the next episode. */
 void player_reset(struct player *player);
+/* Draws the actions of all agents of one environment, of those that the masks allow; `mask` NULL: of all. */
+void subject_draw(const struct subject *subject, muster_random *random, const uint8_t *mask, void *action);
 /* Draws an action that the mask allows into player->action. */
 void player_draw(struct player *player);
 /* Steps with player->action. The rewards, flags and masks are checked for what no environment may hand back. */

@@ -86,7 +86,8 @@ static muster_status check_bounds(const char *what, const muster_space *space) {
   return MUSTER_OK;
 }
 
-static muster_status check_counts(const char *what, const muster_space *space) {
+/* and counts the choices */
+static muster_status check_counts(const char *what, const muster_space *space, double *sum) {
   if (space->counts == NULL)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is discrete and has no `counts`", what);
   int64_t choices = 0;
@@ -96,6 +97,7 @@ static muster_status check_counts(const char *what, const muster_space *space) {
                           what, (int)space->counts[i]);
     choices += space->counts[i];
   }
+  *sum = (double)choices;
   if (choices > INT32_MAX)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space has %lld choices in all: expects at most %d", what,
                         (long long)choices, INT32_MAX);
@@ -103,29 +105,28 @@ static muster_status check_counts(const char *what, const muster_space *space) {
 }
 
 /* the arrays of a space whose shape is sound */
-static muster_status check_arrays(const char *what, const muster_space *space) {
-  if (is_counted(space)) return check_counts(what, space);
-  return space->kind == MUSTER_SPACE_BOX ? check_bounds(what, space) : MUSTER_OK;
+static muster_status check_arrays(const char *what, const muster_space *space, double *choices) {
+  if (is_counted(space)) return check_counts(what, space, choices);
+  bool bounded = space->kind == MUSTER_SPACE_BOX && (space->low != NULL || space->high != NULL);
+  return bounded ? check_bounds(what, space) : MUSTER_OK;
 }
 
 /* ---- the description ---- */
 
-/* of one environment, in floating point, which no product overflows */
-static muster_status check_sizes(const muster_env_spec *spec) {
-  double agents = spec->agents, state = (double)spec->state_bytes, choices = 0;
+/* of one environment, in floating point, which no product overflows; `choices`: of an agent's mask */
+static muster_status check_sizes(const muster_env_spec *spec, double choices) {
+  double agents = spec->agents, masks = agents * choices, state = (double)spec->state_bytes;
   double seen = agents * (double)muster_space_bytes(&spec->observation);
-  double done = agents * (double)muster_space_bytes(&spec->action);
-  for (size_t i = 0; spec->masks_actions && i < muster_space_elements(&spec->action); i++)
-    choices += (double)spec->action.counts[i];
-  double masks = agents * choices, memory = memory_total();
+  double done = agents * (double)muster_space_bytes(&spec->action), memory = memory_total();
   if (ENV_SPEC_COPIES * (seen + done + masks + state) <= memory) return MUSTER_OK;
   char shape[80];
   format_shape(&spec->observation, shape, sizeof shape);
-  return status_error(MUSTER_ERROR_ENVIRONMENT,
-                      "too large: observations %s of %d agents take %.3g GB, actions %.3g, masks %.3g, the state %.3g, "
-                      "each at least %d times, and this machine has %.3g GB of memory",
-                      shape, (int)spec->agents, 1e-9 * seen, 1e-9 * done, 1e-9 * masks, 1e-9 * state, ENV_SPEC_COPIES,
-                      1e-9 * memory);
+  return status_error(
+      MUSTER_ERROR_ENVIRONMENT,
+      "too large: observations %s of %d agent%s take %.3g GB, actions %.3g, masks %.3g, the state %.3g, "
+      "each at least %d times, and this machine has %.3g GB of memory",
+      shape, (int)spec->agents, spec->agents > 1 ? "s" : "", 1e-9 * seen, 1e-9 * done, 1e-9 * masks, 1e-9 * state,
+      ENV_SPEC_COPIES, 1e-9 * memory);
 }
 
 muster_status env_spec_check(const muster_env_type *type, const muster_env_spec *spec) {
@@ -144,9 +145,11 @@ muster_status env_spec_check(const muster_env_type *type, const muster_env_spec 
     return status_error(MUSTER_ERROR_ENVIRONMENT,
                         "state_bytes is %zu, but there is no save_state: set it to 0 or write the function",
                         spec->state_bytes);
-  MUSTER_TRY(check_arrays("observation", &spec->observation));
-  MUSTER_TRY(check_arrays("action", &spec->action));
-  return check_sizes(spec);
+  MUSTER_TRY(check_sizes(spec, 0));
+  double choices = 0;
+  MUSTER_TRY(check_arrays("observation", &spec->observation, &choices));
+  MUSTER_TRY(check_arrays("action", &spec->action, &choices));
+  return check_sizes(spec, spec->masks_actions ? choices : 0);
 }
 
 /* ---- errors ---- */

@@ -1,5 +1,6 @@
 """Commands that need no run: help, versions, wrong use, and what there is to choose from."""
 
+import json
 import os
 import subprocess
 
@@ -109,6 +110,27 @@ class Commands(program.Case):
             self.assertRegex(out, line)
         self.assertEqual(len(self.succeed("config", "evaluation").splitlines()), 4)
         self.assert_refused(self.run_muster("config", "algorithm.n_step"), 2, "algorithm.n_steps?")
+
+    def test_check_env(self):
+        """One line for one fault, and a report that what the environment prints cannot break."""
+        plugin = program.PLUGINS / "plugin_fails.so"
+        result = self.run_muster("check-env", plugin, "--json")
+        self.assertEqual((result.code, result.err), (1, ""), result)
+        (report,) = json.loads(result.out)
+        self.assertEqual((report["env"], report["failures"]), ("Fails-v0", 1), report)
+        (fault,) = [finding for finding in report["findings"] if finding["verdict"] == "FAIL"]
+        self.assertEqual(fault["check"], "episodes", fault)
+        self.assertIn('step() failed at step 3 of episode 0 with an action of the space: "3 steps', fault["text"])
+        self.assertGreaterEqual(fault["count"], 8, fault)
+        self.assertIn("values, actions, determinism", fault["also_in"])
+        (prints,) = [finding for finding in report["findings"] if finding["check"] == "prints"]
+        self.assertIn('first "{"step": 1}"', prints["text"])
+        self.assertIsNone(report["steps_per_second"])
+        result = self.run_muster("check-env", plugin)
+        lines = [line for line in result.out.splitlines() if line.startswith("FAIL")]
+        self.assertEqual(len(lines), 1, result)
+        self.assertRegex(lines[0], r"\(the first of \d+ times; also in: values, actions, .*\)$")
+        self.assertNotRegex(result.out, "(?m)^{")
 
     def test_output_that_cannot_be_written(self):
         with open("/dev/full", "w", encoding="utf-8") as full:

@@ -153,6 +153,25 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     .reset = reset,
                                     .step = step};
 MUSTER_ENV_PLUGIN(&one)
+#elif defined(VARIANT_fails)
+/* talks all the time, and fails in the third step */
+static int talking_step(void *env, const void *action, muster_random *random, muster_env_result *result,
+                        muster_env_error *error) {
+  static int steps;
+  printf("{\"step\": %d}\n", ++steps);
+  if (steps >= 3) return muster_env_fail(error, "%d steps are enough", steps);
+  return step(env, action, random, result, error);
+}
+static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
+                                    .struct_size = sizeof(muster_env_type),
+                                    .name = "Fails-v0",
+                                    .options = options,
+                                    .create = create,
+                                    .destroy = destroy,
+                                    .describe = describe,
+                                    .reset = reset,
+                                    .step = talking_step};
+MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_newer)
 /* a header with more fields at the end */
 static const struct {

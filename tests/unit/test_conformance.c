@@ -65,8 +65,14 @@ enum fault {
   FLAT_VIEW,
   LEAKS_ENVIRONMENTS,
   LEAKS_EPISODES,
+  LEAKS_FIRST_STEPS,
+  LEAKS_ENDS,
+  LEAKS_STEPS,
   LEAKS_FILES,
+  PRINTS,
+  PRINTS_AND_DIES,
   MASKS_ALL,
+  MASKS_ALL_AT_END,
   BLOCK_REWARD,
   BLOCK_STRIDE,
   BLOCK_STATE,
@@ -140,9 +146,16 @@ static void walk_describe(const void *env, muster_env_spec *spec) {
   spec->max_steps = fault == CHANGES_ITS_MIND ? 50 + walk->id : 50;
   if (fault == NEVER_ENDS) spec->max_steps = 0;
   spec->reward_threshold = NAN;
-  spec->masks_actions = fault == MASKS_ALL;
+  spec->masks_actions = fault == MASKS_ALL || fault == MASKS_ALL_AT_END;
   spec->state_bytes = fault == STATE_WITHOUT_BYTES ? 0 : sizeof(struct walk);
   misdescribe(spec);
+}
+
+static bool has_ended(const struct walk *walk) { return fabs(walk->place) > 9.0; }
+
+/* 100 bytes that nobody frees */
+static void leak(void) {
+  if (malloc(100) == NULL) abort();
 }
 
 static void observe(const struct walk *walk, muster_env_result *result) {
@@ -154,12 +167,13 @@ static void observe(const struct walk *walk, muster_env_result *result) {
   if (fault == WRITES_BEYOND) observation[2] = 1.0f;
   if (fault == WRITES_BEFORE) observation[-1] = 1.0f;
   if (fault == MASKS_ALL) memset(result->action_mask, walk->step < 5, 3);
+  if (fault == MASKS_ALL_AT_END) memset(result->action_mask, !has_ended(walk) && walk->step < 50, 3);
 }
 
 static int walk_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
   (void)error;
   struct walk *walk = env;
-  if (fault == LEAKS_EPISODES && malloc(100) == NULL) abort();
+  if (fault == LEAKS_EPISODES) leak();
   walk->place = fault == DRAWS_NOTHING ? 0.5 : muster_random_uniform(random, -1, 1);
   if (fault == USES_RAND) walk->place = rand() / (double)RAND_MAX;
   if (fault != KEEPS_STATE) walk->speed = 0;
@@ -173,6 +187,7 @@ static int break_down(const struct walk *walk, int32_t choice, muster_env_error 
   if (walk->step != 5 && fault != FAILS_AT_EXTREMES) return 0;
   switch (fault) {
   case SEGFAULTS: raise(SIGSEGV); return 0;
+  case PRINTS_AND_DIES: fprintf(stderr, "the road is out of asphalt\n"); abort();
   case ABORTS: abort();
   case EXITS: _exit(3);
   case EXITS_WELL: _exit(0);
@@ -190,6 +205,8 @@ static int walk_step(void *env, const void *action, muster_random *random, muste
   int32_t choice = *(const int32_t *)action;
   (void)random;
   walk->step++;
+  if (fault == PRINTS) printf("step %d\n", walk->step);
+  if (fault == PRINTS) fprintf(stderr, "hm\n");
   if (break_down(walk, choice, error) != 0) return 1;
   walk->speed = fmin(1.0, fmax(-1.0, walk->speed + 0.25 * (choice - 1)));
   if (fault == SHARES_STATE) walk->speed = 0.5 * (walk->speed + shared_by);
@@ -198,7 +215,9 @@ static int walk_step(void *env, const void *action, muster_random *random, muste
   if (fault != NO_REWARD) result->reward[0] = fault == INFINITE_REWARD ? INFINITY : walk->place;
   if (fault == WRITES_REWARDS) result->reward[1] = 0;
   if (fault == WRITES_ACTION) memset((void *)(uintptr_t)action, 0, 4);
-  if (fault != NEVER_ENDS) result->terminated = fabs(walk->place) > 9.0;
+  if (fault != NEVER_ENDS) result->terminated = has_ended(walk);
+  if (fault == LEAKS_STEPS || (fault == LEAKS_FIRST_STEPS && walk->step == 1)) leak();
+  if (fault == LEAKS_ENDS && (result->terminated || walk->step == 50)) leak();
   if (fault == NO_BOOL && result->terminated) memset(&result->terminated, 0xFF, 1);
   observe(walk, result);
   return 0;
@@ -301,12 +320,20 @@ static const muster_env_type walks_type = {WALK,
 
 /* ---- running the suite ---- */
 
-static struct conformance_report examine(const muster_env_type *type, int seconds) {
-  const struct conformance_request request = {.type = type, .seed = 1, .check_seconds = seconds};
+/* checks find here what they find in long; a tenth of what a user waits for */
+#define PLAY_SECONDS 0.05
+
+static struct conformance_report examine_for(const muster_env_type *type, int seconds, double play_seconds) {
+  const struct conformance_request request = {
+      .type = type, .seed = 1, .check_seconds = seconds, .play_seconds = play_seconds};
   struct conformance_report report = {0};
   fflush(stdout);
   CHECK_OK_FATAL(conformance_run(&request, &report));
   return report;
+}
+
+static struct conformance_report examine(const muster_env_type *type, int seconds) {
+  return examine_for(type, seconds, PLAY_SECONDS);
 }
 
 static void print(const struct conformance_report *report) {
@@ -320,8 +347,8 @@ static bool finds(const struct conformance_report *report, enum conformance_verd
                   const char *part) {
   for (int32_t i = 0; i < report->count; i++) {
     const struct conformance_finding *finding = &report->finding[i];
-    if (finding->verdict == verdict && strcmp(finding->check, check) == 0 && strstr(finding->text, part) != NULL)
-      return true;
+    bool is_there = strcmp(finding->check, check) == 0 || strstr(finding->also, check) != NULL;
+    if (finding->verdict == verdict && is_there && strstr(finding->text, part) != NULL) return true;
   }
   printf("\n    not found: %s %s: ...%s...", conformance_verdict_name(verdict), check, part);
   print(report);
@@ -342,9 +369,10 @@ static void test_built_in(void) {
 
 static void test_sound(void) {
   fault = NO_FAULT;
-  const muster_env_type *const sound[] = {&walk_type, &walks_type};
-  for (int i = 0; i < 2; i++) {
-    struct conformance_report report = examine(sound[i], 60);
+  const muster_env_type *const sound[] = {&walk_type, &walks_type, &walk_type};
+  for (int i = 0; i < 3; i++) {
+    /* the last one as if it were slow: each check plays as little as it may */
+    struct conformance_report report = examine_for(sound[i], 60, i == 2 ? 1e-9 : PLAY_SECONDS);
     if (report.failures + report.notes > 0) print(&report);
     CU_ASSERT_EQUAL(report.failures, 0);
     CU_ASSERT_EQUAL(report.notes, 0);
@@ -445,6 +473,84 @@ static void test_deaths(void) {
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
 }
 
+/* one fault that all checks meet is one finding, which tells how often and where */
+static void test_repetitions(void) {
+  fault = FAILS;
+  struct conformance_report report = examine(&walk_type, 60);
+  CU_ASSERT_EQUAL(report.failures, 1);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "episodes", "step() failed at step 5 of episode 0"));
+  for (int32_t i = 0; i < report.count; i++) {
+    const struct conformance_finding *finding = &report.finding[i];
+    if (finding->verdict != CONFORMANCE_FAIL) continue;
+    CU_ASSERT_TRUE(finding->count >= 10);
+    CU_ASSERT_PTR_NOT_NULL(strstr(finding->also, "values, actions, determinism, random numbers, seeds, resets"));
+  }
+
+  /* faults of two kinds are two */
+  fault = NAN_OBSERVATION;
+  report = examine(&walk_type, 60);
+  CU_ASSERT_EQUAL(report.failures, 2);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "values", "element 1 of the observation is nan"));
+  fault = NO_FAULT;
+}
+
+/* what the environment prints is counted, and stays out of the report's way */
+static void test_prints(void) {
+  int saved[2] = {dup(1), dup(2)};
+  FILE *file = tmpfile();
+  char text[64] = "";
+  CU_ASSERT_PTR_NOT_NULL_FATAL(file);
+  fflush(stdout);
+  dup2(fileno(file), 1);
+  dup2(fileno(file), 2);
+  fault = PRINTS;
+  struct conformance_report report = examine(&walk_type, 60);
+  fflush(stdout);
+  long printed = lseek(fileno(file), 0, SEEK_END);
+  fault = PRINTS_AND_DIES;
+  struct conformance_report death = examine(&walk_type, 60);
+  fflush(stderr);
+  lseek(fileno(file), 0, SEEK_SET);
+  CU_ASSERT_TRUE(read(fileno(file), text, sizeof text - 1) > 0);
+  for (int i = 0; i < 2; i++) {
+    dup2(saved[i], i + 1);
+    close(saved[i]);
+  }
+  fclose(file);
+  fault = NO_FAULT;
+
+  CU_ASSERT_EQUAL(printed, 0);
+  CU_ASSERT_EQUAL(report.failures, 0);
+  CU_ASSERT_EQUAL(report.notes, 1);
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_NOTE, "prints", "to standard error, first \"step 1\""));
+  size_t bytes[2] = {0, 0};
+  const char *note = report.finding[report.count - 1].text;
+  CU_ASSERT_EQUAL(sscanf(note, "it wrote %zu bytes to standard output and %zu", &bytes[0], &bytes[1]), 2);
+  CU_ASSERT_TRUE(bytes[0] > 7 * 2000 && bytes[1] > 3 * 2000);
+
+  /* but for the last words of what died */
+  CU_ASSERT_EQUAL(strncmp(text, "the road is out of asphalt\n", 27), 0);
+  CU_ASSERT_TRUE(finds(&death, CONFORMANCE_FAIL, "episodes", "abort()"));
+}
+
+/* at the end of an episode a mask may allow nothing; agents and masks are timed in a pool, too */
+static void test_masks_and_agents(void) {
+  fault = MASKS_ALL_AT_END;
+  struct conformance_report report = examine(&walk_type, 60);
+  if (report.failures > 0) print(&report);
+  CU_ASSERT_EQUAL(report.failures, 0);
+  CU_ASSERT_TRUE(report.pool_steps_per_second > 0);
+  fault = NO_FAULT;
+
+  const muster_env_setting options[] = {{"agents", "3"}, {"masks", "1"}, {NULL, NULL}};
+  struct conformance_request request = {.options = options, .check_seconds = 60, .play_seconds = PLAY_SECONDS};
+  CHECK_OK_FATAL(env_registry_find("Probe-v0", &request.type));
+  CHECK_OK(conformance_run(&request, &report));
+  if (report.failures > 0) print(&report);
+  CU_ASSERT_EQUAL(report.failures, 0);
+  CU_ASSERT_TRUE(report.pool_steps_per_second > 0);
+}
+
 static void test_values(void) {
   static const struct breakage breakages[] = {
       {NAN_OBSERVATION, CONFORMANCE_FAIL, "values", "element 1 of the observation is nan at step 9"},
@@ -483,6 +589,9 @@ static void test_leaks(void) {
       {LEAKS_FILES, CONFORMANCE_FAIL, "leaks", "each create() and destroy() leaves 1.0 files open"},
       {LEAKS_ENVIRONMENTS, CONFORMANCE_FAIL, "leaks", "each create() and destroy() leaks"},
       {LEAKS_EPISODES, CONFORMANCE_FAIL, "leaks", "each episode leaks"},
+      {LEAKS_FIRST_STEPS, CONFORMANCE_FAIL, "leaks", "each episode leaks"},
+      {LEAKS_ENDS, CONFORMANCE_FAIL, "leaks", "each episode leaks"},
+      {LEAKS_STEPS, CONFORMANCE_FAIL, "leaks", "each step() leaks"},
   };
 #endif
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
@@ -492,7 +601,7 @@ static void test_repeatability(void) {
   static const struct breakage breakages[] = {
       {USES_RAND, CONFORMANCE_FAIL, "determinism", "never from rand()"},
       {SHARES_STATE, CONFORMANCE_FAIL, "random numbers", "when others are stepped between its steps"},
-      {KEEPS_STATE, CONFORMANCE_NOTE, "resets", "reset() leaves something behind"},
+      {KEEPS_STATE, CONFORMANCE_FAIL, "resets", "reset() leaves something behind"},
       {DRAWS_NOTHING, CONFORMANCE_NOTE, "seeds", "all alike"},
       {FORGETS_STATE, CONFORMANCE_FAIL, "save and load", "leaves something out"},
       {DIRTY_STATE, CONFORMANCE_FAIL, "save and load", "save_state() twice in a row: byte 20 of 24"},
@@ -513,7 +622,8 @@ static void test_blocks(void) {
 
 static void test_options(void) {
   const muster_env_setting wrong[] = {{"lenght", "3"}, {NULL, NULL}}, right[] = {{"length", "3"}, {NULL, NULL}};
-  struct conformance_request request = {.type = &walk_type, .options = wrong, .seed = 1, .check_seconds = 60};
+  struct conformance_request request = {
+      .type = &walk_type, .options = wrong, .seed = 1, .check_seconds = 60, .play_seconds = PLAY_SECONDS};
   struct conformance_report report;
   CHECK_FAILS(conformance_run(&request, &report), MUSTER_ERROR_USAGE, "the nearest one is 'length'");
   request.options = right;
@@ -529,6 +639,9 @@ static const struct check_case cases[] = {
     {"broken tables, descriptions and options", test_descriptions},
     {"crashes, exits, hangs and errors", test_deaths},
     {"wrong values, flags and masks", test_values},
+    {"one finding for one fault", test_repetitions},
+    {"prints", test_prints},
+    {"masks at the end of an episode, agents in a pool", test_masks_and_agents},
     {"writes beyond buffers, unwritten elements", test_memory},
     {"leaks", test_leaks},
     {"what does not repeat itself", test_repeatability},

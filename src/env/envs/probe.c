@@ -245,10 +245,10 @@ static int judge(const struct probe *probe, int64_t agent, const void *action, d
 static int probe_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
   (void)error;
   struct probe *probe = env;
-  if (!probe->state.started) {
-    probe->state.faulty = muster_random_below(random, 100) < (uint32_t)probe->faulty_percent;
-    probe->state.started = 1;
-  }
+  /* drawn each time, so that an episode's numbers do not depend on whether it is the first one */
+  bool faulty = muster_random_below(random, 100) < (uint32_t)probe->faulty_percent;
+  if (!probe->state.started) probe->state.faulty = faulty;
+  probe->state.started = 1;
   probe->state.episode_step = 0;
   show_next_targets(probe, random, result);
   return 0;
