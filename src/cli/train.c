@@ -46,8 +46,7 @@ static int finish(struct comm *comm, muster_status status, struct train_outcome 
   }
   muster_status_clear(&status);
   if (!outcome->together && comm_size(comm) > 1) comm_abort(comm, exit_code);
-  train_release(outcome);
-  comm_destroy(&comm);
+  train_end(outcome, &comm);
   return exit_code;
 }
 

@@ -342,14 +342,18 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   return status;
 }
 
-void train_release(struct train_outcome *outcome) {
-  struct training *training = outcome->training;
-  if (training == NULL) return;
+static void release(struct training *training) {
   learner_release(&training->learner);
   worker_release(&training->worker);
   placement_release(&training->placement);
   run_folder_release(&training->folder);
   document_destroy(&training->document);
-  free(training);
+}
+
+void train_end(struct train_outcome *outcome, struct comm **comm) {
+  if (outcome->training != NULL) release(outcome->training);
+  comm_destroy(comm);
+  /* until MPI had ended there was the watchdog, which looks into it */
+  free(outcome->training);
   outcome->training = NULL;
 }

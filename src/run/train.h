@@ -20,17 +20,16 @@ struct train_request {
 struct train_outcome {
   bool together; /* whether all ranks know how it ended, so that they may end in order; else the job is to be aborted */
   int exit_code; /* of a run that did not fail: 0, or RUN_EXIT_REQUEUE */
-  struct training *training; /* what train_release() frees */
+  struct training *training; /* what train_end() frees */
 };
 
 /* Trains, or shows how it would. Collective. Where a run fails together, the status of a rank that did not cause it has
  * an empty message. All that a run has to write is written then; the environments, whose last call may crash or never
- * come back, live until train_release(). */
+ * come back, live until train_end(). */
 MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request,
                                    struct train_outcome *outcome);
 
-/* Destroys the environments, and frees the rest. After the user was told how the run ended, and before comm_destroy().
- * Not collective. */
-void train_release(struct train_outcome *outcome);
+/* Destroys the environments, ends MPI and frees the rest. After the user was told how the run ended. Collective. */
+void train_end(struct train_outcome *outcome, struct comm **comm);
 
 #endif
