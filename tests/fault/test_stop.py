@@ -224,17 +224,22 @@ class Stop(fault.Case):
         self.assertEqual(program.summary(run)["status"], "finished", result)
 
     def test_asked_within_a_call(self):
-        """An environment that never comes back keeps nobody from ending: in the set-up soon, later within run.watchdog."""
+        """An environment that never comes back, or a long set-up, keeps nobody from ending: in the set-up soon, later within
+        run.watchdog."""
         soon = "the run was asked to end by {}; nothing was learned so far"
         later = "hangs: .* the run was asked to end by {}"
         stop, requeue, limit = "SIGTERM, SIGINT or SIGHUP", "SIGUSR1 or SIGXCPU", "run.time_limit"
         colocate, patient = ("--set", "ranks.colocate=true"), ("--set", "run.watchdog=2")
+        # orthogonal weights of so many take half a minute
+        large = ("--set", "policy.hidden_sizes=[1500, 1500]")
         cases = {
             "create": (None, "place: create, call: 2", 0, signal.SIGTERM, 0, soon.format(stop)),
             "reset": (3, "place: reset, rank: 2", 0, signal.SIGUSR1, EXIT_REQUEUE, soon.format(requeue)),
             "reset-of-another": (3, "place: reset, rank: 1", 2, signal.SIGTERM, 1, soon.format(stop)),
             "create-of-all": (2, "place: create, rank: 1", 1, signal.SIGHUP, 1, soon.format(stop), *colocate),
             "limit": (2, "place: reset, rank: 1", None, None, EXIT_REQUEUE, soon.format(limit), "--set", "run.time_limit=1"),
+            "large": (None, "", 0, signal.SIGTERM, 0, soon.format(stop), *large),
+            "large-for-others": (2, "", 1, signal.SIGUSR1, EXIT_REQUEUE, soon.format(requeue), *large),
             "step": (3, "place: step, call: 641, rank: 1", 2, signal.SIGUSR1, EXIT_REQUEUE, later.format(requeue), *patient),
             "saving": (None, "place: save_state", 0, signal.SIGTERM, 0, later.format(stop), *patient),
         }
