@@ -1,6 +1,7 @@
 #include "bench/measure.h"
 
 #include "base/clock.h"
+#include "base/statistics.h"
 #include "store/json.h"
 
 #include <math.h>
@@ -65,21 +66,9 @@ struct bench_series bench_sum(struct bench_series a, struct bench_series b) {
   return a;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
-/* the samples in ascending order */
-static struct bench_series sort_samples(const struct bench *bench, struct bench_series series) {
-  qsort(series.at, (size_t)bench->repeats, sizeof *series.at, compare_doubles);
-  return series;
-}
-
 double bench_median(const struct bench *bench, const struct bench_series *series) {
-  struct bench_series sorted = sort_samples(bench, *series);
-  int n = bench->repeats;
-  return 0.5 * (sorted.at[(n - 1) / 2] + sorted.at[n / 2]);
+  struct bench_series copy = *series;
+  return statistics_median((size_t)bench->repeats, copy.at);
 }
 
 static double in_unit(const struct bench_unit *unit, double seconds) {
@@ -113,8 +102,8 @@ muster_status bench_add(struct bench *bench, const struct bench_unit *unit, stru
   // each sample beside the limit that was timed next to it
   struct bench_series ratio;
   for (int i = 0; i < bench->repeats; i++) ratio.at[i] = limit.at[i] / figure.at[i];
-  struct bench_series sorted = sort_samples(bench, figure);
-  double fastest = in_unit(unit, sorted.at[0]), slowest = in_unit(unit, sorted.at[bench->repeats - 1]);
+  const struct statistics samples = statistics_of((size_t)bench->repeats, figure.at);
+  double fastest = in_unit(unit, samples.min), slowest = in_unit(unit, samples.max);
   row->unit = unit;
   row->value = in_unit(unit, bench_median(bench, &figure));
   row->min = fmin(fastest, slowest);

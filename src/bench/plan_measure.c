@@ -3,6 +3,7 @@
 #include "algo/a2c.h"
 #include "algo/shards.h"
 #include "base/clock.h"
+#include "base/statistics.h"
 #include "bench/exchanging.h"
 #include "bench/job.h"
 #include "bench/plan.h"
@@ -30,16 +31,8 @@ static void add_sample(struct samples *samples, double seconds) {
   if (samples->n < MAX_SAMPLES) samples->seconds[samples->n++] = seconds;
 }
 
-static int compare_doubles(const void *a, const void *b) {
-  double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 /* sorts them */
-static double median(struct samples *samples) {
-  qsort(samples->seconds, (size_t)samples->n, sizeof samples->seconds[0], compare_doubles);
-  return 0.5 * (samples->seconds[(samples->n - 1) / 2] + samples->seconds[samples->n / 2]);
-}
+static double median(struct samples *samples) { return statistics_median((size_t)samples->n, samples->seconds); }
 
 /* how long and how often something is timed: at least `fewest` times, then until the time is over */
 struct effort {
