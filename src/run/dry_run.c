@@ -1,5 +1,6 @@
 #include "run/dry_run.h"
 
+#include "base/shown.h"
 #include "run/terminal.h"
 
 #include <stdlib.h>
@@ -13,8 +14,8 @@ static void print_training(const struct worker *worker, const struct learner *le
   terminal_format_count((double)total, wanted, sizeof wanted);
   printf("algorithm    %s\n", config->algorithm_name);
   const char *at_most = worker->plan.whole_episodes ? "at most " : "";
-  printf("environment  %s: %zu environments, %s%zu steps each in a rollout\n", config->env.name, rollout->n_envs,
-         at_most, rollout->n_steps);
+  shown_print(stdout, "environment  %s: %zu environments, %s%zu steps each in a rollout\n", config->env.name,
+              rollout->n_envs, at_most, rollout->n_steps);
   printf("steps        %s in iterations of %s%s\n", wanted, at_most, steps);
   printf("parameters   %zu, of them %zu of the policy\n", learner->model.parameters.count, learner->model.policy_count);
 }
@@ -51,7 +52,8 @@ muster_status dry_run(struct worker *worker, const struct placement *placement, 
     placement_write_map(placement, stdout);
     fputc('\n', stdout);
     print_training(worker, learner);
-    printf("run folder   %s%s\n", folder->path, folder->resumes ? ", whose run would go on" : ", which would be made");
+    shown_print(stdout, "run folder   %s%s\n", folder->path,
+                folder->resumes ? ", whose run would go on" : ", which would be made");
     print_memory(placement, bytes);
     printf("\na dry run: nothing was trained or written\n");
     fflush(stdout);

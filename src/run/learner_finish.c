@@ -1,6 +1,7 @@
 #include "run/learner.h"
 
 #include "base/shell.h"
+#include "base/shown.h"
 #include "comm/watchdog.h"
 #include "run/terminal.h"
 #include "run/trace.h"
@@ -21,7 +22,7 @@ static void print_result(const struct learner *learner, const struct evaluation 
   printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
          evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
          learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
-  printf("run folder  %s\n", learner->folder->path);
+  shown_print(stdout, "run folder  %s\n", learner->folder->path);
 }
 
 static void print_next(const struct learner *learner) {
