@@ -23,6 +23,9 @@ muster_status algorithm_find(const char *name, const struct algorithm_type **out
   for (const struct algorithm_type *const *type = algorithms; *type != NULL; type++) {
     nearest_offer(&nearest, (*type)->name);
     if (strcmp((*type)->name, name) != 0) continue;
+    const char *lack = algorithm_lacks(*type);
+    if (lack != NULL)
+      return status_error(MUSTER_ERROR_INTERNAL, "the algorithm '%s' is not whole: its table lacks %s", name, lack);
     *out = *type;
     return MUSTER_OK;
   }
@@ -41,7 +44,40 @@ enum model_critic algorithm_critic_v(const void *options) {
   return MODEL_CRITIC_V;
 }
 
-enum model_critic algorithm_no_critic(const void *options) {
-  (void)options;
-  return MODEL_NO_CRITIC;
+/* --- what may be missing, and what may not --- */
+
+muster_status algorithm_check(const struct algorithm_type *type, const struct document *document, const void *options,
+                              int64_t num_envs) {
+  return type->check != NULL ? type->check(document, options, num_envs) : MUSTER_OK;
+}
+
+enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options) {
+  return type->critic != NULL ? type->critic(options) : MODEL_NO_CRITIC;
+}
+
+double algorithm_discount(const struct algorithm_type *type, const void *options) {
+  return type->discount != NULL ? type->discount(options) : 1.0;
+}
+
+int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
+                            struct tensor list[ALGORITHM_MAX_STATE]) {
+  return type->intermediates != NULL ? type->intermediates(algorithm, list) : 0;
+}
+
+int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  return type->state != NULL ? type->state(algorithm, list) : 0;
+}
+
+const char *algorithm_lacks(const struct algorithm_type *type) {
+  if (type->name == NULL) return "name";
+  if (type->summary == NULL) return "summary";
+  if (type->options == NULL) return "options";
+  if (type->metrics == NULL) return "metrics";
+  if (type->plan == NULL) return "plan";
+  if (type->create == NULL) return "create";
+  if (type->update == NULL) return "update";
+  /* whether gradients are sent may depend on the options: the halves come together */
+  if (type->apply != NULL && type->gradient == NULL) return "gradient";
+  if (type->gradient != NULL && type->apply == NULL) return "apply";
+  return NULL;
 }

@@ -48,6 +48,8 @@ struct algorithm_context {
   const struct learner_team *team; /* NULL: it learns alone */
 };
 
+/* What is marked as optional may be NULL; the functions below stand for it then. The rest is required: algorithm_find()
+ * refuses a type that lacks any of it. */
 struct algorithm_type {
   const char *name, *summary;
   const struct option_table *options;
@@ -55,12 +57,12 @@ struct algorithm_type {
   bool corrects_lag;          /* its loss compares with the policy that acted, which may be a version older */
   const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
 
-  /* Checks that need several options, or the number of environments; errors through document_error(). */
+  /* Optional: checks that need several options, or the number of environments; errors through document_error(). */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
   struct rollout_plan (*plan)(const void *options);
-  /* What the model has beside the policy. */
+  /* Optional: what the model has beside the policy; NULL: nothing. */
   enum model_critic (*critic)(const void *options);
-  /* The discount factor of returns. */
+  /* Optional: the discount factor of returns, which normalize.norm_reward takes; NULL: 1. */
   double (*discount)(const void *options);
 
   /* Takes what it needs from the context's arena, which also ends its life. With a team this and update() are
@@ -78,21 +80,34 @@ struct algorithm_type {
    * update(). */
   muster_status (*apply)(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
                          double *metrics);
-  /* Lists what the last update made of the rollout (values, advantages, ...), for a forensic file; returns their
-   * number. */
+  /* Optional: lists what the last update made of the rollout (values, advantages, ...), for a forensic file; returns
+   * their number. */
   int (*intermediates)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
-  /* Lists the state that a checkpoint must hold, as named views of live memory; returns their number. */
+  /* Optional: lists the state that a checkpoint must hold, as named views of live memory; returns their number. NULL:
+   * nothing but the model's parameters. */
   int (*state)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 };
+
+/* The functions that may be NULL, or what stands for them. */
+MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, const struct document *document,
+                                             const void *options, int64_t num_envs);
+enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options);
+double algorithm_discount(const struct algorithm_type *type, const void *options);
+int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
+                            struct tensor list[ALGORITHM_MAX_STATE]);
+int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
+
+/* The first member that is required and not there ("update"); NULL: it is whole. */
+const char *algorithm_lacks(const struct algorithm_type *type);
 
 /* For check(): whether n_steps of num_envs can be counted. */
 MUSTER_CHECKED muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs);
 
-/* For critic(): one that learns V(s), or none, whatever the options. */
+/* For critic(): V(s), whatever the options. */
 enum model_critic algorithm_critic_v(const void *options);
-enum model_critic algorithm_no_critic(const void *options);
 
-/* All algorithms, ended by NULL; and one by name, whose error (USAGE) names the nearest. */
+/* All algorithms, ended by NULL; and one by name, whose error names the nearest (USAGE), or what it lacks (INTERNAL).
+ */
 const struct algorithm_type *const *algorithm_list(void);
 MUSTER_CHECKED muster_status algorithm_find(const char *name, const struct algorithm_type **out);
 

@@ -238,7 +238,6 @@ const struct algorithm_type algorithm_grpo = {
     .metrics = grpo_metrics,
     .check = grpo_check,
     .plan = grpo_plan,
-    .critic = algorithm_no_critic,
     .discount = grpo_discount,
     .create = grpo_create,
     .update = grpo_update,

@@ -114,7 +114,6 @@ const struct algorithm_type algorithm_reinforce = {
     .metrics = policy_gradient_metrics,
     .check = reinforce_check,
     .plan = reinforce_plan,
-    .critic = algorithm_no_critic,
     .discount = reinforce_discount,
     .create = reinforce_create,
     .update = reinforce_update,

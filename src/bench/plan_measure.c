@@ -169,7 +169,7 @@ static muster_status create_learning(const struct run_config *config, struct lea
 /* a counter of the algorithm's state */
 static double counter(const struct learner *learner, const char *name) {
   struct tensor state[ALGORITHM_MAX_STATE];
-  int n = learner->type->state(learner->algorithm, state);
+  int n = algorithm_state(learner->type, learner->algorithm, state);
   for (int i = 0; i < n; i++)
     if (strcmp(state[i].name, name) == 0) return (double)*(const int64_t *)state[i].data;
   return 0;

@@ -18,9 +18,22 @@ static const struct distribution *const distributions[] = {
 
 const struct distribution *const *distribution_list(void) { return distributions; }
 
+const char *distribution_lacks(const struct distribution *distribution) {
+  if (distribution->name == NULL) return "name";
+  if (distribution->shape == NULL) return "shape";
+  if (distribution->sample == NULL) return "sample";
+  if (distribution->mode == NULL) return "mode";
+  if (distribution->evaluate == NULL) return "evaluate";
+  return distribution->gradient == NULL ? "gradient" : NULL;
+}
+
 static muster_status find_distribution(const muster_space *action, const struct distribution **out) {
   for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
     if ((*entry)->action_kind != action->kind) continue;
+    const char *lack = distribution_lacks(*entry);
+    if (lack != NULL)
+      return status_error(MUSTER_ERROR_INTERNAL, "the distribution of kind %d is not whole: its table lacks %s",
+                          (int)action->kind, lack);
     *out = *entry;
     return MUSTER_OK;
   }

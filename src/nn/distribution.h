@@ -71,9 +71,12 @@ struct distribution {
 };
 
 /* Makes the head for an action space: memory from the arena, but for the parameters of its own. USAGE error when there
- * is no distribution for it. */
+ * is no distribution for it, INTERNAL when that lacks a function. */
 MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, bool state_dependent, struct arena *arena,
                                                 struct policy_head *head);
+
+/* The first member that is not there ("mode"): all are required; NULL: it is whole. */
+const char *distribution_lacks(const struct distribution *distribution);
 
 /* All distributions, ended by NULL. */
 const struct distribution *const *distribution_list(void);

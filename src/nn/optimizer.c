@@ -96,8 +96,19 @@ const struct optimizer_type *const *optimizer_list(void) { return optimizers; }
 
 /* --- life --- */
 
+const char *optimizer_lacks(const struct optimizer_type *type) {
+  if (type->name == NULL) return "name";
+  if (type->summary == NULL) return "summary";
+  if (type->moments < 0 || type->moments > OPTIMIZER_MAX_MOMENTS) return "moments in the range";
+  for (int i = 0; i < type->moments; i++)
+    if (type->moment_names[i] == NULL) return "moment_names";
+  return type->step == NULL ? "step" : NULL;
+}
+
 muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon, struct arena *arena,
                                struct optimizer *optimizer) {
+  const char *lack = optimizer_lacks(type);
+  if (lack != NULL) return status_error(MUSTER_ERROR_INTERNAL, "the optimizer is not whole: its table lacks %s", lack);
   *optimizer = (struct optimizer){.type = type, .count = count, .epsilon = epsilon};
   for (int k = 0; k < type->moments; k++) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "moments of the optimizer", &optimizer->moment[k]));

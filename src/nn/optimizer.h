@@ -38,6 +38,10 @@ enum { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_RMSPROP_TF, OPTIMIZER_SGD };
 /* All optimizers in the order of optimizer_names, ended by NULL. */
 const struct optimizer_type *const *optimizer_list(void);
 
+/* The first member that is required and not there ("step"); NULL: it is whole. All are, names of its moments among
+ * them; initial_moment is 0 unless it says otherwise. */
+const char *optimizer_lacks(const struct optimizer_type *type);
+
 /* An optimizer of `count` parameters; memory from the arena. `epsilon` keeps divisions finite. */
 MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon,
                                               struct arena *arena, struct optimizer *optimizer);

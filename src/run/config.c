@@ -396,7 +396,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   }
   MUSTER_TRY(check_histograms(document, config));
   MUSTER_TRY(check_loop(document, config, algorithm));
-  return algorithm->check(document, config->algorithm, config->env.num_envs);
+  return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);
 }
 
 muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,

@@ -20,13 +20,13 @@ static muster_status create_algorithm(struct learner *learner) {
   const struct run_config *config = &worker->config;
   const muster_env_spec *spec = env_pool_spec(worker->pool);
   MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
-  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, learner->type->critic(config->algorithm),
-                          worker->arena, &learner->model));
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
+                          algorithm_critic(learner->type, config->algorithm), worker->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
   const size_t rows = (size_t)config->env.num_envs * worker->batch->agents;
-  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, learner->type->discount(config->algorithm),
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
                                worker->arena, &learner->normalizer));
   /* a rank that acts and learns computes gradients as actors do: from its own rollout */
   bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS && worker->rollout != NULL;
@@ -98,7 +98,7 @@ int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]
   int n = 0;
   const struct parameters *parameters = &learner->model.parameters;
   for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
-  n += learner->type->state(learner->algorithm, list + n);
+  n += algorithm_state(learner->type, learner->algorithm, list + n);
   return n + normalizer_state(&learner->normalizer, list + n);
 }
 
@@ -267,7 +267,7 @@ static bool rollout_has_faults(const struct learner *learner) {
 static muster_status handle_fault(struct learner *learner, muster_status status) {
   const struct worker *worker = learner->worker;
   struct tensor intermediates[ALGORITHM_MAX_STATE];
-  int n = learner->type->intermediates(learner->algorithm, intermediates);
+  int n = algorithm_intermediates(learner->type, learner->algorithm, intermediates);
   if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < FORENSIC_FILES)
     forensics_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
   if (worker->config.run.on_nan == ON_NAN_STOP) return status;

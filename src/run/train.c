@@ -130,7 +130,7 @@ static muster_status create_policy(struct training *training) {
   const struct algorithm_type *type;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
   bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
-  const enum model_critic critic = computes ? type->critic(config->algorithm) : MODEL_ACTOR;
+  const enum model_critic critic = computes ? algorithm_critic(type, config->algorithm) : MODEL_ACTOR;
   MUSTER_TRY(
       model_create(&config->policy, &spec->observation, &spec->action, critic, worker->arena, &training->policy));
   return normalizer_prepare(&config->normalize, worker->arena, &training->policy.encoder);

@@ -21,7 +21,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   *w = (struct work){.options = calloc(1, type->options_size)};
   CHECK_OK_FATAL(arena_create(&w->arena));
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
-  create_model(&shape, type->critic(w->options), w->arena, &w->model);
+  create_model(&shape, algorithm_critic(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
   size_t n_steps = type->plan(w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
@@ -57,6 +57,46 @@ static void test_registry(void) {
   }
 }
 
+/* every type is whole; of one that is not, what it lacks is named; and what it may lack is stood in for */
+static void test_whole(void) {
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    CU_ASSERT_PTR_NULL(algorithm_lacks(*type));
+  const struct algorithm_type *whole, *halves;
+  CHECK_OK_FATAL(algorithm_find("ppo", &whole));
+  CHECK_OK_FATAL(algorithm_find("a3c", &halves));
+#define LACKS(of, member)                                                                                              \
+  do {                                                                                                                 \
+    struct algorithm_type partial = *(of);                                                                             \
+    partial.member = NULL;                                                                                             \
+    const char *lack = algorithm_lacks(&partial);                                                                      \
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lack);                                                                                \
+    CU_ASSERT_STRING_EQUAL(lack, #member);                                                                             \
+  } while (0)
+  LACKS(whole, name);
+  LACKS(whole, summary);
+  LACKS(whole, options);
+  LACKS(whole, metrics);
+  LACKS(whole, plan);
+  LACKS(whole, create);
+  LACKS(whole, update);
+  LACKS(halves, gradient);
+  LACKS(halves, apply);
+
+  struct algorithm_type bare = *whole;
+  bare.check = NULL;
+  bare.critic = NULL;
+  bare.discount = NULL;
+  bare.intermediates = NULL;
+  bare.state = NULL;
+  struct tensor list[ALGORITHM_MAX_STATE];
+  CU_ASSERT_PTR_NULL(algorithm_lacks(&bare));
+  CHECK_OK(algorithm_check(&bare, NULL, NULL, 1));
+  CU_ASSERT_EQUAL(algorithm_critic(&bare, NULL), MODEL_NO_CRITIC);
+  CU_ASSERT_EQUAL(algorithm_discount(&bare, NULL), 1.0);
+  CU_ASSERT_EQUAL(algorithm_intermediates(&bare, NULL, list), 0);
+  CU_ASSERT_EQUAL(algorithm_state(&bare, NULL, list), 0);
+}
+
 /* the table parses its own defaults, which pass its own check; keys and metrics are named once */
 static void test_options_and_metrics(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
@@ -72,7 +112,7 @@ static void test_options_and_metrics(void) {
     struct document *document;
     CHECK_OK_FATAL(document_create(&document));
     CHECK_OK(document_apply(document, (*type)->options, object));
-    CHECK_OK((*type)->check(document, object, 8));
+    CHECK_OK(algorithm_check(*type, document, object, 8));
     document_destroy(&document);
     free(object);
 
@@ -115,9 +155,9 @@ static void test_update(void) {
 /* copies parameters and state into another algorithm of the kind, which lists the same */
 static void copy_state(const struct algorithm_type *type, struct work *work, struct work *other) {
   struct tensor list[ALGORITHM_MAX_STATE], target[ALGORITHM_MAX_STATE];
-  int n = type->state(work->algorithm, list);
+  int n = algorithm_state(type, work->algorithm, list);
   CU_ASSERT_FATAL(n > 0 && n <= ALGORITHM_MAX_STATE);
-  CU_ASSERT_EQUAL_FATAL(type->state(other->algorithm, target), n);
+  CU_ASSERT_EQUAL_FATAL(algorithm_state(type, other->algorithm, target), n);
   for (int i = 0; i < n; i++) {
     for (int k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i].name, list[k].name), 0);
     CU_ASSERT_FATAL(tensor_bytes(&list[i]) > 0 && list[i].data != NULL);
@@ -290,6 +330,7 @@ static void test_plans(void) {
 
 static const struct check_case cases[] = {
     {"registry", test_registry},
+    {"whole, or what it lacks", test_whole},
     {"options and metrics", test_options_and_metrics},
     {"an update learns and is reproducible", test_update},
     {"the state is whole", test_state},

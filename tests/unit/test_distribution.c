@@ -45,6 +45,10 @@ static void test_registry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   for (size_t i = 0; list[i] != NULL; i++) {
+    CU_ASSERT_PTR_NULL_FATAL(distribution_lacks(list[i]));
+    struct distribution partial = *list[i];
+    partial.mode = NULL;
+    CU_ASSERT_STRING_EQUAL(distribution_lacks(&partial), "mode");
     const muster_space space = example_space(list[i]->action_kind);
     struct policy_head head;
     CHECK_OK_FATAL(policy_head_create(&space, false, arena, &head));

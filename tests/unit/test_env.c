@@ -2,6 +2,7 @@
  */
 #include "base/random.h"
 #include "env/registry.h"
+#include "env/spec.h"
 #include "support/check.h"
 #include "support/golden.h"
 
@@ -26,6 +27,7 @@ static void test_registry(void) {
   CU_ASSERT_PTR_NOT_NULL_FATAL(types[0]);
   for (size_t i = 0; types[i] != NULL; i++) {
     CU_ASSERT_PTR_EQUAL(find(types[i]->name), types[i]);
+    CHECK_OK(env_type_check(types[i]));
     CU_ASSERT_TRUE(strlen(types[i]->summary) > 0);
     if (i > 0) CU_ASSERT_TRUE(strcmp(types[i - 1]->name, types[i]->name) < 0);
   }

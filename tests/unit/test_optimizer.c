@@ -83,6 +83,20 @@ static void test_other_formulas(void) {
   }
 }
 
+/* a table that is not whole is refused, and what it lacks is named */
+static void test_lacks(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct optimizer optimizer;
+  struct optimizer_type partial = *optimizer_list()[OPTIMIZER_ADAM];
+  partial.moment_names[1] = NULL;
+  CHECK_FAILS(optimizer_create(&partial, COUNT, 1e-5, arena, &optimizer), MUSTER_ERROR_INTERNAL, "lacks moment_names");
+  partial = *optimizer_list()[OPTIMIZER_ADAM];
+  partial.step = NULL;
+  CHECK_FAILS(optimizer_create(&partial, COUNT, 1e-5, arena, &optimizer), MUSTER_ERROR_INTERNAL, "lacks step");
+  arena_destroy(&arena);
+}
+
 /* names and the registry go together; the state is whole and named once */
 static void test_registry(void) {
   struct arena *arena = NULL;
@@ -91,6 +105,7 @@ static void test_registry(void) {
   for (; optimizer_list()[n] != NULL; n++) {
     const struct optimizer_type *type = optimizer_list()[n];
     CU_ASSERT_STRING_EQUAL_FATAL(type->name, optimizer_names[n]);
+    CU_ASSERT_PTR_NULL_FATAL(optimizer_lacks(type));
     CU_ASSERT_TRUE(strlen(type->summary) > 0);
     struct optimizer work, fresh;
     CHECK_OK_FATAL(optimizer_create(type, COUNT, 1e-5, arena, &work));
@@ -122,6 +137,7 @@ static const struct check_case cases[] = {
     {"the first step", test_first_step},
     {"thirty steps of the others", test_other_formulas},
     {"registry and state", test_registry},
+    {"a table that is not whole", test_lacks},
 };
 
 CHECK_MAIN("optimizer", cases)
