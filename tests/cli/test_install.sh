@@ -11,12 +11,13 @@ fail() {
   exit 1
 }
 
-# the tree is moved after the installation, since packages are built in one place and used in another
+# the tree is moved after the installation, since packages are built in one place and used in another; and its path has
+# spaces, as a home folder may
 rm -rf "$work"
 mkdir -p "$work"
 "$cmake" --install "$build" --prefix "$work/first" >"$work/install.log"
-mv "$work/first" "$work/prefix"
-prefix=$work/prefix
+mv "$work/first" "$work/pre fix"
+prefix="$work/pre fix"
 
 # what a user looks for is there
 library=$(find "$prefix" -name libmuster.so)
@@ -29,6 +30,15 @@ export LD_LIBRARY_PATH PKG_CONFIG_PATH
 for document in LICENSE README.md CHANGELOG.md; do
   [ -s "$prefix/share/doc/muster/$document" ] || fail "$document is not installed"
 done
+
+# links between installed documents lead somewhere
+(cd "$prefix/share/doc/muster" && find . -name '*.md') | while read -r document; do
+  grep -o '](\([^)]*\))' "$prefix/share/doc/muster/$document" | sed 's/^](//; s/)$//; s/#.*//' | sort -u | while read -r link; do
+    case $link in "" | http://* | https://*) continue ;; esac
+    [ -e "$prefix/share/doc/muster/$(dirname "$document")/$link" ] || echo "$document: $link"
+  done
+done >"$work/dead"
+[ ! -s "$work/dead" ] || fail "links of installed documents lead nowhere: $(cat "$work/dead")"
 diff -r "$source/configs" "$prefix/share/muster/configs" || fail "the installed configs differ from the source's"
 
 # the headers are the public ones and no others, and each compiles by itself
@@ -61,7 +71,15 @@ version=$(pkg-config --modversion muster)
 grep -qF "$version" "$work/said" || fail "find_package: said '$(cat "$work/said")', without $version"
 
 # the same by pkg-config
-# shellcheck disable=SC2046,SC2086 # lists of words
-"$CC" $CFLAGS "$here/outside/outside.c" -o "$work/by-pkg-config" $(pkg-config --cflags --libs muster)
+# with a prefix that has spaces pkg-config prints words for a shell to read again
+by_pkg_config() { eval "\"$CC\" $CFLAGS \"$1\" -o \"$2\" $(pkg-config --cflags --libs muster) -lm"; }
+by_pkg_config "$here/outside/outside.c" "$work/by-pkg-config"
 "$work/by-pkg-config" "$work/run/checkpoints/latest" >"$work/said" || fail "pkg-config: exit code $?"
 grep -qF "$version" "$work/said" || fail "pkg-config: said '$(cat "$work/said")', without $version"
+
+# the installed example acts with what the installed program has trained; the hints of the latter can be copied
+by_pkg_config "$prefix/share/doc/muster/examples/act.c" "$work/act"
+"$work/act" "$work/run" 20 >"$work/said" || fail "examples/act: $(cat "$work/said")"
+hint=$(sed -n 's/^  \(.* eval .*\)$/\1/p' "$work/train.log")
+eval "$hint" >"$work/said" || fail "the hint '$hint' does not work"
+grep -qF "pre fix/bin/muster" "$work/train.log" || fail "the hint '$hint' is not about the installed program"
