@@ -128,9 +128,9 @@ double batch_explained_variance(const struct batch *batch) {
 int batch_tensors(struct batch *batch, struct tensor *list) {
   size_t rows = batch->rollout->n_rows, steps = batch->rollout->n_steps;
   int n = 0;
-  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {rows, steps + 1}, batch->values};
-  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {rows, steps}, batch->advantages};
-  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {rows, steps}, batch->returns};
+  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {rows, steps + 1}, batch->values, RANGE_NONE};
+  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {rows, steps}, batch->advantages, RANGE_NONE};
+  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {rows, steps}, batch->returns, RANGE_NONE};
   return n;
 }
 

@@ -95,10 +95,10 @@ static muster_status grpo_create(const struct algorithm_context *context, void *
 static int grpo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
   struct grpo *grpo = algorithm;
   int n = policy_gradient_state(&grpo->learner, list);
-  list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &grpo->updates};
+  list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &grpo->updates, RANGE_COUNT};
   if (grpo->reference != NULL)
-    list[n++] =
-        (struct tensor){"algorithm/reference", TENSOR_F32, 1, {grpo->learner.model->parameters.count}, grpo->reference};
+    list[n++] = (struct tensor){"algorithm/reference", TENSOR_F32,  1, {grpo->learner.model->parameters.count},
+                                grpo->reference,       RANGE_FINITE};
   return n;
 }
 

@@ -321,6 +321,6 @@ void policy_gradient_fill_ratio(const struct progress *progress, double clip_ran
 
 int policy_gradient_state(struct policy_gradient *policy, struct tensor list[ALGORITHM_MAX_STATE]) {
   int n = optimizer_state(&policy->optimizer, list);
-  list[n++] = (struct tensor){"algorithm/epochs", TENSOR_I64, 0, {0}, &policy->epochs};
+  list[n++] = (struct tensor){"algorithm/epochs", TENSOR_I64, 0, {0}, &policy->epochs, RANGE_COUNT};
   return n;
 }

@@ -138,6 +138,9 @@ static muster_status show_all(struct view *view, const char *path) {
     shown_print(stdout, "%-15s %s\n", "checkpoint", path);
   }
   MUSTER_TRY(show_texts(view, text_names));
+  /* which version 0.1.0 did not write */
+  static const char *const later[] = {"about/kernels", NULL};
+  if (checkpoint_has(view->reader, later[0])) MUSTER_TRY(show_texts(view, later));
   MUSTER_TRY(show_numbers(view));
   if (view->json != NULL)
     json_open_array(view->json, "tensors");

@@ -5,9 +5,9 @@
 #include "env/block.h"
 #include "env/isolation.h"
 #include "env/options.h"
+#include "env/values.h"
 
 #include <assert.h>
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,12 +79,6 @@ static muster_status env_error(const struct env_pool *pool, muster_code code, in
                       moment, what);
 }
 
-static bool all_finite(const float *values, size_t n) {
-  size_t finite = 0;
-  for (size_t i = 0; i < n; i++) finite += fabsf(values[i]) <= FLT_MAX;
-  return finite == n;
-}
-
 /* says what is wrong with element i of the frames from environment `first` on */
 static muster_status frame_error(const struct env_pool *pool, muster_code code, int32_t first, size_t i,
                                  const void *actions, const char *what) {
@@ -96,32 +90,19 @@ static muster_status frame_error(const struct env_pool *pool, muster_code code, 
 
 /* what the environments first..last observe must be finite, and discrete values within their counts */
 static muster_status check_observations(const struct env_pool *pool, int32_t first, int32_t last, const void *actions) {
-  const size_t elements = pool->frame_elements, per_env = pool->agents * elements;
-  const size_t n = (size_t)(last - first + 1) * per_env;
+  const size_t n = (size_t)(last - first + 1) * pool->agents * pool->frame_elements;
   const void *frames = pool->frame + (size_t)first * pool->agents * pool->frame_bytes;
   const muster_space *space = &pool->block.spec.observation;
+  const size_t wrong = space_find_wrong(space, frames, n);
+  if (wrong == n) return MUSTER_OK;
   char what[64];
-  if (space->kind == MUSTER_SPACE_BOX_U8) return MUSTER_OK;
-  if (space->kind == MUSTER_SPACE_BOX) {
-    const float *values = frames;
-    if (all_finite(values, n)) return MUSTER_OK;
-    size_t i = 0;
-    while (isfinite(values[i])) i++;
-    snprintf(what, sizeof what, "%g, not a finite number", (double)values[i]);
-    return frame_error(pool, MUSTER_ERROR_NUMERIC, first, i, actions, what);
-  }
-  const int32_t *values = frames;
-  for (size_t i = 0; i < n; i++) {
-    int32_t count = space->counts[i % elements];
-    if (values[i] >= 0 && values[i] < count) continue;
-    snprintf(what, sizeof what, "%d, not in 0 to %d", (int)values[i], (int)count - 1);
-    return frame_error(pool, MUSTER_ERROR_ENVIRONMENT, first, i, actions, what);
-  }
-  return MUSTER_OK;
+  space_describe_wrong(space, frames, wrong, what, sizeof what);
+  muster_code code = space->kind == MUSTER_SPACE_BOX ? MUSTER_ERROR_NUMERIC : MUSTER_ERROR_ENVIRONMENT;
+  return frame_error(pool, code, first, wrong, actions, what);
 }
 
 static muster_status check_rewards(const struct env_pool *pool, const void *actions) {
-  if (all_finite(pool->reward, pool->rows)) return MUSTER_OK;
+  if (values_are_finite(pool->reward, pool->rows)) return MUSTER_OK;
   size_t row = 0;
   while (isfinite(pool->reward[row])) row++;
   char what[64];
@@ -421,7 +402,7 @@ static void tolerate(struct env_pool *pool, muster_status status) {
     bool has_floats = pool->block.spec.observation.kind == MUSTER_SPACE_BOX;
     float *reward = pool->reward + (size_t)env * pool->agents;
     const float *frames = (const float *)(pool->frame + (size_t)env * pool->agents * pool->frame_bytes);
-    if (all_finite(reward, pool->agents) && (!has_floats || all_finite(frames, elements))) continue;
+    if (values_are_finite(reward, pool->agents) && (!has_floats || values_are_finite(frames, elements))) continue;
     pool->faults++;
     for (size_t agent = 0; agent < pool->agents; agent++) reward[agent] = 0.0f;
     pool->terminated[env] = 1;
@@ -555,11 +536,38 @@ bool env_pool_is_lost(const void *bytes) {
   return !head.has_state;
 }
 
+/* one of the numbers that the pool itself has saved is none that it could have saved */
+static muster_status saved_error(const struct env_pool *pool, int32_t env, const char *what, long long value,
+                                 long long least, long long most) {
+  return status_error(MUSTER_ERROR_FORMAT, "%s of the saved environment %d (%s) is %lld, not in %lld to %lld", what,
+                      (int)(pool->first + env), pool->block.type->name, value, least, most);
+}
+
+static muster_status check_head(const struct env_pool *pool, int32_t env, const struct saved_head *head) {
+  if (head->has_state > 1) return saved_error(pool, env, "has_state", head->has_state, 0, 1);
+  if (!head->has_state) return MUSTER_OK;
+  if (head->next_episode == 0) return saved_error(pool, env, "the next episode", 0, 1, UINT32_MAX);
+  if (head->step < 0 || head->step >= pool->max_steps)
+    return saved_error(pool, env, "the step", head->step, 0, pool->max_steps - 1);
+  if (head->stream_remaining > 4)
+    return saved_error(pool, env, "the rest of the random numbers", head->stream_remaining, 0, 4);
+  return MUSTER_OK;
+}
+
+/* observations [agents, frames] and masks, as the environment has shown them, which it is not asked for again */
+static muster_status check_seen(const struct env_pool *pool, int32_t env) {
+  const void *observation = env_observation(pool, env);
+  const muster_space *space = &pool->spec.observation;
+  const size_t n = pool->agents * muster_space_elements(space), wrong = space_find_wrong(space, observation, n);
+  if (wrong == n) return check_masks(pool, env, env, NULL);
+  char what[64];
+  space_describe_wrong(space, observation, wrong, what, sizeof what);
+  return status_error(MUSTER_ERROR_FORMAT, "element %zu of the observation of the saved environment %d (%s) is %s",
+                      wrong, (int)(pool->first + env), pool->block.type->name, what);
+}
+
 /* puts one environment where the saved one was, in the middle of its episode */
 static muster_status restore(struct env_pool *pool, int32_t env, const struct saved_head *head, const char *state) {
-  if (head->stream_remaining > 4)
-    return status_error(MUSTER_ERROR_FORMAT, "the saved random stream of environment %d is damaged",
-                        (int)(pool->first + env));
   muster_env_error error = {""};
   if (env_block_load(&pool->block, env, state, &error) != 0)
     return status_error(MUSTER_ERROR_FORMAT, "environment %d (%s) cannot take the saved state: %s",
@@ -574,7 +582,7 @@ static muster_status restore(struct env_pool *pool, int32_t env, const struct sa
   const char *seen = state + pool->spec.state_bytes;
   memcpy(env_observation(pool, env), seen, observations);
   if (pool->choices > 0) memcpy(env_mask(pool, env), seen + observations, pool->agents * pool->choices);
-  return MUSTER_OK;
+  return check_seen(pool, env);
 }
 
 muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation, bool *restarted) {
@@ -583,6 +591,7 @@ muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *byte
   if (head.environment != (uint32_t)(pool->first + env))
     return status_error(MUSTER_ERROR_FORMAT, "the saved state of environment %u was offered to environment %d",
                         (unsigned)head.environment, (int)(pool->first + env));
+  MUSTER_TRY(check_head(pool, env, &head));
   pool->next_episode[env] = head.next_episode;
   *restarted = !(head.has_state && env_block_can_save(&pool->block));
   if (*restarted)

@@ -22,6 +22,7 @@ static const struct optimizer_type optimizer_adam = {
     .name = "adam",
     .summary = "Adam (Kingma and Ba 2015)",
     .moments = 2,
+    .squares = 1,
     .moment_names = {"optimizer/m", "optimizer/v"},
     .step = adam_step,
 };
@@ -125,9 +126,12 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
 
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]) {
   int n = 0;
-  for (; n < optimizer->type->moments; n++)
-    list[n] =
-        (struct tensor){optimizer->type->moment_names[n], TENSOR_F32, 1, {optimizer->count}, optimizer->moment[n]};
-  list[n++] = (struct tensor){"optimizer/steps", TENSOR_I64, 0, {0}, &optimizer->steps};
+  for (; n < optimizer->type->moments; n++) {
+    list[n] = (struct tensor){
+        optimizer->type->moment_names[n], TENSOR_F32, 1, {optimizer->count}, optimizer->moment[n], RANGE_FINITE};
+    // squares of large gradients may have become infinite, which stands still
+    if (n == optimizer->type->squares) list[n].range = RANGE(0, INFINITY);
+  }
+  list[n++] = (struct tensor){"optimizer/steps", TENSOR_I64, 0, {0}, &optimizer->steps, RANGE_COUNT};
   return n;
 }

@@ -16,6 +16,7 @@ struct optimizer;
 struct optimizer_type {
   const char *name, *summary;
   int moments; /* arrays of one float a parameter that it keeps */
+  int squares; /* which of them is of squares */
   const char *moment_names[OPTIMIZER_MAX_MOMENTS];
   float initial_moment;
   /* One step; `steps` counts it already. Gradients are multiplied by gradient_scale. */

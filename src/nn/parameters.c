@@ -40,7 +40,8 @@ struct tensor parameter_tensor(const struct parameters *parameters, const struct
                          TENSOR_F32,
                          parameter->rank,
                          {parameter->shape[0], parameter->shape[1]},
-                         parameters->values + parameter->offset};
+                         parameters->values + parameter->offset,
+                         RANGE_FINITE};
 }
 
 const char *parameters_find_not_finite(const struct parameters *parameters, const float *block) {

@@ -154,15 +154,20 @@ int normalizer_state(struct normalizer *normalizer, struct tensor list[NORMALIZE
   int n = 0;
   if (normalizer->options->norm_obs) {
     size_t elements = normalizer->encoder->elements;
-    list[n++] = (struct tensor){"normalizer/obs_mean", TENSOR_F64, 1, {elements}, normalizer->obs_mean};
-    list[n++] = (struct tensor){"normalizer/obs_variance", TENSOR_F64, 1, {elements}, normalizer->obs_variance};
-    list[n++] = (struct tensor){"normalizer/obs_count", TENSOR_F64, 0, {0}, &normalizer->obs_count};
+    list[n++] = (struct tensor){"normalizer/obs_mean", TENSOR_F64, 1, {elements}, normalizer->obs_mean, RANGE_FINITE};
+    list[n++] = (struct tensor){"normalizer/obs_variance", TENSOR_F64,       1, {elements},
+                                normalizer->obs_variance,  RANGE(0, DBL_MAX)};
+    list[n++] = (struct tensor){
+        "normalizer/obs_count", TENSOR_F64, 0, {0}, &normalizer->obs_count, RANGE(START_COUNT, RANGE_COUNT_MAX)};
   }
   if (normalizer->options->norm_reward) {
-    list[n++] = (struct tensor){"normalizer/returns", TENSOR_F64, 1, {normalizer->rows}, normalizer->returns};
-    list[n++] = (struct tensor){"normalizer/return_mean", TENSOR_F64, 0, {0}, &normalizer->return_mean};
-    list[n++] = (struct tensor){"normalizer/return_variance", TENSOR_F64, 0, {0}, &normalizer->return_variance};
-    list[n++] = (struct tensor){"normalizer/return_count", TENSOR_F64, 0, {0}, &normalizer->return_count};
+    list[n++] =
+        (struct tensor){"normalizer/returns", TENSOR_F64, 1, {normalizer->rows}, normalizer->returns, RANGE_SUM};
+    list[n++] = (struct tensor){"normalizer/return_mean", TENSOR_F64, 0, {0}, &normalizer->return_mean, RANGE_SUM};
+    list[n++] = (struct tensor){"normalizer/return_variance", TENSOR_F64,       0, {0},
+                                &normalizer->return_variance, RANGE(0, DBL_MAX)};
+    list[n++] = (struct tensor){"normalizer/return_count",          TENSOR_F64, 0, {0}, &normalizer->return_count,
+                                RANGE(START_COUNT, RANGE_COUNT_MAX)};
   }
   return n;
 }

@@ -1,6 +1,7 @@
 #include "run/async.h"
 
 #include "comm/watchdog.h"
+#include "env/values.h"
 #include "run/delivery.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
@@ -153,6 +154,11 @@ static void empty_batch(struct learner *learner) {
   learner->worker->batch->finals.count = 0;
 }
 
+/* trajectories that may wait in a checkpoint: where actors send gradients, none do */
+static int64_t most_waiting(const struct learner *learner) {
+  return learner->worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS ? 0 : learner->async->capacity;
+}
+
 int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]) {
   struct async *async = learner->async;
   struct trajectory *batch = learner->worker->batch;
@@ -161,53 +167,71 @@ int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]) {
   const size_t count = (size_t)finals->count, bytes = batch->agents * batch->obs_bytes;
   async->finals = finals->count;
   const struct tensor all[] = {
-      {"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories},
-      {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals},
-      {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts},
-      {"waiting/dropped", TENSOR_I64, 0, {0}, &async->lag.dropped},
-      {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps},
-      {"waiting/version", TENSOR_I64, 1, {n}, async->versions},
-      {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation},
-      {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask},
-      {"waiting/action", TENSOR_U8, 2, {rows, steps * batch->action_bytes}, batch->action},
-      {"waiting/log_prob", TENSOR_F32, 2, {rows, steps}, batch->log_prob},
-      {"waiting/reward", TENSOR_F32, 2, {rows, steps}, batch->reward},
-      {"waiting/ended", TENSOR_U8, 2, {n, steps}, batch->ended},
-      {"waiting/length", TENSOR_I32, 1, {rows}, batch->length},
-      {"waiting/final_trajectory", TENSOR_I32, 1, {count}, finals->environment},
-      {"waiting/final_step", TENSOR_I32, 1, {count}, finals->step},
-      {"waiting/final_observation", TENSOR_U8, 2, {count, bytes}, finals->observation},
+      {"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories, RANGE(0, (double)most_waiting(learner))},
+      {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals, RANGE(0, (double)(n * steps))},
+      {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts, RANGE(0, RANGE_COUNT_MAX / (double)steps)},
+      {"waiting/dropped", TENSOR_I64, 0, {0}, &async->lag.dropped, RANGE_COUNT},
+      {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps, RANGE_COUNT},
+      {"waiting/version", TENSOR_I64, 1, {n}, async->versions, RANGE(0, (double)learner->iteration)},
+      {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation, RANGE_ANY},
+      {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask, RANGE_ANY},
+      {"waiting/action", TENSOR_U8, 2, {rows, steps * batch->action_bytes}, batch->action, RANGE_ANY},
+      {"waiting/log_prob", TENSOR_F32, 2, {rows, steps}, batch->log_prob, RANGE_FINITE},
+      {"waiting/reward", TENSOR_F32, 2, {rows, steps}, batch->reward, RANGE_FINITE},
+      {"waiting/ended", TENSOR_U8, 2, {n, steps}, batch->ended, RANGE(0, ENV_TERMINATED | ENV_TRUNCATED)},
+      {"waiting/length", TENSOR_I32, 1, {rows}, batch->length, RANGE(1, (double)steps)},
+      {"waiting/final_trajectory", TENSOR_I32, 1, {count}, finals->environment, RANGE(0, (double)n - 1)},
+      {"waiting/final_step", TENSOR_I32, 1, {count}, finals->step, RANGE(0, (double)steps - 1)},
+      {"waiting/final_observation", TENSOR_U8, 2, {count, bytes}, finals->observation, RANGE_ANY},
   };
-  _Static_assert(sizeof all / sizeof *all <= ASYNC_STATE, "room for all tensors");
+  _Static_assert(sizeof all / sizeof *all == ASYNC_STATE, "room for all tensors");
   memcpy(list, all, sizeof all);
   return (int)(sizeof all / sizeof *all);
 }
 
 muster_status async_restore_counts(struct learner *learner, struct checkpoint_reader *reader) {
   struct async *async = learner->async;
-  struct trajectory *batch = learner->worker->batch;
-  const struct tensor counts[] = {{"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories},
-                                  {"waiting/finals", TENSOR_I64, 0, {0}, &async->finals}};
-  for (int i = 0; i < 2; i++) MUSTER_TRY(checkpoint_read_tensor(reader, &counts[i]));
-  const int64_t most = async->capacity, most_finals = batch->finals.capacity;
-  if (async->trajectories < 0 || async->trajectories > most || async->finals < 0 || async->finals > most_finals)
-    return status_error(MUSTER_ERROR_FORMAT, "the checkpoint holds %lld trajectories that wait; room is for %lld",
-                        (long long)async->trajectories, (long long)most);
+  struct tensor list[ASYNC_STATE];
+  for (int i = 0; i < ASYNC_COUNTS; i++) {
+    /* each of them decides about the range of the next */
+    async_state(learner, list);
+    MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  }
   set_trajectories(learner, async->trajectories);
-  batch->finals.count = (int32_t)async->finals;
+  learner->worker->batch->finals.count = (int32_t)async->finals;
   return MUSTER_OK;
+}
+
+/* values that are none of their space; trajectories follow each other without gaps */
+static muster_status check_values(const char *name, const muster_space *space, size_t rows, const void *values) {
+  const size_t n = rows * muster_space_elements(space), wrong = space_find_wrong(space, values, n);
+  if (wrong == n) return MUSTER_OK;
+  char what[64];
+  space_describe_wrong(space, values, wrong, what, sizeof what);
+  return status_error(MUSTER_ERROR_FORMAT, "%s: value %zu is %s", name, wrong, what);
+}
+
+muster_status async_check(const struct learner *learner) {
+  const struct trajectory *batch = learner->worker->batch;
+  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  const size_t rows = batch->n_rows, steps = batch->n_steps, finals = (size_t)batch->finals.count * batch->agents;
+  MUSTER_TRY(check_values("waiting/observation", &spec->observation, rows * (steps + 1), batch->observation));
+  MUSTER_TRY(check_values("waiting/action", &spec->action, rows * steps, batch->action));
+  return check_values("waiting/final_observation", &spec->observation, finals, batch->finals.observation);
 }
 
 /* --- taking deliveries --- */
 
 /* the rollout of a delivery, behind what is in the batch, where it stays unless it is of no use */
-static void take_rollout(struct learner *learner, int rank, const struct delivery *delivery) {
+static muster_status take_rollout(struct learner *learner, int rank, const struct delivery *delivery) {
   struct worker *worker = learner->worker;
   struct async *async = learner->async;
   struct trajectory *batch = worker->batch;
   const struct env_range range = topology_envs(&worker->topology, rank);
   const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
   const int32_t finals = batch->finals.count;
+  if (at + n > (size_t)async->capacity)
+    return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, beside which %zu more have no room", at, n);
   bool is_gradient = delivery->kind == DELIVERY_GRADIENT;
   trajectory_unpack(delivery_content(delivery), is_gradient ? TRAJECTORY_RETURNS : TRAJECTORY_WHOLE, n, first_env,
                     batch, at);
@@ -225,11 +249,12 @@ static void take_rollout(struct learner *learner, int rank, const struct deliver
   async->lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
   if (has_faults || is_old || is_gradient) {
     batch->finals.count = finals;
-    return;
+    return MUSTER_OK;
   }
   normalizer_scale_rewards(&learner->normalizer, &rollout);
   for (size_t i = 0; i < n; i++) async->versions[at + i] = delivery->version;
   set_trajectories(learner, async->trajectories + (int64_t)n);
+  return MUSTER_OK;
 }
 
 static void take_states(struct learner *learner, int rank, const struct delivery *delivery) {
@@ -277,7 +302,7 @@ static muster_status take_into_batch(struct learner *learner, const struct held_
   struct worker *worker = learner->worker;
   watchdog_enter(worker->comm, WATCH_UPDATE, learner->iteration + 1);
   note_delivery(learner, taken->rank, taken->delivery);
-  take_rollout(learner, taken->rank, taken->delivery);
+  MUSTER_TRY(take_rollout(learner, taken->rank, taken->delivery));
   MUSTER_TRY(stream_release(worker->stream, taken->rank));
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
@@ -331,7 +356,7 @@ static void count_lag(struct policy_lag *lag, int64_t version, int64_t acted, in
   const int64_t behind = version - acted;
   if (lag->trajectories == 0 || behind < lag->min) lag->min = behind;
   if (lag->trajectories == 0 || behind > lag->max) lag->max = behind;
-  lag->sum += behind * trajectories;
+  lag->sum += (double)behind * (double)trajectories;
   lag->trajectories += trajectories;
 }
 

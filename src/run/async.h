@@ -13,6 +13,7 @@
 #include "run/learner.h"
 
 #define ASYNC_STATE 16
+#define ASYNC_COUNTS 2 /* the first of them decide about the shapes of others */
 
 /* a delivery that was taken and waits for the next update */
 struct held_delivery {
@@ -39,6 +40,8 @@ MUSTER_CHECKED muster_status async_create(struct learner *learner);
  * numbers are; returns the number of tensors. How many wait must be known first when a checkpoint is read. */
 int async_state(struct learner *learner, struct tensor list[ASYNC_STATE]);
 MUSTER_CHECKED muster_status async_restore_counts(struct learner *learner, struct checkpoint_reader *reader);
+/* Checks the observations and actions that were restored. Error FORMAT names the tensor and the value. */
+MUSTER_CHECKED muster_status async_check(const struct learner *learner);
 
 /* What is under way is lost with its actor: the random numbers of those that go on begin behind it. Returns the most
  * rollouts that an actor may have begun. */

@@ -54,10 +54,12 @@ struct episodes_summary episodes_summarize(const struct episodes *episodes) {
 
 int episodes_state(struct episodes *episodes, struct tensor list[EPISODES_STATE]) {
   int n = 0;
-  list[n++] = (struct tensor){"episodes/running_return", TENSOR_F64, 1, {episodes->n_envs}, episodes->running_return};
-  list[n++] = (struct tensor){"episodes/running_length", TENSOR_I64, 1, {episodes->n_envs}, episodes->running_length};
-  list[n++] = (struct tensor){"episodes/returns", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->returns};
-  list[n++] = (struct tensor){"episodes/lengths", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->lengths};
-  list[n++] = (struct tensor){"episodes/finished", TENSOR_I64, 0, {0}, &episodes->finished};
+  list[n++] = (struct tensor){"episodes/running_return", TENSOR_F64, 1, {episodes->n_envs},
+                              episodes->running_return,  RANGE_SUM};
+  list[n++] = (struct tensor){"episodes/running_length", TENSOR_I64, 1, {episodes->n_envs},
+                              episodes->running_length,  RANGE_COUNT};
+  list[n++] = (struct tensor){"episodes/returns", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->returns, RANGE_SUM};
+  list[n++] = (struct tensor){"episodes/lengths", TENSOR_F64, 1, {EPISODES_WINDOW}, episodes->lengths, RANGE_COUNT};
+  list[n++] = (struct tensor){"episodes/finished", TENSOR_I64, 0, {0}, &episodes->finished, RANGE_COUNT};
   return n;
 }

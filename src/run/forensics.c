@@ -21,15 +21,15 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
   size_t envs = rollout->n_envs, agents = rollout->agents, rows = rollout->n_rows, steps = rollout->n_steps;
   size_t elements = muster_space_elements(&spec->observation), count = (size_t)finals->count;
   const struct tensor arrays[] = {
-      {"rollout/observation", observation, 3, {rows, steps + 1, elements}, rollout->observation},
-      {"rollout/mask", TENSOR_U8, 3, {rows, steps + 1, rollout->mask_bytes}, rollout->mask},
-      {"rollout/action", action, 3, {rows, steps, muster_space_elements(&spec->action)}, rollout->action},
-      {"rollout/log_prob", TENSOR_F32, 2, {rows, steps}, rollout->log_prob},
-      {"rollout/reward", TENSOR_F32, 2, {rows, steps}, rollout->reward},
-      {"rollout/ended", TENSOR_U8, 2, {envs, steps}, rollout->ended},
-      {"rollout/final_environment", TENSOR_I32, 1, {count}, finals->environment},
-      {"rollout/final_step", TENSOR_I32, 1, {count}, finals->step},
-      {"rollout/final_observation", observation, 3, {count, agents, elements}, finals->observation},
+      {"rollout/observation", observation, 3, {rows, steps + 1, elements}, rollout->observation, RANGE_NONE},
+      {"rollout/mask", TENSOR_U8, 3, {rows, steps + 1, rollout->mask_bytes}, rollout->mask, RANGE_NONE},
+      {"rollout/action", action, 3, {rows, steps, muster_space_elements(&spec->action)}, rollout->action, RANGE_NONE},
+      {"rollout/log_prob", TENSOR_F32, 2, {rows, steps}, rollout->log_prob, RANGE_NONE},
+      {"rollout/reward", TENSOR_F32, 2, {rows, steps}, rollout->reward, RANGE_NONE},
+      {"rollout/ended", TENSOR_U8, 2, {envs, steps}, rollout->ended, RANGE_NONE},
+      {"rollout/final_environment", TENSOR_I32, 1, {count}, finals->environment, RANGE_NONE},
+      {"rollout/final_step", TENSOR_I32, 1, {count}, finals->step, RANGE_NONE},
+      {"rollout/final_observation", observation, 3, {count, agents, elements}, finals->observation, RANGE_NONE},
   };
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
   MUSTER_TRY(checkpoint_write_int(writer, "about/rank", worker->topology.rank));

@@ -48,7 +48,7 @@ static bool learns_from_rollouts(const struct worker *worker) {
 }
 
 /* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
-static muster_status open_report(struct learner *learner) {
+static muster_status create_report(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct run_folder *folder = learner->folder;
   struct arena *arena = worker->arena;
@@ -60,27 +60,30 @@ static muster_status open_report(struct learner *learner) {
   const size_t acting = learner->model.policy_count + learner->model.encoder.statistics_count;
   if (worker->config.loop.pipeline > 0) MUSTER_TRY(ARENA_TAKE(arena, acting, "the acting policy", &learner->acting));
 
-  /* the report comes first, since a checkpoint restores parts of it; its file is then cut back to the checkpoint */
+  /* the report comes first, since a checkpoint restores parts of it */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
               &worker->stages);
-  int64_t rows = -1;
-  if (folder != NULL && folder->resumes) MUSTER_TRY(snapshot_restore(learner, &rows));
-  int64_t missing = 0;
-  if (folder != NULL) MUSTER_TRY(report_open(&learner->report, folder, rows, arena, &missing));
-  if (missing > 0)
-    log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written", folder->metrics,
-             (long long)missing);
   learner->checkpoint_clock = clock_seconds();
-  return MUSTER_OK;
+  return folder != NULL && folder->resumes ? snapshot_restore(learner) : MUSTER_OK;
 }
 
 muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
   *learner = (struct learner){
       .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
   MUSTER_TRY(create_algorithm(learner));
-  if (worker->topology.leads) MUSTER_TRY(open_report(learner));
+  if (worker->topology.leads) MUSTER_TRY(create_report(learner));
   model_pack(&learner->model, true);
   return MUSTER_OK;
+}
+
+muster_status learner_open_files(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  int64_t missing = 0;
+  MUSTER_TRY(report_open(&learner->report, learner->folder, worker->arena, &missing));
+  if (missing > 0)
+    log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
+             learner->folder->metrics, (long long)missing);
+  return snapshot_publish(learner);
 }
 
 muster_status learner_join(struct learner *learner) {

@@ -52,6 +52,11 @@ MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct 
                                             struct learner *learner);
 void learner_release(struct learner *learner);
 
+/* Opens metrics.csv and the event files of the folder; those of a run that goes on are cut back to its checkpoint. Only
+ * on the rank that leads, and only when all of the checkpoint was found right, on all ranks: until then the folder
+ * stays as it is. */
+MUSTER_CHECKED muster_status learner_open_files(struct learner *learner);
+
 /* Gives those that learn together the state of the one that leads. Collective over the team. */
 MUSTER_CHECKED muster_status learner_join(struct learner *learner);
 

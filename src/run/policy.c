@@ -17,7 +17,7 @@ static muster_status read_statistics(struct muster_policy *policy, struct checkp
   MUSTER_TRY(normalizer_create(options, encoder, 0, 0.0, policy->arena, &policy->normalizer));
   struct tensor list[NORMALIZER_STATE];
   int n = normalizer_state(&policy->normalizer, list);
-  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_read_tensor(reader, &list[i]));
+  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
   normalizer_publish(&policy->normalizer);
   return MUSTER_OK;
 }
@@ -37,7 +37,7 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
       model_create(&policy->config.policy, &policy->observation, &policy->action, MODEL_ACTOR, policy->arena, model));
   for (int i = 0; i < model->parameters.tensors; i++) {
     struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
-    MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
+    MUSTER_TRY(checkpoint_restore_tensor(reader, &tensor));
   }
   MUSTER_TRY(read_statistics(policy, reader));
   model_pack(model, false);

@@ -59,6 +59,7 @@ void report_init(struct report *report, const struct run_config *config, const s
       .terminal = terminal_is_watched(),
       .start = clock_seconds(),
       .reward_threshold = reward_threshold,
+      .keep_rows = -1,
       .solved_steps = -1,
       .solved_seconds = NAN,
       .last_evaluation = NAN,
@@ -92,8 +93,9 @@ static muster_status open_events(struct report *report, const struct run_folder 
   return status;
 }
 
-muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
-                          struct arena *arena, int64_t *missing_rows) {
+muster_status report_open(struct report *report, const struct run_folder *folder, struct arena *arena,
+                          int64_t *missing_rows) {
+  const int64_t keep_rows = report->keep_rows;
   MUSTER_TRY(list_columns(report, arena));
   MUSTER_TRY(metrics_open(folder->metrics, report->columns, report->n_columns, keep_rows, &report->metrics));
   *missing_rows = keep_rows - metrics_rows(report->metrics);
@@ -149,7 +151,7 @@ static muster_status end_row(struct report *report, int64_t total_steps) {
 static void set_lag(struct report *report, struct policy_lag *lag) {
   const double n = (double)lag->trajectories;
   metrics_set(report->metrics, "train/policy_lag_min", n > 0 ? (double)lag->min : (double)NAN);
-  metrics_set(report->metrics, "train/policy_lag_mean", n > 0 ? (double)lag->sum / n : (double)NAN);
+  metrics_set(report->metrics, "train/policy_lag_mean", n > 0 ? lag->sum / n : (double)NAN);
   metrics_set(report->metrics, "train/policy_lag_max", n > 0 ? (double)lag->max : (double)NAN);
   metrics_set(report->metrics, "train/dropped_trajectories", (double)lag->dropped);
   *lag = (struct policy_lag){.dropped = lag->dropped};

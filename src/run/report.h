@@ -22,6 +22,7 @@ struct report {
   double start;           /* clock when this process started to train */
   double earlier_seconds; /* wall time of the run before it was resumed */
   int64_t earlier_steps;  /* steps of the run before it was resumed */
+  int64_t keep_rows;      /* rows of metrics.csv that a run which goes on has; -1: it begins */
   int64_t told_steps;     /* those of the last iteration before */
   double last_shown;      /* clock */
   double last_row;        /* clock */
@@ -44,7 +45,8 @@ struct report {
 /* How far the policies that acted were behind the one that learned from them, in updates, since the last row; and how
  * many trajectories were thrown away since the run began. */
 struct policy_lag {
-  int64_t min, max, sum, trajectories;
+  int64_t min, max, trajectories;
+  double sum;
   int64_t dropped;
 };
 
@@ -65,8 +67,8 @@ void report_init(struct report *report, const struct run_config *config, const s
 /* Opens metrics.csv, with keep_rows >= 0 cut back to so many rows, and begins an event file; those that are there are
  * cut back to told_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
  */
-MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, int64_t keep_rows,
-                                         struct arena *arena, int64_t *missing_rows);
+MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, struct arena *arena,
+                                         int64_t *missing_rows);
 void report_close(struct report *report);
 
 /* Wall time of the run so far, over all its resumptions. */

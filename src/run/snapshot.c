@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "config/text.h"
+#include "math/linear.h"
 #include "muster/version.h"
 #include "run/async.h"
 #include "run/build.h"
@@ -21,30 +22,40 @@ struct progress {
   double wall_seconds;
 };
 
+/* where the run is; the steps of its environments are counted from it, too */
+static int list_counters(struct learner *learner, struct tensor *list) {
+  const double most_iterations = RANGE_COUNT_MAX / (double)learner->worker->plan.n_steps;
+  list[0] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration, RANGE(0, most_iterations)};
+  list[1] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps, RANGE_COUNT};
+  return 2;
+}
+
 /* lists the whole state as views of live memory: the writer reads them, the reader fills them */
 static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
   int n = learner_state(learner, list);
   n += episodes_state(&learner->episodes, list + n);
   struct worker *worker = learner->worker;
-  list[n++] = (struct tensor){"environments/states",
-                              TENSOR_U8,
-                              2,
-                              {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
-                              worker->batch_env_states};
+  list[n++] = (struct tensor){
+      "environments/states",    TENSOR_U8, 2, {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
+      worker->batch_env_states, RANGE_ANY};
   const struct model *model = &learner->model;
   if (learner->acting != NULL)
-    list[n++] = (struct tensor){
-        "pipeline/policy", TENSOR_F32, 1, {model->policy_count + model->encoder.statistics_count}, learner->acting};
+    list[n++] =
+        (struct tensor){"pipeline/policy", TENSOR_F32,  1, {model->policy_count + model->encoder.statistics_count},
+                        learner->acting,   RANGE_FINITE};
   if (learner->async != NULL) n += async_state(learner, list + n);
-  list[n++] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration};
-  list[n++] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps};
-  list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates};
-  list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows};
-  list[n++] = (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds};
-  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best_return};
-  list[n++] = (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best_steps};
-  list[n++] = (struct tensor){"progress/solved_steps", TENSOR_I64, 0, {0}, &learner->report.solved_steps};
-  list[n++] = (struct tensor){"progress/solved_seconds", TENSOR_F64, 0, {0}, &learner->report.solved_seconds};
+  n += list_counters(learner, list + n);
+  list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates, RANGE_COUNT};
+  list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows, RANGE_COUNT};
+  list[n++] =
+      (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds, RANGE(0, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best_return, RANGE_ANY};
+  list[n++] =
+      (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best_steps, RANGE(-1, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){"progress/solved_steps",   TENSOR_I64, 0, {0}, &learner->report.solved_steps,
+                              RANGE(-1, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){"progress/solved_seconds",       TENSOR_F64, 0, {0}, &learner->report.solved_seconds,
+                              RANGE_OR_NAN(0, RANGE_COUNT_MAX)};
   return n;
 }
 
@@ -70,6 +81,7 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   MUSTER_TRY(checkpoint_write_float(writer, "about/mean_return", episodes_summarize(&learner->episodes).mean_return));
   MUSTER_TRY(checkpoint_write_text(writer, "about/muster_version", MUSTER_VERSION));
   MUSTER_TRY(checkpoint_write_text(writer, "about/git_hash", run_build_git_hash()));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/kernels", linear_selected()));
   char *text;
   MUSTER_TRY(run_config_text(config, &text));
   muster_status status = checkpoint_write_text(writer, "about/config", text);
@@ -182,26 +194,58 @@ static void tell_schedules(const struct learner *learner, int64_t planned) {
   }
 }
 
+/* other kernels round in another way, whoever has chosen them */
+static void warn_of_kernels(const struct learner *learner, struct checkpoint_reader *reader) {
+  char *before = NULL;
+  const char *name = "about/kernels";
+  if (!checkpoint_has(reader, name)) return;
+  muster_status status = checkpoint_read_text(reader, name, &before);
+  if (status == MUSTER_OK && strcmp(before, linear_selected()) != 0)
+    log_warn(&learner->worker->logger,
+             "the checkpoint was computed with the kernels %.40s, and this run goes on with %s: it will end in other "
+             "digits than it would have; --set ranks.kernels=%.40s keeps them, where the processor can",
+             before, linear_selected(), before);
+  muster_status_clear(&status);
+  free(before);
+}
+
+static muster_status restore_all(struct checkpoint_reader *reader, const struct tensor *list, int n) {
+  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  return MUSTER_OK;
+}
+
+/* reads all tensors into the learner; the first ones decide about shapes and ranges of others */
+static muster_status restore_tensors(struct learner *learner, struct checkpoint_reader *reader, const char *path,
+                                     struct progress *progress) {
+  struct tensor list[SNAPSHOT_MAX_TENSORS];
+  MUSTER_TRY(restore_all(reader, list, list_counters(learner, list)));
+  int64_t steps;
+  MUSTER_TRY(checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps));
+  if (learner->total_steps != steps)
+    return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s': progress/total_steps is %lld, but %s is %lld", path,
+                        (long long)learner->total_steps, CHECKPOINT_STEPS, (long long)steps);
+  if (learner->async != NULL) MUSTER_TRY(async_restore_counts(learner, reader));
+  MUSTER_TRY(restore_all(reader, list, list_state(learner, progress, list)));
+  return learner->async != NULL ? status_wrap(async_check(learner), "checkpoint '%s'", path) : MUSTER_OK;
+}
+
 /* `*planned`: the total_steps that the run had */
-static muster_status read_state(struct learner *learner, const char *path, int64_t *rows, int64_t *planned) {
+static muster_status read_state(struct learner *learner, const char *path, int64_t *planned) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
   muster_status status = check_config(learner, reader, path, planned);
-  /* how many trajectories wait in it decides about the shapes of others */
-  if (status == MUSTER_OK && learner->async != NULL) status = async_restore_counts(learner, reader);
   struct progress progress;
-  struct tensor list[SNAPSHOT_MAX_TENSORS];
-  int n = list_state(learner, &progress, list);
-  for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_read_tensor(reader, &list[i]);
+  if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
+  if (status == MUSTER_OK) warn_of_kernels(learner, reader);
   checkpoint_close(&reader);
-  if (status != MUSTER_OK) return status;
+  MUSTER_TRY(status);
   normalizer_publish(&learner->normalizer);
   learner->acting_is_restored = learner->acting != NULL;
   /* trajectories that wait were counted after the last iteration */
   if (learner->async == NULL) learner->reported_steps = learner->total_steps;
   learner->collected = learner->iteration;
   learner->collected_steps = learner->total_steps;
-  *rows = progress.metrics_rows;
+  learner->report.keep_rows = progress.metrics_rows;
   learner->report.told_steps = learner->reported_steps;
   learner->report.earlier_seconds = progress.wall_seconds;
   learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;
@@ -221,7 +265,7 @@ static void tell_lost_states(const struct learner *learner) {
              lost, n_envs);
 }
 
-muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
+muster_status snapshot_restore(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
   struct passed_over passed_over = {&learner->worker->logger, 0};
@@ -232,21 +276,25 @@ muster_status snapshot_restore(struct learner *learner, int64_t *rows) {
                         "cannot resume: no whole checkpoint is left in %s; copy one there, or start a new run with "
                         "another --run-dir",
                         folder);
-  *rows = 0;
+  learner->report.keep_rows = 0;
   struct stat told;
   if (path[0] == '\0' && stat(learner->folder->metrics, &told) == 0 && told.st_size > 0)
     log_warn(&learner->worker->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
              folder);
   if (path[0] == '\0') return MUSTER_OK;
   int64_t planned = 0;
-  MUSTER_TRY(read_state(learner, path, rows, &planned));
-  /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
-  char best[RUN_PATH_SIZE + 96];
-  checkpoint_path(learner->folder->checkpoints, learner->best_steps, best, sizeof best);
-  learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
-  MUSTER_TRY(publish(learner));
+  MUSTER_TRY(read_state(learner, path, &planned));
   log_info(&learner->worker->logger, "resuming from %s", path);
   tell_schedules(learner, planned);
   tell_lost_states(learner);
   return MUSTER_OK;
+}
+
+muster_status snapshot_publish(struct learner *learner) {
+  if (!learner->resumed) return MUSTER_OK;
+  /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
+  char best[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->best_steps, best, sizeof best);
+  learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
+  return publish(learner);
 }

@@ -26,17 +26,22 @@ static struct bounds_names name_bounds(const char *name) {
 static muster_status write_bounds(struct checkpoint_writer *writer, const char *name, const float *bounds,
                                   size_t elements) {
   if (bounds == NULL) return MUSTER_OK;
-  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, (void *)bounds};
+  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, (void *)bounds, RANGE_NONE};
   return checkpoint_write_tensor(writer, &tensor);
 }
 
 static muster_status read_bounds(struct checkpoint_reader *reader, const char *name, size_t elements,
                                  struct arena *arena, const float **bounds) {
   if (!checkpoint_has(reader, name)) return MUSTER_OK;
+  /* as many as the file has: the space may claim to have more than there is memory */
+  struct tensor stored = {.name = name};
+  MUSTER_TRY(checkpoint_describe_tensor(reader, &stored));
+  if (stored.rank != 1 || stored.shape[0] != elements)
+    return status_error(MUSTER_ERROR_FORMAT, "%s are not the bounds of %zu elements", name, elements);
   float *values;
   MUSTER_TRY(ARENA_TAKE(arena, elements, "bounds", &values));
-  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, values};
-  MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
+  struct tensor tensor = {name, TENSOR_F32, 1, {elements}, values, RANGE(-INFINITY, INFINITY)};
+  MUSTER_TRY(checkpoint_restore_tensor(reader, &tensor));
   *bounds = values;
   return MUSTER_OK;
 }
@@ -50,7 +55,7 @@ static muster_status write_code(struct checkpoint_writer *writer, const char *na
   code[1] = space->rank;
   memcpy(code + 2, space->shape, sizeof space->shape);
   if (counts > 0) memcpy(code + HEAD, space->counts, counts * sizeof *code);
-  const struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code};
+  const struct tensor tensor = {name, TENSOR_I32, 1, {HEAD + counts}, code, RANGE_NONE};
   muster_status status = checkpoint_write_tensor(writer, &tensor);
   free(code);
   return status;
@@ -64,8 +69,9 @@ muster_status spaces_write(struct checkpoint_writer *writer, const char *name, c
   return write_bounds(writer, names.high, space->high, muster_space_elements(space));
 }
 
-/* whether what was read is a space: known kind, positive sizes, as many counts as elements */
-static bool is_space(const muster_space *space, size_t counts) {
+/* Whether what was read is a space: known kind, positive sizes, as many counts as elements. For each choice the networks
+ * have a row or a column of weights: `most` is what the file can hold of them. */
+static bool is_space(const muster_space *space, size_t counts, size_t most) {
   if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE) return false;
   if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK) return false;
   int64_t elements = 1;
@@ -75,9 +81,12 @@ static bool is_space(const muster_space *space, size_t counts) {
     if (elements > INT32_MAX) return false;
   }
   if (counts != counts_of(space)) return false;
-  for (size_t i = 0; i < counts; i++)
+  size_t choices = 0;
+  for (size_t i = 0; i < counts; i++) {
     if (space->counts[i] < 1) return false;
-  return true;
+    choices += (size_t)space->counts[i];
+  }
+  return choices <= most;
 }
 
 muster_status spaces_read(struct checkpoint_reader *reader, const char *name, struct arena *arena,
@@ -92,7 +101,7 @@ muster_status spaces_read(struct checkpoint_reader *reader, const char *name, st
   MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
   *space = (muster_space){.kind = (muster_space_kind)code[0], .rank = code[1], .counts = code + HEAD};
   memcpy(space->shape, code + 2, sizeof space->shape);
-  if (!is_space(space, tensor.shape[0] - HEAD)) return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
+  if (!is_space(space, tensor.shape[0] - HEAD, checkpoint_size(reader) / sizeof(float))) return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
   if (space->kind != MUSTER_SPACE_BOX) return MUSTER_OK;
   struct bounds_names names = name_bounds(name);
   MUSTER_TRY(read_bounds(reader, names.low, muster_space_elements(space), arena, &space->low));

@@ -175,10 +175,22 @@ static muster_status join_learners(struct training *training) {
 /* the actors get the environments' states when a run is resumed, and start their environments */
 static muster_status start_envs(struct training *training) {
   struct worker *worker = &training->worker;
-  bool resumed = worker->topology.leads && training->learner.resumed;
-  MUSTER_TRY(comm_broadcast(worker->comm, &resumed, sizeof resumed, worker->topology.learner));
+  const struct learner *learner = &training->learner;
+  int64_t steps = worker->topology.leads && learner->resumed ? learner->total_steps : -1;
+  MUSTER_TRY(comm_broadcast(worker->comm, &steps, sizeof steps, worker->topology.learner));
+  bool resumed = steps >= 0;
   if (resumed) MUSTER_TRY(exchange_scatter(worker->state_exchange));
-  return worker->topology.acts ? actor_start_envs(&training->actor, resumed) : MUSTER_OK;
+  if (!worker->topology.acts) return MUSTER_OK;
+  muster_status status = actor_start_envs(&training->actor, resumed);
+  if (!resumed) return status;
+  char checkpoint[64];
+  checkpoint_path("checkpoints", steps, checkpoint, sizeof checkpoint);
+  return status_wrap(status, "cannot resume %s/%s: environments/states", training->folder.path, checkpoint);
+}
+
+/* nothing of a run that goes on is changed before all of it has been taken, on all ranks */
+static muster_status open_files(struct training *training) {
+  return training->placement.topology.leads ? learner_open_files(&training->learner) : MUSTER_OK;
 }
 
 static muster_status write_layout(struct training *training) {
@@ -272,6 +284,7 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
   if (request->dry_run) return MUSTER_OK;
   MUSTER_TRY(agree(training, start_envs(training)));
+  MUSTER_TRY(agree(training, open_files(training)));
   MUSTER_TRY(agree(training, write_layout(training)));
   return agree(training, prepare_trace(training));
 }

@@ -5,6 +5,8 @@
 
 #include "base/status.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +17,25 @@ enum tensor_type { TENSOR_F32, TENSOR_F64, TENSOR_I32, TENSOR_I64, TENSOR_U8, TE
 
 #define TENSOR_MAX_RANK 4
 
+/* Which values the elements of a tensor may have, both bounds included. Files may come from anybody: nothing is
+ * restored from one without a range, beyond which a value would do harm. */
+struct tensor_range {
+  double least, most;
+  enum { RANGE_IS_MISSING, RANGE_IS_NUMBERS, RANGE_IS_NUMBERS_OR_NAN } kind;
+};
+
+/* Ranges. NONE: for tensors that are only written. */
+#define RANGE_NONE ((struct tensor_range){.kind = RANGE_IS_MISSING})
+#define RANGE(least, most) ((struct tensor_range){(least), (most), RANGE_IS_NUMBERS})
+#define RANGE_OR_NAN(least, most) ((struct tensor_range){(least), (most), RANGE_IS_NUMBERS_OR_NAN})
+#define RANGE_ANY RANGE_OR_NAN(-INFINITY, INFINITY)
+#define RANGE_FINITE RANGE(-(double)FLT_MAX, (double)FLT_MAX)
+/* Counters: no run comes to 2^53 (285 years at a million steps a second), and all below are exact as doubles. */
+#define RANGE_COUNT_MAX 9007199254740992.0
+#define RANGE_COUNT RANGE(0, RANGE_COUNT_MAX)
+/* Sums of as many floats as can be counted. */
+#define RANGE_SUM RANGE(-(double)FLT_MAX *RANGE_COUNT_MAX, (double)FLT_MAX *RANGE_COUNT_MAX)
+
 /* A named view of an array in memory; row-major, contiguous. `name` is its path in the file: "policy/0/weight". */
 struct tensor {
   const char *name; /* borrowed */
@@ -22,6 +43,7 @@ struct tensor {
   int rank; /* 0 for a scalar */
   size_t shape[TENSOR_MAX_RANK];
   void *data; /* borrowed; read by the writer, written by the reader */
+  struct tensor_range range;
 };
 
 size_t tensor_elements(const struct tensor *tensor);
@@ -56,10 +78,14 @@ struct checkpoint_reader;
  * truncated, damaged, foreign, newer version), each naming the path and what to do. */
 MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
 void checkpoint_close(struct checkpoint_reader **handle); /* accepts NULL inside */
+size_t checkpoint_size(const struct checkpoint_reader *reader); /* bytes of the file */
 
 /* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
  * error names both. */
 MUSTER_CHECKED muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
+/* The same for what a run or a policy goes on from: each element must be within tensor->range, else a FORMAT error
+ * names the file, the dataset, the element, its value and the range. INTERNAL error where the range is missing. */
+MUSTER_CHECKED muster_status checkpoint_restore_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
 /* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when absent. The bytes of
  * the tensor never exceed the size of the file, whatever the file says: they may be allocated without further checks.
  */

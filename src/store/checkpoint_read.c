@@ -74,6 +74,8 @@ void checkpoint_close(struct checkpoint_reader **handle) {
   free(reader);
 }
 
+size_t checkpoint_size(const struct checkpoint_reader *reader) { return reader->memory.size; }
+
 /* --- what a dataset is --- */
 
 static muster_status absent(const struct checkpoint_reader *reader, const char *what, const char *name) {
@@ -202,6 +204,54 @@ muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const str
     status = hdf5_error(MUSTER_ERROR_FORMAT, "checkpoint '%s': cannot read '%s'", reader->path, tensor->name);
   hdf5_close(dataset);
   return status;
+}
+
+/* --- restoring: what is read is not believed --- */
+
+static double element(const struct tensor *tensor, size_t i) {
+  switch (tensor->type) {
+  case TENSOR_F32: return ((const float *)tensor->data)[i];
+  case TENSOR_F64: return ((const double *)tensor->data)[i];
+  case TENSOR_I32: return ((const int32_t *)tensor->data)[i];
+  case TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
+  case TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
+  case TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
+  case TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
+  }
+  return NAN;
+}
+
+/* "episodes/returns[7]"; a scalar has no index */
+static void print_place(const struct tensor *tensor, size_t i, char *text, size_t size) {
+  if (tensor->rank == 0)
+    snprintf(text, size, "%s", tensor->name);
+  else
+    snprintf(text, size, "%s[%zu]", tensor->name, i);
+}
+
+static muster_status check_range(const struct checkpoint_reader *reader, const struct tensor *tensor) {
+  const struct tensor_range *range = &tensor->range;
+  for (size_t i = 0; i < tensor_elements(tensor); i++) {
+    const double value = element(tensor, i);
+    bool is_right =
+        isnan(value) ? range->kind == RANGE_IS_NUMBERS_OR_NAN : value >= range->least && value <= range->most;
+    if (is_right) continue;
+    char place[CHECKPOINT_NAME_SIZE + 32];
+    print_place(tensor, i, place, sizeof place);
+    return status_error(
+        MUSTER_ERROR_FORMAT,
+        "checkpoint '%s': %s is %.17g, not in %.17g to %.17g; the file is whole, but no run has written "
+        "that into it: use another one",
+        reader->path, place, value, range->least, range->most);
+  }
+  return MUSTER_OK;
+}
+
+muster_status checkpoint_restore_tensor(struct checkpoint_reader *reader, const struct tensor *tensor) {
+  if (tensor->range.kind == RANGE_IS_MISSING)
+    return status_error(MUSTER_ERROR_INTERNAL, "'%s' has no range that it could be checked against", tensor->name);
+  MUSTER_TRY(checkpoint_read_tensor(reader, tensor));
+  return check_range(reader, tensor);
 }
 
 /* reads a string of fixed length in a scalar dataset */

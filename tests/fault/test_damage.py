@@ -3,6 +3,7 @@ nothing that could still be of use is thrown away."""
 
 import os
 import random
+import re
 import shutil
 import subprocess
 
@@ -185,6 +186,18 @@ class Damage(fault.Case):
         self.assertEqual(fault.digest(stranger), fault.digest(fault.checkpoint(self.half, BEFORE)))
         stranger.unlink()
         self.assert_same_end(run, self.whole)
+
+    def test_other_kernels(self):
+        """Kernels that round in another way change the end of a run: that is said, whoever has chosen them."""
+        run = self.folder / "kernels"
+        result = self.finish(self.config, run, "--set", HALF, "--set", "ranks.kernels=baseline")
+        self.assertEqual(result.code, 0, result)
+        self.assertRegex(self.run_muster("inspect", run).out, r"kernels +baseline\n")
+        result = self.finish(self.config, run, "--resume")
+        self.assertEqual(result.code, 0, result)
+        now = re.search(r"kernels +(\w+)\n", self.run_muster("inspect", run).out)[1]
+        says = f"was computed with the kernels baseline, and this run goes on with {now}"
+        self.assertEqual(says in result.err, now != "baseline", result)
 
     def test_no_checkpoints(self):
         """What a run has told is not replaced by a new one that is told to go on with it."""

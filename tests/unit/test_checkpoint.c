@@ -106,10 +106,11 @@ static void sample_describe(struct sample *sample) {
   void *data[N_TYPES] = {sample->f32, sample->f64, sample->i32, sample->i64, sample->u8, sample->u32, sample->u64};
   static const char *const names[N_TYPES] = {"types/f32", "types/f64", "types/i32", "types/i64",
                                              "types/u8",  "types/u32", "types/u64"};
-  for (int i = 0; i < N_TYPES; i++) sample->all[i] = (struct tensor){names[i], (enum tensor_type)i, 2, {3, 5}, data[i]};
-  sample->all[N_TYPES] = (struct tensor){"a/b/c/scalar", TENSOR_F64, 0, {0}, &sample->scalar};
-  sample->all[N_TYPES + 1] = (struct tensor){"empty", TENSOR_F32, 1, {0}, NULL};
-  sample->all[N_TYPES + 2] = (struct tensor){"a/empty", TENSOR_U8, 3, {4, 0, 7}, NULL};
+  for (int i = 0; i < N_TYPES; i++)
+    sample->all[i] = (struct tensor){names[i], (enum tensor_type)i, 2, {3, 5}, data[i], RANGE_ANY};
+  sample->all[N_TYPES] = (struct tensor){"a/b/c/scalar", TENSOR_F64, 0, {0}, &sample->scalar, RANGE_NONE};
+  sample->all[N_TYPES + 1] = (struct tensor){"empty", TENSOR_F32, 1, {0}, NULL, RANGE_NONE};
+  sample->all[N_TYPES + 2] = (struct tensor){"a/empty", TENSOR_U8, 3, {4, 0, 7}, NULL, RANGE_NONE};
 }
 
 static void sample_fill(struct sample *sample) {
@@ -323,10 +324,10 @@ static void test_mismatches_name_both(void) {
   join(path, check_folder("checkpoint_mismatch"), "sample.h5");
   CHECK_OK_FATAL(write_sample(path));
   CHECK_OK_FATAL(checkpoint_open(path, &reader));
-  struct tensor tensor = {"types/f32", TENSOR_F32, 2, {5, 3}, f32};
+  struct tensor tensor = {"types/f32", TENSOR_F32, 2, {5, 3}, f32, RANGE_NONE};
   CHECK_FAILS(checkpoint_read_tensor(reader, &tensor), MUSTER_ERROR_FORMAT,
               "'types/f32' is float32 [3, 5], but float32 [5, 3]");
-  tensor = (struct tensor){"types/f64", TENSOR_F32, 1, {15}, f32};
+  tensor = (struct tensor){"types/f64", TENSOR_F32, 1, {15}, f32, RANGE_NONE};
   CHECK_FAILS(checkpoint_read_tensor(reader, &tensor), MUSTER_ERROR_FORMAT, "float64 [3, 5], but float32 [15]");
   tensor.name = "types/missing";
   CHECK_FAILS(checkpoint_read_tensor(reader, &tensor), MUSTER_ERROR_FORMAT, "no tensor 'types/missing'");

@@ -86,6 +86,8 @@ static int bandit_step(void *env, const void *action, muster_random *random, mus
   int32_t arm = *(const int32_t *)action;
   if (arm < 0 || arm >= bandit->arms[0])
     return muster_env_fail(error, "action %d is not an arm, 0 to %d", (int)arm, (int)bandit->arms[0] - 1);
+  if (bandit->state.pulls >= bandit->episode_length)
+    return muster_env_fail(error, "the episode has ended: reset comes first");
 
   double mean = bandit->means[arm];
   double reward = bandit->bernoulli ? (double)(muster_random_double(random) < mean)

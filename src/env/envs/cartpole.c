@@ -24,6 +24,7 @@
 #define POSITION_LIMIT 2.4                         /* m, either way */
 #define ANGLE_LIMIT 0.20943951023931953            /* rad, 12 degrees either way */
 #define START_LIMIT 0.05                           /* each state variable starts in [-0.05, 0.05) */
+#define STATE_LIMIT 1e3                            /* none of them comes near that within the limits above */
 
 /* position in m, velocity in m/s, angle in rad (0: upright), angular velocity in rad/s */
 enum { POSITION, VELOCITY, ANGLE, SPIN, STATE_SIZE };
@@ -59,7 +60,8 @@ static void write_observation(const double state[STATE_SIZE], void *observation)
 static int read_state(const void *bytes, double state[STATE_SIZE], muster_env_error *error) {
   memcpy(state, bytes, STATE_SIZE * sizeof *state);
   for (int i = 0; i < STATE_SIZE; i++)
-    if (!isfinite(state[i])) return muster_env_fail(error, "state variable %d is %g, not a finite number", i, state[i]);
+    if (!(fabs(state[i]) <= STATE_LIMIT))
+      return muster_env_fail(error, "state variable %d is %g, not within %g either way", i, state[i], STATE_LIMIT);
   return 0;
 }
 

@@ -19,6 +19,7 @@
 #define TORQUE_LIMIT 2.0 /* N m, either way */
 #define SPIN_LIMIT 8.0   /* rad/s, either way */
 #define START_SPIN 1.0   /* starts at any angle, with a rate in [-1, 1) */
+#define ANGLE_LIMIT 1e9  /* rad: more than an episode of 2^31 steps turns */
 
 /* angle in rad (0: upright), angular velocity in rad/s */
 enum { ANGLE, SPIN, STATE_SIZE };
@@ -64,7 +65,8 @@ static void write_observation(const double state[STATE_SIZE], void *observation)
 
 static int read_state(const void *bytes, double state[STATE_SIZE], muster_env_error *error) {
   memcpy(state, bytes, STATE_SIZE * sizeof *state);
-  if (!isfinite(state[ANGLE])) return muster_env_fail(error, "angle %g is not a finite number", state[ANGLE]);
+  if (!(fabs(state[ANGLE]) <= ANGLE_LIMIT))
+    return muster_env_fail(error, "angle %g is not within %g either way", state[ANGLE], ANGLE_LIMIT);
   if (!(fabs(state[SPIN]) <= SPIN_LIMIT))
     return muster_env_fail(error, "angular velocity %g is not within %g either way", state[SPIN], SPIN_LIMIT);
   return 0;

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #define MAX_AGENTS 8
+#define MAX_STEPS (INT64_C(1) << 62) /* of an environment's life */
 
 /* times of steps: none is longer than this many times the mean; draws of an episode from here on are theirs */
 #define CUT 100.0
@@ -314,6 +315,12 @@ static int probe_load_state(void *env, const void *bytes, muster_env_error *erro
   struct probe *probe = env;
   struct probe_state state;
   memcpy(&state, bytes, sizeof state);
+  if (state.steps < 0 || state.steps > MAX_STEPS)
+    return muster_env_fail(error, "%" PRId64 " steps, not 0 to %" PRId64, state.steps, MAX_STEPS);
+  if (state.episode_step < 0 || state.episode_step > probe->episode_length || state.episode_step == INT32_MAX)
+    return muster_env_fail(error, "step %d of an episode of %" PRId64, (int)state.episode_step, probe->episode_length);
+  if (state.started < 0 || state.started > 1 || state.faulty < 0 || state.faulty > 1)
+    return muster_env_fail(error, "started is %d and faulty %d, not 0 or 1", (int)state.started, (int)state.faulty);
   for (int64_t agent = 0; agent < probe->agents; agent++)
     if (state.target[agent] < 0 || state.target[agent] >= probe->obs_dim)
       return muster_env_fail(error, "target %d is not in 0 to %d", (int)state.target[agent], (int)probe->obs_dim - 1);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #define START_ANGLE 0.1 /* rad: starts at rest, nearly straight, each angle in [-0.1, 0.1) */
+#define RATE_LIMIT 1e6  /* rad/s: no saved rate is beyond that */
 
 /* the observation: cosines and sines of joint angles, their rates in rad/s, the target's place in m, and the way from
  * the fingertip to it */
@@ -232,7 +233,9 @@ static int reacher6_load_state(void *env, const void *bytes, muster_env_error *e
     if (!(fabs(state.arm.angle[i]) <= reacher->arm.limit[i]))
       return muster_env_fail(error, "the angle of joint %d is %g, not within %g either way", i, state.arm.angle[i],
                              reacher->arm.limit[i]);
-    if (!isfinite(state.arm.rate[i])) return muster_env_fail(error, "the rate of joint %d is %g", i, state.arm.rate[i]);
+    if (!(fabs(state.arm.rate[i]) <= RATE_LIMIT))
+      return muster_env_fail(error, "the rate of joint %d is %g, not within %g either way", i, state.arm.rate[i],
+                             RATE_LIMIT);
     reach += reacher->arm.length[i];
   }
   if (!(hypot(state.target[0], state.target[1]) <= reach * (1.0 + 1e-9)))

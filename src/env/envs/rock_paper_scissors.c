@@ -136,6 +136,7 @@ static int rps_step(void *env, const void *action, muster_random *random, muster
   int32_t move = *(const int32_t *)action;
   if (move < 0 || move >= MOVES)
     return muster_env_fail(error, "action %d is not 0 (rock), 1 (paper) or 2 (scissors)", (int)move);
+  if (state->round >= rps->episode_length) return muster_env_fail(error, "the episode has ended: reset comes first");
 
   result->reward[0] = payoff(move, state->next);
   state->opponent_last = state->next;
