@@ -108,7 +108,8 @@ typedef struct muster_env_type {
   /* `action`: [agents, action elements], float or int32_t after the space. */
   int (*step)(void *env, const void *action, muster_random *random, muster_env_result *result, muster_env_error *error);
 
-  /* Optional: exact copies of the state, spec.state_bytes long. */
+  /* Optional: exact copies of the state, spec.state_bytes long. The bytes that load_state() gets come from a file: what
+   * it cannot be sure of it checks, and fails. */
   void (*save_state)(const void *env, void *bytes);
   int (*load_state)(void *env, const void *bytes, muster_env_error *error);
 

@@ -69,8 +69,8 @@ muster_status spaces_write(struct checkpoint_writer *writer, const char *name, c
   return write_bounds(writer, names.high, space->high, muster_space_elements(space));
 }
 
-/* Whether what was read is a space: known kind, positive sizes, as many counts as elements. For each choice the networks
- * have a row or a column of weights: `most` is what the file can hold of them. */
+/* Whether what was read is a space: known kind, positive sizes, as many counts as elements. For each choice the
+ * networks have a row or a column of weights: `most` is what the file can hold of them. */
 static bool is_space(const muster_space *space, size_t counts, size_t most) {
   if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE) return false;
   if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK) return false;
@@ -101,7 +101,8 @@ muster_status spaces_read(struct checkpoint_reader *reader, const char *name, st
   MUSTER_TRY(checkpoint_read_tensor(reader, &tensor));
   *space = (muster_space){.kind = (muster_space_kind)code[0], .rank = code[1], .counts = code + HEAD};
   memcpy(space->shape, code + 2, sizeof space->shape);
-  if (!is_space(space, tensor.shape[0] - HEAD, checkpoint_size(reader) / sizeof(float))) return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
+  if (!is_space(space, tensor.shape[0] - HEAD, checkpoint_size(reader) / sizeof(float)))
+    return status_error(MUSTER_ERROR_FORMAT, "%s is not a space", name);
   if (space->kind != MUSTER_SPACE_BOX) return MUSTER_OK;
   struct bounds_names names = name_bounds(name);
   MUSTER_TRY(read_bounds(reader, names.low, muster_space_elements(space), arena, &space->low));

@@ -77,7 +77,7 @@ struct checkpoint_reader;
  * checkpoint_close(), so the file may be replaced meanwhile. Errors: IO (missing, unreadable), FORMAT (empty,
  * truncated, damaged, foreign, newer version), each naming the path and what to do. */
 MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
-void checkpoint_close(struct checkpoint_reader **handle); /* accepts NULL inside */
+void checkpoint_close(struct checkpoint_reader **handle);       /* accepts NULL inside */
 size_t checkpoint_size(const struct checkpoint_reader *reader); /* bytes of the file */
 
 /* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
