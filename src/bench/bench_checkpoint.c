@@ -70,7 +70,7 @@ static muster_status create_saving(const struct checkpoint_case *which, const ch
   saving->work = (struct bench_work){.run = run_save, .context = saving};
   struct worker *worker = &saving->worker;
   MUSTER_TRY(job_create(config, worker));
-  MUSTER_TRY(run_folder_prepare(&worker->config, run, false, &saving->folder));
+  MUSTER_TRY(run_folder_prepare(&worker->config, run, "", false, &saving->folder));
   MUSTER_TRY(learner_create(worker, &saving->folder, &saving->learner));
   MUSTER_TRY(learner_open_files(&saving->learner));
   MUSTER_TRY(actor_create(worker, &saving->learner.model, &saving->actor));

@@ -145,7 +145,7 @@ muster_status block_stepping_create(const muster_env_type *type, int32_t n_envs,
   *stepping = (struct block_stepping){.work = {.run = step_block, .context = stepping}};
   const muster_env_setting *settings;
   MUSTER_TRY(env_options_match(type, NULL, arena, &settings));
-  MUSTER_TRY(env_block_create(type, settings, 0, n_envs, arena, &stepping->block));
+  MUSTER_TRY(env_block_create(type, settings, n_envs, NULL, arena, &stepping->block));
   MUSTER_TRY(create_buffers(&stepping->block.spec, n_envs, arena, &stepping->buffers));
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->streams));
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->randoms));

@@ -118,8 +118,8 @@ static muster_status check_plugin(const struct check_request *request, struct js
   return status;
 }
 
-static muster_status check_all(const struct check_request *request, bool *fails) {
-  struct json json = json_begin(stdout);
+static muster_status check_all(const struct check_request *request, FILE *answer, bool *fails) {
+  struct json json = json_begin(answer);
   const muster_env_type *type;
   if (request->json) json_open_array(&json, NULL);
   if (command_is_plugin(request->subject)) {
@@ -185,6 +185,8 @@ int command_check_env(int argc, char **argv) {
   int exit_code = parse(argc, argv, &request);
   if (exit_code >= 0) return exit_code;
   bool fails = false;
-  exit_code = command_finish("check-env", check_all(&request, &fails));
+  FILE *answer = command_open_answer(request.json);
+  muster_status status = check_all(&request, answer, &fails);
+  exit_code = command_finish("check-env", command_close_answer(answer, status));
   return exit_code == EXIT_DONE && fails ? EXIT_FAILED : exit_code;
 }

@@ -5,6 +5,7 @@
 #include "base/status.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 
 enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
@@ -35,6 +36,11 @@ MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format
 
 /* Takes the status: prints its message on standard error, if any; returns the exit code. */
 int command_finish(const char *name, muster_status status);
+
+/* Standard output as JSON has it for itself: what environments print there from now on goes to standard error. Without
+ * `is_json` just standard output. Closing takes the status, and adds that it could not be written. */
+FILE *command_open_answer(bool is_json);
+MUSTER_CHECKED muster_status command_close_answer(FILE *answer, muster_status status);
 
 /* Whether a word on the command line is the path of a plug-in and not the name of an environment. */
 bool command_is_plugin(const char *word);

@@ -1,3 +1,4 @@
+#include "base/path.h"
 #include "base/shown.h"
 #include "cli/command.h"
 #include "cli/showing.h"
@@ -7,6 +8,7 @@
 #include "store/json.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 
 static const char help[] =
@@ -71,9 +73,9 @@ static muster_status evaluate(const struct eval_request *request, struct muster_
   return status;
 }
 
-static void print_json(const struct eval_request *request, const struct muster_policy *policy,
+static void print_json(FILE *answer, const struct eval_request *request, const struct muster_policy *policy,
                        const struct evaluation *result) {
-  struct json json = json_begin(stdout);
+  struct json json = json_begin(answer);
   json_open_object(&json, NULL);
   json_string(&json, "checkpoint", policy->path);
   json_string(&json, "env", policy->config.env.name);
@@ -159,16 +161,24 @@ int command_eval(int argc, char **argv) {
   int exit_code = parse(argc, argv, &request);
   if (exit_code >= 0) return exit_code;
   blas_set_threads(1);
+  /* the same file when the environment has changed the working directory */
+  char home[PATH_MAX], gif[2 * PATH_MAX];
+  path_here(home, sizeof home);
+  if (request.show.gif.path != NULL) {
+    path_absolute(home, request.show.gif.path, gif, sizeof gif);
+    request.show.gif.path = gif;
+  }
+  FILE *answer = command_open_answer(request.json);
   struct muster_policy *policy = NULL;
   struct evaluation result;
   muster_status status = muster_policy_open(request.path, &policy);
   if (status == MUSTER_OK) status = evaluate(&request, policy, &result);
   if (status == MUSTER_OK) {
     if (request.json)
-      print_json(&request, policy, &result);
+      print_json(answer, &request, policy, &result);
     else
       print_text(&request, policy, &result);
   }
   muster_policy_close(&policy);
-  return command_finish("eval", status);
+  return command_finish("eval", command_close_answer(answer, status));
 }

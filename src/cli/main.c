@@ -3,6 +3,9 @@
 #include "base/shell.h"
 #include "base/shown.h"
 #include "cli/command.h"
+
+#include "base/plain_locale.h"
+#include "env/foreign.h"
 #include "muster/version.h"
 #include "run/build.h"
 #include "run/config.h"
@@ -98,9 +101,20 @@ bool command_parse_seed(const char *name, const char *text, long long *value) {
   return command_parse_range(name, "--seed", text, 0, RUN_SEED_MAX, value);
 }
 
+/* environments that a command runs shall not change or end this process unnoticed */
+static int run_command(const struct command *command, int argc, char **argv) {
+  char speaker[64];
+  snprintf(speaker, sizeof speaker, "muster %s: ", command->name);
+  foreign_expect(command->run == command_env_worker ? NULL : speaker);
+  int exit_code = command->run(argc, argv);
+  foreign_finish();
+  return exit_code;
+}
+
 int main(int argc, char **argv) {
   /* a limit on file sizes is an error of write(), to be reported, not a signal to die of */
   signal(SIGXFSZ, SIG_IGN);
+  plain_locale_use();
   if (argc < 2) {
     print_help(stderr);
     return EXIT_USAGE;
@@ -124,7 +138,7 @@ int main(int argc, char **argv) {
     char full_name[32];
     snprintf(full_name, sizeof full_name, "muster %s", name);
     argv[1] = full_name;
-    return commands[i].run(argc - 1, argv + 1);
+    return run_command(&commands[i], argc - 1, argv + 1);
   }
   return unknown_command(name);
 }

@@ -2,6 +2,7 @@
 #include "bench/plan.h"
 #include "cli/command.h"
 #include "comm/comm.h"
+#include "env/foreign.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -34,6 +35,14 @@ static const char help[] =
     "takes so long for one step, ends it with a message, a checkpoint and exit code 1.\n"
     "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
 
+/* who speaks when an environment ends the process */
+static void introduce(const struct comm *comm) {
+  char speaker[COMM_HOST_SIZE + 64];
+  if (comm_size(comm) == 1) return;
+  snprintf(speaker, sizeof speaker, "muster train: rank %d on %s: ", comm_rank(comm), comm_host(comm));
+  foreign_expect(speaker);
+}
+
 /* prints what failed, with rank and host; ranks that only heard of it say nothing */
 static int finish(struct comm *comm, muster_status status, struct train_outcome *outcome) {
   int exit_code = status == MUSTER_OK ? outcome->exit_code : status_exit_code(status);
@@ -45,7 +54,10 @@ static int finish(struct comm *comm, muster_status status, struct train_outcome 
       fprintf(stderr, "muster train: %s\n", muster_status_message(status));
   }
   muster_status_clear(&status);
-  if (!outcome->together && comm_size(comm) > 1) comm_abort(comm, exit_code);
+  if (!outcome->together && comm_size(comm) > 1) {
+    foreign_finish();
+    comm_abort(comm, exit_code);
+  }
   train_end(outcome, &comm);
   return exit_code;
 }
@@ -100,6 +112,7 @@ int command_train(int argc, char **argv) {
       exit_code = command_finish("train", status);
     } else {
       struct train_outcome outcome;
+      introduce(comm);
       status = train(comm, &request, &outcome);
       exit_code = finish(comm, status, &outcome);
     }

@@ -42,6 +42,8 @@ int command_watch(int argc, char **argv) {
   if (optind == argc) return command_usage_error("watch", "expects a run folder");
   request.paths = (const char *const *)argv + optind;
   request.n = argc - optind;
+  /* the letters of the terminal; numbers stay as they are */
   setlocale(LC_CTYPE, "");
+  uselocale(LC_GLOBAL_LOCALE);
   return command_finish("watch", watch_runs(&request));
 }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/outcall.h"
+#include "base/plain_locale.h"
 #include "comm/mpi_call.h"
 #include "comm/watchdog_link.h"
 
@@ -473,6 +474,7 @@ static void forgive(struct watchdog *watchdog, double seconds) {
 
 static void *watch(void *context) {
   struct watchdog *watchdog = context;
+  plain_locale_use();
   struct pollfd events[2] = {{.fd = watchdog->wakeup, .events = POLLIN}};
   if (watchdog->link != NULL) events[1] = (struct pollfd){.fd = link_descriptor(watchdog->link), .events = POLLIN};
   const nfds_t n = watchdog->link != NULL ? 2 : 1;

@@ -1,6 +1,5 @@
 #include "env/block.h"
 
-#include "base/outcall.h"
 #include "env/isolation.h"
 #include "env/spec.h"
 
@@ -25,52 +24,33 @@ static muster_status refuse(const struct env_block *block, int failed, muster_en
   return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
 }
 
-/* the place of a call for all rows at once */
-static struct outcall_place begin_all(const struct env_block *block, enum outcall call) {
-  return outcall_begin(call, block->count == 1 ? block->first : -1);
-}
-
-static struct outcall_place begin_row(const struct env_block *block, enum outcall call, int32_t row) {
-  return outcall_begin(call, block->first + row);
-}
-
-static void describe(struct env_block *block) {
-  const struct outcall_place before = begin_all(block, OUTCALL_DESCRIBE);
-  if (block->envs != NULL)
-    block->type->describe(block->envs[0], &block->spec);
-  else
-    block->type->block_describe(block->block, &block->spec);
-  outcall_end(before);
+/* one environment, or the whole block where `row` is -1 */
+static muster_status create_one(struct env_block *block, const muster_env_setting *settings, int32_t row) {
+  void **made = row < 0 ? &block->block : &block->envs[row];
+  muster_env_error error = {""};
+  foreign_enter(block->foreign, OUTCALL_CREATE, row);
+  int failed = row < 0 ? block->type->block_create(settings, block->count, made, &error)
+                       : block->type->create(settings, made, &error);
+  foreign_leave(block->foreign, true);
+  if (!failed) return env_handle_check(row < 0 ? "block_create()" : "create()", *made);
+  *made = NULL;
+  return refuse(block, failed, &error);
 }
 
 static muster_status create_each(struct env_block *block, const muster_env_setting *settings, struct arena *arena) {
-  muster_env_error error = {""};
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)block->count, "environments", &block->envs));
-  for (int32_t i = 0; i < block->count; i++) {
-    const struct outcall_place before = begin_row(block, OUTCALL_CREATE, i);
-    int failed = block->type->create(settings, &block->envs[i], &error);
-    outcall_end(before);
-    if (failed) {
-      block->envs[i] = NULL;
-      return refuse(block, failed, &error);
-    }
-    MUSTER_TRY(env_handle_check("create()", block->envs[i]));
-  }
-  describe(block);
+  for (int32_t i = 0; i < block->count; i++) MUSTER_TRY(create_one(block, settings, i));
+  foreign_enter(block->foreign, OUTCALL_DESCRIBE, 0);
+  block->type->describe(block->envs[0], &block->spec);
+  foreign_leave(block->foreign, true);
   return MUSTER_OK;
 }
 
 static muster_status create_whole(struct env_block *block, const muster_env_setting *settings) {
-  muster_env_error error = {""};
-  const struct outcall_place before = begin_all(block, OUTCALL_CREATE);
-  int failed = block->type->block_create(settings, block->count, &block->block, &error);
-  outcall_end(before);
-  if (failed) {
-    block->block = NULL;
-    return refuse(block, failed, &error);
-  }
-  MUSTER_TRY(env_handle_check("block_create()", block->block));
-  describe(block);
+  MUSTER_TRY(create_one(block, settings, -1));
+  foreign_enter(block->foreign, OUTCALL_DESCRIBE, -1);
+  block->type->block_describe(block->block, &block->spec);
+  foreign_leave(block->foreign, true);
   return MUSTER_OK;
 }
 
@@ -89,9 +69,14 @@ static muster_status create_environments(struct env_block *block, const muster_e
   return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
-muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t first,
-                               int32_t count, struct arena *arena, struct env_block *out) {
-  struct env_block block = {.type = type, .first = first, .count = count, .spec = {.struct_size = sizeof block.spec}};
+muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings, int32_t count,
+                               const struct foreign *who, struct arena *arena, struct env_block *out) {
+  struct env_block block = {.type = type, .count = count, .spec = {.struct_size = sizeof block.spec}};
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "environments", &block.foreign));
+  if (who != NULL) *block.foreign = *who;
+  block.foreign->name = type->name;
+  block.foreign->count = count;
+  block.foreign->is_block = type->block_create != NULL;
   muster_status status = create_environments(&block, settings, arena);
   if (status != MUSTER_OK) {
     env_block_destroy(&block);
@@ -102,16 +87,14 @@ muster_status env_block_create(const muster_env_type *type, const muster_env_set
 }
 
 void env_block_destroy(struct env_block *block) {
-  if (block->block != NULL) {
-    const struct outcall_place before = begin_all(block, OUTCALL_DESTROY);
-    block->type->block_destroy(block->block);
-    outcall_end(before);
-  }
-  for (int32_t i = 0; block->envs != NULL && i < block->count; i++) {
-    if (block->envs[i] == NULL) continue;
-    const struct outcall_place before = begin_row(block, OUTCALL_DESTROY, i);
-    block->type->destroy(block->envs[i]);
-    outcall_end(before);
+  for (int32_t i = block->block != NULL ? -1 : 0; i < (block->envs != NULL ? block->count : 0); i++) {
+    if (i >= 0 && block->envs[i] == NULL) continue;
+    foreign_enter(block->foreign, OUTCALL_DESTROY, i);
+    if (i < 0)
+      block->type->block_destroy(block->block);
+    else
+      block->type->destroy(block->envs[i]);
+    foreign_leave(block->foreign, true);
   }
   *block = (struct env_block){0};
 }
@@ -127,10 +110,11 @@ static int told(int failed, muster_env_error *error) {
 int env_block_reset(struct env_block *block, int32_t row, muster_random *random, void *observation,
                     uint8_t *action_mask, muster_env_error *error) {
   muster_env_result result = {.observation = observation, .reward = block->rewards, .action_mask = action_mask};
-  const struct outcall_place before = begin_row(block, OUTCALL_RESET, row);
-  int failed = block->block != NULL ? block->type->block_reset(block->block, row, random, &result, error)
-                                    : block->type->reset(block->envs[row], random, &result, error);
-  outcall_end(before);
+  const bool is_block = block->block != NULL;
+  foreign_enter(block->foreign, OUTCALL_RESET, row);
+  int failed = is_block ? block->type->block_reset(block->block, row, random, &result, error)
+                        : block->type->reset(block->envs[row], random, &result, error);
+  foreign_leave(block->foreign, false);
   outcall_count(1);
   return told(failed, error);
 }
@@ -146,9 +130,10 @@ static int step_each(struct env_block *block, const void *actions, muster_random
                              .reward = block->rewards,
                              .action_mask = mask};
     for (size_t agent = 0; agent < agents; agent++) block->rewards[agent] = 0.0;
-    const struct outcall_place before = begin_row(block, OUTCALL_STEP, i);
-    int failed = block->type->step(block->envs[i], (const char *)actions + row * action_bytes, randoms[i], &one, error);
-    outcall_end(before);
+    foreign_enter_row(block->foreign, i);
+    const void *action = (const char *)actions + row * action_bytes;
+    int failed = block->type->step(block->envs[i], action, randoms[i], &one, error);
+    foreign_leave_row(block->foreign);
     if (failed) {
       result->failed_row = i;
       return told(1, error);
@@ -162,16 +147,23 @@ static int step_each(struct env_block *block, const void *actions, muster_random
   return 0;
 }
 
+/* the block function, all rows at once */
+static int step_together(struct env_block *block, const void *actions, muster_random *const *randoms,
+                         muster_env_block_result *result, muster_env_error *error) {
+  memset(result->terminated, 0, (size_t)block->count);
+  memset(result->truncated, 0, (size_t)block->count);
+  int failed = block->type->block_step(block->block, actions, randoms, result, error);
+  outcall_count(block->count);
+  return failed;
+}
+
 int env_block_step(struct env_block *block, const void *actions, muster_random *const *randoms,
                    muster_env_block_result *result, muster_env_error *error) {
   result->failed_row = -1;
-  if (block->block == NULL) return step_each(block, actions, randoms, result, error);
-  memset(result->terminated, 0, (size_t)block->count);
-  memset(result->truncated, 0, (size_t)block->count);
-  const struct outcall_place before = begin_all(block, OUTCALL_STEP);
-  int failed = block->type->block_step(block->block, actions, randoms, result, error);
-  outcall_end(before);
-  outcall_count(block->count);
+  foreign_enter(block->foreign, OUTCALL_STEP, -1);
+  int failed = block->block != NULL ? step_together(block, actions, randoms, result, error)
+                                    : step_each(block, actions, randoms, result, error);
+  foreign_leave(block->foreign, false);
   return told(failed, error);
 }
 
@@ -183,66 +175,81 @@ bool env_block_can_save(const struct env_block *block) {
 }
 
 bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
-  const struct outcall_place before = begin_row(block, OUTCALL_SAVE, row);
-  if (block->block == NULL)
-    block->type->save_state(block->envs[row], bytes);
-  else
+  const bool is_block = block->block != NULL;
+  foreign_enter(block->foreign, OUTCALL_SAVE, row);
+  if (is_block)
     block->type->block_save_state(block->block, row, bytes);
-  outcall_end(before);
-  return block->block == NULL || isolation_has_saved(block->type, block->block);
+  else
+    block->type->save_state(block->envs[row], bytes);
+  foreign_leave(block->foreign, row == block->count - 1); /* files are written next */
+  return !is_block || isolation_has_saved(block->type, block->block);
 }
 
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error) {
-  const struct outcall_place before = begin_row(block, OUTCALL_LOAD, row);
-  int failed = block->block != NULL ? block->type->block_load_state(block->block, row, bytes, error)
-                                    : block->type->load_state(block->envs[row], bytes, error);
-  outcall_end(before);
+  const bool is_block = block->block != NULL;
+  foreign_enter(block->foreign, OUTCALL_LOAD, row);
+  int failed = is_block ? block->type->block_load_state(block->block, row, bytes, error)
+                        : block->type->load_state(block->envs[row], bytes, error);
+  foreign_leave(block->foreign, false);
   return told(failed, error);
+}
+
+static void close_viewer(const struct env_block *block, void *viewer) {
+  if (block->envs != NULL) return;
+  foreign_enter(block->foreign, OUTCALL_RENDER, -1);
+  block->type->destroy(viewer);
+  foreign_leave(block->foreign, true);
+}
+
+/* a single environment beside a block, to be looked at; NULL when it cannot be made or put into the row's state */
+static void *create_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row,
+                           void *bytes) {
+  const muster_env_type *type = block->type;
+  muster_env_error error;
+  void *viewer = NULL;
+  if (!env_block_save(block, row, bytes)) return NULL;
+  foreign_enter(block->foreign, OUTCALL_RENDER, row);
+  int failed = type->create(settings, &viewer, &error);
+  foreign_leave(block->foreign, true);
+  if (failed || viewer == NULL) return NULL;
+  foreign_enter(block->foreign, OUTCALL_RENDER, row);
+  failed = type->load_state(viewer, bytes, &error);
+  foreign_leave(block->foreign, true);
+  if (!failed) return viewer;
+  close_viewer(block, viewer);
+  return NULL;
 }
 
 /* who shows a row: its own environment, or, for a block, a single one that is given the row's state; NULL: nobody can
  */
 static void *open_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
-  const muster_env_type *type = block->type;
   if (block->envs != NULL) return block->envs[row];
-  if (type->load_state == NULL || !env_block_can_save(block)) return NULL;
-  muster_env_error error;
-  void *viewer = NULL;
+  if (block->type->load_state == NULL || !env_block_can_save(block)) return NULL;
   void *bytes = malloc(block->spec.state_bytes);
-  if (bytes != NULL && type->create(settings, &viewer, &error) == 0 &&
-      (!env_block_save(block, row, bytes) || type->load_state(viewer, bytes, &error) != 0)) {
-    type->destroy(viewer);
-    viewer = NULL;
-  }
+  void *viewer = bytes != NULL ? create_viewer(block, settings, row, bytes) : NULL;
   free(bytes);
   return viewer;
-}
-
-static void close_viewer(const struct env_block *block, void *viewer) {
-  if (block->envs == NULL) block->type->destroy(viewer);
 }
 
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
                            size_t size) {
   if (size == 0) return;
   text[0] = '\0';
-  const struct outcall_place before = begin_row(block, OUTCALL_RENDER, row);
   void *viewer = block->type->render_text != NULL ? open_viewer(block, settings, row) : NULL;
-  if (viewer != NULL) {
-    block->type->render_text(viewer, text, size);
-    close_viewer(block, viewer);
-  }
-  outcall_end(before);
+  if (viewer == NULL) return;
+  foreign_enter(block->foreign, OUTCALL_RENDER, row);
+  block->type->render_text(viewer, text, size);
+  foreign_leave(block->foreign, true);
+  close_viewer(block, viewer);
 }
 
 bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                               muster_canvas *canvas) {
-  const struct outcall_place before = begin_row(block, OUTCALL_RENDER, row);
   void *viewer = block->type->render_picture != NULL ? open_viewer(block, settings, row) : NULL;
-  if (viewer != NULL) {
-    block->type->render_picture(viewer, canvas);
-    close_viewer(block, viewer);
-  }
-  outcall_end(before);
-  return viewer != NULL;
+  if (viewer == NULL) return false;
+  foreign_enter(block->foreign, OUTCALL_RENDER, row);
+  block->type->render_picture(viewer, canvas);
+  foreign_leave(block->foreign, true);
+  close_viewer(block, viewer);
+  return true;
 }

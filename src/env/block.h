@@ -4,21 +4,25 @@
 
 #include "base/arena.h"
 #include "base/status.h"
+#include "env/foreign.h"
 #include "muster/env.h"
 
 struct env_block {
   const muster_env_type *type; /* borrowed */
-  int32_t first, count;        /* global index of the first row, which calls are known by (base/outcall.h) */
-  void *block;                 /* of the block functions; NULL when the single ones are used */
-  void **envs;                 /* [count] of the single functions; NULL when the block ones are used */
-  double *rewards;             /* [agents] that the single step() writes */
-  muster_env_spec spec;        /* arrays borrowed from the environment */
+  int32_t count;
+  void *block;             /* of the block functions; NULL when the single ones are used */
+  void **envs;             /* [count] of the single functions; NULL when the block ones are used */
+  double *rewards;         /* [agents] that the single step() writes */
+  muster_env_spec spec;    /* arrays borrowed from the environment */
+  struct foreign *foreign; /* who is called, and how calls are known (base/outcall.h) */
 };
 
-/* Creates `count` >= 1 environments of the global indices from `first` on; arrays live in `arena`. Errors: USAGE when
- * create() refuses its settings, ENVIRONMENT when the type breaks the contract or needs what muster can't do. */
+/* Creates `count` >= 1 environments; arrays live in `arena`. `who`, copied, tells seed, first index, and steps where
+ * they are counted; NULL: none of it. Errors: USAGE when create() refuses its settings, ENVIRONMENT when the type
+ * breaks the contract or needs what muster can't do. */
 MUSTER_CHECKED muster_status env_block_create(const muster_env_type *type, const muster_env_setting *settings,
-                                              int32_t first, int32_t count, struct arena *arena, struct env_block *out);
+                                              int32_t count, const struct foreign *who, struct arena *arena,
+                                              struct env_block *out);
 void env_block_destroy(struct env_block *block); /* accepts a zeroed one */
 
 /* Choices of all elements of a discrete action together: bytes of one agent's mask. 0 for other kinds. */

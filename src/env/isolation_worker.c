@@ -40,7 +40,7 @@ static muster_status create_block(struct worker *worker) {
   const struct env_source_request request = {.plugin = plugin, .name = name};
   MUSTER_TRY(arena_create(&worker->arena));
   MUSTER_TRY(env_source_open(&request, &worker->source));
-  return env_block_create(worker->source.type, worker->settings, 0, channel->n, worker->arena, &worker->block);
+  return env_block_create(worker->source.type, worker->settings, channel->n, NULL, worker->arena, &worker->block);
 }
 
 /* makes the memory as long as it needs to be, and maps all of it; settings keep pointing to the old mapping */

@@ -2,7 +2,7 @@
 
 #include "base/arena.h"
 #include "base/nearest.h"
-#include "base/outcall.h"
+#include "env/foreign.h"
 
 #include <dlfcn.h>
 #include <limits.h>
@@ -95,9 +95,10 @@ static muster_status load(struct env_plugin *plugin) {
   MUSTER_TRY(arena_create(&plugin->arena));
 
   /* all symbols at once, so that one that is missing is told now and not in the middle of a run */
-  const struct outcall_place before = outcall_begin(OUTCALL_OPEN, -1);
+  struct foreign foreign = {.name = plugin->path};
+  foreign_enter(&foreign, OUTCALL_OPEN, -1);
   plugin->library = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-  outcall_end(before);
+  foreign_leave(&foreign, true);
   if (plugin->library == NULL) return status_error(MUSTER_ERROR_USAGE, "the plug-in cannot be loaded: %s", dlerror());
   list_types *function = find_function(plugin->library);
   if (function == NULL)
@@ -105,7 +106,10 @@ static muster_status load(struct env_plugin *plugin) {
                         "%s has no function muster_env_types(): end one of its sources with "
                         "MUSTER_ENV_PLUGIN(&your_type)",
                         plugin->path);
-  return copy_tables(plugin, function());
+  foreign_enter(&foreign, OUTCALL_OPEN, -1);
+  const muster_env_type *const *listed = function();
+  foreign_leave(&foreign, true);
+  return copy_tables(plugin, listed);
 }
 
 muster_status env_plugin_open(const char *path, struct env_plugin **out) {

@@ -146,13 +146,16 @@ static muster_status take_arrays(struct env_pool *pool) {
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "random streams", &pool->streams));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "random streams", &pool->randoms));
   for (size_t i = 0; i < n; i++) pool->randoms[i] = &pool->streams[i].base;
+  pool->block.foreign->step = pool->step;
+  pool->block.foreign->next_episode = pool->next_episode;
   return MUSTER_OK;
 }
 
 static muster_status open_pool(struct env_pool *pool, const muster_env_type *type, const muster_env_setting *options) {
   MUSTER_TRY(arena_create(&pool->arena));
   MUSTER_TRY(env_options_match(type, options, pool->arena, &pool->settings));
-  MUSTER_TRY(env_block_create(type, pool->settings, pool->first, pool->count, pool->arena, &pool->block));
+  const struct foreign who = {.seed = pool->seed, .first = pool->first};
+  MUSTER_TRY(env_block_create(type, pool->settings, pool->count, &who, pool->arena, &pool->block));
   pool->spec = pool->block.spec;
   const muster_env_spec *spec = &pool->spec;
   pool->agents = (size_t)spec->agents;
@@ -341,6 +344,7 @@ void env_pool_observe(const struct env_pool *pool, void *observation, size_t obs
 
 muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride) {
   for (int32_t env = 0; env < pool->count; env++) MUSTER_TRY(start_episode(pool, env));
+  foreign_look();
   env_pool_observe(pool, observation, observation_stride, NULL, 0);
   memset(pool->ended, 0, (size_t)pool->count);
   return show(pool, NULL);

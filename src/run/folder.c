@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "muster/version.h"
 #include "run/build.h"
 #include "store/durable.h"
@@ -46,13 +47,16 @@ static muster_status folder_has_content(const char *path, bool *has_content) {
 }
 
 /* the first free runs/<env>/<algorithm>-NNN; it is made, and then mkdir decides, so two runs never share one */
-static muster_status choose_numbered_folder(const struct run_config *config, bool makes, struct run_folder *folder) {
+static muster_status choose_numbered_folder(const struct run_config *config, const char *home, bool makes,
+                                            struct run_folder *folder) {
   char parent[OPTION_STRING_SIZE + 16];
   snprintf(parent, sizeof parent, "runs/%s", config->env.name);
-  if (makes) MUSTER_TRY(make_folders(parent));
+  path_absolute(home, parent, folder->place, sizeof folder->place);
+  if (makes) MUSTER_TRY(make_folders(folder->place));
   for (int number = 1; number < 1000000; number++) {
     snprintf(folder->path, sizeof folder->path, "%s/%s-%03d", parent, config->algorithm_name, number);
-    if (makes ? mkdir(folder->path, 0777) == 0 : access(folder->path, F_OK) != 0) return MUSTER_OK;
+    path_absolute(home, folder->path, folder->place, sizeof folder->place);
+    if (makes ? mkdir(folder->place, 0777) == 0 : access(folder->place, F_OK) != 0) return MUSTER_OK;
     if (makes && errno != EEXIST) return status_errno(MUSTER_ERROR_IO, "cannot make the run folder %s", folder->path);
   }
   return status_error(MUSTER_ERROR_IO, "no free run number below %s: give --run-dir", parent);
@@ -94,7 +98,7 @@ static bool is_same_file(int descriptor, const char *path) {
  * network file systems. A holder that is about to die, as after a kill of mpirun, is waited for. */
 static muster_status take_lock(struct run_folder *folder) {
   char path[RUN_PATH_SIZE + 32];
-  snprintf(path, sizeof path, "%s/.lock", folder->path);
+  snprintf(path, sizeof path, "%s/.lock", folder->place);
   for (double give_up = clock_seconds() + LOCK_WAIT_SECONDS;;) {
     int descriptor;
     MUSTER_TRY(status_wrap(file_open(path, O_RDWR | O_CREAT, &descriptor), "cannot write into the run folder"));
@@ -130,7 +134,7 @@ void run_folder_release(struct run_folder *folder) {
 
 static bool holds(const struct run_folder *folder, const char *name) {
   char path[RUN_PATH_SIZE + 32];
-  snprintf(path, sizeof path, "%s/%s", folder->path, name);
+  snprintf(path, sizeof path, "%s/%s", folder->place, name);
   return access(path, F_OK) == 0;
 }
 
@@ -149,7 +153,7 @@ static muster_status check_run(const struct run_folder *folder) {
 /* refuses a folder that holds anything, unless a run in it is to be continued */
 static muster_status check_content(struct run_folder *folder, bool resume) {
   bool has_content;
-  MUSTER_TRY(folder_has_content(folder->path, &has_content));
+  MUSTER_TRY(folder_has_content(folder->place, &has_content));
   if (has_content && !resume)
     return status_error(MUSTER_ERROR_USAGE,
                         "the run folder %s exists and is not empty; nothing was changed: add --resume to continue "
@@ -161,47 +165,48 @@ static muster_status check_content(struct run_folder *folder, bool resume) {
 
 /* the folder's path, and whether there is a run in it; a numbered one is made where `makes` says so. `*is_new`: whether
  * there was no such folder before */
-static muster_status choose_folder(const struct run_config *config, const char *wanted, bool resume, bool makes,
-                                   struct run_folder *folder, bool *is_new) {
+static muster_status choose_folder(const struct run_config *config, const char *wanted, const char *home, bool resume,
+                                   bool makes, struct run_folder *folder, bool *is_new) {
   const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
   if (strlen(chosen) >= RUN_PATH_SIZE - 1)
     return status_error(MUSTER_ERROR_USAGE, "--run-dir: the path is longer than %d bytes", RUN_PATH_SIZE - 2);
   if (chosen[0] == '\0' && resume)
     return status_error(MUSTER_ERROR_USAGE, "--resume needs the run folder: give --run-dir DIR (or run.dir)");
   *is_new = true;
-  if (chosen[0] == '\0') return choose_numbered_folder(config, makes, folder);
+  if (chosen[0] == '\0') return choose_numbered_folder(config, home, makes, folder);
   snprintf(folder->path, sizeof folder->path, "%s", chosen);
   for (size_t n = strlen(folder->path); n > 1 && folder->path[n - 1] == '/'; n--) folder->path[n - 1] = '\0';
-  *is_new = access(folder->path, F_OK) != 0;
+  path_absolute(home, folder->path, folder->place, sizeof folder->place);
+  *is_new = access(folder->place, F_OK) != 0;
   return check_content(folder, resume);
 }
 
-muster_status run_folder_preview(const struct run_config *config, const char *wanted, bool resume,
+muster_status run_folder_preview(const struct run_config *config, const char *wanted, const char *home, bool resume,
                                  struct run_folder *folder) {
   *folder = (struct run_folder){.resumes = false};
   bool is_new = false;
-  return choose_folder(config, wanted, resume, false, folder, &is_new);
+  return choose_folder(config, wanted, home, resume, false, folder, &is_new);
 }
 
-muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
+muster_status run_folder_prepare(const struct run_config *config, const char *wanted, const char *home, bool resume,
                                  struct run_folder *folder) {
   *folder = (struct run_folder){.resumes = false};
   bool is_new = false;
-  MUSTER_TRY(choose_folder(config, wanted, resume, true, folder, &is_new));
-  MUSTER_TRY(make_folders(folder->path));
+  MUSTER_TRY(choose_folder(config, wanted, home, resume, true, folder, &is_new));
+  MUSTER_TRY(make_folders(folder->place));
   /* another run may have come first while the lock was waited for */
   MUSTER_TRY(take_lock(folder));
   MUSTER_TRY(check_content(folder, resume));
   folder->made = is_new && !folder->resumes;
-  snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->path);
+  snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->place);
   snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
-  snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->path);
-  snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->path);
-  snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->path);
+  snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->place);
+  snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->place);
+  snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->place);
   MUSTER_TRY(make_folders(folder->checkpoints));
   static const char *const temporaries[] = {".config.yaml.", ".summary.json.", NULL};
-  MUSTER_TRY(durable_remove_leftovers(folder->path, temporaries));
-  if (access(folder->path, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
+  MUSTER_TRY(durable_remove_leftovers(folder->place, temporaries));
+  if (access(folder->place, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder %s", folder->path);
   return MUSTER_OK;
 }
@@ -210,12 +215,12 @@ void run_folder_discard(const struct run_folder *folder) {
   if (!folder->made) return;
   unlink(folder->metrics);
   unlink(folder->config);
-  events_remove(folder->path);
+  events_remove(folder->place);
   rmdir(folder->checkpoints);
   char lock[RUN_PATH_SIZE + 32];
-  snprintf(lock, sizeof lock, "%s/.lock", folder->path);
+  snprintf(lock, sizeof lock, "%s/.lock", folder->place);
   unlink(lock);
-  rmdir(folder->path);
+  rmdir(folder->place);
 }
 
 muster_status run_folder_write_config(const struct run_folder *folder, const struct run_config *config,

@@ -9,7 +9,9 @@
 #define RUN_PATH_SIZE 1024
 
 struct run_folder {
-  char path[RUN_PATH_SIZE];
+  char path[RUN_PATH_SIZE];  /* as the user wrote it: for messages */
+  char place[RUN_PATH_SIZE]; /* the same absolute, as all of the files below: a simulator may change the working
+                                directory of its process */
   char checkpoints[RUN_PATH_SIZE + 32];
   char metrics[RUN_PATH_SIZE + 32];
   char summary[RUN_PATH_SIZE + 32];
@@ -21,17 +23,17 @@ struct run_folder {
   bool lacks_locks; /* the file system has no locks: nothing keeps a second run out */
 };
 
-/* Chooses and prepares the folder: `wanted`, or run.dir, or a new numbered one. Without `resume` a folder that exists
- * and is not empty is refused and nothing in it is touched; with `resume` it may hold a run, or nothing yet. Takes the
- * folder's lock, which dies with this process: a folder whose run still lives is refused after a wait of some seconds.
- * Errors: USAGE (exists), FORMAT (a run whose checkpoints are gone), IO (cannot be made or written, in use). Only on
- * the learner. */
-MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, bool resume,
-                                                struct run_folder *folder);
+/* Chooses and prepares the folder: `wanted`, or run.dir, or a new numbered one, which count from the folder `home`.
+ * Without `resume` a folder that exists and is not empty is refused and nothing in it is touched; with `resume` it may
+ * hold a run, or nothing yet. Takes the folder's lock, which dies with this process: a folder whose run still lives is
+ * refused after a wait of some seconds. Errors: USAGE (exists), FORMAT (a run whose checkpoints are gone), IO (cannot
+ * be made or written, in use). Only on the learner. */
+MUSTER_CHECKED muster_status run_folder_prepare(const struct run_config *config, const char *wanted, const char *home,
+                                                bool resume, struct run_folder *folder);
 
 /* What run_folder_prepare() would choose or refuse, as path and `resumes` of the folder; makes and changes nothing. */
-MUSTER_CHECKED muster_status run_folder_preview(const struct run_config *config, const char *wanted, bool resume,
-                                                struct run_folder *folder);
+MUSTER_CHECKED muster_status run_folder_preview(const struct run_config *config, const char *wanted, const char *home,
+                                                bool resume, struct run_folder *folder);
 
 /* Whether a process, on whatever host, holds the lock of the run folder at `path`; asks without taking it. */
 enum folder_lock { FOLDER_FREE, FOLDER_IN_USE, FOLDER_UNKNOWN };

@@ -492,10 +492,12 @@ static void save_rest(struct learner *learner) {
 
 struct shell_command learner_resume_command(const struct learner *learner) {
   const struct run_folder *folder = learner->folder;
+  char config[RUN_PATH_SIZE + 32];
+  snprintf(config, sizeof config, "%s/config.yaml", folder->path);
   struct shell_command command = shell_train(learner->worker->topology.ranks);
   size_t length = strlen(command.text);
-  snprintf(command.text + length, sizeof command.text - length, " %s --run-dir %s --resume",
-           shell_quote(folder->config).text, shell_quote(folder->path).text);
+  snprintf(command.text + length, sizeof command.text - length, " %s --run-dir %s --resume", shell_quote(config).text,
+           shell_quote(folder->path).text);
   return command;
 }
 

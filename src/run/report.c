@@ -82,13 +82,13 @@ static muster_status list_columns(struct report *report, struct arena *arena) {
 }
 
 static muster_status open_events(struct report *report, const struct run_folder *folder, bool resumes) {
-  if (resumes) MUSTER_TRY(events_cut_back(folder->path, report->told_steps));
+  if (resumes) MUSTER_TRY(events_cut_back(folder->place, report->told_steps));
   if (!report->config->run.tensorboard) return MUSTER_OK;
   struct hyperparameter *list = malloc(HYPERPARAMETERS_MAX * sizeof *list);
   if (list == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: hyper-parameters for TensorBoard");
   size_t n = hyperparameters_list(report->config, list);
-  muster_status status =
-      events_open(folder->path, list, n, resumes ? report->told_steps : -1, (size_t)report->n_columns, &report->events);
+  muster_status status = events_open(folder->place, list, n, resumes ? report->told_steps : -1,
+                                     (size_t)report->n_columns, &report->events);
   free(list);
   return status;
 }

@@ -1,6 +1,7 @@
 #include "run/train.h"
 
 #include "base/clock.h"
+#include "base/path.h"
 #include "comm/ending.h"
 #include "comm/watchdog.h"
 #include "math/blas.h"
@@ -12,6 +13,7 @@
 #include "run/pipelined.h"
 #include "run/trace.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +22,7 @@ struct training {
   struct comm *comm;
   double start;              /* clock when this process began with it */
   struct document *document; /* the config as it was read, while it is checked; on rank 0 */
+  char home[PATH_MAX];       /* the working directory, before any simulator has changed it */
   struct run_config config;
   struct placement placement;
   struct run_folder folder; /* on the learner */
@@ -65,8 +68,9 @@ static muster_status place_ranks(struct training *training, const struct train_r
 static muster_status prepare_folder(struct training *training, const struct train_request *request) {
   if (!training->placement.topology.leads) return MUSTER_OK;
   struct run_folder *folder = &training->folder;
-  if (request->dry_run) return run_folder_preview(&training->config, request->run_dir, request->resume, folder);
-  return run_folder_prepare(&training->config, request->run_dir, request->resume, folder);
+  if (request->dry_run)
+    return run_folder_preview(&training->config, request->run_dir, training->home, request->resume, folder);
+  return run_folder_prepare(&training->config, request->run_dir, training->home, request->resume, folder);
 }
 
 static void discard_folder(void *folder, bool is_whole) {
@@ -112,14 +116,14 @@ static muster_status create_watchdog(struct training *training, const struct top
 
 static muster_status create_worker(struct training *training) {
   const struct topology *topology = &training->placement.topology;
-  char *path = training->folder.path;
-  MUSTER_TRY(comm_broadcast(training->comm, path, sizeof training->folder.path, topology->learner));
+  char *place = training->folder.place;
+  MUSTER_TRY(comm_broadcast(training->comm, place, sizeof training->folder.place, topology->learner));
   blas_set_threads((int)training->config.ranks.blas_threads);
   const int wanted = training->config.ranks.kernels;
   if (wanted > 0 && !linear_select(run_kernel_names[wanted]))
     return status_error(MUSTER_ERROR_USAGE, "ranks.kernels: %s: this processor cannot run them; expects auto, or %s",
                         run_kernel_names[wanted], linear_selected());
-  return worker_create(&training->worker, &training->config, topology, path, training->comm);
+  return worker_create(&training->worker, &training->config, topology, place, training->comm);
 }
 
 /* what a rank that only acts has of the model: the policy, or, where it computes gradients, all of it */
@@ -224,7 +228,7 @@ static void tell_newest(void *context, bool is_whole) {
   (void)is_whole;
   struct training *training = context;
   log_info(&training->worker.logger, "the newest checkpoint in %s stays; --resume goes on from it",
-           training->folder.path);
+           training->folder.place);
 }
 
 /* lets all ranks know whether a stage failed on any of them; one of those that know why keeps its message */
@@ -339,6 +343,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   if (training == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   training->comm = comm;
   training->start = clock_seconds();
+  path_here(training->home, sizeof training->home);
   interrupt_catch();
   muster_status status = set_up(training, request);
   outcome->together = true;

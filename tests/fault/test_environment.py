@@ -61,11 +61,12 @@ class Environment(program.Case):
         self.assert_one_message("nan_reward_at_step", "the reward is nan")
 
     def test_crash(self):
-        # the rank itself can say nothing any more; mpirun says which one it was
-        for ranks in [None, 1, 3]:
+        # the rank has a last word; mpirun says which one it was, too
+        for ranks, origin in [(None, ""), (1, ""), (3, f"rank 2 on {program.HOST}: ")]:
             with self.subTest(ranks=ranks):
                 result = self.break_run("crash_at_step", ranks)
-                self.assertEqual(result.messages, [], result)
+                self.assertEqual(len(result.messages), 1, result)
+                self.assertIn(f"muster train: {origin}{PLACE}, in step(): it died of signal 6", result.messages[0])
                 if ranks is not None:
                     self.assertRegex(result.err, rf"process rank {ranks - 1} .*signal 6", result)
 

@@ -99,7 +99,7 @@ static muster_status game_open(const muster_policy *policy, struct arena *arena,
   run_config_env_settings(&policy->config, wanted);
   MUSTER_TRY(env_registry_find(muster_policy_env(policy), &type));
   MUSTER_TRY(env_options_match(type, wanted, arena, &settings));
-  MUSTER_TRY(env_block_create(type, settings, 0, 1, arena, &game->block));
+  MUSTER_TRY(env_block_create(type, settings, 1, NULL, arena, &game->block));
   const muster_env_spec *spec = &game->block.spec;
   MUSTER_TRY(ARENA_TAKE(arena, muster_space_elements(&spec->observation), "observation", &game->observation));
   if (spec->masks_actions) MUSTER_TRY(ARENA_TAKE(arena, env_block_choices(&spec->action), "mask", &game->mask));
