@@ -101,7 +101,7 @@ static muster_status run_in_child(size_t check, struct subject *subject, int sec
   examination->step = examination->signal = 0;
   examination->finished = false;
   MUSTER_TRY(prints_open(prints));
-  fflush(stdout); /* or the check's process would print it again */
+  fflush(NULL); /* or the check's process would print it again */
   pid_t child = fork();
   if (child == 0) {
     prints_take(prints);
