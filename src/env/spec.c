@@ -113,20 +113,27 @@ static muster_status check_arrays(const char *what, const muster_space *space, d
 
 /* ---- the description ---- */
 
+/* How many copies there are at least of what an environment hands back (in its pool, in the rollouts of actor and
+ * learner, in evaluations; or in the players and records that check-env compares), and of its state (with the learner,
+ * in a checkpoint that is written). */
+#define RESULT_COPIES 10
+#define STATE_COPIES 3
+
 /* of one environment, in floating point, which no product overflows; `choices`: of an agent's mask */
 static muster_status check_sizes(const muster_env_spec *spec, double choices) {
   double agents = spec->agents, masks = agents * choices, state = (double)spec->state_bytes;
   double seen = agents * (double)muster_space_bytes(&spec->observation);
   double done = agents * (double)muster_space_bytes(&spec->action), memory = memory_total();
-  if (ENV_SPEC_COPIES * (seen + done + masks + state) <= memory) return MUSTER_OK;
+  double needed = RESULT_COPIES * (seen + done + masks) + STATE_COPIES * state;
+  if (needed <= memory) return MUSTER_OK;
   char shape[80];
   format_shape(&spec->observation, shape, sizeof shape);
   return status_error(
       MUSTER_ERROR_ENVIRONMENT,
-      "too large: observations %s of %d agent%s take %.3g GB, actions %.3g, masks %.3g, the state %.3g, "
-      "each at least %d times, and this machine has %.3g GB of memory",
+      "too large: observations %s of %d agent%s take %.3g GB, actions %.3g, masks %.3g, the state %.3g; "
+      "with all copies at least %.3g GB are needed, and this machine has %.3g",
       shape, (int)spec->agents, spec->agents > 1 ? "s" : "", 1e-9 * seen, 1e-9 * done, 1e-9 * masks, 1e-9 * state,
-      ENV_SPEC_COPIES, 1e-9 * memory);
+      1e-9 * needed, 1e-9 * memory);
 }
 
 muster_status env_spec_check(const muster_env_type *type, const muster_env_spec *spec) {

@@ -7,10 +7,6 @@
 #include "base/status.h"
 #include "muster/env.h"
 
-/* How many copies of what an environment hands back there are at least: in its pool, in the rollouts of actor and
- * learner, in evaluations; or in the players and records that check-env compares. */
-#define ENV_SPEC_COPIES 10
-
 /* Whether a table is of this version and has all functions that it must have. Errors (ENVIRONMENT) do not name the
  * environment, which the caller adds. */
 MUSTER_CHECKED muster_status env_type_check(const muster_env_type *type);

@@ -626,6 +626,16 @@ static void test_options(void) {
       .type = &walk_type, .options = wrong, .seed = 1, .check_seconds = 60, .play_seconds = PLAY_SECONDS};
   struct conformance_report report;
   CHECK_FAILS(conformance_run(&request, &report), MUSTER_ERROR_USAGE, "the nearest one is 'length'");
+
+  /* an option without a default is the table's fault */
+  static const muster_env_option without[] = {{"length", NULL, "half the length of the road"}, {NULL, NULL, NULL}};
+  muster_env_type type = walk_type;
+  type.options = without;
+  struct env_pool *pool = NULL;
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 1, &pool), MUSTER_ERROR_ENVIRONMENT, "length has no default_value");
+  const struct conformance_request broken = {.type = &type, .seed = 1, .check_seconds = 60};
+  CHECK_FAILS(conformance_run(&broken, &report), MUSTER_ERROR_ENVIRONMENT, "length has no default_value");
+
   request.options = right;
   CHECK_OK(conformance_run(&request, &report));
   CU_ASSERT_EQUAL(report.failures, 0);
