@@ -1,5 +1,6 @@
 #include "nn/encoder.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -35,11 +36,17 @@ muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip
   return MUSTER_OK;
 }
 
+/* (x - mean) / std; a difference that is too large for a float is taken after the division */
+static float standardize(float x, float mean, float inverse_std) {
+  const float difference = x - mean, parts = x * inverse_std - mean * inverse_std;
+  return fabsf(difference) <= FLT_MAX ? difference * inverse_std : parts;
+}
+
 static void encode_box(const struct encoder *encoder, const float *x, float *out) {
   const float *mean = encoder->statistics, *inverse_std = mean != NULL ? mean + encoder->elements : NULL;
   const float clip = encoder->clip;
   for (size_t i = 0; i < encoder->elements; i++) {
-    float value = mean != NULL ? (x[i] - mean[i]) * inverse_std[i] : x[i];
+    float value = mean != NULL ? standardize(x[i], mean[i], inverse_std[i]) : x[i];
     out[i] = value > clip ? clip : (value < -clip ? -clip : value);
   }
 }

@@ -2,6 +2,7 @@
 #include "nn/encoder.h"
 #include "support/check.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -77,9 +78,25 @@ static void test_one_hot(void) {
   arena_destroy(&f.arena);
 }
 
+/* what lies at one end of float while the mean lies at the other is finite all the same */
+static void test_far(void) {
+  struct fixture f;
+  setup(&f, &(muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {3}});
+  CHECK_OK_FATAL(encoder_scale(&f.encoder, true, INFINITY, f.arena));
+  const float x[] = {-3e38f, 3e38f, FLT_MAX}, statistics[] = {3e38f, -3e38f, -FLT_MAX, 2e-38f, 2e-38f, 0.5f / 1e38f};
+  memcpy(f.encoder.statistics, statistics, sizeof statistics);
+  float out[3];
+  encoder_encode(&f.encoder, 1, x, sizeof x, out, 3);
+  CHECK_CLOSE(out[0], -12.0, 1e-6);
+  CHECK_CLOSE(out[1], 12.0, 1e-6);
+  CHECK_CLOSE(out[2], 2.0 * (double)FLT_MAX * 0.5e-38, 1e-5);
+  arena_destroy(&f.arena);
+}
+
 static const struct check_case cases[] = {
     {"Box as it is", test_box},
     {"Box normalised and clipped", test_scaled},
+    {"Box at the ends of float", test_far},
     {"images", test_image},
     {"one-hot", test_one_hot},
 };
