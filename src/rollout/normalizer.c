@@ -119,7 +119,8 @@ void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *
 }
 
 void normalizer_restart(struct normalizer *normalizer) {
-  if (normalizer->returns != NULL) memset(normalizer->returns, 0, normalizer->rows * sizeof *normalizer->returns);
+  /* without norm_reward there are none of them, though the arena gives an address */
+  if (normalizer->options->norm_reward) memset(normalizer->returns, 0, normalizer->rows * sizeof *normalizer->returns);
 }
 
 /* --- observations --- */

@@ -160,11 +160,32 @@ static void test_state(void) {
   arena_destroy(&restored.arena);
 }
 
+/* forgetting the returns of running episodes touches them alone, and where there are none nothing */
+static void test_restart(void) {
+  for (int norm_reward = 0; norm_reward < 2; norm_reward++) {
+    static _Alignas(64) unsigned char memory[1 << 16];
+    struct fixture f;
+    setup(&f, false, norm_reward == 1, NAN);
+    struct arena *arena;
+    unsigned char *behind;
+    CHECK_OK_FATAL(arena_create_in(memory, sizeof memory, &arena));
+    CHECK_OK_FATAL(normalizer_create(&f.options, &f.encoder, ROWS, gamma_, arena, &f.normalizer));
+    CHECK_OK_FATAL(ARENA_TAKE(arena, ROWS * sizeof(double), "what lies behind", &behind));
+    memset(behind, 7, ROWS * sizeof(double));
+    if (norm_reward == 1)
+      for (size_t row = 0; row < ROWS; row++) f.normalizer.returns[row] = 1.0;
+    normalizer_restart(&f.normalizer);
+    for (size_t row = 0; norm_reward == 1 && row < ROWS; row++) CU_ASSERT_EQUAL(f.normalizer.returns[row], 0.0);
+    for (size_t i = 0; i < ROWS * sizeof(double); i++) CU_ASSERT_EQUAL(behind[i], 7);
+    arena_destroy(&arena);
+    arena_destroy(&f.arena);
+  }
+}
+
 static const struct check_case cases[] = {
-    {"observations", test_observations},
-    {"rewards", test_rewards},
-    {"clipping alone", test_clip},
-    {"state", test_state},
+    {"observations", test_observations}, {"rewards", test_rewards},
+    {"clipping alone", test_clip},       {"state", test_state},
+    {"restart", test_restart},
 };
 
 CHECK_MAIN("normalizer", cases)
