@@ -49,7 +49,11 @@ class LostHost(test_hosts.Case):
         # the learner answers while it waits for mpirun
         self.assertNotIn("rank 0 (learner", result.err)
         newest = max(fault.checkpoints(run))
-        self.assertIn("wrote" if newest > max(self.before) else "the newest checkpoint has all", result.err)
+        stays = "the newest checkpoint has all"
+        if "learner" in role:
+            # lost in the midst of an update, which on a busy machine takes its share of the time
+            stays += r"|in the midst of iteration \d+, which has no end now: the newest checkpoint in .* stays"
+        self.assertRegex(result.err, "wrote" if newest > max(self.before) else stays)
         self.run_over(2, 4, run)
         steps_beyond = program.summary(run)["total_steps"] - 12800
         self.assertGreaterEqual(steps_beyond, 0)

@@ -1,5 +1,6 @@
 """What the tests of faults share: a small run whose end is known, and ways to see that nothing of it was lost."""
 
+import concurrent.futures
 import os
 import pathlib
 import shutil
@@ -85,6 +86,14 @@ class Case(program.Case):
 
     def finish(self, config, run, *arguments, **options):
         return program.finish(self.start(config, run, *arguments, **options))
+
+    def side_by_side(self, check, cases, width=3):
+        """check(*case) of each case, some at a time, since most of them wait; each is a subtest."""
+        with concurrent.futures.ThreadPoolExecutor(width) as pool:
+            ends = [(case, pool.submit(check, *case)) for case in cases]
+            for case, end in ends:
+                with self.subTest(case=case):
+                    end.result()
 
     def wait_until(self, condition, process, what):
         """Waits until a condition holds; fails when the process ends first or it takes minutes."""

@@ -104,19 +104,18 @@ class Stop(Async):
         self.check_state(run)
 
     def test_signals(self):
-        for algorithm in ALGORITHMS:
+        def check(algorithm, number, ranks, target, after):
             text = config(algorithm, SLOW, total_steps=5120, every=1280)
-            for number, ranks, target, after in [
-                (signal.SIGTERM, 3, 0, 2), (signal.SIGINT, 4, 2, None), (signal.SIGUSR1, 3, 1, 4),
-            ]:
-                with self.subTest(algorithm=algorithm, signal=number.name, ranks=ranks, target=target):
-                    run, result = self.stop(
-                        f"{algorithm}-{number.name}", text, ranks, lambda alive: os.kill(alive[target], number)
-                    )
-                    self.assertEqual(result.code, EXIT_REQUEUE if number == signal.SIGUSR1 else 0, result)
-                    self.resume(run, text, after)
-                    self.check_state(run)
-                    self.assertGreaterEqual(program.summary(run)["total_steps"], 5120)
+            run, result = self.stop(
+                f"{algorithm}-{number.name}", text, ranks, lambda alive: os.kill(alive[target], number)
+            )
+            self.assertEqual(result.code, EXIT_REQUEUE if number == signal.SIGUSR1 else 0, result)
+            self.resume(run, text, after)
+            self.check_state(run)
+            self.assertGreaterEqual(program.summary(run)["total_steps"], 5120)
+
+        signals = [(signal.SIGTERM, 3, 0, 2), (signal.SIGINT, 4, 2, None), (signal.SIGUSR1, 3, 1, 4)]
+        self.side_by_side(check, [(algorithm, *one) for algorithm in ALGORITHMS for one in signals])
 
     def test_time_limit_and_one_rank(self):
         """Stopped by the clock on three ranks; on one rank by a signal, where the end is known."""
@@ -158,21 +157,23 @@ class Watchdog(Async):
 
     def test_actor_stopped(self):
         """The learner goes on with what the others deliver, then saves all that it has learned."""
-        for algorithm in ALGORITHMS:
-            with self.subTest(algorithm=algorithm):
-                text = config(algorithm, SLOW, total_steps=76800, every=1280)
-                run, result, before = self.suspend(algorithm, text, 3, 2)
-                newest = max(fault.checkpoints(run))
-                if newest > max(before):
-                    self.assertIn(f"wrote {fault.checkpoint(run, newest)}, without the states", result.err)
-                    self.assertNotIn("bit for bit", result.err)
-                else:
-                    self.assertIn("the newest checkpoint has all", result.err)
-                more = text.replace("total_steps: 76800", f"total_steps: {newest + 1280}")
-                told = self.resume(run, more, 2)
-                if newest > max(before):
-                    self.assertEqual(len(re.findall("no state of 8 of the 8 environments", told.err)), 1, told)
-                asynchronous.check_rows(self, run)
+
+        def check(algorithm):
+            text = config(algorithm, SLOW, total_steps=76800, every=1280)
+            run, result, before = self.suspend(algorithm, text, 3, 2)
+            newest = max(fault.checkpoints(run))
+            if newest > max(before):
+                self.assertIn(f"wrote {fault.checkpoint(run, newest)}, without the states", result.err)
+                self.assertNotIn("bit for bit", result.err)
+            else:
+                self.assertIn("the newest checkpoint has all", result.err)
+            more = text.replace("total_steps: 76800", f"total_steps: {newest + 1280}")
+            told = self.resume(run, more, 2)
+            if newest > max(before):
+                self.assertEqual(len(re.findall("no state of 8 of the 8 environments", told.err)), 1, told)
+            asynchronous.check_rows(self, run)
+
+        self.side_by_side(check, [(algorithm,) for algorithm in ALGORITHMS])
 
     def test_learner_stopped(self):
         text = config("impala", SLOW, total_steps=76800, every=1280)

@@ -78,23 +78,25 @@ class KillAnywhere(fault.Case):
         result = self.finish(config, whole)
         self.assertEqual(result.code, 0, result)
         seen = collections.Counter()
-        for number in range(ROUNDS):
-            rng = random.Random(f"{SEED}:{number}")
+
+        def check(seed, number):
+            rng = random.Random(f"{seed}:{number}")
             run = self.folder / f"round-{number}"
             run.mkdir()
             story = []
-            with self.subTest(seed=SEED, round=number):
-                for _ in range(rng.randint(1, 3)):
-                    line, where = self.kill_once(config, run, rng)
-                    story.append(line)
-                    seen[where] += 1
-                ranks = rng.choice(RANKS)
-                story.append(f"then {ranks} ranks to the end")
-                print(f"round {number} of seed {SEED}: {'; '.join(story)}", flush=True)
-                result = self.finish(config, run, "--resume", ranks=ranks)
-                self.assertEqual(result.code, 0, result)
-                self.assert_nobody_left(run)
-                self.assert_same_end(run, whole)
+            for _ in range(rng.randint(1, 3)):
+                line, where = self.kill_once(config, run, rng)
+                story.append(line)
+                seen[where] += 1
+            ranks = rng.choice(RANKS)
+            story.append(f"then {ranks} ranks to the end")
+            print(f"round {number} of seed {seed}: {'; '.join(story)}", flush=True)
+            result = self.finish(config, run, "--resume", ranks=ranks)
+            self.assertEqual(result.code, 0, result)
+            self.assert_nobody_left(run)
+            self.assert_same_end(run, whole)
+
+        self.side_by_side(check, [(SEED, number) for number in range(ROUNDS)])
         print(f"kills: {dict(seen)}")
         # most of them hit a run at work: otherwise this would have tested nothing
         self.assertGreater(seen["in training"] + seen["in a write"], ROUNDS // 4)

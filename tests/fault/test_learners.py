@@ -104,27 +104,29 @@ class Stop(Case):
         whole = self.folder / "whole"
         result = self.finish(config, whole)
         self.assertEqual(result.code, 0, result)
-        for number, code, ranks, target, after in [
+
+        def check(number, code, ranks, target, after):
+            run = self.folder / f"{number.name}-{ranks}-{target}"
+            process = self.start(config, run, ranks=ranks)
+            self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
+            os.kill(program.ranks_of(run)[target], number)
+            result = program.finish(process)
+            self.assert_nobody_left(run)
+            self.assertEqual(result.code, code, result)
+            self.assertEqual(result.messages, [], result)
+            self.assertEqual(program.summary(run)["status"], "interrupted", result)
+            self.assertEqual(fault.checkpoints(run)[-1], program.summary(run)["total_steps"])
+            result = self.finish(config, run, "--resume", ranks=after)
+            self.assertEqual(result.code, 0, result)
+            self.assert_same_end(run, whole, best=False)
+
+        self.side_by_side(check, [
             (signal.SIGTERM, 0, 2, 0, 3),
             (signal.SIGUSR1, EXIT_REQUEUE, 2, 1, None),
             (signal.SIGINT, 0, 3, 1, 2),
             (signal.SIGUSR1, EXIT_REQUEUE, 3, 2, 4),
             (signal.SIGTERM, 0, 4, 2, 3),
-        ]:
-            with self.subTest(signal=number.name, ranks=ranks, target=target):
-                run = self.folder / f"{number.name}-{ranks}-{target}"
-                process = self.start(config, run, ranks=ranks)
-                self.wait_until(lambda run=run: fault.checkpoints(run), process, "the first checkpoint")
-                os.kill(program.ranks_of(run)[target], number)
-                result = program.finish(process)
-                self.assert_nobody_left(run)
-                self.assertEqual(result.code, code, result)
-                self.assertEqual(result.messages, [], result)
-                self.assertEqual(program.summary(run)["status"], "interrupted", result)
-                self.assertEqual(fault.checkpoints(run)[-1], program.summary(run)["total_steps"])
-                result = self.finish(config, run, "--resume", ranks=after)
-                self.assertEqual(result.code, 0, result)
-                self.assert_same_end(run, whole, best=False)
+        ])
 
 
 class Lost(Case):

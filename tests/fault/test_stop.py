@@ -92,13 +92,16 @@ class Stop(fault.Case):
 
     def test_signal_to_one_rank(self):
         whole = self.train_whole()
-        for number, code in [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGUSR1, EXIT_REQUEUE)]:
-            for ranks, target, after in [(None, 0, 3), (1, 0, None), (3, 0, 2), (3, 2, 4)]:
-                with self.subTest(signal=number.name, ranks=ranks, target=target):
-                    name = f"{number.name}-{ranks}-{target}"
-                    run, result = self.stop(name, ranks, lambda process, alive: os.kill(alive[target], number))
-                    self.check_stopped(run, result, code)
-                    self.check_resumed(run, after, whole)
+
+        def check(number, code, ranks, target, after):
+            name = f"{number.name}-{ranks}-{target}"
+            run, result = self.stop(name, ranks, lambda process, alive: os.kill(alive[target], number))
+            self.check_stopped(run, result, code)
+            self.check_resumed(run, after, whole)
+
+        signals = [(signal.SIGTERM, 0), (signal.SIGINT, 0), (signal.SIGUSR1, EXIT_REQUEUE)]
+        places = [(None, 0, 3), (1, 0, None), (3, 0, 2), (3, 2, 4)]
+        self.side_by_side(check, [(*one, *place) for one in signals for place in places])
 
     def test_signal_to_all_ranks(self):
         whole = self.train_whole()
@@ -130,11 +133,13 @@ class Stop(fault.Case):
         """mpirun passes SIGUSR1 on at once. At SIGTERM and SIGINT it passes SIGTERM on later, kills after as long again, and
         ends with a code of its own."""
         whole = self.train_whole(LONG)
-        for number, code in [(signal.SIGUSR1, EXIT_REQUEUE), (signal.SIGTERM, 1), (signal.SIGINT, 1)]:
-            with self.subTest(signal=number.name):
-                run, result = self.stop(number.name, 3, lambda process, _: process.send_signal(number))
-                self.check_stopped(run, result, code)
-                self.check_resumed(run, 2, whole)
+
+        def check(number, code):
+            run, result = self.stop(number.name, 3, lambda process, _: process.send_signal(number))
+            self.check_stopped(run, result, code)
+            self.check_resumed(run, 2, whole)
+
+        self.side_by_side(check, [(signal.SIGUSR1, EXIT_REQUEUE), (signal.SIGTERM, 1), (signal.SIGINT, 1)])
 
     def test_signal_to_everyone(self):
         """As a terminal or a batch system does: mpirun and all ranks get it, some of them twice."""
@@ -152,36 +157,40 @@ class Stop(fault.Case):
     def test_signal_before_the_first_step(self):
         """A run that was stopped before it had anything to write can be resumed as well."""
         whole = self.train_whole()
-        for delay in [0.0, 0.02, 0.05, 0.1, 0.15, 0.2]:
-            with self.subTest(delay=delay):
-                run = self.folder / f"delay-{delay}"
-                process = self.start(self.config, run)
-                time.sleep(delay)
-                process.send_signal(signal.SIGTERM)
-                result = program.finish(process)
-                self.assertIn(result.code, [0, -signal.SIGTERM], result)
-                if result.code == 0 and not fault.checkpoints(run):
-                    self.assertIn("nothing to write", result.out)
-                self.check_resumed(run, None, whole)
+
+        def check(delay):
+            run = self.folder / f"delay-{delay}"
+            process = self.start(self.config, run)
+            time.sleep(delay)
+            process.send_signal(signal.SIGTERM)
+            result = program.finish(process)
+            self.assertIn(result.code, [0, -signal.SIGTERM], result)
+            if result.code == 0 and not fault.checkpoints(run):
+                self.assertIn("nothing to write", result.out)
+            self.check_resumed(run, None, whole)
+
+        self.side_by_side(check, [(delay,) for delay in [0.0, 0.02, 0.05, 0.1, 0.15, 0.2]])
 
     def test_second_signal_ends_at_once(self):
         """An environment that never returns keeps a run from ending in order; a second signal does not wait for it."""
         config = self.write("hangs.yaml", HANGS)
-        for ranks, target in [(None, 0), (3, 0), (3, 1)]:
-            with self.subTest(ranks=ranks, target=target):
-                run = self.folder / f"hangs-{ranks}-{target}"
-                process = self.start(config, run, ranks=ranks)
-                self.wait_until(lambda: 1536 in fault.checkpoints(run), process, "the last checkpoint before it hangs")
-                alive = program.ranks_of(run)
-                os.kill(alive[target], signal.SIGTERM)
-                time.sleep(3.1)
-                self.assertIsNone(process.poll(), "the first signal ended it")
-                os.kill(alive[target], signal.SIGTERM)
-                result = program.finish(process)
-                self.assertNotIn(result.code, [0, EXIT_REQUEUE], result)
-                self.assert_nobody_left(run)
-                self.assertFalse((run / "summary.json").exists())
-                fault.digest(run)
+
+        def check(ranks, target):
+            run = self.folder / f"hangs-{ranks}-{target}"
+            process = self.start(config, run, ranks=ranks)
+            self.wait_until(lambda: 1536 in fault.checkpoints(run), process, "the last checkpoint before it hangs")
+            alive = program.ranks_of(run)
+            os.kill(alive[target], signal.SIGTERM)
+            time.sleep(3.1)
+            self.assertIsNone(process.poll(), "the first signal ended it")
+            os.kill(alive[target], signal.SIGTERM)
+            result = program.finish(process)
+            self.assertNotIn(result.code, [0, EXIT_REQUEUE], result)
+            self.assert_nobody_left(run)
+            self.assertFalse((run / "summary.json").exists())
+            fault.digest(run)
+
+        self.side_by_side(check, [(None, 0), (3, 0), (3, 1)])
 
     def test_signals_that_are_less_common(self):
         """A terminal that closes, a limit of processor time, a wish for a checkpoint alone: to a rank and to mpirun."""

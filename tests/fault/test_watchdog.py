@@ -275,21 +275,23 @@ class Watchdog(fault.Case):
         """A rank that is stopped at any moment of the set-up: the job ends with a message, and can be started again."""
         # of a run that is not over by then, should it take long to find the rank
         path = self.write("run.yaml", config())
-        for attempt, delay in enumerate([0.0, 0.01, 0.02, 0.05]):
-            with self.subTest(delay=delay):
-                run = self.folder / f"run-{attempt}"
-                process = self.start(path, run, ranks=3, environment={"MUSTER_START_TIMEOUT": "5"})
-                found = {}
-                self.wait_until(lambda run=run: 2 in found or found.update(program.ranks_of(run)), process, "rank 2")
-                time.sleep(delay)
-                fault.suspend(found[2])
-                result = program.finish(process)
-                # mpirun may crash itself when a job ends while it starts
-                self.assertNotEqual(result.code, 0, result)
-                self.assertRegex(result.err, "is lost|has not started|have not met", result)
-                self.assert_nobody_left(run)
-                result = self.finish(path, run, "--resume", ranks=3)
-                self.assertEqual(result.code, 0, result)
+
+        def check(delay):
+            run = self.folder / f"run-{delay}"
+            process = self.start(path, run, ranks=3, environment={"MUSTER_START_TIMEOUT": "5"})
+            found = {}
+            self.wait_until(lambda: 2 in found or found.update(program.ranks_of(run)), process, "rank 2")
+            time.sleep(delay)
+            fault.suspend(found[2])
+            result = program.finish(process)
+            # mpirun may crash itself when a job ends while it starts
+            self.assertNotEqual(result.code, 0, result)
+            self.assertRegex(result.err, "is lost|has not started|have not met", result)
+            self.assert_nobody_left(run)
+            result = self.finish(path, run, "--resume", ranks=3)
+            self.assertEqual(result.code, 0, result)
+
+        self.side_by_side(check, [(delay,) for delay in [0.0, 0.01, 0.02, 0.05]], width=2)
 
 
 if __name__ == "__main__":
