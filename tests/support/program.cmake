@@ -14,7 +14,7 @@ endif()
 
 function(program_test file label)
   cmake_parse_arguments(TEST "" "SLOTS;COST;TIMEOUT" "LOCK" ${ARGN})
-  foreach(default SLOTS=2 COST=0 TIMEOUT=900)
+  foreach(default SLOTS=2 COST=0 TIMEOUT=1800)
     string(REGEX MATCH "(.*)=(.*)" default ${default})
     if(NOT DEFINED TEST_${CMAKE_MATCH_1})
       set(TEST_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
