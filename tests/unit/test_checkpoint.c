@@ -883,7 +883,7 @@ static void test_damaged_twice(void) {
   publish_steps(folder, 1, 0);
   join(file, folder, "step-000000000200.h5");
   for (int time = 0; time < 3; time++) {
-    write_bytes(file, "first, second, third" + 7 * time, 3);
+    write_bytes(file, &"first, second, third"[7 * time], 3);
     CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
     check_holds(path, 100);
     CU_ASSERT_EQUAL(reports.damaged, time + 1);
@@ -892,7 +892,7 @@ static void test_damaged_twice(void) {
     size_t size;
     join(path, folder, aside[time]);
     unsigned char *bytes = read_bytes(path, &size);
-    CU_ASSERT_TRUE(size == 3 && memcmp(bytes, "first, second, third" + 7 * time, 3) == 0);
+    CU_ASSERT_TRUE(size == 3 && memcmp(bytes, &"first, second, third"[7 * time], 3) == 0);
     free(bytes);
   }
 }
