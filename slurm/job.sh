@@ -69,7 +69,7 @@ requeue() {
   fi
   say "more to do: the job is requeued and goes on from $run/checkpoints/$(newest "$run")"
   scontrol requeue "$job" && exit 75
-  say "it cannot be requeued here; submit it again with --run-dir $run"
+  say "it cannot be requeued here; submit it again with --run-dir $(printf %q "$run")"
   exit 75
 }
 
@@ -89,7 +89,7 @@ train() {
   while kill -0 "$child" 2>/dev/null; do wait "$child" || true; done
   wait "$child" || code=$?
   if [[ $asked == TERM ]]; then
-    say "cancelled, with $run/checkpoints/$(newest "$run"); submitted again with --run-dir $run it goes on"
+    say "cancelled, with $run/checkpoints/$(newest "$run"); submitted again with --run-dir $(printf %q "$run") it goes on"
     exit 0
   fi
   if [[ $code == 75 ]]; then requeue "$run" "$before"; fi

@@ -38,6 +38,9 @@ muster_status prints_open(struct prints *prints) {
 }
 
 void prints_take(struct prints *prints) {
+  int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  dup2(nothing, STDIN_FILENO);
+  if (nothing > STDIN_FILENO) close(nothing);
   dup2(prints->stream[PRINTS_OUT].to, STDOUT_FILENO);
   dup2(prints->stream[PRINTS_ERROR].to, STDERR_FILENO);
   close_pipes(prints);

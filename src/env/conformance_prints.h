@@ -30,7 +30,8 @@ struct prints {
 
 /* Opens pipes for a check, before its process is made. */
 MUSTER_CHECKED muster_status prints_open(struct prints *prints);
-/* In the process of the check: standard output and standard error go into the pipes. */
+/* In the process of the check: standard output and standard error go into the pipes; standard input, which is the
+ * caller's, is empty. */
 void prints_take(struct prints *prints);
 /* In the parent: reads the pipes until the child ends, and closes them. The child is still to be waited for. */
 void prints_follow(struct prints *prints, pid_t child);

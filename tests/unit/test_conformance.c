@@ -69,6 +69,7 @@ enum fault {
   LEAKS_ENDS,
   LEAKS_STEPS,
   LEAKS_FILES,
+  READS,
   PRINTS,
   PRINTS_AND_DIES,
   MASKS_ALL,
@@ -205,6 +206,8 @@ static int walk_step(void *env, const void *action, muster_random *random, muste
   int32_t choice = *(const int32_t *)action;
   (void)random;
   walk->step++;
+  char byte;
+  if (fault == READS && read(STDIN_FILENO, &byte, 1) == 1) return muster_env_fail(error, "there was something to read");
   if (fault == PRINTS) printf("step %d\n", walk->step);
   if (fault == PRINTS) fprintf(stderr, "hm\n");
   if (break_down(walk, choice, error) != 0) return 1;
@@ -494,6 +497,25 @@ static void test_repetitions(void) {
   fault = NO_FAULT;
 }
 
+/* the caller's standard input, such as a list that a loop reads, is not there for environments */
+static void test_reads(void) {
+  int saved = dup(STDIN_FILENO), ends[2];
+  char left[8] = "";
+  CU_ASSERT_EQUAL_FATAL(pipe(ends), 0);
+  CU_ASSERT_EQUAL(write(ends[1], "list", 4), 4);
+  close(ends[1]);
+  dup2(ends[0], STDIN_FILENO);
+  close(ends[0]);
+  fault = READS;
+  struct conformance_report report = examine(&walk_type, 60);
+  fault = NO_FAULT;
+  CU_ASSERT_EQUAL(read(STDIN_FILENO, left, sizeof left - 1), 4);
+  dup2(saved, STDIN_FILENO);
+  close(saved);
+  CU_ASSERT_STRING_EQUAL(left, "list");
+  CU_ASSERT_EQUAL(report.failures, 0);
+}
+
 /* what the environment prints is counted, and stays out of the report's way */
 static void test_prints(void) {
   int saved[2] = {dup(1), dup(2)};
@@ -650,6 +672,7 @@ static const struct check_case cases[] = {
     {"crashes, exits, hangs and errors", test_deaths},
     {"wrong values, flags and masks", test_values},
     {"one finding for one fault", test_repetitions},
+    {"reads nothing of the caller's", test_reads},
     {"prints", test_prints},
     {"masks at the end of an episode, agents in a pool", test_masks_and_agents},
     {"writes beyond buffers, unwritten elements", test_memory},
