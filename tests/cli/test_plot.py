@@ -276,7 +276,7 @@ class Plot(program.Case):
             ([run, "--smooth", "0"], "--smooth: 0", "from 1 on"),
             ([run, "--width", "10"], "--width: 10", "from 300 on"),
             ([run, "--height", "10001"], "--height: 10001", "at most 10000"),
-            ([run, "-m", "train/aprox_kl"], "train/aprox_kl", "train/approx_kl?"),
+            ([run, "-m", "train/aprox_kl"], "train/aprox_kl", "'train/approx_kl'"),
             ([run, f"{run}/"], "is given twice"),
             ([self.folder], f"{self.folder} is not a run folder"),
             ([run / "metrics.csv"], "is not a run folder"),
