@@ -31,7 +31,10 @@ int command_plan(int argc, char **argv);
 int command_check_env(int argc, char **argv);
 int command_env_worker(int argc, char **argv);
 
-/* Prints "muster NAME: text" and a pointer to --help on standard error; returns EXIT_USAGE. */
+/* Whether this process is the one to tell what is wrong with the arguments: under mpirun all ranks read the same. */
+bool command_speaks(void);
+
+/* Prints "muster NAME: text" and a pointer to --help on standard error, on the rank that speaks; returns EXIT_USAGE. */
 MUSTER_PRINTF(2, 3) int command_usage_error(const char *name, const char *format, ...);
 
 /* Takes the status: prints its message on standard error, if any; returns the exit code. */

@@ -2,24 +2,37 @@
 #include "base/shown.h"
 #include "cli/command.h"
 #include "cli/showing.h"
+#include "comm/collect.h"
 #include "math/blas.h"
 #include "run/evaluation.h"
 #include "run/policy.h"
+#include "store/checkpoint.h"
+#include "store/durable.h"
 #include "store/json.h"
 
 #include <getopt.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static const char help[] =
-    "usage: muster eval RUN_OR_CHECKPOINT [--episodes N] [--seed S] [--stochastic] [--json]\n"
-    "                   [--render] [--gif FILE [--force]] [--fps F] [--max-frames N]\n"
+    "usage: [mpirun -n N] muster eval RUN_OR_CHECKPOINT [--episodes N] [--seed S] [--stochastic] [--json]\n"
+    "                   [--set env.KEY=VALUE]... [--render] [--gif FILE [--force]] [--fps F] [--max-frames N]\n"
     "\n"
-    "Plays whole episodes with a trained policy; RUN is a run folder (its newest checkpoint), or name the file.\n"
+    "Plays whole episodes with a trained policy; RUN is a run folder (its newest checkpoint), or name the file. The "
+    "ranks\n"
+    "of a job share the episodes, and the result is the same. Where the run's config has an evaluation.env, that is "
+    "what\n"
+    "is played. An episode that neither the environment nor the config limits is cut off at 10000 steps.\n"
     "\n"
     "  -n, --episodes N   episodes to play (default 100; with --render or --gif 1)\n"
     "  -s, --seed S       which episodes (default 1); the same seed plays the same ones\n"
     "      --stochastic   sample actions instead of taking the most probable one\n"
+    "      --set KEY=VALUE\n"
+    "                     another environment than the run's: env.options.KEY, env.plugin (where it lies now),\n"
+    "                     env.max_steps, env.name and the other options of env; may be repeated\n"
     "      --json         print one JSON object\n"
     "      --render       show each state as text: moving pictures on a terminal, else one below the other\n"
     "      --gif FILE     draw each state into an animated GIF\n"
@@ -32,6 +45,8 @@ struct eval_request {
   const char *path;
   long long episodes, seed; /* episodes: 0 stands for the default */
   bool stochastic, json;
+  const char **sets; /* [n_sets] assignments to env.* */
+  size_t n_sets;
   struct showing_request show;
 };
 
@@ -39,9 +54,9 @@ static bool is_shown(const struct eval_request *request) {
   return request->show.text || request->show.gif.path != NULL;
 }
 
-static muster_status play(const struct eval_request *request, struct evaluation_request *evaluation,
-                          struct muster_policy *policy, struct evaluation *out) {
-  if (!is_shown(request)) return evaluation_run(&policy->model, evaluation, out);
+/* one process shows what it plays */
+static muster_status play_shown(const struct eval_request *request, struct evaluation_request *evaluation,
+                                struct muster_policy *policy, struct evaluation *out) {
   struct showing *showing = NULL;
   MUSTER_TRY(showing_create(&request->show, evaluation->type, &showing));
   evaluation->viewer = showing_viewer(showing);
@@ -51,35 +66,95 @@ static muster_status play(const struct eval_request *request, struct evaluation_
   return status;
 }
 
-static muster_status evaluate(const struct eval_request *request, struct muster_policy *policy,
-                              struct evaluation *out) {
+/* where the first rank puts what the others bring, in the order of ranks, which is that of episodes */
+struct gathered {
+  struct evaluated_episode *episodes;
+  size_t n;
+};
+
+static muster_status take_episodes(void *context, int rank, const void *data, size_t bytes) {
+  struct gathered *gathered = context;
+  (void)rank;
+  if (bytes > 0) memmove(gathered->episodes + gathered->n, data, bytes);
+  gathered->n += bytes / sizeof *gathered->episodes;
+  return MUSTER_OK;
+}
+
+static muster_status play_part(const struct evaluation_request *part, struct model *model,
+                               struct evaluated_episode *episodes) {
+  struct evaluation_player *player = NULL;
+  bool is_done;
+  if (part->episodes == 0) return MUSTER_OK;
+  muster_status status = evaluation_player_create(part, episodes, &player);
+  if (status == MUSTER_OK) status = evaluation_player_begin(player);
+  if (status == MUSTER_OK) status = evaluation_player_play(player, model, INFINITY, &is_done);
+  evaluation_player_destroy(&player);
+  return status;
+}
+
+/* the ranks play a part each, of which the first one gets all. Collective. */
+static muster_status play_together(const struct evaluation_request *whole, struct muster_policy *policy,
+                                   struct comm *comm, struct evaluation *out) {
+  const int64_t rank = comm_rank(comm), ranks = comm_size(comm), n = whole->episodes;
+  struct evaluation_request part = *whole;
+  part.first = (int32_t)(n * rank / ranks);
+  part.episodes = (int32_t)(n * (rank + 1) / ranks) - part.first;
+  struct gathered gathered = {.episodes = calloc((size_t)n, sizeof *gathered.episodes)};
+  muster_status status = gathered.episodes == NULL
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: %lld episodes", (long long)n)
+                             : play_part(&part, &policy->model, gathered.episodes);
+  status = comm_agree(comm, status);
+  if (status == MUSTER_OK)
+    status = comm_collect(comm, 0, gathered.episodes, (size_t)part.episodes * sizeof *gathered.episodes, take_episodes,
+                          &gathered);
+  if (status == MUSTER_OK && rank == 0) status = evaluation_summarize(gathered.episodes, (size_t)n, out);
+  free(gathered.episodes);
+  return status;
+}
+
+static muster_status play(const struct eval_request *request, struct evaluation_request *evaluation,
+                          struct muster_policy *policy, struct comm *comm, struct evaluation *out) {
+  if (!is_shown(request)) return play_together(evaluation, policy, comm, out);
+  return comm_rank(comm) == 0 ? play_shown(request, evaluation, policy, out) : MUSTER_OK;
+}
+
+/* `config`: the run's, with the environment that is to be played */
+static muster_status evaluate(const struct eval_request *request, const struct run_config *config,
+                              struct muster_policy *policy, struct comm *comm, struct evaluation *out) {
   muster_env_setting settings[OPTION_MAP_MAX + 1];
-  run_config_env_settings(&policy->config, settings);
-  struct env_source_request wanted = run_config_env_source(&policy->config);
+  run_config_env_settings(config, settings);
+  struct env_source_request wanted = run_config_env_source(config);
   /* what is to be drawn has to be in this process */
   if (request->show.gif.path != NULL) wanted.isolates = false;
-  struct env_source source;
-  MUSTER_TRY(env_source_open(&wanted, &source));
+  struct env_source source = {0};
+  MUSTER_TRY(comm_agree(comm, env_source_open(&wanted, &source)));
   struct evaluation_request evaluation = {
       .type = source.type,
       .settings = settings,
-      .wrappers = run_config_env_wrappers(&policy->config),
+      .wrappers = run_config_env_wrappers(config),
+      .observation = &policy->observation,
+      .action = &policy->action,
       .seed = (uint64_t)request->seed,
-      .episodes = request->episodes,
+      .episodes = (int32_t)request->episodes,
       .deterministic = !request->stochastic,
   };
-  muster_status status = play(request, &evaluation, policy, out);
+  muster_status status = play(request, &evaluation, policy, comm, out);
   env_source_close(&source);
   return status;
 }
 
-static void print_json(FILE *answer, const struct eval_request *request, const struct muster_policy *policy,
-                       const struct evaluation *result) {
+static void print_json(FILE *answer, const struct eval_request *request, const struct run_config *config,
+                       const struct muster_policy *policy, const struct evaluation *result) {
   struct json json = json_begin(answer);
   json_open_object(&json, NULL);
   json_string(&json, "checkpoint", policy->path);
-  json_string(&json, "env", policy->config.env.name);
+  json_string(&json, "env", config->env.name);
+  json_bool(&json, "evaluation_env", run_config_has_evaluation_env(&policy->config));
+  json_open_array(&json, "set");
+  for (size_t i = 0; i < request->n_sets; i++) json_string(&json, NULL, request->sets[i]);
+  json_close_array(&json);
   json_int(&json, "episodes", result->episodes);
+  json_int(&json, "cut_episodes", result->cut);
   json_int(&json, "seed", request->seed);
   json_bool(&json, "deterministic", !request->stochastic);
   json_number(&json, "mean_return", result->mean_return);
@@ -93,11 +168,16 @@ static void print_json(FILE *answer, const struct eval_request *request, const s
   json_close_object(&json);
 }
 
-static void print_text(const struct eval_request *request, const struct muster_policy *policy,
-                       const struct evaluation *result) {
-  shown_print(stdout, "%s, %lld steps of training, %lld episodes, %s\n", policy->config.env.name,
-              (long long)policy->total_steps, (long long)result->episodes,
-              request->stochastic ? "stochastic" : "deterministic");
+static void print_text(const struct eval_request *request, const struct run_config *config,
+                       const struct muster_policy *policy, const struct evaluation *result) {
+  char cut[128];
+  evaluation_describe_cut(result, cut);
+  shown_print(stdout, "%s, %lld steps of training, %lld episodes%s, %s%s", config->env.name,
+              (long long)policy->total_steps, (long long)result->episodes, cut,
+              request->stochastic ? "stochastic" : "deterministic",
+              run_config_has_evaluation_env(&policy->config) ? ", with the run's evaluation.env" : "");
+  for (size_t i = 0; i < request->n_sets; i++) shown_print(stdout, ", %s", request->sets[i]);
+  putchar('\n');
   if (result->episodes < request->episodes)
     printf("stopped after %lld frames (--max-frames)\n", request->show.max_frames);
   if (result->episodes == 0) return;
@@ -109,10 +189,11 @@ static void print_text(const struct eval_request *request, const struct muster_p
 }
 
 static int parse(int argc, char **argv, struct eval_request *request) {
-  enum { STOCHASTIC = 1000, JSON, RENDER, GIF, FPS, MAX_FRAMES };
+  enum { STOCHASTIC = 1000, SET, JSON, RENDER, GIF, FPS, MAX_FRAMES };
   static const struct option options[] = {{"episodes", required_argument, NULL, 'n'},
                                           {"seed", required_argument, NULL, 's'},
                                           {"stochastic", no_argument, NULL, STOCHASTIC},
+                                          {"set", required_argument, NULL, SET},
                                           {"json", no_argument, NULL, JSON},
                                           {"render", no_argument, NULL, RENDER},
                                           {"gif", required_argument, NULL, GIF},
@@ -121,15 +202,19 @@ static int parse(int argc, char **argv, struct eval_request *request) {
                                           {"max-frames", required_argument, NULL, MAX_FRAMES},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
+  opterr = command_speaks();
   for (int letter; (letter = getopt_long(argc, argv, "n:s:fh", options, NULL)) != -1;) {
     switch (letter) {
     case 'n':
       if (!command_parse_count("eval", "--episodes", optarg, 1, &request->episodes)) return EXIT_USAGE;
+      if (request->episodes > INT32_MAX)
+        return command_usage_error("eval", "--episodes: %s: expects at most %d", optarg, INT32_MAX);
       break;
     case 's':
       if (!command_parse_seed("eval", optarg, &request->seed)) return EXIT_USAGE;
       break;
     case STOCHASTIC: request->stochastic = true; break;
+    case SET: request->sets[request->n_sets++] = optarg; break;
     case JSON: request->json = true; break;
     case RENDER: request->show.text = true; break;
     case GIF: request->show.gif.path = optarg; break;
@@ -140,7 +225,9 @@ static int parse(int argc, char **argv, struct eval_request *request) {
     case MAX_FRAMES:
       if (!command_parse_count("eval", "--max-frames", optarg, 1, &request->show.max_frames)) return EXIT_USAGE;
       break;
-    case 'h': fputs(help, stdout); return EXIT_DONE;
+    case 'h':
+      if (command_speaks()) fputs(help, stdout);
+      return EXIT_DONE;
     default: return EXIT_USAGE;
     }
   }
@@ -156,29 +243,76 @@ static int parse(int argc, char **argv, struct eval_request *request) {
   return -1;
 }
 
-int command_eval(int argc, char **argv) {
-  struct eval_request request = {.seed = 1, .show = {.gif = {.option = "--gif"}}};
-  int exit_code = parse(argc, argv, &request);
-  if (exit_code >= 0) return exit_code;
-  blas_set_threads(1);
+/* the checkpoint that the first rank finds, opened by all: a run that goes on may have a newer one the next moment */
+static muster_status open_policy(const char *path, struct comm *comm, struct muster_policy **policy) {
+  char found[DURABLE_PATH_SIZE] = "";
+  muster_status status = comm_rank(comm) == 0 ? checkpoint_resolve(path, found, sizeof found) : MUSTER_OK;
+  MUSTER_TRY(comm_agree(comm, status));
+  MUSTER_TRY(comm_broadcast(comm, found, sizeof found, 0));
+  return comm_agree(comm, muster_policy_open(found, policy));
+}
+
+static muster_status run(const struct eval_request *request, FILE *answer, struct comm *comm) {
+  struct muster_policy *policy = NULL;
+  struct evaluation result;
+  struct run_config *config = malloc(sizeof *config);
+  muster_status status = config == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : MUSTER_OK;
+  if (status == MUSTER_OK) status = open_policy(request->path, comm, &policy);
+  if (status == MUSTER_OK) {
+    *config = policy->config;
+    status = comm_agree(comm, run_config_change_env(policy->path, request->sets, request->n_sets, config));
+  }
+  if (status == MUSTER_OK) status = evaluate(request, config, policy, comm, &result);
+  bool prints = status == MUSTER_OK && comm_rank(comm) == 0;
+  if (prints && request->json) print_json(answer, request, config, policy, &result);
+  if (prints && !request->json) print_text(request, config, policy, &result);
+  muster_policy_close(&policy);
+  free(config);
+  return status;
+}
+
+/* the same error on all ranks is told once */
+static int finish(struct comm *comm, muster_status status) {
+  bool speaks;
+  int exit_code = comm_agree_exit_code(comm, status_exit_code(status), &speaks);
+  if (status != MUSTER_OK && (speaks || comm_size(comm) == 1)) return command_finish("eval", status);
+  muster_status_clear(&status);
+  if (comm_rank(comm) != 0) return exit_code;
+  const int printed = command_finish("eval", MUSTER_OK);
+  return exit_code != EXIT_DONE ? exit_code : printed;
+}
+
+/* all of it, once the arguments are known */
+static int evaluate_together(struct eval_request *request, struct comm *comm) {
   /* the same file when the environment has changed the working directory */
   char home[PATH_MAX], gif[2 * PATH_MAX];
   path_here(home, sizeof home);
-  if (request.show.gif.path != NULL) {
-    path_absolute(home, request.show.gif.path, gif, sizeof gif);
-    request.show.gif.path = gif;
+  if (request->show.gif.path != NULL) {
+    path_absolute(home, request->show.gif.path, gif, sizeof gif);
+    request->show.gif.path = gif;
   }
-  FILE *answer = command_open_answer(request.json);
-  struct muster_policy *policy = NULL;
-  struct evaluation result;
-  muster_status status = muster_policy_open(request.path, &policy);
-  if (status == MUSTER_OK) status = evaluate(&request, policy, &result);
-  if (status == MUSTER_OK) {
-    if (request.json)
-      print_json(answer, &request, policy, &result);
-    else
-      print_text(&request, policy, &result);
+  FILE *answer = command_open_answer(request->json);
+  return finish(comm, command_close_answer(answer, run(request, answer, comm)));
+}
+
+int command_eval(int argc, char **argv) {
+  struct eval_request request = {
+      .seed = 1, .show = {.gif = {.option = "--gif"}}, .sets = calloc((size_t)argc, sizeof *request.sets)};
+  if (request.sets == NULL) return command_finish("eval", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
+  int exit_code = parse(argc, argv, &request);
+  /* were a silent rank the first to fail, mpirun would end the one that speaks before it has spoken */
+  if (exit_code == EXIT_USAGE && !command_speaks()) exit_code = EXIT_DONE;
+  if (exit_code < 0) {
+    struct comm *comm;
+    blas_set_threads(1);
+    muster_status status = comm_create(&argc, &argv, &comm);
+    if (status != MUSTER_OK) {
+      exit_code = command_finish("eval", status);
+    } else {
+      exit_code = evaluate_together(&request, comm);
+      comm_destroy(&comm);
+    }
   }
-  muster_policy_close(&policy);
-  return command_finish("eval", command_close_answer(answer, status));
+  free(request.sets);
+  return exit_code;
 }

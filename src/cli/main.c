@@ -45,9 +45,15 @@ static void print_help(FILE *file) {
   fprintf(file, "\n`muster COMMAND --help` tells more. Exit codes: 0 done, 1 failed, 2 wrong use.\n");
 }
 
+bool command_speaks(void) {
+  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
+  return rank == NULL || strcmp(rank, "0") == 0;
+}
+
 int command_usage_error(const char *name, const char *format, ...) {
   va_list arguments;
   char text[1024];
+  if (!command_speaks()) return EXIT_USAGE;
   va_start(arguments, format);
   vsnprintf(text, sizeof text, format, arguments);
   va_end(arguments);

@@ -62,12 +62,6 @@ static int finish(struct comm *comm, muster_status status, struct train_outcome 
   return exit_code;
 }
 
-/* under mpirun all ranks read the same arguments: the first tells what is wrong with them */
-static bool speaks(void) {
-  const char *rank = getenv("OMPI_COMM_WORLD_RANK");
-  return rank == NULL || strcmp(rank, "0") == 0;
-}
-
 /* `sets` has room for argc entries; returns -1 to go on, else an exit code */
 static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
   static const struct option options[] = {{"set", required_argument, NULL, 's'},
@@ -78,7 +72,7 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
   bool traces = false;
-  opterr = speaks();
+  opterr = command_speaks();
   for (int letter; (letter = getopt_long(argc, argv, "s:d:rnth", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
@@ -90,7 +84,6 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */
     }
   }
-  if (optind + 1 != argc && !speaks()) return EXIT_USAGE;
   if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
   if (traces) sets[request->n_sets++] = "run.trace=true";
   request->config_path = argv[optind];
@@ -104,7 +97,7 @@ int command_train(int argc, char **argv) {
   if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
   int exit_code = parse(argc, argv, &request, sets);
   /* were a silent rank the first to fail, mpirun would end the one that speaks before it has spoken */
-  if (exit_code == EXIT_USAGE && !speaks()) exit_code = EXIT_DONE;
+  if (exit_code == EXIT_USAGE && !command_speaks()) exit_code = EXIT_DONE;
   if (exit_code < 0) {
     struct comm *comm;
     muster_status status = comm_create(&argc, &argv, &comm);

@@ -130,10 +130,11 @@ static int step_each(struct env_block *block, const void *actions, muster_random
                              .reward = block->rewards,
                              .action_mask = mask};
     for (size_t agent = 0; agent < agents; agent++) block->rewards[agent] = 0.0;
-    foreign_enter_row(block->foreign, i);
     const void *action = (const char *)actions + row * action_bytes;
-    int failed = block->type->step(block->envs[i], action, randoms[i], &one, error);
-    foreign_leave_row(block->foreign);
+    const bool rests = block->rests != NULL && block->rests[row] != 0;
+    if (!rests) foreign_enter_row(block->foreign, i);
+    int failed = rests ? 0 : block->type->step(block->envs[i], action, randoms[i], &one, error);
+    if (!rests) foreign_leave_row(block->foreign);
     if (failed) {
       result->failed_row = i;
       return told(1, error);
@@ -142,7 +143,7 @@ static int step_each(struct env_block *block, const void *actions, muster_random
     for (size_t agent = 0; agent < agents; agent++) reward[agent] = (float)block->rewards[agent];
     result->terminated[i] = one.terminated;
     result->truncated[i] = one.truncated;
-    outcall_count(1);
+    outcall_count(!rests);
   }
   return 0;
 }

@@ -13,6 +13,7 @@ struct env_block {
   void *block;             /* of the block functions; NULL when the single ones are used */
   void **envs;             /* [count] of the single functions; NULL when the block ones are used */
   double *rewards;         /* [agents] that the single step() writes */
+  const uint8_t *rests;    /* [count] which environments of single functions are not stepped; borrowed; NULL: none */
   muster_env_spec spec;    /* arrays borrowed from the environment */
   struct foreign *foreign; /* who is called, and how calls are known (base/outcall.h) */
 };

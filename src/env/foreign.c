@@ -113,7 +113,7 @@ static void put_place(struct line *line) {
   const struct foreign *foreign = process.foreign;
   const int32_t row = foreign->row, shown = row >= 0 ? row : 0;
   bool is_known = row >= 0 || foreign->count == 1;
-  put_named_number(line, is_known ? "environment " : "one of the environments ", foreign->first + shown);
+  put_named_number(line, is_known ? "environment " : "one of the environments ", foreign_index(foreign, shown));
   if (!is_known) put_named_number(line, " to ", foreign->first + foreign->count - 1);
   put(line, " (");
   put(line, process.name);
@@ -373,7 +373,9 @@ void foreign_enter(struct foreign *foreign, enum outcall call, int32_t row) {
   process.call = call;
   foreign->row = row;
   foreign->floats = float_environment_get();
-  foreign->before = outcall_begin(call, row >= 0 ? foreign->first + row : foreign->count == 1 ? foreign->first : -1);
+  foreign->before = outcall_begin(call, row >= 0              ? foreign_index(foreign, row)
+                                        : foreign->count == 1 ? foreign_index(foreign, 0)
+                                                              : -1);
 }
 
 void foreign_leave(struct foreign *foreign, bool thorough) {

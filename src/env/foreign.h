@@ -28,12 +28,17 @@ struct foreign {
   uint64_t seed;
   int32_t first, count;                  /* global index of the first environment; how many there are */
   volatile int32_t row;                  /* that is at work; -1: not known */
+  const int32_t *volatile index;         /* [count] the environments' global indices; NULL: from `first` on */
   const int32_t *volatile step;          /* [count] of the running episodes; NULL: not known */
   const uint32_t *volatile next_episode; /* [count] numbers of the episodes after the running ones */
   bool is_block;                         /* its block functions are called */
   struct outcall_place before;           /* what was going on before the call */
   struct float_environment floats;       /* as they were before the call */
 };
+
+static inline int32_t foreign_index(const struct foreign *foreign, int32_t row) {
+  return foreign->index != NULL ? foreign->index[row] : foreign->first + row;
+}
 
 /* Wants the process to be looked after from the first call on. `speaker` begins the line of a process that ends, such
  * as "muster train: "; copied. NULL: no such line, since another process tells how this one ended. */
@@ -53,12 +58,12 @@ void foreign_look(void);
  * them has left the processor. */
 static inline void foreign_enter_row(struct foreign *foreign, int32_t row) {
   foreign->row = row;
-  outcall_begin(OUTCALL_STEP, foreign->first + row);
+  outcall_begin(OUTCALL_STEP, foreign_index(foreign, row));
 }
 
 static inline void foreign_leave_row(const struct foreign *foreign) {
   float_environment_keep(&foreign->floats);
-  outcall_end((struct outcall_place){OUTCALL_STEP, foreign->first + foreign->row});
+  outcall_end((struct outcall_place){OUTCALL_STEP, foreign_index(foreign, foreign->row)});
 }
 
 /* What an _exit() of the program does first: an exit code other than 0, after a line, when an environment calls it. */

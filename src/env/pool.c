@@ -22,6 +22,10 @@ struct env_pool {
   const muster_env_setting *settings;
   uint64_t seed;
   int32_t first, count;
+  int32_t *index;              /* global one of the episode that each environment plays */
+  int32_t list_next, list_end; /* indices of the list that are still to be played */
+  bool plays_list, falls_back;
+  uint8_t *rests;                /* whether the list had nothing left for it */
   int32_t max_steps;             /* INT32_MAX: no limit */
   size_t agents, rows;           /* rows = count * agents */
   size_t frame_elements, frames; /* of one observation as the environment writes it, and how many are stacked */
@@ -74,7 +78,7 @@ static muster_status env_error(const struct env_pool *pool, muster_code code, in
     format_actions(pool, actions, env, action, sizeof action);
     snprintf(moment, sizeof moment, "step %d, action %s", (int)pool->step[env], action);
   }
-  return status_error(code, "environment %d (%s, seed %llu), episode %u, %s: %s", (int)(pool->first + env),
+  return status_error(code, "environment %d (%s, seed %llu), episode %u, %s: %s", (int)pool->index[env],
                       pool->block.type->name, (unsigned long long)pool->seed, (unsigned)(pool->next_episode[env] - 1),
                       moment, what);
 }
@@ -141,11 +145,18 @@ static muster_status take_arrays(struct env_pool *pool) {
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->terminated));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->truncated));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->ended));
+  MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment flags", &pool->rests));
+  MUSTER_TRY(ARENA_TAKE(pool->arena, n, "environment indices", &pool->index));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "step counters", &pool->step));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "episode counters", &pool->next_episode));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "random streams", &pool->streams));
   MUSTER_TRY(ARENA_TAKE(pool->arena, n, "random streams", &pool->randoms));
-  for (size_t i = 0; i < n; i++) pool->randoms[i] = &pool->streams[i].base;
+  for (size_t i = 0; i < n; i++) {
+    pool->randoms[i] = &pool->streams[i].base;
+    pool->index[i] = pool->first + (int32_t)i;
+  }
+  pool->block.rests = pool->rests;
+  pool->block.foreign->index = pool->index;
   pool->block.foreign->step = pool->step;
   pool->block.foreign->next_episode = pool->next_episode;
   return MUSTER_OK;
@@ -244,6 +255,8 @@ static muster_status stack_frames(struct env_pool *pool, int32_t frames) {
 
 muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers) {
   if (wrappers->max_steps > 0) pool->spec.max_steps = wrappers->max_steps;
+  pool->falls_back = pool->spec.max_steps == 0 && wrappers->fallback_steps > 0;
+  if (pool->falls_back) pool->spec.max_steps = wrappers->fallback_steps;
   pool->max_steps = pool->spec.max_steps > 0 ? pool->spec.max_steps : INT32_MAX;
   if (wrappers->frame_stack > 1) MUSTER_TRY(stack_frames(pool, wrappers->frame_stack));
 
@@ -304,12 +317,33 @@ static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, s
 
 /* the random stream of the running episode of one environment, at its start */
 static struct random_stream own_stream(const struct env_pool *pool, int32_t env) {
-  return random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)(pool->first + env), pool->next_episode[env] - 1);
+  return random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)pool->index[env], pool->next_episode[env] - 1);
+}
+
+/* whether an environment is not stepped: it rests, and no others of its block have to be stepped with it */
+static bool is_left_out(const struct env_pool *pool, int32_t env) {
+  return pool->rests[env] != 0 && pool->block.block == NULL;
+}
+
+/* The next index of the list. An environment that finds none rests: where it cannot be left out it plays its last
+ * episode again. */
+static void take_from_list(struct env_pool *pool, int32_t env) {
+  pool->next_episode[env] = 0;
+  pool->rests[env] = pool->list_next >= pool->list_end;
+  if (!pool->rests[env]) pool->index[env] = pool->list_next++;
+}
+
+/* what is still looked at of an environment that is left out has to be sound */
+static void leave_out(struct env_pool *pool, int32_t env) {
+  const size_t row = (size_t)env * pool->agents;
+  memset(pool->frame + row * pool->frame_bytes, 0, pool->agents * pool->frame_bytes);
+  if (pool->choices > 0) memset(env_mask(pool, env), 1, pool->agents * pool->choices);
 }
 
 /* the next episode of one environment has a random stream of its own; in a group the start is shared */
 static void begin_episode(struct env_pool *pool, int32_t env) {
-  uint32_t episode = pool->next_episode[env]++, index = (uint32_t)(pool->first + env);
+  if (pool->plays_list) take_from_list(pool, env);
+  uint32_t episode = pool->next_episode[env]++, index = (uint32_t)pool->index[env];
   pool->streams[env] = pool->group_size > 1
                            ? random_stream_start(pool->seed, RANDOM_GROUP, index / (uint32_t)pool->group_size, episode)
                            : own_stream(pool, env);
@@ -334,6 +368,16 @@ static muster_status start_episode(struct env_pool *pool, int32_t env) {
   begin_episode(pool, env);
   return reset_environment(pool, env);
 }
+
+void env_pool_play_list(struct env_pool *pool, int32_t first, int32_t count) {
+  pool->plays_list = true;
+  pool->list_next = first;
+  pool->list_end = first + count;
+}
+
+bool env_pool_falls_back(const struct env_pool *pool) { return pool->falls_back; }
+
+int32_t env_pool_episode(const struct env_pool *pool, int32_t env) { return pool->rests[env] ? -1 : pool->index[env]; }
 
 void env_pool_observe(const struct env_pool *pool, void *observation, size_t observation_stride, uint8_t *action_mask,
                       size_t action_mask_stride) {
@@ -453,14 +497,19 @@ static muster_status finish_episodes(struct env_pool *pool, int32_t time, struct
     begin_episode(pool, env);
   }
   isolation_reset_ended(pool->block.type, pool->block.block, pool->ended, pool->randoms);
-  for (int32_t env = 0; env < pool->count; env++)
-    if (pool->ended[env] != 0) MUSTER_TRY(reset_environment(pool, env));
+  for (int32_t env = 0; env < pool->count; env++) {
+    if (pool->ended[env] == 0) continue;
+    if (is_left_out(pool, env))
+      leave_out(pool, env);
+    else
+      MUSTER_TRY(reset_environment(pool, env));
+  }
   return MUSTER_OK;
 }
 
 muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time, struct env_pool_result *result) {
   const size_t n = (size_t)pool->count;
-  for (size_t i = 0; i < n; i++) pool->step[i]++;
+  for (size_t i = 0; i < n; i++) pool->step[i] += !is_left_out(pool, (int32_t)i);
   const void *bounded = bound_actions(pool, actions);
   MUSTER_TRY(step_environments(pool, bounded));
   note_losses(pool, bounded);
@@ -512,7 +561,7 @@ size_t env_pool_state_bytes(const struct env_pool *pool) {
 
 void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes) {
   const struct random_stream *stream = &pool->streams[env];
-  struct saved_head head = {.environment = (uint32_t)(pool->first + env),
+  struct saved_head head = {.environment = (uint32_t)pool->index[env],
                             .has_state = env_block_can_save(&pool->block),
                             .next_episode = pool->next_episode[env],
                             .step = pool->step[env],
@@ -575,7 +624,7 @@ static muster_status restore(struct env_pool *pool, int32_t env, const struct sa
   muster_env_error error = {""};
   if (env_block_load(&pool->block, env, state, &error) != 0)
     return status_error(MUSTER_ERROR_FORMAT, "environment %d (%s) cannot take the saved state: %s",
-                        (int)(pool->first + env), pool->block.type->name, error.text);
+                        (int)pool->index[env], pool->block.type->name, error.text);
   pool->step[env] = head->step;
   struct random_stream *stream = &pool->streams[env];
   *stream = random_stream_start(pool->seed, RANDOM_ENV, head->environment, head->next_episode - 1);
@@ -592,9 +641,9 @@ static muster_status restore(struct env_pool *pool, int32_t env, const struct sa
 muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation, bool *restarted) {
   struct saved_head head;
   memcpy(&head, bytes, sizeof head);
-  if (head.environment != (uint32_t)(pool->first + env))
+  if (head.environment != (uint32_t)pool->index[env])
     return status_error(MUSTER_ERROR_FORMAT, "the saved state of environment %u was offered to environment %d",
-                        (unsigned)head.environment, (int)(pool->first + env));
+                        (unsigned)head.environment, (int)pool->index[env]);
   MUSTER_TRY(check_head(pool, env, &head));
   pool->next_episode[env] = head.next_episode;
   *restarted = !(head.has_state && env_block_can_save(&pool->block));

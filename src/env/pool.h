@@ -31,8 +31,9 @@ struct env_finals {
 
 /* What changes between the environments and those who use the pool. Zeroed: nothing but clipping to the bounds. */
 struct env_wrappers {
-  int32_t max_steps;   /* steps after which episodes are truncated; 0: the environment's own limit */
-  int32_t frame_stack; /* last observations that are stacked along the first dimension, oldest first; 0 or 1: one */
+  int32_t max_steps;      /* steps after which episodes are truncated; 0: the environment's own limit */
+  int32_t fallback_steps; /* the same where neither says so; 0: episodes are as long as they will */
+  int32_t frame_stack;    /* last observations that are stacked along the first dimension, oldest first; 0 or 1: one */
   enum action_bounds action_bounds;
   int32_t group_size; /* environments e with the same e / group_size start an episode of the same number in the same
                          state: their resets draw from one stream, their steps each from its own; 0 or 1: none do */
@@ -61,11 +62,23 @@ void env_pool_destroy(struct env_pool **pool); /* accepts NULL inside */
  * observations cannot be stacked (neither float32 nor uint8) or actions not be rescaled. */
 MUSTER_CHECKED muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wrappers);
 
+/* Whether nothing but wrappers.fallback_steps ends an episode that the environment does not end itself. */
+bool env_pool_falls_back(const struct env_pool *pool);
+
 /* What the environments are; borrowed for the life of the pool. */
 const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 
 /* Starts an episode in every environment and writes its first observations. */
 MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
+
+/* From the next env_pool_reset() on the environments play a list: episode 0 of each global index from `first` to
+ * `first`
+ * + `count` - 1, one after the other. Who ends one begins the next that nobody plays; who finds none rests: its flags,
+ * rewards and observations say nothing, and it is not stepped, unless it is one of a block. A list may be given again
+ * at any time. */
+void env_pool_play_list(struct env_pool *pool, int32_t first, int32_t count);
+/* The global index whose episode an environment plays; -1: it rests. */
+int32_t env_pool_episode(const struct env_pool *pool, int32_t env);
 
 /* Starts episode number `episode` (from 0) in every environment, whatever it was doing; nothing is written. */
 MUSTER_CHECKED muster_status env_pool_restart(struct env_pool *pool, uint32_t episode);

@@ -91,13 +91,14 @@ static struct action_mask element_mask(struct action_mask mask, size_t first) {
 
 /* one random word for each row: element i draws at counter i */
 static void draw_words(const struct action_random *random, size_t element, size_t rows, uint32_t *words) {
-  if (element == 0) {
+  if (element == 0 && random->rows == NULL) {
     random_words_rows(random->seed, RANDOM_ACTION, random->first_row, random->step, rows, words);
     return;
   }
   for (size_t r = 0; r < rows; r++) {
     uint32_t four[4];
-    random_words(random->seed, RANDOM_ACTION, random->first_row + (uint32_t)r, random->step, (uint32_t)element, four);
+    random_words(random->seed, RANDOM_ACTION, action_random_row(random, r), action_random_step(random, r),
+                 (uint32_t)element, four);
     words[r] = four[0];
   }
 }

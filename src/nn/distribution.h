@@ -19,7 +19,17 @@ struct action_random {
   uint64_t seed;
   uint32_t first_row;
   uint32_t step; /* of each environment, counted over the run */
+  /* where rows are at steps of their own: both of each row, in place of the two above; else NULL */
+  const uint32_t *rows, *steps;
 };
+
+static inline uint32_t action_random_row(const struct action_random *random, size_t r) {
+  return random->rows != NULL ? random->rows[r] : random->first_row + (uint32_t)r;
+}
+
+static inline uint32_t action_random_step(const struct action_random *random, size_t r) {
+  return random->steps != NULL ? random->steps[r] : random->step;
+}
 
 /* Which choices are allowed: row r's bytes [choices] begin at bytes + r * stride, 0 = forbidden. A forbidden choice has
  * probability 0. With `bytes` NULL all are allowed; a row should allow one choice of each element at least. */

@@ -80,8 +80,8 @@ static void draw_normals(const struct action_random *random, size_t first, size_
   memset(radius, 0, sizeof radius);
   for (size_t r = 0; r < rows; r++) {
     uint32_t words[4];
-    random_words(random->seed, RANDOM_ACTION, random->first_row + (uint32_t)r, random->step, (uint32_t)(first / 4),
-                 words);
+    random_words(random->seed, RANDOM_ACTION, action_random_row(random, r), action_random_step(random, r),
+                 (uint32_t)(first / 4), words);
     for (int pair = 0; pair < 2; pair++) {
       radius[pair][r] = 1.0f - random_unit_float(words[2 * pair]); /* in (0, 1] */
       angle[pair][r] = TWO_PI * random_unit_float(words[2 * pair + 1]);

@@ -256,6 +256,10 @@ void model_act(struct model *model, size_t n, const struct model_input *input, c
     }
     struct action_random tile_random = *random;
     tile_random.first_row += (uint32_t)first;
+    if (random->rows != NULL) {
+      tile_random.rows += first;
+      tile_random.steps += first;
+    }
     distribution->sample(&model->head, rows, net, net_ld, mask, &tile_random, tile_actions);
     for (size_t r = 0; r < rows; r++) log_prob[(first + r) * log_prob_ld] = model->head.log_prob[r];
   }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "comm/watchdog.h"
+#include "run/evaluator.h"
 #include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/timings.h"
@@ -218,7 +219,7 @@ muster_status actor_roll_out_ordered(struct actor *actor) {
 
 muster_status actor_send_states(struct worker *worker, struct actor *actor) {
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
-  interrupt_saved();
+  if (worker->order->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   if (actor != NULL) actor_save_states(actor);
   MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
   MUSTER_TRY(exchange_gather_end(worker->state_exchange));
@@ -240,14 +241,59 @@ muster_status actor_send_rollout(struct worker *worker, const struct actor *acto
   return MUSTER_OK;
 }
 
+/* --- evaluations --- */
+
+/* the part of this rank in an evaluation, whose order is at hand */
+static muster_status evaluate(struct worker *worker, struct actor *actor) {
+  struct order *order = worker->order;
+  bool takes_policy = actor != NULL && !worker->topology.learns;
+  int asked;
+  while (order->evaluation != EVALUATION_ENDS) {
+    if (takes_policy && order->evaluation == EVALUATION_BEGINS) actor_take_parameters(actor);
+    MUSTER_TRY(evaluator_play(worker->evaluator, actor != NULL ? actor->model : NULL));
+    MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
+    MUSTER_TRY(worker_broadcast_evaluation(worker));
+  }
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+static bool speaks_of_evaluation(const struct order *order) {
+  return order->evaluation == EVALUATION_BEGINS || order->evaluation == EVALUATION_ENDS;
+}
+
+muster_status actor_await_order(struct worker *worker, struct actor *actor) {
+  MUSTER_TRY(worker_broadcast_order(worker));
+  while (speaks_of_evaluation(worker->order)) {
+    MUSTER_TRY(evaluate(worker, actor));
+    MUSTER_TRY(worker_broadcast_order(worker));
+  }
+  return MUSTER_OK;
+}
+
+muster_status actor_await_evaluation(struct worker *worker, struct actor *actor) {
+  MUSTER_TRY(worker_broadcast_evaluation(worker));
+  return evaluate(worker, actor);
+}
+
+muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor) {
+  if (worker->order->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  return actor_await_evaluation(worker, actor);
+}
+
 muster_status actor_run(struct actor *actor) {
   struct worker *worker = actor->worker;
+  const struct order *order = worker->order;
   for (;;) {
-    MUSTER_TRY(worker_broadcast_order(worker));
-    if (worker->order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
-    if (worker->order->stop != STOP_NOT) return MUSTER_OK;
-    actor_take_parameters(actor);
-    MUSTER_TRY(actor_roll_out(actor));
+    MUSTER_TRY(actor_await_order(worker, actor));
+    const bool stops = order->stop != STOP_NOT, evaluates = order->evaluation == EVALUATION_FOLLOWS;
+    if (order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
+    if (!stops) {
+      actor_take_parameters(actor);
+      MUSTER_TRY(actor_roll_out(actor));
+    }
+    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
+    if (stops) return actor_evaluate_at_end(worker, actor);
     MUSTER_TRY(actor_send_rollout(worker, actor));
     stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
   }

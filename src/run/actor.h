@@ -46,6 +46,15 @@ MUSTER_CHECKED muster_status actor_roll_out_ordered(struct actor *actor);
 MUSTER_CHECKED muster_status actor_send_states(struct worker *worker, struct actor *actor);
 MUSTER_CHECKED muster_status actor_send_rollout(struct worker *worker, const struct actor *actor);
 
+/* Waits for the next order that is none of an evaluation, and plays the evaluations that come before it; `actor` as
+ * above. */
+MUSTER_CHECKED muster_status actor_await_order(struct worker *worker, struct actor *actor);
+
+/* Takes part in an evaluation whose first order is still to come: the one that follows a rollout, or that of the end,
+ * where a run that is finished has one. */
+MUSTER_CHECKED muster_status actor_await_evaluation(struct worker *worker, struct actor *actor);
+MUSTER_CHECKED muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor);
+
 /* The life of a rank that only acts: returns when the learner orders a stop. Collective with the learner's. */
 MUSTER_CHECKED muster_status actor_run(struct actor *actor);
 

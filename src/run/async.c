@@ -36,7 +36,7 @@ static muster_status deliver_states(struct actor *actor) {
   MUSTER_TRY(find_place(worker, &place));
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   struct delivery *delivery = place;
-  interrupt_saved();
+  if (worker->order->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   actor_save_states(actor);
   *delivery = make_head(actor, DELIVERY_STATES, worker->order->iteration);
   MUSTER_TRY(stream_deliver(worker->stream, delivery_write_states(worker, delivery)));
@@ -84,9 +84,27 @@ static muster_status compute_gradient(struct actor *actor, double *terms) {
   return MUSTER_OK;
 }
 
-/* what the order at hand asks for: the states of the environments, or one more rollout */
+/* a slice of an evaluation */
+static bool asks_for_episodes(const struct order *order) {
+  return order->evaluation == EVALUATION_BEGINS || order->evaluation == EVALUATION_GOES_ON;
+}
+
+static muster_status deliver_episodes(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  void *place;
+  MUSTER_TRY(evaluator_play(worker->evaluator, actor->model));
+  MUSTER_TRY(find_place(worker, &place));
+  struct delivery *delivery = place;
+  *delivery = make_head(actor, DELIVERY_EPISODES, worker->order->iteration);
+  MUSTER_TRY(stream_deliver(worker->stream, delivery_write_episodes(worker, delivery)));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* what the order at hand asks for: episodes, the states of the environments, or one more rollout */
 static muster_status take_turn(struct actor *actor) {
   struct worker *worker = actor->worker;
+  if (asks_for_episodes(worker->order)) return deliver_episodes(actor);
   if (worker->order->send_states) return deliver_states(actor);
   actor->rollouts++;
   MUSTER_TRY(actor_roll_out(actor));
@@ -109,15 +127,28 @@ static muster_status await_order(struct actor *actor) {
   return MUSTER_OK;
 }
 
-muster_status async_act(struct actor *actor) {
+/* after the last rollout: the evaluation of a run that is finished */
+static muster_status end(struct actor *actor) {
   struct worker *worker = actor->worker;
   const struct order *order = worker->order;
+  bool evaluates = order->stop == STOP_FINISHED && worker->evaluator != NULL;
+  if (evaluates) MUSTER_TRY(await_order(actor));
+  while (evaluates && order->evaluation != EVALUATION_ENDS) {
+    MUSTER_TRY(take_turn(actor));
+    MUSTER_TRY(await_order(actor));
+  }
+  return stream_finish(worker->stream);
+}
+
+muster_status async_act(struct actor *actor) {
+  const struct order *order = actor->worker->order;
   MUSTER_TRY(await_order(actor));
   actor->rollouts = order->rollouts;
   for (;;) {
-    const bool pauses = order->send_states, stops = order->stop != STOP_NOT;
+    const bool evaluates = asks_for_episodes(order), stops = order->stop != STOP_NOT;
+    const bool pauses = order->send_states || evaluates;
     MUSTER_TRY(take_turn(actor));
-    if (stops) return stream_finish(worker->stream);
+    if (stops && !evaluates) return end(actor);
     if (pauses) MUSTER_TRY(await_order(actor));
   }
 }
@@ -270,7 +301,7 @@ static void note_delivery(struct learner *learner, int rank, const struct delive
   learner->notes |= delivery->notes & ~NOTE_FAULT;
   async->under_way[rank] = delivery->next_version;
   if (delivery->rollouts > async->rollouts) async->rollouts = delivery->rollouts;
-  if (delivery->kind == DELIVERY_STATES) return;
+  if (delivery->kind == DELIVERY_STATES || delivery->kind == DELIVERY_EPISODES) return;
   const double seconds = delivery->seconds, actors = learner->worker->topology.actors;
   const struct exchange_work work = {seconds / actors, seconds / actors, seconds};
   report_rollout(&learner->report, &work, learner->worker->topology.actors);
@@ -372,10 +403,16 @@ static muster_status learn(struct learner *learner) {
   return learner_learn(learner);
 }
 
+/* a row that still waits for an evaluation comes before the next update */
+static muster_status flush_row(struct learner *learner) {
+  return learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
+}
+
 /* one update from the next trajectories */
 static muster_status learn_from_batch(struct learner *learner) {
   struct async *async = learner->async;
   MUSTER_TRY(collect_batch(learner));
+  MUSTER_TRY(flush_row(learner));
   watchdog_enter(learner->worker->comm, WATCH_UPDATE, learner->iteration + 1);
   stages_mark(&learner->worker->stages, EVENT_ROLLOUT);
   stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
@@ -396,6 +433,7 @@ static muster_status learn_from_gradient(struct learner *learner) {
   const int64_t trajectories = topology_envs(&learner->worker->topology, next.rank).count, version = delivery->version;
   MUSTER_TRY(take_into_batch(learner, &next));
   if (has_faults) return MUSTER_OK;
+  MUSTER_TRY(flush_row(learner));
   count_lag(&async->lag, learner->iteration, version, trajectories);
   return learn(learner);
 }
@@ -411,13 +449,64 @@ muster_status async_iterate(struct learner *learner) {
   return MUSTER_OK;
 }
 
-/* the same, and a row of metrics where there was an update */
+/* A row of metrics, or, where an evaluation is due, the wish for a pause: the row waits for it. */
+static muster_status report(struct learner *learner) {
+  struct async *async = learner->async;
+  async->evaluation_waits |= learner_evaluation_is_due(learner);
+  learner->owes_evaluation |= async->evaluation_waits;
+  learner->row_waits = async->evaluation_waits;
+  learner->reported_steps = learner->total_steps;
+  learner_prepare_row(learner);
+  MUSTER_TRY(learner_write_histograms(learner));
+  return learner->row_waits ? MUSTER_OK : learner_write_row(learner, NULL);
+}
+
+/* the same as async_iterate(), and a row of metrics where there was an update */
 static muster_status iterate(struct learner *learner) {
   const int64_t before = learner->iteration;
   MUSTER_TRY(learn_from_next(learner));
-  if (learner->iteration > before) MUSTER_TRY(learner_report(learner));
+  if (learner->iteration > before) MUSTER_TRY(report(learner));
   empty_batch(learner);
   return MUSTER_OK;
+}
+
+/* --- evaluations: all actors wait for an order --- */
+
+static muster_status take_episodes(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  for (int taken = 0; taken < worker->topology.actors; taken++) {
+    struct held_delivery next;
+    MUSTER_TRY(first_delivery(learner, &next));
+    note_delivery(learner, next.rank, next.delivery);
+    evaluator_take_part(worker->evaluator, next.rank, delivery_content(next.delivery));
+    MUSTER_TRY(stream_release(worker->stream, next.rank));
+  }
+  return MUSTER_OK;
+}
+
+muster_status async_play_slices(struct learner *learner, bool *is_done) {
+  struct worker *worker = learner->worker;
+  enum order_evaluation evaluation = EVALUATION_BEGINS;
+  for (*is_done = false; !*is_done && !learner_is_asked_to_end(learner); evaluation = EVALUATION_GOES_ON) {
+    learner_order_evaluation(learner, evaluation);
+    if (learner->actor == NULL) MUSTER_TRY(evaluator_play(worker->evaluator, NULL));
+    MUSTER_TRY(stream_tell(worker->stream));
+    MUSTER_TRY(take_episodes(learner));
+    *is_done = evaluator_is_done(worker->evaluator);
+  }
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* the evaluation that a pause was for, and the row that waits for it */
+static muster_status evaluate_in_pause(struct learner *learner) {
+  if (!learner->async->evaluation_waits) return MUSTER_OK;
+  bool is_done;
+  learner->async->evaluation_waits = false;
+  MUSTER_TRY(async_play_slices(learner, &is_done));
+  if (is_done) MUSTER_TRY(learner_take_evaluation(learner));
+  if (learner->row_waits) return learner_write_row(learner, is_done ? &learner->evaluation : NULL);
+  return is_done ? learner_write_evaluation(learner) : MUSTER_OK;
 }
 
 /* --- the loop --- */
@@ -429,7 +518,9 @@ static muster_status tell_order(struct learner *learner) {
   learner_prepare_order(learner);
   struct order *order = worker->order;
   /* the end is a pause, too */
-  order->send_states |= order->stop != STOP_NOT;
+  learner->checkpoint_is_due |= order->stop != STOP_NOT;
+  if (learner->checkpoint_is_due) order->send_states = SEND_FOR_CHECKPOINT;
+  if (!learner->checkpoint_is_due && learner->async->evaluation_waits) order->send_states = SEND_FOR_BEST;
   order->rollouts = learner->async->rollouts;
   stages_mark(&worker->stages, EVENT_ORDER);
   MUSTER_TRY(stream_tell(worker->stream));
@@ -470,13 +561,19 @@ muster_status async_lead(struct learner *learner) {
   const struct order *order = worker->order;
   for (int rank = 0; rank < worker->topology.ranks; rank++) learner->async->under_way[rank] = learner->iteration;
   if (learner->actor != NULL) learner->actor->rollouts = learner->async->rollouts;
+  worker->order->rollouts = learner->async->rollouts;
+  MUSTER_TRY(learner_make_up(learner));
   for (;;) {
     MUSTER_TRY(tell_order(learner));
     if (order->send_states) {
       MUSTER_TRY(pause_actors(learner));
+      MUSTER_TRY(evaluate_in_pause(learner));
       MUSTER_TRY(learner_save(learner));
     }
-    if (order->stop != STOP_NOT) return stream_finish(worker->stream);
+    if (order->stop != STOP_NOT) {
+      MUSTER_TRY(learner_evaluate_at_end(learner));
+      return stream_finish(worker->stream);
+    }
     if (order->send_states) continue;
     const int64_t before = learner->total_steps;
     MUSTER_TRY(iterate(learner));

@@ -6,7 +6,8 @@
  * A checkpoint, like the end, is a pause: an order asks for it, and each actor, when its rollout is delivered, delivers
  * the states of its environments and waits for the next order. Until all have done so the learner takes what comes, so
  * that nothing is under way when it writes; trajectories that it has not learned from by then are kept in the
- * checkpoint. */
+ * checkpoint. An evaluation is such a pause, too: then orders ask the actors to play, and they deliver how far they
+ * are. */
 #ifndef RUN_ASYNC_H
 #define RUN_ASYNC_H
 
@@ -31,6 +32,7 @@ struct async {
   int64_t rollouts;                  /* the most that an actor has made */
   double terms[ALGORITHM_MAX_TERMS]; /* of the gradient at hand */
   struct policy_lag lag;
+  bool evaluation_waits; /* for the actors to pause */
 };
 
 /* Gives a learner what it needs beside; after its algorithm is created. */
@@ -46,6 +48,10 @@ MUSTER_CHECKED muster_status async_check(const struct learner *learner);
 /* What is under way is lost with its actor: the random numbers of those that go on begin behind it. Returns the most
  * rollouts that an actor may have begun. */
 int64_t async_give_up(struct learner *learner);
+
+/* Plays an evaluation of the policy as it is, while all actors wait for an order, as learner_evaluate() does; what
+ * comes of it is left to the caller. */
+MUSTER_CHECKED muster_status async_play_slices(struct learner *learner, bool *is_done);
 
 /* One update of a rank that acts and learns, without orders, reports and checkpoints: for measurements. */
 MUSTER_CHECKED muster_status async_iterate(struct learner *learner);

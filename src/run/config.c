@@ -84,10 +84,22 @@ static const struct option_spec ranks_options[] = {
 static const struct option_spec evaluation_options[] = {
     {IN(evaluation_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
      .help = "steps between evaluations during training, which fill eval/mean_reward; 0: only at the end"},
-    {IN(evaluation_options, episodes), .type = OPTION_INT, .default_value = "100", .min = 1, .max = 1e6,
-     .help = "episodes of an evaluation"},
+    {IN(evaluation_options, episodes), .type = OPTION_INT, .default_value = "100", .min = 0, .max = 1e6,
+     .help = "episodes of an evaluation, dealt out to all actors; 0: no evaluations, not even at the end"},
     {IN(evaluation_options, deterministic), .type = OPTION_BOOL, .default_value = "true",
      .help = "whether an evaluation takes the most probable action or samples"},
+    {.key = NULL},
+};
+
+static const struct option_spec evaluation_env_options[] = {
+    {IN(evaluation_env_options, name), .type = OPTION_STRING, .default_value = "null",
+     .help = "which environment evaluations play, of the same observations and actions; null: that of training"},
+    {IN(evaluation_env_options, plugin), .type = OPTION_STRING, .default_value = "null",
+     .help = "shared object with that environment; null: that of training"},
+    {IN(evaluation_env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
+     .help = "steps after which its episodes are truncated; 0: as in training, 10000 where there is no limit at all"},
+    {IN(evaluation_env_options, options), .type = OPTION_MAP, .default_value = "null",
+     .help = "options that it has in place of, or beside, those of env.options"},
     {.key = NULL},
 };
 
@@ -99,7 +111,8 @@ static const struct option_spec checkpoint_options[] = {
     {IN(checkpoint_options, keep), .type = OPTION_INT, .default_value = "3", .min = 0, .max = 1e9,
      .help = "newest checkpoints that are kept; 0: all"},
     {IN(checkpoint_options, keep_best), .type = OPTION_BOOL, .default_value = "true",
-     .help = "whether best.h5 keeps the checkpoint of the best mean return (of evaluations, where there are any)"},
+     .help = "whether best.h5 keeps the checkpoint of the best evaluation, or, where there are none, of the best mean "
+             "return"},
     {.key = NULL},
 };
 
@@ -155,6 +168,8 @@ static const struct option_table algorithm_table = {.section = "algorithm", .opt
 static const struct option_table loop_table = {.section = "algorithm", .options = loop_options};
 static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
+static const struct option_table evaluation_env_table = {.section = "evaluation.env",
+                                                         .options = evaluation_env_options};
 static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
 static const struct option_table run_table = {.section = "run", .options = run_options};
 
@@ -171,6 +186,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
     tables[n++] = (*type)->options;
   tables[n++] = &ranks_table;
   tables[n++] = &evaluation_table;
+  tables[n++] = &evaluation_env_table;
   tables[n++] = &checkpoint_table;
   tables[n++] = &run_table;
   return n;
@@ -183,7 +199,7 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 11
+#define BINDINGS 12
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
@@ -197,6 +213,7 @@ static void bind_tables(struct run_config *config, const struct algorithm_type *
       {&loop_table, &config->loop, true},
       {&ranks_table, &config->ranks, false},
       {&evaluation_table, &config->evaluation, false},
+      {&evaluation_env_table, &config->evaluation_env, false},
       {&checkpoint_table, &config->checkpoint, false},
       {&run_table, &config->run, false},
   };
@@ -222,30 +239,31 @@ static muster_status check_names(struct document *document, struct run_config *c
   return MUSTER_OK;
 }
 
-/* makes the path of the plug-in absolute, so that every rank and every later command finds the same file */
-static muster_status locate_plugin(const struct document *document, const char *config_path,
-                                   struct run_config *config) {
-  char *plugin = config->env_host.plugin, found[OPTION_STRING_SIZE];
+/* makes the path of a plug-in absolute, so that every rank and every later command finds the same file */
+static muster_status locate_plugin(const struct document *document, const char *config_path, const char *key,
+                                   char plugin[OPTION_STRING_SIZE]) {
+  char found[OPTION_STRING_SIZE];
   if (plugin[0] == '\0') return MUSTER_OK;
   const char *slash = strrchr(config_path, '/');
   char *folder = slash != NULL ? strndup(config_path, (size_t)(slash - config_path) + 1) : NULL;
-  muster_status status = locate(document, "env.plugin", env_plugin_locate(plugin, folder, found, sizeof found));
+  muster_status status = locate(document, key, env_plugin_locate(plugin, folder, found, sizeof found));
   free(folder);
   if (status == MUSTER_OK) strcpy(plugin, found);
   return status;
 }
 
 /* where the config says which environment it is */
-static const char *env_key(const struct run_config *config) {
-  return config->env_host.plugin[0] != '\0' ? "env.plugin" : "env.name";
+static void env_key(const char *section, const struct run_config *config, char key[TEXT_KEY_SIZE]) {
+  snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
 }
 
-/* whether the source's type takes the options, and whether environments can be made with them */
-static muster_status check_env_options(const struct document *document, const struct run_config *config,
-                                       const muster_env_type *type) {
+/* Whether the source's type takes the options, and whether environments can be made with them. `section`: where the
+ * document has them, "env" or "evaluation.env". */
+static muster_status check_env_options(const struct document *document, const char *section,
+                                       const struct run_config *config, const muster_env_type *type) {
+  char key[TEXT_KEY_SIZE];
   for (int32_t i = 0; i < config->env.options.count; i++) {
-    char key[96];
-    snprintf(key, sizeof key, "env.options.%s", config->env.options.keys[i]);
+    snprintf(key, sizeof key, "%s.options.%s", section, config->env.options.keys[i]);
     MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
   /* environments that run in processes of their own are not made in this one */
@@ -257,7 +275,9 @@ static muster_status check_env_options(const struct document *document, const st
   env_pool_destroy(&pool);
   /* create() has refused its options; all else is the environment's own fault */
   bool is_refusal = muster_status_code(status) == MUSTER_ERROR_USAGE;
-  return locate(document, is_refusal ? "env.options" : env_key(config), status);
+  snprintf(key, sizeof key, "%s.options", section);
+  if (!is_refusal) env_key(section, config, key);
+  return locate(document, key, status);
 }
 
 int run_config_learners(const struct run_config *config, int ranks) {
@@ -302,14 +322,26 @@ static muster_status check_actors(const struct document *document, const struct 
                         actors, ranks, actors, (int)config->env.num_envs + learn_only);
 }
 
-muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
+/* whether the environment exists, and takes its options */
+static muster_status check_source(const struct document *document, const char *section,
+                                  const struct run_config *config) {
   struct env_source_request request = run_config_env_source(config);
   request.isolates = false; /* only the table is looked at */
+  char key[TEXT_KEY_SIZE];
+  env_key(section, config, key);
   struct env_source source;
-  MUSTER_TRY(locate(document, env_key(config), env_source_open(&request, &source)));
-  muster_status status = check_env_options(document, config, source.type);
+  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  muster_status status = check_env_options(document, section, config, source.type);
   env_source_close(&source);
   return status;
+}
+
+muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
+  MUSTER_TRY(check_source(document, "env", config));
+  if (!run_config_has_evaluation_env(config)) return MUSTER_OK;
+  struct run_config entered = *config;
+  MUSTER_TRY(locate(document, "evaluation.env.options", run_config_enter_evaluation(&entered)));
+  return check_source(document, "evaluation.env", &entered);
 }
 
 /* rl-zoo's files have `normalize: true` where there is a section here */
@@ -406,7 +438,9 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
-  if (status == MUSTER_OK) status = locate_plugin(document, path, config);
+  if (status == MUSTER_OK) status = locate_plugin(document, path, "env.plugin", config->env_host.plugin);
+  if (status == MUSTER_OK)
+    status = locate_plugin(document, path, "evaluation.env.plugin", config->evaluation_env.plugin);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_watchdog(document, config);
   if (status == MUSTER_OK) status = check_isolation(document, config);
@@ -552,6 +586,82 @@ void run_config_list_differences(const struct run_config *config, const struct r
       text_print(&sink, "%s%s=%s", sink.length > 0 ? " " : "", key, value);
     }
   }
+}
+
+/* --- environments of evaluations --- */
+
+bool run_config_has_evaluation_env(const struct run_config *config) {
+  const struct evaluation_env_options *options = &config->evaluation_env;
+  return options->name[0] != '\0' || options->plugin[0] != '\0' || options->max_steps > 0 || options->options.count > 0;
+}
+
+/* gives a map a key's value, in place of the one it has */
+static muster_status set_in_map(struct option_map *map, const char *key, const char *value) {
+  int32_t i = 0;
+  while (i < map->count && strcmp(map->keys[i], key) != 0) i++;
+  if (i == OPTION_MAP_MAX)
+    return status_error(MUSTER_ERROR_USAGE, "makes more than %d options together with env.options", OPTION_MAP_MAX);
+  if (i == map->count) snprintf(map->keys[map->count++], sizeof map->keys[0], "%s", key);
+  snprintf(map->values[i], sizeof map->values[0], "%s", value);
+  return MUSTER_OK;
+}
+
+muster_status run_config_enter_evaluation(struct run_config *config) {
+  const struct evaluation_env_options *options = &config->evaluation_env;
+  struct env_options *env = &config->env;
+  bool is_another = options->name[0] != '\0' && strcmp(options->name, env->name) != 0;
+  if (is_another) env->options.count = 0;
+  if (is_another) strcpy(env->name, options->name);
+  if (options->plugin[0] != '\0') strcpy(config->env_host.plugin, options->plugin);
+  if (options->max_steps > 0) env->max_steps = options->max_steps;
+  for (int32_t i = 0; i < options->options.count; i++)
+    MUSTER_TRY(set_in_map(&env->options, options->options.keys[i], options->options.values[i]));
+  return MUSTER_OK;
+}
+
+static bool maps_are_equal(const struct option_map *a, const struct option_map *b) {
+  bool is_equal = a->count == b->count;
+  for (int32_t i = 0; is_equal && i < a->count; i++)
+    is_equal = strcmp(a->keys[i], b->keys[i]) == 0 && strcmp(a->values[i], b->values[i]) == 0;
+  return is_equal;
+}
+
+bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b) {
+  const struct evaluation_env_options *x = &a->evaluation_env, *y = &b->evaluation_env;
+  return a->evaluation.episodes == b->evaluation.episodes &&
+         a->evaluation.deterministic == b->evaluation.deterministic && strcmp(x->name, y->name) == 0 &&
+         x->max_steps == y->max_steps && maps_are_equal(&x->options, &y->options);
+}
+
+static muster_status change_env(struct document *document, const char *const *sets, size_t n_sets,
+                                struct run_config *config) {
+  for (size_t i = 0; i < n_sets; i++) {
+    if (strncmp(sets[i], "env.", 4) != 0)
+      return status_error(MUSTER_ERROR_USAGE, "--set %.80s: expects an option of env, such as env.options.KEY=VALUE",
+                          sets[i]);
+    MUSTER_TRY(document_set(document, sets[i]));
+  }
+  MUSTER_TRY(resolve(document, config));
+  MUSTER_TRY(locate_plugin(document, "", "env.plugin", config->env_host.plugin));
+  return check_source(document, "env", config);
+}
+
+muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,
+                                    struct run_config *config) {
+  MUSTER_TRY(run_config_enter_evaluation(config));
+  config->evaluation_env = (struct evaluation_env_options){0};
+  if (n_sets == 0) return MUSTER_OK;
+  char *text;
+  struct document *document;
+  MUSTER_TRY(run_config_text(config, &text));
+  muster_status status = document_create(&document);
+  if (status == MUSTER_OK) {
+    status = document_read_text(document, name, text, strlen(text));
+    if (status == MUSTER_OK) status = change_env(document, sets, n_sets, config);
+    document_destroy(&document);
+  }
+  free(text);
+  return status;
 }
 
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]) {

@@ -55,8 +55,15 @@ struct ranks_options {
 };
 
 struct evaluation_options {
-  int64_t every, episodes;
+  int64_t every, episodes; /* episodes: 0: no evaluations */
   bool deterministic;
+};
+
+/* evaluation.env: what evaluations have in place of env's; nothing of it decides what is learned */
+struct evaluation_env_options {
+  char name[OPTION_STRING_SIZE], plugin[OPTION_STRING_SIZE]; /* "": as in training */
+  int64_t max_steps;                                         /* 0: as in training */
+  struct option_map options;                                 /* those that differ */
 };
 
 struct checkpoint_options {
@@ -95,6 +102,7 @@ struct run_config {
   struct model_options policy;
   struct ranks_options ranks;
   struct evaluation_options evaluation;
+  struct evaluation_env_options evaluation_env;
   struct checkpoint_options checkpoint;
   struct run_options run;
   struct loop_options loop;
@@ -118,6 +126,11 @@ MUSTER_CHECKED muster_status run_config_check_environment(const struct document 
 /* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for
  * the file in messages. */
 MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
+
+/* The config of a checkpoint for `muster eval`: entered its evaluation, then changed by assignments of env.*; others
+ * are USAGE errors. A plug-in that is set must be there. */
+MUSTER_CHECKED muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,
+                                                   struct run_config *config);
 
 /* The same from the config.yaml of a run folder. */
 MUSTER_CHECKED muster_status run_config_read(const char *path, struct run_config *config);
@@ -150,6 +163,17 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
 
 /* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+/* Whether evaluations have another environment, other options or another limit than training. */
+bool run_config_has_evaluation_env(const struct run_config *config);
+
+/* Puts what evaluation.env says in the place of env's, so that the functions below tell of the environments of
+ * evaluations. Options of training go with another environment no more. USAGE error where there are too many options.
+ */
+MUSTER_CHECKED muster_status run_config_enter_evaluation(struct run_config *config);
+
+/* Whether evaluations of two configs can be compared: the same episodes of the same environments. */
+bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b);
 
 /* How many of so many ranks learn. */
 int run_config_learners(const struct run_config *config, int ranks);

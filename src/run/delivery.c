@@ -1,5 +1,7 @@
 #include "run/delivery.h"
 
+#include "run/evaluator.h"
+
 #include <string.h>
 
 /* which parts of a rollout the learner needs */
@@ -14,8 +16,9 @@ size_t delivery_room(const struct worker *worker, const struct model *model) {
   bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
   size_t rollout = trajectory_packed_room(worker->rollout, parts_of(worker));
   if (computes) rollout += model->parameters.count * sizeof(float);
-  size_t states = states_bytes(worker);
-  return sizeof(struct delivery) + (rollout > states ? rollout : states);
+  const size_t states = states_bytes(worker), episodes = evaluator_part_bytes(worker->evaluator);
+  const size_t others = states > episodes ? states : episodes;
+  return sizeof(struct delivery) + (rollout > others ? rollout : others);
 }
 
 size_t delivery_write_rollout(const struct worker *worker, const float *gradient, size_t count,
@@ -30,6 +33,12 @@ size_t delivery_write_rollout(const struct worker *worker, const float *gradient
 size_t delivery_write_states(const struct worker *worker, struct delivery *delivery) {
   memcpy(delivery + 1, worker->env_states, states_bytes(worker));
   return sizeof *delivery + states_bytes(worker);
+}
+
+size_t delivery_write_episodes(const struct worker *worker, struct delivery *delivery) {
+  const size_t bytes = evaluator_part_bytes(worker->evaluator);
+  memcpy(delivery + 1, evaluator_part(worker->evaluator), bytes);
+  return sizeof *delivery + bytes;
 }
 
 const void *delivery_content(const struct delivery *delivery) { return delivery + 1; }

@@ -1,12 +1,12 @@
 /* What an actor of an asynchronous run hands over at once: the rollout of its environments, a gradient that it computed
- * from one, or, before a checkpoint and at the end, the states of its environments. A header, and the bytes behind it.
- */
+ * from one, before a checkpoint and at the end the states of its environments, or how far it is with its episodes of an
+ * evaluation. A header, and the bytes behind it. */
 #ifndef RUN_DELIVERY_H
 #define RUN_DELIVERY_H
 
 #include "run/worker.h"
 
-enum delivery_kind { DELIVERY_ROLLOUT, DELIVERY_GRADIENT, DELIVERY_STATES };
+enum delivery_kind { DELIVERY_ROLLOUT, DELIVERY_GRADIENT, DELIVERY_STATES, DELIVERY_EPISODES };
 
 struct delivery {
   int32_t kind;                      /* enum delivery_kind */
@@ -28,6 +28,7 @@ size_t delivery_room(const struct worker *worker, const struct model *model);
 size_t delivery_write_rollout(const struct worker *worker, const float *gradient, size_t count,
                               struct delivery *delivery);
 size_t delivery_write_states(const struct worker *worker, struct delivery *delivery);
+size_t delivery_write_episodes(const struct worker *worker, struct delivery *delivery);
 
 /* What follows the header: the packed rollout, or states; and the gradient. */
 const void *delivery_content(const struct delivery *delivery);

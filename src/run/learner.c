@@ -69,7 +69,8 @@ static muster_status create_report(struct learner *learner) {
 
 muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
   *learner = (struct learner){
-      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best_return = NAN, .best_steps = -1};
+      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best = {NAN, -1, 0}, .evaluated = -1};
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   MUSTER_TRY(create_algorithm(learner));
   if (worker->topology.leads) MUSTER_TRY(create_report(learner));
   model_pack(&learner->model, true);
@@ -124,10 +125,8 @@ static bool envs_are_dead(const struct learner *learner) {
   return (learner->notes & NOTE_DEAD) != 0;
 }
 
-/* whether the run ends here: environments are dead, all steps are done, a signal came to any rank, or its time is up */
-static enum stop stop_reason(const struct learner *learner) {
-  if (envs_are_dead(learner)) return STOP_DEAD;
-  if (is_finished(learner)) return STOP_FINISHED;
+/* whether a signal came to any rank, or the run's time is up */
+static enum stop asked_stop(const struct learner *learner) {
   int asked = interrupt_pending() | learner->notes;
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
   double limit = learner->worker->config.run.time_limit;
@@ -135,8 +134,28 @@ static enum stop stop_reason(const struct learner *learner) {
   return (asked & INTERRUPT_REQUEUE) != 0 || time_is_up ? STOP_REQUEUE : STOP_NOT;
 }
 
+bool learner_is_asked_to_end(const struct learner *learner) { return asked_stop(learner) != STOP_NOT; }
+
+/* whether the run ends here: environments are dead, all steps are done, or somebody asks for it */
+static enum stop stop_reason(const struct learner *learner) {
+  if (envs_are_dead(learner)) return STOP_DEAD;
+  return is_finished(learner) ? STOP_FINISHED : asked_stop(learner);
+}
+
+/* whether evaluations say which policy is best */
+static bool evaluates(const struct learner *learner) {
+  return learner->worker->evaluator != NULL && learner->worker->config.evaluation.every > 0;
+}
+
+bool learner_evaluation_is_due(const struct learner *learner) {
+  const int64_t every = learner->worker->config.evaluation.every;
+  return evaluates(learner) && learner->collected_steps / every > learner->reported_steps / every;
+}
+
 static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   const int64_t steps = learner->collected_steps;
+  /* the best policy so far is kept while it is there */
+  if (learner->best_is_new && learner->worker->config.checkpoint.keep_best) return true;
   if (steps == learner->checkpoint_steps || steps == 0) return false;
   if (stop != STOP_NOT) return true;
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
@@ -157,10 +176,14 @@ void learner_prepare_order(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct order *order = worker->order;
   enum stop stop = stop_reason(learner);
+  /* where the next rollout begins before the update that is evaluated, states are taken lest it becomes the best */
+  bool follows = worker->config.loop.pipeline > 0 && learner_evaluation_is_due(learner);
+  learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
   order->iteration = learner->collected;
-  order->send_states = checkpoint_is_due(learner, stop);
+  order->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : follows ? SEND_FOR_BEST : SEND_NOTHING;
+  order->evaluation = follows ? EVALUATION_FOLLOWS : EVALUATION_NONE;
   order->stop = (int32_t)stop;
-  if (order->send_states) {
+  if (learner->checkpoint_is_due) {
     interrupt_saved();
     learner->notes &= ~INTERRUPT_SAVE;
   }
@@ -199,6 +222,7 @@ muster_status learner_take_states(struct learner *learner) {
 muster_status learner_save(struct learner *learner) {
   struct worker *worker = learner->worker;
   if (!worker->order->send_states) return MUSTER_OK;
+  if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
   muster_status status = snapshot_write(learner);
@@ -375,24 +399,115 @@ muster_status learner_follow(struct learner *learner) {
   return status;
 }
 
-muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation) {
-  stages_enter(&learner->worker->stages, STAGE_EVALUATION);
-  const struct run_config *config = &learner->worker->config;
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
-  run_config_env_settings(config, settings);
-  struct evaluation_request request = {
-      .type = learner->worker->env.type,
-      .settings = settings,
-      .wrappers = run_config_env_wrappers(config),
-      .seed = (uint64_t)config->general.seed,
-      .episodes = config->evaluation.episodes,
-      .deterministic = config->evaluation.deterministic,
-  };
-  enter(learner, WATCH_EVALUATION);
-  MUSTER_TRY(evaluation_run(&learner->model, &request, evaluation));
-  enter(learner, WATCH_UPDATE);
-  stages_enter(&learner->worker->stages, STAGE_OTHER);
+/* --- evaluations --- */
+
+void learner_order_evaluation(struct learner *learner, enum order_evaluation evaluation) {
+  struct worker *worker = learner->worker;
+  worker->order->evaluation = evaluation;
+  if (worker->order_count > 0) copy_policy(&learner->model, worker->order_parameters, worker->order->floats);
+}
+
+/* tells all ranks of a slice of an evaluation, plays this rank's part, and gets that of the others */
+static muster_status play_slice(struct learner *learner, enum order_evaluation evaluation) {
+  struct worker *worker = learner->worker;
+  int asked;
+  learner_order_evaluation(learner, evaluation);
+  MUSTER_TRY(worker_broadcast_evaluation(worker));
+  MUSTER_TRY(evaluator_play(worker->evaluator, &learner->model));
+  MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
+  learner->notes |= asked;
   return MUSTER_OK;
+}
+
+static muster_status end_evaluation(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  learner_order_evaluation(learner, EVALUATION_ENDS);
+  MUSTER_TRY(worker_is_asynchronous(worker) ? stream_tell(worker->stream) : worker_broadcast_evaluation(worker));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+static muster_status play_slices(struct learner *learner, bool *is_done) {
+  enum order_evaluation evaluation = EVALUATION_BEGINS;
+  while (!*is_done && !learner_is_asked_to_end(learner)) {
+    MUSTER_TRY(play_slice(learner, evaluation));
+    *is_done = evaluator_is_done(learner->worker->evaluator);
+    evaluation = EVALUATION_GOES_ON;
+  }
+  return MUSTER_OK;
+}
+
+muster_status learner_evaluate(struct learner *learner, bool *is_done) {
+  *is_done = false;
+  learner->owes_evaluation = 1;
+  MUSTER_TRY(play_slices(learner, is_done));
+  MUSTER_TRY(end_evaluation(learner));
+  enter(learner, WATCH_UPDATE);
+  return *is_done ? learner_take_evaluation(learner) : MUSTER_OK;
+}
+
+/* what is learned now is the best so far, if its score says so */
+static void judge(struct learner *learner, double score, int64_t is_evaluation) {
+  const struct best *best = &learner->best;
+  bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
+  if (!is_first && !(score > best->score)) return;
+  learner->previous_best = *best;
+  learner->best = (struct best){score, learner->total_steps, is_evaluation};
+  learner->best_is_new = true;
+}
+
+void learner_judge_training(struct learner *learner) {
+  if (evaluates(learner) || learner->best.is_evaluation) return;
+  judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
+}
+
+muster_status learner_take_evaluation(struct learner *learner) {
+  MUSTER_TRY(evaluator_summarize(learner->worker->evaluator, &learner->evaluation));
+  learner->owes_evaluation = 0;
+  learner->evaluated = learner->iteration;
+  if (evaluates(learner)) judge(learner, learner->evaluation.mean_return, 1);
+  return MUSTER_OK;
+}
+
+/* writes the checkpoint at hand again, which was written before its evaluation, where this has made it the best; the
+ * states of the environments are still those of that moment */
+static muster_status save_best(struct learner *learner) {
+  if (!learner->best_is_new || !learner->worker->config.checkpoint.keep_best) return MUSTER_OK;
+  stages_enter(&learner->worker->stages, STAGE_CHECKPOINT);
+  enter(learner, WATCH_CHECKPOINT);
+  muster_status status = snapshot_write(learner);
+  enter(learner, WATCH_WAIT);
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  return status;
+}
+
+muster_status learner_make_up(struct learner *learner) {
+  bool is_done = false;
+  if (!evaluates(learner)) learner->owes_evaluation = 0;
+  if (!learner->owes_evaluation) return MUSTER_OK;
+  if (!worker_is_asynchronous(learner->worker)) {
+    MUSTER_TRY(learner_evaluate(learner, &is_done));
+  } else {
+    MUSTER_TRY(async_play_slices(learner, &is_done));
+    if (is_done) MUSTER_TRY(learner_take_evaluation(learner));
+  }
+  enter(learner, WATCH_WAIT);
+  if (!is_done) return MUSTER_OK;
+  MUSTER_TRY(learner_write_evaluation(learner));
+  return save_best(learner);
+}
+
+muster_status learner_evaluate_at_end(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (worker->order->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  bool is_known = learner->evaluated == learner->iteration, is_done = is_known;
+  if (!is_known && worker_is_asynchronous(worker)) MUSTER_TRY(async_play_slices(learner, &is_done));
+  if (!is_known && !worker_is_asynchronous(worker)) MUSTER_TRY(play_slices(learner, &is_done));
+  if (!is_done) worker->order->stop = (int32_t)asked_stop(learner);
+  MUSTER_TRY(end_evaluation(learner));
+  learner->has_final_evaluation = is_done;
+  if (is_done && !is_known) MUSTER_TRY(learner_take_evaluation(learner));
+  return is_done ? save_best(learner) : MUSTER_OK;
 }
 
 /* a row that cannot be written waits for the next one, or for a checkpoint; that is said once each time it starts */
@@ -406,18 +521,9 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
   return status;
 }
 
-/* an evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress */
-muster_status learner_report(struct learner *learner) {
+void learner_prepare_row(struct learner *learner) {
   const struct trajectory *batch = learner->worker->batch;
-  int64_t every = learner->worker->config.evaluation.every;
-  bool evaluates = every > 0 && learner->total_steps / every > learner->reported_steps / every;
-  learner->reported_steps = learner->total_steps;
-  struct evaluation evaluation;
-  if (evaluates) MUSTER_TRY(learner_evaluate(learner, &evaluation));
-  int64_t histograms = learner->worker->config.run.histograms;
-  if (histograms > 0 && learner->iteration % histograms == 0)
-    MUSTER_TRY(histograms_add(&learner->histograms, learner->report.events, learner->total_steps));
-  struct iteration_report iteration = {
+  learner->row = (struct iteration_report){
       .iteration = learner->iteration,
       .total_steps = learner->total_steps,
       .steps = trajectory_steps(batch),
@@ -426,10 +532,35 @@ muster_status learner_report(struct learner *learner) {
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,
-      .evaluation = evaluates ? &evaluation : NULL,
       .lag = learner->async != NULL ? &learner->async->lag : NULL,
   };
-  return keep_reporting(learner, report_iteration(&learner->report, &iteration, is_finished(learner)));
+}
+
+muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation) {
+  learner->row.evaluation = evaluation;
+  learner->row_waits = false;
+  return keep_reporting(learner, report_iteration(&learner->report, &learner->row, is_finished(learner)));
+}
+
+muster_status learner_write_evaluation(struct learner *learner) {
+  return keep_reporting(
+      learner, report_evaluation(&learner->report, learner->iteration, learner->total_steps, &learner->evaluation));
+}
+
+muster_status learner_write_histograms(struct learner *learner) {
+  const int64_t every = learner->worker->config.run.histograms;
+  if (every == 0 || learner->iteration % every != 0) return MUSTER_OK;
+  return histograms_add(&learner->histograms, learner->report.events, learner->total_steps);
+}
+
+muster_status learner_report(struct learner *learner) {
+  bool is_done = false;
+  learner->row_waits = learner_evaluation_is_due(learner);
+  learner->reported_steps = learner->total_steps;
+  learner_prepare_row(learner);
+  MUSTER_TRY(learner_write_histograms(learner));
+  if (learner->row_waits) MUSTER_TRY(learner_evaluate(learner, &is_done));
+  return learner_write_row(learner, is_done ? &learner->evaluation : NULL);
 }
 
 muster_status learner_iterate(struct learner *learner) {
@@ -475,6 +606,8 @@ static void save_rest(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
   bool is_written = learner->total_steps == 0 || access(path, F_OK) == 0;
+  muster_status row = learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
+  muster_status_clear(&row);
   if (!is_written) give_up_states(learner);
   muster_status status = is_written ? MUSTER_OK : snapshot_write(learner);
   if (status != MUSTER_OK)

@@ -6,12 +6,20 @@
 #include "base/shell.h"
 #include "run/actor.h"
 #include "run/episodes.h"
+#include "run/evaluator.h"
 #include "run/folder.h"
 #include "run/histograms.h"
 #include "run/report.h"
 #include "run/worker.h"
 
 #define LEARNER_MAX_STATE (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + NORMALIZER_STATE)
+
+/* What the best checkpoint is the best by: the mean return of evaluations where there are any, else of training. */
+struct best {
+  double score;          /* NAN: none yet */
+  int64_t steps;         /* total_steps of that checkpoint; -1: none yet */
+  int64_t is_evaluation; /* 0: of training */
+};
 
 struct learner {
   struct worker *worker; /* borrowed */
@@ -38,10 +46,17 @@ struct learner {
   double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */
   int64_t env_restarts;    /* of processes of isolated environments, since this process began */
-  double best_return;      /* of the checkpoints so far, by evaluation or training; NAN: none yet */
-  int64_t best_steps;      /* total_steps of that checkpoint; -1: none yet */
-  bool best_waits;         /* whether that checkpoint is still to be named best.h5 */
-  bool rows_wait;          /* rows of metrics.csv could not be written so far */
+  bool checkpoint_is_due;  /* at the order at hand */
+  struct best best, previous_best;
+  bool best_is_new; /* what is learned now is the best, and is not in a checkpoint yet; before it was previous_best */
+  bool best_waits;  /* whether its checkpoint is still to be named best.h5 */
+  struct evaluation evaluation; /* the last one */
+  int64_t evaluated;            /* iteration at that moment; -1: there was none */
+  bool has_final_evaluation;    /* it is that of the end */
+  int64_t owes_evaluation;      /* one was due and could not be played to its end: a resumed run makes up for it */
+  struct iteration_report row;  /* of the last iteration */
+  bool row_waits;               /* for an evaluation */
+  bool rows_wait;               /* rows of metrics.csv could not be written so far */
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
@@ -96,14 +111,42 @@ MUSTER_CHECKED muster_status learner_learn(struct learner *learner);
 /* An evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress. */
 MUSTER_CHECKED muster_status learner_report(struct learner *learner);
 
+/* The parts of it: what the row tells beside the evaluation; then it is written with one that is at hand, or (NULL)
+ * without. */
+void learner_prepare_row(struct learner *learner);
+MUSTER_CHECKED muster_status learner_write_histograms(struct learner *learner);
+MUSTER_CHECKED muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation);
+/* And a row of the evaluation alone, of which the iteration's row came without. */
+MUSTER_CHECKED muster_status learner_write_evaluation(struct learner *learner);
+
+/* Before a checkpoint: where there are no evaluations, the mean return of training says whether it is the best. */
+void learner_judge_training(struct learner *learner);
+
 /* Rollout, collect and update where this rank acts, too: the heart of an iteration, for measurements. */
 MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
 
 /* The part in an update of a rank that learns and does not lead: gets the batch and learns from it. */
 MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
 
-/* Evaluates the policy as the config says. */
-MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, struct evaluation *evaluation);
+/* Evaluates the policy as the config says, with all ranks (actor_evaluate()), unless this run or any rank is asked to
+ * end meanwhile: then `*is_done` is false. */
+MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, bool *is_done);
+
+/* For asynchronous runs: what learner_evaluate() consists of. Writes the policy into an order that speaks of an
+ * evaluation; whether anybody asks for the end; what an evaluation that is done is good for. */
+void learner_order_evaluation(struct learner *learner, enum order_evaluation evaluation);
+bool learner_is_asked_to_end(const struct learner *learner);
+MUSTER_CHECKED muster_status learner_take_evaluation(struct learner *learner);
+
+/* Whether an evaluation comes after what is collected so far has been learned from. */
+bool learner_evaluation_is_due(const struct learner *learner);
+
+/* Where a run ended in the midst of an evaluation, the one that goes on begins with it. */
+MUSTER_CHECKED muster_status learner_make_up(struct learner *learner);
+
+/* The evaluation at the end of a run that is finished, unless the last one was of the same policy. Where that is asked
+ * to end, so is the run: the order's `stop` then says so, on all ranks. */
+MUSTER_CHECKED muster_status learner_evaluate_at_end(struct learner *learner);
 
 /* What a user types to go on with the run as it was started, at the same number of ranks. */
 struct shell_command learner_resume_command(const struct learner *learner);
@@ -112,8 +155,7 @@ struct shell_command learner_resume_command(const struct learner *learner);
  * learned so far, unless that is in the midst of a change, and says how to go on. */
 void learner_rescue(struct learner *learner, bool is_whole);
 
-/* After the loop: evaluates the policy, writes the summary and prints what a user wants to see at the end.
- * Collective with actor_finish(). */
+/* After the loop: writes the summary and prints what a user wants to see at the end. Collective with actor_finish(). */
 MUSTER_CHECKED muster_status learner_finish(struct learner *learner);
 
 #endif

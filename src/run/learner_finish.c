@@ -7,7 +7,17 @@
 #include "run/trace.h"
 #include "store/durable.h"
 
-static void print_result(const struct learner *learner, const struct evaluation *evaluation) {
+static void print_evaluation(const struct learner *learner) {
+  const struct evaluation *evaluation = &learner->evaluation;
+  char cut[128];
+  evaluation_describe_cut(evaluation, cut);
+  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes%s, %s%s\n", evaluation->mean_return,
+         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes, cut,
+         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic",
+         run_config_has_evaluation_env(&learner->worker->config) ? ", with evaluation.env" : "");
+}
+
+static void print_result(const struct learner *learner) {
   const struct report *report = &learner->report;
   double seconds = report_seconds(report);
   char steps[32], rate[32];
@@ -19,9 +29,7 @@ static void print_result(const struct learner *learner, const struct evaluation 
     printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
            report->reward_threshold);
   }
-  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes, %s\n", evaluation->mean_return,
-         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
-         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic");
+  if (learner->has_final_evaluation) print_evaluation(learner);
   shown_print(stdout, "run folder  %s\n", learner->folder->path);
 }
 
@@ -40,7 +48,9 @@ static void print_interrupted(const struct learner *learner) {
     log_error(&learner->worker->logger,
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
               (long long)learner->worker->config.env_host.max_restarts);
-  printf("\ninterrupted after %lld of %lld steps; %s. To go on:\n  %s\n", (long long)learner->total_steps,
+  bool is_trained = learner->total_steps >= learner->worker->config.general.total_steps;
+  printf("\ninterrupted %s%lld of %lld steps; %s. To go on:\n  %s\n",
+         is_trained ? "in the evaluation at the end, after " : "after ", (long long)learner->total_steps,
          (long long)learner->worker->config.general.total_steps,
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
          learner_resume_command(learner).text);
@@ -57,16 +67,17 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
 }
 
 /* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
-static muster_status tell_result(struct learner *learner, const struct evaluation *evaluation,
-                                 const struct timings *timings) {
+static muster_status tell_result(struct learner *learner, const struct timings *timings) {
+  bool is_finished = learner->worker->order->stop == STOP_FINISHED;
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
-                                  episodes_summarize(&learner->episodes), evaluation));
-  if (evaluation != NULL) {
+                                  episodes_summarize(&learner->episodes), is_finished,
+                                  learner->has_final_evaluation ? &learner->evaluation : NULL));
+  if (is_finished) {
     MUSTER_TRY(report_end(&learner->report, learner->total_steps));
-    print_result(learner, evaluation);
+    print_result(learner);
   }
   MUSTER_TRY(tell_times(learner, timings));
-  if (evaluation != NULL)
+  if (is_finished)
     print_next(learner);
   else
     print_interrupted(learner);
@@ -75,13 +86,10 @@ static muster_status tell_result(struct learner *learner, const struct evaluatio
 }
 
 muster_status learner_finish(struct learner *learner) {
-  struct evaluation evaluation;
-  bool finished = learner->worker->order->stop == STOP_FINISHED;
-  if (finished) MUSTER_TRY(learner_evaluate(learner, &evaluation));
   struct timings timings;
   watchdog_enter(learner->worker->comm, WATCH_WAIT, learner->iteration + 1);
   muster_status status = timings_collect(learner->worker, &timings);
-  if (status == MUSTER_OK) status = tell_result(learner, finished ? &evaluation : NULL, &timings);
+  if (status == MUSTER_OK) status = tell_result(learner, &timings);
   timings_release(&timings);
   return status;
 }

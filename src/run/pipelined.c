@@ -11,8 +11,9 @@ static muster_status roll_out_first(struct learner *learner) {
 muster_status pipelined_lead(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct order *order = worker->order;
+  MUSTER_TRY(learner_make_up(learner));
   MUSTER_TRY(learner_give_order(learner));
-  if (order->stop != STOP_NOT) return MUSTER_OK;
+  if (order->stop != STOP_NOT) return learner_evaluate_at_end(learner);
   MUSTER_TRY(roll_out_first(learner));
   for (;;) {
     MUSTER_TRY(learner_collect(learner));
@@ -24,7 +25,7 @@ muster_status pipelined_lead(struct learner *learner) {
     MUSTER_TRY(learner_report(learner));
     MUSTER_TRY(learner_save(learner));
     stages_end_iteration(&worker->stages, trajectory_steps(worker->batch));
-    if (order->stop != STOP_NOT) return MUSTER_OK;
+    if (order->stop != STOP_NOT) return learner_evaluate_at_end(learner);
   }
 }
 
@@ -32,17 +33,19 @@ muster_status pipelined_follow(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct order *order = worker->order;
   struct actor *actor = learner->actor;
-  MUSTER_TRY(worker_broadcast_order(worker));
-  if (order->stop != STOP_NOT) return MUSTER_OK;
+  MUSTER_TRY(actor_await_order(worker, actor));
+  if (order->stop != STOP_NOT) return actor_evaluate_at_end(worker, actor);
   MUSTER_TRY(roll_out_first(learner));
   for (;;) {
     MUSTER_TRY(actor_send_rollout(worker, actor));
     const int64_t steps = actor != NULL ? trajectory_steps(worker->rollout) : 0;
-    MUSTER_TRY(worker_broadcast_order(worker));
+    MUSTER_TRY(actor_await_order(worker, actor));
+    const bool evaluates = order->evaluation == EVALUATION_FOLLOWS;
     if (order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
     if (order->stop == STOP_NOT && actor != NULL) MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(learner_follow(learner));
+    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
     stages_end_iteration(&worker->stages, steps);
-    if (order->stop != STOP_NOT) return MUSTER_OK;
+    if (order->stop != STOP_NOT) return actor_evaluate_at_end(worker, actor);
   }
 }

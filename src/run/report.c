@@ -62,7 +62,6 @@ void report_init(struct report *report, const struct run_config *config, const s
       .keep_rows = -1,
       .solved_steps = -1,
       .solved_seconds = NAN,
-      .last_evaluation = NAN,
       .stages = stages,
   };
   report->last_row = report->start;
@@ -157,21 +156,28 @@ static void set_lag(struct report *report, struct policy_lag *lag) {
   *lag = (struct policy_lag){.dropped = lag->dropped};
 }
 
+/* what all rows have */
+static void begin_row(struct report *report, int64_t iteration, int64_t total_steps) {
+  metrics_set(report->metrics, "time/iterations", (double)iteration);
+  metrics_set(report->metrics, "time/total_timesteps", (double)total_steps);
+  metrics_set(report->metrics, "time/time_elapsed", report_seconds(report));
+}
+
+static void set_evaluation(struct metrics *metrics, const struct evaluation *evaluation) {
+  metrics_set(metrics, "eval/mean_reward", evaluation->mean_return);
+  metrics_set(metrics, "eval/std_reward", evaluation->std_return);
+  metrics_set(metrics, "eval/mean_ep_length", evaluation->mean_length);
+}
+
 static muster_status write_row(struct report *report, const struct iteration_report *iteration, double now) {
   struct metrics *metrics = report->metrics;
-  metrics_set(metrics, "time/iterations", (double)iteration->iteration);
-  metrics_set(metrics, "time/total_timesteps", (double)iteration->total_steps);
-  metrics_set(metrics, "time/time_elapsed", report_seconds(report));
+  begin_row(report, iteration->iteration, iteration->total_steps);
   metrics_set(metrics, "time/fps",
               (double)(iteration->total_steps - report->last_row_steps) / (now - report->last_row));
   metrics_set(metrics, "rollout/ep_rew_mean", iteration->episodes.mean_return);
   metrics_set(metrics, "rollout/ep_rew_std", iteration->episodes.std_return);
   metrics_set(metrics, "rollout/ep_len_mean", iteration->episodes.mean_length);
-  if (iteration->evaluation != NULL) {
-    metrics_set(metrics, "eval/mean_reward", iteration->evaluation->mean_return);
-    metrics_set(metrics, "eval/std_reward", iteration->evaluation->std_return);
-    metrics_set(metrics, "eval/mean_ep_length", iteration->evaluation->mean_length);
-  }
+  if (iteration->evaluation != NULL) set_evaluation(metrics, iteration->evaluation);
   set_seconds(report);
   if (report->config->loop.straggler_fraction < 1)
     metrics_set(metrics, cut_column, 1.0 - (double)report->steps.made / (double)report->steps.whole);
@@ -204,12 +210,14 @@ static void show_progress(struct report *report, const struct iteration_report *
   terminal_format_count((double)iteration->total_steps, steps, sizeof steps);
   terminal_format_count(fps, rate, sizeof rate);
   terminal_format_seconds(left, time_left, sizeof time_left);
-  char line[256], divergence[32] = "";
+  char line[256], mean_return[32] = "", divergence[32] = "";
+  if (!isnan(iteration->episodes.mean_return))
+    snprintf(mean_return, sizeof mean_return, " | return %.1f", iteration->episodes.mean_return);
   double kl = algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl");
   if (!isnan(kl)) snprintf(divergence, sizeof divergence, " | kl %.4f", kl);
-  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s | return %.1f%s | %s left",
+  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s%s%s | %s left",
            (long long)iteration->iteration, steps, fmin(100.0, 100.0 * (double)iteration->total_steps / total), rate,
-           iteration->episodes.mean_return, divergence, time_left);
+           mean_return, divergence, time_left);
   terminal_show_progress(report->terminal, line, last);
 }
 
@@ -224,13 +232,19 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   note_solved(report, iteration);
   report->steps.made += iteration->steps;
   report->steps.whole += iteration->whole_steps;
-  if (iteration->evaluation != NULL) report->last_evaluation = iteration->evaluation->mean_return;
   double now = clock_seconds();
   bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
   muster_status status = due ? write_row(report, iteration, now) : MUSTER_OK;
   if (report->events != NULL) status = first_failure(status, events_flush(report->events));
   show_progress(report, iteration, now, last);
   return status;
+}
+
+muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
+                                const struct evaluation *evaluation) {
+  begin_row(report, iteration, total_steps);
+  set_evaluation(report->metrics, evaluation);
+  return end_row(report, total_steps);
 }
 
 muster_status report_sync(struct report *report) {
@@ -251,6 +265,7 @@ static void write_evaluation(struct json *json, const struct evaluation *evaluat
   }
   json_open_object(json, "final_evaluation");
   json_int(json, "episodes", evaluation->episodes);
+  json_int(json, "cut_episodes", evaluation->cut);
   json_number(json, "mean_return", evaluation->mean_return);
   json_number(json, "std_return", evaluation->std_return);
   json_number(json, "min_return", evaluation->min_return);
@@ -267,7 +282,7 @@ static double peak_memory_mb(void) {
 
 muster_status report_write_summary(struct report *report, const struct run_folder *folder,
                                    const struct timings *timings, int64_t total_steps, struct episodes_summary episodes,
-                                   const struct evaluation *final_evaluation) {
+                                   bool is_finished, const struct evaluation *final_evaluation) {
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
@@ -275,7 +290,7 @@ muster_status report_write_summary(struct report *report, const struct run_folde
   double seconds = report_seconds(report);
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
-  json_string(&json, "status", final_evaluation != NULL ? "finished" : "interrupted");
+  json_string(&json, "status", is_finished ? "finished" : "interrupted");
   json_string(&json, "env", report->config->env.name);
   json_string(&json, "algorithm", report->config->algorithm_name);
   json_int(&json, "seed", report->config->general.seed);

@@ -30,7 +30,6 @@ struct report {
   double reward_threshold;    /* NAN: none */
   int64_t solved_steps;       /* -1: not yet */
   double solved_seconds;      /* wall time of the run; NAN: not yet */
-  double last_evaluation;     /* mean return of the last evaluation during training; NAN: none */
   int64_t rollout_messages;   /* that brought rollouts from other nodes, since this process started */
   struct stages *stages;      /* where the learner's time goes; borrowed */
   double row_seconds[STAGES]; /* what they were at the last row */
@@ -83,16 +82,20 @@ void report_rollout(struct report *report, const struct exchange_work *work, int
 MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
                                               bool last);
 
+/* Writes a row that tells of an evaluation alone, which the iteration's own row could not. Errors as above. */
+MUSTER_CHECKED muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
+                                               const struct evaluation *evaluation);
+
 /* Brings the rows so far to the disk, those that wait too: before a checkpoint is written that counts on them. */
 MUSTER_CHECKED muster_status report_sync(struct report *report);
 
 /* Tells TensorBoard that the run has come to its end. */
 MUSTER_CHECKED muster_status report_end(struct report *report, int64_t total_steps);
 
-/* Writes summary.json, atomically. `final_evaluation` is NULL for a run that was interrupted. */
+/* Writes summary.json, atomically. `final_evaluation`: NULL where there was none. */
 MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder,
                                                   const struct timings *timings, int64_t total_steps,
-                                                  struct episodes_summary episodes,
+                                                  struct episodes_summary episodes, bool is_finished,
                                                   const struct evaluation *final_evaluation);
 
 #endif

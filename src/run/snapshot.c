@@ -14,13 +14,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 11)
+#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 13)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
   int64_t metrics_rows;
   double wall_seconds;
 };
+
+/* what checkpoints of version 0.1 do not have */
+static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_evaluation[] = "progress/owes_evaluation";
 
 /* where the run is; the steps of its environments are counted from it, too */
 static int list_counters(struct learner *learner, struct tensor *list) {
@@ -49,9 +52,11 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows, RANGE_COUNT};
   list[n++] =
       (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds, RANGE(0, RANGE_COUNT_MAX)};
-  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best_return, RANGE_ANY};
+  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best.score, RANGE_ANY};
   list[n++] =
-      (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best_steps, RANGE(-1, RANGE_COUNT_MAX)};
+      (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best.steps, RANGE(-1, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){best_is_evaluation, TENSOR_I64, 0, {0}, &learner->best.is_evaluation, RANGE(0, 1)};
+  list[n++] = (struct tensor){owes_evaluation, TENSOR_I64, 0, {0}, &learner->owes_evaluation, RANGE(0, 1)};
   list[n++] = (struct tensor){"progress/solved_steps",   TENSOR_I64, 0, {0}, &learner->report.solved_steps,
                               RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){"progress/solved_seconds",       TENSOR_F64, 0, {0}, &learner->report.solved_seconds,
@@ -61,7 +66,8 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 
 bool snapshot_is_learning_state(const char *tensor) {
   static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
-                                       "progress/best_return", "progress/best_steps"};
+                                       "progress/best_return",  "progress/best_steps",   best_is_evaluation,
+                                       owes_evaluation};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
   return true;
@@ -109,7 +115,7 @@ static muster_status publish(struct learner *learner) {
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
   const char *folder = learner->folder->checkpoints;
   if (options->keep_best && learner->best_waits)
-    MUSTER_TRY(checkpoint_keep(folder, learner->best_steps, learner->folder->best));
+    MUSTER_TRY(checkpoint_keep(folder, learner->best.steps, learner->folder->best));
   learner->best_waits = false;
   return checkpoint_publish(folder, learner->total_steps, options->keep);
 }
@@ -118,30 +124,23 @@ muster_status snapshot_write(struct learner *learner) {
   /* rows that the checkpoint counts on are on the disk before it is */
   MUSTER_TRY(report_sync(&learner->report));
   struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
-  double score = learner->report.last_evaluation;
-  if (isnan(score)) score = episodes_summarize(&learner->episodes).mean_return;
-  bool is_best = isnan(learner->best_return) || score > learner->best_return;
-  double best_return = learner->best_return;
-  int64_t best_steps = learner->best_steps;
-  if (is_best) {
-    learner->best_return = score;
-    learner->best_steps = learner->total_steps;
-  }
-
+  learner_judge_training(learner);
   muster_status status = write_file(learner, &progress);
   if (status != MUSTER_OK) {
-    learner->best_return = best_return;
-    learner->best_steps = best_steps;
+    /* nobody has it now: the best is still the one of before */
+    if (learner->best_is_new) learner->best = learner->previous_best;
+    learner->best_is_new = false;
     return status;
   }
-  learner->best_waits |= is_best;
+  learner->best_waits |= learner->best_is_new;
+  learner->best_is_new = false;
   return publish(learner);
 }
 
 /* refuses a checkpoint that was made with other options than those that decide what is learned; `*planned` becomes the
  * total_steps that it was made with, which may differ */
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
-                                  int64_t *planned) {
+                                  int64_t *planned, bool *is_comparable) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
@@ -154,6 +153,7 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
                           "%s has it, or train anew in another --run-dir",
                           path, difference, learner->folder->config);
   if (status == MUSTER_OK) *planned = before->general.total_steps;
+  if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->worker->config);
   free(before);
   free(text);
   return status;
@@ -209,8 +209,15 @@ static void warn_of_kernels(const struct learner *learner, struct checkpoint_rea
   free(before);
 }
 
+static bool may_be_missing(const char *tensor) {
+  return strcmp(tensor, best_is_evaluation) == 0 || strcmp(tensor, owes_evaluation) == 0;
+}
+
 static muster_status restore_all(struct checkpoint_reader *reader, const struct tensor *list, int n) {
-  for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  for (int i = 0; i < n; i++) {
+    if (may_be_missing(list[i].name) && !checkpoint_has(reader, list[i].name)) continue;
+    MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  }
   return MUSTER_OK;
 }
 
@@ -229,16 +236,27 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   return learner->async != NULL ? status_wrap(async_check(learner), "checkpoint '%s'", path) : MUSTER_OK;
 }
 
+/* evaluations that cannot be compared with those of before begin with the best anew */
+static void forget_best(struct learner *learner) {
+  const struct evaluation_options *options = &learner->worker->config.evaluation;
+  if (!learner->best.is_evaluation || options->every == 0 || options->episodes == 0) return;
+  log_info(&learner->worker->logger,
+           "evaluations are other ones than before: best.h5 stays until the next one, and is then the best of these");
+  learner->best = (struct best){NAN, -1, 0};
+}
+
 /* `*planned`: the total_steps that the run had */
 static muster_status read_state(struct learner *learner, const char *path, int64_t *planned) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
-  muster_status status = check_config(learner, reader, path, planned);
+  bool is_comparable = true;
+  muster_status status = check_config(learner, reader, path, planned, &is_comparable);
   struct progress progress;
   if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
   if (status == MUSTER_OK) warn_of_kernels(learner, reader);
   checkpoint_close(&reader);
   MUSTER_TRY(status);
+  if (!is_comparable) forget_best(learner);
   normalizer_publish(&learner->normalizer);
   learner->acting_is_restored = learner->acting != NULL;
   /* trajectories that wait were counted after the last iteration */
@@ -294,7 +312,7 @@ muster_status snapshot_publish(struct learner *learner) {
   if (!learner->resumed) return MUSTER_OK;
   /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
   char best[RUN_PATH_SIZE + 96];
-  checkpoint_path(learner->folder->checkpoints, learner->best_steps, best, sizeof best);
-  learner->best_waits = learner->best_steps >= 0 && access(best, F_OK) == 0;
+  checkpoint_path(learner->folder->checkpoints, learner->best.steps, best, sizeof best);
+  learner->best_waits = learner->best.steps >= 0 && access(best, F_OK) == 0;
   return publish(learner);
 }

@@ -197,6 +197,16 @@ static muster_status open_files(struct training *training) {
   return training->placement.topology.leads ? learner_open_files(&training->learner) : MUSTER_OK;
 }
 
+/* said once, since it shows late: a policy that ends no episode has no return */
+static void warn_endless(const struct worker *worker) {
+  if (env_pool_spec(worker->pool)->max_steps > 0) return;
+  log_warn(
+      &worker->logger,
+      "%s has no limit on the steps of an episode: what never ends has no return, and evaluations cut it at %d steps; "
+      "env.max_steps sets a limit",
+      worker->config.env.name, EVALUATION_FALLBACK_STEPS);
+}
+
 static muster_status write_layout(struct training *training) {
   const struct placement *placement = &training->placement;
   if (!placement->topology.leads) return MUSTER_OK;
@@ -208,6 +218,7 @@ static muster_status write_layout(struct training *training) {
   if (training->folder.lacks_locks)
     log_warn(&training->worker.logger, "the file system of %s has no locks: see to it that no second run writes there",
              training->folder.path);
+  warn_endless(&training->worker);
   return MUSTER_OK;
 }
 

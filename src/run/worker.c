@@ -2,6 +2,7 @@
 
 #include "comm/watchdog.h"
 #include "run/delivery.h"
+#include "run/evaluator.h"
 
 #include <math.h>
 #include <string.h>
@@ -225,6 +226,7 @@ muster_status worker_connect(struct worker *worker, const struct model *model) {
   bool others_act = topology_has_pure_actors(&worker->topology), pipelined = worker->config.loop.pipeline > 0;
   bool is_needed = others_act || pipelined || worker_is_asynchronous(worker);
   MUSTER_TRY(comm_agree(worker->comm, take_order(worker, is_needed ? model : NULL, &order_bytes)));
+  MUSTER_TRY(evaluator_create(worker, &worker->evaluator));
   if (worker_is_asynchronous(worker))
     MUSTER_TRY(stream_create(worker->comm, &worker->topology, delivery_room(worker, model), worker->order, order_bytes,
                              &worker->stream));
@@ -256,8 +258,17 @@ muster_status worker_broadcast_order(struct worker *worker) {
   return MUSTER_OK;
 }
 
+muster_status worker_broadcast_evaluation(struct worker *worker) {
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  stages_enter(&worker->stages, STAGE_WAIT);
+  MUSTER_TRY(announcement_make(worker->order_announcement));
+  stages_enter(&worker->stages, STAGE_EVALUATION);
+  return MUSTER_OK;
+}
+
 void worker_release(struct worker *worker) {
   if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
+  evaluator_destroy(&worker->evaluator);
   announcement_destroy(&worker->order_announcement);
   finish_line_destroy(&worker->finish_line);
   exchange_destroy(&worker->rollout_exchange);

@@ -19,12 +19,27 @@
  * statistics that its observations are normalised with, broadcast as one message. */
 struct order {
   int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
-  int32_t send_states; /* first send the states of the environments: a checkpoint is due */
+  int32_t send_states; /* first send the states of the environments: enum send_states */
   int32_t stop;        /* enum stop: no rollout, end */
   int64_t rollouts;    /* of an asynchronous run: the number that actors count theirs from */
-  int64_t padding[5];  /* parameters start at the next cache line */
-  float floats[];      /* [policy_count] parameters, then the encoder's statistics */
+  int32_t evaluation;  /* enum order_evaluation */
+  int32_t unused;
+  int64_t padding[4]; /* parameters start at the next cache line */
+  float floats[];     /* [policy_count] parameters, then the encoder's statistics */
 };
+
+/* What an order says of evaluations. One that begins, goes on or ends speaks of nothing else: its policy is played for
+ * a slice of time, then another such order comes, until one that ends. */
+enum order_evaluation {
+  EVALUATION_NONE,
+  EVALUATION_BEGINS,
+  EVALUATION_GOES_ON,
+  EVALUATION_ENDS,
+  EVALUATION_FOLLOWS /* behind the rollout that the order asks for, where the learner learns meanwhile */
+};
+
+/* What states of environments are for: a checkpoint is due, or comes if the evaluation that follows is the best. */
+enum send_states { SEND_NOTHING, SEND_FOR_CHECKPOINT, SEND_FOR_BEST };
 
 /* Why a run ends. */
 enum stop {
@@ -96,7 +111,8 @@ struct worker {
   struct exchange *rollout_exchange; /* where actors and learner wait for each other; else NULL, as the one before */
   struct finish_line *finish_line;   /* where rollouts end before all actors are done; NULL: they do not */
   struct exchange *state_exchange;
-  struct stream *stream; /* where they do not (run/async.h) */
+  struct stream *stream;       /* where they do not (run/async.h) */
+  struct evaluator *evaluator; /* run/evaluator.h; NULL: there are no evaluations */
 };
 
 /* Whether actors go on without waiting for the learner. */
@@ -126,6 +142,9 @@ void worker_start_clock(struct worker *worker);
 /* Broadcasts the learner's order. Collective. Counts as STAGE_BROADCAST, waiting for it as STAGE_WAIT; an actor on
  * another node cannot tell the message from the wait before it, and counts both as that. */
 MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
+
+/* The same for an order that speaks of an evaluation, between a rollout's end and the order that follows it. */
+MUSTER_CHECKED muster_status worker_broadcast_evaluation(struct worker *worker);
 
 /* Frees what the worker holds, but not the job. */
 void worker_release(struct worker *worker);

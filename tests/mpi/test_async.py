@@ -77,7 +77,8 @@ class Async(program.Case):
                 after = RANKS[(number + 2) % len(RANKS)]
                 with self.subTest(algorithm=name, before=before, after=after):
                     run = f"{name}-{before}"
-                    text = config(algorithm)
+                    # evaluations are pauses, after which an update learns from all that has come meanwhile
+                    text = config(algorithm).replace("evaluation: {every: 1000", "evaluation: {every: 0")
                     first = self.go_on(run, text, 1500, before)
                     found = self.check_conserved(first)
                     learned = self.trajectories(name, found, 0, before)

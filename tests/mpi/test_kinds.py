@@ -38,7 +38,7 @@ KINDS = {
 
 def learned(run):
     """What a run has learned, without what depends on when it wrote checkpoints."""
-    score = ["progress/best_return", "progress/best_steps"]
+    score = ["progress/best_return", "progress/best_steps", "progress/best_is_evaluation"]
     return {name: tensor for name, tensor in program.learned(run).items() if name not in score}
 
 
