@@ -274,7 +274,8 @@ static muster_status run(const struct eval_request *request, FILE *answer, struc
 /* the same error on all ranks is told once */
 static int finish(struct comm *comm, muster_status status) {
   bool speaks;
-  int exit_code = comm_agree_exit_code(comm, status_exit_code(status), &speaks);
+  bool knows = muster_status_message(status)[0] != '\0';
+  int exit_code = comm_agree_exit_code(comm, status_exit_code(status), knows, &speaks);
   if (status != MUSTER_OK && (speaks || comm_size(comm) == 1)) return command_finish("eval", status);
   muster_status_clear(&status);
   if (comm_rank(comm) != 0) return exit_code;

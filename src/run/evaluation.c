@@ -210,7 +210,7 @@ muster_status evaluation_player_play(struct evaluation_player *player, struct mo
 /* --- results --- */
 
 muster_status evaluation_summarize(const struct evaluated_episode *episodes, size_t n, struct evaluation *out) {
-  double *values = malloc((n > 0 ? n : 1) * sizeof *values);
+  double *values = calloc(n > 0 ? n : 1, sizeof *values);
   if (values == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %zu episodes", n);
   struct evaluation evaluation = {0};
   for (size_t i = 0; i < n; i++) {
