@@ -1,0 +1,107 @@
+"""Random combinations of algorithm, environment and layout: the same answer at one rank and at three.
+
+MUSTER_COMBINATIONS says how many (200), MUSTER_SEED which (1): scripts/soak runs thousands.
+"""
+
+import os
+import random
+import subprocess
+
+import program
+
+COUNT = int(os.environ.get("MUSTER_COMBINATIONS", "200"))
+SEED = int(os.environ.get("MUSTER_SEED", "1"))
+IN_TURN = os.environ.get("MUSTER_TRAIN_IN_TURN")
+MPIRUN = program.MPIRUN
+
+PROBE = "obs_dim: 5, episode_length: 7"
+ENVIRONMENTS = [
+    ("CartPole-v1", ""),
+    ("CliffWalking-v0", ""),
+    ("FrozenLake-v1", ""),
+    ("Taxi-v3", ""),
+    ("Bandit-v0", ""),
+    ("RockPaperScissors-v0", ""),
+    ("TokenCopy-v0", ""),
+    ("Minesweeper-v0", ""),
+    ("MountainCarContinuous-v0", ""),
+    ("Pendulum-v1", ""),
+    ("Reacher6-v0", ""),
+    ("Probe-v0", PROBE),
+    ("Probe-v0", f"{PROBE}, truncates: 1, agents: 2"),
+    ("Probe-v0", f"{PROBE}, masks: 1, action_space: multi_discrete"),
+    ("Probe-v0", f"{PROBE}, observation: image"),
+    ("Probe-v0", f"{PROBE}, observation: discrete, truncates: 1"),
+    ("Probe-v0", f"{PROBE}, action_space: box"),
+]
+STACKED = {"CartPole-v1", "Pendulum-v1", "MountainCarContinuous-v0", "RockPaperScissors-v0"}
+BOXES = {"CartPole-v1", "Pendulum-v1", "Reacher6-v0", "MountainCarContinuous-v0"}
+ALGORITHMS = {
+    "ppo": "n_steps: {n}, batch_size: {b}, n_epochs: {e}",
+    "a2c": "n_steps: {n}",
+    "reinforce": "n_steps: 60",
+    "reinforce-baseline": "n_steps: 60",
+    "actor-critic": "",
+}
+LAYOUTS = ["", "colocate: true", "learners: 2", "placement: spread"]
+
+
+def draw(dice):
+    """A config and the layout that three ranks have with it."""
+    env, options = dice.choice(ENVIRONMENTS)
+    num_envs = dice.choice([3, 4, 5, 8])
+    n_steps = dice.choice([5, 8, 16])
+    name = dice.choice(list(ALGORITHMS))
+    settings = ALGORITHMS[name].format(n=n_steps, b=num_envs * n_steps // dice.choice([1, 2]), e=dice.choice([1, 2]))
+    pipeline = ", pipeline: 1" if name == "ppo" and dice.random() < 0.3 else ""
+    wrappers = ", max_steps: 9" if dice.random() < 0.3 else ""
+    if env in STACKED and dice.random() < 0.3:
+        wrappers += ", frame_stack: 2"
+    if dice.random() < 0.05:
+        wrappers += ", isolation: process"
+    normalize = "{norm_obs: true, norm_reward: true}" if env in BOXES and dice.random() < 0.3 else "{}"
+    hidden, shared = dice.choice(["[]", "[8]", "[16, 8]"]), "true" if dice.random() < 0.2 else "false"
+    steps = num_envs * (n_steps * 3 if name in ("ppo", "a2c") else 20)
+    return f"""\
+seed: {dice.randrange(1000)}
+total_steps: {steps}
+env: {{name: {env}, num_envs: {num_envs}, options: {{{options}}}{wrappers}}}
+policy: {{hidden_sizes: {hidden}, share_trunk: {shared if name in ("ppo", "a2c") else "false"}}}
+normalize: {normalize}
+algorithm: {{name: {name}{", " if settings else ""}{settings}{pipeline}}}
+evaluation: {{every: {dice.choice([0, steps // 2])}, episodes: {dice.randrange(5)}, env: {{max_steps: 200}}}}
+checkpoint: {{every: {dice.choice([0, steps // 3])}, interval: null}}
+run: {{on_nan: {dice.choice(["stop", "skip"])}, watchdog: null, tensorboard: false}}
+""", dice.choice(LAYOUTS)
+
+
+class Combinations(program.Case):
+    def test_same_answer(self):
+        dice = random.Random(SEED)
+        lists = {1: [], 3: []}
+        configs = []
+        for number in range(COUNT):
+            config, layout = draw(dice)
+            configs.append(f"{config}ranks: {{{layout}}}\n")
+            for ranks, layout_of in [(1, ""), (3, layout)]:
+                path = self.write(f"{number}-{ranks}.yaml", f"{config}ranks: {{{layout_of}}}\n")
+                lists[ranks].append(f"{path} {self.folder / f'run-{number}-{ranks}'}")
+        for ranks, lines in lists.items():
+            path = self.write(f"list-{ranks}", "\n".join(lines))
+            launch = [] if ranks == 1 else [MPIRUN, "-n", str(ranks)]
+            result = subprocess.run(
+                [*launch, IN_TURN, path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=3600
+            )
+            failed = [line for line in result.stderr.splitlines() if line.startswith("train_in_turn")]
+            self.assertEqual((result.returncode, failed), (0, []), result.stderr[-2000:])
+        for number, config in enumerate(configs):
+            with self.subTest(seed=SEED, number=number, config=config):
+                runs = [self.folder / f"run-{number}-{ranks}" for ranks in (1, 3)]
+                alone, together = [self.run_muster("inspect", "--digest", run).out for run in runs]
+                self.assertRegex(alone, r"^[0-9a-f]{32}\n$")
+                self.assertEqual(together, alone)
+                self.assertEqual(program.metrics(runs[1]), program.metrics(runs[0]))
+
+
+if __name__ == "__main__":
+    program.main()

@@ -1,0 +1,142 @@
+"""Evaluations: the same numbers however they are dealt out, an end whatever happens, and what best.h5 is the best of."""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import time
+
+import program
+from asynchronous import integer
+
+CONFIG = """\
+seed: 3
+total_steps: 2000
+env: {num_envs: 8}
+policy: {hidden_sizes: [16]}
+algorithm: {name: ppo, n_steps: 50, batch_size: 100, n_epochs: 2}
+evaluation: {every: 500, episodes: 11, deterministic: false}
+checkpoint: {every: 300, interval: null, keep: 0}
+"""
+LAYOUTS = [
+    (2, []),
+    (4, ["--set", "ranks.learners=2"]),
+    (3, ["--set", "ranks.colocate=true"]),
+]
+# one iteration, and an evaluation that takes some seconds: whenever a signal comes, it comes before its end
+SLOW = """\
+seed: 3
+total_steps: 8
+env: {name: Probe-v0, num_envs: 2, options: {step_seconds: 0.005, episode_length: 300}}
+algorithm: {name: ppo, n_steps: 4, batch_size: 8, n_epochs: 1}
+evaluation: {every: 1, episodes: 3}
+"""
+
+
+def evaluations(run):
+    """The evaluations on the way: environment steps and mean return, as written."""
+    rows = [row for row in program.rows(run) if row["eval/mean_reward"]]
+    return {int(row["time/total_timesteps"]): float(row["eval/mean_reward"]) for row in rows}
+
+
+class Evaluation(program.Case):
+    def best(self, run):
+        """Environment steps and score of best.h5."""
+        found = program.contents(run / "checkpoints" / "best.h5")
+        (score,) = struct.unpack("<d", found["progress/best_return"][2])
+        return integer(found, "progress/total_steps"), score
+
+    def test_dealt_out(self):
+        """Sampled actions and all: by whichever ranks the episodes are played."""
+        self.assert_same_layouts("lockstep", CONFIG, LAYOUTS)
+        pipelined = CONFIG.replace("name: ppo", "name: ppo, pipeline: 1")
+        self.assert_same_layouts("pipelined", pipelined, LAYOUTS)
+        few = CONFIG.replace("episodes: 11", "episodes: 1")
+        self.assert_same_layouts("few", few, [(4, [])])
+
+    def test_none(self):
+        """episodes: 0 leaves out the last one, too."""
+        run = self.train("none", "--set", "evaluation.episodes=0", config=CONFIG, ranks=2)
+        self.assertEqual(evaluations(run), {})
+        self.assertEqual(program.summary(run)["status"], "finished")
+        self.assertIsNone(program.summary(run)["final_evaluation"])
+
+    def test_best_is_evaluated(self):
+        """best.h5 is the policy of the best evaluation, and says so; killed and resumed, too."""
+        whole = self.train("whole", config=CONFIG)
+        found = evaluations(whole)
+        best = max(found, key=found.get)
+        self.assertEqual(self.best(whole), (best, found[best]))
+
+        # what a kill right behind its evaluation leaves: best.h5 had no time to be named
+        killed = self.folder / "killed"
+        shutil.copytree(whole, killed, symlinks=True)
+        (killed / "summary.json").unlink()
+        for path in killed.glob("checkpoints/*.h5"):
+            if path.name == "best.h5" or int(path.stem[len("step-"):]) > best:
+                path.unlink()
+        (killed / "checkpoints" / "latest").unlink()
+        run = self.train("killed", "--resume", config=CONFIG, ranks=2)
+        self.assertEqual(self.best(run), self.best(whole))
+        self.assertEqual(evaluations(run), found)
+
+        # without evaluations it is a checkpoint of training, as its mean return says
+        trained = self.train("trained", "--set", "evaluation.every=0", config=CONFIG)
+        _, score = self.best(trained)
+        self.assertIn(str(score), [str(float(row["rollout/ep_rew_mean"])) for row in program.rows(trained)])
+
+    def test_signal(self):
+        """Of a rank that plays nothing itself; the run that goes on begins with that evaluation."""
+        whole = self.train("whole", config=SLOW, ranks=2)
+        path, run = self.write("broken.yaml", SLOW), self.folder / "broken"
+        process = program.start(["train", path, "--run-dir", run], ranks=2, cwd=self.folder)
+        while not (run / "metrics.csv").exists():
+            self.assertIsNone(process.poll())
+            time.sleep(0.02)
+        os.kill(program.ranks_of(run)[0], signal.SIGTERM)
+        result = program.finish(process)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("interrupted", result.out)
+        found = program.contents(run / "checkpoints" / "latest")
+        self.assertEqual(integer(found, "progress/owes_evaluation"), 1)
+        self.train("broken", "--resume", config=SLOW, ranks=2)
+        self.assertEqual(evaluations(run), evaluations(whole))
+        self.assertEqual(self.best(run), self.best(whole))
+        self.assertEqual(program.summary(run)["final_evaluation"], program.summary(whole)["final_evaluation"])
+
+    def test_endless(self):
+        """A policy that never ends an episode."""
+        config = "total_steps: 200\nenv: {name: CliffWalking-v0}\nalgorithm: {name: a2c}\n"
+        path = self.write("cliff.yaml", config)
+        result = self.run_muster("train", path, "--run-dir", self.folder / "cliff")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("has no limit on the steps of an episode", result.err)
+        cut = program.summary(self.folder / "cliff")["final_evaluation"]["cut_episodes"]
+        self.assertGreater(cut, 0)
+        self.assertIn(f"{cut} of them cut off at 10000 steps", result.out)
+
+    def test_other_environment(self):
+        run = self.train("short", "--set", "evaluation.env.max_steps=15", config=CONFIG, ranks=2)
+        self.assertLessEqual(program.summary(run)["final_evaluation"]["mean_length"], 15)
+        played = json.loads(self.run_muster("eval", run, "--json").out)
+        self.assertTrue(played["evaluation_env"])
+        self.assertLessEqual(played["max_length"], 15)
+        self.assertIn("with the run's evaluation.env", self.run_muster("eval", run, "-n", "1").out)
+        longer = json.loads(self.run_muster("eval", run, "--json", "--set", "env.max_steps=18").out)
+        self.assertEqual((longer["max_length"], longer["set"]), (18, ["env.max_steps=18"]))
+
+        # the ranks of a job share the episodes, and one of them tells
+        alone = self.run_muster("eval", run, "--stochastic", "--json")
+        self.assertEqual(self.run_muster("eval", run, "--stochastic", "--json", ranks=3).out, alone.out)
+
+        path = self.write("other.yaml", CONFIG)
+        for value, part in [("name=Acrobot-v1", "expects an environment of the same spaces"), ("options.x=1", "'x'")]:
+            result = self.run_muster("train", path, "--run-dir", self.folder / "o", "--set", f"evaluation.env.{value}")
+            self.assert_refused(result, 2, part)
+        result = self.run_muster("eval", run, "--set", "seed=2")
+        self.assert_refused(result, 2, "expects an option of env")
+
+
+if __name__ == "__main__":
+    program.main()
