@@ -39,7 +39,9 @@ static void print_next(const struct learner *learner) {
   printf("\nnext:\n");
   printf("  %s eval %s\n", program.text, path.text);
   printf("  %s inspect %s\n", program.text, path.text);
-  printf("  less %s\n", shell_quote(folder->metrics).text);
+  char metrics[RUN_PATH_SIZE + 32];
+  snprintf(metrics, sizeof metrics, "%s/metrics.csv", folder->path);
+  printf("  less %s\n", shell_quote(metrics).text);
 }
 
 /* a run that was asked to end is told how to go on */

@@ -150,8 +150,8 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
   if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
     status = status_error(MUSTER_ERROR_USAGE,
                           "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
-                          "%s has it, or train anew in another --run-dir",
-                          path, difference, learner->folder->config);
+                          "%s/config.yaml has it, or train anew in another --run-dir",
+                          path, difference, learner->folder->path);
   if (status == MUSTER_OK) *planned = before->general.total_steps;
   if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->worker->config);
   free(before);
