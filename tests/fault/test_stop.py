@@ -253,23 +253,21 @@ class Stop(fault.Case):
             "saving": (None, "place: save_state", 0, signal.SIGTERM, 0, later.format(stop), *patient),
         }
         # step 641 of the second rank is the first one after the checkpoint; none is saved before that
-        moments = {
-            "step": fault.checkpoints,
-            "saving": has_rows,
-        }
         path = self.write("hangs.yaml", HANGS_ANYWHERE)
         running = {}
         for name, (ranks, options, target, number, _, _, *more) in cases.items():
             run = self.folder / name
-            process = running[name] = self.start(path, run, "--set", f"env.options={{{options}}}", *more, ranks=ranks)
+            mark = self.folder / f"{name}.mark"
+            sets = ["--set", f"env.options={{{options or 'place: none'}, mark: '{mark}'}}", *more]
+            process = running[name] = self.start(path, run, *sets, ranks=ranks)
             if number is None:
                 continue
-            self.wait_until(lambda: target in program.ranks_of(run), process, f"rank {target}")
-            rank = program.ranks_of(run)[target]
-            self.wait_until(lambda: catches(rank, number), process, "a handler")
-            if name in moments:
-                self.wait_until(lambda: moments[name](run), process, "its moment")
-            os.kill(rank, number)
+            self.wait_until(lambda: {0, target} <= program.ranks_of(run).keys(), process, f"rank {target}")
+            alive = program.ranks_of(run)
+            # in the midst of the call, or of what takes so long on rank 0
+            is_there = mark.exists if options else lambda: fault.cpu_seconds(alive[0]) > 1
+            self.wait_until(is_there, process, "the place")
+            os.kill(alive[target], number)
         for name, (_, _, _, _, code, message, *_) in cases.items():
             with self.subTest(name=name):
                 result = program.finish(running[name])

@@ -4,6 +4,7 @@
 
 #include "muster/env.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@ static const muster_env_option options[] = {
     {"rank", "-1", "on which rank of the job; -1: on all"},
     {"crashes", "0", "1: ends the process, instead of hanging"},
     {"fails", "0", "1: fails, where a function can, instead of hanging"},
+    {"mark", "", "a file that is made when the place is reached"},
     {NULL, NULL, NULL}};
 
 struct state {
@@ -24,7 +26,7 @@ struct state {
 };
 
 struct hangs {
-  char place[16];
+  char place[16], mark[1024];
   int64_t call;
   int crashes, fails;
   struct state state;
@@ -34,6 +36,7 @@ struct hangs {
 static int visit(const struct hangs *self, const char *place) {
   static int calls; /* of this place in this process */
   if (strcmp(self->place, place) != 0 || ++calls < self->call) return 0;
+  if (self->mark[0] != '\0') close(open(self->mark, O_CREAT | O_WRONLY, 0600));
   if (self->fails) return 1;
   if (self->crashes) abort();
   for (;;) pause();
@@ -48,6 +51,7 @@ static int create(const muster_env_setting *settings, void **env, muster_env_err
   self->call = strtoll(settings[1].value, NULL, 10);
   self->crashes = settings[3].value[0] == '1';
   self->fails = settings[4].value[0] == '1';
+  strncpy(self->mark, settings[5].value, sizeof self->mark - 1);
   if (visit(self, "create") != 0) {
     free(self);
     return muster_env_fail(error, "told to fail in create");
