@@ -5,7 +5,8 @@
 
 /* Room for a path of 4095 bytes of which each needs quotes of its own, with its terminating zero. */
 #define SHELL_WORD_SIZE (4 * 4096 + 3)
-#define SHELL_COMMAND_SIZE (2 * SHELL_WORD_SIZE)
+/* Three of them, and what stands between. */
+#define SHELL_COMMAND_SIZE (3 * SHELL_WORD_SIZE + 128)
 
 /* Values, so that a hint is one expression: printf("%s eval %s", shell_program().text, shell_quote(path).text). */
 struct shell_word {
