@@ -24,5 +24,7 @@ void check_text(struct subject *subject);
 void check_picture(struct subject *subject);
 void check_leaks(struct subject *subject);
 void check_speed(struct subject *subject);
+/* Opens the subject by itself, since that may change the process. */
+void check_process(struct subject *subject);
 
 #endif

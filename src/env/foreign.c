@@ -326,6 +326,7 @@ static void restore_streams(void) {
 }
 
 static void look_at_all(void) {
+  if (process.id != getpid()) return; /* a child process, which has arranged itself otherwise */
   uselocale(process.locale);
   umask(process.umask);
   restore_signals();

@@ -190,6 +190,8 @@ static bool detach(int memory, int bell, pid_t parent) {
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
   signal(SIGUSR1, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  signal(SIGXCPU, SIG_IGN);
 
   /* no file of the parent, such as the lock of the run folder, stays open here */
   int low = memory < bell ? memory : bell, high = memory < bell ? bell : memory;

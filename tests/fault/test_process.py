@@ -175,6 +175,34 @@ class Process(fault.Case):
         kinds = [(kind, self.ENDS[kind]) for kind in ["exit", "null"]]
         self.each([(function, *kind) for function in ["create", "reset", "destroy"] for kind in kinds], check)
 
+    def test_other_languages_end_it(self):
+        def check(compiler, name, text, cause):
+            if shutil.which(compiler) is None:
+                print(f"left out: there is no {compiler}")
+                return
+            source, library = self.write(name, text), self.folder / f"{name}.so"
+            subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+            self.check_end(self.train(f"run-{name}", library), f"muster train: {AT_STEP}", cause)
+
+        fortran = "subroutine misdeed() bind(c)\n{}\nend subroutine\n"
+        cases = [("g++", "throws.cpp", 'extern "C" void misdeed() { throw 1; }\n', "died of signal 6")]
+        for statement in ["stop", "error stop", "stop 3"]:
+            name = statement.replace(" ", "-") + ".f90"
+            cases.append(("gfortran", name, fortran.format(statement), "or Fortran's stop"))
+        self.each(cases, check)
+
+    def test_check_env_finds_it(self):
+        options = ["--option", "kind=everything", "--option", "after=0"]
+        result = self.run_muster("check-env", PLUGIN, *options, "--json")
+        found = [f["text"] for f in json.loads(result.out)[0]["findings"] if f["check"] == "process"]
+        words = ["working directory", "rounding", "handlers", "blocks signals", "umask", "closes"]
+        for word in words:
+            self.assertEqual(len([text for text in found if word in text]), 1, found)
+
+        # the process of a check that ends says nothing twice
+        result = self.run_muster("check-env", PLUGIN, "--option", "kind=exit", "--json")
+        self.assertIn("was ended with exit code 0 in step()", json.loads(result.out)[0]["findings"][1]["text"])
+
     def test_a_thread_of_the_simulator_ends_the_process(self):
         result = self.train("run", "thread")
         self.check_end(result, "muster train: the process was ended by exit() outside", "a thread of Misbehaves-v0")

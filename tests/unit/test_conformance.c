@@ -379,7 +379,7 @@ static void test_sound(void) {
     if (report.failures + report.notes > 0) print(&report);
     CU_ASSERT_EQUAL(report.failures, 0);
     CU_ASSERT_EQUAL(report.notes, 0);
-    CU_ASSERT_EQUAL(report.passes, 17);
+    CU_ASSERT_EQUAL(report.passes, 18);
   }
 }
 
