@@ -22,8 +22,6 @@
 #define MAX_TENSORS 96
 #define PATH_SIZE 2048
 
-static struct comm *comm;
-
 /* in the place of the C library's */
 int fsync(int file) { return file >= 0 ? 0 : -1; }
 
@@ -159,7 +157,11 @@ static muster_status train_kind(const struct kind *kind, const char *env, int64_
   struct train_request request = {
       .config_path = "/dev/null", .sets = sets, .n_sets = n, .run_dir = run, .resume = resume};
   struct train_outcome outcome;
-  return train(comm, &request, &outcome);
+  struct comm *comm = NULL;
+  CHECK_OK_FATAL(comm_create_alone(&comm));
+  muster_status status = train(comm, &request, &outcome);
+  train_end(&outcome, &comm);
+  return status;
 }
 
 /* what the program says is not of interest here; returns what restore_output() needs */
@@ -515,13 +517,4 @@ static const struct check_case cases[] = {
     {"runs go on from wrong numbers, or refuse them", test_runs},
 };
 
-int main(void) {
-  muster_status status = comm_create_alone(&comm);
-  if (status != MUSTER_OK) {
-    printf("%s\n", muster_status_message(status));
-    return 1;
-  }
-  int result = check_main("strangers", cases, sizeof cases / sizeof *cases);
-  comm_destroy(&comm);
-  return result;
-}
+CHECK_MAIN("strangers", cases)
