@@ -58,13 +58,10 @@ void foreign_look(void);
  * them has left the processor. */
 static inline void foreign_enter_row(struct foreign *foreign, int32_t row) {
   foreign->row = row;
-  outcall_begin(OUTCALL_STEP, foreign_index(foreign, row));
+  outcall_next(foreign_index(foreign, row));
 }
 
-static inline void foreign_leave_row(const struct foreign *foreign) {
-  float_environment_keep(&foreign->floats);
-  outcall_end((struct outcall_place){OUTCALL_STEP, foreign_index(foreign, foreign->row)});
-}
+static inline void foreign_leave_row(const struct foreign *foreign) { float_environment_keep(&foreign->floats); }
 
 /* What an _exit() of the program does first: an exit code other than 0, after a line, when an environment calls it. */
 int foreign_exit_code(int exit_code);

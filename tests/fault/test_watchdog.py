@@ -145,7 +145,7 @@ class Watchdog(fault.Case):
                 self.assert_nobody_left(run)
 
     def hang(self, places, config=None):
-        """Starts runs whose environments never come back, all at once, and yields each with how it ended. `places`: name ->
+        """Starts runs whose environments never come back, all at once; returns each with how it ended. `places`: name ->
         (ranks, options of Hangs-v0, further arguments)."""
         path = self.write("hangs.yaml", config or HANGS)
         running = {}
@@ -153,12 +153,11 @@ class Watchdog(fault.Case):
             options = f"env.options={{{options}}}"
             run = self.folder / name
             running[name] = self.start(path, run, "--set", options, *arguments, ranks=ranks)
+        ended = []
         for name, process in running.items():
-            with self.subTest(name=name):
-                result = program.finish(process)
-                run = self.folder / name
-                self.assert_nobody_left(run)
-                yield name, run, result
+            ended.append((name, self.folder / name, program.finish(process)))
+            self.assert_nobody_left(self.folder / name)
+        return ended
 
     def test_any_call_hangs(self):
         """Wherever an environment does not come back, the run ends with a message that says where, and what was learned."""
@@ -167,7 +166,7 @@ class Watchdog(fault.Case):
         # the first environment of a process on rank 0 is one to look at, made while the config is checked
         expected = {
             "checked": ((None, "place: create"), 0, "learner", "create of environment 0", set_up),
-            "describe": ((None, "place: describe, call: 2"), 0, "learner", "describe of its environments", set_up),
+            "describe": ((None, "place: describe, call: 2"), 0, "learner", "describe of environment 0", set_up),
             "create": ((3, "place: create, call: 2, rank: 2"), 2, "actor", "create of environment 5", set_up),
             "reset": ((3, "place: reset, rank: 2"), 2, "actor", "reset of environment 4", set_up),
             "together": ((2, "place: reset, rank: 1", *colocate), 1, "learner", "reset of environment 4", set_up),
@@ -177,20 +176,21 @@ class Watchdog(fault.Case):
             "evaluating": ((None, "place: create, call: 10"), 0, "learner", "create of environment 0", "evaluating"),
         }
         for name, run, result in self.hang({name: case[0] for name, case in expected.items()}):
-            _, rank, role, call, place = expected[name]
-            self.assertEqual(result.code, 1, result)
-            self.assertRegex(
-                result.err,
-                rf"rank {rank} \({role} on {program.HOST}\) hangs: {call} \(Hangs-v0\) has not come back for \d+\.\d s "
-                rf"\(run.watchdog: 2\), since \d\d:\d\d:\d\d, {place}",
-                result,
-            )
-            self.assertEqual(result.err.count("error: "), 1, result)
-            if place == set_up:
-                self.assertFalse(run.exists(), "a run that never began leaves a folder")
-            elif name != "evaluating":
-                self.assertEqual(len(fault.checkpoints(run)), 1, result)
-                self.assertIn("wrote", result.err)
+            with self.subTest(name=name):
+                _, rank, role, call, place = expected[name]
+                self.assertEqual(result.code, 1, result)
+                self.assertRegex(
+                    result.err,
+                    rf"rank {rank} \({role} on {program.HOST}\) hangs: {call} \(Hangs-v0\) has not come back for \d+\.\d s "
+                    rf"\(run.watchdog: 2\), since \d\d:\d\d:\d\d, {place}",
+                    result,
+                )
+                self.assertEqual(result.err.count("error: "), 1, result)
+                if place == set_up:
+                    self.assertFalse(run.exists(), "a run that never began leaves a folder")
+                elif name != "evaluating":
+                    self.assertEqual(len(fault.checkpoints(run)), 1, result)
+                    self.assertIn("wrote", result.err)
 
     def test_loading_hangs(self):
         """A resumed run whose environments do not take their states ends, too, and can be resumed again."""
@@ -214,22 +214,24 @@ class Watchdog(fault.Case):
             "crash": (2, "place: destroy, rank: 1, crashes: 1"),
         }
         for name, run, result in self.hang(places):
-            self.assertNotEqual(result.code, 0, result)
-            self.assertEqual(program.summary(run)["status"], "finished", result)
-            self.assertIn("evaluation  return", result.out)
-            self.assertEqual(fault.checkpoints(run)[-1], 2048)
-            if name == "crash":
-                continue
-            self.assertEqual(result.code, 1, result)
-            self.assertRegex(result.err, r"hangs: destroy of environment \d \(Hangs-v0\) has not come back for \d+\.\d s")
-            self.assertIn("at its end; what the run has to write is written", result.err)
+            with self.subTest(name=name):
+                self.assertNotEqual(result.code, 0, result)
+                self.assertEqual(program.summary(run)["status"], "finished", result)
+                self.assertIn("evaluation  return", result.out)
+                self.assertEqual(fault.checkpoints(run)[-1], 2048)
+                if name == "crash":
+                    continue
+                self.assertEqual(result.code, 1, result)
+                self.assertRegex(result.err, r"hangs: destroy of environment \d \(Hangs-v0\) has not come back for \d+\.\d s")
+                self.assertIn("at its end; what the run has to write is written", result.err)
 
     def test_failure_is_told_before_the_end(self):
         """A step that fails, and then environments that cannot be destroyed: the cause is told first."""
         options = "place: step, call: 100, fails: 1"
         for name, _, result in self.hang({"alone": (None, options), "actor": (2, options + ", rank: 1")}):
-            self.assertEqual(result.code, 1, result)
-            self.assertIn("told to fail in step", result.err)
+            with self.subTest(name=name):
+                self.assertEqual(result.code, 1, result)
+                self.assertIn("told to fail in step", result.err)
 
     def test_slow_is_not_lost(self):
         """A step that takes a while, in a rollout that takes longer than the watchdog waits, and no watchdog at all."""
