@@ -259,7 +259,7 @@ static void test_nearest(void) {
   /* more than one line can hold */
   struct nearest nearest = nearest_start("x");
   for (int i = 0; i < 1000; i++) {
-    char name[16];
+    char name[32];
     snprintf(name, sizeof name, "name-%d", i);
     nearest_offer(&nearest, name);
   }
