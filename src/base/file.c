@@ -28,7 +28,7 @@ muster_status file_open(const char *path, int flags, int *file) {
 }
 
 muster_status file_open_stream(const char *path, const char *mode, FILE **stream) {
-  int file;
+  int file = -1;
   MUSTER_TRY(file_open(path, strchr(mode, '+') != NULL ? O_RDWR : O_RDONLY, &file));
   *stream = fdopen(file, mode);
   if (*stream != NULL) return MUSTER_OK;
