@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct env_plugin {
@@ -93,6 +94,11 @@ static muster_status copy_tables(struct env_plugin *plugin, const muster_env_typ
 
 static muster_status load(struct env_plugin *plugin) {
   MUSTER_TRY(arena_create(&plugin->arena));
+
+  /* dlopen() would wait for whoever writes into a pipe */
+  struct stat info;
+  if (stat(plugin->path, &info) == 0 && !S_ISREG(info.st_mode))
+    return status_error(MUSTER_ERROR_USAGE, "the plug-in cannot be loaded: %s is not a regular file", plugin->path);
 
   /* all symbols at once, so that one that is missing is told now and not in the middle of a run */
   struct foreign foreign = {.name = plugin->path};

@@ -1,6 +1,6 @@
 """Random combinations of algorithm, environment and layout: the same answer at one rank and at three.
 
-MUSTER_COMBINATIONS says how many (200), MUSTER_SEED which (1): scripts/soak runs thousands.
+MUSTER_COMBINATIONS says how many (200), MUSTER_SEED which (1); `scripts/soak combinations` goes from seed to seed.
 """
 
 import os
@@ -41,6 +41,7 @@ ALGORITHMS = {
     "a2c": "n_steps: {n}",
     "reinforce": "n_steps: 60",
     "reinforce-baseline": "n_steps: 60",
+    "grpo": "n_steps: 60, group_size: {g}, batch_size: {b}",
     "actor-critic": "",
 }
 LAYOUTS = ["", "colocate: true", "learners: 2", "placement: spread"]
@@ -52,7 +53,10 @@ def draw(dice):
     num_envs = dice.choice([3, 4, 5, 8])
     n_steps = dice.choice([5, 8, 16])
     name = dice.choice(list(ALGORITHMS))
-    settings = ALGORITHMS[name].format(n=n_steps, b=num_envs * n_steps // dice.choice([1, 2]), e=dice.choice([1, 2]))
+    group = dice.choice([size for size in (2, 3, 4, 5, 8) if num_envs % size == 0])
+    settings = ALGORITHMS[name].format(
+        n=n_steps, b=num_envs * n_steps // dice.choice([1, 2]), e=dice.choice([1, 2]), g=group
+    )
     pipeline = ", pipeline: 1" if name == "ppo" and dice.random() < 0.3 else ""
     wrappers = ", max_steps: 9" if dice.random() < 0.3 else ""
     if env in STACKED and dice.random() < 0.3:

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PLUGIN(variant) TEST_BINARY_DIR "/plugins/plugin_" variant ".so"
@@ -61,6 +62,13 @@ static void test_wrong(void) {
   CHECK_FAILS(env_plugin_open(PLUGIN("empty"), &plugin), MUSTER_ERROR_USAGE, "lists no environments");
   CHECK_FAILS(env_plugin_open(PLUGIN("nameless"), &plugin), MUSTER_ERROR_USAGE, "an environment without a name");
   CHECK_FAILS(env_plugin_open(PLUGIN("unsized"), &plugin), MUSTER_ERROR_USAGE, "struct_size is 0 bytes");
+  /* a pipe, into which nobody writes, and a folder */
+  char pipe_path[64];
+  snprintf(pipe_path, sizeof pipe_path, "/tmp/muster-plugin-%d", (int)getpid());
+  CU_ASSERT_EQUAL_FATAL(mkfifo(pipe_path, 0600), 0);
+  CHECK_FAILS(env_plugin_open(pipe_path, &plugin), MUSTER_ERROR_USAGE, "is not a regular file");
+  unlink(pipe_path);
+  CHECK_FAILS(env_plugin_open("/", &plugin), MUSTER_ERROR_USAGE, "is not a regular file");
   CU_ASSERT_PTR_NULL(plugin);
 }
 

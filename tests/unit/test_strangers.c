@@ -2,7 +2,10 @@
  * checkpoint is set to numbers that no run has written; the run that is to go on from it either refuses it, with a
  * message that names file and number, and changes nothing, or goes on. The sanitizers watch that nothing else happens.
  *
- * All happens in this process. Nothing is brought to the disk, which would take most of the time. */
+ * All happens in this process. Nothing is brought to the disk, which would take most of the time. Of each tensor, whose
+ * elements have one range, the first and the last are changed, and all numbers are tried with one kind of run;
+ * MUSTER_EVERY_NUMBER=1 tries all of them at each element with every kind, for an hour or so (scripts/soak strangers).
+ */
 #include "comm/comm.h"
 #include "env/pool.h"
 #include "env/registry.h"
@@ -287,6 +290,8 @@ static void try_number(const struct kind *kind, const char *env, const struct co
   muster_status_clear(&status);
 }
 
+static bool tries_every_number(void) { return getenv("MUSTER_EVERY_NUMBER") != NULL; }
+
 /* Where a tensor of that name was swept with another kind of run, one number below and one beyond are tried. */
 static void sweep_tensor(const struct kind *kind, const char *env, struct content *content, struct tensor *tensor,
                          bool is_new, struct tally *tally) {
@@ -294,10 +299,10 @@ static void sweep_tensor(const struct kind *kind, const char *env, struct conten
   if (elements == 0) return;
   char *right = malloc(bytes);
   memcpy(right, tensor->data, bytes);
-  const size_t last = tensor->type == TENSOR_U8 ? (bytes - 1) / 8 * 8 : elements - 1;
-  for (int end = is_new && last > 0 ? 0 : 1; end < 2; end++)
+  const size_t apart = tensor->type == TENSOR_U8 ? 8 : 1, last = (elements - 1) / apart * apart;
+  const size_t first = is_new ? 0 : last, stride = tries_every_number() || last == 0 ? apart : last;
+  for (size_t at = first; at <= last; at += stride)
     for (size_t k = 0; k < NUMBERS; k++) {
-      const size_t at = end == 0 ? 0 : last;
       if (!is_new && k != 1 && k != 4) continue;
       bool is_spoilt = tensor->type == TENSOR_U8 ? spoil_word(tensor, at, k) : spoil(tensor, at, k);
       if (is_spoilt) try_number(kind, env, content, tensor, is_impossible(tensor, k), tally);
@@ -342,7 +347,7 @@ static void sweep_kind(const struct kind *kind, char known[MAX_TENSORS][64], int
   for (int i = 0; i < content.n; i++) {
     const char *name = content.tensor[i].name;
     if (strncmp(name, "spaces/", 7) == 0) continue;
-    bool is_new = !is_known(name, known, n_known);
+    bool is_new = !is_known(name, known, n_known) || tries_every_number();
     sweep_tensor(kind, env, &content, &content.tensor[i], is_new, tally);
   }
   free_content(&content);

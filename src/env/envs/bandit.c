@@ -66,7 +66,7 @@ static void bandit_describe(const void *env, muster_env_spec *spec) {
   spec->observation = (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {1}, .low = one, .high = one};
   spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = bandit->arms};
   spec->agents = 1;
-  spec->max_steps = 0;
+  spec->max_steps = 1;
   spec->reward_threshold = NAN;
   spec->masks_actions = false;
   spec->state_bytes = sizeof(struct bandit_state);

@@ -92,7 +92,7 @@ static void rps_describe(const void *env, muster_env_spec *spec) {
       .kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {rps->show_last_move ? MOVES : 1}, .low = zeros, .high = ones};
   spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = action_counts};
   spec->agents = 1;
-  spec->max_steps = 0;
+  spec->max_steps = rps->episode_length;
   spec->reward_threshold = NAN;
   spec->masks_actions = false;
   spec->state_bytes = sizeof(struct rps_state) + (size_t)rps->window;

@@ -104,7 +104,7 @@ static void token_describe(const void *env, muster_env_spec *spec) {
       (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)observation_elements(token)}};
   spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = token->vocabulary};
   spec->agents = 1;
-  spec->max_steps = 0;
+  spec->max_steps = token->length;
   spec->reward_threshold = 0.99;
   spec->masks_actions = false;
   spec->state_bytes = (3 + (size_t)token->length) * sizeof(int32_t);
