@@ -258,13 +258,9 @@ static muster_status evaluate(struct worker *worker, struct actor *actor) {
   return MUSTER_OK;
 }
 
-static bool speaks_of_evaluation(const struct order *order) {
-  return order->evaluation == EVALUATION_BEGINS || order->evaluation == EVALUATION_ENDS;
-}
-
 muster_status actor_await_order(struct worker *worker, struct actor *actor) {
   MUSTER_TRY(worker_broadcast_order(worker));
-  while (speaks_of_evaluation(worker->order)) {
+  while (order_is_of_evaluation(worker->order)) {
     MUSTER_TRY(evaluate(worker, actor));
     MUSTER_TRY(worker_broadcast_order(worker));
   }

@@ -538,6 +538,7 @@ void learner_prepare_row(struct learner *learner) {
 
 muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation) {
   learner->row.evaluation = evaluation;
+  learner->row.owes_evaluation = learner->owes_evaluation;
   learner->row_waits = false;
   return keep_reporting(learner, report_iteration(&learner->report, &learner->row, is_finished(learner)));
 }

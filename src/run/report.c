@@ -138,12 +138,16 @@ static muster_status first_failure(muster_status first, muster_status second) {
   return first;
 }
 
+/* what is set in the current row, for TensorBoard */
+static muster_status add_scalars(struct report *report, int64_t total_steps) {
+  if (report->events == NULL) return MUSTER_OK;
+  return events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
+                            (size_t)report->n_columns);
+}
+
 /* the current row goes to metrics.csv and to TensorBoard; where one of them cannot be written the other still is */
 static muster_status end_row(struct report *report, int64_t total_steps) {
-  muster_status status = MUSTER_OK;
-  if (report->events != NULL)
-    status = events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
-                                (size_t)report->n_columns);
+  muster_status status = add_scalars(report, total_steps);
   return first_failure(status, metrics_end_row(report->metrics));
 }
 
@@ -233,7 +237,8 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   report->steps.made += iteration->steps;
   report->steps.whole += iteration->whole_steps;
   double now = clock_seconds();
-  bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL || last;
+  bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL ||
+             iteration->owes_evaluation || last;
   muster_status status = due ? write_row(report, iteration, now) : MUSTER_OK;
   if (report->events != NULL) status = first_failure(status, events_flush(report->events));
   show_progress(report, iteration, now, last);
@@ -242,9 +247,14 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
 
 muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
                                 const struct evaluation *evaluation) {
+  struct metrics *metrics = report->metrics;
+  bool is_amended;
+  set_evaluation(metrics, evaluation);
+  muster_status status = add_scalars(report, total_steps);
+  status = first_failure(status, metrics_amend_row(metrics, "time/total_timesteps", (double)total_steps, &is_amended));
+  if (is_amended) return status;
   begin_row(report, iteration, total_steps);
-  set_evaluation(report->metrics, evaluation);
-  return end_row(report, total_steps);
+  return first_failure(status, metrics_end_row(metrics));
 }
 
 muster_status report_sync(struct report *report) {

@@ -57,6 +57,7 @@ struct iteration_report {
   const double *algorithm_metrics; /* in the order of algorithm->metrics */
   int64_t skipped_updates, env_restarts;
   const struct evaluation *evaluation; /* NULL: none this time */
+  bool owes_evaluation;                /* one was due: the row is written, for a resumed run to complete it */
   struct policy_lag *lag;              /* of an asynchronous run, begins anew with each row; else NULL */
 };
 
@@ -82,7 +83,8 @@ void report_rollout(struct report *report, const struct exchange_work *work, int
 MUSTER_CHECKED muster_status report_iteration(struct report *report, const struct iteration_report *iteration,
                                               bool last);
 
-/* Writes a row that tells of an evaluation alone, which the iteration's own row could not. Errors as above. */
+/* Adds an evaluation, which the run owed when it was interrupted, to the iteration's row; where there is none, that
+ * gets a row of its own. Errors as above. */
 MUSTER_CHECKED muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
                                                const struct evaluation *evaluation);
 

@@ -254,7 +254,7 @@ muster_status worker_broadcast_order(struct worker *worker) {
   if (!worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
   /* it has come: what is done with it is no wait, on a far rank either */
   stages_enter(&worker->stages, STAGE_BROADCAST);
-  if (!worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
+  if (!worker->topology.leads && !order_is_of_evaluation(worker->order)) stages_mark(&worker->stages, EVENT_ORDER);
   return MUSTER_OK;
 }
 

@@ -41,6 +41,12 @@ enum order_evaluation {
 /* What states of environments are for: a checkpoint is due, or comes if the evaluation that follows is the best. */
 enum send_states { SEND_NOTHING, SEND_FOR_CHECKPOINT, SEND_FOR_BEST };
 
+/* Whether it asks for a slice of an evaluation, or ends one, and for nothing else. */
+static inline bool order_is_of_evaluation(const struct order *order) {
+  return order->evaluation == EVALUATION_BEGINS || order->evaluation == EVALUATION_GOES_ON ||
+         order->evaluation == EVALUATION_ENDS;
+}
+
 /* Why a run ends. */
 enum stop {
   STOP_NOT,

@@ -68,6 +68,34 @@ muster_status appender_sync(struct appender *appender) {
   return MUSTER_OK;
 }
 
+/* another descriptor: what is written through the own one goes to the end, wherever it is */
+static muster_status write_over(struct appender *appender, int file, off_t at, const char *piece, size_t length,
+                                const char *before) {
+  if (pwrite(file, piece, length, at) == (ssize_t)length) {
+    appender->end = at + (off_t)length;
+    return MUSTER_OK;
+  }
+  muster_status status = status_errno(MUSTER_ERROR_IO, "cannot write a row anew in '%s'", appender->path);
+  const size_t before_length = (size_t)(appender->end - at);
+  if (pwrite(file, before, before_length, at) != (ssize_t)before_length || ftruncate(file, appender->end) != 0)
+    status = status_wrap(status, "the last row of '%s' is torn", appender->path);
+  return status;
+}
+
+muster_status appender_replace(struct appender *appender, off_t at, const char *piece, size_t length) {
+  const size_t before_length = (size_t)(appender->end - at);
+  char *before = malloc(before_length + 1);
+  int file = -1;
+  if (before == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", appender->path);
+  muster_status status = file_open(appender->path, O_WRONLY, &file);
+  if (status == MUSTER_OK && pread(appender->file, before, before_length, at) != (ssize_t)before_length)
+    status = status_errno(MUSTER_ERROR_IO, "cannot read '%s'", appender->path);
+  if (status == MUSTER_OK) status = write_over(appender, file, at, piece, length, before);
+  if (file >= 0) close(file);
+  free(before);
+  return status;
+}
+
 muster_status appender_cut(struct appender *appender, off_t end) {
   if (ftruncate(appender->file, end) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot cut '%s' back to %lld bytes", appender->path, (long long)end);

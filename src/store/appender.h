@@ -31,6 +31,9 @@ void appender_add(struct appender *appender, size_t length);
 MUSTER_CHECKED muster_status appender_flush(struct appender *appender);
 /* The same, and brings the file to the disk. */
 MUSTER_CHECKED muster_status appender_sync(struct appender *appender);
+/* Writes a piece over what the file holds from `at` on, its last piece, in one write; no piece may wait. On error IO
+ * the file is what it was. */
+MUSTER_CHECKED muster_status appender_replace(struct appender *appender, off_t at, const char *piece, size_t length);
 /* Cuts the file back to its first `end` bytes. */
 MUSTER_CHECKED muster_status appender_cut(struct appender *appender, off_t end);
 

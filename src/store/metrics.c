@@ -18,6 +18,7 @@ struct metrics {
   double *row;      /* [n], owned; NAN where nothing is set */
   size_t line_size; /* the longest line: the header or a row */
   int64_t rows;     /* whole rows in the file and of those that wait */
+  off_t last_row;   /* where the last row begins that the file had when it was opened; -1: others have followed */
 };
 
 /* where no line waits, the header stands in the room for the next one */
@@ -61,8 +62,11 @@ static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_l
     if (in_header && (whole || strncmp(line, metrics->file.waiting, (size_t)length) != 0))
       status = check_header(metrics, line, header_length);
     if (status != MUSTER_OK || !whole) break;
+    if (!in_header && !is_blank(metrics, line)) {
+      metrics->rows++;
+      metrics->last_row = *end;
+    }
     *end += length;
-    metrics->rows += in_header || is_blank(metrics, line) ? 0 : 1;
     in_header = false;
   }
   if (status == MUSTER_OK && ferror(stream))
@@ -100,8 +104,11 @@ muster_status metrics_open(const char *path, const char *const *columns, int n, 
   // a line has room for the header and for any row
   size_t line_size = 2;
   for (int i = 0; i < n; i++) line_size += strlen(columns[i]) + 1 + NUMBER_SIZE;
-  *metrics = (struct metrics){
-      .columns = columns, .n = n, .row = malloc((size_t)n * sizeof *metrics->row), .line_size = line_size};
+  *metrics = (struct metrics){.columns = columns,
+                              .n = n,
+                              .row = malloc((size_t)n * sizeof *metrics->row),
+                              .line_size = line_size,
+                              .last_row = -1};
   muster_status status = appender_open(&metrics->file, path, line_size);
   if (status == MUSTER_OK && metrics->row == NULL)
     status = status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot open '%s'", path);
@@ -141,18 +148,71 @@ double metrics_get(const struct metrics *metrics, const char *column) {
 
 const double *metrics_row(const struct metrics *metrics) { return metrics->row; }
 
-muster_status metrics_end_row(struct metrics *metrics) {
-  char *line;
-  MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
+/* the current row as a line, whose length is returned; a new one starts */
+static size_t print_row(struct metrics *metrics, char *line) {
   char *end = line;
   for (int i = 0; i < metrics->n; i++) {
     if (!isnan(metrics->row[i])) end += number_print(metrics->row[i], end);
     *end++ = i + 1 < metrics->n ? ',' : '\n';
     metrics->row[i] = NAN;
   }
-  appender_add(&metrics->file, (size_t)(end - line));
+  return (size_t)(end - line);
+}
+
+muster_status metrics_end_row(struct metrics *metrics) {
+  char *line;
+  MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
+  appender_add(&metrics->file, print_row(metrics, line));
   metrics->rows++;
+  metrics->last_row = -1;
   return appender_flush(&metrics->file);
+}
+
+/* the values of a line, which is taken apart, NAN where there is none; false where it is no row of these columns */
+static bool read_line(const struct metrics *metrics, char *line, double *values) {
+  int n = 0;
+  line[strcspn(line, "\r\n")] = '\0';
+  for (char *text; (text = strsep(&line, ",")) != NULL; n++) {
+    char *end;
+    if (n == metrics->n) return false;
+    values[n] = strtod(text, &end);
+    if (*end != '\0') return false;
+    if (end == text) values[n] = NAN;
+  }
+  return n == metrics->n;
+}
+
+/* reads the last row; `*is_it`: it is one, with this value in the column */
+static muster_status read_last_row(const struct metrics *metrics, int column, double value, double *values,
+                                   bool *is_it) {
+  const size_t length = (size_t)(metrics->file.end - metrics->last_row);
+  char *line = calloc(length + 1, 1);
+  if (line == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", metrics->file.path);
+  const bool is_read = pread(metrics->file.file, line, length, metrics->last_row) == (ssize_t)length;
+  muster_status status = is_read ? MUSTER_OK : status_errno(MUSTER_ERROR_IO, "cannot read '%s'", metrics->file.path);
+  *is_it = is_read && read_line(metrics, line, values) && values[column] == value;
+  free(line);
+  return status;
+}
+
+/* what is not set in the current row is taken from there, and the row written in its place */
+static muster_status write_last_row(struct metrics *metrics, const double *values) {
+  char *line;
+  MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
+  for (int i = 0; i < metrics->n; i++)
+    if (isnan(metrics->row[i])) metrics->row[i] = values[i];
+  return appender_replace(&metrics->file, metrics->last_row, line, print_row(metrics, line));
+}
+
+muster_status metrics_amend_row(struct metrics *metrics, const char *column, double value, bool *is_amended) {
+  *is_amended = false;
+  if (metrics->last_row < 0) return MUSTER_OK;
+  double *values = calloc((size_t)metrics->n, sizeof *values);
+  if (values == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", metrics->file.path);
+  muster_status status = read_last_row(metrics, find_column(metrics, column), value, values, is_amended);
+  if (*is_amended) status = write_last_row(metrics, values);
+  free(values);
+  return status;
 }
 
 muster_status metrics_sync(struct metrics *metrics) { return appender_sync(&metrics->file); }

@@ -108,7 +108,9 @@ class FailingCalls(fault.Case):
         for steps, error in [(1024, errno.EPERM), (1280, errno.EOPNOTSUPP)]:
             settings = {"first": 1, "count": 10**9, "action": error, "only": "link,symlink"}
             result, seen = self.run_with_shim(run, "--resume", "--set", f"total_steps={steps}", **settings)
-            self.assertEqual((result.code, result.err.count("warning")), (0, 0), result)
+            # but that the schedule of the learning rate has another end now
+            said = [line for line in result.err.splitlines() if "warning" in line and "learning_rate" not in line]
+            self.assertEqual((result.code, said), (0, []), result)
             self.assertIn("symlink", [name for name, _ in seen])
             latest = run / "checkpoints" / "latest"
             self.assertFalse(latest.is_symlink())

@@ -51,7 +51,7 @@ def files(run):
 
 
 def rows(run):
-    """The scalars of all event files, in order: (step, {tag: value})."""
+    """The scalars of all event files, in order: (step, {tag: value}). What was added to a step later counts with it."""
     found = []
     for path in files(run):
         for payload in records(path.read_bytes()):
@@ -61,7 +61,9 @@ def rows(run):
                 entry = dict(fields(value))
                 if 2 in entry:
                     (scalars[entry[1].decode()],) = struct.unpack("<f", entry[2])
-            if scalars:
+            if scalars and found and found[-1][0] == event[2] and not found[-1][1].keys() & scalars.keys():
+                found[-1][1].update(scalars)
+            elif scalars:
                 found.append((event[2], scalars))
     return found
 

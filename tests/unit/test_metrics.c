@@ -70,6 +70,38 @@ static void test_rows(void) {
   metrics_close(&metrics);
 }
 
+/* what was owed to the last row of a file is added to it, once, and only by who names that row */
+static void test_amend(void) {
+  char path[PATH_SIZE];
+  bool is_amended;
+  write_text(fresh_path(path, "metrics_amend"), HEADER "256,0.1,\n512,0.25,\n768,1,\n");
+  struct metrics *metrics = open_metrics(path, 2);
+  metrics_set(metrics, "eval/mean_reward", 123.5);
+  CHECK_OK(metrics_amend_row(metrics, "total_steps", 256, &is_amended));
+  CU_ASSERT_FALSE(is_amended);
+  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
+  CU_ASSERT_TRUE(is_amended);
+  CU_ASSERT_TRUE(isnan(metrics_get(metrics, "eval/mean_reward")));
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 2);
+  add_row(metrics, 768);
+  CHECK_OK(metrics_amend_row(metrics, "total_steps", 768, &is_amended));
+  CU_ASSERT_FALSE(is_amended);
+  metrics_close(&metrics);
+  check_text(path, HEADER "256,0.1,\n512,0.25,123.5\n768,,\n");
+
+  /* a file without rows, and one whose last row is none */
+  metrics = open_metrics(path, 0);
+  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
+  CU_ASSERT_FALSE(is_amended);
+  metrics_close(&metrics);
+  write_text(path, HEADER "512,a,\n");
+  metrics = open_metrics(path, 1);
+  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
+  CU_ASSERT_FALSE(is_amended);
+  metrics_close(&metrics);
+  check_text(path, HEADER "512,a,\n");
+}
+
 static void test_numbers_read_back(void) {
   static const double values[] = {
       0.1,  1.0 / 3.0, -2.5e-8,  5e-324,   1.7976931348623157e308, 1e15, 123456789012345, 9.007e15, 1e22, 0.3,
@@ -249,6 +281,7 @@ static void test_failed_write(void) {
 
 static const struct check_case cases[] = {
     {"rows", test_rows},
+    {"amend the last row", test_amend},
     {"numbers read back, in short form", test_numbers_read_back},
     {"append and cut back", test_append_and_cut_back},
     {"torn lines", test_torn_lines},
