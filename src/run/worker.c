@@ -243,10 +243,15 @@ void worker_start_clock(struct worker *worker) {
   if (worker->team != NULL) team_set_stages(worker->team, &worker->stages);
 }
 
-muster_status worker_broadcast_order(struct worker *worker) {
+/* a near rank can tell the message from the wait before it (comm_set_stages()) */
+static void enter_broadcast(struct worker *worker) {
   watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
+}
+
+muster_status worker_broadcast_order(struct worker *worker) {
+  enter_broadcast(worker);
   if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
   /* the leading rank has the rollout before this order, which it tells the others by it */
   if (worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
@@ -259,8 +264,7 @@ muster_status worker_broadcast_order(struct worker *worker) {
 }
 
 muster_status worker_broadcast_evaluation(struct worker *worker) {
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
-  stages_enter(&worker->stages, STAGE_WAIT);
+  enter_broadcast(worker);
   MUSTER_TRY(announcement_make(worker->order_announcement));
   stages_enter(&worker->stages, STAGE_EVALUATION);
   return MUSTER_OK;

@@ -68,7 +68,7 @@ class Times(program.Case):
         run, found = self.traced("run", ranks=3)
         seconds = {figures["rank"]: figures for figures in program.summary(run)["ranks_seconds"]}
         learns = {"wait", "gather", "advantages", "update", "broadcast", "checkpoint", "evaluation", "other"}
-        acts = {"rollout", "wait", "gather", "broadcast", "checkpoint", "other"}
+        acts = {"rollout", "wait", "gather", "broadcast", "checkpoint", "evaluation", "other"}
         for rank, role, stages in [(0, "learner", learns), (1, "actor", acts), (2, "actor", acts)]:
             self.assertEqual(seconds[rank]["role"], role)
             self.assertEqual(seconds[rank]["host"], program.HOST)
