@@ -2,7 +2,7 @@
 
 #include "base/shell.h"
 #include "config/entry.h"
-#include "config/foreign.h"
+#include "config/other_tools.h"
 #include "config/nearest.h"
 #include "config/reader.h"
 #include "config/text.h"
@@ -262,7 +262,7 @@ static muster_status check_entry(const struct entry *entry, bool has_children, c
     return is_section ? MUSTER_OK : expects_section(entry, below);
   }
   char nearest[TEXT_KEY_SIZE];
-  const char *advice = foreign_key_advice(entry->key);
+  const char *advice = other_tools_advice(entry->key);
   if (advice != NULL) return entry_wrap(entry, status_error(MUSTER_ERROR_USAGE, "unknown key: it %s", advice));
   if (!nearest_key(tables, n, entry->key, nearest))
     return entry_wrap(entry, status_error(MUSTER_ERROR_USAGE, "unknown key; `%s config` lists those that exist",

@@ -2,7 +2,7 @@
 
 #include "base/shell.h"
 #include "config/entry.h"
-#include "config/foreign.h"
+#include "config/other_tools.h"
 #include "config/nearest.h"
 #include "config/text.h"
 
@@ -103,7 +103,7 @@ muster_status config_reference_show(FILE *file, const struct option_table *const
   if (nearest_key(tables, n, key_or_null, nearest))
     return status_error(MUSTER_ERROR_USAGE, "no option or section is called %.*s; did you mean %s?", TEXT_KEY_SIZE,
                         key_or_null, nearest);
-  const char *advice = foreign_key_advice(key_or_null);
+  const char *advice = other_tools_advice(key_or_null);
   if (advice != NULL)
     return status_error(MUSTER_ERROR_USAGE, "%.*s is no option: it %s", TEXT_KEY_SIZE, key_or_null, advice);
   return status_error(MUSTER_ERROR_USAGE, "no option or section is called %.*s; `%s config` lists all", TEXT_KEY_SIZE,

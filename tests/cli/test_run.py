@@ -200,7 +200,7 @@ evaluation: {episodes: 10}
                 # the end: evaluation, run folder, what to do next
                 self.assertRegex(result.out, r"(?m)^evaluation +return \d")
                 self.assertIn(f"eval {run}\n", result.out)
-                self.assertIn(f"inspect {run}/checkpoints/latest\n", result.out)
+                self.assertIn(f"inspect {run}\n", result.out)
 
     def on_terminal(self, ranks):
         """What a terminal receives from a run that is slow enough for its line to change."""

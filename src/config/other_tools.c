@@ -1,4 +1,4 @@
-#include "config/foreign.h"
+#include "config/other_tools.h"
 
 #include "config/text.h"
 
@@ -8,9 +8,9 @@
 #define OFF_POLICY "is of off-policy algorithms with a replay buffer, which muster does not have: leave it out"
 #define PYTHON "is of Python's side, which muster does not have: leave it out"
 
-static const struct foreign_key {
+static const struct other_key {
   const char *key, *advice;
-} foreign_keys[] = {
+} other_keys[] = {
     /* what has another name or place here */
     {"n_timesteps", "is called total_steps here, outside of every section"},
     {"total_timesteps", "is called total_steps here, outside of every section"},
@@ -69,8 +69,8 @@ static const struct foreign_key {
     {"n_critics", OFF_POLICY},
 };
 
-const char *foreign_key_advice(const char *key) {
-  for (size_t i = 0; i < sizeof foreign_keys / sizeof *foreign_keys; i++)
-    if (strcmp(text_last_word(key), foreign_keys[i].key) == 0) return foreign_keys[i].advice;
+const char *other_tools_advice(const char *key) {
+  for (size_t i = 0; i < sizeof other_keys / sizeof *other_keys; i++)
+    if (strcmp(text_last_word(key), other_keys[i].key) == 0) return other_keys[i].advice;
   return NULL;
 }
