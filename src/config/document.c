@@ -2,8 +2,8 @@
 
 #include "base/shell.h"
 #include "config/entry.h"
-#include "config/other_tools.h"
 #include "config/nearest.h"
+#include "config/other_tools.h"
 #include "config/reader.h"
 #include "config/text.h"
 
