@@ -138,16 +138,12 @@ static muster_status first_failure(muster_status first, muster_status second) {
   return first;
 }
 
-/* what is set in the current row, for TensorBoard */
-static muster_status add_scalars(struct report *report, int64_t total_steps) {
-  if (report->events == NULL) return MUSTER_OK;
-  return events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
-                            (size_t)report->n_columns);
-}
-
 /* the current row goes to metrics.csv and to TensorBoard; where one of them cannot be written the other still is */
 static muster_status end_row(struct report *report, int64_t total_steps) {
-  muster_status status = add_scalars(report, total_steps);
+  muster_status status = MUSTER_OK;
+  if (report->events != NULL)
+    status = events_add_scalars(report->events, total_steps, report->columns, metrics_row(report->metrics),
+                                (size_t)report->n_columns);
   return first_failure(status, metrics_end_row(report->metrics));
 }
 
@@ -245,16 +241,24 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   return status;
 }
 
+/* what an evaluation tells TensorBoard beside the row that it belongs to */
+static muster_status add_evaluation_scalars(struct report *report, int64_t total_steps,
+                                            const struct evaluation *evaluation) {
+  const char *tags[] = {"eval/mean_reward", "eval/std_reward", "eval/mean_ep_length"};
+  const double values[] = {evaluation->mean_return, evaluation->std_return, evaluation->mean_length};
+  return report->events != NULL ? events_add_scalars(report->events, total_steps, tags, values, 3) : MUSTER_OK;
+}
+
 muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
                                 const struct evaluation *evaluation) {
   struct metrics *metrics = report->metrics;
-  bool is_amended;
+  bool has_row;
+  MUSTER_TRY(metrics_reopen_row(metrics, "time/iterations", (double)iteration, &has_row));
+  if (!has_row) begin_row(report, iteration, total_steps);
+  const int64_t row_steps = (int64_t)metrics_get(metrics, "time/total_timesteps");
   set_evaluation(metrics, evaluation);
-  muster_status status = add_scalars(report, total_steps);
-  status = first_failure(status, metrics_amend_row(metrics, "time/total_timesteps", (double)total_steps, &is_amended));
-  if (is_amended) return status;
-  begin_row(report, iteration, total_steps);
-  return first_failure(status, metrics_end_row(metrics));
+  if (!has_row) return end_row(report, total_steps);
+  return first_failure(add_evaluation_scalars(report, row_steps, evaluation), metrics_end_row(metrics));
 }
 
 muster_status report_sync(struct report *report) {

@@ -19,6 +19,7 @@ struct metrics {
   size_t line_size; /* the longest line: the header or a row */
   int64_t rows;     /* whole rows in the file and of those that wait */
   off_t last_row;   /* where the last row begins that the file had when it was opened; -1: others have followed */
+  bool is_reopened; /* the current row is that one */
 };
 
 /* where no line waits, the header stands in the room for the next one */
@@ -162,7 +163,12 @@ static size_t print_row(struct metrics *metrics, char *line) {
 muster_status metrics_end_row(struct metrics *metrics) {
   char *line;
   MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
-  appender_add(&metrics->file, print_row(metrics, line));
+  const size_t length = print_row(metrics, line);
+  if (metrics->is_reopened) {
+    metrics->is_reopened = false;
+    return appender_replace(&metrics->file, metrics->last_row, line, length);
+  }
+  appender_add(&metrics->file, length);
   metrics->rows++;
   metrics->last_row = -1;
   return appender_flush(&metrics->file);
@@ -195,22 +201,14 @@ static muster_status read_last_row(const struct metrics *metrics, int column, do
   return status;
 }
 
-/* what is not set in the current row is taken from there, and the row written in its place */
-static muster_status write_last_row(struct metrics *metrics, const double *values) {
-  char *line;
-  MUSTER_TRY(appender_reserve(&metrics->file, metrics->line_size, &line));
-  for (int i = 0; i < metrics->n; i++)
-    if (isnan(metrics->row[i])) metrics->row[i] = values[i];
-  return appender_replace(&metrics->file, metrics->last_row, line, print_row(metrics, line));
-}
-
-muster_status metrics_amend_row(struct metrics *metrics, const char *column, double value, bool *is_amended) {
-  *is_amended = false;
+muster_status metrics_reopen_row(struct metrics *metrics, const char *column, double value, bool *is_open) {
+  *is_open = false;
   if (metrics->last_row < 0) return MUSTER_OK;
   double *values = calloc((size_t)metrics->n, sizeof *values);
   if (values == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: rows of '%s'", metrics->file.path);
-  muster_status status = read_last_row(metrics, find_column(metrics, column), value, values, is_amended);
-  if (*is_amended) status = write_last_row(metrics, values);
+  muster_status status = read_last_row(metrics, find_column(metrics, column), value, values, is_open);
+  if (*is_open) memcpy(metrics->row, values, (size_t)metrics->n * sizeof *values);
+  metrics->is_reopened = *is_open;
   free(values);
   return status;
 }

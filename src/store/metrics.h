@@ -27,11 +27,11 @@ const double *metrics_row(const struct metrics *metrics);
  * a new one. On error IO the file is cut back to the rows before, and the row waits in memory to be written with the
  * next one, or by metrics_sync(). Error MEMORY: there is no room for it to wait. */
 MUSTER_CHECKED muster_status metrics_end_row(struct metrics *metrics);
-/* Right after metrics_open(): writes what is set in the current row into the last row of the file, whose other values
- * stay, if `column` has this value there, and starts a new row. `*is_amended`: whether it did; else the current row
- * stays as it is. On error IO the file is what it was. */
-MUSTER_CHECKED muster_status metrics_amend_row(struct metrics *metrics, const char *column, double value,
-                                               bool *is_amended);
+/* Right after metrics_open(): makes the last row of the file the current one again, if `column` has this value there;
+ * metrics_end_row() then writes it in the place where it was, or on error IO leaves that as it is. `*is_open`: whether
+ * it is; else the current row is empty as before. */
+MUSTER_CHECKED muster_status metrics_reopen_row(struct metrics *metrics, const char *column, double value,
+                                                bool *is_open);
 /* Brings the rows so far to the disk, those that wait too: before a checkpoint is written that counts on them. */
 MUSTER_CHECKED muster_status metrics_sync(struct metrics *metrics);
 /* Rows so far, without the header: those of the file and those that wait. */

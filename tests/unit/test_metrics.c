@@ -70,36 +70,58 @@ static void test_rows(void) {
   metrics_close(&metrics);
 }
 
+/* opens the last row again, if it has so many steps */
+static bool reopen(struct metrics *metrics, double steps) {
+  bool is_open;
+  CHECK_OK(metrics_reopen_row(metrics, "total_steps", steps, &is_open));
+  return is_open;
+}
+
 /* what was owed to the last row of a file is added to it, once, and only by who names that row */
-static void test_amend(void) {
+static void test_reopen(void) {
   char path[PATH_SIZE];
-  bool is_amended;
-  write_text(fresh_path(path, "metrics_amend"), HEADER "256,0.1,\n512,0.25,\n768,1,\n");
+  write_text(fresh_path(path, "metrics_reopen"), HEADER "256,0.1,\n512,0.25,\n768,1,\n");
   struct metrics *metrics = open_metrics(path, 2);
+  CU_ASSERT_FALSE(reopen(metrics, 256));
+  CU_ASSERT_TRUE(isnan(metrics_get(metrics, "loss")));
+  CU_ASSERT_TRUE(reopen(metrics, 512));
+  CU_ASSERT_EQUAL(metrics_get(metrics, "loss"), 0.25);
   metrics_set(metrics, "eval/mean_reward", 123.5);
-  CHECK_OK(metrics_amend_row(metrics, "total_steps", 256, &is_amended));
-  CU_ASSERT_FALSE(is_amended);
-  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
-  CU_ASSERT_TRUE(is_amended);
+  CHECK_OK(metrics_end_row(metrics));
   CU_ASSERT_TRUE(isnan(metrics_get(metrics, "eval/mean_reward")));
   CU_ASSERT_EQUAL(metrics_rows(metrics), 2);
   add_row(metrics, 768);
-  CHECK_OK(metrics_amend_row(metrics, "total_steps", 768, &is_amended));
-  CU_ASSERT_FALSE(is_amended);
+  CU_ASSERT_FALSE(reopen(metrics, 768));
+  CU_ASSERT_EQUAL(metrics_rows(metrics), 3);
   metrics_close(&metrics);
   check_text(path, HEADER "256,0.1,\n512,0.25,123.5\n768,,\n");
 
   /* a file without rows, and one whose last row is none */
   metrics = open_metrics(path, 0);
-  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
-  CU_ASSERT_FALSE(is_amended);
+  CU_ASSERT_FALSE(reopen(metrics, 512));
   metrics_close(&metrics);
   write_text(path, HEADER "512,a,\n");
   metrics = open_metrics(path, 1);
-  CHECK_OK(metrics_amend_row(metrics, "total_steps", 512, &is_amended));
-  CU_ASSERT_FALSE(is_amended);
+  CU_ASSERT_FALSE(reopen(metrics, 512));
   metrics_close(&metrics);
   check_text(path, HEADER "512,a,\n");
+
+  /* one that cannot be written stays as it is */
+  write_text(path, HEADER "512,0.25,\n");
+  metrics = open_metrics(path, 1);
+  CU_ASSERT_TRUE(reopen(metrics, 512));
+  metrics_set(metrics, "eval/mean_reward", 1.0 / 3.0);
+  struct rlimit old, low;
+  CU_ASSERT_EQUAL_FATAL(getrlimit(RLIMIT_FSIZE, &old), 0);
+  void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+  low = (struct rlimit){.rlim_cur = strlen(HEADER "512,0.25,\n") + 5, .rlim_max = old.rlim_max};
+  CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &low), 0);
+  muster_status status = metrics_end_row(metrics);
+  CU_ASSERT_EQUAL(setrlimit(RLIMIT_FSIZE, &old), 0);
+  signal(SIGXFSZ, handler);
+  CHECK_FAILS(status, MUSTER_ERROR_IO, "cannot write a row anew");
+  metrics_close(&metrics);
+  check_text(path, HEADER "512,0.25,\n");
 }
 
 static void test_numbers_read_back(void) {
@@ -281,7 +303,7 @@ static void test_failed_write(void) {
 
 static const struct check_case cases[] = {
     {"rows", test_rows},
-    {"amend the last row", test_amend},
+    {"the last row again", test_reopen},
     {"numbers read back, in short form", test_numbers_read_back},
     {"append and cut back", test_append_and_cut_back},
     {"torn lines", test_torn_lines},
