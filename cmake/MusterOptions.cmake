@@ -18,11 +18,11 @@ target_compile_options(muster_flags INTERFACE -ffp-contract=off -fno-math-errno 
                        -Wstrict-prototypes -Wmissing-prototypes -Wvla $<$<BOOL:${MUSTER_WERROR}>:-Werror>)
 if(MUSTER_SANITIZE)
   target_compile_options(muster_flags INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=undefined
-                         -fno-omit-frame-pointer -g)
+                         -fno-omit-frame-pointer -g1)
   target_link_options(muster_flags INTERFACE -fsanitize=address,undefined)
 endif()
 if(MUSTER_FUZZ)
   target_compile_options(muster_flags INTERFACE -fsanitize=fuzzer-no-link,address,undefined
-                         -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g)
+                         -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1)
   target_link_options(muster_flags INTERFACE -fsanitize=address,undefined)
 endif()
