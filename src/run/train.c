@@ -379,10 +379,20 @@ static void release(struct training *training) {
   document_destroy(&training->document);
 }
 
+/* the watchdog looked into it until now */
+static void forget(struct train_outcome *outcome) {
+  free(outcome->training);
+  outcome->training = NULL;
+}
+
+void train_release(struct train_outcome *outcome, struct comm *comm) {
+  if (outcome->training != NULL) release(outcome->training);
+  watchdog_destroy(comm);
+  forget(outcome);
+}
+
 void train_end(struct train_outcome *outcome, struct comm **comm) {
   if (outcome->training != NULL) release(outcome->training);
   comm_destroy(comm);
-  /* until MPI had ended there was the watchdog, which looks into it */
-  free(outcome->training);
-  outcome->training = NULL;
+  forget(outcome);
 }

@@ -29,7 +29,10 @@ struct train_outcome {
 MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request,
                                    struct train_outcome *outcome);
 
-/* Destroys the environments, ends MPI and frees the rest. After the user was told how the run ended. Collective. */
+/* Destroys the environments, ends the watchdog and frees the rest, in a process that goes on. Collective. */
+void train_release(struct train_outcome *outcome, struct comm *comm);
+
+/* The same, and ends MPI. After the user was told how the run ended. Collective. */
 void train_end(struct train_outcome *outcome, struct comm **comm);
 
 #endif

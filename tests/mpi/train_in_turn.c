@@ -11,11 +11,11 @@ static int train_line(struct comm *comm, const char *config, const char *run_dir
   const struct train_request request = {.config_path = config, .run_dir = run_dir};
   struct train_outcome outcome = {0};
   muster_status status = train(comm, &request, &outcome);
-  if (status == MUSTER_OK) return outcome.exit_code;
-  fprintf(stderr, "train_in_turn: %s: %s\n", config, muster_status_message(status));
-  int exit_code = status_exit_code(status);
+  const int exit_code = status == MUSTER_OK ? outcome.exit_code : status_exit_code(status);
+  if (status != MUSTER_OK) fprintf(stderr, "train_in_turn: %s: %s\n", config, muster_status_message(status));
   muster_status_clear(&status);
   if (!outcome.together) comm_abort(comm, exit_code);
+  train_release(&outcome, comm);
   return exit_code;
 }
 

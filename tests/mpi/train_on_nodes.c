@@ -22,6 +22,6 @@ int main(int argc, char **argv) {
     if (comm != NULL) comm_abort(comm, exit_code);
     return exit_code;
   }
-  comm_destroy(&comm);
+  train_end(&outcome, &comm);
   return outcome.exit_code;
 }

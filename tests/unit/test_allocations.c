@@ -53,7 +53,9 @@ static long count_run(int iterations, const char *const kind[4]) {
   struct train_outcome outcome;
   long before = allocations;
   CHECK_OK_FATAL(train(comm, &request, &outcome));
-  return allocations - before;
+  const long made = allocations - before;
+  train_release(&outcome, comm);
+  return made;
 }
 
 static void test_steady_state(void) {
