@@ -269,7 +269,7 @@ static void test_list_that_does_not_fit(void) {
   for (int field = 0; topology.learns && count_couriers(0) == 0 && field < 2; field++) {
     char refused[3 * sizeof(float[2])];
     right = right &&
-            MPI_Recv(refused, sizeof refused, MPI_BYTE, 1, TAG_LIST, MPI_COMM_WORLD, MPI_STATUS_IGNORE) == MPI_SUCCESS;
+            MPI_Recv(refused, sizeof refused, MPI_BYTE, 1, TAG_LIST, comm->world, MPI_STATUS_IGNORE) == MPI_SUCCESS;
   }
   EVERYWHERE(right);
   exchange_destroy(&exchange);

@@ -9,7 +9,8 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* CUnit's cases take no argument, so the job is kept here */
+/* CUnit's cases take no argument, so it is kept here: the job, or a group of all its ranks that counts as a job of its
+ * own */
 static struct comm *job;
 static const char *nodes_of_ranks = ""; /* "": all on one */
 
@@ -47,16 +48,33 @@ bool everywhere_ok(muster_status status, const char *file, int line) {
   return right;
 }
 
-int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n) {
-  muster_status status = comm_create(argc, argv, &job);
-  if (status == MUSTER_OK && *argc > 1) status = everywhere_spread(job, (*argv)[1]);
-  if (status != MUSTER_OK) {
-    fprintf(stderr, "%s\n", muster_status_message(status));
-    muster_status_clear(&status);
-    return 1;
-  }
-  if (comm_rank(job) != 0 && freopen("/dev/null", "w", stdout) == NULL) abort();
+static int report_failure(muster_status status) {
+  fprintf(stderr, "%s\n", muster_status_message(status));
+  muster_status_clear(&status);
+  return 1;
+}
+
+/* the cases with the ranks spread over nodes */
+static int run_on_nodes(struct comm *whole, const char *nodes, const char *suite, const struct check_case *cases,
+                        size_t n) {
+  muster_status status = comm_create_group(whole, comm_rank(whole), &job);
+  if (status == MUSTER_OK) status = everywhere_spread(job, nodes);
+  if (status != MUSTER_OK) return report_failure(status);
+  printf("\nnodes %s", nodes);
   int exit_code = check_main(suite, cases, n);
-  comm_destroy(&job);
+  comm_destroy_group(&job);
+  return exit_code;
+}
+
+int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n) {
+  struct comm *whole = NULL;
+  muster_status status = comm_create(argc, argv, &whole);
+  if (status != MUSTER_OK) return report_failure(status);
+  if (comm_rank(whole) != 0 && freopen("/dev/null", "w", stdout) == NULL) abort();
+  int exit_code = 0;
+  job = whole;
+  if (*argc == 1) exit_code = check_main(suite, cases, n);
+  for (int i = 1; i < *argc && exit_code == 0; i++) exit_code = run_on_nodes(whole, (*argv)[i], suite, cases, n);
+  comm_destroy(&whole);
   return exit_code;
 }

@@ -12,10 +12,12 @@
 MUSTER_CHECKED muster_status everywhere_spread(struct comm *comm, const char *nodes);
 
 /* Starts MPI, runs the cases on every rank in step, and returns main()'s exit code; only rank 0 prints CUnit's report,
- * but each rank prints the checks that failed on it. An argument is for everywhere_spread(). */
+ * but each rank prints the checks that failed on it. Each argument is for everywhere_spread(): the cases are run with
+ * one after the other, until one fails; one without memory comes last. */
 int everywhere_main(int *argc, char ***argv, const char *suite, const struct check_case *cases, size_t n);
 
-/* The job, while everywhere_main() runs; the node of a rank, and whether the ranks of a node share memory. */
+/* The job that is tested, while everywhere_main() runs; the node of a rank, and whether the ranks of a node share
+ * memory. */
 struct comm *everywhere_comm(void);
 int everywhere_node(int rank);
 bool everywhere_shares(void);
