@@ -4,8 +4,8 @@
  *
  * All happens in this process. Nothing is brought to the disk, which would take most of the time. Of each tensor, whose
  * elements have one range, the first and the last are changed, and all numbers are tried with one kind of run;
- * MUSTER_EVERY_NUMBER=1 tries all of them at each element with every kind, for an hour or so (scripts/soak strangers).
- */
+ * MUSTER_EVERY_NUMBER=1 tries all of them at each element with every kind, in half a minute, and in five of them where
+ * the sanitizers look on (MUSTER_EVERY_NUMBER=1 .ci/run sanitize). */
 #include "comm/comm.h"
 #include "env/pool.h"
 #include "env/registry.h"
