@@ -32,20 +32,6 @@ struct view {
   struct json *json; /* NULL: text */
 };
 
-/* value i of a tensor as a double */
-static double element(const struct tensor *tensor, size_t i) {
-  switch (tensor->type) {
-  case TENSOR_F32: return ((const float *)tensor->data)[i];
-  case TENSOR_F64: return ((const double *)tensor->data)[i];
-  case TENSOR_I32: return ((const int32_t *)tensor->data)[i];
-  case TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
-  case TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
-  case TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
-  case TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
-  }
-  return NAN;
-}
-
 static void show_tensor_json(struct json *json, const struct tensor *tensor, double norm) {
   json_open_object(json, NULL);
   json_string(json, "name", tensor->name);
@@ -54,7 +40,7 @@ static void show_tensor_json(struct json *json, const struct tensor *tensor, dou
   for (int i = 0; i < tensor->rank; i++) json_int(json, NULL, (int64_t)tensor->shape[i]);
   json_close_array(json);
   json_number(json, "norm", norm);
-  if (tensor->rank == 0) json_number(json, "value", element(tensor, 0));
+  if (tensor->rank == 0) json_number(json, "value", tensor_element(tensor, 0));
   json_close_object(json);
 }
 
@@ -65,7 +51,7 @@ static void show_tensor_text(const struct tensor *tensor, double norm) {
     used += snprintf(shape + used, sizeof shape - (size_t)used, "%s%zu", i > 0 ? " x " : "", tensor->shape[i]);
   if (tensor->rank == 0)
     shown_print(stdout, "  %-28s %-8s %-14s value %.10g\n", tensor->name, tensor_type_name(tensor->type), shape,
-                element(tensor, 0));
+                tensor_element(tensor, 0));
   else
     shown_print(stdout, "  %-28s %-8s %-14s norm %.6g\n", tensor->name, tensor_type_name(tensor->type), shape, norm);
 }
@@ -79,7 +65,8 @@ static muster_status show_tensor(const struct tensor *described, void *context) 
   muster_status status = checkpoint_read_tensor(view->reader, &tensor);
   if (status == MUSTER_OK) {
     double squares = 0;
-    for (size_t i = 0; i < tensor_elements(&tensor); i++) squares += element(&tensor, i) * element(&tensor, i);
+    for (size_t i = 0; i < tensor_elements(&tensor); i++)
+      squares += tensor_element(&tensor, i) * tensor_element(&tensor, i);
     if (view->json != NULL)
       show_tensor_json(view->json, &tensor, sqrt(squares));
     else

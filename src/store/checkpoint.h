@@ -48,6 +48,8 @@ struct tensor {
 
 size_t tensor_elements(const struct tensor *tensor);
 size_t tensor_bytes(const struct tensor *tensor);
+/* Value i of its data as a double. */
+double tensor_element(const struct tensor *tensor, size_t i);
 const char *tensor_type_name(enum tensor_type type); /* "float32", "uint8", ...; borrowed */
 
 /* --- writing: begin, add, commit (or abandon) --- */

@@ -208,19 +208,6 @@ muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const str
 
 /* --- restoring: what is read is not believed --- */
 
-static double element(const struct tensor *tensor, size_t i) {
-  switch (tensor->type) {
-  case TENSOR_F32: return ((const float *)tensor->data)[i];
-  case TENSOR_F64: return ((const double *)tensor->data)[i];
-  case TENSOR_I32: return ((const int32_t *)tensor->data)[i];
-  case TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
-  case TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
-  case TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
-  case TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
-  }
-  return NAN;
-}
-
 /* "episodes/returns[7]"; a scalar has no index */
 static void print_place(const struct tensor *tensor, size_t i, char *text, size_t size) {
   if (tensor->rank == 0)
@@ -232,7 +219,7 @@ static void print_place(const struct tensor *tensor, size_t i, char *text, size_
 static muster_status check_range(const struct checkpoint_reader *reader, const struct tensor *tensor) {
   const struct tensor_range *range = &tensor->range;
   for (size_t i = 0; i < tensor_elements(tensor); i++) {
-    const double value = element(tensor, i);
+    const double value = tensor_element(tensor, i);
     bool is_right =
         isnan(value) ? range->kind == RANGE_IS_NUMBERS_OR_NAN : value >= range->least && value <= range->most;
     if (is_right) continue;

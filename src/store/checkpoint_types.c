@@ -1,6 +1,7 @@
 #include "store/checkpoint_types.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -78,4 +79,17 @@ bool checkpoint_path_exists(hid_t file, const char *path) {
     if (H5Lexists(file, prefix, H5P_DEFAULT) <= 0) return false;
   }
   return true;
+}
+
+double tensor_element(const struct tensor *tensor, size_t i) {
+  switch (tensor->type) {
+  case TENSOR_F32: return ((const float *)tensor->data)[i];
+  case TENSOR_F64: return ((const double *)tensor->data)[i];
+  case TENSOR_I32: return ((const int32_t *)tensor->data)[i];
+  case TENSOR_I64: return (double)((const int64_t *)tensor->data)[i];
+  case TENSOR_U8: return ((const uint8_t *)tensor->data)[i];
+  case TENSOR_U32: return ((const uint32_t *)tensor->data)[i];
+  case TENSOR_U64: return (double)((const uint64_t *)tensor->data)[i];
+  }
+  return NAN;
 }
