@@ -171,8 +171,8 @@ static double learner_moment(const struct trace_part *learner, int32_t kind, int
   return NAN;
 }
 
-/* An actor's end of an arrow: what a message takes is less than two clocks may differ, but no message comes before it was
- * sent, which viewers refuse. fmin() and fmax() pass over NAN. */
+/* An actor's end of an arrow: what a message takes is less than two clocks may differ, but no message comes before it
+ * was sent, which viewers refuse. fmin() and fmax() pass over NAN. */
 static double arrow_moment(const struct trace_part *learner, const struct stage_event *event) {
   const double other = learner_moment(learner, event->kind, event->iteration), nanosecond = 1e-9;
   return event->kind == EVENT_ORDER ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
@@ -226,7 +226,8 @@ static muster_status write_part(void *context, int rank, const void *data, size_
 }
 
 /* opens the file on the learner; on other ranks there is none */
-static struct trace_file begin_file(const struct worker *worker, const struct trace_part *own, char *path, size_t size) {
+static struct trace_file begin_file(const struct worker *worker, const struct trace_part *own, char *path,
+                                    size_t size) {
   const struct trace_base *base = &worker->trace;
   struct trace_file trace = {
       .topology = &worker->topology, .learner = own, .zero = base->zero, .iteration = base->iteration};
