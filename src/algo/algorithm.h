@@ -31,7 +31,7 @@ struct rollout_plan {
   enum asynchronous asynchronous;
   /* with ASYNCHRONOUS_TRAJECTORIES: */
   size_t batch;           /* an update begins once it has so many: rollouts of one environment */
-  int64_t max_policy_lag; /* updates that a trajectory's policy may be behind; 0: no limit */
+  int64_t max_policy_lag; /* updates that a trajectory's policy may be behind; INT64_MAX: no limit */
   bool block_on_lag;      /* older ones are waited for before they become so; otherwise they are thrown away */
 };
 

@@ -15,10 +15,10 @@ muster_status off_policy_check(const struct document *document, const struct off
                           "makes batches of up to %lld samples with batch %lld and num_envs %lld; expects at most %d",
                           (long long)(n_steps * trajectories), (long long)options->batch, (long long)num_envs,
                           INT32_MAX);
-  if (options->on_lag == ON_LAG_BLOCK && options->max_policy_lag == 0)
+  if (options->on_lag == ON_LAG_BLOCK && options->max_policy_lag < 1)
     return document_error(document, "algorithm.on_lag",
-                          "is block, but there is no lag to wait at: algorithm.max_policy_lag is 0, which is no limit; "
-                          "expects a max_policy_lag of at least 1");
+                          "is block, but algorithm.max_policy_lag is %s; expects a max_policy_lag of at least 1",
+                          options->max_policy_lag == 0 ? "0, which all that is under way is beyond" : "null, no limit");
   return MUSTER_OK;
 }
 
@@ -27,7 +27,7 @@ struct rollout_plan off_policy_plan(const struct off_policy_options *options, in
       .n_steps = (size_t)n_steps,
       .asynchronous = ASYNCHRONOUS_TRAJECTORIES,
       .batch = (size_t)options->batch,
-      .max_policy_lag = options->max_policy_lag,
+      .max_policy_lag = options->max_policy_lag == OPTION_NULL_INT ? INT64_MAX : options->max_policy_lag,
       .block_on_lag = options->on_lag == ON_LAG_BLOCK,
   };
 }

@@ -11,7 +11,7 @@ enum off_policy_on_lag { ON_LAG_DROP, ON_LAG_BLOCK };
 extern const char *const off_policy_on_lag_names[];
 
 struct off_policy_options {
-  int64_t batch, max_policy_lag;
+  int64_t batch, max_policy_lag; /* OPTION_NULL_INT: no limit */
   double vtrace_lambda, rho_bar, c_bar;
   int on_lag; /* enum off_policy_on_lag */
 };
@@ -26,11 +26,11 @@ struct off_policy_options {
    .max = 1e9,                                                                                                         \
    .help = "trajectories (rollouts of one environment) that an update learns from, once it has so many"},              \
       {ROW_OFF_POLICY(T, max_policy_lag),                                                                              \
-       .type = OPTION_INT,                                                                                             \
-       .default_value = "0",                                                                                           \
+       .type = OPTION_MAYBE_INT,                                                                                       \
+       .default_value = "null",                                                                                        \
        .min = 0,                                                                                                       \
        .max = 1e9,                                                                                                     \
-       .help = "updates that the policy of a trajectory may be behind; 0: no limit"},                                  \
+       .help = "updates that the policy of a trajectory may be behind; null: no limit"},                               \
       {ROW_OFF_POLICY(T, on_lag), .type = OPTION_CHOICE, .default_value = "drop", .choices = off_policy_on_lag_names,  \
        .help = "what keeps to max_policy_lag: older trajectories are dropped, or an update waits for them first"},     \
       {ROW_OFF_POLICY(T, vtrace_lambda),                                                                               \

@@ -17,6 +17,7 @@ static const struct {
   const char *noun, *request;
 } type_words[] = {
     [OPTION_INT] = {"integer", "an integer"},
+    [OPTION_MAYBE_INT] = {"integer or null", "an integer or null"},
     [OPTION_FLOAT] = {"number", "a number"},
     [OPTION_MAYBE_FLOAT] = {"number or null", "a number or null"},
     [OPTION_BOOL] = {"true or false", "true or false"},
@@ -83,7 +84,7 @@ static muster_status expects(const struct option_spec *option) {
   if (range[0] != '\0') {
     if (option->type == OPTION_INT_LIST) text_print(&sink, ", each");
     bool ends_in_null = strstr(type_words[option->type].request, "null") != NULL;
-    text_print(&sink, "%s%s", strstr(range, " to ") != NULL ? " from " : ends_in_null ? ", " : " ", range);
+    text_print(&sink, "%s %s%s", ends_in_null ? "," : "", strstr(range, " to ") != NULL ? "from " : "", range);
   }
   return status_error(MUSTER_ERROR_USAGE, "expects %s", text);
 }
@@ -238,6 +239,7 @@ static muster_status parse_map(const struct option_spec *option, const char *tex
 /* sets the field to what `null` means for its type */
 static muster_status parse_null(const struct option_spec *option, void *field) {
   switch (option->type) {
+  case OPTION_MAYBE_INT: *(int64_t *)field = OPTION_NULL_INT; return MUSTER_OK;
   case OPTION_MAYBE_FLOAT: *(double *)field = NAN; return MUSTER_OK;
   case OPTION_DURATION: *(double *)field = 0; return MUSTER_OK;
   case OPTION_STRING: return parse_string("", field);
@@ -262,7 +264,8 @@ muster_status option_parse(const struct option_spec *option, const char *text, v
   if (!quoted && text_is_null(content)) return parse_null(option, field);
 
   switch (option->type) {
-  case OPTION_INT: return parse_int(option, content, field);
+  case OPTION_INT:
+  case OPTION_MAYBE_INT: return parse_int(option, content, field);
   case OPTION_FLOAT:
   case OPTION_MAYBE_FLOAT: return parse_float(option, content, field);
   case OPTION_BOOL: return text_to_bool(content, field) ? MUSTER_OK : expects(option);
@@ -337,6 +340,11 @@ int option_format(const struct option_spec *option, const void *object, char *te
   struct text_sink sink = text_sink_start(text, size);
   const void *field = (const char *)object + option->offset;
   switch (option->type) {
+  case OPTION_MAYBE_INT:
+    if (*(const int64_t *)field == OPTION_NULL_INT) {
+      text_print(&sink, "null");
+      break;
+    } // fall through
   case OPTION_INT: text_print(&sink, "%" PRId64, *(const int64_t *)field); break;
   case OPTION_MAYBE_FLOAT:
     if (isnan(*(const double *)field)) {

@@ -15,6 +15,7 @@
 
 enum option_type {
   OPTION_INT,            /* int64_t */
+  OPTION_MAYBE_INT,      /* int64_t; OPTION_NULL_INT when the value is `null` */
   OPTION_FLOAT,          /* double */
   OPTION_MAYBE_FLOAT,    /* double; NAN when the value is `null` */
   OPTION_BOOL,           /* bool */
@@ -27,6 +28,7 @@ enum option_type {
   OPTION_MAP             /* struct option_map: free keys and values, each checked by its reader (env.options) */
 };
 
+#define OPTION_NULL_INT INT64_MIN
 #define OPTION_STRING_SIZE 512
 #define OPTION_LIST_MAX 16
 #define OPTION_MAP_MAX 32

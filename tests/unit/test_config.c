@@ -10,7 +10,7 @@
 
 /* one option of each type */
 struct sample {
-  int64_t n_steps;
+  int64_t n_steps, max_lag;
   double gamma, target_kl, time_limit;
   bool normalize;
   char label[OPTION_STRING_SIZE];
@@ -26,6 +26,7 @@ static const char *const activations[] = {"tanh", "relu", NULL};
 static const struct option_spec sample_options[] = {
     {FIELD(n_steps), .type = OPTION_INT, .default_value = "2048", .min = 1, .max = 1000000,
      .help = "steps of a rollout"},
+    {FIELD(max_lag), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 0, .max = 100, .help = "age"},
     {FIELD(gamma), .type = OPTION_FLOAT, .default_value = "0.99", .min = 0, .max = 1, .help = "discount"},
     {FIELD(target_kl), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 0, .min_exclusive = true,
      .max = OPTION_NO_MAX, .help = "divergence that ends the epochs"},
@@ -204,6 +205,11 @@ static void test_numbers(void) {
     CU_ASSERT_TRUE(isnan(sample.target_kl));
   }
   CHECK_FAILS(parse(&sample, "target_kl", "0"), MUSTER_ERROR_USAGE, "expects a number or null, > 0");
+  CHECK_OK(parse(&sample, "max_lag", "0"));
+  CU_ASSERT_EQUAL(sample.max_lag, 0);
+  CHECK_OK(parse(&sample, "max_lag", "~"));
+  CU_ASSERT_EQUAL(sample.max_lag, OPTION_NULL_INT);
+  CHECK_FAILS(parse(&sample, "max_lag", "-1"), MUSTER_ERROR_USAGE, "expects an integer or null, from 0 to 100");
 }
 
 static void test_truth(void) {
@@ -444,6 +450,8 @@ static void test_formats(void) {
   static const struct {
     const char *key, *text, *formatted;
   } cases[] = {{"n_steps", "1e5", "100000"},
+               {"max_lag", "null", "null"},
+               {"max_lag", "0", "0"},
                {"gamma", "0.10", "0.1"},
                {"gamma", "1e-5", "1.0e-05"},
                {"gamma", "1", "1"},
