@@ -38,6 +38,25 @@ static muster_status answer_all(struct comm *comm, const int *asks) {
   return MUSTER_OK;
 }
 
+void clock_offset_reconcile(struct clock_offset *early, struct clock_offset *late) {
+  double least = fmax(early->seconds - early->accuracy, late->seconds - late->accuracy);
+  double most = fmin(early->seconds + early->accuracy, late->seconds + late->accuracy);
+  if (least > most) return;
+  early->seconds = late->seconds = 0.5 * (least + most);
+  early->accuracy = late->accuracy = 0.5 * (most - least);
+}
+
+muster_status clock_offset_shift(struct comm *comm, int root, double least, double most, double *shift) {
+  double limits[2] = {least, -most};
+  *shift = 0.0;
+  if (comm->size == 1) return MUSTER_OK;
+  MUSTER_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, limits, 2, MPI_DOUBLE, MPI_MAX, comm->node));
+  if (comm_is_near(comm, root)) return MUSTER_OK;
+  least = limits[0], most = -limits[1];
+  *shift = least > most ? 0.5 * (least + most) : fmin(fmax(0.0, least), most);
+  return MUSTER_OK;
+}
+
 muster_status clock_offset_measure(struct comm *comm, int root, struct clock_offset *offset) {
   *offset = (struct clock_offset){.at = clock_seconds()};
   if (comm->size == 1) return MUSTER_OK;

@@ -15,4 +15,14 @@ struct clock_offset {
  * host share its clock. Collective. */
 MUSTER_CHECKED muster_status clock_offset_measure(struct comm *comm, int root, struct clock_offset *offset);
 
+/* Two measurements of a clock, early and late: where both may be right of a clock that runs as the root's does, it is
+ * taken for one, and they become the same, more accurate one. Otherwise nothing changes. */
+void clock_offset_reconcile(struct clock_offset *early, struct clock_offset *late);
+
+/* What is to be added to the times of this rank, as they were aligned, so that no message comes before it was sent:
+ * `least` and `most` say what that must be of this rank's messages, -INFINITY and INFINITY where it has none. It is the
+ * same for all ranks of a host, 0 on that of `root`; the nearest to 0, or the middle where clocks have drifted by more
+ * than fits between. Collective. */
+MUSTER_CHECKED muster_status clock_offset_shift(struct comm *comm, int root, double least, double most, double *shift);
+
 #endif

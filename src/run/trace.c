@@ -48,25 +48,98 @@ static int first_rank_here(const struct worker *worker) {
   return rank;
 }
 
-/* copies the events of the newest iterations; whoever calls frees the part */
-static muster_status make_part(const struct worker *worker, const struct clock_offset *end, struct trace_part **out) {
+/* Copies the events of the newest iterations; whoever calls frees the part. Where ranks do not wait for each other,
+ * they count iterations each for itself, and a message has no number that both of its ends know: it is left out. */
+static muster_status make_part(const struct worker *worker, struct clock_offset end, struct trace_part **out) {
   const struct stages *stages = &worker->stages;
-  const struct clock_offset *start = &worker->trace.offset;
+  const bool has_messages = !worker_is_asynchronous(worker);
+  struct clock_offset start = worker->trace.offset;
+  clock_offset_reconcile(&start, &end);
   size_t recorded = stages_recorded(stages);
   struct trace_part *part = calloc(1, sizeof *part + recorded * sizeof *part->events);
   if (part == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a trace of %zu events", recorded);
   const int64_t first = stages->iteration - 1 - worker->config.run.trace_iterations; /* the last one is the end */
-  *part = (struct trace_part){.pid = first_rank_here(worker), .accuracy = fmax(start->accuracy, end->accuracy)};
+  *part = (struct trace_part){.pid = first_rank_here(worker), .accuracy = fmax(start.accuracy, end.accuracy)};
   snprintf(part->host, sizeof part->host, "%s", comm_host(worker->comm));
   for (size_t i = 0; i < recorded; i++) {
     struct stage_event event = *stages_event(stages, i);
-    if (event.iteration < first) continue;
-    event.begin = align(start, end, event.begin);
-    event.end = align(start, end, event.end);
+    if (event.iteration < first || (event.kind > EVENT_ITERATION && !has_messages)) continue;
+    event.begin = align(&start, &end, event.begin);
+    event.end = align(&start, &end, event.end);
     part->events[part->count++] = event;
   }
   *out = part;
   return MUSTER_OK;
+}
+
+/* --- messages --- */
+
+/* what the learner recorded of them, the same on all ranks: one end of each */
+struct messages {
+  size_t count;
+  struct stage_event *events; /* [count] in the order of iterations */
+};
+
+static void copy_messages(const struct trace_part *part, struct messages *messages) {
+  for (size_t i = 0; i < part->count; i++)
+    if (part->events[i].kind > EVENT_ITERATION) messages->events[messages->count++] = part->events[i];
+}
+
+/* the caller frees the events, also after an error */
+static muster_status share_messages(const struct worker *worker, const struct trace_part *part,
+                                    struct messages *messages) {
+  const int learner = worker->topology.learner;
+  size_t room = part->count;
+  MUSTER_TRY(comm_broadcast(worker->comm, &room, sizeof room, learner));
+  messages->events = calloc(room + 1, sizeof *messages->events);
+  MUSTER_TRY(comm_agree(worker->comm, messages->events != NULL
+                                          ? MUSTER_OK
+                                          : status_error(MUSTER_ERROR_MEMORY, "out of memory: a trace's messages")));
+  if (worker->topology.leads) copy_messages(part, messages);
+  MUSTER_TRY(comm_broadcast(worker->comm, &messages->count, sizeof messages->count, learner));
+  return comm_broadcast(worker->comm, messages->events, messages->count * sizeof *messages->events, learner);
+}
+
+/* when a message of this kind left or reached the learner in this iteration; NAN where the trace does not say */
+static double learner_moment(const struct messages *messages, int32_t kind, int64_t iteration) {
+  size_t first = 0, end = messages->count;
+  while (first < end) {
+    size_t middle = first + (end - first) / 2;
+    if (messages->events[middle].iteration < iteration)
+      first = middle + 1;
+    else
+      end = middle;
+  }
+  for (; first < messages->count && messages->events[first].iteration == iteration; first++)
+    if (messages->events[first].kind == kind) return messages->events[first].begin;
+  return NAN;
+}
+
+/* moves an actor's times so that its messages come after they were sent; fmin() and fmax() pass over NAN */
+static muster_status shift_part(const struct worker *worker, const struct messages *messages, struct trace_part *part) {
+  double least = -INFINITY, most = INFINITY, shift;
+  for (size_t i = 0; i < part->count; i++) {
+    const struct stage_event *event = &part->events[i];
+    if (event->kind <= EVENT_ITERATION) continue;
+    const double difference = learner_moment(messages, event->kind, event->iteration) - event->begin;
+    if (event->kind == EVENT_ORDER)
+      least = fmax(least, difference);
+    else
+      most = fmin(most, difference);
+  }
+  MUSTER_TRY(clock_offset_shift(worker->comm, worker->topology.learner, least, most, &shift));
+  for (size_t i = 0; i < part->count; i++) {
+    part->events[i].begin += shift;
+    part->events[i].end += shift;
+  }
+  return MUSTER_OK;
+}
+
+/* An actor's end of an arrow: a nanosecond from the learner's where they fall together, or clocks have drifted by more
+ * than a shift can mend. Viewers refuse arrows that lead backwards. */
+static double arrow_moment(const struct messages *messages, const struct stage_event *event) {
+  const double other = learner_moment(messages, event->kind, event->iteration), nanosecond = 1e-9;
+  return event->kind == EVENT_ORDER ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
 }
 
 /* --- the file --- */
@@ -75,7 +148,7 @@ struct trace_file {
   FILE *file; /* NULL: it could not be opened */
   struct json json;
   const struct topology *topology;
-  const struct trace_part *learner; /* what the learner itself gives: one end of every arrow */
+  const struct messages *messages;
   double zero;
   int64_t iteration; /* before the first of this process */
 };
@@ -156,28 +229,6 @@ static void write_rate(struct trace_file *trace, const struct trace_part *part, 
   json_close_object(json);
 }
 
-/* when a message of this kind left or reached the learner in this iteration; NAN where the trace does not say */
-static double learner_moment(const struct trace_part *learner, int32_t kind, int64_t iteration) {
-  size_t first = 0, end = learner->count; /* the events lie in the order of iterations */
-  while (first < end) {
-    size_t middle = first + (end - first) / 2;
-    if (learner->events[middle].iteration < iteration)
-      first = middle + 1;
-    else
-      end = middle;
-  }
-  for (; first < learner->count && learner->events[first].iteration == iteration; first++)
-    if (learner->events[first].kind == kind) return learner->events[first].begin;
-  return NAN;
-}
-
-/* An actor's end of an arrow: what a message takes is less than two clocks may differ, but no message comes before it
- * was sent, which viewers refuse. fmin() and fmax() pass over NAN. */
-static double arrow_moment(const struct trace_part *learner, const struct stage_event *event) {
-  const double other = learner_moment(learner, event->kind, event->iteration), nanosecond = 1e-9;
-  return event->kind == EVENT_ORDER ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
-}
-
 /* one end of the arrow of a message between the learner and an actor */
 static void write_arrow_end(struct trace_file *trace, const struct trace_part *part, int rank, int actor,
                             const struct stage_event *event, double moment) {
@@ -199,7 +250,7 @@ static void write_arrow_ends(struct trace_file *trace, const struct trace_part *
                              const struct stage_event *event) {
   const struct topology *topology = trace->topology;
   if (rank != topology->learner) {
-    write_arrow_end(trace, part, rank, rank, event, arrow_moment(trace->learner, event));
+    write_arrow_end(trace, part, rank, rank, event, arrow_moment(trace->messages, event));
     return;
   }
   for (int actor = 0; actor < topology->ranks; actor++)
@@ -226,11 +277,11 @@ static muster_status write_part(void *context, int rank, const void *data, size_
 }
 
 /* opens the file on the learner; on other ranks there is none */
-static struct trace_file begin_file(const struct worker *worker, const struct trace_part *own, char *path,
+static struct trace_file begin_file(const struct worker *worker, const struct messages *messages, char *path,
                                     size_t size) {
   const struct trace_base *base = &worker->trace;
   struct trace_file trace = {
-      .topology = &worker->topology, .learner = own, .zero = base->zero, .iteration = base->iteration};
+      .topology = &worker->topology, .messages = messages, .zero = base->zero, .iteration = base->iteration};
   if (!worker->topology.leads) return trace;
   trace.file = open_free(worker->run_folder, path, size);
   if (trace.file == NULL) {
@@ -263,29 +314,41 @@ static void end_file(const struct worker *worker, struct trace_file *trace, char
   path[0] = '\0';
 }
 
+/* what a rank gives, all of it in the learner's time; the caller frees both, also after an error */
+static muster_status prepare_part(struct worker *worker, struct messages *messages, struct trace_part **part) {
+  struct clock_offset end;
+  MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));
+  MUSTER_TRY(comm_agree(worker->comm, make_part(worker, end, part)));
+  MUSTER_TRY(share_messages(worker, *part, messages));
+  return shift_part(worker, messages, *part);
+}
+
 muster_status trace_write(struct worker *worker, char *path, size_t size) {
   if (worker->topology.leads) path[0] = '\0';
   if (!worker->config.run.trace) return MUSTER_OK;
-  struct clock_offset end;
-  MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));
-  struct trace_part *part;
-  MUSTER_TRY(make_part(worker, &end, &part));
-  struct trace_file trace = begin_file(worker, part, path, size);
-  muster_status status = comm_collect(worker->comm, worker->topology.learner, part,
-                                      sizeof *part + part->count * sizeof *part->events, write_part, &trace);
+  struct messages messages = {0};
+  struct trace_part *part = NULL;
+  muster_status status = prepare_part(worker, &messages, &part);
+  if (status == MUSTER_OK) {
+    struct trace_file trace = begin_file(worker, &messages, path, size);
+    status = comm_collect(worker->comm, worker->topology.learner, part,
+                          sizeof *part + part->count * sizeof *part->events, write_part, &trace);
+    end_file(worker, &trace, path);
+  }
   free(part);
-  end_file(worker, &trace, path);
+  free(messages.events);
   return status;
 }
 
 void trace_write_alone(struct worker *worker) {
   if (!worker->config.run.trace) return;
   stages_end_iteration(&worker->stages, 0);
+  const struct messages none = {0};
   struct trace_part *part;
-  muster_status status = make_part(worker, &worker->trace.offset, &part);
+  muster_status status = make_part(worker, worker->trace.offset, &part);
   if (status == MUSTER_OK) {
     char path[DURABLE_PATH_SIZE];
-    struct trace_file trace = begin_file(worker, part, path, sizeof path);
+    struct trace_file trace = begin_file(worker, &none, path, sizeof path);
     status = write_part(&trace, worker->topology.rank, part, 0);
     free(part);
     end_file(worker, &trace, path);

@@ -119,8 +119,8 @@ MUSTER_CHECKED muster_status checkpoint_digest(struct checkpoint_reader *reader,
 /* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
 void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t size);
 /* Makes <folder>/latest another name of the file of that step count, in one step: a symbolic link, or, where the file
- * system has none, a hard link or a copy. Removes all but the newest `keep` files of at most so many steps (keep <= 0
- * keeps all) and temporary files. Other names are left alone. A folder has one writer. */
+ * system has none, a hard link or a copy. Removes what is older than the newest `keep` whole files of at most so many
+ * steps (keep <= 0 keeps all), and temporary files. Other names are left alone. A folder has one writer. */
 MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
 /* Makes `best`, a path in the same folder, another name of the checkpoint of that step count, in one step: it stays
  * when the checkpoint itself is removed. Where the file system has no hard links the file is copied. */

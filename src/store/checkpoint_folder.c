@@ -72,54 +72,7 @@ static muster_status check_length(const char *folder, size_t size) {
   return status_error(MUSTER_ERROR_IO, "the path of the folder '%.60s...' is too long", folder);
 }
 
-/* --- publishing --- */
-
-static muster_status remove_file(const char *path) {
-  if (unlink(path) != 0 && errno != ENOENT) return status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", path);
-  return MUSTER_OK;
-}
-
-/* removes all but the newest `keep` of those that the run has come to; a name from beyond `total_steps` is not its own
- */
-static muster_status prune(const char *folder, int64_t total_steps, int64_t keep) {
-  if (keep <= 0) return MUSTER_OK;
-  struct listing listing;
-  muster_status status = listing_read(folder, &listing);
-  size_t first = 0;
-  while (first < listing.n && listing.steps[first] > total_steps) first++;
-  for (size_t i = first + (size_t)keep; status == MUSTER_OK && i < listing.n; i++) {
-    char path[DURABLE_PATH_SIZE];
-    checkpoint_path(folder, listing.steps[i], path, sizeof path);
-    status = remove_file(path);
-  }
-  free(listing.steps);
-  return status;
-}
-
-muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep) {
-  char path[DURABLE_PATH_SIZE], name[NAME_SIZE];
-  MUSTER_TRY(check_length(folder, sizeof path));
-  checkpoint_path(folder, total_steps, path, sizeof path);
-  if (access(path, F_OK) != 0) return status_errno(MUSTER_ERROR_IO, "cannot publish checkpoint '%s'", path);
-
-  // `latest` first: it never points at a file that pruning has removed
-  snprintf(name, sizeof name, NAME_FORMAT, total_steps);
-  MUSTER_TRY(durable_alias(folder, name, "latest", true));
-  MUSTER_TRY(prune(folder, total_steps, keep));
-  static const char *const temporaries[] = {".step-", ".latest.", ".best.h5.", NULL};
-  MUSTER_TRY(durable_remove_leftovers(folder, temporaries));
-  return durable_sync_folder(folder);
-}
-
-muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best) {
-  char name[NAME_SIZE];
-  snprintf(name, sizeof name, NAME_FORMAT, total_steps);
-  const char *slash = strrchr(best, '/');
-  MUSTER_TRY(durable_alias(folder, name, slash == NULL ? best : slash + 1, false));
-  return durable_sync_folder(folder);
-}
-
-/* --- finding --- */
+/* --- what a file is --- */
 
 /* what a file of the folder turned out to be, when it is none to be used */
 enum flaw { FLAW_NONE, FLAW_DAMAGED, FLAW_MISNAMED, FLAW_OTHER };
@@ -154,6 +107,69 @@ static muster_status verify(const char *folder, int64_t total_steps, char *path,
   if (status != MUSTER_OK) *flaw = FLAW_MISNAMED;
   return status;
 }
+
+/* --- publishing --- */
+
+static muster_status remove_file(const char *path) {
+  if (unlink(path) != 0 && errno != ENOENT) return status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", path);
+  return MUSTER_OK;
+}
+
+/* whether a run could go on from the checkpoint of this name */
+static bool is_whole(const char *folder, int64_t total_steps) {
+  char path[DURABLE_PATH_SIZE];
+  enum flaw flaw;
+  muster_status status = verify(folder, total_steps, path, sizeof path, &flaw);
+  muster_status_clear(&status);
+  return flaw == FLAW_NONE;
+}
+
+/* Removes what is older than the newest `keep` whole ones that the run has come to, of which that of `total_steps` is
+ * one. A name from beyond is not the run's own. */
+static muster_status prune(const char *folder, int64_t total_steps, int64_t keep) {
+  if (keep <= 0) return MUSTER_OK;
+  struct listing listing;
+  muster_status status = listing_read(folder, &listing);
+  int64_t kept = 0;
+  for (size_t i = 0; status == MUSTER_OK && i < listing.n; i++) {
+    const int64_t steps = listing.steps[i];
+    if (steps > total_steps) continue;
+    if (kept < keep) {
+      kept += steps == total_steps || is_whole(folder, steps);
+      continue;
+    }
+    char path[DURABLE_PATH_SIZE];
+    checkpoint_path(folder, steps, path, sizeof path);
+    status = remove_file(path);
+  }
+  free(listing.steps);
+  return status;
+}
+
+muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep) {
+  char path[DURABLE_PATH_SIZE], name[NAME_SIZE];
+  MUSTER_TRY(check_length(folder, sizeof path));
+  checkpoint_path(folder, total_steps, path, sizeof path);
+  if (access(path, F_OK) != 0) return status_errno(MUSTER_ERROR_IO, "cannot publish checkpoint '%s'", path);
+
+  // `latest` first: it never points at a file that pruning has removed
+  snprintf(name, sizeof name, NAME_FORMAT, total_steps);
+  MUSTER_TRY(durable_alias(folder, name, "latest", true));
+  MUSTER_TRY(prune(folder, total_steps, keep));
+  static const char *const temporaries[] = {".step-", ".latest.", ".best.h5.", NULL};
+  MUSTER_TRY(durable_remove_leftovers(folder, temporaries));
+  return durable_sync_folder(folder);
+}
+
+muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best) {
+  char name[NAME_SIZE];
+  snprintf(name, sizeof name, NAME_FORMAT, total_steps);
+  const char *slash = strrchr(best, '/');
+  MUSTER_TRY(durable_alias(folder, name, slash == NULL ? best : slash + 1, false));
+  return durable_sync_folder(folder);
+}
+
+/* --- finding --- */
 
 /* renames a damaged file to the first free name of <name>.damaged, <name>.damaged.2, ... */
 static muster_status set_aside(const char *path) {

@@ -443,6 +443,37 @@ static void test_clock_offset(void) {
   }
 }
 
+/* two measurements: of a clock that may run as the root's does; of one that has drifted */
+static void test_clock_reconciled(void) {
+  struct clock_offset early = {.at = 1, .seconds = 2.0, .accuracy = 0.5},
+                      late = {.at = 9, .seconds = 2.5, .accuracy = 0.25};
+  clock_offset_reconcile(&early, &late);
+  EVERYWHERE(early.seconds == 2.375 && early.accuracy == 0.125 && early.at == 1);
+  EVERYWHERE(late.seconds == 2.375 && late.accuracy == 0.125 && late.at == 9);
+  late.seconds = 2.75;
+  clock_offset_reconcile(&early, &late);
+  EVERYWHERE(early.seconds == 2.375 && late.seconds == 2.75);
+}
+
+/* a host's times are moved by the least that lets its messages come after they were sent */
+static void test_clock_shifted(void) {
+  struct comm *comm = everywhere_comm();
+  const int root = comm_size(comm) - 1, rank = comm_rank(comm);
+  const bool is_near = everywhere_node(root) == everywhere_node(rank);
+  const struct {
+    double least, most, shift;
+  } cases[] = {{-INFINITY, INFINITY, 0}, {-1, 1, 0}, {0.5, 2, 0.5}, {-3, -0.25, -0.25}, {1, 0.5, 0.75}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    double shift = NAN;
+    /* the first rank of a node has all its limits, the others none */
+    bool has = true;
+    for (int other = 0; other < rank; other++) has &= everywhere_node(other) != everywhere_node(rank);
+    EVERYWHERE_OK(
+        clock_offset_shift(comm, root, has ? cases[i].least : -INFINITY, has ? cases[i].most : INFINITY, &shift));
+    EVERYWHERE(shift == (is_near ? 0 : cases[i].shift));
+  }
+}
+
 /* --- the finish line --- */
 
 /* an actor's place in an order that differs from round to round */
@@ -522,6 +553,8 @@ static const struct check_case cases[] = {
     {"gather where ranks run", test_places},
     {"collect what each rank gives", test_collect},
     {"clocks of one machine do not differ", test_clock_offset},
+    {"two measurements of a clock", test_clock_reconciled},
+    {"messages come after they were sent", test_clock_shifted},
 };
 
 int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "comm", cases, sizeof cases / sizeof *cases); }

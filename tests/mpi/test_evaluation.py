@@ -33,6 +33,11 @@ env: {name: Probe-v0, num_envs: 2, options: {step_seconds: 0.005, episode_length
 algorithm: {name: ppo, n_steps: 4, batch_size: 8, n_epochs: 1}
 evaluation: {every: 1, episodes: 3}
 """
+# each environment that is made prints a line (tests/plugins/misbehaves.c)
+TELLING = CONFIG.replace(
+    "env: {",
+    f"env: {{plugin: {os.environ['MUSTER_MISBEHAVES']}, name: Misbehaves-v0, options: {{kind: prints, in: create, after: 0}}, ",
+)
 
 
 def evaluations(run):
@@ -55,6 +60,23 @@ class Evaluation(program.Case):
         self.assert_same_layouts("pipelined", pipelined, LAYOUTS)
         few = CONFIG.replace("episodes: 11", "episodes: 1")
         self.assert_same_layouts("few", few, [(4, [])])
+
+    def made(self, ranks, episodes):
+        """How many environments a run makes."""
+        path, run = self.write("telling.yaml", TELLING), self.folder / f"made-{ranks}-{episodes}"
+        command = ["train", path, "--run-dir", run, "--set", f"evaluation.episodes={episodes}"]
+        result = self.run_muster(*command, ranks=ranks)
+        self.assertEqual(result.code, 0, result)
+        return result.out.count("a word of the simulator")
+
+    def test_environments(self):
+        """All ranks together make as many for evaluations as there are episodes, and no more than are trained in."""
+        for ranks in [None, 3]:
+            trained_in = self.made(ranks, 0)
+            self.assertGreaterEqual(trained_in, 8)
+            for episodes in [1, 3, 11]:
+                with self.subTest(ranks=ranks, episodes=episodes):
+                    self.assertEqual(self.made(ranks, episodes) - trained_in, min(episodes, 8))
 
     def test_none(self):
         """episodes: 0 leaves out the last one, too."""

@@ -97,6 +97,16 @@ class Times(program.Case):
         for figures in program.summary(run)["ranks_seconds"]:
             trace.check_sums(self, found, figures)
 
+    def test_asynchronous(self):
+        """Each rank counts its own iterations: slices, but no arrows."""
+        config = CONFIG.replace("name: ppo", "name: appo").replace("  gae_lambda: 0.8\n", "")
+        _, found = self.traced("appo", ranks=3, config=config)
+        trace.check_form(self, found, 3)
+        for rank in range(3):
+            trace.check_slices(self, found, rank)
+            self.assertGreater(len(found.iterations(rank)), 2)
+        self.assertEqual(found.of_phase("s", "f"), [])
+
     def test_interrupted_run_has_its_trace(self):
         for ranks in [None, 3]:
             with self.subTest(ranks=ranks):

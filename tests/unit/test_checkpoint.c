@@ -766,6 +766,29 @@ static void test_publish_and_prune(void) {
   check_holds(path, 60);
 }
 
+/* what no run could go on from takes nobody's place, and goes when it is older than those that are kept */
+static void test_prune_counts_whole_ones(void) {
+  const char *folder = check_folder("checkpoint_prune_whole");
+  publish_steps(folder, 3, 3);
+  damage(folder, "step-000000000200.h5");
+  write_misnamed(folder, 100, 350);
+  write_step(folder, 400);
+  CHECK_OK(checkpoint_publish(folder, 400, 3));
+  for (int64_t step = 100; step <= 400; step += 100) {
+    char path[PATH_SIZE];
+    checkpoint_path(".", step, path, sizeof path);
+    CU_ASSERT_TRUE(exists(folder, path));
+  }
+  CU_ASSERT_TRUE(exists(folder, "step-000000000350.h5"));
+
+  write_step(folder, 500);
+  CHECK_OK(checkpoint_publish(folder, 500, 2));
+  CU_ASSERT_EQUAL(count_entries(folder), 2 + 1);
+  write_step(folder, 600);
+  CHECK_OK(checkpoint_publish(folder, 600, 2));
+  CU_ASSERT_TRUE(exists(folder, "step-000000000500.h5"));
+}
+
 /* `latest` may be a file, where a tool has followed the link; it becomes a link again */
 static void test_latest_is_a_file(void) {
   const char *folder = check_folder("checkpoint_latest");
@@ -996,6 +1019,7 @@ static const struct check_case cases[] = {
     {"a failed rename", test_failed_rename},
     {"path of a step", test_path},
     {"publish and prune", test_publish_and_prune},
+    {"pruning counts whole ones", test_prune_counts_whole_ones},
     {"keep all", test_keep_all},
     {"latest is a file", test_latest_is_a_file},
     {"keep the best", test_keep_best},
