@@ -274,7 +274,7 @@ static muster_status take_rollout(struct learner *learner, int rank, const struc
   learner->env_restarts += delivery->restarts;
 
   bool has_faults = (delivery->notes & NOTE_FAULT) != 0;
-  bool is_old = learner->iteration - delivery->version > worker->plan.max_policy_lag;
+  bool is_old = !is_gradient && learner->iteration - delivery->version > worker->plan.max_policy_lag;
   learner->skipped_updates += has_faults;
   async->lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
   if (has_faults || is_old || is_gradient) {

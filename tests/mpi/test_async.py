@@ -102,6 +102,7 @@ class Async(program.Case):
         made = integer(found, "progress/total_steps") // N_STEPS
         if name == "a3c":
             self.assertEqual(integer(found, "waiting/trajectories"), 0)
+            self.assertEqual(integer(found, "waiting/dropped"), 0)
             return made
         updates = integer(found, "progress/iteration")
         if before is not None:
