@@ -11,7 +11,8 @@ enum off_policy_on_lag { ON_LAG_DROP, ON_LAG_BLOCK };
 extern const char *const off_policy_on_lag_names[];
 
 struct off_policy_options {
-  int64_t batch, max_policy_lag; /* OPTION_NULL_INT: no limit */
+  int64_t batch;
+  int64_t max_policy_lag; /* OPTION_NULL_INT: no limit */
   double vtrace_lambda, rho_bar, c_bar;
   int on_lag; /* enum off_policy_on_lag */
 };

@@ -14,7 +14,7 @@ PLACE = "it's $HOME; `a` *"
 # a run without end that is asked to leave once it has begun, all in one shell
 STOPPED = """
 {train} config.yaml --run-dir '{run}' --set total_steps=100000000 &
-until [[ $(wc -l <'{run}/metrics.csv') -ge 2 ]]; do sleep 0.05; done 2>/dev/null
+until [[ $(wc -l <'{run}/metrics.csv') -ge 2 ]] || ! kill -0 $!; do sleep 0.05; done 2>/dev/null
 kill -USR1 $!
 wait $!
 """

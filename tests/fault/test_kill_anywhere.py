@@ -16,9 +16,9 @@ import fault
 import program
 
 ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "50"))
-NOTICED = 20  # seconds in which mpirun sees that a rank is gone
 SEED = int(os.environ.get("MUSTER_KILL_SEED", "1"))
 RANKS = [None, 1, 2, 3, 4]
+NOTICED = 20  # seconds in which mpirun sees that a rank is gone
 
 
 def is_writing(run):
