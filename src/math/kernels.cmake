@@ -1,5 +1,6 @@
 # The kernels, compiled once for each instruction set; linear_select() chooses at run time. They are optimised in every
-# build type, since a debug build must train too. The sources say themselves where a*b+c is fused.
+# build type, since a debug build must train too; with the sanitizers -O3 takes longer to build and is no faster. The
+# sources say themselves where a*b+c is fused.
 set(muster_kernel_sets baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND muster_kernel_sets avx2 avx512)
@@ -12,7 +13,7 @@ foreach(set ${muster_kernel_sets})
   add_library(muster_math_${set} OBJECT math/kernels_linear.c math/kernels_vector.c math/kernels_peak.c)
   target_include_directories(muster_math_${set} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muster_math_${set} PRIVATE muster_flags)
-  target_compile_options(muster_math_${set} PRIVATE -O3 ${muster_kernel_flags_${set}})
+  target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O2,-O3> ${muster_kernel_flags_${set}})
   list(APPEND MUSTER_ROOM_OBJECTS $<TARGET_OBJECTS:muster_math_${set}>)
 endforeach()
 if(MUSTER_FUZZ) # clang instruments it for minutes, and what is fuzzed does not call it
