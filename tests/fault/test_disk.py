@@ -22,6 +22,8 @@ checkpoint: {every: 128, interval: 0, keep: 2}
 
 class Disk(fault.Case):
     def setUp(self):
+        # one that was killed leaves it mounted
+        subprocess.run(["umount", "--lazy", program.WORK / self.id() / "disk"], capture_output=True, check=False)
         super().setUp()
         self.config = self.write("run.yaml", CONFIG)
         self.disk = self.folder / "disk"

@@ -1,7 +1,7 @@
 # program_test(FILE LABEL [SLOTS n] [COST seconds] [TIMEOUT seconds] [LOCK resource...]): a test of the program in Python,
 # tests/LABEL/FILE.py, named LABEL/<file without test_>; see support/program.py.
-#   SLOTS    how much of the machine it takes: scripts/test hands out three for each core. 1: it mostly waits or sleeps; 2, as
-#            when nothing is said: ranks that compute and wait for each other; 3: it keeps a core busy
+#   SLOTS    how much of the machine it takes: scripts/test hands out six for each core. 1: it waits or sleeps; 2: it mostly
+#            does; 4, as when nothing is said: ranks that compute and wait for each other; 6: it keeps a core busy
 #   COST     how long it takes alone, where that is 20 s or more: what takes longest begins first
 #   LOCK     what only one test at a time may have, such as names of the whole machine
 # Whoever exits with 77 was skipped, and says why in a line "skipped: REASON".
@@ -14,7 +14,7 @@ endif()
 
 function(program_test file label)
   cmake_parse_arguments(TEST "" "SLOTS;COST;TIMEOUT" "LOCK" ${ARGN})
-  foreach(default SLOTS=2 COST=0 TIMEOUT=1800)
+  foreach(default SLOTS=4 COST=0 TIMEOUT=1800)
     string(REGEX MATCH "(.*)=(.*)" default ${default})
     if(NOT DEFINED TEST_${CMAKE_MATCH_1})
       set(TEST_${CMAKE_MATCH_1} ${CMAKE_MATCH_2})
