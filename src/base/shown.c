@@ -1,5 +1,7 @@
 #include "base/shown.h"
 
+#include "base/format.h"
+
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -82,14 +84,13 @@ const char *shown_copy(const char *from, char *text, size_t size) {
 }
 
 void shown_print(FILE *file, const char *format, ...) {
-  char *text;
   va_list arguments;
   va_start(arguments, format);
-  int length = vasprintf(&text, format, arguments);
+  char *text = format_text(format, arguments);
   va_end(arguments);
-  if (length < 0) return; // no memory: there is nothing to be said with
-  size_t end = strlen(format);
-  bool ends_line = end > 0 && format[end - 1] == '\n';
+  if (text == NULL) return; // no memory: there is nothing to be said with
+  size_t end = strlen(format), length = strlen(text);
+  bool ends_line = end > 0 && format[end - 1] == '\n' && length > 0;
   if (ends_line) text[length - 1] = '\0';
   shown_write(file, text);
   if (ends_line) fputc('\n', file);

@@ -1,11 +1,11 @@
 #include "base/status.h"
 
+#include "base/format.h"
 #include "base/shown.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,7 +32,8 @@ static muster_status error_create(muster_code code, const char *prefix, const ch
 
 /* A message is one line, whatever the texts are that went into it: names in files, words of plug-ins. Line breaks and
  * blanks at its end, which such words may have, are taken off. */
-static muster_status create_shown(muster_code code, char *text, size_t length, const char *suffix) {
+static muster_status create_shown(muster_code code, char *text, const char *suffix) {
+  size_t length = strlen(text);
   while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) text[--length] = '\0';
   size_t size = SHOWN_GROWTH * length + 1;
   char *shown = malloc(size);
@@ -44,14 +45,9 @@ static muster_status create_shown(muster_code code, char *text, size_t length, c
 
 /* formats into a fresh error whose message ends in ": suffix" when there is a suffix */
 static muster_status error_format(muster_code code, const char *suffix, const char *format, va_list arguments) {
-  va_list again;
-  va_copy(again, arguments);
-  int length = vsnprintf(NULL, 0, format, again);
-  va_end(again);
-  char *text = length < 0 ? NULL : malloc((size_t)length + 1);
+  char *text = format_text(format, arguments);
   if (text == NULL) return &out_of_memory;
-  vsnprintf(text, (size_t)length + 1, format, arguments);
-  muster_status status = create_shown(code, text, (size_t)length, suffix);
+  muster_status status = create_shown(code, text, suffix);
   free(text);
   return status;
 }

@@ -1,5 +1,7 @@
 #include "store/hdf5_error.h"
 
+#include "base/format.h"
+
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -30,10 +32,9 @@ muster_status hdf5_error(muster_code code, const char *format, ...) {
 
   va_list arguments;
   va_start(arguments, format);
-  char *text = NULL;
-  int length = vasprintf(&text, format, arguments);
+  char *text = format_text(format, arguments);
   va_end(arguments);
-  if (length < 0) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  if (text == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
   muster_status status =
       status_error(causes.memory ? MUSTER_ERROR_MEMORY : code, "%s: %s (%s)", text, causes.outermost, causes.innermost);
   free(text);

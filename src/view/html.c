@@ -1,5 +1,6 @@
 #include "view/html.h"
 
+#include "base/format.h"
 #include "base/shown.h"
 
 #include <stdarg.h>
@@ -24,8 +25,8 @@ void html_text(FILE *page, const char *text) {
 }
 
 MUSTER_PRINTF(2, 0) static void print_escaped(FILE *page, const char *format, va_list arguments) {
-  char *text;
-  if (vasprintf(&text, format, arguments) < 0) return; // a page that lacks a text is still a page
+  char *text = format_text(format, arguments);
+  if (text == NULL) return; // a page that lacks a text is still a page
   html_text(page, text);
   free(text);
 }

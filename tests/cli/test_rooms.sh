@@ -66,6 +66,9 @@ breach src/nn/bad.c '#include "../comm/topology.h"' 'write ../comm/topology.h as
 breach src/nn/bad.c '#include TOPOLOGY' 'name the header itself'
 breach src/nn/bad.c '#include "topology.h"' 'topology.h is neither beside this file nor in a room'
 
+# what the sanitizers cannot see
+breach src/store/bad.c 'length = vasprintf(text, format, arguments);' 'write format_text() for asprintf()'
+
 # a folder that is not in the plan, and a tree without files
 sound_tree
 mkdir "$work/src/extra"
