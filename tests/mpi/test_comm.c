@@ -30,22 +30,22 @@ static void test_topology_covers_all_environments(void) {
   for (int i = 0; i < SPLITS; i++) {
     int actors = ranks > 1 ? ranks - 1 : 1, n = split(i, actors);
     struct topology topology = topology_create(ranks, rank, n);
-    bool right = topology.actors == actors && topology.num_envs == n;
-    right = right && topology.learns == (rank == topology.learner);
-    right = right && topology.acts == topology_rank_acts(&topology, rank);
+    EVERYWHERE(topology.actors == actors && topology.num_envs == n);
+    EVERYWHERE(topology.learns == (rank == topology.learner));
+    EVERYWHERE(topology.acts == topology_rank_acts(&topology, rank));
 
     /* the ranges follow each other without a gap, and differ by one at most */
     int next = 0, smallest = n, largest = 0;
     for (int r = 0; r < ranks; r++) {
       struct env_range range = topology_envs(&topology, r);
-      right = right && topology_rank_acts(&topology, r) == (range.count > 0);
+      EVERYWHERE(topology_rank_acts(&topology, r) == (range.count > 0));
       if (range.count == 0) continue;
-      right = right && range.first == next;
+      EVERYWHERE(range.first == next);
       next += range.count;
       smallest = range.count < smallest ? range.count : smallest;
       largest = range.count > largest ? range.count : largest;
     }
-    EVERYWHERE(right && next == n && largest - smallest <= 1);
+    EVERYWHERE(next == n && largest - smallest <= 1);
   }
 }
 
@@ -511,9 +511,6 @@ static void roll_out(struct finish_line *line, const struct topology *topology, 
   EVERYWHERE_OK(status);
 }
 
-/* all ranks take each step of a round together, for which many are slow on few cores: then only every third is tried */
-static int stride(int ranks) { return ranks <= 5 ? 1 : 3; }
-
 /* with one environment for each actor, whose numbers are the actors' */
 static void cross_finish_line(const int *team, int learners, bool colocated) {
   struct comm *comm = everywhere_comm();
@@ -524,7 +521,7 @@ static void cross_finish_line(const int *team, int learners, bool colocated) {
   struct finish_line *line;
   EVERYWHERE_OK(finish_line_create(comm, topology, topology->actors, &line));
   EVERYWHERE(line == NULL);
-  for (int needed = 1; needed < topology->actors; needed += stride(topology->actors)) {
+  for (int needed = 1; needed < topology->actors; needed++) {
     EVERYWHERE_OK(finish_line_create(comm, topology, needed, &line));
     EVERYWHERE(line != NULL);
     for (int round = 0; round < ROUNDS; round++) roll_out(line, topology, needed, round);
@@ -535,7 +532,7 @@ static void cross_finish_line(const int *team, int learners, bool colocated) {
 /* whoever leads, whether it acts or not, and beside another one that learns */
 static void test_finish_line(void) {
   const int ranks = comm_size(everywhere_comm());
-  for (int learner = 0; learner < ranks; learner += stride(ranks)) {
+  for (int learner = 0; learner < ranks; learner++) {
     const int team[] = {learner, (learner + 1) % ranks};
     cross_finish_line(team, 1, false);
     cross_finish_line(team, 1, true);

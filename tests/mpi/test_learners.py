@@ -47,10 +47,10 @@ class Learners(program.Case):
     def test_resumed(self):
         whole = self.train("whole")
         layouts = [(2, together()), (1, []), (3, apart(2)), (4, together())]
-        for i, before in enumerate(layouts):
-            for j, after in enumerate(layouts):
+        for before in layouts:
+            for after in layouts:
                 with self.subTest(before=before, after=after):
-                    name = f"from-{i}-to-{j}"
+                    name = f"from-{layouts.index(before)}-to-{layouts.index(after)}"
                     self.train(name, *before[1], "--set", "total_steps=3072", ranks=before[0])
                     self.assert_same_run(self.train(name, *after[1], "--resume", ranks=after[0]), whole)
 
@@ -58,10 +58,9 @@ class Learners(program.Case):
         """Over nodes: what each has is copied to the others (support/everywhere.h)."""
         for name, config in [("cartpole", program.SHORT), ("truncating", test_ranks.TRUNCATING)]:
             alone = self.train(name, config=config)
-            layouts = [("0011", "{colocate: true}"), ("0101", "{colocate: true}"), ("012", "{colocate: true}"),
-                       ("00112", "{learners: 2}"), ("0012", "{learners: 3}"), ("01100", "{learners: 4}"),
-                       ("0011", "{colocate: true, learners: 3}")]  # fmt: skip
-            for nodes, ranks in layouts:
+            for nodes, ranks in [("0011", "{colocate: true}"), ("0101", "{colocate: true}"), ("012", "{colocate: true}"),
+                                 ("00112", "{learners: 2}"), ("0012", "{learners: 3}"), ("01100", "{learners: 4}"),
+                                 ("0011", "{colocate: true, learners: 3}")]:
                 with self.subTest(name=name, nodes=nodes, ranks=ranks):
                     run = self.train_on(nodes, f"{name}-{nodes}-{ranks}", f"{config}ranks: {ranks}\n")
                     self.assert_same_run(run, alone)
