@@ -33,10 +33,11 @@ env: {name: Probe-v0, num_envs: 2, options: {step_seconds: 0.005, episode_length
 algorithm: {name: ppo, n_steps: 4, batch_size: 8, n_epochs: 1}
 evaluation: {every: 1, episodes: 3}
 """
+MISBEHAVES = os.environ["MUSTER_MISBEHAVES"]
 # each environment that is made prints a line (tests/plugins/misbehaves.c)
 TELLING = CONFIG.replace(
     "env: {",
-    f"env: {{plugin: {os.environ['MUSTER_MISBEHAVES']}, name: Misbehaves-v0, options: {{kind: prints, in: create, after: 0}}, ",
+    f"env: {{plugin: {MISBEHAVES}, name: Misbehaves-v0, options: {{kind: prints, in: create, after: 0}}, ",
 )
 
 
@@ -168,6 +169,29 @@ class Evaluation(program.Case):
             self.assert_refused(result, 2, part)
         result = self.run_muster("eval", run, "--set", "seed=2")
         self.assert_refused(result, 2, "expects an option of env")
+
+    def test_moved_plugin(self):
+        """A policy is evaluated, on other options too, and a run goes on, where the plug-in lies now."""
+        old, new = self.folder / "old.so", self.folder / "new.so"
+        shutil.copy(MISBEHAVES, old)
+        run = self.train("run", config=CONFIG.replace("env: {", f"env: {{plugin: {old}, name: Misbehaves-v0, "))
+        played = json.loads(self.run_muster("eval", run, "--json").out)
+        old.rename(new)
+        self.assert_refused(self.run_muster("eval", run), 2, old)
+        moved = ["--set", f"env.plugin={new}"]
+        found = json.loads(self.run_muster("eval", run, "--json", *moved).out)
+        self.assertEqual(found, {**played, "set": [f"env.plugin={new}"]})
+
+        options = {"kind": "prints", "in": "create", "after": "0"}
+        sets = [word for key, value in options.items() for word in ["--set", f"env.options.{key}={value}"]]
+        result = self.run_muster("eval", run, *moved, *sets)
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("a word of the simulator", result.out)
+
+        path = run / "config.yaml"
+        result = self.run_muster("train", path, "--run-dir", run, "--resume", "--set", "total_steps=3000", *moved)
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(program.summary(run)["total_steps"], 3200)
 
 
 if __name__ == "__main__":
