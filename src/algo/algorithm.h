@@ -3,7 +3,7 @@
 #ifndef ALGO_ALGORITHM_H
 #define ALGO_ALGORITHM_H
 
-#include "algo/team.h"
+#include "algo/learner_group.h"
 #include "base/stages.h"
 #include "config/document.h"
 #include "nn/model.h"
@@ -44,8 +44,8 @@ struct algorithm_context {
   const struct trajectory *rollout;
   uint64_t seed;
   struct arena *arena;
-  struct stages *stages;           /* is told when minibatches begin; may be NULL */
-  const struct learner_team *team; /* NULL: it learns alone */
+  struct stages *stages;             /* is told when minibatches begin; may be NULL */
+  const struct learner_group *group; /* NULL: it learns alone */
 };
 
 /* What is marked as optional may be NULL; the functions below stand for it then. The rest is required: algorithm_find()
@@ -65,7 +65,7 @@ struct algorithm_type {
   /* Optional: the discount factor of returns, which normalize.norm_reward takes; NULL: 1. */
   double (*discount)(const void *options);
 
-  /* Takes what it needs from the context's arena, which also ends its life. With a team this and update() are
+  /* Takes what it needs from the context's arena, which also ends its life. With a group this and update() are
    * collective over it. */
   muster_status (*create)(const struct algorithm_context *context, void **algorithm);
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of

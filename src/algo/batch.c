@@ -6,12 +6,12 @@
 
 const char *const advantage_estimator_names[] = {"gae", "td_residual", "baseline", "return_to_go", NULL};
 
-muster_status batch_create(const struct trajectory *rollout, const struct learner_team *team, struct arena *arena,
+muster_status batch_create(const struct trajectory *rollout, const struct learner_group *group, struct arena *arena,
                            struct batch *batch) {
   size_t steps = rollout->n_rows * rollout->n_steps;
-  *batch = (struct batch){.rollout = rollout, .capacity = steps, .team = team};
-  if (team_size(team) > 1)
-    MUSTER_TRY(team->share(team->context, (3 * steps + rollout->n_rows) * sizeof(float), (void **)&batch->estimates));
+  *batch = (struct batch){.rollout = rollout, .capacity = steps, .group = group};
+  if (learner_group_size(group) > 1)
+    MUSTER_TRY(group->share(group->context, (3 * steps + rollout->n_rows) * sizeof(float), (void **)&batch->estimates));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "samples", &batch->sample));
   MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_rows, "values", &batch->values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "bootstrap values", &batch->bootstrap));
@@ -42,12 +42,13 @@ struct advantage_row batch_row(const struct batch *batch, size_t row) {
 
 void batch_place_bootstraps(struct batch *batch) {
   const struct trajectory *rollout = batch->rollout;
-  const struct env_finals *finals = &rollout->finals;
+  const struct final_observations *final_observations = &rollout->final_observations;
   size_t agents = rollout->agents;
-  for (size_t i = 0; i < (size_t)finals->count; i++)
+  for (size_t i = 0; i < (size_t)final_observations->count; i++)
     for (size_t agent = 0; agent < agents; agent++) {
-      size_t row = ((size_t)finals->environment[i] - rollout->first_env) * agents + agent;
-      batch->bootstrap[row * rollout->n_steps + (size_t)finals->step[i]] = batch->final_values[i * agents + agent];
+      size_t row = ((size_t)final_observations->environment[i] - rollout->first_env) * agents + agent;
+      batch->bootstrap[row * rollout->n_steps + (size_t)final_observations->step[i]] =
+          batch->final_values[i * agents + agent];
     }
 }
 
@@ -73,9 +74,9 @@ static void evaluate_rows(struct batch *batch, struct model *model, size_t first
   const size_t steps = rollout->n_steps + 1;
   const char *observations = (const char *)rollout->observation + first * trajectory_obs_stride(rollout);
   model_values(model, (end - first) * steps, observations, rollout->obs_bytes, batch->values + first * steps);
-  const struct env_finals *finals = &rollout->finals;
-  model_values(model, (size_t)finals->count * rollout->agents, finals->observation, rollout->obs_bytes,
-               batch->final_values);
+  const struct final_observations *final_observations = &rollout->final_observations;
+  model_values(model, (size_t)final_observations->count * rollout->agents, final_observations->observation,
+               rollout->obs_bytes, batch->final_values);
   batch_place_bootstraps(batch);
 }
 
@@ -83,7 +84,7 @@ void batch_evaluate(struct batch *batch, struct model *model) {
   evaluate_rows(batch, model, 0, batch->rollout->n_rows);
 }
 
-/* values, advantages and returns of a row, to or from what the team shares */
+/* values, advantages and returns of a row, to or from what the group shares */
 static void copy_estimates(const struct batch *batch, size_t row, bool out) {
   const size_t n_steps = batch->rollout->n_steps;
   const struct {
@@ -98,14 +99,14 @@ static void copy_estimates(const struct batch *batch, size_t row, bool out) {
 }
 
 /* tells the others what was estimated for this learner's rows, and takes theirs */
-static muster_status exchange_estimates(struct batch *batch) {
-  const struct learner_team *team = batch->team;
+static muster_status gather_estimates(struct batch *batch) {
+  const struct learner_group *group = batch->group;
   const size_t rows = batch->rollout->n_rows, row_bytes = (3 * batch->rollout->n_steps + 1) * sizeof(float);
-  size_t first = team_part(team, rows, team->index), end = team_part(team, rows, team->index + 1);
-  size_t offsets[TEAM_MAX + 1];
-  for (size_t i = 0; i <= team->size; i++) offsets[i] = team_part(team, rows, i) * row_bytes;
+  size_t first = learner_group_part(group, rows, group->index), end = learner_group_part(group, rows, group->index + 1);
+  size_t offsets[LEARNER_GROUP_MAX + 1];
+  for (size_t i = 0; i <= group->size; i++) offsets[i] = learner_group_part(group, rows, i) * row_bytes;
   for (size_t row = first; row < end; row++) copy_estimates(batch, row, true);
-  MUSTER_TRY(team->gather(team->context, batch->estimates, offsets));
+  MUSTER_TRY(group->gather(group->context, batch->estimates, offsets));
   for (size_t row = 0; row < rows; row++)
     if (row < first || row >= end) copy_estimates(batch, row, false);
   return MUSTER_OK;
@@ -113,11 +114,11 @@ static muster_status exchange_estimates(struct batch *batch) {
 
 muster_status batch_estimate_advantages(struct batch *batch, struct model *model, enum advantage_estimator estimator,
                                         double gamma, double lambda) {
-  const size_t rows = batch->rollout->n_rows, index = team_index(batch->team);
-  size_t first = team_part(batch->team, rows, index), end = team_part(batch->team, rows, index + 1);
+  const size_t rows = batch->rollout->n_rows, index = learner_group_index(batch->group);
+  size_t first = learner_group_part(batch->group, rows, index), end = learner_group_part(batch->group, rows, index + 1);
   evaluate_rows(batch, model, first, end);
   for (size_t row = first; row < end; row++) estimate_row(batch, row, estimator, (float)gamma, (float)lambda);
-  return team_size(batch->team) > 1 ? exchange_estimates(batch) : MUSTER_OK;
+  return learner_group_size(batch->group) > 1 ? gather_estimates(batch) : MUSTER_OK;
 }
 
 double batch_explained_variance(const struct batch *batch) {

@@ -3,7 +3,7 @@
 #ifndef ALGO_BATCH_H
 #define ALGO_BATCH_H
 
-#include "algo/team.h"
+#include "algo/learner_group.h"
 #include "nn/model.h"
 #include "rollout/advantage.h"
 #include "rollout/trajectory.h"
@@ -16,16 +16,16 @@ struct batch {
   uint32_t *sample;    /* [count] which ones, ascending */
   float *values;       /* [rows, T + 1] */
   float *bootstrap;    /* [rows, T] values of true last observations; only where truncated */
-  float *final_values; /* [rows * T] values of rollout->finals, in their order, agents side by side */
+  float *final_values; /* [rows * T] values of rollout->final_observations, in their order, agents side by side */
   float *advantages;   /* [rows, T] */
   float *returns;      /* [rows, T] */
 
-  const struct learner_team *team; /* borrowed; NULL: alone */
-  float *estimates;                /* [rows, 3 T + 1] values, advantages, returns of a row, shared by the team */
+  const struct learner_group *group; /* borrowed; NULL: alone */
+  float *estimates;                  /* [rows, 3 T + 1] values, advantages, returns of a row, shared by the group */
 };
 
-/* `team`: the learners that estimate advantages together; NULL: one alone. Collective over it. */
-MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, const struct learner_team *team,
+/* `group`: the learners that estimate advantages together; NULL: one alone. Collective over it. */
+MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, const struct learner_group *group,
                                           struct arena *arena, struct batch *batch);
 
 /* The weights of the policy gradient that need a critic for V(s): names as in an option's choices. */
@@ -47,8 +47,8 @@ struct advantage_row batch_row(const struct batch *batch, size_t row);
  * The model's weights must be packed. */
 void batch_evaluate(struct batch *batch, struct model *model);
 
-/* The same, then estimates advantages, and returns for the critic to learn. Each learner of a team does so for its part
- * of the rows, and all get all. Collective over the team. */
+/* The same, then estimates advantages, and returns for the critic to learn. Each learner of a group does so for its
+ * part of the rows, and all get all. Collective over the group. */
 MUSTER_CHECKED muster_status batch_estimate_advantages(struct batch *batch, struct model *model,
                                                        enum advantage_estimator estimator, double gamma, double lambda);
 

@@ -20,14 +20,14 @@ static struct record record_at(const struct gradient_sum *sum, void *memory) {
   return (struct record){memory, (double *)((char *)memory + gradient_bytes(sum))};
 }
 
-muster_status gradient_sum_create(const struct learner_team *team, size_t count, size_t terms, struct arena *arena,
+muster_status gradient_sum_create(const struct learner_group *group, size_t count, size_t terms, struct arena *arena,
                                   struct gradient_sum *sum) {
-  *sum = (struct gradient_sum){.team = team, .count = count, .terms = terms};
+  *sum = (struct gradient_sum){.group = group, .count = count, .terms = terms};
   size_t bytes = record_bytes(sum);
   for (int i = 0; i < SHARDS_LEVELS; i++) MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
-  if (team_size(team) == 1) return MUSTER_OK;
-  sum->most_leaves = shards_most_leaves(team->size);
-  return team->share(team->context, 2 * sum->most_leaves * bytes, (void **)&sum->leaves);
+  if (learner_group_size(group) == 1) return MUSTER_OK;
+  sum->most_leaves = shards_most_leaves(group->size);
+  return group->share(group->context, 2 * sum->most_leaves * bytes, (void **)&sum->leaves);
 }
 
 /* --- one sum --- */
@@ -77,7 +77,7 @@ static void fill_leaves(struct walk *walk, size_t first, size_t n) {
     return;
   }
   struct record leaf = next_leaf(walk);
-  if (owner == team_index(walk->sum->team)) sum_block(walk, first, n, 0, leaf);
+  if (owner == learner_group_index(walk->sum->group)) sum_block(walk, first, n, 0, leaf);
 }
 
 /* the sum of a block from the leaves of all: a leaf itself, or `out` */
@@ -92,17 +92,17 @@ static struct record join_leaves(struct walk *walk, size_t first, size_t n, int 
 
 /* tells the others this member's leaves, and waits for theirs */
 static muster_status exchange_leaves(const struct walk *walk) {
-  const struct learner_team *team = walk->sum->team;
-  size_t offsets[TEAM_MAX + 1];
+  const struct learner_group *group = walk->sum->group;
+  size_t offsets[LEARNER_GROUP_MAX + 1];
   shards_number_leaves(walk->shards, walk->members, offsets);
   for (size_t i = 0; i <= walk->members; i++) offsets[i] *= record_bytes(walk->sum);
-  return team->gather(team->context, walk->leaves, offsets);
+  return group->gather(group->context, walk->leaves, offsets);
 }
 
 muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradient_of_samples add, void *context,
                                 float *gradient, double *terms) {
   const struct record out = {gradient, terms};
-  struct walk walk = {sum, samples, shards_count(samples), team_size(sum->team), add, context, NULL, 0};
+  struct walk walk = {sum, samples, shards_count(samples), learner_group_size(sum->group), add, context, NULL, 0};
   if (walk.members == 1) {
     sum_block(&walk, 0, walk.shards, 0, out);
     return MUSTER_OK;

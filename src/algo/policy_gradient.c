@@ -14,9 +14,9 @@ muster_status policy_gradient_create(const struct algorithm_context *context,
       (struct policy_gradient){.settings = *settings, .model = model, .stages = context->stages, .seed = context->seed};
   MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
                               settings->optimizer_epsilon, arena, &policy->optimizer));
-  MUSTER_TRY(gradient_sum_create(context->team, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
+  MUSTER_TRY(gradient_sum_create(context->group, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
                                  &policy->sum));
-  MUSTER_TRY(batch_create(context->rollout, context->team, arena, &policy->batch));
+  MUSTER_TRY(batch_create(context->rollout, context->group, arena, &policy->batch));
   MUSTER_TRY(batch_tile_create(&policy->batch, arena, &policy->tile));
   MUSTER_TRY(ARENA_TAKE(arena, policy->batch.capacity, "minibatch order", &policy->order));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "loss gradients", &policy->d_log_prob));

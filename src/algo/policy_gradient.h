@@ -87,7 +87,7 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
 /* --- steps --- */
 
 /* Loss and gradient (into model->parameters.gradients) of samples index[0..n-1], the same on all learners. Collective
- * over the team; fails only where learners cannot tell each other their parts. */
+ * over the group; fails only where learners cannot tell each other their parts. */
 MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
                                                       const uint32_t *index, size_t n, struct losses *losses);
 

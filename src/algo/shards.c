@@ -1,6 +1,6 @@
 #include "algo/shards.h"
 
-#include "algo/team.h"
+#include "algo/learner_group.h"
 #include "nn/mlp.h"
 
 #include <string.h>
@@ -45,7 +45,7 @@ void shards_number_leaves(size_t shards, size_t members, size_t *first_leaf) {
 }
 
 size_t shards_most_leaves(size_t members) {
-  size_t most = 0, first_leaf[TEAM_MAX + 1];
+  size_t most = 0, first_leaf[LEARNER_GROUP_MAX + 1];
   for (size_t shards = 1; shards <= SHARDS_MAX; shards *= 2) {
     shards_number_leaves(shards, members, first_leaf);
     if (first_leaf[members] > most) most = first_leaf[members];

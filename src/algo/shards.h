@@ -1,7 +1,7 @@
 /* The shards of a minibatch, and the tree in which what they contribute is summed. Both depend on the number of samples
  * alone, not on how many learners there are: so any number of them gets the same bits.
  *
- * A shard is a run of whole tiles; their number is a power of two. Members of a team have neighbouring shards. A block
+ * A shard is a run of whole tiles; their number is a power of two. Members of a group have neighbouring shards. A block
  * of shards that one member has alone is a leaf of what the members tell each other; leaves are numbered from left to
  * right, so those of one member are neighbours, too. */
 #ifndef ALGO_SHARDS_H

@@ -20,7 +20,7 @@ enum stage {
 
   /* what a record holds beside stages */
   EVENT_ITERATION = STAGES, /* a whole iteration, around its stages */
-  EVENT_ORDER,              /* a moment: an order leaves the learner, or has come to an actor */
+  EVENT_COMMAND,            /* a moment: an order leaves the learner, or has come to an actor */
   EVENT_ROLLOUT             /* a moment: a rollout leaves an actor, or the learner has all */
 };
 
@@ -56,7 +56,7 @@ enum stage stages_enter(struct stages *stages, enum stage stage);
  * what the time was spent on. A moment before it began changes nothing. */
 void stages_assign(struct stages *stages, enum stage stage, double until);
 
-/* Records a moment (EVENT_ORDER, EVENT_ROLLOUT). */
+/* Records a moment (EVENT_COMMAND, EVENT_ROLLOUT). */
 void stages_mark(struct stages *stages, int32_t kind);
 
 /* An iteration of so many steps ends here and the next one begins. */

@@ -3,7 +3,7 @@
 #include "bench/job.h"
 #include "bench/parts.h"
 #include "run/actor.h"
-#include "run/snapshot.h"
+#include "run/run_checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,7 +37,7 @@ struct bare_write {
 static muster_status run_save(void *context) {
   struct saving *saving = context;
   actor_save_states(&saving->actor);
-  return snapshot_write(&saving->learner);
+  return run_checkpoint_write(&saving->learner);
 }
 
 static muster_status run_bare_write(void *context) {

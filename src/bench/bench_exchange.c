@@ -22,13 +22,13 @@ struct comparison {
 static muster_status run_gather(void *context) {
   struct comparison *comparison = context;
   MUSTER_TRY(ping_out(comparison->token));
-  MUSTER_TRY(exchange_gather_begin(comparison->exchanging.worker.rollout_exchange));
-  return exchange_gather_end(comparison->exchanging.worker.rollout_exchange);
+  MUSTER_TRY(gather_begin(comparison->exchanging.worker.rollout_gather));
+  return gather_end(comparison->exchanging.worker.rollout_gather);
 }
 
-static muster_status run_order(void *context) {
+static muster_status run_command_(void *context) {
   struct comparison *comparison = context;
-  MUSTER_TRY(worker_broadcast_order(&comparison->exchanging.worker));
+  MUSTER_TRY(worker_broadcast_command(&comparison->exchanging.worker));
   return ping_back(comparison->token);
 }
 
@@ -56,7 +56,7 @@ static muster_status create_comparison(struct comm *comm, const struct exchange_
   size_t actors = (size_t)exchanging->worker.topology.actors;
   MUSTER_TRY(ping_create(comm, 0, 0, &comparison->token));
   MUSTER_TRY(ping_create(comm, 0, exchanging->gather_bytes / actors, &comparison->gather));
-  return ping_create(comm, exchanging->order_bytes, 0, &comparison->order);
+  return ping_create(comm, exchanging->command_bytes, 0, &comparison->order);
 }
 
 static void release_comparison(struct comparison *comparison) {
@@ -70,10 +70,10 @@ static void release_comparison(struct comparison *comparison) {
 
 static muster_status measure(struct bench *bench, const struct exchange_case *which, struct comparison *comparison) {
   struct bench_work gather = {.run = run_gather, .context = comparison},
-                    order = {.run = run_order, .context = comparison};
+                    order = {.run = run_command_, .context = comparison};
   struct bench_work bare_gather = {.run = run_ping, .context = comparison->gather};
-  struct bench_work bare_order = {.run = run_ping, .context = comparison->order};
-  struct bench_work *works[] = {&bare_gather, &gather, &bare_order, &order};
+  struct bench_work bare_command = {.run = run_ping, .context = comparison->order};
+  struct bench_work *works[] = {&bare_gather, &gather, &bare_command, &order};
   MUSTER_TRY(bench_measure(bench, works, 4));
 
   char name[64];
@@ -82,10 +82,10 @@ static muster_status measure(struct bench *bench, const struct exchange_case *wh
   MUSTER_TRY(bench_add(bench, &unit_us, bench_per_item(&gather, 1.0), bench_per_item(&bare_gather, 1.0), "%s", name));
   MUSTER_TRY(bench_add(bench, &unit_gigabytes, bench_per_item(&gather, bytes), bench_per_item(&bare_gather, bytes),
                        "%s/bandwidth", name));
-  bytes = (double)comparison->exchanging.order_bytes;
+  bytes = (double)comparison->exchanging.command_bytes;
   snprintf(name, sizeof name, "exchange/order/%dx%d", which->hidden, which->hidden);
-  MUSTER_TRY(bench_add(bench, &unit_us, bench_per_item(&order, 1.0), bench_per_item(&bare_order, 1.0), "%s", name));
-  return bench_add(bench, &unit_gigabytes, bench_per_item(&order, bytes), bench_per_item(&bare_order, bytes),
+  MUSTER_TRY(bench_add(bench, &unit_us, bench_per_item(&order, 1.0), bench_per_item(&bare_command, 1.0), "%s", name));
+  return bench_add(bench, &unit_gigabytes, bench_per_item(&order, bytes), bench_per_item(&bare_command, bytes),
                    "%s/bandwidth", name);
 }
 

@@ -21,7 +21,7 @@ struct rollout {
 
 static muster_status run_rollout(void *context) {
   struct rollout *rollout = context;
-  rollout->worker.order->iteration++;
+  rollout->worker.command->iteration++;
   return actor_roll_out(&rollout->actor);
 }
 

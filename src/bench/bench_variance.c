@@ -69,7 +69,7 @@ static muster_status create(struct variance *v) {
 
 static muster_status roll_out(struct variance *v) {
   MUSTER_TRY(actor_roll_out(&v->actor));
-  v->worker.order->iteration++;
+  v->worker.command->iteration++;
   return MUSTER_OK;
 }
 

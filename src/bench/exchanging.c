@@ -9,11 +9,11 @@ muster_status exchanging_create(struct comm *comm, const struct run_config *conf
       model_create(&config->policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, &exchanging->model));
   MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, &exchanging->model.encoder));
   MUSTER_TRY(worker_connect(worker, &exchanging->model));
-  size_t bytes[2] = {exchange_bytes(worker->rollout_exchange),
-                     sizeof(struct order) + worker->order_count * sizeof(float)};
+  size_t bytes[2] = {gather_bytes(worker->rollout_gather),
+                     sizeof(struct command) + worker->command_floats * sizeof(float)};
   MUSTER_TRY(comm_broadcast(comm, bytes, sizeof bytes, 0));
   exchanging->gather_bytes = bytes[0];
-  exchanging->order_bytes = bytes[1];
+  exchanging->command_bytes = bytes[1];
   return MUSTER_OK;
 }
 

@@ -7,8 +7,8 @@
 
 struct exchanging {
   struct worker worker;
-  struct model model;               /* of an actor */
-  size_t gather_bytes, order_bytes; /* of all actors together; of an order; known to every rank */
+  struct model model;                 /* of an actor */
+  size_t gather_bytes, command_bytes; /* of all actors together; of an order; known to every rank */
 };
 
 /* Collective. exchanging_release() is called afterwards in any case. */

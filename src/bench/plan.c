@@ -91,7 +91,7 @@ static void print_measured(const struct plan *plan) {
          plan->cluster.ranks_per_node);
   printf("in an iteration            order %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
          "learners\n\n",
-         1e-3 * costs->order_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->shards);
+         1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->shards);
 }
 
 static void print_row(const struct plan_prediction *row) {
@@ -171,7 +171,7 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "rollout_seconds", costs->alone_rollout);
   json_number(json, "update_seconds", costs->update);
   json_number(json, "optimizer_steps", costs->optimizer_steps);
-  json_number(json, "order_bytes", costs->order_bytes);
+  json_number(json, "order_bytes", costs->command_bytes);
   json_number(json, "rollout_bytes", costs->rollout_bytes);
   json_number(json, "crowding", costs->crowding);
   json_number(json, "busy", costs->busy);

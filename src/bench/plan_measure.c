@@ -7,7 +7,7 @@
 #include "bench/exchanging.h"
 #include "bench/job.h"
 #include "bench/plan.h"
-#include "comm/announcement.h"
+#include "comm/broadcast.h"
 #include "math/vector.h"
 #include "run/actor.h"
 #include "run/async.h"
@@ -117,7 +117,7 @@ static muster_status time_rollouts(struct acting *acting, int n, const struct ef
   double start = clock_seconds(), end = start + effort->seconds, worked = computed_seconds();
   for (int round = 0; round < MAX_SAMPLES && (round <= effort->fewest || clock_seconds() < end); round++)
     for (int i = 0; i < n; i++) {
-      acting[i].worker.order->iteration++;
+      acting[i].worker.command->iteration++;
       MUSTER_TRY(actor_roll_out(&acting[i].actor));
       if (round > 0) add_sample(&acting[i].samples, acting[i].actor.seconds);
     }
@@ -199,7 +199,7 @@ static muster_status time_iterations(struct learning *learning, const struct eff
     if (i == warm) *from = count(learner);
     stages_total(stages);
     const struct stages before = *stages;
-    learning->worker.order->iteration = learner->iteration;
+    learning->worker.command->iteration = learner->iteration;
     MUSTER_TRY(learner->async != NULL ? async_iterate(learner) : learner_iterate(learner));
     if (i < warm) continue;
     stages_total(stages);
@@ -253,8 +253,8 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   }
   costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
   costs->rollout_bytes = (double)worker_rollout_bytes(worker, (size_t)costs->num_envs);
-  costs->order_bytes =
-      (double)(sizeof(struct order) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
+  costs->command_bytes =
+      (double)(sizeof(struct command) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
   return MUSTER_OK;
 }
 
@@ -290,16 +290,16 @@ static muster_status run_cycle(struct cycle *cycle) {
   double start = clock_seconds();
   struct worker *worker = &cycle->exchanging.worker;
   const struct topology *topology = &worker->topology;
-  if (topology->leads) worker->order->iteration++;
-  MUSTER_TRY(worker_broadcast_order(worker));
+  if (topology->leads) worker->command->iteration++;
+  MUSTER_TRY(worker_broadcast_command(worker));
   if (topology->leads) spend(cycle->learner_first);
   if (topology->acts && cycle->rolls_out)
     MUSTER_TRY(actor_roll_out(&cycle->actor));
   else if (topology->acts)
     spend(cycle->actor_works);
   double gathers = clock_seconds();
-  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
-  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
   add_sample(&cycle->gather, clock_seconds() - gathers);
   if (topology->leads) spend(cycle->learner_works);
   add_sample(&cycle->whole, clock_seconds() - start);
@@ -368,25 +368,25 @@ static muster_status measure_latency(struct comm *comm, const struct effort *eff
 }
 
 /* what it takes to meet before a step of the optimizer, and to read and add another's gradient; medians over cycles */
-static muster_status time_meetings(struct team *team, const struct effort *effort, struct plan_costs *costs) {
+static muster_status time_meetings(struct group *group, const struct effort *effort, struct plan_costs *costs) {
   const size_t n = (size_t)(costs->gradient_bytes / sizeof(float));
-  const int members = team_members(team);
+  const int members = group_ranks(group);
   struct samples meet = {.n = 0}, whole = {.n = 0};
   void *memory, *mine;
-  MUSTER_TRY(team_share(team, (size_t)members * n * sizeof(float), &memory));
-  MUSTER_TRY(team_share(team, (size_t)members * n * sizeof(float), &mine));
-  float *gradients = memory, *sum = (float *)mine + (size_t)team_member(team) * n;
+  MUSTER_TRY(group_share(group, (size_t)members * n * sizeof(float), &memory));
+  MUSTER_TRY(group_share(group, (size_t)members * n * sizeof(float), &mine));
+  float *gradients = memory, *sum = (float *)mine + (size_t)group_rank(group) * n;
   for (int i = 0; i < 10 * effort->cycles; i++) {
-    MUSTER_TRY(team_gather(team, NULL, NULL));
+    MUSTER_TRY(group_gather(group, NULL, NULL));
     double start = clock_seconds();
-    MUSTER_TRY(team_gather(team, NULL, NULL));
+    MUSTER_TRY(group_gather(group, NULL, NULL));
     add_sample(&meet, clock_seconds() - start);
     /* one's own is written anew before each sum, so that the others find it in this core's cache, as in an update */
-    memset(gradients + (size_t)team_member(team) * n, i & 1, n * sizeof(float));
-    MUSTER_TRY(team_gather(team, NULL, NULL));
+    memset(gradients + (size_t)group_rank(group) * n, i & 1, n * sizeof(float));
+    MUSTER_TRY(group_gather(group, NULL, NULL));
     start = clock_seconds();
     for (int other = 0; other < members; other++)
-      if (other != team_member(team)) vector_add(n, gradients + (size_t)other * n, sum, sum);
+      if (other != group_rank(group)) vector_add(n, gradients + (size_t)other * n, sum, sum);
     add_sample(&whole, clock_seconds() - start);
   }
   costs->meet = median(&meet) * 2 / members;
@@ -395,13 +395,13 @@ static muster_status time_meetings(struct team *team, const struct effort *effor
 }
 
 static muster_status measure_meetings(struct comm *comm, const struct effort *effort, struct plan_costs *costs) {
-  const int n = comm_size(comm) < TEAM_MAX ? comm_size(comm) : TEAM_MAX;
-  int members[TEAM_MAX];
+  const int n = comm_size(comm) < LEARNER_GROUP_MAX ? comm_size(comm) : LEARNER_GROUP_MAX;
+  int members[LEARNER_GROUP_MAX];
   for (int i = 0; i < n; i++) members[i] = i;
-  struct team *team;
-  MUSTER_TRY(team_create(comm, members, n, &team));
-  muster_status status = team != NULL ? time_meetings(team, effort, costs) : MUSTER_OK;
-  team_destroy(&team);
+  struct group *group;
+  MUSTER_TRY(group_create(comm, members, n, &group));
+  muster_status status = group != NULL ? time_meetings(group, effort, costs) : MUSTER_OK;
+  group_destroy(&group);
   return status;
 }
 
@@ -468,12 +468,12 @@ muster_status plan_measure(struct comm *comm, const struct run_config *config, c
                                .node = assumed_node,
                                .meet = 2e-6};
   /* the others sleep until the first has measured, or failed: then it announces no environments */
-  struct announcement *announcement;
-  MUSTER_TRY(announcement_create(comm, costs, sizeof *costs, 0, &announcement));
+  struct broadcast *broadcast;
+  MUSTER_TRY(broadcast_create(comm, costs, sizeof *costs, 0, &broadcast));
   muster_status measured = comm_rank(comm) == 0 ? measure_alone(comm, config, request, effort, costs) : MUSTER_OK;
   if (measured != MUSTER_OK) costs->num_envs = 0;
-  muster_status status = announcement_make(announcement);
-  announcement_destroy(&announcement);
+  muster_status status = broadcast_run(broadcast);
+  broadcast_destroy(&broadcast);
   if (measured != MUSTER_OK) {
     muster_status_clear(&status);
     return measured;

@@ -54,12 +54,12 @@ static double rollout_seconds(const struct plan_costs *costs, const struct plan_
 }
 
 /* an order down the tree of nodes, then of the ranks of a node */
-static double order_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
-                            const struct plan_prediction *prediction) {
+static double command_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
+                              const struct plan_prediction *prediction) {
   const struct plan_link *far = &cluster->network, *near = &costs->node;
   const int ranks = prediction->layout.ranks;
   /* those that learn have the policy */
-  const double bytes = prediction->layout.colocated ? 0 : costs->order_bytes;
+  const double bytes = prediction->layout.colocated ? 0 : costs->command_bytes;
   double seconds = tree_rounds(prediction->nodes) * (far->latency + 2 * far->overhead + bytes * far->gap);
   int local = ranks < cluster->ranks_per_node ? ranks : cluster->ranks_per_node;
   if (local > 1) seconds += near->latency + tree_rounds(local) * (2 * near->overhead + bytes * near->gap);
@@ -87,21 +87,21 @@ static double gather_seconds(const struct plan_costs *costs, const struct plan_c
   return collect + far->latency + (nodes - 1) * far->overhead + (1 - here) * bytes * far->gap + seconds + spread;
 }
 
-/* What the learner of an asynchronous run is busy with beside its updates: a delivery of each actor, and an order after
+/* What the learner of an asynchronous run is busy with beside its updates: a message of each actor, and an order after
  * each update, which actors read when they come to it. Nobody waits for a message to come. */
-static double delivery_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
-                               const struct plan_prediction *prediction) {
+static double message_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
+                              const struct plan_prediction *prediction) {
   const struct plan_link *far = &cluster->network, *near = &costs->node;
   const double growth = (double)prediction->layout.num_envs / costs->num_envs, here = 1.0 / prediction->nodes;
   const double actors = prediction->actors, bytes = growth * costs->rollout_bytes;
   /* within a node they are copied through memory, without a message */
   const double copy = costs->gradient_bytes > 0 ? costs->share / costs->gradient_bytes : 0;
   const double orders = growth * costs->optimizer_steps;
-  double seconds = here * (actors * near->overhead + bytes * copy) + orders * costs->order_bytes * copy;
+  double seconds = here * (actors * near->overhead + bytes * copy) + orders * costs->command_bytes * copy;
   if (prediction->nodes == 1) return seconds;
   const double far_actors = (1 - here) * actors;
   return seconds + far_actors * far->overhead + (1 - here) * bytes * far->gap +
-         orders * far_actors * (far->overhead + costs->order_bytes * far->gap);
+         orders * far_actors * (far->overhead + costs->command_bytes * far->gap);
 }
 
 /* An update by several: as many as there are shards divide the work, but for the step of the optimizer; and before each
@@ -147,9 +147,9 @@ struct plan_prediction plan_predict(const struct plan_costs *costs, const struct
   double *stage = prediction.stage;
   stage[PLAN_ROLLOUT] = rollout_seconds(costs, cluster, &prediction);
   if (layout->ranks > 1 && costs->mode == PLAN_ASYNCHRONOUS)
-    stage[PLAN_EXCHANGE] = delivery_seconds(costs, cluster, &prediction);
+    stage[PLAN_EXCHANGE] = message_seconds(costs, cluster, &prediction);
   else if (layout->ranks > 1)
-    stage[PLAN_EXCHANGE] = order_seconds(costs, cluster, &prediction) + gather_seconds(costs, cluster, &prediction);
+    stage[PLAN_EXCHANGE] = command_seconds(costs, cluster, &prediction) + gather_seconds(costs, cluster, &prediction);
   stage[PLAN_UPDATE] = update_seconds(costs, cluster, &prediction);
   for (int i = 0; i < PLAN_STAGES; i++)
     if (stage[i] > stage[prediction.bottleneck]) prediction.bottleneck = (enum plan_stage)i;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #define PLAN_MAX_POINTS 40
-#define PLAN_MAX_LEARNERS 64 /* that a team has at most */
+#define PLAN_MAX_LEARNERS 64 /* that a group has at most */
 
 /* Messages between two ranks: L, o and G of LogGP. */
 struct plan_link {
@@ -39,7 +39,7 @@ struct plan_costs {
   double optimizer_steps, gradient_bytes; /* of an update; of a gradient */
   double shards;                          /* that a minibatch is cut into: so many learners have work */
   double own_step;                        /* seconds of an optimizer step that each learner does on its own */
-  double order_bytes, rollout_bytes;      /* of an order; of the rollout of all environments */
+  double command_bytes, rollout_bytes;    /* of an order; of the rollout of all environments */
   double crowding;                        /* how many times as long a rollout takes beside others on the node */
   double busy;                            /* share of a rollout in which a core computes: a simulator may sleep */
   double time_slice; /* seconds that the kernel leaves a rank its core while another waits for it */

@@ -59,10 +59,10 @@ static muster_status step_pool(void *context) {
       .reward_stride = sizeof(float),
       .ended = buffers->ended,
       .ended_stride = 1,
-      .finals = &stepping->finals,
+      .final_observations = &stepping->final_observations,
   };
   for (size_t round = 0; round < buffers->rounds; round++) {
-    stepping->finals.count = 0;
+    stepping->final_observations.count = 0;
     MUSTER_TRY(env_pool_step(stepping->pool, buffers->actions + round * buffers->round_bytes, (int32_t)round, &result));
   }
   return MUSTER_OK;
@@ -74,12 +74,12 @@ muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, 
   MUSTER_TRY(env_pool_create(type, NULL, 1, 0, n_envs, &stepping->pool));
   struct step_buffers *buffers = &stepping->buffers;
   MUSTER_TRY(create_buffers(env_pool_spec(stepping->pool), n_envs, arena, buffers));
-  struct env_finals *finals = &stepping->finals;
+  struct final_observations *final_observations = &stepping->final_observations;
   size_t n = (size_t)n_envs;
-  finals->capacity = n_envs;
-  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->environment));
-  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &finals->step));
-  MUSTER_TRY(arena_take(arena, n, buffers->observation_bytes, "final observations", &finals->observation));
+  final_observations->capacity = n_envs;
+  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &final_observations->environment));
+  MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &final_observations->step));
+  MUSTER_TRY(arena_take(arena, n, buffers->observation_bytes, "final observations", &final_observations->observation));
   return env_pool_reset(stepping->pool, buffers->observation, buffers->observation_bytes / (size_t)buffers->agents);
 }
 

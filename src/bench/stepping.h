@@ -26,7 +26,7 @@ struct step_buffers {
 struct pool_stepping {
   struct step_buffers buffers;
   struct env_pool *pool;
-  struct env_finals finals;
+  struct final_observations final_observations;
   struct bench_work work; /* steps: n_envs * rounds */
 };
 

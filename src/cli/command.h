@@ -11,7 +11,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
 
 /* A command gets its own arguments, argv[0] being its name, and returns the exit code. One without a summary is not in
  * the help. */
-struct command {
+struct subcommand {
   const char *name, *summary;
   int (*run)(int argc, char **argv);
 };

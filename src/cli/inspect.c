@@ -1,6 +1,6 @@
 #include "base/shown.h"
 #include "cli/command.h"
-#include "run/snapshot.h"
+#include "run/run_checkpoint.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
 
@@ -142,7 +142,7 @@ static muster_status show_all(struct view *view, const char *path) {
 
 static muster_status show_digest(struct view *view) {
   char digest[CHECKPOINT_DIGEST_SIZE];
-  MUSTER_TRY(checkpoint_digest(view->reader, snapshot_is_learning_state, digest));
+  MUSTER_TRY(checkpoint_digest(view->reader, run_checkpoint_is_learning_state, digest));
   printf("%s\n", digest);
   return MUSTER_OK;
 }

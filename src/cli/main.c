@@ -18,7 +18,7 @@
 #include <string.h>
 
 /* the registry: one line a command */
-static const struct command commands[] = {
+static const struct subcommand commands[] = {
     {"train", "train a policy, alone or under mpirun", command_train},
     {"eval", "play episodes with a trained policy", command_eval},
     {"watch", "look at runs while they go on", command_watch},
@@ -108,7 +108,7 @@ bool command_parse_seed(const char *name, const char *text, long long *value) {
 }
 
 /* environments that a command runs shall not change or end this process unnoticed */
-static int run_command(const struct command *command, int argc, char **argv) {
+static int run_command(const struct subcommand *command, int argc, char **argv) {
   char speaker[64];
   snprintf(speaker, sizeof speaker, "muster %s: ", command->name);
   foreign_expect(command->run == command_env_worker ? NULL : speaker);

@@ -13,8 +13,9 @@
 
 struct comm; /* one a process */
 
-/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/board.h), so
- * that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without MPI.
+/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/counters.h),
+ * so that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without
+ * MPI.
  */
 MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
 /* A job of this process alone, without MPI, whoever started it. */

@@ -1,4 +1,4 @@
-/* Bare messages between the learner and the other ranks: what the benchmark measures the exchange against. */
+/* Bare messages between the learner and the other ranks: what the benchmark measures the gather against. */
 #ifndef COMM_PING_H
 #define COMM_PING_H
 

@@ -22,9 +22,9 @@ void topology_set_learner(struct topology *topology, int learner) {
   derive(topology);
 }
 
-void topology_set_team(struct topology *topology, const int *team, int n, bool colocated) {
-  topology->team = team;
-  topology->learner = team[0];
+void topology_set_group(struct topology *topology, const int *group, int n, bool colocated) {
+  topology->group = group;
+  topology->learner = group[0];
   topology->learners = n;
   topology->colocated = colocated;
   derive(topology);
@@ -46,8 +46,8 @@ void topology_spread(struct topology *topology, const int *local_ranks, int *tur
 }
 
 bool topology_rank_learns(const struct topology *topology, int rank) {
-  for (int i = 0; topology->team != NULL && i < topology->learners; i++)
-    if (topology->team[i] == rank) return true;
+  for (int i = 0; topology->group != NULL && i < topology->learners; i++)
+    if (topology->group[i] == rank) return true;
   return rank == topology->learner;
 }
 

@@ -16,7 +16,7 @@ struct topology {
   bool acts, learns; /* this rank */
   bool leads;        /* whether this rank is `learner` */
   const int *turns;  /* [ranks] an actor's turn when environments are dealt out; NULL: actors in the order of ranks */
-  const int *team;   /* [learners] the ranks that learn, the leading one first; NULL: it alone */
+  const int *group;  /* [learners] the ranks that learn, the leading one first; NULL: it alone */
 };
 
 /* A contiguous range of global environment indices. */
@@ -30,17 +30,17 @@ struct topology topology_create(int ranks, int rank, int32_t num_envs);
 /* Another rank leads, and rank 0 acts. */
 void topology_set_learner(struct topology *topology, int learner);
 
-/* Several ranks learn: team [n] (borrowed), whose first one leads. With `colocated` they act as well. */
-void topology_set_team(struct topology *topology, const int *team, int n, bool colocated);
+/* Several ranks learn: group [n] (borrowed), whose first one leads. With `colocated` they act as well. */
+void topology_set_group(struct topology *topology, const int *group, int n, bool colocated);
 
 /* Deals the environments out in the order of ranks, which is what happens without turns, too; with them it costs
- * nothing to look up. Fills `turns` [ranks], borrowed. After the team is set. */
+ * nothing to look up. Fills `turns` [ranks], borrowed. After the group is set. */
 void topology_pack(struct topology *topology, int *turns);
 
 /* Deals the environments out over the hosts in turn: to the first rank of each host, then to the second of each, and so
  * on; whoever does not act is left out. So neighbouring ranges lie on different hosts where there are several, and the
  * ranges that are larger by one are shared out evenly over the hosts. `local_ranks` [ranks]: each rank's number among
- * those of its host. Fills `turns` [ranks], borrowed. After the team is set. */
+ * those of its host. Fills `turns` [ranks], borrowed. After the group is set. */
 void topology_spread(struct topology *topology, const int *local_ranks, int *turns);
 
 bool topology_rank_acts(const struct topology *topology, int rank);

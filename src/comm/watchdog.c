@@ -19,8 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* beats within `seconds`, and how far they are apart at most */
-#define BEATS 8
+/* heartbeats within `seconds`, and how far they are apart at most */
+#define HEARTBEATS 8
 #define MAX_PERIOD 10.0
 
 /* how long an actor tries to reach the learner at the start */
@@ -28,7 +28,7 @@
 #define CONTACT_PERIOD 0.1
 
 /* what may pass between the message that a rank is lost and the end: the update at hand, and a checkpoint */
-#define RESCUE_SECONDS 600.0
+#define EMERGENCY_CHECKPOINT_SECONDS 600.0
 
 /* in which a launcher ends the ranks of a job that one has left */
 #define LAUNCHER_SECONDS 5.0
@@ -41,8 +41,8 @@ struct watched {
   int rank;
   atomic_bool is_out_of_reach; /* no datagram passes, or it is this rank itself: it is not judged */
   bool is_told;                /* that its set-up takes long */
-  double heard, moved;         /* clock of the last beat, and of the last one that told of anything new */
-  struct beat beat;            /* the last one */
+  double heard, moved;         /* clock of the last heartbeat, and of the last one that told of anything new */
+  struct heartbeat heartbeat;  /* the last one */
 };
 
 struct watchdog {
@@ -57,7 +57,7 @@ struct watchdog {
   _Atomic int stage;
   _Atomic int64_t iteration;
   _Atomic uint64_t first_step; /* steps of environments before the stage began */
-  _Atomic uint32_t meetings;   /* of the team, begun and ended: odd while it waits in one */
+  _Atomic uint32_t meetings;   /* of the group, begun and ended: odd while it waits in one */
   pthread_mutex_t fence;       /* the learner's holds it while it changes what a rescue saves */
   bool is_fenced;              /* the main thread's own */
   void (*rescue)(void *context, bool is_whole);
@@ -70,7 +70,7 @@ struct watchdog {
   atomic_bool is_over;
   atomic_bool ends_process;
   struct watchdog_link *link; /* NULL where this rank is alone */
-  struct beat told;           /* the last beat that was sent */
+  struct heartbeat told;      /* the last heartbeat that was sent */
   double asked_since;         /* clock when the first request was seen, of this rank or another one; 0: none was */
   struct watched own;
   int n_watched;
@@ -127,41 +127,42 @@ void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_w
   if (!was_fenced) leave_fence(watchdog);
 }
 
-/* ---- beats ---- */
+/* ---- heartbeats ---- */
 
-/* takes a beat of a rank */
-static void note(struct watched *watched, const struct beat *beat, double now) {
-  const struct beat *last = &watched->beat;
-  bool is_new = beat->stage != last->stage || beat->iteration != last->iteration || beat->serial != last->serial;
+/* takes a heartbeat of a rank */
+static void note(struct watched *watched, const struct heartbeat *heartbeat, double now) {
+  const struct heartbeat *last = &watched->heartbeat;
+  bool is_new =
+      heartbeat->stage != last->stage || heartbeat->iteration != last->iteration || heartbeat->serial != last->serial;
   if (is_new) watched->moved = now;
   watched->heard = now;
-  watched->beat = *beat;
+  watched->heartbeat = *heartbeat;
 }
 
 /* what this rank does */
 static void note_self(struct watchdog *watchdog, double now) {
   const struct ending_requests *requests = &watchdog->options.requests;
   const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&outcall_record.steps);
-  const struct beat beat = {.rank = watchdog->rank,
-                            .stage = atomic_load(&watchdog->stage),
-                            .iteration = atomic_load(&watchdog->iteration),
-                            .asked = requests->pending != NULL ? requests->pending(requests->context) : 0,
-                            .steps = steps - first,
-                            .serial = atomic_load(&outcall_record.serial),
-                            .place = outcall_now()};
-  note(&watchdog->own, &beat, now);
+  const struct heartbeat heartbeat = {.rank = watchdog->rank,
+                                      .stage = atomic_load(&watchdog->stage),
+                                      .iteration = atomic_load(&watchdog->iteration),
+                                      .asked = requests->pending != NULL ? requests->pending(requests->context) : 0,
+                                      .steps = steps - first,
+                                      .serial = atomic_load(&outcall_record.serial),
+                                      .place = outcall_now()};
+  note(&watchdog->own, &heartbeat, now);
 }
 
 /* takes what has come; the learner answers */
 static void receive(struct watchdog *watchdog, double now) {
-  struct beat beat;
-  while (watchdog->link != NULL && link_receive(watchdog->link, &beat)) {
+  struct heartbeat heartbeat;
+  while (watchdog->link != NULL && link_receive(watchdog->link, &heartbeat)) {
     struct watched *watched = watchdog->watched;
-    if (beat.stage < WATCH_SETUP || beat.stage > WATCH_END) continue;
-    if (watchdog->is_learner && (beat.rank < 0 || beat.rank >= watchdog->size)) continue;
-    note(watchdog->is_learner ? &watched[beat.rank] : watched, &beat, now);
+    if (heartbeat.stage < WATCH_SETUP || heartbeat.stage > WATCH_END) continue;
+    if (watchdog->is_learner && (heartbeat.rank < 0 || heartbeat.rank >= watchdog->size)) continue;
+    note(watchdog->is_learner ? &watched[heartbeat.rank] : watched, &heartbeat, now);
     if (!watchdog->is_learner) continue;
-    struct beat answer = watchdog->own.beat;
+    struct heartbeat answer = watchdog->own.heartbeat;
     link_answer(watchdog->link, &answer);
   }
 }
@@ -169,26 +170,27 @@ static void receive(struct watchdog *watchdog, double now) {
 /* ---- the end of the job ---- */
 
 /* whether nothing is learned yet */
-static bool is_setting_up(const struct beat *beat) {
-  return beat->stage == WATCH_SETUP || (beat->stage == WATCH_WAIT && beat->iteration == 0);
+static bool is_setting_up(const struct heartbeat *heartbeat) {
+  return heartbeat->stage == WATCH_SETUP || (heartbeat->stage == WATCH_WAIT && heartbeat->iteration == 0);
 }
 
 /* what a rank was last known to do */
-static void describe_place(const struct beat *beat, char *text, size_t size) {
+static void describe_place(const struct heartbeat *heartbeat, char *text, size_t size) {
   static const char *const names[] = {
       [WATCH_SETUP] = "in its set-up",    [WATCH_WAIT] = "waiting for other ranks",
       [WATCH_ROLLOUT] = "in its rollout", [WATCH_UPDATE] = "in its update",
       [WATCH_EVALUATION] = "evaluating",  [WATCH_CHECKPOINT] = "writing a checkpoint",
       [WATCH_RELEASE] = "at its end",     [WATCH_END] = "at its end",
   };
-  bool counts = beat->stage == WATCH_ROLLOUT || beat->stage == WATCH_EVALUATION;
-  bool waits = beat->stage == WATCH_WAIT && beat->place.call == OUTCALL_NONE;
-  const char *name = beat->stage != WATCH_WAIT || waits ? names[beat->stage] : "between two rollouts";
+  bool counts = heartbeat->stage == WATCH_ROLLOUT || heartbeat->stage == WATCH_EVALUATION;
+  bool waits = heartbeat->stage == WATCH_WAIT && heartbeat->place.call == OUTCALL_NONE;
+  const char *name = heartbeat->stage != WATCH_WAIT || waits ? names[heartbeat->stage] : "between two rollouts";
   int used = snprintf(text, size, "%s", name);
-  if (is_setting_up(beat) || beat->stage >= WATCH_RELEASE) return;
-  used += snprintf(text + used, size - (size_t)used, " in iteration %" PRId64, beat->iteration);
+  if (is_setting_up(heartbeat) || heartbeat->stage >= WATCH_RELEASE) return;
+  used += snprintf(text + used, size - (size_t)used, " in iteration %" PRId64, heartbeat->iteration);
   if (counts)
-    snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " steps and resets of its environments", beat->steps);
+    snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " steps and resets of its environments",
+             heartbeat->steps);
 }
 
 static const char *role(const struct watchdog *watchdog, int rank) {
@@ -204,8 +206,8 @@ static void describe_moment(double seconds, char text[16]) {
 }
 
 static bool is_silent(const struct watchdog *watchdog, const struct watched *watched, double now) {
-  if (watched->is_out_of_reach || watched->beat.stage == WATCH_END) return false;
-  /* a beat may have been a period old when the rank fell silent, and it is looked at once a period */
+  if (watched->is_out_of_reach || watched->heartbeat.stage == WATCH_END) return false;
+  /* a heartbeat may have been a period old when the rank fell silent, and it is looked at once a period */
   double patience = watchdog->options.seconds - watchdog->period;
   /* the first actor tells that the learner is lost; the others wait a little for it to end the job */
   if (!watchdog->is_learner && watchdog->rank > watchdog->options.learner + 1) patience += watchdog->period;
@@ -220,7 +222,7 @@ static void list_others(const struct watchdog *watchdog, const struct watched *f
   text[0] = '\0';
   for (int i = 0; i < watchdog->n_watched; i++) {
     const struct watched *other = &watchdog->watched[i];
-    if (other == first || other->is_out_of_reach || other->beat.stage == WATCH_END) continue;
+    if (other == first || other->is_out_of_reach || other->heartbeat.stage == WATCH_END) continue;
     if (now - other->heard < watchdog->options.seconds / 2) continue;
     if (used + COMM_HOST_SIZE + 64 < size)
       used += (size_t)snprintf(text + used, size - used, "%s rank %d on %s", used == 0 ? "; as silent:" : ",",
@@ -298,8 +300,9 @@ static bool await_whole_state(struct watchdog *watchdog, int lost) {
 
 /* What the run was asked by signals and time limits, on any rank that can be heard. */
 static int all_requests(const struct watchdog *watchdog) {
-  int requests = watchdog->own.beat.asked;
-  for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) requests |= watchdog->watched[i].beat.asked;
+  int requests = watchdog->own.heartbeat.asked;
+  for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++)
+    requests |= watchdog->watched[i].heartbeat.asked;
   return requests;
 }
 
@@ -323,8 +326,9 @@ struct job_end {
 /* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. */
 _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struct job_end end) {
   log_error(&watchdog->options.logger, "%s", text);
-  struct deadline *deadline = deadline_start(
-      RESCUE_SECONDS, 1, "muster: the update at hand and a checkpoint took too long; the newest one stays");
+  struct deadline *deadline =
+      deadline_start(EMERGENCY_CHECKPOINT_SECONDS, 1,
+                     "muster: the update at hand and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
   bool is_whole = await_whole_state(watchdog, end.lost);
   outcall_freeze();
@@ -337,7 +341,7 @@ _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struc
 
 _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct watched *lost, double now) {
   char text[1024], place[128], moment[16], others[400];
-  describe_place(&lost->beat, place, sizeof place);
+  describe_place(&lost->heartbeat, place, sizeof place);
   describe_moment(now - lost->heard, moment);
   list_others(watchdog, lost, now, others, sizeof others);
   snprintf(text, sizeof text,
@@ -349,11 +353,11 @@ _Noreturn static void end_for_silence(struct watchdog *watchdog, const struct wa
 
 _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct watched *stuck, double now) {
   char text[1024], call[160], place[128], moment[16], asked[160];
-  outcall_describe(&stuck->beat.place, watchdog->options.environment, call, sizeof call);
-  describe_place(&stuck->beat, place, sizeof place);
+  outcall_describe(&stuck->heartbeat.place, watchdog->options.environment, call, sizeof call);
+  describe_place(&stuck->heartbeat, place, sizeof place);
   describe_moment(now - stuck->moved, moment);
   int code = requested_end(watchdog, asked, sizeof asked);
-  bool is_over = stuck->beat.stage == WATCH_RELEASE;
+  bool is_over = stuck->heartbeat.stage == WATCH_RELEASE;
   snprintf(text, sizeof text,
            "rank %d (%s on %s) hangs: %s has not come back for %.1f s (run.watchdog: %g), since %s, %s%s%s",
            stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], call, now - stuck->moved,
@@ -367,7 +371,7 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
 _Noreturn static void end_in_setup(struct watchdog *watchdog, const struct watched *slow, double now) {
   char text[1024], call[160], asked[160], place[200] = "";
   int code = requested_end(watchdog, asked, sizeof asked);
-  outcall_describe(&slow->beat.place, watchdog->options.environment, call, sizeof call);
+  outcall_describe(&slow->heartbeat.place, watchdog->options.environment, call, sizeof call);
   if (call[0] != '\0') snprintf(place, sizeof place, ", in %s,", call);
   snprintf(text, sizeof text, "rank %d (%s on %s) has been in its set-up%s for %.1f s%s; nothing was learned so far",
            slow->rank, role(watchdog, slow->rank), watchdog->hosts[slow->rank], place, now - slow->moved, asked);
@@ -376,14 +380,14 @@ _Noreturn static void end_in_setup(struct watchdog *watchdog, const struct watch
 
 /* ---- watching ---- */
 
-static void send_beat(struct watchdog *watchdog, double now) {
+static void send_heartbeat(struct watchdog *watchdog, double now) {
   if (watchdog->link == NULL || watchdog->is_learner) return;
-  struct beat own = watchdog->told = watchdog->own.beat;
-  link_beat(watchdog->link, &own, now - watchdog->watched->heard < 2.5 * watchdog->period);
+  struct heartbeat own = watchdog->told = watchdog->own.heartbeat;
+  link_heartbeat(watchdog->link, &own, now - watchdog->watched->heard < 2.5 * watchdog->period);
 }
 
 static bool stands_still(const struct watchdog *watchdog, const struct watched *watched, double now) {
-  const int32_t call = watched->beat.place.call;
+  const int32_t call = watched->heartbeat.place.call;
   if (call == OUTCALL_NONE) return false;
   if (watchdog->options.spares_steps && (call == OUTCALL_STEP || call == OUTCALL_RESET)) return false;
   return now - watched->moved > watchdog->options.seconds;
@@ -396,9 +400,9 @@ static struct watched *slowest_in_setup(struct watchdog *watchdog) {
   struct watched *slowest = &watchdog->own;
   for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) {
     struct watched *other = &watchdog->watched[i];
-    if (other->is_out_of_reach || other->beat.stage != WATCH_SETUP) continue;
-    bool is_slower = other->beat.place.call != OUTCALL_NONE && slowest->beat.place.call == OUTCALL_NONE;
-    if (slowest->beat.stage != WATCH_SETUP || is_slower) slowest = other;
+    if (other->is_out_of_reach || other->heartbeat.stage != WATCH_SETUP) continue;
+    bool is_slower = other->heartbeat.place.call != OUTCALL_NONE && slowest->heartbeat.place.call == OUTCALL_NONE;
+    if (slowest->heartbeat.stage != WATCH_SETUP || is_slower) slowest = other;
   }
   return slowest;
 }
@@ -406,7 +410,7 @@ static struct watched *slowest_in_setup(struct watchdog *watchdog) {
 /* a set-up may take its time; whoever waits for it is told why */
 static void tell_slow_setup(struct watchdog *watchdog, double now) {
   struct watched *watched = slowest_in_setup(watchdog);
-  if (watched->is_told || watched->beat.stage != WATCH_SETUP) return;
+  if (watched->is_told || watched->heartbeat.stage != WATCH_SETUP) return;
   if (now - watched->moved < watchdog->options.seconds) return;
   watched->is_told = true;
   log_warn(&watchdog->options.logger, "rank %d (%s on %s) has been in its set-up for %.0f s; the job waits for it",
@@ -419,7 +423,7 @@ static bool heed_requests(struct watchdog *watchdog, double now) {
   bool is_new = watchdog->asked_since == 0;
   if (is_new) watchdog->asked_since = now;
   bool decides = watchdog->is_learner || watchdog->watched->is_out_of_reach;
-  if (decides && is_setting_up(&watchdog->own.beat) && now - watchdog->asked_since > ENDING_GRACE)
+  if (decides && is_setting_up(&watchdog->own.heartbeat) && now - watchdog->asked_since > ENDING_GRACE)
     end_in_setup(watchdog, slowest_in_setup(watchdog), now);
   return is_new;
 }
@@ -427,7 +431,7 @@ static bool heed_requests(struct watchdog *watchdog, double now) {
 /* whether this rank's set-up has come to something else, which the learner should know if it is to say where it hangs
  */
 static bool has_gone_on(const struct watchdog *watchdog) {
-  const struct beat *now = &watchdog->own.beat, *told = &watchdog->told;
+  const struct heartbeat *now = &watchdog->own.heartbeat, *told = &watchdog->told;
   if (watchdog->is_learner || !is_setting_up(now)) return false;
   return now->stage != told->stage || now->place.call != told->place.call;
 }
@@ -438,7 +442,7 @@ static void judge_end(struct watchdog *watchdog, double now) {
   for (int i = 0; i < watchdog->n_watched; i++) {
     const struct watched *watched = &watchdog->watched[i];
     if (watched->is_out_of_reach) continue;
-    if (watched->beat.stage != WATCH_END) return;
+    if (watched->heartbeat.stage != WATCH_END) return;
     last = fmax(last, watched->moved);
   }
   /* the learner knows of all of them; the others have seen only it, which the launcher may be about to notice */
@@ -459,7 +463,7 @@ static void judge(struct watchdog *watchdog, double now) {
   bool is_alone = watchdog->is_learner || watchdog->watched->is_out_of_reach;
   if (is_alone && stands_still(watchdog, &watchdog->own, now)) end_for_standstill(watchdog, &watchdog->own, now);
   if (is_alone) tell_slow_setup(watchdog, now);
-  if (watchdog->own.beat.stage == WATCH_END) judge_end(watchdog, now);
+  if (watchdog->own.heartbeat.stage == WATCH_END) judge_end(watchdog, now);
 }
 
 /* a process that was stopped itself (by a batch system that suspends jobs, or a debugger) has heard nothing meanwhile
@@ -479,11 +483,11 @@ static void *watch(void *context) {
   if (watchdog->link != NULL) events[1] = (struct pollfd){.fd = link_descriptor(watchdog->link), .events = POLLIN};
   const nfds_t n = watchdog->link != NULL ? 2 : 1;
 
-  /* the beats of many ranks are spread over the period */
+  /* the heartbeats of many ranks are spread over the period */
   double next = clock_seconds() + watchdog->period * watchdog->rank / watchdog->size;
   while (!atomic_load(&watchdog->is_over)) {
     double timeout = fmax(0.0, next - clock_seconds());
-    if (is_setting_up(&watchdog->own.beat)) timeout = fmin(timeout, ENDING_PERIOD);
+    if (is_setting_up(&watchdog->own.heartbeat)) timeout = fmin(timeout, ENDING_PERIOD);
     poll(events, n, (int)ceil(1000 * timeout));
     double now = clock_seconds();
     if (now - next > watchdog->period) forgive(watchdog, now - next);
@@ -493,7 +497,7 @@ static void *watch(void *context) {
     receive(watchdog, now);
     bool is_news = heed_requests(watchdog, now) || has_gone_on(watchdog);
     if (now < next && !is_woken && !is_news) continue;
-    send_beat(watchdog, now);
+    send_heartbeat(watchdog, now);
     judge(watchdog, now);
     if (now >= next) next = now + watchdog->period;
   }
@@ -510,7 +514,7 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   watchdog->size = comm->size;
   watchdog->is_learner = comm->rank == options->learner;
   watchdog->is_launched = comm->world != MPI_COMM_NULL;
-  watchdog->period = fmin(options->seconds / BEATS, MAX_PERIOD);
+  watchdog->period = fmin(options->seconds / HEARTBEATS, MAX_PERIOD);
   watchdog->own.rank = comm->rank;
   pthread_mutex_init(&watchdog->fence, NULL);
   watchdog->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -522,7 +526,7 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   if (watchdog->hosts == NULL || watchdog->watched == NULL || watchdog->learns == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: watchdog of %d ranks", comm->size);
   watchdog->learns[options->learner] = true;
-  for (int i = 0; options->team != NULL && i < options->learners; i++) watchdog->learns[options->team[i]] = true;
+  for (int i = 0; options->group != NULL && i < options->learners; i++) watchdog->learns[options->group[i]] = true;
   return MUSTER_OK;
 }
 
@@ -559,15 +563,15 @@ static muster_status open_links(struct comm *comm) {
   return MUSTER_OK;
 }
 
-/* beats until the learner answers; false when it does not */
+/* heartbeats until the learner answers; false when it does not */
 static bool reach_learner(struct watchdog *watchdog) {
   if (watchdog->link == NULL) return false;
   struct pollfd event = {.fd = link_descriptor(watchdog->link), .events = POLLIN};
   double end = clock_seconds() + fmin(CONTACT_SECONDS, watchdog->options.seconds / 2);
   while (clock_seconds() < end) {
-    struct beat beat = watchdog->own.beat;
-    link_beat(watchdog->link, &beat, false);
-    if (poll(&event, 1, (int)(1000 * CONTACT_PERIOD)) > 0 && link_receive(watchdog->link, &beat)) return true;
+    struct heartbeat heartbeat = watchdog->own.heartbeat;
+    link_heartbeat(watchdog->link, &heartbeat, false);
+    if (poll(&event, 1, (int)(1000 * CONTACT_PERIOD)) > 0 && link_receive(watchdog->link, &heartbeat)) return true;
   }
   return false;
 }
@@ -602,7 +606,7 @@ muster_status watchdog_connect(struct comm *comm) {
   MUSTER_TRY(comm_gather(comm, comm->host, COMM_HOST_SIZE, watchdog->hosts));
   if (comm->size > 1) MUSTER_TRY(open_links(comm));
   watchdog->own.heard = watchdog->own.moved = clock_seconds();
-  watchdog->own.beat.rank = comm->rank;
+  watchdog->own.heartbeat.rank = comm->rank;
   for (int i = 0; i < watchdog->n_watched; i++) {
     watchdog->watched[i] = watchdog->own;
     watchdog->watched[i].rank = watchdog->is_learner ? i : watchdog->options.learner;

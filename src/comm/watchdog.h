@@ -1,10 +1,10 @@
 /* The watchdog: notices that a rank or a host of the job is gone, that an environment hangs, or that the run was asked
  * to end and a rank cannot heed that, and ends the job with a message that says so, instead of waiting for ever.
  *
- * Every rank has a thread that sleeps, and a few times within `seconds` sends the learner a beat by UDP: the stage it
- * is in, the iteration, the call of an environment that it is in (base/outcall.h), what it was asked. The learner
- * answers each with a beat of its own. So a rank that is stopped, or whose host or link is gone, is silent; one that is
- * at a long piece of work is not; and one that is in the same call of an environment for `seconds` hangs in its
+ * Every rank has a thread that sleeps, and a few times within `seconds` sends the learner a heartbeat by UDP: the stage
+ * it is in, the iteration, the call of an environment that it is in (base/outcall.h), what it was asked. The learner
+ * answers each with a heartbeat of its own. So a rank that is stopped, or whose host or link is gone, is silent; one
+ * that is at a long piece of work is not; and one that is in the same call of an environment for `seconds` hangs in its
  * simulator, wherever that call was made: in a rollout, an evaluation, the set-up, at a checkpoint, at the end. A
  * thread, and not the main one between two steps, since nothing else is heard of a learner in a long update, of ranks
  * in a call of MPI that will never return, and of one in a simulator. Sockets, and not MPI, since then no thread but
@@ -48,8 +48,8 @@ struct watchdog_options {
   bool spares_steps;       /* steps and resets are not watched: somebody else does */
   const char *environment; /* what they are called; borrowed */
   struct ending_requests requests;
-  int learner;     /* the rank that all others beat to, and that has something to save */
-  const int *team; /* [learners] the ranks that learn together, it among them; NULL: it alone. Copied */
+  int learner;      /* the rank that all others heartbeat to, and that has something to save */
+  const int *group; /* [learners] the ranks that learn together, it among them; NULL: it alone. Copied */
   int learners;
   struct logger logger; /* of this rank */
 };

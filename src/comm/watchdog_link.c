@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* room for the beats of many ranks at once */
+/* room for the heartbeats of many ranks at once */
 #define RECEIVE_BYTES (4 << 20)
 
 struct watchdog_link {
@@ -90,34 +90,35 @@ void link_destroy(struct watchdog_link **link) {
 
 int link_descriptor(const struct watchdog_link *link) { return link->socket; }
 
-static void send_beat(struct watchdog_link *link, struct beat *beat, int32_t address, const struct sockaddr_in *to) {
-  beat->token = link->invitation.token;
-  beat->address = address;
-  ssize_t sent = sendto(link->socket, beat, sizeof *beat, 0, (const struct sockaddr *)to, sizeof *to);
+static void send_heartbeat(struct watchdog_link *link, struct heartbeat *heartbeat, int32_t address,
+                           const struct sockaddr_in *to) {
+  heartbeat->token = link->invitation.token;
+  heartbeat->address = address;
+  ssize_t sent = sendto(link->socket, heartbeat, sizeof *heartbeat, 0, (const struct sockaddr *)to, sizeof *to);
   (void)sent; /* the next one may pass */
 }
 
-void link_beat(struct watchdog_link *link, struct beat *beat, bool is_answered) {
+void link_heartbeat(struct watchdog_link *link, struct heartbeat *heartbeat, bool is_answered) {
   const struct invitation *invitation = &link->invitation;
   for (int32_t i = 0; i < invitation->n; i++) {
     if (is_answered && i != link->works) continue;
     const struct sockaddr_in to = {
         .sin_family = AF_INET, .sin_port = invitation->port, .sin_addr.s_addr = invitation->address[i]};
-    send_beat(link, beat, i, &to);
+    send_heartbeat(link, heartbeat, i, &to);
   }
 }
 
-bool link_receive(struct watchdog_link *link, struct beat *beat) {
+bool link_receive(struct watchdog_link *link, struct heartbeat *heartbeat) {
   for (;;) {
     socklen_t length = sizeof link->sender;
-    ssize_t bytes = recvfrom(link->socket, beat, sizeof *beat, 0, (struct sockaddr *)&link->sender, &length);
+    ssize_t bytes = recvfrom(link->socket, heartbeat, sizeof *heartbeat, 0, (struct sockaddr *)&link->sender, &length);
     if (bytes < 0) return false;
-    if (bytes != (ssize_t)sizeof *beat || beat->token != link->invitation.token) continue;
-    link->works = link->sender_address = beat->address;
+    if (bytes != (ssize_t)sizeof *heartbeat || heartbeat->token != link->invitation.token) continue;
+    link->works = link->sender_address = heartbeat->address;
     return true;
   }
 }
 
-void link_answer(struct watchdog_link *link, struct beat *beat) {
-  send_beat(link, beat, link->sender_address, &link->sender);
+void link_answer(struct watchdog_link *link, struct heartbeat *heartbeat) {
+  send_heartbeat(link, heartbeat, link->sender_address, &link->sender);
 }

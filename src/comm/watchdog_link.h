@@ -13,7 +13,7 @@
 #define LINK_MAX_ADDRESSES 16
 
 /* One datagram, in the byte order of the job. */
-struct beat {
+struct heartbeat {
   uint64_t token; /* of the job: others are not listened to */
   int32_t rank;
   int32_t address; /* which of the learner's it was sent to; an answer repeats it */
@@ -43,12 +43,12 @@ void link_destroy(struct watchdog_link **link); /* accepts NULL inside */
 
 int link_descriptor(const struct watchdog_link *link);
 
-/* Sends a beat to the learner, whose answers come (`is_answered`) or do not; the link fills in token and address. What
- * cannot be sent is lost. */
-void link_beat(struct watchdog_link *link, struct beat *beat, bool is_answered);
-/* The next beat that has come, without waiting for one. */
-bool link_receive(struct watchdog_link *link, struct beat *beat);
-/* Sends a beat to where the last one came from. */
-void link_answer(struct watchdog_link *link, struct beat *beat);
+/* Sends a heartbeat to the learner, whose answers come (`is_answered`) or do not; the link fills in token and address.
+ * What cannot be sent is lost. */
+void link_heartbeat(struct watchdog_link *link, struct heartbeat *heartbeat, bool is_answered);
+/* The next heartbeat that has come, without waiting for one. */
+bool link_receive(struct watchdog_link *link, struct heartbeat *heartbeat);
+/* Sends a heartbeat to where the last one came from. */
+void link_answer(struct watchdog_link *link, struct heartbeat *heartbeat);
 
 #endif

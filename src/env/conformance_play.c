@@ -330,7 +330,7 @@ struct pool_run {
   float *reward;
   uint8_t *ended;
   int32_t environment, step;
-  struct env_finals finals;
+  struct final_observations final_observations;
 };
 
 static void *take(struct subject *subject, size_t bytes) {
@@ -346,19 +346,19 @@ static bool compare_truncation(struct subject *subject, struct pool_run *run, st
   for (int64_t step = 0; step < 3 * (int64_t)subject->spec.max_steps; step++) {
     player_draw(player);
     player_step(player);
-    run->finals.count = 0;
+    run->final_observations.count = 0;
     struct env_pool_result result = {.observation = run->observation,
                                      .observation_stride = subject->observation_bytes / (size_t)subject->spec.agents,
                                      .reward = run->reward,
                                      .reward_stride = sizeof(float),
                                      .ended = run->ended,
                                      .ended_stride = 1,
-                                     .finals = &run->finals};
+                                     .final_observations = &run->final_observations};
     muster_status status = env_pool_step(run->pool, player->action.bytes, 0, &result);
     if (status != MUSTER_OK) examination_fail(examination, "%s", muster_status_message(status));
     if (!player_ended(player)) continue;
     bool cut = !player->terminated;
-    if (cut && (run->ended[0] != ENV_TRUNCATED || run->finals.count != 1 ||
+    if (cut && (run->ended[0] != ENV_TRUNCATED || run->final_observations.count != 1 ||
                 memcmp(run->final_observation, player->observation.bytes, subject->observation_bytes) != 0))
       examination_fail(examination,
                        "the last observation of an episode that was cut at step %d is not what step() wrote",
@@ -393,7 +393,7 @@ void check_truncation(struct subject *subject) {
   run.final_observation = take(subject, subject->observation_bytes);
   run.reward = take(subject, agents * sizeof(float));
   run.ended = take(subject, 1);
-  run.finals = (struct env_finals){0, 1, &run.environment, &run.step, run.final_observation};
+  run.final_observations = (struct final_observations){0, 1, &run.environment, &run.step, run.final_observation};
   status = env_pool_reset(run.pool, run.observation, subject->observation_bytes / agents);
   if (status != MUSTER_OK) examination_fail(examination, "%s", muster_status_message(status));
   struct player player = player_create(subject, 0, GUARD_NONE);

@@ -36,7 +36,7 @@ static const char *const own_keys[OWN_SETTINGS] = {"isolation.plugin",       "is
 
 struct child {
   pid_t pid; /* 0: there is none */
-  int bell, memory;
+  int event, memory;
   struct channel *channel;
   size_t bytes; /* mapped */
   struct channel_arrays arrays;
@@ -73,7 +73,7 @@ static muster_status take_children(struct isolated *block, int32_t per_child) {
   for (int32_t i = 0; i < block->n_children; i++) {
     int32_t first = i * per_child, left = block->n - first;
     block->children[i] =
-        (struct child){.bell = -1, .memory = -1, .first = first, .count = left < per_child ? left : per_child};
+        (struct child){.event = -1, .memory = -1, .first = first, .count = left < per_child ? left : per_child};
   }
   return MUSTER_OK;
 }
@@ -81,7 +81,7 @@ static muster_status take_children(struct isolated *block, int32_t per_child) {
 /* ends a child, if it still lives, and says how it ended */
 static void bury(struct child *child, char *text, size_t size) {
   int state = 0;
-  if (child->bell >= 0) close(child->bell);
+  if (child->event >= 0) close(child->event);
   if (child->pid > 0) {
     kill(child->pid, SIGKILL);
     while (waitpid(child->pid, &state, 0) < 0 && errno == EINTR) continue;
@@ -93,16 +93,16 @@ static void bury(struct child *child, char *text, size_t size) {
   if (child->channel != NULL) munmap(child->channel, child->bytes);
   if (child->memory >= 0) close(child->memory);
   child->pid = 0;
-  child->bell = child->memory = -1;
+  child->event = child->memory = -1;
   child->channel = NULL;
 }
 
-/* lets a child end in order: it sees that the bell is closed; one that takes too long is killed */
+/* lets a child end in order: it sees that the event is closed; one that takes too long is killed */
 static void dismiss(struct child *child) {
   char text[64];
-  if (child->pid > 0 && child->bell >= 0) {
-    close(child->bell);
-    child->bell = -1;
+  if (child->pid > 0 && child->event >= 0) {
+    close(child->event);
+    child->event = -1;
     int handle = (int)syscall(SYS_pidfd_open, child->pid, 0);
     struct pollfd wait = {.fd = handle, .events = POLLIN};
     if (handle >= 0) {
@@ -114,18 +114,18 @@ static void dismiss(struct child *child) {
   outcall_go_on();
 }
 
-static int spawn(struct isolated *block, struct child *child, int child_bell, muster_env_error *error) {
-  char memory[16], bell[16];
+static int spawn(struct isolated *block, struct child *child, int child_event, muster_env_error *error) {
+  char memory[16], event[16];
   snprintf(memory, sizeof memory, "%d", child->memory);
-  snprintf(bell, sizeof bell, "%d", child_bell);
-  char *arguments[] = {(char *)(uintptr_t) "muster", (char *)(uintptr_t) "env-worker", memory, bell, NULL};
+  snprintf(event, sizeof event, "%d", child_event);
+  char *arguments[] = {(char *)(uintptr_t) "muster", (char *)(uintptr_t) "env-worker", memory, event, NULL};
 
   /* a descriptor that is made its own copy stays open in the new program, unlike all the others */
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   posix_spawn_file_actions_adddup2(&actions, child->memory, child->memory);
-  posix_spawn_file_actions_adddup2(&actions, child_bell, child_bell);
+  posix_spawn_file_actions_adddup2(&actions, child_event, child_event);
   int failed = posix_spawn(&child->pid, block->program, &actions, NULL, arguments, environ);
   posix_spawn_file_actions_destroy(&actions);
   if (failed == 0) return 0;
@@ -133,9 +133,9 @@ static int spawn(struct isolated *block, struct child *child, int child_bell, mu
   return muster_env_fail(error, "cannot start the child process %s: %s", block->program, strerror(failed));
 }
 
-/* memory, bell and process of a child, which then waits for its first request */
+/* memory, event and process of a child, which then waits for its first request */
 static int launch(struct isolated *block, struct child *child, muster_env_error *error) {
-  int bells[2];
+  int events[2];
   child->asked = 0;
   child->memory = memfd_create("muster-environments", MFD_CLOEXEC);
   child->bytes = sizeof *child->channel;
@@ -146,11 +146,11 @@ static int launch(struct isolated *block, struct child *child, muster_env_error 
   child->channel = mapped;
   child->channel->parent = getpid();
   memcpy(child->channel->settings, block->settings, CHANNEL_SETTINGS);
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, bells) != 0)
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, events) != 0)
     return muster_env_fail(error, "a bell for a child process: %s", strerror(errno));
-  child->bell = bells[0];
-  int failed = spawn(block, child, bells[1], error);
-  close(bells[1]);
+  child->event = events[0];
+  int failed = spawn(block, child, events[1], error);
+  close(events[1]);
   return failed;
 }
 
@@ -162,7 +162,7 @@ static void ask(struct child *child, enum channel_command command, int32_t row) 
   child->channel->command = command;
   child->channel->row = row;
   atomic_store(&child->channel->asked, ++child->asked);
-  channel_wake(&child->channel->child_sleeps, child->bell);
+  channel_wake(&child->channel->child_sleeps, child->event);
 }
 
 /* What a child answered, or what became of it. */
@@ -177,7 +177,7 @@ static struct answer hear(struct child *child, double timeout) {
   struct answer answer = {.reply = REPLY_DONE, .running = -1};
   struct channel *channel = child->channel;
   enum channel_outcome outcome =
-      channel_wait(&channel->answered, child->asked, &channel->parent_sleeps, child->bell, timeout);
+      channel_wait(&channel->answered, child->asked, &channel->parent_sleeps, child->event, timeout);
   outcall_go_on();
   if (outcome == CHANNEL_DONE && !channel->failed) return answer;
   if (outcome == CHANNEL_DONE) {

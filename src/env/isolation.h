@@ -62,7 +62,7 @@ bool isolation_take_loss(const muster_env_type *type, void *block, struct env_lo
 /* Whether a row's state could be had by the last block_save_state(). */
 bool isolation_has_saved(const muster_env_type *type, const void *block);
 
-/* The life of a child: `memory` and `bell` are the descriptors that it was started with. Returns its exit code. */
-int isolation_worker(int memory, int bell);
+/* The life of a child: `memory` and `event` are the descriptors that it was started with. Returns its exit code. */
+int isolation_worker(int memory, int event);
 
 #endif

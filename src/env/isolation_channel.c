@@ -53,35 +53,35 @@ size_t channel_layout(void *head, const muster_env_spec *spec, int32_t n, size_t
 
 /* ---- waiting ---- */
 
-void channel_wake(_Atomic uint32_t *sleeps, int bell) {
+void channel_wake(_Atomic uint32_t *sleeps, int event) {
   if (atomic_exchange(sleeps, 0) == 0) return;
   const char ring = 0;
   /* nobody there any more: whoever waits for the answer will find that out */
-  while (send(bell, &ring, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
+  while (send(event, &ring, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
 }
 
 /* sleeps until a byte comes; the counter decides what it means, since it may be an old one */
-static enum channel_outcome sleep_on(int bell, double seconds) {
-  struct pollfd wait = {.fd = bell, .events = POLLIN};
+static enum channel_outcome sleep_on(int event, double seconds) {
+  struct pollfd wait = {.fd = event, .events = POLLIN};
   int milliseconds = seconds < 0 ? -1 : (int)fmin(ceil(seconds * 1e3), 1e9);
   int ready = poll(&wait, 1, milliseconds);
   if (ready == 0) return CHANNEL_LATE;
   char rings[64];
-  ssize_t got = ready > 0 ? recv(bell, rings, sizeof rings, MSG_DONTWAIT) : -1;
+  ssize_t got = ready > 0 ? recv(event, rings, sizeof rings, MSG_DONTWAIT) : -1;
   if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) return CHANNEL_CLOSED;
   return CHANNEL_DONE;
 }
 
-enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _Atomic uint32_t *sleeps, int bell,
+enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _Atomic uint32_t *sleeps, int event,
                                   double seconds) {
   if (atomic_load_explicit(counter, memory_order_acquire) == wanted) return CHANNEL_DONE;
   const double end = clock_seconds() + seconds;
   for (;;) {
-    /* announce the sleep, then look once more: who counts after that sees the announcement, and rings */
+    /* announce the sleep, then look once more: who counts after that sees the broadcast, and rings */
     atomic_store(sleeps, 1);
     if (atomic_load(counter) == wanted) break;
     double left = seconds > 0 ? fmax(0.0, end - clock_seconds()) : -1.0;
-    enum channel_outcome outcome = sleep_on(bell, left);
+    enum channel_outcome outcome = sleep_on(event, left);
     if (atomic_load(counter) == wanted) break;
     if (outcome != CHANNEL_DONE) return outcome;
   }

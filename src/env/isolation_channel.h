@@ -1,4 +1,4 @@
-/* What parent and child of an isolation share: one piece of memory, and a bell to wake each other. */
+/* What parent and child of an isolation share: one piece of memory, and an event to wake each other. */
 #ifndef ENV_ISOLATION_CHANNEL_H
 #define ENV_ISOLATION_CHANNEL_H
 
@@ -24,7 +24,7 @@ enum channel_command {
 #define CHANNEL_TEXT_BYTES 16384
 
 /* The head of the memory. The parent fills the request, then counts `asked` up; the child fills the answer, then sets
- * `answered` to the same number. Who sleeps says so before, and is woken by a byte through the bell. */
+ * `answered` to the same number. Who sleeps says so before, and is woken by a byte through the event. */
 struct channel {
   _Alignas(64) _Atomic uint32_t asked, child_sleeps;
   _Alignas(64) _Atomic uint32_t answered, parent_sleeps;
@@ -70,14 +70,14 @@ size_t channel_layout(void *head, const muster_env_spec *spec, int32_t n, size_t
 size_t channel_choices(const muster_space *space);
 
 /* Wakes the other side if it sleeps. */
-void channel_wake(_Atomic uint32_t *sleeps, int bell);
+void channel_wake(_Atomic uint32_t *sleeps, int event);
 
 enum channel_outcome { CHANNEL_DONE, CHANNEL_CLOSED, CHANNEL_LATE };
 
-/* Waits until *counter is `wanted`: looks, announces in *sleeps that it sleeps, and sleeps on the bell. It does not
+/* Waits until *counter is `wanted`: looks, announces in *sleeps that it sleeps, and sleeps on the event. It does not
  * spin, since the other side needs a core to get on. CLOSED: the other side is gone. LATE: `seconds` (0: no limit) are
  * over. */
-enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _Atomic uint32_t *sleeps, int bell,
+enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _Atomic uint32_t *sleeps, int event,
                                   double seconds);
 
 #endif

@@ -15,7 +15,7 @@
 #define MAX_SETTINGS 128
 
 struct worker {
-  int memory, bell;
+  int memory, event;
   struct channel *channel;
   struct arena *arena;
   struct env_source source;
@@ -184,7 +184,7 @@ static void serve(struct worker *worker) {
 /* ---- life ---- */
 
 /* what this process must not have in common with its parent */
-static bool detach(int memory, int bell, pid_t parent) {
+static bool detach(int memory, int event, pid_t parent) {
   /* it ends with its parent, whatever ends that; signals that ask a run to end are the parent's */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) return false;
   signal(SIGINT, SIG_IGN);
@@ -194,25 +194,25 @@ static bool detach(int memory, int bell, pid_t parent) {
   signal(SIGXCPU, SIG_IGN);
 
   /* no file of the parent, such as the lock of the run folder, stays open here */
-  int low = memory < bell ? memory : bell, high = memory < bell ? bell : memory;
+  int low = memory < event ? memory : event, high = memory < event ? event : memory;
   if (low > 3) close_range(3, (unsigned)low - 1, 0);
   if (high > low + 1) close_range((unsigned)low + 1, (unsigned)high - 1, 0);
   close_range((unsigned)high + 1, ~0U, 0);
   return true;
 }
 
-int isolation_worker(int memory, int bell) {
-  struct worker worker = {.memory = memory, .bell = bell};
+int isolation_worker(int memory, int event) {
+  struct worker worker = {.memory = memory, .event = event};
   worker.channel = mmap(NULL, sizeof *worker.channel, PROT_READ | PROT_WRITE, MAP_SHARED, memory, 0);
-  if (worker.channel == MAP_FAILED || !detach(memory, bell, worker.channel->parent)) return 1;
+  if (worker.channel == MAP_FAILED || !detach(memory, event, worker.channel->parent)) return 1;
 
   for (uint32_t request = 1;; request++) {
     struct channel *channel = worker.channel;
-    if (channel_wait(&channel->asked, request, &channel->child_sleeps, bell, 0) != CHANNEL_DONE) break;
+    if (channel_wait(&channel->asked, request, &channel->child_sleeps, event, 0) != CHANNEL_DONE) break;
     serve(&worker);
     channel = worker.channel;
     atomic_store(&channel->answered, request);
-    channel_wake(&channel->parent_sleeps, bell);
+    channel_wake(&channel->parent_sleeps, event);
   }
   env_block_destroy(&worker.block);
   env_source_close(&worker.source);

@@ -478,22 +478,27 @@ static bool mark_ended(struct env_pool *pool) {
   return any != 0;
 }
 
-static muster_status append_final(const struct env_pool *pool, int32_t env, int32_t time, struct env_finals *finals) {
-  if (finals->count >= finals->capacity)
-    return status_error(MUSTER_ERROR_INTERNAL, "more than %d last observations in one rollout", (int)finals->capacity);
+static muster_status append_final(const struct env_pool *pool, int32_t env, int32_t time,
+                                  struct final_observations *final_observations) {
+  if (final_observations->count >= final_observations->capacity)
+    return status_error(MUSTER_ERROR_INTERNAL, "more than %d last observations in one rollout",
+                        (int)final_observations->capacity);
   const size_t bytes = pool->agents * pool->observation_bytes;
-  finals->environment[finals->count] = pool->first + env;
-  finals->step[finals->count] = time;
-  memcpy((char *)finals->observation + (size_t)finals->count * bytes, env_observation(pool, env), bytes);
-  finals->count++;
+  final_observations->environment[final_observations->count] = pool->first + env;
+  final_observations->step[final_observations->count] = time;
+  memcpy((char *)final_observations->observation + (size_t)final_observations->count * bytes,
+         env_observation(pool, env), bytes);
+  final_observations->count++;
   return MUSTER_OK;
 }
 
 /* keeps the last observations of truncated episodes, then starts the next episode where one ended */
-static muster_status finish_episodes(struct env_pool *pool, int32_t time, struct env_finals *finals) {
+static muster_status finish_episodes(struct env_pool *pool, int32_t time,
+                                     struct final_observations *final_observations) {
   for (int32_t env = 0; env < pool->count; env++) {
     if (pool->ended[env] == 0) continue;
-    if (pool->ended[env] == ENV_TRUNCATED && finals != NULL) MUSTER_TRY(append_final(pool, env, time, finals));
+    if (pool->ended[env] == ENV_TRUNCATED && final_observations != NULL)
+      MUSTER_TRY(append_final(pool, env, time, final_observations));
     begin_episode(pool, env);
   }
   isolation_reset_ended(pool->block.type, pool->block.block, pool->ended, pool->randoms);
@@ -517,7 +522,7 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   push_frames(pool, 0, pool->rows - 1, false);
   bool any_ended = mark_ended(pool);
   MUSTER_TRY(show(pool, pool->reward));
-  if (any_ended) MUSTER_TRY(finish_episodes(pool, time, result->finals));
+  if (any_ended) MUSTER_TRY(finish_episodes(pool, time, result->final_observations));
   MUSTER_TRY(check_masks(pool, 0, pool->count - 1, bounded));
 
   env_pool_observe(pool, result->observation, result->observation_stride, NULL, 0);

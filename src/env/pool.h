@@ -22,7 +22,7 @@ enum { ENV_TERMINATED = 1, ENV_TRUNCATED = 2 };
 
 /* Last observations of truncated episodes, appended in the order of steps, then of environments. Buffers are the
  * caller's: `capacity` entries each. */
-struct env_finals {
+struct final_observations {
   int32_t count, capacity;
   int32_t *environment; /* [capacity] global index */
   int32_t *step;        /* [capacity] step of the rollout at which the episode was cut: the `time` of env_pool_step() */
@@ -47,7 +47,7 @@ struct env_pool_result {
   size_t reward_stride;
   uint8_t *ended; /* 0, or ENV_TERMINATED | ENV_TRUNCATED */
   size_t ended_stride;
-  struct env_finals *finals; /* NULL: last observations are not wanted */
+  struct final_observations *final_observations; /* NULL: last observations are not wanted */
 };
 
 /* Creates `count` environments with global indices first..first+count-1 of the type. `options` are the user's pairs,

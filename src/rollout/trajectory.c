@@ -6,13 +6,13 @@
 
 /* room for as many last observations as there are steps */
 static muster_status take_finals(struct trajectory *trajectory, struct arena *arena) {
-  struct env_finals *finals = &trajectory->finals;
+  struct final_observations *final_observations = &trajectory->final_observations;
   const size_t capacity = trajectory->n_envs * trajectory->n_steps;
-  *finals = (struct env_finals){.capacity = (int32_t)capacity};
-  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &finals->environment));
-  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &finals->step));
+  *final_observations = (struct final_observations){.capacity = (int32_t)capacity};
+  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &final_observations->environment));
+  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &final_observations->step));
   return arena_take(arena, capacity * trajectory->agents, trajectory->obs_bytes, "final observations",
-                    &finals->observation);
+                    &final_observations->observation);
 }
 
 muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps, struct arena *arena,
@@ -79,7 +79,7 @@ struct trajectory trajectory_window(const struct trajectory *whole, size_t first
   window.reward = whole->reward + first * whole->agents * whole->n_steps;
   window.ended = whole->ended + first * whole->n_steps;
   window.length = whole->length + first * whole->agents;
-  window.finals = (struct env_finals){.count = 0};
+  window.final_observations = (struct final_observations){.count = 0};
   return window;
 }
 
@@ -99,8 +99,8 @@ void trajectory_copy_rows(const struct trajectory *part, size_t first, struct tr
 }
 
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole) {
-  const struct env_finals *from = &part->finals;
-  struct env_finals *to = &whole->finals;
+  const struct final_observations *from = &part->final_observations;
+  struct final_observations *to = &whole->final_observations;
   const size_t bytes = whole->agents * whole->obs_bytes, count = (size_t)from->count, at = (size_t)to->count;
   memcpy(to->environment + at, from->environment, count * sizeof *to->environment);
   memcpy(to->step + at, from->step, count * sizeof *to->step);
@@ -108,7 +108,8 @@ void trajectory_append_finals(const struct trajectory *part, struct trajectory *
   to->count += from->count;
 }
 
-/* --- as bytes in a row: the number of finals, the arrays, the finals, each filled up to 8 bytes --- */
+/* --- as bytes in a row: the number of final_observations, the arrays, the final_observations, each filled up to 8
+ * bytes --- */
 
 static size_t padded(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
 
@@ -127,14 +128,15 @@ size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajecto
   size_t bytes = sizeof(int64_t);
   for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++)
     bytes += padded(trajectory->n_envs * arrays[i].env_bytes);
-  return bytes + (parts == TRAJECTORY_WHOLE ? (size_t)trajectory->finals.capacity * final_bytes(trajectory) : 0);
+  return bytes +
+         (parts == TRAJECTORY_WHOLE ? (size_t)trajectory->final_observations.capacity * final_bytes(trajectory) : 0);
 }
 
 size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed) {
   struct array arrays[ARRAYS];
   list_arrays(trajectory, arrays);
-  const struct env_finals *finals = &trajectory->finals;
-  const int64_t count = parts == TRAJECTORY_WHOLE ? finals->count : 0;
+  const struct final_observations *final_observations = &trajectory->final_observations;
+  const int64_t count = parts == TRAJECTORY_WHOLE ? final_observations->count : 0;
   char *place = packed;
   memcpy(place, &count, sizeof count);
   place += sizeof count;
@@ -145,9 +147,9 @@ size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_part
   }
   const size_t bytes = trajectory->agents * trajectory->obs_bytes;
   for (int64_t i = 0; i < count; i++, place += final_bytes(trajectory)) {
-    const struct packed_final final = {finals->environment[i], finals->step[i]};
+    const struct packed_final final = {final_observations->environment[i], final_observations->step[i]};
     memcpy(place, &final, sizeof final);
-    memcpy(place + sizeof final, (const char *)finals->observation + (size_t)i * bytes, bytes);
+    memcpy(place + sizeof final, (const char *)final_observations->observation + (size_t)i * bytes, bytes);
   }
   return (size_t)(place - (char *)packed);
 }
@@ -165,14 +167,16 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
     if (bytes > 0) memcpy((char *)arrays[i].base + first * arrays[i].env_bytes, place, bytes);
     place += padded(bytes);
   }
-  struct env_finals *finals = &whole->finals;
+  struct final_observations *final_observations = &whole->final_observations;
   const size_t bytes = whole->agents * whole->obs_bytes;
   for (int64_t i = 0; i < count; i++, place += final_bytes(whole)) {
     struct packed_final final;
     memcpy(&final, place, sizeof final);
-    finals->environment[finals->count] = final.environment - (int32_t)first_env + (int32_t)first;
-    finals->step[finals->count] = final.step;
-    memcpy((char *)finals->observation + (size_t)finals->count++ * bytes, place + sizeof final, bytes);
+    final_observations->environment[final_observations->count] =
+        final.environment - (int32_t)first_env + (int32_t)first;
+    final_observations->step[final_observations->count] = final.step;
+    memcpy((char *)final_observations->observation + (size_t)final_observations->count++ * bytes, place + sizeof final,
+           bytes);
   }
 }
 
@@ -203,7 +207,7 @@ static void move_step(struct trajectory *trajectory, size_t from, size_t to, siz
 
 void trajectory_start(struct trajectory *trajectory) {
   move_step(trajectory, trajectory->n_steps, 0, trajectory->n_steps);
-  trajectory->finals.count = 0;
+  trajectory->final_observations.count = 0;
 }
 
 void trajectory_cut(struct trajectory *trajectory, size_t t) { move_step(trajectory, t, trajectory->n_steps, t); }

@@ -15,7 +15,7 @@
 
 struct trajectory {
   size_t n_envs, agents, n_rows, n_steps; /* N, A, N * A, T */
-  size_t first_env;               /* number of its first environment among all of the run, as finals tell theirs */
+  size_t first_env; /* number of its first environment among all of the run, as final_observations tell theirs */
   size_t obs_bytes, action_bytes; /* of one row at one step */
   size_t mask_bytes;              /* choices of an action; 0: actions are not masked */
   void *observation;              /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
@@ -25,7 +25,7 @@ struct trajectory {
   float *reward;                  /* [rows, T] */
   uint8_t *ended;                 /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
   int32_t *length;                /* [rows] steps that count, from the first one: T, or those of one episode */
-  struct env_finals finals;       /* true last observations of truncated episodes, room for N * T */
+  struct final_observations final_observations; /* true last observations of truncated episodes, room for N * T */
 };
 
 /* Room for a rollout of environments as `spec` says. USAGE error when there are too many samples to count. */
@@ -33,13 +33,13 @@ MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size
                                                struct arena *arena, struct trajectory *trajectory);
 
 /* The environments first .. first + n_envs - 1 of `whole` as a trajectory of their own, whose rows are those of
- * `whole`. A window has no finals; a view has its own, from the arena. */
+ * `whole`. A window has no final_observations; a view has its own, from the arena. */
 struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs);
 MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs,
                                              struct arena *arena, struct trajectory *view);
 
-/* Copies the rows of `part` to those of the environments from `first` on of `whole`; and appends its finals, which
- * count environments as `whole` does, where there is room for them. */
+/* Copies the rows of `part` to those of the environments from `first` on of `whole`; and appends its
+ * final_observations, which count environments as `whole` does, where there is room for them. */
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
 
@@ -50,7 +50,7 @@ size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajecto
 /* Writes it; returns how many bytes it takes, a multiple of 8. */
 size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed);
 /* Reads n_envs environments, whose numbers in the run begin with first_env, into those of `whole` from `first` on; its
- * finals are appended, and count environments as `whole` does. There is room for all of it. */
+ * final_observations are appended, and count environments as `whole` does. There is room for all of it. */
 void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
                        struct trajectory *whole, size_t first);
 
@@ -74,8 +74,8 @@ static inline uint8_t *trajectory_mask(const struct trajectory *trajectory, size
 int64_t trajectory_steps(const struct trajectory *trajectory);
 size_t trajectory_samples(const struct trajectory *trajectory);
 
-/* Moves each row's last observation and mask to the front, where the next rollout starts, forgets the finals,
- * and lets all steps count. */
+/* Moves each row's last observation and mask to the front, where the next rollout starts, forgets the
+ * final_observations, and lets all steps count. */
 void trajectory_start(struct trajectory *trajectory);
 
 /* Ends a rollout of which t steps were made, t < T: so many count, and the next rollout starts where they end. */

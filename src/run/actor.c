@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "comm/watchdog.h"
+#include "run/crash_dump.h"
 #include "run/evaluator.h"
-#include "run/forensics.h"
 #include "run/interrupt.h"
 #include "run/timings.h"
 #include "run/trace.h"
@@ -76,7 +76,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
       .reward_stride = n_steps * sizeof(float),
       .ended = rollout->ended + t,
       .ended_stride = n_steps,
-      .finals = &rollout->finals,
+      .final_observations = &rollout->final_observations,
   };
   MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
   env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
@@ -95,7 +95,8 @@ static void note_faults(struct actor *actor) {
   actor->has_faults = faults > 0;
   if (faults == 0) return;
   log_warn(&worker->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
-  if (actor->forensic_files++ < FORENSIC_FILES) forensics_write(worker, worker->rollout, actor->model, NULL, 0, first);
+  if (actor->crash_dump_files++ < CRASH_DUMP_FILES)
+    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, first);
 }
 
 /* counts how often processes of isolated environments were started again, and tells why */
@@ -111,7 +112,7 @@ static void note_restarts(struct actor *actor) {
 /* --- whole episodes: the first one of each environment counts, so that short ones are no likelier than long ones ---
  */
 
-/* notes whose first episode has ended at step t; returns how many are still being played */
+/* flags whose first episode has ended at step t; returns how many are still being played */
 static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing) {
   size_t n_steps = rollout->n_steps, agents = rollout->agents;
   for (size_t n = 0; n < rollout->n_envs; n++) {
@@ -133,7 +134,7 @@ static muster_status finish_episodes(struct actor *actor) {
     if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
   }
   /* the episode's number is the rollout's, whatever an environment has played behind its first end */
-  MUSTER_TRY(env_pool_restart(worker->pool, (uint32_t)worker->order->iteration + 1));
+  MUSTER_TRY(env_pool_restart(worker->pool, (uint32_t)worker->command->iteration + 1));
   env_pool_observe(worker->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
                    trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
   return MUSTER_OK;
@@ -146,8 +147,8 @@ static muster_status play(struct actor *actor) {
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
-    if (worker->stream != NULL) MUSTER_TRY(stream_tend(worker->stream));
-    if (t > 0) MUSTER_TRY(finish_line_is_over(worker->finish_line, &is_over));
+    if (worker->channel != NULL) MUSTER_TRY(channel_progress(worker->channel));
+    if (t > 0) MUSTER_TRY(preemption_is_due(worker->preemption, &is_over));
     if (is_over) {
       trajectory_cut(rollout, t);
       break;
@@ -155,19 +156,19 @@ static muster_status play(struct actor *actor) {
     MUSTER_TRY(step_envs(actor, t));
     if (whole) playing = note_lengths(rollout, t, playing);
   }
-  MUSTER_TRY(finish_line_cross(worker->finish_line));
+  MUSTER_TRY(preemption_report_done(worker->preemption));
   return whole ? finish_episodes(actor) : MUSTER_OK;
 }
 
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
-  watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->order->iteration + 1);
-  if (!worker_is_asynchronous(worker)) actor->rollouts = worker->order->iteration;
+  watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->command->iteration + 1);
+  if (!worker_is_asynchronous(worker)) actor->rollouts = worker->command->iteration;
   stages_enter(&worker->stages, STAGE_ROLLOUT);
   double start = worker->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
-    forensics_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
+    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
     return status;
   }
   note_faults(actor);
@@ -183,8 +184,8 @@ muster_status actor_roll_out(struct actor *actor) {
 void actor_take_parameters(struct actor *actor) {
   const struct worker *worker = actor->worker;
   struct model *model = actor->model;
-  const float *floats = worker->order->floats;
-  const size_t parameters = worker->order_parameters;
+  const float *floats = worker->command->floats;
+  const size_t parameters = worker->command_parameters;
   stages_enter(&actor->worker->stages, STAGE_BROADCAST);
   memcpy(model->parameters.values, floats, parameters * sizeof(float));
   if (model->encoder.statistics_count > 0)
@@ -201,15 +202,15 @@ static void swap_floats(float *a, float *b, size_t n) {
   }
 }
 
-/* the order's policy to the model, and the model's to the order; and back */
+/* the command's policy to the model, and the model's to the order; and back */
 static void swap_policy(struct actor *actor) {
   struct model *model = actor->model;
-  float *floats = actor->worker->order->floats;
+  float *floats = actor->worker->command->floats;
   swap_floats(model->parameters.values, floats, model->policy_count);
   swap_floats(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count);
 }
 
-muster_status actor_roll_out_ordered(struct actor *actor) {
+muster_status actor_roll_out_commanded(struct actor *actor) {
   swap_policy(actor);
   model_pack(actor->model, false);
   MUSTER_TRY(actor_roll_out(actor));
@@ -219,24 +220,24 @@ muster_status actor_roll_out_ordered(struct actor *actor) {
 
 muster_status actor_send_states(struct worker *worker, struct actor *actor) {
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
-  if (worker->order->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
+  if (worker->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   if (actor != NULL) actor_save_states(actor);
-  MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
-  MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  MUSTER_TRY(gather_begin(worker->state_gather));
+  MUSTER_TRY(gather_end(worker->state_gather));
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 muster_status actor_send_rollout(struct worker *worker, const struct actor *actor) {
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   if (actor != NULL) {
-    int notes = (actor->has_faults ? NOTE_FAULT : 0) | (actor->envs_are_dead ? NOTE_DEAD : 0);
-    exchange_set_notes(worker->rollout_exchange, notes, actor->seconds);
+    int flags = (actor->has_faults ? FLAG_FAULT : 0) | (actor->envs_are_dead ? FLAG_DEAD : 0);
+    gather_set_flags(worker->rollout_gather, flags, actor->seconds);
   }
-  exchange_add_note(worker->rollout_exchange, interrupt_pending());
-  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
-  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  gather_add_flag(worker->rollout_gather, interrupt_pending());
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
@@ -245,11 +246,11 @@ muster_status actor_send_rollout(struct worker *worker, const struct actor *acto
 
 /* the part of this rank in an evaluation, whose order is at hand */
 static muster_status evaluate(struct worker *worker, struct actor *actor) {
-  struct order *order = worker->order;
+  struct command *command = worker->command;
   bool takes_policy = actor != NULL && !worker->topology.learns;
   int asked;
-  while (order->evaluation != EVALUATION_ENDS) {
-    if (takes_policy && order->evaluation == EVALUATION_BEGINS) actor_take_parameters(actor);
+  while (command->evaluation != EVALUATION_ENDS) {
+    if (takes_policy && command->evaluation == EVALUATION_BEGINS) actor_take_parameters(actor);
     MUSTER_TRY(evaluator_play(worker->evaluator, actor != NULL ? actor->model : NULL));
     MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
     MUSTER_TRY(worker_broadcast_evaluation(worker));
@@ -258,11 +259,11 @@ static muster_status evaluate(struct worker *worker, struct actor *actor) {
   return MUSTER_OK;
 }
 
-muster_status actor_await_order(struct worker *worker, struct actor *actor) {
-  MUSTER_TRY(worker_broadcast_order(worker));
-  while (order_is_of_evaluation(worker->order)) {
+muster_status actor_await_command(struct worker *worker, struct actor *actor) {
+  MUSTER_TRY(worker_broadcast_command(worker));
+  while (command_is_of_evaluation(worker->command)) {
     MUSTER_TRY(evaluate(worker, actor));
-    MUSTER_TRY(worker_broadcast_order(worker));
+    MUSTER_TRY(worker_broadcast_command(worker));
   }
   return MUSTER_OK;
 }
@@ -273,17 +274,17 @@ muster_status actor_await_evaluation(struct worker *worker, struct actor *actor)
 }
 
 muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor) {
-  if (worker->order->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
   return actor_await_evaluation(worker, actor);
 }
 
 muster_status actor_run(struct actor *actor) {
   struct worker *worker = actor->worker;
-  const struct order *order = worker->order;
+  const struct command *command = worker->command;
   for (;;) {
-    MUSTER_TRY(actor_await_order(worker, actor));
-    const bool stops = order->stop != STOP_NOT, evaluates = order->evaluation == EVALUATION_FOLLOWS;
-    if (order->send_states) MUSTER_TRY(actor_send_states(worker, actor));
+    MUSTER_TRY(actor_await_command(worker, actor));
+    const bool stops = command->stop != STOP_NOT, evaluates = command->evaluation == EVALUATION_FOLLOWS;
+    if (command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
     if (!stops) {
       actor_take_parameters(actor);
       MUSTER_TRY(actor_roll_out(actor));

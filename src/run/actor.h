@@ -18,7 +18,7 @@ struct actor {
   bool envs_are_dead;                /* whether isolated environments have died too often */
   const struct algorithm_type *type; /* where actors compute gradients, from worker->rollout; else NULL */
   void *algorithm;
-  int forensic_files; /* written so far for tolerated faults */
+  int crash_dump_files; /* written so far for tolerated faults */
 };
 
 /* Takes memory from the worker's arena. */
@@ -35,20 +35,20 @@ void actor_save_states(struct actor *actor);
  * next episode everywhere. Leaves the clock in STAGE_GATHER. */
 MUSTER_CHECKED muster_status actor_roll_out(struct actor *actor);
 
-/* Takes the policy of the order at hand, or all parameters where it has them. */
+/* Takes the policy of the command at hand, or all parameters where it has them. */
 void actor_take_parameters(struct actor *actor);
 
-/* Rolls out with the policy of the order at hand, behind which the model has its own again; the caller packs it. */
-MUSTER_CHECKED muster_status actor_roll_out_ordered(struct actor *actor);
+/* Rolls out with the policy of the command at hand, behind which the model has its own again; the caller packs it. */
+MUSTER_CHECKED muster_status actor_roll_out_commanded(struct actor *actor);
 
 /* This rank's part in the gathers of environment states and of a rollout; `actor` NULL: it does not act, and has none.
  * Collective with the learner's. */
 MUSTER_CHECKED muster_status actor_send_states(struct worker *worker, struct actor *actor);
 MUSTER_CHECKED muster_status actor_send_rollout(struct worker *worker, const struct actor *actor);
 
-/* Waits for the next order that is none of an evaluation, and plays the evaluations that come before it; `actor` as
+/* Waits for the next command that is none of an evaluation, and plays the evaluations that come before it; `actor` as
  * above. */
-MUSTER_CHECKED muster_status actor_await_order(struct worker *worker, struct actor *actor);
+MUSTER_CHECKED muster_status actor_await_command(struct worker *worker, struct actor *actor);
 
 /* Takes part in an evaluation whose first order is still to come: the one that follows a rollout, or that of the end,
  * where a run that is finished has one. */

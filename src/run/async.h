@@ -1,11 +1,11 @@
 /* Training where nobody waits (IMPALA, Espeholt et al. 2018; A3C, Mnih et al. 2016): actors deliver rollouts, or
  * gradients of their own rollouts, as they are full, and go on with the newest policy that has come; the learner takes
- * what has come, learns, and tells the new policy. Deliveries and orders go through comm/stream.h; algorithms say what
+ * what has come, learns, and tells the new policy. Messages and orders go through comm/channel.h; algorithms say what
  * they correct for.
  *
- * A checkpoint, like the end, is a pause: an order asks for it, and each actor, when its rollout is delivered, delivers
- * the states of its environments and waits for the next order. Until all have done so the learner takes what comes, so
- * that nothing is under way when it writes; trajectories that it has not learned from by then are kept in the
+ * A checkpoint, like the end, is a pause: an command asks for it, and each actor, when its rollout is delivered,
+ * delivers the states of its environments and waits for the next order. Until all have done so the learner takes what
+ * comes, so that nothing is under way when it writes; trajectories that it has not learned from by then are kept in the
  * checkpoint. An evaluation is such a pause, too: then orders ask the actors to play, and they deliver how far they
  * are. */
 #ifndef RUN_ASYNC_H
@@ -16,21 +16,21 @@
 #define ASYNC_STATE 16
 #define ASYNC_COUNTS 2 /* the first of them decide about the shapes of others */
 
-/* a delivery that was taken and waits for the next update */
-struct held_delivery {
+/* a message that was taken and waits for the next update */
+struct held_message {
   int rank;
-  const struct delivery *delivery;
+  const struct message *message;
 };
 
 struct async {
   int64_t capacity;   /* trajectories that the batch has room for */
   int64_t *versions;  /* [capacity] of the trajectories in the batch: updates that the policy that acted had had */
-  int64_t *under_way; /* [ranks] the same of the next delivery of each actor */
-  struct held_delivery *held; /* [STREAM_PLACES * ranks] oldest first */
+  int64_t *under_way; /* [ranks] the same of the next message of each actor */
+  struct held_message *held; /* [CHANNEL_SLOTS * ranks] oldest first */
   int n_held;
-  int64_t trajectories, finals;      /* in the batch */
-  int64_t rollouts;                  /* the most that an actor has made */
-  double terms[ALGORITHM_MAX_TERMS]; /* of the gradient at hand */
+  int64_t trajectories, final_observations; /* in the batch */
+  int64_t rollouts;                         /* the most that an actor has made */
+  double terms[ALGORITHM_MAX_TERMS];        /* of the gradient at hand */
   struct policy_lag lag;
   bool evaluation_waits; /* for the actors to pause */
 };
@@ -56,7 +56,7 @@ MUSTER_CHECKED muster_status async_play_slices(struct learner *learner, bool *is
 /* One update of a rank that acts and learns, without orders, reports and checkpoints: for measurements. */
 MUSTER_CHECKED muster_status async_iterate(struct learner *learner);
 
-/* The life of the learner, until an order said stop; and of a rank that only acts. Collective. */
+/* The life of the learner, until an command said stop; and of a rank that only acts. Collective. */
 MUSTER_CHECKED muster_status async_lead(struct learner *learner);
 MUSTER_CHECKED muster_status async_act(struct actor *actor);
 

@@ -66,7 +66,7 @@ static const char *const layout_names[] = {"given", "auto", NULL};
 static const struct option_spec ranks_options[] = {
     {IN(ranks_options, layout), .type = OPTION_CHOICE, .default_value = "given", .choices = layout_names,
      .help = "auto (or ranks: auto): learners and colocate are chosen as a run starts, by what was measured then"},
-    {IN(ranks_options, learners), .type = OPTION_INT, .default_value = "0", .min = 0, .max = TEAM_MAX,
+    {IN(ranks_options, learners), .type = OPTION_INT, .default_value = "0", .min = 0, .max = LEARNER_GROUP_MAX,
      .help = "ranks that share every minibatch; 0: one, or all where they act as well; the answer is the same"},
     {IN(ranks_options, colocate), .type = OPTION_BOOL, .default_value = "false",
      .help = "whether the ranks that learn act as well, in turn"},
@@ -285,7 +285,7 @@ int run_config_learners(const struct run_config *config, int ranks) {
   if (ranks == 1) return 1;
   if (options->learners > 0) return (int)options->learners;
   if (!options->colocate) return 1;
-  return ranks < TEAM_MAX ? ranks : TEAM_MAX;
+  return ranks < LEARNER_GROUP_MAX ? ranks : LEARNER_GROUP_MAX;
 }
 
 /* whether there are ranks to learn, and, unless these act as well, others to act */

@@ -20,7 +20,7 @@ struct evaluator {
   struct evaluated_episode *episodes; /* all on the leading rank, elsewhere this rank's */
   struct evaluated_episode *part;     /* this rank's */
   struct evaluation_player *player;   /* NULL: not needed yet */
-  struct exchange *exchange;          /* where actors wait for the learner */
+  struct gather *exchange;            /* where actors wait for the learner */
 };
 
 static struct evaluation_request make_request(const struct evaluator *evaluator) {
@@ -87,14 +87,14 @@ muster_status evaluator_create(struct worker *worker, struct evaluator **out) {
   if (evaluator != NULL) status = prepare(evaluator);
   MUSTER_TRY(comm_agree(worker->comm, status));
   if (worker_is_asynchronous(worker)) return MUSTER_OK;
-  const struct exchange_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
-  return exchange_create(worker->comm, &evaluator->topology, EXCHANGE_ALL, fields, 1, NULL, &evaluator->exchange);
+  const struct gather_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
+  return gather_create(worker->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->exchange);
 }
 
 void evaluator_destroy(struct evaluator **handle) {
   struct evaluator *evaluator = *handle;
   if (evaluator == NULL) return;
-  exchange_destroy(&evaluator->exchange);
+  gather_destroy(&evaluator->exchange);
   evaluation_player_destroy(&evaluator->player);
   env_source_close(&evaluator->source);
   free(evaluator);
@@ -116,22 +116,22 @@ static muster_status begin(struct evaluator *evaluator) {
 muster_status evaluator_play(struct evaluator *evaluator, struct model *model) {
   struct worker *worker = evaluator->worker;
   watchdog_enter(worker->comm, evaluator->range.count > 0 ? WATCH_EVALUATION : WATCH_WAIT,
-                 worker->order->iteration + 1);
+                 worker->command->iteration + 1);
   stages_enter(&worker->stages, STAGE_EVALUATION);
   const double until = clock_seconds() + SLICE_SECONDS;
   bool is_done = true;
-  if (worker->order->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
+  if (worker->command->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
   if (evaluator->range.count > 0) MUSTER_TRY(evaluation_player_play(evaluator->player, model, until, &is_done));
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
   return MUSTER_OK;
 }
 
 muster_status evaluator_gather(struct evaluator *evaluator, int *asked) {
-  struct exchange *exchange = evaluator->exchange;
-  exchange_set_notes(exchange, interrupt_pending(), 0);
-  MUSTER_TRY(exchange_gather_begin(exchange));
-  MUSTER_TRY(exchange_gather_end(exchange));
-  *asked = exchange_notes(exchange);
+  struct gather *exchange = evaluator->exchange;
+  gather_set_flags(exchange, interrupt_pending(), 0);
+  MUSTER_TRY(gather_begin(exchange));
+  MUSTER_TRY(gather_end(exchange));
+  *asked = gather_flags(exchange);
   return MUSTER_OK;
 }
 

@@ -3,8 +3,8 @@
  *
  * An evaluation goes in slices of time. In each the leading rank tells a policy, every actor plays for a while, and
  * hands over how far it has come; so a signal to any rank, or the clock, ends one that takes long. Where actors wait
- * for the learner, orders are announced and episodes gathered (learner_evaluate(), actor_evaluate()); else both go
- * through the stream (run/async.c). */
+ * for the learner, orders are broadcast and episodes gathered (learner_evaluate(), actor_evaluate()); else both go
+ * through the channel (run/async.c). */
 #ifndef RUN_EVALUATOR_H
 #define RUN_EVALUATOR_H
 
@@ -26,7 +26,7 @@ MUSTER_CHECKED muster_status evaluator_play(struct evaluator *evaluator, struct 
  * interrupt). Collective, where actors wait for the learner. */
 MUSTER_CHECKED muster_status evaluator_gather(struct evaluator *evaluator, int *asked);
 
-/* This rank's part, for a delivery; `bytes` may be 0. And the leading rank takes that of another. */
+/* This rank's part, for a message; `bytes` may be 0. And the leading rank takes that of another. */
 size_t evaluator_part_bytes(const struct evaluator *evaluator);
 const void *evaluator_part(const struct evaluator *evaluator);
 void evaluator_take_part(struct evaluator *evaluator, int rank, const void *part);

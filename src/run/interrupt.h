@@ -14,7 +14,7 @@
 
 #define RUN_EXIT_REQUEUE 75 /* EX_TEMPFAIL of sysexits.h */
 
-/* Bits; the wishes of several ranks add up. INTERRUPT_TIME: run.time_limit is over. 4 and 8 are notes of actors. */
+/* Bits; the wishes of several ranks add up. INTERRUPT_TIME: run.time_limit is over. 4 and 8 are flags of actors. */
 enum interrupt {
   INTERRUPT_NONE = 0,
   INTERRUPT_REQUEUE = 1,

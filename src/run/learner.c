@@ -4,9 +4,9 @@
 #include "comm/ending.h"
 #include "comm/watchdog.h"
 #include "run/async.h"
-#include "run/forensics.h"
+#include "run/crash_dump.h"
 #include "run/interrupt.h"
-#include "run/snapshot.h"
+#include "run/run_checkpoint.h"
 #include "store/durable.h"
 
 #include <math.h>
@@ -37,7 +37,7 @@ static muster_status create_algorithm(struct learner *learner) {
       .seed = (uint64_t)config->general.seed,
       .arena = worker->arena,
       .stages = &worker->stages,
-      .team = worker->team != NULL ? &worker->learners : NULL,
+      .group = worker->group != NULL ? &worker->learners : NULL,
   };
   return learner->type->create(&context, &learner->algorithm);
 }
@@ -64,7 +64,7 @@ static muster_status create_report(struct learner *learner) {
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
               &worker->stages);
   learner->checkpoint_clock = clock_seconds();
-  return folder != NULL && folder->resumes ? snapshot_restore(learner) : MUSTER_OK;
+  return folder != NULL && folder->resumes ? run_checkpoint_restore(learner) : MUSTER_OK;
 }
 
 muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
@@ -84,15 +84,15 @@ muster_status learner_open_files(struct learner *learner) {
   if (missing > 0)
     log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
              learner->folder->metrics, (long long)missing);
-  return snapshot_publish(learner);
+  return run_checkpoint_publish(learner);
 }
 
 muster_status learner_join(struct learner *learner) {
   struct worker *worker = learner->worker;
-  if (worker->team == NULL) return MUSTER_OK;
+  if (worker->group == NULL) return MUSTER_OK;
   struct tensor list[LEARNER_MAX_STATE];
   for (int i = learner_state(learner, list) - 1; i >= 0; i--)
-    MUSTER_TRY(team_broadcast(worker->team, list[i].data, tensor_bytes(&list[i])));
+    MUSTER_TRY(group_broadcast_part(worker->group, list[i].data, tensor_bytes(&list[i])));
   normalizer_publish(&learner->normalizer);
   model_pack(&learner->model, true);
   return MUSTER_OK;
@@ -122,12 +122,12 @@ static bool is_finished(const struct learner *learner) {
 /* whether isolated environments of any rank have died more often than env.max_restarts */
 static bool envs_are_dead(const struct learner *learner) {
   if (learner->actor != NULL && learner->actor->envs_are_dead) return true;
-  return (learner->notes & NOTE_DEAD) != 0;
+  return (learner->flags & FLAG_DEAD) != 0;
 }
 
 /* whether a signal came to any rank, or the run's time is up */
 static enum stop asked_stop(const struct learner *learner) {
-  int asked = interrupt_pending() | learner->notes;
+  int asked = interrupt_pending() | learner->flags;
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
   double limit = learner->worker->config.run.time_limit;
   bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
@@ -161,7 +161,7 @@ static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   const struct checkpoint_options *options = &learner->worker->config.checkpoint;
   int64_t since = steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
   bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
-  bool is_asked = ((interrupt_pending() | learner->notes) & INTERRUPT_SAVE) != 0;
+  bool is_asked = ((interrupt_pending() | learner->flags) & INTERRUPT_SAVE) != 0;
   return (options->every > 0 && since >= options->every) || aged || is_asked;
 }
 
@@ -172,36 +172,36 @@ static void copy_policy(const struct model *model, size_t parameters, float *flo
     memcpy(floats + parameters, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
 }
 
-void learner_prepare_order(struct learner *learner) {
+void learner_prepare_command(struct learner *learner) {
   struct worker *worker = learner->worker;
-  struct order *order = worker->order;
+  struct command *command = worker->command;
   enum stop stop = stop_reason(learner);
   /* where the next rollout begins before the update that is evaluated, states are taken lest it becomes the best */
   bool follows = worker->config.loop.pipeline > 0 && learner_evaluation_is_due(learner);
   learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
-  order->iteration = learner->collected;
-  order->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : follows ? SEND_FOR_BEST : SEND_NOTHING;
-  order->evaluation = follows ? EVALUATION_FOLLOWS : EVALUATION_NONE;
-  order->stop = (int32_t)stop;
+  command->iteration = learner->collected;
+  command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : follows ? SEND_FOR_BEST : SEND_NOTHING;
+  command->evaluation = follows ? EVALUATION_FOLLOWS : EVALUATION_NONE;
+  command->stop = (int32_t)stop;
   if (learner->checkpoint_is_due) {
     interrupt_saved();
-    learner->notes &= ~INTERRUPT_SAVE;
+    learner->flags &= ~INTERRUPT_SAVE;
   }
   const struct model *model = &learner->model;
-  const size_t parameters = worker->order_parameters;
+  const size_t parameters = worker->command_parameters;
   /* a pipelined run that goes on had given its last order with the policy of before its last update */
   if (learner->acting_is_restored)
-    memcpy(order->floats, learner->acting, worker->order_count * sizeof(float));
-  else if (worker->order_count > 0)
-    copy_policy(model, parameters, order->floats);
+    memcpy(command->floats, learner->acting, worker->command_floats * sizeof(float));
+  else if (worker->command_floats > 0)
+    copy_policy(model, parameters, command->floats);
   learner->acting_is_restored = false;
 }
 
-muster_status learner_give_order(struct learner *learner) {
+muster_status learner_give_command(struct learner *learner) {
   struct worker *worker = learner->worker;
   stages_enter(&worker->stages, STAGE_BROADCAST);
-  learner_prepare_order(learner);
-  MUSTER_TRY(worker_broadcast_order(worker));
+  learner_prepare_command(learner);
+  MUSTER_TRY(worker_broadcast_command(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = worker->stages.since;
   return MUSTER_OK;
@@ -209,11 +209,11 @@ muster_status learner_give_order(struct learner *learner) {
 
 muster_status learner_take_states(struct learner *learner) {
   struct worker *worker = learner->worker;
-  if (!worker->order->send_states) return MUSTER_OK;
+  if (!worker->command->send_states) return MUSTER_OK;
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   if (learner->actor != NULL) actor_save_states(learner->actor);
-  MUSTER_TRY(exchange_gather_begin(worker->state_exchange));
-  MUSTER_TRY(exchange_gather_end(worker->state_exchange));
+  MUSTER_TRY(gather_begin(worker->state_gather));
+  MUSTER_TRY(gather_end(worker->state_gather));
   learner->actors_start = clock_seconds();
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
@@ -221,12 +221,12 @@ muster_status learner_take_states(struct learner *learner) {
 
 muster_status learner_save(struct learner *learner) {
   struct worker *worker = learner->worker;
-  if (!worker->order->send_states) return MUSTER_OK;
+  if (!worker->command->send_states) return MUSTER_OK;
   if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
   stages_enter(&worker->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
-  muster_status status = snapshot_write(learner);
-  if (status != MUSTER_OK && worker->order->stop == STOP_NOT) {
+  muster_status status = run_checkpoint_write(learner);
+  if (status != MUSTER_OK && worker->command->stop == STOP_NOT) {
     log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
              (long long)learner->total_steps, muster_status_message(status));
     muster_status_clear(&status);
@@ -243,7 +243,7 @@ static void add_own_part(struct learner *learner) {
   struct worker *worker = learner->worker;
   if (learner->actor == NULL || worker->rollout == worker->batch) return;
   const size_t first = (size_t)topology_envs(&worker->topology, worker->topology.rank).first;
-  if (worker->topology.ranks == 1) worker->batch->finals.count = 0;
+  if (worker->topology.ranks == 1) worker->batch->final_observations.count = 0;
   trajectory_append_finals(worker->rollout, worker->batch);
   if (worker->is_in_place) return;
   trajectory_copy_rows(worker->rollout, first, worker->batch);
@@ -251,18 +251,18 @@ static void add_own_part(struct learner *learner) {
 }
 
 /* how long actors worked for the batch */
-static struct exchange_work actors_work(struct learner *learner) {
+static struct gather_work actors_work(struct learner *learner) {
   struct worker *worker = learner->worker;
-  struct exchange_work work = exchange_work(worker->rollout_exchange);
+  struct gather_work work = gather_work(worker->rollout_gather);
   /* nothing could be complete before the slowest actor had finished, on whichever node */
   if (learner->actor == NULL) {
     stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
     return work;
   }
   const double seconds = learner->actor->seconds;
-  const struct exchange_work own = {seconds, seconds, seconds};
+  const struct gather_work own = {seconds, seconds, seconds};
   if (work.longest == 0) return own;
-  exchange_work_join(&work, &own);
+  gather_work_join(&work, &own);
   return work;
 }
 
@@ -270,13 +270,13 @@ muster_status learner_collect(struct learner *learner) {
   struct worker *worker = learner->worker;
   enter(learner, WATCH_WAIT);
   stages_enter(&worker->stages, STAGE_GATHER);
-  MUSTER_TRY(exchange_gather_begin(worker->rollout_exchange));
-  MUSTER_TRY(finish_line_await(worker->finish_line));
-  MUSTER_TRY(exchange_gather_end(worker->rollout_exchange));
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(preemption_await(worker->preemption));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
   add_own_part(learner);
-  learner->notes = exchange_notes(worker->rollout_exchange);
-  learner->report.rollout_messages = exchange_messages(worker->rollout_exchange);
-  struct exchange_work work = actors_work(learner);
+  learner->flags = gather_flags(worker->rollout_gather);
+  learner->report.rollout_messages = gather_messages(worker->rollout_gather);
+  struct gather_work work = actors_work(learner);
   stages_mark(&worker->stages, EVENT_ROLLOUT);
   stages_enter(&worker->stages, STAGE_OTHER);
   report_rollout(&learner->report, &work, worker->topology.actors);
@@ -287,7 +287,7 @@ muster_status learner_collect(struct learner *learner) {
 
 static bool rollout_has_faults(const struct learner *learner) {
   if (learner->actor != NULL && learner->actor->has_faults) return true;
-  return (learner->notes & NOTE_FAULT) != 0;
+  return (learner->flags & FLAG_FAULT) != 0;
 }
 
 /* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
@@ -295,8 +295,8 @@ static muster_status handle_fault(struct learner *learner, muster_status status)
   const struct worker *worker = learner->worker;
   struct tensor intermediates[ALGORITHM_MAX_STATE];
   int n = algorithm_intermediates(learner->type, learner->algorithm, intermediates);
-  if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < FORENSIC_FILES)
-    forensics_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
+  if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < CRASH_DUMP_FILES)
+    crash_dump_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
   if (worker->config.run.on_nan == ON_NAN_STOP) return status;
   log_warn(&worker->logger, "%s; the update is skipped", muster_status_message(status));
   muster_status_clear(&status);
@@ -328,8 +328,8 @@ static muster_status run_algorithm(struct learner *learner) {
 static muster_status learn(struct learner *learner) {
   struct worker *worker = learner->worker;
   muster_status status = run_algorithm(learner);
-  if (worker->team != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
-    muster_status met = team_gather(worker->team, NULL, NULL);
+  if (worker->group != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
+    muster_status met = group_gather(worker->group, NULL, NULL);
     if (status == MUSTER_OK) return met;
     muster_status_clear(&met);
   }
@@ -358,7 +358,7 @@ static void count_batch(struct learner *learner) {
   learner->total_steps = learner->collected_steps;
   /* of what is learned from here on: a checkpoint of before has the order before */
   if (learner->acting != NULL)
-    memcpy(learner->acting, worker->order->floats, worker->order_count * sizeof *learner->acting);
+    memcpy(learner->acting, worker->command->floats, worker->command_floats * sizeof *learner->acting);
   for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
   episodes_add_rollout(&learner->episodes, worker->batch);
 }
@@ -384,10 +384,10 @@ muster_status learner_learn(struct learner *learner) {
 
 muster_status learner_follow(struct learner *learner) {
   struct worker *worker = learner->worker;
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
   stages_enter(&worker->stages, STAGE_GATHER);
   MUSTER_TRY(worker_share_batch(worker));
-  watchdog_enter(worker->comm, WATCH_UPDATE, worker->order->iteration + 1);
+  watchdog_enter(worker->comm, WATCH_UPDATE, worker->command->iteration + 1);
   stages_enter(&worker->stages, STAGE_ADVANTAGES);
   muster_status status = learn(learner);
   bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && worker->config.run.on_nan == ON_NAN_SKIP;
@@ -401,34 +401,35 @@ muster_status learner_follow(struct learner *learner) {
 
 /* --- evaluations --- */
 
-void learner_order_evaluation(struct learner *learner, enum order_evaluation evaluation) {
+void learner_command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
   struct worker *worker = learner->worker;
-  worker->order->evaluation = evaluation;
-  if (worker->order_count > 0) copy_policy(&learner->model, worker->order_parameters, worker->order->floats);
+  worker->command->evaluation = evaluation;
+  if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, worker->command->floats);
 }
 
 /* tells all ranks of a slice of an evaluation, plays this rank's part, and gets that of the others */
-static muster_status play_slice(struct learner *learner, enum order_evaluation evaluation) {
+static muster_status play_slice(struct learner *learner, enum command_evaluation evaluation) {
   struct worker *worker = learner->worker;
   int asked;
-  learner_order_evaluation(learner, evaluation);
+  learner_command_evaluation(learner, evaluation);
   MUSTER_TRY(worker_broadcast_evaluation(worker));
   MUSTER_TRY(evaluator_play(worker->evaluator, &learner->model));
   MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
-  learner->notes |= asked;
+  learner->flags |= asked;
   return MUSTER_OK;
 }
 
 static muster_status end_evaluation(struct learner *learner) {
   struct worker *worker = learner->worker;
-  learner_order_evaluation(learner, EVALUATION_ENDS);
-  MUSTER_TRY(worker_is_asynchronous(worker) ? stream_tell(worker->stream) : worker_broadcast_evaluation(worker));
+  learner_command_evaluation(learner, EVALUATION_ENDS);
+  MUSTER_TRY(worker_is_asynchronous(worker) ? channel_send_command(worker->channel)
+                                            : worker_broadcast_evaluation(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 static muster_status play_slices(struct learner *learner, bool *is_done) {
-  enum order_evaluation evaluation = EVALUATION_BEGINS;
+  enum command_evaluation evaluation = EVALUATION_BEGINS;
   while (!*is_done && !learner_is_asked_to_end(learner)) {
     MUSTER_TRY(play_slice(learner, evaluation));
     *is_done = evaluator_is_done(learner->worker->evaluator);
@@ -475,7 +476,7 @@ static muster_status save_best(struct learner *learner) {
   if (!learner->best_is_new || !learner->worker->config.checkpoint.keep_best) return MUSTER_OK;
   stages_enter(&learner->worker->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
-  muster_status status = snapshot_write(learner);
+  muster_status status = run_checkpoint_write(learner);
   enter(learner, WATCH_WAIT);
   stages_enter(&learner->worker->stages, STAGE_OTHER);
   return status;
@@ -499,11 +500,11 @@ muster_status learner_make_up(struct learner *learner) {
 
 muster_status learner_evaluate_at_end(struct learner *learner) {
   struct worker *worker = learner->worker;
-  if (worker->order->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
   bool is_known = learner->evaluated == learner->iteration, is_done = is_known;
   if (!is_known && worker_is_asynchronous(worker)) MUSTER_TRY(async_play_slices(learner, &is_done));
   if (!is_known && !worker_is_asynchronous(worker)) MUSTER_TRY(play_slices(learner, &is_done));
-  if (!is_done) worker->order->stop = (int32_t)asked_stop(learner);
+  if (!is_done) worker->command->stop = (int32_t)asked_stop(learner);
   MUSTER_TRY(end_evaluation(learner));
   learner->has_final_evaluation = is_done;
   if (is_done && !is_known) MUSTER_TRY(learner_take_evaluation(learner));
@@ -610,7 +611,7 @@ static void save_rest(struct learner *learner) {
   muster_status row = learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
   muster_status_clear(&row);
   if (!is_written) give_up_states(learner);
-  muster_status status = is_written ? MUSTER_OK : snapshot_write(learner);
+  muster_status status = is_written ? MUSTER_OK : run_checkpoint_write(learner);
   if (status != MUSTER_OK)
     log_error(&worker->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
               muster_status_message(status));
@@ -635,7 +636,7 @@ struct shell_command learner_resume_command(const struct learner *learner) {
   return command;
 }
 
-void learner_rescue(struct learner *learner, bool is_whole) {
+void learner_emergency_checkpoint(struct learner *learner, bool is_whole) {
   const struct logger *logger = &learner->worker->logger;
   const struct run_folder *folder = learner->folder;
   if (is_whole)

@@ -36,17 +36,17 @@ struct learner {
   bool resumed;
   int64_t iteration, total_steps;     /* rollouts and steps that were learned from */
   int64_t collected, collected_steps; /* the same with those of the batch at hand */
-  float *acting;            /* [order_count] pipelined: the policy of the order before the last update; else NULL */
+  float *acting;            /* [command_floats] pipelined: the policy of the order before the last update; else NULL */
   bool acting_is_restored;  /* from a checkpoint: the next order is given with it */
   int64_t reported_steps;   /* total_steps at the last report */
-  int notes;                /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
+  int flags;                /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
   struct async *async;      /* what only asynchronous runs have (run/async.h); else NULL */
   int64_t checkpoint_steps; /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */
   int64_t env_restarts;    /* of processes of isolated environments, since this process began */
-  bool checkpoint_is_due;  /* at the order at hand */
+  bool checkpoint_is_due;  /* at the command at hand */
   struct best best, previous_best;
   bool best_is_new; /* what is learned now is the best, and is not in a checkpoint yet; before it was previous_best */
   bool best_waits;  /* whether its checkpoint is still to be named best.h5 */
@@ -72,7 +72,7 @@ void learner_release(struct learner *learner);
  * stays as it is. */
 MUSTER_CHECKED muster_status learner_open_files(struct learner *learner);
 
-/* Gives those that learn together the state of the one that leads. Collective over the team. */
+/* Gives those that learn together the state of the one that leads. Collective over the group. */
 MUSTER_CHECKED muster_status learner_join(struct learner *learner);
 
 /* Lists what is learned, the same on all that learn together: parameters, the algorithm's state, the normaliser's;
@@ -85,16 +85,16 @@ double learner_progress_remaining(const struct learner *learner, int64_t total_s
 /* --- the steps of an iteration on the rank that leads; run/lockstep.c and run/pipelined.c put them in order --- */
 
 /* Writes into the order what comes next: the stop, a checkpoint, or a rollout with this policy. */
-void learner_prepare_order(struct learner *learner);
+void learner_prepare_command(struct learner *learner);
 
 /* Does so, tells all ranks, and hands the actors the policy. */
-MUSTER_CHECKED muster_status learner_give_order(struct learner *learner);
+MUSTER_CHECKED muster_status learner_give_command(struct learner *learner);
 
-/* Gathers the states of the environments, if the order has asked for them. */
+/* Gathers the states of the environments, if the command has asked for them. */
 MUSTER_CHECKED muster_status learner_take_states(struct learner *learner);
 
-/* Writes a checkpoint with these states, if the order has asked for them. One that cannot be written costs nothing but
- * itself: the run goes on and tries again at the next interval, unless it was the last. */
+/* Writes a checkpoint with these states, if the command has asked for them. One that cannot be written costs nothing
+ * but itself: the run goes on and tries again at the next interval, unless it was the last. */
 MUSTER_CHECKED muster_status learner_save(struct learner *learner);
 
 /* Gets the next rollout of all environments, which this rank's own actor has finished. What is learned stays as it is,
@@ -132,9 +132,9 @@ MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
  * end meanwhile: then `*is_done` is false. */
 MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, bool *is_done);
 
-/* For asynchronous runs: what learner_evaluate() consists of. Writes the policy into an order that speaks of an
+/* For asynchronous runs: what learner_evaluate() consists of. Writes the policy into an command that speaks of an
  * evaluation; whether anybody asks for the end; what an evaluation that is done is good for. */
-void learner_order_evaluation(struct learner *learner, enum order_evaluation evaluation);
+void learner_command_evaluation(struct learner *learner, enum command_evaluation evaluation);
 bool learner_is_asked_to_end(const struct learner *learner);
 MUSTER_CHECKED muster_status learner_take_evaluation(struct learner *learner);
 
@@ -145,7 +145,7 @@ bool learner_evaluation_is_due(const struct learner *learner);
 MUSTER_CHECKED muster_status learner_make_up(struct learner *learner);
 
 /* The evaluation at the end of a run that is finished, unless the last one was of the same policy. Where that is asked
- * to end, so is the run: the order's `stop` then says so, on all ranks. */
+ * to end, so is the run: the command's `stop` then says so, on all ranks. */
 MUSTER_CHECKED muster_status learner_evaluate_at_end(struct learner *learner);
 
 /* What a user types to go on with the run as it was started, at the same number of ranks. */
@@ -153,7 +153,7 @@ struct shell_command learner_resume_command(const struct learner *learner);
 
 /* What is left to do when another rank is lost (comm/watchdog.h), while the lead waits: writes a checkpoint of what was
  * learned so far, unless that is in the midst of a change, and says how to go on. */
-void learner_rescue(struct learner *learner, bool is_whole);
+void learner_emergency_checkpoint(struct learner *learner, bool is_whole);
 
 /* After the loop: writes the summary and prints what a user wants to see at the end. Collective with actor_finish(). */
 MUSTER_CHECKED muster_status learner_finish(struct learner *learner);

@@ -46,7 +46,7 @@ static void print_next(const struct learner *learner) {
 
 /* a run that was asked to end is told how to go on */
 static void print_interrupted(const struct learner *learner) {
-  if (learner->worker->order->stop == STOP_DEAD)
+  if (learner->worker->command->stop == STOP_DEAD)
     log_error(&learner->worker->logger,
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
               (long long)learner->worker->config.env_host.max_restarts);
@@ -70,7 +70,7 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
 
 /* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
 static muster_status tell_result(struct learner *learner, const struct timings *timings) {
-  bool is_finished = learner->worker->order->stop == STOP_FINISHED;
+  bool is_finished = learner->worker->command->stop == STOP_FINISHED;
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
                                   episodes_summarize(&learner->episodes), is_finished,
                                   learner->has_final_evaluation ? &learner->evaluation : NULL));

@@ -4,7 +4,7 @@
 
 #include "run/learner.h"
 
-/* The life of the rank that leads, until an order said stop. Collective with lockstep_follow() and actor_run(). */
+/* The life of the rank that leads, until an command said stop. Collective with lockstep_follow() and actor_run(). */
 MUSTER_CHECKED muster_status lockstep_lead(struct learner *learner);
 
 /* The life of a rank that learns and does not lead. */

@@ -48,7 +48,7 @@ static void list_learners(struct placement *placement, int learner) {
   for (int i = 0; i < placement->n_hosts; i++) {
     int host = (placement->hosts[learner] + i) % placement->n_hosts;
     for (int rank = 0; rank < ranks; rank++)
-      if (placement->hosts[rank] == host) placement->team[n++] = rank;
+      if (placement->hosts[rank] == host) placement->group[n++] = rank;
   }
 }
 
@@ -61,16 +61,17 @@ muster_status placement_create(const struct run_config *config, struct comm_plac
       .hosts = calloc(count, sizeof(int)),
       .local_ranks = calloc(count, sizeof(int)),
       .turns = calloc(count, sizeof(int)),
-      .team = calloc(count, sizeof(int)),
+      .group = calloc(count, sizeof(int)),
   };
-  if (placement->hosts == NULL || placement->local_ranks == NULL || placement->turns == NULL || placement->team == NULL)
+  if (placement->hosts == NULL || placement->local_ranks == NULL || placement->turns == NULL ||
+      placement->group == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: places of %d ranks", ranks);
   number_hosts(placement);
   int learner;
   MUSTER_TRY(find_learner(placement, config->ranks.learner_host, &learner));
   struct topology *topology = &placement->topology;
   list_learners(placement, learner);
-  topology_set_team(topology, placement->team, run_config_learners(config, ranks), config->ranks.colocate);
+  topology_set_group(topology, placement->group, run_config_learners(config, ranks), config->ranks.colocate);
   if (config->ranks.placement == PLACEMENT_SPREAD)
     topology_spread(topology, placement->local_ranks, placement->turns);
   else
@@ -93,7 +94,7 @@ void placement_release(struct placement *placement) {
   free(placement->hosts);
   free(placement->local_ranks);
   free(placement->turns);
-  free(placement->team);
+  free(placement->group);
   *placement = (struct placement){.places = NULL};
 }
 

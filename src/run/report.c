@@ -109,7 +109,7 @@ void report_close(struct report *report) {
 
 double report_seconds(const struct report *report) { return report->earlier_seconds + clock_seconds() - report->start; }
 
-void report_rollout(struct report *report, const struct exchange_work *work, int actors) {
+void report_rollout(struct report *report, const struct gather_work *work, int actors) {
   report->rollout.min += work->shortest;
   report->rollout.mean += work->sum / actors;
   report->rollout.max += work->longest;

@@ -75,7 +75,7 @@ void report_close(struct report *report);
 double report_seconds(const struct report *report);
 
 /* Notes how long so many actors took for a rollout. */
-void report_rollout(struct report *report, const struct exchange_work *work, int actors);
+void report_rollout(struct report *report, const struct gather_work *work, int actors);
 
 /* Notes whether the run counts as solved: mean return of the last hundred episodes at the environment's threshold. Then
  * writes a row when one is due (log_interval, an evaluation, `last`), and shows progress. Error IO when the row could

@@ -122,7 +122,7 @@ static muster_status shift_part(const struct worker *worker, const struct messag
     const struct stage_event *event = &part->events[i];
     if (event->kind <= EVENT_ITERATION) continue;
     const double difference = learner_moment(messages, event->kind, event->iteration) - event->begin;
-    if (event->kind == EVENT_ORDER)
+    if (event->kind == EVENT_COMMAND)
       least = fmax(least, difference);
     else
       most = fmin(most, difference);
@@ -139,7 +139,7 @@ static muster_status shift_part(const struct worker *worker, const struct messag
  * than a shift can mend. Viewers refuse arrows that lead backwards. */
 static double arrow_moment(const struct messages *messages, const struct stage_event *event) {
   const double other = learner_moment(messages, event->kind, event->iteration), nanosecond = 1e-9;
-  return event->kind == EVENT_ORDER ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
+  return event->kind == EVENT_COMMAND ? fmax(event->begin, other + nanosecond) : fmin(event->begin, other - nanosecond);
 }
 
 /* --- the file --- */
@@ -233,14 +233,14 @@ static void write_rate(struct trace_file *trace, const struct trace_part *part, 
 static void write_arrow_end(struct trace_file *trace, const struct trace_part *part, int rank, int actor,
                             const struct stage_event *event, double moment) {
   struct json *json = &trace->json;
-  bool is_order = event->kind == EVENT_ORDER, starts = is_order == (rank == trace->topology->learner);
+  bool is_command = event->kind == EVENT_COMMAND, starts = is_command == (rank == trace->topology->learner);
   /* viewers match both ends by a number, which no other arrow has; Perfetto takes no words */
   int64_t number = (trace->iteration + event->iteration + 1) * trace->topology->ranks + actor;
-  open_event(trace, is_order ? "order" : "rollout", starts ? "s" : "f", part->pid, rank);
+  open_event(trace, is_command ? "order" : "rollout", starts ? "s" : "f", part->pid, rank);
   json_string(json, "cat", "message");
-  json_int(json, "id", 2 * number + !is_order);
+  json_int(json, "id", 2 * number + !is_command);
   /* an order leads into the stage that it comes in, a rollout to what the learner does next with all of them */
-  if (!starts && is_order) json_string(json, "bp", "e");
+  if (!starts && is_command) json_string(json, "bp", "e");
   json_number(json, "ts", microseconds(trace, moment));
   json_close_object(json);
 }

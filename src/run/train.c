@@ -107,7 +107,7 @@ static muster_status create_watchdog(struct training *training, const struct top
       .environment = training->config.env.name,
       .requests = {requests_pending, interrupt_exit_code, interrupt_describe, training},
       .learner = topology != NULL ? topology->learner : 0,
-      .team = topology != NULL ? topology->team : NULL,
+      .group = topology != NULL ? topology->group : NULL,
       .learners = topology != NULL ? topology->learners : 1,
       .logger = {LOG_INFO, learns ? "learner" : "actor", rank},
   };
@@ -183,7 +183,7 @@ static muster_status start_envs(struct training *training) {
   int64_t steps = worker->topology.leads && learner->resumed ? learner->total_steps : -1;
   MUSTER_TRY(comm_broadcast(worker->comm, &steps, sizeof steps, worker->topology.learner));
   bool resumed = steps >= 0;
-  if (resumed) MUSTER_TRY(exchange_scatter(worker->state_exchange));
+  if (resumed) MUSTER_TRY(gather_scatter_back(worker->state_gather));
   if (!worker->topology.acts) return MUSTER_OK;
   muster_status status = actor_start_envs(&training->actor, resumed);
   if (!resumed) return status;
@@ -231,7 +231,7 @@ static muster_status prepare_trace(struct training *training) {
 
 /* what is left to do when a rank is lost: the learner saves what it has learned ... */
 static void save_learned(void *training, bool is_whole) {
-  learner_rescue(&((struct training *)training)->learner, is_whole);
+  learner_emergency_checkpoint(&((struct training *)training)->learner, is_whole);
 }
 
 /* ... and another rank has lost the one that leads, which alone could do that */
@@ -342,7 +342,7 @@ static muster_status run(struct training *training, const struct train_request *
 /* The exit code of a run that ended in order. Who wants the end of a run that will be requeued may have said so to a
  * rank that had no more rollouts to send it with: what any rank has heard by now counts. */
 static int end_in_order(const struct training *training) {
-  enum stop stop = (enum stop)training->worker.order->stop;
+  enum stop stop = (enum stop)training->worker.command->stop;
   if (stop == STOP_DEAD) return 1;
   if (stop != STOP_REQUEUE) return 0;
   return comm_any(training->comm, (interrupt_pending() & INTERRUPT_STOP) != 0) ? 0 : RUN_EXIT_REQUEUE;

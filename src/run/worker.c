@@ -1,8 +1,8 @@
 #include "run/worker.h"
 
 #include "comm/watchdog.h"
-#include "run/delivery.h"
 #include "run/evaluator.h"
+#include "run/message.h"
 
 #include <math.h>
 #include <string.h>
@@ -24,24 +24,26 @@ static muster_status create_pool(struct worker *worker) {
   return MUSTER_OK;
 }
 
-/* --- the team, as algorithms know it --- */
+/* --- the group, as algorithms know it --- */
 
-static muster_status share_memory(void *team, size_t bytes, void **memory) { return team_share(team, bytes, memory); }
-
-static muster_status gather_memory(void *team, void *memory, const size_t *offsets) {
-  return team_gather(team, memory, offsets);
+static muster_status share_memory(void *group, size_t bytes, void **memory) {
+  return group_share(group, bytes, memory);
 }
 
-static muster_status create_team(struct worker *worker) {
+static muster_status gather_memory(void *group, void *memory, const size_t *offsets) {
+  return group_gather(group, memory, offsets);
+}
+
+static muster_status create_group(struct worker *worker) {
   const struct topology *topology = &worker->topology;
   if (topology->learners == 1) return MUSTER_OK;
-  MUSTER_TRY(team_create(worker->comm, topology->team, topology->learners, &worker->team));
-  if (worker->team == NULL) return MUSTER_OK;
-  worker->learners = (struct learner_team){.size = (size_t)team_members(worker->team),
-                                           .index = (size_t)team_member(worker->team),
-                                           .context = worker->team,
-                                           .share = share_memory,
-                                           .gather = gather_memory};
+  MUSTER_TRY(group_create(worker->comm, topology->group, topology->learners, &worker->group));
+  if (worker->group == NULL) return MUSTER_OK;
+  worker->learners = (struct learner_group){.size = (size_t)group_ranks(worker->group),
+                                            .index = (size_t)group_rank(worker->group),
+                                            .context = worker->group,
+                                            .share = share_memory,
+                                            .gather = gather_memory};
   return MUSTER_OK;
 }
 
@@ -52,7 +54,7 @@ static muster_status create_team(struct worker *worker) {
 static size_t batch_capacity(const struct worker *worker) {
   const size_t num_envs = (size_t)worker->config.env.num_envs;
   bool collects = worker->plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES;
-  return collects ? worker->plan.batch + (STREAM_PLACES + 1) * num_envs : num_envs;
+  return collects ? worker->plan.batch + (CHANNEL_SLOTS + 1) * num_envs : num_envs;
 }
 
 static muster_status take_batch(struct worker *worker, struct arena *arena) {
@@ -63,7 +65,7 @@ static muster_status take_batch(struct worker *worker, struct arena *arena) {
                            &worker->whole);
 }
 
-/* the batch of a team lies in memory that those of a node share: all take the same pieces of it */
+/* the batch of a group lies in memory that those of a node share: all take the same pieces of it */
 static muster_status share_batch(struct worker *worker) {
   struct arena *measured;
   void *memory;
@@ -71,14 +73,14 @@ static muster_status share_batch(struct worker *worker) {
   muster_status status = take_batch(worker, measured);
   const size_t room = arena_room(measured);
   arena_destroy(&measured);
-  if (status == MUSTER_OK) status = team_share(worker->team, room, &memory);
+  if (status == MUSTER_OK) status = group_share(worker->group, room, &memory);
   if (status == MUSTER_OK) status = arena_create_in(memory, room, &worker->shared);
   return status == MUSTER_OK ? take_batch(worker, worker->shared) : status;
 }
 
 static muster_status create_batch(struct worker *worker) {
   if (!worker->topology.learns) return MUSTER_OK;
-  MUSTER_TRY(worker->team != NULL ? share_batch(worker) : take_batch(worker, worker->arena));
+  MUSTER_TRY(worker->group != NULL ? share_batch(worker) : take_batch(worker, worker->arena));
   worker->batch = &worker->whole;
   if (!worker->topology.leads) return MUSTER_OK;
   return ARENA_TAKE(worker->arena, (size_t)worker->config.env.num_envs * worker->env_state_bytes, "environment states",
@@ -122,7 +124,7 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
   worker->plan = algorithm->plan(config->algorithm);
   MUSTER_TRY(comm_agree(comm, create_pool(worker)));
-  MUSTER_TRY(create_team(worker));
+  MUSTER_TRY(create_group(worker));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
   MUSTER_TRY(create_batch(worker));
   return create_rollout(worker);
@@ -130,16 +132,17 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
 
 muster_status worker_share_batch(struct worker *worker) {
   struct batch_head *head = worker->batch_head;
-  struct env_finals *finals = &worker->batch->finals;
-  if (worker->team == NULL) return MUSTER_OK;
-  if (worker->topology.leads) head->finals = finals->count;
-  MUSTER_TRY(team_spread(worker->team, head, sizeof *head));
-  finals->count = head->finals;
-  if (!team_spans_nodes(worker->team)) return MUSTER_OK;
+  struct final_observations *final_observations = &worker->batch->final_observations;
+  if (worker->group == NULL) return MUSTER_OK;
+  if (worker->topology.leads) head->final_observations = final_observations->count;
+  MUSTER_TRY(group_broadcast(worker->group, head, sizeof *head));
+  final_observations->count = head->final_observations;
+  if (!group_spans_nodes(worker->group)) return MUSTER_OK;
   /* last observations lie behind everything else, and only those that are there are sent */
   const size_t item = worker->batch->agents * worker->batch->obs_bytes;
-  char *rest = (char *)(head + 1), *end = (char *)finals->observation + (size_t)finals->count * item;
-  return team_spread(worker->team, rest, (size_t)(end - rest));
+  char *rest = (char *)(head + 1),
+       *end = (char *)final_observations->observation + (size_t)final_observations->count * item;
+  return group_broadcast(worker->group, rest, (size_t)(end - rest));
 }
 
 /* --- exchanges --- */
@@ -155,9 +158,9 @@ static struct trajectory *exchanged(struct worker *worker) {
 /* Observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
  * last, since there may be none. Returns the number of fields. */
 static int rollout_fields(const struct worker *worker, const struct trajectory *rollout,
-                          struct exchange_field fields[ROLLOUT_FIELDS]) {
+                          struct gather_field fields[ROLLOUT_FIELDS]) {
   size_t agents = rollout->agents, steps = rollout->n_steps;
-  const struct exchange_field all[ROLLOUT_FIELDS] = {
+  const struct gather_field all[ROLLOUT_FIELDS] = {
       {rollout->observation, agents * trajectory_obs_stride(rollout)},
       {rollout->action, agents * steps * rollout->action_bytes},
       {rollout->log_prob, agents * steps * sizeof(float)},
@@ -172,24 +175,25 @@ static int rollout_fields(const struct worker *worker, const struct trajectory *
 }
 
 size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs) {
-  struct exchange_field fields[ROLLOUT_FIELDS];
+  struct gather_field fields[ROLLOUT_FIELDS];
   size_t bytes = 0;
   const struct trajectory *rollout = worker->batch != NULL ? worker->batch : worker->rollout;
   for (int i = rollout_fields(worker, rollout, fields) - 1; i >= 0; i--) bytes += n_envs * fields[i].env_bytes;
   return bytes;
 }
 
-/* the learner's list of finals collects those of all; another rank's has its own, or none */
-static struct exchange_list finals_list(struct worker *worker) {
+/* the learner's list of final_observations collects those of all; another rank's has its own, or none */
+static struct gather_list finals_list(struct worker *worker) {
   const struct trajectory *rollout = exchanged(worker);
-  struct env_finals *finals = worker->topology.leads ? &worker->batch->finals : &worker->own.finals;
-  return (struct exchange_list){
-      .count = &finals->count,
-      .capacity = finals->capacity,
+  struct final_observations *final_observations =
+      worker->topology.leads ? &worker->batch->final_observations : &worker->own.final_observations;
+  return (struct gather_list){
+      .count = &final_observations->count,
+      .capacity = final_observations->capacity,
       .n_fields = 3,
-      .field = {{finals->environment, sizeof(int32_t)},
-                {finals->step, sizeof(int32_t)},
-                {finals->observation, rollout->agents * rollout->obs_bytes}},
+      .field = {{final_observations->environment, sizeof(int32_t)},
+                {final_observations->step, sizeof(int32_t)},
+                {final_observations->observation, rollout->agents * rollout->obs_bytes}},
   };
 }
 
@@ -199,73 +203,73 @@ static int actors_needed(const struct worker *worker) {
 }
 
 /* the order, for this model's policy; NULL: for none */
-static muster_status take_order(struct worker *worker, const struct model *model, size_t *order_bytes) {
+static muster_status take_command(struct worker *worker, const struct model *model, size_t *command_bytes) {
   if (model != NULL) {
     bool takes_all = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
-    worker->order_parameters = takes_all ? model->parameters.count : model->policy_count;
-    worker->order_count = worker->order_parameters + model->encoder.statistics_count;
+    worker->command_parameters = takes_all ? model->parameters.count : model->policy_count;
+    worker->command_floats = worker->command_parameters + model->encoder.statistics_count;
   }
-  *order_bytes = sizeof(struct order) + worker->order_count * sizeof(float);
-  return arena_take(worker->arena, 1, *order_bytes, "the parameters' message", (void **)&worker->order);
+  *command_bytes = sizeof(struct command) + worker->command_floats * sizeof(float);
+  return arena_take(worker->arena, 1, *command_bytes, "the parameters' message", (void **)&worker->command);
 }
 
-static muster_status connect_rollouts(struct worker *worker, size_t order_bytes) {
-  MUSTER_TRY(announcement_create(worker->comm, worker->order, order_bytes, worker->topology.learner,
-                                 &worker->order_announcement));
-  struct exchange_field fields[ROLLOUT_FIELDS];
+static muster_status connect_rollouts(struct worker *worker, size_t command_bytes) {
+  MUSTER_TRY(broadcast_create(worker->comm, worker->command, command_bytes, worker->topology.learner,
+                              &worker->command_broadcast));
+  struct gather_field fields[ROLLOUT_FIELDS];
   const int n_fields = rollout_fields(worker, exchanged(worker), fields);
-  const struct exchange_list list = finals_list(worker);
-  const enum exchange_rows which = worker->config.loop.pipeline > 0 ? EXCHANGE_ALL : EXCHANGE_IN_PLACE;
-  MUSTER_TRY(
-      exchange_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_exchange));
-  return finish_line_create(worker->comm, &worker->topology, actors_needed(worker), &worker->finish_line);
+  const struct gather_list list = finals_list(worker);
+  const enum gather_rows which = worker->config.loop.pipeline > 0 ? GATHER_ALL : GATHER_IN_PLACE;
+  MUSTER_TRY(gather_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_gather));
+  return preemption_create(worker->comm, &worker->topology, actors_needed(worker), &worker->preemption);
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
-  size_t order_bytes;
+  size_t command_bytes;
   bool others_act = topology_has_pure_actors(&worker->topology), pipelined = worker->config.loop.pipeline > 0;
   bool is_needed = others_act || pipelined || worker_is_asynchronous(worker);
-  MUSTER_TRY(comm_agree(worker->comm, take_order(worker, is_needed ? model : NULL, &order_bytes)));
+  MUSTER_TRY(comm_agree(worker->comm, take_command(worker, is_needed ? model : NULL, &command_bytes)));
   MUSTER_TRY(evaluator_create(worker, &worker->evaluator));
   if (worker_is_asynchronous(worker))
-    MUSTER_TRY(stream_create(worker->comm, &worker->topology, delivery_room(worker, model), worker->order, order_bytes,
-                             &worker->stream));
+    MUSTER_TRY(channel_create(worker->comm, &worker->topology, message_room(worker, model), worker->command,
+                              command_bytes, &worker->channel));
   else
-    MUSTER_TRY(connect_rollouts(worker, order_bytes));
-  const struct exchange_field states[] = {
+    MUSTER_TRY(connect_rollouts(worker, command_bytes));
+  const struct gather_field states[] = {
       {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
-  return exchange_create(worker->comm, &worker->topology, EXCHANGE_ALL, states, 1, NULL, &worker->state_exchange);
+  return gather_create(worker->comm, &worker->topology, GATHER_ALL, states, 1, NULL, &worker->state_gather);
 }
 
 void worker_start_clock(struct worker *worker) {
   stages_start(&worker->stages, worker->trace.events, worker->trace.capacity);
   comm_set_stages(worker->comm, &worker->stages);
-  if (worker->team != NULL) team_set_stages(worker->team, &worker->stages);
+  if (worker->group != NULL) group_set_stages(worker->group, &worker->stages);
 }
 
 /* a near rank can tell the message from the wait before it (comm_set_stages()) */
 static void enter_broadcast(struct worker *worker) {
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->order->iteration + 1);
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
   bool is_near = comm_is_near(worker->comm, worker->topology.learner);
   stages_enter(&worker->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
 }
 
-muster_status worker_broadcast_order(struct worker *worker) {
+muster_status worker_broadcast_command(struct worker *worker) {
   enter_broadcast(worker);
-  if (worker->topology.leads) stages_mark(&worker->stages, EVENT_ORDER);
+  if (worker->topology.leads) stages_mark(&worker->stages, EVENT_COMMAND);
   /* the leading rank has the rollout before this order, which it tells the others by it */
-  if (worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
-  MUSTER_TRY(announcement_make(worker->order_announcement));
-  if (!worker->topology.leads) MUSTER_TRY(finish_line_leave(worker->finish_line));
+  if (worker->topology.leads) MUSTER_TRY(preemption_end_rollout(worker->preemption));
+  MUSTER_TRY(broadcast_run(worker->command_broadcast));
+  if (!worker->topology.leads) MUSTER_TRY(preemption_end_rollout(worker->preemption));
   /* it has come: what is done with it is no wait, on a far rank either */
   stages_enter(&worker->stages, STAGE_BROADCAST);
-  if (!worker->topology.leads && !order_is_of_evaluation(worker->order)) stages_mark(&worker->stages, EVENT_ORDER);
+  if (!worker->topology.leads && !command_is_of_evaluation(worker->command))
+    stages_mark(&worker->stages, EVENT_COMMAND);
   return MUSTER_OK;
 }
 
 muster_status worker_broadcast_evaluation(struct worker *worker) {
   enter_broadcast(worker);
-  MUSTER_TRY(announcement_make(worker->order_announcement));
+  MUSTER_TRY(broadcast_run(worker->command_broadcast));
   stages_enter(&worker->stages, STAGE_EVALUATION);
   return MUSTER_OK;
 }
@@ -273,14 +277,14 @@ muster_status worker_broadcast_evaluation(struct worker *worker) {
 void worker_release(struct worker *worker) {
   if (worker->comm != NULL) comm_set_stages(worker->comm, NULL);
   evaluator_destroy(&worker->evaluator);
-  announcement_destroy(&worker->order_announcement);
-  finish_line_destroy(&worker->finish_line);
-  exchange_destroy(&worker->rollout_exchange);
-  exchange_destroy(&worker->state_exchange);
-  stream_destroy(&worker->stream);
+  broadcast_destroy(&worker->command_broadcast);
+  preemption_destroy(&worker->preemption);
+  gather_destroy(&worker->rollout_gather);
+  gather_destroy(&worker->state_gather);
+  channel_destroy(&worker->channel);
   env_pool_destroy(&worker->pool);
   env_source_close(&worker->env);
   arena_destroy(&worker->shared);
-  team_destroy(&worker->team);
+  group_destroy(&worker->group);
   arena_destroy(&worker->arena);
 }

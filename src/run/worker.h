@@ -3,26 +3,26 @@
 #ifndef RUN_WORKER_H
 #define RUN_WORKER_H
 
-#include "algo/team.h"
+#include "algo/learner_group.h"
 #include "base/log.h"
-#include "comm/announcement.h"
+#include "comm/broadcast.h"
+#include "comm/channel.h"
 #include "comm/clock_offset.h"
-#include "comm/exchange.h"
-#include "comm/finish_line.h"
-#include "comm/stream.h"
-#include "comm/team.h"
+#include "comm/gather.h"
+#include "comm/group.h"
+#include "comm/preemption.h"
 #include "env/pool.h"
 #include "rollout/trajectory.h"
 #include "run/config.h"
 
 /* What the learner tells the actors before each rollout: a header and, behind it, the policy's parameters and the
  * statistics that its observations are normalised with, broadcast as one message. */
-struct order {
+struct command {
   int64_t iteration;   /* rollouts finished before the one that it asks for; also the version of the policy */
   int32_t send_states; /* first send the states of the environments: enum send_states */
   int32_t stop;        /* enum stop: no rollout, end */
   int64_t rollouts;    /* of an asynchronous run: the number that actors count theirs from */
-  int32_t evaluation;  /* enum order_evaluation */
+  int32_t evaluation;  /* enum command_evaluation */
   int32_t unused;
   int64_t padding[4]; /* parameters start at the next cache line */
   float floats[];     /* [policy_count] parameters, then the encoder's statistics */
@@ -30,21 +30,21 @@ struct order {
 
 /* What an order says of evaluations. One that begins, goes on or ends speaks of nothing else: its policy is played for
  * a slice of time, then another such order comes, until one that ends. */
-enum order_evaluation {
+enum command_evaluation {
   EVALUATION_NONE,
   EVALUATION_BEGINS,
   EVALUATION_GOES_ON,
   EVALUATION_ENDS,
-  EVALUATION_FOLLOWS /* behind the rollout that the order asks for, where the learner learns meanwhile */
+  EVALUATION_FOLLOWS /* behind the rollout that the command asks for, where the learner learns meanwhile */
 };
 
 /* What states of environments are for: a checkpoint is due, or comes if the evaluation that follows is the best. */
 enum send_states { SEND_NOTHING, SEND_FOR_CHECKPOINT, SEND_FOR_BEST };
 
 /* Whether it asks for a slice of an evaluation, or ends one, and for nothing else. */
-static inline bool order_is_of_evaluation(const struct order *order) {
-  return order->evaluation == EVALUATION_BEGINS || order->evaluation == EVALUATION_GOES_ON ||
-         order->evaluation == EVALUATION_ENDS;
+static inline bool command_is_of_evaluation(const struct command *command) {
+  return command->evaluation == EVALUATION_BEGINS || command->evaluation == EVALUATION_GOES_ON ||
+         command->evaluation == EVALUATION_ENDS;
 }
 
 /* Why a run ends. */
@@ -56,8 +56,8 @@ enum stop {
   STOP_DEAD /* isolated environments have died more often than env.max_restarts */
 };
 
-/* What an actor notes beside the bits of enum interrupt: its rollout holds a fault; environments stay dead. */
-enum { NOTE_FAULT = 4, NOTE_DEAD = 8 };
+/* What an actor flags beside the bits of enum interrupt: its rollout holds a fault; environments stay dead. */
+enum { FLAG_FAULT = 4, FLAG_DEAD = 8 };
 
 /* What a traced run keeps, and where its trace counts from. */
 struct trace_base {
@@ -70,9 +70,9 @@ struct trace_base {
 
 /* What the learning rank that leads tells the others with a batch. */
 struct batch_head {
-  double progress_remaining; /* of the run, in [0, 1] */
-  int32_t finals;            /* last observations of truncated episodes in the batch */
-  int32_t is_skipped;        /* nothing is learned from it */
+  double progress_remaining;  /* of the run, in [0, 1] */
+  int32_t final_observations; /* last observations of truncated episodes in the batch */
+  int32_t is_skipped;         /* nothing is learned from it */
 };
 
 struct worker {
@@ -88,12 +88,12 @@ struct worker {
   struct topology topology;
   struct logger logger;
   struct arena *arena;
-  struct env_source env;    /* what the environments are */
-  struct env_pool *pool;    /* this rank's environments; on a learner that does not act one, to ask what they are */
-  struct order *order;      /* as last broadcast */
-  size_t order_parameters;  /* floats of parameters in an order: the policy's, or all where actors compute gradients */
-  size_t order_count;       /* the same with the statistics behind them */
-  struct rollout_plan plan; /* what the algorithm wants */
+  struct env_source env;     /* what the environments are */
+  struct env_pool *pool;     /* this rank's environments; on a learner that does not act one, to ask what they are */
+  struct command *command;   /* as last broadcast */
+  size_t command_parameters; /* floats of parameters in an order: the policy's, or all where actors compute gradients */
+  size_t command_floats;     /* the same with the statistics behind them */
+  struct rollout_plan plan;  /* what the algorithm wants */
 
   /* of this rank's environments; NULL on one that only learns. On a rank that does both these are rows of the batch,
    * unless the algorithm learns from one rollout while the next one is under way. */
@@ -108,16 +108,16 @@ struct worker {
   struct trajectory *batch;
   int32_t *batch_restarts;         /* [N] */
   unsigned char *batch_env_states; /* [N, env_state_bytes]; only on the rank that leads */
-  struct team *team;               /* NULL: one rank learns alone */
-  struct learner_team learners;    /* the same for the algorithm */
+  struct group *group;             /* NULL: one rank learns alone */
+  struct learner_group learners;   /* the same for the algorithm */
   struct batch_head *batch_head;   /* in front of the batch in shared memory */
   struct trajectory own, whole;    /* what rollout and batch point to */
   struct arena *shared;            /* over the memory of the batch; NULL: alone */
-  struct announcement *order_announcement;
-  struct exchange *rollout_exchange; /* where actors and learner wait for each other; else NULL, as the one before */
-  struct finish_line *finish_line;   /* where rollouts end before all actors are done; NULL: they do not */
-  struct exchange *state_exchange;
-  struct stream *stream;       /* where they do not (run/async.h) */
+  struct broadcast *command_broadcast;
+  struct gather *rollout_gather; /* where actors and learner wait for each other; else NULL, as the one before */
+  struct preemption *preemption; /* where rollouts end before all actors are done; NULL: they do not */
+  struct gather *state_gather;
+  struct channel *channel;     /* where they do not (run/async.h) */
   struct evaluator *evaluator; /* run/evaluator.h; NULL: there are no evaluations */
 };
 
@@ -133,7 +133,7 @@ MUSTER_CHECKED muster_status worker_create(struct worker *worker, const struct r
                                            const struct topology *placed, const char *run_folder, struct comm *comm);
 
 /* Hands the batch of the rank that leads to all that learn, on all nodes, with its head; the others learn how many
- * finals it has. Collective over the team; nothing where one learns alone. */
+ * final_observations it has. Collective over the group; nothing where one learns alone. */
 MUSTER_CHECKED muster_status worker_share_batch(struct worker *worker);
 
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
@@ -147,9 +147,9 @@ void worker_start_clock(struct worker *worker);
 
 /* Broadcasts the learner's order. Collective. Counts as STAGE_BROADCAST, waiting for it as STAGE_WAIT; an actor on
  * another node cannot tell the message from the wait before it, and counts both as that. */
-MUSTER_CHECKED muster_status worker_broadcast_order(struct worker *worker);
+MUSTER_CHECKED muster_status worker_broadcast_command(struct worker *worker);
 
-/* The same for an order that speaks of an evaluation, between a rollout's end and the order that follows it. */
+/* The same for an command that speaks of an evaluation, between a rollout's end and the command that follows it. */
 MUSTER_CHECKED muster_status worker_broadcast_evaluation(struct worker *worker);
 
 /* Frees what the worker holds, but not the job. */

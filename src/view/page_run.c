@@ -1,7 +1,7 @@
 #include "view/page_run.h"
 
 #include "base/shell.h"
-#include "run/snapshot.h"
+#include "run/run_checkpoint.h"
 #include "run/terminal.h"
 #include "store/checkpoint.h"
 #include "view/html.h"
@@ -195,7 +195,7 @@ static void write_digest(FILE *page, const struct run_record *record) {
   struct checkpoint_reader *reader = NULL;
   muster_status status = checkpoint_resolve(record->path, path, sizeof path);
   if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
-  if (status == MUSTER_OK) status = checkpoint_digest(reader, snapshot_is_learning_state, digest);
+  if (status == MUSTER_OK) status = checkpoint_digest(reader, run_checkpoint_is_learning_state, digest);
   checkpoint_close(&reader);
   html_print(page, "%s", status == MUSTER_OK ? digest : muster_status_message(status));
   muster_status_clear(&status);

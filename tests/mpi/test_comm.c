@@ -1,11 +1,11 @@
-/* The job over MPI: topology, exchange, broadcast, announcements, agreement. Runs with any number of ranks, on one node
+/* The job over MPI: topology, gather, broadcast, broadcasts, agreement. Runs with any number of ranks, on one node
  * or, as its argument says (support/everywhere.h), on several. */
-#include "comm/announcement.h"
+#include "comm/broadcast.h"
 #include "comm/clock_offset.h"
 #include "comm/collect.h"
-#include "comm/exchange.h"
-#include "comm/finish_line.h"
+#include "comm/gather.h"
 #include "comm/mpi_call.h"
+#include "comm/preemption.h"
 #include "support/everywhere.h"
 
 #include <math.h>
@@ -49,7 +49,7 @@ static void test_topology_covers_all_environments(void) {
   }
 }
 
-/* --- exchange --- */
+/* --- gather --- */
 
 /* what a rank holds: two fields and a list; values tell where they come from */
 struct rows {
@@ -112,15 +112,15 @@ static bool same_items(const struct rows *a, const struct rows *b) {
 }
 
 static muster_status connect(struct rows *rows, const struct topology *topology, int32_t capacity,
-                             struct exchange **out) {
-  const struct exchange_field fields[] = {{rows->wide, 3 * sizeof *rows->wide}, {rows->bytes, 5}};
-  const struct exchange_list list = {
+                             struct gather **out) {
+  const struct gather_field fields[] = {{rows->wide, 3 * sizeof *rows->wide}, {rows->bytes, 5}};
+  const struct gather_list list = {
       .count = &rows->count,
       .capacity = capacity,
       .n_fields = 2,
       .field = {{rows->item, sizeof *rows->item}, {rows->weight, sizeof *rows->weight}},
   };
-  return exchange_create(everywhere_comm(), topology, EXCHANGE_ALL, fields, 2, &list, out);
+  return gather_create(everywhere_comm(), topology, GATHER_ALL, fields, 2, &list, out);
 }
 
 /* a topology in which any rank may learn */
@@ -132,17 +132,17 @@ static struct topology with_learner(int learner, int n) {
 }
 
 /* nodes that the learner is not on: each sends it one message, or each of its ranks where these share no memory */
-static int count_couriers(int learner) {
+static int count_node_leaders(int learner) {
   struct comm *comm = everywhere_comm();
-  int couriers = 0;
+  int node_leaders = 0;
   for (int rank = 0; rank < comm_size(comm); rank++) {
     bool is_first = true;
     for (int other = 0; other < rank && everywhere_shares(); other++)
       is_first = is_first && everywhere_node(other) != everywhere_node(rank);
     bool is_served = everywhere_shares() && everywhere_node(rank) == everywhere_node(learner);
-    couriers += is_first && !is_served && rank != learner;
+    node_leaders += is_first && !is_served && rank != learner;
   }
-  return couriers;
+  return node_leaders;
 }
 
 /* what a rank notes in a round, and what the learner then reads: the bits of all actors, and the longest work */
@@ -155,8 +155,8 @@ static int32_t expected_notes(const struct topology *topology, int round) {
 }
 /* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone
  */
-static bool same_work(const struct topology *topology, struct exchange_work work, int round) {
-  struct exchange_work expected = {0};
+static bool same_work(const struct topology *topology, struct gather_work work, int round) {
+  struct gather_work expected = {0};
   for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
     const double seconds = round + rank;
     if (!topology_rank_acts(topology, rank)) continue;
@@ -167,9 +167,9 @@ static bool same_work(const struct topology *topology, struct exchange_work work
   return work.shortest == expected.shortest && work.longest == expected.longest && work.sum == expected.sum;
 }
 
-static muster_status gather(struct exchange *exchange) {
-  MUSTER_TRY(exchange_gather_begin(exchange));
-  return exchange_gather_end(exchange);
+static muster_status gather_once(struct gather *gather) {
+  MUSTER_TRY(gather_begin(gather));
+  return gather_end(gather);
 }
 
 /* gathers a few rounds from the actors, and compares with what they were told to send */
@@ -180,9 +180,9 @@ static void gather_and_compare(int learner, int n) {
   struct rows mine, expected;
   rows_create(&mine, range.count);
   rows_create(&expected, n);
-  struct exchange *exchange = NULL;
-  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
-  EVERYWHERE((exchange_bytes(exchange) > 0) == (topology.ranks > 1));
+  struct gather *gather = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &gather));
+  EVERYWHERE((gather_bytes(gather) > 0) == (topology.ranks > 1));
 
   /* one round right after the other: ranks may be far apart */
   muster_status status = MUSTER_OK;
@@ -190,20 +190,20 @@ static void gather_and_compare(int learner, int n) {
   for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
     /* a learner that does not act has only what was gathered before */
     if (topology.acts) rows_fill(&mine, range.first, round);
-    if (topology.acts) exchange_set_notes(exchange, notes_of(topology.rank, round), round + topology.rank);
+    if (topology.acts) gather_set_flags(gather, notes_of(topology.rank, round), round + topology.rank);
     rows_fill(&expected, 0, round);
-    status = gather(exchange);
-    int64_t messages = topology.learns ? (round + 1) * count_couriers(learner) : 0;
-    right = right && exchange_messages(exchange) == messages;
+    status = gather_once(gather);
+    int64_t messages = topology.learns ? (round + 1) * count_node_leaders(learner) : 0;
+    right = right && gather_messages(gather) == messages;
     if (!topology.learns) continue;
     right = right && same_fields(&mine, &expected) && same_items(&mine, &expected);
-    right = right && exchange_notes(exchange) == expected_notes(&topology, round);
-    right = right && same_work(&topology, exchange_work(exchange), round);
+    right = right && gather_flags(gather) == expected_notes(&topology, round);
+    right = right && same_work(&topology, gather_work(gather), round);
   }
   EVERYWHERE_OK(status);
   EVERYWHERE(right);
-  exchange_destroy(&exchange);
-  EVERYWHERE(exchange == NULL);
+  gather_destroy(&gather);
+  EVERYWHERE(gather == NULL);
   rows_release(&mine);
   rows_release(&expected);
 }
@@ -223,23 +223,23 @@ static void scatter_and_compare(int learner, int n) {
   struct rows mine, expected;
   rows_create(&mine, range.count);
   rows_create(&expected, range.count);
-  struct exchange *exchange = NULL;
-  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &exchange));
+  struct gather *gather = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &gather));
   muster_status status = MUSTER_OK;
   bool right = true;
   for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
     rows_fill(&expected, range.first, round);
     if (topology.learns) rows_fill(&mine, 0, round);
-    status = exchange_scatter(exchange);
+    status = gather_scatter_back(gather);
     right = right && same_fields(&mine, &expected);
     if (status != MUSTER_OK || round % 2 == 0) continue;
     if (topology.learns && topology.ranks > 1) memset(mine.bytes, 0, (size_t)n * 5);
-    status = gather(exchange);
+    status = gather_once(gather);
     right = right && same_fields(&mine, &expected);
   }
   EVERYWHERE_OK(status);
   EVERYWHERE(right);
-  exchange_destroy(&exchange);
+  gather_destroy(&gather);
   rows_release(&mine);
   rows_release(&expected);
 }
@@ -257,22 +257,22 @@ static void test_list_that_does_not_fit(void) {
   struct topology topology = topology_create(2, comm_rank(comm), 4);
   struct rows mine;
   rows_create(&mine, 4);
-  struct exchange *exchange = NULL;
-  EVERYWHERE_OK(connect(&mine, &topology, topology.learns ? 2 : MAX_ITEMS, &exchange));
+  struct gather *gather = NULL;
+  EVERYWHERE_OK(connect(&mine, &topology, topology.learns ? 2 : MAX_ITEMS, &gather));
   mine.count = topology.acts ? 3 : 0;
-  EVERYWHERE_OK(exchange_gather_begin(exchange));
-  muster_status status = exchange_gather_end(exchange);
+  EVERYWHERE_OK(gather_begin(gather));
+  muster_status status = gather_end(gather);
   bool right = topology.acts ? status == MUSTER_OK : muster_status_code(status) == MUSTER_ERROR_INTERNAL;
   muster_status_clear(&status);
 
-  /* what the learner refused is fetched, so that nothing is left under way; in a parcel it has come already */
-  for (int field = 0; topology.learns && count_couriers(0) == 0 && field < 2; field++) {
+  /* what the learner refused is fetched, so that nothing is left under way; in a node buffer it has come already */
+  for (int field = 0; topology.learns && count_node_leaders(0) == 0 && field < 2; field++) {
     char refused[3 * sizeof(float[2])];
     right = right &&
             MPI_Recv(refused, sizeof refused, MPI_BYTE, 1, TAG_LIST, comm->world, MPI_STATUS_IGNORE) == MPI_SUCCESS;
   }
   EVERYWHERE(right);
-  exchange_destroy(&exchange);
+  gather_destroy(&gather);
   rows_release(&mine);
 }
 
@@ -311,27 +311,27 @@ static void test_broadcast(void) {
   }
 }
 
-static void test_announcements(void) {
+static void test_broadcasts(void) {
   struct comm *comm = everywhere_comm();
   for (size_t i = 0; i < sizeof told_sizes / sizeof *told_sizes; i++) {
     for (int root = 0; root < comm_size(comm); root++) {
       unsigned char *data = malloc(told_sizes[i] + 1);
       EVERYWHERE(data != NULL);
-      struct announcement *announcement = NULL;
-      EVERYWHERE_OK(announcement_create(comm, data, told_sizes[i], root, &announcement));
+      struct broadcast *broadcast = NULL;
+      EVERYWHERE_OK(broadcast_create(comm, data, told_sizes[i], root, &broadcast));
 
       /* one right after the other: a rank may be slow to read the first while the root tells the second */
       muster_status status = MUSTER_OK;
       bool right = true;
       for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
         prepare_data(data, told_sizes[i], root, round);
-        status = announcement_make(announcement);
+        status = broadcast_run(broadcast);
         right = right && was_told(data, told_sizes[i], root, round);
       }
       EVERYWHERE_OK(status);
       EVERYWHERE(right);
-      announcement_destroy(&announcement);
-      EVERYWHERE(announcement == NULL);
+      broadcast_destroy(&broadcast);
+      EVERYWHERE(broadcast == NULL);
       free(data);
     }
   }
@@ -476,23 +476,23 @@ static void test_clock_shifted(void) {
 
 /* --- the finish line --- */
 
-/* an actor's place in an order that differs from round to round */
+/* an actor's place in an command that differs from round to round */
 static int place_of(const struct topology *topology, int rank, int round) {
   return (topology_envs(topology, rank).first + round) % topology->actors;
 }
 
-static bool is_over(struct finish_line *line) {
+static bool is_over(struct preemption *line) {
   bool over = false;
-  muster_status status = finish_line_is_over(line, &over);
+  muster_status status = preemption_is_due(line, &over);
   over = over && status == MUSTER_OK;
   muster_status_clear(&status);
   return over;
 }
 
 /* one rollout: while one too few have crossed it is over for nobody, however often one looks; then it is for all */
-static void roll_out(struct finish_line *line, const struct topology *topology, int needed, int round) {
+static void roll_out(struct preemption *line, const struct topology *topology, int needed, int round) {
   const int place = topology->acts ? place_of(topology, topology->rank, round) : topology->actors;
-  muster_status status = place < needed - 1 ? finish_line_cross(line) : MUSTER_OK;
+  muster_status status = place < needed - 1 ? preemption_report_done(line) : MUSTER_OK;
   EVERYWHERE_OK(status);
   bool early = false;
   for (int look = 0; look < 100 && topology->acts && place >= needed - 1; look++) early = early || is_over(line);
@@ -501,42 +501,42 @@ static void roll_out(struct finish_line *line, const struct topology *topology, 
   /* those that are not among the fast ones cross when they are told */
   if (topology->acts && place >= needed)
     while (!is_over(line)) sched_yield();
-  if (topology->acts && place >= needed - 1) status = finish_line_cross(line);
-  if (status == MUSTER_OK && topology->leads) status = finish_line_await(line);
+  if (topology->acts && place >= needed - 1) status = preemption_report_done(line);
+  if (status == MUSTER_OK && topology->leads) status = preemption_await(line);
   EVERYWHERE_OK(status);
   /* whoever leads is through with a rollout before the next one begins */
-  if (topology->leads) status = finish_line_leave(line);
+  if (topology->leads) status = preemption_end_rollout(line);
   EVERYWHERE_OK(status);
-  if (!topology->leads) status = finish_line_leave(line);
+  if (!topology->leads) status = preemption_end_rollout(line);
   EVERYWHERE_OK(status);
 }
 
 /* with one environment for each actor, whose numbers are the actors' */
-static void cross_finish_line(const int *team, int learners, bool colocated) {
+static void report_rollout_done(const int *group, int learners, bool colocated) {
   struct comm *comm = everywhere_comm();
   const int ranks = comm_size(comm), actors = colocated || ranks == 1 ? ranks : ranks - learners;
   struct topology whole = topology_create(ranks, comm_rank(comm), actors);
-  topology_set_team(&whole, team, learners, colocated);
+  topology_set_group(&whole, group, learners, colocated);
   const struct topology *topology = &whole;
-  struct finish_line *line;
-  EVERYWHERE_OK(finish_line_create(comm, topology, topology->actors, &line));
+  struct preemption *line;
+  EVERYWHERE_OK(preemption_create(comm, topology, topology->actors, &line));
   EVERYWHERE(line == NULL);
   for (int needed = 1; needed < topology->actors; needed++) {
-    EVERYWHERE_OK(finish_line_create(comm, topology, needed, &line));
+    EVERYWHERE_OK(preemption_create(comm, topology, needed, &line));
     EVERYWHERE(line != NULL);
     for (int round = 0; round < ROUNDS; round++) roll_out(line, topology, needed, round);
-    finish_line_destroy(&line);
+    preemption_destroy(&line);
   }
 }
 
 /* whoever leads, whether it acts or not, and beside another one that learns */
-static void test_finish_line(void) {
+static void test_preemption(void) {
   const int ranks = comm_size(everywhere_comm());
   for (int learner = 0; learner < ranks; learner++) {
-    const int team[] = {learner, (learner + 1) % ranks};
-    cross_finish_line(team, 1, false);
-    cross_finish_line(team, 1, true);
-    if (ranks > 2) cross_finish_line(team, 2, false);
+    const int group[] = {learner, (learner + 1) % ranks};
+    report_rollout_done(group, 1, false);
+    report_rollout_done(group, 1, true);
+    if (ranks > 2) report_rollout_done(group, 2, false);
   }
 }
 
@@ -546,8 +546,8 @@ static const struct check_case cases[] = {
     {"scatter fields", test_scatter},
     {"a list that does not fit is refused", test_list_that_does_not_fit},
     {"broadcast from every root, up to 3 MiB", test_broadcast},
-    {"announce from every root, up to 3 MiB", test_announcements},
-    {"a rollout is over when enough actors are done", test_finish_line},
+    {"announce from every root, up to 3 MiB", test_broadcasts},
+    {"a rollout is over when enough actors are done", test_preemption},
     {"agree on the exit code", test_agreement},
     {"agree on errors", test_agreement_on_errors},
     {"gather where ranks run", test_places},

@@ -6,7 +6,7 @@
 #include "comm/comm.h"
 #include "support/check.h"
 
-/* Spreads the ranks of a job on one machine over nodes, as far as the exchange sees it: `nodes` has a digit for each
+/* Spreads the ranks of a job on one machine over nodes, as far as the gather sees it: `nodes` has a digit for each
  * rank, the node that it counts as being on, for example 0011. With an x behind it ranks find
  * no memory to share. Collective; before anything else is created. */
 MUSTER_CHECKED muster_status everywhere_spread(struct comm *comm, const char *nodes);

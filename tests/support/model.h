@@ -94,7 +94,7 @@ static inline void fill_rollout(struct model *model, uint64_t seed, struct traje
   struct random_stream ends = random_stream_start(seed, RANDOM_ENV, 3, 0);
   for (size_t i = 0; i < rows * (n_steps + 1) * rollout->mask_bytes; i++)
     rollout->mask[i] = i % 3 == 0 || muster_random_double(&ends.base) < 0.5;
-  rollout->finals.count = 0;
+  rollout->final_observations.count = 0;
   char *actions = calloc(rows, bytes);
   for (size_t t = 0; t < n_steps; t++) {
     struct action_random random = {.seed = seed, .first_row = 0, .step = (uint32_t)t};
@@ -108,11 +108,11 @@ static inline void fill_rollout(struct model *model, uint64_t seed, struct traje
       double u = muster_random_double(&ends.base);
       rollout->ended[n * n_steps + t] = u < 0.05 ? ENV_TERMINATED : (u < 0.1 ? ENV_TRUNCATED : 0);
       if (rollout->ended[n * n_steps + t] != ENV_TRUNCATED) continue;
-      int32_t final = rollout->finals.count++;
+      int32_t final = rollout->final_observations.count++;
       size_t floats = rollout->agents * elements;
-      rollout->finals.environment[final] = (int32_t)n;
-      rollout->finals.step[final] = (int32_t)t;
-      fill_normal((float *)rollout->finals.observation + (size_t) final * floats, floats, 1.0, seed,
+      rollout->final_observations.environment[final] = (int32_t)n;
+      rollout->final_observations.step[final] = (int32_t)t;
+      fill_normal((float *)rollout->final_observations.observation + (size_t) final * floats, floats, 1.0, seed,
                   (uint32_t)(10 + final));
     }
   }

@@ -247,11 +247,11 @@ static void test_batch_bootstraps(void) {
               {0, 2, ENV_TRUNCATED, 200}};
   for (size_t i = 0; i < 4; i++) {
     rollout.ended[ends[i].environment * T + ends[i].step] = ends[i].ended;
-    rollout.finals.environment[i] = ends[i].environment;
-    rollout.finals.step[i] = ends[i].step;
-    ((float *)rollout.finals.observation)[2 * i] = ends[i].last;
+    rollout.final_observations.environment[i] = ends[i].environment;
+    rollout.final_observations.step[i] = ends[i].step;
+    ((float *)rollout.final_observations.observation)[2 * i] = ends[i].last;
   }
-  rollout.finals.count = 4;
+  rollout.final_observations.count = 4;
   rollout.ended[1 * T + 2] = ENV_TERMINATED;
 
   /* lambda 0 shows each step's own bootstrap: r + V'/2 - V */

@@ -60,9 +60,9 @@ static void test_rollouts_follow_each_other(void) {
     play(&f.rollout, STEPS, STEPS, time);
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
       const size_t length = lengths[i];
-      f.rollout.finals.count = 7;
+      f.rollout.final_observations.count = 7;
       trajectory_start(&f.rollout);
-      CU_ASSERT_EQUAL(f.rollout.finals.count, 0);
+      CU_ASSERT_EQUAL(f.rollout.final_observations.count, 0);
       CU_ASSERT_EQUAL(trajectory_steps(&f.rollout), ENVS * STEPS);
       play(&f.rollout, 1, length, time + 1);
       if (length < STEPS) trajectory_cut(&f.rollout, length);

@@ -37,8 +37,8 @@ static void test_cover(void) {
 /* each member has neighbouring shards, as many as the others or one more; leaves follow the members */
 static void test_owners(void) {
   for (size_t shards = 1; shards <= SHARDS_MAX; shards *= 2)
-    for (size_t members = 1; members <= TEAM_MAX; members++) {
-      size_t first_leaf[TEAM_MAX + 1], count[TEAM_MAX] = {0}, before = 0;
+    for (size_t members = 1; members <= LEARNER_GROUP_MAX; members++) {
+      size_t first_leaf[LEARNER_GROUP_MAX + 1], count[LEARNER_GROUP_MAX] = {0}, before = 0;
       for (size_t i = 0; i < shards; i++) {
         size_t owner = shards_owner(shards, members, i, 1);
         CU_ASSERT_TRUE_FATAL(owner < members && owner >= before);
@@ -56,15 +56,15 @@ static void test_owners(void) {
 
 /* --- sums --- */
 
-/* a team whose members are run one after the other in this process: nobody waits, all share the same memory */
-struct pretended_team {
-  struct learner_team team;
+/* a group whose members are run one after the other in this process: nobody waits, all share the same memory */
+struct pretended_group {
+  struct learner_group group;
   void *memory[2]; /* shared so far: by turns of the members the same blocks */
   int shared;
 };
 
 static muster_status pretend_share(void *context, size_t bytes, void **memory) {
-  struct pretended_team *pretended = context;
+  struct pretended_group *pretended = context;
   void **block = &pretended->memory[pretended->shared++];
   if (*block == NULL) *block = calloc(1, bytes);
   *memory = *block;
@@ -105,12 +105,12 @@ static void sum_together(size_t members, size_t samples, struct result *results)
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
   void *memory[2] = {NULL, NULL};
-  struct gradient_sum sums[TEAM_MAX];
-  struct pretended_team pretended[TEAM_MAX];
+  struct gradient_sum sums[LEARNER_GROUP_MAX];
+  struct pretended_group pretended[LEARNER_GROUP_MAX];
   for (size_t i = 0; i < members; i++) {
-    pretended[i] = (struct pretended_team){.memory = {memory[0], memory[1]}};
-    pretended[i].team = (struct learner_team){members, i, &pretended[i], pretend_share, pretend_gather};
-    CHECK_OK_FATAL(gradient_sum_create(&pretended[i].team, COUNT, TERMS, arena, &sums[i]));
+    pretended[i] = (struct pretended_group){.memory = {memory[0], memory[1]}};
+    pretended[i].group = (struct learner_group){members, i, &pretended[i], pretend_share, pretend_gather};
+    CHECK_OK_FATAL(gradient_sum_create(&pretended[i].group, COUNT, TERMS, arena, &sums[i]));
     memory[0] = pretended[i].memory[0];
   }
   for (int round = 0; round < 2; round++)
@@ -124,14 +124,14 @@ static void sum_together(size_t members, size_t samples, struct result *results)
 
 static void test_same_bits(void) {
   static const size_t sizes[] = {1, 63, 64, 65, 128, 200, 256, 300, 512, 777, 2048, 4096, 5000, 16384};
-  static struct result alone, together[TEAM_MAX];
+  static struct result alone, together[LEARNER_GROUP_MAX];
   struct arena *arena;
   struct gradient_sum sum;
   CHECK_OK_FATAL(arena_create(&arena));
   CHECK_OK_FATAL(gradient_sum_create(NULL, COUNT, TERMS, arena, &sum));
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
     CHECK_OK_FATAL(gradient_sum_make(&sum, sizes[s], add_samples, NULL, alone.gradient, alone.terms));
-    for (size_t members = 2; members <= TEAM_MAX; members += members < 9 ? 1 : 11) {
+    for (size_t members = 2; members <= LEARNER_GROUP_MAX; members += members < 9 ? 1 : 11) {
       sum_together(members, sizes[s], together);
       for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(memcmp(&alone, &together[i], sizeof alone), 0);
     }

@@ -26,7 +26,7 @@ struct rig {
   unsigned char *observation, *actions, *mask;
   float *reward;
   uint8_t *ended;
-  struct env_finals finals;
+  struct final_observations final_observations;
 };
 
 static void *take(size_t n, size_t size) {
@@ -53,8 +53,8 @@ static muster_status rig_open_plugin(struct rig *rig, const char *plugin, const 
   rig->mask = take(rig->rows, rig->choices);
   rig->reward = take(rig->rows, sizeof(float));
   rig->ended = take(rig->n, 1);
-  rig->finals = (struct env_finals){0, n, take(rig->n, sizeof(int32_t)), take(rig->n, sizeof(int32_t)),
-                                    take(rig->rows, rig->observation_bytes)};
+  rig->final_observations = (struct final_observations){
+      0, n, take(rig->n, sizeof(int32_t)), take(rig->n, sizeof(int32_t)), take(rig->rows, rig->observation_bytes)};
   return env_pool_reset(rig->pool, rig->observation, rig->observation_bytes);
 }
 
@@ -71,15 +71,15 @@ static void rig_close(struct rig *rig) {
   free(rig->mask);
   free(rig->reward);
   free(rig->ended);
-  free(rig->finals.environment);
-  free(rig->finals.step);
-  free(rig->finals.observation);
+  free(rig->final_observations.environment);
+  free(rig->final_observations.step);
+  free(rig->final_observations.observation);
 }
 
 static muster_status rig_step(struct rig *rig) {
-  struct env_pool_result result = {rig->observation, rig->observation_bytes, rig->reward, sizeof(float), rig->ended, 1,
-                                   &rig->finals};
-  rig->finals.count = 0;
+  struct env_pool_result result = {
+      rig->observation, rig->observation_bytes, rig->reward, sizeof(float), rig->ended, 1, &rig->final_observations};
+  rig->final_observations.count = 0;
   return env_pool_step(rig->pool, rig->actions, 0, &result);
 }
 
@@ -104,10 +104,11 @@ static void rig_draw(struct rig *rig, unsigned step) {
 
 /* both have seen and returned the same */
 static bool rigs_agree(const struct rig *a, const struct rig *b) {
-  size_t finals = (size_t)a->finals.count * (size_t)a->spec->agents * a->observation_bytes;
+  size_t final_observations = (size_t)a->final_observations.count * (size_t)a->spec->agents * a->observation_bytes;
   return memcmp(a->observation, b->observation, a->rows * a->observation_bytes) == 0 &&
          memcmp(a->reward, b->reward, a->rows * sizeof(float)) == 0 && memcmp(a->ended, b->ended, a->n) == 0 &&
-         a->finals.count == b->finals.count && memcmp(a->finals.observation, b->finals.observation, finals) == 0;
+         a->final_observations.count == b->final_observations.count &&
+         memcmp(a->final_observations.observation, b->final_observations.observation, final_observations) == 0;
 }
 
 static int count_differences(struct rig *a, struct rig *b, unsigned first, unsigned last) {
@@ -242,8 +243,8 @@ static void expect_loss(const char *fault, const char *what, double timeout) {
     CU_ASSERT_EQUAL(rig.ended[i], ENV_TRUNCATED);
     CU_ASSERT_EQUAL(rig.reward[i], 0.0f);
   }
-  CU_ASSERT_EQUAL(rig.finals.count, 4);
-  CU_ASSERT_EQUAL(memcmp(rig.finals.observation, before, rig.rows * rig.observation_bytes), 0);
+  CU_ASSERT_EQUAL(rig.final_observations.count, 4);
+  CU_ASSERT_EQUAL(memcmp(rig.final_observations.observation, before, rig.rows * rig.observation_bytes), 0);
   free(before);
 
   /* what is reported: which one, and what it did last */

@@ -174,12 +174,12 @@ static double return_from(const struct naive *p, size_t row, size_t t) {
 /* what V, or the expectation of Q, says of what followed step t */
 static double next_value(const struct naive *p, const double *values, size_t row, size_t t) {
   uint8_t ended = p->rollout->ended[row * T + t];
-  const struct env_finals *finals = &p->rollout->finals;
+  const struct final_observations *final_observations = &p->rollout->final_observations;
   if ((ended & ENV_TERMINATED) != 0) return 0;
   if (ended == 0) return state_value(p, values, observation(p, row, t + 1));
-  for (int32_t i = 0; i < finals->count; i++)
-    if ((size_t)finals->environment[i] == row && (size_t)finals->step[i] == t)
-      return state_value(p, values, (const float *)finals->observation + i * OBS);
+  for (int32_t i = 0; i < final_observations->count; i++)
+    if ((size_t)final_observations->environment[i] == row && (size_t)final_observations->step[i] == t)
+      return state_value(p, values, (const float *)final_observations->observation + i * OBS);
   CU_FAIL_FATAL("no last observation");
   return NAN;
 }
@@ -411,9 +411,10 @@ static void test_actor_in_the_middle(void) {
     randomize_model(&f[i].model, 1);
     create_algorithm(&f[i]);
     fill_rollout(&f[i].model, 1, &f[i].rollout);
-    CU_ASSERT_NOT_EQUAL_FATAL(f[i].rollout.finals.count, 0);
+    CU_ASSERT_NOT_EQUAL_FATAL(f[i].rollout.final_observations.count, 0);
     f[i].rollout.first_env = 1000 * i;
-    for (int32_t k = 0; k < f[i].rollout.finals.count; k++) f[i].rollout.finals.environment[k] += 1000 * (int32_t)i;
+    for (int32_t k = 0; k < f[i].rollout.final_observations.count; k++)
+      f[i].rollout.final_observations.environment[k] += 1000 * (int32_t)i;
     double terms[ALGORITHM_MAX_TERMS];
     CHECK_OK_FATAL(f[i].type->gradient(f[i].algorithm, terms));
   }

@@ -84,7 +84,7 @@ struct bench {
   uint8_t ended[MAX_ENVS];
   int32_t final_environment[MAX_FINALS], final_step[MAX_FINALS];
   float final_observation[MAX_FINALS * MAX_ELEMENTS];
-  struct env_finals finals;
+  struct final_observations final_observations;
 };
 
 static void bench_open(struct bench *bench, const muster_env_type *type, const muster_env_setting *options,
@@ -93,10 +93,10 @@ static void bench_open(struct bench *bench, const muster_env_type *type, const m
   bench->count = count;
   CHECK_OK_FATAL(env_pool_create(type, options, seed, first, count, &bench->pool));
   bench->elements = muster_space_elements(&env_pool_spec(bench->pool)->observation);
-  bench->finals = (struct env_finals){.capacity = MAX_FINALS,
-                                      .environment = bench->final_environment,
-                                      .step = bench->final_step,
-                                      .observation = bench->final_observation};
+  bench->final_observations = (struct final_observations){.capacity = MAX_FINALS,
+                                                          .environment = bench->final_environment,
+                                                          .step = bench->final_step,
+                                                          .observation = bench->final_observation};
 }
 
 static void bench_reset(struct bench *bench) {
@@ -110,7 +110,7 @@ static muster_status bench_step(struct bench *bench, const void *actions, int32_
                                    .reward_stride = sizeof(float),
                                    .ended = bench->ended,
                                    .ended_stride = 1,
-                                   .finals = &bench->finals};
+                                   .final_observations = &bench->final_observations};
   return env_pool_step(bench->pool, actions, time, &result);
 }
 
@@ -145,7 +145,7 @@ static void test_truncates_at_limit(void) {
       CU_ASSERT_EQUAL(bench.reward[i], (float)(0.1 * (cut ? 5 : t % 5)));
     }
   }
-  CU_ASSERT_EQUAL_FATAL(bench.finals.count, 6);
+  CU_ASSERT_EQUAL_FATAL(bench.final_observations.count, 6);
   for (int32_t k = 0; k < 6; k++) {
     CU_ASSERT_EQUAL(bench.final_environment[k], 10 + k % 3);
     CU_ASSERT_EQUAL(bench.final_step[k], k < 3 ? 105 : 110);
@@ -166,7 +166,7 @@ static void test_termination_is_not_truncation(void) {
   CU_ASSERT_EQUAL(bench.ended[1], ENV_TERMINATED);
   CU_ASSERT_EQUAL(bench.ended[2], ENV_TRUNCATED);
   CU_ASSERT_EQUAL(bench.ended[3], ENV_TERMINATED | ENV_TRUNCATED);
-  CU_ASSERT_EQUAL(bench.finals.count, 1);
+  CU_ASSERT_EQUAL(bench.final_observations.count, 1);
   CU_ASSERT_EQUAL(bench.final_environment[0], 2);
   CU_ASSERT_EQUAL(bench.observation[1], 1.0f);
   for (int32_t i = 1; i < 4; i++) CU_ASSERT_EQUAL(bench.observation[3 * i + 1], 0.0f);
@@ -175,7 +175,7 @@ static void test_termination_is_not_truncation(void) {
   CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){TERMINATE, GO_ON, GO_ON, GO_ON}, 4));
   CU_ASSERT_EQUAL(bench.ended[0], ENV_TERMINATED | ENV_TRUNCATED);
   CU_ASSERT_EQUAL(bench.ended[1], 0);
-  CU_ASSERT_EQUAL(bench.finals.count, 1);
+  CU_ASSERT_EQUAL(bench.final_observations.count, 1);
   env_pool_destroy(&bench.pool);
 }
 
@@ -214,7 +214,7 @@ static void test_cartpole_truncates_at_500(void) {
       CU_ASSERT_EQUAL(bench.reward[i], 1.0f);
     }
   }
-  CU_ASSERT_EQUAL_FATAL(bench.finals.count, N);
+  CU_ASSERT_EQUAL_FATAL(bench.final_observations.count, N);
   CU_ASSERT_EQUAL(memcmp(bench.final_observation, truth, sizeof truth), 0);
   for (int32_t i = 0; i < N; i++) {
     struct random_stream stream = random_stream_start(21, RANDOM_ENV, (uint32_t)(40 + i), 1);
@@ -294,24 +294,26 @@ static void step_together(struct bench *whole, struct bench *left, struct bench 
   for (int32_t t = from; t < to; t++) {
     int32_t actions[8];
     for (int32_t i = 0; i < 8; i++) actions[i] = scripted_action(i, t, choices);
-    whole->finals.count = left->finals.count = right->finals.count = 0;
+    whole->final_observations.count = left->final_observations.count = right->final_observations.count = 0;
     CHECK_OK_FATAL(bench_step(whole, actions, t));
     CHECK_OK_FATAL(bench_step(left, actions, t));
     CHECK_OK_FATAL(bench_step(right, actions + left->count, t));
     struct bench *parts[2] = {left, right};
-    int32_t first = 0, finals = 0;
+    int32_t first = 0, final_observations = 0;
     for (int p = 0; p < 2; p++) {
-      const size_t n = (size_t)parts[p]->count, f = (size_t)parts[p]->finals.count;
+      const size_t n = (size_t)parts[p]->count, f = (size_t)parts[p]->final_observations.count;
       CU_ASSERT_EQUAL(memcmp(whole->observation + (size_t)first * whole->elements, parts[p]->observation, n * row), 0);
       CU_ASSERT_EQUAL(memcmp(whole->reward + first, parts[p]->reward, n * sizeof(float)), 0);
       CU_ASSERT_EQUAL(memcmp(whole->ended + first, parts[p]->ended, n), 0);
-      CU_ASSERT_EQUAL(memcmp(whole->final_environment + finals, parts[p]->final_environment, f * sizeof(int32_t)), 0);
       CU_ASSERT_EQUAL(
-          memcmp(whole->final_observation + (size_t)finals * whole->elements, parts[p]->final_observation, f * row), 0);
+          memcmp(whole->final_environment + final_observations, parts[p]->final_environment, f * sizeof(int32_t)), 0);
+      CU_ASSERT_EQUAL(memcmp(whole->final_observation + (size_t)final_observations * whole->elements,
+                             parts[p]->final_observation, f * row),
+                      0);
       first += parts[p]->count;
-      finals += parts[p]->finals.count;
+      final_observations += parts[p]->final_observations.count;
     }
-    CU_ASSERT_EQUAL(finals, whole->finals.count);
+    CU_ASSERT_EQUAL(final_observations, whole->final_observations.count);
   }
 }
 
@@ -528,7 +530,7 @@ static void test_faults_of_rows(void) {
 static void test_finals_overflow(void) {
   struct bench bench;
   bench_open(&bench, &tiny_type, NULL, 1, 0, 3);
-  bench.finals.capacity = 2;
+  bench.final_observations.capacity = 2;
   bench_reset(&bench);
   CHECK_FAILS(bench_step(&bench, (int32_t[]){TRUNCATE, TRUNCATE, TRUNCATE}, 0), MUSTER_ERROR_INTERNAL,
               "more than 2 last observations");
@@ -721,7 +723,7 @@ static void walk_type(const muster_env_type *type) {
     _Alignas(4) char actions[3 * 64];
     for (int32_t i = 0; i < 3; i++) script_action(&spec->action, i, t, actions + (size_t)i * action_bytes);
     if (t == steps / 2) can_save = copy_pool(&one, &resumed);
-    one.finals.count = two.finals.count = resumed.finals.count = 0;
+    one.final_observations.count = two.final_observations.count = resumed.final_observations.count = 0;
     CHECK_OK_FATAL(bench_step(&one, actions, t));
     CHECK_OK_FATAL(bench_step(&two, actions, t));
     CU_ASSERT_TRUE(benches_agree(&one, &two));
@@ -804,8 +806,10 @@ static void check_walk(const muster_env_type *type, const muster_env_setting *op
       struct walk *walk = &walks[k];
       env_pool_observe(walk->pool, NULL, 0, choices > 0 ? walk->mask : NULL, choices);
       if (k == 0) draw_actions(spec, walk->mask, &stream.base, actions);
-      struct env_finals finals = {0, WALK_ENVS, walk->final_environment, walk->final_step, walk->final_observation};
-      struct env_pool_result result = {walk->observation, bytes, walk->reward, sizeof(float), walk->ended, 1, &finals};
+      struct final_observations final_observations = {0, WALK_ENVS, walk->final_environment, walk->final_step,
+                                                      walk->final_observation};
+      struct env_pool_result result = {walk->observation, bytes, walk->reward,       sizeof(float),
+                                       walk->ended,       1,     &final_observations};
       CHECK_OK_FATAL(env_pool_step(walk->pool, actions, t, &result));
     }
     struct env_pool *pool = walks[0].pool;
@@ -862,7 +866,7 @@ static void test_agents(void) {
   float observation[ROWS * (N + 1)], reward[ROWS], last[ENVS * AGENTS * N];
   uint8_t mask[ROWS * N], ended[ENVS];
   int32_t environments[ENVS], steps[ENVS], actions[ROWS];
-  struct env_finals finals = {0, ENVS, environments, steps, last};
+  struct final_observations final_observations = {0, ENVS, environments, steps, last};
   const size_t stride = (N + 1) * sizeof(float);
   CHECK_OK_FATAL(env_pool_reset(pool, observation, stride));
   for (int32_t t = 1; t <= 10; t++) {
@@ -877,12 +881,12 @@ static void test_agents(void) {
       for (int32_t a = 0; a < N && row % 2 == 1; a++)
         if (a != target[row] && mask[row * N + a]) actions[row] = a;
     }
-    struct env_pool_result result = {observation, stride, reward, sizeof(float), ended, 1, &finals};
-    finals.count = 0;
+    struct env_pool_result result = {observation, stride, reward, sizeof(float), ended, 1, &final_observations};
+    final_observations.count = 0;
     CHECK_OK_FATAL(env_pool_step(pool, actions, t, &result));
     for (int32_t row = 0; row < ROWS; row++) CU_ASSERT_EQUAL(reward[row], actions[row] == target[row] ? 1.0f : 0.0f);
-    CU_ASSERT_EQUAL(finals.count, t % 5 == 0 ? ENVS : 0);
-    for (int32_t k = 0; k < finals.count; k++) {
+    CU_ASSERT_EQUAL(final_observations.count, t % 5 == 0 ? ENVS : 0);
+    for (int32_t k = 0; k < final_observations.count; k++) {
       CU_ASSERT_TRUE(environments[k] == 20 + k && steps[k] == t && ended[k] == ENV_TRUNCATED);
       for (int32_t agent = 0; agent < AGENTS; agent++) {
         float sum = 0;
@@ -939,8 +943,9 @@ static void test_frame_stack(void) {
   float observation[ENVS * STACK], last[ENVS * STACK], reward[ENVS];
   uint8_t ended[ENVS];
   int32_t environments[ENVS], steps[ENVS];
-  struct env_finals finals = {0, ENVS, environments, steps, last};
-  struct env_pool_result result = {observation, sizeof observation / ENVS, reward, sizeof(float), ended, 1, &finals};
+  struct final_observations final_observations = {0, ENVS, environments, steps, last};
+  struct env_pool_result result = {observation, sizeof observation / ENVS, reward, sizeof(float), ended,
+                                   1,           &final_observations};
   CHECK_OK_FATAL(env_pool_reset(bench.pool, observation, sizeof observation / ENVS));
   for (int32_t t = 0; t <= 9; t++) {
     if (t > 0) CHECK_OK_FATAL(env_pool_step(bench.pool, (int32_t[]){0, 0}, t, &result));
@@ -952,8 +957,8 @@ static void test_frame_stack(void) {
         const float *final = last + env * STACK + k * FRAME;
         if (t > 0 && t % 4 == 0) CU_ASSERT_TRUE(final[0] == (float)(t / 4) && final[1] == (float)(2 + k));
       }
-    if (t > 0) CU_ASSERT_EQUAL(finals.count, t % 4 == 0 ? ENVS : 0);
-    finals.count = 0;
+    if (t > 0) CU_ASSERT_EQUAL(final_observations.count, t % 4 == 0 ? ENVS : 0);
+    final_observations.count = 0;
   }
   env_pool_destroy(&bench.pool);
 

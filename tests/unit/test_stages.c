@@ -70,7 +70,7 @@ static void check_record(const struct stages *stages, int64_t iterations) {
   CU_ASSERT_EQUAL(stages_recorded(stages), iterations * 6 < CAPACITY ? (size_t)iterations * 6 : CAPACITY);
   double last = 0;
   for (size_t i = 0; i < stages_recorded(stages); i++) {
-    static const int32_t kinds[] = {EVENT_ORDER,   STAGE_BROADCAST, STAGE_ROLLOUT,
+    static const int32_t kinds[] = {EVENT_COMMAND, STAGE_BROADCAST, STAGE_ROLLOUT,
                                     EVENT_ROLLOUT, STAGE_GATHER,    EVENT_ITERATION};
     size_t number = stages->recorded - stages_recorded(stages) + i;
     const struct stage_event *event = stages_event(stages, i);
@@ -92,7 +92,7 @@ static void test_record(void) {
   check_record(&stages, 0);
   for (int64_t i = 0; i < 7; i++) {
     stages_enter(&stages, STAGE_BROADCAST);
-    stages_mark(&stages, EVENT_ORDER);
+    stages_mark(&stages, EVENT_COMMAND);
     pass_time();
     stages_enter(&stages, STAGE_ROLLOUT);
     pass_time();
@@ -119,7 +119,7 @@ static void test_record(void) {
 static void test_no_clock(void) {
   CU_ASSERT_EQUAL(stages_enter(NULL, STAGE_UPDATE), STAGE_OTHER);
   stages_assign(NULL, STAGE_WAIT, 1.0);
-  stages_mark(NULL, EVENT_ORDER);
+  stages_mark(NULL, EVENT_COMMAND);
   stages_end_iteration(NULL, 1);
 }
 

@@ -97,14 +97,14 @@ static void test_spread(void) {
   }
 }
 
-/* several learn: apart, the others act; together, all act; the first of the team leads */
-static void test_team(void) {
-  const int team[] = {2, 0, 3};
+/* several learn: apart, the others act; together, all act; the first of the group leads */
+static void test_group(void) {
+  const int group[] = {2, 0, 3};
   for (int colocated = 0; colocated < 2; colocated++) {
     int32_t next = 0;
     for (int rank = 0; rank < 5; rank++) {
       struct topology topology = topology_create(5, rank, 9);
-      topology_set_team(&topology, team, 3, colocated);
+      topology_set_group(&topology, group, 3, colocated);
       bool learns = rank == 2 || rank == 0 || rank == 3;
       CU_ASSERT_EQUAL(topology.leads, rank == 2);
       CU_ASSERT_EQUAL(topology.learns, learns);
@@ -127,14 +127,14 @@ static void test_team(void) {
   }
   const int all[] = {0, 1};
   struct topology topology = topology_create(2, 1, 4);
-  topology_set_team(&topology, all, 2, true);
+  topology_set_group(&topology, all, 2, true);
   CU_ASSERT_FALSE(topology_has_pure_actors(&topology));
 }
 
 static const struct check_case cases[] = {
     {"ranges", test_ranges},     {"8 environments on 7 actors", test_eight_on_seven},
     {"one rank", test_one_rank}, {"another learner", test_learner},
-    {"spread", test_spread},     {"several learners", test_team},
+    {"spread", test_spread},     {"several learners", test_group},
 };
 
 CHECK_MAIN("topology", cases)

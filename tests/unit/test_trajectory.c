@@ -39,11 +39,12 @@ static void fill(struct trajectory *t, size_t first_env) {
 }
 
 static void add_final(struct trajectory *t, int32_t environment, int32_t step) {
-  struct env_finals *finals = &t->finals;
+  struct final_observations *final_observations = &t->final_observations;
   const size_t bytes = AGENTS * t->obs_bytes;
-  finals->environment[finals->count] = environment;
-  finals->step[finals->count] = step;
-  memset((char *)finals->observation + (size_t)finals->count++ * bytes, 100 + 10 * environment + step, bytes);
+  final_observations->environment[final_observations->count] = environment;
+  final_observations->step[final_observations->count] = step;
+  memset((char *)final_observations->observation + (size_t)final_observations->count++ * bytes,
+         100 + 10 * environment + step, bytes);
 }
 
 static void check_same_rows(const struct trajectory *a, const struct trajectory *b, size_t n_envs) {
@@ -58,14 +59,14 @@ static void check_same_rows(const struct trajectory *a, const struct trajectory 
 }
 
 static void check_final(const struct trajectory *t, int32_t i, int32_t environment, int32_t step, int told) {
-  CU_ASSERT_EQUAL(t->finals.environment[i], environment);
-  CU_ASSERT_EQUAL(t->finals.step[i], step);
+  CU_ASSERT_EQUAL(t->final_observations.environment[i], environment);
+  CU_ASSERT_EQUAL(t->final_observations.step[i], step);
   const size_t bytes = AGENTS * t->obs_bytes;
-  const unsigned char *observation = (const unsigned char *)t->finals.observation + (size_t)i * bytes;
+  const unsigned char *observation = (const unsigned char *)t->final_observations.observation + (size_t)i * bytes;
   CU_ASSERT_TRUE(observation[0] == told && observation[bytes - 1] == told);
 }
 
-/* a view is rows of the whole, with finals of its own; rows written through it are there */
+/* a view is rows of the whole, with final_observations of its own; rows written through it are there */
 static void test_view(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -73,7 +74,7 @@ static void test_view(void) {
   fill(&whole, 0);
   CHECK_OK_FATAL(trajectory_view(&whole, 2, 2, arena, &view));
   CU_ASSERT_TRUE(view.n_envs == 2 && view.n_rows == 2 * AGENTS && view.first_env == 2);
-  CU_ASSERT_TRUE(view.finals.count == 0 && view.finals.capacity == 2 * T);
+  CU_ASSERT_TRUE(view.final_observations.count == 0 && view.final_observations.capacity == 2 * T);
   struct trajectory same = create(arena, 2);
   fill(&same, 2);
   check_same_rows(&view, &same, 2);
@@ -85,12 +86,12 @@ static void test_view(void) {
   add_final(&whole, 0, 1);
   add_final(&view, 3, 2);
   trajectory_append_finals(&view, &whole);
-  CU_ASSERT_EQUAL(whole.finals.count, 2);
+  CU_ASSERT_EQUAL(whole.final_observations.count, 2);
   check_final(&whole, 1, 3, 2, 132);
   arena_destroy(&arena);
 }
 
-/* packed and unpacked at another place: the same rows, and finals that are counted as they are there */
+/* packed and unpacked at another place: the same rows, and final_observations that are counted as they are there */
 static void test_pack(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -108,13 +109,13 @@ static void test_pack(void) {
   trajectory_unpack(packed, TRAJECTORY_WHOLE, 2, 11, &whole, 3);
   const struct trajectory window = trajectory_window(&whole, 3, 2);
   check_same_rows(&window, &part, 2);
-  CU_ASSERT_EQUAL(whole.finals.count, 3);
+  CU_ASSERT_EQUAL(whole.final_observations.count, 3);
   check_final(&whole, 0, 0, 1, 101);
   check_final(&whole, 1, 4, 0, (unsigned char)(100 + 120));
   check_final(&whole, 2, 3, 2, (unsigned char)(100 + 110 + 2));
 
   /* with every step a final it just fits */
-  while (part.finals.count < part.finals.capacity) add_final(&part, 11, 0);
+  while (part.final_observations.count < part.final_observations.capacity) add_final(&part, 11, 0);
   CU_ASSERT_EQUAL(trajectory_pack(&part, TRAJECTORY_WHOLE, packed), room);
   CU_ASSERT_EQUAL(packed[room], 77);
   free(packed);
@@ -135,7 +136,7 @@ static void test_pack_returns(void) {
   const size_t bytes = trajectory_pack(&part, TRAJECTORY_RETURNS, packed);
   CU_ASSERT_EQUAL(bytes, trajectory_packed_room(&part, TRAJECTORY_RETURNS));
   trajectory_unpack(packed, TRAJECTORY_RETURNS, 2, 20, &whole, 0);
-  CU_ASSERT_EQUAL(whole.finals.count, 0);
+  CU_ASSERT_EQUAL(whole.final_observations.count, 0);
   CU_ASSERT_EQUAL(memcmp(whole.reward, part.reward, 2 * AGENTS * T * sizeof(float)), 0);
   CU_ASSERT_EQUAL(memcmp(whole.ended, part.ended, 2 * T), 0);
   CU_ASSERT_EQUAL(memcmp(whole.length, part.length, 2 * AGENTS * sizeof(int32_t)), 0);

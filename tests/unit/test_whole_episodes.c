@@ -86,7 +86,7 @@ static void test_no_bias(void) {
   memcpy(other.model.parameters.values, f.model.parameters.values, f.model.parameters.count * sizeof(float));
   model_pack(&other.model, false);
   double sum = 0, squares = 0, single = 0, single_squares = 0, early = 0, n = ENVS * ITERATIONS;
-  for (int i = 0; i < ITERATIONS; i++, f.worker.order->iteration++) {
+  for (int i = 0; i < ITERATIONS; i++, f.worker.command->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&f.actor));
     for (size_t k = 0; k < ENVS; k++) {
       double length = f.worker.rollout->length[k];
@@ -98,7 +98,7 @@ static void test_no_bias(void) {
     qsort(lengths, ENVS, sizeof *lengths, compare_lengths);
     for (size_t k = 0; k < ENVS / 2; k++) early += 2 * lengths[k] / n;
   }
-  for (int i = 0; i < ENVS * ITERATIONS; i++, other.worker.order->iteration++) {
+  for (int i = 0; i < ENVS * ITERATIONS; i++, other.worker.command->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&other.actor));
     double length = other.worker.rollout->length[0];
     single += length / n;

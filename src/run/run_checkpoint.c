@@ -1,4 +1,4 @@
-#include "run/snapshot.h"
+#include "run/run_checkpoint.h"
 
 #include "base/clock.h"
 #include "config/text.h"
@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SNAPSHOT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 13)
+#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 13)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -64,7 +64,7 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   return n;
 }
 
-bool snapshot_is_learning_state(const char *tensor) {
+bool run_checkpoint_is_learning_state(const char *tensor) {
   static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
                                        "progress/best_return",  "progress/best_steps",   best_is_evaluation,
                                        owes_evaluation};
@@ -96,7 +96,7 @@ static muster_status write_description(struct learner *learner, struct checkpoin
 }
 
 static muster_status write_file(struct learner *learner, struct progress *progress) {
-  struct tensor list[SNAPSHOT_MAX_TENSORS];
+  struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
   int n = list_state(learner, progress, list);
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
@@ -120,7 +120,7 @@ static muster_status publish(struct learner *learner) {
   return checkpoint_publish(folder, learner->total_steps, options->keep);
 }
 
-muster_status snapshot_write(struct learner *learner) {
+muster_status run_checkpoint_write(struct learner *learner) {
   /* rows that the checkpoint counts on are on the disk before it is */
   MUSTER_TRY(report_sync(&learner->report));
   struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
@@ -224,7 +224,7 @@ static muster_status restore_all(struct checkpoint_reader *reader, const struct 
 /* reads all tensors into the learner; the first ones decide about shapes and ranges of others */
 static muster_status restore_tensors(struct learner *learner, struct checkpoint_reader *reader, const char *path,
                                      struct progress *progress) {
-  struct tensor list[SNAPSHOT_MAX_TENSORS];
+  struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
   MUSTER_TRY(restore_all(reader, list, list_counters(learner, list)));
   int64_t steps;
   MUSTER_TRY(checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps));
@@ -283,7 +283,7 @@ static void tell_lost_states(const struct learner *learner) {
              lost, n_envs);
 }
 
-muster_status snapshot_restore(struct learner *learner) {
+muster_status run_checkpoint_restore(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
   struct passed_over passed_over = {&learner->worker->logger, 0};
@@ -308,7 +308,7 @@ muster_status snapshot_restore(struct learner *learner) {
   return MUSTER_OK;
 }
 
-muster_status snapshot_publish(struct learner *learner) {
+muster_status run_checkpoint_publish(struct learner *learner) {
   if (!learner->resumed) return MUSTER_OK;
   /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
   char best[RUN_PATH_SIZE + 96];

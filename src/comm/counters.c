@@ -1,6 +1,6 @@
-#include "comm/board.h"
+#include "comm/counters.h"
 
-#include "comm/bell.h"
+#include "comm/event.h"
 #include "comm/mpi_call.h"
 
 #include <dirent.h>
@@ -14,11 +14,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct board {
+struct counters {
   struct comm *comm; /* borrowed */
   size_t bytes;
-  struct bell *steps; /* [ranks of the node] how far each has come, then the data */
-  bool look_first;    /* when waiting (bell.h) */
+  struct event *steps; /* [ranks of the node] how far each has come, then the data */
+  bool look_first;     /* when waiting (event.h) */
 };
 
 /* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
@@ -44,7 +44,7 @@ static bool is_left_behind(int folder, const char *name, int *file) {
   return is_ours && flock(*file, LOCK_EX | LOCK_NB) == 0;
 }
 
-void board_remove_left_behind(void) {
+void counters_remove_left_behind(void) {
   DIR *folder = opendir(FOLDER);
   if (folder == NULL) return;
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
@@ -92,16 +92,16 @@ static void *map_file(const char *path, size_t bytes) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-muster_status board_create(struct comm *comm, size_t bytes, struct board **out) {
+muster_status counters_create(struct comm *comm, size_t bytes, struct counters **out) {
   *out = NULL;
   if (comm->local_size == 1) return MUSTER_OK;
-  struct board *board = calloc(1, sizeof *board);
+  struct counters *counters = calloc(1, sizeof *counters);
   bool is_first = comm->node_ranks[comm->rank] == 0;
   char path[PATH_SIZE] = "";
-  bytes += sizeof(struct bell) * (size_t)comm->local_size;
+  bytes += sizeof(struct event) * (size_t)comm->local_size;
   int lock = is_first ? create_file(bytes, path) : -1;
   MUSTER_TRY_MPI(MPI_Bcast(path, PATH_SIZE, MPI_CHAR, 0, comm->node));
-  void *memory = board != NULL ? map_file(path, bytes) : NULL;
+  void *memory = counters != NULL ? map_file(path, bytes) : NULL;
 
   /* all ranks of the node have it, or none */
   int failed = memory == NULL, any_failed = 1;
@@ -112,15 +112,15 @@ muster_status board_create(struct comm *comm, size_t bytes, struct board **out) 
   }
   if (any_failed) {
     if (memory != NULL) munmap(memory, bytes);
-    free(board);
+    free(counters);
     return MUSTER_OK;
   }
-  *board = (struct board){comm, bytes, memory, !comm_oversubscribed(comm)};
-  *out = board;
+  *counters = (struct counters){comm, bytes, memory, !comm_oversubscribed(comm)};
+  *out = counters;
   return MUSTER_OK;
 }
 
-void board_destroy(struct board **handle) {
+void counters_destroy(struct counters **handle) {
   if (*handle == NULL) return;
   munmap((*handle)->steps, (*handle)->bytes);
   free(*handle);
@@ -129,34 +129,36 @@ void board_destroy(struct board **handle) {
 
 /* --- steps --- */
 
-void *board_data(struct board *board) { return board != NULL ? &board->steps[board->comm->local_size] : NULL; }
-
-void board_reach(struct board *board, uint32_t step) {
-  if (board != NULL) bell_set(&board->steps[board->comm->node_ranks[board->comm->rank]], step);
+void *counters_data(struct counters *counters) {
+  return counters != NULL ? &counters->steps[counters->comm->local_size] : NULL;
 }
 
-static muster_status wait_for(struct board *board, int rank, uint32_t step) {
-  struct bell *theirs = &board->steps[board->comm->node_ranks[rank]];
-  for (uint32_t seen; !bell_has_come(seen = bell_number(theirs), step);)
-    MUSTER_TRY(bell_wait(theirs, seen, board->look_first));
+void counters_reach(struct counters *counters, uint32_t step) {
+  if (counters != NULL) event_set(&counters->steps[counters->comm->node_ranks[counters->comm->rank]], step);
+}
+
+static muster_status wait_for(struct counters *counters, int rank, uint32_t step) {
+  struct event *theirs = &counters->steps[counters->comm->node_ranks[rank]];
+  for (uint32_t seen; !event_has_reached(seen = event_number(theirs), step);)
+    MUSTER_TRY(event_wait(theirs, seen, counters->look_first));
   return MUSTER_OK;
 }
 
-muster_status board_wait(struct board *board, int rank, uint32_t step) {
-  if (board == NULL) return MUSTER_OK;
-  enum stage before = stages_enter(board->comm->stages, STAGE_WAIT);
-  muster_status status = wait_for(board, rank, step);
-  stages_enter(board->comm->stages, before);
+muster_status counters_wait(struct counters *counters, int rank, uint32_t step) {
+  if (counters == NULL) return MUSTER_OK;
+  enum stage before = stages_enter(counters->comm->stages, STAGE_WAIT);
+  muster_status status = wait_for(counters, rank, step);
+  stages_enter(counters->comm->stages, before);
   return status;
 }
 
-muster_status board_wait_others(struct board *board, uint32_t step) {
-  if (board == NULL) return MUSTER_OK;
-  struct comm *comm = board->comm;
+muster_status counters_wait_others(struct counters *counters, uint32_t step) {
+  if (counters == NULL) return MUSTER_OK;
+  struct comm *comm = counters->comm;
   enum stage before = stages_enter(comm->stages, STAGE_WAIT);
   muster_status status = MUSTER_OK;
   for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
-    if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(board, rank, step);
+    if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(counters, rank, step);
   stages_enter(comm->stages, before);
   return status;
 }

@@ -1,34 +1,34 @@
-/* The exchange of asynchronous actors: nothing lost, doubled, torn or out of order, whatever the delays; bounded;
+/* The gather of asynchronous actors: nothing lost, doubled, torn or out of command, whatever the delays; bounded;
  * clean ends. Runs with any number of ranks, on one node or, as its argument says (support/everywhere.h), on several.
  */
-#include "comm/stream.h"
+#include "comm/channel.h"
 #include "support/everywhere.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-/* rooms of deliveries, one after another over the ranks, and sizes of orders: below and above what MPI sends at once */
-static const size_t rooms[] = {40, 5000, 300000, 64}, order_sizes[] = {12, 1000, 700001};
+/* rooms of messages, one after another over the ranks, and sizes of commands: below and above what MPI sends at once */
+static const size_t rooms[] = {40, 5000, 300000, 64}, command_sizes[] = {12, 1000, 700001};
 #define ROOMS (sizeof rooms / sizeof *rooms)
 
-/* what a delivery and an order begin with; the bytes behind it follow from it */
+/* what a message and a command begin with; the bytes behind it follow from it */
 struct mark {
-  int32_t rank, number, last; /* last: the number of the last order; 1 in an actor's last delivery */
+  int32_t rank, number, last; /* last: the number of the last command; 1 in an actor's last message */
 };
 
 struct test {
-  struct stream *stream;
+  struct channel *channel;
   struct topology topology;
-  size_t room, order_bytes;
-  unsigned char *order;
+  size_t room, command_bytes;
+  unsigned char *command;
   uint32_t random;
 };
 
 /* --- what is sent --- */
 
-static unsigned char byte_of(struct mark mark, size_t place) {
-  return (unsigned char)((uint32_t)mark.rank * 37 + (uint32_t)mark.number * 101 + place * 13 + (place >> 9));
+static unsigned char byte_of(struct mark mark, size_t slot) {
+  return (unsigned char)((uint32_t)mark.rank * 37 + (uint32_t)mark.number * 101 + slot * 13 + (slot >> 9));
 }
 
 static void write_bytes(unsigned char *bytes, size_t n, struct mark mark) {
@@ -66,48 +66,48 @@ static void dally(struct test *test) {
 
 static size_t room_of(int rank) { return rooms[(size_t)rank % ROOMS]; }
 
-static struct test open_stream(int learner, size_t order_bytes) {
+static struct test open_stream(int learner, size_t command_bytes) {
   struct comm *comm = everywhere_comm();
   struct test test = {.topology = topology_create(comm_size(comm), comm_rank(comm), 8),
                       .room = room_of(comm_rank(comm)),
-                      .order_bytes = order_bytes,
-                      .order = calloc(order_bytes, 1),
+                      .command_bytes = command_bytes,
+                      .command = calloc(command_bytes, 1),
                       .random = (uint32_t)comm_rank(comm) + 7};
   topology_set_learner(&test.topology, learner);
-  EVERYWHERE(test.order != NULL);
-  EVERYWHERE_OK(stream_create(comm, &test.topology, test.room, test.order, order_bytes, &test.stream));
+  EVERYWHERE(test.command != NULL);
+  EVERYWHERE_OK(channel_create(comm, &test.topology, test.room, test.command, command_bytes, &test.channel));
   return test;
 }
 
 static void close_stream(struct test *test) {
-  stream_destroy(&test->stream);
-  EVERYWHERE(test->stream == NULL);
-  free(test->order);
+  channel_destroy(&test->channel);
+  EVERYWHERE(test->channel == NULL);
+  free(test->command);
 }
 
-/* a delivery's bytes: at least the mark, at most the room */
+/* a message's bytes: at least the mark, at most the room */
 static size_t size_of(int rank, int number) {
   size_t span = room_of(rank) - sizeof(struct mark) + 1;
   return sizeof(struct mark) + (size_t)number * 7919 % span;
 }
 
 static muster_status deliver(struct test *test, struct mark mark) {
-  void *place;
-  MUSTER_TRY(stream_place(test->stream, &place));
-  write_bytes(place, size_of(mark.rank, mark.number), mark);
-  return stream_deliver(test->stream, size_of(mark.rank, mark.number));
+  void *slot;
+  MUSTER_TRY(channel_slot(test->channel, &slot));
+  write_bytes(slot, size_of(mark.rank, mark.number), mark);
+  return channel_send(test->channel, size_of(mark.rank, mark.number));
 }
 
 static muster_status tell(struct test *test, int number, int last) {
-  write_bytes(test->order, test->order_bytes, (struct mark){test->topology.rank, number, last});
-  return stream_tell(test->stream);
+  write_bytes(test->command, test->command_bytes, (struct mark){test->topology.rank, number, last});
+  return channel_send_command(test->channel);
 }
 
 /* --- the learner --- */
 
 /* what it holds of each rank, and whether all that it took was as it should be */
 struct hands {
-  int *next, *held; /* [ranks] number of the next delivery; deliveries that are not released */
+  int *next, *held; /* [ranks] number of the next message; messages that are not released */
   int taken, last;  /* so far; of them the last of their actors */
   bool right;
 };
@@ -124,68 +124,68 @@ static void close_hands(struct hands *hands) {
   free(hands->held);
 }
 
-/* takes a delivery and looks at it */
+/* takes a message and looks at it */
 static muster_status take(struct test *test, struct hands *hands) {
   int rank;
-  const void *delivery;
+  const void *message;
   size_t bytes;
-  MUSTER_TRY(stream_next(test->stream, &rank, &delivery, &bytes));
-  struct mark mark = mark_of(delivery);
+  MUSTER_TRY(channel_next(test->channel, &rank, &message, &bytes));
+  struct mark mark = mark_of(message);
   hands->right = hands->right && mark.rank == rank && mark.number == hands->next[rank] &&
-                 bytes == size_of(rank, mark.number) && (uintptr_t)delivery % 64 == 0 && is_whole(delivery, bytes);
+                 bytes == size_of(rank, mark.number) && (uintptr_t)message % 64 == 0 && is_whole(message, bytes);
   hands->next[rank]++;
   hands->held[rank]++;
   hands->right = hands->right && hands->held[rank] <= 2;
   hands->taken++;
   hands->last += mark.last == 1;
   dally(test);
-  hands->right = hands->right && is_whole(delivery, bytes);
+  hands->right = hands->right && is_whole(message, bytes);
   return MUSTER_OK;
 }
 
-/* releases what it holds of all ranks but for `keep` of each, from the last rank to the first */
+/* credits what it holds of all ranks but for `keep` of each, from the last rank to the first */
 static muster_status release(struct test *test, struct hands *hands, int keep) {
   for (int rank = test->topology.ranks - 1; rank >= 0; rank--)
-    for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(stream_release(test->stream, rank));
+    for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(channel_credit(test->channel, rank));
   return MUSTER_OK;
 }
 
 /* takes all that has come */
 static muster_status take_all(struct test *test, struct hands *hands) {
   for (bool has_next = true; has_next;) {
-    MUSTER_TRY(stream_has_next(test->stream, &has_next));
+    MUSTER_TRY(channel_has_next(test->channel, &has_next));
     if (has_next) MUSTER_TRY(take(test, hands));
   }
   return MUSTER_OK;
 }
 
-/* --- a whole run: actors deliver until they read the last order --- */
+/* --- a whole run: actors deliver until they read the last command --- */
 
-#define ORDERS 60
+#define COMMANDS 60
 
-/* orders are whole and never go back; the last delivery says that it is the last */
+/* commands are whole and never go back; the last message says that it is the last */
 static muster_status act(struct test *test, bool *right) {
   int newest = 0;
-  MUSTER_TRY(stream_await(test->stream));
+  MUSTER_TRY(channel_await_command(test->channel));
   for (int number = 0;; number++) {
-    struct mark order = mark_of(test->order);
-    *right = *right && order.number >= newest && is_whole(test->order, test->order_bytes);
-    newest = order.number;
-    bool is_last = order.number == order.last, is_new;
+    struct mark command = mark_of(test->command);
+    *right = *right && command.number >= newest && is_whole(test->command, test->command_bytes);
+    newest = command.number;
+    bool is_last = command.number == command.last, is_new;
     MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, number, is_last}));
     if (is_last) return MUSTER_OK;
     dally(test);
-    MUSTER_TRY(stream_tend(test->stream));
-    MUSTER_TRY(stream_refresh(test->stream, &is_new));
-    *right = *right && (is_new == (mark_of(test->order).number > newest));
+    MUSTER_TRY(channel_progress(test->channel));
+    MUSTER_TRY(channel_refresh(test->channel, &is_new));
+    *right = *right && (is_new == (mark_of(test->command).number > newest));
   }
 }
 
-/* some deliveries for each order, some of which it keeps for a while */
+/* some messages for each command, some of which it keeps for a while */
 static muster_status learn(struct test *test, struct hands *hands) {
-  for (int order = 1; order <= ORDERS; order++) {
-    MUSTER_TRY(tell(test, order, ORDERS));
-    for (uint32_t n = draw(test, 4); n > 0 && order < ORDERS; n--) {
+  for (int command = 1; command <= COMMANDS; command++) {
+    MUSTER_TRY(tell(test, command, COMMANDS));
+    for (uint32_t n = draw(test, 4); n > 0 && command < COMMANDS; n--) {
       MUSTER_TRY(take(test, hands));
       MUSTER_TRY(release(test, hands, (int)draw(test, 2)));
     }
@@ -197,16 +197,16 @@ static muster_status learn(struct test *test, struct hands *hands) {
   return MUSTER_OK;
 }
 
-static void run_with(int learner, size_t order_bytes) {
-  struct test test = open_stream(learner, order_bytes);
+static void run_with(int learner, size_t command_bytes) {
+  struct test test = open_stream(learner, command_bytes);
   struct hands hands = open_hands(&test);
   bool right = true, has_next = false;
   muster_status status = test.topology.learns ? learn(&test, &hands) : act(&test, &right);
-  if (status == MUSTER_OK) status = stream_finish(test.stream);
-  if (status == MUSTER_OK && test.topology.learns) status = stream_has_next(test.stream, &has_next);
+  if (status == MUSTER_OK) status = channel_drain(test.channel);
+  if (status == MUSTER_OK && test.topology.learns) status = channel_has_next(test.channel, &has_next);
   EVERYWHERE_OK(status);
   EVERYWHERE(right && hands.right && !has_next);
-  EVERYWHERE(mark_of(test.order).number == ORDERS);
+  EVERYWHERE(mark_of(test.command).number == COMMANDS);
   close_hands(&hands);
   close_stream(&test);
 }
@@ -214,32 +214,32 @@ static void run_with(int learner, size_t order_bytes) {
 static void test_run(void) {
   int ranks = comm_size(everywhere_comm());
   for (int learner = 0; learner < ranks && ranks > 1; learner++)
-    for (size_t i = 0; i < sizeof order_sizes / sizeof *order_sizes; i++) run_with(learner, order_sizes[i]);
+    for (size_t i = 0; i < sizeof command_sizes / sizeof *command_sizes; i++) run_with(learner, command_sizes[i]);
 }
 
-/* --- orders --- */
+/* --- commands --- */
 
 /* the learner tells many while actors are elsewhere: they get the newest, and few of the others */
-static void test_newer_orders_replace_older_ones(void) {
+static void test_newer_commands_replace_older_ones(void) {
   struct comm *comm = everywhere_comm();
   for (int learner = 0; learner < comm_size(comm) && comm_size(comm) > 1; learner++) {
     struct test test = open_stream(learner, 5000);
     muster_status status = MUSTER_OK;
-    for (int order = 1; order <= 200 && test.topology.learns && status == MUSTER_OK; order++)
-      status = tell(&test, order, 200);
+    for (int command = 1; command <= 200 && test.topology.learns && status == MUSTER_OK; command++)
+      status = tell(&test, command, 200);
     EVERYWHERE_OK(status);
 
     /* one that had come, one that was under way, the newest; where memory is shared, that one alone */
     bool is_near = everywhere_shares() && everywhere_node(learner) == everywhere_node(comm_rank(comm));
     int taken = 0;
-    while (!test.topology.learns && status == MUSTER_OK && mark_of(test.order).number < 200) {
-      status = stream_await(test.stream);
+    while (!test.topology.learns && status == MUSTER_OK && mark_of(test.command).number < 200) {
+      status = channel_await_command(test.channel);
       taken++;
     }
-    if (status == MUSTER_OK) status = stream_finish(test.stream);
+    if (status == MUSTER_OK) status = channel_drain(test.channel);
     EVERYWHERE_OK(status);
     EVERYWHERE(test.topology.learns || (taken >= 1 && taken <= (is_near ? 1 : 3)));
-    EVERYWHERE(mark_of(test.order).number == 200 && is_whole(test.order, test.order_bytes));
+    EVERYWHERE(mark_of(test.command).number == 200 && is_whole(test.command, test.command_bytes));
     close_stream(&test);
   }
 }
@@ -260,7 +260,7 @@ static muster_status press(struct test *test, struct hands *hands) {
     bool has_next;
     while (hands->taken < most * actors) MUSTER_TRY(take(test, hands));
     nanosleep(&(struct timespec){0, 3000000}, NULL);
-    MUSTER_TRY(stream_has_next(test->stream, &has_next));
+    MUSTER_TRY(channel_has_next(test->channel, &has_next));
     hands->right = hands->right && !has_next;
     for (int rank = 0; rank < test->topology.ranks; rank++)
       hands->right = hands->right && (hands->next[rank] == (rank == test->topology.learner ? 0 : most));
@@ -275,7 +275,7 @@ static void test_an_actor_has_two_places(void) {
     struct test test = open_stream(learner, 100);
     struct hands hands = open_hands(&test);
     muster_status status = press(&test, &hands);
-    if (status == MUSTER_OK) status = stream_finish(test.stream);
+    if (status == MUSTER_OK) status = channel_drain(test.channel);
     EVERYWHERE_OK(status);
     EVERYWHERE(hands.right);
     close_hands(&hands);
@@ -290,23 +290,23 @@ static void test_an_actor_has_two_places(void) {
 /* what an actor delivers before a rest: 0, 1 or 2 */
 static int count_of(int rank, int rest) { return (rank * 5 + rest * 7 + rest / 3) % 3; }
 
-/* ranks come to rest in whatever state they are: nothing, or more, was told, delivered, taken, released */
+/* ranks come to rest in whatever state they are: nothing, or more, was told, sent, taken, released */
 static muster_status go_to_rest(struct test *test, struct hands *hands, int rest, int *number) {
-  int delivered = 0, orders = rest % 4;
+  int sent = 0, commands = rest % 4;
   for (int rank = 0; rank < test->topology.ranks; rank++)
-    delivered += rank != test->topology.learner ? count_of(rank, rest) : 0;
+    sent += rank != test->topology.learner ? count_of(rank, rest) : 0;
   if (!test->topology.learns) {
     for (int n = count_of(test->topology.rank, rest); n > 0; n--)
       MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, (*number)++, 0}));
     bool is_new;
-    if (draw(test, 2) == 0) MUSTER_TRY(stream_refresh(test->stream, &is_new));
+    if (draw(test, 2) == 0) MUSTER_TRY(channel_refresh(test->channel, &is_new));
     dally(test);
-    return stream_finish(test->stream);
+    return channel_drain(test->channel);
   }
-  for (; orders > 0; orders--) MUSTER_TRY(tell(test, ++*number, 0));
-  for (uint32_t n = draw(test, (uint32_t)delivered + 1); n > 0; n--) MUSTER_TRY(take(test, hands));
+  for (; commands > 0; commands--) MUSTER_TRY(tell(test, ++*number, 0));
+  for (uint32_t n = draw(test, (uint32_t)sent + 1); n > 0; n--) MUSTER_TRY(take(test, hands));
   MUSTER_TRY(release(test, hands, (int)draw(test, 3)));
-  return stream_finish(test->stream);
+  return channel_drain(test->channel);
 }
 
 /* at rest the learner has everything, without waiting */
@@ -319,8 +319,8 @@ static muster_status look_at_rest(struct test *test, struct hands *hands, int re
   return release(test, hands, 0);
 }
 
-static void rest_with(int learner, size_t order_bytes) {
-  struct test test = open_stream(learner, order_bytes);
+static void rest_with(int learner, size_t command_bytes) {
+  struct test test = open_stream(learner, command_bytes);
   struct hands hands = open_hands(&test);
   struct comm *comm = everywhere_comm();
   int number = 0, all = 0;
@@ -328,14 +328,14 @@ static void rest_with(int learner, size_t order_bytes) {
   for (int rest = 0; rest < RESTS; rest++) {
     EVERYWHERE_OK(go_to_rest(&test, &hands, rest, &number));
 
-    /* all have the last order */
+    /* all have the last command */
     int newest = number;
     muster_status status = comm_broadcast(comm, &newest, sizeof newest, learner);
-    right = right && (newest == 0 || (mark_of(test.order).number == newest && is_whole(test.order, order_bytes)));
+    right = right && (newest == 0 || (mark_of(test.command).number == newest && is_whole(test.command, command_bytes)));
     if (status == MUSTER_OK) status = look_at_rest(&test, &hands, rest, &all);
     EVERYWHERE_OK(status);
   }
-  EVERYWHERE_OK(stream_finish(test.stream));
+  EVERYWHERE_OK(channel_drain(test.channel));
   EVERYWHERE(right && hands.right);
   close_hands(&hands);
   close_stream(&test);
@@ -344,7 +344,7 @@ static void rest_with(int learner, size_t order_bytes) {
 static void test_rest_from_every_state(void) {
   int ranks = comm_size(everywhere_comm());
   for (int learner = 0; learner < ranks && ranks > 1; learner++)
-    for (size_t i = 0; i < sizeof order_sizes / sizeof *order_sizes; i++) rest_with(learner, order_sizes[i]);
+    for (size_t i = 0; i < sizeof command_sizes / sizeof *command_sizes; i++) rest_with(learner, command_sizes[i]);
 }
 
 /* --- one rank alone --- */
@@ -360,25 +360,25 @@ static void test_alone(void) {
   struct test test = open_stream(0, 100);
   struct hands hands = open_hands(&test);
   bool is_new, has_next;
-  void *place;
+  void *slot;
   int rank;
-  const void *delivery;
+  const void *message;
   size_t bytes;
   for (int round = 0; round < 5; round++) {
     EVERYWHERE_OK(tell(&test, round + 1, 5));
-    EVERYWHERE_OK(stream_await(test.stream));
-    EVERYWHERE_OK(stream_refresh(test.stream, &is_new));
-    EVERYWHERE(!is_new && mark_of(test.order).number == round + 1);
+    EVERYWHERE_OK(channel_await_command(test.channel));
+    EVERYWHERE_OK(channel_refresh(test.channel, &is_new));
+    EVERYWHERE(!is_new && mark_of(test.command).number == round + 1);
     EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round, 0}));
     EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round + 1, 0}));
-    EVERYWHERE(is_internal_error(stream_place(test.stream, &place)));
-    EVERYWHERE_OK(stream_finish(test.stream));
+    EVERYWHERE(is_internal_error(channel_slot(test.channel, &slot)));
+    EVERYWHERE_OK(channel_drain(test.channel));
     EVERYWHERE_OK(take_all(&test, &hands));
     EVERYWHERE_OK(release(&test, &hands, 0));
     EVERYWHERE(hands.right && hands.taken == 2 * round + 2);
-    EVERYWHERE_OK(stream_has_next(test.stream, &has_next));
-    EVERYWHERE(!has_next && is_internal_error(stream_next(test.stream, &rank, &delivery, &bytes)));
-    EVERYWHERE(is_internal_error(stream_await(test.stream)));
+    EVERYWHERE_OK(channel_has_next(test.channel, &has_next));
+    EVERYWHERE(!has_next && is_internal_error(channel_next(test.channel, &rank, &message, &bytes)));
+    EVERYWHERE(is_internal_error(channel_await_command(test.channel)));
   }
   close_hands(&hands);
   close_stream(&test);
@@ -392,17 +392,17 @@ static void test_too_large(void) {
   for (int rank = 1; rank < comm_size(comm); rank++)
     any_near = any_near || (everywhere_shares() && everywhere_node(rank) == everywhere_node(0));
   if (any_near || comm_size(comm) == 1) return;
-  struct stream *stream = NULL;
-  char order[8];
-  muster_status status = stream_create(comm, &topology, (size_t)1 << 40, order, sizeof order, &stream);
+  struct channel *channel = NULL;
+  char command[8];
+  muster_status status = channel_create(comm, &topology, (size_t)1 << 40, command, sizeof command, &channel);
   bool is_refused = muster_status_code(status) == MUSTER_ERROR_USAGE;
   muster_status_clear(&status);
-  EVERYWHERE(is_refused && stream == NULL);
+  EVERYWHERE(is_refused && channel == NULL);
 }
 
 static const struct check_case cases[] = {
     {"a run: nothing lost, doubled, torn or out of order", test_run},
-    {"newer orders replace older ones", test_newer_orders_replace_older_ones},
+    {"newer orders replace older ones", test_newer_commands_replace_older_ones},
     {"an actor has two places", test_an_actor_has_two_places},
     {"come to rest from every state", test_rest_from_every_state},
     {"one rank alone", test_alone},

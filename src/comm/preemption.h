@@ -9,32 +9,32 @@
  * Counts only grow: with A actors the first r rollouts have r * A crossings, and rollout r is over from there on at
  * `needed` more. That holds because no actor begins with a rollout before the leading rank has the one before. Every
  * function takes NULL, the line of a job where all actors are waited for, and then does nothing. */
-#ifndef COMM_FINISH_LINE_H
-#define COMM_FINISH_LINE_H
+#ifndef COMM_PREEMPTION_H
+#define COMM_PREEMPTION_H
 
 #include "comm/comm.h"
 #include "comm/topology.h"
 
-struct finish_line;
+struct preemption;
 
 /* A line for rollouts that are over when `needed` of the topology's actors have crossed it, 0 < needed. *out is NULL
  * where these are all of them. Collective. */
-MUSTER_CHECKED muster_status finish_line_create(struct comm *comm, const struct topology *topology, int needed,
-                                                struct finish_line **out);
-void finish_line_destroy(struct finish_line **line); /* accepts NULL inside */
+MUSTER_CHECKED muster_status preemption_create(struct comm *comm, const struct topology *topology, int needed,
+                                               struct preemption **out);
+void preemption_destroy(struct preemption **line); /* accepts NULL inside */
 
 /* An actor: whether enough have crossed the line in this rollout. */
-MUSTER_CHECKED muster_status finish_line_is_over(struct finish_line *line, bool *is_over);
+MUSTER_CHECKED muster_status preemption_is_due(struct preemption *line, bool *is_over);
 
 /* An actor: crosses the line. Once in each rollout, whether it was cut off or not. */
-MUSTER_CHECKED muster_status finish_line_cross(struct finish_line *line);
+MUSTER_CHECKED muster_status preemption_report_done(struct preemption *line);
 
 /* The leading rank, after it has crossed the line itself where it acts: waits until enough have, and the far ones know
  * it. Where there are none of these it does not wait: everybody sees for himself. */
-MUSTER_CHECKED muster_status finish_line_await(struct finish_line *line);
+MUSTER_CHECKED muster_status preemption_await(struct preemption *line);
 
 /* Every rank, once the leading rank has got the rollout from all; that rank itself before any other begins with the
  * next one. Nothing is under way any more then. */
-MUSTER_CHECKED muster_status finish_line_leave(struct finish_line *line);
+MUSTER_CHECKED muster_status preemption_end_rollout(struct preemption *line);
 
 #endif

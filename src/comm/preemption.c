@@ -1,6 +1,6 @@
-#include "comm/finish_line.h"
+#include "comm/preemption.h"
 
-#include "comm/board.h"
+#include "comm/counters.h"
 #include "comm/mpi_call.h"
 
 #include <sched.h>
@@ -8,14 +8,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-struct finish_line {
+struct preemption {
   struct comm *comm; /* borrowed */
   uint64_t actors, needed;
   uint64_t start;              /* crossings of all rollouts before this one */
   bool leads, is_far;          /* this rank */
   bool is_open;                /* this rank has had to do with the line in this rollout */
   bool is_told;                /* the leading rank: has told the far actors; a far actor: was told */
-  struct board *board;         /* of the leading rank's node; NULL on others and where it cannot be had */
+  struct counters *counters;   /* of the leading rank's node; NULL on others and where it cannot be had */
   _Atomic uint64_t *crossings; /* on it; NULL on a far actor */
   _Atomic uint64_t own;        /* in its place where there is none */
 
@@ -28,7 +28,7 @@ struct finish_line {
 /* --- set-up --- */
 
 /* the leading rank's, or a far actor's */
-static muster_status prepare_messages(struct finish_line *line, int peer) {
+static muster_status prepare_messages(struct preemption *line, int peer) {
   MPI_Comm world = line->comm->world;
   const int i = line->n_far++;
   if (line->leads) {
@@ -41,23 +41,23 @@ static muster_status prepare_messages(struct finish_line *line, int peer) {
   return MUSTER_OK;
 }
 
-static muster_status meet(struct finish_line *line, const struct topology *topology) {
+static muster_status meet(struct preemption *line, const struct topology *topology) {
   const int leader = topology->learner;
   const bool is_near = comm_is_near(line->comm, leader);
-  if (is_near) MUSTER_TRY(board_create(line->comm, sizeof *line->crossings, &line->board));
-  if (line->board != NULL) line->crossings = board_data(line->board);
-  if (line->board == NULL && line->leads) line->crossings = &line->own;
+  if (is_near) MUSTER_TRY(counters_create(line->comm, sizeof *line->crossings, &line->counters));
+  if (line->counters != NULL) line->crossings = counters_data(line->counters);
+  if (line->counters == NULL && line->leads) line->crossings = &line->own;
   line->is_far = topology->acts && line->crossings == NULL;
   if (line->is_far) return prepare_messages(line, leader);
   for (int rank = 0; line->leads && rank < topology->ranks; rank++) {
-    bool counts_itself = rank == leader || (line->board != NULL && comm_is_near(line->comm, rank));
+    bool counts_itself = rank == leader || (line->counters != NULL && comm_is_near(line->comm, rank));
     if (topology_rank_acts(topology, rank) && !counts_itself) MUSTER_TRY(prepare_messages(line, rank));
   }
   return MUSTER_OK;
 }
 
-static muster_status allocate(const struct topology *topology, struct finish_line **out) {
-  struct finish_line *line = calloc(1, sizeof *line);
+static muster_status allocate(const struct topology *topology, struct preemption **out) {
+  struct preemption *line = calloc(1, sizeof *line);
   *out = line;
   if (line != NULL) {
     const size_t peers = topology->leads ? (size_t)topology->ranks : 1;
@@ -69,11 +69,11 @@ static muster_status allocate(const struct topology *topology, struct finish_lin
   return failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: finish line") : MUSTER_OK;
 }
 
-muster_status finish_line_create(struct comm *comm, const struct topology *topology, int needed,
-                                 struct finish_line **out) {
+muster_status preemption_create(struct comm *comm, const struct topology *topology, int needed,
+                                struct preemption **out) {
   *out = NULL;
   if (needed >= topology->actors) return MUSTER_OK;
-  struct finish_line *line;
+  struct preemption *line;
   muster_status status = comm_agree(comm, allocate(topology, &line));
   if (status == MUSTER_OK) {
     line->comm = comm;
@@ -83,7 +83,7 @@ muster_status finish_line_create(struct comm *comm, const struct topology *topol
     status = comm_agree(comm, meet(line, topology));
   }
   if (status != MUSTER_OK)
-    finish_line_destroy(&line);
+    preemption_destroy(&line);
   else
     *out = line;
   return status;
@@ -95,13 +95,13 @@ static void free_requests(MPI_Request *requests, int n) {
   free(requests);
 }
 
-void finish_line_destroy(struct finish_line **handle) {
-  struct finish_line *line = *handle;
+void preemption_destroy(struct preemption **handle) {
+  struct preemption *line = *handle;
   if (line == NULL) return;
   free_requests(line->done, line->n_far);
   free_requests(line->enough, line->n_far);
   free(line->heard);
-  board_destroy(&line->board);
+  counters_destroy(&line->counters);
   free(line);
   *handle = NULL;
 }
@@ -109,7 +109,7 @@ void finish_line_destroy(struct finish_line **handle) {
 /* --- a rollout --- */
 
 /* whoever is to be told expects it from here on */
-static muster_status open_line(struct finish_line *line) {
+static muster_status open_line(struct preemption *line) {
   if (line->is_open) return MUSTER_OK;
   line->is_open = true;
   line->is_told = false;
@@ -117,12 +117,12 @@ static muster_status open_line(struct finish_line *line) {
   return MUSTER_OK;
 }
 
-static bool enough_have_crossed(const struct finish_line *line) {
+static bool enough_have_crossed(const struct preemption *line) {
   return atomic_load_explicit(line->crossings, memory_order_relaxed) - line->start >= line->needed;
 }
 
 /* the leading rank: counts the far actors that are done, and tells all of them once it is enough */
-static muster_status look_around(struct finish_line *line) {
+static muster_status look_around(struct preemption *line) {
   if (line->n_far == 0) return MUSTER_OK;
   int n = 0;
   MUSTER_TRY_MPI(MPI_Testsome(line->n_far, line->done, &n, line->heard, MPI_STATUSES_IGNORE));
@@ -133,7 +133,7 @@ static muster_status look_around(struct finish_line *line) {
   return MUSTER_OK;
 }
 
-muster_status finish_line_is_over(struct finish_line *line, bool *is_over) {
+muster_status preemption_is_due(struct preemption *line, bool *is_over) {
   *is_over = false;
   if (line == NULL) return MUSTER_OK;
   MUSTER_TRY(open_line(line));
@@ -148,7 +148,7 @@ muster_status finish_line_is_over(struct finish_line *line, bool *is_over) {
   return MUSTER_OK;
 }
 
-muster_status finish_line_cross(struct finish_line *line) {
+muster_status preemption_report_done(struct preemption *line) {
   if (line == NULL) return MUSTER_OK;
   MUSTER_TRY(open_line(line));
   if (line->is_far)
@@ -158,7 +158,7 @@ muster_status finish_line_cross(struct finish_line *line) {
   return line->leads ? look_around(line) : MUSTER_OK;
 }
 
-muster_status finish_line_await(struct finish_line *line) {
+muster_status preemption_await(struct preemption *line) {
   if (line == NULL || line->n_far == 0) return MUSTER_OK;
   MUSTER_TRY(open_line(line));
   enum stage before = stages_enter(line->comm->stages, STAGE_WAIT);
@@ -171,7 +171,7 @@ muster_status finish_line_await(struct finish_line *line) {
   return status;
 }
 
-muster_status finish_line_leave(struct finish_line *line) {
+muster_status preemption_end_rollout(struct preemption *line) {
   if (line == NULL || !line->is_open) return MUSTER_OK;
   /* an actor has sent its message before its rollout, the leading rank before it had all of them */
   MUSTER_TRY(comm_wait(line->comm, line->done, line->n_far));

@@ -1,0 +1,399 @@
+#include "comm/gather.h"
+
+#include "comm/counters.h"
+#include "comm/mpi_call.h"
+#include "comm/node_buffer.h"
+
+#include <float.h>
+#include <limits.h>
+#include <stdlib.h>
+
+/* of a rank that does not act: adds nothing to what others worked */
+static const struct gather_work no_work = {.shortest = DBL_MAX};
+
+/* who sends the learner a message, or the learner as such a rank sees it: an actor of the learner's node, which sends
+ * its rows straight from its arrays, or the node leader of another node with its node buffer */
+struct peer {
+  int rank;
+  bool is_node_leader;
+  MPI_Datatype rows; /* all fields of the environments that come from there, at absolute addresses, and the head */
+  struct gather_head head;
+
+  /* of a node leader */
+  MPI_Datatype node_buffer; /* rows, and the items behind them */
+  char *items;
+};
+
+struct gather {
+  struct comm *comm;
+  bool is_learner, has_node_buffer; /* a rank that the learner does not serve itself is one of a node buffer's */
+  int n_peers;                      /* 0 where one rank acts and learns */
+  struct peer *peers;
+  int n_requests;        /* n_peers, but 0 on a rank with a node buffer */
+  MPI_Request *requests; /* persistent: receives on the learner, a send on an actor */
+  struct gather_list list;
+  struct node_buffer node_buffer;
+  struct counters *counters; /* of this node */
+  uint32_t step;             /* gathers and scatters so far */
+  size_t bytes;
+  int64_t messages;
+};
+
+/* --- set-up --- */
+
+/* what the set-up needs to know */
+struct plan {
+  struct comm *comm;
+  const struct topology *topology;
+  enum gather_rows which;
+  const struct gather_field *fields;
+  int n_fields;
+  int *node_leaders;   /* [ranks] */
+  int32_t *capacities; /* [ranks] room in each rank's list */
+  int *first, *count;  /* [ranks] ranges of environments */
+};
+
+/* whether a rank's rows come from a peer: an actor's own, or those of a node leader's node */
+static bool comes_from(const struct plan *plan, int rank, int peer_rank) {
+  return rank == peer_rank || plan->node_leaders[rank] == peer_rank;
+}
+
+/* the environments whose rows a rank sends to the learner */
+static struct env_range rows_of(const struct plan *plan, int rank) {
+  bool is_in_place = plan->which == GATHER_IN_PLACE && comm_is_near(plan->comm, plan->topology->learner) &&
+                     comm_is_near(plan->comm, rank) && topology_rank_learns(plan->topology, rank);
+  return is_in_place ? (struct env_range){0, 0} : topology_envs(plan->topology, rank);
+}
+
+/* the environments that come from a peer; returns how many ranges they are */
+static int find_ranges(const struct plan *plan, int peer_rank) {
+  int n = 0;
+  for (int rank = 0; rank < plan->topology->ranks; rank++) {
+    if (!comes_from(plan, rank, peer_rank)) continue;
+    struct env_range range = rows_of(plan, rank);
+    if (range.count == 0) continue;
+    if (n > 0 && plan->first[n - 1] + plan->count[n - 1] == range.first) {
+      plan->count[n - 1] += range.count;
+      continue;
+    }
+    plan->first[n] = range.first;
+    plan->count[n++] = range.count;
+  }
+  return n;
+}
+
+/* describes the rows of every field in so many ranges of environments, then the head, as one datatype */
+static muster_status describe_rows(const struct plan *plan, int n_ranges, void *head, MPI_Datatype *out) {
+  MPI_Datatype types[GATHER_MAX_FIELDS + 1], env;
+  MPI_Aint addresses[GATHER_MAX_FIELDS + 1];
+  int lengths[GATHER_MAX_FIELDS + 1], n = n_ranges > 0 ? plan->n_fields : 0;
+  for (int i = 0; i < n; i++) {
+    MUSTER_TRY_MPI(MPI_Type_contiguous((int)plan->fields[i].env_bytes, MPI_BYTE, &env));
+    MUSTER_TRY_MPI(MPI_Type_indexed(n_ranges, plan->count, plan->first, env, &types[i]));
+    MUSTER_TRY_MPI(MPI_Type_free(&env));
+    MUSTER_TRY_MPI(MPI_Get_address(plan->fields[i].base, &addresses[i]));
+    lengths[i] = 1;
+  }
+  types[n] = MPI_BYTE;
+  MUSTER_TRY_MPI(MPI_Get_address(head, &addresses[n]));
+  lengths[n] = (int)sizeof(struct gather_head);
+  MUSTER_TRY_MPI(MPI_Type_create_struct(n + 1, lengths, addresses, types, out));
+  for (int i = 0; i < n; i++) MUSTER_TRY_MPI(MPI_Type_free(&types[i]));
+  MUSTER_TRY_MPI(MPI_Type_commit(out));
+  return MUSTER_OK;
+}
+
+/* describes what a node leader sends: its rows, and items as far as there is room for them */
+static muster_status describe_node_buffer(struct gather *gather, const struct plan *plan, struct peer *peer) {
+  size_t capacity = 0;
+  for (int rank = 0; rank < plan->topology->ranks; rank++)
+    if (comes_from(plan, rank, peer->rank)) capacity += (size_t)plan->capacities[rank];
+  size_t room = node_buffer_items_room(&gather->list, capacity);
+  peer->items = calloc(1, room);
+  if (peer->items == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %zu bytes for items", room);
+
+  MPI_Datatype types[] = {peer->rows, MPI_DATATYPE_NULL};
+  const int lengths[] = {1, 1};
+  MPI_Aint places[] = {0, 0};
+  MUSTER_TRY_MPI(MPI_Get_address(peer->items, &places[1]));
+  MUSTER_TRY(comm_bytes_type(room, &types[1]));
+  MUSTER_TRY_MPI(MPI_Type_create_struct(2, lengths, places, types, &peer->node_buffer));
+  MUSTER_TRY_MPI(MPI_Type_free(&types[1]));
+  MUSTER_TRY_MPI(MPI_Type_commit(&peer->node_buffer));
+  return MUSTER_OK;
+}
+
+/* the learner's persistent request for what a peer sends */
+static muster_status expect_peer(struct gather *gather, const struct plan *plan, int rank) {
+  struct peer *peer = &gather->peers[gather->n_peers++];
+  *peer = (struct peer){.rank = rank,
+                        .is_node_leader = plan->node_leaders[rank] == rank,
+                        .rows = MPI_DATATYPE_NULL,
+                        .node_buffer = MPI_DATATYPE_NULL};
+  MUSTER_TRY(describe_rows(plan, find_ranges(plan, rank), &peer->head, &peer->rows));
+  if (peer->is_node_leader) MUSTER_TRY(describe_node_buffer(gather, plan, peer));
+  MUSTER_TRY_MPI(MPI_Recv_init(MPI_BOTTOM, 1, peer->is_node_leader ? peer->node_buffer : peer->rows, rank, TAG_GATHER,
+                               gather->comm->world, &gather->requests[gather->n_requests++]));
+  return MUSTER_OK;
+}
+
+/* an actor's way to the learner: the node buffer of its node, or a persistent request of its own */
+static muster_status face_learner(struct gather *gather, const struct plan *plan) {
+  const struct topology *topology = plan->topology;
+  struct peer *peer = &gather->peers[gather->n_peers++];
+  *peer = (struct peer){.rank = topology->learner, .rows = MPI_DATATYPE_NULL, .node_buffer = MPI_DATATYPE_NULL};
+  peer->head.work = no_work;
+  gather->has_node_buffer = plan->node_leaders[topology->rank] != topology->learner;
+  if (gather->has_node_buffer) return node_buffer_open(&gather->node_buffer, gather->counters);
+  plan->first[0] = 0;
+  plan->count[0] = rows_of(plan, topology->rank).count;
+  MUSTER_TRY(describe_rows(plan, plan->count[0] > 0, &peer->head, &peer->rows));
+  MUSTER_TRY_MPI(MPI_Send_init(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_GATHER, gather->comm->world,
+                               &gather->requests[gather->n_requests++]));
+  return MUSTER_OK;
+}
+
+static muster_status meet_peers(struct gather *gather, const struct plan *plan) {
+  const struct topology *topology = plan->topology;
+  if (topology->ranks == 1) return MUSTER_OK;
+  if (!topology->leads) return face_learner(gather, plan);
+  for (int rank = 0; rank < topology->ranks; rank++) {
+    bool sends = plan->node_leaders[rank] == rank || plan->node_leaders[rank] == topology->learner;
+    if (rank != topology->learner && sends) MUSTER_TRY(expect_peer(gather, plan, rank));
+  }
+  return MUSTER_OK;
+}
+
+/* Finds out who carries what. Collective. */
+static muster_status find_node_leaders(struct gather *gather, struct plan *plan) {
+  struct comm *comm = gather->comm;
+  const struct topology *topology = plan->topology;
+  struct node_buffer *node_buffer = &gather->node_buffer;
+  MUSTER_TRY(comm_gather(comm, &gather->list.capacity, sizeof *plan->capacities, plan->capacities));
+
+  /* ranks of the learner's node share no rows, but wait for each other */
+  node_buffer_lay_out(node_buffer, topology, plan->capacities, false);
+  MUSTER_TRY(counters_create(comm, comm_is_near(comm, topology->learner) ? 0 : node_buffer->bytes, &gather->counters));
+  bool shares = gather->counters != NULL;
+  if (!shares) node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
+  return comm_node_leaders(comm, topology->learner, shares, plan->node_leaders);
+}
+
+static muster_status check_fields(const struct gather_field *fields, int n_fields) {
+  if (n_fields > GATHER_MAX_FIELDS)
+    return status_error(MUSTER_ERROR_INTERNAL, "an exchange has %d fields; room is for %d", n_fields,
+                        GATHER_MAX_FIELDS);
+  for (int i = 0; i < n_fields; i++)
+    if (fields[i].env_bytes > INT_MAX)
+      return status_error(MUSTER_ERROR_USAGE,
+                          "a rollout holds %zu bytes of one environment in one array; the exchange takes at most %d: "
+                          "use a smaller algorithm.n_steps",
+                          fields[i].env_bytes, INT_MAX);
+  return MUSTER_OK;
+}
+
+/* takes the memory of gather and plan; whoever calls frees it in any case */
+static muster_status allocate(struct gather *gather, struct plan *plan) {
+  size_t ranks = (size_t)plan->topology->ranks;
+  int *numbers = plan->node_leaders = calloc(4 * ranks, sizeof *numbers);
+  if (gather == NULL || numbers == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: exchange");
+  plan->capacities = numbers + ranks;
+  plan->first = numbers + 2 * ranks;
+  plan->count = numbers + 3 * ranks;
+  gather->peers = calloc(ranks, sizeof *gather->peers);
+  gather->requests = calloc(ranks, sizeof *gather->requests);
+  bool failed = gather->peers == NULL || gather->requests == NULL;
+  return failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: exchange") : MUSTER_OK;
+}
+
+/* bytes of all fields that this rank receives or sends */
+static size_t moved_bytes(const struct plan *plan) {
+  const struct topology *topology = plan->topology;
+  size_t env_bytes = 0;
+  for (int i = 0; i < plan->n_fields; i++) env_bytes += plan->fields[i].env_bytes;
+  if (!topology->leads) return env_bytes * (size_t)rows_of(plan, topology->rank).count;
+  size_t rows = 0;
+  for (int rank = 0; rank < topology->ranks; rank++)
+    if (rank != topology->learner) rows += (size_t)rows_of(plan, rank).count;
+  return env_bytes * rows;
+}
+
+muster_status gather_create(struct comm *comm, const struct topology *topology, enum gather_rows which,
+                            const struct gather_field *fields, int n_fields, const struct gather_list *list,
+                            struct gather **out) {
+  MUSTER_TRY(check_fields(fields, n_fields));
+  struct plan plan = {.comm = comm, .topology = topology, .which = which, .fields = fields, .n_fields = n_fields};
+  struct gather *gather = calloc(1, sizeof *gather);
+  muster_status status = comm_agree(comm, allocate(gather, &plan));
+  if (status == MUSTER_OK) {
+    gather->comm = comm;
+    gather->is_learner = topology->leads;
+    gather->bytes = moved_bytes(&plan);
+    if (list != NULL) gather->list = *list;
+    node_buffer_init(&gather->node_buffer, comm, topology->learner, fields, n_fields, &gather->list);
+    status = find_node_leaders(gather, &plan);
+  }
+  if (status == MUSTER_OK) status = comm_agree(comm, meet_peers(gather, &plan));
+  free(plan.node_leaders);
+  if (status != MUSTER_OK)
+    gather_destroy(&gather);
+  else
+    *out = gather;
+  return status;
+}
+
+void gather_destroy(struct gather **handle) {
+  struct gather *gather = *handle;
+  if (gather == NULL) return;
+  for (int i = 0; i < gather->n_requests; i++)
+    if (gather->requests[i] != MPI_REQUEST_NULL) MPI_Request_free(&gather->requests[i]);
+  for (int i = 0; i < gather->n_peers; i++) {
+    struct peer *peer = &gather->peers[i];
+    if (peer->rows != MPI_DATATYPE_NULL) MPI_Type_free(&peer->rows);
+    if (peer->node_buffer != MPI_DATATYPE_NULL) MPI_Type_free(&peer->node_buffer);
+    free(peer->items);
+  }
+  node_buffer_release(&gather->node_buffer);
+  counters_destroy(&gather->counters);
+  free(gather->peers);
+  free(gather->requests);
+  free(gather);
+  *handle = NULL;
+}
+
+/* --- gather --- */
+
+muster_status gather_begin(struct gather *gather) {
+  if (gather->n_peers == 0) return MUSTER_OK;
+  struct gather_head *head = &gather->peers[0].head;
+  if (!gather->is_learner && gather->list.count != NULL) head->list_count = *gather->list.count;
+  uint32_t step = ++gather->step;
+  if (gather->has_node_buffer) return node_buffer_put(&gather->node_buffer, step, head);
+  MUSTER_TRY_MPI(MPI_Startall(gather->n_requests, gather->requests));
+  if (!gather->is_learner) counters_reach(gather->counters, step);
+  return MUSTER_OK;
+}
+
+/* sends the items of an actor's list; the learner has read their number in the first message */
+static muster_status send_list(struct gather *gather) {
+  struct comm *comm = gather->comm;
+  struct gather_list *list = &gather->list;
+  for (int i = 0; i < list->n_fields; i++) {
+    size_t bytes = list->field[i].env_bytes * (size_t)*list->count;
+    if (bytes > INT_MAX)
+      return status_error(MUSTER_ERROR_USAGE,
+                          "truncated episodes fill %zu bytes of one rollout: use a smaller "
+                          "algorithm.n_steps",
+                          bytes);
+    MPI_Request request;
+    MUSTER_TRY_MPI(
+        MPI_Isend(list->field[i].base, (int)bytes, MPI_BYTE, gather->peers[0].rank, TAG_LIST, comm->world, &request));
+    MUSTER_TRY(comm_wait(comm, &request, 1));
+  }
+  return MUSTER_OK;
+}
+
+/* receives the items of an actor of this node behind those in the learner's list */
+static muster_status receive_list(struct gather *gather, const struct peer *peer) {
+  struct comm *comm = gather->comm;
+  struct gather_list *list = &gather->list;
+  for (int i = 0; i < list->n_fields; i++) {
+    size_t item = list->field[i].env_bytes;
+    MPI_Request request;
+    MUSTER_TRY_MPI(MPI_Irecv((char *)list->field[i].base + (size_t)*list->count * item,
+                             (int)(item * (size_t)peer->head.list_count), MPI_BYTE, peer->rank, TAG_LIST, comm->world,
+                             &request));
+    MUSTER_TRY(comm_wait(comm, &request, 1));
+  }
+  *list->count += peer->head.list_count;
+  return MUSTER_OK;
+}
+
+/* the learner: appends the items that came from all, peer by peer */
+static muster_status collect_lists(struct gather *gather) {
+  struct gather_list *list = &gather->list;
+  *list->count = 0;
+  for (int i = 0; i < gather->n_peers; i++) {
+    const struct peer *peer = &gather->peers[i];
+    int32_t count = peer->head.list_count, room = list->capacity - *list->count;
+    if (count > room)
+      return status_error(MUSTER_ERROR_INTERNAL, "rank %d sends %d items; room is for %d", peer->rank, count, room);
+    if (peer->is_node_leader)
+      node_buffer_unpack_items(peer->items, count, list);
+    else if (count > 0)
+      MUSTER_TRY(receive_list(gather, peer));
+  }
+  return MUSTER_OK;
+}
+
+/* sleeps until the messages of this node can move: the learner until every actor has sent, then it wakes them, since an
+ * actor may have to take part in the transfer */
+static muster_status meet_neighbours(struct gather *gather) {
+  struct counters *counters = gather->counters;
+  if (!gather->is_learner) return counters_wait(counters, gather->peers[0].rank, gather->step);
+  MUSTER_TRY(counters_wait_others(counters, gather->step));
+  counters_reach(counters, gather->step);
+  return MUSTER_OK;
+}
+
+muster_status gather_end(struct gather *gather) {
+  if (gather->n_peers == 0) return MUSTER_OK;
+  if (gather->has_node_buffer) return node_buffer_send(&gather->node_buffer, gather->step);
+  MUSTER_TRY(meet_neighbours(gather));
+  MUSTER_TRY(comm_wait(gather->comm, gather->requests, gather->n_requests));
+  for (int i = 0; i < gather->n_peers; i++) gather->messages += gather->peers[i].is_node_leader;
+  if (gather->list.count == NULL) return MUSTER_OK;
+  if (gather->is_learner) return collect_lists(gather);
+  return gather->peers[0].head.list_count > 0 ? send_list(gather) : MUSTER_OK;
+}
+
+void gather_set_flags(struct gather *gather, int32_t bits, double seconds) {
+  for (int i = 0; i < gather->n_peers; i++) {
+    gather->peers[i].head.flags = bits;
+    gather->peers[i].head.work = (struct gather_work){seconds, seconds, seconds};
+  }
+}
+
+void gather_add_flag(struct gather *gather, int32_t bits) {
+  for (int i = 0; i < gather->n_peers; i++) gather->peers[i].head.flags |= bits;
+}
+
+int32_t gather_flags(const struct gather *gather) {
+  int32_t bits = 0;
+  for (int i = 0; i < gather->n_peers; i++) bits |= gather->peers[i].head.flags;
+  return bits;
+}
+
+void gather_work_join(struct gather_work *work, const struct gather_work *others) {
+  if (others->shortest < work->shortest) work->shortest = others->shortest;
+  if (others->longest > work->longest) work->longest = others->longest;
+  work->sum += others->sum;
+}
+
+struct gather_work gather_work(const struct gather *gather) {
+  struct gather_work work = no_work;
+  for (int i = 0; i < gather->n_peers; i++) gather_work_join(&work, &gather->peers[i].head.work);
+  return work.longest > 0 ? work : (struct gather_work){0};
+}
+
+/* --- scatter --- */
+
+muster_status gather_scatter_back(struct gather *gather) {
+  if (gather->n_peers == 0) return MUSTER_OK;
+  struct comm *comm = gather->comm;
+  uint32_t step = ++gather->step;
+  if (gather->has_node_buffer) return node_buffer_take(&gather->node_buffer, step);
+  for (int i = 0; i < gather->n_peers; i++) {
+    const struct peer *peer = &gather->peers[i];
+    MPI_Request request;
+    if (gather->is_learner)
+      MUSTER_TRY_MPI(MPI_Isend(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_SCATTER, comm->world, &request));
+    else
+      MUSTER_TRY_MPI(MPI_Irecv(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_SCATTER, comm->world, &request));
+    MUSTER_TRY(comm_wait(comm, &request, 1));
+  }
+  return MUSTER_OK;
+}
+
+size_t gather_bytes(const struct gather *gather) { return gather->bytes; }
+int64_t gather_messages(const struct gather *gather) { return gather->messages; }

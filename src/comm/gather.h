@@ -1,0 +1,78 @@
+/* Moving rows of environments between the actors, which each hold a range, and the learner, which holds all.
+ *
+ * The gather moves byte blocks and knows nothing of what they mean. A field is an array with a fixed number of bytes
+ * for each environment; a list is a set of items, of any number up to a capacity, that the learner appends up.
+ *
+ * An actor of the learner's node sends one message for all its fields, straight from and into the arrays (MPI
+ * datatypes, persistent requests), and another only when its list is not empty: both pass through memory. All actors of
+ * another node together send one message, which is all that crosses the network (comm/node_buffer.h). On a rank that
+ * acts and learns nothing moves.
+ *
+ * Calls are collective over the ranks of the topology, in the same order everywhere. */
+#ifndef COMM_GATHER_H
+#define COMM_GATHER_H
+
+#include "comm/comm.h"
+#include "comm/topology.h"
+
+#include <stdint.h>
+
+#define GATHER_MAX_FIELDS 12
+
+/* Row 0 is the rank's first environment: on the learner that is environment 0. Borrowed for the gather's life. */
+struct gather_field {
+  void *base;
+  size_t env_bytes;
+};
+
+/* Items that each consist of one element of several parallel arrays. Borrowed. */
+struct gather_list {
+  int32_t *count; /* items in use: this rank's on an actor, all gathered so far on the learner */
+  int32_t capacity;
+  int n_fields;
+  struct gather_field field[4]; /* base of the array and bytes of one item */
+};
+
+struct gather;
+
+/* Which rows a gather moves: those of all actors; or not those of actors of the learner's node that learn, too,
+ * which are in the learner's arrays already, since they share that memory. */
+enum gather_rows { GATHER_ALL, GATHER_IN_PLACE };
+
+/* Creates the gather of these fields, and of a list (may be NULL). */
+MUSTER_CHECKED muster_status gather_create(struct comm *comm, const struct topology *topology, enum gather_rows which,
+                                           const struct gather_field *fields, int n_fields,
+                                           const struct gather_list *list, struct gather **out);
+void gather_destroy(struct gather **gather); /* accepts NULL inside */
+
+/* Starts to gather all rows on the learner; the buffers belong to the gather until gather_end(). */
+MUSTER_CHECKED muster_status gather_begin(struct gather *gather);
+/* Waits until the learner has all rows; on an actor, until its buffers may be written again. */
+MUSTER_CHECKED muster_status gather_end(struct gather *gather);
+
+/* Seconds that actors worked for a gather. */
+struct gather_work {
+  double shortest, longest, sum;
+};
+/* Adds what others worked. */
+void gather_work_join(struct gather_work *work, const struct gather_work *others);
+
+/* What an actor sends along with its next gather: bits, and the seconds that it worked; and further bits, which any
+ * rank may have. On the learner after a gather:
+ * the bits that any actor set, and how long all of them worked; zeros where one rank acts and learns. A rank that only
+ * learns has not worked. */
+void gather_set_flags(struct gather *gather, int32_t bits, double seconds);
+void gather_add_flag(struct gather *gather, int32_t bits);
+int32_t gather_flags(const struct gather *gather);
+struct gather_work gather_work(const struct gather *gather);
+
+/* Sends all rows from the learner to the actors that hold them; the list does not move. */
+MUSTER_CHECKED muster_status gather_scatter_back(struct gather *gather);
+
+/* Bytes that the learner receives in one gather, without lists. */
+size_t gather_bytes(const struct gather *gather);
+
+/* Messages from other nodes that all gathers so far have brought the learner; 0 on other ranks. */
+int64_t gather_messages(const struct gather *gather);
+
+#endif

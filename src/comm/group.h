@@ -1,0 +1,46 @@
+/* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to
+ * the other nodes.
+ *
+ * Members of a node write to memory that they share and wait for each other without a message (comm/counters.h).
+ * Between nodes the first member of each, its node leader, sends what its node has written and receives what the others
+ * have. So a node's members need no copies of each other's data, and the network carries each byte once for each node.
+ */
+#ifndef COMM_GROUP_H
+#define COMM_GROUP_H
+
+#include "comm/comm.h"
+
+struct group;
+
+/* A group of the ranks members[0 .. n - 1], n > 1, in this order, in which those of a node are best neighbours. On
+ * ranks that are no members *out is NULL. Collective over the job. */
+MUSTER_CHECKED muster_status group_create(struct comm *comm, const int *members, int n, struct group **out);
+void group_destroy(struct group **group); /* accepts NULL inside; frees what the group shares. Not collective */
+
+/* From here on the time that this member waits for others counts as STAGE_WAIT of this clock (borrowed; NULL: of none).
+ */
+void group_set_stages(struct group *group, struct stages *stages);
+
+/* Members, and the number of this rank among them. */
+int group_ranks(const struct group *group);
+int group_rank(const struct group *group);
+
+/* Whether members are on several nodes. */
+bool group_spans_nodes(const struct group *group);
+
+/* Zeroed memory of so many bytes that the members of this node share; it lives as long as the group. COMM error where
+ * they cannot. Collective over the group. */
+MUSTER_CHECKED muster_status group_share(struct group *group, size_t bytes, void **memory);
+
+/* Waits until all members have come here. Then the bytes offsets[i] .. offsets[i + 1] - 1 behind `memory`, shared,
+ * which member i has written, can be read on all nodes. offsets [members + 1] ascending; NULL: all only meet.
+ * Collective over the group. */
+MUSTER_CHECKED muster_status group_gather(struct group *group, void *memory, const size_t *offsets);
+
+/* The same for bytes that member 0 has written; the other members may still have been reading until they come here. */
+MUSTER_CHECKED muster_status group_broadcast(struct group *group, void *memory, size_t bytes);
+
+/* Copies bytes that are in no shared memory from member 0 to all. Collective over the group. */
+MUSTER_CHECKED muster_status group_broadcast_part(struct group *group, void *data, size_t bytes);
+
+#endif
