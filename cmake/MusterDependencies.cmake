@@ -1,4 +1,4 @@
-# What muster stands on. Each is wrapped in an imported target that only the room that needs it links.
+# What muster stands on. Each is wrapped in an imported target that only the module that needs it links.
 find_package(MPI REQUIRED COMPONENTS C)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1)
@@ -11,12 +11,12 @@ find_program(PROTOC_C protoc-c REQUIRED)
 pkg_check_modules(ISAL REQUIRED IMPORTED_TARGET libisal)
 find_path(RANDOM123_INCLUDE_DIR Random123/philox.h REQUIRED)
 
-# without them a none.c in each of the two rooms stands in for the sources that need them
+# without them a none.c in each of the two modules stands in for the sources that need them
 if(MUSTER_VIEWS)
   pkg_check_modules(CAIRO REQUIRED IMPORTED_TARGET cairo)
   find_package(GIF 5.1 REQUIRED)
   pkg_check_modules(NCURSES REQUIRED IMPORTED_TARGET ncursesw)
-  set(MUSTER_PICTURE_LIBRARIES PkgConfig::CAIRO GIF::GIF)
+  set(MUSTER_CANVAS_LIBRARIES PkgConfig::CAIRO GIF::GIF)
   set(MUSTER_WATCH_LIBRARIES PkgConfig::NCURSES)
   set(MUSTER_VIEWS_EXCLUDE "/none\\.c$")
 else()

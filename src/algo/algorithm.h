@@ -6,8 +6,8 @@
 #include "algo/learner_group.h"
 #include "base/stages.h"
 #include "config/document.h"
+#include "experience/trajectory.h"
 #include "nn/model.h"
-#include "rollout/trajectory.h"
 #include "store/checkpoint.h"
 
 #define ALGORITHM_MAX_METRICS 32

@@ -4,9 +4,9 @@
 #define ALGO_BATCH_H
 
 #include "algo/learner_group.h"
+#include "experience/advantage.h"
+#include "experience/trajectory.h"
 #include "nn/model.h"
-#include "rollout/advantage.h"
-#include "rollout/trajectory.h"
 #include "store/checkpoint.h"
 
 struct batch {
@@ -40,7 +40,7 @@ extern const char *const advantage_estimator_names[];
 /* Lists the samples that count: the first `length` steps of each row. */
 void batch_list_samples(struct batch *batch);
 
-/* One row of the batch for the estimators of rollout/advantage.h, as long as it counts. */
+/* One row of the batch for the estimators of experience/advantage.h, as long as it counts. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
 /* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes.

@@ -5,7 +5,7 @@
 
 #include "algo/policy_gradient.h"
 #include "config/option.h"
-#include "rollout/vtrace.h"
+#include "experience/vtrace.h"
 
 enum off_policy_on_lag { ON_LAG_DROP, ON_LAG_BLOCK };
 extern const char *const off_policy_on_lag_names[];

@@ -5,7 +5,7 @@
 #include "bench/parts.h"
 #include "math/blas.h"
 #include "math/linear.h"
-#include "run/build.h"
+#include "setup/build.h"
 
 #include <stdio.h>
 #include <stdlib.h>

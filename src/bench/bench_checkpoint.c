@@ -2,8 +2,8 @@
  * folder of its own in the current one; the limit is a bare write and fsync of as many bytes beside it. */
 #include "bench/job.h"
 #include "bench/parts.h"
-#include "run/actor.h"
-#include "run/run_checkpoint.h"
+#include "train/actor.h"
+#include "train/run_checkpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>

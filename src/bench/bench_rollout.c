@@ -5,7 +5,7 @@
 #include "bench/parts.h"
 #include "bench/stepping.h"
 #include "env/registry.h"
-#include "run/actor.h"
+#include "train/actor.h"
 
 #include <stdio.h>
 

@@ -10,7 +10,7 @@
 #include "base/statistics.h"
 #include "bench/job.h"
 #include "bench/parts.h"
-#include "run/actor.h"
+#include "train/actor.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef BENCH_EXCHANGING_H
 #define BENCH_EXCHANGING_H
 
-#include "run/worker.h"
+#include "train/worker.h"
 
 struct exchanging {
   struct worker worker;

@@ -3,7 +3,7 @@
 #ifndef BENCH_JOB_H
 #define BENCH_JOB_H
 
-#include "run/worker.h"
+#include "train/worker.h"
 
 /* Fills a worker for a config in YAML. job_release() is called afterwards in any case. USAGE errors as of
  * run_config_parse() and worker_create(). */

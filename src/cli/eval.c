@@ -4,11 +4,11 @@
 #include "cli/showing.h"
 #include "comm/collect.h"
 #include "math/blas.h"
-#include "run/evaluation.h"
-#include "run/policy.h"
+#include "policy/policy.h"
 #include "store/checkpoint.h"
 #include "store/durable.h"
 #include "store/json.h"
+#include "train/evaluation.h"
 
 #include <getopt.h>
 #include <limits.h>

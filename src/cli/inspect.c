@@ -1,8 +1,8 @@
 #include "base/shown.h"
 #include "cli/command.h"
-#include "run/run_checkpoint.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
+#include "train/run_checkpoint.h"
 
 #include <getopt.h>
 #include <math.h>

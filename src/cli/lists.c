@@ -6,7 +6,7 @@
 #include "env/plugin.h"
 #include "env/pool.h"
 #include "env/registry.h"
-#include "run/config.h"
+#include "setup/config.h"
 
 #include <getopt.h>
 #include <math.h>

@@ -7,8 +7,8 @@
 #include "base/plain_locale.h"
 #include "env/foreign.h"
 #include "muster/version.h"
-#include "run/build.h"
-#include "run/config.h"
+#include "setup/build.h"
+#include "setup/config.h"
 
 #include <errno.h>
 #include <signal.h>

@@ -1,4 +1,4 @@
-#include "bench/plan.h"
+#include "plan/plan.h"
 #include "cli/command.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 
 #include "base/clock.h"
 #include "base/shown.h"
-#include "picture/gif.h"
-#include "picture/picture.h"
+#include "canvas/gif.h"
+#include "canvas/picture.h"
 #include "store/output.h"
 
 #include <math.h>

@@ -2,8 +2,8 @@
 #ifndef CLI_SHOWING_H
 #define CLI_SHOWING_H
 
-#include "run/evaluation.h"
 #include "store/output.h"
+#include "train/evaluation.h"
 
 struct showing_request {
   bool text;                 /* on standard output: in place and at pace on a terminal, else one after the other */

@@ -1,8 +1,8 @@
-#include "run/summary.h"
+#include "runs/summary.h"
 #include "base/shown.h"
 #include "cli/command.h"
 #include "config/text.h"
-#include "run/folder.h"
+#include "runs/folder.h"
 #include "store/json.h"
 
 #include <getopt.h>

@@ -1,8 +1,8 @@
-#include "run/train.h"
-#include "bench/plan.h"
+#include "train/train.h"
 #include "cli/command.h"
 #include "comm/comm.h"
 #include "env/foreign.h"
+#include "plan/plan.h"
 
 #include <getopt.h>
 #include <stdio.h>

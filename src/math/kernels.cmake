@@ -14,7 +14,7 @@ foreach(set ${muster_kernel_sets})
   target_include_directories(muster_math_${set} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muster_math_${set} PRIVATE muster_flags)
   target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O2,-O3> ${muster_kernel_flags_${set}})
-  list(APPEND MUSTER_ROOM_OBJECTS $<TARGET_OBJECTS:muster_math_${set}>)
+  list(APPEND MUSTER_MODULE_OBJECTS $<TARGET_OBJECTS:muster_math_${set}>)
 endforeach()
 if(MUSTER_FUZZ) # clang instruments it for minutes, and what is fuzzed does not call it
   set_source_files_properties(math/kernels_linear.c PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)

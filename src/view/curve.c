@@ -1,6 +1,6 @@
 #include "view/curve.h"
 
-#include "run/seeds.h"
+#include "runs/seeds.h"
 
 #include <math.h>
 #include <stdlib.h>

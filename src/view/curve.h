@@ -2,7 +2,7 @@
 #ifndef VIEW_CURVE_H
 #define VIEW_CURVE_H
 
-#include "view/record_set.h"
+#include "runs/record_set.h"
 
 enum curve_band {
   BAND_STD,     /* mean +- the standard deviation of the sample (n - 1), over seeds */

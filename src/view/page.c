@@ -2,7 +2,7 @@
 
 #include "base/clock.h"
 #include "muster/version.h"
-#include "run/seeds.h"
+#include "runs/seeds.h"
 #include "store/output.h"
 #include "view/html.h"
 #include "view/page_run.h"

@@ -2,7 +2,7 @@
 #ifndef VIEW_PAGE_H
 #define VIEW_PAGE_H
 
-#include "view/record_set.h"
+#include "runs/record_set.h"
 
 /* Writes the page: results side by side, curves, what differs, and each run. `curves` is an SVG file as text, NULL
  * where there is nothing to draw; `title` may be NULL: environment and algorithm. */

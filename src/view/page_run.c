@@ -1,9 +1,9 @@
 #include "view/page_run.h"
 
 #include "base/shell.h"
-#include "run/run_checkpoint.h"
-#include "run/terminal.h"
+#include "base/terminal.h"
 #include "store/checkpoint.h"
+#include "train/run_checkpoint.h"
 #include "view/html.h"
 
 #include <dirent.h>

@@ -1,6 +1,6 @@
 #include "watch/view.h"
 
-#include "run/terminal.h"
+#include "base/terminal.h"
 #include "watch/chart.h"
 
 #include <math.h>

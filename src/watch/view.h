@@ -2,7 +2,7 @@
 #ifndef WATCH_VIEW_H
 #define WATCH_VIEW_H
 
-#include "run/record.h"
+#include "runs/record.h"
 #include "watch/sheet.h"
 
 /* Appends all about a run in at most `lines` lines: state, progress, curve of the mean return, metrics and times. With

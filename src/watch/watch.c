@@ -1,7 +1,7 @@
 #include "watch/watch.h"
 
 #include "base/clock.h"
-#include "run/list.h"
+#include "runs/list.h"
 #include "watch/screen.h"
 #include "watch/view.h"
 

@@ -1,7 +1,7 @@
 /* Fuzzes the reader of configs: YAML, the option tables, --set. The first byte chooses: '=' makes the rest one --set
  * assignment over an empty config, anything else is a config file as it stands. */
 #include "config/document.h"
-#include "run/config.h"
+#include "setup/config.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include "env/block.h"
 #include "env/options.h"
 #include "env/registry.h"
-#include "run/policy.h"
+#include "policy/policy.h"
 #include "support/minesweeper_solver.h"
 
 #include <math.h>

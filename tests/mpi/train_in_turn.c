@@ -1,7 +1,7 @@
 /* train_in_turn FILE: trains as `muster train` does, one run after the other in the same ranks: a line of FILE is a
  * config and its run folder. test_combinations.py compares the runs. What a run prints is of no interest. */
 #include "env/isolation.h"
-#include "run/train.h"
+#include "train/train.h"
 
 #include <stdio.h>
 #include <stdlib.h>

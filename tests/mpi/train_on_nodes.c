@@ -1,7 +1,7 @@
 /* train_on_nodes NODES CONFIG RUN_DIR: trains as `muster train --resume` does, with ranks that count as being on
  * several nodes (support/everywhere.h); test_nodes.py compares the runs. */
-#include "run/train.h"
 #include "support/everywhere.h"
+#include "train/train.h"
 
 #include <stdio.h>
 

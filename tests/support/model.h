@@ -3,8 +3,8 @@
 #define SUPPORT_MODEL_H
 
 #include "base/random.h"
+#include "experience/trajectory.h"
 #include "nn/model.h"
-#include "rollout/trajectory.h"
 #include "support/check.h"
 
 #include <math.h>

@@ -1,6 +1,6 @@
 /* GAE against Stable-Baselines3's rollout buffer (tests/golden/gae.h5), by hand, and in a batch with its critic. */
 #include "algo/batch.h"
-#include "rollout/advantage.h"
+#include "experience/advantage.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"

@@ -1,8 +1,8 @@
 /* Steady state allocates nothing: two runs of different length make the same number of allocations. The calls of this
  * program and of libmuster are counted by the linker's --wrap; those inside MPI and HDF5 are not. */
 #include "comm/comm.h"
-#include "run/train.h"
 #include "support/check.h"
+#include "train/train.h"
 
 #include <stdio.h>
 #include <stdlib.h>

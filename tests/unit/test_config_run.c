@@ -1,6 +1,6 @@
 /* The configuration of a run as a whole: tables together, conditions across them, writing and reading back. */
 #include "algo/ppo.h"
-#include "run/config.h"
+#include "setup/config.h"
 #include "support/check.h"
 
 #include <math.h>

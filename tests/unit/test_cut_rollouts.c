@@ -1,5 +1,5 @@
 /* Where rollouts start and end: whole ones, and those that are cut. */
-#include "rollout/trajectory.h"
+#include "experience/trajectory.h"
 #include "support/check.h"
 
 enum { ENVS = 3, AGENTS = 2, STEPS = 5, CHOICES = 4 };

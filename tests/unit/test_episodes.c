@@ -1,6 +1,6 @@
 /* Statistics of finished episodes: running sums across rollouts, the window, and its state. */
-#include "run/episodes.h"
 #include "support/check.h"
+#include "train/episodes.h"
 
 #include <math.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The normalizer against the naive statistics of everything that it has seen, in double; and its state. */
-#include "rollout/normalizer.h"
+#include "experience/normalizer.h"
 #include "support/check.h"
 #include "support/model.h"
 

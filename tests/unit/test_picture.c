@@ -1,10 +1,10 @@
 /* Pictures: what the canvas draws, the colors of a GIF, and that every built-in environment draws what it shows. */
 #include "base/random.h"
+#include "canvas/gif.h"
+#include "canvas/palette.h"
+#include "canvas/picture.h"
 #include "env/pool.h"
 #include "env/registry.h"
-#include "picture/gif.h"
-#include "picture/palette.h"
-#include "picture/picture.h"
 #include "support/check.h"
 
 #include <math.h>

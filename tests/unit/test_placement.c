@@ -1,5 +1,5 @@
 /* Which host learns, who gets which environments, the map of the ranks, and what is said to be slow. */
-#include "run/placement.h"
+#include "setup/placement.h"
 #include "support/check.h"
 
 #include <stdlib.h>

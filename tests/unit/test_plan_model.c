@@ -1,5 +1,5 @@
 /* The model behind muster plan: its equations on small cases, and what must hold of any. */
-#include "bench/plan_model.h"
+#include "plan/plan_model.h"
 #include "support/check.h"
 
 #include <math.h>

@@ -3,7 +3,7 @@
 
 #include "env/pool.h"
 #include "env/source.h"
-#include "run/config.h"
+#include "setup/config.h"
 #include "support/check.h"
 
 #include <math.h>

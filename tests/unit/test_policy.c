@@ -2,8 +2,8 @@
  * statistics of its observations, within its bounds, and under masks. */
 #include "muster/policy.h"
 
-#include "run/config.h"
-#include "run/spaces.h"
+#include "setup/config.h"
+#include "setup/spaces.h"
 #include "support/check.h"
 #include "support/model.h"
 

@@ -1,6 +1,6 @@
 /* What a run folder tells, and runs found below folders. */
-#include "run/list.h"
-#include "run/terminal.h"
+#include "base/terminal.h"
+#include "runs/list.h"
 #include "support/check.h"
 
 #include <fcntl.h>

@@ -11,9 +11,9 @@
 #include "env/registry.h"
 #include "env/values.h"
 #include "muster/policy.h"
-#include "run/train.h"
 #include "store/checkpoint.h"
 #include "support/check.h"
+#include "train/train.h"
 
 #include <fcntl.h>
 #include <math.h>

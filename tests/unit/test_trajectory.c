@@ -1,5 +1,5 @@
 /* Parts of a trajectory: windows and views on it, copies of rows, and what is packed into bytes. */
-#include "rollout/trajectory.h"
+#include "experience/trajectory.h"
 #include "support/check.h"
 
 #include <stdlib.h>

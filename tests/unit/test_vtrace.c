@@ -1,6 +1,6 @@
 /* V-trace against the direct sum of the paper's eq. 1 (tests/golden/vtrace.h5), by hand, and its on-policy case against
  * n-step Bellman targets that are summed by themselves. */
-#include "rollout/vtrace.h"
+#include "experience/vtrace.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"
@@ -137,7 +137,7 @@ static double bellman_target(const struct rollout *rollout, size_t s, double gam
 }
 
 /* ratio 1, lambda 1, clips of 1 and more: n-step Bellman targets (the paper's remark 1), and in every float those of
- * the estimators of rollout/advantage.c */
+ * the estimators of experience/advantage.c */
 static void test_on_policy(void) {
   static const float bars[] = {1.0f, 1.5f, 1e9f};
   for (uint64_t seed = 1; seed <= 20; seed++)

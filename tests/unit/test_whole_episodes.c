@@ -2,9 +2,9 @@
  * bias towards short episodes; and groups that start in the same state. */
 #include "env/pool.h"
 #include "env/registry.h"
-#include "run/actor.h"
 #include "support/check.h"
 #include "support/model.h"
+#include "train/actor.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,84 @@
+/* A rollout of N environments with A agents each over T steps, row-major: what an actor fills and a learner trains on.
+ *
+ * Row = environment * A + agent. The arrays of a learner hold all environments, those of an actor its own range.
+ * Row-major order keeps each environment's rollout in one piece, so that any range of environments is one piece of each
+ * array, whatever the split over the actors. Observations and actions are raw: as the environment wrote them, and as
+ * the policy drew them. */
+#ifndef EXPERIENCE_TRAJECTORY_H
+#define EXPERIENCE_TRAJECTORY_H
+
+#include "base/arena.h"
+#include "env/pool.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct trajectory {
+  size_t n_envs, agents, n_rows, n_steps; /* N, A, N * A, T */
+  size_t first_env; /* number of its first environment among all of the run, as final_observations tell theirs */
+  size_t obs_bytes, action_bytes; /* of one row at one step */
+  size_t mask_bytes;              /* choices of an action; 0: actions are not masked */
+  void *observation;              /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
+  uint8_t *mask;                  /* [rows, T + 1, mask_bytes] of the observations */
+  void *action;                   /* [rows, T, action_bytes] */
+  float *log_prob;                /* [rows, T] of the action under the policy that took it */
+  float *reward;                  /* [rows, T] */
+  uint8_t *ended;                 /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
+  int32_t *length;                /* [rows] steps that count, from the first one: T, or those of one episode */
+  struct final_observations final_observations; /* true last observations of truncated episodes, room for N * T */
+};
+
+/* Room for a rollout of environments as `spec` says. USAGE error when there are too many samples to count. */
+MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps,
+                                               struct arena *arena, struct trajectory *trajectory);
+
+/* The environments first .. first + n_envs - 1 of `whole` as a trajectory of their own, whose rows are those of
+ * `whole`. A window has no final_observations; a view has its own, from the arena. */
+struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs);
+MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs,
+                                             struct arena *arena, struct trajectory *view);
+
+/* Copies the rows of `part` to those of the environments from `first` on of `whole`; and appends its
+ * final_observations, which count environments as `whole` does, where there is room for them. */
+void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
+void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
+
+/* A trajectory as bytes in a row: all of it, or only rewards, ends and lengths. Bytes that one of this size takes at
+ * most. */
+enum trajectory_parts { TRAJECTORY_WHOLE, TRAJECTORY_RETURNS };
+size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts);
+/* Writes it; returns how many bytes it takes, a multiple of 8. */
+size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed);
+/* Reads n_envs environments, whose numbers in the run begin with first_env, into those of `whole` from `first` on; its
+ * final_observations are appended, and count environments as `whole` does. There is room for all of it. */
+void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
+                       struct trajectory *whole, size_t first);
+
+/* Bytes from one row's first observation, or mask, to the next one's. */
+static inline size_t trajectory_obs_stride(const struct trajectory *trajectory) {
+  return (trajectory->n_steps + 1) * trajectory->obs_bytes;
+}
+static inline size_t trajectory_mask_stride(const struct trajectory *trajectory) {
+  return (trajectory->n_steps + 1) * trajectory->mask_bytes;
+}
+
+/* Step t of the first row's observations; and of its masks, NULL where actions are not masked. */
+static inline void *trajectory_observation(const struct trajectory *trajectory, size_t t) {
+  return (char *)trajectory->observation + t * trajectory->obs_bytes;
+}
+static inline uint8_t *trajectory_mask(const struct trajectory *trajectory, size_t t) {
+  return trajectory->mask_bytes > 0 ? trajectory->mask + t * trajectory->mask_bytes : NULL;
+}
+
+/* Steps of environments that count: the sum of their lengths; and of samples, those of all agents. */
+int64_t trajectory_steps(const struct trajectory *trajectory);
+size_t trajectory_samples(const struct trajectory *trajectory);
+
+/* Moves each row's last observation and mask to the front, where the next rollout starts, forgets the
+ * final_observations, and lets all steps count. */
+void trajectory_start(struct trajectory *trajectory);
+
+/* Ends a rollout of which t steps were made, t < T: so many count, and the next rollout starts where they end. */
+void trajectory_cut(struct trajectory *trajectory, size_t t);
+
+#endif

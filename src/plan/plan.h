@@ -1,0 +1,46 @@
+/* muster plan: what a config would do at any number of ranks, from what its parts take here. */
+#ifndef PLAN_PLAN_H
+#define PLAN_PLAN_H
+
+#include "comm/comm.h"
+#include "plan/plan_model.h"
+#include "setup/config.h"
+
+#define PLAN_MAX_RANKS 10000
+
+/* How long is measured: until medians are steady; as long as a start may take; once, to show that it works. */
+enum plan_effort { PLAN_THOROUGH, PLAN_BRIEF, PLAN_QUICK };
+
+struct plan_request {
+  const char *config_path; /* NULL: the defaults of all options */
+  const char *const *sets; /* --set key=value, [n_sets] */
+  size_t n_sets;
+  int ranks;                   /* up to so many */
+  struct plan_cluster cluster; /* cores and ranks per node 0: the cores of this host */
+  int32_t envs_per_actor;      /* 0: those of the config, however many actors there are */
+  enum plan_effort effort;
+  bool json;
+};
+
+/* Measures and prints. Collective: rank 0 measures what one core does, all ranks together what they send each other;
+ * alone it assumes the latter. `*together`: whether all ranks know how it ended. */
+MUSTER_CHECKED muster_status plan_run(struct comm *comm, const struct plan_request *request, bool *together);
+
+/* Chooses ranks.learners and ranks.colocate for the ranks of this job: the fastest layout by what is measured within
+ * some iterations. Rank 0 prints what was chosen, and why. Where the ranks are on several hosts, or more than there are
+ * cores, messages are assumed. Collective; fails on all ranks or on none. */
+MUSTER_CHECKED muster_status plan_choose_layout(struct comm *comm, struct run_config *config);
+
+/* Measures the costs of a config that all ranks have; rollouts as actors have them at the numbers of ranks that the
+ * request asks about; `exchanges`: what ranks send each other, too. On every rank the same. Collective; fails on all
+ * ranks or on none. */
+MUSTER_CHECKED muster_status plan_measure(struct comm *comm, const struct run_config *config,
+                                          const struct plan_request *request, bool exchanges, struct plan_costs *costs);
+
+/* Writes what the ranks of a layout do, for people. */
+void plan_describe(const struct plan_layout *layout, int actors, char *text, size_t size);
+
+/* The numbers of ranks that a plan shows: 1, 2, 3, then powers of two, then the last one. Returns how many. */
+int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]);
+
+#endif

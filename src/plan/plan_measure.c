@@ -1,0 +1,485 @@
+/* The measurements behind muster plan: rollouts and the update on one core, then the exchange between the ranks of this
+ * node, in cycles as a run has them, so that ranks sleep and wake up as in a run. */
+#include "algo/a2c.h"
+#include "algo/shards.h"
+#include "base/clock.h"
+#include "base/statistics.h"
+#include "bench/exchanging.h"
+#include "bench/job.h"
+#include "comm/broadcast.h"
+#include "math/vector.h"
+#include "plan/plan.h"
+#include "train/actor.h"
+#include "train/async.h"
+
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+/* --- samples: every call is timed by itself, and the median counts --- */
+
+#define MAX_SAMPLES 2000
+
+struct samples {
+  int n;
+  double seconds[MAX_SAMPLES];
+};
+
+static void add_sample(struct samples *samples, double seconds) {
+  if (samples->n < MAX_SAMPLES) samples->seconds[samples->n++] = seconds;
+}
+
+/* sorts them */
+static double median(struct samples *samples) { return statistics_median((size_t)samples->n, samples->seconds); }
+
+/* how long and how often something is timed: at least `fewest` times, then until the time is over */
+struct effort {
+  int fewest, cycles;
+  double seconds;
+};
+
+/* what the config's algorithm wants of actors */
+static struct rollout_plan config_plan(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return (*type)->plan(config->algorithm);
+}
+
+/* --- rollouts of an actor, alone on its core --- */
+
+/* The same environments and networks with actors that wait, whose rollouts and messages can be timed one by one: of an
+ * asynchronous algorithm's config. */
+static struct run_config in_step(const struct run_config *config) {
+  struct run_config lockstep = *config;
+  const struct rollout_plan plan = config_plan(config);
+  lockstep.loop = (struct loop_options){.straggler_fraction = 1};
+  lockstep.ranks.learners = 0;
+  lockstep.ranks.colocate = false;
+  if (plan.asynchronous == ASYNCHRONOUS_NONE) return lockstep;
+  snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
+  memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
+  ((struct a2c_options *)lockstep.algorithm)->n_steps = (int64_t)plan.n_steps;
+  return lockstep;
+}
+
+struct acting {
+  struct worker worker;
+  struct model model;
+  struct actor actor;
+  struct samples samples;
+};
+
+static muster_status create_acting(const struct run_config *config, int32_t envs, struct acting *acting) {
+  struct run_config few = in_step(config);
+  few.env.num_envs = envs;
+  struct worker *worker = &acting->worker;
+  MUSTER_TRY(job_create_for(&few, worker));
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, &acting->model));
+  MUSTER_TRY(model_initialize(&acting->model, &few.policy, (uint64_t)few.general.seed));
+  MUSTER_TRY(normalizer_prepare(&few.normalize, worker->arena, &acting->model.encoder));
+  model_pack(&acting->model, false);
+  MUSTER_TRY(actor_create(worker, &acting->model, &acting->actor));
+  return actor_start_envs(&acting->actor, false);
+}
+
+/* a number of environments to time; the points stay in ascending order, each is there once */
+static void add_point(struct plan_costs *costs, int32_t envs) {
+  int at = costs->n_points;
+  while (at > 0 && costs->rollout[at - 1].envs >= envs) at--;
+  bool is_there = at < costs->n_points && costs->rollout[at].envs == envs;
+  if (is_there || costs->n_points == PLAN_MAX_POINTS) return;
+  memmove(&costs->rollout[at + 1], &costs->rollout[at], (size_t)(costs->n_points - at) * sizeof costs->rollout[0]);
+  costs->rollout[at].envs = envs;
+  costs->n_points++;
+}
+
+/* what actors have at these numbers of ranks, with the environments of the config, apart from a learner or learning */
+static void add_points(struct plan_costs *costs, const int *ranks, int n_ranks) {
+  for (int i = 0; i < n_ranks; i++)
+    for (int colocated = 0; colocated < 2; colocated++) {
+      int32_t actors = plan_actors(ranks[i], 1, colocated);
+      if (actors <= costs->num_envs) add_point(costs, (costs->num_envs + actors - 1) / actors);
+    }
+}
+
+/* seconds in which this thread had a core */
+static double computed_seconds(void) {
+  struct timespec time;
+  return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 ? (double)time.tv_sec + 1e-9 * (double)time.tv_nsec : 0;
+}
+
+/* one rollout of each in turn, so that what else the machine does meets them alike; the first one warms up */
+static muster_status time_rollouts(struct acting *acting, int n, const struct effort *effort,
+                                   struct plan_costs *costs) {
+  double start = clock_seconds(), end = start + effort->seconds, worked = computed_seconds();
+  for (int round = 0; round < MAX_SAMPLES && (round <= effort->fewest || clock_seconds() < end); round++)
+    for (int i = 0; i < n; i++) {
+      acting[i].worker.command->iteration++;
+      MUSTER_TRY(actor_roll_out(&acting[i].actor));
+      if (round > 0) add_sample(&acting[i].samples, acting[i].actor.seconds);
+    }
+  costs->busy = fmin(1, (computed_seconds() - worked) / (clock_seconds() - start));
+  return MUSTER_OK;
+}
+
+static muster_status measure_rollouts(const struct run_config *config, const struct effort *effort,
+                                      struct plan_costs *costs) {
+  struct acting *acting = calloc((size_t)costs->n_points, sizeof *acting);
+  if (acting == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = MUSTER_OK;
+  for (int i = 0; i < costs->n_points && status == MUSTER_OK; i++)
+    status = create_acting(config, costs->rollout[i].envs, &acting[i]);
+  if (status == MUSTER_OK) status = time_rollouts(acting, costs->n_points, effort, costs);
+  for (int i = 0; i < costs->n_points; i++) {
+    if (status == MUSTER_OK) costs->rollout[i].seconds = median(&acting[i].samples);
+    job_release(&acting[i].worker);
+  }
+  free(acting);
+  return status;
+}
+
+/* --- whole iterations on one rank --- */
+
+struct learning {
+  struct worker worker;
+  struct learner learner;
+  struct actor actor;
+  struct samples rollout, update;
+};
+
+static muster_status create_learning(const struct run_config *config, struct learning *learning) {
+  struct worker *worker = &learning->worker;
+  struct run_config alone = *config;
+  alone.loop.pipeline = 0;
+  alone.ranks.colocate = false;
+  MUSTER_TRY(job_begin(&alone, worker));
+  struct learner *learner = &learning->learner;
+  MUSTER_TRY(learner_create(worker, NULL, learner));
+  MUSTER_TRY(worker_connect(worker, &learner->model));
+  MUSTER_TRY(actor_create(worker, &learner->model, &learning->actor));
+  learning->actor.type = learner->type;
+  learning->actor.algorithm = learner->algorithm;
+  learner->actor = &learning->actor;
+  return actor_start_envs(&learning->actor, false);
+}
+
+/* a counter of the algorithm's state */
+static double counter(const struct learner *learner, const char *name) {
+  struct tensor state[ALGORITHM_MAX_STATE];
+  int n = algorithm_state(learner->type, learner->algorithm, state);
+  for (int i = 0; i < n; i++)
+    if (strcmp(state[i].name, name) == 0) return (double)*(const int64_t *)state[i].data;
+  return 0;
+}
+
+/* what has been counted so far */
+struct counts {
+  double steps, optimizer_steps, epochs;
+};
+
+static struct counts count(const struct learner *learner) {
+  return (struct counts){(double)learner->total_steps, counter(learner, "optimizer/steps"),
+                         counter(learner, "algorithm/epochs")};
+}
+
+static double seconds_between(const struct stages *before, const struct stages *after, enum stage stage) {
+  return after->seconds[stage] - before->seconds[stage];
+}
+
+/* goes on learning; the first two iterations warm up, after which `from` is counted */
+static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
+  struct learner *learner = &learning->learner;
+  struct stages *stages = &learning->worker.stages;
+  const int warm = 2;
+  double end = clock_seconds() + effort->seconds;
+  for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
+    if (i == warm) *from = count(learner);
+    stages_total(stages);
+    const struct stages before = *stages;
+    learning->worker.command->iteration = learner->iteration;
+    MUSTER_TRY(learner->async != NULL ? async_iterate(learner) : learner_iterate(learner));
+    if (i < warm) continue;
+    stages_total(stages);
+    add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
+    add_sample(&learning->update,
+               seconds_between(&before, stages, STAGE_ADVANTAGES) + seconds_between(&before, stages, STAGE_UPDATE));
+  }
+  return MUSTER_OK;
+}
+
+/* what each of several learners does on its own for a step of the optimizer: the norm, the step, the weights packed */
+static muster_status time_own_step(struct learning *learning, double *seconds) {
+  struct model *model = &learning->learner.model;
+  const size_t n = model->parameters.count;
+  struct samples samples = {.n = 0};
+  struct optimizer optimizer;
+  MUSTER_TRY(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], n, 1e-5, learning->worker.arena, &optimizer));
+  for (int i = 0; i < 50; i++) {
+    double start = clock_seconds();
+    double norm = sqrt(vector_sum_of_squares(n, model->parameters.gradients));
+    optimizer_step(&optimizer, model->parameters.values, model->parameters.gradients, 1.0 / (norm + 1.0), 0.0);
+    model_pack(model, true);
+    add_sample(&samples, clock_seconds() - start);
+  }
+  *seconds = median(&samples);
+  return MUSTER_OK;
+}
+
+/* from what was timed to what an iteration takes: a rollout of all environments, with its update or its part of one */
+static muster_status sum_up(struct learning *learning, const struct counts *from, struct plan_costs *costs) {
+  const struct worker *worker = &learning->worker;
+  const struct model *model = &learning->learner.model;
+  const struct counts to = count(&learning->learner);
+  const double n = learning->update.n, steps = (to.steps - from->steps) / n;
+  const double optimizer_steps = (to.optimizer_steps - from->optimizer_steps) / n;
+  const double samples = steps * (double)worker->batch->agents * (to.epochs - from->epochs) / n;
+  double whole = steps; /* steps of an iteration */
+  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)worker->plan.n_steps;
+  const double part = whole / steps;
+  MUSTER_TRY(time_own_step(learning, &costs->own_step));
+  costs->alone_rollout = part * median(&learning->rollout);
+  costs->update = part * median(&learning->update);
+  costs->steps = whole;
+  costs->optimizer_steps = part * optimizer_steps;
+  costs->shards = optimizer_steps > 0 ? (double)shards_count((size_t)(samples / optimizer_steps)) : 1;
+  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS) {
+    /* actors compute the gradient, the learner makes a step */
+    double step = costs->optimizer_steps * costs->own_step;
+    costs->alone_gradient = fmax(0, costs->update - step);
+    costs->update = step;
+  }
+  costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
+  costs->rollout_bytes = (double)worker_rollout_bytes(worker, (size_t)costs->num_envs);
+  costs->command_bytes =
+      (double)(sizeof(struct command) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
+  return MUSTER_OK;
+}
+
+static muster_status measure_iterations(const struct run_config *config, const struct effort *effort,
+                                        struct plan_costs *costs) {
+  struct learning *learning = calloc(1, sizeof *learning);
+  if (learning == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = create_learning(config, learning);
+  struct counts from = {0};
+  if (status == MUSTER_OK) status = time_iterations(learning, effort, &from);
+  if (status == MUSTER_OK) status = sum_up(learning, &from, costs);
+  learner_release(&learning->learner);
+  job_release(&learning->worker);
+  free(learning);
+  return status;
+}
+
+/* --- cycles of order, rollout, gather and update over the ranks of this node --- */
+
+struct cycle {
+  struct exchanging exchanging;
+  struct actor actor;
+  double learner_first, actor_works, learner_works; /* seconds that are spent where a run computes */
+  bool rolls_out;                                   /* the actors do what they do in a run */
+  struct samples whole, gather;                     /* seconds of a cycle, and of its gather */
+};
+
+static void spend(double seconds) {
+  for (double end = clock_seconds() + seconds; clock_seconds() < end;) continue;
+}
+
+static muster_status run_cycle(struct cycle *cycle) {
+  double start = clock_seconds();
+  struct worker *worker = &cycle->exchanging.worker;
+  const struct topology *topology = &worker->topology;
+  if (topology->leads) worker->command->iteration++;
+  MUSTER_TRY(worker_broadcast_command(worker));
+  if (topology->leads) spend(cycle->learner_first);
+  if (topology->acts && cycle->rolls_out)
+    MUSTER_TRY(actor_roll_out(&cycle->actor));
+  else if (topology->acts)
+    spend(cycle->actor_works);
+  double gathers = clock_seconds();
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
+  add_sample(&cycle->gather, clock_seconds() - gathers);
+  if (topology->leads) spend(cycle->learner_works);
+  add_sample(&cycle->whole, clock_seconds() - start);
+  return MUSTER_OK;
+}
+
+static muster_status create_cycle(struct comm *comm, const struct run_config *config, struct cycle *cycle) {
+  MUSTER_TRY(exchanging_create(comm, config, &cycle->exchanging));
+  struct worker *worker = &cycle->exchanging.worker;
+  if (!worker->topology.acts) return MUSTER_OK;
+  MUSTER_TRY(model_initialize(&cycle->exchanging.model, &config->policy, (uint64_t)config->general.seed));
+  model_pack(&cycle->exchanging.model, false);
+  MUSTER_TRY(actor_create(worker, &cycle->exchanging.model, &cycle->actor));
+  return actor_start_envs(&cycle->actor, false);
+}
+
+/* the same number of cycles on every rank; the first one warms up */
+static muster_status time_cycles(struct cycle *cycle, const struct effort *effort) {
+  MUSTER_TRY(run_cycle(cycle));
+  cycle->whole.n = cycle->gather.n = 0;
+  for (int i = 0; i < effort->cycles; i++) MUSTER_TRY(run_cycle(cycle));
+  return MUSTER_OK;
+}
+
+#define LATE 0.0005  /* the learner comes so many seconds late: the messages are there */
+#define ASLEEP 0.003 /* who waits so long sleeps */
+
+/* o and G: the learner's time with messages that have arrived, small ones and those of the run */
+static muster_status measure_overhead(const struct effort *effort, struct cycle *small, struct cycle *whole,
+                                      struct plan_costs *costs) {
+  double seconds[2];
+  struct cycle *cycles[] = {small, whole};
+  for (int i = 0; i < 2; i++) {
+    cycles[i]->learner_first = LATE;
+    MUSTER_TRY(time_cycles(cycles[i], effort));
+    seconds[i] = median(&cycles[i]->gather);
+    cycles[i]->learner_first = 0;
+  }
+  double bytes = (double)whole->exchanging.gather_bytes - (double)small->exchanging.gather_bytes;
+  costs->node.overhead = seconds[0] / whole->exchanging.worker.topology.actors;
+  costs->node.gap = bytes > 0 ? fmax(0, seconds[1] - seconds[0]) / bytes : 0;
+  return MUSTER_OK;
+}
+
+/* what the model says of the ranks that are here */
+static struct plan_prediction predict_here(const struct comm *comm, const struct plan_costs *costs) {
+  const struct plan_cluster here = {.cores_per_node = comm_local_cores(comm), .ranks_per_node = comm_size(comm)};
+  const struct plan_layout layout = {.ranks = comm_size(comm), .learners = 1, .num_envs = costs->num_envs};
+  return plan_predict(costs, &here, &layout);
+}
+
+/* L: what a cycle in which everybody falls asleep takes beyond the work and what o and G explain; an order and a gather
+ * have it once each. Then the same with real rollouts: what they take longer beside each other. */
+static muster_status measure_latency(struct comm *comm, const struct effort *effort, struct cycle *cycle,
+                                     struct plan_costs *costs) {
+  costs->node.latency = 0;
+  cycle->actor_works = cycle->learner_works = ASLEEP;
+  MUSTER_TRY(time_cycles(cycle, effort));
+  double exchange = median(&cycle->whole) - 2 * ASLEEP;
+  costs->node.latency = fmax(0, exchange - predict_here(comm, costs).stage[PLAN_EXCHANGE]) / 2;
+  cycle->rolls_out = true;
+  MUSTER_TRY(time_cycles(cycle, effort));
+  double rollout = median(&cycle->whole) - ASLEEP - exchange;
+  costs->crowding = fmax(1, rollout / predict_here(comm, costs).stage[PLAN_ROLLOUT]);
+  return MUSTER_OK;
+}
+
+/* what it takes to meet before a step of the optimizer, and to read and add another's gradient; medians over cycles */
+static muster_status time_meetings(struct group *group, const struct effort *effort, struct plan_costs *costs) {
+  const size_t n = (size_t)(costs->gradient_bytes / sizeof(float));
+  const int members = group_ranks(group);
+  struct samples meet = {.n = 0}, whole = {.n = 0};
+  void *memory, *mine;
+  MUSTER_TRY(group_share(group, (size_t)members * n * sizeof(float), &memory));
+  MUSTER_TRY(group_share(group, (size_t)members * n * sizeof(float), &mine));
+  float *gradients = memory, *sum = (float *)mine + (size_t)group_rank(group) * n;
+  for (int i = 0; i < 10 * effort->cycles; i++) {
+    MUSTER_TRY(group_gather(group, NULL, NULL));
+    double start = clock_seconds();
+    MUSTER_TRY(group_gather(group, NULL, NULL));
+    add_sample(&meet, clock_seconds() - start);
+    /* one's own is written anew before each sum, so that the others find it in this core's cache, as in an update */
+    memset(gradients + (size_t)group_rank(group) * n, i & 1, n * sizeof(float));
+    MUSTER_TRY(group_gather(group, NULL, NULL));
+    start = clock_seconds();
+    for (int other = 0; other < members; other++)
+      if (other != group_rank(group)) vector_add(n, gradients + (size_t)other * n, sum, sum);
+    add_sample(&whole, clock_seconds() - start);
+  }
+  costs->meet = median(&meet) * 2 / members;
+  costs->share = median(&whole) / (members - 1);
+  return MUSTER_OK;
+}
+
+static muster_status measure_meetings(struct comm *comm, const struct effort *effort, struct plan_costs *costs) {
+  const int n = comm_size(comm) < LEARNER_GROUP_MAX ? comm_size(comm) : LEARNER_GROUP_MAX;
+  int members[LEARNER_GROUP_MAX];
+  for (int i = 0; i < n; i++) members[i] = i;
+  struct group *group;
+  MUSTER_TRY(group_create(comm, members, n, &group));
+  muster_status status = group != NULL ? time_meetings(group, effort, costs) : MUSTER_OK;
+  group_destroy(&group);
+  return status;
+}
+
+static muster_status measure_exchange(struct comm *comm, const struct run_config *config, const struct effort *effort,
+                                      struct plan_costs *costs) {
+  const struct run_config whole = in_step(config);
+  struct run_config few = whole;
+  few.env.num_envs = comm_size(comm) - 1;
+  struct cycle *cycles = calloc(2, sizeof *cycles);
+  if (cycles == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  muster_status status = create_cycle(comm, &few, &cycles[0]);
+  if (status == MUSTER_OK) status = create_cycle(comm, &whole, &cycles[1]);
+  if (status == MUSTER_OK) status = measure_overhead(effort, &cycles[0], &cycles[1], costs);
+  if (status == MUSTER_OK) status = measure_latency(comm, effort, &cycles[1], costs);
+  if (status == MUSTER_OK) status = measure_meetings(comm, effort, costs);
+  for (int i = 0; i < 2; i++) exchanging_release(&cycles[i].exchanging);
+  free(cycles);
+  return status;
+}
+
+/* --- all of it --- */
+
+/* where this process is alone, what ranks of a node send each other is assumed */
+static const struct plan_link assumed_node = {.latency = 20e-6, .overhead = 2e-6, .gap = 1 / 8e9};
+
+/* For how long the kernel leaves a process of this priority its core while another waits: what it says, where less than
+ * a tick of its clock is 0, but at least until the next tick. First in, first out: forever. */
+static double time_slice(void) {
+  struct timespec slice = {0}, tick = {0};
+  if (sched_getscheduler(0) == SCHED_FIFO) return INFINITY;
+  sched_rr_get_interval(0, &slice);
+  clock_getres(CLOCK_MONOTONIC_COARSE, &tick);
+  return fmax((double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec, (double)tick.tv_sec + 1e-9 * (double)tick.tv_nsec);
+}
+
+/* what one core does; the other ranks sleep meanwhile */
+static muster_status measure_alone(struct comm *comm, const struct run_config *config,
+                                   const struct plan_request *request, const struct effort *effort,
+                                   struct plan_costs *costs) {
+  int rows[PLAN_MAX_POINTS];
+  add_points(costs, rows, plan_rows(request->ranks, rows));
+  const int here = comm_size(comm);
+  add_points(costs, &here, 1);
+  if (request->envs_per_actor > 0) add_point(costs, request->envs_per_actor);
+  MUSTER_TRY(measure_iterations(config, effort, costs));
+  return measure_rollouts(config, effort, costs);
+}
+
+static enum plan_mode mode_of(const struct run_config *config) {
+  if (config_plan(config).asynchronous != ASYNCHRONOUS_NONE) return PLAN_ASYNCHRONOUS;
+  return config->loop.pipeline > 0 ? PLAN_PIPELINED : PLAN_LOCKSTEP;
+}
+
+muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,
+                           bool exchanges, struct plan_costs *costs) {
+  static const struct effort efforts[] = {
+      [PLAN_THOROUGH] = {11, 200, 2}, [PLAN_BRIEF] = {3, 50, 0.1}, [PLAN_QUICK] = {3, 5, 0}};
+  const struct effort *effort = &efforts[request->effort];
+  *costs = (struct plan_costs){.mode = mode_of(config),
+                               .num_envs = (int32_t)config->env.num_envs,
+                               .crowding = 1,
+                               .busy = 1,
+                               .time_slice = time_slice(),
+                               .node = assumed_node,
+                               .meet = 2e-6};
+  /* the others sleep until the first has measured, or failed: then it announces no environments */
+  struct broadcast *broadcast;
+  MUSTER_TRY(broadcast_create(comm, costs, sizeof *costs, 0, &broadcast));
+  muster_status measured = comm_rank(comm) == 0 ? measure_alone(comm, config, request, effort, costs) : MUSTER_OK;
+  if (measured != MUSTER_OK) costs->num_envs = 0;
+  muster_status status = broadcast_run(broadcast);
+  broadcast_destroy(&broadcast);
+  if (measured != MUSTER_OK) {
+    muster_status_clear(&status);
+    return measured;
+  }
+  if (status == MUSTER_OK) costs->share = costs->gradient_bytes * assumed_node.gap;
+  if (status == MUSTER_OK && costs->num_envs == 0) status = status_error(MUSTER_ERROR_COMM, "another rank has failed");
+  if (status != MUSTER_OK || comm_size(comm) == 1 || !exchanges) return status;
+  return comm_agree(comm, measure_exchange(comm, config, effort, costs));
+}

@@ -1,8 +1,0 @@
-/* Which build this is. */
-#ifndef RUN_BUILD_H
-#define RUN_BUILD_H
-
-/* The git commit, "-dirty" behind it where the tree differed; "unknown" outside a checkout. */
-const char *run_build_git_hash(void);
-
-#endif

@@ -1,0 +1,89 @@
+#include "runs/list.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DEPTH 4
+#define PATH_BYTES 4096
+
+/* moves the record of a path out of the list before; NULL: it was not there */
+static struct run_record *take(struct run_list *before, const char *path) {
+  for (int i = 0; i < before->n; i++) {
+    struct run_record *record = before->records[i];
+    if (record == NULL || strcmp(record->path, path) != 0) continue;
+    before->records[i] = NULL;
+    return record;
+  }
+  return NULL;
+}
+
+static muster_status add(struct run_list *list, struct run_list *before, const char *path) {
+  if (list->n == list->capacity) {
+    int capacity = 2 * list->capacity + 16;
+    struct run_record **records = realloc(list->records, (size_t)capacity * sizeof(struct run_record *));
+    if (records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", capacity);
+    list->records = records;
+    list->capacity = capacity;
+  }
+  struct run_record *record = take(before, path);
+  if (record == NULL) MUSTER_TRY(run_record_create(path, &record));
+  list->records[list->n++] = record;
+  return MUSTER_OK;
+}
+
+static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
+
+/* adds the runs in a folder, or the folder itself when it is one; one that cannot be read stands for itself */
+static muster_status add_below(struct run_list *list, struct run_list *before, const char *path, int depth) {
+  if (run_record_is_run(path)) return add(list, before, path);
+  struct dirent **entries = NULL;
+  int n = depth > 0 ? scandir(path, &entries, is_visible, versionsort) : 0;
+  if (n < 0 && errno != ENOENT) return add(list, before, path);
+  muster_status status = MUSTER_OK;
+  for (int i = 0; i < n; i++) {
+    char below[PATH_BYTES];
+    struct stat file;
+    int length = snprintf(below, sizeof below, "%s/%s", path, entries[i]->d_name);
+    free(entries[i]);
+    if (status != MUSTER_OK || length >= (int)sizeof below || stat(below, &file) != 0) continue;
+    if (S_ISDIR(file.st_mode)) status = add_below(list, before, below, depth - 1);
+  }
+  free(entries);
+  return status;
+}
+
+static muster_status add_path(struct run_list *list, struct run_list *before, const char *path) {
+  struct stat file;
+  char trimmed[PATH_BYTES];
+  if (stat(path, &file) != 0) return status_errno(MUSTER_ERROR_IO, "cannot find the run %s", path);
+  if (!S_ISDIR(file.st_mode))
+    return status_error(MUSTER_ERROR_USAGE, "'%s' is no folder: give that of a run, or one with runs in it", path);
+  if (strlen(path) >= sizeof trimmed) return status_error(MUSTER_ERROR_USAGE, "the path '%.60s...' is too long", path);
+  strcpy(trimmed, path);
+  for (size_t length = strlen(trimmed); length > 1 && trimmed[length - 1] == '/'; length--) trimmed[length - 1] = '\0';
+  int n = list->n;
+  MUSTER_TRY(add_below(list, before, trimmed, DEPTH));
+  return list->n > n ? MUSTER_OK : add(list, before, trimmed);
+}
+
+muster_status run_list_find(struct run_list *list, const char *const *paths, int n) {
+  struct run_list before = *list;
+  *list = (struct run_list){0};
+  muster_status status = MUSTER_OK;
+  for (int i = 0; i < n && status == MUSTER_OK; i++) status = add_path(list, &before, paths[i]);
+  run_list_destroy(&before);
+  return status;
+}
+
+void run_list_destroy(struct run_list *list) {
+  for (int i = 0; i < list->n; i++) run_record_destroy(&list->records[i]);
+  free(list->records);
+  *list = (struct run_list){0};
+}
+
+void run_list_refresh(struct run_list *list) {
+  for (int i = 0; i < list->n; i++) run_record_refresh(list->records[i]);
+}

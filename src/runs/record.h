@@ -1,0 +1,85 @@
+/* What the folder of a run tells about it. Only files are read, so the run may be on another host, or over. */
+#ifndef RUNS_RECORD_H
+#define RUNS_RECORD_H
+
+#include "config/document.h"
+#include "store/json_read.h"
+#include "store/metrics_read.h"
+
+#include <sys/stat.h>
+
+enum run_state {
+  RUN_WAITING,     /* it has no row of metrics yet */
+  RUN_RUNNING,     /* its process holds the folder's lock, and rows come */
+  RUN_STALLED,     /* the same, but no row for a time in which there should have been several */
+  RUN_FINISHED,    /* says summary.json: all steps are done, and it was evaluated */
+  RUN_INTERRUPTED, /* likewise: it was asked to stop, and there is more to do */
+  RUN_DIED         /* nobody holds the lock, and no summary covers the last row */
+};
+
+/* columns of metrics.csv with a meaning of their own */
+#define COLUMN_STEPS "time/total_timesteps"
+#define COLUMN_SECONDS "time/time_elapsed"
+#define COLUMN_RETURN "rollout/ep_rew_mean"
+
+#define RUN_RECORD_TEXT 512
+
+struct run_record {
+  char *path;     /* owned */
+  char name[256]; /* the last part of the path */
+  bool is_run;    /* there is something of a run in the folder */
+  enum run_state state;
+
+  /* config.yaml */
+  struct document *config; /* without entries where there is none yet */
+  char *about;             /* the comments at its top, a line each; NULL: none yet */
+  char started[32], learner_host[RUN_RECORD_TEXT];
+  int ranks, hosts; /* 0: not known */
+  int64_t seed;     /* 0 where the config does not say */
+
+  /* metrics.csv; NAN where not known */
+  struct metrics_table *metrics;  /* without columns where there is none yet */
+  double steps, seconds;          /* at the last row; without any, steps are 0 */
+  double mean_return, std_return; /* of the last hundred episodes of training */
+  double steps_per_second;        /* over the last rows, checkpoints and evaluations between them included */
+  double seconds_left;            /* at this speed */
+  double row_age;                 /* seconds since the file last changed */
+
+  /* summary.json; NAN where not known */
+  struct json_value *summary; /* NULL where it does not cover the last row, and while the run goes on */
+  double evaluation_return, evaluation_std;
+  double average_speed;   /* steps per second; without a summary those up to the last row */
+  double solved_at_steps; /* of an earlier part of the run too */
+
+  char checkpoint[64];   /* the newest one; "": none */
+  double checkpoint_age; /* seconds */
+
+  muster_status failure;                 /* the first file that could not be read; MUSTER_OK: none */
+  struct stat metrics_seen, config_seen; /* as they were last read */
+};
+
+/* The word for it: "running", ... */
+const char *run_state_name(enum run_state state);
+
+/* Whether a folder is one of a run: it has config.yaml, metrics.csv or checkpoints. */
+bool run_record_is_run(const char *path);
+
+/* Takes the path to heart, without reading anything. */
+MUSTER_CHECKED muster_status run_record_create(const char *path, struct run_record **out);
+void run_record_destroy(struct run_record **record); /* accepts NULL inside */
+
+/* Reads what has changed. What cannot be read is told in `failure`, and stays as it was read before. */
+void run_record_refresh(struct run_record *record);
+/* Moves the failure out of the record. Errors: IO, FORMAT, USAGE, with the file. */
+MUSTER_CHECKED muster_status run_record_take_failure(struct run_record *record);
+
+/* A value of the config by its dotted key: "" where there is none; as a number, NAN where it is none. */
+const char *run_record_option(const struct run_record *record, const char *key);
+double run_record_number(const struct run_record *record, const char *key);
+bool run_record_has_config(const struct run_record *record);
+
+/* The stage whose seconds a column of metrics.csv counts, time/<stage>_seconds, and their sum over all rows; false: it
+ * counts no seconds. */
+bool run_record_stage(const struct run_record *record, size_t column, char name[32], double *seconds);
+
+#endif

@@ -1,0 +1,687 @@
+#include "setup/config.h"
+
+#include "config/text.h"
+#include "env/options.h"
+#include "env/plugin.h"
+#include "env/pool.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the tables --- */
+
+#define IN(type, name) .key = #name, .offset = offsetof(struct type, name)
+
+static const struct option_spec general_options[] = {
+    {IN(general_options, seed), .type = OPTION_INT, .default_value = "1", .min = 0, .max = RUN_SEED_MAX,
+     .help = "every random number of the run follows from it"},
+    {IN(general_options, total_steps), .type = OPTION_INT, .default_value = "1000000", .min = 1, .max = 1e15,
+     .help = "environment steps of the whole run, rounded up to whole rollouts"},
+    {.key = NULL},
+};
+
+static const char *const action_bounds_names[] = {"clip", "rescale", "none", NULL};
+
+static const struct option_spec env_options[] = {
+    {IN(env_options, name), .type = OPTION_STRING, .default_value = "CartPole-v1",
+     .help = "which environment: see `muster envs`"},
+    {IN(env_options, num_envs), .type = OPTION_INT, .default_value = "8", .min = 1, .max = 1e6,
+     .help = "environments in all, split over the actors"},
+    {IN(env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
+     .help = "steps after which an episode is truncated; 0: the environment's own limit"},
+    {IN(env_options, frame_stack), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
+     .help = "last observations that are stacked along the first dimension, oldest first"},
+    {IN(env_options, action_bounds), .type = OPTION_CHOICE, .default_value = "clip", .choices = action_bounds_names,
+     .help = "Box actions are clipped to their bounds, rescaled from [-1, 1] to them, or left as drawn"},
+    {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
+     .help = "the environment's own options: see `muster envs NAME`"},
+    {.key = NULL},
+};
+
+const char *const run_kernel_names[] = {"auto", "avx512", "avx2", "baseline", "blas", NULL};
+
+static const char *const isolation_names[] = {"none", "process", NULL};
+
+static const struct option_spec env_host_options[] = {
+    {IN(env_host_options, plugin), .type = OPTION_STRING, .default_value = "null",
+     .help =
+         "shared object with environments, relative to the working directory or else to the config; null: built in"},
+    {IN(env_host_options, isolation), .type = OPTION_CHOICE, .default_value = "none", .choices = isolation_names,
+     .help = "process: environments run in child processes, so that a crash or hang costs running episodes only"},
+    {IN(env_host_options, isolation_block), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e6,
+     .help = "environments in one child process; 0: all of a rank"},
+    {IN(env_host_options, step_timeout), .type = OPTION_DURATION, .default_value = "null", .min = 0,
+     .min_exclusive = true, .max = 1e6,
+     .help = "time that a child process may take for a step of its environments or a reset; null: no limit"},
+    {IN(env_host_options, max_restarts), .type = OPTION_INT, .default_value = "10", .min = 0, .max = 1e9,
+     .help = "child processes that a rank starts again; at the next fault the run ends with a checkpoint"},
+    {.key = NULL},
+};
+
+static const char *const placement_names[] = {"packed", "spread", NULL};
+
+static const char *const layout_names[] = {"given", "auto", NULL};
+
+static const struct option_spec ranks_options[] = {
+    {IN(ranks_options, layout), .type = OPTION_CHOICE, .default_value = "given", .choices = layout_names,
+     .help = "auto (or ranks: auto): learners and colocate are chosen as a run starts, by what was measured then"},
+    {IN(ranks_options, learners), .type = OPTION_INT, .default_value = "0", .min = 0, .max = LEARNER_GROUP_MAX,
+     .help = "ranks that share every minibatch; 0: one, or all where they act as well; the answer is the same"},
+    {IN(ranks_options, colocate), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether the ranks that learn act as well, in turn"},
+    {IN(ranks_options, kernels), .type = OPTION_CHOICE, .default_value = "auto", .choices = run_kernel_names,
+     .help = "who multiplies matrices: our kernels for this processor, for a lesser one, or the platform's BLAS"},
+    {IN(ranks_options, blas_threads), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
+     .help = "threads that the platform's BLAS may use in each rank"},
+    {IN(ranks_options, learner_host), .type = OPTION_STRING, .default_value = "null",
+     .help = "host whose first rank learns; null: rank 0 learns"},
+    {IN(ranks_options, placement), .type = OPTION_CHOICE, .default_value = "packed", .choices = placement_names,
+     .help = "environments go to the actors in the order of ranks, or host by host in turn; the answer is the same"},
+    {.key = NULL},
+};
+
+static const struct option_spec evaluation_options[] = {
+    {IN(evaluation_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .help = "steps between evaluations during training, which fill eval/mean_reward; 0: only at the end"},
+    {IN(evaluation_options, episodes), .type = OPTION_INT, .default_value = "100", .min = 0, .max = 1e6,
+     .help = "episodes of an evaluation, dealt out to all actors; 0: no evaluations, not even at the end"},
+    {IN(evaluation_options, deterministic), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether an evaluation takes the most probable action or samples"},
+    {.key = NULL},
+};
+
+static const struct option_spec evaluation_env_options[] = {
+    {IN(evaluation_env_options, name), .type = OPTION_STRING, .default_value = "null",
+     .help = "which environment evaluations play, of the same observations and actions; null: that of training"},
+    {IN(evaluation_env_options, plugin), .type = OPTION_STRING, .default_value = "null",
+     .help = "shared object with that environment; null: that of training"},
+    {IN(evaluation_env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
+     .help = "steps after which its episodes are truncated; 0: as in training, 10000 where there is no limit at all"},
+    {IN(evaluation_env_options, options), .type = OPTION_MAP, .default_value = "null",
+     .help = "options that it has in place of, or beside, those of env.options"},
+    {.key = NULL},
+};
+
+static const struct option_spec checkpoint_options[] = {
+    {IN(checkpoint_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .help = "steps between checkpoints; 0: by the clock alone; the last one is always written"},
+    {IN(checkpoint_options, interval), .type = OPTION_DURATION, .default_value = "1m", .min = 0, .max = 1e9,
+     .help = "a checkpoint is written when the last one is older than this (wall time); null or 0: never"},
+    {IN(checkpoint_options, keep), .type = OPTION_INT, .default_value = "3", .min = 0, .max = 1e9,
+     .help = "newest checkpoints that are kept; 0: all"},
+    {IN(checkpoint_options, keep_best), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether best.h5 keeps the checkpoint of the best evaluation, or, where there are none, of the best mean "
+             "return"},
+    {.key = NULL},
+};
+
+static const char *const on_nan_names[] = {"stop", "skip", NULL};
+
+static const struct option_spec run_options[] = {
+    {IN(run_options, dir), .type = OPTION_STRING, .default_value = "null",
+     .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
+    {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
+     .help = "iterations between rows of metrics.csv"},
+    {IN(run_options, tensorboard), .type = OPTION_BOOL, .default_value = "true",
+     .help = "whether the run folder gets event files of TensorBoard, with what metrics.csv has"},
+    {IN(run_options, histograms), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e9,
+     .help = "iterations between histograms of parameters, gradients and actions for TensorBoard; 0: none"},
+    {IN(run_options, time_limit), .type = OPTION_DURATION, .default_value = "null", .min = 0, .min_exclusive = true,
+     .max = 1e9,
+     .help = "wall time (23h45m) after which the run writes a checkpoint and ends with exit code 75; null: none"},
+    {IN(run_options, watchdog), .type = OPTION_DURATION, .default_value = "1m", .min = 0, .max = 1e6,
+     .help = "a rank or host that is silent for so long, or in one call of an environment, ends the run; at least 1s; "
+             "null or 0: never"},
+    {IN(run_options, on_nan), .type = OPTION_CHOICE, .default_value = "stop", .choices = on_nan_names,
+     .help = "what a NaN or infinity does: stop ends the run, skip leaves that update out and counts it"},
+    {IN(run_options, trace), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether a Chrome trace of every rank's stages is written into the run folder at the end"},
+    {IN(run_options, trace_iterations), .type = OPTION_INT, .default_value = "1000", .min = 1, .max = 1e6,
+     .help = "newest iterations that the trace keeps; each takes about 1 KiB of every rank's memory"},
+    {.key = NULL},
+};
+
+/* algorithm.name alone: which of the algorithms' own tables applies depends on it */
+struct algorithm_choice {
+  char name[OPTION_STRING_SIZE];
+};
+
+static const struct option_spec algorithm_options[] = {
+    {IN(algorithm_choice, name), .type = OPTION_STRING, .default_value = "ppo",
+     .help = "which algorithm: see `muster algos`"},
+    {.key = NULL},
+};
+
+static const struct option_spec loop_options[] = {
+    {IN(loop_options, pipeline), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1,
+     .help = "1: actors roll out with the policy of before the update that is under way; 0: they wait for it"},
+    {IN(loop_options, straggler_fraction), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .min_exclusive = true,
+     .max = 1, .help = "a rollout ends when this share of the actors is done, with what the others have"},
+    {.key = NULL},
+};
+
+static const struct option_table general_table = {.section = "", .options = general_options};
+static const struct option_table env_table = {.section = "env", .options = env_options};
+static const struct option_table env_host_table = {.section = "env", .options = env_host_options};
+static const struct option_table algorithm_table = {.section = "algorithm", .options = algorithm_options};
+static const struct option_table loop_table = {.section = "algorithm", .options = loop_options};
+static const struct option_table ranks_table = {.section = "ranks", .options = ranks_options};
+static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
+static const struct option_table evaluation_env_table = {.section = "evaluation.env",
+                                                         .options = evaluation_env_options};
+static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
+static const struct option_table run_table = {.section = "run", .options = run_options};
+
+size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]) {
+  size_t n = 0;
+  tables[n++] = &general_table;
+  tables[n++] = &env_table;
+  tables[n++] = &env_host_table;
+  tables[n++] = &normalize_option_table;
+  tables[n++] = &model_option_table;
+  tables[n++] = &algorithm_table;
+  tables[n++] = &loop_table;
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    tables[n++] = (*type)->options;
+  tables[n++] = &ranks_table;
+  tables[n++] = &evaluation_table;
+  tables[n++] = &evaluation_env_table;
+  tables[n++] = &checkpoint_table;
+  tables[n++] = &run_table;
+  return n;
+}
+
+/* a table with the object that it fills */
+struct binding {
+  const struct option_table *table;
+  void *object;
+  bool decides; /* whether it decides what is learned */
+};
+
+#define BINDINGS 12
+
+static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
+                        struct binding bindings[BINDINGS]) {
+  const struct binding all[BINDINGS] = {
+      {&general_table, &config->general, true},
+      {&env_table, &config->env, true},
+      {&env_host_table, &config->env_host, false},
+      {&normalize_option_table, &config->normalize, true},
+      {&model_option_table, &config->policy, true},
+      {algorithm->options, config->algorithm, true},
+      {&loop_table, &config->loop, true},
+      {&ranks_table, &config->ranks, false},
+      {&evaluation_table, &config->evaluation, false},
+      {&evaluation_env_table, &config->evaluation_env, false},
+      {&checkpoint_table, &config->checkpoint, false},
+      {&run_table, &config->run, false},
+  };
+  memcpy(bindings, all, sizeof all);
+}
+
+/* --- reading --- */
+
+/* takes the status: adds where the key stands */
+static muster_status locate(const struct document *document, const char *key, muster_status status) {
+  if (status == MUSTER_OK) return MUSTER_OK;
+  muster_status located = document_error(document, key, "%s", muster_status_message(status));
+  muster_status_clear(&status);
+  return located;
+}
+
+static muster_status check_names(struct document *document, struct run_config *config,
+                                 const struct algorithm_type **algorithm) {
+  struct algorithm_choice choice;
+  MUSTER_TRY(document_apply(document, &algorithm_table, &choice));
+  MUSTER_TRY(locate(document, "algorithm.name", algorithm_find(choice.name, algorithm)));
+  snprintf(config->algorithm_name, sizeof config->algorithm_name, "%s", (*algorithm)->name);
+  return MUSTER_OK;
+}
+
+/* makes the path of a plug-in absolute, so that every rank and every later command finds the same file */
+static muster_status locate_plugin(const struct document *document, const char *config_path, const char *key,
+                                   char plugin[OPTION_STRING_SIZE]) {
+  char found[OPTION_STRING_SIZE];
+  if (plugin[0] == '\0') return MUSTER_OK;
+  const char *slash = strrchr(config_path, '/');
+  char *folder = slash != NULL ? strndup(config_path, (size_t)(slash - config_path) + 1) : NULL;
+  muster_status status = locate(document, key, env_plugin_locate(plugin, folder, found, sizeof found));
+  free(folder);
+  if (status == MUSTER_OK) strcpy(plugin, found);
+  return status;
+}
+
+/* where the config says which environment it is */
+static void env_key(const char *section, const struct run_config *config, char key[TEXT_KEY_SIZE]) {
+  snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
+}
+
+/* Whether the source's type takes the options, and whether environments can be made with them. `section`: where the
+ * document has them, "env" or "evaluation.env". */
+static muster_status check_env_options(const struct document *document, const char *section,
+                                       const struct run_config *config, const muster_env_type *type) {
+  char key[TEXT_KEY_SIZE];
+  for (int32_t i = 0; i < config->env.options.count; i++) {
+    snprintf(key, sizeof key, "%s.options.%s", section, config->env.options.keys[i]);
+    MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
+  }
+  /* environments that run in processes of their own are not made in this one */
+  if (config->env_host.isolation != ISOLATION_NONE) return MUSTER_OK;
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  struct env_pool *pool = NULL;
+  muster_status status = env_pool_create(type, settings, 0, 0, 1, &pool);
+  env_pool_destroy(&pool);
+  /* create() has refused its options; all else is the environment's own fault */
+  bool is_refusal = muster_status_code(status) == MUSTER_ERROR_USAGE;
+  snprintf(key, sizeof key, "%s.options", section);
+  if (!is_refusal) env_key(section, config, key);
+  return locate(document, key, status);
+}
+
+int run_config_learners(const struct run_config *config, int ranks) {
+  const struct ranks_options *options = &config->ranks;
+  if (ranks == 1) return 1;
+  if (options->learners > 0) return (int)options->learners;
+  if (!options->colocate) return 1;
+  return ranks < LEARNER_GROUP_MAX ? ranks : LEARNER_GROUP_MAX;
+}
+
+/* whether there are ranks to learn, and, unless these act as well, others to act */
+static muster_status check_learners(const struct document *document, const struct run_config *config, int ranks) {
+  int learners = run_config_learners(config, ranks), most = config->ranks.colocate || ranks == 1 ? ranks : ranks - 1;
+  if (learners <= most) return MUSTER_OK;
+  if (config->ranks.colocate)
+    return document_error(document, "ranks.learners", "is more than the %d ranks of this job; expects at most %d",
+                          ranks, most);
+  return document_error(document, "ranks.learners",
+                        "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
+}
+
+/* what only processes of environments have */
+static muster_status check_isolation(const struct document *document, const struct run_config *config) {
+  const struct env_host_options *host = &config->env_host;
+  if (host->isolation != ISOLATION_NONE) return MUSTER_OK;
+  if (host->step_timeout > 0)
+    return document_error(document, "env.step_timeout",
+                          "is for environments in processes of their own; expects null, or env.isolation: process");
+  if (host->isolation_block > 0)
+    return document_error(document, "env.isolation_block",
+                          "is for environments in processes of their own; expects 0, or env.isolation: process");
+  return MUSTER_OK;
+}
+
+/* whether there is an environment for each actor */
+static muster_status check_actors(const struct document *document, const struct run_config *config, int ranks) {
+  int learn_only = config->ranks.colocate || ranks == 1 ? 0 : run_config_learners(config, ranks);
+  int actors = ranks - learn_only;
+  if (config->env.num_envs >= actors) return MUSTER_OK;
+  return document_error(document, "env.num_envs",
+                        "cannot be split over %d actors (%d ranks); expects at least %d, or start at most %d ranks",
+                        actors, ranks, actors, (int)config->env.num_envs + learn_only);
+}
+
+/* whether the environment exists, and takes its options */
+static muster_status check_source(const struct document *document, const char *section,
+                                  const struct run_config *config) {
+  struct env_source_request request = run_config_env_source(config);
+  request.isolates = false; /* only the table is looked at */
+  char key[TEXT_KEY_SIZE];
+  env_key(section, config, key);
+  struct env_source source;
+  MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
+  muster_status status = check_env_options(document, section, config, source.type);
+  env_source_close(&source);
+  return status;
+}
+
+muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
+  MUSTER_TRY(check_source(document, "env", config));
+  if (!run_config_has_evaluation_env(config)) return MUSTER_OK;
+  struct run_config entered = *config;
+  MUSTER_TRY(locate(document, "evaluation.env.options", run_config_enter_evaluation(&entered)));
+  return check_source(document, "evaluation.env", &entered);
+}
+
+/* rl-zoo's files have `normalize: true` where there is a section here */
+static muster_status check_normalize(const struct document *document) {
+  if (document_get(document, normalize_option_table.section) == NULL) return MUSTER_OK;
+  return document_error(document, normalize_option_table.section,
+                        "expects a section; what rl-zoo calls `normalize: true` is `normalize: {norm_obs: true, "
+                        "norm_reward: true}`");
+}
+
+/* less is lost in what else runs on a machine: ranks that only waited for their core would count as lost */
+static muster_status check_watchdog(const struct document *document, const struct run_config *config) {
+  const double seconds = config->run.watchdog;
+  if (seconds == 0 || seconds >= RUN_LEAST_WATCHDOG) return MUSTER_OK;
+  return document_error(document, "run.watchdog",
+                        "is too short to tell a lost rank from a busy one; expects 0 (never), "
+                        "or at least %gs",
+                        RUN_LEAST_WATCHDOG);
+}
+
+static muster_status check_histograms(const struct document *document, const struct run_config *config) {
+  if (config->run.histograms == 0 || config->run.tensorboard) return MUSTER_OK;
+  return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
+}
+
+/* what the loops of algorithms whose actors never wait do not have */
+static muster_status check_asynchronous(const struct document *document, const struct run_config *config,
+                                        const struct algorithm_type *algorithm) {
+  const struct ranks_options *ranks = &config->ranks;
+  const char *name = algorithm->name;
+  if (config->loop.pipeline > 0)
+    return document_error(document, "algorithm.pipeline",
+                          "is for actors that wait, which those of %s do not; expects 0", name);
+  if (config->loop.straggler_fraction < 1)
+    return document_error(document, "algorithm.straggler_fraction",
+                          "is for actors that wait, which those of %s do not; expects 1", name);
+  if (ranks->learners > 1 || ranks->colocate)
+    return document_error(document, ranks->colocate ? "ranks.colocate" : "ranks.learners",
+                          "%s has one learner, which only learns; expects %s", name, ranks->colocate ? "false" : "1");
+  bool normalizes = config->normalize.norm_obs || config->normalize.norm_reward;
+  bool computes = algorithm->plan(config->algorithm).asynchronous == ASYNCHRONOUS_GRADIENTS;
+  if (!normalizes || !computes) return MUSTER_OK;
+  return document_error(document, config->normalize.norm_obs ? "normalize.norm_obs" : "normalize.norm_reward",
+                        "needs rollouts at the learner, to which actors of %s send gradients; expects false", name);
+}
+
+static muster_status check_loop(const struct document *document, const struct run_config *config,
+                                const struct algorithm_type *algorithm) {
+  if (algorithm->plan(config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
+    return check_asynchronous(document, config, algorithm);
+  if (config->loop.straggler_fraction < 1 && algorithm->plan(config->algorithm).whole_episodes)
+    return document_error(document, "algorithm.straggler_fraction",
+                          "cuts rollouts short, but %s learns from whole episodes; expects 1", algorithm->name);
+  if (config->loop.pipeline == 0 || algorithm->corrects_lag) return MUSTER_OK;
+  char names[128];
+  struct text_sink sink = text_sink_start(names, sizeof names);
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    if ((*type)->corrects_lag) text_print(&sink, "%s%s", sink.length > 0 ? ", " : "", (*type)->name);
+  return document_error(document, "algorithm.pipeline",
+                        "lets actors use an older policy, which %s does not correct for; expects 0, or one of %s",
+                        algorithm->name, names);
+}
+
+static muster_status resolve(struct document *document, struct run_config *config) {
+  memset(config, 0, sizeof *config);
+  MUSTER_TRY(check_normalize(document));
+  MUSTER_TRY(document_abbreviate(document, "ranks", "auto", "ranks.layout"));
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(check_names(document, config, &algorithm));
+  if (algorithm->options_size > sizeof config->algorithm)
+    return status_error(MUSTER_ERROR_INTERNAL, "the options of %s need %zu bytes", algorithm->name,
+                        algorithm->options_size);
+
+  struct binding bindings[BINDINGS];
+  bind_tables(config, algorithm, bindings);
+  for (int i = 0; i < BINDINGS; i++) MUSTER_TRY(document_apply(document, bindings[i].table, bindings[i].object));
+  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
+  MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
+
+  /* what was chosen for an earlier start does not count */
+  if (config->ranks.layout == LAYOUT_AUTO) {
+    config->ranks.learners = 0;
+    config->ranks.colocate = false;
+  }
+  MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(check_loop(document, config, algorithm));
+  return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);
+}
+
+muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                              struct run_config *config, struct document **out) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_file(document, path);
+  for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
+  if (status == MUSTER_OK) status = resolve(document, config);
+  if (status == MUSTER_OK) status = locate_plugin(document, path, "env.plugin", config->env_host.plugin);
+  if (status == MUSTER_OK)
+    status = locate_plugin(document, path, "evaluation.env.plugin", config->evaluation_env.plugin);
+  if (status == MUSTER_OK) status = check_learners(document, config, ranks);
+  if (status == MUSTER_OK) status = check_watchdog(document, config);
+  if (status == MUSTER_OK) status = check_isolation(document, config);
+  if (status == MUSTER_OK) status = check_actors(document, config, ranks);
+  if (status != MUSTER_OK)
+    document_destroy(&document);
+  else
+    *out = document;
+  return status;
+}
+
+muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                              struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(run_config_open(path, sets, n_sets, ranks, config, &document));
+  muster_status status = run_config_check_environment(document, config);
+  document_destroy(&document);
+  return status;
+}
+
+muster_status run_config_parse(const char *name, const char *text, struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_text(document, name, text, strlen(text));
+  if (status == MUSTER_OK) status = resolve(document, config);
+  document_destroy(&document);
+  return status;
+}
+
+muster_status run_config_read(const char *path, struct run_config *config) {
+  struct document *document;
+  MUSTER_TRY(document_create(&document));
+  muster_status status = document_read_file(document, path);
+  if (status == MUSTER_OK) status = resolve(document, config);
+  document_destroy(&document);
+  return status;
+}
+
+/* --- writing --- */
+
+static const struct algorithm_type *config_algorithm(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return *type;
+}
+
+void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context) {
+  struct run_config copy = *config;
+  struct algorithm_choice choice;
+  snprintf(choice.name, sizeof choice.name, "%s", config->algorithm_name);
+  struct binding bindings[BINDINGS];
+  bind_tables(&copy, config_algorithm(config), bindings);
+  for (int i = 0; i < BINDINGS; i++) {
+    /* the algorithm's name heads its own options */
+    if (bindings[i].object == copy.algorithm) visit(&algorithm_table, &choice, true, context);
+    visit(bindings[i].table, bindings[i].object, bindings[i].decides, context);
+  }
+}
+
+struct config_file {
+  FILE *file;
+  const char *section; /* that was begun last */
+};
+
+static void write_table(const struct option_table *table, const void *object, bool decides, void *context) {
+  (void)decides;
+  struct config_file *config = context;
+  document_write_table(config->file, table, object, &config->section);
+}
+
+void run_config_write(FILE *file, const struct run_config *config) {
+  struct config_file context = {.file = file};
+  run_config_visit(config, write_table, &context);
+}
+
+muster_status run_config_text(const struct run_config *config, char **text) {
+  size_t size;
+  FILE *file = open_memstream(text, &size);
+  if (file == NULL) return status_errno(MUSTER_ERROR_MEMORY, "writing the config");
+  run_config_write(file, config);
+  if (fclose(file) != 0) return status_errno(MUSTER_ERROR_MEMORY, "writing the config");
+  return MUSTER_OK;
+}
+
+bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
+  if (strcmp(before->algorithm_name, now->algorithm_name) != 0) {
+    snprintf(text, size, "algorithm.name was %s and is now %s", before->algorithm_name, now->algorithm_name);
+    return true;
+  }
+  struct run_config old = *before, new = *now;
+  old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
+  struct binding old_bindings[BINDINGS], new_bindings[BINDINGS];
+  bind_tables(&old, config_algorithm(&old), old_bindings);
+  bind_tables(&new, config_algorithm(&new), new_bindings);
+  for (int i = 0; i < BINDINGS; i++) {
+    if (!old_bindings[i].decides) continue;
+    const struct option_table *table = old_bindings[i].table;
+    for (const struct option_spec *option = table->options; option->key != NULL; option++) {
+      char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
+      option_format(option, old_bindings[i].object, old_value, sizeof old_value);
+      option_format(option, new_bindings[i].object, new_value, sizeof new_value);
+      if (strcmp(old_value, new_value) == 0) continue;
+      option_full_key(table, option, key, sizeof key);
+      snprintf(text, size, "%s was %s and is now %s", key, old_value, new_value);
+      return true;
+    }
+  }
+  return false;
+}
+
+bool run_config_is_alike(const struct run_config *a, const struct run_config *b) {
+  return strcmp(a->algorithm_name, b->algorithm_name) == 0 && strcmp(a->env.name, b->env.name) == 0;
+}
+
+/* whether an option of the table number `table` has another value in any of the configs that are alike */
+static bool is_varied(const struct run_config *config, const struct run_config *const *others, size_t n, int table,
+                      const struct option_spec *option, const char *value) {
+  for (size_t i = 0; i < n; i++) {
+    if (!run_config_is_alike(others[i], config)) continue;
+    struct run_config other = *others[i];
+    struct binding bindings[BINDINGS];
+    bind_tables(&other, config_algorithm(&other), bindings);
+    char other_value[OPTION_TEXT_SIZE];
+    option_format(option, bindings[table].object, other_value, sizeof other_value);
+    if (strcmp(other_value, value) != 0) return true;
+  }
+  return false;
+}
+
+void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
+                                 char *text, size_t size) {
+  struct run_config copy = *config;
+  struct binding bindings[BINDINGS];
+  bind_tables(&copy, config_algorithm(config), bindings);
+  struct text_sink sink = text_sink_start(text, size);
+  for (int i = 0; i < BINDINGS; i++) {
+    if (!bindings[i].decides) continue;
+    for (const struct option_spec *option = bindings[i].table->options; option->key != NULL; option++) {
+      char key[TEXT_KEY_SIZE], value[OPTION_TEXT_SIZE];
+      option_full_key(bindings[i].table, option, key, sizeof key);
+      option_format(option, bindings[i].object, value, sizeof value);
+      if (strcmp(key, "seed") == 0 || !is_varied(config, others, n, i, option, value)) continue;
+      text_print(&sink, "%s%s=%s", sink.length > 0 ? " " : "", key, value);
+    }
+  }
+}
+
+/* --- environments of evaluations --- */
+
+bool run_config_has_evaluation_env(const struct run_config *config) {
+  const struct evaluation_env_options *options = &config->evaluation_env;
+  return options->name[0] != '\0' || options->plugin[0] != '\0' || options->max_steps > 0 || options->options.count > 0;
+}
+
+/* gives a map a key's value, in place of the one it has */
+static muster_status set_in_map(struct option_map *map, const char *key, const char *value) {
+  int32_t i = 0;
+  while (i < map->count && strcmp(map->keys[i], key) != 0) i++;
+  if (i == OPTION_MAP_MAX)
+    return status_error(MUSTER_ERROR_USAGE, "makes more than %d options together with env.options", OPTION_MAP_MAX);
+  if (i == map->count) snprintf(map->keys[map->count++], sizeof map->keys[0], "%s", key);
+  snprintf(map->values[i], sizeof map->values[0], "%s", value);
+  return MUSTER_OK;
+}
+
+muster_status run_config_enter_evaluation(struct run_config *config) {
+  const struct evaluation_env_options *options = &config->evaluation_env;
+  struct env_options *env = &config->env;
+  bool is_another = options->name[0] != '\0' && strcmp(options->name, env->name) != 0;
+  if (is_another) env->options.count = 0;
+  if (is_another) strcpy(env->name, options->name);
+  if (options->plugin[0] != '\0') strcpy(config->env_host.plugin, options->plugin);
+  if (options->max_steps > 0) env->max_steps = options->max_steps;
+  for (int32_t i = 0; i < options->options.count; i++)
+    MUSTER_TRY(set_in_map(&env->options, options->options.keys[i], options->options.values[i]));
+  return MUSTER_OK;
+}
+
+static bool maps_are_equal(const struct option_map *a, const struct option_map *b) {
+  bool is_equal = a->count == b->count;
+  for (int32_t i = 0; is_equal && i < a->count; i++)
+    is_equal = strcmp(a->keys[i], b->keys[i]) == 0 && strcmp(a->values[i], b->values[i]) == 0;
+  return is_equal;
+}
+
+bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b) {
+  const struct evaluation_env_options *x = &a->evaluation_env, *y = &b->evaluation_env;
+  return a->evaluation.episodes == b->evaluation.episodes &&
+         a->evaluation.deterministic == b->evaluation.deterministic && strcmp(x->name, y->name) == 0 &&
+         x->max_steps == y->max_steps && maps_are_equal(&x->options, &y->options);
+}
+
+static muster_status change_env(struct document *document, const char *const *sets, size_t n_sets,
+                                struct run_config *config) {
+  for (size_t i = 0; i < n_sets; i++) {
+    if (strncmp(sets[i], "env.", 4) != 0)
+      return status_error(MUSTER_ERROR_USAGE, "--set %.80s: expects an option of env, such as env.options.KEY=VALUE",
+                          sets[i]);
+    MUSTER_TRY(document_set(document, sets[i]));
+  }
+  MUSTER_TRY(resolve(document, config));
+  MUSTER_TRY(locate_plugin(document, "", "env.plugin", config->env_host.plugin));
+  return check_source(document, "env", config);
+}
+
+muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,
+                                    struct run_config *config) {
+  MUSTER_TRY(run_config_enter_evaluation(config));
+  config->evaluation_env = (struct evaluation_env_options){0};
+  if (n_sets == 0) return MUSTER_OK;
+  char *text;
+  struct document *document;
+  MUSTER_TRY(run_config_text(config, &text));
+  muster_status status = document_create(&document);
+  if (status == MUSTER_OK) {
+    status = document_read_text(document, name, text, strlen(text));
+    if (status == MUSTER_OK) status = change_env(document, sets, n_sets, config);
+    document_destroy(&document);
+  }
+  free(text);
+  return status;
+}
+
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]) {
+  const struct option_map *map = &config->env.options;
+  for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
+  settings[map->count] = (muster_env_setting){NULL, NULL};
+}
+
+struct env_wrappers run_config_env_wrappers(const struct run_config *config) {
+  return (struct env_wrappers){.max_steps = (int32_t)config->env.max_steps,
+                               .frame_stack = (int32_t)config->env.frame_stack,
+                               .action_bounds = (enum action_bounds)config->env.action_bounds};
+}
+
+struct env_source_request run_config_env_source(const struct run_config *config) {
+  const struct env_host_options *host = &config->env_host;
+  return (struct env_source_request){.plugin = host->plugin,
+                                     .name = config->env.name,
+                                     .isolates = host->isolation == ISOLATION_PROCESS,
+                                     .isolation = {.block = (int32_t)host->isolation_block,
+                                                   .step_timeout = host->step_timeout,
+                                                   .max_restarts = host->max_restarts}};
+}

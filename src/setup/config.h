@@ -1,0 +1,187 @@
+/* The whole configuration of a run: every module's options in one plain struct that rank 0 reads and all ranks get. */
+#ifndef SETUP_CONFIG_H
+#define SETUP_CONFIG_H
+
+#include "algo/algorithm.h"
+#include "config/document.h"
+#include "env/source.h"
+#include "experience/normalizer.h"
+#include "muster/env.h"
+#include "nn/model.h"
+
+#define RUN_CONFIG_ALGORITHM_BYTES 4096
+#define RUN_CONFIG_MAX_TABLES 32
+
+/* Seeds end where JSON and other programs stop to tell integers apart. */
+#define RUN_SEED_MAX 9007199254740992
+
+struct general_options {
+  int64_t seed, total_steps; /* seed: at most RUN_SEED_MAX */
+};
+
+struct env_options {
+  char name[OPTION_STRING_SIZE];
+  int64_t num_envs, max_steps, frame_stack;
+  int action_bounds; /* enum action_bounds */
+  struct option_map options;
+};
+
+/* names for linear_select(); the first stands for its own choice */
+extern const char *const run_kernel_names[];
+
+/* where the environments' code comes from and runs; nothing of it decides what is learned */
+struct env_host_options {
+  char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
+  int isolation;                   /* enum isolation_kind */
+  int64_t isolation_block, max_restarts;
+  double step_timeout; /* seconds; 0: none */
+};
+
+enum isolation_kind { ISOLATION_NONE, ISOLATION_PROCESS };
+
+enum placement_kind { PLACEMENT_PACKED, PLACEMENT_SPREAD };
+
+/* whether learners and colocate are as given, or chosen when a run starts, by what a rollout and an update cost */
+enum layout_kind { LAYOUT_GIVEN, LAYOUT_AUTO };
+
+struct ranks_options {
+  int kernels; /* index into run_kernel_names; 0: the best */
+  int64_t blas_threads;
+  char learner_host[OPTION_STRING_SIZE]; /* "": where rank 0 is */
+  int placement;                         /* enum placement_kind */
+  int layout;                            /* enum layout_kind */
+  int64_t learners;                      /* 0: one; where they act as well, all ranks */
+  bool colocate;
+};
+
+struct evaluation_options {
+  int64_t every, episodes; /* episodes: 0: no evaluations */
+  bool deterministic;
+};
+
+/* evaluation.env: what evaluations have in place of env's; nothing of it decides what is learned */
+struct evaluation_env_options {
+  char name[OPTION_STRING_SIZE], plugin[OPTION_STRING_SIZE]; /* "": as in training */
+  int64_t max_steps;                                         /* 0: as in training */
+  struct option_map options;                                 /* those that differ */
+};
+
+struct checkpoint_options {
+  int64_t every, keep; /* steps; files */
+  double interval;     /* seconds */
+  bool keep_best;
+};
+
+/* of the loop around the algorithm */
+struct loop_options {
+  int64_t pipeline;
+  double straggler_fraction;
+};
+
+enum on_nan { ON_NAN_STOP, ON_NAN_SKIP };
+
+#define RUN_LEAST_WATCHDOG 1.0
+
+struct run_options {
+  char dir[OPTION_STRING_SIZE];
+  int64_t log_interval;
+  double time_limit; /* seconds; 0: none */
+  double watchdog;   /* seconds, at least RUN_LEAST_WATCHDOG; 0: off */
+  int on_nan;        /* enum on_nan */
+  bool tensorboard;
+  int64_t histograms; /* iterations; 0: none */
+  bool trace;
+  int64_t trace_iterations;
+};
+
+struct run_config {
+  struct general_options general;
+  struct env_options env;
+  struct env_host_options env_host;
+  struct normalize_options normalize;
+  struct model_options policy;
+  struct ranks_options ranks;
+  struct evaluation_options evaluation;
+  struct evaluation_env_options evaluation_env;
+  struct checkpoint_options checkpoint;
+  struct run_options run;
+  struct loop_options loop;
+  char algorithm_name[64];
+  _Alignas(16) unsigned char algorithm[RUN_CONFIG_ALGORITHM_BYTES]; /* the options struct of that algorithm */
+};
+
+/* Reads a YAML file and the --set assignments into a config, and checks all that can be checked before a job of so many
+ * ranks begins: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists and takes its
+ * options, that every actor gets an environment. Errors: USAGE, with file, line, key, value and what would be right. */
+MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                                             struct run_config *config);
+
+/* The same in two steps. The first calls no environment, whose code may take its time or never come back; what remains
+ * is told of the places in `*out`, which the caller destroys. */
+MUSTER_CHECKED muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
+                                             struct run_config *config, struct document **out);
+MUSTER_CHECKED muster_status run_config_check_environment(const struct document *document,
+                                                          const struct run_config *config);
+
+/* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for
+ * the file in messages. */
+MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
+
+/* The config of a checkpoint for `muster eval`: entered its evaluation, then changed by assignments of env.*; others
+ * are USAGE errors. A plug-in that is set must be there. */
+MUSTER_CHECKED muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,
+                                                   struct run_config *config);
+
+/* The same from the config.yaml of a run folder. */
+MUSTER_CHECKED muster_status run_config_read(const char *path, struct run_config *config);
+
+/* Writes the resolved config as YAML that run_config_load() reads back to the same config. */
+void run_config_write(FILE *file, const struct run_config *config);
+
+/* The same as a text, which the caller frees. */
+MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, char **text);
+
+/* The first option that decides what is learned and differs between two configs ("env.num_envs"), written into key with
+ * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ.
+ */
+bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
+
+/* Calls `visit` for every table that applies to the config, with the struct that it describes, in the order in which a
+ * config is written; `decides`: whether it decides what is learned. */
+typedef void (*run_config_visitor)(const struct option_table *table, const void *object, bool decides, void *context);
+void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context);
+/* Whether two configs have the same environment and the same algorithm. */
+bool run_config_is_alike(const struct run_config *a, const struct run_config *b);
+
+/* Writes the options of a config that decide what is learned, the seed aside, and have another value in any of the n
+ * others that are alike: "total_steps=1000 algorithm.gamma=0.9"; "" when there are none. Cut to `size`. */
+void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
+                                 char *text, size_t size);
+
+/* All option tables: the general ones, and those of every algorithm. Returns their number. */
+size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);
+
+/* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+
+/* Whether evaluations have another environment, other options or another limit than training. */
+bool run_config_has_evaluation_env(const struct run_config *config);
+
+/* Puts what evaluation.env says in the place of env's, so that the functions below tell of the environments of
+ * evaluations. Options of training go with another environment no more. USAGE error where there are too many options.
+ */
+MUSTER_CHECKED muster_status run_config_enter_evaluation(struct run_config *config);
+
+/* Whether evaluations of two configs can be compared: the same episodes of the same environments. */
+bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b);
+
+/* How many of so many ranks learn. */
+int run_config_learners(const struct run_config *config, int ranks);
+
+/* What stands between the environments and the policy. */
+struct env_wrappers run_config_env_wrappers(const struct run_config *config);
+
+/* Where the environments come from; borrowed from the config. */
+struct env_source_request run_config_env_source(const struct run_config *config);
+
+#endif

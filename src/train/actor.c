@@ -1,0 +1,303 @@
+#include "train/actor.h"
+
+#include "base/clock.h"
+#include "comm/watchdog.h"
+#include "train/crash_dump.h"
+#include "train/evaluator.h"
+#include "train/interrupt.h"
+#include "train/timings.h"
+#include "train/trace.h"
+
+#include <string.h>
+
+muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
+  const struct trajectory *rollout = worker->rollout;
+  const struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
+  *actor =
+      (struct actor){.worker = worker, .model = model, .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents};
+  return ARENA_TAKE(worker->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions);
+}
+
+muster_status actor_start_envs(struct actor *actor, bool from_states) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = worker->rollout;
+
+  /* the first observation goes where a rollout ends: the next one starts from there */
+  void *last = trajectory_observation(rollout, rollout->n_steps);
+  uint8_t *last_mask = trajectory_mask(rollout, rollout->n_steps);
+  size_t stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  if (!from_states) {
+    MUSTER_TRY(env_pool_reset(worker->pool, last, stride));
+    env_pool_observe(worker->pool, NULL, 0, last_mask, mask_stride);
+    return MUSTER_OK;
+  }
+  for (size_t n = 0; n < rollout->n_envs; n++) {
+    bool fresh; /* which the learner has told */
+    MUSTER_TRY(env_pool_load(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes, NULL, &fresh));
+  }
+  env_pool_observe(worker->pool, last, stride, last_mask, mask_stride);
+  return MUSTER_OK;
+}
+
+void actor_save_states(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  for (size_t n = 0; n < worker->rollout->n_envs; n++)
+    env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
+}
+
+/* reading the clock at each step would cost some per cent of small environments' rollouts */
+#define STEPS_TO_A_LOOK 16
+
+/* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
+static muster_status step_envs(struct actor *actor, size_t t) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = worker->rollout;
+  size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
+  size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
+  const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
+  const double start = looks ? clock_seconds() : 0.0;
+  const struct action_random random = {
+      .seed = (uint64_t)worker->config.general.seed,
+      .first_row = actor->first_row,
+      .step = (uint32_t)((size_t)actor->rollouts * n_steps + t),
+  };
+  const struct model_input input = {
+      trajectory_observation(rollout, t), obs_stride, {trajectory_mask(rollout, t), mask_stride}};
+  model_act(actor->model, rollout->n_rows, &input, &random, actor->actions, rollout->log_prob + t, n_steps);
+  char *kept = (char *)rollout->action + t * action_bytes;
+  for (size_t row = 0; row < rollout->n_rows; row++)
+    memcpy(kept + row * n_steps * action_bytes, actor->actions + row * action_bytes, action_bytes);
+
+  const double acted = looks ? clock_seconds() : 0.0;
+  struct env_pool_result result = {
+      .observation = trajectory_observation(rollout, t + 1),
+      .observation_stride = obs_stride,
+      .reward = rollout->reward + t,
+      .reward_stride = n_steps * sizeof(float),
+      .ended = rollout->ended + t,
+      .ended_stride = n_steps,
+      .final_observations = &rollout->final_observations,
+  };
+  MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
+  env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  if (looks) {
+    worker->looked_at.policy += acted - start;
+    worker->looked_at.environments += clock_seconds() - acted;
+  }
+  return MUSTER_OK;
+}
+
+/* counts the faults that the pool has tolerated, and tells of the first */
+static void note_faults(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  const char *first;
+  int32_t faults = env_pool_take_faults(worker->pool, &first);
+  actor->has_faults = faults > 0;
+  if (faults == 0) return;
+  log_warn(&worker->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
+  if (actor->crash_dump_files++ < CRASH_DUMP_FILES)
+    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, first);
+}
+
+/* counts how often processes of isolated environments were started again, and tells why */
+static void note_restarts(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct env_restarts restarts;
+  env_pool_take_restarts(worker->pool, &restarts);
+  worker->restarts[0] = restarts.count;
+  for (int32_t i = 0; i < restarts.texts; i++) log_warn(&worker->logger, "%s", restarts.text[i]);
+  actor->envs_are_dead |= restarts.stays_dead;
+}
+
+/* --- whole episodes: the first one of each environment counts, so that short ones are no likelier than long ones ---
+ */
+
+/* flags whose first episode has ended at step t; returns how many are still being played */
+static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing) {
+  size_t n_steps = rollout->n_steps, agents = rollout->agents;
+  for (size_t n = 0; n < rollout->n_envs; n++) {
+    bool is_over = (size_t)rollout->length[n * agents] < n_steps;
+    if (is_over || rollout->ended[n * n_steps + t] == 0) continue;
+    for (size_t agent = 0; agent < agents; agent++) rollout->length[n * agents + agent] = (int32_t)(t + 1);
+    playing--;
+  }
+  return playing;
+}
+
+/* cuts what is longer than the rollout, and starts every environment afresh where the next rollout begins */
+static muster_status finish_episodes(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = worker->rollout;
+  size_t n_steps = rollout->n_steps;
+  for (size_t n = 0; n < rollout->n_envs; n++) {
+    uint8_t *last = &rollout->ended[n * n_steps + n_steps - 1];
+    if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
+  }
+  /* the episode's number is the rollout's, whatever an environment has played behind its first end */
+  MUSTER_TRY(env_pool_restart(worker->pool, (uint32_t)worker->command->iteration + 1));
+  env_pool_observe(worker->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
+                   trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
+  return MUSTER_OK;
+}
+
+static muster_status play(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  struct trajectory *rollout = worker->rollout;
+  bool whole = worker->plan.whole_episodes, is_over = false;
+  size_t playing = rollout->n_envs;
+  trajectory_start(rollout);
+  for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
+    if (worker->channel != NULL) MUSTER_TRY(channel_progress(worker->channel));
+    if (t > 0) MUSTER_TRY(preemption_is_due(worker->preemption, &is_over));
+    if (is_over) {
+      trajectory_cut(rollout, t);
+      break;
+    }
+    MUSTER_TRY(step_envs(actor, t));
+    if (whole) playing = note_lengths(rollout, t, playing);
+  }
+  MUSTER_TRY(preemption_report_done(worker->preemption));
+  return whole ? finish_episodes(actor) : MUSTER_OK;
+}
+
+muster_status actor_roll_out(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->command->iteration + 1);
+  if (!worker_is_asynchronous(worker)) actor->rollouts = worker->command->iteration;
+  stages_enter(&worker->stages, STAGE_ROLLOUT);
+  double start = worker->stages.since;
+  muster_status status = play(actor);
+  if (status != MUSTER_OK) {
+    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
+    return status;
+  }
+  note_faults(actor);
+  note_restarts(actor);
+  /* what comes next is to hand it over */
+  stages_enter(&worker->stages, STAGE_GATHER);
+  actor->seconds = worker->stages.since - start;
+  return MUSTER_OK;
+}
+
+/* --- a rank that only acts --- */
+
+void actor_take_parameters(struct actor *actor) {
+  const struct worker *worker = actor->worker;
+  struct model *model = actor->model;
+  const float *floats = worker->command->floats;
+  const size_t parameters = worker->command_parameters;
+  stages_enter(&actor->worker->stages, STAGE_BROADCAST);
+  memcpy(model->parameters.values, floats, parameters * sizeof(float));
+  if (model->encoder.statistics_count > 0)
+    memcpy(model->encoder.statistics, floats + parameters, model->encoder.statistics_count * sizeof(float));
+  model_pack(model, parameters > model->policy_count);
+}
+
+/* exchanges n floats of a model and of an order */
+static void swap_floats(float *a, float *b, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    float swapped = a[i];
+    a[i] = b[i];
+    b[i] = swapped;
+  }
+}
+
+/* the command's policy to the model, and the model's to the order; and back */
+static void swap_policy(struct actor *actor) {
+  struct model *model = actor->model;
+  float *floats = actor->worker->command->floats;
+  swap_floats(model->parameters.values, floats, model->policy_count);
+  swap_floats(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count);
+}
+
+muster_status actor_roll_out_commanded(struct actor *actor) {
+  swap_policy(actor);
+  model_pack(actor->model, false);
+  MUSTER_TRY(actor_roll_out(actor));
+  swap_policy(actor);
+  return MUSTER_OK;
+}
+
+muster_status actor_send_states(struct worker *worker, struct actor *actor) {
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  if (worker->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
+  if (actor != NULL) actor_save_states(actor);
+  MUSTER_TRY(gather_begin(worker->state_gather));
+  MUSTER_TRY(gather_end(worker->state_gather));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status actor_send_rollout(struct worker *worker, const struct actor *actor) {
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
+  if (actor != NULL) {
+    int flags = (actor->has_faults ? FLAG_FAULT : 0) | (actor->envs_are_dead ? FLAG_DEAD : 0);
+    gather_set_flags(worker->rollout_gather, flags, actor->seconds);
+  }
+  gather_add_flag(worker->rollout_gather, interrupt_pending());
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+/* --- evaluations --- */
+
+/* the part of this rank in an evaluation, whose order is at hand */
+static muster_status evaluate(struct worker *worker, struct actor *actor) {
+  struct command *command = worker->command;
+  bool takes_policy = actor != NULL && !worker->topology.learns;
+  int asked;
+  while (command->evaluation != EVALUATION_ENDS) {
+    if (takes_policy && command->evaluation == EVALUATION_BEGINS) actor_take_parameters(actor);
+    MUSTER_TRY(evaluator_play(worker->evaluator, actor != NULL ? actor->model : NULL));
+    MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
+    MUSTER_TRY(worker_broadcast_evaluation(worker));
+  }
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status actor_await_command(struct worker *worker, struct actor *actor) {
+  MUSTER_TRY(worker_broadcast_command(worker));
+  while (command_is_of_evaluation(worker->command)) {
+    MUSTER_TRY(evaluate(worker, actor));
+    MUSTER_TRY(worker_broadcast_command(worker));
+  }
+  return MUSTER_OK;
+}
+
+muster_status actor_await_evaluation(struct worker *worker, struct actor *actor) {
+  MUSTER_TRY(worker_broadcast_evaluation(worker));
+  return evaluate(worker, actor);
+}
+
+muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor) {
+  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  return actor_await_evaluation(worker, actor);
+}
+
+muster_status actor_run(struct actor *actor) {
+  struct worker *worker = actor->worker;
+  const struct command *command = worker->command;
+  for (;;) {
+    MUSTER_TRY(actor_await_command(worker, actor));
+    const bool stops = command->stop != STOP_NOT, evaluates = command->evaluation == EVALUATION_FOLLOWS;
+    if (command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
+    if (!stops) {
+      actor_take_parameters(actor);
+      MUSTER_TRY(actor_roll_out(actor));
+    }
+    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
+    if (stops) return actor_evaluate_at_end(worker, actor);
+    MUSTER_TRY(actor_send_rollout(worker, actor));
+    stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
+  }
+}
+
+muster_status actor_finish(struct worker *worker) {
+  struct timings timings;
+  MUSTER_TRY(timings_collect(worker, &timings));
+  return trace_write(worker, NULL, 0);
+}

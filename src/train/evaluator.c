@@ -1,0 +1,158 @@
+#include "train/evaluator.h"
+
+#include "base/clock.h"
+#include "comm/watchdog.h"
+#include "train/interrupt.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* how long actors play before they hand over how far they are; a signal to one of them is heard at once */
+#define SLICE_SECONDS 0.5
+
+struct evaluator {
+  struct worker *worker;    /* borrowed */
+  struct run_config config; /* whose environments are those of evaluations */
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  struct env_source source;           /* where evaluation.env names another environment; else zeroed */
+  struct topology topology;           /* of which each actor has episodes in the place of environments */
+  struct env_range range;             /* this rank's */
+  struct evaluated_episode *episodes; /* all on the leading rank, elsewhere this rank's */
+  struct evaluated_episode *part;     /* this rank's */
+  struct evaluation_player *player;   /* NULL: not needed yet */
+  struct gather *exchange;            /* where actors wait for the learner */
+};
+
+static struct evaluation_request make_request(const struct evaluator *evaluator) {
+  const struct worker *worker = evaluator->worker;
+  const struct run_config *config = &evaluator->config;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  return (struct evaluation_request){
+      .type = evaluator->source.type != NULL ? evaluator->source.type : worker->env.type,
+      .settings = evaluator->settings,
+      .wrappers = run_config_env_wrappers(config),
+      .observation = &spec->observation,
+      .action = &spec->action,
+      .seed = (uint64_t)config->general.seed,
+      .first = evaluator->range.first,
+      .episodes = evaluator->range.count,
+      .envs = topology_envs(&worker->topology, worker->topology.rank).count,
+      .deterministic = config->evaluation.deterministic,
+      .tolerates_faults = config->run.on_nan == ON_NAN_SKIP,
+  };
+}
+
+/* what need not be found out at the first evaluation: whether there are such environments for this policy */
+static muster_status try_environment(struct evaluator *evaluator) {
+  struct evaluation_request request = make_request(evaluator);
+  struct evaluated_episode episode;
+  struct evaluation_player *player = NULL;
+  request.episodes = 1;
+  muster_status status = evaluation_player_create(&request, &episode, &player);
+  evaluation_player_destroy(&player);
+  return status_wrap(status, "evaluation.env");
+}
+
+static muster_status open_environment(struct evaluator *evaluator) {
+  struct run_config *config = &evaluator->config;
+  *config = evaluator->worker->config;
+  bool is_another = run_config_has_evaluation_env(config);
+  MUSTER_TRY(run_config_enter_evaluation(config));
+  run_config_env_settings(config, evaluator->settings);
+  if (!is_another || !evaluator->worker->topology.acts) return MUSTER_OK;
+  const struct env_source_request request = run_config_env_source(config);
+  MUSTER_TRY(status_wrap(env_source_open(&request, &evaluator->source), "evaluation.env"));
+  return try_environment(evaluator);
+}
+
+static muster_status prepare(struct evaluator *evaluator) {
+  struct worker *worker = evaluator->worker;
+  const struct topology *topology = &worker->topology;
+  const int32_t all = (int32_t)worker->config.evaluation.episodes;
+  evaluator->topology = *topology;
+  evaluator->topology.num_envs = all;
+  evaluator->range = topology_envs(&evaluator->topology, topology->rank);
+  const size_t kept = (size_t)(topology->leads ? all : evaluator->range.count);
+  MUSTER_TRY(ARENA_TAKE(worker->arena, kept > 0 ? kept : 1, "evaluation", &evaluator->episodes));
+  evaluator->part = evaluator->episodes + (topology->leads ? evaluator->range.first : 0);
+  return open_environment(evaluator);
+}
+
+muster_status evaluator_create(struct worker *worker, struct evaluator **out) {
+  *out = NULL;
+  if (worker->config.evaluation.episodes == 0) return MUSTER_OK;
+  struct evaluator *evaluator = *out = calloc(1, sizeof *evaluator);
+  muster_status status = evaluator == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory: evaluation") : MUSTER_OK;
+  if (evaluator != NULL) evaluator->worker = worker;
+  if (evaluator != NULL) status = prepare(evaluator);
+  MUSTER_TRY(comm_agree(worker->comm, status));
+  if (worker_is_asynchronous(worker)) return MUSTER_OK;
+  const struct gather_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
+  return gather_create(worker->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->exchange);
+}
+
+void evaluator_destroy(struct evaluator **handle) {
+  struct evaluator *evaluator = *handle;
+  if (evaluator == NULL) return;
+  gather_destroy(&evaluator->exchange);
+  evaluation_player_destroy(&evaluator->player);
+  env_source_close(&evaluator->source);
+  free(evaluator);
+  *handle = NULL;
+}
+
+/* --- an evaluation --- */
+
+static muster_status begin(struct evaluator *evaluator) {
+  struct worker *worker = evaluator->worker;
+  if (worker->topology.leads)
+    memset(evaluator->episodes, 0, (size_t)worker->config.evaluation.episodes * sizeof *evaluator->episodes);
+  if (evaluator->range.count == 0) return MUSTER_OK;
+  const struct evaluation_request request = make_request(evaluator);
+  if (evaluator->player == NULL) MUSTER_TRY(evaluation_player_create(&request, evaluator->part, &evaluator->player));
+  return evaluation_player_begin(evaluator->player);
+}
+
+muster_status evaluator_play(struct evaluator *evaluator, struct model *model) {
+  struct worker *worker = evaluator->worker;
+  watchdog_enter(worker->comm, evaluator->range.count > 0 ? WATCH_EVALUATION : WATCH_WAIT,
+                 worker->command->iteration + 1);
+  stages_enter(&worker->stages, STAGE_EVALUATION);
+  const double until = clock_seconds() + SLICE_SECONDS;
+  bool is_done = true;
+  if (worker->command->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
+  if (evaluator->range.count > 0) MUSTER_TRY(evaluation_player_play(evaluator->player, model, until, &is_done));
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
+  return MUSTER_OK;
+}
+
+muster_status evaluator_gather(struct evaluator *evaluator, int *asked) {
+  struct gather *exchange = evaluator->exchange;
+  gather_set_flags(exchange, interrupt_pending(), 0);
+  MUSTER_TRY(gather_begin(exchange));
+  MUSTER_TRY(gather_end(exchange));
+  *asked = gather_flags(exchange);
+  return MUSTER_OK;
+}
+
+size_t evaluator_part_bytes(const struct evaluator *evaluator) {
+  return evaluator != NULL ? (size_t)evaluator->range.count * sizeof *evaluator->part : 0;
+}
+
+const void *evaluator_part(const struct evaluator *evaluator) { return evaluator->part; }
+
+void evaluator_take_part(struct evaluator *evaluator, int rank, const void *part) {
+  const struct env_range range = topology_envs(&evaluator->topology, rank);
+  memcpy(evaluator->episodes + range.first, part, (size_t)range.count * sizeof *evaluator->episodes);
+}
+
+bool evaluator_is_done(const struct evaluator *evaluator) {
+  const int64_t n = evaluator->worker->config.evaluation.episodes;
+  for (int64_t i = 0; i < n; i++)
+    if (evaluator->episodes[i].ended == 0) return false;
+  return true;
+}
+
+muster_status evaluator_summarize(const struct evaluator *evaluator, struct evaluation *out) {
+  return evaluation_summarize(evaluator->episodes, (size_t)evaluator->worker->config.evaluation.episodes, out);
+}

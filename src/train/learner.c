@@ -1,0 +1,650 @@
+#include "train/learner.h"
+
+#include "base/clock.h"
+#include "comm/ending.h"
+#include "comm/watchdog.h"
+#include "store/durable.h"
+#include "train/async.h"
+#include "train/crash_dump.h"
+#include "train/interrupt.h"
+#include "train/run_checkpoint.h"
+
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/* --- set-up --- */
+
+static muster_status create_algorithm(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct run_config *config = &worker->config;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
+                          algorithm_critic(learner->type, config->algorithm), worker->arena, &learner->model));
+  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
+  struct encoder *encoder = &learner->model.encoder;
+  MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
+  const size_t rows = (size_t)config->env.num_envs * worker->batch->agents;
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
+                               worker->arena, &learner->normalizer));
+  /* a rank that acts and learns computes gradients as actors do: from its own rollout */
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS && worker->rollout != NULL;
+  struct algorithm_context context = {
+      .options = config->algorithm,
+      .model = &learner->model,
+      .rollout = computes ? worker->rollout : worker->batch,
+      .seed = (uint64_t)config->general.seed,
+      .arena = worker->arena,
+      .stages = &worker->stages,
+      .group = worker->group != NULL ? &worker->learners : NULL,
+  };
+  return learner->type->create(&context, &learner->algorithm);
+}
+
+/* where actors send gradients, what they did stays with them */
+static bool learns_from_rollouts(const struct worker *worker) {
+  return worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS;
+}
+
+/* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
+static muster_status create_report(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const struct run_folder *folder = learner->folder;
+  struct arena *arena = worker->arena;
+  MUSTER_TRY(episodes_create((size_t)worker->config.env.num_envs, arena, &learner->episodes));
+  if (worker->config.run.histograms > 0)
+    MUSTER_TRY(histograms_create(&learner->model, learns_from_rollouts(worker) ? worker->batch : NULL, arena,
+                                 &learner->histograms));
+  if (worker_is_asynchronous(worker)) MUSTER_TRY(async_create(learner));
+  const size_t acting = learner->model.policy_count + learner->model.encoder.statistics_count;
+  if (worker->config.loop.pipeline > 0) MUSTER_TRY(ARENA_TAKE(arena, acting, "the acting policy", &learner->acting));
+
+  /* the report comes first, since a checkpoint restores parts of it */
+  report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
+              &worker->stages);
+  learner->checkpoint_clock = clock_seconds();
+  return folder != NULL && folder->resumes ? run_checkpoint_restore(learner) : MUSTER_OK;
+}
+
+muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
+  *learner = (struct learner){
+      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best = {NAN, -1, 0}, .evaluated = -1};
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  MUSTER_TRY(create_algorithm(learner));
+  if (worker->topology.leads) MUSTER_TRY(create_report(learner));
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+muster_status learner_open_files(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  int64_t missing = 0;
+  MUSTER_TRY(report_open(&learner->report, learner->folder, worker->arena, &missing));
+  if (missing > 0)
+    log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
+             learner->folder->metrics, (long long)missing);
+  return run_checkpoint_publish(learner);
+}
+
+muster_status learner_join(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (worker->group == NULL) return MUSTER_OK;
+  struct tensor list[LEARNER_MAX_STATE];
+  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
+    MUSTER_TRY(group_broadcast_part(worker->group, list[i].data, tensor_bytes(&list[i])));
+  normalizer_publish(&learner->normalizer);
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]) {
+  int n = 0;
+  const struct parameters *parameters = &learner->model.parameters;
+  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
+  n += algorithm_state(learner->type, learner->algorithm, list + n);
+  return n + normalizer_state(&learner->normalizer, list + n);
+}
+
+void learner_release(struct learner *learner) { report_close(&learner->report); }
+
+/* --- the steps of an iteration --- */
+
+/* tells the watchdog what comes now */
+static void enter(const struct learner *learner, enum watch_stage stage) {
+  watchdog_enter(learner->worker->comm, stage, learner->iteration + 1);
+}
+
+static bool is_finished(const struct learner *learner) {
+  return learner->collected_steps >= learner->worker->config.general.total_steps;
+}
+
+/* whether isolated environments of any rank have died more often than env.max_restarts */
+static bool envs_are_dead(const struct learner *learner) {
+  if (learner->actor != NULL && learner->actor->envs_are_dead) return true;
+  return (learner->flags & FLAG_DEAD) != 0;
+}
+
+/* whether a signal came to any rank, or the run's time is up */
+static enum stop asked_stop(const struct learner *learner) {
+  int asked = interrupt_pending() | learner->flags;
+  if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
+  double limit = learner->worker->config.run.time_limit;
+  bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
+  return (asked & INTERRUPT_REQUEUE) != 0 || time_is_up ? STOP_REQUEUE : STOP_NOT;
+}
+
+bool learner_is_asked_to_end(const struct learner *learner) { return asked_stop(learner) != STOP_NOT; }
+
+/* whether the run ends here: environments are dead, all steps are done, or somebody asks for it */
+static enum stop stop_reason(const struct learner *learner) {
+  if (envs_are_dead(learner)) return STOP_DEAD;
+  return is_finished(learner) ? STOP_FINISHED : asked_stop(learner);
+}
+
+/* whether evaluations say which policy is best */
+static bool evaluates(const struct learner *learner) {
+  return learner->worker->evaluator != NULL && learner->worker->config.evaluation.every > 0;
+}
+
+bool learner_evaluation_is_due(const struct learner *learner) {
+  const int64_t every = learner->worker->config.evaluation.every;
+  return evaluates(learner) && learner->collected_steps / every > learner->reported_steps / every;
+}
+
+static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
+  const int64_t steps = learner->collected_steps;
+  /* the best policy so far is kept while it is there */
+  if (learner->best_is_new && learner->worker->config.checkpoint.keep_best) return true;
+  if (steps == learner->checkpoint_steps || steps == 0) return false;
+  if (stop != STOP_NOT) return true;
+  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  int64_t since = steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
+  bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
+  bool is_asked = ((interrupt_pending() | learner->flags) & INTERRUPT_SAVE) != 0;
+  return (options->every > 0 && since >= options->every) || aged || is_asked;
+}
+
+/* what actors act with: parameters, then the statistics that observations are normalised with */
+static void copy_policy(const struct model *model, size_t parameters, float *floats) {
+  memcpy(floats, model->parameters.values, parameters * sizeof(float));
+  if (model->encoder.statistics_count > 0)
+    memcpy(floats + parameters, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
+}
+
+void learner_prepare_command(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct command *command = worker->command;
+  enum stop stop = stop_reason(learner);
+  /* where the next rollout begins before the update that is evaluated, states are taken lest it becomes the best */
+  bool follows = worker->config.loop.pipeline > 0 && learner_evaluation_is_due(learner);
+  learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
+  command->iteration = learner->collected;
+  command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : follows ? SEND_FOR_BEST : SEND_NOTHING;
+  command->evaluation = follows ? EVALUATION_FOLLOWS : EVALUATION_NONE;
+  command->stop = (int32_t)stop;
+  if (learner->checkpoint_is_due) {
+    interrupt_saved();
+    learner->flags &= ~INTERRUPT_SAVE;
+  }
+  const struct model *model = &learner->model;
+  const size_t parameters = worker->command_parameters;
+  /* a pipelined run that goes on had given its last order with the policy of before its last update */
+  if (learner->acting_is_restored)
+    memcpy(command->floats, learner->acting, worker->command_floats * sizeof(float));
+  else if (worker->command_floats > 0)
+    copy_policy(model, parameters, command->floats);
+  learner->acting_is_restored = false;
+}
+
+muster_status learner_give_command(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  stages_enter(&worker->stages, STAGE_BROADCAST);
+  learner_prepare_command(learner);
+  MUSTER_TRY(worker_broadcast_command(worker));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  learner->actors_start = worker->stages.since;
+  return MUSTER_OK;
+}
+
+muster_status learner_take_states(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (!worker->command->send_states) return MUSTER_OK;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  if (learner->actor != NULL) actor_save_states(learner->actor);
+  MUSTER_TRY(gather_begin(worker->state_gather));
+  MUSTER_TRY(gather_end(worker->state_gather));
+  learner->actors_start = clock_seconds();
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+muster_status learner_save(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (!worker->command->send_states) return MUSTER_OK;
+  if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
+  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  enter(learner, WATCH_CHECKPOINT);
+  muster_status status = run_checkpoint_write(learner);
+  if (status != MUSTER_OK && worker->command->stop == STOP_NOT) {
+    log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
+             (long long)learner->total_steps, muster_status_message(status));
+    muster_status_clear(&status);
+  }
+  learner->checkpoint_steps = learner->total_steps;
+  learner->checkpoint_clock = clock_seconds();
+  enter(learner, WATCH_WAIT);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return status;
+}
+
+/* what the rank's own part of the rollout lacks in the batch */
+static void add_own_part(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (learner->actor == NULL || worker->rollout == worker->batch) return;
+  const size_t first = (size_t)topology_envs(&worker->topology, worker->topology.rank).first;
+  if (worker->topology.ranks == 1) worker->batch->final_observations.count = 0;
+  trajectory_append_finals(worker->rollout, worker->batch);
+  if (worker->is_in_place) return;
+  trajectory_copy_rows(worker->rollout, first, worker->batch);
+  memcpy(worker->batch_restarts + first, worker->restarts, worker->rollout->n_envs * sizeof *worker->restarts);
+}
+
+/* how long actors worked for the batch */
+static struct gather_work actors_work(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct gather_work work = gather_work(worker->rollout_gather);
+  /* nothing could be complete before the slowest actor had finished, on whichever node */
+  if (learner->actor == NULL) {
+    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+    return work;
+  }
+  const double seconds = learner->actor->seconds;
+  const struct gather_work own = {seconds, seconds, seconds};
+  if (work.longest == 0) return own;
+  gather_work_join(&work, &own);
+  return work;
+}
+
+muster_status learner_collect(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  enter(learner, WATCH_WAIT);
+  stages_enter(&worker->stages, STAGE_GATHER);
+  MUSTER_TRY(gather_begin(worker->rollout_gather));
+  MUSTER_TRY(preemption_await(worker->preemption));
+  MUSTER_TRY(gather_end(worker->rollout_gather));
+  add_own_part(learner);
+  learner->flags = gather_flags(worker->rollout_gather);
+  learner->report.rollout_messages = gather_messages(worker->rollout_gather);
+  struct gather_work work = actors_work(learner);
+  stages_mark(&worker->stages, EVENT_ROLLOUT);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  report_rollout(&learner->report, &work, worker->topology.actors);
+  learner->collected = learner->iteration + 1;
+  learner->collected_steps = learner->total_steps + trajectory_steps(worker->batch);
+  return MUSTER_OK;
+}
+
+static bool rollout_has_faults(const struct learner *learner) {
+  if (learner->actor != NULL && learner->actor->has_faults) return true;
+  return (learner->flags & FLAG_FAULT) != 0;
+}
+
+/* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
+static muster_status handle_fault(struct learner *learner, muster_status status) {
+  const struct worker *worker = learner->worker;
+  struct tensor intermediates[ALGORITHM_MAX_STATE];
+  int n = algorithm_intermediates(learner->type, learner->algorithm, intermediates);
+  if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < CRASH_DUMP_FILES)
+    crash_dump_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
+  if (worker->config.run.on_nan == ON_NAN_STOP) return status;
+  log_warn(&worker->logger, "%s; the update is skipped", muster_status_message(status));
+  muster_status_clear(&status);
+  learner->skipped_updates++;
+  return MUSTER_OK;
+}
+
+static muster_status check_parameters(const struct learner *learner) {
+  const struct parameters *parameters = &learner->model.parameters;
+  const char *name = parameters_find_not_finite(parameters, parameters->values);
+  if (name == NULL) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
+}
+
+/* the algorithm's part */
+static muster_status run_algorithm(struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  const double progress = worker->batch_head->progress_remaining;
+  if (worker->batch_head->is_skipped) return MUSTER_OK;
+  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS)
+    return learner->type->apply(learner->algorithm, progress, learner->async->terms, learner->metrics);
+  MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+  normalizer_observe(&learner->normalizer, worker->batch);
+  return MUSTER_OK;
+}
+
+/* The update itself, between the two halves of normalisation: rewards were scaled before it; observations count after
+ * it, since it needs the statistics that the actors had. Then all that learn are done with the batch. */
+static muster_status learn(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  muster_status status = run_algorithm(learner);
+  if (worker->group != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
+    muster_status met = group_gather(worker->group, NULL, NULL);
+    if (status == MUSTER_OK) return met;
+    muster_status_clear(&met);
+  }
+  return status;
+}
+
+double learner_progress_remaining(const struct learner *learner, int64_t total_steps) {
+  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)total_steps);
+}
+
+/* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
+static muster_status share_batch(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  struct batch_head *head = worker->batch_head;
+  stages_enter(&worker->stages, STAGE_ADVANTAGES);
+  head->progress_remaining = learner_progress_remaining(learner, worker->config.general.total_steps);
+  head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
+  if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, worker->batch);
+  return worker_share_batch(worker);
+}
+
+/* what the batch tells beside what is learned from it */
+static void count_batch(struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  learner->iteration = learner->collected;
+  learner->total_steps = learner->collected_steps;
+  /* of what is learned from here on: a checkpoint of before has the order before */
+  if (learner->acting != NULL)
+    memcpy(learner->acting, worker->command->floats, worker->command_floats * sizeof *learner->acting);
+  for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
+  episodes_add_rollout(&learner->episodes, worker->batch);
+}
+
+muster_status learner_update(struct learner *learner) {
+  enter(learner, WATCH_UPDATE);
+  count_batch(learner);
+  MUSTER_TRY(share_batch(learner));
+  learner->skipped_updates += learner->worker->batch_head->is_skipped;
+  return learner_learn(learner);
+}
+
+muster_status learner_learn(struct learner *learner) {
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  muster_status status = learn(learner);
+  status =
+      status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
+  if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
+  if (status == MUSTER_OK) status = check_parameters(learner);
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  return status;
+}
+
+muster_status learner_follow(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
+  stages_enter(&worker->stages, STAGE_GATHER);
+  MUSTER_TRY(worker_share_batch(worker));
+  watchdog_enter(worker->comm, WATCH_UPDATE, worker->command->iteration + 1);
+  stages_enter(&worker->stages, STAGE_ADVANTAGES);
+  muster_status status = learn(learner);
+  bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && worker->config.run.on_nan == ON_NAN_SKIP;
+  if (is_skipped) muster_status_clear(&status);
+  if (status == MUSTER_OK) status = check_parameters(learner);
+  stages_enter(&worker->stages, STAGE_OTHER);
+  /* the rank that leads has met the same fault, keeps the evidence, and ends the job */
+  if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) ending_await();
+  return status;
+}
+
+/* --- evaluations --- */
+
+void learner_command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
+  struct worker *worker = learner->worker;
+  worker->command->evaluation = evaluation;
+  if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, worker->command->floats);
+}
+
+/* tells all ranks of a slice of an evaluation, plays this rank's part, and gets that of the others */
+static muster_status play_slice(struct learner *learner, enum command_evaluation evaluation) {
+  struct worker *worker = learner->worker;
+  int asked;
+  learner_command_evaluation(learner, evaluation);
+  MUSTER_TRY(worker_broadcast_evaluation(worker));
+  MUSTER_TRY(evaluator_play(worker->evaluator, &learner->model));
+  MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
+  learner->flags |= asked;
+  return MUSTER_OK;
+}
+
+static muster_status end_evaluation(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  learner_command_evaluation(learner, EVALUATION_ENDS);
+  MUSTER_TRY(worker_is_asynchronous(worker) ? channel_send_command(worker->channel)
+                                            : worker_broadcast_evaluation(worker));
+  stages_enter(&worker->stages, STAGE_OTHER);
+  return MUSTER_OK;
+}
+
+static muster_status play_slices(struct learner *learner, bool *is_done) {
+  enum command_evaluation evaluation = EVALUATION_BEGINS;
+  while (!*is_done && !learner_is_asked_to_end(learner)) {
+    MUSTER_TRY(play_slice(learner, evaluation));
+    *is_done = evaluator_is_done(learner->worker->evaluator);
+    evaluation = EVALUATION_GOES_ON;
+  }
+  return MUSTER_OK;
+}
+
+muster_status learner_evaluate(struct learner *learner, bool *is_done) {
+  *is_done = false;
+  learner->owes_evaluation = 1;
+  MUSTER_TRY(play_slices(learner, is_done));
+  MUSTER_TRY(end_evaluation(learner));
+  enter(learner, WATCH_UPDATE);
+  return *is_done ? learner_take_evaluation(learner) : MUSTER_OK;
+}
+
+/* what is learned now is the best so far, if its score says so */
+static void judge(struct learner *learner, double score, int64_t is_evaluation) {
+  const struct best *best = &learner->best;
+  bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
+  if (!is_first && !(score > best->score)) return;
+  learner->previous_best = *best;
+  learner->best = (struct best){score, learner->total_steps, is_evaluation};
+  learner->best_is_new = true;
+}
+
+void learner_judge_training(struct learner *learner) {
+  if (evaluates(learner) || learner->best.is_evaluation) return;
+  judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
+}
+
+muster_status learner_take_evaluation(struct learner *learner) {
+  MUSTER_TRY(evaluator_summarize(learner->worker->evaluator, &learner->evaluation));
+  learner->owes_evaluation = 0;
+  learner->evaluated = learner->iteration;
+  if (evaluates(learner)) judge(learner, learner->evaluation.mean_return, 1);
+  return MUSTER_OK;
+}
+
+/* writes the checkpoint at hand again, which was written before its evaluation, where this has made it the best; the
+ * states of the environments are still those of that moment */
+static muster_status save_best(struct learner *learner) {
+  if (!learner->best_is_new || !learner->worker->config.checkpoint.keep_best) return MUSTER_OK;
+  stages_enter(&learner->worker->stages, STAGE_CHECKPOINT);
+  enter(learner, WATCH_CHECKPOINT);
+  muster_status status = run_checkpoint_write(learner);
+  enter(learner, WATCH_WAIT);
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  return status;
+}
+
+muster_status learner_make_up(struct learner *learner) {
+  bool is_done = false;
+  if (!evaluates(learner)) learner->owes_evaluation = 0;
+  if (!learner->owes_evaluation) return MUSTER_OK;
+  if (!worker_is_asynchronous(learner->worker)) {
+    MUSTER_TRY(learner_evaluate(learner, &is_done));
+  } else {
+    MUSTER_TRY(async_play_slices(learner, &is_done));
+    if (is_done) MUSTER_TRY(learner_take_evaluation(learner));
+  }
+  enter(learner, WATCH_WAIT);
+  if (!is_done) return MUSTER_OK;
+  MUSTER_TRY(learner_write_evaluation(learner));
+  return save_best(learner);
+}
+
+muster_status learner_evaluate_at_end(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  bool is_known = learner->evaluated == learner->iteration, is_done = is_known;
+  if (!is_known && worker_is_asynchronous(worker)) MUSTER_TRY(async_play_slices(learner, &is_done));
+  if (!is_known && !worker_is_asynchronous(worker)) MUSTER_TRY(play_slices(learner, &is_done));
+  if (!is_done) worker->command->stop = (int32_t)asked_stop(learner);
+  MUSTER_TRY(end_evaluation(learner));
+  learner->has_final_evaluation = is_done;
+  if (is_done && !is_known) MUSTER_TRY(learner_take_evaluation(learner));
+  return is_done ? save_best(learner) : MUSTER_OK;
+}
+
+/* a row that cannot be written waits for the next one, or for a checkpoint; that is said once each time it starts */
+static muster_status keep_reporting(struct learner *learner, muster_status status) {
+  bool waits = muster_status_code(status) == MUSTER_ERROR_IO;
+  if (waits && !learner->rows_wait)
+    log_warn(&learner->worker->logger, "%s; training goes on, the rows wait in memory until they can be written",
+             muster_status_message(status));
+  if (waits) muster_status_clear(&status);
+  learner->rows_wait = waits;
+  return status;
+}
+
+void learner_prepare_row(struct learner *learner) {
+  const struct trajectory *batch = learner->worker->batch;
+  learner->row = (struct iteration_report){
+      .iteration = learner->iteration,
+      .total_steps = learner->total_steps,
+      .steps = trajectory_steps(batch),
+      .whole_steps = (int64_t)(batch->n_envs * batch->n_steps),
+      .episodes = episodes_summarize(&learner->episodes),
+      .algorithm_metrics = learner->metrics,
+      .skipped_updates = learner->skipped_updates,
+      .env_restarts = learner->env_restarts,
+      .lag = learner->async != NULL ? &learner->async->lag : NULL,
+  };
+}
+
+muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation) {
+  learner->row.evaluation = evaluation;
+  learner->row.owes_evaluation = learner->owes_evaluation;
+  learner->row_waits = false;
+  return keep_reporting(learner, report_iteration(&learner->report, &learner->row, is_finished(learner)));
+}
+
+muster_status learner_write_evaluation(struct learner *learner) {
+  return keep_reporting(
+      learner, report_evaluation(&learner->report, learner->iteration, learner->total_steps, &learner->evaluation));
+}
+
+muster_status learner_write_histograms(struct learner *learner) {
+  const int64_t every = learner->worker->config.run.histograms;
+  if (every == 0 || learner->iteration % every != 0) return MUSTER_OK;
+  return histograms_add(&learner->histograms, learner->report.events, learner->total_steps);
+}
+
+muster_status learner_report(struct learner *learner) {
+  bool is_done = false;
+  learner->row_waits = learner_evaluation_is_due(learner);
+  learner->reported_steps = learner->total_steps;
+  learner_prepare_row(learner);
+  MUSTER_TRY(learner_write_histograms(learner));
+  if (learner->row_waits) MUSTER_TRY(learner_evaluate(learner, &is_done));
+  return learner_write_row(learner, is_done ? &learner->evaluation : NULL);
+}
+
+muster_status learner_iterate(struct learner *learner) {
+  if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
+  MUSTER_TRY(learner_collect(learner));
+  return learner_update(learner);
+}
+
+/* --- when another rank is lost --- */
+
+/* The states of the environments are with the actors, so those of this moment are not to be had any more. Where each
+ * iteration starts its episodes afresh nothing is missing; elsewhere the episodes that were being played are lost, and
+ * the next ones get numbers that no episode has had. */
+static void give_up_states(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  const int64_t n_steps = (int64_t)worker->plan.n_steps;
+  bool whole = worker->plan.whole_episodes;
+  /* no environment has made more steps than that, and so has begun fewer episodes */
+  int64_t most_steps = learner->iteration * n_steps;
+  if (learner->async != NULL) most_steps = async_give_up(learner) * n_steps;
+  uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
+  for (size_t n = 0; n < (size_t)worker->config.env.num_envs; n++)
+    env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
+  episodes_restart(&learner->episodes);
+  normalizer_restart(&learner->normalizer);
+}
+
+/* of the checkpoint of a rescue */
+static const char *what_is_saved(const struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  if (worker->plan.whole_episodes) return "from which the run can be repeated bit for bit";
+  bool is_deterministic = learner->async == NULL || worker->topology.ranks == 1;
+  return is_deterministic
+             ? "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes; "
+               "to "
+               "repeat the run bit for bit instead, remove this checkpoint and resume from the one before"
+             : "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes";
+}
+
+/* writes a checkpoint, unless there is one */
+static void save_rest(struct learner *learner) {
+  struct worker *worker = learner->worker;
+  char path[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
+  bool is_written = learner->total_steps == 0 || access(path, F_OK) == 0;
+  muster_status row = learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
+  muster_status_clear(&row);
+  if (!is_written) give_up_states(learner);
+  muster_status status = is_written ? MUSTER_OK : run_checkpoint_write(learner);
+  if (status != MUSTER_OK)
+    log_error(&worker->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
+              muster_status_message(status));
+  else if (learner->total_steps == 0)
+    log_info(&worker->logger, "there was nothing to write yet");
+  else if (is_written)
+    log_info(&worker->logger, "the newest checkpoint has all of the %lld steps so far",
+             (long long)learner->total_steps);
+  else
+    log_info(&worker->logger, "wrote %s, %s", path, what_is_saved(learner));
+  muster_status_clear(&status);
+}
+
+struct shell_command learner_resume_command(const struct learner *learner) {
+  const struct run_folder *folder = learner->folder;
+  char config[RUN_PATH_SIZE + 32];
+  snprintf(config, sizeof config, "%s/config.yaml", folder->path);
+  struct shell_command command = shell_train(learner->worker->topology.ranks);
+  size_t length = strlen(command.text);
+  snprintf(command.text + length, sizeof command.text - length, " %s --run-dir %s --resume", shell_quote(config).text,
+           shell_quote(folder->path).text);
+  return command;
+}
+
+void learner_emergency_checkpoint(struct learner *learner, bool is_whole) {
+  const struct logger *logger = &learner->worker->logger;
+  const struct run_folder *folder = learner->folder;
+  if (is_whole)
+    save_rest(learner);
+  else
+    log_info(
+        logger,
+        "what is learned is in the midst of iteration %lld, which has no end now: the newest checkpoint in %s stays",
+        (long long)learner->collected, folder->path);
+  log_info(logger, "to go on: %s", learner_resume_command(learner).text);
+}

@@ -1,0 +1,318 @@
+#include "train/run_checkpoint.h"
+
+#include "base/clock.h"
+#include "config/text.h"
+#include "math/linear.h"
+#include "muster/version.h"
+#include "setup/build.h"
+#include "setup/spaces.h"
+#include "train/async.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 13)
+
+/* numbers that are not kept where a tensor could point at them */
+struct progress {
+  int64_t metrics_rows;
+  double wall_seconds;
+};
+
+/* what checkpoints of version 0.1 do not have */
+static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_evaluation[] = "progress/owes_evaluation";
+
+/* where the run is; the steps of its environments are counted from it, too */
+static int list_counters(struct learner *learner, struct tensor *list) {
+  const double most_iterations = RANGE_COUNT_MAX / (double)learner->worker->plan.n_steps;
+  list[0] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration, RANGE(0, most_iterations)};
+  list[1] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps, RANGE_COUNT};
+  return 2;
+}
+
+/* lists the whole state as views of live memory: the writer reads them, the reader fills them */
+static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
+  int n = learner_state(learner, list);
+  n += episodes_state(&learner->episodes, list + n);
+  struct worker *worker = learner->worker;
+  list[n++] = (struct tensor){
+      "environments/states",    TENSOR_U8, 2, {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
+      worker->batch_env_states, RANGE_ANY};
+  const struct model *model = &learner->model;
+  if (learner->acting != NULL)
+    list[n++] =
+        (struct tensor){"pipeline/policy", TENSOR_F32,  1, {model->policy_count + model->encoder.statistics_count},
+                        learner->acting,   RANGE_FINITE};
+  if (learner->async != NULL) n += async_state(learner, list + n);
+  n += list_counters(learner, list + n);
+  list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates, RANGE_COUNT};
+  list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows, RANGE_COUNT};
+  list[n++] =
+      (struct tensor){"progress/wall_seconds", TENSOR_F64, 0, {0}, &progress->wall_seconds, RANGE(0, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){"progress/best_return", TENSOR_F64, 0, {0}, &learner->best.score, RANGE_ANY};
+  list[n++] =
+      (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best.steps, RANGE(-1, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){best_is_evaluation, TENSOR_I64, 0, {0}, &learner->best.is_evaluation, RANGE(0, 1)};
+  list[n++] = (struct tensor){owes_evaluation, TENSOR_I64, 0, {0}, &learner->owes_evaluation, RANGE(0, 1)};
+  list[n++] = (struct tensor){"progress/solved_steps",   TENSOR_I64, 0, {0}, &learner->report.solved_steps,
+                              RANGE(-1, RANGE_COUNT_MAX)};
+  list[n++] = (struct tensor){"progress/solved_seconds",       TENSOR_F64, 0, {0}, &learner->report.solved_seconds,
+                              RANGE_OR_NAN(0, RANGE_COUNT_MAX)};
+  return n;
+}
+
+bool run_checkpoint_is_learning_state(const char *tensor) {
+  static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
+                                       "progress/best_return",  "progress/best_steps",   best_is_evaluation,
+                                       owes_evaluation};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strcmp(tensor, others[i]) == 0) return false;
+  return true;
+}
+
+static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
+  const struct run_config *config = &learner->worker->config;
+  MUSTER_TRY(checkpoint_write_text(writer, "about/env", config->env.name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/algorithm", learner->type->name));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/distribution", learner->model.head.distribution->name));
+  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
+  MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/seed", config->general.seed));
+  MUSTER_TRY(checkpoint_write_int(writer, CHECKPOINT_STEPS, learner->total_steps));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->worker->topology.ranks));
+  MUSTER_TRY(checkpoint_write_float(writer, "about/mean_return", episodes_summarize(&learner->episodes).mean_return));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/muster_version", MUSTER_VERSION));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/git_hash", run_build_git_hash()));
+  MUSTER_TRY(checkpoint_write_text(writer, "about/kernels", linear_selected()));
+  char *text;
+  MUSTER_TRY(run_config_text(config, &text));
+  muster_status status = checkpoint_write_text(writer, "about/config", text);
+  free(text);
+  return status;
+}
+
+static muster_status write_file(struct learner *learner, struct progress *progress) {
+  struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
+  int n = list_state(learner, progress, list);
+  char path[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
+  struct checkpoint_writer *writer;
+  MUSTER_TRY(checkpoint_write_begin(path, &writer));
+  muster_status status = write_description(learner, writer);
+  for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_write_tensor(writer, &list[i]);
+  if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
+  checkpoint_write_abandon(&writer);
+  return status;
+}
+
+/* gives the best checkpoint its second name, points `latest` at the newest and removes the oldest; what fails here is
+ * done after the next checkpoint */
+static muster_status publish(struct learner *learner) {
+  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  const char *folder = learner->folder->checkpoints;
+  if (options->keep_best && learner->best_waits)
+    MUSTER_TRY(checkpoint_keep(folder, learner->best.steps, learner->folder->best));
+  learner->best_waits = false;
+  return checkpoint_publish(folder, learner->total_steps, options->keep);
+}
+
+muster_status run_checkpoint_write(struct learner *learner) {
+  /* rows that the checkpoint counts on are on the disk before it is */
+  MUSTER_TRY(report_sync(&learner->report));
+  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
+  learner_judge_training(learner);
+  muster_status status = write_file(learner, &progress);
+  if (status != MUSTER_OK) {
+    /* nobody has it now: the best is still the one of before */
+    if (learner->best_is_new) learner->best = learner->previous_best;
+    learner->best_is_new = false;
+    return status;
+  }
+  learner->best_waits |= learner->best_is_new;
+  learner->best_is_new = false;
+  return publish(learner);
+}
+
+/* refuses a checkpoint that was made with other options than those that decide what is learned; `*planned` becomes the
+ * total_steps that it was made with, which may differ */
+static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
+                                  int64_t *planned, bool *is_comparable) {
+  char *text;
+  MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
+  struct run_config *before = malloc(sizeof *before);
+  muster_status status =
+      before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : run_config_parse(path, text, before);
+  char difference[3 * OPTION_STRING_SIZE];
+  if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
+    status = status_error(MUSTER_ERROR_USAGE,
+                          "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
+                          "%s/config.yaml has it, or train anew in another --run-dir",
+                          path, difference, learner->folder->path);
+  if (status == MUSTER_OK) *planned = before->general.total_steps;
+  if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->worker->config);
+  free(before);
+  free(text);
+  return status;
+}
+
+/* checkpoints that were passed over on the way to the newest whole one */
+struct passed_over {
+  const struct logger *logger;
+  int files;
+};
+
+static void warn_passed_over(const char *path, bool is_damaged, const char *reason, void *context) {
+  struct passed_over *passed_over = context;
+  passed_over->files++;
+  if (is_damaged)
+    log_warn(passed_over->logger, "%s is damaged and set aside (%s)", path, reason);
+  else
+    log_warn(passed_over->logger, "%s: it is passed over", reason);
+}
+
+/* schedules that fall over total_steps stand elsewhere when these have changed */
+static void tell_schedules(const struct learner *learner, int64_t planned) {
+  const struct run_config *config = &learner->worker->config;
+  const int64_t total = config->general.total_steps;
+  const struct option_table *table = learner->type->options;
+  for (const struct option_spec *option = table->options; option->key != NULL && planned != total; option++) {
+    if (option->type != OPTION_SCHEDULE && option->type != OPTION_MAYBE_SCHEDULE) continue;
+    const struct option_schedule *schedule = (const void *)(config->algorithm + option->offset);
+    if (schedule->is_null || !schedule->linear) continue;
+    char key[TEXT_KEY_SIZE];
+    option_full_key(table, option, key, sizeof key);
+    log_warn(&learner->worker->logger,
+             "%s: lin_%g falls over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
+             "from %g",
+             key, schedule->initial, (long long)planned, (long long)total, (long long)learner->total_steps,
+             option_schedule_value(schedule, learner_progress_remaining(learner, total)),
+             option_schedule_value(schedule, learner_progress_remaining(learner, planned)));
+  }
+}
+
+/* other kernels round in another way, whoever has chosen them */
+static void warn_of_kernels(const struct learner *learner, struct checkpoint_reader *reader) {
+  char *before = NULL;
+  const char *name = "about/kernels";
+  if (!checkpoint_has(reader, name)) return;
+  muster_status status = checkpoint_read_text(reader, name, &before);
+  if (status == MUSTER_OK && strcmp(before, linear_selected()) != 0)
+    log_warn(&learner->worker->logger,
+             "the checkpoint was computed with the kernels %.40s, and this run goes on with %s: it will end in other "
+             "digits than it would have; --set ranks.kernels=%.40s keeps them, where the processor can",
+             before, linear_selected(), before);
+  muster_status_clear(&status);
+  free(before);
+}
+
+static bool may_be_missing(const char *tensor) {
+  return strcmp(tensor, best_is_evaluation) == 0 || strcmp(tensor, owes_evaluation) == 0;
+}
+
+static muster_status restore_all(struct checkpoint_reader *reader, const struct tensor *list, int n) {
+  for (int i = 0; i < n; i++) {
+    if (may_be_missing(list[i].name) && !checkpoint_has(reader, list[i].name)) continue;
+    MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  }
+  return MUSTER_OK;
+}
+
+/* reads all tensors into the learner; the first ones decide about shapes and ranges of others */
+static muster_status restore_tensors(struct learner *learner, struct checkpoint_reader *reader, const char *path,
+                                     struct progress *progress) {
+  struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
+  MUSTER_TRY(restore_all(reader, list, list_counters(learner, list)));
+  int64_t steps;
+  MUSTER_TRY(checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps));
+  if (learner->total_steps != steps)
+    return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s': progress/total_steps is %lld, but %s is %lld", path,
+                        (long long)learner->total_steps, CHECKPOINT_STEPS, (long long)steps);
+  if (learner->async != NULL) MUSTER_TRY(async_restore_counts(learner, reader));
+  MUSTER_TRY(restore_all(reader, list, list_state(learner, progress, list)));
+  return learner->async != NULL ? status_wrap(async_check(learner), "checkpoint '%s'", path) : MUSTER_OK;
+}
+
+/* evaluations that cannot be compared with those of before begin with the best anew */
+static void forget_best(struct learner *learner) {
+  const struct evaluation_options *options = &learner->worker->config.evaluation;
+  if (!learner->best.is_evaluation || options->every == 0 || options->episodes == 0) return;
+  log_info(&learner->worker->logger,
+           "evaluations are other ones than before: best.h5 stays until the next one, and is then the best of these");
+  learner->best = (struct best){NAN, -1, 0};
+}
+
+/* `*planned`: the total_steps that the run had */
+static muster_status read_state(struct learner *learner, const char *path, int64_t *planned) {
+  struct checkpoint_reader *reader;
+  MUSTER_TRY(checkpoint_open(path, &reader));
+  bool is_comparable = true;
+  muster_status status = check_config(learner, reader, path, planned, &is_comparable);
+  struct progress progress;
+  if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
+  if (status == MUSTER_OK) warn_of_kernels(learner, reader);
+  checkpoint_close(&reader);
+  MUSTER_TRY(status);
+  if (!is_comparable) forget_best(learner);
+  normalizer_publish(&learner->normalizer);
+  learner->acting_is_restored = learner->acting != NULL;
+  /* trajectories that wait were counted after the last iteration */
+  if (learner->async == NULL) learner->reported_steps = learner->total_steps;
+  learner->collected = learner->iteration;
+  learner->collected_steps = learner->total_steps;
+  learner->report.keep_rows = progress.metrics_rows;
+  learner->report.told_steps = learner->reported_steps;
+  learner->report.earlier_seconds = progress.wall_seconds;
+  learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;
+  learner->checkpoint_steps = learner->total_steps;
+  learner->resumed = true;
+  return MUSTER_OK;
+}
+
+/* environments that could not save their state, or whose rank was lost */
+static void tell_lost_states(const struct learner *learner) {
+  const struct worker *worker = learner->worker;
+  const size_t n_envs = (size_t)worker->config.env.num_envs;
+  size_t lost = 0;
+  for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->batch_env_states + n * worker->env_state_bytes);
+  if (lost > 0)
+    log_warn(&worker->logger, "the checkpoint has no state of %zu of the %zu environments: they start a fresh episode",
+             lost, n_envs);
+}
+
+muster_status run_checkpoint_restore(struct learner *learner) {
+  char path[RUN_PATH_SIZE + 96];
+  const char *folder = learner->folder->checkpoints;
+  struct passed_over passed_over = {&learner->worker->logger, 0};
+  MUSTER_TRY(checkpoint_find_newest(folder, warn_passed_over, &passed_over, path, sizeof path));
+  /* to start anew would overwrite what the run has told so far */
+  if (path[0] == '\0' && passed_over.files > 0)
+    return status_error(MUSTER_ERROR_FORMAT,
+                        "cannot resume: no whole checkpoint is left in %s; copy one there, or start a new run with "
+                        "another --run-dir",
+                        folder);
+  learner->report.keep_rows = 0;
+  struct stat told;
+  if (path[0] == '\0' && stat(learner->folder->metrics, &told) == 0 && told.st_size > 0)
+    log_warn(&learner->worker->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
+             folder);
+  if (path[0] == '\0') return MUSTER_OK;
+  int64_t planned = 0;
+  MUSTER_TRY(read_state(learner, path, &planned));
+  log_info(&learner->worker->logger, "resuming from %s", path);
+  tell_schedules(learner, planned);
+  tell_lost_states(learner);
+  return MUSTER_OK;
+}
+
+muster_status run_checkpoint_publish(struct learner *learner) {
+  if (!learner->resumed) return MUSTER_OK;
+  /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
+  char best[RUN_PATH_SIZE + 96];
+  checkpoint_path(learner->folder->checkpoints, learner->best.steps, best, sizeof best);
+  learner->best_waits = learner->best.steps >= 0 && access(best, F_OK) == 0;
+  return publish(learner);
+}

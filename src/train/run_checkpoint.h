@@ -1,0 +1,25 @@
+/* What a checkpoint of a run holds: the learner's whole state, as one list of named tensors, written and read alike. */
+#ifndef TRAIN_RUN_CHECKPOINT_H
+#define TRAIN_RUN_CHECKPOINT_H
+
+#include "train/learner.h"
+
+/* Whether a tensor of a checkpoint belongs to the state of learning: all do, except what only tells of times and files.
+ * `muster inspect --digest` hashes these. */
+bool run_checkpoint_is_learning_state(const char *tensor);
+
+/* Writes a checkpoint of the learner as it is; env_states must be those of this moment. Then points `latest` at it and
+ * removes the oldest. IO error when it cannot be written; what was there is untouched. */
+MUSTER_CHECKED muster_status run_checkpoint_write(struct learner *learner);
+
+/* Restores the learner from the newest whole checkpoint of its folder, if there is one (learner->resumed,
+ * report.keep_rows). A damaged one is set aside with a warning, and the one before it is used; FORMAT error when there
+ * is none. FORMAT or USAGE error when the checkpoint is of another environment, network or algorithm, or holds a number
+ * that no run can have written. But for damaged ones no file is changed. */
+MUSTER_CHECKED muster_status run_checkpoint_restore(struct learner *learner);
+
+/* Gives the checkpoint that the learner was restored from the names that a kill may have kept from it, and removes the
+ * oldest. Nothing where it was not restored. */
+MUSTER_CHECKED muster_status run_checkpoint_publish(struct learner *learner);
+
+#endif

@@ -1,0 +1,39 @@
+/* Where the time of every rank went: brought together at the end of a run, as a table and for the summary. */
+#ifndef TRAIN_TIMINGS_H
+#define TRAIN_TIMINGS_H
+
+#include "store/json.h"
+#include "train/worker.h"
+
+/* What is told of a rank beside the seconds of its stages. */
+enum {
+  TIMING_POLICY = STAGES, /* of the rollout: in the policy; measured on some steps, scaled to all */
+  TIMING_ENVIRONMENTS,    /* of the rollout: all else */
+  TIMING_TOTAL,           /* of its loop: the sum of the stages */
+  TIMINGS
+};
+
+struct rank_timing {
+  char host[COMM_HOST_SIZE];
+  double seconds[TIMINGS];
+};
+
+struct timings {
+  const struct topology *topology; /* borrowed */
+  struct rank_timing *rank;        /* [topology->ranks]; only on the learner */
+};
+
+/* Brings the sums of each rank's clock to the learner, after the last iteration. Collective. On failure, too,
+ * timings_release() is to be called.
+ */
+MUSTER_CHECKED muster_status timings_collect(struct worker *worker, struct timings *timings);
+void timings_release(struct timings *timings);
+
+/* The table: stages downwards; across each rank where there are few, else the learner and the least, the median and the
+ * largest of the actors in each stage. On the learner. */
+MUSTER_CHECKED muster_status timings_print(FILE *file, const struct timings *timings);
+
+/* The learner's seconds as an object "stage_seconds", and every rank's as an array "ranks_seconds". */
+void timings_write(struct json *json, const struct timings *timings);
+
+#endif

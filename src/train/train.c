@@ -1,0 +1,398 @@
+#include "train/train.h"
+
+#include "base/clock.h"
+#include "base/path.h"
+#include "comm/ending.h"
+#include "comm/watchdog.h"
+#include "math/blas.h"
+#include "math/linear.h"
+#include "train/async.h"
+#include "train/dry_run.h"
+#include "train/interrupt.h"
+#include "train/lockstep.h"
+#include "train/pipelined.h"
+#include "train/trace.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* a run on this rank; one of learner and actor, or both */
+struct training {
+  struct comm *comm;
+  double start;              /* clock when this process began with it */
+  struct document *document; /* the config as it was read, while it is checked; on rank 0 */
+  char home[PATH_MAX];       /* the working directory, before any simulator has changed it */
+  struct run_config config;
+  struct placement placement;
+  struct run_folder folder; /* on the learner */
+  struct worker worker;
+  struct learner learner;
+  struct actor actor;
+  struct model policy; /* of a rank that only acts */
+  int stages;          /* of the set-up that are done */
+};
+
+/* --- stages of the set-up; each may fail on one rank alone --- */
+
+/* rank 0 reads the config */
+static muster_status read_config(struct training *training, const struct train_request *request) {
+  if (comm_rank(training->comm) != 0) return MUSTER_OK;
+  int ranks = comm_size(training->comm);
+  return run_config_open(request->config_path, request->sets, request->n_sets, ranks, &training->config,
+                         &training->document);
+}
+
+static muster_status share_config(struct training *training) {
+  return comm_broadcast(training->comm, &training->config, sizeof training->config, 0);
+}
+
+/* whether there is such an environment, which may take its time */
+static muster_status check_environment(struct training *training) {
+  if (training->document == NULL) return MUSTER_OK;
+  muster_status status = run_config_check_environment(training->document, &training->config);
+  document_destroy(&training->document);
+  return status;
+}
+
+/* with the config all know who does what where */
+static muster_status place_ranks(struct training *training, const struct train_request *request) {
+  struct comm *comm = training->comm;
+  struct run_config *config = &training->config;
+  bool chooses = config->ranks.layout == LAYOUT_AUTO && request->choose_layout != NULL && comm_size(comm) > 1;
+  if (chooses) MUSTER_TRY(request->choose_layout(comm, config));
+  return placement_gather(&training->config, training->comm, &training->placement);
+}
+
+/* the learner writes into the folder, so it holds the lock, which lives as long as its process */
+static muster_status prepare_folder(struct training *training, const struct train_request *request) {
+  if (!training->placement.topology.leads) return MUSTER_OK;
+  struct run_folder *folder = &training->folder;
+  if (request->dry_run)
+    return run_folder_preview(&training->config, request->run_dir, training->home, request->resume, folder);
+  return run_folder_prepare(&training->config, request->run_dir, training->home, request->resume, folder);
+}
+
+static void discard_folder(void *folder, bool is_whole) {
+  (void)is_whole;
+  run_folder_discard(folder);
+}
+
+/* --- the watchdog --- */
+
+/* what this rank was asked so far, by signals or by its time being over */
+static int requests_pending(void *context) {
+  const struct training *training = context;
+  const double limit = training->config.run.time_limit;
+  bool time_is_up = limit > 0 && clock_seconds() - training->start >= limit;
+  return (interrupt_pending() & INTERRUPT_ENDS) | (time_is_up ? INTERRUPT_TIME : 0);
+}
+
+/* signals alone, while there is no config */
+static int signals_pending(void *context) {
+  (void)context;
+  return interrupt_pending() & INTERRUPT_ENDS;
+}
+
+/* Where processes of environments are given time for a step, they are started again when they hang, and the watchdog
+ * leaves their steps alone. `topology` NULL: who does what is not known yet; it is rank 0 that learns in most jobs. */
+static muster_status create_watchdog(struct training *training, const struct topology *topology) {
+  const struct run_config *config = &training->config;
+  if (config->run.watchdog == 0) return MUSTER_OK;
+  const int rank = comm_rank(training->comm);
+  bool learns = topology != NULL ? topology->learns : rank == 0;
+  const struct watchdog_options options = {
+      .seconds = config->run.watchdog,
+      .spares_steps = config->env_host.isolation == ISOLATION_PROCESS && config->env_host.step_timeout > 0,
+      .environment = training->config.env.name,
+      .requests = {requests_pending, interrupt_exit_code, interrupt_describe, training},
+      .learner = topology != NULL ? topology->learner : 0,
+      .group = topology != NULL ? topology->group : NULL,
+      .learners = topology != NULL ? topology->learners : 1,
+      .logger = {LOG_INFO, learns ? "learner" : "actor", rank},
+  };
+  return watchdog_create(training->comm, &options);
+}
+
+static muster_status create_worker(struct training *training) {
+  const struct topology *topology = &training->placement.topology;
+  char *place = training->folder.place;
+  MUSTER_TRY(comm_broadcast(training->comm, place, sizeof training->folder.place, topology->learner));
+  blas_set_threads((int)training->config.ranks.blas_threads);
+  const int wanted = training->config.ranks.kernels;
+  if (wanted > 0 && !linear_select(run_kernel_names[wanted]))
+    return status_error(MUSTER_ERROR_USAGE, "ranks.kernels: %s: this processor cannot run them; expects auto, or %s",
+                        run_kernel_names[wanted], linear_selected());
+  return worker_create(&training->worker, &training->config, topology, place, training->comm);
+}
+
+/* what a rank that only acts has of the model: the policy, or, where it computes gradients, all of it */
+static muster_status create_policy(struct training *training) {
+  struct worker *worker = &training->worker;
+  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  const struct run_config *config = &worker->config;
+  const struct algorithm_type *type;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
+  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  const enum model_critic critic = computes ? algorithm_critic(type, config->algorithm) : MODEL_ACTOR;
+  MUSTER_TRY(
+      model_create(&config->policy, &spec->observation, &spec->action, critic, worker->arena, &training->policy));
+  return normalizer_prepare(&config->normalize, worker->arena, &training->policy.encoder);
+}
+
+/* an actor that computes gradients has the algorithm for it: its own, or the learner's on a rank that does both */
+static muster_status create_gradients(struct training *training) {
+  struct worker *worker = &training->worker;
+  struct actor *actor = &training->actor;
+  if (worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS) return MUSTER_OK;
+  MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &actor->type));
+  actor->algorithm = training->learner.algorithm;
+  if (actor->algorithm != NULL) return MUSTER_OK;
+  const struct algorithm_context context = {
+      .options = worker->config.algorithm,
+      .model = actor->model,
+      .rollout = worker->rollout,
+      .seed = (uint64_t)worker->config.general.seed,
+      .arena = worker->arena,
+      .stages = &worker->stages,
+  };
+  return actor->type->create(&context, &actor->algorithm);
+}
+
+static muster_status create_roles(struct training *training, const struct train_request *request) {
+  struct worker *worker = &training->worker;
+  bool learns = worker->topology.learns;
+  if (learns)
+    MUSTER_TRY(learner_create(worker, request->dry_run ? NULL : &training->folder, &training->learner));
+  else
+    MUSTER_TRY(create_policy(training));
+  if (!worker->topology.acts) return MUSTER_OK;
+  MUSTER_TRY(actor_create(worker, learns ? &training->learner.model : &training->policy, &training->actor));
+  return create_gradients(training);
+}
+
+/* those that learn together start from the same state */
+static muster_status join_learners(struct training *training) {
+  return training->worker.topology.learns ? learner_join(&training->learner) : MUSTER_OK;
+}
+
+/* the actors get the environments' states when a run is resumed, and start their environments */
+static muster_status start_envs(struct training *training) {
+  struct worker *worker = &training->worker;
+  const struct learner *learner = &training->learner;
+  int64_t steps = worker->topology.leads && learner->resumed ? learner->total_steps : -1;
+  MUSTER_TRY(comm_broadcast(worker->comm, &steps, sizeof steps, worker->topology.learner));
+  bool resumed = steps >= 0;
+  if (resumed) MUSTER_TRY(gather_scatter_back(worker->state_gather));
+  if (!worker->topology.acts) return MUSTER_OK;
+  muster_status status = actor_start_envs(&training->actor, resumed);
+  if (!resumed) return status;
+  char checkpoint[64];
+  checkpoint_path("checkpoints", steps, checkpoint, sizeof checkpoint);
+  return status_wrap(status, "cannot resume %s/%s: environments/states", training->folder.path, checkpoint);
+}
+
+/* nothing of a run that goes on is changed before all of it has been taken, on all ranks */
+static muster_status open_files(struct training *training) {
+  return training->placement.topology.leads ? learner_open_files(&training->learner) : MUSTER_OK;
+}
+
+/* said once, since it shows late: a policy that ends no episode has no return */
+static void warn_endless(const struct worker *worker) {
+  if (env_pool_spec(worker->pool)->max_steps > 0) return;
+  log_warn(
+      &worker->logger,
+      "%s has no limit on the steps of an episode: what never ends has no return, and evaluations cut it at %d steps; "
+      "env.max_steps sets a limit",
+      worker->config.env.name, EVALUATION_FALLBACK_STEPS);
+}
+
+static muster_status write_layout(struct training *training) {
+  const struct placement *placement = &training->placement;
+  if (!placement->topology.leads) return MUSTER_OK;
+  MUSTER_TRY(run_folder_write_config(&training->folder, &training->config, placement));
+  placement_write_map(placement, stdout);
+  fputc('\n', stdout);
+  fflush(stdout);
+  placement_write_warnings(placement, &training->config.ranks, stderr);
+  if (training->folder.lacks_locks)
+    log_warn(&training->worker.logger, "the file system of %s has no locks: see to it that no second run writes there",
+             training->folder.path);
+  warn_endless(&training->worker);
+  return MUSTER_OK;
+}
+
+static muster_status prepare_trace(struct training *training) {
+  const struct learner *learner = &training->learner;
+  return trace_prepare(&training->worker, learner->report.start, learner->iteration);
+}
+
+/* --- the run --- */
+
+/* what is left to do when a rank is lost: the learner saves what it has learned ... */
+static void save_learned(void *training, bool is_whole) {
+  learner_emergency_checkpoint(&((struct training *)training)->learner, is_whole);
+}
+
+/* ... and another rank has lost the one that leads, which alone could do that */
+static void tell_newest(void *context, bool is_whole) {
+  (void)is_whole;
+  struct training *training = context;
+  log_info(&training->worker.logger, "the newest checkpoint in %s stays; --resume goes on from it",
+           training->folder.place);
+}
+
+/* lets all ranks know whether a stage failed on any of them; one of those that know why keeps its message */
+static muster_status agree(struct training *training, muster_status status) {
+  bool knows = muster_status_message(status)[0] != '\0', speaks;
+  watchdog_enter(training->comm, WATCH_WAIT, 0);
+  int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), knows, &speaks);
+  watchdog_enter(training->comm, WATCH_SETUP, ++training->stages);
+  if (speaks || exit_code == 0) return status;
+  muster_status_clear(&status);
+  return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
+}
+
+/* From here on lost ranks are noticed, and environments that hang. Until the ranks are connected a deadline stands in.
+ */
+static muster_status watch(struct training *training, const struct topology *topology) {
+  muster_status status = agree(training, create_watchdog(training, topology));
+  return status == MUSTER_OK ? agree(training, watchdog_connect(training->comm)) : status;
+}
+
+static const char not_met[] =
+    "muster: the ranks have not met in time: a rank or a host is gone, or the config cannot be read from its disk";
+
+/* the stages before there is a watchdog: the config says how long it waits */
+static muster_status meet(struct training *training, const struct train_request *request) {
+  const struct ending_requests signals = {signals_pending, interrupt_exit_code, interrupt_describe, NULL};
+  struct deadline *deadline = deadline_start_heeding(ending_start_timeout(), 1, not_met, &signals);
+  muster_status status = agree(training, read_config(training, request));
+  if (status == MUSTER_OK) status = agree(training, share_config(training));
+  if (status == MUSTER_OK) status = watch(training, NULL);
+  deadline_cancel(&deadline);
+  return status;
+}
+
+/* the rank that leads is the one that watches: most often it does already */
+static muster_status appoint(struct training *training) {
+  const struct topology *topology = &training->placement.topology;
+  if (topology->learner == 0 && topology->learners == 1) return MUSTER_OK;
+  struct deadline *deadline = deadline_start(ending_start_timeout(), 1, not_met);
+  watchdog_destroy(training->comm);
+  muster_status status = watch(training, topology);
+  deadline_cancel(&deadline);
+  return status;
+}
+
+static muster_status set_up(struct training *training, const struct train_request *request) {
+  MUSTER_TRY(meet(training, request));
+  MUSTER_TRY(agree(training, check_environment(training)));
+  MUSTER_TRY(agree(training, place_ranks(training, request)));
+  MUSTER_TRY(appoint(training));
+  watchdog_on_loss(training->comm, discard_folder, &training->folder);
+  MUSTER_TRY(agree(training, prepare_folder(training, request)));
+  MUSTER_TRY(agree(training, create_worker(training)));
+  MUSTER_TRY(agree(training, create_roles(training, request)));
+  MUSTER_TRY(agree(training, join_learners(training)));
+  const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
+  MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
+  if (request->dry_run) return MUSTER_OK;
+  MUSTER_TRY(agree(training, start_envs(training)));
+  MUSTER_TRY(agree(training, open_files(training)));
+  MUSTER_TRY(agree(training, write_layout(training)));
+  return agree(training, prepare_trace(training));
+}
+
+/* the loop of each role: in step, with a version of lag, or without waiting */
+
+static muster_status lead(struct training *training) {
+  struct learner *learner = &training->learner;
+  if (worker_is_asynchronous(&training->worker)) return async_lead(learner);
+  return training->config.loop.pipeline > 0 ? pipelined_lead(learner) : lockstep_lead(learner);
+}
+
+static muster_status follow(struct training *training) {
+  struct learner *learner = &training->learner;
+  return training->config.loop.pipeline > 0 ? pipelined_follow(learner) : lockstep_follow(learner);
+}
+
+static muster_status act(struct training *training) {
+  bool waits = !worker_is_asynchronous(&training->worker);
+  return waits ? actor_run(&training->actor) : async_act(&training->actor);
+}
+
+static muster_status run(struct training *training, const struct train_request *request) {
+  const struct topology *topology = &training->worker.topology;
+  if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
+  struct actor *actor = topology->acts ? &training->actor : NULL;
+  struct learner *learner = &training->learner;
+  learner->actor = actor;
+  watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
+  worker_start_clock(&training->worker);
+  if (!topology->leads) {
+    MUSTER_TRY(topology->learns ? follow(training) : act(training));
+    return actor_finish(&training->worker);
+  }
+  muster_status status = lead(training);
+  if (status != MUSTER_OK) trace_write_alone(&training->worker);
+  return status != MUSTER_OK ? status : learner_finish(&training->learner);
+}
+
+/* The exit code of a run that ended in order. Who wants the end of a run that will be requeued may have said so to a
+ * rank that had no more rollouts to send it with: what any rank has heard by now counts. */
+static int end_in_order(const struct training *training) {
+  enum stop stop = (enum stop)training->worker.command->stop;
+  if (stop == STOP_DEAD) return 1;
+  if (stop != STOP_REQUEUE) return 0;
+  return comm_any(training->comm, (interrupt_pending() & INTERRUPT_STOP) != 0) ? 0 : RUN_EXIT_REQUEUE;
+}
+
+muster_status train(struct comm *comm, const struct train_request *request, struct train_outcome *outcome) {
+  *outcome = (struct train_outcome){.together = false};
+  struct training *training = outcome->training = calloc(1, sizeof *training);
+  if (training == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  training->comm = comm;
+  training->start = clock_seconds();
+  path_here(training->home, sizeof training->home);
+  interrupt_catch();
+  muster_status status = set_up(training, request);
+  outcome->together = true;
+  /* a run that never began leaves nothing behind, so that the same command may be given again */
+  if (status != MUSTER_OK) run_folder_discard(&training->folder);
+  if (status == MUSTER_OK) {
+    status = run(training, request);
+    outcome->together = status == MUSTER_OK;
+    if (status == MUSTER_OK) outcome->exit_code = end_in_order(training);
+  }
+  /* nothing is left to be saved */
+  watchdog_on_loss(comm, NULL, NULL);
+  watchdog_enter(comm, WATCH_RELEASE, 0);
+  return status;
+}
+
+static void release(struct training *training) {
+  learner_release(&training->learner);
+  worker_release(&training->worker);
+  placement_release(&training->placement);
+  run_folder_release(&training->folder);
+  document_destroy(&training->document);
+}
+
+/* the watchdog looked into it until now */
+static void forget(struct train_outcome *outcome) {
+  free(outcome->training);
+  outcome->training = NULL;
+}
+
+void train_release(struct train_outcome *outcome, struct comm *comm) {
+  if (outcome->training != NULL) release(outcome->training);
+  watchdog_destroy(comm);
+  forget(outcome);
+}
+
+void train_end(struct train_outcome *outcome, struct comm **comm) {
+  if (outcome->training != NULL) release(outcome->training);
+  comm_destroy(comm);
+  forget(outcome);
+}
