@@ -41,7 +41,7 @@ muster_status broadcast_create(struct comm *comm, void *data, size_t bytes, int 
   int *node_leaders = calloc((size_t)comm->size, sizeof *node_leaders);
   muster_status status = MUSTER_OK;
   if (broadcast == NULL || requests == NULL || node_leaders == NULL)
-    status = status_error(MUSTER_ERROR_MEMORY, "out of memory: announcement");
+    status = status_error(MUSTER_ERROR_MEMORY, "out of memory: broadcast");
   status = comm_agree(comm, status);
   struct counters *counters = NULL;
   if (status == MUSTER_OK) status = counters_create(comm, bytes, &counters);

@@ -57,7 +57,7 @@ static bool learns(const struct channel *channel) { return channel->comm->rank =
 /* --- set-up --- */
 
 /* Which ranks share memory with the learner, as this rank sees it: it knows that only of its own node. Fills the rooms
- * [size] of those that deliver there, in command, and their ranks. */
+ * [size] of those that write there, in order, and their ranks. */
 static int list_near(const struct channel *channel, const size_t *rooms, size_t *near_rooms, int *near_ranks) {
   int n = 0;
   for (int rank = 0; rank < channel->size; rank++) {
@@ -78,7 +78,7 @@ static muster_status share_memory(struct channel *channel, const size_t *rooms, 
   if (channel->alone) {
     memory = channel->memory =
         aligned_alloc(sizeof(struct event), (bytes / sizeof(struct event) + 1) * sizeof(struct event));
-    if (memory == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: deliveries of %zu bytes", *rooms);
+    if (memory == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: messages of %zu bytes", *rooms);
     memset(memory, 0, bytes);
   } else {
     MUSTER_TRY(counters_create(channel->comm, bytes, &channel->counters));
@@ -90,7 +90,7 @@ static muster_status share_memory(struct channel *channel, const size_t *rooms, 
   return MUSTER_OK;
 }
 
-/* where each near actor delivers: on the learner and on that actor */
+/* where each near actor writes: on the learner and on that actor */
 static void find_places(struct channel *channel, const size_t *near_rooms) {
   for (int index = 0; index < channel->n_near; index++) {
     int rank = channel->near_ranks[index];
@@ -164,7 +164,7 @@ muster_status channel_create(struct comm *comm, const struct topology *topology,
                                 .queue = calloc(2 * size, sizeof *channel->queue)};
   if (channel == NULL || rooms == NULL || channel->peers == NULL || channel->near_ranks == NULL ||
       channel->far_ranks == NULL || channel->come == NULL || channel->queue == NULL)
-    status = status_error(MUSTER_ERROR_MEMORY, "out of memory: a stream between %d ranks", comm->size);
+    status = status_error(MUSTER_ERROR_MEMORY, "out of memory: a channel between %d ranks", comm->size);
   status = comm_agree(comm, status);
   if (status == MUSTER_OK) status = connect(channel, rooms, rooms + size);
   free(rooms);

@@ -1,5 +1,5 @@
-/* The gather of asynchronous actors: one learner takes what actors deliver in the order in which it comes, and tells
- * them commands without waiting for any of them. It moves bytes and knows nothing of their meaning.
+/* Channels between asynchronous actors and a learner: it takes the messages of actors in the order in which they come,
+ * and tells them commands without waiting for any of them. It moves bytes and knows nothing of their meaning.
  *
  * Messages. Each actor has two slots: it fills one while the learner may still hold the other, and waits only where
  * the learner holds both. So memory is bounded, and none is lost, doubled or overtaken by a later one of its actor.
@@ -7,7 +7,7 @@
  * Commands. A newer command takes the slot of one that an actor has not taken, so an actor may miss some, but gets the
  * newest in the end, never one older than the last and never a mixture of two.
  *
- * Ranks of the learner's node deliver into memory that they share with it, and sleep in the kernel while they wait
+ * Ranks of the learner's node write into memory that they share with it, and sleep in the kernel while they wait
  * (comm/channel_memory.h). Others, called far here, send messages: their waits are MPI's, which yields. Messages move
  * only when both sides look after them, so a far actor does well to call channel_progress() between its steps, and a
  * learner between minibatches.
@@ -23,7 +23,7 @@
 #include "comm/comm.h"
 #include "comm/topology.h"
 
-#define CHANNEL_SLOTS 2 /* of an actor: messages that it has made and the learner has not released */
+#define CHANNEL_SLOTS 2 /* of an actor: messages that it has made and the learner has not given back */
 
 struct channel;
 
@@ -33,15 +33,15 @@ struct channel;
  * Collective. */
 MUSTER_CHECKED muster_status channel_create(struct comm *comm, const struct topology *topology, size_t message_bytes,
                                             void *command, size_t command_bytes, struct channel **out);
-/* Collective, after channel_drain() with everything released. Accepts NULL inside. */
+/* Collective, after channel_drain() with every slot given back. Accepts NULL inside. */
 void channel_destroy(struct channel **channel);
 
 /* --- an actor --- */
 
 /* Where the next message is to be written, in *slot (borrowed, until channel_send(); aligned to 64 bytes). Waits
- * until the learner has released the message that was there, the last but one. */
+ * until the learner has given back the slot of the message that was there, the last but one. */
 MUSTER_CHECKED muster_status channel_slot(struct channel *channel, void **slot);
-/* Delivers the first `bytes` of that slot, at most its room. Waits for nobody. */
+/* Sends the first `bytes` of that slot, at most its room. Waits for nobody. */
 MUSTER_CHECKED muster_status channel_send(struct channel *channel, size_t bytes);
 /* Takes the newest command that has come, if that is newer than the last one taken. Waits for nobody. */
 MUSTER_CHECKED muster_status channel_refresh(struct channel *channel, bool *is_new);
@@ -54,10 +54,10 @@ MUSTER_CHECKED muster_status channel_await_command(struct channel *channel);
 MUSTER_CHECKED muster_status channel_send_command(struct channel *channel);
 /* Whether a message has come that was not taken yet. Waits for nobody. */
 MUSTER_CHECKED muster_status channel_has_next(struct channel *channel, bool *has_next);
-/* Takes the oldest message that was not taken yet: who made it, and what (borrowed, until it is released). Waits for
+/* Takes the oldest message that was not taken yet: who made it, and what (borrowed, until channel_credit()). Waits for
  * one. */
 MUSTER_CHECKED muster_status channel_next(struct channel *channel, int *rank, const void **message, size_t *bytes);
-/* Gives the slot of a rank's oldest message that is taken but not released back to it. */
+/* Gives the slot of a rank's oldest message that is taken but not given back. */
 MUSTER_CHECKED muster_status channel_credit(struct channel *channel, int rank);
 
 /* --- both --- */

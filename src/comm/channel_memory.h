@@ -1,12 +1,12 @@
 /* Inside comm/: what the ranks of the learner's node share of a channel (comm/channel.h). It is atomics and events in
  * zeroed memory that somebody else provides, and calls neither MPI nor, but for the events, the kernel.
  *
- * Places: two for each actor, which it alone writes before it puts the message in the row, and the learner alone reads
- * until it lets go of it.
+ * Slots: two for each actor, which it alone writes before it puts the message in the row, and the learner alone reads
+ * until it gives it back.
  *
  * The row: actors draw tickets, so messages of all actors stand in one row in the order in which they came. It has as
- * many slots as there are slots. No slot is written before the entry that it held was taken: the ticket of the next
- * entry is drawn after a slot was let go of, which had been taken from the row.
+ * many entries as there are slots. No entry is written before the one that stood there was taken: the ticket of the
+ * next entry is drawn after a slot was given back, whose entry had been taken from the row.
  *
  * Commands: a few slots that are written in turn. Each says which command it holds, so a reader that was overtaken by
  * the writer, which has to come round for that, notices it and takes the newest instead: a seqlock, whose data are

@@ -58,7 +58,7 @@ static muster_status open_peer(struct far_learner *far, int index, int rank, siz
   for (int which = 0; which < 2; which++) {
     int slot = 2 * index + which;
     if ((peer->slot[which] = allocate(1, room)) == NULL)
-      return status_error(MUSTER_ERROR_MEMORY, "out of memory: a delivery of %zu bytes", room);
+      return status_error(MUSTER_ERROR_MEMORY, "out of memory: a message of %zu bytes", room);
     MUSTER_TRY_MPI(
         MPI_Recv_init(peer->slot[which], units(room), line.unit, rank, TAG_MESSAGE, line.world, &far->requests[slot]));
     MUSTER_TRY_MPI(MPI_Send_init(NULL, 0, line.unit, rank, TAG_CREDIT, line.world, &far->credits[slot]));
@@ -82,7 +82,7 @@ muster_status far_learner_open(struct far_learner *far, struct far_line line, in
       .readers = calloc(size + 1, sizeof *far->readers)};
   if (far->peers == NULL || far->requests == NULL || far->credits == NULL || far->done == NULL ||
       far->packets == NULL || far->readers == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: a stream to %d ranks", n);
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: channels to %d ranks", n);
   for (int i = 0; i < 3 * n; i++) far->requests[i] = MPI_REQUEST_NULL;
   for (int i = 0; i < 2 * n; i++) far->credits[i] = MPI_REQUEST_NULL;
   for (int i = 0; i < n; i++) MUSTER_TRY(open_peer(far, i, ranks[i], rooms[i]));
@@ -187,7 +187,7 @@ muster_status far_actor_open(struct far_actor *far, struct far_line line, int le
     far->packet[i] = allocate(1, command_bytes);
   }
   if (far->slot[0] == NULL || far->slot[1] == NULL || far->packet[0] == NULL || far->packet[1] == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: deliveries of %zu bytes, orders of %zu", room,
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: messages of %zu bytes, commands of %zu", room,
                         command_bytes);
   for (int i = 0; i < 2; i++) {
     MUSTER_TRY_MPI(MPI_Recv_init(NULL, 0, line.unit, learner, TAG_CREDIT, line.world, &far->credits[i]));

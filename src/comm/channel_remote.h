@@ -29,7 +29,7 @@ struct far_peer {
   int rank;
   struct channel_head *slot[2];
   bool has_come[2];  /* received, while the one before it is not */
-  uint32_t arrived;  /* messages that have come, in command */
+  uint32_t arrived;  /* messages that have come, in order */
   uint32_t released; /* of them */
   uint32_t version;  /* of the last command that was sent */
   int packet;        /* which is being sent; -1: none */

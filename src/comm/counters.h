@@ -1,14 +1,14 @@
 /* Counters: memory that the ranks of a node share, and how they wait for each other without spinning.
  *
  * A rank that waits inside MPI spins, and takes the core of the rank it waits for when there are more ranks than cores,
- * or when something else runs on the machine. So ranks of one node tell each other on the counters how far they have
- * come: each has a number of steps there, which only it writes and which only grows. Whoever waits for a rank looks at
- * its number for a moment, then sleeps in the kernel (futex) until it has changed. Beside the steps counters has room
+ * or when something else runs on the machine. So ranks of one node tell each other by counters how far they have
+ * come: each has a number of steps, which only it writes and which only grows. Whoever waits for a rank looks at
+ * its number for a moment, then sleeps in the kernel (futex) until it has changed. There is also room
  * for data; what was written there before a step was reached can be read by whoever has waited for it.
  *
- * Ranks on other nodes are not on the counters; waiting for them falls to MPI, which yields (comm_wait()).
+ * Ranks on other nodes have no counters here; waiting for them falls to MPI, which yields (comm_wait()).
  *
- * Where a node has one rank, or shared memory is not to be had, there is no counters: NULL. Every function takes NULL,
+ * Where a node has one rank, or shared memory cannot be had, there are no counters: NULL. Every function takes NULL,
  * and then does nothing. */
 #ifndef COMM_COUNTERS_H
 #define COMM_COUNTERS_H

@@ -181,12 +181,11 @@ static muster_status find_node_leaders(struct gather *gather, struct plan *plan)
 
 static muster_status check_fields(const struct gather_field *fields, int n_fields) {
   if (n_fields > GATHER_MAX_FIELDS)
-    return status_error(MUSTER_ERROR_INTERNAL, "an exchange has %d fields; room is for %d", n_fields,
-                        GATHER_MAX_FIELDS);
+    return status_error(MUSTER_ERROR_INTERNAL, "a gather has %d fields; room is for %d", n_fields, GATHER_MAX_FIELDS);
   for (int i = 0; i < n_fields; i++)
     if (fields[i].env_bytes > INT_MAX)
       return status_error(MUSTER_ERROR_USAGE,
-                          "a rollout holds %zu bytes of one environment in one array; the exchange takes at most %d: "
+                          "a rollout holds %zu bytes of one environment in one array; the gather takes at most %d: "
                           "use a smaller algorithm.n_steps",
                           fields[i].env_bytes, INT_MAX);
   return MUSTER_OK;
@@ -196,14 +195,14 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
 static muster_status allocate(struct gather *gather, struct plan *plan) {
   size_t ranks = (size_t)plan->topology->ranks;
   int *numbers = plan->node_leaders = calloc(4 * ranks, sizeof *numbers);
-  if (gather == NULL || numbers == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: exchange");
+  if (gather == NULL || numbers == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
   plan->capacities = numbers + ranks;
   plan->first = numbers + 2 * ranks;
   plan->count = numbers + 3 * ranks;
   gather->peers = calloc(ranks, sizeof *gather->peers);
   gather->requests = calloc(ranks, sizeof *gather->requests);
   bool failed = gather->peers == NULL || gather->requests == NULL;
-  return failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: exchange") : MUSTER_OK;
+  return failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: gather") : MUSTER_OK;
 }
 
 /* bytes of all fields that this rank receives or sends */

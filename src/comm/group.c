@@ -35,7 +35,7 @@ static muster_status number_nodes(struct group *group) {
   int *node_leaders = calloc(n, sizeof *node_leaders);
   group->nodes = calloc(n, sizeof *group->nodes);
   muster_status status = node_leaders == NULL || group->nodes == NULL
-                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a team of %zu", n)
+                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a group of %zu", n)
                              : MUSTER_OK;
   status = comm_agree(subcomm, status);
   if (status == MUSTER_OK) status = comm_gather(subcomm, &group->node_leader, sizeof group->node_leader, node_leaders);
@@ -63,7 +63,7 @@ muster_status group_create(struct comm *comm, const int *members, int n, struct 
     if (members[i] == comm->rank) member = i;
   struct group *group = member >= 0 ? calloc(1, sizeof *group) : NULL;
   bool failed = member >= 0 && group == NULL;
-  MUSTER_TRY(comm_agree(comm, failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a team") : MUSTER_OK));
+  MUSTER_TRY(comm_agree(comm, failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a group") : MUSTER_OK));
   struct comm *subcomm;
   muster_status status = comm_create_group(comm, member, &subcomm);
   if (group == NULL) return status;
@@ -104,7 +104,7 @@ bool group_spans_nodes(const struct group *group) { return group->n_nodes > 1; }
 
 muster_status group_share(struct group *group, size_t bytes, void **memory) {
   if (group->n_blocks == MAX_BLOCKS)
-    return status_error(MUSTER_ERROR_INTERNAL, "a team shares more than %d blocks of memory", MAX_BLOCKS);
+    return status_error(MUSTER_ERROR_INTERNAL, "a group shares more than %d blocks of memory", MAX_BLOCKS);
   struct counters *counters = NULL;
   MUSTER_TRY(counters_create(group->subcomm, bytes, &counters));
   bool is_alone = group->subcomm->local_size == 1;

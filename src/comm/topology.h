@@ -8,7 +8,7 @@
 
 struct topology {
   int ranks, rank;
-  int learner;       /* the rank that leads: it learns, gives the orders, and alone writes the run folder */
+  int learner;       /* the rank that leads: it learns, gives the commands, and alone writes the run folder */
   int learners;      /* ranks that learn together, the leading one among them */
   bool colocated;    /* those that learn act, too */
   int actors;        /* ranks that act; a single rank acts and learns */
@@ -46,7 +46,7 @@ void topology_spread(struct topology *topology, const int *local_ranks, int *tur
 bool topology_rank_acts(const struct topology *topology, int rank);
 bool topology_rank_learns(const struct topology *topology, int rank);
 
-/* Whether some ranks act and do not learn: they need the policy of every order. */
+/* Whether some ranks act and do not learn: they need the policy of every command. */
 bool topology_has_pure_actors(const struct topology *topology);
 
 /* The environments of a rank: ranges in the order of turns, whose sizes differ by one at most, the larger ones first;

@@ -58,9 +58,9 @@ struct watchdog {
   _Atomic int64_t iteration;
   _Atomic uint64_t first_step; /* steps of environments before the stage began */
   _Atomic uint32_t meetings;   /* of the group, begun and ended: odd while it waits in one */
-  pthread_mutex_t fence;       /* the learner's holds it while it changes what a rescue saves */
+  pthread_mutex_t fence;       /* the learner's holds it while it changes what an emergency checkpoint saves */
   bool is_fenced;              /* the main thread's own */
-  void (*rescue)(void *context, bool is_whole);
+  void (*emergency_checkpoint)(void *context, bool is_whole);
   void *context;
 
   /* of the thread */
@@ -117,12 +117,12 @@ void watchdog_meet(struct comm *comm, bool begins) {
   (void)begins;
 }
 
-void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_whole), void *context) {
+void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *context, bool is_whole), void *context) {
   struct watchdog *watchdog = comm->watchdog;
   if (watchdog == NULL) return;
   bool was_fenced = watchdog->is_fenced;
   take_fence(watchdog);
-  watchdog->rescue = rescue;
+  watchdog->emergency_checkpoint = emergency_checkpoint;
   watchdog->context = context;
   if (!was_fenced) leave_fence(watchdog);
 }
@@ -130,7 +130,7 @@ void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_w
 /* ---- heartbeats ---- */
 
 /* takes a heartbeat of a rank */
-static void note(struct watched *watched, const struct heartbeat *heartbeat, double now) {
+static void record_heartbeat(struct watched *watched, const struct heartbeat *heartbeat, double now) {
   const struct heartbeat *last = &watched->heartbeat;
   bool is_new =
       heartbeat->stage != last->stage || heartbeat->iteration != last->iteration || heartbeat->serial != last->serial;
@@ -150,7 +150,7 @@ static void note_self(struct watchdog *watchdog, double now) {
                                       .steps = steps - first,
                                       .serial = atomic_load(&outcall_record.serial),
                                       .place = outcall_now()};
-  note(&watchdog->own, &heartbeat, now);
+  record_heartbeat(&watchdog->own, &heartbeat, now);
 }
 
 /* takes what has come; the learner answers */
@@ -160,7 +160,7 @@ static void receive(struct watchdog *watchdog, double now) {
     struct watched *watched = watchdog->watched;
     if (heartbeat.stage < WATCH_SETUP || heartbeat.stage > WATCH_END) continue;
     if (watchdog->is_learner && (heartbeat.rank < 0 || heartbeat.rank >= watchdog->size)) continue;
-    note(watchdog->is_learner ? &watched[heartbeat.rank] : watched, &heartbeat, now);
+    record_heartbeat(watchdog->is_learner ? &watched[heartbeat.rank] : watched, &heartbeat, now);
     if (!watchdog->is_learner) continue;
     struct heartbeat answer = watchdog->own.heartbeat;
     link_answer(watchdog->link, &answer);
@@ -332,7 +332,7 @@ _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struc
   atomic_store(&watchdog->ends_process, true);
   bool is_whole = await_whole_state(watchdog, end.lost);
   outcall_freeze();
-  if (watchdog->rescue != NULL) watchdog->rescue(watchdog->context, is_whole);
+  if (watchdog->emergency_checkpoint != NULL) watchdog->emergency_checkpoint(watchdog->context, is_whole);
   deadline_cancel(&deadline);
   if (end.host_is_lost) wait_for_launcher(watchdog);
   say_goodbye(watchdog);

@@ -16,10 +16,10 @@
  * there the learner's thread ends the job when the main ones have not done so within half a second; afterwards a rank
  * that hangs ends it within `seconds`, with the exit code of what was asked.
  *
- * The main thread says what it is about to do by watchdog_enter(). While the learner's changes what a rescue would save
- * it holds a lock, so that the thread that ends the job can first save the whole state (watchdog_on_loss()). Where
- * several ranks learn, a change of one waits for the others (watchdog_meet()), and has no end once one of them is lost:
- * then there is no whole state to save.
+ * The main thread says what it is about to do by watchdog_enter(). While the learner's changes what an emergency
+ * checkpoint would save it holds a lock, so that the thread that ends the job can first save the whole state
+ * (watchdog_on_loss()). Where several ranks learn, a change of one waits for the others (watchdog_meet()), and has no
+ * end once one of them is lost: then there is no whole state to save.
  *
  * All functions do nothing where there is no watchdog. */
 #ifndef COMM_WATCHDOG_H
@@ -36,7 +36,7 @@ enum watch_stage {
   WATCH_SETUP,
   WATCH_WAIT,    /* for other ranks; in iteration 0: of the set-up */
   WATCH_ROLLOUT, /* steps of environments are counted, here and in an evaluation */
-  WATCH_UPDATE,  /* of what is learned: a rescue waits for the end of this stage and the next two */
+  WATCH_UPDATE,  /* of what is learned: an emergency checkpoint waits for the end of this stage and the next two */
   WATCH_EVALUATION,
   WATCH_CHECKPOINT,
   WATCH_RELEASE, /* of environments and memory: all results are written */
@@ -48,7 +48,7 @@ struct watchdog_options {
   bool spares_steps;       /* steps and resets are not watched: somebody else does */
   const char *environment; /* what they are called; borrowed */
   struct ending_requests requests;
-  int learner;      /* the rank that all others heartbeat to, and that has something to save */
+  int learner;      /* the rank that all others send heartbeats to, and that has something to save */
   const int *group; /* [learners] the ranks that learn together, it among them; NULL: it alone. Copied */
   int learners;
   struct logger logger; /* of this rank */
@@ -72,6 +72,6 @@ void watchdog_meet(struct comm *comm, bool begins);
  * thread. `is_whole`: the main thread is in none of the stages that change what is learned, nor can
  * enter one; otherwise it is in the midst of one that has no end. NULL: nothing. `context` is borrowed until the next
  * call. */
-void watchdog_on_loss(struct comm *comm, void (*rescue)(void *context, bool is_whole), void *context);
+void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *context, bool is_whole), void *context);
 
 #endif

@@ -77,7 +77,7 @@ enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _A
   if (atomic_load_explicit(counter, memory_order_acquire) == wanted) return CHANNEL_DONE;
   const double end = clock_seconds() + seconds;
   for (;;) {
-    /* announce the sleep, then look once more: who counts after that sees the broadcast, and rings */
+    /* announce the sleep, then look once more: who counts after that sees the counter of sleepers, and signals */
     atomic_store(sleeps, 1);
     if (atomic_load(counter) == wanted) break;
     double left = seconds > 0 ? fmax(0.0, end - clock_seconds()) : -1.0;

@@ -143,7 +143,7 @@ static muster_status take(struct test *test, struct hands *hands) {
   return MUSTER_OK;
 }
 
-/* credits what it holds of all ranks but for `keep` of each, from the last rank to the first */
+/* gives back what it holds of all ranks but for `keep` of each, from the last rank to the first */
 static muster_status release(struct test *test, struct hands *hands, int keep) {
   for (int rank = test->topology.ranks - 1; rank >= 0; rank--)
     for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(channel_credit(test->channel, rank));

@@ -1,4 +1,4 @@
-/* The job over MPI: topology, gather, broadcast, broadcasts, agreement. Runs with any number of ranks, on one node
+/* The job over MPI: topology, gather, broadcast, agreement. Runs with any number of ranks, on one node
  * or, as its argument says (support/everywhere.h), on several. */
 #include "comm/broadcast.h"
 #include "comm/clock_offset.h"

@@ -1,4 +1,4 @@
-/* What ranks of a node share of a channel, with threads in the slot of ranks: messages come whole, in command, once;
+/* What ranks of a node share of a channel, with threads instead of ranks: messages come whole, in order, once;
  * commands are never torn and never go back. ThreadSanitizer finds nothing in it. */
 #include "comm/channel_memory.h"
 #include "support/check.h"

@@ -14,7 +14,7 @@ static int32_t seen_move(const struct solo *game) {
   return seen;
 }
 
-/* +1, 0 or -1 by the rules in words: paper heartbeats rock, scissors heartbeat paper, rock heartbeats scissors */
+/* +1, 0 or -1 by the rules in words: paper beats rock, scissors beat paper, rock beats scissors */
 static int judge(int32_t mine, int32_t theirs) {
   if (mine == theirs) return 0;
   bool wins = (mine == 1 && theirs == 0) || (mine == 2 && theirs == 1) || (mine == 0 && theirs == 2);

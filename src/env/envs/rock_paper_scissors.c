@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* move m heartbeats move m - 1, in a circle */
+/* move m beats move m - 1, in a circle */
 enum { ROCK, PAPER, SCISSORS, MOVES };
 #define NO_MOVE (-1)
 #define MAX_WINDOW 100000
@@ -46,7 +46,7 @@ struct rps {
   uint8_t moves[]; /* [window] the agent's, in a circle; 0 where none was made yet */
 };
 
-/* +1 when `mine` heartbeats `theirs`, -1 when it is beaten, 0 when both are the same */
+/* +1 when `mine` beats `theirs`, -1 when it is beaten, 0 when both are the same */
 static int32_t payoff(int32_t mine, int32_t theirs) {
   static const int8_t table[MOVES][MOVES] = {{0, -1, 1}, {1, 0, -1}, {-1, 1, 0}};
   return table[mine][theirs];
