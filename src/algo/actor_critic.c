@@ -32,7 +32,7 @@ static const struct option_spec actor_critic_option_list[] = {
     ROW_N_STEPS(struct actor_critic_options, "1"),
     ROW_GAMMA(struct actor_critic_options, "0.99"),
     {ROW(struct actor_critic_options, critic), .type = OPTION_CHOICE, .default_value = "v", .choices = critic_names,
-     .help = "what is learned beside the policy: V(s), or Q(s, a), which needs Discrete actions"},
+     .help = "what is learned besides the policy: V(s), or Q(s, a), which needs Discrete actions"},
     {.key = "advantage.estimator",
      .offset = offsetof(struct actor_critic_options, weight),
      .type = OPTION_CHOICE,

@@ -60,7 +60,7 @@ struct algorithm_type {
   /* Optional: checks that need several options, or the number of environments; errors through document_error(). */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
   struct rollout_plan (*plan)(const void *options);
-  /* Optional: what the model has beside the policy; NULL: nothing. */
+  /* Optional: what the model has besides the policy; NULL: nothing. */
   enum model_critic (*critic)(const void *options);
   /* Optional: the discount factor of returns, which normalize.norm_reward takes; NULL: 1. */
   double (*discount)(const void *options);

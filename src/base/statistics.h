@@ -13,8 +13,8 @@ struct statistics {
 };
 
 /* Statistics of values[n], of which those that are NAN do not count. Two passes: the mean, then the squares about it,
- * with the correction of Chan, Golub & LeVeque 1983, eq. 1.7, so that a deviation that is small beside the mean is not
- * lost. All is finite where the values are and the result has a finite double. */
+ * with the correction of Chan, Golub & LeVeque 1983, eq. 1.7, so that a deviation that is small compared with the mean
+ * is not lost. All is finite where the values are and the result has a finite double. */
 struct statistics statistics_of(size_t n, const double *values);
 
 /* The median, of an even number the mean of the two in the middle; NAN counts for nothing, and is what comes of no

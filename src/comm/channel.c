@@ -69,7 +69,7 @@ static int list_near(const struct channel *channel, const size_t *rooms, size_t 
   return n;
 }
 
-/* the memory of the learner's node, where it is to be had; other nodes need none */
+/* the memory of the learner's node, where it can be had; other nodes need none */
 static muster_status share_memory(struct channel *channel, const size_t *rooms, size_t *near_rooms) {
   if (!channel->alone && !comm_is_near(channel->comm, channel->learner)) return MUSTER_OK;
   int n = list_near(channel, rooms, near_rooms, channel->near_ranks);

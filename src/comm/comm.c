@@ -118,7 +118,7 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   if (!single_copy_is_allowed()) setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
   /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  int provided; /* threads beside this one make no call of MPI (comm/watchdog.h) */
+  int provided; /* other threads make no call of MPI (comm/watchdog.h) */
   MUSTER_TRY(comm_status(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));
   comm->world = MPI_COMM_WORLD;
   MPI_Comm_set_errhandler(comm->world, MPI_ERRORS_RETURN);

@@ -22,7 +22,7 @@ struct counters {
 };
 
 /* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
- * window, but Open MPI 4 hangs where the memory is not to be had, as in a container with a small /dev/shm.
+ * window, but Open MPI 4 hangs where the memory cannot be had, as in a container with a small /dev/shm.
  *
  * Who made a file holds a lock on it while it has its name. The lock dies with its holder, so a name without one was
  * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. ---

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* processors pause for some 5 to 50 ns at each: a clock's reading costs little beside them */
+/* processors pause for some 5 to 50 ns at each: a clock's reading costs little compared with them */
 #define LOOKS_BETWEEN_CLOCKS 50
 
 uint32_t event_number(const struct event *event) { return atomic_load_explicit(&event->number, memory_order_acquire); }

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Seconds for which a rank looks at a number before it sleeps: about as long as it takes to sleep and to be woken. To
- * look for longer gains nothing on a machine of one's own, and beside other work takes the core of the very rank that
+ * look for longer gains nothing on an idle machine, and on a busy one takes the core of the very rank that
  * is waited for. */
 #define EVENT_SPIN_SECONDS 50e-6
 

@@ -15,7 +15,7 @@
 
 #include <mpi.h>
 
-/* What an actor tells beside its rows; of a node buffer: of all its ranks. */
+/* What an actor tells besides its rows; of a node buffer: of all its ranks. */
 struct gather_head {
   int32_t list_count, flags;
   struct gather_work work;
@@ -23,7 +23,7 @@ struct gather_head {
 /* Adds what another rank tells: items, bits and work of both. */
 void gather_head_join(struct gather_head *head, const struct gather_head *other);
 
-/* What one rank has put in beside its rows. */
+/* What one rank has put in besides its rows. */
 struct node_buffer_entry {
   struct gather_head head;
   size_t items; /* where its items are, from the start of the message */

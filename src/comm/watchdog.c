@@ -27,7 +27,7 @@
 #define CONTACT_SECONDS 10.0
 #define CONTACT_PERIOD 0.1
 
-/* what may pass between the message that a rank is lost and the end: the update at hand, and a checkpoint */
+/* what may pass between the message that a rank is lost and the end: the update that is under way, and a checkpoint */
 #define EMERGENCY_CHECKPOINT_SECONDS 600.0
 
 /* in which a launcher ends the ranks of a job that one has left */
@@ -326,9 +326,8 @@ struct job_end {
 /* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. */
 _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struct job_end end) {
   log_error(&watchdog->options.logger, "%s", text);
-  struct deadline *deadline =
-      deadline_start(EMERGENCY_CHECKPOINT_SECONDS, 1,
-                     "muster: the update at hand and a checkpoint took too long; the newest one stays");
+  struct deadline *deadline = deadline_start(EMERGENCY_CHECKPOINT_SECONDS, 1,
+                                             "muster: the update and a checkpoint took too long; the newest one stays");
   atomic_store(&watchdog->ends_process, true);
   bool is_whole = await_whole_state(watchdog, end.lost);
   outcall_freeze();

@@ -202,7 +202,8 @@ static void close_viewer(const struct env_block *block, void *viewer) {
   foreign_leave(block->foreign, true);
 }
 
-/* a single environment beside a block, to be looked at; NULL when it cannot be made or put into the row's state */
+/* a single environment with the state of a block's row, for looking at; NULL when it cannot be made or put into the
+ * row's state */
 static void *create_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                            void *bytes) {
   const muster_env_type *type = block->type;

@@ -16,7 +16,7 @@ struct prints_stream {
   char first[96]; /* the first line, as much of it as fits */
   size_t first_used;
   bool first_is_whole;
-  char last[PRINTS_LAST]; /* the last bytes of the check at hand, a ring */
+  char last[PRINTS_LAST]; /* the last bytes of the check that runs, a ring */
   size_t last_bytes;      /* that it was given */
   int from, to;           /* ends of the pipe; -1: closed */
 };
@@ -35,7 +35,7 @@ MUSTER_CHECKED muster_status prints_open(struct prints *prints);
 void prints_take(struct prints *prints);
 /* In the parent: reads the pipes until the child ends, and closes them. The child is still to be waited for. */
 void prints_follow(struct prints *prints, pid_t child);
-/* Passes on to standard error what the check at hand wrote there last. */
+/* Passes on to standard error what the check that runs wrote there last. */
 void prints_pass_on(const struct prints *prints);
 
 #endif

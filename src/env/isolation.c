@@ -598,7 +598,7 @@ static void isolated_render_text(const void *env, char *text, size_t size) {
   snprintf(text, size, "%.*s", CHANNEL_TEXT_BYTES - 1, has_text ? (const char *)child->arrays.text : "");
 }
 
-/* ---- what a pool asks beside the type's functions ---- */
+/* ---- what a pool asks besides the type's functions ---- */
 
 bool isolation_wraps(const muster_env_type *type) { return type->block_step == isolated_block_step; }
 

@@ -34,7 +34,7 @@ void isolation_close(struct isolation **isolation); /* accepts NULL inside */
  * base/random.h only. */
 const muster_env_type *isolation_type(const struct isolation *isolation);
 
-/* What create functions of a wrapped type return where a child process is not to be had or has died, for which no
+/* What create functions of a wrapped type return where a child process cannot be had or has died, for which no
  * option of the environment is to blame; else they fail with 1. */
 #define ISOLATION_NO_PROCESS 2
 

@@ -54,7 +54,7 @@ void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, 
 
 /* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline" (any processor), or "blas": the
  * platform's BLAS. linear_select(NULL) chooses the best that the machine has (done by itself at the first call); a name
- * forces one, false if it is not to be had. Packed weights remain valid. Not while another thread computes. */
+ * forces one, false if there is none. Packed weights remain valid. Not while another thread computes. */
 bool linear_select(const char *name);
 const char *linear_selected(void);
 

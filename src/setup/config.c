@@ -99,7 +99,7 @@ static const struct option_spec evaluation_env_options[] = {
     {IN(evaluation_env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
      .help = "steps after which its episodes are truncated; 0: as in training, 10000 where there is no limit at all"},
     {IN(evaluation_env_options, options), .type = OPTION_MAP, .default_value = "null",
-     .help = "options that it has in place of, or beside, those of env.options"},
+     .help = "options that it has instead of, or in addition to, those of env.options"},
     {.key = NULL},
 };
 

@@ -16,7 +16,7 @@ struct placement {
   int *hosts;                /* [ranks] number of the rank's host; hosts count in the order of their first ranks */
   int *local_ranks;          /* [ranks] the rank's number among those of its host */
   int *turns;                /* [ranks] of actors */
-  int *group;                /* [ranks that learn] the leading one first, those of a host beside each other */
+  int *group;                /* [ranks that learn] the leading one first, those of a host next to each other */
 };
 
 /* Places the ranks as `ranks.learner_host`, `ranks.learners`, `ranks.colocate` and `ranks.placement` say. Who learns

@@ -1,5 +1,5 @@
 /* Spaces as checkpoints keep them: int32 [2 + SPACE_MAX_RANK + counts], kind, rank, shape, then the counts of discrete
- * kinds. The bounds of a Box, where it has any, stand beside it under its name with "_low" and "_high": float32
+ * kinds. The bounds of a Box, where it has any, stand next to it under its name with "_low" and "_high": float32
  * [elements]. */
 #ifndef SETUP_SPACES_H
 #define SETUP_SPACES_H

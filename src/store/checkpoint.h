@@ -65,7 +65,7 @@ MUSTER_CHECKED muster_status checkpoint_write_int(struct checkpoint_writer *writ
 MUSTER_CHECKED muster_status checkpoint_write_float(struct checkpoint_writer *writer, const char *name, double value);
 MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *writer, const char *name,
                                                    const char *text);
-/* Computes the digest, writes a temporary file beside `path`, fsyncs, renames it onto `path`, fsyncs the folder. Takes
+/* Computes the digest, writes a temporary file next to `path`, fsyncs, renames it onto `path`, fsyncs the folder. Takes
  * the writer. On failure the temporary file is removed and whatever stood at `path` is untouched. (A limit on file
  * sizes arrives as an error only in a process that ignores SIGXFSZ.) */
 MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **handle);

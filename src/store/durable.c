@@ -12,7 +12,7 @@
 
 #define LARGEST_WRITE ((size_t)1 << 30)
 
-/* where a file goes: its folder, and the name of the temporary file beside it */
+/* where a file goes: its folder, and the name of the temporary file next to it */
 struct place {
   char folder[DURABLE_PATH_SIZE];
   char temporary[DURABLE_PATH_SIZE];

@@ -1,4 +1,5 @@
-/* Files that are either whole or not there: written beside their place, brought to the disk, then renamed onto it. */
+/* Files that are either whole or not there: written under a temporary name in the same folder, brought to the disk,
+ * then renamed. */
 #ifndef STORE_DURABLE_H
 #define STORE_DURABLE_H
 

@@ -30,7 +30,7 @@ struct async {
   int n_held;
   int64_t trajectories, final_observations; /* in the batch */
   int64_t rollouts;                         /* the most that an actor has made */
-  double terms[ALGORITHM_MAX_TERMS];        /* of the gradient at hand */
+  double terms[ALGORITHM_MAX_TERMS];        /* of the gradient that is applied */
   struct policy_lag lag;
   bool evaluation_waits; /* for the actors to pause */
 };

@@ -131,7 +131,7 @@ static void write_stages(FILE *page, const struct run_record *record) {
             fmin(100, share));
   }
   fputs("</table>", page);
-  html_note(page, "Sums over the rows of metrics.csv, beside the %s of the whole run.",
+  html_note(page, "Sums over the rows of metrics.csv, next to the %s of the whole run.",
             page_format(PAGE_SECONDS, record->seconds, text));
   fputs("</div>\n", page);
 }

@@ -25,7 +25,7 @@ const struct plot_panel plot_report_panels[] = {
     {NULL, false},
 };
 
-/* what a metric is called above its panel, its tag beside it; another one has its tag alone */
+/* what a metric is called above its panel, its tag next to it; another one has its tag alone */
 static const struct {
   const char *metric, *title;
 } titles[] = {

@@ -10,7 +10,7 @@
 #define CURVE_LINES 12 /* at most */
 #define CURVE_LABEL 9  /* columns left of the curve */
 #define NAME_COLUMNS 20
-#define SECOND_COLUMN 46 /* where the times begin, beside the metrics */
+#define SECOND_COLUMN 46 /* where the times begin, next to the metrics */
 #define STAGE_COLUMNS 27 /* of a stage's name and numbers, before its bar */
 #define PATH_COLUMN 59   /* of the table of runs */
 #define PATH_BYTES 4096

@@ -23,7 +23,8 @@ static const muster_env_option minesweeper_options[] = {
     {"rows", "5", "tiles from top to bottom"},
     {"columns", "5", "tiles from left to right"},
     {"mines", "4", "number of mines"},
-    {"clear_bonus", "10", "reward for the click that clears the field, beside the 1 that every safe click earns"},
+    {"clear_bonus", "10",
+     "reward for the click that clears the field, in addition to the 1 that every safe click earns"},
     {"mask", "true", "whether revealed tiles are masked"},
     {NULL, NULL, NULL}};
 

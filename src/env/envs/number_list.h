@@ -1,4 +1,4 @@
-/* A list of numbers as the value of an option, "0.1,0.5,0.9", beside the single values of settings.h. */
+/* A list of numbers as the value of an option, "0.1,0.5,0.9", in addition to the single values of settings.h. */
 #ifndef ENV_ENVS_NUMBER_LIST_H
 #define ENV_ENVS_NUMBER_LIST_H
 

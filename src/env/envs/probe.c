@@ -36,7 +36,7 @@ static const muster_env_option probe_options[] = {
     {"episode_length", "16", "steps of an episode"},
     {"truncates", "0", "1: episodes end by truncation, 0: by termination"},
     {"sleep_us", "0", "microseconds that a step sleeps"},
-    {"step_seconds", "0", "seconds that a step sleeps beside those, on the average"},
+    {"step_seconds", "0", "further seconds that a step sleeps, on the average"},
     {"step_tail", "0",
      "0: as long each step; else exponent of the Pareto distribution of step_seconds, above 1: heavy tail"},
     {"slow_envs", "0", "index from which on environments are slower by slow_factor"},
