@@ -122,10 +122,10 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 /* --- metrics --- */
 
 /* a metric's newest value in each run */
-static void print_metric(const struct record_set *set, const char *metric) {
+static void print_metric(const struct grouped_runs *runs, const char *metric) {
   shown_print(stdout, "%-32s", metric);
-  for (size_t i = 0; i < set->n; i++) {
-    double value = metrics_table_last(set->records[i]->metrics, metric);
+  for (size_t i = 0; i < runs->n; i++) {
+    double value = metrics_table_last(runs->records[i]->metrics, metric);
     if (isnan(value))
       printf(" %12s", "-");
     else
@@ -135,28 +135,28 @@ static void print_metric(const struct record_set *set, const char *metric) {
 }
 
 /* whether a run before this one has the column already */
-static bool was_listed(const struct record_set *set, size_t i, const char *metric) {
+static bool was_listed(const struct grouped_runs *runs, size_t i, const char *metric) {
   for (size_t before = 0; before < i; before++)
-    if (metrics_table_column(set->records[before]->metrics, metric) != NULL) return true;
+    if (metrics_table_column(runs->records[before]->metrics, metric) != NULL) return true;
   return false;
 }
 
-static void print_list(const struct record_set *set) {
+static void print_list(const struct grouped_runs *runs) {
   printf("%-32s", "metric");
-  for (size_t i = 0; i < set->n; i++) shown_print(stdout, " %12.12s", set->records[i]->name);
+  for (size_t i = 0; i < runs->n; i++) shown_print(stdout, " %12.12s", runs->records[i]->name);
   putchar('\n');
-  for (size_t i = 0; i < set->n; i++)
-    for (size_t c = 0; c < set->records[i]->metrics->n_columns; c++)
-      if (!was_listed(set, i, set->records[i]->metrics->names[c]))
-        print_metric(set, set->records[i]->metrics->names[c]);
+  for (size_t i = 0; i < runs->n; i++)
+    for (size_t c = 0; c < runs->records[i]->metrics->n_columns; c++)
+      if (!was_listed(runs, i, runs->records[i]->metrics->names[c]))
+        print_metric(runs, runs->records[i]->metrics->names[c]);
 }
 
 /* refuses a metric that no run has as a column */
-static muster_status check_metric(const struct record_set *set, const char *metric) {
+static muster_status check_metric(const struct grouped_runs *runs, const char *metric) {
   struct nearest nearest = nearest_start(metric);
   bool has_columns = false;
-  for (size_t i = 0; i < set->n; i++) {
-    const struct metrics_table *table = set->records[i]->metrics;
+  for (size_t i = 0; i < runs->n; i++) {
+    const struct metrics_table *table = runs->records[i]->metrics;
     if (metrics_table_column(table, metric) != NULL) return MUSTER_OK;
     has_columns = has_columns || table->n_columns > 0;
     for (size_t c = 0; c < table->n_columns; c++) nearest_offer(&nearest, table->names[c]);
@@ -167,10 +167,10 @@ static muster_status check_metric(const struct record_set *set, const char *metr
 }
 
 /* says what will be missing in the picture */
-static void note_missing(const struct record_set *set, const struct arguments *arguments,
+static void note_missing(const struct grouped_runs *runs, const struct arguments *arguments,
                          const struct plot_panel *panels, size_t n) {
-  for (size_t i = 0; i < set->n; i++) {
-    const struct run_record *record = set->records[i];
+  for (size_t i = 0; i < runs->n; i++) {
+    const struct run_record *record = runs->records[i];
     if (record->metrics->n_rows == 0)
       shown_print(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", record->path);
     for (size_t p = 0; p < n && record->metrics->n_rows > 0 && arguments->n_metrics > 0; p++)
@@ -202,16 +202,16 @@ static muster_status choose_panels(const struct arguments *arguments, struct plo
   return MUSTER_OK;
 }
 
-static muster_status draw(const struct record_set *set, struct arguments *arguments) {
-  for (size_t i = 0; i < arguments->n_metrics; i++) MUSTER_TRY(check_metric(set, arguments->metrics[i]));
+static muster_status draw(const struct grouped_runs *runs, struct arguments *arguments) {
+  for (size_t i = 0; i < arguments->n_metrics; i++) MUSTER_TRY(check_metric(runs, arguments->metrics[i]));
   MUSTER_TRY(output_check(&arguments->output));
   struct plot_panel *panels = NULL;
   MUSTER_TRY(choose_panels(arguments, &panels, &arguments->plot.n_panels));
   arguments->plot.panels = panels;
-  note_missing(set, arguments, panels, arguments->plot.n_panels);
+  note_missing(runs, arguments, panels, arguments->plot.n_panels);
   char *image = NULL;
   size_t length;
-  muster_status status = plot_render(set, &arguments->plot, &image, &length);
+  muster_status status = plot_render(runs, &arguments->plot, &image, &length);
   if (status == MUSTER_OK) status = output_write(&arguments->output, image, length);
   if (status == MUSTER_OK && !output_is_stdout(arguments->output.path)) printf("%s\n", arguments->output.path);
   free(image);
@@ -224,11 +224,11 @@ int command_plot(int argc, char **argv) {
   arguments.metrics = calloc((size_t)argc, sizeof *arguments.metrics);
   int exit_code = arguments.metrics != NULL ? parse(argc, argv, &arguments) : EXIT_FAILED;
   if (exit_code < 0) {
-    struct record_set *set = NULL;
-    muster_status status = record_set_read((const char *const *)argv + optind, (size_t)(argc - optind), &set);
-    if (status == MUSTER_OK && arguments.list) print_list(set);
-    if (status == MUSTER_OK && !arguments.list) status = draw(set, &arguments);
-    record_set_destroy(&set);
+    struct grouped_runs *runs = NULL;
+    muster_status status = grouped_runs_read((const char *const *)argv + optind, (size_t)(argc - optind), &runs);
+    if (status == MUSTER_OK && arguments.list) print_list(runs);
+    if (status == MUSTER_OK && !arguments.list) status = draw(runs, &arguments);
+    grouped_runs_destroy(&runs);
     exit_code = command_finish("plot", status);
   }
   free(arguments.metrics);

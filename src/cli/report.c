@@ -49,20 +49,21 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 }
 
 /* the curves as SVG; NULL where no run has a row yet */
-static muster_status draw_curves(const struct record_set *set, const struct arguments *arguments, char **curves) {
+static muster_status draw_curves(const struct grouped_runs *runs, const struct arguments *arguments, char **curves) {
   struct plot_request request = {.panels = plot_report_panels, .smooth = (size_t)arguments->smooth, .title = ""};
   while (plot_report_panels[request.n_panels].metric != NULL) request.n_panels++;
   size_t length, rows = 0;
-  for (size_t i = 0; i < set->n; i++) rows += set->records[i]->metrics->n_rows;
-  return rows > 0 ? plot_render(set, &request, curves, &length) : MUSTER_OK;
+  for (size_t i = 0; i < runs->n; i++) rows += runs->records[i]->metrics->n_rows;
+  return rows > 0 ? plot_render(runs, &request, curves, &length) : MUSTER_OK;
 }
 
-static muster_status write_page(const struct record_set *set, const struct arguments *arguments, const char *curves) {
+static muster_status write_page(const struct grouped_runs *runs, const struct arguments *arguments,
+                                const char *curves) {
   char *text = NULL;
   size_t length = 0;
   FILE *page = open_memstream(&text, &length);
   if (page == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %s", arguments->output.path);
-  page_write(page, set, arguments->title, curves);
+  page_write(page, runs, arguments->title, curves);
   bool failed = ferror(page) != 0;
   failed = fclose(page) != 0 || failed;
   muster_status status = failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory for %s", arguments->output.path)
@@ -75,14 +76,14 @@ int command_report(int argc, char **argv) {
   struct arguments arguments = {.output = {.option = "--output", .path = "report.html"}, .smooth = 1};
   int exit_code = parse(argc, argv, &arguments);
   if (exit_code >= 0) return exit_code;
-  struct record_set *set = NULL;
+  struct grouped_runs *runs = NULL;
   char *curves = NULL;
-  muster_status status = record_set_read((const char *const *)argv + optind, (size_t)(argc - optind), &set);
+  muster_status status = grouped_runs_read((const char *const *)argv + optind, (size_t)(argc - optind), &runs);
   if (status == MUSTER_OK) status = output_check(&arguments.output);
-  if (status == MUSTER_OK) status = draw_curves(set, &arguments, &curves);
-  if (status == MUSTER_OK) status = write_page(set, &arguments, curves);
+  if (status == MUSTER_OK) status = draw_curves(runs, &arguments, &curves);
+  if (status == MUSTER_OK) status = write_page(runs, &arguments, curves);
   if (status == MUSTER_OK && !output_is_stdout(arguments.output.path)) printf("%s\n", arguments.output.path);
   free(curves);
-  record_set_destroy(&set);
+  grouped_runs_destroy(&runs);
   return command_finish("report", status);
 }

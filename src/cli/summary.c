@@ -1,8 +1,8 @@
-#include "runs/summary.h"
 #include "base/shown.h"
 #include "cli/command.h"
 #include "config/text.h"
 #include "runs/folder.h"
+#include "runs/groups.h"
 #include "store/json.h"
 
 #include <getopt.h>
@@ -92,30 +92,71 @@ static void write_number(char *cell, double value) {
     snprintf(cell, CELL_SIZE, "%.0f", value);
 }
 
-static muster_status print_runs(const struct summary *summary) {
+static void write_run(const struct run_record *record, char (*cells)[CELL_SIZE]) {
+  shown_copy(run_record_option(record, "env.name"), cells[0], CELL_SIZE);
+  shown_copy(run_record_option(record, "algorithm.name"), cells[1], CELL_SIZE);
+  snprintf(cells[2], CELL_SIZE, "%lld", (long long)record->seed);
+  snprintf(cells[3], CELL_SIZE, "%lld", (long long)record->steps);
+  write_spread(cells[4], record->mean_return, record->std_return);
+  write_spread(cells[5], record->evaluation_return, record->evaluation_std);
+  write_number(cells[6], record->solved_at_steps);
+  write_number(cells[7], record->average_speed);
+  snprintf(cells[8], CELL_SIZE, "%s", run_state_name(record->state));
+  shown_copy(record->path, cells[9], CELL_SIZE);
+}
+
+static muster_status print_runs(const struct grouped_runs *runs) {
   static const char *const titles[] = {"env",        "algorithm", "seed",    "steps", "return",
                                        "evaluation", "solved at", "steps/s", "state", "run"};
   struct table table;
-  MUSTER_TRY(table_create(titles, "llrrrrrrll", summary->n, &table));
-  for (size_t i = 0; i < summary->n; i++) {
-    const struct summary_run *run = &summary->runs[i];
-    char(*cells)[CELL_SIZE] = &table.cells[i * table_columns(&table)];
-    shown_copy(run->config.env.name, cells[0], CELL_SIZE);
-    shown_copy(run->config.algorithm_name, cells[1], CELL_SIZE);
-    snprintf(cells[2], CELL_SIZE, "%lld", (long long)run->config.general.seed);
-    snprintf(cells[3], CELL_SIZE, "%lld", (long long)run->record->steps);
-    write_spread(cells[4], run->record->mean_return, run->record->std_return);
-    write_spread(cells[5], run->record->evaluation_return, run->record->evaluation_std);
-    write_number(cells[6], run->record->solved_at_steps);
-    write_number(cells[7], run->record->average_speed);
-    snprintf(cells[8], CELL_SIZE, "%s", run_state_name(run->record->state));
-    shown_copy(run->record->path, cells[9], CELL_SIZE);
-  }
+  MUSTER_TRY(table_create(titles, "llrrrrrrll", runs->n, &table));
+  size_t row = 0;
+  for (size_t g = 0; g < runs->n_groups; g++)
+    for (size_t i = 0; i < runs->groups[g].n_members; i++)
+      write_run(runs->records[runs->groups[g].members[i]], &table.cells[row++ * table_columns(&table)]);
   table_print(&table);
   return MUSTER_OK;
 }
 
-static muster_status print_groups(const struct summary *summary) {
+/* --- groups --- */
+
+/* what the runs of a group came to */
+struct results {
+  struct seed_statistics mean_return, evaluation_return, solved_at_steps, steps_per_second;
+  size_t finished; /* runs */
+};
+
+static struct results results_of(const struct grouped_runs *runs, const struct run_group *group) {
+  struct results results = {
+      .mean_return = run_group_statistics(runs, group, offsetof(struct run_record, mean_return)),
+      .evaluation_return = run_group_statistics(runs, group, offsetof(struct run_record, evaluation_return)),
+      .solved_at_steps = run_group_statistics(runs, group, offsetof(struct run_record, solved_at_steps)),
+      .steps_per_second = run_group_statistics(runs, group, offsetof(struct run_record, average_speed)),
+  };
+  for (size_t i = 0; i < group->n_members; i++)
+    results.finished += runs->records[group->members[i]]->state == RUN_FINISHED;
+  return results;
+}
+
+static void write_group(const struct grouped_runs *runs, const struct run_group *group, char (*cells)[CELL_SIZE]) {
+  const struct run_record *record = runs->records[group->members[0]];
+  const struct results results = results_of(runs, group);
+  shown_copy(run_record_option(record, "env.name"), cells[0], CELL_SIZE);
+  shown_copy(run_record_option(record, "algorithm.name"), cells[1], CELL_SIZE);
+  snprintf(cells[2], CELL_SIZE, "%zu", group->n_seeds);
+  snprintf(cells[3], CELL_SIZE, "%zu", group->n_members);
+  snprintf(cells[4], CELL_SIZE, "%zu", results.finished);
+  write_spread(cells[5], results.mean_return.mean, results.mean_return.std);
+  write_spread(cells[6], results.mean_return.median, NAN);
+  write_spread(cells[7], results.evaluation_return.mean, results.evaluation_return.std);
+  write_spread(cells[8], results.evaluation_return.median, NAN);
+  snprintf(cells[9], CELL_SIZE, "%zu", results.solved_at_steps.count);
+  write_number(cells[10], results.solved_at_steps.median);
+  write_number(cells[11], results.steps_per_second.mean);
+  shown_copy(group->differences, cells[12], CELL_SIZE);
+}
+
+static muster_status print_groups(const struct grouped_runs *runs) {
   static const char *const titles[] = {"env",       "algorithm",
                                        "seeds",     "runs",
                                        "finished",  "return +- std(n-1)",
@@ -124,89 +165,76 @@ static muster_status print_groups(const struct summary *summary) {
                                        "solved at", "steps/s",
                                        "options"};
   struct table table;
-  MUSTER_TRY(table_create(titles, "llrrrrrrrrrrl", summary->n_groups, &table));
-  for (size_t g = 0; g < summary->n_groups; g++) {
-    const struct summary_group *group = &summary->groups[g];
-    const struct run_config *config = &summary->runs[group->first].config;
-    char(*cells)[CELL_SIZE] = &table.cells[g * table_columns(&table)];
-    shown_copy(config->env.name, cells[0], CELL_SIZE);
-    shown_copy(config->algorithm_name, cells[1], CELL_SIZE);
-    snprintf(cells[2], CELL_SIZE, "%zu", group->seeds);
-    snprintf(cells[3], CELL_SIZE, "%zu", group->runs);
-    snprintf(cells[4], CELL_SIZE, "%zu", group->finished);
-    write_spread(cells[5], group->mean_return.mean, group->mean_return.std);
-    write_spread(cells[6], group->mean_return.median, NAN);
-    write_spread(cells[7], group->evaluation_return.mean, group->evaluation_return.std);
-    write_spread(cells[8], group->evaluation_return.median, NAN);
-    snprintf(cells[9], CELL_SIZE, "%zu", group->solved_at_steps.count);
-    write_number(cells[10], group->solved_at_steps.median);
-    write_number(cells[11], group->steps_per_second.mean);
-    shown_copy(group->settings, cells[12], CELL_SIZE);
-  }
+  MUSTER_TRY(table_create(titles, "llrrrrrrrrrrl", runs->n_groups, &table));
+  for (size_t g = 0; g < runs->n_groups; g++)
+    write_group(runs, &runs->groups[g], &table.cells[g * table_columns(&table)]);
   printf("\nover seeds (return and evaluation: mean +- std and median of the seeds' means; solved: seeds; solved at: "
          "median)\n");
   table_print(&table);
   return MUSTER_OK;
 }
 
-static muster_status print_text(const struct summary *summary) {
-  MUSTER_TRY(print_runs(summary));
-  return summary->n_groups < summary->n ? print_groups(summary) : MUSTER_OK;
+static muster_status print_text(const struct grouped_runs *runs) {
+  MUSTER_TRY(print_runs(runs));
+  return runs->n_groups < runs->n ? print_groups(runs) : MUSTER_OK;
 }
 
 /* --- for programs --- */
 
-static void print_statistics_json(struct json *json, const char *key, const struct run_statistics *statistics) {
+static void print_statistics_json(struct json *json, const char *key, struct seed_statistics statistics) {
   json_open_object(json, key);
-  json_int(json, "seeds", (int64_t)statistics->count);
-  json_number(json, "mean", statistics->mean);
-  json_number(json, "std", statistics->std);
-  json_number(json, "median", statistics->median);
+  json_int(json, "seeds", (int64_t)statistics.count);
+  json_number(json, "mean", statistics.mean);
+  json_number(json, "std", statistics.std);
+  json_number(json, "median", statistics.median);
   json_close_object(json);
 }
 
-static void print_run_json(struct json *json, const struct summary_run *run) {
+static void print_run_json(struct json *json, const struct run_record *record, size_t group) {
   json_open_object(json, NULL);
-  json_string(json, "run", run->record->path);
-  json_string(json, "state", run_state_name(run->record->state));
-  json_string(json, "env", run->config.env.name);
-  json_string(json, "algorithm", run->config.algorithm_name);
-  json_int(json, "seed", run->config.general.seed);
-  json_int(json, "group", (int64_t)run->group);
-  json_int(json, "total_steps", (int64_t)run->record->steps);
-  json_number(json, "mean_return", run->record->mean_return);
-  json_number(json, "std_return", run->record->std_return);
-  json_number(json, "evaluation_return", run->record->evaluation_return);
-  json_number(json, "evaluation_std", run->record->evaluation_std);
-  json_number(json, "solved_at_steps", run->record->solved_at_steps);
-  json_number(json, "steps_per_second", run->record->average_speed);
+  json_string(json, "run", record->path);
+  json_string(json, "state", run_state_name(record->state));
+  json_string(json, "env", run_record_option(record, "env.name"));
+  json_string(json, "algorithm", run_record_option(record, "algorithm.name"));
+  json_int(json, "seed", record->seed);
+  json_int(json, "group", (int64_t)group);
+  json_int(json, "total_steps", (int64_t)record->steps);
+  json_number(json, "mean_return", record->mean_return);
+  json_number(json, "std_return", record->std_return);
+  json_number(json, "evaluation_return", record->evaluation_return);
+  json_number(json, "evaluation_std", record->evaluation_std);
+  json_number(json, "solved_at_steps", record->solved_at_steps);
+  json_number(json, "steps_per_second", record->average_speed);
   json_close_object(json);
 }
 
-static void print_group_json(struct json *json, const struct summary *summary, const struct summary_group *group) {
-  const struct run_config *config = &summary->runs[group->first].config;
+static void print_group_json(struct json *json, const struct grouped_runs *runs, const struct run_group *group) {
+  const struct run_record *record = runs->records[group->members[0]];
+  const struct results results = results_of(runs, group);
   json_open_object(json, NULL);
-  json_string(json, "env", config->env.name);
-  json_string(json, "algorithm", config->algorithm_name);
-  json_string(json, "options", group->settings);
-  json_int(json, "seeds", (int64_t)group->seeds);
-  json_int(json, "runs", (int64_t)group->runs);
-  json_int(json, "finished", (int64_t)group->finished);
-  print_statistics_json(json, "mean_return", &group->mean_return);
-  print_statistics_json(json, "evaluation_return", &group->evaluation_return);
-  print_statistics_json(json, "solved_at_steps", &group->solved_at_steps);
-  print_statistics_json(json, "steps_per_second", &group->steps_per_second);
+  json_string(json, "env", run_record_option(record, "env.name"));
+  json_string(json, "algorithm", run_record_option(record, "algorithm.name"));
+  json_string(json, "options", group->differences);
+  json_int(json, "seeds", (int64_t)group->n_seeds);
+  json_int(json, "runs", (int64_t)group->n_members);
+  json_int(json, "finished", (int64_t)results.finished);
+  print_statistics_json(json, "mean_return", results.mean_return);
+  print_statistics_json(json, "evaluation_return", results.evaluation_return);
+  print_statistics_json(json, "solved_at_steps", results.solved_at_steps);
+  print_statistics_json(json, "steps_per_second", results.steps_per_second);
   json_close_object(json);
 }
 
-static void print_json(const struct summary *summary) {
+static void print_json(const struct grouped_runs *runs) {
   struct json json = json_begin(stdout);
   json_open_object(&json, NULL);
   json_open_array(&json, "runs");
-  for (size_t i = 0; i < summary->n; i++) print_run_json(&json, &summary->runs[i]);
+  for (size_t g = 0; g < runs->n_groups; g++)
+    for (size_t i = 0; i < runs->groups[g].n_members; i++)
+      print_run_json(&json, runs->records[runs->groups[g].members[i]], g);
   json_close_array(&json);
   json_open_array(&json, "groups");
-  for (size_t g = 0; g < summary->n_groups; g++) print_group_json(&json, summary, &summary->groups[g]);
+  for (size_t g = 0; g < runs->n_groups; g++) print_group_json(&json, runs, &runs->groups[g]);
   json_close_array(&json);
   json_close_object(&json);
 }
@@ -232,24 +260,27 @@ static void print_value(double value, char end) {
   printf("%s%c", text, end);
 }
 
-static void print_csv(const struct summary *summary) {
+static void print_run_csv(const struct run_record *record, const struct run_group *group) {
+  print_field(record->path);
+  print_field(run_state_name(record->state));
+  print_field(run_record_option(record, "env.name"));
+  print_field(run_record_option(record, "algorithm.name"));
+  print_field(group->differences);
+  printf("%lld,%lld,", (long long)record->seed, (long long)record->steps);
+  print_value(record->mean_return, ',');
+  print_value(record->std_return, ',');
+  print_value(record->evaluation_return, ',');
+  print_value(record->evaluation_std, ',');
+  print_value(record->solved_at_steps, ',');
+  print_value(record->average_speed, '\n');
+}
+
+static void print_csv(const struct grouped_runs *runs) {
   printf("run,state,env,algorithm,options,seed,total_steps,mean_return,std_return,evaluation_return,evaluation_std,"
          "solved_at_steps,steps_per_second\n");
-  for (size_t i = 0; i < summary->n; i++) {
-    const struct summary_run *run = &summary->runs[i];
-    print_field(run->record->path);
-    print_field(run_state_name(run->record->state));
-    print_field(run->config.env.name);
-    print_field(run->config.algorithm_name);
-    print_field(summary->groups[run->group].settings);
-    printf("%lld,%lld,", (long long)run->config.general.seed, (long long)run->record->steps);
-    print_value(run->record->mean_return, ',');
-    print_value(run->record->std_return, ',');
-    print_value(run->record->evaluation_return, ',');
-    print_value(run->record->evaluation_std, ',');
-    print_value(run->record->solved_at_steps, ',');
-    print_value(run->record->average_speed, '\n');
-  }
+  for (size_t g = 0; g < runs->n_groups; g++)
+    for (size_t i = 0; i < runs->groups[g].n_members; i++)
+      print_run_csv(runs->records[runs->groups[g].members[i]], &runs->groups[g]);
 }
 
 /* --- the command --- */
@@ -270,14 +301,14 @@ int command_summary(int argc, char **argv) {
   if (optind == argc) return command_usage_error("summary", "expects run folders, got none");
   if (as_json && as_csv) return command_usage_error("summary", "expects --json or --csv, got both");
 
-  struct summary *summary = NULL;
-  muster_status status = summary_read((const char *const *)argv + optind, argc - optind, &summary);
+  struct grouped_runs *runs = NULL;
+  muster_status status = grouped_runs_find((const char *const *)argv + optind, (size_t)(argc - optind), &runs);
   if (status == MUSTER_OK && as_json)
-    print_json(summary);
+    print_json(runs);
   else if (status == MUSTER_OK && as_csv)
-    print_csv(summary);
+    print_csv(runs);
   else if (status == MUSTER_OK)
-    status = print_text(summary);
-  summary_destroy(&summary);
+    status = print_text(runs);
+  grouped_runs_destroy(&runs);
   return command_finish("summary", status);
 }

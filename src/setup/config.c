@@ -551,43 +551,6 @@ bool run_config_differs(const struct run_config *before, const struct run_config
   return false;
 }
 
-bool run_config_is_alike(const struct run_config *a, const struct run_config *b) {
-  return strcmp(a->algorithm_name, b->algorithm_name) == 0 && strcmp(a->env.name, b->env.name) == 0;
-}
-
-/* whether an option of the table number `table` has another value in any of the configs that are alike */
-static bool is_varied(const struct run_config *config, const struct run_config *const *others, size_t n, int table,
-                      const struct option_spec *option, const char *value) {
-  for (size_t i = 0; i < n; i++) {
-    if (!run_config_is_alike(others[i], config)) continue;
-    struct run_config other = *others[i];
-    struct binding bindings[BINDINGS];
-    bind_tables(&other, config_algorithm(&other), bindings);
-    char other_value[OPTION_TEXT_SIZE];
-    option_format(option, bindings[table].object, other_value, sizeof other_value);
-    if (strcmp(other_value, value) != 0) return true;
-  }
-  return false;
-}
-
-void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
-                                 char *text, size_t size) {
-  struct run_config copy = *config;
-  struct binding bindings[BINDINGS];
-  bind_tables(&copy, config_algorithm(config), bindings);
-  struct text_sink sink = text_sink_start(text, size);
-  for (int i = 0; i < BINDINGS; i++) {
-    if (!bindings[i].decides) continue;
-    for (const struct option_spec *option = bindings[i].table->options; option->key != NULL; option++) {
-      char key[TEXT_KEY_SIZE], value[OPTION_TEXT_SIZE];
-      option_full_key(bindings[i].table, option, key, sizeof key);
-      option_format(option, bindings[i].object, value, sizeof value);
-      if (strcmp(key, "seed") == 0 || !is_varied(config, others, n, i, option, value)) continue;
-      text_print(&sink, "%s%s=%s", sink.length > 0 ? " " : "", key, value);
-    }
-  }
-}
-
 /* --- environments of evaluations --- */
 
 bool run_config_has_evaluation_env(const struct run_config *config) {

@@ -150,13 +150,6 @@ bool run_config_differs(const struct run_config *before, const struct run_config
  * config is written; `decides`: whether it decides what is learned. */
 typedef void (*run_config_visitor)(const struct option_table *table, const void *object, bool decides, void *context);
 void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context);
-/* Whether two configs have the same environment and the same algorithm. */
-bool run_config_is_alike(const struct run_config *a, const struct run_config *b);
-
-/* Writes the options of a config that decide what is learned, the seed aside, and have another value in any of the n
- * others that are alike: "total_steps=1000 algorithm.gamma=0.9"; "" when there are none. Cut to `size`. */
-void run_config_list_differences(const struct run_config *config, const struct run_config *const *others, size_t n,
-                                 char *text, size_t size);
 
 /* All option tables: the general ones, and those of every algorithm. Returns their number. */
 size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);

@@ -1,6 +1,6 @@
 #include "view/curve.h"
 
-#include "runs/seeds.h"
+#include "base/statistics.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -65,9 +65,9 @@ static double value_at(const struct series *series, double point, double step, s
 }
 
 /* sets mean and band from the seeds' values at one point, those of the runs; NAN does not count */
-static void add_point(struct curve *curve, double x, double *values, const struct record_group *group,
+static void add_point(struct curve *curve, double x, double *values, const struct run_group *group,
                       enum curve_band band) {
-  const struct statistics seeds = statistics_of(seeds_merge(group->n_members, group->seeds, values), values);
+  const struct statistics seeds = statistics_of(run_group_merge_seeds(group, values), values);
   if (seeds.count == 0 || 2 * seeds.count < curve->n_seeds) return;
   double deviation = seeds.count > 1 ? seeds.sample_std : 0;
   size_t at = curve->n++;
@@ -78,16 +78,16 @@ static void add_point(struct curve *curve, double x, double *values, const struc
 }
 
 /* seeds of which a run has values */
-static muster_status count_seeds(const struct series *series, const struct record_group *group, size_t *count) {
+static muster_status count_seeds(const struct series *series, const struct run_group *group, size_t *count) {
   double *known = malloc(group->n_members * sizeof *known);
   if (known == NULL) return out_of_memory();
   for (size_t i = 0; i < group->n_members; i++) known[i] = series[i].n > 0 ? 1 : (double)NAN;
-  *count = seeds_merge(group->n_members, group->seeds, known);
+  *count = run_group_merge_seeds(group, known);
   free(known);
   return MUSTER_OK;
 }
 
-static muster_status merge(const struct series *series, const struct record_group *group, enum curve_band band,
+static muster_status merge(const struct series *series, const struct run_group *group, enum curve_band band,
                            struct curve *curve) {
   const size_t n = group->n_members;
   double first = INFINITY, last = -INFINITY;
@@ -118,14 +118,14 @@ static muster_status merge(const struct series *series, const struct record_grou
   return failed ? out_of_memory() : MUSTER_OK;
 }
 
-muster_status curve_create(const struct record_set *set, const struct record_group *group,
+muster_status curve_create(const struct grouped_runs *runs, const struct run_group *group,
                            const struct curve_request *request, struct curve *out) {
   struct curve curve = {.n = 0};
   struct series *series = calloc(group->n_members, sizeof *series);
   if (series == NULL) return out_of_memory();
   muster_status status = MUSTER_OK;
   for (size_t i = 0; i < group->n_members && status == MUSTER_OK; i++)
-    status = read_series(set->records[group->members[i]]->metrics, request, &series[i]);
+    status = read_series(runs->records[group->members[i]]->metrics, request, &series[i]);
   if (status == MUSTER_OK) status = merge(series, group, request->band, &curve);
   for (size_t i = 0; i < group->n_members; i++) {
     free(series[i].x);

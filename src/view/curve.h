@@ -2,7 +2,7 @@
 #ifndef VIEW_CURVE_H
 #define VIEW_CURVE_H
 
-#include "runs/record_set.h"
+#include "runs/groups.h"
 
 enum curve_band {
   BAND_STD,     /* mean +- the standard deviation of the sample (n - 1), over seeds */
@@ -29,7 +29,7 @@ struct curve {
  * run's value is the mean of its values within half a step of the grid, or, where there are none, the straight line
  * between its neighbours; before its first and behind its last value a run has none. A seed's value is the mean of
  * those of its runs. The curve ends where less than half of the seeds go on. Error MEMORY. */
-MUSTER_CHECKED muster_status curve_create(const struct record_set *set, const struct record_group *group,
+MUSTER_CHECKED muster_status curve_create(const struct grouped_runs *runs, const struct run_group *group,
                                           const struct curve_request *request, struct curve *curve);
 void curve_release(struct curve *curve);
 

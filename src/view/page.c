@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "muster/version.h"
-#include "runs/seeds.h"
 #include "store/output.h"
 #include "view/html.h"
 #include "view/page_run.h"
@@ -57,9 +56,9 @@ static const char style[] =
 
 /* --- results side by side --- */
 
-static bool is_shared(const struct record_set *set, const char *key) {
-  for (size_t i = 1; i < set->n; i++)
-    if (strcmp(run_record_option(set->records[i], key), run_record_option(set->records[0], key)) != 0) return false;
+static bool is_shared(const struct grouped_runs *runs, const char *key) {
+  for (size_t i = 1; i < runs->n; i++)
+    if (strcmp(run_record_option(runs->records[i], key), run_record_option(runs->records[0], key)) != 0) return false;
   return true;
 }
 
@@ -73,8 +72,8 @@ static void write_result_heads(FILE *page, bool envs, bool algorithms) {
   fputs("</tr></thead>\n<tbody>\n", page);
 }
 
-static void write_result(FILE *page, const struct record_set *set, size_t i, bool envs, bool algorithms) {
-  const struct run_record *record = set->records[i];
+static void write_result(FILE *page, const struct grouped_runs *runs, size_t i, bool envs, bool algorithms) {
+  const struct run_record *record = runs->records[i];
   fprintf(page, "<tr><td><a href=\"#run-%zu\">", i + 1);
   html_text(page, record->name);
   fputs("</a></td><td>", page);
@@ -97,48 +96,44 @@ static void write_result(FILE *page, const struct record_set *set, size_t i, boo
 }
 
 /* what the seeds of a group came to; the deviation is that of the sample */
-static void write_group(FILE *page, const struct record_set *set, const struct record_group *group, double *values) {
+static void write_group(FILE *page, const struct grouped_runs *runs, const struct run_group *group) {
   char text[PAGE_NUMBER_SIZE];
-  for (size_t i = 0; i < group->n_members; i++) values[i] = set->records[group->members[i]]->average_speed;
-  const double speed = statistics_of(seeds_merge(group->n_members, group->seeds, values), values).mean;
-  for (size_t i = 0; i < group->n_members; i++) values[i] = set->records[group->members[i]]->evaluation_return;
-  const struct statistics returns = statistics_of(seeds_merge(group->n_members, group->seeds, values), values);
+  const struct seed_statistics speed = run_group_statistics(runs, group, offsetof(struct run_record, average_speed));
+  const struct seed_statistics returns =
+      run_group_statistics(runs, group, offsetof(struct run_record, evaluation_return));
   fputs("<tr>", page);
   html_cell(page, "", "%s", group->label);
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, speed, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, speed.mean, text));
   html_cell(page, "n", "%zu", group->n_members);
   html_cell(page, "n", "%zu", group->n_seeds);
   html_cell(page, "n", "%zu", returns.count);
   html_cell(page, "n", "%s", page_format(PAGE_RETURN, returns.mean, text));
-  html_cell(page, "n", "%s", page_format(PAGE_RETURN, returns.sample_std, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, returns.std, text));
   fputs("</tr>\n", page);
 }
 
-static void write_groups(FILE *page, const struct record_set *set) {
+static void write_groups(FILE *page, const struct grouped_runs *runs) {
   static const char *const heads[] = {"steps/s, mean",
                                       "runs",
                                       "seeds",
                                       "seeds evaluated",
                                       "final evaluation, mean",
                                       "standard deviation over seeds (n \u2212 1)"};
-  double *values = calloc(set->n, sizeof *values);
-  if (values == NULL) return; // a page that lacks a table is still a page
   fputs("<h3>Over seeds</h3><div class=\"wide\"><table><thead><tr><th>setting</th>", page);
   for (size_t i = 0; i < sizeof heads / sizeof *heads; i++) fprintf(page, "<th class=\"n\">%s</th>", heads[i]);
   fputs("</tr></thead>\n<tbody>\n", page);
-  for (size_t g = 0; g < set->n_groups; g++) write_group(page, set, &set->groups[g], values);
+  for (size_t g = 0; g < runs->n_groups; g++) write_group(page, runs, &runs->groups[g]);
   fputs("</tbody></table></div>\n", page);
   html_note(page, "A seed that several runs have counts once, with the mean of these runs.");
-  free(values);
 }
 
-static void write_results(FILE *page, const struct record_set *set) {
-  bool envs = !is_shared(set, "env.name"), algorithms = !is_shared(set, "algorithm.name");
+static void write_results(FILE *page, const struct grouped_runs *runs) {
+  bool envs = !is_shared(runs, "env.name"), algorithms = !is_shared(runs, "algorithm.name");
   fputs("<section id=\"results\"><h2>Results</h2>\n", page);
   write_result_heads(page, envs, algorithms);
-  for (size_t i = 0; i < set->n; i++) write_result(page, set, i, envs, algorithms);
+  for (size_t i = 0; i < runs->n; i++) write_result(page, runs, i, envs, algorithms);
   fputs("</tbody></table></div>\n", page);
-  if (set->n > set->n_groups) write_groups(page, set);
+  if (runs->n > runs->n_groups) write_groups(page, runs);
   html_note(page,
             "Return: mean of the last hundred episodes of training. Final evaluation: mean and standard deviation "
             "over its episodes (n). Solved: the return reached the environment's threshold.");
@@ -159,25 +154,25 @@ static void write_curves(FILE *page, const char *curves) {
 }
 
 /* a row for each option in which runs differ */
-static void write_differences(FILE *page, const struct record_set *set) {
+static void write_differences(FILE *page, const struct grouped_runs *runs) {
   fputs("<section id=\"differences\"><h2>What differs</h2><div class=\"wide\"><table><thead><tr><th>option</th>", page);
-  for (size_t i = 0; i < set->n; i++) {
+  for (size_t i = 0; i < runs->n; i++) {
     fputs("<th>", page);
-    html_text(page, set->records[i]->name);
+    html_text(page, runs->records[i]->name);
     fputs("</th>", page);
   }
   fputs("</tr></thead>\n<tbody>\n", page);
-  for (size_t i = 0; i < set->n; i++) {
-    const struct entry_list *list = document_entries(set->records[i]->config);
+  for (size_t i = 0; i < runs->n; i++) {
+    const struct entry_list *list = document_entries(runs->records[i]->config);
     for (size_t e = 0; e < list->count; e++) {
       const char *key = list->entries[e].key;
       bool was_there = false;
       for (size_t before = 0; before < i; before++)
-        was_there = was_there || document_get(set->records[before]->config, key);
-      if (was_there || list->entries[e].kind == ENTRY_SECTION || is_shared(set, key)) continue;
+        was_there = was_there || document_get(runs->records[before]->config, key);
+      if (was_there || list->entries[e].kind == ENTRY_SECTION || is_shared(runs, key)) continue;
       fputs("<tr>", page);
       html_cell(page, "", "%s", key);
-      for (size_t k = 0; k < set->n; k++) html_cell(page, "", "%s", run_record_option(set->records[k], key));
+      for (size_t k = 0; k < runs->n; k++) html_cell(page, "", "%s", run_record_option(runs->records[k], key));
       fputs("</tr>\n", page);
     }
   }
@@ -186,9 +181,9 @@ static void write_differences(FILE *page, const struct record_set *set) {
 
 /* --- the page --- */
 
-void page_write(FILE *page, const struct record_set *set, const char *title, const char *curves) {
-  char shared[RECORD_LABEL_SIZE], stamp[32];
-  record_set_title(set, shared);
+void page_write(FILE *page, const struct grouped_runs *runs, const char *title, const char *curves) {
+  char shared[RUN_LABEL_SIZE], stamp[32];
+  grouped_runs_title(runs, shared);
   if (title == NULL) title = shared[0] != '\0' ? shared : "Runs";
   clock_stamp(stamp, sizeof stamp);
   fputs(head, page);
@@ -196,11 +191,11 @@ void page_write(FILE *page, const struct record_set *set, const char *title, con
   html_text(page, title);
   fprintf(page, "</title>\n%s</head>\n<body><main>\n<header><h1>", style);
   html_text(page, title);
-  fprintf(page, "</h1><p>%zu run%s, reported %s by muster %s</p></header>\n", set->n, set->n == 1 ? "" : "s", stamp,
+  fprintf(page, "</h1><p>%zu run%s, reported %s by muster %s</p></header>\n", runs->n, runs->n == 1 ? "" : "s", stamp,
           MUSTER_VERSION);
-  write_results(page, set);
+  write_results(page, runs);
   write_curves(page, curves);
-  if (set->n > 1) write_differences(page, set);
-  for (size_t i = 0; i < set->n; i++) page_write_run(page, set->records[i], i + 1, set->n == 1);
+  if (runs->n > 1) write_differences(page, runs);
+  for (size_t i = 0; i < runs->n; i++) page_write_run(page, runs->records[i], i + 1, runs->n == 1);
   fputs("</main></body>\n</html>\n", page);
 }

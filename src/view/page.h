@@ -2,10 +2,10 @@
 #ifndef VIEW_PAGE_H
 #define VIEW_PAGE_H
 
-#include "runs/record_set.h"
+#include "runs/groups.h"
 
 /* Writes the page: results side by side, curves, what differs, and each run. `curves` is an SVG file as text, NULL
  * where there is nothing to draw; `title` may be NULL: environment and algorithm. */
-void page_write(FILE *page, const struct record_set *set, const char *title, const char *curves);
+void page_write(FILE *page, const struct grouped_runs *runs, const char *title, const char *curves);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef VIEW_PAGE_RUN_H
 #define VIEW_PAGE_RUN_H
 
-#include "runs/record_set.h"
+#include "runs/groups.h"
 
 #define PAGE_NUMBER_SIZE 48
 

@@ -76,13 +76,13 @@ struct drawn_panel {
 
 /* a picture in the making */
 struct drawing {
-  const struct record_set *set;
+  const struct grouped_runs *runs;
   const struct plot_request *request;
   struct drawn_panel *panels; /* [n], those that have values */
   size_t n;
   FILE *script;
-  char title[RECORD_LABEL_SIZE], lines[128]; /* above the panels, "" for none */
-  int width, height, legend_top, header;     /* pixels */
+  char title[RUN_LABEL_SIZE], lines[128]; /* above the panels, "" for none */
+  int width, height, legend_top, header;  /* pixels */
   int columns, rows;
   int legend_columns;
 };
@@ -97,23 +97,23 @@ bool plot_has_values(const struct run_record *record, const char *metric) {
 }
 
 static void release_panel(const struct drawing *drawing, struct drawn_panel *panel) {
-  for (size_t g = 0; panel->curves != NULL && g < drawing->set->n_groups; g++) curve_release(&panel->curves[g]);
+  for (size_t g = 0; panel->curves != NULL && g < drawing->runs->n_groups; g++) curve_release(&panel->curves[g]);
   free(panel->curves);
 }
 
 static muster_status create_panel(struct drawing *drawing, struct plot_panel what) {
-  const struct record_set *set = drawing->set;
+  const struct grouped_runs *runs = drawing->runs;
   struct curve_request request = {.x = what.over_seconds ? COLUMN_SECONDS : COLUMN_STEPS,
                                   .y = what.metric,
                                   .band = drawing->request->band,
                                   .smooth = drawing->request->smooth};
   struct drawn_panel *panel = &drawing->panels[drawing->n];
-  *panel = (struct drawn_panel){what, calloc(set->n_groups, sizeof *panel->curves)};
+  *panel = (struct drawn_panel){what, calloc(runs->n_groups, sizeof *panel->curves)};
   if (panel->curves == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for the curves");
   drawing->n++;
   size_t points = 0;
-  for (size_t g = 0; g < set->n_groups; g++) {
-    MUSTER_TRY(curve_create(set, &set->groups[g], &request, &panel->curves[g]));
+  for (size_t g = 0; g < runs->n_groups; g++) {
+    MUSTER_TRY(curve_create(runs, &runs->groups[g], &request, &panel->curves[g]));
     points += panel->curves[g].n;
   }
   if (points > 0) return MUSTER_OK;
@@ -145,7 +145,7 @@ static void describe_lines(struct drawing *drawing) {
   static const char *const bands[] = {"band: one standard deviation over seeds (n - 1) to either side",
                                       "band: least to greatest seed", "no band"};
   const struct plot_request *request = drawing->request;
-  bool together = drawing->set->n > drawing->set->n_groups;
+  bool together = drawing->runs->n > drawing->runs->n_groups;
   int length = snprintf(drawing->lines, sizeof drawing->lines, "%s%s", together ? "line: mean over seeds, " : "",
                         together ? bands[request->band] : "");
   if (request->smooth > 1)
@@ -154,7 +154,7 @@ static void describe_lines(struct drawing *drawing) {
 }
 
 static void choose_texts(struct drawing *drawing) {
-  record_set_title(drawing->set, drawing->title);
+  grouped_runs_title(drawing->runs, drawing->title);
   if (drawing->request->title != NULL) snprintf(drawing->title, sizeof drawing->title, "%s", drawing->request->title);
   describe_lines(drawing);
   drawing->legend_top = (drawing->title[0] != '\0' ? TITLE_LINE : 8) + (drawing->lines[0] != '\0' ? SUBTITLE_LINE : 0);
@@ -165,9 +165,9 @@ static void lay_out(struct drawing *drawing) {
   drawing->columns = drawing->n > 1 ? 2 : 1;
   drawing->rows = ((int)drawing->n + drawing->columns - 1) / drawing->columns;
   drawing->width = request->width > 0 ? request->width : drawing->n > 1 ? 2 * PANEL_WIDTH : PANEL_WIDTH + 160;
-  int longest = 0, groups = (int)drawing->set->n_groups;
+  int longest = 0, groups = (int)drawing->runs->n_groups;
   for (int g = 0; g < groups; g++) {
-    int length = count_letters(drawing->set->groups[g].label);
+    int length = count_letters(drawing->runs->groups[g].label);
     if (length > longest) longest = length;
   }
   int fit = (drawing->width - LEFT) / (longest * LETTER + SAMPLE);
@@ -197,7 +197,7 @@ static void choose_number_unit(struct axis *axis) {
 
 static struct axis make_x_axis(const struct drawing *drawing, const struct drawn_panel *panel) {
   struct axis axis = {.low = 0, .high = 0, .letter = ""};
-  for (size_t g = 0; g < drawing->set->n_groups; g++)
+  for (size_t g = 0; g < drawing->runs->n_groups; g++)
     if (panel->curves[g].n > 0) axis.high = fmax(axis.high, panel->curves[g].x[panel->curves[g].n - 1]);
   if (!(axis.high > 0)) axis.high = 1;
   if (panel->what.over_seconds)
@@ -210,7 +210,7 @@ static struct axis make_x_axis(const struct drawing *drawing, const struct drawn
 /* has room for every mean, and for bands up to a quarter of the means' range beyond: one odd update flattens nothing */
 static struct axis make_y_axis(const struct drawing *drawing, const struct drawn_panel *panel) {
   double least = INFINITY, most = -INFINITY, low = INFINITY, high = -INFINITY;
-  for (size_t g = 0; g < drawing->set->n_groups; g++) {
+  for (size_t g = 0; g < drawing->runs->n_groups; g++) {
     const struct curve *curve = &panel->curves[g];
     for (size_t i = 0; i < curve->n; i++) {
       least = fmin(least, curve->mean[i]);
@@ -259,7 +259,7 @@ static double up(const struct drawing *drawing, double pixels_from_top) {
 
 static void write_data(const struct drawing *drawing) {
   for (size_t p = 0; p < drawing->n; p++)
-    for (size_t g = 0; g < drawing->set->n_groups; g++) {
+    for (size_t g = 0; g < drawing->runs->n_groups; g++) {
       const struct curve *curve = &drawing->panels[p].curves[g];
       if (curve->n == 0) continue;
       fprintf(drawing->script, "$curve_%zu_%zu << END\n", p, g);
@@ -305,7 +305,7 @@ static void write_remark(const struct drawing *drawing, const char *text, double
 /* how a group's lines look, and what they are called */
 static void write_line_style(const struct drawing *drawing, size_t group) {
   fprintf(drawing->script, " lw 1.6 dt %zu lc rgb '%s' title ", 1 + group / COLORS % 4, colors[group % COLORS]);
-  gnuplot_quote(drawing->script, drawing->set->groups[group].label);
+  gnuplot_quote(drawing->script, drawing->runs->groups[group].label);
 }
 
 /* a frame for what is drawn next, in pixels */
@@ -325,7 +325,7 @@ static void write_header(const struct drawing *drawing) {
           "set key inside left top horizontal Left reverse samplen 3 spacing %g maxcols %d noenhanced textcolor "
           "'#222222'\nunset border\nunset tics\nset xrange [0:1]\nset yrange [0:1]\nplot ",
           drawing->request->format == PLOT_SVG ? 1.1 : 1.4, drawing->legend_columns);
-  for (size_t g = 0; g < drawing->set->n_groups; g++) {
+  for (size_t g = 0; g < drawing->runs->n_groups; g++) {
     fputs(g > 0 ? ", NaN" : "NaN", drawing->script);
     write_line_style(drawing, g);
   }
@@ -364,13 +364,13 @@ static void write_curves(const struct drawing *drawing, size_t p) {
   enum { MARKED = 30 };
   FILE *script = drawing->script;
   const char *before = "plot ";
-  for (size_t g = 0; g < drawing->set->n_groups && drawing->request->band != BAND_NONE; g++) {
+  for (size_t g = 0; g < drawing->runs->n_groups && drawing->request->band != BAND_NONE; g++) {
     if (drawing->panels[p].curves[g].n == 0 || drawing->panels[p].curves[g].n_seeds < 2) continue;
     fprintf(script, "%s$curve_%zu_%zu using 1:3:4 with filledcurves lc rgb '%s' notitle", before, p, g,
             colors[g % COLORS]);
     before = ", ";
   }
-  for (size_t g = 0; g < drawing->set->n_groups; g++) {
+  for (size_t g = 0; g < drawing->runs->n_groups; g++) {
     const struct curve *curve = &drawing->panels[p].curves[g];
     if (curve->n == 0) continue;
     fprintf(script, "%s$curve_%zu_%zu using 1:2 with %s", before, p, g,
@@ -411,9 +411,9 @@ static muster_status draw(struct drawing *drawing, char **image, size_t *length)
   return status;
 }
 
-muster_status plot_render(const struct record_set *set, const struct plot_request *request, char **image,
+muster_status plot_render(const struct grouped_runs *runs, const struct plot_request *request, char **image,
                           size_t *length) {
-  struct drawing drawing = {.set = set, .request = request};
+  struct drawing drawing = {.runs = runs, .request = request};
   muster_status status = draw(&drawing, image, length);
   if (status == MUSTER_OK) status = request->format == PLOT_SVG ? mark_svg(image, length) : mark_png(image, length);
   for (size_t p = 0; p < drawing.n; p++) release_panel(&drawing, &drawing.panels[p]);

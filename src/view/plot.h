@@ -32,7 +32,7 @@ bool plot_has_values(const struct run_record *record, const char *metric);
 
 /* Draws; `*image` is the content of a file of the asked format, `*length` bytes, which the caller frees. Errors: IO
  * (nothing to draw, and those of gnuplot_run()), MEMORY. */
-MUSTER_CHECKED muster_status plot_render(const struct record_set *set, const struct plot_request *request, char **image,
-                                         size_t *length);
+MUSTER_CHECKED muster_status plot_render(const struct grouped_runs *runs, const struct plot_request *request,
+                                         char **image, size_t *length);
 
 #endif

@@ -205,7 +205,7 @@ class Plot(program.Case):
         self.draw(*runs)
         texts = self.texts("plot.svg")
         for i in range(20):
-            self.assertEqual(texts.count(f"ppo, clip_range 0.{i + 11}"), 1)
+            self.assertEqual(texts.count(f"ppo, clip_range {(i + 11) / 100}"), 1)
 
     # --- runs that lack something ---
 

@@ -16,8 +16,8 @@ struct fixture {
   struct run_record records[RUNS], *pointers[RUNS];
   size_t members[RUNS];
   int64_t seeds[RUNS];
-  struct record_group group;
-  struct record_set set;
+  struct run_group group;
+  struct grouped_runs runs;
 };
 
 static char name_x[] = "x", name_y[] = "y";
@@ -38,15 +38,15 @@ static struct fixture *make_runs(size_t n, size_t rows) {
     made->seeds[i] = (int64_t)i;
     for (size_t row = 0; row < rows; row++) made->x[i][row] = (double)(row + 1) * 100;
   }
-  made->group = (struct record_group){.members = made->members, .seeds = made->seeds, .n_members = n, .n_seeds = n};
-  made->set = (struct record_set){made->pointers, n, &made->group, 1};
+  made->group = (struct run_group){.members = made->members, .seeds = made->seeds, .n_members = n, .n_seeds = n};
+  made->runs = (struct grouped_runs){made->pointers, n, &made->group, 1};
   return made;
 }
 
 static struct curve draw(const struct fixture *made, enum curve_band band, size_t smooth) {
   struct curve_request request = {.x = "x", .y = "y", .band = band, .smooth = smooth};
   struct curve curve;
-  CHECK_OK_FATAL(curve_create(&made->set, &made->group, &request, &curve));
+  CHECK_OK_FATAL(curve_create(&made->runs, &made->group, &request, &curve));
   return curve;
 }
 
@@ -163,8 +163,8 @@ static void test_smooth_behind_a_large_value(void) {
 /* runs of one seed are one seed: the band is that of two seeds, 2 and 8, and not of four runs */
 static void test_repetitions(void) {
   struct fixture *made = make_runs(4, 10);
-  const double values[] = {1, 8, 2, 3};
-  const int64_t seeds[] = {7, 5, 7, 7};
+  const double values[] = {8, 1, 2, 3};
+  const int64_t seeds[] = {5, 7, 7, 7}; // a group has its members by seed
   memcpy(made->seeds, seeds, sizeof seeds);
   for (size_t i = 0; i < 4; i++)
     for (size_t row = 0; row < 10; row++) made->y[i][row] = values[i];

@@ -1,0 +1,244 @@
+#include "runs/groups.h"
+
+#include "base/statistics.h"
+#include "runs/labels.h"
+#include "runs/list.h"
+#include "setup/config.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static muster_status out_of_memory(const char *path) {
+  return status_error(MUSTER_ERROR_MEMORY, "out of memory: the run %s", path);
+}
+
+/* --- the rule --- */
+
+/* whether runs that belong together have the same value of an option */
+static bool counts(const struct entry *entry) {
+  static const char *const others[] = {
+      "seed", "run", "checkpoint", "evaluation.every", "ranks.learner_host", "env.plugin", "evaluation.env.plugin"};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strcmp(entry->key, others[i]) == 0 || key_is_above(others[i], entry->key)) return false;
+  return entry->kind != ENTRY_SECTION;
+}
+
+static muster_status keep_what_counts(const struct document *config, struct entry_list *settings) {
+  const struct entry_list *list = document_entries(config);
+  for (size_t i = 0; i < list->count; i++)
+    if (counts(&list->entries[i])) MUSTER_TRY(entry_list_add(settings, &list->entries[i]));
+  return MUSTER_OK;
+}
+
+/* reads a config with the defaults of what it does not say; NULL: this version does not understand it */
+static muster_status resolve_config(const struct run_record *record, struct document **resolved) {
+  char path[4096 + 16], *text = NULL;
+  snprintf(path, sizeof path, "%s/config.yaml", record->path);
+  struct run_config *config = malloc(sizeof *config);
+  if (config == NULL) return out_of_memory(record->path);
+  muster_status status = run_config_read(path, config);
+  const bool is_understood = status == MUSTER_OK;
+  muster_status_clear(&status);
+  if (is_understood) status = run_config_text(config, &text);
+  if (is_understood && status == MUSTER_OK) status = document_create(resolved);
+  if (is_understood && status == MUSTER_OK) status = document_read_text(*resolved, path, text, strlen(text));
+  if (status != MUSTER_OK) document_destroy(resolved);
+  free(text);
+  free(config);
+  return status;
+}
+
+static muster_status read_settings(const struct run_record *record, struct entry_list *settings) {
+  struct document *resolved = NULL;
+  if (!run_record_has_config(record)) return MUSTER_OK;
+  MUSTER_TRY(resolve_config(record, &resolved));
+  muster_status status = keep_what_counts(resolved != NULL ? resolved : record->config, settings);
+  document_destroy(&resolved);
+  return status;
+}
+
+static bool settings_are_equal(const struct entry_list *a, const struct entry_list *b) {
+  bool are_equal = a->count == b->count;
+  for (size_t i = 0; i < a->count && are_equal; i++) {
+    const struct entry *other = entry_list_find(b, a->entries[i].key);
+    are_equal = other != NULL && strcmp(a->entries[i].content, other->content) == 0;
+  }
+  return are_equal;
+}
+
+/* whether a run with these settings belongs to the group */
+static bool belongs(const struct grouped_runs *runs, const struct run_group *group, const struct run_record *record,
+                    const struct entry_list *settings) {
+  return settings->count > 0 && record->ranks == runs->records[group->members[0]]->ranks &&
+         settings_are_equal(&group->settings, settings);
+}
+
+/* --- groups --- */
+
+/* adds a group without members; takes the settings */
+static muster_status add_group(struct grouped_runs *runs, struct entry_list settings) {
+  struct run_group *group = &runs->groups[runs->n_groups++];
+  group->settings = settings;
+  group->members = calloc(runs->n, sizeof *group->members);
+  group->seeds = calloc(runs->n, sizeof *group->seeds);
+  group->scratch = calloc(runs->n, sizeof *group->scratch);
+  const bool fits = group->members != NULL && group->seeds != NULL && group->scratch != NULL;
+  return fits ? MUSTER_OK : out_of_memory(runs->records[0]->path);
+}
+
+/* gives a run its place in the group, by seed and path */
+static void add_member(const struct grouped_runs *runs, struct run_group *group, size_t member) {
+  const struct run_record *record = runs->records[member];
+  size_t at = group->n_members++;
+  for (; at > 0; at--) {
+    const struct run_record *before = runs->records[group->members[at - 1]];
+    if (before->seed < record->seed) break;
+    if (before->seed == record->seed && strcmp(before->path, record->path) <= 0) break;
+    group->members[at] = group->members[at - 1];
+    group->seeds[at] = group->seeds[at - 1];
+  }
+  group->n_seeds += (at == 0 || group->seeds[at - 1] != record->seed) &&
+                    (at + 1 == group->n_members || group->seeds[at + 1] != record->seed);
+  group->members[at] = member;
+  group->seeds[at] = record->seed;
+}
+
+static muster_status make_groups(struct grouped_runs *runs) {
+  runs->groups = calloc(runs->n, sizeof *runs->groups);
+  if (runs->groups == NULL) return out_of_memory(runs->records[0]->path);
+  for (size_t i = 0; i < runs->n; i++) {
+    struct entry_list settings = {0};
+    muster_status status = read_settings(runs->records[i], &settings);
+    size_t g = 0;
+    while (g < runs->n_groups && !belongs(runs, &runs->groups[g], runs->records[i], &settings)) g++;
+    if (status == MUSTER_OK && g == runs->n_groups)
+      status = add_group(runs, settings);
+    else
+      entry_list_clear(&settings);
+    MUSTER_TRY(status);
+    add_member(runs, &runs->groups[g], i);
+  }
+  run_labels_make(runs);
+  return MUSTER_OK;
+}
+
+/* --- seeds --- */
+
+size_t run_group_merge_seeds(const struct run_group *group, double *values) {
+  size_t count = 0;
+  for (size_t i = 0, first = 0; i < group->n_members; first = i) {
+    double mean = 0, known = 0;
+    for (; i < group->n_members && group->seeds[i] == group->seeds[first]; i++)
+      if (!isnan(values[i])) mean += (values[i] - mean) / ++known;
+    if (known > 0) values[count++] = mean; // count <= first: what stood there is used up
+  }
+  return count;
+}
+
+struct seed_statistics run_group_statistics(const struct grouped_runs *runs, const struct run_group *group,
+                                            size_t offset) {
+  for (size_t i = 0; i < group->n_members; i++)
+    group->scratch[i] = *(const double *)((const char *)runs->records[group->members[i]] + offset);
+  const size_t n = run_group_merge_seeds(group, group->scratch);
+  const struct statistics statistics = statistics_of(n, group->scratch);
+  return (struct seed_statistics){n, statistics.mean, statistics.sample_std, statistics_median(n, group->scratch)};
+}
+
+/* --- reading --- */
+
+/* two paths of one folder would count one seed twice */
+static muster_status check_given_once(const struct grouped_runs *runs, const char *path) {
+  struct stat here, there;
+  if (stat(path, &here) != 0) return status_errno(MUSTER_ERROR_IO, "cannot open the run %s", path);
+  for (size_t other = 0; other < runs->n; other++)
+    if (stat(runs->records[other]->path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino)
+      return status_error(MUSTER_ERROR_USAGE, "the run %s is given twice", path);
+  return MUSTER_OK;
+}
+
+static muster_status read_record(struct run_record *record) {
+  run_record_refresh(record);
+  MUSTER_TRY(run_record_take_failure(record));
+  if (record->is_run) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE,
+                      "%s is not a run folder: expects a folder with config.yaml and metrics.csv, as training "
+                      "leaves it",
+                      record->path);
+}
+
+static muster_status read_named(struct grouped_runs *runs, const char *const *paths, size_t n) {
+  runs->records = calloc(n, sizeof *runs->records);
+  if (runs->records == NULL) return out_of_memory(paths[0]);
+  for (size_t i = 0; i < n; i++) {
+    MUSTER_TRY(check_given_once(runs, paths[i]));
+    MUSTER_TRY(run_record_create(paths[i], &runs->records[i]));
+    runs->n++;
+    MUSTER_TRY(read_record(runs->records[i]));
+  }
+  return make_groups(runs);
+}
+
+/* moves out of the list what is a run that has begun */
+static muster_status take_records(struct grouped_runs *runs, struct run_list *list) {
+  runs->records = calloc((size_t)list->n, sizeof *runs->records);
+  if (runs->records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", list->n);
+  for (int i = 0; i < list->n; i++) {
+    struct run_record *record = list->records[i];
+    MUSTER_TRY(run_record_take_failure(record));
+    if (!record->is_run)
+      return status_error(MUSTER_ERROR_IO, "there is no run in %s: a run folder has a config.yaml", record->path);
+    if (!run_record_has_config(record)) continue;
+    runs->records[runs->n++] = record;
+    list->records[i] = NULL;
+  }
+  return MUSTER_OK;
+}
+
+static muster_status find_all(struct grouped_runs *runs, const char *const *paths, size_t n) {
+  struct run_list list = {0};
+  muster_status status = run_list_find(&list, paths, (int)n);
+  if (status == MUSTER_OK) run_list_refresh(&list);
+  if (status == MUSTER_OK) status = take_records(runs, &list);
+  run_list_destroy(&list);
+  MUSTER_TRY(status);
+  if (runs->n == 0) return status_error(MUSTER_ERROR_IO, "there is no run in %s yet", paths[0]);
+  return make_groups(runs);
+}
+
+typedef muster_status reader(struct grouped_runs *runs, const char *const *paths, size_t n);
+
+static muster_status create(reader *read, const char *const *paths, size_t n, struct grouped_runs **out) {
+  struct grouped_runs *runs = calloc(1, sizeof *runs);
+  if (runs == NULL) return out_of_memory(paths[0]);
+  muster_status status = read(runs, paths, n);
+  if (status != MUSTER_OK)
+    grouped_runs_destroy(&runs);
+  else
+    *out = runs;
+  return status;
+}
+
+muster_status grouped_runs_read(const char *const *paths, size_t n, struct grouped_runs **out) {
+  return create(read_named, paths, n, out);
+}
+
+muster_status grouped_runs_find(const char *const *paths, size_t n, struct grouped_runs **out) {
+  return create(find_all, paths, n, out);
+}
+
+void grouped_runs_destroy(struct grouped_runs **handle) {
+  struct grouped_runs *runs = *handle;
+  if (runs == NULL) return;
+  for (size_t i = 0; i < runs->n; i++) run_record_destroy(&runs->records[i]);
+  for (size_t g = 0; g < runs->n_groups; g++) {
+    free(runs->groups[g].members);
+    free(runs->groups[g].seeds);
+    free(runs->groups[g].scratch);
+    entry_list_clear(&runs->groups[g].settings);
+  }
+  free(runs->groups);
+  free(runs->records);
+  free(runs);
+  *handle = NULL;
+}
