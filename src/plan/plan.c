@@ -2,6 +2,7 @@
 
 #include "base/terminal.h"
 #include "math/blas.h"
+#include "plan/plan_measure.h"
 #include "store/json.h"
 
 #include <stdio.h>
@@ -18,13 +19,6 @@ struct plan {
   struct plan_prediction rows[PLAN_MAX_POINTS];
   struct plan_prediction best; /* of any layout */
 };
-
-int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]) {
-  int n = 0;
-  for (int ranks = 1; ranks < max_ranks; ranks = ranks < 4 ? ranks + 1 : 2 * ranks) rows[n++] = ranks;
-  rows[n++] = max_ranks;
-  return n;
-}
 
 /* --- the plan --- */
 

@@ -31,16 +31,7 @@ MUSTER_CHECKED muster_status plan_run(struct comm *comm, const struct plan_reque
  * cores, messages are assumed. Collective; fails on all ranks or on none. */
 MUSTER_CHECKED muster_status plan_choose_layout(struct comm *comm, struct run_config *config);
 
-/* Measures the costs of a config that all ranks have; rollouts as actors have them at the numbers of ranks that the
- * request asks about; `exchanges`: what ranks send each other, too. On every rank the same. Collective; fails on all
- * ranks or on none. */
-MUSTER_CHECKED muster_status plan_measure(struct comm *comm, const struct run_config *config,
-                                          const struct plan_request *request, bool exchanges, struct plan_costs *costs);
-
 /* Writes what the ranks of a layout do, for people. */
 void plan_describe(const struct plan_layout *layout, int actors, char *text, size_t size);
-
-/* The numbers of ranks that a plan shows: 1, 2, 3, then powers of two, then the last one. Returns how many. */
-int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]);
 
 #endif

@@ -1,5 +1,7 @@
-/* The measurements behind muster plan: rollouts and the update on one core, then the exchange between the ranks of this
- * node, in cycles as a run has them, so that ranks sleep and wake up as in a run. */
+/* Rollouts and the update on one core, then the exchange between the ranks of this node, in cycles as a run has them,
+ * so that ranks sleep and wake up as in a run. */
+#include "plan/plan_measure.h"
+
 #include "algo/a2c.h"
 #include "algo/shards.h"
 #include "base/clock.h"
@@ -8,7 +10,6 @@
 #include "bench/job.h"
 #include "comm/broadcast.h"
 #include "math/vector.h"
-#include "plan/plan.h"
 #include "train/actor.h"
 #include "train/async.h"
 

@@ -189,3 +189,10 @@ struct plan_prediction plan_best(const struct plan_costs *costs, const struct pl
   }
   return best;
 }
+
+int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]) {
+  int n = 0;
+  for (int ranks = 1; ranks < max_ranks; ranks = ranks < 4 ? ranks + 1 : 2 * ranks) rows[n++] = ranks;
+  rows[n++] = max_ranks;
+  return n;
+}

@@ -105,4 +105,7 @@ struct plan_layout plan_layout_of(const struct plan_costs *costs, int ranks, int
 /* Ranks that act. */
 int plan_actors(int ranks, int learners, bool colocated);
 
+/* The numbers of ranks that a plan shows: 1, 2, 3, then powers of two, then the last one. Returns how many. */
+int plan_rows(int max_ranks, int rows[PLAN_MAX_POINTS]);
+
 #endif
