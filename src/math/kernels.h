@@ -1,4 +1,4 @@
-/* The kernels of one instruction set, and the choice among the sets. Inside the math room only. */
+/* The kernels of each instruction set. Inside math/ only. */
 #ifndef MATH_KERNELS_H
 #define MATH_KERNELS_H
 
@@ -27,12 +27,6 @@ struct vector_kernels {
   void (*add)(size_t n, const float *x, const float *y, float *sum);
 };
 
-struct kernel_set {
-  const char *name;
-  const struct linear_kernels *linear;
-  const struct vector_kernels *vector;
-};
-
 extern const struct linear_kernels linear_kernels_baseline, linear_kernels_blas;
 extern const struct vector_kernels vector_kernels_baseline;
 #if defined(__x86_64__)
@@ -47,9 +41,5 @@ enum { PANEL = 2 * LINEAR_LANES, NARROW_OUT = 4 };
 
 static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_LANES ? PANEL : LINEAR_LANES; }
 static inline size_t narrow_rows(size_t out) { return out == 3 ? 4 : out; }
-
-/* The set in use; the best one that the machine has unless linear_select() chose another. */
-const struct kernel_set *kernels(void);
-const struct vector_kernels *vector_kernels(void);
 
 #endif

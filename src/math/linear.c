@@ -1,9 +1,24 @@
 #include "math/linear.h"
 
+#include "math/instruction_set.h"
 #include "math/kernels.h"
 
 #include <assert.h>
 #include <string.h>
+
+static const struct linear_kernels *const sets[INSTRUCTION_SETS] = {
+#if defined(__x86_64__)
+    [SET_AVX512] = &linear_kernels_avx512,
+    [SET_AVX2] = &linear_kernels_avx2,
+#endif
+    [SET_BASELINE] = &linear_kernels_baseline,
+    [SET_BLAS] = &linear_kernels_blas,
+};
+
+static const struct linear_kernels *kernels(void) { return sets[instruction_set_in_use()]; }
+
+bool linear_select(const char *name) { return instruction_set_select(name); }
+const char *linear_selected(void) { return instruction_set_names[instruction_set_in_use()]; }
 
 size_t linear_packed_floats(size_t in, size_t out) {
   return out <= NARROW_OUT ? narrow_rows(out) * linear_padded(in) : linear_padded(out) * in;
@@ -13,7 +28,7 @@ size_t linear_packed_transposed_floats(size_t in, size_t out) { return linear_pa
 
 void linear_pack(size_t in, size_t out, const float *weight, float *packed) {
   if (out > NARROW_OUT) {
-    kernels()->linear->pack(in, out, weight, packed);
+    kernels()->pack(in, out, weight, packed);
     return;
   }
   size_t ld = linear_padded(in);
@@ -40,18 +55,18 @@ void linear_pack_transposed(size_t in, size_t out, const float *weight, float *p
 void linear_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
                     const float *bias, enum activation activation, float *y, size_t y_ld) {
   assert(rows % LINEAR_ROWS == 0 && y_ld >= linear_padded(out) && in > 0 && out > 0);
-  kernels()->linear->forward(rows, in, out, x, x_ld, packed, bias, activation, y, y_ld);
+  kernels()->forward(rows, in, out, x, x_ld, packed, bias, activation, y, y_ld);
 }
 
 void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld,
                            const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
                            float *dx, size_t dx_ld) {
   assert(rows % LINEAR_ROWS == 0 && dx_ld >= linear_padded(in) && in > 0 && out > 0);
-  kernels()->linear->backward_input(rows, in, out, dy, dy_ld, packed_transposed, activation, x, x_ld, dx, dx_ld);
+  kernels()->backward_input(rows, in, out, dy, dy_ld, packed_transposed, activation, x, x_ld, dx, dx_ld);
 }
 
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias) {
   assert(dy_ld >= linear_padded(out) && in > 0 && out > 0);
-  kernels()->linear->backward_weight(rows, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
+  kernels()->backward_weight(rows, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
 }

@@ -1,14 +1,12 @@
 #include "math/peak.h"
 
+#include "math/instruction_set.h"
 #include "math/kernels_peak.h"
-#include "math/linear.h"
-
-#include <string.h>
 
 static const struct peak_kernel *selected_kernel(void) {
 #if defined(__x86_64__)
-  if (strcmp(linear_selected(), "avx512") == 0) return &peak_kernel_avx512;
-  if (strcmp(linear_selected(), "avx2") == 0) return &peak_kernel_avx2;
+  if (instruction_set_in_use() == SET_AVX512) return &peak_kernel_avx512;
+  if (instruction_set_in_use() == SET_AVX2) return &peak_kernel_avx2;
 #endif
   return &peak_kernel_baseline;
 }

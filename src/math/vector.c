@@ -1,17 +1,31 @@
 #include "math/vector.h"
 
+#include "math/instruction_set.h"
 #include "math/kernels.h"
 
-void vector_tanh(size_t n, const float *x, float *y) { vector_kernels()->tanh(n, x, y); }
-void vector_exp(size_t n, const float *x, float *y) { vector_kernels()->exp(n, x, y); }
-void vector_log(size_t n, const float *x, float *y) { vector_kernels()->log(n, x, y); }
+static const struct vector_kernels *const sets[INSTRUCTION_SETS] = {
+#if defined(__x86_64__)
+    [SET_AVX512] = &vector_kernels_avx512,
+    [SET_AVX2] = &vector_kernels_avx2,
+#endif
+    [SET_BASELINE] = &vector_kernels_baseline,
+};
+
+/* those of the set in use; one that has none of its own has the best ones */
+static const struct vector_kernels *kernels(void) {
+  const struct vector_kernels *own = sets[instruction_set_in_use()];
+  return own != NULL ? own : sets[instruction_set_best()];
+}
+
+void vector_tanh(size_t n, const float *x, float *y) { kernels()->tanh(n, x, y); }
+void vector_exp(size_t n, const float *x, float *y) { kernels()->exp(n, x, y); }
+void vector_log(size_t n, const float *x, float *y) { kernels()->log(n, x, y); }
 
 void vector_adam(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
                  float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2) {
-  vector_kernels()->adam(n, parameter, gradient, m, v, gradient_scale, step_size, beta1, beta2, epsilon,
-                         inverse_sqrt_bias2);
+  kernels()->adam(n, parameter, gradient, m, v, gradient_scale, step_size, beta1, beta2, epsilon, inverse_sqrt_bias2);
 }
 
-double vector_sum_of_squares(size_t n, const float *x) { return vector_kernels()->sum_of_squares(n, x); }
+double vector_sum_of_squares(size_t n, const float *x) { return kernels()->sum_of_squares(n, x); }
 
-void vector_add(size_t n, const float *x, const float *y, float *sum) { vector_kernels()->add(n, x, y, sum); }
+void vector_add(size_t n, const float *x, const float *y, float *sum) { kernels()->add(n, x, y, sum); }
