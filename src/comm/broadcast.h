@@ -1,7 +1,7 @@
 /* What one rank tells all others again and again, bytes of a fixed number: the learner's commands.
  *
  * They go out once for each other node, to its node leader, and reach the other ranks of a node through memory that
- * these share, where they sleep until it comes (comm/counters.h). */
+ * these share, where they sleep until it comes (comm/node.h). */
 #ifndef COMM_BROADCAST_H
 #define COMM_BROADCAST_H
 

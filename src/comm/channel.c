@@ -2,7 +2,7 @@
 
 #include "comm/channel_memory.h"
 #include "comm/channel_remote.h"
-#include "comm/counters.h"
+#include "comm/node.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -27,9 +27,8 @@ struct channel {
   uint32_t finishes; /* calls of channel_drain() */
   bool look_first;   /* when waiting (event.h) */
 
-  struct counters *counters;    /* of the learner's node; NULL: this rank shares no memory with others */
-  void *memory;                 /* of a rank that is alone; NULL otherwise */
-  struct channel_memory shared; /* in one of them */
+  struct node *node;            /* as the learner sees it */
+  struct channel_memory shared; /* in the data of the learner's node */
   int n_near;                   /* actors there */
   MPI_Comm world;               /* with no other messages than these */
   struct far_line line;
@@ -69,29 +68,21 @@ static int list_near(const struct channel *channel, const size_t *rooms, size_t 
   return n;
 }
 
-/* the memory of the learner's node, where it can be had; other nodes need none */
+/* the memory of the learner's node, where its ranks share some; other nodes need none */
 static muster_status share_memory(struct channel *channel, const size_t *rooms, size_t *near_rooms) {
-  if (!channel->alone && !comm_is_near(channel->comm, channel->learner)) return MUSTER_OK;
-  int n = list_near(channel, rooms, near_rooms, channel->near_ranks);
-  size_t bytes = channel_memory_bytes(n, near_rooms, channel->command_bytes);
-  void *memory = NULL;
-  if (channel->alone) {
-    memory = channel->memory =
-        aligned_alloc(sizeof(struct event), (bytes / sizeof(struct event) + 1) * sizeof(struct event));
-    if (memory == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: messages of %zu bytes", *rooms);
-    memset(memory, 0, bytes);
-  } else {
-    MUSTER_TRY(counters_create(channel->comm, bytes, &channel->counters));
-    memory = counters_data(channel->counters);
-  }
-  if (memory == NULL) return MUSTER_OK;
-  channel_memory_open(&channel->shared, memory, n, near_rooms, channel->command_bytes);
+  struct comm *comm = channel->comm;
+  const bool is_near = comm_is_near(comm, channel->learner);
+  const int n = list_near(channel, rooms, near_rooms, channel->near_ranks);
+  const size_t bytes = is_near ? channel_memory_bytes(n, near_rooms, channel->command_bytes) : 0;
+  MUSTER_TRY(node_create(comm, channel->learner, bytes, channel->alone ? bytes : 0, &channel->node));
+  if (!channel->alone && !(is_near && channel->node->is_shared)) return MUSTER_OK;
+  channel_memory_open(&channel->shared, channel->node->data, n, near_rooms, channel->command_bytes);
   channel->n_near = n;
   return MUSTER_OK;
 }
 
 /* where each near actor writes: on the learner and on that actor */
-static void find_places(struct channel *channel, const size_t *near_rooms) {
+static void find_slots(struct channel *channel, const size_t *near_rooms) {
   for (int index = 0; index < channel->n_near; index++) {
     int rank = channel->near_ranks[index];
     struct channel_head *slots[] = {channel_memory_slot(&channel->shared, near_rooms, index, 0),
@@ -133,8 +124,8 @@ static muster_status open_messages(struct channel *channel, const size_t *rooms,
 static muster_status connect(struct channel *channel, size_t *rooms, size_t *some_rooms) {
   struct comm *comm = channel->comm;
   MUSTER_TRY(comm_gather(comm, &channel->room, sizeof channel->room, rooms));
-  MUSTER_TRY(comm_agree(comm, share_memory(channel, rooms, some_rooms)));
-  find_places(channel, some_rooms);
+  MUSTER_TRY(share_memory(channel, rooms, some_rooms));
+  find_slots(channel, some_rooms);
   if (channel->alone) return MUSTER_OK;
   MUSTER_TRY_MPI(MPI_Comm_dup(comm->world, &channel->world));
   return comm_agree(comm, open_messages(channel, rooms, some_rooms));
@@ -182,8 +173,7 @@ void channel_destroy(struct channel **handle) {
   far_learner_close(&channel->far_learner);
   far_line_close(&channel->line);
   if (channel->world != MPI_COMM_NULL) MPI_Comm_free(&channel->world);
-  counters_destroy(&channel->counters);
-  free(channel->memory);
+  node_destroy(&channel->node);
   free(channel->peers);
   free(channel->near_ranks);
   free(channel->far_ranks);
@@ -206,7 +196,7 @@ static muster_status sleep_on(struct channel *channel, struct event *event, uint
 
 /* --- an actor --- */
 
-static muster_status wait_for_place(struct channel *channel) {
+static muster_status wait_for_slot(struct channel *channel) {
   int which = (int)(channel->sent % 2);
   if (channel->is_near) {
     struct event *released = &channel->shared.released[channel->index];
@@ -224,7 +214,7 @@ static muster_status wait_for_place(struct channel *channel) {
 }
 
 muster_status channel_slot(struct channel *channel, void **slot) {
-  MUSTER_TRY(wait_for_place(channel));
+  MUSTER_TRY(wait_for_slot(channel));
   *slot = channel->slot[channel->sent % 2] + 1;
   return MUSTER_OK;
 }
@@ -421,8 +411,8 @@ muster_status channel_drain(struct channel *channel) {
   if (channel->alone) return channel_refresh(channel, &is_new);
 
   /* where nobody is far, ranks sleep until all of them have come this far */
-  counters_reach(channel->counters, ++channel->finishes);
-  if (channel->far_learner.n == 0) MUSTER_TRY(counters_wait_others(channel->counters, channel->finishes));
+  node_reach(channel->node, ++channel->finishes);
+  if (channel->far_learner.n == 0) MUSTER_TRY(node_wait_others(channel->node, channel->finishes));
   uint32_t *counts = calloc(2 * (size_t)channel->size, sizeof *counts);
   if (counts == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: counts of %d ranks", channel->size);
   enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);

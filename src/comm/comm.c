@@ -1,8 +1,8 @@
 #include "comm/comm.h"
 
-#include "comm/counters.h"
 #include "comm/ending.h"
 #include "comm/mpi_call.h"
+#include "comm/shared_memory.h"
 #include "comm/single_copy.h"
 #include "comm/watchdog.h"
 
@@ -126,7 +126,7 @@ static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   MPI_Comm_size(comm->world, &comm->size);
   MUSTER_TRY_MPI(MPI_Comm_split_type(comm->world, MPI_COMM_TYPE_SHARED, comm->rank, MPI_INFO_NULL, &comm->node));
   MUSTER_TRY(number_neighbours(comm));
-  if (comm->local_size > 1 && comm->node_ranks[comm->rank] == 0) counters_remove_left_behind();
+  if (comm->local_size > 1 && comm->node_ranks[comm->rank] == 0) shared_memory_remove_left_behind();
   return MUSTER_OK;
 }
 
@@ -227,15 +227,7 @@ struct comm_place comm_place(const struct comm *comm) {
   return place;
 }
 
-/* --- for the room --- */
-
-muster_status comm_node_leaders(struct comm *comm, int root, bool shares, int *node_leaders) {
-  int mine = comm->rank;
-  if (shares && comm_is_near(comm, root)) mine = root;
-  for (int rank = 0; shares && !comm_is_near(comm, root) && rank < mine; rank++)
-    if (comm_is_near(comm, rank)) mine = rank;
-  return comm_gather(comm, &mine, sizeof mine, node_leaders);
-}
+/* --- for the module --- */
 
 muster_status comm_create_group(struct comm *comm, int number, struct comm **out) {
   *out = NULL;

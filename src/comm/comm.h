@@ -1,4 +1,4 @@
-/* The job: its ranks, where they run, and the few collective calls that set-up needs. Only this room knows MPI. */
+/* The job: its ranks, where they run, and the few collective calls that set-up needs. Only this module knows MPI. */
 #ifndef COMM_COMM_H
 #define COMM_COMM_H
 
@@ -13,7 +13,7 @@
 
 struct comm; /* one a process */
 
-/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/counters.h),
+/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/node.h),
  * so that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without
  * MPI.
  */

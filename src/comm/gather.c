@@ -1,7 +1,7 @@
 #include "comm/gather.h"
 
-#include "comm/counters.h"
 #include "comm/mpi_call.h"
+#include "comm/node.h"
 #include "comm/node_buffer.h"
 
 #include <float.h>
@@ -33,8 +33,8 @@ struct gather {
   MPI_Request *requests; /* persistent: receives on the learner, a send on an actor */
   struct gather_list list;
   struct node_buffer node_buffer;
-  struct counters *counters; /* of this node */
-  uint32_t step;             /* gathers and scatters so far */
+  struct node *node; /* as the learner sees it */
+  uint32_t step;     /* gathers and scatters so far */
   size_t bytes;
   int64_t messages;
 };
@@ -48,14 +48,14 @@ struct plan {
   enum gather_rows which;
   const struct gather_field *fields;
   int n_fields;
-  int *node_leaders;   /* [ranks] */
+  const int *leaders;  /* [ranks] of each rank's node */
   int32_t *capacities; /* [ranks] room in each rank's list */
   int *first, *count;  /* [ranks] ranges of environments */
 };
 
 /* whether a rank's rows come from a peer: an actor's own, or those of a node leader's node */
 static bool comes_from(const struct plan *plan, int rank, int peer_rank) {
-  return rank == peer_rank || plan->node_leaders[rank] == peer_rank;
+  return rank == peer_rank || plan->leaders[rank] == peer_rank;
 }
 
 /* the environments whose rows a rank sends to the learner */
@@ -127,7 +127,7 @@ static muster_status describe_node_buffer(struct gather *gather, const struct pl
 static muster_status expect_peer(struct gather *gather, const struct plan *plan, int rank) {
   struct peer *peer = &gather->peers[gather->n_peers++];
   *peer = (struct peer){.rank = rank,
-                        .is_node_leader = plan->node_leaders[rank] == rank,
+                        .is_node_leader = plan->leaders[rank] == rank,
                         .rows = MPI_DATATYPE_NULL,
                         .node_buffer = MPI_DATATYPE_NULL};
   MUSTER_TRY(describe_rows(plan, find_ranges(plan, rank), &peer->head, &peer->rows));
@@ -143,8 +143,8 @@ static muster_status face_learner(struct gather *gather, const struct plan *plan
   struct peer *peer = &gather->peers[gather->n_peers++];
   *peer = (struct peer){.rank = topology->learner, .rows = MPI_DATATYPE_NULL, .node_buffer = MPI_DATATYPE_NULL};
   peer->head.work = no_work;
-  gather->has_node_buffer = plan->node_leaders[topology->rank] != topology->learner;
-  if (gather->has_node_buffer) return node_buffer_open(&gather->node_buffer, gather->counters);
+  gather->has_node_buffer = plan->leaders[topology->rank] != topology->learner;
+  if (gather->has_node_buffer) return node_buffer_open(&gather->node_buffer, gather->node);
   plan->first[0] = 0;
   plan->count[0] = rows_of(plan, topology->rank).count;
   MUSTER_TRY(describe_rows(plan, plan->count[0] > 0, &peer->head, &peer->rows));
@@ -158,25 +158,29 @@ static muster_status meet_peers(struct gather *gather, const struct plan *plan) 
   if (topology->ranks == 1) return MUSTER_OK;
   if (!topology->leads) return face_learner(gather, plan);
   for (int rank = 0; rank < topology->ranks; rank++) {
-    bool sends = plan->node_leaders[rank] == rank || plan->node_leaders[rank] == topology->learner;
+    bool sends = plan->leaders[rank] == rank || plan->leaders[rank] == topology->learner;
     if (rank != topology->learner && sends) MUSTER_TRY(expect_peer(gather, plan, rank));
   }
   return MUSTER_OK;
 }
 
 /* Finds out who carries what. Collective. */
-static muster_status find_node_leaders(struct gather *gather, struct plan *plan) {
+static muster_status find_leaders(struct gather *gather, struct plan *plan) {
   struct comm *comm = gather->comm;
   const struct topology *topology = plan->topology;
   struct node_buffer *node_buffer = &gather->node_buffer;
   MUSTER_TRY(comm_gather(comm, &gather->list.capacity, sizeof *plan->capacities, plan->capacities));
 
-  /* ranks of the learner's node share no rows, but wait for each other */
+  node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
+  const size_t bytes_alone = node_buffer->bytes;
   node_buffer_lay_out(node_buffer, topology, plan->capacities, false);
-  MUSTER_TRY(counters_create(comm, comm_is_near(comm, topology->learner) ? 0 : node_buffer->bytes, &gather->counters));
-  bool shares = gather->counters != NULL;
-  if (!shares) node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
-  return comm_node_leaders(comm, topology->learner, shares, plan->node_leaders);
+
+  /* ranks of the learner's node share no rows, but wait for each other */
+  const size_t bytes = comm_is_near(comm, topology->learner) ? 0 : node_buffer->bytes;
+  MUSTER_TRY(node_create(comm, topology->learner, bytes, bytes_alone, &gather->node));
+  if (!gather->node->is_shared) node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
+  plan->leaders = gather->node->leaders;
+  return MUSTER_OK;
 }
 
 static muster_status check_fields(const struct gather_field *fields, int n_fields) {
@@ -194,11 +198,10 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
 /* takes the memory of gather and plan; whoever calls frees it in any case */
 static muster_status allocate(struct gather *gather, struct plan *plan) {
   size_t ranks = (size_t)plan->topology->ranks;
-  int *numbers = plan->node_leaders = calloc(4 * ranks, sizeof *numbers);
+  int *numbers = plan->capacities = calloc(3 * ranks, sizeof *numbers);
   if (gather == NULL || numbers == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
-  plan->capacities = numbers + ranks;
-  plan->first = numbers + 2 * ranks;
-  plan->count = numbers + 3 * ranks;
+  plan->first = numbers + ranks;
+  plan->count = numbers + 2 * ranks;
   gather->peers = calloc(ranks, sizeof *gather->peers);
   gather->requests = calloc(ranks, sizeof *gather->requests);
   bool failed = gather->peers == NULL || gather->requests == NULL;
@@ -230,10 +233,10 @@ muster_status gather_create(struct comm *comm, const struct topology *topology, 
     gather->bytes = moved_bytes(&plan);
     if (list != NULL) gather->list = *list;
     node_buffer_init(&gather->node_buffer, comm, topology->learner, fields, n_fields, &gather->list);
-    status = find_node_leaders(gather, &plan);
+    status = find_leaders(gather, &plan);
   }
   if (status == MUSTER_OK) status = comm_agree(comm, meet_peers(gather, &plan));
-  free(plan.node_leaders);
+  free(plan.capacities);
   if (status != MUSTER_OK)
     gather_destroy(&gather);
   else
@@ -253,7 +256,7 @@ void gather_destroy(struct gather **handle) {
     free(peer->items);
   }
   node_buffer_release(&gather->node_buffer);
-  counters_destroy(&gather->counters);
+  node_destroy(&gather->node);
   free(gather->peers);
   free(gather->requests);
   free(gather);
@@ -269,7 +272,7 @@ muster_status gather_begin(struct gather *gather) {
   uint32_t step = ++gather->step;
   if (gather->has_node_buffer) return node_buffer_put(&gather->node_buffer, step, head);
   MUSTER_TRY_MPI(MPI_Startall(gather->n_requests, gather->requests));
-  if (!gather->is_learner) counters_reach(gather->counters, step);
+  if (!gather->is_learner) node_reach(gather->node, step);
   return MUSTER_OK;
 }
 
@@ -328,10 +331,10 @@ static muster_status collect_lists(struct gather *gather) {
 /* sleeps until the messages of this node can move: the learner until every actor has sent, then it wakes them, since an
  * actor may have to take part in the transfer */
 static muster_status meet_neighbours(struct gather *gather) {
-  struct counters *counters = gather->counters;
-  if (!gather->is_learner) return counters_wait(counters, gather->peers[0].rank, gather->step);
-  MUSTER_TRY(counters_wait_others(counters, gather->step));
-  counters_reach(counters, gather->step);
+  struct node *node = gather->node;
+  if (!gather->is_learner) return node_wait(node, gather->peers[0].rank, gather->step);
+  MUSTER_TRY(node_wait_others(node, gather->step));
+  node_reach(node, gather->step);
   return MUSTER_OK;
 }
 

@@ -1,7 +1,7 @@
 #include "comm/group.h"
 
-#include "comm/counters.h"
 #include "comm/mpi_call.h"
+#include "comm/node.h"
 #include "comm/watchdog.h"
 
 #include <limits.h>
@@ -11,49 +11,26 @@
 #define MAX_BLOCKS 16
 
 struct group {
-  struct comm *job;      /* borrowed */
-  struct comm *subcomm;  /* the members as a job of their own */
-  MPI_Comm node_leaders; /* the first member of each node; MPI_COMM_NULL on others */
-  int n_nodes;           /* that have members */
-  int *nodes;      /* [members] number of each one's node, in the order of their first members, the node leaders */
-  int node_leader; /* of this node: its first member */
-  struct counters *meeting;
-  uint32_t step; /* of the meeting counters: two for each time that all meet */
+  struct comm *job;     /* borrowed */
+  struct comm *subcomm; /* the members as a job of their own */
+  struct node *node;    /* of the members, as the first one sees it */
+  MPI_Comm leaders;     /* the leaders of the nodes in the order of their numbers; MPI_COMM_NULL on other members */
+  uint32_t step;        /* two for each time that all meet */
   int n_blocks;
-  struct {
-    struct counters *counters; /* NULL: a member that is alone on its node has memory of its own */
-    void *memory;
-  } block[MAX_BLOCKS];
+  struct shared_memory block[MAX_BLOCKS];
 };
 
 /* --- set-up --- */
 
-static muster_status number_nodes(struct group *group) {
-  struct comm *subcomm = group->subcomm;
-  size_t n = (size_t)subcomm->size;
-  while (!comm_is_near(subcomm, group->node_leader)) group->node_leader++;
-  int *node_leaders = calloc(n, sizeof *node_leaders);
-  group->nodes = calloc(n, sizeof *group->nodes);
-  muster_status status = node_leaders == NULL || group->nodes == NULL
-                             ? status_error(MUSTER_ERROR_MEMORY, "out of memory: a group of %zu", n)
-                             : MUSTER_OK;
-  status = comm_agree(subcomm, status);
-  if (status == MUSTER_OK) status = comm_gather(subcomm, &group->node_leader, sizeof group->node_leader, node_leaders);
-  for (int member = 0; member < (int)n && status == MUSTER_OK; member++)
-    group->nodes[member] = node_leaders[member] == member ? group->n_nodes++ : group->nodes[node_leaders[member]];
-  free(node_leaders);
-  return status;
-}
-
 static muster_status connect(struct group *group) {
-  MUSTER_TRY(number_nodes(group));
-  const int rank = group->subcomm->rank, color = group->node_leader == rank ? 0 : MPI_UNDEFINED;
-  if (group->n_nodes > 1) MUSTER_TRY_MPI(MPI_Comm_split(group->subcomm->world, color, rank, &group->node_leaders));
-  MUSTER_TRY(counters_create(group->subcomm, 0, &group->meeting));
-  bool is_lame = group->meeting == NULL && group->subcomm->local_size > 1;
-  if (!comm_any(group->subcomm, is_lame)) return MUSTER_OK;
-  return status_error(MUSTER_ERROR_COMM, "the learners of a node share no memory: make /dev/shm larger (docker run "
-                                         "--shm-size), or use one learner for each host");
+  struct comm *subcomm = group->subcomm;
+  MUSTER_TRY(node_create(subcomm, 0, 0, 0, &group->node));
+  if (comm_any(subcomm, subcomm->local_size > 1 && !group->node->is_shared))
+    return status_error(MUSTER_ERROR_COMM, "the learners of a node share no memory: make /dev/shm larger (docker run "
+                                           "--shm-size), or use one learner for each host");
+  const int color = node_is_leader(group->node) ? 0 : MPI_UNDEFINED;
+  if (group->node->n_nodes > 1) MUSTER_TRY_MPI(MPI_Comm_split(subcomm->world, color, subcomm->rank, &group->leaders));
+  return MUSTER_OK;
 }
 
 muster_status group_create(struct comm *comm, const int *members, int n, struct group **out) {
@@ -71,7 +48,7 @@ muster_status group_create(struct comm *comm, const int *members, int n, struct 
     free(group);
     return status;
   }
-  *group = (struct group){.job = comm, .subcomm = subcomm, .node_leaders = MPI_COMM_NULL};
+  *group = (struct group){.job = comm, .subcomm = subcomm, .leaders = MPI_COMM_NULL};
   status = comm_agree(subcomm, connect(group));
   if (status != MUSTER_OK)
     group_destroy(&group);
@@ -83,14 +60,10 @@ muster_status group_create(struct comm *comm, const int *members, int n, struct 
 void group_destroy(struct group **handle) {
   struct group *group = *handle;
   if (group == NULL) return;
-  for (int i = 0; i < group->n_blocks; i++) {
-    if (group->block[i].counters == NULL) free(group->block[i].memory);
-    counters_destroy(&group->block[i].counters);
-  }
-  counters_destroy(&group->meeting);
-  if (group->node_leaders != MPI_COMM_NULL) MPI_Comm_free(&group->node_leaders);
+  for (int i = 0; i < group->n_blocks; i++) shared_memory_destroy(&group->block[i]);
+  if (group->leaders != MPI_COMM_NULL) MPI_Comm_free(&group->leaders);
+  node_destroy(&group->node);
   comm_destroy_group(&group->subcomm);
-  free(group->nodes);
   free(group);
   *handle = NULL;
 }
@@ -100,20 +73,16 @@ void group_set_stages(struct group *group, struct stages *stages) { comm_set_sta
 int group_ranks(const struct group *group) { return group->subcomm->size; }
 int group_rank(const struct group *group) { return group->subcomm->rank; }
 
-bool group_spans_nodes(const struct group *group) { return group->n_nodes > 1; }
+bool group_spans_nodes(const struct group *group) { return group->node->n_nodes > 1; }
 
 muster_status group_share(struct group *group, size_t bytes, void **memory) {
   if (group->n_blocks == MAX_BLOCKS)
     return status_error(MUSTER_ERROR_INTERNAL, "a group shares more than %d blocks of memory", MAX_BLOCKS);
-  struct counters *counters = NULL;
-  MUSTER_TRY(counters_create(group->subcomm, bytes, &counters));
-  bool is_alone = group->subcomm->local_size == 1;
-  *memory = is_alone ? aligned_alloc(64, (bytes + 63) / 64 * 64) : counters_data(counters);
-  if (is_alone && *memory != NULL) memset(*memory, 0, bytes);
-  group->block[group->n_blocks].counters = counters;
-  group->block[group->n_blocks++].memory = *memory;
-  muster_status status = MUSTER_OK;
-  if (*memory == NULL)
+  struct shared_memory *block = &group->block[group->n_blocks];
+  muster_status status = shared_memory_create(group->subcomm, bytes, bytes, block);
+  group->n_blocks++;
+  *memory = block->bytes;
+  if (status == MUSTER_OK && group->subcomm->local_size > 1 && !block->is_shared)
     status = status_error(MUSTER_ERROR_COMM,
                           "the learners of this node cannot share %.1f MB: /dev/shm has not that much left (docker run "
                           "--shm-size makes it larger); a smaller algorithm.n_steps, or one learner for each host, "
@@ -124,29 +93,29 @@ muster_status group_share(struct group *group, size_t bytes, void **memory) {
 
 /* --- meetings --- */
 
-/* what the node leaders do while the other members wait */
-typedef muster_status (*node_leaders_part)(struct group *group, void *memory, const size_t *offsets);
+/* what the leaders of the nodes do while the other members wait */
+typedef muster_status (*leaders_part)(struct group *group, void *memory, const size_t *offsets);
 
-static muster_status wait_for_all(struct group *group, node_leaders_part part, void *memory, const size_t *offsets) {
-  struct comm *subcomm = group->subcomm;
+static muster_status wait_for_all(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
+  struct node *node = group->node;
   const uint32_t all_here = group->step + 1, all_there = group->step += 2;
-  if (group->n_nodes == 1) {
-    counters_reach(group->meeting, all_there);
-    return counters_wait_others(group->meeting, all_there);
+  if (node->n_nodes == 1) {
+    node_reach(node, all_there);
+    return node_wait_others(node, all_there);
   }
-  if (group->node_leaders != MPI_COMM_NULL) {
-    MUSTER_TRY(counters_wait_others(group->meeting, all_here));
-    enum stage before = stages_enter(subcomm->stages, STAGE_WAIT);
+  if (node_is_leader(node)) {
+    MUSTER_TRY(node_wait_others(node, all_here));
+    enum stage before = stages_enter(group->subcomm->stages, STAGE_WAIT);
     muster_status status = part(group, memory, offsets);
-    stages_enter(subcomm->stages, before);
-    counters_reach(group->meeting, all_there);
+    stages_enter(group->subcomm->stages, before);
+    node_reach(node, all_there);
     return status;
   }
-  counters_reach(group->meeting, all_here);
-  return counters_wait(group->meeting, group->node_leader, all_there);
+  node_reach(node, all_here);
+  return node_wait_leader(node, all_there);
 }
 
-static muster_status meet(struct group *group, node_leaders_part part, void *memory, const size_t *offsets) {
+static muster_status meet(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
   watchdog_meet(group->job, true);
   muster_status status = wait_for_all(group, part, memory, offsets);
   watchdog_meet(group->job, false);
@@ -157,7 +126,7 @@ static muster_status meet(struct group *group, node_leaders_part part, void *mem
 static muster_status send_out(struct group *group, int node, char *data, size_t bytes) {
   for (size_t done = 0; done < bytes;) {
     size_t piece = bytes - done < INT_MAX ? bytes - done : INT_MAX;
-    MUSTER_TRY_MPI(MPI_Bcast(data + done, (int)piece, MPI_BYTE, node, group->node_leaders));
+    MUSTER_TRY_MPI(MPI_Bcast(data + done, (int)piece, MPI_BYTE, node, group->leaders));
     done += piece;
   }
   return MUSTER_OK;
@@ -165,13 +134,14 @@ static muster_status send_out(struct group *group, int node, char *data, size_t 
 
 static muster_status exchange_ranges(struct group *group, void *memory, const size_t *offsets) {
   if (offsets == NULL) {
-    MUSTER_TRY_MPI(MPI_Barrier(group->node_leaders));
+    MUSTER_TRY_MPI(MPI_Barrier(group->leaders));
     return MUSTER_OK;
   }
   /* the ranges of neighbours on one node are one piece */
+  const int *numbers = group->node->numbers;
   for (int first = 0, end; first < group->subcomm->size; first = end) {
-    for (end = first + 1; end < group->subcomm->size && group->nodes[end] == group->nodes[first];) end++;
-    MUSTER_TRY(send_out(group, group->nodes[first], (char *)memory + offsets[first], offsets[end] - offsets[first]));
+    for (end = first + 1; end < group->subcomm->size && numbers[end] == numbers[first];) end++;
+    MUSTER_TRY(send_out(group, numbers[first], (char *)memory + offsets[first], offsets[end] - offsets[first]));
   }
   return MUSTER_OK;
 }

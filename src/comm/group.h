@@ -1,7 +1,7 @@
 /* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to
  * the other nodes.
  *
- * Members of a node write to memory that they share and wait for each other without a message (comm/counters.h).
+ * Members of a node write to memory that they share and wait for each other without a message (comm/node.h).
  * Between nodes the first member of each, its node leader, sends what its node has written and receives what the others
  * have. So a node's members need no copies of each other's data, and the network carries each byte once for each node.
  */

@@ -35,12 +35,6 @@ enum comm_tag {
 /* Whether a rank is on this node. */
 bool comm_is_near(const struct comm *comm, int rank);
 
-/* Who carries the data that move between rank `root` and each rank: node leaders[size], filled on every rank. On the
- * root's node that is the root itself. The ranks of another node have one node leader, the first of them, who sends and
- * receives one message for all. `shares` says whether this rank shares memory with those of its node; one that does not
- * is its own node leader. Collective. */
-MUSTER_CHECKED muster_status comm_node_leaders(struct comm *comm, int root, bool shares, int *node_leaders);
-
 /* From now on ranks of this node with different numbers count as being on different nodes, for tests. Collective;
  * before anything else is created. */
 MUSTER_CHECKED muster_status comm_split_node(struct comm *comm, int number);

@@ -33,11 +33,9 @@ void node_buffer_lay_out(struct node_buffer *node_buffer, const struct topology 
                          bool alone) {
   struct comm *comm = node_buffer->comm;
   node_buffer->n_rows = node_buffer->n_entries = 0;
-  node_buffer->node_leader = comm->rank;
   size_t items = 0, items_before = 0, row_bytes = 0, item_bytes = node_buffer_item_bytes(&node_buffer->list);
   for (int rank = 0; rank < comm->size; rank++) {
     if (alone ? rank != comm->rank : !comm_is_near(comm, rank)) continue;
-    if (node_buffer->n_entries == 0) node_buffer->node_leader = rank;
     int32_t rows = topology_envs(topology, rank).count;
     if (rank == comm->rank) {
       node_buffer->own_entry = node_buffer->n_entries;
@@ -57,16 +55,14 @@ void node_buffer_lay_out(struct node_buffer *node_buffer, const struct topology 
       sizeof(struct node_buffer_entry) * (size_t)node_buffer->n_entries + units(message + items * item_bytes) * UNIT;
 }
 
-muster_status node_buffer_open(struct node_buffer *node_buffer, struct counters *counters) {
+muster_status node_buffer_open(struct node_buffer *node_buffer, struct node *node) {
   if (units(node_buffer->bytes) > INT_MAX)
     return status_error(
         MUSTER_ERROR_USAGE,
         "a rollout of %zu bytes on one node is too large for a message: use a smaller algorithm.n_steps",
         node_buffer->bytes);
-  node_buffer->counters = counters;
-  if (counters == NULL && (node_buffer->memory = calloc(1, node_buffer->bytes)) == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %zu bytes for a message", node_buffer->bytes);
-  node_buffer->entries = counters != NULL ? counters_data(counters) : node_buffer->memory;
+  node_buffer->node = node;
+  node_buffer->entries = node->data;
   node_buffer->message = (char *)(node_buffer->entries + node_buffer->n_entries);
   MUSTER_TRY_MPI(MPI_Type_contiguous(UNIT, MPI_BYTE, &node_buffer->unit));
   MUSTER_TRY_MPI(MPI_Type_commit(&node_buffer->unit));
@@ -76,7 +72,6 @@ muster_status node_buffer_open(struct node_buffer *node_buffer, struct counters 
 void node_buffer_release(struct node_buffer *node_buffer) {
   if (node_buffer->message == NULL) return;
   if (node_buffer->unit != MPI_DATATYPE_NULL) MPI_Type_free(&node_buffer->unit);
-  free(node_buffer->memory);
   *node_buffer = (struct node_buffer){0};
 }
 
@@ -85,11 +80,6 @@ void gather_head_join(struct gather_head *head, const struct gather_head *other)
   head->flags |= other->flags;
   gather_work_join(&head->work, &other->work);
 }
-
-static bool is_node_leader(const struct node_buffer *node_buffer) {
-  return node_buffer->node_leader == node_buffer->comm->rank;
-}
-
 /* copies this rank's rows from the fields into the message, or back */
 static void copy_rows(struct node_buffer *node_buffer, bool in) {
   if (node_buffer->own_rows == 0) return; /* nothing but a list: the fields may have no base */
@@ -121,12 +111,11 @@ void node_buffer_unpack_items(const void *items, int32_t count, const struct gat
 
 muster_status node_buffer_put(struct node_buffer *node_buffer, uint32_t step, const struct gather_head *head) {
   /* the node leader may still be sending what was put in before */
-  if (!is_node_leader(node_buffer))
-    MUSTER_TRY(counters_wait(node_buffer->counters, node_buffer->node_leader, step - 1));
+  if (!node_is_leader(node_buffer->node)) MUSTER_TRY(node_wait_leader(node_buffer->node, step - 1));
   copy_rows(node_buffer, true);
   pack_items(node_buffer);
   node_buffer->entries[node_buffer->own_entry] = (struct node_buffer_entry){*head, node_buffer->own_items};
-  if (!is_node_leader(node_buffer)) counters_reach(node_buffer->counters, step);
+  if (!node_is_leader(node_buffer->node)) node_reach(node_buffer->node, step);
   return MUSTER_OK;
 }
 
@@ -147,35 +136,35 @@ static size_t close_message(struct node_buffer *node_buffer) {
 }
 
 muster_status node_buffer_send(struct node_buffer *node_buffer, uint32_t step) {
-  if (!is_node_leader(node_buffer)) return MUSTER_OK;
-  MUSTER_TRY(counters_wait_others(node_buffer->counters, step));
+  if (!node_is_leader(node_buffer->node)) return MUSTER_OK;
+  MUSTER_TRY(node_wait_others(node_buffer->node, step));
   int count = (int)units(close_message(node_buffer));
   MPI_Request request;
   MUSTER_TRY_MPI(MPI_Isend(node_buffer->message, count, node_buffer->unit, node_buffer->learner, TAG_GATHER,
                            node_buffer->comm->world, &request));
   MUSTER_TRY(comm_wait(node_buffer->comm, &request, 1));
-  counters_reach(node_buffer->counters, step);
+  node_reach(node_buffer->node, step);
   return MUSTER_OK;
 }
 
 /* the node leader's part of taking: all rows, once the others have read or written what was there before */
 static muster_status receive_rows(struct node_buffer *node_buffer, uint32_t step) {
-  MUSTER_TRY(counters_wait_others(node_buffer->counters, step - 1));
+  MUSTER_TRY(node_wait_others(node_buffer->node, step - 1));
   int count = (int)units(node_buffer->rows_bytes + sizeof(struct gather_head));
   MPI_Request request;
   MUSTER_TRY_MPI(MPI_Irecv(node_buffer->message, count, node_buffer->unit, node_buffer->learner, TAG_SCATTER,
                            node_buffer->comm->world, &request));
   MUSTER_TRY(comm_wait(node_buffer->comm, &request, 1));
-  counters_reach(node_buffer->counters, step);
+  node_reach(node_buffer->node, step);
   return MUSTER_OK;
 }
 
 muster_status node_buffer_take(struct node_buffer *node_buffer, uint32_t step) {
-  if (is_node_leader(node_buffer))
+  if (node_is_leader(node_buffer->node))
     MUSTER_TRY(receive_rows(node_buffer, step));
   else
-    MUSTER_TRY(counters_wait(node_buffer->counters, node_buffer->node_leader, step));
+    MUSTER_TRY(node_wait_leader(node_buffer->node, step));
   copy_rows(node_buffer, false);
-  if (!is_node_leader(node_buffer)) counters_reach(node_buffer->counters, step);
+  if (!node_is_leader(node_buffer->node)) node_reach(node_buffer->node, step);
   return MUSTER_OK;
 }

@@ -10,8 +10,8 @@
 #ifndef COMM_NODE_BUFFER_H
 #define COMM_NODE_BUFFER_H
 
-#include "comm/counters.h"
 #include "comm/gather.h"
+#include "comm/node.h"
 
 #include <mpi.h>
 
@@ -31,7 +31,7 @@ struct node_buffer_entry {
 
 struct node_buffer {
   struct comm *comm; /* borrowed */
-  int learner, node_leader;
+  int learner;
   struct gather_field field[GATHER_MAX_FIELDS];
   int n_fields;
   struct gather_list list;
@@ -41,8 +41,7 @@ struct node_buffer {
   size_t own_items;                    /* where this rank's items go, from the start of the message */
   size_t bytes;                        /* of all when every list is full, entries included */
 
-  struct counters *counters;         /* NULL: this rank is alone */
-  void *memory;                      /* of a rank that is alone; NULL otherwise */
+  struct node *node;                 /* borrowed; holds all of it */
   struct node_buffer_entry *entries; /* [n_entries], then the message */
   char *message;
   MPI_Datatype unit;
@@ -55,9 +54,8 @@ void node_buffer_init(struct node_buffer *node_buffer, struct comm *comm, int le
  * list of each rank of the job. */
 void node_buffer_lay_out(struct node_buffer *node_buffer, const struct topology *topology, const int32_t *capacities,
                          bool alone);
-/* Readies a node buffer that was laid out, on the counters of its bytes that the node shares; NULL: alone. Borrows the
- * counters. */
-MUSTER_CHECKED muster_status node_buffer_open(struct node_buffer *node_buffer, struct counters *counters);
+/* Readies a node buffer that was laid out in the data of a node, which is borrowed. */
+MUSTER_CHECKED muster_status node_buffer_open(struct node_buffer *node_buffer, struct node *node);
 void node_buffer_release(struct node_buffer *node_buffer); /* accepts one that is not open */
 
 /* Puts this rank's rows, list and head in, as `step` of its gather: steps count the uses of a node buffer from 1. */

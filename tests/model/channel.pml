@@ -1,20 +1,20 @@
-/* The protocol of asynchronous actors (src/comm/stream.h) with the phases of a run: two actors, one learner, two places
- * an actor, orders of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
+/* The protocol of asynchronous actors (src/comm/channel.h) with the phases of a run: two actors, one learner, two slots
+ * an actor, commands of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
  * is not asleep. It may also wait for one actor's trajectory, which would be too old later (on_lag: block), and hold back
- * what the other delivers meanwhile: taken from the row or received, but not yet released. Whether deliveries bring
+ * what the other sends meanwhile: taken from the row or received, but not yet released. Whether messages bring
  * trajectories or gradients (a3c) makes no difference here. Steps are as small as they are in the program wherever two
- * ranks meet: tickets and entries of the row, a bell and who sleeps until it rings, filling a place, copying what is there
+ * ranks meet: tickets and entries of the row, an event and who sleeps until it is signalled, filling a slot, copying what is there
  * and releasing it.
  *
- * FAR=1: actor 1 shares no memory with the learner: its deliveries and orders are messages. The learner then polls.
+ * FAR=1: actor 1 shares no memory with the learner: its messages and commands travel by MPI. The learner then polls.
  *
  * Runs are endless, and the search is exhaustive all the same, since nothing is kept that only grows:
  * - trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, as there are at most two under way;
  *   those of the other are not, since what is lost of one actor does not depend on the numbers of another;
- * - places count from the oldest delivery that was not released, tickets from the oldest entry that was not
+ * - slots count from the oldest message that was not released, tickets from the oldest entry that was not
  *   taken;
- * - of the number of a bell only this is kept, whether it has changed since whoever waits for it looked. An actor's bells
- *   change just when it has a free place, or an order that it has not taken.
+ * - of the number of an event only this is kept, whether it has changed since whoever waits for it looked. An actor's bells
+ *   change just when it has a free slot, or a command that it has not taken.
  *
  * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
  * MUTANT_... breaks one thing, to see that it is noticed. */
@@ -33,16 +33,16 @@
 #define PLACES 2
 #endif
 
-/* words of orders, kinds of deliveries */
+/* words of commands, kinds of messages */
 mtype = { NONE, RUN, PAUSE, STOP, TRAJECTORY, STATES };
 
 /* --- what ranks share --- */
 
-/* places of actor a: 2a is the one to be released next, 2a + 1 the other */
+/* slots of actor a: 2a is the one to be released next, 2a + 1 the other */
 mtype kind_in[4] = NONE;
 byte number_in[4];
-byte unreleased[2]; /* deliveries that the learner has not let go of */
-chan deliveries = [2] of { mtype, byte }; /* messages of a far actor; both receives are posted */
+byte unreleased[2]; /* messages that the learner has not let go of */
+chan messages = [2] of { mtype, byte }; /* messages of a far actor; both receives are posted */
 
 /* the row: entries from the oldest on, 0 where a ticket is drawn but the entry not yet filled in, else actor + 1 */
 byte entry[4];
@@ -55,15 +55,15 @@ bool place_waits[2], place_sleeps[2];
 byte order_waiters;
 bool order_sleeps[2];
 
-/* the newest order, and whether an actor has not taken it; that it is read whole is shown by orders.pml */
+/* the newest command, and whether an actor has not taken it; that it is read whole is shown by commands.pml */
 mtype told = NONE;
 bool is_new[2];
-chan orders = [2] of { mtype }; /* to a far actor: one that has come, one that is being sent */
+chan commands = [2] of { mtype }; /* to a far actor: one that has come, one that is being sent */
 bool is_pending;                /* the newest follows when that is done */
 
 /* --- what is observed --- */
 
-byte made, learned; /* trajectories that the watched actor has delivered; that the learner has of it; modulo 3 */
+byte made, learned; /* trajectories that the watched actor has sent; that the learner has of it; modulo 3 */
 bool pausing;
 byte ended;         /* actors */
 bool done;
@@ -93,8 +93,8 @@ inline count() {
   fi
 }
 
-/* fills a place, draws a ticket, fills in the entry, rings */
-inline deliver(what) {
+/* fills a slot, draws a ticket, fills in the entry, signals */
+inline send(what) {
   wait_for_place();
   if
   :: is_near(me) ->
@@ -113,11 +113,11 @@ inline deliver(what) {
      fi
   :: else ->
      /* a receive is posted: it does not wait */
-     atomic { assert(len(deliveries) < 2); deliveries!what, number_of(me); unreleased[me]++; count() }
+     atomic { assert(len(messages) < 2); messages!what, number_of(me); unreleased[me]++; count() }
   fi
 }
 
-/* takes the newest order that has come, if any */
+/* takes the newest command that has come, if any */
 inline refresh() {
   if
   :: is_near(me) ->
@@ -129,8 +129,8 @@ inline refresh() {
      }
   :: else ->
      do
-     :: orders?word
-     :: atomic { empty(orders) -> break }
+     :: commands?word
+     :: atomic { empty(commands) -> break }
      od
   fi
 }
@@ -149,7 +149,7 @@ inline await() {
         od;
         order_waiters--
      od
-  :: else -> orders?word
+  :: else -> commands?word
   fi
 }
 
@@ -158,10 +158,10 @@ proctype actor(byte me) {
   await();
   do
   :: word == RUN ->
-     deliver(TRAJECTORY);
+     send(TRAJECTORY);
      refresh()
   :: word != RUN ->
-     deliver(STATES);
+     send(STATES);
      if
      :: word == STOP -> break
      :: else ->
@@ -173,14 +173,14 @@ proctype actor(byte me) {
      fi
   od;
 
-  /* finish: the stop was the last order */
-  assert(!is_new[me] && (is_near(me) || empty(orders)));
+  /* finish: the stop was the last command */
+  assert(!is_new[me] && (is_near(me) || empty(commands)));
   ended++
 }
 
 /* --- the learner --- */
 
-#define can_send (is_pending && len(orders) < 2)
+#define can_send (is_pending && len(commands) < 2)
 
 inline tell(what) {
   atomic {
@@ -191,12 +191,12 @@ inline tell(what) {
     is_new[1] = !FAR;
 #if FAR
 #ifdef MUTANT_ORDER_FORGOTTEN
-    is_pending = len(orders) < 2;
+    is_pending = len(commands) < 2;
 #else
     is_pending = true;
 #endif
     if
-    :: can_send -> orders!told; is_pending = false
+    :: can_send -> commands!told; is_pending = false
     :: else
     fi
 #endif
@@ -215,7 +215,7 @@ inline take_entry() {
   ticket[1] = (ticket[1] > 0 -> ticket[1] - 1 : 0)
 }
 
-/* whose delivery is the oldest; a far actor is heard of when it is its turn */
+/* whose message is the oldest; a far actor is heard of when it is its turn */
 inline next() {
   do
   ::
@@ -224,14 +224,14 @@ inline next() {
 #endif
 #if FAR
      if
-     :: atomic { can_send -> orders!told; is_pending = false }
+     :: atomic { can_send -> commands!told; is_pending = false }
      :: else
      fi;
 #endif
      if
      :: atomic { entry[0] != 0 -> take_entry(); break }
 #if FAR
-     :: atomic { deliveries?kind_in[2 + held_far], number_in[2 + held_far]; who = 1; break }
+     :: atomic { messages?kind_in[2 + held_far], number_in[2 + held_far]; who = 1; break }
 #else
      :: entry[0] == 0 ->
 #ifdef MUTANT_LOST_WAKE_UP
@@ -271,7 +271,7 @@ inline first() {
   fi
 }
 
-/* takes one delivery into its own memory: none lost, none doubled, in order; none after an actor's states */
+/* takes one message into its own memory: none lost, none doubled, in order; none after an actor's states */
 inline take() {
 #ifdef MUTANT_RELEASED_TOO_EARLY
   release();
@@ -297,7 +297,7 @@ inline take() {
 /* with the states of all actors nothing is under way that is not in its hands */
 inline rest() {
   atomic {
-    assert(drawn == 0 && empty(deliveries));
+    assert(drawn == 0 && empty(messages));
     assert(empty(held) && held_far == 0);
     assert(unreleased[0] == 0 && unreleased[1] == 0);
     assert(made == learned);
@@ -327,7 +327,7 @@ inline wait_for(urgent) {
 
 proctype learner() {
   byte who;
-  chan held = [4] of { byte }; /* whose deliveries were held back, from the oldest on */
+  chan held = [4] of { byte }; /* whose messages were held back, from the oldest on */
   byte held_far;               /* those of a far actor */
   bool has_states[2];
   mtype next_word = RUN;
@@ -364,12 +364,12 @@ proctype learner() {
 
   /* finish */
   ended == 2;
-  assert(!is_pending && empty(orders));
+  assert(!is_pending && empty(commands));
   done = true
 }
 
 init { atomic { run learner(); run actor(0); run actor(1) } }
 
-/* every pause ends, and a stop ends the run: so the newest order arrives in the end, whatever it replaced */
+/* every pause ends, and a stop ends the run: so the newest command arrives in the end, whatever it replaced */
 ltl pauses_end { [] (pausing -> <> !pausing) }
 ltl stops_end { [] (told == STOP -> <> done) }

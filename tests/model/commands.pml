@@ -1,37 +1,37 @@
-/* How orders reach the ranks of the learner's node (src/comm/stream_memory.c): slots that are written in turn and say
- * which order they hold, and a bell that stands at the newest. The words of an order are written and read in any order,
+/* How commands reach the ranks of the learner's node (src/comm/channel_memory.c): slots that are written in turn and say
+ * which command they hold, and an event that stands at the newest. The words of a command are written and read in any command,
  * as the memory model allows between the fences. One writer, one reader, since readers do not know of each other; fewer
  * slots than the program has, so that the writer comes round to the reader's slot more often.
  *
- * What must hold: no order that is taken is torn or older than the last, and the reader gets the last one. */
+ * What must hold: no command that is taken is torn or older than the last, and the reader gets the last one. */
 
 #define SLOTS 2
 #define ORDERS 7
 
 byte version[SLOTS]; /* what a slot says that it holds */
 byte first_word[SLOTS], second_word[SLOTS];
-byte bell;
+byte event;
 byte sleepers;
 bool is_asleep;
 
 active proctype writer() {
-  byte order = 1;
+  byte command = 1;
   do
-  :: order <= ORDERS ->
+  :: command <= ORDERS ->
 #ifndef MUTANT_SLOT_NOT_MARKED
-     version[order % SLOTS] = order + 1;
+     version[command % SLOTS] = command + 1;
 #endif
      if
-     :: first_word[order % SLOTS] = order; second_word[order % SLOTS] = order
-     :: second_word[order % SLOTS] = order; first_word[order % SLOTS] = order
+     :: first_word[command % SLOTS] = command; second_word[command % SLOTS] = command
+     :: second_word[command % SLOTS] = command; first_word[command % SLOTS] = command
      fi;
-     version[order % SLOTS] = order;
-     bell = order;
+     version[command % SLOTS] = command;
+     event = command;
      if
      :: sleepers > 0 -> is_asleep = false
      :: else
      fi;
-     order++
+     command++
   :: else -> break
   od
 }
@@ -41,14 +41,14 @@ active proctype reader() {
   do
   :: last == ORDERS -> break
   :: last != ORDERS ->
-     newest = bell;
+     newest = event;
      if
      :: newest == last ->
         /* sleeps until there is another */
         sleepers++;
         do
-        :: atomic { bell != last -> break }
-        :: atomic { bell == last -> is_asleep = true };
+        :: atomic { event != last -> break }
+        :: atomic { event == last -> is_asleep = true };
            !is_asleep
         od;
         sleepers--

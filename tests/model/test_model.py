@@ -45,27 +45,27 @@ class Model(unittest.TestCase):
             self.assertGreater(int(re.search(r"(\d+) states, stored", said)[1]), 100, said)
         return found[1] if found else ""
 
-    def test_orders(self):
-        self.assertEqual(self.search("orders"), "")
+    def test_commands(self):
+        self.assertEqual(self.search("commands"), "")
 
-    def test_torn_orders_are_found(self):
+    def test_torn_commands_are_found(self):
         for mutant in "SLOT_NOT_MARKED", "NO_SECOND_LOOK":
             with self.subTest(mutant):
-                self.assertIn("assertion violated", self.search("orders", [f"-DMUTANT_{mutant}"]))
+                self.assertIn("assertion violated", self.search("commands", [f"-DMUTANT_{mutant}"]))
 
     def test_nothing_is_lost_and_nobody_waits_for_ever(self):
-        self.assertEqual(self.search("stream"), "")
+        self.assertEqual(self.search("channel"), "")
 
     def test_the_same_with_a_far_actor(self):
         for watched in 0, 1:
             with self.subTest(watched=watched):
-                self.assertEqual(self.search("stream", ["-DFAR=1", f"-DWATCHED={watched}"]), "")
+                self.assertEqual(self.search("channel", ["-DFAR=1", f"-DWATCHED={watched}"]), "")
 
     def test_pauses_and_stops_end(self):
         for far in 0, 1:
             for formula in "pauses_end", "stops_end":
                 with self.subTest(formula, far=far):
-                    self.assertEqual(self.search("stream", [f"-DFAR={far}", *LIVENESS], formula), "")
+                    self.assertEqual(self.search("channel", [f"-DFAR={far}", *LIVENESS], formula), "")
 
     def test_mutants_are_found(self):
         for mutant, what in {
@@ -75,13 +75,13 @@ class Model(unittest.TestCase):
             "HELD_NOT_SEARCHED": "invalid end state",
         }.items():
             with self.subTest(mutant):
-                self.assertIn(what, self.search("stream", [f"-DMUTANT_{mutant}"]))
+                self.assertIn(what, self.search("channel", [f"-DMUTANT_{mutant}"]))
 
     def test_mutants_that_go_on_for_ever_are_found(self):
         for mutant, far, formula in ("DEAF_AFTER_A_PAUSE", 0, "stops_end"), ("ORDER_FORGOTTEN", 1, "stops_end"):
             with self.subTest(mutant):
                 definitions = [f"-DFAR={far}", f"-DMUTANT_{mutant}", *LIVENESS]
-                self.assertIn("acceptance cycle", self.search("stream", definitions, formula))
+                self.assertIn("acceptance cycle", self.search("channel", definitions, formula))
 
 
 if __name__ == "__main__":

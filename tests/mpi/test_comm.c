@@ -474,40 +474,40 @@ static void test_clock_shifted(void) {
   }
 }
 
-/* --- the finish line --- */
+/* --- preemption --- */
 
 /* an actor's place in an command that differs from round to round */
 static int place_of(const struct topology *topology, int rank, int round) {
   return (topology_envs(topology, rank).first + round) % topology->actors;
 }
 
-static bool is_over(struct preemption *line) {
+static bool is_over(struct preemption *preemption) {
   bool over = false;
-  muster_status status = preemption_is_due(line, &over);
+  muster_status status = preemption_is_due(preemption, &over);
   over = over && status == MUSTER_OK;
   muster_status_clear(&status);
   return over;
 }
 
-/* one rollout: while one too few have crossed it is over for nobody, however often one looks; then it is for all */
-static void roll_out(struct preemption *line, const struct topology *topology, int needed, int round) {
+/* one rollout: while one too few are done it is over for nobody, however often one looks; then it is for all */
+static void roll_out(struct preemption *preemption, const struct topology *topology, int needed, int round) {
   const int place = topology->acts ? place_of(topology, topology->rank, round) : topology->actors;
-  muster_status status = place < needed - 1 ? preemption_report_done(line) : MUSTER_OK;
+  muster_status status = place < needed - 1 ? preemption_report_done(preemption) : MUSTER_OK;
   EVERYWHERE_OK(status);
   bool early = false;
-  for (int look = 0; look < 100 && topology->acts && place >= needed - 1; look++) early = early || is_over(line);
+  for (int look = 0; look < 100 && topology->acts && place >= needed - 1; look++) early = early || is_over(preemption);
   EVERYWHERE(!early);
 
   /* those that are not among the fast ones cross when they are told */
   if (topology->acts && place >= needed)
-    while (!is_over(line)) sched_yield();
-  if (topology->acts && place >= needed - 1) status = preemption_report_done(line);
-  if (status == MUSTER_OK && topology->leads) status = preemption_await(line);
+    while (!is_over(preemption)) sched_yield();
+  if (topology->acts && place >= needed - 1) status = preemption_report_done(preemption);
+  if (status == MUSTER_OK && topology->leads) status = preemption_await(preemption);
   EVERYWHERE_OK(status);
   /* whoever leads is through with a rollout before the next one begins */
-  if (topology->leads) status = preemption_end_rollout(line);
+  if (topology->leads) status = preemption_end_rollout(preemption);
   EVERYWHERE_OK(status);
-  if (!topology->leads) status = preemption_end_rollout(line);
+  if (!topology->leads) status = preemption_end_rollout(preemption);
   EVERYWHERE_OK(status);
 }
 
@@ -518,14 +518,14 @@ static void report_rollout_done(const int *group, int learners, bool colocated) 
   struct topology whole = topology_create(ranks, comm_rank(comm), actors);
   topology_set_group(&whole, group, learners, colocated);
   const struct topology *topology = &whole;
-  struct preemption *line;
-  EVERYWHERE_OK(preemption_create(comm, topology, topology->actors, &line));
-  EVERYWHERE(line == NULL);
+  struct preemption *preemption;
+  EVERYWHERE_OK(preemption_create(comm, topology, topology->actors, &preemption));
+  EVERYWHERE(preemption == NULL);
   for (int needed = 1; needed < topology->actors; needed++) {
-    EVERYWHERE_OK(preemption_create(comm, topology, needed, &line));
-    EVERYWHERE(line != NULL);
-    for (int round = 0; round < ROUNDS; round++) roll_out(line, topology, needed, round);
-    preemption_destroy(&line);
+    EVERYWHERE_OK(preemption_create(comm, topology, needed, &preemption));
+    EVERYWHERE(preemption != NULL);
+    for (int round = 0; round < ROUNDS; round++) roll_out(preemption, topology, needed, round);
+    preemption_destroy(&preemption);
   }
 }
 

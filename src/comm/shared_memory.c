@@ -1,6 +1,5 @@
-#include "comm/counters.h"
+#include "comm/shared_memory.h"
 
-#include "comm/event.h"
 #include "comm/mpi_call.h"
 
 #include <dirent.h>
@@ -14,19 +13,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-struct counters {
-  struct comm *comm; /* borrowed */
-  size_t bytes;
-  struct event *steps; /* [ranks of the node] how far each has come, then the data */
-  bool look_first;     /* when waiting (event.h) */
-};
-
-/* --- shared memory: a file that is nowhere but in memory, and without a name once all have it. MPI could share a
+/* Shared memory is a file that is nowhere but in memory, and without a name once all have it. MPI could share a
  * window, but Open MPI 4 hangs where the memory cannot be had, as in a container with a small /dev/shm.
  *
  * Who made a file holds a lock on it while it has its name. The lock dies with its holder, so a name without one was
- * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. ---
- */
+ * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. */
 
 #define FOLDER "/dev/shm"
 #define PREFIX "muster-"
@@ -44,7 +35,7 @@ static bool is_left_behind(int folder, const char *name, int *file) {
   return is_ours && flock(*file, LOCK_EX | LOCK_NB) == 0;
 }
 
-void counters_remove_left_behind(void) {
+void shared_memory_remove_left_behind(void) {
   DIR *folder = opendir(FOLDER);
   if (folder == NULL) return;
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;) {
@@ -92,73 +83,36 @@ static void *map_file(const char *path, size_t bytes) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-muster_status counters_create(struct comm *comm, size_t bytes, struct counters **out) {
-  *out = NULL;
-  if (comm->local_size == 1) return MUSTER_OK;
-  struct counters *counters = calloc(1, sizeof *counters);
+/* NULL where the ranks of the node cannot share so much; all of them have it, or none */
+static muster_status share(struct comm *comm, size_t size, void **out) {
   bool is_first = comm->node_ranks[comm->rank] == 0;
   char path[PATH_SIZE] = "";
-  bytes += sizeof(struct event) * (size_t)comm->local_size;
-  int lock = is_first ? create_file(bytes, path) : -1;
+  int lock = is_first ? create_file(size, path) : -1;
   MUSTER_TRY_MPI(MPI_Bcast(path, PATH_SIZE, MPI_CHAR, 0, comm->node));
-  void *memory = counters != NULL ? map_file(path, bytes) : NULL;
-
-  /* all ranks of the node have it, or none */
-  int failed = memory == NULL, any_failed = 1;
+  void *bytes = map_file(path, size);
+  int failed = bytes == NULL, any_failed = 1;
   MUSTER_TRY_MPI(MPI_Allreduce(&failed, &any_failed, 1, MPI_INT, MPI_MAX, comm->node));
   if (lock >= 0) {
     unlink(path);
     close(lock);
   }
-  if (any_failed) {
-    if (memory != NULL) munmap(memory, bytes);
-    free(counters);
-    return MUSTER_OK;
-  }
-  *counters = (struct counters){comm, bytes, memory, !comm_oversubscribed(comm)};
-  *out = counters;
+  if (any_failed && bytes != NULL) munmap(bytes, size);
+  *out = any_failed ? NULL : bytes;
   return MUSTER_OK;
 }
 
-void counters_destroy(struct counters **handle) {
-  if (*handle == NULL) return;
-  munmap((*handle)->steps, (*handle)->bytes);
-  free(*handle);
-  *handle = NULL;
-}
-
-/* --- steps --- */
-
-void *counters_data(struct counters *counters) {
-  return counters != NULL ? &counters->steps[counters->comm->local_size] : NULL;
-}
-
-void counters_reach(struct counters *counters, uint32_t step) {
-  if (counters != NULL) event_set(&counters->steps[counters->comm->node_ranks[counters->comm->rank]], step);
-}
-
-static muster_status wait_for(struct counters *counters, int rank, uint32_t step) {
-  struct event *theirs = &counters->steps[counters->comm->node_ranks[rank]];
-  for (uint32_t seen; !event_has_reached(seen = event_number(theirs), step);)
-    MUSTER_TRY(event_wait(theirs, seen, counters->look_first));
+muster_status shared_memory_create(struct comm *comm, size_t size, size_t size_alone, struct shared_memory *out) {
+  *out = (struct shared_memory){.size = size};
+  if (comm->local_size > 1) MUSTER_TRY(share(comm, size, &out->bytes));
+  out->is_shared = out->bytes != NULL;
+  if (out->is_shared) return MUSTER_OK;
+  void *bytes = mmap(NULL, size_alone, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (bytes == MAP_FAILED) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %zu bytes", size_alone);
+  *out = (struct shared_memory){.bytes = bytes, .size = size_alone};
   return MUSTER_OK;
 }
 
-muster_status counters_wait(struct counters *counters, int rank, uint32_t step) {
-  if (counters == NULL) return MUSTER_OK;
-  enum stage before = stages_enter(counters->comm->stages, STAGE_WAIT);
-  muster_status status = wait_for(counters, rank, step);
-  stages_enter(counters->comm->stages, before);
-  return status;
-}
-
-muster_status counters_wait_others(struct counters *counters, uint32_t step) {
-  if (counters == NULL) return MUSTER_OK;
-  struct comm *comm = counters->comm;
-  enum stage before = stages_enter(comm->stages, STAGE_WAIT);
-  muster_status status = MUSTER_OK;
-  for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
-    if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(counters, rank, step);
-  stages_enter(comm->stages, before);
-  return status;
+void shared_memory_destroy(struct shared_memory *memory) {
+  if (memory->bytes != NULL) munmap(memory->bytes, memory->size);
+  *memory = (struct shared_memory){0};
 }
