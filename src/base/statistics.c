@@ -1,15 +1,16 @@
 #include "base/statistics.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 
 /* the power of two by which values are divided, so that neither their sum nor their squares leave the range of double;
- * it changes no digit of those that are far from its ends */
+ * it changes no digit of those that are far from its ends. Its inverse is a double, too. */
 static int find_exponent(double min, double max) {
   int exponent = 0;
   double largest = fmax(fabs(min), fabs(max));
   if (isfinite(largest)) frexp(largest, &exponent);
-  return exponent;
+  return exponent > 1 - DBL_MAX_EXP ? exponent : 1 - DBL_MAX_EXP;
 }
 
 struct statistics statistics_of(size_t n, const double *values) {
@@ -17,23 +18,23 @@ struct statistics statistics_of(size_t n, const double *values) {
   for (size_t i = 0; i < n; i++) {
     if (isnan(values[i])) continue;
     out.count++;
-    out.min = fmin(out.min, values[i]); // of a number and NAN, the number
-    out.max = fmax(out.max, values[i]);
+    if (!(out.min <= values[i])) out.min = values[i]; // the first one, too
+    if (!(out.max >= values[i])) out.max = values[i];
   }
   if (out.count == 0) return out;
   const int exponent = find_exponent(out.min, out.max);
-  const double count = (double)out.count;
+  const double count = (double)out.count, scale = ldexp(1, -exponent); // a product is ldexp(), and many times faster
 
   double sum = 0;
   for (size_t i = 0; i < n; i++)
-    if (!isnan(values[i])) sum += ldexp(values[i], -exponent);
+    if (!isnan(values[i])) sum += values[i] * scale;
   const double mean = sum / count;
 
   /* about a rounded mean the distances have a sum of their own, which is taken off */
   double distances = 0, squares = 0;
   for (size_t i = 0; i < n; i++) {
     if (isnan(values[i])) continue;
-    double distance = ldexp(values[i], -exponent) - mean;
+    double distance = values[i] * scale - mean;
     distances += distance;
     squares += distance * distance;
   }
