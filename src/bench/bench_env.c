@@ -3,16 +3,16 @@
  * environments in a child process, beside the pool in this one. */
 #include "bench/limits.h"
 #include "bench/parts.h"
-#include "bench/stepping.h"
+#include "bench/stepper.h"
 #include "env/registry.h"
 #include "env/source.h"
 
-static muster_status measure_stepping(struct bench *bench, const muster_env_type *type, struct pool_stepping *pool,
-                                      struct block_stepping *block, struct limit_copy *copy) {
+static muster_status measure_steps(struct bench *bench, const muster_env_type *type, struct pool_stepper *pool,
+                                   struct block_stepper *block, struct limit_copy *copy) {
   struct bench_work *works[] = {&copy->work, &block->work, &pool->work};
   MUSTER_TRY(bench_measure(bench, works, 3));
   int32_t n_envs = pool->buffers.n_envs;
-  double steps = stepping_steps(&pool->buffers);
+  double steps = stepper_steps(&pool->buffers);
   struct bench_series alone = bench_per_item(&block->work, steps);
   MUSTER_TRY(
       bench_add(bench, &unit_msteps, bench_per_item(&pool->work, steps), alone, "env/%s/%d", type->name, n_envs));
@@ -24,16 +24,15 @@ static muster_status measure_stepping(struct bench *bench, const muster_env_type
 static muster_status measure_env(struct bench *bench, const muster_env_type *type, int32_t n_envs) {
   struct arena *arena;
   MUSTER_TRY(arena_create(&arena));
-  struct pool_stepping pool = {0};
-  struct block_stepping block = {0};
+  struct pool_stepper pool = {0};
+  struct block_stepper block = {0};
   struct limit_copy copy;
-  muster_status status = pool_stepping_create(type, n_envs, arena, &pool);
-  if (status == MUSTER_OK) status = block_stepping_create(type, n_envs, arena, &block);
-  if (status == MUSTER_OK)
-    status = limit_copy_create((size_t)n_envs * stepping_step_bytes(&pool.buffers), arena, &copy);
-  if (status == MUSTER_OK) status = measure_stepping(bench, type, &pool, &block, &copy);
-  block_stepping_destroy(&block);
-  pool_stepping_destroy(&pool);
+  muster_status status = pool_stepper_create(type, n_envs, arena, &pool);
+  if (status == MUSTER_OK) status = block_stepper_create(type, n_envs, arena, &block);
+  if (status == MUSTER_OK) status = limit_copy_create((size_t)n_envs * stepper_step_bytes(&pool.buffers), arena, &copy);
+  if (status == MUSTER_OK) status = measure_steps(bench, type, &pool, &block, &copy);
+  block_stepper_destroy(&block);
+  pool_stepper_destroy(&pool);
   arena_destroy(&arena);
   return status;
 }
@@ -45,18 +44,18 @@ static muster_status measure_isolated(struct bench *bench, const char *name, int
   MUSTER_TRY(env_source_open(&here, &plain));
   MUSTER_TRY(env_source_open(&there, &isolated));
   MUSTER_TRY(arena_create(&arena));
-  struct pool_stepping pool = {0}, limit = {0};
-  muster_status status = pool_stepping_create(isolated.type, n_envs, arena, &pool);
-  if (status == MUSTER_OK) status = pool_stepping_create(plain.type, n_envs, arena, &limit);
+  struct pool_stepper pool = {0}, limit = {0};
+  muster_status status = pool_stepper_create(isolated.type, n_envs, arena, &pool);
+  if (status == MUSTER_OK) status = pool_stepper_create(plain.type, n_envs, arena, &limit);
   struct bench_work *works[] = {&limit.work, &pool.work};
   if (status == MUSTER_OK) status = bench_measure(bench, works, 2);
   if (status == MUSTER_OK) {
-    double steps = stepping_steps(&pool.buffers);
+    double steps = stepper_steps(&pool.buffers);
     status = bench_add(bench, &unit_msteps, bench_per_item(&pool.work, steps), bench_per_item(&limit.work, steps),
                        "env/%s/%d/isolated", name, n_envs);
   }
-  pool_stepping_destroy(&limit);
-  pool_stepping_destroy(&pool);
+  pool_stepper_destroy(&limit);
+  pool_stepper_destroy(&pool);
   env_source_close(&isolated);
   env_source_close(&plain);
   arena_destroy(&arena);

@@ -3,7 +3,7 @@
 #include "bench/job.h"
 #include "bench/limits.h"
 #include "bench/parts.h"
-#include "bench/stepping.h"
+#include "bench/stepper.h"
 #include "env/registry.h"
 #include "train/actor.h"
 
@@ -44,13 +44,13 @@ static muster_status create_rollout(const muster_env_type *type, int32_t n_envs,
 }
 
 static muster_status measure_rollout(struct bench *bench, const char *name, struct rollout *rollout,
-                                     struct pool_stepping *pool, struct limit_fma *fma) {
+                                     struct pool_stepper *pool, struct limit_fma *fma) {
   struct bench_work *works[] = {&fma->work, &pool->work, &rollout->work};
   MUSTER_TRY(bench_measure(bench, works, 3));
   const struct model *model = &rollout->model;
   double flops = 2.0 * (double)(model->obs_dim * HIDDEN + HIDDEN * HIDDEN + HIDDEN * model->head.outputs);
   int32_t n_envs = pool->buffers.n_envs;
-  struct bench_series limit = bench_sum(bench_per_item(&pool->work, stepping_steps(&pool->buffers)),
+  struct bench_series limit = bench_sum(bench_per_item(&pool->work, stepper_steps(&pool->buffers)),
                                         bench_per_item(&fma->work, fma->flops / flops));
   return bench_add(bench, &unit_msteps, bench_per_item(&rollout->work, (double)n_envs * STEPS), limit, "rollout/%s/%d",
                    name, n_envs);
@@ -59,11 +59,11 @@ static muster_status measure_rollout(struct bench *bench, const char *name, stru
 static muster_status measure_env(struct bench *bench, const muster_env_type *type, int32_t n_envs,
                                  struct limit_fma *fma) {
   struct rollout rollout = {0};
-  struct pool_stepping pool = {0};
+  struct pool_stepper pool = {0};
   muster_status status = create_rollout(type, n_envs, &rollout);
-  if (status == MUSTER_OK) status = pool_stepping_create(type, n_envs, rollout.worker.arena, &pool);
+  if (status == MUSTER_OK) status = pool_stepper_create(type, n_envs, rollout.worker.arena, &pool);
   if (status == MUSTER_OK) status = measure_rollout(bench, type->name, &rollout, &pool, fma);
-  pool_stepping_destroy(&pool);
+  pool_stepper_destroy(&pool);
   job_release(&rollout.worker);
   return status;
 }

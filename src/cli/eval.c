@@ -1,7 +1,7 @@
 #include "base/path.h"
 #include "base/shown.h"
 #include "cli/command.h"
-#include "cli/showing.h"
+#include "cli/renderer.h"
 #include "comm/collect.h"
 #include "math/blas.h"
 #include "policy/policy.h"
@@ -47,7 +47,7 @@ struct eval_request {
   bool stochastic, json;
   const char **sets; /* [n_sets] assignments to env.* */
   size_t n_sets;
-  struct showing_request show;
+  struct renderer_request show;
 };
 
 static bool is_shown(const struct eval_request *request) {
@@ -57,12 +57,12 @@ static bool is_shown(const struct eval_request *request) {
 /* one process shows what it plays */
 static muster_status play_shown(const struct eval_request *request, struct evaluation_request *evaluation,
                                 struct muster_policy *policy, struct evaluation *out) {
-  struct showing *showing = NULL;
-  MUSTER_TRY(showing_create(&request->show, evaluation->type, &showing));
-  evaluation->viewer = showing_viewer(showing);
+  struct renderer *renderer = NULL;
+  MUSTER_TRY(renderer_create(&request->show, evaluation->type, &renderer));
+  evaluation->viewer = renderer_viewer(renderer);
   muster_status status = evaluation_run(&policy->model, evaluation, out);
-  if (status == MUSTER_OK) status = showing_finish(showing, request->json);
-  showing_destroy(&showing);
+  if (status == MUSTER_OK) status = renderer_finish(renderer, request->json);
+  renderer_destroy(&renderer);
   return status;
 }
 

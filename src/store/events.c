@@ -5,7 +5,7 @@
 #include "store/appender.h"
 #include "store/durable.h"
 #include "store/events.pb-c.h"
-#include "store/record.h"
+#include "store/tfrecord.h"
 
 #include <assert.h>
 #include <dirent.h>
@@ -73,7 +73,7 @@ void events_remove(const char *folder) {
 /* --- cutting back --- */
 
 /* whether an event is part of what stays */
-static bool belongs(const struct record_payload *payload, int64_t last_step) {
+static bool belongs(const struct tfrecord_payload *payload, int64_t last_step) {
   Tensorboard__Event *event = tensorboard__event__unpack(NULL, payload->size, payload->bytes);
   if (event == NULL) return false;
   const Tensorboard__Summary *summary = event->what_case == TENSORBOARD__EVENT__WHAT_SUMMARY ? event->summary : NULL;
@@ -85,13 +85,13 @@ static bool belongs(const struct record_payload *payload, int64_t last_step) {
 
 /* where the events end that stay */
 static muster_status find_end(FILE *stream, const char *path, int64_t last_step, off_t *end) {
-  struct record_payload payload = {0};
+  struct tfrecord_payload payload = {0};
   bool found;
   *end = 0;
-  muster_status status = record_read(stream, path, &payload, &found);
+  muster_status status = tfrecord_read(stream, path, &payload, &found);
   while (status == MUSTER_OK && found && belongs(&payload, last_step)) {
-    *end += (off_t)(RECORD_FRAME + payload.size);
-    status = record_read(stream, path, &payload, &found);
+    *end += (off_t)(TFRECORD_FRAME + payload.size);
+    status = tfrecord_read(stream, path, &payload, &found);
   }
   free(payload.bytes);
   return status;
@@ -127,11 +127,11 @@ static muster_status add_event(struct events *events, Tensorboard__Event *event)
   event->wall_time = clock_wall_seconds();
   size_t size = tensorboard__event__get_packed_size(event);
   char *room;
-  MUSTER_TRY(appender_reserve(&events->file, RECORD_FRAME + size, &room));
+  MUSTER_TRY(appender_reserve(&events->file, TFRECORD_FRAME + size, &room));
   unsigned char *record = (unsigned char *)room;
-  tensorboard__event__pack(event, record + RECORD_HEADER);
-  record_frame(record, size);
-  appender_add(&events->file, RECORD_FRAME + size);
+  tensorboard__event__pack(event, record + TFRECORD_HEADER);
+  tfrecord_frame(record, size);
+  appender_add(&events->file, TFRECORD_FRAME + size);
   return MUSTER_OK;
 }
 

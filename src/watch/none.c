@@ -18,7 +18,7 @@ void screen_size(const struct screen *screen, int *columns, int *lines) {
   *columns = *lines = 0;
 }
 
-void screen_show(struct screen *screen, const struct sheet *sheet) { (void)screen, (void)sheet; }
+void screen_show(struct screen *screen, const struct styled_text *styled) { (void)screen, (void)styled; }
 
 enum screen_key screen_wait(struct screen *screen, double seconds) {
   (void)screen, (void)seconds;

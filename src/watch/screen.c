@@ -49,25 +49,25 @@ void screen_size(const struct screen *screen, int *columns, int *lines) {
   getmaxyx(stdscr, *lines, *columns);
 }
 
-void screen_show(struct screen *screen, const struct sheet *sheet) {
-  /* in the order of the SHEET_ styles, from 1 on */
-  const chtype attributes[SHEET_STYLES] = {
+void screen_show(struct screen *screen, const struct styled_text *styled) {
+  /* in the order of the STYLE_ styles, from 1 on */
+  const chtype attributes[STYLES] = {
       A_NORMAL, A_NORMAL, A_BOLD, A_DIM, COLOR_PAIR(PAIR_GOOD), COLOR_PAIR(PAIR_WARNING), COLOR_PAIR(PAIR_BAD) | A_BOLD,
       A_REVERSE};
   int columns, lines;
   screen_size(screen, &columns, &lines);
   erase();
-  for (int row = 0; row < sheet->lines && row < lines; row++) {
-    const char *text = sheet->line[row];
+  for (int row = 0; row < styled->lines && row < lines; row++) {
+    const char *text = styled->line[row];
     bool is_style;
     int column = 0;
     attrset(A_NORMAL);
     move(row, 0);
-    for (int bytes; column < columns && (bytes = sheet_next(&text, &is_style)) > 0;) {
+    for (int bytes; column < columns && (bytes = styled_next(&text, &is_style)) > 0;) {
       if (is_style) {
         attrset((int)attributes[(int)text[-1]]);
       } else {
-        const char *character = sheet_shown(text - bytes, &bytes);
+        const char *character = styled_shown(text - bytes, &bytes);
         addnstr(character, bytes);
         column++;
       }

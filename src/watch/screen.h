@@ -2,7 +2,7 @@
 #ifndef WATCH_SCREEN_H
 #define WATCH_SCREEN_H
 
-#include "watch/sheet.h"
+#include "watch/styled.h"
 
 enum screen_key { SCREEN_NOTHING, SCREEN_RESIZED, SCREEN_UP, SCREEN_DOWN, SCREEN_QUIT };
 
@@ -16,8 +16,8 @@ void screen_close(struct screen **screen);
 
 void screen_size(const struct screen *screen, int *columns, int *lines);
 
-/* Shows the sheet, cut at the screen's edges. */
-void screen_show(struct screen *screen, const struct sheet *sheet);
+/* Shows the lines, cut at the screen's edges. */
+void screen_show(struct screen *screen, const struct styled_text *styled);
 
 /* Waits for a key, but not longer than so many seconds. */
 enum screen_key screen_wait(struct screen *screen, double seconds);

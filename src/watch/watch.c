@@ -3,7 +3,7 @@
 #include "base/clock.h"
 #include "runs/list.h"
 #include "watch/screen.h"
-#include "watch/view.h"
+#include "watch/show.h"
 
 #include <langinfo.h>
 #include <math.h>
@@ -21,7 +21,7 @@ struct watcher {
   struct run_list list;
   int chosen;
   bool utf8;
-  struct sheet *sheet;
+  struct styled_text *styled;
 };
 
 /* finds and reads the runs; the chosen one stays chosen when others come or go */
@@ -48,38 +48,38 @@ static int columns_of_output(void) {
 }
 
 static void print_once(struct watcher *watcher) {
-  struct sheet *sheet = watcher->sheet;
+  struct styled_text *styled = watcher->styled;
   const struct run_list *list = &watcher->list;
-  sheet_clear(sheet, columns_of_output(), watcher->utf8);
+  styled_clear(styled, columns_of_output(), watcher->utf8);
   if (list->n == 1)
-    view_run(sheet, list->records[0], PRINTED_LINES);
+    show_run(styled, list->records[0], PRINTED_LINES);
   else
-    view_table(sheet, list->records, list->n, -1, SHEET_LINES);
-  sheet_print(sheet, stdout);
+    show_table(styled, list->records, list->n, -1, STYLED_LINES);
+  styled_print(styled, stdout);
 }
 
 /* ---- live ---- */
 
 static void draw(struct watcher *watcher, struct screen *screen) {
   int columns, lines;
-  struct sheet *sheet = watcher->sheet;
+  struct styled_text *styled = watcher->styled;
   const struct run_list *list = &watcher->list;
   screen_size(screen, &columns, &lines);
-  sheet_clear(sheet, columns < MAX_COLUMNS ? columns : MAX_COLUMNS, watcher->utf8);
+  styled_clear(styled, columns < MAX_COLUMNS ? columns : MAX_COLUMNS, watcher->utf8);
   int left = lines - 1; /* the last line tells the keys */
   if (list->n > 1) {
     /* a table of at most a third of the screen, above the chosen run */
     int table = list->n + 1 < left / 3 + 1 ? list->n + 1 : left / 3 + 1;
-    view_table(sheet, list->records, list->n, watcher->chosen, table < 2 ? 2 : table);
-    sheet_line(sheet, "%s", "");
-    left -= sheet->lines;
+    show_table(styled, list->records, list->n, watcher->chosen, table < 2 ? 2 : table);
+    styled_line(styled, "%s", "");
+    left -= styled->lines;
   }
-  view_run(sheet, list->records[watcher->chosen], left);
-  while (sheet->lines < lines - 1) sheet_line(sheet, "%s", "");
-  sheet->lines = lines - 1 > 0 ? lines - 1 : 0;
-  sheet_line(sheet, SHEET_DIM "q quit");
-  if (list->n > 1) sheet_add(sheet, "   up, down: run %d of %d", watcher->chosen + 1, list->n);
-  screen_show(screen, sheet);
+  show_run(styled, list->records[watcher->chosen], left);
+  while (styled->lines < lines - 1) styled_line(styled, "%s", "");
+  styled->lines = lines - 1 > 0 ? lines - 1 : 0;
+  styled_line(styled, STYLE_DIM "q quit");
+  if (list->n > 1) styled_add(styled, "   up, down: run %d of %d", watcher->chosen + 1, list->n);
+  screen_show(screen, styled);
 }
 
 static muster_status watch_live(struct watcher *watcher, struct screen *screen) {
@@ -104,8 +104,8 @@ static muster_status watch_live(struct watcher *watcher, struct screen *screen) 
 
 muster_status watch_runs(const struct watch_request *request) {
   struct watcher watcher = {
-      .request = request, .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .sheet = malloc(sizeof *watcher.sheet)};
-  if (watcher.sheet == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+      .request = request, .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .styled = malloc(sizeof *watcher.styled)};
+  if (watcher.styled == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
 
   /* what is wrong with the paths is said on the terminal as it is, before the screen is taken over */
   struct screen *screen = NULL;
@@ -117,6 +117,6 @@ muster_status watch_runs(const struct watch_request *request) {
     print_once(&watcher);
   screen_close(&screen);
   run_list_destroy(&watcher.list);
-  free(watcher.sheet);
+  free(watcher.styled);
   return status;
 }

@@ -1,7 +1,7 @@
 /* Event files: cut back to a step, whole after a failed write, in the order of their names. What they say is read back
  * by TensorBoard itself (cli/tensorboard). */
 #include "store/events.h"
-#include "store/record.h"
+#include "store/tfrecord.h"
 #include "support/check.h"
 
 #include <dirent.h>
@@ -56,14 +56,14 @@ static off_t file_size(const char *path) {
 static int count_records(const char *path) {
   FILE *stream = fopen(path, "r");
   CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
-  struct record_payload payload = {0};
+  struct tfrecord_payload payload = {0};
   off_t bytes = 0;
   int records = 0;
   for (bool found = true; found;) {
-    CHECK_OK_FATAL(record_read(stream, path, &payload, &found));
+    CHECK_OK_FATAL(tfrecord_read(stream, path, &payload, &found));
     if (!found) continue;
     records++;
-    bytes += (off_t)(RECORD_FRAME + payload.size);
+    bytes += (off_t)(TFRECORD_FRAME + payload.size);
   }
   CU_ASSERT_EQUAL(bytes, file_size(path));
   free(payload.bytes);

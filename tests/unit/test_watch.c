@@ -1,7 +1,7 @@
 /* The view of runs: curves in characters, and lines that fit. */
 #include "support/check.h"
 #include "watch/chart.h"
-#include "watch/view.h"
+#include "watch/show.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -56,43 +56,43 @@ static void test_curve(void) {
 
 /* ---- lines ---- */
 
-static struct sheet *new_sheet(int columns, bool utf8) {
-  struct sheet *sheet = malloc(sizeof *sheet);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(sheet);
-  sheet_clear(sheet, columns, utf8);
-  return sheet;
+static struct styled_text *new_styled(int columns, bool utf8) {
+  struct styled_text *styled = malloc(sizeof *styled);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(styled);
+  styled_clear(styled, columns, utf8);
+  return styled;
 }
 
-/* what sheet_print() prints; to be freed */
-static char *printed(const struct sheet *sheet) {
+/* what styled_print() prints; to be freed */
+static char *printed(const struct styled_text *styled) {
   char *text = NULL;
   size_t size = 0;
   FILE *file = open_memstream(&text, &size);
   CU_ASSERT_PTR_NOT_NULL_FATAL(file);
-  sheet_print(sheet, file);
+  styled_print(styled, file);
   fclose(file);
   return text;
 }
 
-static void test_sheet(void) {
-  struct sheet *sheet = new_sheet(5, true);
-  sheet_line(sheet, SHEET_BOLD "a" SHEET_PLAIN "ä│%s", "defg");
-  sheet_line(sheet, "%s", "x");
-  sheet_fill(sheet, 3);
-  sheet_add(sheet, "y   ");
-  char *text = printed(sheet);
+static void test_lines(void) {
+  struct styled_text *styled = new_styled(5, true);
+  styled_line(styled, STYLE_BOLD "a" STYLE_PLAIN "ä│%s", "defg");
+  styled_line(styled, "%s", "x");
+  styled_fill(styled, 3);
+  styled_add(styled, "y   ");
+  char *text = printed(styled);
   CU_ASSERT_STRING_EQUAL(text, "aä│de\nx  y\n");
   free(text);
   char clean[16];
-  CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "a\033[2J\nä", clean, sizeof clean), "a?[2J?ä");
-  sheet->utf8 = false;
-  CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "aä", clean, sizeof clean), "a?");
-  CU_ASSERT_STRING_EQUAL(sheet_clean(sheet, "abcdef", clean, 4), "abc");
+  CU_ASSERT_STRING_EQUAL(styled_clean(styled, "a\033[2J\nä", clean, sizeof clean), "a?[2J?ä");
+  styled->utf8 = false;
+  CU_ASSERT_STRING_EQUAL(styled_clean(styled, "aä", clean, sizeof clean), "a?");
+  CU_ASSERT_STRING_EQUAL(styled_clean(styled, "abcdef", clean, 4), "abc");
 
   /* more lines than there is room for, and longer ones, are cut */
-  for (int i = 0; i < 2 * SHEET_LINES; i++) sheet_line(sheet, "%*d", 2 * SHEET_LINE_BYTES, i);
-  CU_ASSERT_EQUAL(sheet->lines, SHEET_LINES);
-  free(sheet);
+  for (int i = 0; i < 2 * STYLED_LINES; i++) styled_line(styled, "%*d", 2 * STYLED_LINE_BYTES, i);
+  CU_ASSERT_EQUAL(styled->lines, STYLED_LINES);
+  free(styled);
 }
 
 /* ---- a run folder ---- */
@@ -124,25 +124,25 @@ static void test_view_sizes(void) {
     run_record_refresh(record);
     for (int columns = 1; columns <= 300; columns += columns < 100 ? 1 : 50)
       for (int lines = 1; lines <= 60; lines += lines < 30 ? 1 : 10) {
-        struct sheet *sheet = new_sheet(columns, columns % 2 == 0);
-        view_run(sheet, record, lines);
-        CU_ASSERT_TRUE(sheet->lines <= lines && sheet->lines >= 1);
+        struct styled_text *styled = new_styled(columns, columns % 2 == 0);
+        show_run(styled, record, lines);
+        CU_ASSERT_TRUE(styled->lines <= lines && styled->lines >= 1);
         struct run_record *const records[] = {record, record, record};
-        int before = sheet->lines;
-        view_table(sheet, records, 3, lines % 3, lines);
-        CU_ASSERT_TRUE(sheet->lines - before <= (lines > 1 ? lines : 1));
-        free(sheet);
+        int before = styled->lines;
+        show_table(styled, records, 3, lines % 3, lines);
+        CU_ASSERT_TRUE(styled->lines - before <= (lines > 1 ? lines : 1));
+        free(styled);
       }
   }
-  struct sheet *sheet = new_sheet(80, false);
-  view_run(sheet, record, 30);
-  char *text = printed(sheet);
+  struct styled_text *styled = new_styled(80, false);
+  show_run(styled, record, 30);
+  char *text = printed(styled);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "CartPole-v1 | ppo | seed 9 | 3 ranks on node1 and 1 more host\n"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "20 % | 200 of 1.00k steps"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "\napprox_kl                 0.25 v #_"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "update        1.00s 100 % #######\n"));
   free(text);
-  free(sheet);
+  free(styled);
   run_record_destroy(&record);
 }
 
@@ -168,16 +168,16 @@ static void test_strange_texts(void) {
   CU_ASSERT_EQUAL(symlink("a\033[5mb.h5", link), 0);
   run_record_refresh(record);
   for (int utf8 = 0; utf8 < 2; utf8++) {
-    struct sheet *sheet = new_sheet(250, utf8 == 1);
-    view_run(sheet, record, 40);
-    char *text = printed(sheet);
+    struct styled_text *styled = new_styled(250, utf8 == 1);
+    show_run(styled, record, 40);
+    char *text = printed(styled);
     for (const char *at = text; *at != '\0'; at++) CU_ASSERT_TRUE(*at == '\n' || (unsigned char)*at >= 0x20);
     CU_ASSERT_PTR_NULL(strstr(text, "\xc2\x9b"));
     CU_ASSERT_PTR_NULL(strstr(text, "\xe2\x80\xae"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "a?[2Jb"));
     CU_ASSERT_PTR_NOT_NULL(strstr(text, "started ?x"));
     free(text);
-    free(sheet);
+    free(styled);
   }
   run_record_destroy(&record);
 }
@@ -198,12 +198,12 @@ static void test_long_paths(void) {
                                              {"▂▃▄▅▆▇█ …name-that-is-long\n", "▂▃▄▅▆▇█ …\u00e4-a-name-that-is-long\n"}};
   for (int utf8 = 0; utf8 < 2; utf8++)
     for (int wide = 0; wide < 2; wide++) {
-      struct sheet *sheet = new_sheet(59 + (wide ? 22 : 18), utf8 == 1);
-      view_table(sheet, &record, 1, -1, 2);
-      char *text = printed(sheet);
+      struct styled_text *styled = new_styled(59 + (wide ? 22 : 18), utf8 == 1);
+      show_table(styled, &record, 1, -1, 2);
+      char *text = printed(styled);
       CU_ASSERT_PTR_NOT_NULL(strstr(text, expected[utf8][wide]));
       free(text);
-      free(sheet);
+      free(styled);
     }
   run_record_destroy(&record);
 }
@@ -213,7 +213,7 @@ static const struct check_case cases[] = {
     {"curves", test_curve},
     {"texts that would act on a terminal", test_strange_texts},
     {"paths that are too long", test_long_paths},
-    {"lines: width, cutting, clean texts", test_sheet},
+    {"lines: width, cutting, clean texts", test_lines},
     {"the view keeps within its lines", test_view_sizes},
 };
 

@@ -4,8 +4,8 @@
  *
  * all little-endian. The CRC is CRC32C (Castagnoli, RFC 3720), masked so that the CRC of bytes that hold CRCs is sound:
  * rotated right by 15 bits, plus 0xa282ead8. */
-#ifndef STORE_RECORD_H
-#define STORE_RECORD_H
+#ifndef STORE_TFRECORD_H
+#define STORE_TFRECORD_H
 
 #include "base/status.h"
 
@@ -14,18 +14,18 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#define RECORD_HEADER 12 /* bytes before the payload */
-#define RECORD_FRAME 16  /* bytes before and after it */
-#define RECORD_MAX_PAYLOAD ((size_t)1 << 30)
+#define TFRECORD_HEADER 12 /* bytes before the payload */
+#define TFRECORD_FRAME 16  /* bytes before and after it */
+#define TFRECORD_MAX_PAYLOAD ((size_t)1 << 30)
 
-uint32_t record_crc32c(const void *bytes, size_t size);
-uint32_t record_masked_crc(const void *bytes, size_t size);
+uint32_t tfrecord_crc32c(const void *bytes, size_t size);
+uint32_t tfrecord_masked_crc(const void *bytes, size_t size);
 
-/* Writes what frames a payload of `size` bytes that already stands at record + RECORD_HEADER. */
-void record_frame(unsigned char *record, size_t size);
+/* Writes what frames a payload of `size` bytes that already stands at record + TFRECORD_HEADER. */
+void tfrecord_frame(unsigned char *record, size_t size);
 
 /* A payload that was read, in memory that grows as needed and is the caller's to free. */
-struct record_payload {
+struct tfrecord_payload {
   unsigned char *bytes;
   size_t size, capacity;
 };
@@ -33,6 +33,7 @@ struct record_payload {
 /* Reads the next record. `*found` is false where the file ends or no whole, undamaged record follows. Errors: IO,
  * MEMORY.
  */
-MUSTER_CHECKED muster_status record_read(FILE *stream, const char *path, struct record_payload *payload, bool *found);
+MUSTER_CHECKED muster_status tfrecord_read(FILE *stream, const char *path, struct tfrecord_payload *payload,
+                                           bool *found);
 
 #endif

@@ -1,6 +1,6 @@
 /* Environments alone, stepped with random actions, as works that can be timed. */
-#ifndef BENCH_STEPPING_H
-#define BENCH_STEPPING_H
+#ifndef BENCH_STEPPER_H
+#define BENCH_STEPPER_H
 
 #include "base/arena.h"
 #include "base/random.h"
@@ -23,7 +23,7 @@ struct step_buffers {
 };
 
 /* Through the pool: with the limit on steps, checks, resets and kept last observations. */
-struct pool_stepping {
+struct pool_stepper {
   struct step_buffers buffers;
   struct env_pool *pool;
   struct final_observations final_observations;
@@ -31,7 +31,7 @@ struct pool_stepping {
 };
 
 /* The environment's own functions, and resets of the episodes that ended. */
-struct block_stepping {
+struct block_stepper {
   struct step_buffers buffers;
   struct env_block block;
   struct random_stream *streams; /* [n_envs] */
@@ -40,19 +40,19 @@ struct block_stepping {
 };
 
 /* The objects must stay where they are. After a failure they are still to be destroyed, if zeroed before. */
-MUSTER_CHECKED muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
-                                                  struct pool_stepping *stepping);
-void pool_stepping_destroy(struct pool_stepping *stepping);
-MUSTER_CHECKED muster_status block_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
-                                                   struct block_stepping *stepping);
-void block_stepping_destroy(struct block_stepping *stepping);
+MUSTER_CHECKED muster_status pool_stepper_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                                 struct pool_stepper *stepper);
+void pool_stepper_destroy(struct pool_stepper *stepper);
+MUSTER_CHECKED muster_status block_stepper_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                                  struct block_stepper *stepper);
+void block_stepper_destroy(struct block_stepper *stepper);
 
 /* Environment steps of one call of the work. */
-static inline double stepping_steps(const struct step_buffers *buffers) {
+static inline double stepper_steps(const struct step_buffers *buffers) {
   return (double)buffers->n_envs * (double)buffers->rounds;
 }
 
 /* Bytes that a step of one environment reads and writes at the least: action, observation, reward, end. */
-size_t stepping_step_bytes(const struct step_buffers *buffers);
+size_t stepper_step_bytes(const struct step_buffers *buffers);
 
 #endif

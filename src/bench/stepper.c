@@ -1,4 +1,4 @@
-#include "bench/stepping.h"
+#include "bench/stepper.h"
 
 #include "env/options.h"
 
@@ -42,7 +42,7 @@ static muster_status create_buffers(const muster_env_spec *spec, int32_t n_envs,
   return MUSTER_OK;
 }
 
-size_t stepping_step_bytes(const struct step_buffers *buffers) {
+size_t stepper_step_bytes(const struct step_buffers *buffers) {
   return buffers->round_bytes / (size_t)buffers->n_envs + buffers->observation_bytes +
          (size_t)buffers->agents * sizeof(float) + 1;
 }
@@ -50,8 +50,8 @@ size_t stepping_step_bytes(const struct step_buffers *buffers) {
 /* --- through the pool --- */
 
 static muster_status step_pool(void *context) {
-  struct pool_stepping *stepping = context;
-  struct step_buffers *buffers = &stepping->buffers;
+  struct pool_stepper *stepper = context;
+  struct step_buffers *buffers = &stepper->buffers;
   struct env_pool_result result = {
       .observation = buffers->observation,
       .observation_stride = buffers->observation_bytes / (size_t)buffers->agents,
@@ -59,52 +59,52 @@ static muster_status step_pool(void *context) {
       .reward_stride = sizeof(float),
       .ended = buffers->ended,
       .ended_stride = 1,
-      .final_observations = &stepping->final_observations,
+      .final_observations = &stepper->final_observations,
   };
   for (size_t round = 0; round < buffers->rounds; round++) {
-    stepping->final_observations.count = 0;
-    MUSTER_TRY(env_pool_step(stepping->pool, buffers->actions + round * buffers->round_bytes, (int32_t)round, &result));
+    stepper->final_observations.count = 0;
+    MUSTER_TRY(env_pool_step(stepper->pool, buffers->actions + round * buffers->round_bytes, (int32_t)round, &result));
   }
   return MUSTER_OK;
 }
 
-muster_status pool_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
-                                   struct pool_stepping *stepping) {
-  *stepping = (struct pool_stepping){.work = {.run = step_pool, .context = stepping}};
-  MUSTER_TRY(env_pool_create(type, NULL, 1, 0, n_envs, &stepping->pool));
-  struct step_buffers *buffers = &stepping->buffers;
-  MUSTER_TRY(create_buffers(env_pool_spec(stepping->pool), n_envs, arena, buffers));
-  struct final_observations *final_observations = &stepping->final_observations;
+muster_status pool_stepper_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                  struct pool_stepper *stepper) {
+  *stepper = (struct pool_stepper){.work = {.run = step_pool, .context = stepper}};
+  MUSTER_TRY(env_pool_create(type, NULL, 1, 0, n_envs, &stepper->pool));
+  struct step_buffers *buffers = &stepper->buffers;
+  MUSTER_TRY(create_buffers(env_pool_spec(stepper->pool), n_envs, arena, buffers));
+  struct final_observations *final_observations = &stepper->final_observations;
   size_t n = (size_t)n_envs;
   final_observations->capacity = n_envs;
   MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &final_observations->environment));
   MUSTER_TRY(ARENA_TAKE(arena, n, "final observations", &final_observations->step));
   MUSTER_TRY(arena_take(arena, n, buffers->observation_bytes, "final observations", &final_observations->observation));
-  return env_pool_reset(stepping->pool, buffers->observation, buffers->observation_bytes / (size_t)buffers->agents);
+  return env_pool_reset(stepper->pool, buffers->observation, buffers->observation_bytes / (size_t)buffers->agents);
 }
 
-void pool_stepping_destroy(struct pool_stepping *stepping) { env_pool_destroy(&stepping->pool); }
+void pool_stepper_destroy(struct pool_stepper *stepper) { env_pool_destroy(&stepper->pool); }
 
 /* --- the environment's own functions --- */
 
-static muster_status failed(const struct block_stepping *stepping, const muster_env_error *error) {
-  return status_error(MUSTER_ERROR_ENVIRONMENT, "%s: %s", stepping->block.type->name, error->text);
+static muster_status failed(const struct block_stepper *stepper, const muster_env_error *error) {
+  return status_error(MUSTER_ERROR_ENVIRONMENT, "%s: %s", stepper->block.type->name, error->text);
 }
 
-static muster_status reset_row(struct block_stepping *stepping, int32_t row) {
-  struct step_buffers *buffers = &stepping->buffers;
+static muster_status reset_row(struct block_stepper *stepper, int32_t row) {
+  struct step_buffers *buffers = &stepper->buffers;
   muster_env_error error = {""};
   void *observation = buffers->observation + (size_t)row * buffers->observation_bytes;
   uint8_t *mask = buffers->mask_bytes > 0 ? buffers->mask + (size_t)row * buffers->mask_bytes : NULL;
-  if (env_block_reset(&stepping->block, row, stepping->randoms[row], observation, mask, &error) != 0)
-    return failed(stepping, &error);
+  if (env_block_reset(&stepper->block, row, stepper->randoms[row], observation, mask, &error) != 0)
+    return failed(stepper, &error);
   return MUSTER_OK;
 }
 
 /* starts a new episode where one ended; looks at eight environments at once */
-static muster_status reset_ended(struct block_stepping *stepping) {
-  const uint8_t *terminated = stepping->buffers.ended, *truncated = stepping->buffers.ended_2;
-  int32_t n = stepping->buffers.n_envs;
+static muster_status reset_ended(struct block_stepper *stepper) {
+  const uint8_t *terminated = stepper->buffers.ended, *truncated = stepper->buffers.ended_2;
+  int32_t n = stepper->buffers.n_envs;
   for (int32_t first = 0; first < n; first += 8) {
     int32_t count = n - first < 8 ? n - first : 8;
     uint64_t a = 0, b = 0;
@@ -112,14 +112,14 @@ static muster_status reset_ended(struct block_stepping *stepping) {
     memcpy(&b, truncated + first, (size_t)count);
     if ((a | b) == 0) continue;
     for (int32_t row = first; row < first + count; row++)
-      if (terminated[row] || truncated[row]) MUSTER_TRY(reset_row(stepping, row));
+      if (terminated[row] || truncated[row]) MUSTER_TRY(reset_row(stepper, row));
   }
   return MUSTER_OK;
 }
 
 static muster_status step_block(void *context) {
-  struct block_stepping *stepping = context;
-  struct step_buffers *buffers = &stepping->buffers;
+  struct block_stepper *stepper = context;
+  struct step_buffers *buffers = &stepper->buffers;
   muster_env_block_result result = {
       .observation = buffers->observation,
       .observation_stride = buffers->observation_bytes,
@@ -133,28 +133,28 @@ static muster_status step_block(void *context) {
   for (size_t round = 0; round < buffers->rounds; round++) {
     muster_env_error error = {""};
     const void *actions = buffers->actions + round * buffers->round_bytes;
-    if (env_block_step(&stepping->block, actions, stepping->randoms, &result, &error) != 0)
-      return failed(stepping, &error);
-    MUSTER_TRY(reset_ended(stepping));
+    if (env_block_step(&stepper->block, actions, stepper->randoms, &result, &error) != 0)
+      return failed(stepper, &error);
+    MUSTER_TRY(reset_ended(stepper));
   }
   return MUSTER_OK;
 }
 
-muster_status block_stepping_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
-                                    struct block_stepping *stepping) {
-  *stepping = (struct block_stepping){.work = {.run = step_block, .context = stepping}};
+muster_status block_stepper_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
+                                   struct block_stepper *stepper) {
+  *stepper = (struct block_stepper){.work = {.run = step_block, .context = stepper}};
   const muster_env_setting *settings;
   MUSTER_TRY(env_options_match(type, NULL, arena, &settings));
-  MUSTER_TRY(env_block_create(type, settings, n_envs, NULL, arena, &stepping->block));
-  MUSTER_TRY(create_buffers(&stepping->block.spec, n_envs, arena, &stepping->buffers));
-  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->streams));
-  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepping->randoms));
+  MUSTER_TRY(env_block_create(type, settings, n_envs, NULL, arena, &stepper->block));
+  MUSTER_TRY(create_buffers(&stepper->block.spec, n_envs, arena, &stepper->buffers));
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepper->streams));
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)n_envs, "random streams", &stepper->randoms));
   for (int32_t row = 0; row < n_envs; row++) {
-    stepping->streams[row] = random_stream_start(1, RANDOM_ENV, (uint32_t)row, 0);
-    stepping->randoms[row] = &stepping->streams[row].base;
-    MUSTER_TRY(reset_row(stepping, row));
+    stepper->streams[row] = random_stream_start(1, RANDOM_ENV, (uint32_t)row, 0);
+    stepper->randoms[row] = &stepper->streams[row].base;
+    MUSTER_TRY(reset_row(stepper, row));
   }
   return MUSTER_OK;
 }
 
-void block_stepping_destroy(struct block_stepping *stepping) { env_block_destroy(&stepping->block); }
+void block_stepper_destroy(struct block_stepper *stepper) { env_block_destroy(&stepper->block); }

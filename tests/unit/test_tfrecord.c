@@ -1,5 +1,5 @@
 /* Records: CRC32C by RFC 3720, frames as TensorBoard's own writer makes them, and damage of any kind is seen. */
-#include "store/record.h"
+#include "store/tfrecord.h"
 #include "support/check.h"
 
 #include <stdlib.h>
@@ -9,19 +9,19 @@
 static void test_crc(void) {
   unsigned char bytes[32];
   memset(bytes, 0, sizeof bytes);
-  CU_ASSERT_EQUAL(record_crc32c(bytes, sizeof bytes), 0x8a9136aa);
+  CU_ASSERT_EQUAL(tfrecord_crc32c(bytes, sizeof bytes), 0x8a9136aa);
   memset(bytes, 0xff, sizeof bytes);
-  CU_ASSERT_EQUAL(record_crc32c(bytes, sizeof bytes), 0x62a8ab43);
+  CU_ASSERT_EQUAL(tfrecord_crc32c(bytes, sizeof bytes), 0x62a8ab43);
   for (int i = 0; i < 32; i++) bytes[i] = (unsigned char)i;
-  CU_ASSERT_EQUAL(record_crc32c(bytes, sizeof bytes), 0x46dd794e);
+  CU_ASSERT_EQUAL(tfrecord_crc32c(bytes, sizeof bytes), 0x46dd794e);
   for (int i = 0; i < 32; i++) bytes[i] = (unsigned char)(31 - i);
-  CU_ASSERT_EQUAL(record_crc32c(bytes, sizeof bytes), 0x113fdb5c);
+  CU_ASSERT_EQUAL(tfrecord_crc32c(bytes, sizeof bytes), 0x113fdb5c);
   static const unsigned char command[48] = {
       0x01, 0xc0, [16] = 0x14, [22] = 0x04, [27] = 0x14, [31] = 0x18, 0x28, [40] = 0x02};
-  CU_ASSERT_EQUAL(record_crc32c(command, sizeof command), 0xd9963a56);
-  CU_ASSERT_EQUAL(record_crc32c("123456789", 9), 0xe3069283);
-  CU_ASSERT_EQUAL(record_crc32c("", 0), 0);
-  CU_ASSERT_EQUAL(record_masked_crc("", 0), 0xa282ead8);
+  CU_ASSERT_EQUAL(tfrecord_crc32c(command, sizeof command), 0xd9963a56);
+  CU_ASSERT_EQUAL(tfrecord_crc32c("123456789", 9), 0xe3069283);
+  CU_ASSERT_EQUAL(tfrecord_crc32c("", 0), 0);
+  CU_ASSERT_EQUAL(tfrecord_masked_crc("", 0), 0xa282ead8);
 }
 
 /* tensorboard.summary.writer.record_writer.RecordWriter (tensorboard 2.21.0) */
@@ -32,21 +32,21 @@ static const unsigned char nothing[] = {0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00
 
 static void test_frame(void) {
   unsigned char record[sizeof muster] = {0};
-  memcpy(record + RECORD_HEADER, "muster", 6);
-  record_frame(record, 6);
+  memcpy(record + TFRECORD_HEADER, "muster", 6);
+  tfrecord_frame(record, 6);
   CU_ASSERT_EQUAL(memcmp(record, muster, sizeof muster), 0);
-  record_frame(record, 0);
+  tfrecord_frame(record, 0);
   CU_ASSERT_EQUAL(memcmp(record, nothing, sizeof nothing), 0);
 }
 
 /* reads what is in memory; returns the number of records, the last of which is left in the payload */
-static int count(unsigned char *bytes, size_t size, struct record_payload *payload) {
+static int count(unsigned char *bytes, size_t size, struct tfrecord_payload *payload) {
   FILE *stream = fmemopen(bytes, size, "r");
   CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
   bool found = true;
   int records = -1;
   while (found) {
-    CHECK_OK_FATAL(record_read(stream, "memory", payload, &found));
+    CHECK_OK_FATAL(tfrecord_read(stream, "memory", payload, &found));
     records++;
   }
   fclose(stream);
@@ -58,7 +58,7 @@ static void test_read(void) {
   memcpy(file, muster, sizeof muster);
   memcpy(file + sizeof muster, nothing, sizeof nothing);
   memcpy(file + sizeof muster + sizeof nothing, muster, sizeof muster);
-  struct record_payload payload = {0};
+  struct tfrecord_payload payload = {0};
   CU_ASSERT_EQUAL(count(file, sizeof file, &payload), 3);
   CU_ASSERT_EQUAL(payload.size, 6);
   CU_ASSERT_EQUAL(memcmp(payload.bytes, "muster", 6), 0);
