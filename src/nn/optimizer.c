@@ -1,101 +1,18 @@
 #include "nn/optimizer.h"
 
-#include "math/vector.h"
-
 #include <math.h>
 
-/* --- the optimizers --- */
+#define DECLARE(NAME, name) extern const struct optimizer_type optimizer_##name;
+#define LIST(NAME, name) [OPTIMIZER_##NAME] = &optimizer_##name,
+#define TEXT(NAME, name) [OPTIMIZER_##NAME] = #name,
 
-/* Adam (Kingma and Ba 2015, algorithm 1), as torch.optim.Adam without weight decay:
- *   m = 0.9 m + 0.1 g,  v = 0.999 v + 0.001 g^2,  theta -= eta m_hat / (sqrt(v_hat) + epsilon) */
-static void adam_step(struct optimizer *adam, float *parameters, const float *gradients, double gradient_scale,
-                      double learning_rate) {
-  const double beta1 = 0.9, beta2 = 0.999;
-  double correction1 = 1.0 - pow(beta1, (double)adam->steps);
-  double correction2 = 1.0 - pow(beta2, (double)adam->steps);
-  vector_adam(adam->count, parameters, gradients, adam->moment[0], adam->moment[1], (float)gradient_scale,
-              (float)(learning_rate / correction1), beta1, beta2, (float)adam->epsilon,
-              (float)(1.0 / sqrt(correction2)));
-}
+OPTIMIZERS(DECLARE)
 
-static const struct optimizer_type optimizer_adam = {
-    .name = "adam",
-    .summary = "Adam (Kingma and Ba 2015)",
-    .moments = 2,
-    .squares = 1,
-    .moment_names = {"optimizer/m", "optimizer/v"},
-    .step = adam_step,
-};
+static const struct optimizer_type *const optimizers[] = {OPTIMIZERS(LIST) NULL};
 
-#define RMSPROP_ALPHA 0.99f
-
-/* RMSprop (Tieleman and Hinton 2012), as torch.optim.RMSprop: v = 0.99 v + 0.01 g^2, starting at zero,
- *   theta -= eta g / (sqrt(v) + epsilon) */
-static void rmsprop_step(struct optimizer *rmsprop, float *parameters, const float *gradients, double gradient_scale,
-                         double learning_rate) {
-  const float scale = (float)gradient_scale, rate = (float)learning_rate, epsilon = (float)rmsprop->epsilon;
-  float *v = rmsprop->moment[0];
-  for (size_t i = 0; i < rmsprop->count; i++) {
-    float g = gradients[i] * scale;
-    v[i] = RMSPROP_ALPHA * v[i] + (1.0f - RMSPROP_ALPHA) * g * g;
-    parameters[i] -= rate * g / (sqrtf(v[i]) + epsilon);
-  }
-}
-
-static const struct optimizer_type optimizer_rmsprop = {
-    .name = "rmsprop",
-    .summary = "RMSprop as PyTorch has it",
-    .moments = 1,
-    .moment_names = {"optimizer/v"},
-    .step = rmsprop_step,
-};
-
-/* RMSprop as TensorFlow 1 had it, Stable-Baselines3's RMSpropTFLike: v starts at one, epsilon is under the root */
-static void rmsprop_tf_step(struct optimizer *rmsprop, float *parameters, const float *gradients, double gradient_scale,
-                            double learning_rate) {
-  const float scale = (float)gradient_scale, rate = (float)learning_rate, epsilon = (float)rmsprop->epsilon;
-  float *v = rmsprop->moment[0];
-  for (size_t i = 0; i < rmsprop->count; i++) {
-    float g = gradients[i] * scale;
-    v[i] = RMSPROP_ALPHA * v[i] + (1.0f - RMSPROP_ALPHA) * g * g;
-    parameters[i] -= rate * g / sqrtf(v[i] + epsilon);
-  }
-}
-
-static const struct optimizer_type optimizer_rmsprop_tf = {
-    .name = "rmsprop_tf",
-    .summary = "RMSprop as TensorFlow 1 had it (RMSpropTFLike of Stable-Baselines3)",
-    .moments = 1,
-    .moment_names = {"optimizer/v"},
-    .initial_moment = 1.0f,
-    .step = rmsprop_tf_step,
-};
-
-/* plain gradient descent: theta -= eta g */
-static void sgd_step(struct optimizer *sgd, float *parameters, const float *gradients, double gradient_scale,
-                     double learning_rate) {
-  const float rate = (float)(learning_rate * gradient_scale);
-  for (size_t i = 0; i < sgd->count; i++) parameters[i] -= rate * gradients[i];
-}
-
-static const struct optimizer_type optimizer_sgd = {
-    .name = "sgd", .summary = "plain gradient descent", .step = sgd_step};
-
-/* --- the registry: one line an optimizer, and its name at the same place --- */
-
-static const struct optimizer_type *const optimizers[] = {
-    [OPTIMIZER_ADAM] = &optimizer_adam,
-    [OPTIMIZER_RMSPROP] = &optimizer_rmsprop,
-    [OPTIMIZER_RMSPROP_TF] = &optimizer_rmsprop_tf,
-    [OPTIMIZER_SGD] = &optimizer_sgd,
-    NULL,
-};
-
-const char *const optimizer_names[] = {"adam", "rmsprop", "rmsprop_tf", "sgd", NULL};
+const char *const optimizer_names[] = {OPTIMIZERS(TEXT) NULL};
 
 const struct optimizer_type *const *optimizer_list(void) { return optimizers; }
-
-/* --- life --- */
 
 const char *optimizer_lacks(const struct optimizer_type *type) {
   if (type->name == NULL) return "name";

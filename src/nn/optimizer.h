@@ -1,4 +1,5 @@
-/* Optimizers: one loop over the contiguous parameter block. One table each, one line in the registry. */
+/* Optimizers: one loop over the contiguous parameter block. Each is a table of its own in nn/optimizers/, and one line
+ * in the list below. */
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
@@ -32,9 +33,17 @@ struct optimizer {
   double epsilon;
 };
 
-/* What `optimizer` options mean: the index into optimizer_names, and so into the registry. */
+/* The registry: one line for each, ENTRY(NAME, name) for the table `optimizer_name`. */
+#define OPTIMIZERS(ENTRY)                                                                                              \
+  ENTRY(ADAM, adam)                                                                                                    \
+  ENTRY(RMSPROP, rmsprop)                                                                                              \
+  ENTRY(RMSPROP_TF, rmsprop_tf)                                                                                        \
+  ENTRY(SGD, sgd)
+
+/* What `optimizer` options mean: OPTIMIZER_NAME, the index into optimizer_names, and so into the list. */
+#define OPTIMIZER_NUMBER(NAME, name) OPTIMIZER_##NAME,
+enum { OPTIMIZERS(OPTIMIZER_NUMBER) OPTIMIZERS_END };
 extern const char *const optimizer_names[];
-enum { OPTIMIZER_ADAM, OPTIMIZER_RMSPROP, OPTIMIZER_RMSPROP_TF, OPTIMIZER_SGD };
 
 /* All optimizers in the order of optimizer_names, ended by NULL. */
 const struct optimizer_type *const *optimizer_list(void);

@@ -1,0 +1,47 @@
+#include "nn/optimizer.h"
+
+#include <math.h>
+
+#define RMSPROP_ALPHA 0.99f
+
+/* RMSprop (Tieleman and Hinton 2012), as torch.optim.RMSprop: v = 0.99 v + 0.01 g^2, starting at zero,
+ *   theta -= eta g / (sqrt(v) + epsilon) */
+static void rmsprop_step(struct optimizer *rmsprop, float *parameters, const float *gradients, double gradient_scale,
+                         double learning_rate) {
+  const float scale = (float)gradient_scale, rate = (float)learning_rate, epsilon = (float)rmsprop->epsilon;
+  float *v = rmsprop->moment[0];
+  for (size_t i = 0; i < rmsprop->count; i++) {
+    float g = gradients[i] * scale;
+    v[i] = RMSPROP_ALPHA * v[i] + (1.0f - RMSPROP_ALPHA) * g * g;
+    parameters[i] -= rate * g / (sqrtf(v[i]) + epsilon);
+  }
+}
+
+const struct optimizer_type optimizer_rmsprop = {
+    .name = "rmsprop",
+    .summary = "RMSprop as PyTorch has it",
+    .moments = 1,
+    .moment_names = {"optimizer/v"},
+    .step = rmsprop_step,
+};
+
+/* RMSprop as TensorFlow 1 had it, Stable-Baselines3's RMSpropTFLike: v starts at one, epsilon is under the root */
+static void rmsprop_tf_step(struct optimizer *rmsprop, float *parameters, const float *gradients, double gradient_scale,
+                            double learning_rate) {
+  const float scale = (float)gradient_scale, rate = (float)learning_rate, epsilon = (float)rmsprop->epsilon;
+  float *v = rmsprop->moment[0];
+  for (size_t i = 0; i < rmsprop->count; i++) {
+    float g = gradients[i] * scale;
+    v[i] = RMSPROP_ALPHA * v[i] + (1.0f - RMSPROP_ALPHA) * g * g;
+    parameters[i] -= rate * g / sqrtf(v[i] + epsilon);
+  }
+}
+
+const struct optimizer_type optimizer_rmsprop_tf = {
+    .name = "rmsprop_tf",
+    .summary = "RMSprop as TensorFlow 1 had it (RMSpropTFLike of Stable-Baselines3)",
+    .moments = 1,
+    .moment_names = {"optimizer/v"},
+    .initial_moment = 1.0f,
+    .step = rmsprop_tf_step,
+};
