@@ -4,15 +4,39 @@
 
 #include <string.h>
 
+size_t trajectory_env_bytes(const struct trajectory *trajectory, int i) {
+  const struct field *field = &trajectory->field[i];
+  return field_row_count(field, 1, trajectory->agents) * field_entries(field, trajectory->n_steps) * field->bytes;
+}
+
+size_t trajectory_final_bytes(const struct trajectory *trajectory, int i) {
+  const struct field *field = &trajectory->final_field[i];
+  return field_row_count(field, 1, trajectory->agents) * field->bytes;
+}
+
+void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]) {
+#define LIST(c_type, id, ...) trajectory->final_observations.id,
+  void *all[] = {FINAL_FIELDS(LIST)};
+  memcpy(arrays, all, sizeof all);
+}
+
+const char *trajectory_end(const struct trajectory *trajectory) {
+  const int last = FINAL_FIELD_COUNT - 1;
+  void *finals[FINAL_FIELD_COUNT];
+  trajectory_list_finals(trajectory, finals);
+  return (char *)finals[last] + (size_t)trajectory->final_observations.count * trajectory_final_bytes(trajectory, last);
+}
+
 /* room for as many last observations as there are steps */
 static muster_status take_finals(struct trajectory *trajectory, struct arena *arena) {
-  struct final_observations *final_observations = &trajectory->final_observations;
   const size_t capacity = trajectory->n_envs * trajectory->n_steps;
-  *final_observations = (struct final_observations){.capacity = (int32_t)capacity};
-  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &final_observations->environment));
-  MUSTER_TRY(ARENA_TAKE(arena, capacity, "final observations", &final_observations->step));
-  return arena_take(arena, capacity * trajectory->agents, trajectory->obs_bytes, "final observations",
-                    &final_observations->observation);
+  trajectory->final_observations = (struct final_observations){.capacity = (int32_t)capacity};
+#define LIST_PLACE(c_type, id, ...) (void **)&trajectory->final_observations.id,
+  void **places[] = {FINAL_FIELDS(LIST_PLACE)};
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    MUSTER_TRY(
+        arena_take(arena, capacity, trajectory_final_bytes(trajectory, i), trajectory->final_field[i].what, places[i]));
+  return MUSTER_OK;
 }
 
 muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps, struct arena *arena,
@@ -32,54 +56,23 @@ muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size
       .action_bytes = muster_space_bytes(&spec->action),
       .mask_bytes = spec->masks_actions ? env_block_choices(&spec->action) : 0,
   };
-  MUSTER_TRY(arena_take(arena, rows * (n_steps + 1), trajectory->obs_bytes, "observations", &trajectory->observation));
-  MUSTER_TRY(ARENA_TAKE(arena, rows * (n_steps + 1) * trajectory->mask_bytes, "action masks", &trajectory->mask));
-  MUSTER_TRY(arena_take(arena, steps, trajectory->action_bytes, "actions", &trajectory->action));
-  MUSTER_TRY(ARENA_TAKE(arena, steps, "log-probabilities", &trajectory->log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, steps, "rewards", &trajectory->reward));
-  MUSTER_TRY(ARENA_TAKE(arena, n_envs * n_steps, "episode ends", &trajectory->ended));
-  MUSTER_TRY(ARENA_TAKE(arena, rows, "lengths", &trajectory->length));
+  step_fields_list(spec, n_steps, trajectory->field);
+  final_fields_list(spec, n_steps, trajectory->final_field);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    MUSTER_TRY(arena_take(arena, n_envs, trajectory_env_bytes(trajectory, i), trajectory->field[i].what,
+                          &trajectory->array[i]));
   for (size_t row = 0; row < rows; row++) trajectory->length[row] = (int32_t)n_steps;
   return take_finals(trajectory, arena);
 }
 
-/* an array of a trajectory: its bytes of an environment */
-struct array {
-  void *base;
-  size_t env_bytes;
-};
-
-enum { OBSERVATION, MASK, ACTION, LOG_PROB, REWARD, ENDED, LENGTH, ARRAYS };
-
-static void list_arrays(const struct trajectory *trajectory, struct array arrays[ARRAYS]) {
-  const size_t agents = trajectory->agents, steps = trajectory->n_steps;
-  const struct array all[ARRAYS] = {
-      {trajectory->observation, agents * trajectory_obs_stride(trajectory)},
-      {trajectory->mask, agents * trajectory_mask_stride(trajectory)},
-      {trajectory->action, agents * steps * trajectory->action_bytes},
-      {trajectory->log_prob, agents * steps * sizeof(float)},
-      {trajectory->reward, agents * steps * sizeof(float)},
-      {trajectory->ended, steps},
-      {trajectory->length, agents * sizeof(int32_t)},
-  };
-  memcpy(arrays, all, sizeof all);
-}
-
 struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs) {
-  struct array arrays[ARRAYS];
-  list_arrays(whole, arrays);
   struct trajectory window = *whole;
   window.n_envs = n_envs;
   window.n_rows = n_envs * whole->agents;
   window.first_env = whole->first_env + first;
-  window.observation = (char *)whole->observation + first * arrays[OBSERVATION].env_bytes;
-  if (whole->mask_bytes > 0) window.mask = whole->mask + first * arrays[MASK].env_bytes;
-  window.action = (char *)whole->action + first * arrays[ACTION].env_bytes;
-  window.log_prob = whole->log_prob + first * whole->agents * whole->n_steps;
-  window.reward = whole->reward + first * whole->agents * whole->n_steps;
-  window.ended = whole->ended + first * whole->n_steps;
-  window.length = whole->length + first * whole->agents;
   window.final_observations = (struct final_observations){.count = 0};
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    window.array[i] = (char *)whole->array[i] + first * trajectory_env_bytes(whole, i);
   return window;
 }
 
@@ -90,94 +83,83 @@ muster_status trajectory_view(const struct trajectory *whole, size_t first, size
 }
 
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole) {
-  struct array from[ARRAYS], to[ARRAYS];
-  list_arrays(part, from);
-  list_arrays(whole, to);
-  for (int i = 0; i < ARRAYS; i++)
-    if (from[i].env_bytes > 0)
-      memcpy((char *)to[i].base + first * to[i].env_bytes, from[i].base, part->n_envs * from[i].env_bytes);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const size_t bytes = trajectory_env_bytes(whole, i);
+    memcpy((char *)whole->array[i] + first * bytes, part->array[i], part->n_envs * bytes);
+  }
 }
 
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole) {
-  const struct final_observations *from = &part->final_observations;
-  struct final_observations *to = &whole->final_observations;
-  const size_t bytes = whole->agents * whole->obs_bytes, count = (size_t)from->count, at = (size_t)to->count;
-  memcpy(to->environment + at, from->environment, count * sizeof *to->environment);
-  memcpy(to->step + at, from->step, count * sizeof *to->step);
-  memcpy((char *)to->observation + at * bytes, from->observation, count * bytes);
-  to->count += from->count;
+  void *from[FINAL_FIELD_COUNT], *to[FINAL_FIELD_COUNT];
+  const size_t count = (size_t)part->final_observations.count, at = (size_t)whole->final_observations.count;
+  trajectory_list_finals(part, from);
+  trajectory_list_finals(whole, to);
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
+    const size_t bytes = trajectory_final_bytes(whole, i);
+    memcpy((char *)to[i] + at * bytes, from[i], count * bytes);
+  }
+  whole->final_observations.count += part->final_observations.count;
 }
 
-/* --- as bytes in a row: the number of final_observations, the arrays, the final_observations, each filled up to 8
- * bytes --- */
+/* --- as bytes in a row: the number of final observations; then the arrays, and the arrays of the final observations,
+ * each filled up to 8 bytes --- */
 
 static size_t padded(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
 
-/* what a final is packed into: environment and step, then the observation */
-struct packed_final {
-  int32_t environment, step;
-};
-
-static size_t final_bytes(const struct trajectory *trajectory) {
-  return padded(sizeof(struct packed_final) + trajectory->agents * trajectory->obs_bytes);
+static bool is_packed(const struct trajectory *trajectory, enum trajectory_parts parts, int i) {
+  return parts == TRAJECTORY_WHOLE || (trajectory->field[i].uses & FIELD_OUTCOME) != 0;
 }
 
 size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts) {
-  struct array arrays[ARRAYS];
-  list_arrays(trajectory, arrays);
+  const size_t finals = parts == TRAJECTORY_WHOLE ? (size_t)trajectory->final_observations.capacity : 0;
   size_t bytes = sizeof(int64_t);
-  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++)
-    bytes += padded(trajectory->n_envs * arrays[i].env_bytes);
-  return bytes +
-         (parts == TRAJECTORY_WHOLE ? (size_t)trajectory->final_observations.capacity * final_bytes(trajectory) : 0);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    if (is_packed(trajectory, parts, i)) bytes += padded(trajectory->n_envs * trajectory_env_bytes(trajectory, i));
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++) bytes += padded(finals * trajectory_final_bytes(trajectory, i));
+  return bytes;
+}
+
+/* writes bytes at a place; returns the place behind them */
+static char *pack_bytes(char *place, const void *from, size_t bytes) {
+  memcpy(place, from, bytes);
+  return place + padded(bytes);
 }
 
 size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed) {
-  struct array arrays[ARRAYS];
-  list_arrays(trajectory, arrays);
-  const struct final_observations *final_observations = &trajectory->final_observations;
-  const int64_t count = parts == TRAJECTORY_WHOLE ? final_observations->count : 0;
-  char *place = packed;
-  memcpy(place, &count, sizeof count);
-  place += sizeof count;
-  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++) {
-    const size_t bytes = trajectory->n_envs * arrays[i].env_bytes;
-    if (bytes > 0) memcpy(place, arrays[i].base, bytes);
-    place += padded(bytes);
-  }
-  const size_t bytes = trajectory->agents * trajectory->obs_bytes;
-  for (int64_t i = 0; i < count; i++, place += final_bytes(trajectory)) {
-    const struct packed_final final = {final_observations->environment[i], final_observations->step[i]};
-    memcpy(place, &final, sizeof final);
-    memcpy(place + sizeof final, (const char *)final_observations->observation + (size_t)i * bytes, bytes);
-  }
+  void *finals[FINAL_FIELD_COUNT];
+  trajectory_list_finals(trajectory, finals);
+  const int64_t count = parts == TRAJECTORY_WHOLE ? trajectory->final_observations.count : 0;
+  char *place = pack_bytes(packed, &count, sizeof count);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    if (is_packed(trajectory, parts, i))
+      place = pack_bytes(place, trajectory->array[i], trajectory->n_envs * trajectory_env_bytes(trajectory, i));
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    place = pack_bytes(place, finals[i], (size_t)count * trajectory_final_bytes(trajectory, i));
   return (size_t)(place - (char *)packed);
+}
+
+/* reads bytes from a place into item `at` of an array; returns the place behind them */
+static const char *unpack_items(const char *place, size_t items, size_t item_bytes, void *array, size_t at) {
+  memcpy((char *)array + at * item_bytes, place, items * item_bytes);
+  return place + padded(items * item_bytes);
 }
 
 void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
                        struct trajectory *whole, size_t first) {
-  struct array arrays[ARRAYS];
-  list_arrays(whole, arrays);
-  int64_t count;
-  const char *place = packed;
-  memcpy(&count, place, sizeof count);
-  place += sizeof count;
-  for (int i = parts == TRAJECTORY_WHOLE ? 0 : REWARD; i < ARRAYS; i++) {
-    const size_t bytes = n_envs * arrays[i].env_bytes;
-    if (bytes > 0) memcpy((char *)arrays[i].base + first * arrays[i].env_bytes, place, bytes);
-    place += padded(bytes);
-  }
   struct final_observations *final_observations = &whole->final_observations;
-  const size_t bytes = whole->agents * whole->obs_bytes;
-  for (int64_t i = 0; i < count; i++, place += final_bytes(whole)) {
-    struct packed_final final;
-    memcpy(&final, place, sizeof final);
-    final_observations->environment[final_observations->count] =
-        final.environment - (int32_t)first_env + (int32_t)first;
-    final_observations->step[final_observations->count] = final.step;
-    memcpy((char *)final_observations->observation + (size_t)final_observations->count++ * bytes, place + sizeof final,
-           bytes);
-  }
+  void *finals[FINAL_FIELD_COUNT];
+  trajectory_list_finals(whole, finals);
+  int64_t count;
+  const char *place = unpack_items(packed, 1, sizeof count, &count, 0);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    if (is_packed(whole, parts, i))
+      place = unpack_items(place, n_envs, trajectory_env_bytes(whole, i), whole->array[i], first);
+  const size_t at = (size_t)final_observations->count;
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    place = unpack_items(place, (size_t)count, trajectory_final_bytes(whole, i), finals[i], at);
+  for (size_t i = at; i < at + (size_t)count; i++)
+    final_observations->environment[i] += (int32_t)first - (int32_t)first_env;
+  final_observations->count += (int32_t)count;
 }
 
 size_t trajectory_samples(const struct trajectory *trajectory) {
@@ -190,18 +172,18 @@ int64_t trajectory_steps(const struct trajectory *trajectory) {
   return (int64_t)(trajectory_samples(trajectory) / trajectory->agents);
 }
 
-/* copies element `from` of each row's T + 1 elements to element `to` */
-static void copy_step(const struct trajectory *trajectory, void *array, size_t bytes, size_t from, size_t to) {
-  for (size_t row = 0; row < trajectory->n_rows && bytes > 0; row++) {
-    char *first = (char *)array + row * (trajectory->n_steps + 1) * bytes;
-    memcpy(first + to * bytes, first + from * bytes, bytes);
-  }
-}
-
-/* copies each row's observation and mask of a step to those of another, and lets so many steps count */
+/* copies each row's entry of a step to that of another, of all fields that go on in the next rollout, and lets so many
+ * steps count */
 static void move_step(struct trajectory *trajectory, size_t from, size_t to, size_t length) {
-  copy_step(trajectory, trajectory->observation, trajectory->obs_bytes, from, to);
-  copy_step(trajectory, trajectory->mask, trajectory->mask_bytes, from, to);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &trajectory->field[i];
+    if (field->steps != FIELD_EACH_AND_NEXT || field->bytes == 0) continue;
+    const size_t rows = field_row_count(field, trajectory->n_envs, trajectory->agents);
+    for (size_t row = 0; row < rows; row++) {
+      char *entries = (char *)trajectory->array[i] + row * (trajectory->n_steps + 1) * field->bytes;
+      memcpy(entries + to * field->bytes, entries + from * field->bytes, field->bytes);
+    }
+  }
   for (size_t row = 0; row < trajectory->n_rows; row++) trajectory->length[row] = (int32_t)length;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "env/pool.h"
+#include "experience/fields.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -18,17 +19,20 @@ struct trajectory {
   size_t first_env; /* number of its first environment among all of the run, as final_observations tell theirs */
   size_t obs_bytes, action_bytes; /* of one row at one step */
   size_t mask_bytes;              /* choices of an action; 0: actions are not masked */
-  void *observation;              /* [rows, T + 1, obs_bytes]; the last is where the next rollout starts */
-  uint8_t *mask;                  /* [rows, T + 1, mask_bytes] of the observations */
-  void *action;                   /* [rows, T, action_bytes] */
-  float *log_prob;                /* [rows, T] of the action under the policy that took it */
-  float *reward;                  /* [rows, T] */
-  uint8_t *ended;                 /* [N, T] ENV_TERMINATED, ENV_TRUNCATED */
-  int32_t *length;                /* [rows] steps that count, from the first one: T, or those of one episode */
+  /* one array for each line of STEP_FIELDS, [rows, entries, elements], by its name or by its place in the table:
+   * observation, mask, action, log_prob, reward, ended, length and so on */
+  union {
+    struct {
+      STEP_FIELDS(FIELD_MEMBER)
+    };
+    void *array[STEP_FIELD_COUNT];
+  };
   struct final_observations final_observations; /* true last observations of truncated episodes, room for N * T */
+  struct field field[STEP_FIELD_COUNT], final_field[FINAL_FIELD_COUNT]; /* what the arrays hold */
 };
 
-/* Room for a rollout of environments as `spec` says. USAGE error when there are too many samples to count. */
+/* Room for a rollout of environments as `spec` (borrowed) says, all steps of which count. USAGE error when there are
+ * too many samples to count. */
 MUSTER_CHECKED muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size_t n_steps,
                                                struct arena *arena, struct trajectory *trajectory);
 
@@ -43,9 +47,9 @@ MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, siz
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
 void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
 
-/* A trajectory as bytes in a row: all of it, or only rewards, ends and lengths. Bytes that one of this size takes at
- * most. */
-enum trajectory_parts { TRAJECTORY_WHOLE, TRAJECTORY_RETURNS };
+/* A trajectory as bytes in a row: all of it, or only the fields that are FIELD_OUTCOME. Bytes that one of this size
+ * takes at most. */
+enum trajectory_parts { TRAJECTORY_WHOLE, TRAJECTORY_OUTCOME };
 size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts);
 /* Writes it; returns how many bytes it takes, a multiple of 8. */
 size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed);
@@ -53,6 +57,16 @@ size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_part
  * final_observations are appended, and count environments as `whole` does. There is room for all of it. */
 void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
                        struct trajectory *whole, size_t first);
+
+/* Bytes of one environment in array i, which exists in this run unless they are 0; and of one item in array i of the
+ * final observations. */
+size_t trajectory_env_bytes(const struct trajectory *trajectory, int i);
+size_t trajectory_final_bytes(const struct trajectory *trajectory, int i);
+
+/* The arrays of the final observations; and where those that there are end. Nothing of a trajectory lies behind that in
+ * its arena. */
+void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]);
+const char *trajectory_end(const struct trajectory *trajectory);
 
 /* Bytes from one row's first observation, or mask, to the next one's. */
 static inline size_t trajectory_obs_stride(const struct trajectory *trajectory) {

@@ -104,7 +104,7 @@ static void note_restarts(struct actor *actor) {
   struct worker *worker = actor->worker;
   struct env_restarts restarts;
   env_pool_take_restarts(worker->pool, &restarts);
-  worker->restarts[0] = restarts.count;
+  worker->rollout->restarts[0] = restarts.count;
   for (int32_t i = 0; i < restarts.texts; i++) log_warn(&worker->logger, "%s", restarts.text[i]);
   actor->envs_are_dead |= restarts.stays_dead;
 }

@@ -20,8 +20,7 @@ static struct message make_head(const struct actor *actor, enum message_kind kin
                           .version = version,
                           .next_version = worker->command->iteration,
                           .rollouts = actor->rollouts,
-                          .seconds = actor->seconds,
-                          .restarts = worker->restarts[0]};
+                          .seconds = actor->seconds};
 }
 
 static muster_status find_place(struct worker *worker, void **place) {
@@ -266,14 +265,14 @@ static muster_status take_rollout(struct learner *learner, int rank, const struc
   if (at + n > (size_t)async->capacity)
     return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, beside which %zu more have no room", at, n);
   bool is_gradient = message->kind == MESSAGE_GRADIENT;
-  trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_RETURNS : TRAJECTORY_WHOLE, n, first_env, batch,
+  trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE, n, first_env, batch,
                     at);
   struct trajectory rollout = trajectory_window(batch, at, n);
   rollout.first_env = first_env;
   episodes_add_rollout(&learner->episodes, &rollout);
   learner->total_steps += trajectory_steps(&rollout);
   learner->collected_steps = learner->total_steps;
-  learner->env_restarts += message->restarts;
+  for (size_t i = 0; i < n; i++) learner->env_restarts += rollout.restarts[i];
 
   bool has_faults = (message->flags & FLAG_FAULT) != 0;
   bool is_old = !is_gradient && learner->iteration - message->version > worker->plan.max_policy_lag;

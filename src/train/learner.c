@@ -245,9 +245,7 @@ static void add_own_part(struct learner *learner) {
   const size_t first = (size_t)topology_envs(&worker->topology, worker->topology.rank).first;
   if (worker->topology.ranks == 1) worker->batch->final_observations.count = 0;
   trajectory_append_finals(worker->rollout, worker->batch);
-  if (worker->is_in_place) return;
-  trajectory_copy_rows(worker->rollout, first, worker->batch);
-  memcpy(worker->batch_restarts + first, worker->restarts, worker->rollout->n_envs * sizeof *worker->restarts);
+  if (!worker->is_in_place) trajectory_copy_rows(worker->rollout, first, worker->batch);
 }
 
 /* how long actors worked for the batch */
@@ -359,7 +357,7 @@ static void count_batch(struct learner *learner) {
   /* of what is learned from here on: a checkpoint of before has the order before */
   if (learner->acting != NULL)
     memcpy(learner->acting, worker->command->floats, worker->command_floats * sizeof *learner->acting);
-  for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch_restarts[n];
+  for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch->restarts[n];
   episodes_add_rollout(&learner->episodes, worker->batch);
 }
 

@@ -6,7 +6,7 @@
 
 /* which parts of a rollout the learner needs */
 static enum trajectory_parts parts_of(const struct worker *worker) {
-  return worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS ? TRAJECTORY_RETURNS : TRAJECTORY_WHOLE;
+  return worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE;
 }
 
 static size_t states_bytes(const struct worker *worker) { return worker->rollout->n_envs * worker->env_state_bytes; }

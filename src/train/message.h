@@ -15,7 +15,6 @@ struct message {
   int64_t next_version;              /* the same of what this actor does next */
   int64_t rollouts;                  /* of this actor so far */
   double seconds;                    /* that the rollout took */
-  int64_t restarts;                  /* of child processes, in it */
   size_t rollout_bytes;              /* of what follows first: the packed rollout */
   double terms[ALGORITHM_MAX_TERMS]; /* of a gradient, which follows the rollout */
 };

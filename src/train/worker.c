@@ -58,9 +58,7 @@ static size_t batch_capacity(const struct worker *worker) {
 }
 
 static muster_status take_batch(struct worker *worker, struct arena *arena) {
-  const size_t num_envs = (size_t)worker->config.env.num_envs;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "the batch's head", &worker->batch_head));
-  MUSTER_TRY(ARENA_TAKE(arena, num_envs, "restarts", &worker->batch_restarts));
   return trajectory_create(env_pool_spec(worker->pool), batch_capacity(worker), worker->plan.n_steps, arena,
                            &worker->whole);
 }
@@ -100,12 +98,10 @@ static muster_status create_rollout(struct worker *worker) {
     MUSTER_TRY(ARENA_TAKE(arena, count * worker->env_state_bytes, "environment states", &worker->env_states));
   worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0 && !worker_is_asynchronous(worker);
   if (!worker->is_in_place) {
-    MUSTER_TRY(ARENA_TAKE(arena, count, "restarts", &worker->restarts));
     MUSTER_TRY(trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout));
     worker->rollout->first_env = first;
     return MUSTER_OK;
   }
-  worker->restarts = worker->batch_restarts + first;
   if (topology->ranks > 1) return trajectory_view(worker->batch, first, count, arena, worker->rollout);
   worker->rollout = worker->batch;
   return MUSTER_OK;
@@ -139,15 +135,11 @@ muster_status worker_share_batch(struct worker *worker) {
   final_observations->count = head->final_observations;
   if (!group_spans_nodes(worker->group)) return MUSTER_OK;
   /* last observations lie behind everything else, and only those that are there are sent */
-  const size_t item = worker->batch->agents * worker->batch->obs_bytes;
-  char *rest = (char *)(head + 1),
-       *end = (char *)final_observations->observation + (size_t)final_observations->count * item;
-  return group_broadcast(worker->group, rest, (size_t)(end - rest));
+  char *rest = (char *)(head + 1);
+  return group_broadcast(worker->group, rest, (size_t)(trajectory_end(worker->batch) - rest));
 }
 
 /* --- exchanges --- */
-
-#define ROLLOUT_FIELDS 8
 
 /* what a rank exchanges: the whole batch on the rank that leads, its own rows on one that acts */
 static struct trajectory *exchanged(struct worker *worker) {
@@ -155,46 +147,33 @@ static struct trajectory *exchanged(struct worker *worker) {
   return whole ? worker->batch : worker->rollout;
 }
 
-/* Observations and masks move with the first ones of the next rollout, so that the learner can bootstrap; masks come
- * last, since there may be none. Returns the number of fields. */
-static int rollout_fields(const struct worker *worker, const struct trajectory *rollout,
-                          struct gather_field fields[ROLLOUT_FIELDS]) {
-  size_t agents = rollout->agents, steps = rollout->n_steps;
-  const struct gather_field all[ROLLOUT_FIELDS] = {
-      {rollout->observation, agents * trajectory_obs_stride(rollout)},
-      {rollout->action, agents * steps * rollout->action_bytes},
-      {rollout->log_prob, agents * steps * sizeof(float)},
-      {rollout->reward, agents * steps * sizeof(float)},
-      {rollout->ended, steps},
-      {rollout->length, agents * sizeof(int32_t)},
-      {worker->topology.leads ? worker->batch_restarts : worker->restarts, sizeof(int32_t)},
-      {rollout->mask, agents * trajectory_mask_stride(rollout)},
-  };
-  memcpy(fields, all, sizeof all);
-  return rollout->mask_bytes > 0 ? ROLLOUT_FIELDS : ROLLOUT_FIELDS - 1;
+/* the arrays that a rollout has in this run */
+static int list_fields(const struct trajectory *rollout, struct gather_field fields[STEP_FIELD_COUNT]) {
+  int n = 0;
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    if (trajectory_env_bytes(rollout, i) > 0)
+      fields[n++] = (struct gather_field){rollout->array[i], trajectory_env_bytes(rollout, i)};
+  return n;
 }
 
 size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs) {
-  struct gather_field fields[ROLLOUT_FIELDS];
-  size_t bytes = 0;
   const struct trajectory *rollout = worker->batch != NULL ? worker->batch : worker->rollout;
-  for (int i = rollout_fields(worker, rollout, fields) - 1; i >= 0; i--) bytes += n_envs * fields[i].env_bytes;
+  size_t bytes = 0;
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) bytes += n_envs * trajectory_env_bytes(rollout, i);
   return bytes;
 }
 
-/* the learner's list of final_observations collects those of all; another rank's has its own, or none */
-static struct gather_list finals_list(struct worker *worker) {
-  const struct trajectory *rollout = exchanged(worker);
-  struct final_observations *final_observations =
-      worker->topology.leads ? &worker->batch->final_observations : &worker->own.final_observations;
-  return (struct gather_list){
-      .count = &final_observations->count,
-      .capacity = final_observations->capacity,
-      .n_fields = 3,
-      .field = {{final_observations->environment, sizeof(int32_t)},
-                {final_observations->step, sizeof(int32_t)},
-                {final_observations->observation, rollout->agents * rollout->obs_bytes}},
-  };
+/* the learner's list of final observations collects those of all; another rank's has its own, or none */
+static struct gather_list list_finals(struct worker *worker) {
+  struct trajectory *finals = worker->topology.leads ? worker->batch : &worker->own;
+  struct gather_list list = {.count = &finals->final_observations.count,
+                             .capacity = finals->final_observations.capacity,
+                             .n_fields = FINAL_FIELD_COUNT};
+  void *arrays[FINAL_FIELD_COUNT];
+  trajectory_list_finals(finals, arrays);
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    list.field[i] = (struct gather_field){arrays[i], trajectory_final_bytes(exchanged(worker), i)};
+  return list;
 }
 
 /* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
@@ -216,9 +195,9 @@ static muster_status take_command(struct worker *worker, const struct model *mod
 static muster_status connect_rollouts(struct worker *worker, size_t command_bytes) {
   MUSTER_TRY(broadcast_create(worker->comm, worker->command, command_bytes, worker->topology.learner,
                               &worker->command_broadcast));
-  struct gather_field fields[ROLLOUT_FIELDS];
-  const int n_fields = rollout_fields(worker, exchanged(worker), fields);
-  const struct gather_list list = finals_list(worker);
+  struct gather_field fields[STEP_FIELD_COUNT];
+  const int n_fields = list_fields(exchanged(worker), fields);
+  const struct gather_list list = list_finals(worker);
   const enum gather_rows which = worker->config.loop.pipeline > 0 ? GATHER_ALL : GATHER_IN_PLACE;
   MUSTER_TRY(gather_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_gather));
   return preemption_create(worker->comm, &worker->topology, actors_needed(worker), &worker->preemption);

@@ -101,12 +101,10 @@ struct worker {
   bool is_in_place;          /* they are */
   unsigned char *env_states; /* [environments of the rollout, env_state_bytes], as last saved */
   size_t env_state_bytes;
-  int32_t *restarts; /* [environments of the rollout] child processes that were started again in this rollout */
 
   /* of all environments, on ranks that learn; where several do, in memory that those of a node share. Of an
    * asynchronous run: the trajectories that wait to be learned from. */
   struct trajectory *batch;
-  int32_t *batch_restarts;         /* [N] */
   unsigned char *batch_env_states; /* [N, env_state_bytes]; only on the rank that leads */
   struct group *group;             /* NULL: one rank learns alone */
   struct learner_group learners;   /* the same for the algorithm */

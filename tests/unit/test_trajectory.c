@@ -131,11 +131,11 @@ static void test_pack_returns(void) {
   fill(&whole, 0);
   fill(&before, 0);
   add_final(&part, 20, 1);
-  unsigned char *packed = calloc(1, trajectory_packed_room(&part, TRAJECTORY_RETURNS));
+  unsigned char *packed = calloc(1, trajectory_packed_room(&part, TRAJECTORY_OUTCOME));
   CU_ASSERT_PTR_NOT_NULL_FATAL(packed);
-  const size_t bytes = trajectory_pack(&part, TRAJECTORY_RETURNS, packed);
-  CU_ASSERT_EQUAL(bytes, trajectory_packed_room(&part, TRAJECTORY_RETURNS));
-  trajectory_unpack(packed, TRAJECTORY_RETURNS, 2, 20, &whole, 0);
+  const size_t bytes = trajectory_pack(&part, TRAJECTORY_OUTCOME, packed);
+  CU_ASSERT_EQUAL(bytes, trajectory_packed_room(&part, TRAJECTORY_OUTCOME));
+  trajectory_unpack(packed, TRAJECTORY_OUTCOME, 2, 20, &whole, 0);
   CU_ASSERT_EQUAL(whole.final_observations.count, 0);
   CU_ASSERT_EQUAL(memcmp(whole.reward, part.reward, 2 * AGENTS * T * sizeof(float)), 0);
   CU_ASSERT_EQUAL(memcmp(whole.ended, part.ended, 2 * T), 0);

@@ -1,0 +1,88 @@
+/* What a step keeps: one table, from which follows everything that stores, moves or copies experience. Trajectories and
+ * their parts, what ranks send each other, minibatches, checkpoints and crash dumps walk it, so that a new field is one
+ * line here, and whoever writes or reads it uses trajectory->NAME. */
+#ifndef EXPERIENCE_FIELDS_H
+#define EXPERIENCE_FIELDS_H
+
+#include "muster/env.h"
+#include "store/checkpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Whose entries they are: each agent's, row = environment * agents + agent, or those of the environment, row =
+ * environment. */
+enum field_rows { FIELD_OF_AGENT, FIELD_OF_ENV };
+
+/* How many entries a row has in a rollout of T steps. */
+enum field_steps {
+  FIELD_EACH,          /* T */
+  FIELD_EACH_AND_NEXT, /* T + 1: the last one is where the next rollout starts */
+  FIELD_ONCE           /* 1 */
+};
+
+/* What a field is for, in bits. */
+enum field_uses {
+  FIELD_LEARNED = 1, /* losses read it: it is in minibatches */
+  FIELD_OUTCOME = 2  /* says what came of the actions: the learner is told it by actors that learn themselves, too */
+};
+
+/* The fields of a step, in the order of memory, messages and files. Of each:
+ *   - the type of trajectory->NAME, NAME, and what texts call it;
+ *   - an entry, what one row keeps of one step: OF_SPACE(&space), NUMBER(type), or NUMBERS(type, count); a count of 0
+ *     says that a run with this `env` (muster_env_spec) has no such field;
+ *   - whose it is (enum field_rows), and at which steps (enum field_steps);
+ *   - uses (enum field_uses);
+ *   - the range of its elements in a checkpoint (store/checkpoint.h); RANGE_NONE: checkpoints do not keep it. */
+#define STEP_FIELDS(FIELD)                                                                                             \
+  FIELD(void, observation, "observation", OF_SPACE(&env->observation), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_ANY) \
+  FIELD(uint8_t, mask, "action mask", NUMBERS(U8, choices(env)), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_ANY)       \
+  FIELD(void, action, "action", OF_SPACE(&env->action), AGENT, EACH, FIELD_LEARNED, RANGE_ANY)                         \
+  FIELD(float, log_prob, "log-probability", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_FINITE)                     \
+  FIELD(float, reward, "reward", NUMBER(F32), AGENT, EACH, FIELD_OUTCOME, RANGE_FINITE)                                \
+  FIELD(uint8_t, ended, "end of an episode", NUMBER(U8), ENV, EACH, FIELD_OUTCOME, RANGE(0, 3))                        \
+  FIELD(int32_t, length, "length", NUMBER(I32), AGENT, ONCE, FIELD_OUTCOME, RANGE(1, (double)n_steps))                 \
+  FIELD(int32_t, restarts, "restarts", NUMBER(I32), ENV, ONCE, FIELD_OUTCOME, RANGE_NONE)
+
+/* The fields of a true last observation of a truncated episode (struct final_observations); the observation comes last.
+ * Which environments there can be, only who reads it from a file knows. */
+#define FINAL_FIELDS(FIELD)                                                                                            \
+  FIELD(int32_t, environment, "final environment", NUMBER(I32), ENV, ONCE, 0, RANGE_NONE)                              \
+  FIELD(int32_t, step, "final step", NUMBER(I32), ENV, ONCE, 0, RANGE(0, (double)n_steps - 1))                         \
+  FIELD(void, observation, "final observation", OF_SPACE(&env->observation), AGENT, ONCE, 0, RANGE_ANY)
+
+#define FIELD_COUNT_ONE(...) +1
+enum { STEP_FIELD_COUNT = STEP_FIELDS(FIELD_COUNT_ONE), FINAL_FIELD_COUNT = FINAL_FIELDS(FIELD_COUNT_ONE) };
+
+/* A line of the table as a member of a struct. */
+#define FIELD_MEMBER(c_type, id, ...) c_type *id;
+
+/* A line of the table in a run. */
+struct field {
+  const char *name, *what; /* "log_prob", "log-probability" */
+  enum tensor_type type;
+  size_t elements, bytes;    /* of an entry; 0: this run has no such field */
+  bool is_number;            /* an entry is one number, no vector of `elements` */
+  const muster_space *space; /* which entries are values of; borrowed from the spec; NULL: none */
+  enum field_rows rows;
+  enum field_steps steps;
+  int uses; /* enum field_uses */
+  struct tensor_range range;
+};
+
+/* Lists the fields of a run with such environments and rollouts of so many steps. Borrows the spec. */
+void step_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[STEP_FIELD_COUNT]);
+void final_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[FINAL_FIELD_COUNT]);
+
+/* Entries of a row in a rollout of so many steps. */
+static inline size_t field_entries(const struct field *field, size_t n_steps) {
+  return field->steps == FIELD_ONCE ? 1 : n_steps + (field->steps == FIELD_EACH_AND_NEXT);
+}
+
+/* Rows of so many environments. */
+static inline size_t field_row_count(const struct field *field, size_t n_envs, size_t agents) {
+  return field->rows == FIELD_OF_AGENT ? n_envs * agents : n_envs;
+}
+
+#endif
