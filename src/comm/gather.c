@@ -7,6 +7,7 @@
 #include <float.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* of a rank that does not act: adds nothing to what others worked */
 static const struct gather_work no_work = {.shortest = DBL_MAX};
@@ -29,8 +30,9 @@ struct gather {
   bool is_learner, has_node_buffer; /* a rank that the learner does not serve itself is one of a node buffer's */
   int n_peers;                      /* 0 where one rank acts and learns */
   struct peer *peers;
-  int n_requests;        /* n_peers, but 0 on a rank with a node buffer */
-  MPI_Request *requests; /* persistent: receives on the learner, a send on an actor */
+  int n_requests;              /* n_peers, but 0 on a rank with a node buffer */
+  MPI_Request *requests;       /* persistent: receives on the learner, a send on an actor */
+  struct gather_field *fields; /* of the rows, then of the list */
   struct gather_list list;
   struct node_buffer node_buffer;
   struct node *node; /* as the learner sees it */
@@ -51,6 +53,11 @@ struct plan {
   const int *leaders;  /* [ranks] of each rank's node */
   int32_t *capacities; /* [ranks] room in each rank's list */
   int *first, *count;  /* [ranks] ranges of environments */
+
+  /* [n_fields + 1] what a datatype is made of: the rows of all fields, and the head */
+  MPI_Datatype *types;
+  MPI_Aint *addresses;
+  int *lengths;
 };
 
 /* whether a rank's rows come from a peer: an actor's own, or those of a node leader's node */
@@ -84,9 +91,9 @@ static int find_ranges(const struct plan *plan, int peer_rank) {
 
 /* describes the rows of every field in so many ranges of environments, then the head, as one datatype */
 static muster_status describe_rows(const struct plan *plan, int n_ranges, void *head, MPI_Datatype *out) {
-  MPI_Datatype types[GATHER_MAX_FIELDS + 1], env;
-  MPI_Aint addresses[GATHER_MAX_FIELDS + 1];
-  int lengths[GATHER_MAX_FIELDS + 1], n = n_ranges > 0 ? plan->n_fields : 0;
+  MPI_Datatype *types = plan->types, env;
+  MPI_Aint *addresses = plan->addresses;
+  int *lengths = plan->lengths, n = n_ranges > 0 ? plan->n_fields : 0;
   for (int i = 0; i < n; i++) {
     MUSTER_TRY_MPI(MPI_Type_contiguous((int)plan->fields[i].env_bytes, MPI_BYTE, &env));
     MUSTER_TRY_MPI(MPI_Type_indexed(n_ranges, plan->count, plan->first, env, &types[i]));
@@ -184,8 +191,6 @@ static muster_status find_leaders(struct gather *gather, struct plan *plan) {
 }
 
 static muster_status check_fields(const struct gather_field *fields, int n_fields) {
-  if (n_fields > GATHER_MAX_FIELDS)
-    return status_error(MUSTER_ERROR_INTERNAL, "a gather has %d fields; room is for %d", n_fields, GATHER_MAX_FIELDS);
   for (int i = 0; i < n_fields; i++)
     if (fields[i].env_bytes > INT_MAX)
       return status_error(MUSTER_ERROR_USAGE,
@@ -195,17 +200,40 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
   return MUSTER_OK;
 }
 
-/* takes the memory of gather and plan; whoever calls frees it in any case */
-static muster_status allocate(struct gather *gather, struct plan *plan) {
-  size_t ranks = (size_t)plan->topology->ranks;
-  int *numbers = plan->capacities = calloc(3 * ranks, sizeof *numbers);
-  if (gather == NULL || numbers == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
+/* takes the memory of the plan; whoever calls frees it in any case */
+static muster_status allocate_plan(struct plan *plan) {
+  const size_t ranks = (size_t)plan->topology->ranks, parts = (size_t)plan->n_fields + 1;
+  int *numbers = plan->capacities = calloc(3 * ranks + parts, sizeof *numbers);
+  plan->types = calloc(parts, sizeof *plan->types);
+  plan->addresses = calloc(parts, sizeof *plan->addresses);
+  if (numbers == NULL || plan->types == NULL || plan->addresses == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
   plan->first = numbers + ranks;
   plan->count = numbers + 2 * ranks;
+  plan->lengths = numbers + 3 * ranks;
+  return MUSTER_OK;
+}
+
+static void free_plan(struct plan *plan) {
+  free(plan->capacities);
+  free(plan->types);
+  free(plan->addresses);
+}
+
+/* takes the memory of the gather, and lists there what it is of; whoever calls frees it in any case */
+static muster_status allocate(struct gather *gather, const struct plan *plan, const struct gather_list *list) {
+  const size_t ranks = (size_t)plan->topology->ranks, n_fields = (size_t)plan->n_fields;
+  const size_t list_fields = list != NULL ? (size_t)list->n_fields : 0;
   gather->peers = calloc(ranks, sizeof *gather->peers);
   gather->requests = calloc(ranks, sizeof *gather->requests);
-  bool failed = gather->peers == NULL || gather->requests == NULL;
-  return failed ? status_error(MUSTER_ERROR_MEMORY, "out of memory: gather") : MUSTER_OK;
+  gather->fields = calloc(n_fields + list_fields, sizeof *gather->fields);
+  if (gather->peers == NULL || gather->requests == NULL || gather->fields == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
+  memcpy(gather->fields, plan->fields, n_fields * sizeof *gather->fields);
+  if (list == NULL) return MUSTER_OK;
+  gather->list = *list;
+  gather->list.field = memcpy(gather->fields + n_fields, list->field, list_fields * sizeof *gather->fields);
+  return MUSTER_OK;
 }
 
 /* bytes of all fields that this rank receives or sends */
@@ -226,17 +254,20 @@ muster_status gather_create(struct comm *comm, const struct topology *topology, 
   MUSTER_TRY(check_fields(fields, n_fields));
   struct plan plan = {.comm = comm, .topology = topology, .which = which, .fields = fields, .n_fields = n_fields};
   struct gather *gather = calloc(1, sizeof *gather);
-  muster_status status = comm_agree(comm, allocate(gather, &plan));
+  muster_status status = allocate_plan(&plan);
+  if (status == MUSTER_OK)
+    status =
+        gather != NULL ? allocate(gather, &plan, list) : status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
+  status = comm_agree(comm, status);
   if (status == MUSTER_OK) {
     gather->comm = comm;
     gather->is_learner = topology->leads;
     gather->bytes = moved_bytes(&plan);
-    if (list != NULL) gather->list = *list;
-    node_buffer_init(&gather->node_buffer, comm, topology->learner, fields, n_fields, &gather->list);
+    node_buffer_init(&gather->node_buffer, comm, topology->learner, gather->fields, n_fields, &gather->list);
     status = find_leaders(gather, &plan);
   }
   if (status == MUSTER_OK) status = comm_agree(comm, meet_peers(gather, &plan));
-  free(plan.capacities);
+  free_plan(&plan);
   if (status != MUSTER_OK)
     gather_destroy(&gather);
   else
@@ -259,6 +290,7 @@ void gather_destroy(struct gather **handle) {
   node_destroy(&gather->node);
   free(gather->peers);
   free(gather->requests);
+  free(gather->fields);
   free(gather);
   *handle = NULL;
 }

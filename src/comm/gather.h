@@ -17,20 +17,18 @@
 
 #include <stdint.h>
 
-#define GATHER_MAX_FIELDS 12
-
 /* Row 0 is the rank's first environment: on the learner that is environment 0. Borrowed for the gather's life. */
 struct gather_field {
   void *base;
   size_t env_bytes;
 };
 
-/* Items that each consist of one element of several parallel arrays. Borrowed. */
+/* Items that each consist of one element of several parallel arrays. The arrays are borrowed. */
 struct gather_list {
   int32_t *count; /* items in use: this rank's on an actor, all gathered so far on the learner */
   int32_t capacity;
   int n_fields;
-  struct gather_field field[4]; /* base of the array and bytes of one item */
+  const struct gather_field *field; /* [n_fields] base of the array and bytes of one item */
 };
 
 struct gather;
@@ -39,7 +37,7 @@ struct gather;
  * which are in the learner's arrays already, since they share that memory. */
 enum gather_rows { GATHER_ALL, GATHER_IN_PLACE };
 
-/* Creates the gather of these fields, and of a list (may be NULL). */
+/* Creates the gather of these fields, and of a list (may be NULL). Copies both, but borrows the arrays. */
 MUSTER_CHECKED muster_status gather_create(struct comm *comm, const struct topology *topology, enum gather_rows which,
                                            const struct gather_field *fields, int n_fields,
                                            const struct gather_list *list, struct gather **out);

@@ -24,9 +24,12 @@ size_t node_buffer_items_room(const struct gather_list *list, size_t count) {
 
 void node_buffer_init(struct node_buffer *node_buffer, struct comm *comm, int learner,
                       const struct gather_field *fields, int n_fields, const struct gather_list *list) {
-  *node_buffer = (struct node_buffer){
-      .comm = comm, .learner = learner, .n_fields = n_fields, .list = *list, .unit = MPI_DATATYPE_NULL};
-  memcpy(node_buffer->field, fields, sizeof *fields * (size_t)n_fields);
+  *node_buffer = (struct node_buffer){.comm = comm,
+                                      .learner = learner,
+                                      .field = fields,
+                                      .n_fields = n_fields,
+                                      .list = *list,
+                                      .unit = MPI_DATATYPE_NULL};
 }
 
 void node_buffer_lay_out(struct node_buffer *node_buffer, const struct topology *topology, const int32_t *capacities,

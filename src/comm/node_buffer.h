@@ -32,7 +32,7 @@ struct node_buffer_entry {
 struct node_buffer {
   struct comm *comm; /* borrowed */
   int learner;
-  struct gather_field field[GATHER_MAX_FIELDS];
+  const struct gather_field *field; /* [n_fields], borrowed */
   int n_fields;
   struct gather_list list;
   int32_t n_rows, first_row, own_rows; /* of all ranks; of those before this one; of this one */
@@ -47,7 +47,7 @@ struct node_buffer {
   MPI_Datatype unit;
 };
 
-/* A node buffer of these fields and this list for the learner's rank; copied, but what they point to is borrowed. */
+/* A node buffer of these fields and this list for the learner's rank. Borrows both, but copies *list. */
 void node_buffer_init(struct node_buffer *node_buffer, struct comm *comm, int learner,
                       const struct gather_field *fields, int n_fields, const struct gather_list *list);
 /* Finds the place of everything, for all ranks of this node or for this one alone. `capacities`: room for items in the

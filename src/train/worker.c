@@ -164,16 +164,16 @@ size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs) {
 }
 
 /* the learner's list of final observations collects those of all; another rank's has its own, or none */
-static struct gather_list list_finals(struct worker *worker) {
+static struct gather_list list_finals(struct worker *worker, struct gather_field fields[FINAL_FIELD_COUNT]) {
   struct trajectory *finals = worker->topology.leads ? worker->batch : &worker->own;
-  struct gather_list list = {.count = &finals->final_observations.count,
-                             .capacity = finals->final_observations.capacity,
-                             .n_fields = FINAL_FIELD_COUNT};
   void *arrays[FINAL_FIELD_COUNT];
   trajectory_list_finals(finals, arrays);
   for (int i = 0; i < FINAL_FIELD_COUNT; i++)
-    list.field[i] = (struct gather_field){arrays[i], trajectory_final_bytes(exchanged(worker), i)};
-  return list;
+    fields[i] = (struct gather_field){arrays[i], trajectory_final_bytes(exchanged(worker), i)};
+  return (struct gather_list){.count = &finals->final_observations.count,
+                              .capacity = finals->final_observations.capacity,
+                              .n_fields = FINAL_FIELD_COUNT,
+                              .field = fields};
 }
 
 /* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
@@ -195,9 +195,9 @@ static muster_status take_command(struct worker *worker, const struct model *mod
 static muster_status connect_rollouts(struct worker *worker, size_t command_bytes) {
   MUSTER_TRY(broadcast_create(worker->comm, worker->command, command_bytes, worker->topology.learner,
                               &worker->command_broadcast));
-  struct gather_field fields[STEP_FIELD_COUNT];
+  struct gather_field fields[STEP_FIELD_COUNT], final_fields[FINAL_FIELD_COUNT];
   const int n_fields = list_fields(exchanged(worker), fields);
-  const struct gather_list list = list_finals(worker);
+  const struct gather_list list = list_finals(worker, final_fields);
   const enum gather_rows which = worker->config.loop.pipeline > 0 ? GATHER_ALL : GATHER_IN_PLACE;
   MUSTER_TRY(gather_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_gather));
   return preemption_create(worker->comm, &worker->topology, actors_needed(worker), &worker->preemption);

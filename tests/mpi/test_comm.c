@@ -114,12 +114,8 @@ static bool same_items(const struct rows *a, const struct rows *b) {
 static muster_status connect(struct rows *rows, const struct topology *topology, int32_t capacity,
                              struct gather **out) {
   const struct gather_field fields[] = {{rows->wide, 3 * sizeof *rows->wide}, {rows->bytes, 5}};
-  const struct gather_list list = {
-      .count = &rows->count,
-      .capacity = capacity,
-      .n_fields = 2,
-      .field = {{rows->item, sizeof *rows->item}, {rows->weight, sizeof *rows->weight}},
-  };
+  const struct gather_field item[] = {{rows->item, sizeof *rows->item}, {rows->weight, sizeof *rows->weight}};
+  const struct gather_list list = {.count = &rows->count, .capacity = capacity, .n_fields = 2, .field = item};
   return gather_create(everywhere_comm(), topology, GATHER_ALL, fields, 2, &list, out);
 }
 
