@@ -147,13 +147,14 @@ struct seed_statistics run_group_statistics(const struct grouped_runs *runs, con
 
 /* --- reading --- */
 
-/* two paths of one folder would count one seed twice */
-static muster_status check_given_once(const struct grouped_runs *runs, const char *path) {
+/* whether the folder is one of the runs already: two paths of one folder would make two runs of one */
+static muster_status is_known(const struct grouped_runs *runs, const char *path, bool *known) {
   struct stat here, there;
+  *known = false;
   if (stat(path, &here) != 0) return status_errno(MUSTER_ERROR_IO, "cannot open the run %s", path);
-  for (size_t other = 0; other < runs->n; other++)
-    if (stat(runs->records[other]->path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino)
-      return status_error(MUSTER_ERROR_USAGE, "the run %s is given twice", path);
+  for (size_t other = 0; other < runs->n && !*known; other++)
+    *known =
+        stat(runs->records[other]->path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
   return MUSTER_OK;
 }
 
@@ -171,7 +172,9 @@ static muster_status read_named(struct grouped_runs *runs, const char *const *pa
   runs->records = calloc(n, sizeof *runs->records);
   if (runs->records == NULL) return out_of_memory(paths[0]);
   for (size_t i = 0; i < n; i++) {
-    MUSTER_TRY(check_given_once(runs, paths[i]));
+    bool known;
+    MUSTER_TRY(is_known(runs, paths[i], &known));
+    if (known) return status_error(MUSTER_ERROR_USAGE, "the run %s is given twice", paths[i]);
     MUSTER_TRY(run_record_create(paths[i], &runs->records[i]));
     runs->n++;
     MUSTER_TRY(read_record(runs->records[i]));
@@ -179,7 +182,7 @@ static muster_status read_named(struct grouped_runs *runs, const char *const *pa
   return make_groups(runs);
 }
 
-/* moves out of the list what is a run that has begun */
+/* moves out of the list each run that has begun, once */
 static muster_status take_records(struct grouped_runs *runs, struct run_list *list) {
   runs->records = calloc((size_t)list->n, sizeof *runs->records);
   if (runs->records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", list->n);
@@ -188,7 +191,9 @@ static muster_status take_records(struct grouped_runs *runs, struct run_list *li
     MUSTER_TRY(run_record_take_failure(record));
     if (!record->is_run)
       return status_error(MUSTER_ERROR_IO, "there is no run in %s: a run folder has a config.yaml", record->path);
-    if (!run_record_has_config(record)) continue;
+    bool known;
+    MUSTER_TRY(is_known(runs, record->path, &known));
+    if (known || !run_record_has_config(record)) continue;
     runs->records[runs->n++] = record;
     list->records[i] = NULL;
   }

@@ -37,7 +37,8 @@ struct grouped_runs {
 /* Reads n run folders. Errors: IO, FORMAT, USAGE (no run folder, one that is given twice), each with the path. */
 MUSTER_CHECKED muster_status grouped_runs_read(const char *const *paths, size_t n, struct grouped_runs **out);
 
-/* Reads n run folders or all runs some levels below folders; one that has no config.yaml yet is left out. Errors: IO
+/* Reads n run folders or all runs some levels below folders; one that has no config.yaml yet is left out, one that
+ * is found twice is there once. Errors: IO
  * (no such folder, no run below it), and a file of a run that cannot be read or understood. */
 MUSTER_CHECKED muster_status grouped_runs_find(const char *const *paths, size_t n, struct grouped_runs **out);
 void grouped_runs_destroy(struct grouped_runs **runs); /* accepts NULL inside */
