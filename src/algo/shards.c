@@ -1,7 +1,7 @@
 #include "algo/shards.h"
 
 #include "algo/learner_group.h"
-#include "nn/mlp.h"
+#include "nn/layer.h"
 
 #include <string.h>
 

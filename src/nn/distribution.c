@@ -1,6 +1,6 @@
 #include "nn/distribution.h"
 
-#include "nn/mlp.h"
+#include "nn/layer.h"
 
 #include <string.h>
 

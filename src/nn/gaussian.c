@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "math/vector.h"
-#include "nn/mlp.h"
+#include "nn/layer.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-_Static_assert(MLP_MAX_LAYERS > OPTION_LIST_MAX, "hidden_sizes may be as long as a list, and a head comes on top");
-_Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * MLP_MAX_LAYERS + 1, "weights and biases of two networks and log_std");
+_Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes has an activation; a head comes on top");
+_Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * NETWORK_MAX_LAYERS + 1, "weights and biases of two networks, log_std");
 
 static const char *const activation_names[] = {"tanh", "relu", NULL};
-static const enum activation activations[] = {ACTIVATION_TANH, ACTIVATION_RELU};
+static const struct layer_type *const activations[] = {&layer_tanh, &layer_relu};
 static const char *const log_std_names[] = {"parameter", "state", NULL};
 
 static const struct option_spec model_options[] = {
@@ -62,73 +62,57 @@ static const struct option_spec model_options[] = {
 
 const struct option_table model_option_table = {.section = "policy", .options = model_options};
 
-/* Hidden layers upon `*width` inputs; of a convolution these are channels. */
-static muster_status add_hidden(struct mlp *mlp, struct parameters *parameters, const char *prefix,
-                                const struct model_options *options, const struct convolution *convolution,
-                                size_t *width) {
+/* The networks, in the order of their tensors. Indices of random streams are 1000 apart, so that one network's depth
+ * does not shift another's numbers. */
+static const struct {
+  const char *name;
+  uint32_t first_stream;
+  double head_gain; /* of the last layer's initial weights */
+} networks[MODEL_NETWORKS] = {
+    [MODEL_TRUNK] = {"trunk", 1000, M_SQRT2},
+    [MODEL_POLICY] = {"policy", 2000, 0.01},
+    [MODEL_VALUE] = {"value", 3000, 1.0},
+};
+
+/* ---- lists of layers ---- */
+
+/* the short form: hidden_sizes, each with the activation above; `kernel_size` 0: dense layers */
+static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, struct layer_list *list) {
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
-    size_t out = (size_t)options->hidden_sizes.values[i];
-    size_t in = convolution != NULL ? convolution_window(convolution, *width) : *width;
-    MUSTER_TRY(mlp_add_layer(mlp, parameters, prefix, in, out, activations[options->activation]));
-    *width = out;
+    int64_t width = options->hidden_sizes.values[i];
+    const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
+    MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
+    MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
   }
   return MUSTER_OK;
 }
 
-static muster_status build_policy(struct model *model, const struct model_options *options, size_t width) {
-  struct parameters *parameters = &model->parameters;
-  const struct convolution *convolution = options->kernel_size > 0 ? &model->convolution : NULL;
-  size_t outputs = model->head.outputs;
-  if (convolution != NULL) {
-    width = convolution->channels;
-    outputs = convolution->cell_outputs;
-  }
-  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->policy, parameters, "policy", options, convolution, &width));
-  MUSTER_TRY(mlp_add_layer(&model->policy, parameters, "policy", width, outputs, ACTIVATION_NONE));
-  if (model->head.own_count > 0)
-    MUSTER_TRY(
-        parameters_add(parameters, "policy", model->head.own_name, 1, model->head.own_count, 1, &model->own_offset));
-  model->policy_count = parameters->count;
-  return MUSTER_OK;
+/* the hidden layers of each network; those of a shared trunk are nobody's else */
+static muster_status list_layers(const struct model_options *options, struct layer_list lists[MODEL_NETWORKS]) {
+  if (options->share_trunk) return list_hidden(options, 0, &lists[MODEL_TRUNK]);
+  MUSTER_TRY(list_hidden(options, options->kernel_size, &lists[MODEL_POLICY]));
+  return list_hidden(options, 0, &lists[MODEL_VALUE]);
 }
 
-/* lays out the tensors: what the policy needs comes first */
-static muster_status build_networks(struct model *model, const struct model_options *options) {
-  struct parameters *parameters = &model->parameters;
-  size_t trunk_width = model->obs_dim;
-  if (options->share_trunk) MUSTER_TRY(add_hidden(&model->trunk, parameters, "trunk", options, NULL, &trunk_width));
-  MUSTER_TRY(build_policy(model, options, trunk_width));
-  if (model->value_outputs == 0) return MUSTER_OK;
-
-  size_t width = trunk_width;
-  if (!options->share_trunk) MUSTER_TRY(add_hidden(&model->value, parameters, "value", options, NULL, &width));
-  return mlp_add_layer(&model->value, parameters, "value", width, model->value_outputs, ACTIVATION_NONE);
+/* a policy of convolutions has the same head for each cell, others one for all outputs */
+static muster_status list_heads(const struct model *model, const struct model_options *options,
+                                struct layer_list lists[MODEL_NETWORKS]) {
+  const size_t cells = model->observation.rows * model->observation.columns;
+  const int64_t outputs = (int64_t)model->head.outputs;
+  const struct layer_spec dense = {&layer_dense, {outputs}}, conv = {&layer_conv2d, {outputs / (int64_t)cells, 1, 1}};
+  MUSTER_TRY(layer_list_add(&lists[MODEL_POLICY], options->kernel_size > 0 ? conv : dense));
+  return layer_list_add(&lists[MODEL_VALUE], (struct layer_spec){&layer_dense, {(int64_t)model->value_outputs}});
 }
 
-static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
-  MUSTER_TRY(parameters_allocate(&model->parameters, arena));
-  MUSTER_TRY(mlp_allocate(&model->trunk, arena));
-  MUSTER_TRY(mlp_allocate(&model->policy, arena));
-  MUSTER_TRY(mlp_allocate(&model->value, arena));
-  if (model->convolution.kernel_size > 0)
-    MUSTER_TRY(convolution_allocate(&model->convolution, &model->policy, trains, arena));
-  if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
-  model_direct_gradients(model, model->parameters.gradients);
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
-  if (!trains) return MUSTER_OK;
-
-  size_t widest = mlp_widest(&model->trunk);
-  if (mlp_widest(&model->policy) > widest) widest = mlp_widest(&model->policy);
-  if (mlp_widest(&model->value) > widest) widest = mlp_widest(&model->value);
-  for (int i = 0; i < 2; i++) {
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->scratch[i]));
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->d_trunk[i]));
-  }
-  return MUSTER_OK;
+static struct layer_shape observation_shape(const muster_space *space, const struct encoder *encoder) {
+  bool is_image = space->rank == 3 && (space->kind == MUSTER_SPACE_BOX || space->kind == MUSTER_SPACE_BOX_U8);
+  if (!is_image) return (struct layer_shape){1, 1, encoder->width, false};
+  return (struct layer_shape){(size_t)space->shape[0], (size_t)space->shape[1], (size_t)space->shape[2], true};
 }
 
-static muster_status create_convolution(struct model *model, const struct model_options *options,
-                                        const muster_space *observation) {
+/* what the short form of a policy of convolutions asks for */
+static muster_status check_kernel(const struct model *model, const struct model_options *options) {
+  const struct layer_shape grid = model->observation;
   if (options->kernel_size == 0) return MUSTER_OK;
   if (options->kernel_size % 2 == 0)
     return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",
@@ -141,7 +125,56 @@ static muster_status create_convolution(struct model *model, const struct model_
                         "policy.hidden_sizes: a policy with a kernel_size needs the channels of at least one layer");
   if (model->head.counts == NULL)
     return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: needs Discrete or MultiDiscrete actions; expects 0");
-  return convolution_create((size_t)options->kernel_size, observation, model->head.outputs, &model->convolution);
+  if (!grid.is_grid)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.kernel_size: a convolution needs observations of the shape [rows, columns, channels], "
+                        "which this environment does not have; expects 0");
+  if (model->head.outputs % (grid.rows * grid.columns) != 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.kernel_size: a convolution has the same number of outputs for each of the %zu x %zu "
+                        "cells, and the actions need %zu outputs; expects 0",
+                        grid.rows, grid.columns, model->head.outputs);
+  return MUSTER_OK;
+}
+
+/* ---- making a model ---- */
+
+/* lays out the tensors: what the policy needs comes first */
+static muster_status build_networks(struct model *model, const struct model_options *options, struct arena *arena) {
+  struct parameters *parameters = &model->parameters;
+  struct layer_list lists[MODEL_NETWORKS] = {0};
+  MUSTER_TRY(list_layers(options, lists));
+  MUSTER_TRY(list_heads(model, options, lists));
+  for (int i = 0; i < MODEL_NETWORKS; i++) {
+    struct network *network = &model->network[i];
+    network_start(networks[i].name, i == MODEL_TRUNK ? model->observation : model->network[MODEL_TRUNK].output,
+                  network);
+    if (i == MODEL_VALUE && model->value_outputs == 0) break;
+    MUSTER_TRY(network_add(network, &lists[i], parameters, arena));
+    if (i != MODEL_POLICY) continue;
+    const struct policy_head *head = &model->head;
+    if (head->own_count > 0)
+      MUSTER_TRY(parameters_add(parameters, "policy", head->own_name, 1, head->own_count, 1, &model->own_offset));
+    model->policy_count = parameters->count;
+  }
+  return MUSTER_OK;
+}
+
+static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
+  size_t widest = 0;
+  MUSTER_TRY(parameters_allocate(&model->parameters, arena));
+  for (struct network *network = model->network; network < model->network + MODEL_NETWORKS; network++) {
+    MUSTER_TRY(network_allocate(network, trains, arena));
+    if (network_widest(network) > widest) widest = network_widest(network);
+  }
+  if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
+  model_direct_gradients(model, model->parameters.gradients);
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
+  for (int i = 0; trains && i < 2; i++) {
+    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->scratch[i]));
+    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->d_trunk[i]));
+  }
+  return MUSTER_OK;
 }
 
 muster_status model_create(const struct model_options *options, const muster_space *observation,
@@ -154,90 +187,62 @@ muster_status model_create(const struct model_options *options, const muster_spa
   if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
     return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
   model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
-  MUSTER_TRY(create_convolution(model, options, observation));
-  MUSTER_TRY(build_networks(model, options));
+  model->observation = observation_shape(observation, &model->encoder);
+  MUSTER_TRY(check_kernel(model, options));
+  MUSTER_TRY(build_networks(model, options, arena));
   return allocate_buffers(model, critic != MODEL_ACTOR, arena);
-}
-
-static muster_status initialize_mlp(struct mlp *mlp, float *values, bool orthogonal, double hidden_gain,
-                                    double head_gain, bool has_head, uint64_t seed, uint32_t first_index) {
-  for (int i = 0; i < mlp->layers; i++) {
-    const struct layer *layer = &mlp->layer[i];
-    uint32_t index = first_index + 2 * (uint32_t)i;
-    double gain = has_head && i == mlp->layers - 1 ? head_gain : hidden_gain;
-    if (orthogonal) {
-      MUSTER_TRY(parameters_fill_orthogonal(values + layer->weight, layer->out, layer->in, gain, seed, index));
-    } else {
-      double bound = 1.0 / sqrt((double)layer->in);
-      parameters_fill_uniform(values + layer->weight, layer->out * layer->in, bound, seed, index);
-      parameters_fill_uniform(values + layer->bias, layer->out, bound, seed, index + 1);
-    }
-  }
-  return MUSTER_OK;
 }
 
 /* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs */
 static void initialize_deviations(struct model *model, const struct model_options *options) {
   const struct policy_head *head = &model->head;
   if (head->counts != NULL) return;
-  size_t biases = model->policy.layer[model->policy.layers - 1].bias;
-  float *deviations = model->parameters.values + (head->own_count > 0 ? model->own_offset : biases + head->elements);
-  for (size_t i = 0; i < head->elements; i++) deviations[i] = (float)options->log_std_init;
+  size_t last = head->own_count > 0 ? model->own_offset : model->policy_count - head->outputs + head->elements;
+  for (size_t i = 0; i < head->elements; i++) model->parameters.values[last + i] = (float)options->log_std_init;
 }
 
+/* with gain sqrt(2) below the heads */
 muster_status model_initialize(struct model *model, const struct model_options *options, uint64_t seed) {
-  float *values = model->parameters.values;
-  const double hidden_gain = sqrt(2.0);
-  /* indices of the random streams: 1000 apart, so that one network's depth does not shift another's numbers */
-  MUSTER_TRY(initialize_mlp(&model->trunk, values, options->ortho_init, hidden_gain, hidden_gain, false, seed, 1000));
-  MUSTER_TRY(initialize_mlp(&model->policy, values, options->ortho_init, hidden_gain, 0.01, true, seed, 2000));
-  MUSTER_TRY(initialize_mlp(&model->value, values, options->ortho_init, hidden_gain, 1.0, true, seed, 3000));
+  struct layer_init init = {.orthogonal = options->ortho_init, .gain = M_SQRT2, .seed = seed};
+  for (int i = 0; i < MODEL_NETWORKS; i++) {
+    init.index = networks[i].first_stream;
+    MUSTER_TRY(network_initialize(&model->network[i], model->parameters.values, init, networks[i].head_gain));
+  }
   initialize_deviations(model, options);
   return MUSTER_OK;
 }
 
 void model_pack(struct model *model, bool for_training) {
-  const float *values = model->parameters.values;
-  mlp_pack(&model->trunk, values, for_training);
-  mlp_pack(&model->policy, values, for_training);
-  mlp_pack(&model->value, values, for_training);
+  for (int i = 0; i < MODEL_NETWORKS; i++) network_pack(&model->network[i], model->parameters.values, for_training);
 }
 
-/* Makes the networks' input of up to TILE observations: encoded, and completed with zero rows, so that every call has a
- * multiple of LINEAR_ROWS; returns that count. Rows that are fit already are read where they lie. */
-static size_t take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
+/* ---- passes ---- */
+
+/* What the networks read of up to TILE observations: encoded, and completed with zero rows to a multiple of
+ * LINEAR_ROWS; or where they lie, if they are fit already. */
+static struct layer_pass take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
   size_t padded = linear_padded_rows(rows), ld = model->obs_dim;
+  struct layer_pass pass = {.values = model->parameters.values, .rows = rows, .x = model->rows, .x_ld = ld};
   if (padded == rows && encoder_is_identity(&model->encoder)) {
-    model->input = observations;
-    model->input_ld = stride / sizeof(float);
-    return rows;
+    pass.x = observations;
+    pass.x_ld = stride / sizeof(float);
+    return pass;
   }
   encoder_encode(&model->encoder, rows, observations, stride, model->rows, ld);
   memset(model->rows + rows * ld, 0, (padded - rows) * ld * sizeof *model->rows);
-  model->input = model->rows;
-  model->input_ld = ld;
-  return padded;
+  return pass;
 }
 
-/* takes the input and runs the trunk over it; returns the padded number of rows */
-static size_t forward_trunk(struct model *model, size_t rows, const void *observations, size_t stride) {
-  size_t padded = take_input(model, rows, observations, stride);
-  model->features =
-      mlp_forward(&model->trunk, model->parameters.values, padded, model->input, model->input_ld, &model->features_ld);
-  return padded;
-}
-
-/* a convolution completes its own tiles */
-static const float *forward_policy(struct model *model, size_t rows, size_t padded, size_t *net_ld) {
-  const float *values = model->parameters.values, *x = model->features;
-  if (model->convolution.kernel_size > 0)
-    return convolution_forward(&model->convolution, values, rows, x, model->features_ld, net_ld);
-  return mlp_forward(&model->policy, values, padded, x, model->features_ld, net_ld);
+/* takes the input and runs the trunk over it */
+static void forward_trunk(struct model *model, size_t rows, const void *observations, size_t stride) {
+  model->input = take_input(model, rows, observations, stride);
+  model->features = model->input;
+  model->features.x = network_forward(&model->network[MODEL_TRUNK], &model->input, &model->features.x_ld);
 }
 
 const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld) {
-  size_t padded = forward_trunk(model, rows, observations, stride);
-  return forward_policy(model, rows, padded, net_ld);
+  forward_trunk(model, rows, observations, stride);
+  return network_forward(&model->network[MODEL_POLICY], &model->features, net_ld);
 }
 
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
@@ -268,19 +273,17 @@ void model_act(struct model *model, size_t n, const struct model_input *input, c
 void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values) {
   for (size_t first = 0; first < n; first += TILE) {
     size_t rows = n - first < TILE ? n - first : TILE, ld;
-    size_t padded = forward_trunk(model, rows, (const char *)observations + first * stride, stride);
-    const float *value =
-        mlp_forward(&model->value, model->parameters.values, padded, model->features, model->features_ld, &ld);
+    forward_trunk(model, rows, (const char *)observations + first * stride, stride);
+    const float *value = network_forward(&model->network[MODEL_VALUE], &model->features, &ld);
     for (size_t r = 0; r < rows; r++) values[first + r] = value[r * ld];
   }
 }
 
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld) {
-  const float *values = model->parameters.values;
-  size_t padded = forward_trunk(model, rows, observations, stride);
-  *value = mlp_forward(&model->value, values, padded, model->features, model->features_ld, value_ld);
-  return forward_policy(model, rows, padded, net_ld);
+  forward_trunk(model, rows, observations, stride);
+  *value = network_forward(&model->network[MODEL_VALUE], &model->features, value_ld);
+  return network_forward(&model->network[MODEL_POLICY], &model->features, net_ld);
 }
 
 void model_direct_gradients(struct model *model, float *gradients) {
@@ -288,30 +291,29 @@ void model_direct_gradients(struct model *model, float *gradients) {
   if (model->head.own_count > 0) model->head.own_gradients = gradients + model->own_offset;
 }
 
+/* Backward through one of the networks above the trunk, whose gradient is wanted where there is one. */
+static void backward_head(struct model *model, int network, const struct layer_pass *pass, const float *dy,
+                          size_t dy_ld, float *d_trunk) {
+  const struct network *trunk = &model->network[MODEL_TRUNK];
+  const struct layer_return back = {.dy = dy,
+                                    .dy_ld = dy_ld,
+                                    .gradients = model->gradients,
+                                    .x_activation = network_activation(trunk),
+                                    .dx = trunk->layers > 0 ? d_trunk : NULL,
+                                    .dx_ld = pass->x_ld};
+  network_backward(&model->network[network], pass, &back, model->scratch);
+}
+
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
-  float *gradients = model->gradients;
-  const float *input = model->input;
-  size_t input_ld = model->input_ld, net_ld = linear_padded(model->head.outputs),
-         value_ld = linear_padded(model->value_outputs);
-  if (model->trunk.layers == 0) {
-    if (model->convolution.kernel_size > 0)
-      convolution_backward(&model->convolution, model->parameters.values, rows, input, input_ld, d_net, net_ld,
-                           gradients);
-    else
-      mlp_backward(&model->policy, rows, input, input_ld, d_net, net_ld, gradients, ACTIVATION_NONE, NULL, 0,
-                   model->scratch);
-    mlp_backward(&model->value, rows, input, input_ld, d_value, value_ld, gradients, ACTIVATION_NONE, NULL, 0,
-                 model->scratch);
-    return;
-  }
+  struct layer_pass input = model->input, features = model->features;
+  input.rows = features.rows = rows;
+  backward_head(model, MODEL_POLICY, &features, d_net, linear_padded(model->head.outputs), model->d_trunk[0]);
+  backward_head(model, MODEL_VALUE, &features, d_value, linear_padded(model->value_outputs), model->d_trunk[1]);
+  if (model->network[MODEL_TRUNK].layers == 0) return;
+
   /* both heads send their gradient into the trunk, where it is summed */
-  const struct layer *top = &model->trunk.layer[model->trunk.layers - 1];
-  size_t ld = linear_padded(top->out);
-  mlp_backward(&model->policy, rows, model->features, ld, d_net, net_ld, gradients, top->activation, model->d_trunk[0],
-               ld, model->scratch);
-  mlp_backward(&model->value, rows, model->features, ld, d_value, value_ld, gradients, top->activation,
-               model->d_trunk[1], ld, model->scratch);
+  const size_t ld = features.x_ld;
   for (size_t i = 0; model->value_outputs > 0 && i < rows * ld; i++) model->d_trunk[0][i] += model->d_trunk[1][i];
-  mlp_backward(&model->trunk, rows, input, input_ld, model->d_trunk[0], ld, gradients, ACTIVATION_NONE, NULL, 0,
-               model->scratch);
+  const struct layer_return back = {.dy = model->d_trunk[0], .dy_ld = ld, .gradients = model->gradients};
+  network_backward(&model->network[MODEL_TRUNK], &input, &back, model->scratch);
 }

@@ -1,19 +1,20 @@
-/* The actor-critic model: a policy and a value network, with or without a shared trunk. Observations come as the
- * environment wrote them; the encoder makes the networks' input of them.
+/* The actor-critic model: named networks, of the policy and of values, with or without a shared trunk below both.
+ * Observations come as the environment wrote them; the encoder makes the networks' input of them.
  *
  *   separate (default):   obs -> policy hidden -> policy head        obs -> value hidden -> value head
  *   share_trunk:          obs -> trunk hidden -> policy head, value head
- *   kernel_size:          obs -> policy convolutions -> 1x1 policy head   obs -> value hidden -> value head
+ *
+ * Each network is a list of layers (nn/network.h). hidden_sizes is short for dense layers, each with the activation
+ * above it; with a kernel_size the policy's are convolutions, and its head is the same for every cell.
  *
  * The parameters that a policy needs come first in the block: actors hold and receive only that prefix. */
 #ifndef NN_MODEL_H
 #define NN_MODEL_H
 
 #include "config/option.h"
-#include "nn/convolution.h"
 #include "nn/distribution.h"
 #include "nn/encoder.h"
-#include "nn/mlp.h"
+#include "nn/network.h"
 
 struct model_options {
   struct option_int_list hidden_sizes;
@@ -29,6 +30,9 @@ struct model_options {
  * for V(s), with one output; or for Q(s, a), with one for each choice of a Discrete action. */
 enum model_critic { MODEL_ACTOR, MODEL_NO_CRITIC, MODEL_CRITIC_V, MODEL_CRITIC_Q };
 
+/* In the order of their tensors; the trunk and the policy are an actor's. */
+enum model_network { MODEL_TRUNK, MODEL_POLICY, MODEL_VALUE, MODEL_NETWORKS };
+
 enum model_log_std { MODEL_LOG_STD_PARAMETER, MODEL_LOG_STD_STATE };
 
 extern const struct option_table model_option_table;
@@ -43,22 +47,20 @@ struct model_input {
 struct model {
   struct encoder encoder;
   struct policy_head head;
-  size_t obs_dim;      /* width of the networks' input */
-  size_t action_bytes; /* of one action */
+  struct layer_shape observation; /* encoded */
+  size_t obs_dim;                 /* its floats: width of the networks' input */
+  size_t action_bytes;            /* of one action */
   struct parameters parameters;
   size_t value_outputs; /* of the value network; 0: there is none */
   size_t policy_count;  /* floats of the prefix that actors need */
   size_t own_offset;    /* where the head's own parameters lie */
   float *gradients;     /* what backward passes add to: parameters.gradients, unless it was directed elsewhere */
-  struct mlp trunk, policy, value;
-  struct convolution convolution; /* of the policy's layers, where it has a kernel_size */
-  float *scratch[2];              /* [TILE, widest] backward buffers */
-  float *d_trunk[2];              /* [TILE, trunk width] gradients that meet at the shared trunk */
-  float *rows;                    /* [TILE, obs_dim]: encoded and completed tiles */
-  const float *input;             /* what the networks read in the last forward pass */
-  size_t input_ld;
-  const float *features; /* what the heads read: the trunk's output of the last forward pass, or its input */
-  size_t features_ld;
+  struct network network[MODEL_NETWORKS]; /* those that are not there have no layers */
+  float *scratch[2];                      /* [TILE, widest] backward buffers */
+  float *d_trunk[2];                      /* [TILE, widest] gradients that meet at the shared trunk */
+  float *rows;                            /* [TILE, obs_dim]: encoded and completed tiles */
+  struct layer_pass input;                /* what the networks read in the last forward pass */
+  struct layer_pass features;             /* what the heads read: the trunk's output, or the input */
 };
 
 /* Builds the networks for these spaces. Memory comes from the arena. The policy's prefix is the same whatever the

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARAMETERS_MAX_TENSORS 69 /* of two networks with as many layers as there may be, and log-deviations */
+#define PARAMETERS_MAX_TENSORS 133 /* of two networks with as many layers as there may be, and log-deviations */
 
 struct parameter {
   char name[64]; /* path in a checkpoint: "policy/0/weight" */

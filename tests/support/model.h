@@ -8,6 +8,7 @@
 #include "support/check.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +33,17 @@ struct network_shape {
 static inline void fill_normal(float *values, size_t n, double scale, uint64_t seed, uint32_t index) {
   struct random_stream stream = random_stream_start(seed, RANDOM_ENV, index, 0);
   for (size_t i = 0; i < n; i++) values[i] = (float)(scale * muster_random_normal(&stream.base));
+}
+
+/* The tensor "<network>/<number>/<part>", which must be there. */
+static inline const struct parameter *find_parameter(const struct parameters *parameters, const char *network,
+                                                     int number, const char *part) {
+  char name[64];
+  snprintf(name, sizeof name, "%s/%d/%s", network, number, part);
+  for (int i = 0; i < parameters->tensors; i++)
+    if (strcmp(parameters->tensor[i].name, name) == 0) return &parameters->tensor[i];
+  CU_FAIL_FATAL("no such tensor");
+  return NULL;
 }
 
 /* What the environments of such a model look like: a Box observation and these actions. Borrows from the shape. */

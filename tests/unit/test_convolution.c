@@ -1,5 +1,5 @@
 /* The convolution against its formula in double: outputs, gradients, what does not fit. */
-#include "nn/convolution.h"
+#include "nn/network.h"
 #include "support/check.h"
 #include "support/model.h"
 
@@ -22,10 +22,10 @@ enum { PROBLEMS = sizeof problems / sizeof *problems };
 
 struct net {
   struct arena *arena;
-  struct convolution convolution;
-  struct mlp mlp;
+  struct network network;
   struct parameters parameters;
   float *x; /* [rows, elements] */
+  float *scratch[2];
   size_t cells, elements, outputs;
 };
 
@@ -34,22 +34,25 @@ static void create_net(const struct problem *p, uint64_t seed, struct net *net) 
   net->elements = net->cells * (size_t)p->grid[2];
   net->outputs = net->cells * p->width[LAYERS - 1];
   CU_ASSERT_FATAL(net->cells <= MAX_CELLS && p->rows <= MAX_ROWS);
-  muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 3};
-  memcpy(space.shape, p->grid, sizeof p->grid);
-  CHECK_OK_FATAL(arena_create(&net->arena));
-  CHECK_OK_FATAL(convolution_create(p->kernel_size, &space, net->outputs, &net->convolution));
-  CU_ASSERT_EQUAL_FATAL(net->convolution.cell_outputs, p->width[LAYERS - 1]);
-  size_t channels = (size_t)p->grid[2];
-  for (int i = 0; i < LAYERS; channels = p->width[i], i++) {
+  const struct layer_spec activation = {p->activation == ACTIVATION_TANH ? &layer_tanh : &layer_relu, {0}};
+  struct layer_list list = {0};
+  for (int i = 0; i < LAYERS; i++) {
     bool head = i == LAYERS - 1;
-    CU_ASSERT_FATAL(channels <= MAX_CHANNELS && p->width[i] <= MAX_CHANNELS);
-    size_t in = head ? channels : convolution_window(&net->convolution, channels);
-    CHECK_OK_FATAL(
-        mlp_add_layer(&net->mlp, &net->parameters, "policy", in, p->width[i], head ? ACTIVATION_NONE : p->activation));
+    CU_ASSERT_FATAL((i > 0 ? (int32_t)p->width[i - 1] : p->grid[2]) <= MAX_CHANNELS && p->width[i] <= MAX_CHANNELS);
+    const int64_t kernel_size = head ? 1 : (int64_t)p->kernel_size;
+    CHECK_OK_FATAL(layer_list_add(&list, (struct layer_spec){&layer_conv2d, {(int64_t)p->width[i], kernel_size, 1}}));
+    if (!head) CHECK_OK_FATAL(layer_list_add(&list, activation));
   }
+  CHECK_OK_FATAL(arena_create(&net->arena));
+  network_start("policy", (struct layer_shape){(size_t)p->grid[0], (size_t)p->grid[1], (size_t)p->grid[2], true},
+                &net->network);
+  CHECK_OK_FATAL(network_add(&net->network, &list, &net->parameters, net->arena));
+  CU_ASSERT_EQUAL_FATAL(net->network.layers, LAYERS);
+  CU_ASSERT_EQUAL_FATAL(layer_shape_floats(net->network.output), net->outputs);
   CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
-  CHECK_OK_FATAL(mlp_allocate(&net->mlp, net->arena));
-  CHECK_OK_FATAL(convolution_allocate(&net->convolution, &net->mlp, true, net->arena));
+  CHECK_OK_FATAL(network_allocate(&net->network, true, net->arena));
+  for (int i = 0; i < 2; i++)
+    CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * network_widest(&net->network), "gradients", &net->scratch[i]));
   CHECK_OK_FATAL(ARENA_TAKE(net->arena, MAX_ROWS * net->elements, "observations", &net->x));
   for (int i = 0; i < net->parameters.tensors; i++) {
     const struct parameter *tensor = &net->parameters.tensor[i];
@@ -57,26 +60,28 @@ static void create_net(const struct problem *p, uint64_t seed, struct net *net) 
     fill_normal(net->parameters.values + tensor->offset, tensor->count, scale, seed, (uint32_t)i);
   }
   fill_normal(net->x, p->rows * net->elements, 1.0, seed, 100);
-  mlp_pack(&net->mlp, net->parameters.values, true);
+  network_pack(&net->network, net->parameters.values, true);
 }
 
 typedef double layer_cells[MAX_CELLS][MAX_CHANNELS];
 
 /* one output of a layer at a cell, from the definition: kernel_size x kernel_size weights around it (1 x 1 for the
  * head), zero outside the grid */
-static double naive_output(const struct problem *p, const struct layer *layer, int32_t size, const double *values,
+static double naive_output(const struct problem *p, const struct net *net, int i, const double *values,
                            layer_cells below, int32_t cell, size_t o) {
-  const int32_t channels = (int32_t)layer->in / (size * size);
-  double sum = values[layer->bias + o];
-  for (int32_t i = 0; i < size; i++)
+  const struct parameter *weights = find_parameter(&net->parameters, "policy", i, "weight");
+  const int32_t size = i == LAYERS - 1 ? 1 : (int32_t)p->kernel_size;
+  const int32_t channels = (int32_t)weights->shape[1] / (size * size);
+  double sum = values[find_parameter(&net->parameters, "policy", i, "bias")->offset + o];
+  for (int32_t k = 0; k < size; k++)
     for (int32_t j = 0; j < size; j++) {
-      const int32_t row = cell / p->grid[1] + i - size / 2, column = cell % p->grid[1] + j - size / 2;
+      const int32_t row = cell / p->grid[1] + k - size / 2, column = cell % p->grid[1] + j - size / 2;
       if (row < 0 || row >= p->grid[0] || column < 0 || column >= p->grid[1]) continue;
-      const double *weight = values + layer->weight + o * layer->in + (size_t)((i * size + j) * channels);
+      const double *weight = values + weights->offset + o * weights->shape[1] + (size_t)((k * size + j) * channels);
       for (int32_t c = 0; c < channels; c++) sum += weight[c] * below[row * p->grid[1] + column][c];
     }
-  if (layer->activation == ACTIVATION_TANH) return tanh(sum);
-  return layer->activation == ACTIVATION_RELU ? fmax(sum, 0.0) : sum;
+  if (i == LAYERS - 1) return sum;
+  return p->activation == ACTIVATION_TANH ? tanh(sum) : fmax(sum, 0.0);
 }
 
 /* outputs [rows, outputs] */
@@ -86,16 +91,19 @@ static void naive_forward(const struct problem *p, const struct net *net, const 
     for (size_t i = 0; i < net->elements; i++)
       below[i / (size_t)p->grid[2]][i % (size_t)p->grid[2]] = net->x[r * net->elements + i];
     for (int i = 0; i < LAYERS; i++) {
-      const struct layer *layer = &net->mlp.layer[i];
       for (size_t cell = 0; cell < net->cells; cell++)
-        for (size_t o = 0; o < layer->out; o++)
-          above[cell][o] =
-              naive_output(p, layer, i == LAYERS - 1 ? 1 : (int32_t)p->kernel_size, values, below, (int32_t)cell, o);
+        for (size_t o = 0; o < p->width[i]; o++)
+          above[cell][o] = naive_output(p, net, i, values, below, (int32_t)cell, o);
       memcpy(below, above, sizeof below);
     }
     for (size_t o = 0; o < net->outputs; o++)
       y[r * net->outputs + o] = below[o / p->width[LAYERS - 1]][o % p->width[LAYERS - 1]];
   }
+}
+
+static const float *forward(struct net *net, size_t rows, size_t *ld) {
+  const struct layer_pass pass = {.values = net->parameters.values, .rows = rows, .x = net->x, .x_ld = net->elements};
+  return network_forward(&net->network, &pass, ld);
 }
 
 static void test_forward(void) {
@@ -108,7 +116,7 @@ static void test_forward(void) {
     for (size_t k = 0; k < net.parameters.count; k++) values[k] = net.parameters.values[k];
     naive_forward(p, &net, values, expected);
     size_t ld;
-    const float *y = convolution_forward(&net.convolution, net.parameters.values, p->rows, net.x, net.elements, &ld);
+    const float *y = forward(&net, p->rows, &ld);
     for (size_t r = 0; r < p->rows; r++)
       CU_ASSERT_TRUE(relative_error(y + r * ld, expected + r * net.outputs, net.outputs) <= 2e-6);
     free(values);
@@ -139,8 +147,11 @@ static void check_gradient(const struct problem *p, uint64_t seed) {
     }
     values[k] = net.parameters.values[k];
   }
-  convolution_backward(&net.convolution, net.parameters.values, p->rows, net.x, net.elements, dy, ld,
-                       net.parameters.gradients);
+  size_t y_ld;
+  forward(&net, p->rows, &y_ld);
+  const struct layer_pass pass = {.values = net.parameters.values, .rows = p->rows, .x = net.x, .x_ld = net.elements};
+  const struct layer_return back = {.dy = dy, .dy_ld = ld, .gradients = net.parameters.gradients};
+  network_backward(&net.network, &pass, &back, net.scratch);
   for (int i = 0; i < net.parameters.tensors; i++) {
     const struct parameter *tensor = &net.parameters.tensor[i];
     double error = relative_error(net.parameters.gradients + tensor->offset, expected + tensor->offset, tensor->count);
@@ -166,7 +177,7 @@ static void test_translation(void) {
   for (int32_t cell = 7; cell < 36; cell++)
     memcpy(net.x + net.elements + cell * 2, net.x + (cell - 7) * 2, 2 * sizeof *net.x);
   size_t ld;
-  const float *y = convolution_forward(&net.convolution, net.parameters.values, 2, net.x, net.elements, &ld);
+  const float *y = forward(&net, 2, &ld);
   for (int32_t row = 2; row < 3; row++)
     for (int32_t column = 2; column < 3; column++)
       CU_ASSERT_EQUAL(y[row * 6 + column], y[ld + (size_t)(row + 1) * 6 + (size_t)column + 1]);

@@ -3,7 +3,7 @@
 #include "base/arena.h"
 #include "base/random.h"
 #include "nn/distribution.h"
-#include "nn/mlp.h"
+#include "nn/layer.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"

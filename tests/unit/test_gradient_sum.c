@@ -1,6 +1,6 @@
 /* Shards of a minibatch, and that any number of learners sums them to the same bits. */
 #include "algo/gradient_sum.h"
-#include "nn/mlp.h"
+#include "nn/layer.h"
 #include "support/check.h"
 
 #include <math.h>

@@ -55,7 +55,7 @@ static void move_biases(double logit, int32_t action, float g, const char *optio
   struct fixture f;
   setup(&f, "reinforce", options, &shape, 1, 1);
   create_algorithm(&f);
-  float *biases = f.model.parameters.values + f.model.policy.layer[0].bias;
+  float *biases = f.model.parameters.values + find_parameter(&f.model.parameters, "policy", 0, "bias")->offset;
   biases[0] = (float)logit;
   *(int32_t *)f.rollout.action = action;
   *f.rollout.reward = g;
@@ -109,16 +109,18 @@ static const float *observation(const struct naive *p, size_t row, size_t t) {
 }
 
 /* y = W x + b of a network of one layer */
-static void linear(const struct layer *layer, const double *values, const float *x, double *y) {
-  for (size_t o = 0; o < layer->out; o++) {
-    y[o] = values[layer->bias + o];
-    for (size_t k = 0; k < OBS; k++) y[o] += values[layer->weight + o * OBS + k] * x[k];
+static void linear(const struct naive *p, const char *network, const double *values, const float *x, double *y) {
+  const struct parameter *weight = find_parameter(&p->model->parameters, network, 0, "weight");
+  const struct parameter *bias = find_parameter(&p->model->parameters, network, 0, "bias");
+  for (size_t o = 0; o < bias->count; o++) {
+    y[o] = values[bias->offset + o];
+    for (size_t k = 0; k < OBS; k++) y[o] += values[weight->offset + o * OBS + k] * x[k];
   }
 }
 
 static void log_probs(const struct naive *p, const double *values, const float *x, double out[ACTIONS]) {
   double z = 0;
-  linear(&p->model->policy.layer[0], values, x, out);
+  linear(p, "policy", values, x, out);
   for (int a = 0; a < ACTIONS; a++) z += exp(out[a]);
   for (int a = 0; a < ACTIONS; a++) out[a] -= log(z);
 }
@@ -126,7 +128,7 @@ static void log_probs(const struct naive *p, const double *values, const float *
 /* V(s), or sum_a pi(a | s) Q(s, a); and the output of an action */
 static double state_value(const struct naive *p, const double *values, const float *x) {
   double value[ACTIONS], log_pi[ACTIONS], sum = 0;
-  linear(&p->model->value.layer[0], values, x, value);
+  linear(p, "value", values, x, value);
   if (!p->is_q) return value[0];
   log_probs(p, values, x, log_pi);
   for (int a = 0; a < ACTIONS; a++) sum += exp(log_pi[a]) * value[a];
@@ -155,7 +157,7 @@ static double loss(const struct naive *p, const double *values) {
       sum += kl_coef * (exp(log_q) - log_q - 1);
     }
     if (p->model->value_outputs == 0) continue;
-    linear(&p->model->value.layer[0], values, x, value);
+    linear(p, "value", values, x, value);
     sum += vf_coef * pow(p->target[at] - value[p->is_q ? action : 0], 2);
   }
   return sum / (double)p->n;
@@ -245,7 +247,7 @@ static void weigh(struct naive *p, const double *values, enum weighing weighing)
     if (weighing == RESIDUAL || weighing == ACTION_VALUE) {
       double q[ACTIONS];
       *target = p->rollout->reward[at] + discount_factor * next_value(p, values, row, t);
-      linear(&p->model->value.layer[0], values, observation(p, row, t), q);
+      linear(p, "value", values, observation(p, row, t), q);
       *weight = weighing == RESIDUAL ? *target - q[0] : q[((const int32_t *)p->rollout->action)[at]];
     }
     if (weighing == BOOTSTRAPPED) {

@@ -116,7 +116,7 @@ static void test_golden_loss(void) {
     float ratios[SAMPLES], values[SAMPLES];
     for (size_t r = 0; r < SAMPLES; r++) {
       ratios[r] = tile->log_prob[r] - f.rollout.log_prob[r];
-      values[r] = f.model.value.layer[2].output[r * linear_padded(1)];
+      values[r] = f.model.network[MODEL_VALUE].layer[2].output[r * linear_padded(1)];
     }
     vector_exp(SAMPLES, ratios, ratios);
     check_dataset(c->file, "f64/logp", tile->log_prob, SAMPLES, 1e-5);

@@ -30,20 +30,12 @@ struct problem {
 
 /* --- the naive loss --- */
 
-static const struct parameter *find_tensor(const struct problem *p, const char *network, int layer, const char *part) {
-  char name[64];
-  snprintf(name, sizeof name, "%s/%d/%s", network, layer, part);
-  for (int i = 0; i < p->layout->tensors; i++)
-    if (strcmp(p->layout->tensor[i].name, name) == 0) return &p->layout->tensor[i];
-  CU_FAIL_FATAL("no such tensor");
-  return NULL;
-}
-
 /* x <- activation(W x + b) through `layers` layers of a network; `head`: the last one has no activation */
 static void naive_network(const struct problem *p, const double *values, const char *network, int layers, bool head,
                           double *x) {
   for (int i = 0; i < layers; i++) {
-    const struct parameter *weight = find_tensor(p, network, i, "weight"), *bias = find_tensor(p, network, i, "bias");
+    const struct parameter *weight = find_parameter(p->layout, network, i, "weight");
+    const struct parameter *bias = find_parameter(p->layout, network, i, "bias");
     double y[MAX_WIDTH];
     for (size_t o = 0; o < weight->shape[0]; o++) {
       y[o] = values[bias->offset + o];

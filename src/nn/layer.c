@@ -1,0 +1,102 @@
+#include "nn/layer.h"
+
+#include "base/nearest.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* the registry: one line a layer */
+static const struct layer_type *const layers[] = {
+    &layer_dense, &layer_conv2d, &layer_tanh, &layer_relu, NULL,
+};
+
+const struct layer_type *const *layer_list(void) { return layers; }
+
+const char *layer_lacks(const struct layer_type *type) {
+  if (type->name == NULL) return "name";
+  if (type->summary == NULL) return "summary";
+  if (type->example == NULL) return "example";
+  if (type->shape == NULL) return "shape";
+  if (type->forward == NULL) return "forward";
+  if (type->backward == NULL) return "backward";
+  /* parameters are added, begun and packed, or there are none */
+  bool has_parameters = type->add_parameters != NULL || type->initialize != NULL || type->pack != NULL;
+  if (!has_parameters) return NULL;
+  if (type->add_parameters == NULL) return "add_parameters";
+  if (type->initialize == NULL) return "initialize";
+  return type->pack == NULL ? "pack" : NULL;
+}
+
+/* ---- reading "dense 64" ---- */
+
+/* "dense WIDTH, WIDTH from 1 to 65536" */
+static muster_status expects(const struct layer_type *type) {
+  char form[256], ranges[256] = "";
+  size_t form_length = (size_t)snprintf(form, sizeof form, "%s", type->name), ranges_length = 0;
+  for (int i = 0; i < LAYER_MAX_ARGUMENTS && type->argument[i].name != NULL; i++) {
+    const struct layer_argument *argument = &type->argument[i];
+    const char *parts = argument->otherwise != 0 ? " [%s]" : " %s";
+    form_length += (size_t)snprintf(form + form_length, sizeof form - form_length, parts, argument->name);
+    ranges_length +=
+        (size_t)snprintf(ranges + ranges_length, sizeof ranges - ranges_length, ", %s from %" PRId64 " to %" PRId64,
+                         argument->name, argument->min, argument->max);
+  }
+  return status_error(MUSTER_ERROR_USAGE, "expects %s%s", form, ranges);
+}
+
+static muster_status find_type(const char *name, const struct layer_type **out) {
+  struct nearest nearest = nearest_start(name);
+  for (const struct layer_type *const *type = layers; *type != NULL; type++) {
+    if (strcmp((*type)->name, name) == 0) {
+      *out = *type;
+      return MUSTER_OK;
+    }
+    nearest_offer(&nearest, (*type)->name);
+  }
+  return status_error(MUSTER_ERROR_USAGE, "expects a layer such as dense 64 or tanh: %s",
+                      nearest_advise(&nearest).text);
+}
+
+/* reads the word at *text and moves behind it; false where there is none */
+static bool read_word(const char **text, char *word, size_t size) {
+  const char *start = *text + strspn(*text, " ");
+  size_t length = strcspn(start, " ");
+  snprintf(word, size, "%.*s", (int)length, start);
+  *text = start + length;
+  return length > 0;
+}
+
+static bool read_argument(const struct layer_argument *argument, const char *word, int64_t *out) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(word, &end, 10);
+  if (!isdigit((unsigned char)word[0]) || *end != '\0' || errno == ERANGE) return false;
+  *out = value;
+  return value >= argument->min && value <= argument->max;
+}
+
+muster_status layer_spec_parse(const char *text, struct layer_spec *out) {
+  struct layer_spec spec = {0};
+  char word[64];
+  read_word(&text, word, sizeof word);
+  MUSTER_TRY(find_type(word, &spec.type));
+  for (int i = 0; i < LAYER_MAX_ARGUMENTS && spec.type->argument[i].name != NULL; i++) {
+    const struct layer_argument *argument = &spec.type->argument[i];
+    spec.argument[i] = argument->otherwise;
+    bool given = read_word(&text, word, sizeof word);
+    if (!given && argument->otherwise == 0) return expects(spec.type);
+    if (given && !read_argument(argument, word, &spec.argument[i])) return expects(spec.type);
+  }
+  if (read_word(&text, word, sizeof word)) return expects(spec.type);
+  *out = spec;
+  return MUSTER_OK;
+}
+
+muster_status layer_check(const char *text) {
+  struct layer_spec spec;
+  return layer_spec_parse(text, &spec);
+}

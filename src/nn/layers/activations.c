@@ -1,0 +1,55 @@
+/* Activations. Above a layer whose kernel applies them they are no layer of the network at all (network_create()); here
+ * is what they are anywhere else: the identity, with an activation. */
+#include "nn/layer.h"
+
+#include "math/vector.h"
+#include "nn/layers/slope.h"
+
+#include <string.h>
+
+static muster_status activation_shape(struct layer *layer, struct arena *arena) {
+  (void)arena;
+  layer->above = layer->below;
+  return MUSTER_OK;
+}
+
+static void tanh_forward(struct layer *layer, const struct layer_pass *pass) {
+  const size_t ld = linear_padded(layer->out);
+  for (size_t r = 0; r < pass->rows; r++) vector_tanh(layer->out, pass->x + r * pass->x_ld, layer->output + r * ld);
+}
+
+static void relu_forward(struct layer *layer, const struct layer_pass *pass) {
+  const size_t ld = linear_padded(layer->out);
+  for (size_t r = 0; r < pass->rows; r++) {
+    const float *x = pass->x + r * pass->x_ld;
+    float *y = layer->output + r * ld;
+    for (size_t i = 0; i < layer->out; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
+  }
+}
+
+static void activation_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
+  if (back->dx == NULL) return;
+  for (size_t r = 0; r < pass->rows; r++)
+    memcpy(back->dx + r * back->dx_ld, back->dy + r * back->dy_ld, layer->in * sizeof *back->dx);
+  layer_apply_slope(back->x_activation, pass->rows, layer->in, pass->x, pass->x_ld, back->dx, back->dx_ld);
+}
+
+const struct layer_type layer_tanh = {
+    .name = "tanh",
+    .summary = "the hyperbolic tangent",
+    .example = "tanh",
+    .activation = ACTIVATION_TANH,
+    .shape = activation_shape,
+    .forward = tanh_forward,
+    .backward = activation_backward,
+};
+
+const struct layer_type layer_relu = {
+    .name = "relu",
+    .summary = "the positive part",
+    .example = "relu",
+    .activation = ACTIVATION_RELU,
+    .shape = activation_shape,
+    .forward = relu_forward,
+    .backward = activation_backward,
+};

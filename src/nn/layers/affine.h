@@ -1,0 +1,21 @@
+/* y = activation(x W^T + b): what dense layers do with rows, and convolutions with windows. */
+#ifndef NN_LAYERS_AFFINE_H
+#define NN_LAYERS_AFFINE_H
+
+#include "nn/layer.h"
+
+struct affine {
+  size_t in, out;
+  size_t weight, bias;               /* offsets in the parameter block; weight [out, in], bias [out] */
+  float *packed, *packed_transposed; /* forms that the kernels read, renewed by affine_pack() */
+};
+
+/* Adds "<path>/weight" and "<path>/bias". */
+MUSTER_CHECKED muster_status affine_add_parameters(struct affine *affine, struct parameters *parameters,
+                                                   const char *path);
+MUSTER_CHECKED muster_status affine_initialize(const struct affine *affine, float *values,
+                                               const struct layer_init *init);
+MUSTER_CHECKED muster_status affine_allocate(struct affine *affine, struct arena *arena);
+void affine_pack(struct affine *affine, const float *values, bool for_training);
+
+#endif

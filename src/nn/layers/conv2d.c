@@ -1,0 +1,196 @@
+/* A convolution over a grid: the same weights for each window of KERNEL x KERNEL cells, one window every STRIDE cells.
+ * Outside the grid are zeros, as many on both sides, so that ceil(cells / STRIDE) windows lie along each side.
+ *
+ * It is an affine layer whose rows are windows, [kernel, kernel, channels]. Observations go through it in groups that
+ * fill a tile with their windows, which are gathered once more on the way down. */
+#include "nn/layers/affine.h"
+
+#include <stddef.h>
+#include <string.h>
+
+struct conv2d {
+  struct affine affine;
+  size_t kernel, stride;
+  size_t rows_outside, columns_outside; /* zeros above the first row and left of the first column */
+  size_t windows;                       /* of one observation */
+  size_t group, group_rows;             /* observations of a group; their windows, completed to whole LINEAR_ROWS */
+  float *input, *d_input;               /* [group_rows, linear_padded(affine.in)] windows */
+  float *output;                        /* [group_rows, linear_padded(affine.out)]: of the group, or its gradient */
+};
+
+/* zeros before the first of `cells` */
+static size_t outside(const struct conv2d *conv, size_t cells, size_t windows) {
+  size_t reach = (windows - 1) * conv->stride + conv->kernel;
+  return reach > cells ? (reach - cells) / 2 : 0;
+}
+
+static muster_status conv2d_shape(struct layer *layer, struct arena *arena) {
+  const struct layer_shape below = layer->below;
+  if (!below.is_grid)
+    return status_error(MUSTER_ERROR_USAGE, "reads a grid [rows, columns, channels], and there is a vector of %zu",
+                        layer->in);
+  struct conv2d *conv;
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "a layer", &conv));
+  layer->state = conv;
+  conv->kernel = (size_t)layer->argument[1];
+  conv->stride = (size_t)layer->argument[2];
+  const size_t channels = (size_t)layer->argument[0];
+  layer->above = (struct layer_shape){(below.rows + conv->stride - 1) / conv->stride,
+                                      (below.columns + conv->stride - 1) / conv->stride, channels, true};
+  conv->affine = (struct affine){.in = conv->kernel * conv->kernel * below.channels, .out = channels};
+  conv->rows_outside = outside(conv, below.rows, layer->above.rows);
+  conv->columns_outside = outside(conv, below.columns, layer->above.columns);
+  conv->windows = layer->above.rows * layer->above.columns;
+  conv->group = conv->windows < TILE ? TILE / conv->windows : 1;
+  conv->group_rows = linear_padded_rows(conv->group * conv->windows);
+  return MUSTER_OK;
+}
+
+static muster_status conv2d_add_parameters(struct layer *layer, struct parameters *parameters, const char *path) {
+  struct conv2d *conv = layer->state;
+  return affine_add_parameters(&conv->affine, parameters, path);
+}
+
+static muster_status conv2d_initialize(const struct layer *layer, float *values, const struct layer_init *init) {
+  const struct conv2d *conv = layer->state;
+  return affine_initialize(&conv->affine, values, init);
+}
+
+static void conv2d_pack(struct layer *layer, const float *values, bool for_training) {
+  struct conv2d *conv = layer->state;
+  affine_pack(&conv->affine, values, for_training);
+}
+
+static muster_status conv2d_allocate(struct layer *layer, bool trains, struct arena *arena) {
+  struct conv2d *conv = layer->state;
+  const size_t input = conv->group_rows * linear_padded(conv->affine.in);
+  MUSTER_TRY(affine_allocate(&conv->affine, arena));
+  MUSTER_TRY(ARENA_TAKE(arena, input, "windows of a convolution", &conv->input));
+  MUSTER_TRY(
+      ARENA_TAKE(arena, conv->group_rows * linear_padded(conv->affine.out), "outputs of a convolution", &conv->output));
+  return trains ? ARENA_TAKE(arena, input, "backward buffers", &conv->d_input) : MUSTER_OK;
+}
+
+/* ---- windows ---- */
+
+/* One row of cells of a window: `count` of them lie within the grid, from `cell` on; in the window they begin at
+ * `place`. */
+struct strip {
+  size_t cell, place, count;
+};
+
+/* row i of a window; its count is 0 where it lies outside the grid */
+static inline struct strip strip_of(const struct layer *layer, const struct conv2d *conv, size_t window, size_t i) {
+  const size_t size = conv->kernel, columns = layer->below.columns;
+  const size_t row = window / layer->above.columns * conv->stride + i, outside = conv->columns_outside;
+  const size_t column = window % layer->above.columns * conv->stride;
+  if (row < conv->rows_outside || row - conv->rows_outside >= layer->below.rows) return (struct strip){0};
+  const size_t first = column < outside ? outside - column : 0;
+  const size_t room = columns + outside - column, last = room < size ? room : size;
+  if (last <= first) return (struct strip){0};
+  return (struct strip){(row - conv->rows_outside) * columns + column + first - outside, i * size + first,
+                        last - first};
+}
+
+/* windows [windows, ld] of one observation, a grid [cells, channels] */
+static void gather_windows(const struct layer *layer, const struct conv2d *conv, const float *grid, float *windows,
+                           size_t ld) {
+  const size_t channels = layer->below.channels;
+  for (size_t window = 0; window < conv->windows; window++, windows += ld) {
+    memset(windows, 0, conv->affine.in * sizeof *windows);
+    for (size_t i = 0; i < conv->kernel; i++) {
+      const struct strip strip = strip_of(layer, conv, window, i);
+      memcpy(windows + strip.place * channels, grid + strip.cell * channels, strip.count * channels * sizeof *grid);
+    }
+  }
+}
+
+/* the way back: adds what belongs to a cell, window by window */
+static void scatter_windows(const struct layer *layer, const struct conv2d *conv, const float *windows, size_t ld,
+                            float *grid) {
+  const size_t channels = layer->below.channels;
+  memset(grid, 0, layer->in * sizeof *grid);
+  for (size_t window = 0; window < conv->windows; window++, windows += ld)
+    for (size_t i = 0; i < conv->kernel; i++) {
+      const struct strip strip = strip_of(layer, conv, window, i);
+      const float *from = windows + strip.place * channels;
+      float *to = grid + strip.cell * channels;
+      for (size_t c = 0; c < strip.count * channels; c++) to[c] += from[c];
+    }
+}
+
+/* ---- passes, group by group ---- */
+
+static inline size_t group_from(const struct conv2d *conv, size_t first, size_t rows) {
+  return rows - first < conv->group ? rows - first : conv->group;
+}
+
+/* the windows of n observations from `first` on; rows that complete them hold what they held before */
+static void take_windows(const struct layer *layer, const struct conv2d *conv, const struct layer_pass *pass,
+                         size_t first, size_t n) {
+  const size_t ld = linear_padded(conv->affine.in);
+  for (size_t k = 0; k < n; k++)
+    gather_windows(layer, conv, pass->x + (first + k) * pass->x_ld, conv->input + k * conv->windows * ld, ld);
+}
+
+static void conv2d_forward(struct layer *layer, const struct layer_pass *pass) {
+  const struct conv2d *conv = layer->state;
+  const struct affine *affine = &conv->affine;
+  const size_t ld = linear_padded(affine->out), y_ld = linear_padded(layer->out);
+  for (size_t first = 0, n; first < pass->rows; first += n) {
+    n = group_from(conv, first, pass->rows);
+    take_windows(layer, conv, pass, first, n);
+    linear_forward(linear_padded_rows(n * conv->windows), affine->in, affine->out, conv->input,
+                   linear_padded(affine->in), affine->packed, pass->values + affine->bias, layer->activation,
+                   conv->output, ld);
+    for (size_t i = 0; i < n * conv->windows; i++)
+      memcpy(layer->output + (first + i / conv->windows) * y_ld + i % conv->windows * affine->out,
+             conv->output + i * ld, affine->out * sizeof *conv->output);
+  }
+}
+
+/* the gradient of the group's outputs, window by window */
+static void take_gradient(const struct conv2d *conv, const struct layer_return *back, size_t first, size_t n) {
+  const size_t out = conv->affine.out, ld = linear_padded(out);
+  for (size_t i = 0; i < n * conv->windows; i++) {
+    memset(conv->output + i * ld + out, 0, (ld - out) * sizeof *conv->output);
+    memcpy(conv->output + i * ld, back->dy + (first + i / conv->windows) * back->dy_ld + i % conv->windows * out,
+           out * sizeof *conv->output);
+  }
+}
+
+/* The slope of the activation below is applied to the windows, where each copy of a cell has the same. */
+static void conv2d_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
+  const struct conv2d *conv = layer->state;
+  const struct affine *affine = &conv->affine;
+  const size_t in_ld = linear_padded(affine->in), out_ld = linear_padded(affine->out);
+  for (size_t first = 0, n; first < pass->rows; first += n) {
+    n = group_from(conv, first, pass->rows);
+    const size_t rows = n * conv->windows;
+    take_windows(layer, conv, pass, first, n);
+    take_gradient(conv, back, first, n);
+    linear_backward_weight(rows, affine->in, affine->out, conv->input, in_ld, conv->output, out_ld,
+                           back->gradients + affine->weight, back->gradients + affine->bias);
+    if (back->dx == NULL) continue;
+    linear_backward_input(linear_padded_rows(rows), affine->in, affine->out, conv->output, out_ld,
+                          affine->packed_transposed, back->x_activation, conv->input, in_ld, conv->d_input, in_ld);
+    for (size_t k = 0; k < n; k++)
+      scatter_windows(layer, conv, conv->d_input + k * conv->windows * in_ld, in_ld,
+                      back->dx + (first + k) * back->dx_ld);
+  }
+}
+
+const struct layer_type layer_conv2d = {
+    .name = "conv2d",
+    .summary = "the same weights for each window of KERNEL x KERNEL cells, one every STRIDE cells, zeros outside",
+    .argument = {{"CHANNELS", 1, 65536, 0}, {"KERNEL", 1, 63, 0}, {"STRIDE", 1, 63, 1}},
+    .example = "conv2d 4 3 2",
+    .applies_activation = true,
+    .shape = conv2d_shape,
+    .add_parameters = conv2d_add_parameters,
+    .initialize = conv2d_initialize,
+    .pack = conv2d_pack,
+    .allocate = conv2d_allocate,
+    .forward = conv2d_forward,
+    .backward = conv2d_backward,
+};

@@ -1,0 +1,60 @@
+/* A dense layer: every output reads every input, a grid as the vector of all its cells. This file is the template of a
+ * layer. */
+#include "nn/layers/affine.h"
+
+static muster_status dense_shape(struct layer *layer, struct arena *arena) {
+  struct affine *affine;
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "a layer", &affine));
+  *affine = (struct affine){.in = layer->in, .out = (size_t)layer->argument[0]};
+  layer->state = affine;
+  layer->above = (struct layer_shape){1, 1, affine->out, false};
+  return MUSTER_OK;
+}
+
+static muster_status dense_add_parameters(struct layer *layer, struct parameters *parameters, const char *path) {
+  return affine_add_parameters(layer->state, parameters, path);
+}
+
+static muster_status dense_initialize(const struct layer *layer, float *values, const struct layer_init *init) {
+  return affine_initialize(layer->state, values, init);
+}
+
+static muster_status dense_allocate(struct layer *layer, bool trains, struct arena *arena) {
+  (void)trains;
+  return affine_allocate(layer->state, arena);
+}
+
+static void dense_pack(struct layer *layer, const float *values, bool for_training) {
+  affine_pack(layer->state, values, for_training);
+}
+
+static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
+  const struct affine *affine = layer->state;
+  linear_forward(linear_padded_rows(pass->rows), layer->in, layer->out, pass->x, pass->x_ld, affine->packed,
+                 pass->values + affine->bias, layer->activation, layer->output, linear_padded(layer->out));
+}
+
+/* the rows that complete the last eight reach the layers below, but no weight */
+static void dense_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
+  const struct affine *affine = layer->state;
+  linear_backward_weight(pass->rows, layer->in, layer->out, pass->x, pass->x_ld, back->dy, back->dy_ld,
+                         back->gradients + affine->weight, back->gradients + affine->bias);
+  if (back->dx == NULL) return;
+  linear_backward_input(linear_padded_rows(pass->rows), layer->in, layer->out, back->dy, back->dy_ld,
+                        affine->packed_transposed, back->x_activation, pass->x, pass->x_ld, back->dx, back->dx_ld);
+}
+
+const struct layer_type layer_dense = {
+    .name = "dense",
+    .summary = "every output reads every input",
+    .argument = {{"WIDTH", 1, 65536, 0}},
+    .example = "dense 5",
+    .applies_activation = true,
+    .shape = dense_shape,
+    .add_parameters = dense_add_parameters,
+    .initialize = dense_initialize,
+    .allocate = dense_allocate,
+    .pack = dense_pack,
+    .forward = dense_forward,
+    .backward = dense_backward,
+};

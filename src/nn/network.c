@@ -1,0 +1,128 @@
+#include "nn/network.h"
+
+#include <stdio.h>
+
+muster_status layer_list_add(struct layer_list *list, struct layer_spec spec) {
+  if (list->count == NETWORK_MAX_LAYERS)
+    return status_error(MUSTER_ERROR_USAGE, "the network has more than %d layers", NETWORK_MAX_LAYERS - 1);
+  list->layer[list->count++] = spec;
+  return MUSTER_OK;
+}
+
+void network_start(const char *name, struct layer_shape input, struct network *network) {
+  *network = (struct network){.name = name, .output = input};
+}
+
+static inline struct layer *top_of(struct network *network) {
+  return network->layers > 0 ? &network->layer[network->layers - 1] : NULL;
+}
+
+/* whether the layer below could take an activation as its own, and did */
+static bool fuse(struct network *network, const struct layer_type *type) {
+  struct layer *top = top_of(network);
+  if (type->activation == ACTIVATION_NONE || top == NULL) return false;
+  if (!top->type->applies_activation || top->activation != ACTIVATION_NONE) return false;
+  top->activation = type->activation;
+  return true;
+}
+
+static muster_status add_layer(struct network *network, const struct layer_spec *spec, struct parameters *parameters,
+                               struct arena *arena) {
+  if (fuse(network, spec->type)) return MUSTER_OK;
+  if (network->layers == NETWORK_MAX_LAYERS)
+    return status_error(MUSTER_ERROR_USAGE, "the network has more than %d layers", NETWORK_MAX_LAYERS - 1);
+  struct layer *layer = &network->layer[network->layers];
+  *layer = (struct layer){.type = spec->type,
+                          .below = network->output,
+                          .in = layer_shape_floats(network->output),
+                          .activation = spec->type->activation,
+                          .number = network->numbered,
+                          .memory_offset = network->memory};
+  for (int i = 0; i < LAYER_MAX_ARGUMENTS; i++) layer->argument[i] = spec->argument[i];
+  MUSTER_TRY(status_wrap(spec->type->shape(layer, arena), "%s", spec->type->name));
+  layer->out = layer_shape_floats(layer->above);
+  network->output = layer->above;
+  network->memory += layer->memory;
+  network->layers++;
+  if (spec->type->add_parameters == NULL) return MUSTER_OK;
+  char path[48];
+  snprintf(path, sizeof path, "%s/%d", network->name, network->numbered++);
+  return spec->type->add_parameters(layer, parameters, path);
+}
+
+muster_status network_add(struct network *network, const struct layer_list *list, struct parameters *parameters,
+                          struct arena *arena) {
+  for (int i = 0; i < list->count; i++) MUSTER_TRY(add_layer(network, &list->layer[i], parameters, arena));
+  return MUSTER_OK;
+}
+
+muster_status network_allocate(struct network *network, bool trains, struct arena *arena) {
+  for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++) {
+    if (layer->type->allocate != NULL) MUSTER_TRY(layer->type->allocate(layer, trains, arena));
+    MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(layer->out), "activations", &layer->output));
+  }
+  return MUSTER_OK;
+}
+
+muster_status network_initialize(const struct network *network, float *values, struct layer_init init,
+                                 double head_gain) {
+  const uint32_t first = init.index;
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++) {
+    if (layer->type->initialize == NULL) continue;
+    init.index = first + 2 * (uint32_t)layer->number;
+    if (layer->number == network->numbered - 1) init.gain = head_gain;
+    MUSTER_TRY(layer->type->initialize(layer, values, &init));
+  }
+  return MUSTER_OK;
+}
+
+void network_pack(struct network *network, const float *values, bool for_training) {
+  for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (layer->type->pack != NULL) layer->type->pack(layer, values, for_training);
+}
+
+/* what layer i reads of a tile that went through the network */
+static struct layer_pass pass_of(const struct network *network, const struct layer_pass *pass, int i) {
+  struct layer_pass own = *pass;
+  if (pass->memory != NULL) own.memory += network->layer[i].memory_offset;
+  if (i == 0) return own;
+  own.x = network->layer[i - 1].output;
+  own.x_ld = linear_padded(network->layer[i - 1].out);
+  return own;
+}
+
+const float *network_forward(struct network *network, const struct layer_pass *pass, size_t *y_ld) {
+  for (int i = 0; i < network->layers; i++) {
+    const struct layer_pass own = pass_of(network, pass, i);
+    network->layer[i].type->forward(&network->layer[i], &own);
+  }
+  const struct layer *top = top_of(network);
+  *y_ld = top != NULL ? linear_padded(top->out) : pass->x_ld;
+  return top != NULL ? top->output : pass->x;
+}
+
+void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
+                      float *const scratch[2]) {
+  struct layer_return own = *back;
+  for (int i = network->layers - 1; i >= 0; i--) {
+    struct layer *layer = &network->layer[i];
+    const struct layer_pass below = pass_of(network, pass, i);
+    own.x_activation = i > 0 ? layer[-1].activation : back->x_activation;
+    own.dx = i > 0 ? scratch[i % 2] : back->dx;
+    own.dx_ld = i > 0 ? linear_padded(layer->in) : back->dx_ld;
+    layer->type->backward(layer, &below, &own);
+    own.dy = own.dx;
+    own.dy_ld = own.dx_ld;
+  }
+}
+
+enum activation network_activation(const struct network *network) {
+  return network->layers > 0 ? network->layer[network->layers - 1].activation : ACTIVATION_NONE;
+}
+
+size_t network_widest(const struct network *network) {
+  size_t widest = LINEAR_LANES;
+  for (int i = 0; i < network->layers; i++)
+    if (linear_padded(network->layer[i].out) > widest) widest = linear_padded(network->layer[i].out);
+  return widest;
+}

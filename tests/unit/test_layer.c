@@ -1,0 +1,318 @@
+/* Layers: what every entry of the registry must do, how lists name them, and networks made of them. */
+#include "nn/layers/slope.h"
+#include "nn/network.h"
+#include "support/check.h"
+#include "support/model.h"
+
+enum { ROWS = 11, IN = 24, X_LD = 29, MAX_FLOATS = 256 };
+
+/* ---- the registry ---- */
+
+static void test_registry(void) {
+  const struct layer_type *const *list = layer_list();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(list[0]);
+  for (size_t i = 0; list[i] != NULL; i++) {
+    CU_ASSERT_PTR_NULL_FATAL(layer_lacks(list[i]));
+    struct layer_spec spec;
+    CHECK_OK_FATAL(layer_spec_parse(list[i]->example, &spec));
+    CU_ASSERT_PTR_EQUAL(spec.type, list[i]);
+    CU_ASSERT_TRUE(strlen(list[i]->summary) > 0);
+    for (size_t k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i]->name, list[k]->name), 0);
+  }
+}
+
+/* of a table that is not whole, what it lacks is named */
+static void test_lacks(void) {
+#define LACKS(member)                                                                                                  \
+  do {                                                                                                                 \
+    struct layer_type partial = layer_dense;                                                                           \
+    partial.member = NULL;                                                                                             \
+    const char *lack = layer_lacks(&partial);                                                                          \
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lack);                                                                                \
+    CU_ASSERT_STRING_EQUAL(lack, #member);                                                                             \
+  } while (0)
+  LACKS(name);
+  LACKS(summary);
+  LACKS(example);
+  LACKS(shape);
+  LACKS(add_parameters);
+  LACKS(initialize);
+  LACKS(pack);
+  LACKS(forward);
+  LACKS(backward);
+}
+
+static void test_texts(void) {
+  struct layer_spec spec;
+  CHECK_OK_FATAL(layer_spec_parse("  conv2d  8 3 ", &spec));
+  CU_ASSERT_TRUE(spec.type == &layer_conv2d && spec.argument[0] == 8 && spec.argument[1] == 3 && spec.argument[2] == 1);
+  CHECK_FAILS(layer_spec_parse("dens 64", &spec), MUSTER_ERROR_USAGE,
+              "expects a layer such as dense 64 or tanh: the nearest one is 'dense'");
+  CHECK_FAILS(layer_spec_parse("", &spec), MUSTER_ERROR_USAGE, "expects a layer");
+  CHECK_FAILS(layer_spec_parse("banana", &spec), MUSTER_ERROR_USAGE, "there are 'dense', 'conv2d', 'tanh', 'relu'");
+  static const char *const wrong[] = {"dense",     "dense 0", "dense -1",  "dense 65537",
+                                      "dense 6.5", "dense x", "dense 1 2", "dense 99999999999999999999"};
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+    CHECK_FAILS(layer_check(wrong[i]), MUSTER_ERROR_USAGE, "expects dense WIDTH, WIDTH from 1 to 65536");
+  CHECK_FAILS(layer_check("tanh 3"), MUSTER_ERROR_USAGE, "expects tanh");
+  CHECK_FAILS(layer_check("conv2d 8"), MUSTER_ERROR_USAGE,
+              "expects conv2d CHANNELS KERNEL [STRIDE], CHANNELS from 1 to 65536, KERNEL from 1 to 63, STRIDE from 1");
+}
+
+/* ---- networks ---- */
+
+struct net {
+  struct arena *arena;
+  struct network network;
+  struct parameters parameters;
+  float *scratch[2], *x, *dy, *dx; /* [TILE, X_LD], [TILE, padded output], [TILE, padded IN] */
+  size_t outputs;
+};
+
+static void create_net(const struct layer_list *list, bool trains, struct net *net) {
+  *net = (struct net){0};
+  CHECK_OK_FATAL(arena_create(&net->arena));
+  network_start("policy", (struct layer_shape){3, 4, 2, true}, &net->network);
+  CHECK_OK_FATAL(network_add(&net->network, list, &net->parameters, net->arena));
+  CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
+  CHECK_OK_FATAL(network_allocate(&net->network, trains, net->arena));
+  net->outputs = layer_shape_floats(net->network.output);
+  CU_ASSERT_FATAL(net->outputs <= MAX_FLOATS);
+  for (int i = 0; i < 2; i++)
+    CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * network_widest(&net->network), "gradients", &net->scratch[i]));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * X_LD, "inputs", &net->x));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * linear_padded(net->outputs), "gradients", &net->dy));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * linear_padded(IN), "gradients", &net->dx));
+  for (int i = 0; i < net->parameters.tensors; i++) {
+    const struct parameter *tensor = &net->parameters.tensor[i];
+    double scale = tensor->rank == 2 ? 1.0 / sqrt((double)tensor->shape[1]) : 0.3;
+    fill_normal(net->parameters.values + tensor->offset, tensor->count, scale, 3, (uint32_t)i);
+  }
+  fill_normal(net->x, ROWS * X_LD, 1.0, 3, 100);
+  for (size_t r = 0; r < ROWS; r++)
+    fill_normal(net->dy + r * linear_padded(net->outputs), net->outputs, 1.0, 4, (uint32_t)r);
+  network_pack(&net->network, net->parameters.values, trains);
+}
+
+static void create_from_texts(const char *const *texts, struct net *net) {
+  struct layer_list list = {0};
+  for (; *texts != NULL; texts++) {
+    struct layer_spec spec;
+    CHECK_OK_FATAL(layer_spec_parse(*texts, &spec));
+    CHECK_OK_FATAL(layer_list_add(&list, spec));
+  }
+  create_net(&list, true, net);
+}
+
+static struct layer_pass pass_of(const struct net *net) {
+  return (struct layer_pass){.values = net->parameters.values, .rows = ROWS, .x = net->x, .x_ld = X_LD};
+}
+
+/* what backward() differentiates: sum(dy * y) */
+static double objective(struct net *net) {
+  const struct layer_pass pass = pass_of(net);
+  size_t ld;
+  double sum = 0;
+  network_pack(&net->network, net->parameters.values, false);
+  const float *y = network_forward(&net->network, &pass, &ld);
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t o = 0; o < net->outputs; o++)
+      sum += (double)y[r * ld + o] * net->dy[r * linear_padded(net->outputs) + o];
+  return sum;
+}
+
+/* the slope of the objective along one float */
+static double slope(struct net *net, float *at) {
+  const float h = 1.0f / 1024, before = *at;
+  *at = before + h;
+  double above = objective(net), width = (double)*at;
+  *at = before - h;
+  double below = objective(net);
+  width -= (double)*at;
+  *at = before;
+  return (above - below) / width;
+}
+
+static void check_slopes(struct net *net, const char *what, float *values, const float *found, size_t n) {
+  double *expected = malloc(n * sizeof *expected);
+  for (size_t i = 0; i < n; i++) expected[i] = slope(net, values + i);
+  double error = relative_error(found, expected, n);
+  if (!(error <= 1e-3)) printf("\n    %s: relative error %g\n", what, error);
+  CU_ASSERT_TRUE(error <= 1e-3);
+  free(expected);
+}
+
+/* gradients of all parameters and of the input against finite differences; gradients are added, and rows beyond those
+ * of the pass count nothing */
+static void check_backward(struct net *net) {
+  const struct layer_pass pass = pass_of(net);
+  const size_t dy_ld = linear_padded(net->outputs);
+  float *dy = malloc(TILE * dy_ld * sizeof *dy);
+  const struct layer_return back = {
+      .dy = dy, .dy_ld = dy_ld, .gradients = net->parameters.gradients, .dx = net->dx, .dx_ld = linear_padded(IN)};
+  size_t ld;
+  const size_t count = net->parameters.count;
+  fill_normal(net->x + ROWS * X_LD, (TILE - ROWS) * X_LD, 1.0, 5, 0);
+  const float *y = network_forward(&net->network, &pass, &ld);
+  /* the gradient before the last layer's activation */
+  memcpy(dy, net->dy, TILE * dy_ld * sizeof *dy);
+  layer_apply_slope(network_activation(&net->network), ROWS, net->outputs, y, ld, dy, dy_ld);
+  network_backward(&net->network, &pass, &back, net->scratch);
+  float *once = malloc((count + 1) * sizeof *once);
+  memcpy(once, net->parameters.gradients, count * sizeof *once);
+  for (int i = 0; i < net->parameters.tensors; i++) {
+    const struct parameter *tensor = &net->parameters.tensor[i];
+    check_slopes(net, tensor->name, net->parameters.values + tensor->offset, once + tensor->offset, tensor->count);
+  }
+  for (size_t r = 0; r < ROWS; r++) check_slopes(net, "dx", net->x + r * X_LD, net->dx + r * linear_padded(IN), IN);
+  network_pack(&net->network, net->parameters.values, true);
+  network_forward(&net->network, &pass, &ld);
+  network_backward(&net->network, &pass, &back, net->scratch);
+  for (size_t k = 0; k < count; k++) CHECK_CLOSE(net->parameters.gradients[k], 2.0 * once[k], 1e-5);
+  free(once);
+  free(dy);
+}
+
+/* a row alone, at another place, and in a network that does not train: the same bits */
+static void check_rows(const struct layer_list *list, struct net *net) {
+  struct net other;
+  create_net(list, false, &other);
+  size_t ld;
+  struct layer_pass pass = pass_of(net);
+  const float *y = network_forward(&net->network, &pass, &ld);
+  for (size_t first = 0; first < ROWS; first++) {
+    struct layer_pass part = pass_of(&other);
+    part.x += first * X_LD;
+    part.rows = first % 3 + 1 < ROWS - first ? first % 3 + 1 : ROWS - first;
+    const float *again = network_forward(&other.network, &part, &ld);
+    for (size_t r = 0; r < part.rows; r++)
+      CU_ASSERT_EQUAL(memcmp(again + r * ld, y + (first + r) * ld, net->outputs * sizeof *y), 0);
+  }
+  arena_destroy(&other.arena);
+}
+
+/* each layer above a grid, alone and between others */
+static void test_every_entry(void) {
+  for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
+    struct layer_spec entry;
+    CHECK_OK_FATAL(layer_spec_parse((*type)->example, &entry));
+    const struct layer_list alone = {.count = 1, .layer = {entry}};
+    const struct layer_list between = {
+        .count = 5,
+        .layer = {{&layer_conv2d, {2, 3, 1}}, {&layer_tanh, {0}}, entry, {&layer_tanh, {0}}, {&layer_dense, {3}}}};
+    const struct layer_list *const lists[] = {&alone, &between};
+    for (size_t i = 0; i < 2; i++) {
+      struct net net;
+      create_net(lists[i], true, &net);
+      check_rows(lists[i], &net);
+      check_backward(&net);
+      arena_destroy(&net.arena);
+    }
+  }
+}
+
+/* an activation costs no layer above one that applies it, and is one anywhere else */
+static void test_activations(void) {
+  struct net net;
+  create_from_texts((const char *[]){"dense 6", "tanh", "dense 3", NULL}, &net);
+  CU_ASSERT_TRUE(net.network.layers == 2 && net.network.layer[0].activation == ACTIVATION_TANH);
+  CU_ASSERT_EQUAL(network_activation(&net.network), ACTIVATION_NONE);
+  arena_destroy(&net.arena);
+
+  create_from_texts((const char *[]){"tanh", "dense 6", "tanh", "relu", "dense 3", NULL}, &net);
+  CU_ASSERT_TRUE(net.network.layers == 4 && net.network.numbered == 2);
+  CU_ASSERT_EQUAL(net.network.layer[3].number, 1);
+  find_parameter(&net.parameters, "policy", 1, "weight");
+  check_backward(&net);
+  arena_destroy(&net.arena);
+}
+
+/* strides: ceil(cells / stride) windows along each side, zeros on both sides of the grid */
+static void test_strides(void) {
+  struct net net;
+  create_from_texts((const char *[]){"conv2d 1 3 2", NULL}, &net);
+  CU_ASSERT_TRUE(net.network.output.rows == 2 && net.network.output.columns == 2 && net.network.output.is_grid);
+  /* the rows of cells 0, 2 are the middles of windows; of 4 columns windows reach from 0 to 2 and from 2 to 4 */
+  size_t ld;
+  const struct layer_pass pass = pass_of(&net);
+  const float *y = network_forward(&net.network, &pass, &ld), *w = net.parameters.values;
+  const float bias = w[find_parameter(&net.parameters, "policy", 0, "bias")->offset];
+  for (size_t window = 0; window < 4; window++) {
+    double sum = bias;
+    for (size_t i = 0; i < 3; i++)
+      for (size_t j = 0; j < 3; j++) {
+        size_t row = window / 2 * 2 + i, column = window % 2 * 2 + j;
+        for (size_t c = 0; c < 2 && row >= 1 && row <= 3 && column < 4; c++)
+          sum += (double)w[(i * 3 + j) * 2 + c] * net.x[((row - 1) * 4 + column) * 2 + c];
+      }
+    CHECK_CLOSE(y[window], sum, 1e-6);
+  }
+  arena_destroy(&net.arena);
+}
+
+static void test_misfits(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct network network;
+  struct parameters parameters = {0};
+  network_start("policy", (struct layer_shape){1, 1, 5, false}, &network);
+  const struct layer_list conv = {.count = 1, .layer = {{&layer_conv2d, {8, 3, 1}}}};
+  CHECK_FAILS(network_add(&network, &conv, &parameters, arena), MUSTER_ERROR_USAGE,
+              "conv2d: reads a grid [rows, columns, channels], and there is a vector of 5");
+  struct layer_list list = {0};
+  for (int i = 0; i < NETWORK_MAX_LAYERS; i++) CHECK_OK(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}));
+  CHECK_FAILS(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}), MUSTER_ERROR_USAGE, "more than 32 layers");
+  arena_destroy(&arena);
+}
+
+/* ---- a layer with memory: y = memory = x + memory / 2 ---- */
+
+static muster_status leaky_shape(struct layer *layer, struct arena *arena) {
+  (void)arena;
+  layer->above = layer->below;
+  layer->memory = layer->in;
+  return MUSTER_OK;
+}
+
+static void leaky_forward(struct layer *layer, const struct layer_pass *pass) {
+  for (size_t r = 0; r < pass->rows; r++)
+    for (size_t i = 0; i < layer->in; i++) {
+      float *memory = &pass->memory[r * pass->memory_ld + i];
+      *memory = pass->x[r * pass->x_ld + i] + 0.5f * *memory;
+      layer->output[r * linear_padded(layer->out) + i] = *memory;
+    }
+}
+
+static void test_memory(void) {
+  static const struct layer_type leaky = {.name = "leaky", .shape = leaky_shape, .forward = leaky_forward};
+  const struct layer_list list = {.count = 3, .layer = {{&leaky, {0}}, {&layer_tanh, {0}}, {&leaky, {0}}}};
+  struct net net;
+  create_net(&list, false, &net);
+  CU_ASSERT_EQUAL_FATAL(net.network.memory, 2 * IN);
+  float memory[ROWS * (2 * IN + 1)] = {0};
+  struct layer_pass pass = pass_of(&net);
+  pass.memory = memory;
+  pass.memory_ld = 2 * IN + 1;
+  size_t ld;
+  for (int step = 0; step < 2; step++) network_forward(&net.network, &pass, &ld);
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t i = 0; i < IN; i++) {
+      const double x = net.x[r * X_LD + i];
+      CHECK_CLOSE(memory[r * pass.memory_ld + i], 1.5 * x, 1e-6);
+      CHECK_CLOSE(memory[r * pass.memory_ld + IN + i], tanh(1.5 * x) + 0.5 * tanh(x), 1e-5);
+    }
+  arena_destroy(&net.arena);
+}
+
+static const struct check_case cases[] = {
+    {"registry", test_registry},
+    {"what a table lacks", test_lacks},
+    {"layers as texts", test_texts},
+    {"what every layer does", test_every_entry},
+    {"activations within and between layers", test_activations},
+    {"strides of convolutions", test_strides},
+    {"what does not fit", test_misfits},
+    {"memory", test_memory},
+};
+
+CHECK_MAIN("layer", cases)
