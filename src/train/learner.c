@@ -520,14 +520,23 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
   return status;
 }
 
+/* of the last episodes, anew where one has ended since: in most iterations of short rollouts none has */
+static struct episodes_summary summarize_episodes(struct learner *learner) {
+  const int64_t finished = learner->episodes.finished;
+  if (learner->row.episodes.count > 0 && finished == learner->summarized) return learner->row.episodes;
+  learner->summarized = finished;
+  return episodes_summarize(&learner->episodes);
+}
+
 void learner_prepare_row(struct learner *learner) {
   const struct trajectory *batch = learner->worker->batch;
+  const struct episodes_summary episodes = summarize_episodes(learner);
   learner->row = (struct iteration_report){
       .iteration = learner->iteration,
       .total_steps = learner->total_steps,
       .steps = trajectory_steps(batch),
       .whole_steps = (int64_t)(batch->n_envs * batch->n_steps),
-      .episodes = episodes_summarize(&learner->episodes),
+      .episodes = episodes,
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,

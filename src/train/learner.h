@@ -55,6 +55,7 @@ struct learner {
   bool has_final_evaluation;    /* it is that of the end */
   int64_t owes_evaluation;      /* one was due and could not be played to its end: a resumed run makes up for it */
   struct iteration_report row;  /* of the last iteration */
+  int64_t summarized;           /* episodes that had ended when the row's were summed up */
   bool row_waits;               /* for an evaluation */
   bool rows_wait;               /* rows of metrics.csv could not be written so far */
 };
