@@ -1,4 +1,4 @@
-/* Stands in for this room where muster is built without views: no picture is ever made. */
+/* Stands in for this module where muster is built without views: no picture is ever made. */
 #include "canvas/gif.h"
 #include "canvas/picture.h"
 

@@ -147,7 +147,7 @@ static int launch(struct isolated *block, struct child *child, muster_env_error 
   child->channel->parent = getpid();
   memcpy(child->channel->settings, block->settings, CHANNEL_SETTINGS);
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, events) != 0)
-    return muster_env_fail(error, "a bell for a child process: %s", strerror(errno));
+    return muster_env_fail(error, "an event for a child process: %s", strerror(errno));
   child->event = events[0];
   int failed = spawn(block, child, events[1], error);
   close(events[1]);

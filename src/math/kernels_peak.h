@@ -1,4 +1,4 @@
-/* The kernels of math/peak.h, one for each instruction set. Inside the math room only. */
+/* The kernels of math/peak.h, one for each instruction set. Inside the module math only. */
 #ifndef MATH_KERNELS_PEAK_H
 #define MATH_KERNELS_PEAK_H
 

@@ -1,5 +1,5 @@
 /* Checkpoint files: named tensors, attributes and texts in HDF5, written so that a file is either whole or not there.
- * This room knows nothing of algorithms: it keeps what it is handed. The layout is in docs/checkpoint-format.md. */
+ * This module knows nothing of algorithms: it keeps what it is handed. The layout is in docs/checkpoint-format.md. */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
 

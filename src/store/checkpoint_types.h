@@ -1,4 +1,4 @@
-/* How tensors and names of this room map onto HDF5; shared by the writer and the reader. */
+/* How tensors and names of this module map onto HDF5; shared by the writer and the reader. */
 #ifndef STORE_CHECKPOINT_TYPES_H
 #define STORE_CHECKPOINT_TYPES_H
 

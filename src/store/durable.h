@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Room for every path that this room builds, with its terminating zero. */
+/* Room for every path that this module builds, with its terminating zero. */
 #define DURABLE_PATH_SIZE 4096
 
 /* Makes `path` hold exactly these bytes: temporary file ".<name>.<pid>.tmp" in the same folder, fsync, rename, fsync of

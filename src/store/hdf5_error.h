@@ -1,4 +1,4 @@
-/* HDF5's errors as ours. Only this room includes hdf5.h. */
+/* HDF5's errors as ours. Only this module includes hdf5.h. */
 #ifndef STORE_HDF5_ERROR_H
 #define STORE_HDF5_ERROR_H
 

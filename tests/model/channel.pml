@@ -13,7 +13,7 @@
  *   those of the other are not, since what is lost of one actor does not depend on the numbers of another;
  * - slots count from the oldest message that was not released, tickets from the oldest entry that was not
  *   taken;
- * - of the number of an event only this is kept, whether it has changed since whoever waits for it looked. An actor's bells
+ * - of the number of an event only this is kept, whether it has changed since whoever waits for it looked. An actor's events
  *   change just when it has a free slot, or a command that it has not taken.
  *
  * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
@@ -49,7 +49,7 @@ byte entry[4];
 byte drawn;
 byte ticket[2];
 
-/* bells */
+/* events */
 bool arrival_rang, learner_waits, learner_sleeps;
 bool place_waits[2], place_sleeps[2];
 byte order_waiters;

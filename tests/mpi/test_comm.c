@@ -542,7 +542,7 @@ static const struct check_case cases[] = {
     {"scatter fields", test_scatter},
     {"a list that does not fit is refused", test_list_that_does_not_fit},
     {"broadcast from every root, up to 3 MiB", test_broadcast},
-    {"announce from every root, up to 3 MiB", test_broadcasts},
+    {"broadcast from every root, up to 3 MiB", test_broadcasts},
     {"a rollout is over when enough actors are done", test_preemption},
     {"agree on the exit code", test_agreement},
     {"agree on errors", test_agreement_on_errors},

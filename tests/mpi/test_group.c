@@ -123,4 +123,4 @@ static const struct check_case cases[] = {
     {"without shared memory", test_no_memory},
 };
 
-int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "team", cases, sizeof cases / sizeof *cases); }
+int main(int argc, char **argv) { return everywhere_main(&argc, &argv, "group", cases, sizeof cases / sizeof *cases); }
