@@ -59,6 +59,11 @@ double algorithm_discount(const struct algorithm_type *type, const void *options
   return type->discount != NULL ? type->discount(options) : 1.0;
 }
 
+muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm, int64_t *updates) {
+  *updates = 1;
+  return type->take_rollout != NULL ? type->take_rollout(algorithm, updates) : MUSTER_OK;
+}
+
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]) {
   return type->intermediates != NULL ? type->intermediates(algorithm, list) : 0;

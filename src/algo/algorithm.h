@@ -68,6 +68,9 @@ struct algorithm_type {
   /* Takes what it needs from the context's arena, which also ends its life. With a group this and update() are
    * collective over it. */
   muster_status (*create)(const struct algorithm_context *context, void **algorithm);
+  /* Optional: takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on
+   * all that learn together; NULL: one. Called once for each gathering, before them. */
+  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and
    * optimizer are then as before the failing step. */
@@ -92,6 +95,8 @@ struct algorithm_type {
 MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, const struct document *document,
                                              const void *options, int64_t num_envs);
 enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options);
+MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
+                                                    int64_t *updates);
 double algorithm_discount(const struct algorithm_type *type, const void *options);
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]);

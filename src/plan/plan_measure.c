@@ -10,8 +10,7 @@
 #include "bench/job.h"
 #include "comm/broadcast.h"
 #include "math/vector.h"
-#include "train/actor.h"
-#include "train/async.h"
+#include "train/learner.h"
 
 #include <math.h>
 #include <sched.h>
@@ -41,27 +40,21 @@ struct effort {
   double seconds;
 };
 
-/* what the config's algorithm wants of actors */
-static struct rollout_plan config_plan(const struct run_config *config) {
-  const struct algorithm_type *const *type = algorithm_list();
-  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
-  return (*type)->plan(config->algorithm);
-}
-
 /* --- rollouts of an actor, alone on its core --- */
 
 /* The same environments and networks with actors that wait, whose rollouts and messages can be timed one by one: of an
  * asynchronous algorithm's config. */
 static struct run_config in_step(const struct run_config *config) {
   struct run_config lockstep = *config;
-  const struct rollout_plan plan = config_plan(config);
   lockstep.loop = (struct loop_options){.straggler_fraction = 1};
   lockstep.ranks.learners = 0;
   lockstep.ranks.colocate = false;
-  if (plan.asynchronous == ASYNCHRONOUS_NONE) return lockstep;
+  if (schedule_of(&lockstep) == &schedule_in_step) return lockstep;
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
   snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
   memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
-  ((struct a2c_options *)lockstep.algorithm)->n_steps = (int64_t)plan.n_steps;
+  ((struct a2c_options *)lockstep.algorithm)->n_steps = (int64_t)(*type)->plan(config->algorithm).n_steps;
   return lockstep;
 }
 
@@ -161,8 +154,7 @@ static muster_status create_learning(const struct run_config *config, struct lea
   MUSTER_TRY(learner_create(worker, NULL, learner));
   MUSTER_TRY(worker_connect(worker, &learner->model));
   MUSTER_TRY(actor_create(worker, &learner->model, &learning->actor));
-  learning->actor.type = learner->type;
-  learning->actor.algorithm = learner->algorithm;
+  MUSTER_TRY(worker->schedule->prepare_actor(&learning->actor, learner->algorithm));
   learner->actor = &learning->actor;
   return actor_start_envs(&learning->actor, false);
 }
@@ -201,7 +193,7 @@ static muster_status time_iterations(struct learning *learning, const struct eff
     stages_total(stages);
     const struct stages before = *stages;
     learning->worker.command->iteration = learner->iteration;
-    MUSTER_TRY(learner->async != NULL ? async_iterate(learner) : learner_iterate(learner));
+    MUSTER_TRY(learner->worker->schedule->iterate(learner));
     if (i < warm) continue;
     stages_total(stages);
     add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
@@ -246,7 +238,7 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   costs->steps = whole;
   costs->optimizer_steps = part * optimizer_steps;
   costs->shards = optimizer_steps > 0 ? (double)shards_count((size_t)(samples / optimizer_steps)) : 1;
-  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS) {
+  if (worker->schedule->actors_compute_gradients) {
     /* actors compute the gradient, the learner makes a step */
     double step = costs->optimizer_steps * costs->own_step;
     costs->alone_gradient = fmax(0, costs->update - step);
@@ -452,8 +444,9 @@ static muster_status measure_alone(struct comm *comm, const struct run_config *c
 }
 
 static enum plan_mode mode_of(const struct run_config *config) {
-  if (config_plan(config).asynchronous != ASYNCHRONOUS_NONE) return PLAN_ASYNCHRONOUS;
-  return config->loop.pipeline > 0 ? PLAN_PIPELINED : PLAN_LOCKSTEP;
+  int mode = 0;
+  while (strcmp(plan_mode_names[mode], schedule_of(config)->name) != 0) mode++;
+  return (enum plan_mode)mode;
 }
 
 muster_status plan_measure(struct comm *comm, const struct run_config *config, const struct plan_request *request,

@@ -147,8 +147,7 @@ static muster_status play(struct actor *actor) {
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
-    if (worker->channel != NULL) MUSTER_TRY(channel_progress(worker->channel));
-    if (t > 0) MUSTER_TRY(preemption_is_due(worker->preemption, &is_over));
+    MUSTER_TRY(worker->schedule->before_step(actor, t, &is_over));
     if (is_over) {
       trajectory_cut(rollout, t);
       break;
@@ -163,7 +162,7 @@ static muster_status play(struct actor *actor) {
 muster_status actor_roll_out(struct actor *actor) {
   struct worker *worker = actor->worker;
   watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->command->iteration + 1);
-  if (!worker_is_asynchronous(worker)) actor->rollouts = worker->command->iteration;
+  worker->schedule->begin_rollout(actor);
   stages_enter(&worker->stages, STAGE_ROLLOUT);
   double start = worker->stages.since;
   muster_status status = play(actor);
@@ -276,24 +275,6 @@ muster_status actor_await_evaluation(struct worker *worker, struct actor *actor)
 muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor) {
   if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
   return actor_await_evaluation(worker, actor);
-}
-
-muster_status actor_run(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  const struct command *command = worker->command;
-  for (;;) {
-    MUSTER_TRY(actor_await_command(worker, actor));
-    const bool stops = command->stop != STOP_NOT, evaluates = command->evaluation == EVALUATION_FOLLOWS;
-    if (command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
-    if (!stops) {
-      actor_take_parameters(actor);
-      MUSTER_TRY(actor_roll_out(actor));
-    }
-    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
-    if (stops) return actor_evaluate_at_end(worker, actor);
-    MUSTER_TRY(actor_send_rollout(worker, actor));
-    stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
-  }
 }
 
 muster_status actor_finish(struct worker *worker) {

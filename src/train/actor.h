@@ -55,9 +55,6 @@ MUSTER_CHECKED muster_status actor_await_command(struct worker *worker, struct a
 MUSTER_CHECKED muster_status actor_await_evaluation(struct worker *worker, struct actor *actor);
 MUSTER_CHECKED muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor);
 
-/* The life of a rank that only acts: returns when the learner orders a stop. Collective with the learner's. */
-MUSTER_CHECKED muster_status actor_run(struct actor *actor);
-
 /* After the loop: tells the learner where this rank's time went. Collective with learner_finish(). */
 MUSTER_CHECKED muster_status actor_finish(struct worker *worker);
 

@@ -85,10 +85,14 @@ muster_status evaluator_create(struct worker *worker, struct evaluator **out) {
   muster_status status = evaluator == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory: evaluation") : MUSTER_OK;
   if (evaluator != NULL) evaluator->worker = worker;
   if (evaluator != NULL) status = prepare(evaluator);
-  MUSTER_TRY(comm_agree(worker->comm, status));
-  if (worker_is_asynchronous(worker)) return MUSTER_OK;
+  return comm_agree(worker->comm, status);
+}
+
+muster_status evaluator_connect(struct evaluator *evaluator) {
+  if (evaluator == NULL) return MUSTER_OK;
   const struct gather_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
-  return gather_create(worker->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->exchange);
+  return gather_create(evaluator->worker->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL,
+                       &evaluator->exchange);
 }
 
 void evaluator_destroy(struct evaluator **handle) {

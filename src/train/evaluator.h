@@ -3,8 +3,8 @@
  *
  * An evaluation goes in slices of time. In each the leading rank tells a policy, every actor plays for a while, and
  * hands over how far it has come; so a signal to any rank, or the clock, ends one that takes long. Where actors wait
- * for the learner, orders are broadcast and episodes gathered (learner_evaluate(), actor_evaluate()); else both go
- * through the channel (train/async.c). */
+ * for the learner, commands are broadcast and episodes gathered; else both go through the channel: the schedule says
+ * (play_slice). */
 #ifndef TRAIN_EVALUATOR_H
 #define TRAIN_EVALUATOR_H
 
@@ -16,6 +16,9 @@ struct evaluator;
 /* Checks that there are environments for it, which are made when they are first needed. *out is NULL where there are no
  * evaluations. On failure *out is to be destroyed all the same. Collective. */
 MUSTER_CHECKED muster_status evaluator_create(struct worker *worker, struct evaluator **out);
+
+/* Prepares evaluator_gather(), where actors wait for the learner; nothing without evaluations. Collective. */
+MUSTER_CHECKED muster_status evaluator_connect(struct evaluator *evaluator);
 void evaluator_destroy(struct evaluator **evaluator); /* accepts NULL inside */
 
 /* Plays this rank's part for a slice of time, from the start where the order says that an evaluation begins; nothing on

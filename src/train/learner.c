@@ -4,7 +4,6 @@
 #include "comm/ending.h"
 #include "comm/watchdog.h"
 #include "store/durable.h"
-#include "train/async.h"
 #include "train/crash_dump.h"
 #include "train/interrupt.h"
 #include "train/run_checkpoint.h"
@@ -29,7 +28,7 @@ static muster_status create_algorithm(struct learner *learner) {
   MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
                                worker->arena, &learner->normalizer));
   /* a rank that acts and learns computes gradients as actors do: from its own rollout */
-  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS && worker->rollout != NULL;
+  const bool computes = worker->schedule->actors_compute_gradients && worker->topology.acts;
   struct algorithm_context context = {
       .options = config->algorithm,
       .model = &learner->model,
@@ -42,27 +41,21 @@ static muster_status create_algorithm(struct learner *learner) {
   return learner->type->create(&context, &learner->algorithm);
 }
 
-/* where actors send gradients, what they did stays with them */
-static bool learns_from_rollouts(const struct worker *worker) {
-  return worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS;
-}
-
 /* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
 static muster_status create_report(struct learner *learner) {
   struct worker *worker = learner->worker;
   const struct run_folder *folder = learner->folder;
   struct arena *arena = worker->arena;
   MUSTER_TRY(episodes_create((size_t)worker->config.env.num_envs, arena, &learner->episodes));
+  /* where actors send gradients, what they did stays with them */
+  const struct trajectory *learned_from = worker->schedule->actors_compute_gradients ? NULL : worker->batch;
   if (worker->config.run.histograms > 0)
-    MUSTER_TRY(histograms_create(&learner->model, learns_from_rollouts(worker) ? worker->batch : NULL, arena,
-                                 &learner->histograms));
-  if (worker_is_asynchronous(worker)) MUSTER_TRY(async_create(learner));
-  const size_t acting = learner->model.policy_count + learner->model.encoder.statistics_count;
-  if (worker->config.loop.pipeline > 0) MUSTER_TRY(ARENA_TAKE(arena, acting, "the acting policy", &learner->acting));
+    MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));
+  MUSTER_TRY(worker->schedule->prepare_learner(learner));
 
   /* the report comes first, since a checkpoint restores parts of it */
   report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
-              &worker->stages);
+              worker->schedule->reports_policy_lag, &worker->stages);
   learner->checkpoint_clock = clock_seconds();
   return folder != NULL && folder->resumes ? run_checkpoint_restore(learner) : MUSTER_OK;
 }
@@ -134,7 +127,7 @@ static enum stop asked_stop(const struct learner *learner) {
   return (asked & INTERRUPT_REQUEUE) != 0 || time_is_up ? STOP_REQUEUE : STOP_NOT;
 }
 
-bool learner_is_asked_to_end(const struct learner *learner) { return asked_stop(learner) != STOP_NOT; }
+static bool is_asked_to_end(const struct learner *learner) { return asked_stop(learner) != STOP_NOT; }
 
 /* whether the run ends here: environments are dead, all steps are done, or somebody asks for it */
 static enum stop stop_reason(const struct learner *learner) {
@@ -172,39 +165,34 @@ static void copy_policy(const struct model *model, size_t parameters, float *flo
     memcpy(floats + parameters, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
 }
 
-void learner_prepare_command(struct learner *learner) {
+void learner_begin_command(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct command *command = worker->command;
   enum stop stop = stop_reason(learner);
-  /* where the next rollout begins before the update that is evaluated, states are taken lest it becomes the best */
-  bool follows = worker->config.loop.pipeline > 0 && learner_evaluation_is_due(learner);
+  stages_enter(&worker->stages, STAGE_BROADCAST);
   learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
   command->iteration = learner->collected;
-  command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : follows ? SEND_FOR_BEST : SEND_NOTHING;
-  command->evaluation = follows ? EVALUATION_FOLLOWS : EVALUATION_NONE;
+  command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : SEND_NOTHING;
+  command->evaluation = EVALUATION_NONE;
   command->stop = (int32_t)stop;
   if (learner->checkpoint_is_due) {
     interrupt_saved();
     learner->flags &= ~INTERRUPT_SAVE;
   }
-  const struct model *model = &learner->model;
-  const size_t parameters = worker->command_parameters;
-  /* a pipelined run that goes on had given its last order with the policy of before its last update */
-  if (learner->acting_is_restored)
-    memcpy(command->floats, learner->acting, worker->command_floats * sizeof(float));
-  else if (worker->command_floats > 0)
-    copy_policy(model, parameters, command->floats);
-  learner->acting_is_restored = false;
+  if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, command->floats);
 }
 
-muster_status learner_give_command(struct learner *learner) {
+muster_status learner_send_command(struct learner *learner) {
   struct worker *worker = learner->worker;
-  stages_enter(&worker->stages, STAGE_BROADCAST);
-  learner_prepare_command(learner);
   MUSTER_TRY(worker_broadcast_command(worker));
   stages_enter(&worker->stages, STAGE_OTHER);
   learner->actors_start = worker->stages.since;
   return MUSTER_OK;
+}
+
+muster_status learner_give_command(struct learner *learner) {
+  learner_begin_command(learner);
+  return learner_send_command(learner);
 }
 
 muster_status learner_take_states(struct learner *learner) {
@@ -309,23 +297,22 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
-/* the algorithm's part */
-static muster_status run_algorithm(struct learner *learner) {
+/* none, one or many, as the algorithm says; observations count after them, since they need the statistics that the
+ * actors had */
+muster_status learner_update_from_batch(struct learner *learner) {
   const struct worker *worker = learner->worker;
-  const double progress = worker->batch_head->progress_remaining;
-  if (worker->batch_head->is_skipped) return MUSTER_OK;
-  if (worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS)
-    return learner->type->apply(learner->algorithm, progress, learner->async->terms, learner->metrics);
-  MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+  int64_t updates;
+  MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, &updates));
+  for (int64_t i = 0; i < updates; i++)
+    MUSTER_TRY(learner->type->update(learner->algorithm, worker->batch_head->progress_remaining, learner->metrics));
   normalizer_observe(&learner->normalizer, worker->batch);
   return MUSTER_OK;
 }
 
-/* The update itself, between the two halves of normalisation: rewards were scaled before it; observations count after
- * it, since it needs the statistics that the actors had. Then all that learn are done with the batch. */
+/* what the schedule makes of a gathering; then all that learn are done with the batch */
 static muster_status learn(struct learner *learner) {
   struct worker *worker = learner->worker;
-  muster_status status = run_algorithm(learner);
+  muster_status status = worker->batch_head->is_skipped ? MUSTER_OK : worker->schedule->update(learner);
   if (worker->group != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
     muster_status met = group_gather(worker->group, NULL, NULL);
     if (status == MUSTER_OK) return met;
@@ -354,9 +341,6 @@ static void count_batch(struct learner *learner) {
   const struct worker *worker = learner->worker;
   learner->iteration = learner->collected;
   learner->total_steps = learner->collected_steps;
-  /* of what is learned from here on: a checkpoint of before has the order before */
-  if (learner->acting != NULL)
-    memcpy(learner->acting, worker->command->floats, worker->command_floats * sizeof *learner->acting);
   for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch->restarts[n];
   episodes_add_rollout(&learner->episodes, worker->batch);
 }
@@ -399,50 +383,29 @@ muster_status learner_follow(struct learner *learner) {
 
 /* --- evaluations --- */
 
-void learner_command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
+/* writes the policy into a command that speaks of an evaluation */
+static void command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
   struct worker *worker = learner->worker;
   worker->command->evaluation = evaluation;
   if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, worker->command->floats);
 }
 
-/* tells all ranks of a slice of an evaluation, plays this rank's part, and gets that of the others */
-static muster_status play_slice(struct learner *learner, enum command_evaluation evaluation) {
-  struct worker *worker = learner->worker;
-  int asked;
-  learner_command_evaluation(learner, evaluation);
-  MUSTER_TRY(worker_broadcast_evaluation(worker));
-  MUSTER_TRY(evaluator_play(worker->evaluator, &learner->model));
-  MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
-  learner->flags |= asked;
+static muster_status play_slices(struct learner *learner, bool *is_done) {
+  enum command_evaluation evaluation = EVALUATION_BEGINS;
+  for (*is_done = false; !*is_done && !is_asked_to_end(learner); evaluation = EVALUATION_GOES_ON) {
+    command_evaluation(learner, evaluation);
+    MUSTER_TRY(learner->worker->schedule->play_slice(learner));
+    *is_done = evaluator_is_done(learner->worker->evaluator);
+  }
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 static muster_status end_evaluation(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  learner_command_evaluation(learner, EVALUATION_ENDS);
-  MUSTER_TRY(worker_is_asynchronous(worker) ? channel_send_command(worker->channel)
-                                            : worker_broadcast_evaluation(worker));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  command_evaluation(learner, EVALUATION_ENDS);
+  MUSTER_TRY(learner->worker->schedule->end_evaluation(learner));
+  stages_enter(&learner->worker->stages, STAGE_OTHER);
   return MUSTER_OK;
-}
-
-static muster_status play_slices(struct learner *learner, bool *is_done) {
-  enum command_evaluation evaluation = EVALUATION_BEGINS;
-  while (!*is_done && !learner_is_asked_to_end(learner)) {
-    MUSTER_TRY(play_slice(learner, evaluation));
-    *is_done = evaluator_is_done(learner->worker->evaluator);
-    evaluation = EVALUATION_GOES_ON;
-  }
-  return MUSTER_OK;
-}
-
-muster_status learner_evaluate(struct learner *learner, bool *is_done) {
-  *is_done = false;
-  learner->owes_evaluation = 1;
-  MUSTER_TRY(play_slices(learner, is_done));
-  MUSTER_TRY(end_evaluation(learner));
-  enter(learner, WATCH_UPDATE);
-  return *is_done ? learner_take_evaluation(learner) : MUSTER_OK;
 }
 
 /* what is learned now is the best so far, if its score says so */
@@ -460,12 +423,20 @@ void learner_judge_training(struct learner *learner) {
   judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
 }
 
-muster_status learner_take_evaluation(struct learner *learner) {
+static muster_status take_evaluation(struct learner *learner) {
   MUSTER_TRY(evaluator_summarize(learner->worker->evaluator, &learner->evaluation));
   learner->owes_evaluation = 0;
   learner->evaluated = learner->iteration;
   if (evaluates(learner)) judge(learner, learner->evaluation.mean_return, 1);
   return MUSTER_OK;
+}
+
+muster_status learner_evaluate(struct learner *learner, bool *is_done) {
+  learner->owes_evaluation = 1;
+  MUSTER_TRY(play_slices(learner, is_done));
+  if (!learner->worker->schedule->next_command_ends_evaluation) MUSTER_TRY(end_evaluation(learner));
+  enter(learner, WATCH_UPDATE);
+  return *is_done ? take_evaluation(learner) : MUSTER_OK;
 }
 
 /* writes the checkpoint at hand again, which was written before its evaluation, where this has made it the best; the
@@ -484,12 +455,7 @@ muster_status learner_make_up(struct learner *learner) {
   bool is_done = false;
   if (!evaluates(learner)) learner->owes_evaluation = 0;
   if (!learner->owes_evaluation) return MUSTER_OK;
-  if (!worker_is_asynchronous(learner->worker)) {
-    MUSTER_TRY(learner_evaluate(learner, &is_done));
-  } else {
-    MUSTER_TRY(async_play_slices(learner, &is_done));
-    if (is_done) MUSTER_TRY(learner_take_evaluation(learner));
-  }
+  MUSTER_TRY(learner_evaluate(learner, &is_done));
   enter(learner, WATCH_WAIT);
   if (!is_done) return MUSTER_OK;
   MUSTER_TRY(learner_write_evaluation(learner));
@@ -500,12 +466,11 @@ muster_status learner_evaluate_at_end(struct learner *learner) {
   struct worker *worker = learner->worker;
   if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
   bool is_known = learner->evaluated == learner->iteration, is_done = is_known;
-  if (!is_known && worker_is_asynchronous(worker)) MUSTER_TRY(async_play_slices(learner, &is_done));
-  if (!is_known && !worker_is_asynchronous(worker)) MUSTER_TRY(play_slices(learner, &is_done));
+  if (!is_known) MUSTER_TRY(play_slices(learner, &is_done));
   if (!is_done) worker->command->stop = (int32_t)asked_stop(learner);
   MUSTER_TRY(end_evaluation(learner));
   learner->has_final_evaluation = is_done;
-  if (is_done && !is_known) MUSTER_TRY(learner_take_evaluation(learner));
+  if (is_done && !is_known) MUSTER_TRY(take_evaluation(learner));
   return is_done ? save_best(learner) : MUSTER_OK;
 }
 
@@ -540,7 +505,7 @@ void learner_prepare_row(struct learner *learner) {
       .algorithm_metrics = learner->metrics,
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,
-      .lag = learner->async != NULL ? &learner->async->lag : NULL,
+      .lag = &learner->policy_lag,
   };
 }
 
@@ -572,12 +537,6 @@ muster_status learner_report(struct learner *learner) {
   return learner_write_row(learner, is_done ? &learner->evaluation : NULL);
 }
 
-muster_status learner_iterate(struct learner *learner) {
-  if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
-  MUSTER_TRY(learner_collect(learner));
-  return learner_update(learner);
-}
-
 /* --- when another rank is lost --- */
 
 /* The states of the environments are with the actors, so those of this moment are not to be had any more. Where each
@@ -588,8 +547,7 @@ static void give_up_states(struct learner *learner) {
   const int64_t n_steps = (int64_t)worker->plan.n_steps;
   bool whole = worker->plan.whole_episodes;
   /* no environment has made more steps than that, and so has begun fewer episodes */
-  int64_t most_steps = learner->iteration * n_steps;
-  if (learner->async != NULL) most_steps = async_give_up(learner) * n_steps;
+  const int64_t most_steps = worker->schedule->give_up_rollouts(learner) * n_steps;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
   for (size_t n = 0; n < (size_t)worker->config.env.num_envs; n++)
     env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
@@ -601,7 +559,7 @@ static void give_up_states(struct learner *learner) {
 static const char *what_is_saved(const struct learner *learner) {
   const struct worker *worker = learner->worker;
   if (worker->plan.whole_episodes) return "from which the run can be repeated bit for bit";
-  bool is_deterministic = learner->async == NULL || worker->topology.ranks == 1;
+  bool is_deterministic = worker->schedule->is_deterministic || worker->topology.ranks == 1;
   return is_deterministic
              ? "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes; "
                "to "

@@ -36,12 +36,11 @@ struct learner {
   bool resumed;
   int64_t iteration, total_steps;     /* rollouts and steps that were learned from */
   int64_t collected, collected_steps; /* the same with those of the batch at hand */
-  float *acting;            /* [command_floats] pipelined: the policy of the order before the last update; else NULL */
-  bool acting_is_restored;  /* from a checkpoint: the next order is given with it */
-  int64_t reported_steps;   /* total_steps at the last report */
-  int flags;                /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
-  struct async *async;      /* what only asynchronous runs have (train/async.h); else NULL */
-  int64_t checkpoint_steps; /* total_steps of the newest checkpoint; -1: none */
+  int64_t reported_steps;             /* total_steps at the last report */
+  int flags;                          /* what actors noted with the rollouts at hand (enum interrupt, NOTE_...) */
+  struct policy_lag policy_lag;       /* of what was learned from, where the schedule reports it */
+  void *schedule_data;                /* what the schedule keeps, of its own type */
+  int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin with their rollouts */
   int64_t skipped_updates; /* left out for a numerical fault */
@@ -83,12 +82,14 @@ int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]
 /* What is left of a run of so many steps, from 1 at its start down to 0, which drives the schedules. */
 double learner_progress_remaining(const struct learner *learner, int64_t total_steps);
 
-/* --- the steps of an iteration on the rank that leads; train/lockstep.c and train/pipelined.c put them in order --- */
+/* --- the steps of an iteration on the rank that leads; a schedule puts them in order --- */
 
-/* Writes into the order what comes next: the stop, a checkpoint, or a rollout with this policy. */
-void learner_prepare_command(struct learner *learner);
+/* Writes into the command what comes next: the stop, a checkpoint, or a rollout with this policy. Then it is broadcast,
+ * where actors wait. */
+void learner_begin_command(struct learner *learner);
+MUSTER_CHECKED muster_status learner_send_command(struct learner *learner);
 
-/* Does so, tells all ranks, and hands the actors the policy. */
+/* Both. */
 MUSTER_CHECKED muster_status learner_give_command(struct learner *learner);
 
 /* Gathers the states of the environments, if the command has asked for them. */
@@ -105,9 +106,12 @@ MUSTER_CHECKED muster_status learner_collect(struct learner *learner);
 /* Learns from it: advantages, epochs and minibatches. Adds to report.seconds what the stages took. */
 MUSTER_CHECKED muster_status learner_update(struct learner *learner);
 
-/* The core of an update: learns from the batch whose head is filled, or from the gradient that has come; faults are
- * handled as run.on_nan says. */
+/* The core of it: the schedule's update() with the batch whose head is filled; faults are handled as run.on_nan says.
+ */
 MUSTER_CHECKED muster_status learner_learn(struct learner *learner);
+
+/* As in struct schedule: so many updates from the batch as the algorithm asks for. */
+MUSTER_CHECKED muster_status learner_update_from_batch(struct learner *learner);
 
 /* An evaluation when `evaluation.every` steps have passed, histograms, a row of metrics, progress. */
 MUSTER_CHECKED muster_status learner_report(struct learner *learner);
@@ -123,21 +127,12 @@ MUSTER_CHECKED muster_status learner_write_evaluation(struct learner *learner);
 /* Before a checkpoint: where there are no evaluations, the mean return of training says whether it is the best. */
 void learner_judge_training(struct learner *learner);
 
-/* Rollout, collect and update where this rank acts, too: the heart of an iteration, for measurements. */
-MUSTER_CHECKED muster_status learner_iterate(struct learner *learner);
-
 /* The part in an update of a rank that learns and does not lead: gets the batch and learns from it. */
 MUSTER_CHECKED muster_status learner_follow(struct learner *learner);
 
-/* Evaluates the policy as the config says, with all ranks (actor_evaluate()), unless this run or any rank is asked to
+/* Evaluates the policy as the config says, with all actors, which wait for it, unless this run or any rank is asked to
  * end meanwhile: then `*is_done` is false. */
 MUSTER_CHECKED muster_status learner_evaluate(struct learner *learner, bool *is_done);
-
-/* For asynchronous runs: what learner_evaluate() consists of. Writes the policy into an command that speaks of an
- * evaluation; whether anybody asks for the end; what an evaluation that is done is good for. */
-void learner_command_evaluation(struct learner *learner, enum command_evaluation evaluation);
-bool learner_is_asked_to_end(const struct learner *learner);
-MUSTER_CHECKED muster_status learner_take_evaluation(struct learner *learner);
 
 /* Whether an evaluation comes after what is collected so far has been learned from. */
 bool learner_evaluation_is_due(const struct learner *learner);

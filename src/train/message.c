@@ -6,16 +6,15 @@
 
 /* which parts of a rollout the learner needs */
 static enum trajectory_parts parts_of(const struct worker *worker) {
-  return worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE;
+  return worker->schedule->actors_compute_gradients ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE;
 }
 
 static size_t states_bytes(const struct worker *worker) { return worker->rollout->n_envs * worker->env_state_bytes; }
 
 size_t message_room(const struct worker *worker, const struct model *model) {
-  if (worker->rollout == NULL) return 0;
-  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  if (!worker->topology.acts) return 0;
   size_t rollout = trajectory_packed_room(worker->rollout, parts_of(worker));
-  if (computes) rollout += model->parameters.count * sizeof(float);
+  if (worker->schedule->actors_compute_gradients) rollout += model->parameters.count * sizeof(float);
   const size_t states = states_bytes(worker), episodes = evaluator_part_bytes(worker->evaluator);
   const size_t others = states > episodes ? states : episodes;
   return sizeof(struct message) + (rollout > others ? rollout : others);

@@ -43,7 +43,7 @@ static const char *const general_columns[] = {
 };
 #define GENERAL_COLUMNS (sizeof general_columns / sizeof *general_columns)
 
-/* those that only asynchronous runs have */
+/* of schedules that report them */
 static const char *const lag_columns[] = {"train/policy_lag_min", "train/policy_lag_mean", "train/policy_lag_max",
                                           "train/dropped_trajectories"};
 #define LAG_COLUMNS (sizeof lag_columns / sizeof *lag_columns)
@@ -52,12 +52,13 @@ static const char *const lag_columns[] = {"train/policy_lag_min", "train/policy_
 static const char cut_column[] = "rollout/cut_fraction";
 
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold, struct stages *stages) {
+                 double reward_threshold, bool tells_lag, struct stages *stages) {
   *report = (struct report){
       .config = config,
       .algorithm = algorithm,
       .terminal = terminal_is_watched(),
       .start = clock_seconds(),
+      .tells_lag = tells_lag,
       .reward_threshold = reward_threshold,
       .keep_rows = -1,
       .solved_steps = -1,
@@ -72,8 +73,7 @@ static muster_status list_columns(struct report *report, struct arena *arena) {
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
   if (report->config->loop.straggler_fraction < 1) report->columns[n++] = cut_column;
-  bool is_asynchronous = report->algorithm->plan(report->config->algorithm).asynchronous != ASYNCHRONOUS_NONE;
-  for (size_t i = 0; is_asynchronous && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
+  for (size_t i = 0; report->tells_lag && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
     report->columns[n++] = *metric;
   report->n_columns = n;
@@ -184,7 +184,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   memset(&report->steps, 0, sizeof report->steps);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
-  if (iteration->lag != NULL) set_lag(report, iteration->lag);
+  if (report->tells_lag) set_lag(report, iteration->lag);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;

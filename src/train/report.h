@@ -27,6 +27,7 @@ struct report {
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
+  bool tells_lag;             /* rows have columns for it */
   double reward_threshold;    /* NAN: none */
   int64_t solved_steps;       /* -1: not yet */
   double solved_seconds;      /* wall time of the run; NAN: not yet */
@@ -58,12 +59,12 @@ struct iteration_report {
   int64_t skipped_updates, env_restarts;
   const struct evaluation *evaluation; /* NULL: none this time */
   bool owes_evaluation;                /* one was due: the row is written, for a resumed run to complete it */
-  struct policy_lag *lag;              /* of an asynchronous run, begins anew with each row; else NULL */
+  struct policy_lag *lag;              /* begins anew with each row that tells of it */
 };
 
-/* Starts the run's clock. */
+/* Starts the run's clock. `tells_lag`: rows have columns for the policies' lag. */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold, struct stages *stages);
+                 double reward_threshold, bool tells_lag, struct stages *stages);
 /* Opens metrics.csv, with keep_rows >= 0 cut back to so many rows, and begins an event file; those that are there are
  * cut back to told_steps. `*missing_rows`: of the rows metrics.csv lacks so many, which this program never causes.
  */

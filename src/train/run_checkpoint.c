@@ -6,7 +6,6 @@
 #include "muster/version.h"
 #include "setup/build.h"
 #include "setup/spaces.h"
-#include "train/async.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -14,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + ASYNC_STATE + 13)
+#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + 13)
 
 /* numbers that are not kept where a tensor could point at them */
 struct progress {
@@ -41,12 +40,7 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   list[n++] = (struct tensor){
       "environments/states",    TENSOR_U8, 2, {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
       worker->batch_env_states, RANGE_ANY};
-  const struct model *model = &learner->model;
-  if (learner->acting != NULL)
-    list[n++] =
-        (struct tensor){"pipeline/policy", TENSOR_F32,  1, {model->policy_count + model->encoder.statistics_count},
-                        learner->acting,   RANGE_FINITE};
-  if (learner->async != NULL) n += async_state(learner, list + n);
+  n += worker->schedule->state(learner, list + n);
   n += list_counters(learner, list + n);
   list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates, RANGE_COUNT};
   list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows, RANGE_COUNT};
@@ -231,9 +225,10 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   if (learner->total_steps != steps)
     return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s': progress/total_steps is %lld, but %s is %lld", path,
                         (long long)learner->total_steps, CHECKPOINT_STEPS, (long long)steps);
-  if (learner->async != NULL) MUSTER_TRY(async_restore_counts(learner, reader));
+  const struct schedule *schedule = learner->worker->schedule;
+  MUSTER_TRY(schedule->restore_counts(learner, reader));
   MUSTER_TRY(restore_all(reader, list, list_state(learner, progress, list)));
-  return learner->async != NULL ? status_wrap(async_check(learner), "checkpoint '%s'", path) : MUSTER_OK;
+  return status_wrap(schedule->restored(learner), "checkpoint '%s'", path);
 }
 
 /* evaluations that cannot be compared with those of before begin with the best anew */
@@ -258,9 +253,6 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   MUSTER_TRY(status);
   if (!is_comparable) forget_best(learner);
   normalizer_publish(&learner->normalizer);
-  learner->acting_is_restored = learner->acting != NULL;
-  /* trajectories that wait were counted after the last iteration */
-  if (learner->async == NULL) learner->reported_steps = learner->total_steps;
   learner->collected = learner->iteration;
   learner->collected_steps = learner->total_steps;
   learner->report.keep_rows = progress.metrics_rows;

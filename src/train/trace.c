@@ -48,11 +48,11 @@ static int first_rank_here(const struct worker *worker) {
   return rank;
 }
 
-/* Copies the events of the newest iterations; whoever calls frees the part. Where ranks do not wait for each other,
- * they count iterations each for itself, and a message has no number that both of its ends know: it is left out. */
+/* Copies the events of the newest iterations; whoever calls frees the part. Where each rank counts iterations for
+ * itself, a message has no number that both of its ends know: it is left out. */
 static muster_status make_part(const struct worker *worker, struct clock_offset end, struct trace_part **out) {
   const struct stages *stages = &worker->stages;
-  const bool has_messages = !worker_is_asynchronous(worker);
+  const bool has_messages = worker->schedule->counts_together;
   struct clock_offset start = worker->trace.offset;
   clock_offset_reconcile(&start, &end);
   size_t recorded = stages_recorded(stages);

@@ -6,11 +6,8 @@
 #include "comm/watchdog.h"
 #include "math/blas.h"
 #include "math/linear.h"
-#include "train/async.h"
 #include "train/dry_run.h"
 #include "train/interrupt.h"
-#include "train/lockstep.h"
-#include "train/pipelined.h"
 #include "train/trace.h"
 
 #include <limits.h>
@@ -133,30 +130,11 @@ static muster_status create_policy(struct training *training) {
   const struct run_config *config = &worker->config;
   const struct algorithm_type *type;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
-  bool computes = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+  const bool computes = worker->schedule->actors_compute_gradients;
   const enum model_critic critic = computes ? algorithm_critic(type, config->algorithm) : MODEL_ACTOR;
   MUSTER_TRY(
       model_create(&config->policy, &spec->observation, &spec->action, critic, worker->arena, &training->policy));
   return normalizer_prepare(&config->normalize, worker->arena, &training->policy.encoder);
-}
-
-/* an actor that computes gradients has the algorithm for it: its own, or the learner's on a rank that does both */
-static muster_status create_gradients(struct training *training) {
-  struct worker *worker = &training->worker;
-  struct actor *actor = &training->actor;
-  if (worker->plan.asynchronous != ASYNCHRONOUS_GRADIENTS) return MUSTER_OK;
-  MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &actor->type));
-  actor->algorithm = training->learner.algorithm;
-  if (actor->algorithm != NULL) return MUSTER_OK;
-  const struct algorithm_context context = {
-      .options = worker->config.algorithm,
-      .model = actor->model,
-      .rollout = worker->rollout,
-      .seed = (uint64_t)worker->config.general.seed,
-      .arena = worker->arena,
-      .stages = &worker->stages,
-  };
-  return actor->type->create(&context, &actor->algorithm);
 }
 
 static muster_status create_roles(struct training *training, const struct train_request *request) {
@@ -168,7 +146,7 @@ static muster_status create_roles(struct training *training, const struct train_
     MUSTER_TRY(create_policy(training));
   if (!worker->topology.acts) return MUSTER_OK;
   MUSTER_TRY(actor_create(worker, learns ? &training->learner.model : &training->policy, &training->actor));
-  return create_gradients(training);
+  return worker->schedule->prepare_actor(&training->actor, learns ? training->learner.algorithm : NULL);
 }
 
 /* those that learn together start from the same state */
@@ -304,39 +282,22 @@ static muster_status set_up(struct training *training, const struct train_reques
   return agree(training, prepare_trace(training));
 }
 
-/* the loop of each role: in step, with a version of lag, or without waiting */
-
-static muster_status lead(struct training *training) {
-  struct learner *learner = &training->learner;
-  if (worker_is_asynchronous(&training->worker)) return async_lead(learner);
-  return training->config.loop.pipeline > 0 ? pipelined_lead(learner) : lockstep_lead(learner);
-}
-
-static muster_status follow(struct training *training) {
-  struct learner *learner = &training->learner;
-  return training->config.loop.pipeline > 0 ? pipelined_follow(learner) : lockstep_follow(learner);
-}
-
-static muster_status act(struct training *training) {
-  bool waits = !worker_is_asynchronous(&training->worker);
-  return waits ? actor_run(&training->actor) : async_act(&training->actor);
-}
-
 static muster_status run(struct training *training, const struct train_request *request) {
   const struct topology *topology = &training->worker.topology;
   if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
   struct actor *actor = topology->acts ? &training->actor : NULL;
   struct learner *learner = &training->learner;
+  const struct schedule *schedule = training->worker.schedule;
   learner->actor = actor;
   watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
   worker_start_clock(&training->worker);
   if (!topology->leads) {
-    MUSTER_TRY(topology->learns ? follow(training) : act(training));
+    MUSTER_TRY(topology->learns ? schedule->follow(learner) : schedule->act(actor));
     return actor_finish(&training->worker);
   }
-  muster_status status = lead(training);
+  muster_status status = schedule->lead(learner);
   if (status != MUSTER_OK) trace_write_alone(&training->worker);
-  return status != MUSTER_OK ? status : learner_finish(&training->learner);
+  return status != MUSTER_OK ? status : learner_finish(learner);
 }
 
 /* The exit code of a run that ended in order. Who wants the end of a run that will be requeued may have said so to a

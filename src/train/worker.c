@@ -2,7 +2,6 @@
 
 #include "comm/watchdog.h"
 #include "train/evaluator.h"
-#include "train/message.h"
 
 #include <math.h>
 #include <string.h>
@@ -49,18 +48,10 @@ static muster_status create_group(struct worker *worker) {
 
 /* --- rollout and batch --- */
 
-/* Environments whose rollouts the batch has room for. Where nobody waits: those that an update waits for, and what all
- * actors may have delivered and under way. */
-static size_t batch_capacity(const struct worker *worker) {
-  const size_t num_envs = (size_t)worker->config.env.num_envs;
-  bool collects = worker->plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES;
-  return collects ? worker->plan.batch + (CHANNEL_SLOTS + 1) * num_envs : num_envs;
-}
-
 static muster_status take_batch(struct worker *worker, struct arena *arena) {
   MUSTER_TRY(ARENA_TAKE(arena, 1, "the batch's head", &worker->batch_head));
-  return trajectory_create(env_pool_spec(worker->pool), batch_capacity(worker), worker->plan.n_steps, arena,
-                           &worker->whole);
+  return trajectory_create(env_pool_spec(worker->pool), worker->schedule->batch_envs(worker), worker->plan.n_steps,
+                           arena, &worker->whole);
 }
 
 /* the batch of a group lies in memory that those of a node share: all take the same pieces of it */
@@ -96,7 +87,7 @@ static muster_status create_rollout(struct worker *worker) {
     worker->env_states = worker->batch_env_states + first * worker->env_state_bytes;
   else
     MUSTER_TRY(ARENA_TAKE(arena, count * worker->env_state_bytes, "environment states", &worker->env_states));
-  worker->is_in_place = topology->learns && worker->config.loop.pipeline == 0 && !worker_is_asynchronous(worker);
+  worker->is_in_place = topology->learns && worker->schedule->rolls_out_in_place;
   if (!worker->is_in_place) {
     MUSTER_TRY(trajectory_create(env_pool_spec(worker->pool), count, worker->plan.n_steps, arena, worker->rollout));
     worker->rollout->first_env = first;
@@ -119,6 +110,7 @@ muster_status worker_create(struct worker *worker, const struct run_config *conf
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
   worker->plan = algorithm->plan(config->algorithm);
+  worker->schedule = schedule_of(&worker->config);
   MUSTER_TRY(comm_agree(comm, create_pool(worker)));
   MUSTER_TRY(create_group(worker));
   worker->env_state_bytes = env_pool_state_bytes(worker->pool);
@@ -184,7 +176,7 @@ static int actors_needed(const struct worker *worker) {
 /* the order, for this model's policy; NULL: for none */
 static muster_status take_command(struct worker *worker, const struct model *model, size_t *command_bytes) {
   if (model != NULL) {
-    bool takes_all = worker->plan.asynchronous == ASYNCHRONOUS_GRADIENTS;
+    const bool takes_all = worker->schedule->actors_compute_gradients;
     worker->command_parameters = takes_all ? model->parameters.count : model->policy_count;
     worker->command_floats = worker->command_parameters + model->encoder.statistics_count;
   }
@@ -192,28 +184,23 @@ static muster_status take_command(struct worker *worker, const struct model *mod
   return arena_take(worker->arena, 1, *command_bytes, "the parameters' message", (void **)&worker->command);
 }
 
-static muster_status connect_rollouts(struct worker *worker, size_t command_bytes) {
+muster_status worker_connect_rollouts(struct worker *worker, size_t command_bytes) {
   MUSTER_TRY(broadcast_create(worker->comm, worker->command, command_bytes, worker->topology.learner,
                               &worker->command_broadcast));
   struct gather_field fields[STEP_FIELD_COUNT], final_fields[FINAL_FIELD_COUNT];
   const int n_fields = list_fields(exchanged(worker), fields);
   const struct gather_list list = list_finals(worker, final_fields);
-  const enum gather_rows which = worker->config.loop.pipeline > 0 ? GATHER_ALL : GATHER_IN_PLACE;
+  const enum gather_rows which = worker->schedule->rolls_out_in_place ? GATHER_IN_PLACE : GATHER_ALL;
   MUSTER_TRY(gather_create(worker->comm, &worker->topology, which, fields, n_fields, &list, &worker->rollout_gather));
   return preemption_create(worker->comm, &worker->topology, actors_needed(worker), &worker->preemption);
 }
 
 muster_status worker_connect(struct worker *worker, const struct model *model) {
   size_t command_bytes;
-  bool others_act = topology_has_pure_actors(&worker->topology), pipelined = worker->config.loop.pipeline > 0;
-  bool is_needed = others_act || pipelined || worker_is_asynchronous(worker);
+  bool is_needed = topology_has_pure_actors(&worker->topology) || !worker->schedule->rolls_out_in_place;
   MUSTER_TRY(comm_agree(worker->comm, take_command(worker, is_needed ? model : NULL, &command_bytes)));
   MUSTER_TRY(evaluator_create(worker, &worker->evaluator));
-  if (worker_is_asynchronous(worker))
-    MUSTER_TRY(channel_create(worker->comm, &worker->topology, message_room(worker, model), worker->command,
-                              command_bytes, &worker->channel));
-  else
-    MUSTER_TRY(connect_rollouts(worker, command_bytes));
+  MUSTER_TRY(worker->schedule->connect(worker, model, command_bytes));
   const struct gather_field states[] = {
       {worker->topology.leads ? worker->batch_env_states : worker->env_states, worker->env_state_bytes}};
   return gather_create(worker->comm, &worker->topology, GATHER_ALL, states, 1, NULL, &worker->state_gather);

@@ -14,6 +14,7 @@
 #include "env/pool.h"
 #include "experience/trajectory.h"
 #include "setup/config.h"
+#include "train/schedule.h"
 
 /* What the learner tells the actors before each rollout: a header and, behind it, the policy's parameters and the
  * statistics that its observations are normalised with, broadcast as one message. */
@@ -94,6 +95,7 @@ struct worker {
   size_t command_parameters; /* floats of parameters in an order: the policy's, or all where actors compute gradients */
   size_t command_floats;     /* the same with the statistics behind them */
   struct rollout_plan plan;  /* what the algorithm wants */
+  const struct schedule *schedule; /* who waits for whom */
 
   /* of this rank's environments; NULL on one that only learns. On a rank that does both these are rows of the batch,
    * unless the algorithm learns from one rollout while the next one is under way. */
@@ -115,14 +117,9 @@ struct worker {
   struct gather *rollout_gather; /* where actors and learner wait for each other; else NULL, as the one before */
   struct preemption *preemption; /* where rollouts end before all actors are done; NULL: they do not */
   struct gather *state_gather;
-  struct channel *channel;     /* where they do not (train/async.h) */
+  struct channel *channel;     /* where they do not (train/asynchronous.h) */
   struct evaluator *evaluator; /* train/evaluator.h; NULL: there are no evaluations */
 };
-
-/* Whether actors go on without waiting for the learner. */
-static inline bool worker_is_asynchronous(const struct worker *worker) {
-  return worker->plan.asynchronous != ASYNCHRONOUS_NONE;
-}
 
 /* Sets up what all ranks share. The config must be the same everywhere. `placed` (NULL: rank 0 learns, environments
  * go in the order of ranks) is copied, what it points to borrowed. Collective. Afterwards every rank calls
@@ -136,6 +133,9 @@ MUSTER_CHECKED muster_status worker_share_batch(struct worker *worker);
 
 /* Gives the worker its order, sized for this model's policy (NULL: for none), and its exchanges. Collective. */
 MUSTER_CHECKED muster_status worker_connect(struct worker *worker, const struct model *model);
+
+/* The broadcast and the gather of schedules whose actors wait for the learner. Collective. */
+MUSTER_CHECKED muster_status worker_connect_rollouts(struct worker *worker, size_t command_bytes);
 
 /* Bytes of a rollout of so many environments, as an actor sends it, without last observations of truncated episodes. */
 size_t worker_rollout_bytes(const struct worker *worker, size_t n_envs);

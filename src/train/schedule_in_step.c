@@ -1,6 +1,7 @@
-#include "train/lockstep.h"
+/* In step: actors roll out, the learner learns from the rollouts of all of them, and tells its new policy. */
+#include "train/synchronous.h"
 
-muster_status lockstep_lead(struct learner *learner) {
+static muster_status lead(struct learner *learner) {
   struct worker *worker = learner->worker;
   MUSTER_TRY(learner_make_up(learner));
   for (;;) {
@@ -17,7 +18,7 @@ muster_status lockstep_lead(struct learner *learner) {
   }
 }
 
-muster_status lockstep_follow(struct learner *learner) {
+static muster_status follow(struct learner *learner) {
   struct worker *worker = learner->worker;
   struct actor *actor = learner->actor;
   for (;;) {
@@ -30,3 +31,27 @@ muster_status lockstep_follow(struct learner *learner) {
     stages_end_iteration(&worker->stages, actor != NULL ? trajectory_steps(worker->rollout) : 0);
   }
 }
+
+const struct schedule schedule_in_step = {
+    .name = "in step",
+    .rolls_out_in_place = true,
+    .is_deterministic = true,
+    .counts_together = true,
+    .batch_envs = synchronous_batch_envs,
+    .connect = synchronous_connect,
+    .prepare_learner = schedule_no_learner,
+    .prepare_actor = schedule_no_actor,
+    .lead = lead,
+    .follow = follow,
+    .act = synchronous_act,
+    .begin_rollout = synchronous_begin_rollout,
+    .before_step = synchronous_before_step,
+    .update = learner_update_from_batch,
+    .iterate = synchronous_iterate,
+    .play_slice = synchronous_play_slice,
+    .end_evaluation = synchronous_end_evaluation,
+    .state = schedule_no_state,
+    .restore_counts = schedule_no_counts,
+    .restored = synchronous_restored,
+    .give_up_rollouts = synchronous_give_up_rollouts,
+};

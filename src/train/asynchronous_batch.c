@@ -1,0 +1,124 @@
+/* The batch of an asynchronous learner: the trajectories that wait to be learned from, in the order in which they came.
+ * A checkpoint holds them. */
+#include "env/values.h"
+#include "train/asynchronous.h"
+
+#include <string.h>
+
+static void set_trajectories(struct learner *learner, int64_t n) {
+  struct trajectory *batch = learner->worker->batch;
+  asynchronous_of(learner)->trajectories = n;
+  batch->n_envs = (size_t)n;
+  batch->n_rows = (size_t)n * batch->agents;
+}
+
+void asynchronous_empty_batch(struct learner *learner) {
+  set_trajectories(learner, 0);
+  learner->worker->batch->final_observations.count = 0;
+}
+
+muster_status asynchronous_take_rollout(struct learner *learner, int rank, const struct message *message) {
+  struct worker *worker = learner->worker;
+  struct asynchronous_learner *async = learner->schedule_data;
+  struct trajectory *batch = worker->batch;
+  const struct env_range range = topology_envs(&worker->topology, rank);
+  const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
+  const int32_t final_observations = batch->final_observations.count;
+  if (at + n > (size_t)async->capacity)
+    return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, beside which %zu more have no room", at, n);
+  bool is_gradient = message->kind == MESSAGE_GRADIENT;
+  trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE, n, first_env, batch,
+                    at);
+  struct trajectory rollout = trajectory_window(batch, at, n);
+  rollout.first_env = first_env;
+  episodes_add_rollout(&learner->episodes, &rollout);
+  learner->total_steps += trajectory_steps(&rollout);
+  learner->collected_steps = learner->total_steps;
+  for (size_t i = 0; i < n; i++) learner->env_restarts += rollout.restarts[i];
+
+  bool has_faults = (message->flags & FLAG_FAULT) != 0;
+  bool is_old = !is_gradient && learner->iteration - message->version > worker->plan.max_policy_lag;
+  learner->skipped_updates += has_faults;
+  learner->policy_lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
+  if (has_faults || is_old || is_gradient) {
+    batch->final_observations.count = final_observations;
+    return MUSTER_OK;
+  }
+  normalizer_scale_rewards(&learner->normalizer, &rollout);
+  for (size_t i = 0; i < n; i++) async->versions[at + i] = message->version;
+  set_trajectories(learner, async->trajectories + (int64_t)n);
+  return MUSTER_OK;
+}
+
+/* --- what a checkpoint holds of it --- */
+
+/* trajectories that may wait in a checkpoint: where actors send gradients, none do */
+static int64_t most_waiting(const struct learner *learner) {
+  return learner->worker->schedule->actors_compute_gradients ? 0 : asynchronous_of(learner)->capacity;
+}
+
+int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
+  struct asynchronous_learner *async = learner->schedule_data;
+  struct trajectory *batch = learner->worker->batch;
+  const struct final_observations *final_observations = &batch->final_observations;
+  const size_t n = (size_t)async->trajectories, rows = batch->n_rows, steps = batch->n_steps;
+  const size_t count = (size_t)final_observations->count, bytes = batch->agents * batch->obs_bytes;
+  async->final_observations = final_observations->count;
+  const struct tensor all[] = {
+      {"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories, RANGE(0, (double)most_waiting(learner))},
+      {"waiting/finals", TENSOR_I64, 0, {0}, &async->final_observations, RANGE(0, (double)(n * steps))},
+      {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts, RANGE(0, RANGE_COUNT_MAX / (double)steps)},
+      {"waiting/dropped", TENSOR_I64, 0, {0}, &learner->policy_lag.dropped, RANGE_COUNT},
+      {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps, RANGE_COUNT},
+      {"waiting/version", TENSOR_I64, 1, {n}, async->versions, RANGE(0, (double)learner->iteration)},
+      {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation, RANGE_ANY},
+      {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask, RANGE_ANY},
+      {"waiting/action", TENSOR_U8, 2, {rows, steps * batch->action_bytes}, batch->action, RANGE_ANY},
+      {"waiting/log_prob", TENSOR_F32, 2, {rows, steps}, batch->log_prob, RANGE_FINITE},
+      {"waiting/reward", TENSOR_F32, 2, {rows, steps}, batch->reward, RANGE_FINITE},
+      {"waiting/ended", TENSOR_U8, 2, {n, steps}, batch->ended, RANGE(0, ENV_TERMINATED | ENV_TRUNCATED)},
+      {"waiting/length", TENSOR_I32, 1, {rows}, batch->length, RANGE(1, (double)steps)},
+      {"waiting/final_trajectory", TENSOR_I32, 1, {count}, final_observations->environment, RANGE(0, (double)n - 1)},
+      {"waiting/final_step", TENSOR_I32, 1, {count}, final_observations->step, RANGE(0, (double)steps - 1)},
+      {"waiting/final_observation", TENSOR_U8, 2, {count, bytes}, final_observations->observation, RANGE_ANY},
+  };
+  _Static_assert(sizeof all / sizeof *all <= SCHEDULE_MAX_STATE, "room for all tensors");
+  memcpy(list, all, sizeof all);
+  return (int)(sizeof all / sizeof *all);
+}
+
+#define COUNTS 2 /* tensors that decide about the shapes and ranges of others; they come first */
+
+muster_status asynchronous_restore_counts(struct learner *learner, struct checkpoint_reader *reader) {
+  struct asynchronous_learner *async = learner->schedule_data;
+  struct tensor list[SCHEDULE_MAX_STATE];
+  for (int i = 0; i < COUNTS; i++) {
+    /* each of them decides about the range of the next */
+    asynchronous_state(learner, list);
+    MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
+  }
+  set_trajectories(learner, async->trajectories);
+  learner->worker->batch->final_observations.count = (int32_t)async->final_observations;
+  return MUSTER_OK;
+}
+
+/* values that are none of their space; trajectories follow each other without gaps */
+static muster_status check_values(const char *name, const muster_space *space, size_t rows, const void *values) {
+  const size_t n = rows * muster_space_elements(space), wrong = space_find_wrong(space, values, n);
+  if (wrong == n) return MUSTER_OK;
+  char what[64];
+  space_describe_wrong(space, values, wrong, what, sizeof what);
+  return status_error(MUSTER_ERROR_FORMAT, "%s: value %zu is %s", name, wrong, what);
+}
+
+/* trajectories that wait were counted after the last iteration, so that reported_steps is in the checkpoint */
+muster_status asynchronous_restored(struct learner *learner) {
+  const struct trajectory *batch = learner->worker->batch;
+  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  const size_t rows = batch->n_rows, steps = batch->n_steps,
+               final_observations = (size_t)batch->final_observations.count * batch->agents;
+  MUSTER_TRY(check_values("waiting/observation", &spec->observation, rows * (steps + 1), batch->observation));
+  MUSTER_TRY(check_values("waiting/action", &spec->action, rows * steps, batch->action));
+  return check_values("waiting/final_observation", &spec->observation, final_observations,
+                      batch->final_observations.observation);
+}

@@ -1,0 +1,41 @@
+#include "train/schedule.h"
+
+#include "algo/algorithm.h"
+
+#include <string.h>
+
+/* of an algorithm that is in the registry, since the config was checked */
+static enum asynchronous wish_of(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return (*type)->plan(config->algorithm).asynchronous;
+}
+
+const struct schedule *schedule_of(const struct run_config *config) {
+  switch (wish_of(config)) {
+  case ASYNCHRONOUS_TRAJECTORIES: return &schedule_asynchronous;
+  case ASYNCHRONOUS_GRADIENTS: return &schedule_asynchronous_gradients;
+  case ASYNCHRONOUS_NONE: break;
+  }
+  return config->loop.pipeline > 0 ? &schedule_pipelined : &schedule_in_step;
+}
+
+int schedule_no_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
+  (void)learner, (void)list;
+  return 0;
+}
+
+muster_status schedule_no_counts(struct learner *learner, struct checkpoint_reader *reader) {
+  (void)learner, (void)reader;
+  return MUSTER_OK;
+}
+
+muster_status schedule_no_learner(struct learner *learner) {
+  (void)learner;
+  return MUSTER_OK;
+}
+
+muster_status schedule_no_actor(struct actor *actor, void *algorithm) {
+  (void)actor, (void)algorithm;
+  return MUSTER_OK;
+}

@@ -1,0 +1,21 @@
+/* What schedules share whose actors wait for the learner: commands are broadcast, rollouts gathered, and every rank
+ * counts the same iterations. Their functions in the table of a schedule; the steps of their loops are in
+ * train/learner.h and train/actor.h. */
+#ifndef TRAIN_SYNCHRONOUS_H
+#define TRAIN_SYNCHRONOUS_H
+
+#include "train/learner.h"
+
+size_t synchronous_batch_envs(const struct worker *worker);
+MUSTER_CHECKED muster_status synchronous_connect(struct worker *worker, const struct model *model,
+                                                 size_t command_bytes);
+MUSTER_CHECKED muster_status synchronous_act(struct actor *actor);
+void synchronous_begin_rollout(struct actor *actor);
+MUSTER_CHECKED muster_status synchronous_before_step(struct actor *actor, size_t t, bool *is_over);
+MUSTER_CHECKED muster_status synchronous_iterate(struct learner *learner);
+MUSTER_CHECKED muster_status synchronous_play_slice(struct learner *learner);
+MUSTER_CHECKED muster_status synchronous_end_evaluation(struct learner *learner);
+MUSTER_CHECKED muster_status synchronous_restored(struct learner *learner);
+int64_t synchronous_give_up_rollouts(struct learner *learner);
+
+#endif
