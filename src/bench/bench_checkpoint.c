@@ -1,7 +1,7 @@
 /* Writing a checkpoint as a run writes it, the environments' states included, as the newest and the best one, into a
  * folder of its own in the current one; the limit is a bare write and fsync of as many bytes beside it. */
-#include "bench/job.h"
 #include "bench/parts.h"
+#include "bench/single_rank.h"
 #include "train/actor.h"
 #include "train/run_checkpoint.h"
 
@@ -18,7 +18,7 @@ struct checkpoint_case {
 };
 
 struct saving {
-  struct worker worker;
+  struct single_rank single;
   struct run_folder folder;
   struct learner learner;
   struct actor actor;
@@ -68,12 +68,12 @@ static muster_status create_saving(const struct checkpoint_case *which, const ch
            which->num_envs, which->hidden, which->hidden);
   snprintf(run, sizeof run, "%s/run", folder);
   saving->work = (struct bench_work){.run = run_save, .context = saving};
-  struct worker *worker = &saving->worker;
-  MUSTER_TRY(job_create(config, worker));
-  MUSTER_TRY(run_folder_prepare(&worker->config, run, "", false, &saving->folder));
-  MUSTER_TRY(learner_create(worker, &saving->folder, &saving->learner));
+  struct single_rank *single = &saving->single;
+  MUSTER_TRY(single_rank_create(config, single));
+  MUSTER_TRY(run_folder_prepare(&single->run.config, run, "", false, &saving->folder));
+  MUSTER_TRY(learner_create(&single->gathering, &single->transport, &saving->folder, &saving->learner));
   MUSTER_TRY(learner_open_files(&saving->learner));
-  MUSTER_TRY(actor_create(worker, &saving->learner.model, &saving->actor));
+  MUSTER_TRY(actor_create(&single->gathering, &single->transport, &saving->learner.model, &saving->actor));
   return actor_start_envs(&saving->actor, false);
 }
 
@@ -85,7 +85,7 @@ static muster_status create_bare(struct saving *saving, const char *folder, stru
   if (stat(path, &information) != 0) return status_errno(MUSTER_ERROR_IO, "cannot see '%s'", path);
   *bare = (struct bare_write){.bytes = (size_t)information.st_size, .work = {.run = run_bare_write, .context = bare}};
   snprintf(bare->path, sizeof bare->path, "%s/bare", folder);
-  return ARENA_TAKE(saving->worker.arena, bare->bytes, "a bare file", &bare->content);
+  return ARENA_TAKE(saving->single.run.arena, bare->bytes, "a bare file", &bare->content);
 }
 
 static int remove_entry(const char *path, const struct stat *information, int type, struct FTW *place) {
@@ -120,7 +120,7 @@ static muster_status measure_case(struct bench *bench, const struct checkpoint_c
   if (status == MUSTER_OK) status = measure(bench, which, &saving, folder);
   learner_release(&saving.learner);
   run_folder_release(&saving.folder);
-  job_release(&saving.worker);
+  single_rank_release(&saving.single);
   if (nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0 && status == MUSTER_OK)
     status = status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", folder);
   return status;

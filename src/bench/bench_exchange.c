@@ -1,8 +1,8 @@
-/* What the ranks of a run send each other in each iteration, as they send it: the learner's order with the parameters,
- * and the gathering of the rollout. Each goes one way; an empty message goes the other, so that rank 0's clock sees all
- * of it. The limit is the same bytes between plain buffers by plain MPI calls. */
-#include "bench/exchanging.h"
+/* What the ranks of a run send each other in each iteration, as they send it: the learner's command with the
+ * parameters, and the gathering of the rollout. Each goes one way; an empty message goes the other, so that rank 0's
+ * clock sees all of it. The limit is the same bytes between plain buffers by plain MPI calls. */
 #include "bench/parts.h"
+#include "bench/transport_bench.h"
 #include "comm/ping.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@ struct exchange_case {
 };
 
 struct comparison {
-  struct exchanging exchanging;
+  struct transport_bench ranks;
   struct ping *token;          /* empty messages */
   struct ping *gather, *order; /* bare messages of as many bytes */
 };
@@ -22,13 +22,13 @@ struct comparison {
 static muster_status run_gather(void *context) {
   struct comparison *comparison = context;
   MUSTER_TRY(ping_out(comparison->token));
-  MUSTER_TRY(gather_begin(comparison->exchanging.worker.rollout_gather));
-  return gather_end(comparison->exchanging.worker.rollout_gather);
+  MUSTER_TRY(gather_begin(comparison->ranks.transport.rollout_gather));
+  return gather_end(comparison->ranks.transport.rollout_gather);
 }
 
 static muster_status run_command_(void *context) {
   struct comparison *comparison = context;
-  MUSTER_TRY(worker_broadcast_command(&comparison->exchanging.worker));
+  MUSTER_TRY(transport_broadcast_command(&comparison->ranks.transport));
   return ping_back(comparison->token);
 }
 
@@ -49,21 +49,21 @@ static muster_status create_comparison(struct comm *comm, const struct exchange_
            "policy: {hidden_sizes: [%d, %d]}\n",
            which->num_envs, which->n_steps, which->n_steps, which->hidden, which->hidden);
   MUSTER_TRY(run_config_parse("muster bench", text, &config));
-  struct exchanging *exchanging = &comparison->exchanging;
-  MUSTER_TRY(exchanging_create(comm, &config, exchanging));
+  struct transport_bench *ranks = &comparison->ranks;
+  MUSTER_TRY(transport_bench_create(comm, &config, ranks));
 
   // the actors' rollouts differ by one environment at most: rank 0's total, shared out evenly
-  size_t actors = (size_t)exchanging->worker.topology.actors;
+  size_t actors = (size_t)ranks->run.topology.actors;
   MUSTER_TRY(ping_create(comm, 0, 0, &comparison->token));
-  MUSTER_TRY(ping_create(comm, 0, exchanging->gather_bytes / actors, &comparison->gather));
-  return ping_create(comm, exchanging->command_bytes, 0, &comparison->order);
+  MUSTER_TRY(ping_create(comm, 0, ranks->gather_bytes / actors, &comparison->gather));
+  return ping_create(comm, ranks->command_bytes, 0, &comparison->order);
 }
 
 static void release_comparison(struct comparison *comparison) {
   ping_destroy(&comparison->token);
   ping_destroy(&comparison->gather);
   ping_destroy(&comparison->order);
-  exchanging_release(&comparison->exchanging);
+  transport_bench_release(&comparison->ranks);
 }
 
 /* --- the part --- */
@@ -77,12 +77,12 @@ static muster_status measure(struct bench *bench, const struct exchange_case *wh
   MUSTER_TRY(bench_measure(bench, works, 4));
 
   char name[64];
-  double bytes = (double)comparison->exchanging.gather_bytes;
+  double bytes = (double)comparison->ranks.gather_bytes;
   snprintf(name, sizeof name, "exchange/gather/%dx%d", which->num_envs, which->n_steps);
   MUSTER_TRY(bench_add(bench, &unit_us, bench_per_item(&gather, 1.0), bench_per_item(&bare_gather, 1.0), "%s", name));
   MUSTER_TRY(bench_add(bench, &unit_gigabytes, bench_per_item(&gather, bytes), bench_per_item(&bare_gather, bytes),
                        "%s/bandwidth", name));
-  bytes = (double)comparison->exchanging.command_bytes;
+  bytes = (double)comparison->ranks.command_bytes;
   snprintf(name, sizeof name, "exchange/order/%dx%d", which->hidden, which->hidden);
   MUSTER_TRY(bench_add(bench, &unit_us, bench_per_item(&order, 1.0), bench_per_item(&bare_command, 1.0), "%s", name));
   return bench_add(bench, &unit_gigabytes, bench_per_item(&order, bytes), bench_per_item(&bare_command, bytes),

@@ -1,8 +1,8 @@
 /* Rollouts as an actor makes them: policy of two layers of 64, sampling, the environments, the trajectory. The limit is
  * the environments alone and the policy's multiply-adds in registers. */
-#include "bench/job.h"
 #include "bench/limits.h"
 #include "bench/parts.h"
+#include "bench/single_rank.h"
 #include "bench/stepper.h"
 #include "env/registry.h"
 #include "train/actor.h"
@@ -13,7 +13,7 @@
 #define STEPS 64 /* of each environment in a rollout */
 
 struct rollout {
-  struct worker worker;
+  struct single_rank single;
   struct model model;
   struct actor actor;
   struct bench_work work;
@@ -21,7 +21,7 @@ struct rollout {
 
 static muster_status run_rollout(void *context) {
   struct rollout *rollout = context;
-  rollout->worker.command->iteration++;
+  rollout->single.transport.command->iteration++;
   return actor_roll_out(&rollout->actor);
 }
 
@@ -32,14 +32,15 @@ static muster_status create_rollout(const muster_env_type *type, int32_t n_envs,
            "policy: {hidden_sizes: [%d, %d]}\n",
            type->name, n_envs, STEPS, STEPS, HIDDEN, HIDDEN);
   *rollout = (struct rollout){.work = {.run = run_rollout, .context = rollout}};
-  struct worker *worker = &rollout->worker;
-  MUSTER_TRY(job_create(config, worker));
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena,
-                          &rollout->model));
-  MUSTER_TRY(model_initialize(&rollout->model, &worker->config.policy, 1));
+  struct single_rank *single = &rollout->single;
+  struct run *run = &single->run;
+  MUSTER_TRY(single_rank_create(config, single));
+  const muster_env_spec *spec = env_pool_spec(run->pool);
+  MUSTER_TRY(
+      model_create(&run->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, run->arena, &rollout->model));
+  MUSTER_TRY(model_initialize(&rollout->model, &run->config.policy, 1));
   model_pack(&rollout->model, false);
-  MUSTER_TRY(actor_create(worker, &rollout->model, &rollout->actor));
+  MUSTER_TRY(actor_create(&single->gathering, &single->transport, &rollout->model, &rollout->actor));
   return actor_start_envs(&rollout->actor, false);
 }
 
@@ -61,10 +62,10 @@ static muster_status measure_env(struct bench *bench, const muster_env_type *typ
   struct rollout rollout = {0};
   struct pool_stepper pool = {0};
   muster_status status = create_rollout(type, n_envs, &rollout);
-  if (status == MUSTER_OK) status = pool_stepper_create(type, n_envs, rollout.worker.arena, &pool);
+  if (status == MUSTER_OK) status = pool_stepper_create(type, n_envs, rollout.single.run.arena, &pool);
   if (status == MUSTER_OK) status = measure_rollout(bench, type->name, &rollout, &pool, fma);
   pool_stepper_destroy(&pool);
-  job_release(&rollout.worker);
+  single_rank_release(&rollout.single);
   return status;
 }
 

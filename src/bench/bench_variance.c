@@ -8,8 +8,8 @@
 #include "algo/ppo.h"
 #include "algo/reinforce.h"
 #include "base/statistics.h"
-#include "bench/job.h"
 #include "bench/parts.h"
+#include "bench/single_rank.h"
 #include "train/actor.h"
 
 #include <stdio.h>
@@ -26,7 +26,7 @@ static const struct bench_unit unit_variance = {"variance", false, 1.0};
 static const double gamma_of_returns = 0.99;
 
 struct variance {
-  struct worker worker;
+  struct single_rank single;
   struct model model;
   struct actor actor;
   struct ppo_options options;
@@ -43,14 +43,15 @@ static muster_status create(struct variance *v) {
            "env: {name: CartPole-v1, num_envs: %d}\nalgorithm: {name: reinforce, n_steps: 500}\n"
            "policy: {hidden_sizes: [64, 64]}\n",
            EPISODES);
-  struct worker *worker = &v->worker;
-  MUSTER_TRY(job_create(config, worker));
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  MUSTER_TRY(model_create(&worker->config.policy, &spec->observation, &spec->action, MODEL_CRITIC_V, worker->arena,
-                          &v->model));
-  MUSTER_TRY(model_initialize(&v->model, &worker->config.policy, 1));
+  struct single_rank *single = &v->single;
+  struct run *run = &single->run;
+  MUSTER_TRY(single_rank_create(config, single));
+  const muster_env_spec *spec = env_pool_spec(run->pool);
+  MUSTER_TRY(
+      model_create(&run->config.policy, &spec->observation, &spec->action, MODEL_CRITIC_V, run->arena, &v->model));
+  MUSTER_TRY(model_initialize(&v->model, &run->config.policy, 1));
   model_pack(&v->model, true);
-  MUSTER_TRY(actor_create(worker, &v->model, &v->actor));
+  MUSTER_TRY(actor_create(&single->gathering, &single->transport, &v->model, &v->actor));
   MUSTER_TRY(actor_start_envs(&v->actor, false));
 
   MUSTER_TRY(algorithm_find("ppo", &v->type));
@@ -59,17 +60,17 @@ static muster_status create(struct variance *v) {
   v->options.gamma = gamma_of_returns;
   v->options.gae_lambda = 1.0;
   v->options.batch_size = 256;
-  const struct algorithm_context context = {&v->options, &v->model, worker->batch, 1, worker->arena, NULL, NULL};
+  const struct algorithm_context context = {&v->options, &v->model, &single->gathering.batch, 1, run->arena,
+                                            NULL,        NULL};
   MUSTER_TRY(v->type->create(&context, &v->ppo));
-  MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "policy", &v->policy));
-  for (int w = 0; w < WEIGHTS; w++)
-    MUSTER_TRY(ARENA_TAKE(worker->arena, v->model.policy_count, "gradients", &v->mean[w]));
+  MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "policy", &v->policy));
+  for (int w = 0; w < WEIGHTS; w++) MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "gradients", &v->mean[w]));
   return MUSTER_OK;
 }
 
 static muster_status roll_out(struct variance *v) {
   MUSTER_TRY(actor_roll_out(&v->actor));
-  v->worker.command->iteration++;
+  v->single.transport.command->iteration++;
   return MUSTER_OK;
 }
 
@@ -155,6 +156,6 @@ static muster_status measure(struct bench *bench, struct variance *v) {
 muster_status bench_variance(struct bench *bench) {
   struct variance variance = {0};
   muster_status status = measure(bench, &variance);
-  job_release(&variance.worker);
+  single_rank_release(&variance.single);
   return status;
 }

@@ -6,8 +6,8 @@
 #include "algo/shards.h"
 #include "base/clock.h"
 #include "base/statistics.h"
-#include "bench/exchanging.h"
-#include "bench/job.h"
+#include "bench/single_rank.h"
+#include "bench/transport_bench.h"
 #include "comm/broadcast.h"
 #include "math/vector.h"
 #include "train/learner.h"
@@ -59,7 +59,7 @@ static struct run_config in_step(const struct run_config *config) {
 }
 
 struct acting {
-  struct worker worker;
+  struct single_rank single;
   struct model model;
   struct actor actor;
   struct samples samples;
@@ -68,14 +68,15 @@ struct acting {
 static muster_status create_acting(const struct run_config *config, int32_t envs, struct acting *acting) {
   struct run_config few = in_step(config);
   few.env.num_envs = envs;
-  struct worker *worker = &acting->worker;
-  MUSTER_TRY(job_create_for(&few, worker));
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, MODEL_ACTOR, worker->arena, &acting->model));
+  struct single_rank *single = &acting->single;
+  struct run *run = &single->run;
+  MUSTER_TRY(single_rank_create_for(&few, single));
+  const muster_env_spec *spec = env_pool_spec(run->pool);
+  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, MODEL_ACTOR, run->arena, &acting->model));
   MUSTER_TRY(model_initialize(&acting->model, &few.policy, (uint64_t)few.general.seed));
-  MUSTER_TRY(normalizer_prepare(&few.normalize, worker->arena, &acting->model.encoder));
+  MUSTER_TRY(normalizer_prepare(&few.normalize, run->arena, &acting->model.encoder));
   model_pack(&acting->model, false);
-  MUSTER_TRY(actor_create(worker, &acting->model, &acting->actor));
+  MUSTER_TRY(actor_create(&single->gathering, &single->transport, &acting->model, &acting->actor));
   return actor_start_envs(&acting->actor, false);
 }
 
@@ -111,7 +112,7 @@ static muster_status time_rollouts(struct acting *acting, int n, const struct ef
   double start = clock_seconds(), end = start + effort->seconds, worked = computed_seconds();
   for (int round = 0; round < MAX_SAMPLES && (round <= effort->fewest || clock_seconds() < end); round++)
     for (int i = 0; i < n; i++) {
-      acting[i].worker.command->iteration++;
+      acting[i].single.transport.command->iteration++;
       MUSTER_TRY(actor_roll_out(&acting[i].actor));
       if (round > 0) add_sample(&acting[i].samples, acting[i].actor.seconds);
     }
@@ -129,7 +130,7 @@ static muster_status measure_rollouts(const struct run_config *config, const str
   if (status == MUSTER_OK) status = time_rollouts(acting, costs->n_points, effort, costs);
   for (int i = 0; i < costs->n_points; i++) {
     if (status == MUSTER_OK) costs->rollout[i].seconds = median(&acting[i].samples);
-    job_release(&acting[i].worker);
+    single_rank_release(&acting[i].single);
   }
   free(acting);
   return status;
@@ -138,23 +139,22 @@ static muster_status measure_rollouts(const struct run_config *config, const str
 /* --- whole iterations on one rank --- */
 
 struct learning {
-  struct worker worker;
+  struct single_rank single;
   struct learner learner;
   struct actor actor;
   struct samples rollout, update;
 };
 
 static muster_status create_learning(const struct run_config *config, struct learning *learning) {
-  struct worker *worker = &learning->worker;
+  struct single_rank *single = &learning->single;
   struct run_config alone = *config;
   alone.loop.pipeline = 0;
   alone.ranks.colocate = false;
-  MUSTER_TRY(job_begin(&alone, worker));
+  MUSTER_TRY(single_rank_begin(&alone, single));
   struct learner *learner = &learning->learner;
-  MUSTER_TRY(learner_create(worker, NULL, learner));
-  MUSTER_TRY(worker_connect(worker, &learner->model));
-  MUSTER_TRY(actor_create(worker, &learner->model, &learning->actor));
-  MUSTER_TRY(worker->schedule->prepare_actor(&learning->actor, learner->algorithm));
+  MUSTER_TRY(learner_create(&single->gathering, &single->transport, NULL, learner));
+  MUSTER_TRY(actor_create(&single->gathering, &single->transport, &learner->model, &learning->actor));
+  MUSTER_TRY(transport_create(&learner->model, &single->gathering, &learning->actor, &single->transport));
   learner->actor = &learning->actor;
   return actor_start_envs(&learning->actor, false);
 }
@@ -185,15 +185,15 @@ static double seconds_between(const struct stages *before, const struct stages *
 /* goes on learning; the first two iterations warm up, after which `from` is counted */
 static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
   struct learner *learner = &learning->learner;
-  struct stages *stages = &learning->worker.stages;
+  struct stages *stages = &learning->single.run.stages;
   const int warm = 2;
   double end = clock_seconds() + effort->seconds;
   for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
     if (i == warm) *from = count(learner);
     stages_total(stages);
     const struct stages before = *stages;
-    learning->worker.command->iteration = learner->iteration;
-    MUSTER_TRY(learner->worker->schedule->iterate(learner));
+    learning->single.transport.command->iteration = learner->iteration;
+    MUSTER_TRY(learner->run->schedule->iterate(learner));
     if (i < warm) continue;
     stages_total(stages);
     add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
@@ -209,7 +209,7 @@ static muster_status time_own_step(struct learning *learning, double *seconds) {
   const size_t n = model->parameters.count;
   struct samples samples = {.n = 0};
   struct optimizer optimizer;
-  MUSTER_TRY(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], n, 1e-5, learning->worker.arena, &optimizer));
+  MUSTER_TRY(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], n, 1e-5, learning->single.run.arena, &optimizer));
   for (int i = 0; i < 50; i++) {
     double start = clock_seconds();
     double norm = sqrt(vector_sum_of_squares(n, model->parameters.gradients));
@@ -223,14 +223,15 @@ static muster_status time_own_step(struct learning *learning, double *seconds) {
 
 /* from what was timed to what an iteration takes: a rollout of all environments, with its update or its part of one */
 static muster_status sum_up(struct learning *learning, const struct counts *from, struct plan_costs *costs) {
-  const struct worker *worker = &learning->worker;
+  const struct run *run = &learning->single.run;
+  const struct trajectory *batch = &learning->single.gathering.batch;
   const struct model *model = &learning->learner.model;
   const struct counts to = count(&learning->learner);
   const double n = learning->update.n, steps = (to.steps - from->steps) / n;
   const double optimizer_steps = (to.optimizer_steps - from->optimizer_steps) / n;
-  const double samples = steps * (double)worker->batch->agents * (to.epochs - from->epochs) / n;
+  const double samples = steps * (double)batch->agents * (to.epochs - from->epochs) / n;
   double whole = steps; /* steps of an iteration */
-  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)worker->plan.n_steps;
+  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)run->plan.n_steps;
   const double part = whole / steps;
   MUSTER_TRY(time_own_step(learning, &costs->own_step));
   costs->alone_rollout = part * median(&learning->rollout);
@@ -238,14 +239,14 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   costs->steps = whole;
   costs->optimizer_steps = part * optimizer_steps;
   costs->shards = optimizer_steps > 0 ? (double)shards_count((size_t)(samples / optimizer_steps)) : 1;
-  if (worker->schedule->actors_compute_gradients) {
+  if (run->schedule->actors_compute_gradients) {
     /* actors compute the gradient, the learner makes a step */
     double step = costs->optimizer_steps * costs->own_step;
     costs->alone_gradient = fmax(0, costs->update - step);
     costs->update = step;
   }
   costs->gradient_bytes = (double)(model->parameters.count * sizeof(float));
-  costs->rollout_bytes = (double)worker_rollout_bytes(worker, (size_t)costs->num_envs);
+  costs->rollout_bytes = (double)transport_rollout_bytes(batch, (size_t)costs->num_envs);
   costs->command_bytes =
       (double)(sizeof(struct command) + (model->policy_count + model->encoder.statistics_count) * sizeof(float));
   return MUSTER_OK;
@@ -260,16 +261,15 @@ static muster_status measure_iterations(const struct run_config *config, const s
   if (status == MUSTER_OK) status = time_iterations(learning, effort, &from);
   if (status == MUSTER_OK) status = sum_up(learning, &from, costs);
   learner_release(&learning->learner);
-  job_release(&learning->worker);
+  single_rank_release(&learning->single);
   free(learning);
   return status;
 }
 
-/* --- cycles of order, rollout, gather and update over the ranks of this node --- */
+/* --- cycles of command, rollout, gather and update over the ranks of this node --- */
 
 struct cycle {
-  struct exchanging exchanging;
-  struct actor actor;
+  struct transport_bench ranks;
   double learner_first, actor_works, learner_works; /* seconds that are spent where a run computes */
   bool rolls_out;                                   /* the actors do what they do in a run */
   struct samples whole, gather;                     /* seconds of a cycle, and of its gather */
@@ -281,18 +281,18 @@ static void spend(double seconds) {
 
 static muster_status run_cycle(struct cycle *cycle) {
   double start = clock_seconds();
-  struct worker *worker = &cycle->exchanging.worker;
-  const struct topology *topology = &worker->topology;
-  if (topology->leads) worker->command->iteration++;
-  MUSTER_TRY(worker_broadcast_command(worker));
+  struct transport *transport = &cycle->ranks.transport;
+  const struct topology *topology = &cycle->ranks.run.topology;
+  if (topology->leads) transport->command->iteration++;
+  MUSTER_TRY(transport_broadcast_command(transport));
   if (topology->leads) spend(cycle->learner_first);
   if (topology->acts && cycle->rolls_out)
-    MUSTER_TRY(actor_roll_out(&cycle->actor));
+    MUSTER_TRY(actor_roll_out(&cycle->ranks.actor));
   else if (topology->acts)
     spend(cycle->actor_works);
   double gathers = clock_seconds();
-  MUSTER_TRY(gather_begin(worker->rollout_gather));
-  MUSTER_TRY(gather_end(worker->rollout_gather));
+  MUSTER_TRY(gather_begin(transport->rollout_gather));
+  MUSTER_TRY(gather_end(transport->rollout_gather));
   add_sample(&cycle->gather, clock_seconds() - gathers);
   if (topology->leads) spend(cycle->learner_works);
   add_sample(&cycle->whole, clock_seconds() - start);
@@ -300,13 +300,12 @@ static muster_status run_cycle(struct cycle *cycle) {
 }
 
 static muster_status create_cycle(struct comm *comm, const struct run_config *config, struct cycle *cycle) {
-  MUSTER_TRY(exchanging_create(comm, config, &cycle->exchanging));
-  struct worker *worker = &cycle->exchanging.worker;
-  if (!worker->topology.acts) return MUSTER_OK;
-  MUSTER_TRY(model_initialize(&cycle->exchanging.model, &config->policy, (uint64_t)config->general.seed));
-  model_pack(&cycle->exchanging.model, false);
-  MUSTER_TRY(actor_create(worker, &cycle->exchanging.model, &cycle->actor));
-  return actor_start_envs(&cycle->actor, false);
+  MUSTER_TRY(transport_bench_create(comm, config, &cycle->ranks));
+  struct transport_bench *ranks = &cycle->ranks;
+  if (!ranks->run.topology.acts) return MUSTER_OK;
+  MUSTER_TRY(model_initialize(&ranks->model, &config->policy, (uint64_t)config->general.seed));
+  model_pack(&ranks->model, false);
+  return actor_start_envs(&ranks->actor, false);
 }
 
 /* the same number of cycles on every rank; the first one warms up */
@@ -331,8 +330,8 @@ static muster_status measure_overhead(const struct effort *effort, struct cycle 
     seconds[i] = median(&cycles[i]->gather);
     cycles[i]->learner_first = 0;
   }
-  double bytes = (double)whole->exchanging.gather_bytes - (double)small->exchanging.gather_bytes;
-  costs->node.overhead = seconds[0] / whole->exchanging.worker.topology.actors;
+  double bytes = (double)whole->ranks.gather_bytes - (double)small->ranks.gather_bytes;
+  costs->node.overhead = seconds[0] / whole->ranks.run.topology.actors;
   costs->node.gap = bytes > 0 ? fmax(0, seconds[1] - seconds[0]) / bytes : 0;
   return MUSTER_OK;
 }
@@ -410,7 +409,7 @@ static muster_status measure_exchange(struct comm *comm, const struct run_config
   if (status == MUSTER_OK) status = measure_overhead(effort, &cycles[0], &cycles[1], costs);
   if (status == MUSTER_OK) status = measure_latency(comm, effort, &cycles[1], costs);
   if (status == MUSTER_OK) status = measure_meetings(comm, effort, costs);
-  for (int i = 0; i < 2; i++) exchanging_release(&cycles[i].exchanging);
+  for (int i = 0; i < 2; i++) transport_bench_release(&cycles[i].ranks);
   free(cycles);
   return status;
 }

@@ -10,39 +10,71 @@
 
 #include <string.h>
 
-muster_status actor_create(struct worker *worker, struct model *model, struct actor *actor) {
-  const struct trajectory *rollout = worker->rollout;
-  const struct env_range envs = topology_envs(&worker->topology, worker->topology.rank);
-  *actor =
-      (struct actor){.worker = worker, .model = model, .first_row = (uint32_t)envs.first * (uint32_t)rollout->agents};
-  return ARENA_TAKE(worker->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions);
+/* where it rolls out: into rows of the batch, or on its own */
+static muster_status create_rollout(struct actor *actor, struct gathering *gathering) {
+  const struct run *run = actor->run;
+  const struct topology *topology = &run->topology;
+  const struct env_range range = topology_envs(topology, topology->rank);
+  const size_t first = (size_t)range.first, count = (size_t)range.count;
+  actor->rollout = &actor->own;
+  actor->is_in_place = topology->learns && run->schedule->rolls_out_in_place;
+  if (!actor->is_in_place) {
+    MUSTER_TRY(trajectory_create(env_pool_spec(run->pool), count, run->plan.n_steps, run->arena, actor->rollout));
+    actor->rollout->first_env = first;
+    return MUSTER_OK;
+  }
+  if (topology->ranks > 1) return trajectory_view(&gathering->batch, first, count, run->arena, actor->rollout);
+  actor->rollout = &gathering->batch;
+  return MUSTER_OK;
+}
+
+static muster_status create_states(struct actor *actor, const struct gathering *gathering) {
+  const struct run *run = actor->run;
+  const struct env_range range = topology_envs(&run->topology, run->topology.rank);
+  if (!run->topology.leads)
+    return ARENA_TAKE(run->arena, (size_t)range.count * run->env_state_bytes, "environment states", &actor->env_states);
+  actor->env_states = gathering->env_states + (size_t)range.first * run->env_state_bytes;
+  return MUSTER_OK;
+}
+
+muster_status actor_create(struct gathering *gathering, struct transport *transport, struct model *model,
+                           struct actor *actor) {
+  struct run *run = gathering->run;
+  const struct env_range range = topology_envs(&run->topology, run->topology.rank);
+  *actor = (struct actor){.run = run, .transport = transport, .model = model};
+  MUSTER_TRY(create_rollout(actor, gathering));
+  MUSTER_TRY(create_states(actor, gathering));
+  const struct trajectory *rollout = actor->rollout;
+  actor->first_row = (uint32_t)range.first * (uint32_t)rollout->agents;
+  MUSTER_TRY(ARENA_TAKE(run->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions));
+  return run->schedule->prepare_actor(actor);
 }
 
 muster_status actor_start_envs(struct actor *actor, bool from_states) {
-  struct worker *worker = actor->worker;
-  struct trajectory *rollout = worker->rollout;
+  struct run *run = actor->run;
+  struct trajectory *rollout = actor->rollout;
 
   /* the first observation goes where a rollout ends: the next one starts from there */
   void *last = trajectory_observation(rollout, rollout->n_steps);
   uint8_t *last_mask = trajectory_mask(rollout, rollout->n_steps);
   size_t stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
   if (!from_states) {
-    MUSTER_TRY(env_pool_reset(worker->pool, last, stride));
-    env_pool_observe(worker->pool, NULL, 0, last_mask, mask_stride);
+    MUSTER_TRY(env_pool_reset(run->pool, last, stride));
+    env_pool_observe(run->pool, NULL, 0, last_mask, mask_stride);
     return MUSTER_OK;
   }
   for (size_t n = 0; n < rollout->n_envs; n++) {
     bool fresh; /* which the learner has told */
-    MUSTER_TRY(env_pool_load(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes, NULL, &fresh));
+    MUSTER_TRY(env_pool_load(run->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes, NULL, &fresh));
   }
-  env_pool_observe(worker->pool, last, stride, last_mask, mask_stride);
+  env_pool_observe(run->pool, last, stride, last_mask, mask_stride);
   return MUSTER_OK;
 }
 
 void actor_save_states(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  for (size_t n = 0; n < worker->rollout->n_envs; n++)
-    env_pool_save(worker->pool, (int32_t)n, worker->env_states + n * worker->env_state_bytes);
+  struct run *run = actor->run;
+  for (size_t n = 0; n < actor->rollout->n_envs; n++)
+    env_pool_save(run->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes);
 }
 
 /* reading the clock at each step would cost some per cent of small environments' rollouts */
@@ -50,14 +82,14 @@ void actor_save_states(struct actor *actor) {
 
 /* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
-  struct worker *worker = actor->worker;
-  struct trajectory *rollout = worker->rollout;
+  struct run *run = actor->run;
+  struct trajectory *rollout = actor->rollout;
   size_t n_steps = rollout->n_steps, action_bytes = rollout->action_bytes;
   size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
   const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
   const double start = looks ? clock_seconds() : 0.0;
   const struct action_random random = {
-      .seed = (uint64_t)worker->config.general.seed,
+      .seed = (uint64_t)run->config.general.seed,
       .first_row = actor->first_row,
       .step = (uint32_t)((size_t)actor->rollouts * n_steps + t),
   };
@@ -78,34 +110,34 @@ static muster_status step_envs(struct actor *actor, size_t t) {
       .ended_stride = n_steps,
       .final_observations = &rollout->final_observations,
   };
-  MUSTER_TRY(env_pool_step(worker->pool, actor->actions, (int32_t)t, &result));
-  env_pool_observe(worker->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  MUSTER_TRY(env_pool_step(run->pool, actor->actions, (int32_t)t, &result));
+  env_pool_observe(run->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
   if (looks) {
-    worker->looked_at.policy += acted - start;
-    worker->looked_at.environments += clock_seconds() - acted;
+    run->looked_at.policy += acted - start;
+    run->looked_at.environments += clock_seconds() - acted;
   }
   return MUSTER_OK;
 }
 
 /* counts the faults that the pool has tolerated, and tells of the first */
 static void note_faults(struct actor *actor) {
-  struct worker *worker = actor->worker;
+  struct run *run = actor->run;
   const char *first;
-  int32_t faults = env_pool_take_faults(worker->pool, &first);
+  int32_t faults = env_pool_take_faults(run->pool, &first);
   actor->has_faults = faults > 0;
   if (faults == 0) return;
-  log_warn(&worker->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
+  log_warn(&run->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
   if (actor->crash_dump_files++ < CRASH_DUMP_FILES)
-    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, first);
+    crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0, first);
 }
 
 /* counts how often processes of isolated environments were started again, and tells why */
 static void note_restarts(struct actor *actor) {
-  struct worker *worker = actor->worker;
+  struct run *run = actor->run;
   struct env_restarts restarts;
-  env_pool_take_restarts(worker->pool, &restarts);
-  worker->rollout->restarts[0] = restarts.count;
-  for (int32_t i = 0; i < restarts.texts; i++) log_warn(&worker->logger, "%s", restarts.text[i]);
+  env_pool_take_restarts(run->pool, &restarts);
+  actor->rollout->restarts[0] = restarts.count;
+  for (int32_t i = 0; i < restarts.texts; i++) log_warn(&run->logger, "%s", restarts.text[i]);
   actor->envs_are_dead |= restarts.stays_dead;
 }
 
@@ -126,28 +158,28 @@ static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing)
 
 /* cuts what is longer than the rollout, and starts every environment afresh where the next rollout begins */
 static muster_status finish_episodes(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  struct trajectory *rollout = worker->rollout;
+  struct run *run = actor->run;
+  struct trajectory *rollout = actor->rollout;
   size_t n_steps = rollout->n_steps;
   for (size_t n = 0; n < rollout->n_envs; n++) {
     uint8_t *last = &rollout->ended[n * n_steps + n_steps - 1];
     if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
   }
   /* the episode's number is the rollout's, whatever an environment has played behind its first end */
-  MUSTER_TRY(env_pool_restart(worker->pool, (uint32_t)worker->command->iteration + 1));
-  env_pool_observe(worker->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
+  MUSTER_TRY(env_pool_restart(run->pool, (uint32_t)actor->transport->command->iteration + 1));
+  env_pool_observe(run->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
                    trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
   return MUSTER_OK;
 }
 
 static muster_status play(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  struct trajectory *rollout = worker->rollout;
-  bool whole = worker->plan.whole_episodes, is_over = false;
+  struct run *run = actor->run;
+  struct trajectory *rollout = actor->rollout;
+  bool whole = run->plan.whole_episodes, is_over = false;
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {
-    MUSTER_TRY(worker->schedule->before_step(actor, t, &is_over));
+    MUSTER_TRY(run->schedule->before_step(actor, t, &is_over));
     if (is_over) {
       trajectory_cut(rollout, t);
       break;
@@ -155,44 +187,44 @@ static muster_status play(struct actor *actor) {
     MUSTER_TRY(step_envs(actor, t));
     if (whole) playing = note_lengths(rollout, t, playing);
   }
-  MUSTER_TRY(preemption_report_done(worker->preemption));
+  MUSTER_TRY(preemption_report_done(actor->transport->preemption));
   return whole ? finish_episodes(actor) : MUSTER_OK;
 }
 
 muster_status actor_roll_out(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  watchdog_enter(worker->comm, WATCH_ROLLOUT, worker->command->iteration + 1);
-  worker->schedule->begin_rollout(actor);
-  stages_enter(&worker->stages, STAGE_ROLLOUT);
-  double start = worker->stages.since;
+  struct run *run = actor->run;
+  watchdog_enter(run->comm, WATCH_ROLLOUT, actor->transport->command->iteration + 1);
+  run->schedule->begin_rollout(actor);
+  stages_enter(&run->stages, STAGE_ROLLOUT);
+  double start = run->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
-    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
+    crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0,
+                     muster_status_message(status));
     return status;
   }
   note_faults(actor);
   note_restarts(actor);
   /* what comes next is to hand it over */
-  stages_enter(&worker->stages, STAGE_GATHER);
-  actor->seconds = worker->stages.since - start;
+  stages_enter(&run->stages, STAGE_GATHER);
+  actor->seconds = run->stages.since - start;
   return MUSTER_OK;
 }
 
 /* --- a rank that only acts --- */
 
 void actor_take_parameters(struct actor *actor) {
-  const struct worker *worker = actor->worker;
   struct model *model = actor->model;
-  const float *floats = worker->command->floats;
-  const size_t parameters = worker->command_parameters;
-  stages_enter(&actor->worker->stages, STAGE_BROADCAST);
+  const float *floats = actor->transport->command->floats;
+  const size_t parameters = actor->transport->command_parameters;
+  stages_enter(&actor->run->stages, STAGE_BROADCAST);
   memcpy(model->parameters.values, floats, parameters * sizeof(float));
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + parameters, model->encoder.statistics_count * sizeof(float));
   model_pack(model, parameters > model->policy_count);
 }
 
-/* exchanges n floats of a model and of an order */
+/* exchanges n floats of a model and of a command */
 static void swap_floats(float *a, float *b, size_t n) {
   for (size_t i = 0; i < n; i++) {
     float swapped = a[i];
@@ -201,10 +233,10 @@ static void swap_floats(float *a, float *b, size_t n) {
   }
 }
 
-/* the command's policy to the model, and the model's to the order; and back */
+/* the command's policy to the model, and the model's to the command; and back */
 static void swap_policy(struct actor *actor) {
   struct model *model = actor->model;
-  float *floats = actor->worker->command->floats;
+  float *floats = actor->transport->command->floats;
   swap_floats(model->parameters.values, floats, model->policy_count);
   swap_floats(model->encoder.statistics, floats + model->policy_count, model->encoder.statistics_count);
 }
@@ -217,68 +249,68 @@ muster_status actor_roll_out_commanded(struct actor *actor) {
   return MUSTER_OK;
 }
 
-muster_status actor_send_states(struct worker *worker, struct actor *actor) {
-  stages_enter(&worker->stages, STAGE_CHECKPOINT);
-  if (worker->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
+muster_status actor_send_states(struct transport *transport, struct actor *actor) {
+  stages_enter(&transport->run->stages, STAGE_CHECKPOINT);
+  if (transport->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   if (actor != NULL) actor_save_states(actor);
-  MUSTER_TRY(gather_begin(worker->state_gather));
-  MUSTER_TRY(gather_end(worker->state_gather));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  MUSTER_TRY(gather_begin(transport->state_gather));
+  MUSTER_TRY(gather_end(transport->state_gather));
+  stages_enter(&transport->run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
-muster_status actor_send_rollout(struct worker *worker, const struct actor *actor) {
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
-  stages_mark(&worker->stages, EVENT_ROLLOUT);
+muster_status actor_send_rollout(struct transport *transport, const struct actor *actor) {
+  watchdog_enter(transport->run->comm, WATCH_WAIT, transport->command->iteration + 1);
+  stages_mark(&transport->run->stages, EVENT_ROLLOUT);
   if (actor != NULL) {
     int flags = (actor->has_faults ? FLAG_FAULT : 0) | (actor->envs_are_dead ? FLAG_DEAD : 0);
-    gather_set_flags(worker->rollout_gather, flags, actor->seconds);
+    gather_set_flags(transport->rollout_gather, flags, actor->seconds);
   }
-  gather_add_flag(worker->rollout_gather, interrupt_pending());
-  MUSTER_TRY(gather_begin(worker->rollout_gather));
-  MUSTER_TRY(gather_end(worker->rollout_gather));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  gather_add_flag(transport->rollout_gather, interrupt_pending());
+  MUSTER_TRY(gather_begin(transport->rollout_gather));
+  MUSTER_TRY(gather_end(transport->rollout_gather));
+  stages_enter(&transport->run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* --- evaluations --- */
 
-/* the part of this rank in an evaluation, whose order is at hand */
-static muster_status evaluate(struct worker *worker, struct actor *actor) {
-  struct command *command = worker->command;
-  bool takes_policy = actor != NULL && !worker->topology.learns;
+/* the part of this rank in an evaluation, whose first command has come */
+static muster_status evaluate(struct transport *transport, struct actor *actor) {
+  struct command *command = transport->command;
+  bool takes_policy = actor != NULL && !transport->run->topology.learns;
   int asked;
   while (command->evaluation != EVALUATION_ENDS) {
     if (takes_policy && command->evaluation == EVALUATION_BEGINS) actor_take_parameters(actor);
-    MUSTER_TRY(evaluator_play(worker->evaluator, actor != NULL ? actor->model : NULL));
-    MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
-    MUSTER_TRY(worker_broadcast_evaluation(worker));
+    MUSTER_TRY(evaluator_play(transport->evaluator, transport->command, actor != NULL ? actor->model : NULL));
+    MUSTER_TRY(evaluator_gather(transport->evaluator, &asked));
+    MUSTER_TRY(transport_broadcast_evaluation(transport));
   }
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&transport->run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
-muster_status actor_await_command(struct worker *worker, struct actor *actor) {
-  MUSTER_TRY(worker_broadcast_command(worker));
-  while (command_is_of_evaluation(worker->command)) {
-    MUSTER_TRY(evaluate(worker, actor));
-    MUSTER_TRY(worker_broadcast_command(worker));
+muster_status actor_await_command(struct transport *transport, struct actor *actor) {
+  MUSTER_TRY(transport_broadcast_command(transport));
+  while (command_is_of_evaluation(transport->command)) {
+    MUSTER_TRY(evaluate(transport, actor));
+    MUSTER_TRY(transport_broadcast_command(transport));
   }
   return MUSTER_OK;
 }
 
-muster_status actor_await_evaluation(struct worker *worker, struct actor *actor) {
-  MUSTER_TRY(worker_broadcast_evaluation(worker));
-  return evaluate(worker, actor);
+muster_status actor_await_evaluation(struct transport *transport, struct actor *actor) {
+  MUSTER_TRY(transport_broadcast_evaluation(transport));
+  return evaluate(transport, actor);
 }
 
-muster_status actor_evaluate_at_end(struct worker *worker, struct actor *actor) {
-  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
-  return actor_await_evaluation(worker, actor);
+muster_status actor_evaluate_at_end(struct transport *transport, struct actor *actor) {
+  if (transport->command->stop != STOP_FINISHED || transport->evaluator == NULL) return MUSTER_OK;
+  return actor_await_evaluation(transport, actor);
 }
 
-muster_status actor_finish(struct worker *worker) {
+muster_status actor_finish(struct run *run) {
   struct timings timings;
-  MUSTER_TRY(timings_collect(worker, &timings));
-  return trace_write(worker, NULL, 0);
+  MUSTER_TRY(timings_collect(run, &timings));
+  return trace_write(run, NULL, 0);
 }

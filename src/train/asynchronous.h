@@ -47,8 +47,8 @@ static inline struct asynchronous_learner *asynchronous_of(const struct learner 
 
 /* --- actors (train/asynchronous_actor.c) --- */
 
-/* An actor that computes gradients has the algorithm for it: its own, or the learner's. */
-MUSTER_CHECKED muster_status asynchronous_prepare_gradients(struct actor *actor, void *algorithm);
+/* An actor that computes gradients has an algorithm of its own for it. */
+MUSTER_CHECKED muster_status asynchronous_prepare_gradients(struct actor *actor);
 void asynchronous_begin_rollout(struct actor *actor);
 MUSTER_CHECKED muster_status asynchronous_before_step(struct actor *actor, size_t t, bool *is_over);
 

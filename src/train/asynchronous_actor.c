@@ -8,18 +8,16 @@
 
 /* --- set-up --- */
 
-muster_status asynchronous_prepare_gradients(struct actor *actor, void *algorithm) {
-  struct worker *worker = actor->worker;
-  MUSTER_TRY(algorithm_find(worker->config.algorithm_name, &actor->type));
-  actor->algorithm = algorithm;
-  if (algorithm != NULL) return MUSTER_OK;
+muster_status asynchronous_prepare_gradients(struct actor *actor) {
+  struct run *run = actor->run;
+  MUSTER_TRY(algorithm_find(run->config.algorithm_name, &actor->type));
   const struct algorithm_context context = {
-      .options = worker->config.algorithm,
+      .options = run->config.algorithm,
       .model = actor->model,
-      .rollout = worker->rollout,
-      .seed = (uint64_t)worker->config.general.seed,
-      .arena = worker->arena,
-      .stages = &worker->stages,
+      .rollout = actor->rollout,
+      .seed = (uint64_t)run->config.general.seed,
+      .arena = run->arena,
+      .stages = &run->stages,
   };
   return actor->type->create(&context, &actor->algorithm);
 }
@@ -32,78 +30,79 @@ void asynchronous_begin_rollout(struct actor *actor) { actor->rollouts++; }
 muster_status asynchronous_before_step(struct actor *actor, size_t t, bool *is_over) {
   (void)t;
   *is_over = false;
-  return channel_progress(actor->worker->channel);
+  return channel_progress(actor->transport->channel);
 }
 
 /* --- messages --- */
 
 /* what is in every message */
 static struct message make_head(const struct actor *actor, enum message_kind kind, int64_t version) {
-  const struct worker *worker = actor->worker;
   int flags = (actor->has_faults ? FLAG_FAULT : 0) | (actor->envs_are_dead ? FLAG_DEAD : 0);
   return (struct message){.kind = kind,
                           .flags = interrupt_pending() | flags,
                           .version = version,
-                          .next_version = worker->command->iteration,
+                          .next_version = actor->transport->command->iteration,
                           .rollouts = actor->rollouts,
                           .seconds = actor->seconds};
 }
 
-static muster_status find_slot(struct worker *worker, void **slot) {
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
-  stages_enter(&worker->stages, STAGE_GATHER);
-  return channel_slot(worker->channel, slot);
+static muster_status find_slot(struct actor *actor, void **slot) {
+  struct run *run = actor->run;
+  watchdog_enter(run->comm, WATCH_WAIT, actor->transport->command->iteration + 1);
+  stages_enter(&run->stages, STAGE_GATHER);
+  return channel_slot(actor->transport->channel, slot);
 }
 
 static muster_status send_states_message(struct actor *actor) {
-  struct worker *worker = actor->worker;
+  struct run *run = actor->run;
   void *slot;
-  MUSTER_TRY(find_slot(worker, &slot));
-  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  MUSTER_TRY(find_slot(actor, &slot));
+  stages_enter(&run->stages, STAGE_CHECKPOINT);
   struct message *message = slot;
-  if (worker->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
+  if (actor->transport->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   actor_save_states(actor);
-  *message = make_head(actor, MESSAGE_STATES, worker->command->iteration);
-  MUSTER_TRY(channel_send(worker->channel, message_write_states(worker, message)));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  *message = make_head(actor, MESSAGE_STATES, actor->transport->command->iteration);
+  MUSTER_TRY(channel_send(actor->transport->channel, message_write_states(actor, message)));
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* hands over the rollout, or its gradient, and takes the newest command */
 static muster_status send_rollout_message(struct actor *actor, const double *terms) {
-  struct worker *worker = actor->worker;
-  const int64_t version = worker->command->iteration;
+  struct run *run = actor->run;
+  const int64_t version = actor->transport->command->iteration;
   const struct parameters *parameters = &actor->model->parameters;
   void *slot;
   bool is_new;
-  stages_mark(&worker->stages, EVENT_ROLLOUT);
-  MUSTER_TRY(find_slot(worker, &slot));
+  stages_mark(&run->stages, EVENT_ROLLOUT);
+  MUSTER_TRY(find_slot(actor, &slot));
   struct message *message = slot;
   const float *gradient = terms != NULL ? parameters->gradients : NULL;
   struct message head = make_head(actor, terms != NULL ? MESSAGE_GRADIENT : MESSAGE_ROLLOUT, version);
-  size_t bytes = message_write_rollout(worker, gradient, parameters->count, message);
-  MUSTER_TRY(channel_refresh(worker->channel, &is_new));
-  if (is_new && !worker->topology.learns) actor_take_parameters(actor);
-  head.next_version = worker->command->iteration;
+  size_t bytes = message_write_rollout(actor, gradient, parameters->count, message);
+  MUSTER_TRY(channel_refresh(actor->transport->channel, &is_new));
+  if (is_new && !run->topology.learns) actor_take_parameters(actor);
+  head.next_version = actor->transport->command->iteration;
   head.rollout_bytes = message->rollout_bytes;
   if (terms != NULL) memcpy(head.terms, terms, sizeof head.terms);
   *message = head;
-  MUSTER_TRY(channel_send(worker->channel, bytes));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  MUSTER_TRY(channel_send(actor->transport->channel, bytes));
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* the gradient of the rollout; a numerical fault is handled as run.on_nan says */
 static muster_status compute_gradient(struct actor *actor, double *terms) {
-  const struct worker *worker = actor->worker;
+  const struct run *run = actor->run;
   if (actor->has_faults) return MUSTER_OK;
   muster_status status = actor->type->gradient(actor->algorithm, terms);
   if (muster_status_code(status) != MUSTER_ERROR_NUMERIC) return status;
-  const struct run_options *options = &worker->config.run;
+  const struct run_options *options = &run->config.run;
   if (options->on_nan == ON_NAN_STOP || actor->crash_dump_files++ < CRASH_DUMP_FILES)
-    crash_dump_write(worker, worker->rollout, actor->model, NULL, 0, muster_status_message(status));
+    crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0,
+                     muster_status_message(status));
   if (options->on_nan == ON_NAN_STOP) return status;
-  log_warn(&worker->logger, "%s; this gradient is left out", muster_status_message(status));
+  log_warn(&run->logger, "%s; this gradient is left out", muster_status_message(status));
   muster_status_clear(&status);
   actor->has_faults = true;
   return MUSTER_OK;
@@ -115,56 +114,55 @@ static bool asks_for_episodes(const struct command *command) {
 }
 
 static muster_status send_episodes_message(struct actor *actor) {
-  struct worker *worker = actor->worker;
+  struct run *run = actor->run;
   void *slot;
-  MUSTER_TRY(evaluator_play(worker->evaluator, actor->model));
-  MUSTER_TRY(find_slot(worker, &slot));
+  MUSTER_TRY(evaluator_play(actor->transport->evaluator, actor->transport->command, actor->model));
+  MUSTER_TRY(find_slot(actor, &slot));
   struct message *message = slot;
-  *message = make_head(actor, MESSAGE_EPISODES, worker->command->iteration);
-  MUSTER_TRY(channel_send(worker->channel, message_write_episodes(worker, message)));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  *message = make_head(actor, MESSAGE_EPISODES, actor->transport->command->iteration);
+  MUSTER_TRY(channel_send(actor->transport->channel, message_write_episodes(actor, message)));
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 muster_status asynchronous_take_turn(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  if (asks_for_episodes(worker->command)) return send_episodes_message(actor);
-  if (worker->command->send_states) return send_states_message(actor);
+  struct run *run = actor->run;
+  if (asks_for_episodes(actor->transport->command)) return send_episodes_message(actor);
+  if (actor->transport->command->send_states) return send_states_message(actor);
   MUSTER_TRY(actor_roll_out(actor));
   double terms[ALGORITHM_MAX_TERMS] = {0};
-  const bool computes = worker->schedule->actors_compute_gradients;
+  const bool computes = run->schedule->actors_compute_gradients;
   if (computes) MUSTER_TRY(compute_gradient(actor, terms));
   MUSTER_TRY(send_rollout_message(actor, computes ? terms : NULL));
-  stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
+  stages_end_iteration(&run->stages, trajectory_steps(actor->rollout));
   return MUSTER_OK;
 }
 
 static muster_status await_command(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
-  stages_enter(&worker->stages, STAGE_BROADCAST);
-  MUSTER_TRY(channel_await_command(worker->channel));
-  stages_mark(&worker->stages, EVENT_COMMAND);
+  struct run *run = actor->run;
+  watchdog_enter(run->comm, WATCH_WAIT, actor->transport->command->iteration + 1);
+  stages_enter(&run->stages, STAGE_BROADCAST);
+  MUSTER_TRY(channel_await_command(actor->transport->channel));
+  stages_mark(&run->stages, EVENT_COMMAND);
   actor_take_parameters(actor);
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* after the last rollout: the evaluation of a run that is finished */
 static muster_status end(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  const struct command *command = worker->command;
-  bool evaluates = command->stop == STOP_FINISHED && worker->evaluator != NULL;
+  const struct command *command = actor->transport->command;
+  bool evaluates = command->stop == STOP_FINISHED && actor->transport->evaluator != NULL;
   if (evaluates) MUSTER_TRY(await_command(actor));
   while (evaluates && command->evaluation != EVALUATION_ENDS) {
     MUSTER_TRY(asynchronous_take_turn(actor));
     MUSTER_TRY(await_command(actor));
   }
-  return channel_drain(worker->channel);
+  return channel_drain(actor->transport->channel);
 }
 
 muster_status asynchronous_act(struct actor *actor) {
-  const struct command *command = actor->worker->command;
+  const struct command *command = actor->transport->command;
   MUSTER_TRY(await_command(actor));
   actor->rollouts = command->rollouts;
   for (;;) {

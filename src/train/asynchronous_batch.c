@@ -6,7 +6,7 @@
 #include <string.h>
 
 static void set_trajectories(struct learner *learner, int64_t n) {
-  struct trajectory *batch = learner->worker->batch;
+  struct trajectory *batch = &learner->gathering->batch;
   asynchronous_of(learner)->trajectories = n;
   batch->n_envs = (size_t)n;
   batch->n_rows = (size_t)n * batch->agents;
@@ -14,14 +14,14 @@ static void set_trajectories(struct learner *learner, int64_t n) {
 
 void asynchronous_empty_batch(struct learner *learner) {
   set_trajectories(learner, 0);
-  learner->worker->batch->final_observations.count = 0;
+  learner->gathering->batch.final_observations.count = 0;
 }
 
 muster_status asynchronous_take_rollout(struct learner *learner, int rank, const struct message *message) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   struct asynchronous_learner *async = learner->schedule_data;
-  struct trajectory *batch = worker->batch;
-  const struct env_range range = topology_envs(&worker->topology, rank);
+  struct trajectory *batch = &learner->gathering->batch;
+  const struct env_range range = topology_envs(&run->topology, rank);
   const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
   const int32_t final_observations = batch->final_observations.count;
   if (at + n > (size_t)async->capacity)
@@ -37,7 +37,7 @@ muster_status asynchronous_take_rollout(struct learner *learner, int rank, const
   for (size_t i = 0; i < n; i++) learner->env_restarts += rollout.restarts[i];
 
   bool has_faults = (message->flags & FLAG_FAULT) != 0;
-  bool is_old = !is_gradient && learner->iteration - message->version > worker->plan.max_policy_lag;
+  bool is_old = !is_gradient && learner->iteration - message->version > run->plan.max_policy_lag;
   learner->skipped_updates += has_faults;
   learner->policy_lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
   if (has_faults || is_old || is_gradient) {
@@ -54,12 +54,12 @@ muster_status asynchronous_take_rollout(struct learner *learner, int rank, const
 
 /* trajectories that may wait in a checkpoint: where actors send gradients, none do */
 static int64_t most_waiting(const struct learner *learner) {
-  return learner->worker->schedule->actors_compute_gradients ? 0 : asynchronous_of(learner)->capacity;
+  return learner->run->schedule->actors_compute_gradients ? 0 : asynchronous_of(learner)->capacity;
 }
 
 int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
   struct asynchronous_learner *async = learner->schedule_data;
-  struct trajectory *batch = learner->worker->batch;
+  struct trajectory *batch = &learner->gathering->batch;
   const struct final_observations *final_observations = &batch->final_observations;
   const size_t n = (size_t)async->trajectories, rows = batch->n_rows, steps = batch->n_steps;
   const size_t count = (size_t)final_observations->count, bytes = batch->agents * batch->obs_bytes;
@@ -98,7 +98,7 @@ muster_status asynchronous_restore_counts(struct learner *learner, struct checkp
     MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
   }
   set_trajectories(learner, async->trajectories);
-  learner->worker->batch->final_observations.count = (int32_t)async->final_observations;
+  learner->gathering->batch.final_observations.count = (int32_t)async->final_observations;
   return MUSTER_OK;
 }
 
@@ -113,8 +113,8 @@ static muster_status check_values(const char *name, const muster_space *space, s
 
 /* trajectories that wait were counted after the last iteration, so that reported_steps is in the checkpoint */
 muster_status asynchronous_restored(struct learner *learner) {
-  const struct trajectory *batch = learner->worker->batch;
-  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  const struct trajectory *batch = &learner->gathering->batch;
+  const muster_env_spec *spec = env_pool_spec(learner->run->pool);
   const size_t rows = batch->n_rows, steps = batch->n_steps,
                final_observations = (size_t)batch->final_observations.count * batch->agents;
   MUSTER_TRY(check_values("waiting/observation", &spec->observation, rows * (steps + 1), batch->observation));

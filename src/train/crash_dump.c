@@ -12,11 +12,11 @@ static enum tensor_type tensor_type_of(muster_space_kind kind) {
   return kind == MUSTER_SPACE_BOX_U8 ? TENSOR_U8 : TENSOR_I32;
 }
 
-static muster_status write_tensors(struct checkpoint_writer *writer, const struct worker *worker,
+static muster_status write_tensors(struct checkpoint_writer *writer, const struct run *run, int64_t iteration,
                                    const struct trajectory *rollout, const struct model *model,
                                    const struct tensor *further, int n, const char *reason) {
   const struct final_observations *final_observations = &rollout->final_observations;
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  const muster_env_spec *spec = env_pool_spec(run->pool);
   enum tensor_type observation = tensor_type_of(spec->observation.kind), action = tensor_type_of(spec->action.kind);
   size_t envs = rollout->n_envs, agents = rollout->agents, rows = rollout->n_rows, steps = rollout->n_steps;
   size_t elements = muster_space_elements(&spec->observation), count = (size_t)final_observations->count;
@@ -37,8 +37,8 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
        RANGE_NONE},
   };
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/rank", worker->topology.rank));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", worker->command->iteration));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/rank", run->topology.rank));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", iteration));
   MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", (int64_t)rollout->first_env));
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
   for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &further[i]));
@@ -49,28 +49,29 @@ static muster_status write_tensors(struct checkpoint_writer *writer, const struc
   return MUSTER_OK;
 }
 
-static muster_status write_file(const char *path, const struct worker *worker, const struct trajectory *rollout,
-                                const struct model *model, const struct tensor *further, int n, const char *reason) {
+static muster_status write_file(const char *path, const struct run *run, int64_t iteration,
+                                const struct trajectory *rollout, const struct model *model,
+                                const struct tensor *further, int n, const char *reason) {
   struct checkpoint_writer *writer;
   MUSTER_TRY(checkpoint_write_begin(path, &writer));
-  muster_status status = write_tensors(writer, worker, rollout, model, further, n, reason);
+  muster_status status = write_tensors(writer, run, iteration, rollout, model, further, n, reason);
   if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
   checkpoint_write_abandon(&writer);
   return status;
 }
 
-void crash_dump_write(const struct worker *worker, const struct trajectory *rollout, const struct model *model,
-                      const struct tensor *further, int n, const char *reason) {
+void crash_dump_write(const struct run *run, int64_t iteration, const struct trajectory *rollout,
+                      const struct model *model, const struct tensor *further, int n, const char *reason) {
   char path[RUN_PATH_SIZE + 96];
-  snprintf(path, sizeof path, "%s/forensics", worker->run_folder);
+  snprintf(path, sizeof path, "%s/forensics", run->folder);
   muster_status status = MUSTER_OK;
   if (mkdir(path, 0777) != 0 && errno != EEXIST) status = status_errno(MUSTER_ERROR_IO, "cannot make %s", path);
-  snprintf(path, sizeof path, "%s/forensics/rank-%d-iteration-%lld.h5", worker->run_folder, worker->topology.rank,
-           (long long)worker->command->iteration);
-  if (status == MUSTER_OK) status = write_file(path, worker, rollout, model, further, n, reason);
+  snprintf(path, sizeof path, "%s/forensics/rank-%d-iteration-%lld.h5", run->folder, run->topology.rank,
+           (long long)iteration);
+  if (status == MUSTER_OK) status = write_file(path, run, iteration, rollout, model, further, n, reason);
   if (status == MUSTER_OK)
-    log_warn(&worker->logger, "the rollout and the parameters before the fault are in %s", path);
+    log_warn(&run->logger, "the rollout and the parameters before the fault are in %s", path);
   else
-    log_warn(&worker->logger, "no forensic file: %s", muster_status_message(status));
+    log_warn(&run->logger, "no forensic file: %s", muster_status_message(status));
   muster_status_clear(&status);
 }

@@ -1,6 +1,7 @@
 #include "train/evaluator.h"
 
 #include "base/clock.h"
+#include "comm/gather.h"
 #include "comm/watchdog.h"
 #include "train/interrupt.h"
 
@@ -11,7 +12,7 @@
 #define SLICE_SECONDS 0.5
 
 struct evaluator {
-  struct worker *worker;    /* borrowed */
+  struct run *run;          /* borrowed */
   struct run_config config; /* whose environments are those of evaluations */
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   struct env_source source;           /* where evaluation.env names another environment; else zeroed */
@@ -24,11 +25,11 @@ struct evaluator {
 };
 
 static struct evaluation_request make_request(const struct evaluator *evaluator) {
-  const struct worker *worker = evaluator->worker;
+  const struct run *run = evaluator->run;
   const struct run_config *config = &evaluator->config;
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  const muster_env_spec *spec = env_pool_spec(run->pool);
   return (struct evaluation_request){
-      .type = evaluator->source.type != NULL ? evaluator->source.type : worker->env.type,
+      .type = evaluator->source.type != NULL ? evaluator->source.type : run->env.type,
       .settings = evaluator->settings,
       .wrappers = run_config_env_wrappers(config),
       .observation = &spec->observation,
@@ -36,7 +37,7 @@ static struct evaluation_request make_request(const struct evaluator *evaluator)
       .seed = (uint64_t)config->general.seed,
       .first = evaluator->range.first,
       .episodes = evaluator->range.count,
-      .envs = topology_envs(&worker->topology, worker->topology.rank).count,
+      .envs = topology_envs(&run->topology, run->topology.rank).count,
       .deterministic = config->evaluation.deterministic,
       .tolerates_faults = config->run.on_nan == ON_NAN_SKIP,
   };
@@ -55,44 +56,43 @@ static muster_status try_environment(struct evaluator *evaluator) {
 
 static muster_status open_environment(struct evaluator *evaluator) {
   struct run_config *config = &evaluator->config;
-  *config = evaluator->worker->config;
+  *config = evaluator->run->config;
   bool is_another = run_config_has_evaluation_env(config);
   MUSTER_TRY(run_config_enter_evaluation(config));
   run_config_env_settings(config, evaluator->settings);
-  if (!is_another || !evaluator->worker->topology.acts) return MUSTER_OK;
+  if (!is_another || !evaluator->run->topology.acts) return MUSTER_OK;
   const struct env_source_request request = run_config_env_source(config);
   MUSTER_TRY(status_wrap(env_source_open(&request, &evaluator->source), "evaluation.env"));
   return try_environment(evaluator);
 }
 
 static muster_status prepare(struct evaluator *evaluator) {
-  struct worker *worker = evaluator->worker;
-  const struct topology *topology = &worker->topology;
-  const int32_t all = (int32_t)worker->config.evaluation.episodes;
+  struct run *run = evaluator->run;
+  const struct topology *topology = &run->topology;
+  const int32_t all = (int32_t)run->config.evaluation.episodes;
   evaluator->topology = *topology;
   evaluator->topology.num_envs = all;
   evaluator->range = topology_envs(&evaluator->topology, topology->rank);
   const size_t kept = (size_t)(topology->leads ? all : evaluator->range.count);
-  MUSTER_TRY(ARENA_TAKE(worker->arena, kept > 0 ? kept : 1, "evaluation", &evaluator->episodes));
+  MUSTER_TRY(ARENA_TAKE(run->arena, kept > 0 ? kept : 1, "evaluation", &evaluator->episodes));
   evaluator->part = evaluator->episodes + (topology->leads ? evaluator->range.first : 0);
   return open_environment(evaluator);
 }
 
-muster_status evaluator_create(struct worker *worker, struct evaluator **out) {
+muster_status evaluator_create(struct run *run, struct evaluator **out) {
   *out = NULL;
-  if (worker->config.evaluation.episodes == 0) return MUSTER_OK;
+  if (run->config.evaluation.episodes == 0) return MUSTER_OK;
   struct evaluator *evaluator = *out = calloc(1, sizeof *evaluator);
   muster_status status = evaluator == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory: evaluation") : MUSTER_OK;
-  if (evaluator != NULL) evaluator->worker = worker;
+  if (evaluator != NULL) evaluator->run = run;
   if (evaluator != NULL) status = prepare(evaluator);
-  return comm_agree(worker->comm, status);
+  return comm_agree(run->comm, status);
 }
 
 muster_status evaluator_connect(struct evaluator *evaluator) {
   if (evaluator == NULL) return MUSTER_OK;
   const struct gather_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
-  return gather_create(evaluator->worker->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL,
-                       &evaluator->exchange);
+  return gather_create(evaluator->run->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->exchange);
 }
 
 void evaluator_destroy(struct evaluator **handle) {
@@ -108,25 +108,24 @@ void evaluator_destroy(struct evaluator **handle) {
 /* --- an evaluation --- */
 
 static muster_status begin(struct evaluator *evaluator) {
-  struct worker *worker = evaluator->worker;
-  if (worker->topology.leads)
-    memset(evaluator->episodes, 0, (size_t)worker->config.evaluation.episodes * sizeof *evaluator->episodes);
+  struct run *run = evaluator->run;
+  if (run->topology.leads)
+    memset(evaluator->episodes, 0, (size_t)run->config.evaluation.episodes * sizeof *evaluator->episodes);
   if (evaluator->range.count == 0) return MUSTER_OK;
   const struct evaluation_request request = make_request(evaluator);
   if (evaluator->player == NULL) MUSTER_TRY(evaluation_player_create(&request, evaluator->part, &evaluator->player));
   return evaluation_player_begin(evaluator->player);
 }
 
-muster_status evaluator_play(struct evaluator *evaluator, struct model *model) {
-  struct worker *worker = evaluator->worker;
-  watchdog_enter(worker->comm, evaluator->range.count > 0 ? WATCH_EVALUATION : WATCH_WAIT,
-                 worker->command->iteration + 1);
-  stages_enter(&worker->stages, STAGE_EVALUATION);
+muster_status evaluator_play(struct evaluator *evaluator, const struct command *command, struct model *model) {
+  struct run *run = evaluator->run;
+  watchdog_enter(run->comm, evaluator->range.count > 0 ? WATCH_EVALUATION : WATCH_WAIT, command->iteration + 1);
+  stages_enter(&run->stages, STAGE_EVALUATION);
   const double until = clock_seconds() + SLICE_SECONDS;
   bool is_done = true;
-  if (worker->command->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
+  if (command->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
   if (evaluator->range.count > 0) MUSTER_TRY(evaluation_player_play(evaluator->player, model, until, &is_done));
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
+  watchdog_enter(run->comm, WATCH_WAIT, command->iteration + 1);
   return MUSTER_OK;
 }
 
@@ -151,12 +150,12 @@ void evaluator_take_part(struct evaluator *evaluator, int rank, const void *part
 }
 
 bool evaluator_is_done(const struct evaluator *evaluator) {
-  const int64_t n = evaluator->worker->config.evaluation.episodes;
+  const int64_t n = evaluator->run->config.evaluation.episodes;
   for (int64_t i = 0; i < n; i++)
     if (evaluator->episodes[i].ended == 0) return false;
   return true;
 }
 
 muster_status evaluator_summarize(const struct evaluator *evaluator, struct evaluation *out) {
-  return evaluation_summarize(evaluator->episodes, (size_t)evaluator->worker->config.evaluation.episodes, out);
+  return evaluation_summarize(evaluator->episodes, (size_t)evaluator->run->config.evaluation.episodes, out);
 }

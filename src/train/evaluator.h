@@ -8,22 +8,24 @@
 #ifndef TRAIN_EVALUATOR_H
 #define TRAIN_EVALUATOR_H
 
+#include "train/command.h"
 #include "train/evaluation.h"
-#include "train/worker.h"
+#include "train/run.h"
 
 struct evaluator;
 
 /* Checks that there are environments for it, which are made when they are first needed. *out is NULL where there are no
  * evaluations. On failure *out is to be destroyed all the same. Collective. */
-MUSTER_CHECKED muster_status evaluator_create(struct worker *worker, struct evaluator **out);
+MUSTER_CHECKED muster_status evaluator_create(struct run *run, struct evaluator **out);
 
 /* Prepares evaluator_gather(), where actors wait for the learner; nothing without evaluations. Collective. */
 MUSTER_CHECKED muster_status evaluator_connect(struct evaluator *evaluator);
 void evaluator_destroy(struct evaluator **evaluator); /* accepts NULL inside */
 
-/* Plays this rank's part for a slice of time, from the start where the order says that an evaluation begins; nothing on
- * a rank that does not act. Leaves the clock in STAGE_EVALUATION. */
-MUSTER_CHECKED muster_status evaluator_play(struct evaluator *evaluator, struct model *model);
+/* Plays this rank's part for a slice of time, from the start where the command says that an evaluation begins; nothing
+ * on a rank that does not act. Leaves the clock in STAGE_EVALUATION. */
+MUSTER_CHECKED muster_status evaluator_play(struct evaluator *evaluator, const struct command *command,
+                                            struct model *model);
 
 /* Brings the episodes to the leading rank, and to it alone what signals have asked of any rank (*asked, bits of enum
  * interrupt). Collective, where actors wait for the learner. */

@@ -15,77 +15,81 @@
 /* --- set-up --- */
 
 static muster_status create_algorithm(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  const struct run_config *config = &worker->config;
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
+  struct run *run = learner->run;
+  const struct run_config *config = &run->config;
+  const muster_env_spec *spec = env_pool_spec(run->pool);
   MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
-                          algorithm_critic(learner->type, config->algorithm), worker->arena, &learner->model));
+                          algorithm_critic(learner->type, config->algorithm), run->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
-  MUSTER_TRY(normalizer_prepare(&config->normalize, worker->arena, encoder));
-  const size_t rows = (size_t)config->env.num_envs * worker->batch->agents;
+  MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, encoder));
+  const size_t rows = (size_t)config->env.num_envs * learner->gathering->batch.agents;
   MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
-                               worker->arena, &learner->normalizer));
-  /* a rank that acts and learns computes gradients as actors do: from its own rollout */
-  const bool computes = worker->schedule->actors_compute_gradients && worker->topology.acts;
+                               run->arena, &learner->normalizer));
   struct algorithm_context context = {
       .options = config->algorithm,
       .model = &learner->model,
-      .rollout = computes ? worker->rollout : worker->batch,
+      .rollout = &learner->gathering->batch,
       .seed = (uint64_t)config->general.seed,
-      .arena = worker->arena,
-      .stages = &worker->stages,
-      .group = worker->group != NULL ? &worker->learners : NULL,
+      .arena = run->arena,
+      .stages = &run->stages,
+      .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
   };
   return learner->type->create(&context, &learner->algorithm);
 }
 
 /* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
 static muster_status create_report(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   const struct run_folder *folder = learner->folder;
-  struct arena *arena = worker->arena;
-  MUSTER_TRY(episodes_create((size_t)worker->config.env.num_envs, arena, &learner->episodes));
+  struct arena *arena = run->arena;
+  MUSTER_TRY(episodes_create((size_t)run->config.env.num_envs, arena, &learner->episodes));
   /* where actors send gradients, what they did stays with them */
-  const struct trajectory *learned_from = worker->schedule->actors_compute_gradients ? NULL : worker->batch;
-  if (worker->config.run.histograms > 0)
+  const struct trajectory *learned_from = run->schedule->actors_compute_gradients ? NULL : &learner->gathering->batch;
+  if (run->config.run.histograms > 0)
     MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));
-  MUSTER_TRY(worker->schedule->prepare_learner(learner));
+  MUSTER_TRY(run->schedule->prepare_learner(learner));
 
   /* the report comes first, since a checkpoint restores parts of it */
-  report_init(&learner->report, &worker->config, learner->type, env_pool_spec(worker->pool)->reward_threshold,
-              worker->schedule->reports_policy_lag, &worker->stages);
+  report_init(&learner->report, &run->config, learner->type, env_pool_spec(run->pool)->reward_threshold,
+              run->schedule->reports_policy_lag, &run->stages);
   learner->checkpoint_clock = clock_seconds();
   return folder != NULL && folder->resumes ? run_checkpoint_restore(learner) : MUSTER_OK;
 }
 
-muster_status learner_create(struct worker *worker, const struct run_folder *folder, struct learner *learner) {
-  *learner = (struct learner){
-      .worker = worker, .folder = folder, .checkpoint_steps = -1, .best = {NAN, -1, 0}, .evaluated = -1};
+muster_status learner_create(struct gathering *gathering, struct transport *transport, const struct run_folder *folder,
+                             struct learner *learner) {
+  struct run *run = gathering->run;
+  *learner = (struct learner){.run = run,
+                              .gathering = gathering,
+                              .transport = transport,
+                              .folder = folder,
+                              .checkpoint_steps = -1,
+                              .best = {NAN, -1, 0},
+                              .evaluated = -1};
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   MUSTER_TRY(create_algorithm(learner));
-  if (worker->topology.leads) MUSTER_TRY(create_report(learner));
+  if (run->topology.leads) MUSTER_TRY(create_report(learner));
   model_pack(&learner->model, true);
   return MUSTER_OK;
 }
 
 muster_status learner_open_files(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   int64_t missing = 0;
-  MUSTER_TRY(report_open(&learner->report, learner->folder, worker->arena, &missing));
+  MUSTER_TRY(report_open(&learner->report, learner->folder, run->arena, &missing));
   if (missing > 0)
-    log_warn(&worker->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
+    log_warn(&run->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
              learner->folder->metrics, (long long)missing);
   return run_checkpoint_publish(learner);
 }
 
 muster_status learner_join(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (worker->group == NULL) return MUSTER_OK;
+  if (learner->gathering->group == NULL) return MUSTER_OK;
   struct tensor list[LEARNER_MAX_STATE];
   for (int i = learner_state(learner, list) - 1; i >= 0; i--)
-    MUSTER_TRY(group_broadcast_part(worker->group, list[i].data, tensor_bytes(&list[i])));
+    MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
   normalizer_publish(&learner->normalizer);
   model_pack(&learner->model, true);
   return MUSTER_OK;
@@ -105,11 +109,11 @@ void learner_release(struct learner *learner) { report_close(&learner->report); 
 
 /* tells the watchdog what comes now */
 static void enter(const struct learner *learner, enum watch_stage stage) {
-  watchdog_enter(learner->worker->comm, stage, learner->iteration + 1);
+  watchdog_enter(learner->run->comm, stage, learner->iteration + 1);
 }
 
 static bool is_finished(const struct learner *learner) {
-  return learner->collected_steps >= learner->worker->config.general.total_steps;
+  return learner->collected_steps >= learner->run->config.general.total_steps;
 }
 
 /* whether isolated environments of any rank have died more often than env.max_restarts */
@@ -122,7 +126,7 @@ static bool envs_are_dead(const struct learner *learner) {
 static enum stop asked_stop(const struct learner *learner) {
   int asked = interrupt_pending() | learner->flags;
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
-  double limit = learner->worker->config.run.time_limit;
+  double limit = learner->run->config.run.time_limit;
   bool time_is_up = limit > 0 && clock_seconds() - learner->report.start >= limit;
   return (asked & INTERRUPT_REQUEUE) != 0 || time_is_up ? STOP_REQUEUE : STOP_NOT;
 }
@@ -137,39 +141,43 @@ static enum stop stop_reason(const struct learner *learner) {
 
 /* whether evaluations say which policy is best */
 static bool evaluates(const struct learner *learner) {
-  return learner->worker->evaluator != NULL && learner->worker->config.evaluation.every > 0;
+  return learner->transport->evaluator != NULL && learner->run->config.evaluation.every > 0;
 }
 
 bool learner_evaluation_is_due(const struct learner *learner) {
-  const int64_t every = learner->worker->config.evaluation.every;
+  const int64_t every = learner->run->config.evaluation.every;
   return evaluates(learner) && learner->collected_steps / every > learner->reported_steps / every;
 }
 
 static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   const int64_t steps = learner->collected_steps;
   /* the best policy so far is kept while it is there */
-  if (learner->best_is_new && learner->worker->config.checkpoint.keep_best) return true;
+  if (learner->best_is_new && learner->run->config.checkpoint.keep_best) return true;
   if (steps == learner->checkpoint_steps || steps == 0) return false;
   if (stop != STOP_NOT) return true;
-  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  const struct checkpoint_options *options = &learner->run->config.checkpoint;
   int64_t since = steps - (learner->checkpoint_steps > 0 ? learner->checkpoint_steps : 0);
   bool aged = options->interval > 0 && clock_seconds() - learner->checkpoint_clock >= options->interval;
   bool is_asked = ((interrupt_pending() | learner->flags) & INTERRUPT_SAVE) != 0;
   return (options->every > 0 && since >= options->every) || aged || is_asked;
 }
 
-/* what actors act with: parameters, then the statistics that observations are normalised with */
-static void copy_policy(const struct model *model, size_t parameters, float *floats) {
+/* what actors act with, where it travels: parameters, then the statistics that observations are normalised with */
+static void write_policy(struct learner *learner) {
+  const struct model *model = &learner->model;
+  const struct transport *transport = learner->transport;
+  const size_t parameters = transport->command_parameters, statistics = model->encoder.statistics_count;
+  float *floats = transport->command->floats;
+  if (transport->command_floats == 0) return;
   memcpy(floats, model->parameters.values, parameters * sizeof(float));
-  if (model->encoder.statistics_count > 0)
-    memcpy(floats + parameters, model->encoder.statistics, model->encoder.statistics_count * sizeof(float));
+  if (statistics > 0) memcpy(floats + parameters, model->encoder.statistics, statistics * sizeof(float));
 }
 
 void learner_begin_command(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  struct command *command = worker->command;
+  struct run *run = learner->run;
+  struct command *command = learner->transport->command;
   enum stop stop = stop_reason(learner);
-  stages_enter(&worker->stages, STAGE_BROADCAST);
+  stages_enter(&run->stages, STAGE_BROADCAST);
   learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
   command->iteration = learner->collected;
   command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : SEND_NOTHING;
@@ -179,14 +187,14 @@ void learner_begin_command(struct learner *learner) {
     interrupt_saved();
     learner->flags &= ~INTERRUPT_SAVE;
   }
-  if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, command->floats);
+  write_policy(learner);
 }
 
 muster_status learner_send_command(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  MUSTER_TRY(worker_broadcast_command(worker));
-  stages_enter(&worker->stages, STAGE_OTHER);
-  learner->actors_start = worker->stages.since;
+  struct run *run = learner->run;
+  MUSTER_TRY(transport_broadcast_command(learner->transport));
+  stages_enter(&run->stages, STAGE_OTHER);
+  learner->actors_start = run->stages.since;
   return MUSTER_OK;
 }
 
@@ -196,53 +204,55 @@ muster_status learner_give_command(struct learner *learner) {
 }
 
 muster_status learner_take_states(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (!worker->command->send_states) return MUSTER_OK;
-  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  struct run *run = learner->run;
+  if (!learner->transport->command->send_states) return MUSTER_OK;
+  stages_enter(&run->stages, STAGE_CHECKPOINT);
   if (learner->actor != NULL) actor_save_states(learner->actor);
-  MUSTER_TRY(gather_begin(worker->state_gather));
-  MUSTER_TRY(gather_end(worker->state_gather));
+  MUSTER_TRY(gather_begin(learner->transport->state_gather));
+  MUSTER_TRY(gather_end(learner->transport->state_gather));
   learner->actors_start = clock_seconds();
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 muster_status learner_save(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (!worker->command->send_states) return MUSTER_OK;
+  struct run *run = learner->run;
+  if (!learner->transport->command->send_states) return MUSTER_OK;
   if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
-  stages_enter(&worker->stages, STAGE_CHECKPOINT);
+  stages_enter(&run->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
   muster_status status = run_checkpoint_write(learner);
-  if (status != MUSTER_OK && worker->command->stop == STOP_NOT) {
-    log_warn(&worker->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
+  if (status != MUSTER_OK && learner->transport->command->stop == STOP_NOT) {
+    log_warn(&run->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
              (long long)learner->total_steps, muster_status_message(status));
     muster_status_clear(&status);
   }
   learner->checkpoint_steps = learner->total_steps;
   learner->checkpoint_clock = clock_seconds();
   enter(learner, WATCH_WAIT);
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&run->stages, STAGE_OTHER);
   return status;
 }
 
 /* what the rank's own part of the rollout lacks in the batch */
 static void add_own_part(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (learner->actor == NULL || worker->rollout == worker->batch) return;
-  const size_t first = (size_t)topology_envs(&worker->topology, worker->topology.rank).first;
-  if (worker->topology.ranks == 1) worker->batch->final_observations.count = 0;
-  trajectory_append_finals(worker->rollout, worker->batch);
-  if (!worker->is_in_place) trajectory_copy_rows(worker->rollout, first, worker->batch);
+  const struct topology *topology = &learner->run->topology;
+  struct trajectory *batch = &learner->gathering->batch;
+  const struct actor *actor = learner->actor;
+  if (actor == NULL || actor->rollout == batch) return;
+  if (topology->ranks == 1) batch->final_observations.count = 0;
+  trajectory_append_finals(actor->rollout, batch);
+  const size_t first = (size_t)topology_envs(topology, topology->rank).first;
+  if (!actor->is_in_place) trajectory_copy_rows(actor->rollout, first, batch);
 }
 
 /* how long actors worked for the batch */
 static struct gather_work actors_work(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  struct gather_work work = gather_work(worker->rollout_gather);
+  struct run *run = learner->run;
+  struct gather_work work = gather_work(learner->transport->rollout_gather);
   /* nothing could be complete before the slowest actor had finished, on whichever node */
   if (learner->actor == NULL) {
-    stages_assign(&worker->stages, STAGE_WAIT, learner->actors_start + work.longest);
+    stages_assign(&run->stages, STAGE_WAIT, learner->actors_start + work.longest);
     return work;
   }
   const double seconds = learner->actor->seconds;
@@ -253,21 +263,21 @@ static struct gather_work actors_work(struct learner *learner) {
 }
 
 muster_status learner_collect(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   enter(learner, WATCH_WAIT);
-  stages_enter(&worker->stages, STAGE_GATHER);
-  MUSTER_TRY(gather_begin(worker->rollout_gather));
-  MUSTER_TRY(preemption_await(worker->preemption));
-  MUSTER_TRY(gather_end(worker->rollout_gather));
+  stages_enter(&run->stages, STAGE_GATHER);
+  MUSTER_TRY(gather_begin(learner->transport->rollout_gather));
+  MUSTER_TRY(preemption_await(learner->transport->preemption));
+  MUSTER_TRY(gather_end(learner->transport->rollout_gather));
   add_own_part(learner);
-  learner->flags = gather_flags(worker->rollout_gather);
-  learner->report.rollout_messages = gather_messages(worker->rollout_gather);
+  learner->flags = gather_flags(learner->transport->rollout_gather);
+  learner->report.rollout_messages = gather_messages(learner->transport->rollout_gather);
   struct gather_work work = actors_work(learner);
-  stages_mark(&worker->stages, EVENT_ROLLOUT);
-  stages_enter(&worker->stages, STAGE_OTHER);
-  report_rollout(&learner->report, &work, worker->topology.actors);
+  stages_mark(&run->stages, EVENT_ROLLOUT);
+  stages_enter(&run->stages, STAGE_OTHER);
+  report_rollout(&learner->report, &work, run->topology.actors);
   learner->collected = learner->iteration + 1;
-  learner->collected_steps = learner->total_steps + trajectory_steps(worker->batch);
+  learner->collected_steps = learner->total_steps + trajectory_steps(&learner->gathering->batch);
   return MUSTER_OK;
 }
 
@@ -278,13 +288,14 @@ static bool rollout_has_faults(const struct learner *learner) {
 
 /* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
 static muster_status handle_fault(struct learner *learner, muster_status status) {
-  const struct worker *worker = learner->worker;
+  const struct run *run = learner->run;
   struct tensor intermediates[ALGORITHM_MAX_STATE];
   int n = algorithm_intermediates(learner->type, learner->algorithm, intermediates);
-  if (worker->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < CRASH_DUMP_FILES)
-    crash_dump_write(worker, worker->batch, &learner->model, intermediates, n, muster_status_message(status));
-  if (worker->config.run.on_nan == ON_NAN_STOP) return status;
-  log_warn(&worker->logger, "%s; the update is skipped", muster_status_message(status));
+  if (run->config.run.on_nan == ON_NAN_STOP || learner->skipped_updates < CRASH_DUMP_FILES)
+    crash_dump_write(run, learner->transport->command->iteration, &learner->gathering->batch, &learner->model,
+                     intermediates, n, muster_status_message(status));
+  if (run->config.run.on_nan == ON_NAN_STOP) return status;
+  log_warn(&run->logger, "%s; the update is skipped", muster_status_message(status));
   muster_status_clear(&status);
   learner->skipped_updates++;
   return MUSTER_OK;
@@ -300,21 +311,22 @@ static muster_status check_parameters(const struct learner *learner) {
 /* none, one or many, as the algorithm says; observations count after them, since they need the statistics that the
  * actors had */
 muster_status learner_update_from_batch(struct learner *learner) {
-  const struct worker *worker = learner->worker;
+  const struct gathering *gathering = learner->gathering;
+  const double progress = gathering->head->progress_remaining;
   int64_t updates;
   MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, &updates));
   for (int64_t i = 0; i < updates; i++)
-    MUSTER_TRY(learner->type->update(learner->algorithm, worker->batch_head->progress_remaining, learner->metrics));
-  normalizer_observe(&learner->normalizer, worker->batch);
+    MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+  normalizer_observe(&learner->normalizer, &gathering->batch);
   return MUSTER_OK;
 }
 
 /* what the schedule makes of a gathering; then all that learn are done with the batch */
 static muster_status learn(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  muster_status status = worker->batch_head->is_skipped ? MUSTER_OK : worker->schedule->update(learner);
-  if (worker->group != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
-    muster_status met = group_gather(worker->group, NULL, NULL);
+  const struct gathering *gathering = learner->gathering;
+  muster_status status = gathering->head->is_skipped ? MUSTER_OK : learner->run->schedule->update(learner);
+  if (gathering->group != NULL && (status == MUSTER_OK || muster_status_code(status) == MUSTER_ERROR_NUMERIC)) {
+    muster_status met = group_gather(gathering->group, NULL, NULL);
     if (status == MUSTER_OK) return met;
     muster_status_clear(&met);
   }
@@ -327,29 +339,29 @@ double learner_progress_remaining(const struct learner *learner, int64_t total_s
 
 /* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
 static muster_status share_batch(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  struct batch_head *head = worker->batch_head;
-  stages_enter(&worker->stages, STAGE_ADVANTAGES);
-  head->progress_remaining = learner_progress_remaining(learner, worker->config.general.total_steps);
+  struct run *run = learner->run;
+  struct batch_head *head = learner->gathering->head;
+  stages_enter(&run->stages, STAGE_ADVANTAGES);
+  head->progress_remaining = learner_progress_remaining(learner, run->config.general.total_steps);
   head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
-  if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, worker->batch);
-  return worker_share_batch(worker);
+  if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, &learner->gathering->batch);
+  return gathering_share(learner->gathering);
 }
 
-/* what the batch tells beside what is learned from it */
+/* what the batch tells besides what is learned from it */
 static void count_batch(struct learner *learner) {
-  const struct worker *worker = learner->worker;
+  const struct trajectory *batch = &learner->gathering->batch;
   learner->iteration = learner->collected;
   learner->total_steps = learner->collected_steps;
-  for (size_t n = 0; n < worker->batch->n_envs; n++) learner->env_restarts += worker->batch->restarts[n];
-  episodes_add_rollout(&learner->episodes, worker->batch);
+  for (size_t n = 0; n < batch->n_envs; n++) learner->env_restarts += batch->restarts[n];
+  episodes_add_rollout(&learner->episodes, batch);
 }
 
 muster_status learner_update(struct learner *learner) {
   enter(learner, WATCH_UPDATE);
   count_batch(learner);
   MUSTER_TRY(share_batch(learner));
-  learner->skipped_updates += learner->worker->batch_head->is_skipped;
+  learner->skipped_updates += learner->gathering->head->is_skipped;
   return learner_learn(learner);
 }
 
@@ -360,22 +372,22 @@ muster_status learner_learn(struct learner *learner) {
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
   if (status == MUSTER_OK) status = check_parameters(learner);
-  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  stages_enter(&learner->run->stages, STAGE_OTHER);
   return status;
 }
 
 muster_status learner_follow(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  watchdog_enter(worker->comm, WATCH_WAIT, worker->command->iteration + 1);
-  stages_enter(&worker->stages, STAGE_GATHER);
-  MUSTER_TRY(worker_share_batch(worker));
-  watchdog_enter(worker->comm, WATCH_UPDATE, worker->command->iteration + 1);
-  stages_enter(&worker->stages, STAGE_ADVANTAGES);
+  struct run *run = learner->run;
+  watchdog_enter(run->comm, WATCH_WAIT, learner->transport->command->iteration + 1);
+  stages_enter(&run->stages, STAGE_GATHER);
+  MUSTER_TRY(gathering_share(learner->gathering));
+  watchdog_enter(run->comm, WATCH_UPDATE, learner->transport->command->iteration + 1);
+  stages_enter(&run->stages, STAGE_ADVANTAGES);
   muster_status status = learn(learner);
-  bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && worker->config.run.on_nan == ON_NAN_SKIP;
+  bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && run->config.run.on_nan == ON_NAN_SKIP;
   if (is_skipped) muster_status_clear(&status);
   if (status == MUSTER_OK) status = check_parameters(learner);
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&run->stages, STAGE_OTHER);
   /* the rank that leads has met the same fault, keeps the evidence, and ends the job */
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) ending_await();
   return status;
@@ -385,26 +397,25 @@ muster_status learner_follow(struct learner *learner) {
 
 /* writes the policy into a command that speaks of an evaluation */
 static void command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
-  struct worker *worker = learner->worker;
-  worker->command->evaluation = evaluation;
-  if (worker->command_floats > 0) copy_policy(&learner->model, worker->command_parameters, worker->command->floats);
+  learner->transport->command->evaluation = evaluation;
+  write_policy(learner);
 }
 
 static muster_status play_slices(struct learner *learner, bool *is_done) {
   enum command_evaluation evaluation = EVALUATION_BEGINS;
   for (*is_done = false; !*is_done && !is_asked_to_end(learner); evaluation = EVALUATION_GOES_ON) {
     command_evaluation(learner, evaluation);
-    MUSTER_TRY(learner->worker->schedule->play_slice(learner));
-    *is_done = evaluator_is_done(learner->worker->evaluator);
+    MUSTER_TRY(learner->run->schedule->play_slice(learner));
+    *is_done = evaluator_is_done(learner->transport->evaluator);
   }
-  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  stages_enter(&learner->run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 static muster_status end_evaluation(struct learner *learner) {
   command_evaluation(learner, EVALUATION_ENDS);
-  MUSTER_TRY(learner->worker->schedule->end_evaluation(learner));
-  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  MUSTER_TRY(learner->run->schedule->end_evaluation(learner));
+  stages_enter(&learner->run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
@@ -424,7 +435,7 @@ void learner_judge_training(struct learner *learner) {
 }
 
 static muster_status take_evaluation(struct learner *learner) {
-  MUSTER_TRY(evaluator_summarize(learner->worker->evaluator, &learner->evaluation));
+  MUSTER_TRY(evaluator_summarize(learner->transport->evaluator, &learner->evaluation));
   learner->owes_evaluation = 0;
   learner->evaluated = learner->iteration;
   if (evaluates(learner)) judge(learner, learner->evaluation.mean_return, 1);
@@ -434,7 +445,7 @@ static muster_status take_evaluation(struct learner *learner) {
 muster_status learner_evaluate(struct learner *learner, bool *is_done) {
   learner->owes_evaluation = 1;
   MUSTER_TRY(play_slices(learner, is_done));
-  if (!learner->worker->schedule->next_command_ends_evaluation) MUSTER_TRY(end_evaluation(learner));
+  if (!learner->run->schedule->next_command_ends_evaluation) MUSTER_TRY(end_evaluation(learner));
   enter(learner, WATCH_UPDATE);
   return *is_done ? take_evaluation(learner) : MUSTER_OK;
 }
@@ -442,12 +453,12 @@ muster_status learner_evaluate(struct learner *learner, bool *is_done) {
 /* writes the checkpoint at hand again, which was written before its evaluation, where this has made it the best; the
  * states of the environments are still those of that moment */
 static muster_status save_best(struct learner *learner) {
-  if (!learner->best_is_new || !learner->worker->config.checkpoint.keep_best) return MUSTER_OK;
-  stages_enter(&learner->worker->stages, STAGE_CHECKPOINT);
+  if (!learner->best_is_new || !learner->run->config.checkpoint.keep_best) return MUSTER_OK;
+  stages_enter(&learner->run->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
   muster_status status = run_checkpoint_write(learner);
   enter(learner, WATCH_WAIT);
-  stages_enter(&learner->worker->stages, STAGE_OTHER);
+  stages_enter(&learner->run->stages, STAGE_OTHER);
   return status;
 }
 
@@ -463,11 +474,10 @@ muster_status learner_make_up(struct learner *learner) {
 }
 
 muster_status learner_evaluate_at_end(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (worker->command->stop != STOP_FINISHED || worker->evaluator == NULL) return MUSTER_OK;
+  if (learner->transport->command->stop != STOP_FINISHED || learner->transport->evaluator == NULL) return MUSTER_OK;
   bool is_known = learner->evaluated == learner->iteration, is_done = is_known;
   if (!is_known) MUSTER_TRY(play_slices(learner, &is_done));
-  if (!is_done) worker->command->stop = (int32_t)asked_stop(learner);
+  if (!is_done) learner->transport->command->stop = (int32_t)asked_stop(learner);
   MUSTER_TRY(end_evaluation(learner));
   learner->has_final_evaluation = is_done;
   if (is_done && !is_known) MUSTER_TRY(take_evaluation(learner));
@@ -478,7 +488,7 @@ muster_status learner_evaluate_at_end(struct learner *learner) {
 static muster_status keep_reporting(struct learner *learner, muster_status status) {
   bool waits = muster_status_code(status) == MUSTER_ERROR_IO;
   if (waits && !learner->rows_wait)
-    log_warn(&learner->worker->logger, "%s; training goes on, the rows wait in memory until they can be written",
+    log_warn(&learner->run->logger, "%s; training goes on, the rows wait in memory until they can be written",
              muster_status_message(status));
   if (waits) muster_status_clear(&status);
   learner->rows_wait = waits;
@@ -494,7 +504,7 @@ static struct episodes_summary summarize_episodes(struct learner *learner) {
 }
 
 void learner_prepare_row(struct learner *learner) {
-  const struct trajectory *batch = learner->worker->batch;
+  const struct trajectory *batch = &learner->gathering->batch;
   const struct episodes_summary episodes = summarize_episodes(learner);
   learner->row = (struct iteration_report){
       .iteration = learner->iteration,
@@ -522,7 +532,7 @@ muster_status learner_write_evaluation(struct learner *learner) {
 }
 
 muster_status learner_write_histograms(struct learner *learner) {
-  const int64_t every = learner->worker->config.run.histograms;
+  const int64_t every = learner->run->config.run.histograms;
   if (every == 0 || learner->iteration % every != 0) return MUSTER_OK;
   return histograms_add(&learner->histograms, learner->report.events, learner->total_steps);
 }
@@ -543,23 +553,23 @@ muster_status learner_report(struct learner *learner) {
  * iteration starts its episodes afresh nothing is missing; elsewhere the episodes that were being played are lost, and
  * the next ones get numbers that no episode has had. */
 static void give_up_states(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  const int64_t n_steps = (int64_t)worker->plan.n_steps;
-  bool whole = worker->plan.whole_episodes;
+  struct run *run = learner->run;
+  const int64_t n_steps = (int64_t)run->plan.n_steps;
+  bool whole = run->plan.whole_episodes;
   /* no environment has made more steps than that, and so has begun fewer episodes */
-  const int64_t most_steps = worker->schedule->give_up_rollouts(learner) * n_steps;
+  const int64_t most_steps = run->schedule->give_up_rollouts(learner) * n_steps;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
-  for (size_t n = 0; n < (size_t)worker->config.env.num_envs; n++)
-    env_pool_save_lost(worker->pool, (int32_t)n, episode, worker->batch_env_states + n * worker->env_state_bytes);
+  for (size_t n = 0; n < (size_t)run->config.env.num_envs; n++)
+    env_pool_save_lost(run->pool, (int32_t)n, episode, learner->gathering->env_states + n * run->env_state_bytes);
   episodes_restart(&learner->episodes);
   normalizer_restart(&learner->normalizer);
 }
 
 /* of the checkpoint of a rescue */
 static const char *what_is_saved(const struct learner *learner) {
-  const struct worker *worker = learner->worker;
-  if (worker->plan.whole_episodes) return "from which the run can be repeated bit for bit";
-  bool is_deterministic = worker->schedule->is_deterministic || worker->topology.ranks == 1;
+  const struct run *run = learner->run;
+  if (run->plan.whole_episodes) return "from which the run can be repeated bit for bit";
+  bool is_deterministic = run->schedule->is_deterministic || run->topology.ranks == 1;
   return is_deterministic
              ? "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes; "
                "to "
@@ -569,7 +579,7 @@ static const char *what_is_saved(const struct learner *learner) {
 
 /* writes a checkpoint, unless there is one */
 static void save_rest(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
   bool is_written = learner->total_steps == 0 || access(path, F_OK) == 0;
@@ -578,15 +588,14 @@ static void save_rest(struct learner *learner) {
   if (!is_written) give_up_states(learner);
   muster_status status = is_written ? MUSTER_OK : run_checkpoint_write(learner);
   if (status != MUSTER_OK)
-    log_error(&worker->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
+    log_error(&run->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
               muster_status_message(status));
   else if (learner->total_steps == 0)
-    log_info(&worker->logger, "there was nothing to write yet");
+    log_info(&run->logger, "there was nothing to write yet");
   else if (is_written)
-    log_info(&worker->logger, "the newest checkpoint has all of the %lld steps so far",
-             (long long)learner->total_steps);
+    log_info(&run->logger, "the newest checkpoint has all of the %lld steps so far", (long long)learner->total_steps);
   else
-    log_info(&worker->logger, "wrote %s, %s", path, what_is_saved(learner));
+    log_info(&run->logger, "wrote %s, %s", path, what_is_saved(learner));
   muster_status_clear(&status);
 }
 
@@ -594,7 +603,7 @@ struct shell_command learner_resume_command(const struct learner *learner) {
   const struct run_folder *folder = learner->folder;
   char config[RUN_PATH_SIZE + 32];
   snprintf(config, sizeof config, "%s/config.yaml", folder->path);
-  struct shell_command command = shell_train(learner->worker->topology.ranks);
+  struct shell_command command = shell_train(learner->run->topology.ranks);
   size_t length = strlen(command.text);
   snprintf(command.text + length, sizeof command.text - length, " %s --run-dir %s --resume", shell_quote(config).text,
            shell_quote(folder->path).text);
@@ -602,7 +611,7 @@ struct shell_command learner_resume_command(const struct learner *learner) {
 }
 
 void learner_emergency_checkpoint(struct learner *learner, bool is_whole) {
-  const struct logger *logger = &learner->worker->logger;
+  const struct logger *logger = &learner->run->logger;
   const struct run_folder *folder = learner->folder;
   if (is_whole)
     save_rest(learner);

@@ -8,9 +8,10 @@
 #include "train/actor.h"
 #include "train/episodes.h"
 #include "train/evaluator.h"
+#include "train/gathering.h"
 #include "train/histograms.h"
 #include "train/report.h"
-#include "train/worker.h"
+#include "train/transport.h"
 
 #define LEARNER_MAX_STATE (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + NORMALIZER_STATE)
 
@@ -22,7 +23,9 @@ struct best {
 };
 
 struct learner {
-  struct worker *worker; /* borrowed */
+  struct run *run; /* borrowed, as the next two are */
+  struct gathering *gathering;
+  struct transport *transport;
   const struct run_folder *folder;
   struct actor *actor; /* on a rank that acts, too; NULL where other ranks act */
   struct model model;
@@ -60,11 +63,11 @@ struct learner {
 };
 
 /* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; batch_env_states then hold the environments' states). With folder NULL nothing
- * is read or written: for a learner that only shows what it takes. Takes memory from the worker's arena. On failure
- * learner_release() is still to be called. */
-MUSTER_CHECKED muster_status learner_create(struct worker *worker, const struct run_folder *folder,
-                                            struct learner *learner);
+ * checkpoint, restores them (`resumed`; gathering->env_states then hold the environments' states). With folder NULL
+ * nothing is read or written: for a learner that only shows what it takes. Takes memory from the run's arena, and
+ * nothing of the transport, which is created afterwards. On failure learner_release() is still to be called. */
+MUSTER_CHECKED muster_status learner_create(struct gathering *gathering, struct transport *transport,
+                                            const struct run_folder *folder, struct learner *learner);
 void learner_release(struct learner *learner);
 
 /* Opens metrics.csv and the event files of the folder; those of a run that goes on are cut back to its checkpoint. Only

@@ -13,8 +13,8 @@ static void print_evaluation(const struct learner *learner) {
   evaluation_describe_cut(evaluation, cut);
   printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes%s, %s%s\n", evaluation->mean_return,
          evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes, cut,
-         learner->worker->config.evaluation.deterministic ? "deterministic" : "stochastic",
-         run_config_has_evaluation_env(&learner->worker->config) ? ", with evaluation.env" : "");
+         learner->run->config.evaluation.deterministic ? "deterministic" : "stochastic",
+         run_config_has_evaluation_env(&learner->run->config) ? ", with evaluation.env" : "");
 }
 
 static void print_result(const struct learner *learner) {
@@ -46,14 +46,14 @@ static void print_next(const struct learner *learner) {
 
 /* a run that was asked to end is told how to go on */
 static void print_interrupted(const struct learner *learner) {
-  if (learner->worker->command->stop == STOP_DEAD)
-    log_error(&learner->worker->logger,
+  if (learner->transport->command->stop == STOP_DEAD)
+    log_error(&learner->run->logger,
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
-              (long long)learner->worker->config.env_host.max_restarts);
-  bool is_trained = learner->total_steps >= learner->worker->config.general.total_steps;
+              (long long)learner->run->config.env_host.max_restarts);
+  bool is_trained = learner->total_steps >= learner->run->config.general.total_steps;
   printf("\ninterrupted %s%lld of %lld steps; %s. To go on:\n  %s\n",
          is_trained ? "in the evaluation at the end, after " : "after ", (long long)learner->total_steps,
-         (long long)learner->worker->config.general.total_steps,
+         (long long)learner->run->config.general.total_steps,
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
          learner_resume_command(learner).text);
 }
@@ -63,14 +63,14 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
   putchar('\n');
   MUSTER_TRY(timings_print(stdout, timings));
   char path[DURABLE_PATH_SIZE];
-  MUSTER_TRY(trace_write(learner->worker, path, sizeof path));
+  MUSTER_TRY(trace_write(learner->run, path, sizeof path));
   if (path[0] != '\0') printf("\ntrace       %s (for https://ui.perfetto.dev)\n", path);
   return MUSTER_OK;
 }
 
 /* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
 static muster_status tell_result(struct learner *learner, const struct timings *timings) {
-  bool is_finished = learner->worker->command->stop == STOP_FINISHED;
+  bool is_finished = learner->transport->command->stop == STOP_FINISHED;
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
                                   episodes_summarize(&learner->episodes), is_finished,
                                   learner->has_final_evaluation ? &learner->evaluation : NULL));
@@ -89,8 +89,8 @@ static muster_status tell_result(struct learner *learner, const struct timings *
 
 muster_status learner_finish(struct learner *learner) {
   struct timings timings;
-  watchdog_enter(learner->worker->comm, WATCH_WAIT, learner->iteration + 1);
-  muster_status status = timings_collect(learner->worker, &timings);
+  watchdog_enter(learner->run->comm, WATCH_WAIT, learner->iteration + 1);
+  muster_status status = timings_collect(learner->run, &timings);
   if (status == MUSTER_OK) status = tell_result(learner, &timings);
   timings_release(&timings);
   return status;

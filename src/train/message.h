@@ -4,7 +4,7 @@
 #ifndef TRAIN_MESSAGE_H
 #define TRAIN_MESSAGE_H
 
-#include "train/worker.h"
+#include "train/actor.h"
 
 enum message_kind { MESSAGE_ROLLOUT, MESSAGE_GRADIENT, MESSAGE_STATES, MESSAGE_EPISODES };
 
@@ -19,14 +19,14 @@ struct message {
   double terms[ALGORITHM_MAX_TERMS]; /* of a gradient, which follows the rollout */
 };
 
-/* Bytes that a message of this rank takes at most; `model`: what actors have of it. */
-size_t message_room(const struct worker *worker, const struct model *model);
+/* Bytes that a message of this actor takes at most. */
+size_t message_room(const struct actor *actor);
 
 /* Writes what follows the header, and rollout_bytes in it; returns the bytes of the whole message. `gradient` [count]:
  * NULL where rollouts are handed over, else that of this rollout, of which then rewards and ends alone are told. */
-size_t message_write_rollout(const struct worker *worker, const float *gradient, size_t count, struct message *message);
-size_t message_write_states(const struct worker *worker, struct message *message);
-size_t message_write_episodes(const struct worker *worker, struct message *message);
+size_t message_write_rollout(const struct actor *actor, const float *gradient, size_t count, struct message *message);
+size_t message_write_states(const struct actor *actor, struct message *message);
+size_t message_write_episodes(const struct actor *actor, struct message *message);
 
 /* What follows the header: the packed rollout, or states; and the gradient. */
 const void *message_content(const struct message *message);

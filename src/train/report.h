@@ -4,6 +4,7 @@
 #define TRAIN_REPORT_H
 
 #include "algo/algorithm.h"
+#include "comm/gather.h"
 #include "runs/folder.h"
 #include "store/events.h"
 #include "store/metrics.h"

@@ -26,7 +26,7 @@ static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_eva
 
 /* where the run is; the steps of its environments are counted from it, too */
 static int list_counters(struct learner *learner, struct tensor *list) {
-  const double most_iterations = RANGE_COUNT_MAX / (double)learner->worker->plan.n_steps;
+  const double most_iterations = RANGE_COUNT_MAX / (double)learner->run->plan.n_steps;
   list[0] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration, RANGE(0, most_iterations)};
   list[1] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps, RANGE_COUNT};
   return 2;
@@ -36,11 +36,11 @@ static int list_counters(struct learner *learner, struct tensor *list) {
 static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
   int n = learner_state(learner, list);
   n += episodes_state(&learner->episodes, list + n);
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   list[n++] = (struct tensor){
-      "environments/states",    TENSOR_U8, 2, {(size_t)worker->config.env.num_envs, worker->env_state_bytes},
-      worker->batch_env_states, RANGE_ANY};
-  n += worker->schedule->state(learner, list + n);
+      "environments/states",          TENSOR_U8, 2, {(size_t)run->config.env.num_envs, run->env_state_bytes},
+      learner->gathering->env_states, RANGE_ANY};
+  n += run->schedule->state(learner, list + n);
   n += list_counters(learner, list + n);
   list[n++] = (struct tensor){"progress/skipped_updates", TENSOR_I64, 0, {0}, &learner->skipped_updates, RANGE_COUNT};
   list[n++] = (struct tensor){"progress/metrics_rows", TENSOR_I64, 0, {0}, &progress->metrics_rows, RANGE_COUNT};
@@ -68,16 +68,16 @@ bool run_checkpoint_is_learning_state(const char *tensor) {
 }
 
 static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
-  const struct run_config *config = &learner->worker->config;
+  const struct run_config *config = &learner->run->config;
   MUSTER_TRY(checkpoint_write_text(writer, "about/env", config->env.name));
   MUSTER_TRY(checkpoint_write_text(writer, "about/algorithm", learner->type->name));
   MUSTER_TRY(checkpoint_write_text(writer, "about/distribution", learner->model.head.distribution->name));
-  const muster_env_spec *spec = env_pool_spec(learner->worker->pool);
+  const muster_env_spec *spec = env_pool_spec(learner->run->pool);
   MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
   MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
   MUSTER_TRY(checkpoint_write_int(writer, "about/seed", config->general.seed));
   MUSTER_TRY(checkpoint_write_int(writer, CHECKPOINT_STEPS, learner->total_steps));
-  MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->worker->topology.ranks));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->run->topology.ranks));
   MUSTER_TRY(checkpoint_write_float(writer, "about/mean_return", episodes_summarize(&learner->episodes).mean_return));
   MUSTER_TRY(checkpoint_write_text(writer, "about/muster_version", MUSTER_VERSION));
   MUSTER_TRY(checkpoint_write_text(writer, "about/git_hash", run_build_git_hash()));
@@ -106,7 +106,7 @@ static muster_status write_file(struct learner *learner, struct progress *progre
 /* gives the best checkpoint its second name, points `latest` at the newest and removes the oldest; what fails here is
  * done after the next checkpoint */
 static muster_status publish(struct learner *learner) {
-  const struct checkpoint_options *options = &learner->worker->config.checkpoint;
+  const struct checkpoint_options *options = &learner->run->config.checkpoint;
   const char *folder = learner->folder->checkpoints;
   if (options->keep_best && learner->best_waits)
     MUSTER_TRY(checkpoint_keep(folder, learner->best.steps, learner->folder->best));
@@ -141,13 +141,13 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
   muster_status status =
       before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : run_config_parse(path, text, before);
   char difference[3 * OPTION_STRING_SIZE];
-  if (status == MUSTER_OK && run_config_differs(before, &learner->worker->config, difference, sizeof difference))
+  if (status == MUSTER_OK && run_config_differs(before, &learner->run->config, difference, sizeof difference))
     status = status_error(MUSTER_ERROR_USAGE,
                           "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
                           "%s/config.yaml has it, or train anew in another --run-dir",
                           path, difference, learner->folder->path);
   if (status == MUSTER_OK) *planned = before->general.total_steps;
-  if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->worker->config);
+  if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->run->config);
   free(before);
   free(text);
   return status;
@@ -170,7 +170,7 @@ static void warn_passed_over(const char *path, bool is_damaged, const char *reas
 
 /* schedules that fall over total_steps stand elsewhere when these have changed */
 static void tell_schedules(const struct learner *learner, int64_t planned) {
-  const struct run_config *config = &learner->worker->config;
+  const struct run_config *config = &learner->run->config;
   const int64_t total = config->general.total_steps;
   const struct option_table *table = learner->type->options;
   for (const struct option_spec *option = table->options; option->key != NULL && planned != total; option++) {
@@ -179,7 +179,7 @@ static void tell_schedules(const struct learner *learner, int64_t planned) {
     if (schedule->is_null || !schedule->linear) continue;
     char key[TEXT_KEY_SIZE];
     option_full_key(table, option, key, sizeof key);
-    log_warn(&learner->worker->logger,
+    log_warn(&learner->run->logger,
              "%s: lin_%g falls over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
              "from %g",
              key, schedule->initial, (long long)planned, (long long)total, (long long)learner->total_steps,
@@ -195,7 +195,7 @@ static void warn_of_kernels(const struct learner *learner, struct checkpoint_rea
   if (!checkpoint_has(reader, name)) return;
   muster_status status = checkpoint_read_text(reader, name, &before);
   if (status == MUSTER_OK && strcmp(before, linear_selected()) != 0)
-    log_warn(&learner->worker->logger,
+    log_warn(&learner->run->logger,
              "the checkpoint was computed with the kernels %.40s, and this run goes on with %s: it will end in other "
              "digits than it would have; --set ranks.kernels=%.40s keeps them, where the processor can",
              before, linear_selected(), before);
@@ -225,7 +225,7 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   if (learner->total_steps != steps)
     return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s': progress/total_steps is %lld, but %s is %lld", path,
                         (long long)learner->total_steps, CHECKPOINT_STEPS, (long long)steps);
-  const struct schedule *schedule = learner->worker->schedule;
+  const struct schedule *schedule = learner->run->schedule;
   MUSTER_TRY(schedule->restore_counts(learner, reader));
   MUSTER_TRY(restore_all(reader, list, list_state(learner, progress, list)));
   return status_wrap(schedule->restored(learner), "checkpoint '%s'", path);
@@ -233,9 +233,9 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
 
 /* evaluations that cannot be compared with those of before begin with the best anew */
 static void forget_best(struct learner *learner) {
-  const struct evaluation_options *options = &learner->worker->config.evaluation;
+  const struct evaluation_options *options = &learner->run->config.evaluation;
   if (!learner->best.is_evaluation || options->every == 0 || options->episodes == 0) return;
-  log_info(&learner->worker->logger,
+  log_info(&learner->run->logger,
            "evaluations are other ones than before: best.h5 stays until the next one, and is then the best of these");
   learner->best = (struct best){NAN, -1, 0};
 }
@@ -266,19 +266,20 @@ static muster_status read_state(struct learner *learner, const char *path, int64
 
 /* environments that could not save their state, or whose rank was lost */
 static void tell_lost_states(const struct learner *learner) {
-  const struct worker *worker = learner->worker;
-  const size_t n_envs = (size_t)worker->config.env.num_envs;
+  const struct run *run = learner->run;
+  const size_t n_envs = (size_t)run->config.env.num_envs;
   size_t lost = 0;
-  for (size_t n = 0; n < n_envs; n++) lost += env_pool_is_lost(worker->batch_env_states + n * worker->env_state_bytes);
+  for (size_t n = 0; n < n_envs; n++)
+    lost += env_pool_is_lost(learner->gathering->env_states + n * run->env_state_bytes);
   if (lost > 0)
-    log_warn(&worker->logger, "the checkpoint has no state of %zu of the %zu environments: they start a fresh episode",
+    log_warn(&run->logger, "the checkpoint has no state of %zu of the %zu environments: they start a fresh episode",
              lost, n_envs);
 }
 
 muster_status run_checkpoint_restore(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
-  struct passed_over passed_over = {&learner->worker->logger, 0};
+  struct passed_over passed_over = {&learner->run->logger, 0};
   MUSTER_TRY(checkpoint_find_newest(folder, warn_passed_over, &passed_over, path, sizeof path));
   /* to start anew would overwrite what the run has told so far */
   if (path[0] == '\0' && passed_over.files > 0)
@@ -289,12 +290,12 @@ muster_status run_checkpoint_restore(struct learner *learner) {
   learner->report.keep_rows = 0;
   struct stat told;
   if (path[0] == '\0' && stat(learner->folder->metrics, &told) == 0 && told.st_size > 0)
-    log_warn(&learner->worker->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
+    log_warn(&learner->run->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
              folder);
   if (path[0] == '\0') return MUSTER_OK;
   int64_t planned = 0;
   MUSTER_TRY(read_state(learner, path, &planned));
-  log_info(&learner->worker->logger, "resuming from %s", path);
+  log_info(&learner->run->logger, "resuming from %s", path);
   tell_schedules(learner, planned);
   tell_lost_states(learner);
   return MUSTER_OK;

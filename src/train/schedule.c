@@ -35,7 +35,7 @@ muster_status schedule_no_learner(struct learner *learner) {
   return MUSTER_OK;
 }
 
-muster_status schedule_no_actor(struct actor *actor, void *algorithm) {
-  (void)actor, (void)algorithm;
+muster_status schedule_no_actor(struct actor *actor) {
+  (void)actor;
   return MUSTER_OK;
 }

@@ -14,8 +14,9 @@
 
 struct actor;
 struct learner;
-struct model;
-struct worker;
+struct endpoints;
+struct run;
+struct transport;
 
 /* Every member is set. What a schedule lets the learner keep is in learner->schedule_data. */
 struct schedule {
@@ -33,13 +34,13 @@ struct schedule {
   /* --- set-up --- */
 
   /* Environments whose rollouts the batch has room for. */
-  size_t (*batch_envs)(const struct worker *worker);
-  /* What commands and rollouts are exchanged by; `model`: what the command has room for. Collective. */
-  muster_status (*connect)(struct worker *worker, const struct model *model, size_t command_bytes);
+  size_t (*batch_envs)(const struct run *run);
+  /* Prepares the exchange of commands, rollouts and evaluations. Collective. */
+  muster_status (*connect)(struct transport *transport, const struct endpoints *endpoints);
   /* What the rank that leads needs besides, before a checkpoint is restored. Takes memory from the arena. */
   muster_status (*prepare_learner)(struct learner *learner);
-  /* The same of an actor. `algorithm`: the learner's on a rank that does both, borrowed; else NULL. */
-  muster_status (*prepare_actor)(struct actor *actor, void *algorithm);
+  /* The same of an actor. */
+  muster_status (*prepare_actor)(struct actor *actor);
 
   /* --- the loops; collective --- */
 
@@ -94,6 +95,6 @@ const struct schedule *schedule_of(const struct run_config *config);
 int schedule_no_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]);
 muster_status schedule_no_counts(struct learner *learner, struct checkpoint_reader *reader);
 muster_status schedule_no_learner(struct learner *learner);
-muster_status schedule_no_actor(struct actor *actor, void *algorithm);
+muster_status schedule_no_actor(struct actor *actor);
 
 #endif

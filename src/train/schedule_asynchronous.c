@@ -9,10 +9,10 @@
 /* --- taking messages --- */
 
 static void take_states(struct learner *learner, int rank, const struct message *message) {
-  struct worker *worker = learner->worker;
-  const struct env_range range = topology_envs(&worker->topology, rank);
-  memcpy(worker->batch_env_states + (size_t)range.first * worker->env_state_bytes, message_content(message),
-         (size_t)range.count * worker->env_state_bytes);
+  struct run *run = learner->run;
+  const struct env_range range = topology_envs(&run->topology, rank);
+  memcpy(learner->gathering->env_states + (size_t)range.first * run->env_state_bytes, message_content(message),
+         (size_t)range.count * run->env_state_bytes);
 }
 
 /* what every message tells; what it brings is taken by kind */
@@ -22,20 +22,20 @@ static void note_message(struct learner *learner, int rank, const struct message
   async->under_way[rank] = message->next_version;
   if (message->rollouts > async->rollouts) async->rollouts = message->rollouts;
   if (message->kind == MESSAGE_STATES || message->kind == MESSAGE_EPISODES) return;
-  const double seconds = message->seconds, actors = learner->worker->topology.actors;
+  const double seconds = message->seconds, actors = learner->run->topology.actors;
   const struct gather_work work = {seconds / actors, seconds / actors, seconds};
-  report_rollout(&learner->report, &work, learner->worker->topology.actors);
+  report_rollout(&learner->report, &work, learner->run->topology.actors);
 }
 
 /* waits for the next message; a rank that acts and learns makes it first */
 static muster_status next_message(struct learner *learner, struct held_message *next) {
-  struct worker *worker = learner->worker;
+  struct run *run = learner->run;
   if (learner->actor != NULL) MUSTER_TRY(asynchronous_take_turn(learner->actor));
   const void *message;
   size_t bytes;
-  watchdog_enter(worker->comm, WATCH_WAIT, learner->iteration + 1);
-  stages_enter(&worker->stages, STAGE_GATHER);
-  MUSTER_TRY(channel_next(worker->channel, &next->rank, &message, &bytes));
+  watchdog_enter(run->comm, WATCH_WAIT, learner->iteration + 1);
+  stages_enter(&run->stages, STAGE_GATHER);
+  MUSTER_TRY(channel_next(learner->transport->channel, &next->rank, &message, &bytes));
   next->message = message;
   return MUSTER_OK;
 }
@@ -50,12 +50,12 @@ static muster_status first_message(struct learner *learner, struct held_message 
 }
 
 static muster_status take_into_batch(struct learner *learner, const struct held_message *taken) {
-  struct worker *worker = learner->worker;
-  watchdog_enter(worker->comm, WATCH_UPDATE, learner->iteration + 1);
+  struct run *run = learner->run;
+  watchdog_enter(run->comm, WATCH_UPDATE, learner->iteration + 1);
   note_message(learner, taken->rank, taken->message);
   MUSTER_TRY(asynchronous_take_rollout(learner, taken->rank, taken->message));
-  MUSTER_TRY(channel_credit(worker->channel, taken->rank));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  MUSTER_TRY(channel_credit(learner->transport->channel, taken->rank));
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
@@ -63,13 +63,13 @@ static muster_status take_into_batch(struct learner *learner, const struct held_
 
 /* whether what an actor delivers next would be too old after the next update */
 static bool is_urgent(const struct learner *learner, int rank) {
-  const struct rollout_plan *plan = &learner->worker->plan;
-  if (!plan->block_on_lag || !topology_rank_acts(&learner->worker->topology, rank)) return false;
+  const struct rollout_plan *plan = &learner->run->plan;
+  if (!plan->block_on_lag || !topology_rank_acts(&learner->run->topology, rank)) return false;
   return learner->iteration + 1 - asynchronous_of(learner)->under_way[rank] > plan->max_policy_lag;
 }
 
 static bool any_is_urgent(const struct learner *learner) {
-  for (int rank = 0; rank < learner->worker->topology.ranks; rank++)
+  for (int rank = 0; rank < learner->run->topology.ranks; rank++)
     if (is_urgent(learner, rank)) return true;
   return false;
 }
@@ -78,7 +78,7 @@ static bool any_is_urgent(const struct learner *learner) {
  * one would be too old: what others deliver meanwhile is held back for the next update. */
 static muster_status collect_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
-  const int64_t enough = (int64_t)learner->worker->plan.batch;
+  const int64_t enough = (int64_t)learner->run->plan.batch;
   struct held_message next;
   while (async->trajectories < enough) {
     MUSTER_TRY(first_message(learner, &next));
@@ -114,10 +114,10 @@ static void count_lag(struct policy_lag *lag, int64_t version, int64_t acted, in
 /* --- updates --- */
 
 static muster_status learn(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  struct batch_head *head = worker->batch_head;
+  struct run *run = learner->run;
+  struct batch_head *head = learner->gathering->head;
   head->is_skipped = false;
-  head->progress_remaining = learner_progress_remaining(learner, worker->config.general.total_steps);
+  head->progress_remaining = learner_progress_remaining(learner, run->config.general.total_steps);
   learner->iteration++;
   learner->collected = learner->iteration;
   return learner_learn(learner);
@@ -133,9 +133,9 @@ static muster_status learn_from_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
   MUSTER_TRY(collect_batch(learner));
   MUSTER_TRY(flush_row(learner));
-  watchdog_enter(learner->worker->comm, WATCH_UPDATE, learner->iteration + 1);
-  stages_mark(&learner->worker->stages, EVENT_ROLLOUT);
-  stages_enter(&learner->worker->stages, STAGE_ADVANTAGES);
+  watchdog_enter(learner->run->comm, WATCH_UPDATE, learner->iteration + 1);
+  stages_mark(&learner->run->stages, EVENT_ROLLOUT);
+  stages_enter(&learner->run->stages, STAGE_ADVANTAGES);
   for (int64_t i = 0; i < async->trajectories; i++)
     count_lag(&learner->policy_lag, learner->iteration, async->versions[i], 1);
   return learn(learner);
@@ -149,7 +149,7 @@ static muster_status learn_from_gradient(struct learner *learner, const struct h
   bool has_faults = (message->flags & FLAG_FAULT) != 0;
   memcpy(parameters->gradients, message_gradient(message), parameters->count * sizeof(float));
   memcpy(async->terms, message->terms, sizeof async->terms);
-  const int64_t trajectories = topology_envs(&learner->worker->topology, taken->rank).count, version = message->version;
+  const int64_t trajectories = topology_envs(&learner->run->topology, taken->rank).count, version = message->version;
   MUSTER_TRY(take_into_batch(learner, taken));
   if (has_faults) return MUSTER_OK;
   MUSTER_TRY(flush_row(learner));
@@ -185,25 +185,27 @@ static muster_status end_iteration(struct learner *learner, int64_t before) {
 /* --- evaluations: all actors wait for a command --- */
 
 static muster_status take_episodes(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  for (int taken = 0; taken < worker->topology.actors; taken++) {
+  struct run *run = learner->run;
+  for (int taken = 0; taken < run->topology.actors; taken++) {
     struct held_message next;
     MUSTER_TRY(first_message(learner, &next));
     note_message(learner, next.rank, next.message);
-    evaluator_take_part(worker->evaluator, next.rank, message_content(next.message));
-    MUSTER_TRY(channel_credit(worker->channel, next.rank));
+    evaluator_take_part(learner->transport->evaluator, next.rank, message_content(next.message));
+    MUSTER_TRY(channel_credit(learner->transport->channel, next.rank));
   }
   return MUSTER_OK;
 }
 
 static muster_status play_slice(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  if (learner->actor == NULL) MUSTER_TRY(evaluator_play(worker->evaluator, NULL));
-  MUSTER_TRY(channel_send_command(worker->channel));
+  if (learner->actor == NULL)
+    MUSTER_TRY(evaluator_play(learner->transport->evaluator, learner->transport->command, NULL));
+  MUSTER_TRY(channel_send_command(learner->transport->channel));
   return take_episodes(learner);
 }
 
-static muster_status end_evaluation(struct learner *learner) { return channel_send_command(learner->worker->channel); }
+static muster_status end_evaluation(struct learner *learner) {
+  return channel_send_command(learner->transport->channel);
+}
 
 /* the evaluation that a pause was for, and the row that waits for it */
 static muster_status evaluate_in_pause(struct learner *learner) {
@@ -218,50 +220,50 @@ static muster_status evaluate_in_pause(struct learner *learner) {
 /* --- the loop --- */
 
 static muster_status tell_command(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  watchdog_enter(worker->comm, WATCH_WAIT, learner->iteration + 1);
+  struct run *run = learner->run;
+  watchdog_enter(run->comm, WATCH_WAIT, learner->iteration + 1);
   learner_begin_command(learner);
-  struct command *command = worker->command;
+  struct command *command = learner->transport->command;
   /* the end is a pause, too */
   learner->checkpoint_is_due |= command->stop != STOP_NOT;
   if (learner->checkpoint_is_due) command->send_states = SEND_FOR_CHECKPOINT;
   if (!learner->checkpoint_is_due && asynchronous_of(learner)->evaluation_waits) command->send_states = SEND_FOR_BEST;
   command->rollouts = asynchronous_of(learner)->rollouts;
-  stages_mark(&worker->stages, EVENT_COMMAND);
-  MUSTER_TRY(channel_send_command(worker->channel));
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_mark(&run->stages, EVENT_COMMAND);
+  MUSTER_TRY(channel_send_command(learner->transport->channel));
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 /* Takes what comes until every actor has delivered its states: then nothing is under way. */
 static muster_status pause_actors(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  for (int paused = 0; paused < worker->topology.actors;) {
+  struct run *run = learner->run;
+  for (int paused = 0; paused < run->topology.actors;) {
     struct held_message next;
     MUSTER_TRY(first_message(learner, &next));
     if (next.message->kind != MESSAGE_STATES) {
       MUSTER_TRY(asynchronous_of(learner)->sent->take_in_pause(learner, &next));
     } else {
       /* which a rescue would write, too */
-      watchdog_enter(worker->comm, WATCH_CHECKPOINT, learner->iteration + 1);
-      stages_enter(&worker->stages, STAGE_CHECKPOINT);
+      watchdog_enter(run->comm, WATCH_CHECKPOINT, learner->iteration + 1);
+      stages_enter(&run->stages, STAGE_CHECKPOINT);
       note_message(learner, next.rank, next.message);
       take_states(learner, next.rank, next.message);
-      MUSTER_TRY(channel_credit(worker->channel, next.rank));
+      MUSTER_TRY(channel_credit(learner->transport->channel, next.rank));
       paused++;
     }
   }
-  stages_enter(&worker->stages, STAGE_OTHER);
+  stages_enter(&run->stages, STAGE_OTHER);
   return MUSTER_OK;
 }
 
 static muster_status lead(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  const struct command *command = worker->command;
+  struct run *run = learner->run;
+  const struct command *command = learner->transport->command;
   const struct asynchronous_learner *async = learner->schedule_data;
-  for (int rank = 0; rank < worker->topology.ranks; rank++) async->under_way[rank] = learner->iteration;
+  for (int rank = 0; rank < run->topology.ranks; rank++) async->under_way[rank] = learner->iteration;
   if (learner->actor != NULL) learner->actor->rollouts = async->rollouts;
-  worker->command->rollouts = async->rollouts;
+  learner->transport->command->rollouts = async->rollouts;
   MUSTER_TRY(learner_make_up(learner));
   for (;;) {
     MUSTER_TRY(tell_command(learner));
@@ -272,13 +274,13 @@ static muster_status lead(struct learner *learner) {
     }
     if (command->stop != STOP_NOT) {
       MUSTER_TRY(learner_evaluate_at_end(learner));
-      return channel_drain(worker->channel);
+      return channel_drain(learner->transport->channel);
     }
     if (command->send_states) continue;
     const int64_t steps = learner->total_steps, updates = learner->iteration;
     MUSTER_TRY(async->sent->learn_from_next(learner));
     MUSTER_TRY(end_iteration(learner, updates));
-    stages_end_iteration(&worker->stages, learner->total_steps - steps);
+    stages_end_iteration(&run->stages, learner->total_steps - steps);
   }
 }
 
@@ -299,25 +301,26 @@ static muster_status iterate(struct learner *learner) {
   return MUSTER_OK;
 }
 
-static muster_status connect(struct worker *worker, const struct model *model, size_t command_bytes) {
-  return channel_create(worker->comm, &worker->topology, message_room(worker, model), worker->command, command_bytes,
-                        &worker->channel);
+static muster_status connect(struct transport *transport, const struct endpoints *ends) {
+  const struct run *run = transport->run;
+  const size_t room = run->topology.acts ? message_room(ends->actor) : 0;
+  return channel_create(run->comm, &run->topology, room, transport->command, ends->command_bytes, &transport->channel);
 }
 
 static muster_status prepare_learner(struct learner *learner, const struct sent *sent) {
-  struct worker *worker = learner->worker;
-  struct arena *arena = worker->arena;
-  const size_t ranks = (size_t)worker->topology.ranks;
+  struct run *run = learner->run;
+  struct arena *arena = run->arena;
+  const size_t ranks = (size_t)run->topology.ranks;
   struct asynchronous_learner *async;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "asynchronous learner", &async));
-  MUSTER_TRY(ARENA_TAKE(arena, worker->batch->n_envs, "versions", &async->versions));
+  MUSTER_TRY(ARENA_TAKE(arena, learner->gathering->batch.n_envs, "versions", &async->versions));
   MUSTER_TRY(ARENA_TAKE(arena, ranks, "versions", &async->under_way));
   MUSTER_TRY(ARENA_TAKE(arena, CHANNEL_SLOTS * ranks, "held messages", &async->held));
-  async->capacity = (int64_t)worker->batch->n_envs;
+  async->capacity = (int64_t)learner->gathering->batch.n_envs;
   async->sent = sent;
   learner->schedule_data = async;
   /* from here on the batch has as many environments as there are trajectories in it */
-  worker->batch->n_envs = worker->batch->n_rows = 0;
+  learner->gathering->batch.n_envs = learner->gathering->batch.n_rows = 0;
   return MUSTER_OK;
 }
 
@@ -330,8 +333,8 @@ static muster_status prepare_for_trajectories(struct learner *learner) {
 }
 
 /* those that an update waits for, and what all actors may have sent and under way */
-static size_t batch_of_trajectories(const struct worker *worker) {
-  return worker->plan.batch + (CHANNEL_SLOTS + 1) * (size_t)worker->config.env.num_envs;
+static size_t batch_of_trajectories(const struct run *run) {
+  return run->plan.batch + (CHANNEL_SLOTS + 1) * (size_t)run->config.env.num_envs;
 }
 
 const struct schedule schedule_asynchronous = {
@@ -372,10 +375,10 @@ static muster_status prepare_for_gradients(struct learner *learner) {
   return prepare_learner(learner, &sent_gradients);
 }
 
-static size_t batch_of_gradients(const struct worker *worker) { return (size_t)worker->config.env.num_envs; }
+static size_t batch_of_gradients(const struct run *run) { return (size_t)run->config.env.num_envs; }
 
 static muster_status apply_gradient(struct learner *learner) {
-  return learner->type->apply(learner->algorithm, learner->worker->batch_head->progress_remaining,
+  return learner->type->apply(learner->algorithm, learner->gathering->head->progress_remaining,
                               asynchronous_of(learner)->terms, learner->metrics);
 }
 

@@ -2,33 +2,34 @@
 #include "train/synchronous.h"
 
 static muster_status lead(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  const struct command *command = learner->transport->command;
   MUSTER_TRY(learner_make_up(learner));
   for (;;) {
     MUSTER_TRY(learner_give_command(learner));
     MUSTER_TRY(learner_take_states(learner));
     /* the actors already roll out */
     MUSTER_TRY(learner_save(learner));
-    if (worker->command->stop != STOP_NOT) return learner_evaluate_at_end(learner);
+    if (command->stop != STOP_NOT) return learner_evaluate_at_end(learner);
     if (learner->actor != NULL) MUSTER_TRY(actor_roll_out(learner->actor));
     MUSTER_TRY(learner_collect(learner));
     MUSTER_TRY(learner_update(learner));
     MUSTER_TRY(learner_report(learner));
-    stages_end_iteration(&worker->stages, trajectory_steps(worker->batch));
+    stages_end_iteration(&learner->run->stages, trajectory_steps(&learner->gathering->batch));
   }
 }
 
 static muster_status follow(struct learner *learner) {
-  struct worker *worker = learner->worker;
+  struct transport *transport = learner->transport;
+  const struct command *command = transport->command;
   struct actor *actor = learner->actor;
   for (;;) {
-    MUSTER_TRY(actor_await_command(worker, actor));
-    if (worker->command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
-    if (worker->command->stop != STOP_NOT) return actor_evaluate_at_end(worker, actor);
+    MUSTER_TRY(actor_await_command(transport, actor));
+    if (command->send_states) MUSTER_TRY(actor_send_states(transport, actor));
+    if (command->stop != STOP_NOT) return actor_evaluate_at_end(transport, actor);
     if (actor != NULL) MUSTER_TRY(actor_roll_out(actor));
-    MUSTER_TRY(actor_send_rollout(worker, actor));
+    MUSTER_TRY(actor_send_rollout(transport, actor));
     MUSTER_TRY(learner_follow(learner));
-    stages_end_iteration(&worker->stages, actor != NULL ? trajectory_steps(worker->rollout) : 0);
+    stages_end_iteration(&learner->run->stages, actor != NULL ? trajectory_steps(actor->rollout) : 0);
   }
 }
 

@@ -12,7 +12,7 @@ struct pipelined {
 };
 
 static muster_status prepare_learner(struct learner *learner) {
-  struct arena *arena = learner->worker->arena;
+  struct arena *arena = learner->run->arena;
   struct pipelined *pipelined;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "the acting policy", &pipelined));
   pipelined->count = learner->model.policy_count + learner->model.encoder.statistics_count;
@@ -27,7 +27,7 @@ static muster_status prepare_learner(struct learner *learner) {
  * policy of before its last update. */
 static muster_status give_command(struct learner *learner) {
   struct pipelined *pipelined = learner->schedule_data;
-  struct command *command = learner->worker->command;
+  struct command *command = learner->transport->command;
   learner_begin_command(learner);
   const bool evaluates = learner_evaluation_is_due(learner);
   if (evaluates) command->evaluation = EVALUATION_FOLLOWS;
@@ -40,8 +40,8 @@ static muster_status give_command(struct learner *learner) {
 /* what acts from here on belongs to the state after the update: a checkpoint of before has the policy before */
 static muster_status update(struct learner *learner) {
   struct pipelined *pipelined = learner->schedule_data;
-  watchdog_enter(learner->worker->comm, WATCH_UPDATE, learner->iteration + 1);
-  memcpy(pipelined->acting, learner->worker->command->floats, pipelined->count * sizeof(float));
+  watchdog_enter(learner->run->comm, WATCH_UPDATE, learner->iteration + 1);
+  memcpy(pipelined->acting, learner->transport->command->floats, pipelined->count * sizeof(float));
   return learner_update(learner);
 }
 
@@ -54,8 +54,8 @@ static muster_status roll_out_first(struct learner *learner) {
 }
 
 static muster_status lead(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  const struct command *command = worker->command;
+  struct run *run = learner->run;
+  const struct command *command = learner->transport->command;
   MUSTER_TRY(learner_make_up(learner));
   MUSTER_TRY(give_command(learner));
   if (command->stop != STOP_NOT) return learner_evaluate_at_end(learner);
@@ -69,29 +69,29 @@ static muster_status lead(struct learner *learner) {
     MUSTER_TRY(update(learner));
     MUSTER_TRY(learner_report(learner));
     MUSTER_TRY(learner_save(learner));
-    stages_end_iteration(&worker->stages, trajectory_steps(worker->batch));
+    stages_end_iteration(&run->stages, trajectory_steps(&learner->gathering->batch));
     if (command->stop != STOP_NOT) return learner_evaluate_at_end(learner);
   }
 }
 
 static muster_status follow(struct learner *learner) {
-  struct worker *worker = learner->worker;
-  const struct command *command = worker->command;
+  struct transport *transport = learner->transport;
+  const struct command *command = transport->command;
   struct actor *actor = learner->actor;
-  MUSTER_TRY(actor_await_command(worker, actor));
-  if (command->stop != STOP_NOT) return actor_evaluate_at_end(worker, actor);
+  MUSTER_TRY(actor_await_command(transport, actor));
+  if (command->stop != STOP_NOT) return actor_evaluate_at_end(transport, actor);
   MUSTER_TRY(roll_out_first(learner));
   for (;;) {
-    MUSTER_TRY(actor_send_rollout(worker, actor));
-    const int64_t steps = actor != NULL ? trajectory_steps(worker->rollout) : 0;
-    MUSTER_TRY(actor_await_command(worker, actor));
+    MUSTER_TRY(actor_send_rollout(transport, actor));
+    const int64_t steps = actor != NULL ? trajectory_steps(actor->rollout) : 0;
+    MUSTER_TRY(actor_await_command(transport, actor));
     const bool evaluates = command->evaluation == EVALUATION_FOLLOWS;
-    if (command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
+    if (command->send_states) MUSTER_TRY(actor_send_states(transport, actor));
     if (command->stop == STOP_NOT && actor != NULL) MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(learner_follow(learner));
-    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
-    stages_end_iteration(&worker->stages, steps);
-    if (command->stop != STOP_NOT) return actor_evaluate_at_end(worker, actor);
+    if (evaluates) MUSTER_TRY(actor_await_evaluation(transport, actor));
+    stages_end_iteration(&learner->run->stages, steps);
+    if (command->stop != STOP_NOT) return actor_evaluate_at_end(transport, actor);
   }
 }
 

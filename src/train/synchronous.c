@@ -1,40 +1,86 @@
 #include "train/synchronous.h"
 
+#include <math.h>
+
 /* --- set-up --- */
 
-size_t synchronous_batch_envs(const struct worker *worker) { return (size_t)worker->config.env.num_envs; }
+size_t synchronous_batch_envs(const struct run *run) { return (size_t)run->config.env.num_envs; }
 
-muster_status synchronous_connect(struct worker *worker, const struct model *model, size_t command_bytes) {
-  (void)model;
-  MUSTER_TRY(worker_connect_rollouts(worker, command_bytes));
-  return evaluator_connect(worker->evaluator);
+/* what a rank exchanges: the whole batch on the rank that leads, its own rows on one that acts */
+static struct trajectory *exchanged(const struct endpoints *ends) {
+  const struct topology *topology = &ends->gathering->run->topology;
+  return topology->leads || !topology->acts ? &ends->gathering->batch : ends->actor->rollout;
+}
+
+/* the arrays that a rollout has in this run */
+static int list_fields(const struct trajectory *rollout, struct gather_field fields[STEP_FIELD_COUNT]) {
+  int n = 0;
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    if (trajectory_env_bytes(rollout, i) > 0)
+      fields[n++] = (struct gather_field){rollout->array[i], trajectory_env_bytes(rollout, i)};
+  return n;
+}
+
+/* the learner's list of final observations collects those of all; another rank's has its own, or none */
+static struct gather_list list_finals(struct transport *transport, const struct endpoints *ends,
+                                      struct gather_field fields[FINAL_FIELD_COUNT]) {
+  const struct topology *topology = &transport->run->topology;
+  const bool has_some = topology->leads || topology->acts;
+  struct trajectory *finals = has_some ? exchanged(ends) : &transport->nothing;
+  void *arrays[FINAL_FIELD_COUNT];
+  trajectory_list_finals(finals, arrays);
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    fields[i] = (struct gather_field){arrays[i], trajectory_final_bytes(exchanged(ends), i)};
+  return (struct gather_list){.count = &finals->final_observations.count,
+                              .capacity = finals->final_observations.capacity,
+                              .n_fields = FINAL_FIELD_COUNT,
+                              .field = fields};
+}
+
+/* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
+static int actors_needed(const struct run *run) {
+  return (int)ceil(run->config.loop.straggler_fraction * run->topology.actors - 1e-9);
+}
+
+muster_status synchronous_connect(struct transport *transport, const struct endpoints *ends) {
+  const struct run *run = transport->run;
+  const struct topology *topology = &run->topology;
+  MUSTER_TRY(broadcast_create(run->comm, transport->command, ends->command_bytes, topology->learner,
+                              &transport->command_broadcast));
+  struct gather_field fields[STEP_FIELD_COUNT], final_fields[FINAL_FIELD_COUNT];
+  const int n_fields = list_fields(exchanged(ends), fields);
+  const struct gather_list list = list_finals(transport, ends, final_fields);
+  const enum gather_rows which = run->schedule->rolls_out_in_place ? GATHER_IN_PLACE : GATHER_ALL;
+  MUSTER_TRY(gather_create(run->comm, topology, which, fields, n_fields, &list, &transport->rollout_gather));
+  MUSTER_TRY(preemption_create(run->comm, topology, actors_needed(run), &transport->preemption));
+  return evaluator_connect(transport->evaluator);
 }
 
 /* --- an actor --- */
 
 muster_status synchronous_act(struct actor *actor) {
-  struct worker *worker = actor->worker;
-  const struct command *command = worker->command;
+  struct transport *transport = actor->transport;
+  const struct command *command = transport->command;
   for (;;) {
-    MUSTER_TRY(actor_await_command(worker, actor));
+    MUSTER_TRY(actor_await_command(transport, actor));
     const bool stops = command->stop != STOP_NOT, evaluates = command->evaluation == EVALUATION_FOLLOWS;
-    if (command->send_states) MUSTER_TRY(actor_send_states(worker, actor));
+    if (command->send_states) MUSTER_TRY(actor_send_states(transport, actor));
     if (!stops) {
       actor_take_parameters(actor);
       MUSTER_TRY(actor_roll_out(actor));
     }
-    if (evaluates) MUSTER_TRY(actor_await_evaluation(worker, actor));
-    if (stops) return actor_evaluate_at_end(worker, actor);
-    MUSTER_TRY(actor_send_rollout(worker, actor));
-    stages_end_iteration(&worker->stages, trajectory_steps(worker->rollout));
+    if (evaluates) MUSTER_TRY(actor_await_evaluation(transport, actor));
+    if (stops) return actor_evaluate_at_end(transport, actor);
+    MUSTER_TRY(actor_send_rollout(transport, actor));
+    stages_end_iteration(&actor->run->stages, trajectory_steps(actor->rollout));
   }
 }
 
 /* all actors have made as many as the learner has asked for */
-void synchronous_begin_rollout(struct actor *actor) { actor->rollouts = actor->worker->command->iteration; }
+void synchronous_begin_rollout(struct actor *actor) { actor->rollouts = actor->transport->command->iteration; }
 
 muster_status synchronous_before_step(struct actor *actor, size_t t, bool *is_over) {
-  return t > 0 ? preemption_is_due(actor->worker->preemption, is_over) : MUSTER_OK;
+  return t > 0 ? preemption_is_due(actor->transport->preemption, is_over) : MUSTER_OK;
 }
 
 /* --- the learner --- */
@@ -46,17 +92,16 @@ muster_status synchronous_iterate(struct learner *learner) {
 }
 
 muster_status synchronous_play_slice(struct learner *learner) {
-  struct worker *worker = learner->worker;
   int asked;
-  MUSTER_TRY(worker_broadcast_evaluation(worker));
-  MUSTER_TRY(evaluator_play(worker->evaluator, &learner->model));
-  MUSTER_TRY(evaluator_gather(worker->evaluator, &asked));
+  MUSTER_TRY(transport_broadcast_evaluation(learner->transport));
+  MUSTER_TRY(evaluator_play(learner->transport->evaluator, learner->transport->command, &learner->model));
+  MUSTER_TRY(evaluator_gather(learner->transport->evaluator, &asked));
   learner->flags |= asked;
   return MUSTER_OK;
 }
 
 muster_status synchronous_end_evaluation(struct learner *learner) {
-  return worker_broadcast_evaluation(learner->worker);
+  return transport_broadcast_evaluation(learner->transport);
 }
 
 /* nothing is under way at a checkpoint: every rollout was reported */

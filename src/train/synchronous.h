@@ -6,9 +6,8 @@
 
 #include "train/learner.h"
 
-size_t synchronous_batch_envs(const struct worker *worker);
-MUSTER_CHECKED muster_status synchronous_connect(struct worker *worker, const struct model *model,
-                                                 size_t command_bytes);
+size_t synchronous_batch_envs(const struct run *run);
+MUSTER_CHECKED muster_status synchronous_connect(struct transport *transport, const struct endpoints *ends);
 MUSTER_CHECKED muster_status synchronous_act(struct actor *actor);
 void synchronous_begin_rollout(struct actor *actor);
 MUSTER_CHECKED muster_status synchronous_before_step(struct actor *actor, size_t t, bool *is_over);

@@ -14,29 +14,29 @@ static muster_status keep_rank(void *context, int rank, const void *data, size_t
 }
 
 /* the clock's last word: what followed the last iteration ends here */
-static struct rank_timing make_timing(struct worker *worker) {
-  stages_end_iteration(&worker->stages, 0);
+static struct rank_timing make_timing(struct run *run) {
+  stages_end_iteration(&run->stages, 0);
   struct rank_timing timing = {0};
   double *seconds = timing.seconds;
-  snprintf(timing.host, sizeof timing.host, "%s", comm_host(worker->comm));
-  seconds[TIMING_TOTAL] = worker->stages.since - worker->stages.start;
-  memcpy(seconds, worker->stages.seconds, sizeof worker->stages.seconds);
-  double looked_at = worker->looked_at.policy + worker->looked_at.environments;
-  if (looked_at > 0) seconds[TIMING_POLICY] = seconds[STAGE_ROLLOUT] * worker->looked_at.policy / looked_at;
+  snprintf(timing.host, sizeof timing.host, "%s", comm_host(run->comm));
+  seconds[TIMING_TOTAL] = run->stages.since - run->stages.start;
+  memcpy(seconds, run->stages.seconds, sizeof run->stages.seconds);
+  double looked_at = run->looked_at.policy + run->looked_at.environments;
+  if (looked_at > 0) seconds[TIMING_POLICY] = seconds[STAGE_ROLLOUT] * run->looked_at.policy / looked_at;
   seconds[TIMING_ENVIRONMENTS] = seconds[STAGE_ROLLOUT] - seconds[TIMING_POLICY];
   return timing;
 }
 
-muster_status timings_collect(struct worker *worker, struct timings *timings) {
-  const struct topology *topology = &worker->topology;
+muster_status timings_collect(struct run *run, struct timings *timings) {
+  const struct topology *topology = &run->topology;
   *timings = (struct timings){.topology = topology};
   if (topology->leads) {
     timings->rank = calloc((size_t)topology->ranks, sizeof *timings->rank);
     if (timings->rank == NULL)
       return status_error(MUSTER_ERROR_MEMORY, "out of memory: timings of %d ranks", topology->ranks);
   }
-  const struct rank_timing own = make_timing(worker);
-  return comm_collect(worker->comm, topology->learner, &own, sizeof own, keep_rank, timings);
+  const struct rank_timing own = make_timing(run);
+  return comm_collect(run->comm, topology->learner, &own, sizeof own, keep_rank, timings);
 }
 
 void timings_release(struct timings *timings) {

@@ -3,7 +3,7 @@
 #define TRAIN_TIMINGS_H
 
 #include "store/json.h"
-#include "train/worker.h"
+#include "train/run.h"
 
 /* What is told of a rank beside the seconds of its stages. */
 enum {
@@ -26,7 +26,7 @@ struct timings {
 /* Brings the sums of each rank's clock to the learner, after the last iteration. Collective. On failure, too,
  * timings_release() is to be called.
  */
-MUSTER_CHECKED muster_status timings_collect(struct worker *worker, struct timings *timings);
+MUSTER_CHECKED muster_status timings_collect(struct run *run, struct timings *timings);
 void timings_release(struct timings *timings);
 
 /* The table: stages downwards; across each rank where there are few, else the learner and the least, the median and the

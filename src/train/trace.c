@@ -15,15 +15,15 @@
 /* at most so many events of a rank are kept for each iteration: about twice of what there are */
 #define EVENTS_PER_ITERATION 24
 
-muster_status trace_prepare(struct worker *worker, double zero, int64_t iteration) {
-  const struct run_options *options = &worker->config.run;
+muster_status trace_prepare(struct run *run, double zero, int64_t iteration) {
+  const struct run_options *options = &run->config.run;
   if (!options->trace) return MUSTER_OK;
-  struct trace_base *trace = &worker->trace;
+  struct trace_base *trace = &run->trace;
   trace->zero = zero;
   trace->iteration = iteration;
   trace->capacity = (size_t)(options->trace_iterations + 1) * EVENTS_PER_ITERATION;
-  MUSTER_TRY(ARENA_TAKE(worker->arena, trace->capacity, "the trace", &trace->events));
-  return clock_offset_measure(worker->comm, worker->topology.learner, &trace->offset);
+  MUSTER_TRY(ARENA_TAKE(run->arena, trace->capacity, "the trace", &trace->events));
+  return clock_offset_measure(run->comm, run->topology.learner, &trace->offset);
 }
 
 /* --- what a rank gives --- */
@@ -42,25 +42,25 @@ static double align(const struct clock_offset *start, const struct clock_offset 
   return moment + start->seconds + (between > 0 ? drift * (moment - start->at) / between : 0.0);
 }
 
-static int first_rank_here(const struct worker *worker) {
+static int first_rank_here(const struct run *run) {
   int rank = 0;
-  while (rank != worker->topology.rank && !comm_is_near(worker->comm, rank)) rank++;
+  while (rank != run->topology.rank && !comm_is_near(run->comm, rank)) rank++;
   return rank;
 }
 
 /* Copies the events of the newest iterations; whoever calls frees the part. Where each rank counts iterations for
  * itself, a message has no number that both of its ends know: it is left out. */
-static muster_status make_part(const struct worker *worker, struct clock_offset end, struct trace_part **out) {
-  const struct stages *stages = &worker->stages;
-  const bool has_messages = worker->schedule->counts_together;
-  struct clock_offset start = worker->trace.offset;
+static muster_status make_part(const struct run *run, struct clock_offset end, struct trace_part **out) {
+  const struct stages *stages = &run->stages;
+  const bool has_messages = run->schedule->counts_together;
+  struct clock_offset start = run->trace.offset;
   clock_offset_reconcile(&start, &end);
   size_t recorded = stages_recorded(stages);
   struct trace_part *part = calloc(1, sizeof *part + recorded * sizeof *part->events);
   if (part == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a trace of %zu events", recorded);
-  const int64_t first = stages->iteration - 1 - worker->config.run.trace_iterations; /* the last one is the end */
-  *part = (struct trace_part){.pid = first_rank_here(worker), .accuracy = fmax(start.accuracy, end.accuracy)};
-  snprintf(part->host, sizeof part->host, "%s", comm_host(worker->comm));
+  const int64_t first = stages->iteration - 1 - run->config.run.trace_iterations; /* the last one is the end */
+  *part = (struct trace_part){.pid = first_rank_here(run), .accuracy = fmax(start.accuracy, end.accuracy)};
+  snprintf(part->host, sizeof part->host, "%s", comm_host(run->comm));
   for (size_t i = 0; i < recorded; i++) {
     struct stage_event event = *stages_event(stages, i);
     if (event.iteration < first || (event.kind > EVENT_ITERATION && !has_messages)) continue;
@@ -86,18 +86,17 @@ static void copy_messages(const struct trace_part *part, struct messages *messag
 }
 
 /* the caller frees the events, also after an error */
-static muster_status share_messages(const struct worker *worker, const struct trace_part *part,
-                                    struct messages *messages) {
-  const int learner = worker->topology.learner;
+static muster_status share_messages(const struct run *run, const struct trace_part *part, struct messages *messages) {
+  const int learner = run->topology.learner;
   size_t room = part->count;
-  MUSTER_TRY(comm_broadcast(worker->comm, &room, sizeof room, learner));
+  MUSTER_TRY(comm_broadcast(run->comm, &room, sizeof room, learner));
   messages->events = calloc(room + 1, sizeof *messages->events);
-  MUSTER_TRY(comm_agree(worker->comm, messages->events != NULL
-                                          ? MUSTER_OK
-                                          : status_error(MUSTER_ERROR_MEMORY, "out of memory: a trace's messages")));
-  if (worker->topology.leads) copy_messages(part, messages);
-  MUSTER_TRY(comm_broadcast(worker->comm, &messages->count, sizeof messages->count, learner));
-  return comm_broadcast(worker->comm, messages->events, messages->count * sizeof *messages->events, learner);
+  MUSTER_TRY(comm_agree(run->comm, messages->events != NULL
+                                       ? MUSTER_OK
+                                       : status_error(MUSTER_ERROR_MEMORY, "out of memory: a trace's messages")));
+  if (run->topology.leads) copy_messages(part, messages);
+  MUSTER_TRY(comm_broadcast(run->comm, &messages->count, sizeof messages->count, learner));
+  return comm_broadcast(run->comm, messages->events, messages->count * sizeof *messages->events, learner);
 }
 
 /* when a message of this kind left or reached the learner in this iteration; NAN where the trace does not say */
@@ -116,7 +115,7 @@ static double learner_moment(const struct messages *messages, int32_t kind, int6
 }
 
 /* moves an actor's times so that its messages come after they were sent; fmin() and fmax() pass over NAN */
-static muster_status shift_part(const struct worker *worker, const struct messages *messages, struct trace_part *part) {
+static muster_status shift_part(const struct run *run, const struct messages *messages, struct trace_part *part) {
   double least = -INFINITY, most = INFINITY, shift;
   for (size_t i = 0; i < part->count; i++) {
     const struct stage_event *event = &part->events[i];
@@ -127,7 +126,7 @@ static muster_status shift_part(const struct worker *worker, const struct messag
     else
       most = fmin(most, difference);
   }
-  MUSTER_TRY(clock_offset_shift(worker->comm, worker->topology.learner, least, most, &shift));
+  MUSTER_TRY(clock_offset_shift(run->comm, run->topology.learner, least, most, &shift));
   for (size_t i = 0; i < part->count; i++) {
     part->events[i].begin += shift;
     part->events[i].end += shift;
@@ -277,15 +276,14 @@ static muster_status write_part(void *context, int rank, const void *data, size_
 }
 
 /* opens the file on the learner; on other ranks there is none */
-static struct trace_file begin_file(const struct worker *worker, const struct messages *messages, char *path,
-                                    size_t size) {
-  const struct trace_base *base = &worker->trace;
+static struct trace_file begin_file(const struct run *run, const struct messages *messages, char *path, size_t size) {
+  const struct trace_base *base = &run->trace;
   struct trace_file trace = {
-      .topology = &worker->topology, .messages = messages, .zero = base->zero, .iteration = base->iteration};
-  if (!worker->topology.leads) return trace;
-  trace.file = open_free(worker->run_folder, path, size);
+      .topology = &run->topology, .messages = messages, .zero = base->zero, .iteration = base->iteration};
+  if (!run->topology.leads) return trace;
+  trace.file = open_free(run->folder, path, size);
   if (trace.file == NULL) {
-    log_warn(&worker->logger, "no trace: cannot write %s: %s", path, strerror(errno));
+    log_warn(&run->logger, "no trace: cannot write %s: %s", path, strerror(errno));
     path[0] = '\0';
     return trace;
   }
@@ -294,64 +292,64 @@ static struct trace_file begin_file(const struct worker *worker, const struct me
   json_string(&trace.json, "displayTimeUnit", "ms");
   json_open_object(&trace.json, "otherData");
   json_string(&trace.json, "muster", MUSTER_VERSION);
-  json_string(&trace.json, "env", worker->config.env.name);
-  json_string(&trace.json, "algorithm", worker->config.algorithm_name);
-  json_int(&trace.json, "ranks", worker->topology.ranks);
+  json_string(&trace.json, "env", run->config.env.name);
+  json_string(&trace.json, "algorithm", run->config.algorithm_name);
+  json_int(&trace.json, "ranks", run->topology.ranks);
   json_close_object(&trace.json);
   json_open_array(&trace.json, "traceEvents");
   return trace;
 }
 
-static void end_file(const struct worker *worker, struct trace_file *trace, char *path) {
+static void end_file(const struct run *run, struct trace_file *trace, char *path) {
   if (trace->file == NULL) return;
   json_close_array(&trace->json);
   json_close_object(&trace->json);
   bool failed = ferror(trace->file) != 0;
   failed |= fclose(trace->file) != 0;
   if (!failed) return;
-  log_warn(&worker->logger, "no trace: cannot write %s: %s", path, strerror(errno));
+  log_warn(&run->logger, "no trace: cannot write %s: %s", path, strerror(errno));
   unlink(path);
   path[0] = '\0';
 }
 
 /* what a rank gives, all of it in the learner's time; the caller frees both, also after an error */
-static muster_status prepare_part(struct worker *worker, struct messages *messages, struct trace_part **part) {
+static muster_status prepare_part(struct run *run, struct messages *messages, struct trace_part **part) {
   struct clock_offset end;
-  MUSTER_TRY(clock_offset_measure(worker->comm, worker->topology.learner, &end));
-  MUSTER_TRY(comm_agree(worker->comm, make_part(worker, end, part)));
-  MUSTER_TRY(share_messages(worker, *part, messages));
-  return shift_part(worker, messages, *part);
+  MUSTER_TRY(clock_offset_measure(run->comm, run->topology.learner, &end));
+  MUSTER_TRY(comm_agree(run->comm, make_part(run, end, part)));
+  MUSTER_TRY(share_messages(run, *part, messages));
+  return shift_part(run, messages, *part);
 }
 
-muster_status trace_write(struct worker *worker, char *path, size_t size) {
-  if (worker->topology.leads) path[0] = '\0';
-  if (!worker->config.run.trace) return MUSTER_OK;
+muster_status trace_write(struct run *run, char *path, size_t size) {
+  if (run->topology.leads) path[0] = '\0';
+  if (!run->config.run.trace) return MUSTER_OK;
   struct messages messages = {0};
   struct trace_part *part = NULL;
-  muster_status status = prepare_part(worker, &messages, &part);
+  muster_status status = prepare_part(run, &messages, &part);
   if (status == MUSTER_OK) {
-    struct trace_file trace = begin_file(worker, &messages, path, size);
-    status = comm_collect(worker->comm, worker->topology.learner, part,
-                          sizeof *part + part->count * sizeof *part->events, write_part, &trace);
-    end_file(worker, &trace, path);
+    struct trace_file trace = begin_file(run, &messages, path, size);
+    status = comm_collect(run->comm, run->topology.learner, part, sizeof *part + part->count * sizeof *part->events,
+                          write_part, &trace);
+    end_file(run, &trace, path);
   }
   free(part);
   free(messages.events);
   return status;
 }
 
-void trace_write_alone(struct worker *worker) {
-  if (!worker->config.run.trace) return;
-  stages_end_iteration(&worker->stages, 0);
+void trace_write_alone(struct run *run) {
+  if (!run->config.run.trace) return;
+  stages_end_iteration(&run->stages, 0);
   const struct messages none = {0};
   struct trace_part *part;
-  muster_status status = make_part(worker, worker->trace.offset, &part);
+  muster_status status = make_part(run, run->trace.offset, &part);
   if (status == MUSTER_OK) {
     char path[DURABLE_PATH_SIZE];
-    struct trace_file trace = begin_file(worker, &none, path, sizeof path);
-    status = write_part(&trace, worker->topology.rank, part, 0);
+    struct trace_file trace = begin_file(run, &none, path, sizeof path);
+    status = write_part(&trace, run->topology.rank, part, 0);
     free(part);
-    end_file(worker, &trace, path);
+    end_file(run, &trace, path);
   }
   muster_status_clear(&status);
 }

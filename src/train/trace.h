@@ -4,19 +4,19 @@
 #ifndef TRAIN_TRACE_H
 #define TRAIN_TRACE_H
 
-#include "train/worker.h"
+#include "train/run.h"
 
 /* Where run.trace asks for a trace: takes the memory for this rank's record and measures the offset of its clock.
- * `zero`, `iteration`: as in struct trace_base, only from the learner. Collective; comes before worker_start_clock().
+ * `zero`, `iteration`: as in struct trace_base, only from the learner. Collective; comes before run_start_clock().
  */
-MUSTER_CHECKED muster_status trace_prepare(struct worker *worker, double zero, int64_t iteration);
+MUSTER_CHECKED muster_status trace_prepare(struct run *run, double zero, int64_t iteration);
 
 /* After timings_collect(): writes the newest run.trace_iterations of all ranks into the first of trace.json,
  * trace-2.json, ... that is not there yet; on the learner `path` [size] is its name, or "" when no trace was asked for.
  * Collective. A file that cannot be written costs a warning. */
-MUSTER_CHECKED muster_status trace_write(struct worker *worker, char *path, size_t size);
+MUSTER_CHECKED muster_status trace_write(struct run *run, char *path, size_t size);
 
 /* The learner's part alone: for a run that fails, whose other ranks cannot be asked. */
-void trace_write_alone(struct worker *worker);
+void trace_write_alone(struct run *run);
 
 #endif

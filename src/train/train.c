@@ -23,7 +23,9 @@ struct training {
   struct run_config config;
   struct placement placement;
   struct run_folder folder; /* on the learner */
-  struct worker worker;
+  struct run run;
+  struct gathering gathering; /* on ranks that learn */
+  struct transport transport;
   struct learner learner;
   struct actor actor;
   struct model policy; /* of a rank that only acts */
@@ -111,7 +113,7 @@ static muster_status create_watchdog(struct training *training, const struct top
   return watchdog_create(training->comm, &options);
 }
 
-static muster_status create_worker(struct training *training) {
+static muster_status create_run(struct training *training) {
   const struct topology *topology = &training->placement.topology;
   char *place = training->folder.place;
   MUSTER_TRY(comm_broadcast(training->comm, place, sizeof training->folder.place, topology->learner));
@@ -120,49 +122,55 @@ static muster_status create_worker(struct training *training) {
   if (wanted > 0 && !linear_select(run_kernel_names[wanted]))
     return status_error(MUSTER_ERROR_USAGE, "ranks.kernels: %s: this processor cannot run them; expects auto, or %s",
                         run_kernel_names[wanted], linear_selected());
-  return worker_create(&training->worker, &training->config, topology, place, training->comm);
+  MUSTER_TRY(run_create(&training->config, topology, place, training->comm, &training->run));
+  return gathering_create(&training->run, &training->gathering);
 }
 
 /* what a rank that only acts has of the model: the policy, or, where it computes gradients, all of it */
 static muster_status create_policy(struct training *training) {
-  struct worker *worker = &training->worker;
-  const muster_env_spec *spec = env_pool_spec(worker->pool);
-  const struct run_config *config = &worker->config;
+  struct run *run = &training->run;
+  const muster_env_spec *spec = env_pool_spec(run->pool);
+  const struct run_config *config = &run->config;
   const struct algorithm_type *type;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
-  const bool computes = worker->schedule->actors_compute_gradients;
+  const bool computes = run->schedule->actors_compute_gradients;
   const enum model_critic critic = computes ? algorithm_critic(type, config->algorithm) : MODEL_ACTOR;
-  MUSTER_TRY(
-      model_create(&config->policy, &spec->observation, &spec->action, critic, worker->arena, &training->policy));
-  return normalizer_prepare(&config->normalize, worker->arena, &training->policy.encoder);
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, critic, run->arena, &training->policy));
+  return normalizer_prepare(&config->normalize, run->arena, &training->policy.encoder);
 }
 
 static muster_status create_roles(struct training *training, const struct train_request *request) {
-  struct worker *worker = &training->worker;
-  bool learns = worker->topology.learns;
-  if (learns)
-    MUSTER_TRY(learner_create(worker, request->dry_run ? NULL : &training->folder, &training->learner));
+  const struct topology *topology = &training->run.topology;
+  struct gathering *gathering = &training->gathering;
+  struct transport *transport = &training->transport;
+  struct learner *learner = &training->learner;
+  if (topology->learns)
+    MUSTER_TRY(learner_create(gathering, transport, request->dry_run ? NULL : &training->folder, learner));
   else
     MUSTER_TRY(create_policy(training));
-  if (!worker->topology.acts) return MUSTER_OK;
-  MUSTER_TRY(actor_create(worker, learns ? &training->learner.model : &training->policy, &training->actor));
-  return worker->schedule->prepare_actor(&training->actor, learns ? training->learner.algorithm : NULL);
+  struct model *model = topology->learns ? &learner->model : &training->policy;
+  return topology->acts ? actor_create(gathering, transport, model, &training->actor) : MUSTER_OK;
+}
+
+/* NULL on a rank that does not act */
+static struct actor *actor_of(struct training *training) {
+  return training->run.topology.acts ? &training->actor : NULL;
 }
 
 /* those that learn together start from the same state */
 static muster_status join_learners(struct training *training) {
-  return training->worker.topology.learns ? learner_join(&training->learner) : MUSTER_OK;
+  return training->run.topology.learns ? learner_join(&training->learner) : MUSTER_OK;
 }
 
 /* the actors get the environments' states when a run is resumed, and start their environments */
 static muster_status start_envs(struct training *training) {
-  struct worker *worker = &training->worker;
+  struct run *run = &training->run;
   const struct learner *learner = &training->learner;
-  int64_t steps = worker->topology.leads && learner->resumed ? learner->total_steps : -1;
-  MUSTER_TRY(comm_broadcast(worker->comm, &steps, sizeof steps, worker->topology.learner));
+  int64_t steps = run->topology.leads && learner->resumed ? learner->total_steps : -1;
+  MUSTER_TRY(comm_broadcast(run->comm, &steps, sizeof steps, run->topology.learner));
   bool resumed = steps >= 0;
-  if (resumed) MUSTER_TRY(gather_scatter_back(worker->state_gather));
-  if (!worker->topology.acts) return MUSTER_OK;
+  if (resumed) MUSTER_TRY(gather_scatter_back(training->transport.state_gather));
+  if (!run->topology.acts) return MUSTER_OK;
   muster_status status = actor_start_envs(&training->actor, resumed);
   if (!resumed) return status;
   char checkpoint[64];
@@ -176,13 +184,13 @@ static muster_status open_files(struct training *training) {
 }
 
 /* said once, since it shows late: a policy that ends no episode has no return */
-static void warn_endless(const struct worker *worker) {
-  if (env_pool_spec(worker->pool)->max_steps > 0) return;
+static void warn_endless(const struct run *run) {
+  if (env_pool_spec(run->pool)->max_steps > 0) return;
   log_warn(
-      &worker->logger,
+      &run->logger,
       "%s has no limit on the steps of an episode: what never ends has no return, and evaluations cut it at %d steps; "
       "env.max_steps sets a limit",
-      worker->config.env.name, EVALUATION_FALLBACK_STEPS);
+      run->config.env.name, EVALUATION_FALLBACK_STEPS);
 }
 
 static muster_status write_layout(struct training *training) {
@@ -194,15 +202,15 @@ static muster_status write_layout(struct training *training) {
   fflush(stdout);
   placement_write_warnings(placement, &training->config.ranks, stderr);
   if (training->folder.lacks_locks)
-    log_warn(&training->worker.logger, "the file system of %s has no locks: see to it that no second run writes there",
+    log_warn(&training->run.logger, "the file system of %s has no locks: see to it that no second run writes there",
              training->folder.path);
-  warn_endless(&training->worker);
+  warn_endless(&training->run);
   return MUSTER_OK;
 }
 
 static muster_status prepare_trace(struct training *training) {
   const struct learner *learner = &training->learner;
-  return trace_prepare(&training->worker, learner->report.start, learner->iteration);
+  return trace_prepare(&training->run, learner->report.start, learner->iteration);
 }
 
 /* --- the run --- */
@@ -216,7 +224,7 @@ static void save_learned(void *training, bool is_whole) {
 static void tell_newest(void *context, bool is_whole) {
   (void)is_whole;
   struct training *training = context;
-  log_info(&training->worker.logger, "the newest checkpoint in %s stays; --resume goes on from it",
+  log_info(&training->run.logger, "the newest checkpoint in %s stays; --resume goes on from it",
            training->folder.place);
 }
 
@@ -270,11 +278,11 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(appoint(training));
   watchdog_on_loss(training->comm, discard_folder, &training->folder);
   MUSTER_TRY(agree(training, prepare_folder(training, request)));
-  MUSTER_TRY(agree(training, create_worker(training)));
+  MUSTER_TRY(agree(training, create_run(training)));
   MUSTER_TRY(agree(training, create_roles(training, request)));
   MUSTER_TRY(agree(training, join_learners(training)));
-  const struct model *model = training->worker.topology.learns ? &training->learner.model : &training->policy;
-  MUSTER_TRY(agree(training, worker_connect(&training->worker, model)));
+  const struct model *model = training->run.topology.learns ? &training->learner.model : &training->policy;
+  MUSTER_TRY(agree(training, transport_create(model, &training->gathering, actor_of(training), &training->transport)));
   if (request->dry_run) return MUSTER_OK;
   MUSTER_TRY(agree(training, start_envs(training)));
   MUSTER_TRY(agree(training, open_files(training)));
@@ -282,28 +290,29 @@ static muster_status set_up(struct training *training, const struct train_reques
   return agree(training, prepare_trace(training));
 }
 
-static muster_status run(struct training *training, const struct train_request *request) {
-  const struct topology *topology = &training->worker.topology;
-  if (request->dry_run) return dry_run(&training->worker, &training->placement, &training->learner, &training->folder);
-  struct actor *actor = topology->acts ? &training->actor : NULL;
+static muster_status carry_out(struct training *training, const struct train_request *request) {
+  const struct topology *topology = &training->run.topology;
+  if (request->dry_run) return dry_run(&training->run, &training->placement, &training->learner, &training->folder);
+  struct actor *actor = actor_of(training);
   struct learner *learner = &training->learner;
-  const struct schedule *schedule = training->worker.schedule;
+  const struct schedule *schedule = training->run.schedule;
   learner->actor = actor;
   watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
-  worker_start_clock(&training->worker);
+  run_start_clock(&training->run);
+  if (training->gathering.group != NULL) group_set_stages(training->gathering.group, &training->run.stages);
   if (!topology->leads) {
     MUSTER_TRY(topology->learns ? schedule->follow(learner) : schedule->act(actor));
-    return actor_finish(&training->worker);
+    return actor_finish(&training->run);
   }
   muster_status status = schedule->lead(learner);
-  if (status != MUSTER_OK) trace_write_alone(&training->worker);
+  if (status != MUSTER_OK) trace_write_alone(&training->run);
   return status != MUSTER_OK ? status : learner_finish(learner);
 }
 
 /* The exit code of a run that ended in order. Who wants the end of a run that will be requeued may have said so to a
  * rank that had no more rollouts to send it with: what any rank has heard by now counts. */
 static int end_in_order(const struct training *training) {
-  enum stop stop = (enum stop)training->worker.command->stop;
+  enum stop stop = (enum stop)training->transport.command->stop;
   if (stop == STOP_DEAD) return 1;
   if (stop != STOP_REQUEUE) return 0;
   return comm_any(training->comm, (interrupt_pending() & INTERRUPT_STOP) != 0) ? 0 : RUN_EXIT_REQUEUE;
@@ -322,7 +331,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   /* a run that never began leaves nothing behind, so that the same command may be given again */
   if (status != MUSTER_OK) run_folder_discard(&training->folder);
   if (status == MUSTER_OK) {
-    status = run(training, request);
+    status = carry_out(training, request);
     outcome->together = status == MUSTER_OK;
     if (status == MUSTER_OK) outcome->exit_code = end_in_order(training);
   }
@@ -334,7 +343,9 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
 
 static void release(struct training *training) {
   learner_release(&training->learner);
-  worker_release(&training->worker);
+  transport_release(&training->transport);
+  gathering_release(&training->gathering);
+  run_release(&training->run);
   placement_release(&training->placement);
   run_folder_release(&training->folder);
   document_destroy(&training->document);

@@ -44,7 +44,9 @@ static void test_whole(void) {
 /* a learner that acts, too */
 struct fixture {
   struct comm *comm;
-  struct worker worker;
+  struct run run;
+  struct gathering gathering;
+  struct transport transport;
   struct learner learner;
   struct actor actor;
   struct algorithm_type type; /* the config's, but for the number of updates */
@@ -55,11 +57,11 @@ static void setup(struct fixture *f, const char *text, muster_status (*take_roll
   *f = (struct fixture){0};
   CHECK_OK_FATAL(run_config_parse("test", text, &config));
   CHECK_OK_FATAL(comm_create_alone(&f->comm));
-  CHECK_OK_FATAL(worker_create(&f->worker, &config, NULL, "", f->comm));
-  CHECK_OK_FATAL(learner_create(&f->worker, NULL, &f->learner));
-  CHECK_OK_FATAL(worker_connect(&f->worker, &f->learner.model));
-  CHECK_OK_FATAL(actor_create(&f->worker, &f->learner.model, &f->actor));
-  CHECK_OK_FATAL(f->worker.schedule->prepare_actor(&f->actor, f->learner.algorithm));
+  CHECK_OK_FATAL(run_create(&config, NULL, "", f->comm, &f->run));
+  CHECK_OK_FATAL(gathering_create(&f->run, &f->gathering));
+  CHECK_OK_FATAL(learner_create(&f->gathering, &f->transport, NULL, &f->learner));
+  CHECK_OK_FATAL(actor_create(&f->gathering, &f->transport, &f->learner.model, &f->actor));
+  CHECK_OK_FATAL(transport_create(&f->learner.model, &f->gathering, &f->actor, &f->transport));
   CHECK_OK_FATAL(actor_start_envs(&f->actor, false));
   f->learner.actor = &f->actor;
   f->type = *f->learner.type;
@@ -69,7 +71,9 @@ static void setup(struct fixture *f, const char *text, muster_status (*take_roll
 
 static void teardown(struct fixture *f) {
   learner_release(&f->learner);
-  worker_release(&f->worker);
+  transport_release(&f->transport);
+  gathering_release(&f->gathering);
+  run_release(&f->run);
   comm_destroy(&f->comm);
 }
 
@@ -107,8 +111,8 @@ static const char a2c[] = "env: {name: CartPole-v1, num_envs: 4}\nalgorithm: {na
 static int64_t steps_of_gatherings(struct fixture *f) {
   const int64_t before = optimizer_steps(f);
   for (int i = 1; i <= 3; i++) {
-    f->worker.command->iteration = f->learner.iteration;
-    CHECK_OK_FATAL(f->worker.schedule->iterate(&f->learner));
+    f->transport.command->iteration = f->learner.iteration;
+    CHECK_OK_FATAL(f->run.schedule->iterate(&f->learner));
     CU_ASSERT_EQUAL(f->learner.iteration, i);
     CU_ASSERT_TRUE(f->learner.total_steps >= (int64_t)i * 4 * 8);
   }

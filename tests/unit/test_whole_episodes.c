@@ -17,7 +17,9 @@ static const char config_text[] = "seed: 3\n"
 
 /* an actor of CartPole whose policy hardly prefers anything */
 struct fixture {
-  struct worker worker;
+  struct run run;
+  struct gathering gathering;
+  struct transport transport;
   struct model model;
   struct actor actor;
   struct comm *comm;
@@ -28,19 +30,21 @@ static void setup(struct fixture *f, const char *text) {
   *f = (struct fixture){0};
   CHECK_OK_FATAL(run_config_parse("test", text, &config));
   CHECK_OK_FATAL(comm_create_alone(&f->comm));
-  CHECK_OK_FATAL(worker_create(&f->worker, &config, NULL, "", f->comm));
-  CHECK_OK_FATAL(worker_connect(&f->worker, NULL));
-  const muster_env_spec *spec = env_pool_spec(f->worker.pool);
-  CHECK_OK_FATAL(
-      model_create(&config.policy, &spec->observation, &spec->action, MODEL_ACTOR, f->worker.arena, &f->model));
+  CHECK_OK_FATAL(run_create(&config, NULL, "", f->comm, &f->run));
+  CHECK_OK_FATAL(gathering_create(&f->run, &f->gathering));
+  const muster_env_spec *spec = env_pool_spec(f->run.pool);
+  CHECK_OK_FATAL(model_create(&config.policy, &spec->observation, &spec->action, MODEL_ACTOR, f->run.arena, &f->model));
   CHECK_OK_FATAL(model_initialize(&f->model, &config.policy, 3));
   model_pack(&f->model, false);
-  CHECK_OK_FATAL(actor_create(&f->worker, &f->model, &f->actor));
+  CHECK_OK_FATAL(actor_create(&f->gathering, &f->transport, &f->model, &f->actor));
+  CHECK_OK_FATAL(transport_create(NULL, &f->gathering, &f->actor, &f->transport));
   CHECK_OK_FATAL(actor_start_envs(&f->actor, false));
 }
 
 static void teardown(struct fixture *f) {
-  worker_release(&f->worker);
+  transport_release(&f->transport);
+  gathering_release(&f->gathering);
+  run_release(&f->run);
   comm_destroy(&f->comm);
 }
 
@@ -48,7 +52,7 @@ static void teardown(struct fixture *f) {
 static void test_first_episodes(void) {
   struct fixture f;
   setup(&f, config_text);
-  const struct trajectory *rollout = f.worker.rollout;
+  const struct trajectory *rollout = f.actor.rollout;
   CHECK_OK_FATAL(actor_roll_out(&f.actor));
   int64_t steps = 0;
   for (size_t n = 0; n < ENVS; n++) {
@@ -67,8 +71,8 @@ static void test_cut(void) {
   setup(&f, "env: {name: CartPole-v1, num_envs: 3}\nalgorithm: {name: reinforce, n_steps: 2}\n");
   CHECK_OK_FATAL(actor_roll_out(&f.actor));
   for (size_t n = 0; n < 3; n++) {
-    CU_ASSERT_EQUAL(f.worker.rollout->length[n], 2);
-    CU_ASSERT_EQUAL(f.worker.rollout->ended[2 * n + 1], ENV_TRUNCATED);
+    CU_ASSERT_EQUAL(f.actor.rollout->length[n], 2);
+    CU_ASSERT_EQUAL(f.actor.rollout->ended[2 * n + 1], ENV_TRUNCATED);
   }
   teardown(&f);
 }
@@ -86,21 +90,21 @@ static void test_no_bias(void) {
   memcpy(other.model.parameters.values, f.model.parameters.values, f.model.parameters.count * sizeof(float));
   model_pack(&other.model, false);
   double sum = 0, squares = 0, single = 0, single_squares = 0, early = 0, n = ENVS * ITERATIONS;
-  for (int i = 0; i < ITERATIONS; i++, f.worker.command->iteration++) {
+  for (int i = 0; i < ITERATIONS; i++, f.transport.command->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&f.actor));
     for (size_t k = 0; k < ENVS; k++) {
-      double length = f.worker.rollout->length[k];
+      double length = f.actor.rollout->length[k];
       sum += length / n;
       squares += length * length / n;
     }
     int32_t lengths[ENVS];
-    memcpy(lengths, f.worker.rollout->length, sizeof lengths);
+    memcpy(lengths, f.actor.rollout->length, sizeof lengths);
     qsort(lengths, ENVS, sizeof *lengths, compare_lengths);
     for (size_t k = 0; k < ENVS / 2; k++) early += 2 * lengths[k] / n;
   }
-  for (int i = 0; i < ENVS * ITERATIONS; i++, other.worker.command->iteration++) {
+  for (int i = 0; i < ENVS * ITERATIONS; i++, other.transport.command->iteration++) {
     CHECK_OK_FATAL(actor_roll_out(&other.actor));
-    double length = other.worker.rollout->length[0];
+    double length = other.actor.rollout->length[0];
     single += length / n;
     single_squares += length * length / n;
   }

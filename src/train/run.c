@@ -1,0 +1,49 @@
+#include "train/run.h"
+
+#include "algo/algorithm.h"
+
+static muster_status create_pool(struct run *run) {
+  const struct run_config *config = &run->config;
+  const struct env_source_request request = run_config_env_source(config);
+  MUSTER_TRY(env_source_open(&request, &run->env));
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  struct env_range range = topology_envs(&run->topology, run->topology.rank);
+  if (range.count == 0) range.count = 1;
+  MUSTER_TRY(
+      env_pool_create(run->env.type, settings, (uint64_t)config->general.seed, range.first, range.count, &run->pool));
+  struct env_wrappers wrappers = run_config_env_wrappers(config);
+  wrappers.group_size = run->plan.group_size;
+  MUSTER_TRY(env_pool_wrap(run->pool, &wrappers));
+  if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(run->pool);
+  return MUSTER_OK;
+}
+
+muster_status run_create(const struct run_config *config, const struct topology *placed, const char *folder,
+                         struct comm *comm, struct run *run) {
+  *run = (struct run){.config = *config, .comm = comm, .folder = folder};
+  stages_start(&run->stages, NULL, 0);
+  const int32_t num_envs = (int32_t)config->env.num_envs;
+  run->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
+  run->logger = (struct logger){LOG_INFO, run->topology.learns ? "learner" : "actor", run->topology.rank};
+  MUSTER_TRY(arena_create(&run->arena));
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
+  run->plan = algorithm->plan(config->algorithm);
+  run->schedule = schedule_of(&run->config);
+  MUSTER_TRY(comm_agree(comm, create_pool(run)));
+  run->env_state_bytes = env_pool_state_bytes(run->pool);
+  return MUSTER_OK;
+}
+
+void run_start_clock(struct run *run) {
+  stages_start(&run->stages, run->trace.events, run->trace.capacity);
+  comm_set_stages(run->comm, &run->stages);
+}
+
+void run_release(struct run *run) {
+  if (run->comm != NULL) comm_set_stages(run->comm, NULL);
+  env_pool_destroy(&run->pool);
+  env_source_close(&run->env);
+  arena_destroy(&run->arena);
+}

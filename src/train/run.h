@@ -1,0 +1,56 @@
+/* What every rank of a run knows, whatever its role: the config, its place among the ranks, its environments. All of it
+ * is constant after set-up, but for the clocks and what environments do. What an actor has besides is in train/actor.h,
+ * a learner in train/learner.h and train/gathering.h; what goes between them in train/transport.h. */
+#ifndef TRAIN_RUN_H
+#define TRAIN_RUN_H
+
+#include "base/log.h"
+#include "comm/clock_offset.h"
+#include "comm/comm.h"
+#include "comm/topology.h"
+#include "env/pool.h"
+#include "setup/config.h"
+#include "train/schedule.h"
+
+/* What a traced run keeps, and where its trace counts from. */
+struct trace_base {
+  struct stage_event *events; /* [capacity]; NULL: there is no trace */
+  size_t capacity;
+  struct clock_offset offset; /* to the learner's clock, at the start */
+  double zero;                /* the learner: clock_seconds() before any rank's stages began */
+  int64_t iteration;          /* the learner: iterations before this process began */
+};
+
+struct run {
+  struct run_config config;
+  struct comm *comm;  /* borrowed */
+  const char *folder; /* path, borrowed */
+  struct topology topology;
+  struct rollout_plan plan;        /* what the algorithm wants */
+  const struct schedule *schedule; /* who waits for whom */
+  struct logger logger;
+  struct arena *arena;
+  struct env_source env; /* what the environments are */
+  struct env_pool *pool; /* this rank's environments; on a learner that does not act one, to ask what they are */
+  size_t env_state_bytes;
+  struct trace_base trace;
+
+  struct stages stages; /* where this rank's time goes */
+  /* seconds of rollouts in the policy and in the environments, of those steps that are looked at: one in many */
+  struct {
+    double policy, environments;
+  } looked_at;
+};
+
+/* The config must be the same everywhere. `placed` (NULL: rank 0 learns, environments go in the order of ranks) is
+ * copied, what it points to borrowed. Collective. On failure run_release() is still to be called. */
+MUSTER_CHECKED muster_status run_create(const struct run_config *config, const struct topology *placed,
+                                        const char *folder, struct comm *comm, struct run *run);
+
+/* Starts the clock of this rank's stages: its loop begins. */
+void run_start_clock(struct run *run);
+
+/* Frees what the rank has in common with others, after all else; not `comm`. */
+void run_release(struct run *run);
+
+#endif
