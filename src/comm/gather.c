@@ -398,12 +398,6 @@ int32_t gather_flags(const struct gather *gather) {
   return bits;
 }
 
-void gather_work_join(struct gather_work *work, const struct gather_work *others) {
-  if (others->shortest < work->shortest) work->shortest = others->shortest;
-  if (others->longest > work->longest) work->longest = others->longest;
-  work->sum += others->sum;
-}
-
 struct gather_work gather_work(const struct gather *gather) {
   struct gather_work work = no_work;
   for (int i = 0; i < gather->n_peers; i++) gather_work_join(&work, &gather->peers[i].head.work);

@@ -13,6 +13,7 @@
 #define COMM_GATHER_H
 
 #include "comm/comm.h"
+#include "comm/gather_work.h"
 #include "comm/topology.h"
 
 #include <stdint.h>
@@ -47,13 +48,6 @@ void gather_destroy(struct gather **gather); /* accepts NULL inside */
 MUSTER_CHECKED muster_status gather_begin(struct gather *gather);
 /* Waits until the learner has all rows; on an actor, until its buffers may be written again. */
 MUSTER_CHECKED muster_status gather_end(struct gather *gather);
-
-/* Seconds that actors worked for a gather. */
-struct gather_work {
-  double shortest, longest, sum;
-};
-/* Adds what others worked. */
-void gather_work_join(struct gather_work *work, const struct gather_work *others);
 
 /* What an actor sends along with its next gather: bits, and the seconds that it worked; and further bits, which any
  * rank may have. On the learner after a gather:

@@ -35,6 +35,9 @@ enum comm_tag {
 /* Whether a rank is on this node. */
 bool comm_is_near(const struct comm *comm, int rank);
 
+/* Fills in what a rank knows of those of its node, by comm->node: how many there are, and their ranks among them. */
+MUSTER_CHECKED muster_status comm_number_neighbours(struct comm *comm);
+
 /* From now on ranks of this node with different numbers count as being on different nodes, for tests. Collective;
  * before anything else is created. */
 MUSTER_CHECKED muster_status comm_split_node(struct comm *comm, int number);

@@ -8,7 +8,7 @@ import subprocess
 import program
 
 # being rewritten
-LEFT_OUT = ["algo/", "comm/", "train/"]
+LEFT_OUT = ["algo/", "train/"]
 
 
 def circles(graph):
