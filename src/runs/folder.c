@@ -40,7 +40,8 @@ static muster_status folder_has_content(const char *path, bool *has_content) {
     return status_errno(MUSTER_ERROR_IO, "cannot read the run folder %s", path);
   }
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && strcmp(entry->d_name, ".lock") != 0)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+        strcmp(entry->d_name, RUN_LOCK_FILE) != 0)
       *has_content = true;
   closedir(folder);
   return MUSTER_OK;
@@ -98,7 +99,7 @@ static bool is_same_file(int descriptor, const char *path) {
  * network file systems. A holder that is about to die, as after a kill of mpirun, is waited for. */
 static muster_status take_lock(struct run_folder *folder) {
   char path[RUN_PATH_SIZE + 32];
-  snprintf(path, sizeof path, "%s/.lock", folder->place);
+  snprintf(path, sizeof path, "%s/" RUN_LOCK_FILE, folder->place);
   for (double give_up = clock_seconds() + LOCK_WAIT_SECONDS;;) {
     int descriptor;
     MUSTER_TRY(status_wrap(file_open(path, O_RDWR | O_CREAT, &descriptor), "cannot write into the run folder"));
@@ -114,7 +115,7 @@ static muster_status take_lock(struct run_folder *folder) {
 
 enum folder_lock run_folder_look_at_lock(const char *path) {
   char file[PATH_MAX + 32];
-  snprintf(file, sizeof file, "%s/.lock", path);
+  snprintf(file, sizeof file, "%s/" RUN_LOCK_FILE, path);
   int descriptor;
   muster_status status = file_open(file, O_RDONLY, &descriptor);
   bool is_open = status == MUSTER_OK;
@@ -141,8 +142,8 @@ static bool holds(const struct run_folder *folder, const char *name) {
 /* a run makes checkpoints/ before it tells anything: where that is gone, to begin anew would replace what it has told
  */
 static muster_status check_run(const struct run_folder *folder) {
-  if (holds(folder, "checkpoints")) return MUSTER_OK;
-  const char *told = holds(folder, "metrics.csv") ? "metrics.csv" : "summary.json";
+  if (holds(folder, RUN_CHECKPOINT_FOLDER)) return MUSTER_OK;
+  const char *told = holds(folder, RUN_METRICS_FILE) ? RUN_METRICS_FILE : RUN_SUMMARY_FILE;
   if (!holds(folder, told)) return MUSTER_OK;
   return status_error(MUSTER_ERROR_FORMAT,
                       "cannot resume: %s holds %s of a run, but no checkpoints/; nothing was changed: copy its "
@@ -198,13 +199,13 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
   MUSTER_TRY(take_lock(folder));
   MUSTER_TRY(check_content(folder, resume));
   folder->made = is_new && !folder->resumes;
-  snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/checkpoints", folder->place);
+  snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/" RUN_CHECKPOINT_FOLDER, folder->place);
   snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
-  snprintf(folder->metrics, sizeof folder->metrics, "%s/metrics.csv", folder->place);
-  snprintf(folder->summary, sizeof folder->summary, "%s/summary.json", folder->place);
-  snprintf(folder->config, sizeof folder->config, "%s/config.yaml", folder->place);
+  snprintf(folder->metrics, sizeof folder->metrics, "%s/" RUN_METRICS_FILE, folder->place);
+  snprintf(folder->summary, sizeof folder->summary, "%s/" RUN_SUMMARY_FILE, folder->place);
+  snprintf(folder->config, sizeof folder->config, "%s/" RUN_CONFIG_FILE, folder->place);
   MUSTER_TRY(make_folders(folder->checkpoints));
-  static const char *const temporaries[] = {".config.yaml.", ".summary.json.", NULL};
+  static const char *const temporaries[] = {"." RUN_CONFIG_FILE ".", "." RUN_SUMMARY_FILE ".", NULL};
   MUSTER_TRY(durable_remove_leftovers(folder->place, temporaries));
   if (access(folder->place, W_OK) != 0 || access(folder->checkpoints, W_OK) != 0)
     return status_errno(MUSTER_ERROR_IO, "cannot write into the run folder %s", folder->path);
@@ -218,7 +219,7 @@ void run_folder_discard(const struct run_folder *folder) {
   events_remove(folder->place);
   rmdir(folder->checkpoints);
   char lock[RUN_PATH_SIZE + 32];
-  snprintf(lock, sizeof lock, "%s/.lock", folder->place);
+  snprintf(lock, sizeof lock, "%s/" RUN_LOCK_FILE, folder->place);
   unlink(lock);
   rmdir(folder->place);
 }

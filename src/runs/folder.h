@@ -1,4 +1,5 @@
-/* The run folder: config.yaml, metrics.csv, event files of TensorBoard, checkpoints/, summary.json. */
+/* The run folder: made and locked for a run that trains (train/), looked at by those who read it back (runs/record.h).
+ */
 #ifndef RUNS_FOLDER_H
 #define RUNS_FOLDER_H
 
@@ -7,6 +8,13 @@
 #include "setup/placement.h"
 
 #define RUN_PATH_SIZE 1024
+
+/* What is in a run folder, besides the event files of TensorBoard. */
+#define RUN_CONFIG_FILE "config.yaml"
+#define RUN_METRICS_FILE "metrics.csv"
+#define RUN_SUMMARY_FILE "summary.json"
+#define RUN_CHECKPOINT_FOLDER "checkpoints"
+#define RUN_LOCK_FILE ".lock"
 
 struct run_folder {
   char path[RUN_PATH_SIZE];  /* as the user wrote it: for messages */

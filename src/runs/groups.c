@@ -1,6 +1,7 @@
 #include "runs/groups.h"
 
 #include "base/statistics.h"
+#include "runs/folder.h"
 #include "runs/labels.h"
 #include "runs/list.h"
 #include "setup/config.h"
@@ -34,7 +35,7 @@ static muster_status keep_what_counts(const struct document *config, struct entr
 /* reads a config with the defaults of what it does not say; NULL: this version does not understand it */
 static muster_status resolve_config(const struct run_record *record, struct document **resolved) {
   char path[4096 + 16], *text = NULL;
-  snprintf(path, sizeof path, "%s/config.yaml", record->path);
+  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, record->path);
   struct run_config *config = malloc(sizeof *config);
   if (config == NULL) return out_of_memory(record->path);
   muster_status status = run_config_read(path, config);

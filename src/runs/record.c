@@ -26,7 +26,7 @@ static void make_path(const char *folder, const char *name, char path[PATH_BYTES
 }
 
 bool run_record_is_run(const char *path) {
-  static const char *const names[] = {"config.yaml", "metrics.csv", "checkpoints"};
+  static const char *const names[] = {RUN_CONFIG_FILE, RUN_METRICS_FILE, RUN_CHECKPOINT_FOLDER};
   char file[PATH_BYTES];
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     make_path(path, names[i], file);
@@ -150,7 +150,7 @@ static void understand_about(struct run_record *record) {
 
 static void read_config(struct run_record *record) {
   char path[PATH_BYTES];
-  make_path(record->path, "config.yaml", path);
+  make_path(record->path, RUN_CONFIG_FILE, path);
   if (!has_changed(record, path, &record->config_seen)) return;
   struct document *config = NULL;
   char *about = NULL;
@@ -193,7 +193,7 @@ bool run_record_has_config(const struct run_record *record) { return document_en
 
 static void read_metrics(struct run_record *record) {
   char path[PATH_BYTES];
-  make_path(record->path, "metrics.csv", path);
+  make_path(record->path, RUN_METRICS_FILE, path);
   if (has_changed(record, path, &record->metrics_seen)) {
     struct metrics_table *metrics = NULL;
     muster_status status = metrics_read(path, &metrics);
@@ -247,7 +247,7 @@ bool run_record_stage(const struct run_record *record, size_t column, char name[
 /* what summary.json says, where it covers the last row; a run that was resumed has an older one */
 static muster_status read_summary(struct run_record *record) {
   char path[PATH_BYTES];
-  make_path(record->path, "summary.json", path);
+  make_path(record->path, RUN_SUMMARY_FILE, path);
   json_destroy(&record->summary);
   record->solved_at_steps = NAN;
   if (access(path, F_OK) != 0) return MUSTER_OK;
@@ -296,8 +296,8 @@ static void read_end(struct run_record *record) {
 static void read_checkpoint(struct run_record *record) {
   char folder[PATH_BYTES], path[PATH_BYTES + sizeof record->checkpoint];
   struct stat file;
-  make_path(record->path, "checkpoints", folder);
-  make_path(record->path, "checkpoints/latest", path);
+  make_path(record->path, RUN_CHECKPOINT_FOLDER, folder);
+  make_path(record->path, RUN_CHECKPOINT_FOLDER "/latest", path);
   ssize_t length = readlink(path, record->checkpoint, sizeof record->checkpoint - 1);
   record->checkpoint[length > 0 ? length : 0] = '\0';
   if (length <= 0 && stat(folder, &file) == 0)

@@ -2,6 +2,7 @@
 
 #include "base/shell.h"
 #include "base/terminal.h"
+#include "runs/folder.h"
 #include "store/checkpoint.h"
 #include "train/run_checkpoint.h"
 #include "view/html.h"
@@ -173,7 +174,7 @@ static void write_checkpoint(FILE *page, const char *folder, const char *name, c
 
 static void write_checkpoints(FILE *page, const struct run_record *record) {
   char folder[PATH_SIZE];
-  snprintf(folder, sizeof folder, "%s/checkpoints", record->path);
+  snprintf(folder, sizeof folder, "%s/" RUN_CHECKPOINT_FOLDER, record->path);
   struct dirent **entries = NULL;
   int n = scandir(folder, &entries, is_checkpoint, alphasort);
   fputs("<div><h3>Checkpoints</h3>", page);
@@ -214,7 +215,7 @@ static void write_recipe(FILE *page, const struct run_record *record) {
   if (record->ranks > 1) fprintf(page, "mpirun -n %d ", record->ranks);
   fputs("build/muster train ", page);
   char path[PATH_SIZE];
-  snprintf(path, sizeof path, "%s/config.yaml", record->path);
+  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, record->path);
   html_text(page, shell_quote(path).text);
   fputs(" --run-dir runs/again\nbuild/muster inspect --digest runs/again\n# here: ", page);
   write_digest(page, record);
