@@ -3,17 +3,17 @@
 #include <stdio.h>
 #include <unistd.h>
 
-struct outcall_record outcall_record;
+struct outcall_state outcall_state;
 
 void outcall_sleep(void) {
   for (;;) pause();
 }
 
-void outcall_freeze(void) { atomic_store_explicit(&outcall_record.is_frozen, true, memory_order_release); }
+void outcall_freeze(void) { atomic_store_explicit(&outcall_state.is_frozen, true, memory_order_release); }
 
 struct outcall_place outcall_now(void) {
-  return (struct outcall_place){atomic_load_explicit(&outcall_record.call, memory_order_acquire),
-                                atomic_load_explicit(&outcall_record.environment, memory_order_relaxed)};
+  return (struct outcall_place){atomic_load_explicit(&outcall_state.call, memory_order_acquire),
+                                atomic_load_explicit(&outcall_state.environment, memory_order_relaxed)};
 }
 
 void outcall_describe(const struct outcall_place *place, const char *type, char *text, size_t size) {

@@ -15,7 +15,7 @@ void stages_start(struct stages *stages, struct stage_event *events, size_t capa
                             .capacity = events != NULL ? capacity : 0};
 }
 
-static void record(struct stages *stages, int32_t kind, double begin, double end, int64_t steps) {
+static void add_event(struct stages *stages, int32_t kind, double begin, double end, int64_t steps) {
   if (stages->capacity == 0) return;
   stages->events[stages->recorded++ % stages->capacity] =
       (struct stage_event){.begin = begin, .end = end, .iteration = stages->iteration, .steps = steps, .kind = kind};
@@ -25,7 +25,7 @@ static void record(struct stages *stages, int32_t kind, double begin, double end
 static void count(struct stages *stages, enum stage stage, double until) {
   if (until <= stages->since) return;
   stages->seconds[stage] += until - stages->since;
-  if (stage != STAGE_OTHER) record(stages, (int32_t)stage, stages->since, until, 0);
+  if (stage != STAGE_OTHER) add_event(stages, (int32_t)stage, stages->since, until, 0);
   stages->since = until;
 }
 
@@ -47,13 +47,13 @@ void stages_assign(struct stages *stages, enum stage stage, double until) {
 void stages_mark(struct stages *stages, int32_t kind) {
   if (stages == NULL || stages->capacity == 0) return;
   double now = clock_seconds();
-  record(stages, kind, now, now, 0);
+  add_event(stages, kind, now, now, 0);
 }
 
 void stages_end_iteration(struct stages *stages, int64_t steps) {
   if (stages == NULL) return;
   count(stages, stages->current, clock_seconds());
-  record(stages, EVENT_ITERATION, stages->iteration_start, stages->since, steps);
+  add_event(stages, EVENT_ITERATION, stages->iteration_start, stages->since, steps);
   stages->iteration_start = stages->since;
   stages->iteration++;
 }

@@ -1,5 +1,5 @@
 /* Where a rank's time goes: a clock that is always in one stage, and adds up the seconds of each. So the sums are the
- * whole time since it was started, with nothing counted twice. If a record is kept, too, each stretch is an event. */
+ * whole time since it was started, with nothing counted twice. Where events are kept, too, each stretch is one. */
 #ifndef BASE_STAGES_H
 #define BASE_STAGES_H
 
@@ -18,7 +18,7 @@ enum stage {
   STAGE_OTHER, /* what is left: metrics, progress, the loop itself */
   STAGES,
 
-  /* what a record holds beside stages */
+  /* events that are no stages */
   EVENT_ITERATION = STAGES, /* a whole iteration, around its stages */
   EVENT_COMMAND,            /* a moment: an order leaves the learner, or has come to an actor */
   EVENT_ROLLOUT             /* a moment: a rollout leaves an actor, or the learner has all */
@@ -41,18 +41,19 @@ struct stages {
   int64_t iteration; /* iterations that have ended */
   double iteration_start;
 
-  /* the record: a ring that keeps the newest events */
+  /* a ring that keeps the newest events */
   struct stage_event *events; /* [capacity], NULL: none is kept; borrowed */
   size_t capacity, recorded;  /* recorded: how many ever */
 };
 
-/* Starts the clock, in STAGE_OTHER. A record of `capacity` events (borrowed; NULL: none) is kept from here on. */
+/* Starts the clock, in STAGE_OTHER. The newest `capacity` events are kept in `events` (borrowed; NULL: none) from here
+ * on. */
 void stages_start(struct stages *stages, struct stage_event *events, size_t capacity);
 
 /* Goes over to a stage, or stays in it; returns the one before, for who wants to go back to it. */
 enum stage stages_enter(struct stages *stages, enum stage stage);
 
-/* What the stage at hand has taken up to this moment (clock_seconds()) is counted as `stage`: for who learns afterwards
+/* What the present stage has taken up to this moment (clock_seconds()) is counted as `stage`: for who learns afterwards
  * what the time was spent on. A moment before it began changes nothing. */
 void stages_assign(struct stages *stages, enum stage stage, double until);
 
@@ -65,7 +66,7 @@ void stages_end_iteration(struct stages *stages, int64_t steps);
 /* Brings the sums up to now; returns all seconds since the start. The clock goes on. */
 double stages_total(struct stages *stages);
 
-/* Events in the record, and one of them: 0 is the oldest that is kept. */
+/* Events that are kept, and one of them: 0 is the oldest that is kept. */
 size_t stages_recorded(const struct stages *stages);
 const struct stage_event *stages_event(const struct stages *stages, size_t index);
 

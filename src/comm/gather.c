@@ -44,7 +44,7 @@ struct gather {
 /* --- set-up --- */
 
 /* what the set-up needs to know */
-struct plan {
+struct setup {
   struct comm *comm;
   const struct topology *topology;
   enum gather_rows which;
@@ -61,44 +61,44 @@ struct plan {
 };
 
 /* whether a rank's rows come from a peer: an actor's own, or those of a node leader's node */
-static bool comes_from(const struct plan *plan, int rank, int peer_rank) {
-  return rank == peer_rank || plan->leaders[rank] == peer_rank;
+static bool comes_from(const struct setup *setup, int rank, int peer_rank) {
+  return rank == peer_rank || setup->leaders[rank] == peer_rank;
 }
 
 /* the environments whose rows a rank sends to the learner */
-static struct env_range rows_of(const struct plan *plan, int rank) {
-  bool is_in_place = plan->which == GATHER_IN_PLACE && comm_is_near(plan->comm, plan->topology->learner) &&
-                     comm_is_near(plan->comm, rank) && topology_rank_learns(plan->topology, rank);
-  return is_in_place ? (struct env_range){0, 0} : topology_envs(plan->topology, rank);
+static struct env_range rows_of(const struct setup *setup, int rank) {
+  bool is_in_place = setup->which == GATHER_IN_PLACE && comm_is_near(setup->comm, setup->topology->learner) &&
+                     comm_is_near(setup->comm, rank) && topology_rank_learns(setup->topology, rank);
+  return is_in_place ? (struct env_range){0, 0} : topology_envs(setup->topology, rank);
 }
 
 /* the environments that come from a peer; returns how many ranges they are */
-static int find_ranges(const struct plan *plan, int peer_rank) {
+static int find_ranges(const struct setup *setup, int peer_rank) {
   int n = 0;
-  for (int rank = 0; rank < plan->topology->ranks; rank++) {
-    if (!comes_from(plan, rank, peer_rank)) continue;
-    struct env_range range = rows_of(plan, rank);
+  for (int rank = 0; rank < setup->topology->ranks; rank++) {
+    if (!comes_from(setup, rank, peer_rank)) continue;
+    struct env_range range = rows_of(setup, rank);
     if (range.count == 0) continue;
-    if (n > 0 && plan->first[n - 1] + plan->count[n - 1] == range.first) {
-      plan->count[n - 1] += range.count;
+    if (n > 0 && setup->first[n - 1] + setup->count[n - 1] == range.first) {
+      setup->count[n - 1] += range.count;
       continue;
     }
-    plan->first[n] = range.first;
-    plan->count[n++] = range.count;
+    setup->first[n] = range.first;
+    setup->count[n++] = range.count;
   }
   return n;
 }
 
 /* describes the rows of every field in so many ranges of environments, then the head, as one datatype */
-static muster_status describe_rows(const struct plan *plan, int n_ranges, void *head, MPI_Datatype *out) {
-  MPI_Datatype *types = plan->types, env;
-  MPI_Aint *addresses = plan->addresses;
-  int *lengths = plan->lengths, n = n_ranges > 0 ? plan->n_fields : 0;
+static muster_status describe_rows(const struct setup *setup, int n_ranges, void *head, MPI_Datatype *out) {
+  MPI_Datatype *types = setup->types, env;
+  MPI_Aint *addresses = setup->addresses;
+  int *lengths = setup->lengths, n = n_ranges > 0 ? setup->n_fields : 0;
   for (int i = 0; i < n; i++) {
-    MUSTER_TRY_MPI(MPI_Type_contiguous((int)plan->fields[i].env_bytes, MPI_BYTE, &env));
-    MUSTER_TRY_MPI(MPI_Type_indexed(n_ranges, plan->count, plan->first, env, &types[i]));
+    MUSTER_TRY_MPI(MPI_Type_contiguous((int)setup->fields[i].env_bytes, MPI_BYTE, &env));
+    MUSTER_TRY_MPI(MPI_Type_indexed(n_ranges, setup->count, setup->first, env, &types[i]));
     MUSTER_TRY_MPI(MPI_Type_free(&env));
-    MUSTER_TRY_MPI(MPI_Get_address(plan->fields[i].base, &addresses[i]));
+    MUSTER_TRY_MPI(MPI_Get_address(setup->fields[i].base, &addresses[i]));
     lengths[i] = 1;
   }
   types[n] = MPI_BYTE;
@@ -111,10 +111,10 @@ static muster_status describe_rows(const struct plan *plan, int n_ranges, void *
 }
 
 /* describes what a node leader sends: its rows, and items as far as there is room for them */
-static muster_status describe_node_buffer(struct gather *gather, const struct plan *plan, struct peer *peer) {
+static muster_status describe_node_buffer(struct gather *gather, const struct setup *setup, struct peer *peer) {
   size_t capacity = 0;
-  for (int rank = 0; rank < plan->topology->ranks; rank++)
-    if (comes_from(plan, rank, peer->rank)) capacity += (size_t)plan->capacities[rank];
+  for (int rank = 0; rank < setup->topology->ranks; rank++)
+    if (comes_from(setup, rank, peer->rank)) capacity += (size_t)setup->capacities[rank];
   size_t room = node_buffer_items_room(&gather->list, capacity);
   peer->items = calloc(1, room);
   if (peer->items == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %zu bytes for items", room);
@@ -131,62 +131,62 @@ static muster_status describe_node_buffer(struct gather *gather, const struct pl
 }
 
 /* the learner's persistent request for what a peer sends */
-static muster_status expect_peer(struct gather *gather, const struct plan *plan, int rank) {
+static muster_status expect_peer(struct gather *gather, const struct setup *setup, int rank) {
   struct peer *peer = &gather->peers[gather->n_peers++];
   *peer = (struct peer){.rank = rank,
-                        .is_node_leader = plan->leaders[rank] == rank,
+                        .is_node_leader = setup->leaders[rank] == rank,
                         .rows = MPI_DATATYPE_NULL,
                         .node_buffer = MPI_DATATYPE_NULL};
-  MUSTER_TRY(describe_rows(plan, find_ranges(plan, rank), &peer->head, &peer->rows));
-  if (peer->is_node_leader) MUSTER_TRY(describe_node_buffer(gather, plan, peer));
+  MUSTER_TRY(describe_rows(setup, find_ranges(setup, rank), &peer->head, &peer->rows));
+  if (peer->is_node_leader) MUSTER_TRY(describe_node_buffer(gather, setup, peer));
   MUSTER_TRY_MPI(MPI_Recv_init(MPI_BOTTOM, 1, peer->is_node_leader ? peer->node_buffer : peer->rows, rank, TAG_GATHER,
                                gather->comm->world, &gather->requests[gather->n_requests++]));
   return MUSTER_OK;
 }
 
 /* an actor's way to the learner: the node buffer of its node, or a persistent request of its own */
-static muster_status face_learner(struct gather *gather, const struct plan *plan) {
-  const struct topology *topology = plan->topology;
+static muster_status face_learner(struct gather *gather, const struct setup *setup) {
+  const struct topology *topology = setup->topology;
   struct peer *peer = &gather->peers[gather->n_peers++];
   *peer = (struct peer){.rank = topology->learner, .rows = MPI_DATATYPE_NULL, .node_buffer = MPI_DATATYPE_NULL};
   peer->head.work = no_work;
-  gather->has_node_buffer = plan->leaders[topology->rank] != topology->learner;
+  gather->has_node_buffer = setup->leaders[topology->rank] != topology->learner;
   if (gather->has_node_buffer) return node_buffer_open(&gather->node_buffer, gather->node);
-  plan->first[0] = 0;
-  plan->count[0] = rows_of(plan, topology->rank).count;
-  MUSTER_TRY(describe_rows(plan, plan->count[0] > 0, &peer->head, &peer->rows));
+  setup->first[0] = 0;
+  setup->count[0] = rows_of(setup, topology->rank).count;
+  MUSTER_TRY(describe_rows(setup, setup->count[0] > 0, &peer->head, &peer->rows));
   MUSTER_TRY_MPI(MPI_Send_init(MPI_BOTTOM, 1, peer->rows, peer->rank, TAG_GATHER, gather->comm->world,
                                &gather->requests[gather->n_requests++]));
   return MUSTER_OK;
 }
 
-static muster_status meet_peers(struct gather *gather, const struct plan *plan) {
-  const struct topology *topology = plan->topology;
+static muster_status meet_peers(struct gather *gather, const struct setup *setup) {
+  const struct topology *topology = setup->topology;
   if (topology->ranks == 1) return MUSTER_OK;
-  if (!topology->leads) return face_learner(gather, plan);
+  if (!topology->leads) return face_learner(gather, setup);
   for (int rank = 0; rank < topology->ranks; rank++) {
-    bool sends = plan->leaders[rank] == rank || plan->leaders[rank] == topology->learner;
-    if (rank != topology->learner && sends) MUSTER_TRY(expect_peer(gather, plan, rank));
+    bool sends = setup->leaders[rank] == rank || setup->leaders[rank] == topology->learner;
+    if (rank != topology->learner && sends) MUSTER_TRY(expect_peer(gather, setup, rank));
   }
   return MUSTER_OK;
 }
 
 /* Finds out who carries what. Collective. */
-static muster_status find_leaders(struct gather *gather, struct plan *plan) {
+static muster_status find_leaders(struct gather *gather, struct setup *setup) {
   struct comm *comm = gather->comm;
-  const struct topology *topology = plan->topology;
+  const struct topology *topology = setup->topology;
   struct node_buffer *node_buffer = &gather->node_buffer;
-  MUSTER_TRY(comm_gather(comm, &gather->list.capacity, sizeof *plan->capacities, plan->capacities));
+  MUSTER_TRY(comm_gather(comm, &gather->list.capacity, sizeof *setup->capacities, setup->capacities));
 
-  node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
+  node_buffer_lay_out(node_buffer, topology, setup->capacities, true);
   const size_t bytes_alone = node_buffer->bytes;
-  node_buffer_lay_out(node_buffer, topology, plan->capacities, false);
+  node_buffer_lay_out(node_buffer, topology, setup->capacities, false);
 
   /* ranks of the learner's node share no rows, but wait for each other */
   const size_t bytes = comm_is_near(comm, topology->learner) ? 0 : node_buffer->bytes;
   MUSTER_TRY(node_create(comm, topology->learner, bytes, bytes_alone, &gather->node));
-  if (!gather->node->is_shared) node_buffer_lay_out(node_buffer, topology, plan->capacities, true);
-  plan->leaders = gather->node->leaders;
+  if (!gather->node->is_shared) node_buffer_lay_out(node_buffer, topology, setup->capacities, true);
+  setup->leaders = gather->node->leaders;
   return MUSTER_OK;
 }
 
@@ -200,36 +200,36 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
   return MUSTER_OK;
 }
 
-/* takes the memory of the plan; whoever calls frees it in any case */
-static muster_status allocate_plan(struct plan *plan) {
-  const size_t ranks = (size_t)plan->topology->ranks, parts = (size_t)plan->n_fields + 1;
-  int *numbers = plan->capacities = calloc(3 * ranks + parts, sizeof *numbers);
-  plan->types = calloc(parts, sizeof *plan->types);
-  plan->addresses = calloc(parts, sizeof *plan->addresses);
-  if (numbers == NULL || plan->types == NULL || plan->addresses == NULL)
+/* takes the memory of the setup; whoever calls frees it in any case */
+static muster_status allocate_setup(struct setup *setup) {
+  const size_t ranks = (size_t)setup->topology->ranks, parts = (size_t)setup->n_fields + 1;
+  int *numbers = setup->capacities = calloc(3 * ranks + parts, sizeof *numbers);
+  setup->types = calloc(parts, sizeof *setup->types);
+  setup->addresses = calloc(parts, sizeof *setup->addresses);
+  if (numbers == NULL || setup->types == NULL || setup->addresses == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
-  plan->first = numbers + ranks;
-  plan->count = numbers + 2 * ranks;
-  plan->lengths = numbers + 3 * ranks;
+  setup->first = numbers + ranks;
+  setup->count = numbers + 2 * ranks;
+  setup->lengths = numbers + 3 * ranks;
   return MUSTER_OK;
 }
 
-static void free_plan(struct plan *plan) {
-  free(plan->capacities);
-  free(plan->types);
-  free(plan->addresses);
+static void free_setup(struct setup *setup) {
+  free(setup->capacities);
+  free(setup->types);
+  free(setup->addresses);
 }
 
 /* takes the memory of the gather, and lists there what it is of; whoever calls frees it in any case */
-static muster_status allocate(struct gather *gather, const struct plan *plan, const struct gather_list *list) {
-  const size_t ranks = (size_t)plan->topology->ranks, n_fields = (size_t)plan->n_fields;
+static muster_status allocate(struct gather *gather, const struct setup *setup, const struct gather_list *list) {
+  const size_t ranks = (size_t)setup->topology->ranks, n_fields = (size_t)setup->n_fields;
   const size_t list_fields = list != NULL ? (size_t)list->n_fields : 0;
   gather->peers = calloc(ranks, sizeof *gather->peers);
   gather->requests = calloc(ranks, sizeof *gather->requests);
   gather->fields = calloc(n_fields + list_fields, sizeof *gather->fields);
   if (gather->peers == NULL || gather->requests == NULL || gather->fields == NULL)
     return status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
-  memcpy(gather->fields, plan->fields, n_fields * sizeof *gather->fields);
+  memcpy(gather->fields, setup->fields, n_fields * sizeof *gather->fields);
   if (list == NULL) return MUSTER_OK;
   gather->list = *list;
   gather->list.field = memcpy(gather->fields + n_fields, list->field, list_fields * sizeof *gather->fields);
@@ -237,14 +237,14 @@ static muster_status allocate(struct gather *gather, const struct plan *plan, co
 }
 
 /* bytes of all fields that this rank receives or sends */
-static size_t moved_bytes(const struct plan *plan) {
-  const struct topology *topology = plan->topology;
+static size_t moved_bytes(const struct setup *setup) {
+  const struct topology *topology = setup->topology;
   size_t env_bytes = 0;
-  for (int i = 0; i < plan->n_fields; i++) env_bytes += plan->fields[i].env_bytes;
-  if (!topology->leads) return env_bytes * (size_t)rows_of(plan, topology->rank).count;
+  for (int i = 0; i < setup->n_fields; i++) env_bytes += setup->fields[i].env_bytes;
+  if (!topology->leads) return env_bytes * (size_t)rows_of(setup, topology->rank).count;
   size_t rows = 0;
   for (int rank = 0; rank < topology->ranks; rank++)
-    if (rank != topology->learner) rows += (size_t)rows_of(plan, rank).count;
+    if (rank != topology->learner) rows += (size_t)rows_of(setup, rank).count;
   return env_bytes * rows;
 }
 
@@ -252,22 +252,22 @@ muster_status gather_create(struct comm *comm, const struct topology *topology, 
                             const struct gather_field *fields, int n_fields, const struct gather_list *list,
                             struct gather **out) {
   MUSTER_TRY(check_fields(fields, n_fields));
-  struct plan plan = {.comm = comm, .topology = topology, .which = which, .fields = fields, .n_fields = n_fields};
+  struct setup setup = {.comm = comm, .topology = topology, .which = which, .fields = fields, .n_fields = n_fields};
   struct gather *gather = calloc(1, sizeof *gather);
-  muster_status status = allocate_plan(&plan);
+  muster_status status = allocate_setup(&setup);
   if (status == MUSTER_OK)
     status =
-        gather != NULL ? allocate(gather, &plan, list) : status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
+        gather != NULL ? allocate(gather, &setup, list) : status_error(MUSTER_ERROR_MEMORY, "out of memory: gather");
   status = comm_agree(comm, status);
   if (status == MUSTER_OK) {
     gather->comm = comm;
     gather->is_learner = topology->leads;
-    gather->bytes = moved_bytes(&plan);
+    gather->bytes = moved_bytes(&setup);
     node_buffer_init(&gather->node_buffer, comm, topology->learner, gather->fields, n_fields, &gather->list);
-    status = find_leaders(gather, &plan);
+    status = find_leaders(gather, &setup);
   }
-  if (status == MUSTER_OK) status = comm_agree(comm, meet_peers(gather, &plan));
-  free_plan(&plan);
+  if (status == MUSTER_OK) status = comm_agree(comm, meet_peers(gather, &setup));
+  free_setup(&setup);
   if (status != MUSTER_OK)
     gather_destroy(&gather);
   else

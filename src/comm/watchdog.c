@@ -102,7 +102,7 @@ void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration
   if (watchdog == NULL) return;
   bool changes = changes_state(watchdog, stage);
   if (changes) take_fence(watchdog);
-  atomic_store(&watchdog->first_step, atomic_load(&outcall_record.steps));
+  atomic_store(&watchdog->first_step, atomic_load(&outcall_state.steps));
   atomic_store(&watchdog->iteration, iteration);
   atomic_store(&watchdog->stage, stage);
   if (!changes) leave_fence(watchdog);
@@ -142,13 +142,13 @@ static void record_heartbeat(struct watched *watched, const struct heartbeat *he
 /* what this rank does */
 static void note_self(struct watchdog *watchdog, double now) {
   const struct ending_requests *requests = &watchdog->options.requests;
-  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&outcall_record.steps);
+  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&outcall_state.steps);
   const struct heartbeat heartbeat = {.rank = watchdog->rank,
                                       .stage = atomic_load(&watchdog->stage),
                                       .iteration = atomic_load(&watchdog->iteration),
                                       .asked = requests->pending != NULL ? requests->pending(requests->context) : 0,
                                       .steps = steps - first,
-                                      .serial = atomic_load(&outcall_record.serial),
+                                      .serial = atomic_load(&outcall_state.serial),
                                       .place = outcall_now()};
   record_heartbeat(&watchdog->own, &heartbeat, now);
 }

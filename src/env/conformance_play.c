@@ -186,7 +186,7 @@ static void play_alone(const struct subject *subject, uint32_t index, struct tra
 /* says in words where two traces part */
 static void describe_difference(const struct subject *subject, const struct trace *a, const struct trace *b, long at,
                                 char *text, size_t size) {
-  const unsigned char *left = a->bytes + (size_t)at * a->record_bytes, *right = b->bytes + (size_t)at * b->record_bytes;
+  const unsigned char *left = a->bytes + (size_t)at * a->step_bytes, *right = b->bytes + (size_t)at * b->step_bytes;
   size_t byte = 0;
   while (left[byte] == right[byte]) byte++;
   size_t rewards = (size_t)subject->spec.agents * sizeof(double);

@@ -353,29 +353,29 @@ bool player_ended(const struct player *player) {
 /* ---- traces ---- */
 
 struct trace trace_create(const struct subject *subject, size_t steps) {
-  size_t record =
+  size_t step_bytes =
       2 * subject->observation_bytes + (size_t)subject->spec.agents * sizeof(double) + subject->mask_bytes + 2;
-  size_t most = ((size_t)64 << 20) / record + 1;
+  size_t most = ((size_t)64 << 20) / step_bytes + 1;
   if (steps > most) steps = most;
-  return (struct trace){steps, record, need(subject->examination, calloc(steps, record))};
+  return (struct trace){steps, step_bytes, need(subject->examination, calloc(steps, step_bytes))};
 }
 
 void trace_step(struct trace *trace, size_t at, struct player *player) {
   const struct subject *subject = player->subject;
-  unsigned char *record = trace->bytes + at * trace->record_bytes;
+  unsigned char *entry = trace->bytes + at * trace->step_bytes;
   player_draw(player);
   player_step(player);
-  memcpy(record, player->observation.bytes, subject->observation_bytes);
-  record += subject->observation_bytes;
-  memcpy(record, player->reward.bytes, player->reward.size);
-  record += player->reward.size;
-  if (subject->mask_bytes > 0) memcpy(record, player->mask.bytes, subject->mask_bytes);
-  record += subject->mask_bytes;
-  record[0] = player->terminated;
-  record[1] = player->truncated;
+  memcpy(entry, player->observation.bytes, subject->observation_bytes);
+  entry += subject->observation_bytes;
+  memcpy(entry, player->reward.bytes, player->reward.size);
+  entry += player->reward.size;
+  if (subject->mask_bytes > 0) memcpy(entry, player->mask.bytes, subject->mask_bytes);
+  entry += subject->mask_bytes;
+  entry[0] = player->terminated;
+  entry[1] = player->truncated;
   if (!player_ended(player)) return;
   player_reset(player);
-  memcpy(record + 2, player->observation.bytes, subject->observation_bytes);
+  memcpy(entry + 2, player->observation.bytes, subject->observation_bytes);
 }
 
 void trace_play(struct trace *trace, struct player *player, bool starts) {
@@ -385,6 +385,6 @@ void trace_play(struct trace *trace, struct player *player, bool starts) {
 
 long trace_compare(const struct trace *a, const struct trace *b) {
   for (size_t i = 0; i < a->steps; i++)
-    if (memcmp(a->bytes + i * a->record_bytes, b->bytes + i * b->record_bytes, a->record_bytes) != 0) return (long)i;
+    if (memcmp(a->bytes + i * a->step_bytes, b->bytes + i * b->step_bytes, a->step_bytes) != 0) return (long)i;
   return -1;
 }

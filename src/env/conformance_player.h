@@ -97,12 +97,12 @@ bool player_ended(const struct player *player);
 /* Everything that an environment hands back while it plays `steps` steps, each with a drawn action, and starts episodes
  * as they end; the first one is started when `starts`. To be freed. */
 struct trace {
-  size_t steps, record_bytes;
-  unsigned char *bytes; /* [steps, record_bytes]: observation, reward, mask, flags, observation after a reset */
+  size_t steps, step_bytes;
+  unsigned char *bytes; /* [steps, step_bytes]: observation, reward, mask, flags, observation after a reset */
 };
 struct trace trace_create(const struct subject *subject, size_t steps);
 void trace_play(struct trace *trace, struct player *player, bool starts);
-/* One record: the step that the player is about to take. */
+/* The step that the player is about to take. */
 void trace_step(struct trace *trace, size_t at, struct player *player);
 /* -1 when both are equal, else the first step that differs (from 0). */
 long trace_compare(const struct trace *a, const struct trace *b);

@@ -46,7 +46,7 @@ void foreign_expect(const char *speaker);
 /* No more environments are called: whoever calls exit() now is muster itself. */
 void foreign_finish(void);
 
-/* Begins a call, which the record of base/outcall.h then holds. `row`: of one environment; -1: all of them at once. */
+/* Begins a call, which base/outcall.h then tells. `row`: of one environment; -1: all of them at once. */
 void foreign_enter(struct foreign *foreign, enum outcall call, int32_t row);
 /* `thorough`: looks at everything, and not only now and then. */
 void foreign_leave(struct foreign *foreign, bool thorough);

@@ -438,14 +438,14 @@ static void test_load_lost_state(void) {
 static void test_calls_are_recorded(void) {
   const muster_env_type *types[] = {&tiny_type, find("CartPole-v1")};
   for (size_t i = 0; i < 2; i++) {
-    const uint64_t before = outcall_record.steps, serial = outcall_record.serial;
+    const uint64_t before = outcall_state.steps, serial = outcall_state.serial;
     struct bench bench;
     bench_open(&bench, types[i], NULL, 8, 0, 3);
     bench_reset(&bench);
-    CU_ASSERT_EQUAL(outcall_record.steps - before, 3);
+    CU_ASSERT_EQUAL(outcall_state.steps - before, 3);
     for (int32_t t = 0; t < 4; t++) CHECK_OK_FATAL(bench_step(&bench, (int32_t[]){0, 0, 0}, t));
-    CU_ASSERT_EQUAL(outcall_record.steps - before, 15);
-    CU_ASSERT(outcall_record.serial - serial >= 2 * (1 + 3 + 4));
+    CU_ASSERT_EQUAL(outcall_state.steps - before, 15);
+    CU_ASSERT(outcall_state.serial - serial >= 2 * (1 + 3 + 4));
     CU_ASSERT_EQUAL(outcall_now().call, OUTCALL_NONE);
     env_pool_destroy(&bench.pool);
   }
