@@ -8,21 +8,48 @@
 
 /* ---- the table ---- */
 
+struct member {
+  const char *name;
+  bool is_given;
+};
+
+/* the first of n members that is not given; NULL: all are. `given`: how many are */
+static const char *first_missing(const struct member *members, size_t n, size_t *given) {
+  const char *missing = NULL;
+  *given = 0;
+  for (size_t i = 0; i < n; i++) {
+    *given += members[i].is_given;
+    if (!members[i].is_given && missing == NULL) missing = members[i].name;
+  }
+  return missing;
+}
+
+#define MEMBER(name)                                                                                                   \
+  { #name, type->name != NULL }
+
 muster_status env_type_check(const muster_env_type *type) {
   if (type->abi != MUSTER_ENV_ABI)
     return status_error(MUSTER_ERROR_ENVIRONMENT,
                         "the table's abi is %u, this muster has %d: set it to MUSTER_ENV_ABI and rebuild it",
                         (unsigned)type->abi, MUSTER_ENV_ABI);
-  if (type->create == NULL || type->destroy == NULL || type->describe == NULL || type->reset == NULL ||
-      type->step == NULL)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table lacks one of create, destroy, describe, reset and step");
-  if ((type->save_state == NULL) != (type->load_state == NULL))
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table has one of save_state and load_state: give both or none");
-  int given = (type->block_create != NULL) + (type->block_destroy != NULL) + (type->block_describe != NULL) +
-              (type->block_reset != NULL) + (type->block_step != NULL) + (type->block_save_state != NULL) +
-              (type->block_load_state != NULL);
-  if (given != 0 && given != 7)
-    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table has %d of the 7 block functions: give all or none", given);
+  const struct member required[] = {MEMBER(create), MEMBER(destroy), MEMBER(describe), MEMBER(reset), MEMBER(step)};
+  const struct member state[] = {MEMBER(save_state), MEMBER(load_state)};
+  const struct member block[] = {MEMBER(block_create),    MEMBER(block_destroy), MEMBER(block_describe),
+                                 MEMBER(block_reset),     MEMBER(block_step),    MEMBER(block_save_state),
+                                 MEMBER(block_load_state)};
+  size_t given;
+  const char *missing = first_missing(required, 5, &given);
+  if (missing != NULL)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "the table lacks %s: create, destroy, describe, reset and step are required", missing);
+  missing = first_missing(state, 2, &given);
+  if (missing != NULL && given > 0)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "the table lacks %s: give both save_state and load_state, or none",
+                        missing);
+  missing = first_missing(block, 7, &given);
+  if (missing != NULL && given > 0)
+    return status_error(MUSTER_ERROR_ENVIRONMENT,
+                        "the table lacks %s, and has %zu of the 7 block functions: give all or none", missing, given);
   return MUSTER_OK;
 }
 

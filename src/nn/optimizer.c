@@ -26,7 +26,9 @@ const char *optimizer_lacks(const struct optimizer_type *type) {
 muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon, struct arena *arena,
                                struct optimizer *optimizer) {
   const char *lack = optimizer_lacks(type);
-  if (lack != NULL) return status_error(MUSTER_ERROR_INTERNAL, "the optimizer is not whole: its table lacks %s", lack);
+  if (lack != NULL)
+    return status_error(MUSTER_ERROR_INTERNAL, "the optimizer '%s' is not whole: its table lacks %s",
+                        type->name != NULL ? type->name : "?", lack);
   *optimizer = (struct optimizer){.type = type, .count = count, .epsilon = epsilon};
   for (int k = 0; k < type->moments; k++) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "moments of the optimizer", &optimizer->moment[k]));

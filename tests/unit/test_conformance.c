@@ -452,11 +452,11 @@ static void test_descriptions(void) {
   type = walk_type;
   type.step = NULL;
   report = examine(&type, 60);
-  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "lacks one of"));
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "lacks step: "));
   type = walk_type;
   type.load_state = NULL;
   report = examine(&type, 60);
-  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "one of save_state and load_state"));
+  CU_ASSERT_TRUE(finds(&report, CONFORMANCE_FAIL, "description", "lacks load_state: give both"));
   type = walks_type;
   type.block_reset = NULL;
   report = examine(&type, 60);

@@ -561,10 +561,12 @@ static void test_contract(void) {
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "rebuild it");
   type = tiny_type;
   type.step = NULL;
-  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "lacks one of");
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT,
+              "environment Tiny: the table lacks step: ");
   type = tiny_type;
   type.block_step = find("CartPole-v1")->block_step;
-  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, "1 of the 7 block functions");
+  CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT,
+              "lacks block_create, and has 1 of the 7 block functions");
   type = tiny_type;
   type.describe = describe_no_agents;
   CHECK_FAILS(env_pool_create(&type, NULL, 1, 0, 2, &pool), MUSTER_ERROR_ENVIRONMENT, ": describe() gives 0 agents");
