@@ -5,17 +5,12 @@
 #include "algo/policy_gradient.h"
 
 struct a2c_options {
-  int64_t n_steps;
-  double gamma, gae_lambda, lambda; /* lambda: NAN for gae_lambda */
-  int estimator;                    /* enum advantage_estimator */
-  struct option_schedule learning_rate;
   struct policy_gradient_settings settings;
+  double gae_lambda, lambda; /* lambda: NAN for gae_lambda */
+  int estimator;             /* enum advantage_estimator */
 };
 
 /* The loss: -mean A log pi + vf_coef * mean (R - V)^2 - ent_coef * mean H. */
 extern const struct tile_loss a2c_loss;
-
-/* The learner within an algorithm that create() made. */
-struct policy_gradient *a2c_learner(void *algorithm);
 
 #endif

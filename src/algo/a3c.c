@@ -14,10 +14,8 @@
 #include <string.h>
 
 struct a3c_options {
-  int64_t n_steps;
-  double gamma, gae_lambda;
-  struct option_schedule learning_rate;
   struct policy_gradient_settings settings;
+  double gae_lambda;
 };
 
 /* --- options --- */
@@ -35,42 +33,9 @@ static const struct option_spec a3c_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table a3c_option_table = {
-    .section = "algorithm", .owner = "a3c", .options = a3c_option_list};
-
-static muster_status a3c_check(const struct document *document, const void *object, int64_t num_envs) {
-  return algorithm_check_size(document, ((const struct a3c_options *)object)->n_steps, num_envs);
-}
-
-static struct rollout_plan a3c_plan(const void *object) {
-  const struct a3c_options *options = object;
-  return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .asynchronous = ASYNCHRONOUS_GRADIENTS};
-}
-
-static double a3c_discount(const void *object) { return ((const struct a3c_options *)object)->gamma; }
-
-/* --- state --- */
-
-struct a3c {
-  const struct a3c_options *options;
-  struct policy_gradient learner;
-};
-
-static muster_status a3c_create(const struct algorithm_context *context, void **out) {
-  const struct a3c_options *options = context->options;
-  struct a3c *a3c;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "a3c", &a3c));
-  a3c->options = options;
-  *out = a3c;
-  return policy_gradient_create(context, &options->settings, &a3c->learner);
-}
-
-static int a3c_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct a3c *)algorithm)->learner, list);
-}
-
-static int a3c_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct a3c *)algorithm)->learner.batch, list);
+static void a3c_plan(const void *options, struct rollout_plan *plan) {
+  (void)options;
+  plan->asynchronous = ASYNCHRONOUS_GRADIENTS;
 }
 
 /* --- the update, in two halves --- */
@@ -83,15 +48,15 @@ static double whole_loss(const struct policy_gradient_settings *settings, const 
 }
 
 static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TERMS]) {
-  struct a3c *a3c = algorithm;
-  struct policy_gradient *learner = &a3c->learner;
+  struct policy_gradient *learner = algorithm;
+  const struct a3c_options *options = learner->options;
   struct batch *batch = &learner->batch;
 
   /* values and advantages, then one gradient over all samples */
   model_pack(learner->model, true);
   batch_list_samples(batch);
   MUSTER_TRY(
-      batch_estimate_advantages(batch, learner->model, ADVANTAGE_GAE, a3c->options->gamma, a3c->options->gae_lambda));
+      batch_estimate_advantages(batch, learner->model, ADVANTAGE_GAE, options->settings.gamma, options->gae_lambda));
   stages_enter(learner->stages, STAGE_UPDATE);
   struct losses losses;
   MUSTER_TRY(policy_gradient_gradient(learner, &a2c_loss, batch->sample, batch->count, &losses));
@@ -106,9 +71,8 @@ static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TE
 
 static muster_status a3c_apply(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
                                double *metrics) {
-  struct a3c *a3c = algorithm;
-  struct policy_gradient *learner = &a3c->learner;
-  double learning_rate = option_schedule_value(&a3c->options->learning_rate, progress_remaining);
+  struct policy_gradient *learner = algorithm;
+  double learning_rate = option_schedule_value(&learner->settings.learning_rate, progress_remaining);
   struct progress progress = {
       .minibatches = 1,
       .steps = 1,
@@ -133,17 +97,12 @@ static muster_status a3c_update(void *algorithm, double progress_remaining, doub
 const struct algorithm_type algorithm_a3c = {
     .name = "a3c",
     .summary = "asynchronous advantage actor-critic: actors send gradients (Mnih et al. 2016)",
-    .options = &a3c_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("a3c", a3c_option_list),
     .options_size = sizeof(struct a3c_options),
     .metrics = policy_gradient_metrics,
-    .check = a3c_check,
     .plan = a3c_plan,
-    .critic = algorithm_critic_v,
-    .discount = a3c_discount,
-    .create = a3c_create,
     .update = a3c_update,
     .gradient = a3c_gradient,
     .apply = a3c_apply,
-    .intermediates = a3c_intermediates,
-    .state = a3c_state,
 };

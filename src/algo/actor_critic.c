@@ -16,11 +16,8 @@ enum critic { CRITIC_V, CRITIC_Q };
 enum weight { WEIGHT_AUTO, WEIGHT_TD_RESIDUAL, WEIGHT_Q };
 
 struct actor_critic_options {
-  int64_t n_steps;
-  double gamma;
-  struct option_schedule learning_rate;
-  int critic, weight; /* enum critic, enum weight */
   struct policy_gradient_settings settings;
+  int critic, weight; /* enum critic, enum weight */
 };
 
 /* --- options --- */
@@ -49,50 +46,17 @@ static const struct option_spec actor_critic_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table actor_critic_option_table = {
-    .section = "algorithm", .owner = "actor-critic", .options = actor_critic_option_list};
-
 static muster_status actor_critic_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct actor_critic_options *options = object;
-  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
+  (void)num_envs;
   bool fits = options->weight == WEIGHT_AUTO || (options->weight == WEIGHT_Q) == (options->critic == CRITIC_Q);
   if (fits) return MUSTER_OK;
   return document_error(document, "algorithm.advantage.estimator",
                         "does not fit algorithm.critic: td_residual needs critic v, q needs critic q");
 }
 
-static struct rollout_plan actor_critic_plan(const void *object) {
-  return (struct rollout_plan){.n_steps = (size_t)((const struct actor_critic_options *)object)->n_steps};
-}
-
 static enum model_critic actor_critic_critic(const void *object) {
   return ((const struct actor_critic_options *)object)->critic == CRITIC_Q ? MODEL_CRITIC_Q : MODEL_CRITIC_V;
-}
-
-static double actor_critic_discount(const void *object) { return ((const struct actor_critic_options *)object)->gamma; }
-
-/* --- state --- */
-
-struct actor_critic {
-  const struct actor_critic_options *options;
-  struct policy_gradient learner;
-};
-
-static muster_status actor_critic_create(const struct algorithm_context *context, void **out) {
-  const struct actor_critic_options *options = context->options;
-  struct actor_critic *actor_critic;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "actor-critic", &actor_critic));
-  actor_critic->options = options;
-  *out = actor_critic;
-  return policy_gradient_create(context, &options->settings, &actor_critic->learner);
-}
-
-static int actor_critic_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct actor_critic *)algorithm)->learner, list);
-}
-
-static int actor_critic_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct actor_critic *)algorithm)->learner.batch, list);
 }
 
 /* --- a critic for Q --- */
@@ -177,37 +141,29 @@ static void value_loss_q(struct policy_gradient *policy, const float *value, siz
 /* --- the update --- */
 
 static muster_status actor_critic_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct actor_critic *actor_critic = algorithm;
-  const struct actor_critic_options *options = actor_critic->options;
-  struct policy_gradient *learner = &actor_critic->learner;
-  double learning_rate = option_schedule_value(&options->learning_rate, progress_remaining);
+  struct policy_gradient *learner = algorithm;
+  const struct actor_critic_options *options = learner->options;
+  const bool learns_q = options->critic == CRITIC_Q;
+  const double gamma = options->settings.gamma;
 
   model_pack(learner->model, true);
   batch_list_samples(&learner->batch);
-  if (options->critic == CRITIC_Q)
-    estimate_q(&learner->batch, learner->model, (float)options->gamma);
+  if (learns_q)
+    estimate_q(&learner->batch, learner->model, (float)gamma);
   else
-    MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, options->gamma, 0.0));
-  const struct tile_loss loss = {.policy = policy_loss_log_prob,
-                                 .value = options->critic == CRITIC_Q ? value_loss_q : value_loss_squared};
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_single_step(learner, &loss, learning_rate, &progress));
-  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
-  return MUSTER_OK;
+    MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, gamma, 0.0));
+  const struct tile_loss loss = {.policy = policy_loss_log_prob, .value = learns_q ? value_loss_q : value_loss_squared};
+  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_actor_critic = {
     .name = "actor-critic",
     .summary = "one-step actor-critic with V(s) or Q(s, a) (Sutton and Barto 2018, section 13.5)",
-    .options = &actor_critic_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("actor-critic", actor_critic_option_list),
     .options_size = sizeof(struct actor_critic_options),
     .metrics = policy_gradient_metrics,
     .check = actor_critic_check,
-    .plan = actor_critic_plan,
     .critic = actor_critic_critic,
-    .discount = actor_critic_discount,
-    .create = actor_critic_create,
     .update = actor_critic_update,
-    .intermediates = actor_critic_intermediates,
-    .state = actor_critic_state,
 };

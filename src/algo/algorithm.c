@@ -18,45 +18,65 @@ static const struct algorithm_type *const algorithms[] = {
 
 const struct algorithm_type *const *algorithm_list(void) { return algorithms; }
 
+static muster_status check_whole(const struct algorithm_type *type) {
+  const char *lack = algorithm_lacks(type);
+  if (lack == NULL) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_INTERNAL, "the algorithm '%s' is not whole: its table lacks %s",
+                      type->name != NULL ? type->name : "?", lack);
+}
+
+muster_status algorithm_check_list(const struct algorithm_type *const *list) {
+  for (; *list != NULL; list++) MUSTER_TRY(check_whole(*list));
+  return MUSTER_OK;
+}
+
 muster_status algorithm_find(const char *name, const struct algorithm_type **out) {
   struct nearest nearest = nearest_start(name);
   for (const struct algorithm_type *const *type = algorithms; *type != NULL; type++) {
     nearest_offer(&nearest, (*type)->name);
     if (strcmp((*type)->name, name) != 0) continue;
-    const char *lack = algorithm_lacks(*type);
-    if (lack != NULL)
-      return status_error(MUSTER_ERROR_INTERNAL, "the algorithm '%s' is not whole: its table lacks %s", name, lack);
+    MUSTER_TRY(check_whole(*type));
     *out = *type;
     return MUSTER_OK;
   }
   return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; %s", name, nearest_advise(&nearest).text);
 }
 
-muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs) {
-  if (n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
-  return document_error(document, "algorithm.n_steps",
-                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
-                        (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
-}
-
-enum model_critic algorithm_critic_v(const void *options) {
-  (void)options;
-  return MODEL_CRITIC_V;
-}
-
-/* --- what may be missing, and what may not --- */
+/* --- the functions of a type --- */
 
 muster_status algorithm_check(const struct algorithm_type *type, const struct document *document, const void *options,
                               int64_t num_envs) {
+  MUSTER_TRY(type->base->check(document, options, num_envs));
   return type->check != NULL ? type->check(document, options, num_envs) : MUSTER_OK;
 }
 
+struct rollout_plan algorithm_plan(const struct algorithm_type *type, const void *options) {
+  struct rollout_plan plan = type->base->plan(options);
+  if (type->plan != NULL) type->plan(options, &plan);
+  return plan;
+}
+
 enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options) {
-  return type->critic != NULL ? type->critic(options) : MODEL_NO_CRITIC;
+  return type->critic != NULL ? type->critic(options) : type->base->critic(options);
 }
 
 double algorithm_discount(const struct algorithm_type *type, const void *options) {
-  return type->discount != NULL ? type->discount(options) : 1.0;
+  return type->base->discount(options);
+}
+
+muster_status algorithm_create(const struct algorithm_type *type, const struct algorithm_context *context, void **out) {
+  void *algorithm;
+  size_t size = type->size > 0 ? type->size : type->base->size;
+  MUSTER_TRY(arena_take(context->arena, 1, size, type->name, &algorithm));
+  MUSTER_TRY(type->base->create(context, algorithm));
+  if (type->create != NULL) MUSTER_TRY(type->create(context, algorithm));
+  *out = algorithm;
+  return MUSTER_OK;
+}
+
+int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+  int n = type->base->state(algorithm, list);
+  return type->state != NULL ? n + type->state(algorithm, list + n) : n;
 }
 
 muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm, int64_t *updates) {
@@ -66,20 +86,34 @@ muster_status algorithm_take_rollout(const struct algorithm_type *type, void *al
 
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]) {
-  return type->intermediates != NULL ? type->intermediates(algorithm, list) : 0;
+  return type->base->intermediates(algorithm, list);
 }
 
-int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return type->state != NULL ? type->state(algorithm, list) : 0;
+/* --- what a table lacks --- */
+
+static const char *base_lacks(const struct algorithm_base *base) {
+  if (base->name == NULL) return "base.name";
+  if (base->options_size == 0) return "base.options_size";
+  if (base->size == 0) return "base.size";
+  if (base->check == NULL) return "base.check";
+  if (base->plan == NULL) return "base.plan";
+  if (base->critic == NULL) return "base.critic";
+  if (base->discount == NULL) return "base.discount";
+  if (base->create == NULL) return "base.create";
+  if (base->state == NULL) return "base.state";
+  return base->intermediates == NULL ? "base.intermediates" : NULL;
 }
 
 const char *algorithm_lacks(const struct algorithm_type *type) {
   if (type->name == NULL) return "name";
   if (type->summary == NULL) return "summary";
+  if (type->base == NULL) return "base";
+  const char *lack = base_lacks(type->base);
+  if (lack != NULL) return lack;
   if (type->options == NULL) return "options";
+  if (type->options_size < type->base->options_size) return "options_size";
+  if (type->size > 0 && type->size < type->base->size) return "size";
   if (type->metrics == NULL) return "metrics";
-  if (type->plan == NULL) return "plan";
-  if (type->create == NULL) return "create";
   if (type->update == NULL) return "update";
   /* whether gradients are sent may depend on the options: the halves come together */
   if (type->apply != NULL && type->gradient == NULL) return "gradient";

@@ -48,32 +48,22 @@ struct algorithm_context {
   const struct learner_group *group; /* NULL: it learns alone */
 };
 
-/* What is marked as optional may be NULL; the functions below stand for it then. The rest is required: algorithm_find()
- * refuses a type that lacks any of it. */
+struct algorithm_base;
+
+/* Required are all members up to `update`, but for those marked as optional, which may be 0 or NULL: algorithm_find()
+ * refuses a type that lacks any of them. */
 struct algorithm_type {
   const char *name, *summary;
+  const struct algorithm_base *base; /* what it shares with others of its kind */
   const struct option_table *options;
-  size_t options_size;
-  bool corrects_lag;          /* its loss compares with the policy that acted, which may be a version older */
+  size_t options_size;        /* of the struct that the table describes, which begins with the base's */
+  size_t size;                /* optional: of its state, which begins with the base's; 0: it has no more than that */
+  bool corrects_lag;          /* optional: its loss compares with the policy that acted, maybe a version older */
   const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
 
-  /* Optional: checks that need several options, or the number of environments; errors through document_error(). */
-  muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
-  struct rollout_plan (*plan)(const void *options);
-  /* Optional: what the model has besides the policy; NULL: nothing. */
-  enum model_critic (*critic)(const void *options);
-  /* Optional: the discount factor of returns, which normalize.norm_reward takes; NULL: 1. */
-  double (*discount)(const void *options);
-
-  /* Takes what it needs from the context's arena, which also ends its life. With a group this and update() are
-   * collective over it. */
-  muster_status (*create)(const struct algorithm_context *context, void **algorithm);
-  /* Optional: takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on
-   * all that learn together; NULL: one. Called once for each gathering, before them. */
-  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and
-   * optimizer are then as before the failing step. */
+   * optimizer are then as before the failing step. Collective over the group. */
   muster_status (*update)(void *algorithm, double progress_remaining, double *metrics);
   /* With ASYNCHRONOUS_GRADIENTS, NULL otherwise: update() in two halves, of which actors do the first on their own
    * rollouts. gradient() leaves the gradient in model->parameters.gradients, and in terms[] what apply() makes metrics
@@ -83,33 +73,62 @@ struct algorithm_type {
    * update(). */
   muster_status (*apply)(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
                          double *metrics);
-  /* Optional: lists what the last update made of the rollout (values, advantages, ...), for a forensic file; returns
-   * their number. */
-  int (*intermediates)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
-  /* Optional: lists the state that a checkpoint must hold, as named views of live memory; returns their number. NULL:
-   * nothing but the model's parameters. */
-  int (*state)(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
+
+  /* Optional: what it does in addition to the function of its base with the same name, after that. */
+  muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
+  void (*plan)(const void *options, struct rollout_plan *plan);
+  muster_status (*create)(const struct algorithm_context *context, void *algorithm);
+  int (*state)(void *algorithm, struct tensor *list);
+  /* Optional: in place of the base's. */
+  enum model_critic (*critic)(const void *options);
+  /* Optional: takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on
+   * all that learn together; NULL: one. Called once for each gathering, before them. Collective over the group. */
+  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
 };
 
-/* The functions that may be NULL, or what stands for them. */
+/* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h. Every
+ * member is required. `options` and `algorithm` are an algorithm's own structs, which begin with those of the base. */
+struct algorithm_base {
+  const char *name;
+  size_t options_size, size; /* of the structs with which options and state begin */
+
+  /* Checks that need several options, or the number of environments; errors through document_error(). */
+  muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
+  struct rollout_plan (*plan)(const void *options);
+  /* What the model has besides the policy. */
+  enum model_critic (*critic)(const void *options);
+  /* The discount factor of returns, which normalize.norm_reward takes. */
+  double (*discount)(const void *options);
+  /* Fills the zeroed state. Takes what it needs from the context's arena, which also ends its life. Collective over the
+   * group. */
+  muster_status (*create)(const struct algorithm_context *context, void *algorithm);
+  /* Lists the state that a checkpoint must hold besides the model's parameters, as named views of live memory; returns
+   * the number of tensors. */
+  int (*state)(void *algorithm, struct tensor *list);
+  /* Lists what the last update made of the rollout (values, advantages, ...), for a crash dump; likewise. */
+  int (*intermediates)(void *algorithm, struct tensor *list);
+};
+
+/* The functions of a type: those of its base, and what it adds to them or has in their place. */
 MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, const struct document *document,
                                              const void *options, int64_t num_envs);
+struct rollout_plan algorithm_plan(const struct algorithm_type *type, const void *options);
 enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options);
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
                                                     int64_t *updates);
 double algorithm_discount(const struct algorithm_type *type, const void *options);
+/* The state comes from the context's arena. Collective over the group. */
+MUSTER_CHECKED muster_status algorithm_create(const struct algorithm_type *type,
+                                              const struct algorithm_context *context, void **algorithm);
+int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]);
-int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 
-/* The first member that is required and not there ("update"); NULL: it is whole. */
+/* The first member that is required and not there ("update", or "base.plan"); NULL: it is whole. */
 const char *algorithm_lacks(const struct algorithm_type *type);
 
-/* For check(): whether n_steps of num_envs can be counted. */
-MUSTER_CHECKED muster_status algorithm_check_size(const struct document *document, int64_t n_steps, int64_t num_envs);
-
-/* For critic(): V(s), whatever the options. */
-enum model_critic algorithm_critic_v(const void *options);
+/* Whether all types of a list that ends with NULL are whole; the error (INTERNAL) names the type and what it lacks. */
+MUSTER_CHECKED muster_status algorithm_check_list(const struct algorithm_type *const *list);
 
 /* All algorithms, ended by NULL; and one by name, whose error names the nearest (USAGE), or what it lacks (INTERNAL).
  */

@@ -11,11 +11,10 @@
 #include "algo/options.h"
 
 struct appo_options {
-  int64_t n_steps, batch_size, n_epochs;
-  double gamma;
-  struct off_policy_options off_policy;
-  struct option_schedule learning_rate, clip_range;
   struct policy_gradient_settings settings;
+  int64_t batch_size, n_epochs;
+  struct off_policy_options off_policy;
+  struct option_schedule clip_range;
   double target_kl; /* NAN: no early stop */
 };
 
@@ -39,17 +38,14 @@ static const struct option_spec appo_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table appo_option_table = {
-    .section = "algorithm", .owner = "appo", .options = appo_option_list};
-
 static muster_status appo_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct appo_options *options = object;
-  MUSTER_TRY(off_policy_check(document, &options->off_policy, options->n_steps, num_envs));
-  int64_t samples = options->n_steps * options->off_policy.batch;
+  MUSTER_TRY(off_policy_check(document, &options->off_policy, options->settings.n_steps, num_envs));
+  const int64_t n_steps = options->settings.n_steps, samples = n_steps * options->off_policy.batch;
   if (options->batch_size > samples)
     return document_error(document, "algorithm.batch_size",
                           "is larger than the batch: n_steps %lld x batch %lld = %lld samples; expects at most %lld",
-                          (long long)options->n_steps, (long long)options->off_policy.batch, (long long)samples,
+                          (long long)n_steps, (long long)options->off_policy.batch, (long long)samples,
                           (long long)samples);
   if (samples < 2 && options->settings.normalize_advantage)
     return document_error(document, "algorithm.batch",
@@ -57,38 +53,22 @@ static muster_status appo_check(const struct document *document, const void *obj
   return MUSTER_OK;
 }
 
-static struct rollout_plan appo_plan(const void *object) {
-  const struct appo_options *options = object;
-  return off_policy_plan(&options->off_policy, options->n_steps);
+static void appo_plan(const void *options, struct rollout_plan *plan) {
+  off_policy_plan(&((const struct appo_options *)options)->off_policy, plan);
 }
-
-static double appo_discount(const void *object) { return ((const struct appo_options *)object)->gamma; }
 
 /* --- state --- */
 
 struct appo {
-  const struct appo_options *options;
   struct policy_gradient learner;
   struct off_policy off_policy;
 };
 
-static muster_status appo_create(const struct algorithm_context *context, void **out) {
+static muster_status appo_create(const struct algorithm_context *context, void *algorithm) {
   const struct appo_options *options = context->options;
-  struct appo *appo;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "appo", &appo));
-  appo->options = options;
-  *out = appo;
-  MUSTER_TRY(policy_gradient_create(context, &options->settings, &appo->learner));
-  return off_policy_create(&options->off_policy, options->gamma, (double)NAN, appo->learner.batch.capacity,
+  struct appo *appo = algorithm;
+  return off_policy_create(&options->off_policy, options->settings.gamma, (double)NAN, appo->learner.batch.capacity,
                            context->arena, &appo->off_policy);
-}
-
-static int appo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct appo *)algorithm)->learner, list);
-}
-
-static int appo_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct appo *)algorithm)->learner.batch, list);
 }
 
 /* --- the update --- */
@@ -98,12 +78,12 @@ static const char *const appo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, METRIC
 
 static muster_status appo_update(void *algorithm, double progress_remaining, double *metrics) {
   struct appo *appo = algorithm;
-  const struct appo_options *options = appo->options;
   struct policy_gradient *learner = &appo->learner;
+  const struct appo_options *options = learner->options;
   const struct epochs_plan plan = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
-      .learning_rate = option_schedule_value(&options->learning_rate, progress_remaining),
+      .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
       .target_kl = options->target_kl,
   };
   double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
@@ -123,15 +103,13 @@ static muster_status appo_update(void *algorithm, double progress_remaining, dou
 const struct algorithm_type algorithm_appo = {
     .name = "appo",
     .summary = "IMPALA's exchange with PPO's clipped surrogate on V-trace targets",
-    .options = &appo_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("appo", appo_option_list),
     .options_size = sizeof(struct appo_options),
+    .size = sizeof(struct appo),
     .metrics = appo_metrics,
     .check = appo_check,
     .plan = appo_plan,
-    .critic = algorithm_critic_v,
-    .discount = appo_discount,
     .create = appo_create,
     .update = appo_update,
-    .intermediates = appo_intermediates,
-    .state = appo_state,
 };

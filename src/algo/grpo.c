@@ -7,14 +7,19 @@
  *
  * What changes against PPO (ppo.c): whole episodes; the other episodes of the group in place of the critic; and, if
  * wished, a pull towards a frozen reference policy. The standard deviation is that of the population. */
-#include "algo/grpo.h"
-
 #include "algo/options.h"
 #include "algo/reinforce.h"
 #include "math/vector.h"
 
 #include <math.h>
 #include <string.h>
+
+struct grpo_options {
+  struct policy_gradient_settings settings;
+  int64_t group_size, batch_size, n_epochs, reference_every;
+  double kl_coef;
+  struct option_schedule clip_range;
+};
 
 /* --- options --- */
 
@@ -38,30 +43,22 @@ static const struct option_spec grpo_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table grpo_option_table = {
-    .section = "algorithm", .owner = "grpo", .options = grpo_option_list};
-
 static muster_status grpo_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct grpo_options *options = object;
-  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
   if (num_envs % options->group_size == 0) return MUSTER_OK;
   return document_error(document, "algorithm.group_size",
                         "does not divide env.num_envs %lld: every group needs as many environments",
                         (long long)num_envs);
 }
 
-static struct rollout_plan grpo_plan(const void *object) {
-  const struct grpo_options *options = object;
-  return (struct rollout_plan){
-      .n_steps = (size_t)options->n_steps, .whole_episodes = true, .group_size = (int32_t)options->group_size};
+static void grpo_plan(const void *options, struct rollout_plan *plan) {
+  plan->whole_episodes = true;
+  plan->group_size = (int32_t)((const struct grpo_options *)options)->group_size;
 }
-
-static double grpo_discount(const void *object) { return ((const struct grpo_options *)object)->gamma; }
 
 /* --- state --- */
 
 struct grpo {
-  const struct grpo_options *options;
   struct policy_gradient learner;
   int64_t updates;
   float *reference;          /* [parameters] of the reference policy; NULL: there is none */
@@ -69,9 +66,7 @@ struct grpo {
   float *reference_log_prob; /* [rows * T] */
 };
 
-struct policy_gradient *grpo_learner(struct grpo *grpo) {
-  return &grpo->learner;
-}
+static const struct grpo_options *options_of(const struct grpo *grpo) { return grpo->learner.options; }
 
 static muster_status create_reference(struct grpo *grpo, struct arena *arena) {
   const struct parameters *parameters = &grpo->learner.model->parameters;
@@ -81,29 +76,19 @@ static muster_status create_reference(struct grpo *grpo, struct arena *arena) {
   return ARENA_TAKE(arena, grpo->learner.batch.capacity, "reference policy", &grpo->reference_log_prob);
 }
 
-static muster_status grpo_create(const struct algorithm_context *context, void **out) {
+static muster_status grpo_create(const struct algorithm_context *context, void *algorithm) {
   const struct grpo_options *options = context->options;
-  struct grpo *grpo;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "grpo", &grpo));
-  grpo->options = options;
-  MUSTER_TRY(policy_gradient_create(context, &options->settings, &grpo->learner));
-  if (options->kl_coef > 0) MUSTER_TRY(create_reference(grpo, context->arena));
-  *out = grpo;
-  return MUSTER_OK;
+  return options->kl_coef > 0 ? create_reference(algorithm, context->arena) : MUSTER_OK;
 }
 
-static int grpo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
+static int grpo_state(void *algorithm, struct tensor *list) {
   struct grpo *grpo = algorithm;
-  int n = policy_gradient_state(&grpo->learner, list);
+  int n = 0;
   list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &grpo->updates, RANGE_COUNT};
   if (grpo->reference != NULL)
     list[n++] = (struct tensor){"algorithm/reference", TENSOR_F32,  1, {grpo->learner.model->parameters.count},
                                 grpo->reference,       RANGE_FINITE};
   return n;
-}
-
-static int grpo_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct grpo *)algorithm)->learner.batch, list);
 }
 
 /* --- advantages --- */
@@ -125,10 +110,12 @@ static double estimate_group(struct batch *batch, size_t first, size_t last) {
   return deviation;
 }
 
-double grpo_estimate_advantages(struct grpo *grpo) {
+/* lists the samples and fills their advantages; returns the mean of the groups' standard deviations */
+static double estimate_advantages(struct grpo *grpo) {
   struct batch *batch = &grpo->learner.batch;
-  reinforce_returns(batch, REINFORCE_RETURN_TO_GO, grpo->options->gamma);
-  size_t rows = batch->rollout->n_rows, size = (size_t)grpo->options->group_size * batch->rollout->agents, groups = 0;
+  reinforce_returns(batch, REINFORCE_RETURN_TO_GO, grpo->learner.settings.gamma);
+  size_t rows = batch->rollout->n_rows, size = (size_t)options_of(grpo)->group_size * batch->rollout->agents,
+         groups = 0;
   double deviations = 0;
   for (size_t first = 0; first < rows; first += size, groups++)
     deviations += estimate_group(batch, first, rows - first < size ? rows : first + size);
@@ -137,7 +124,8 @@ double grpo_estimate_advantages(struct grpo *grpo) {
 
 /* --- the loss --- */
 
-void grpo_evaluate_reference(struct grpo *grpo) {
+/* log-probabilities of the batch under the reference policy, where kl_coef wants them */
+static void evaluate_reference(struct grpo *grpo) {
   if (grpo->reference == NULL) return;
   struct model *model = grpo->learner.model;
   size_t bytes = model->parameters.count * sizeof(float);
@@ -174,17 +162,6 @@ static void policy_loss_grpo(struct policy_gradient *policy, const float *weight
   }
 }
 
-static struct grpo_context make_context(const struct grpo *grpo, double clip_range) {
-  return (struct grpo_context){(float)clip_range, (float)grpo->options->kl_coef, grpo->reference_log_prob};
-}
-
-muster_status grpo_minibatch_gradient(struct grpo *grpo, const uint32_t *index, size_t n, double clip_range,
-                                      struct losses *losses) {
-  const struct grpo_context context = make_context(grpo, clip_range);
-  const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
-  return policy_gradient_gradient(&grpo->learner, &loss, index, n, losses);
-}
-
 /* --- the update --- */
 
 enum { METRIC_REFERENCE_KL = METRICS_RATIO, METRIC_GROUP_STD, METRICS };
@@ -195,26 +172,26 @@ static const char *const grpo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train
 static void renew_reference(struct grpo *grpo) {
   const struct parameters *parameters = &grpo->learner.model->parameters;
   grpo->updates++;
-  int64_t every = grpo->options->reference_every;
+  int64_t every = options_of(grpo)->reference_every;
   if (grpo->reference == NULL || every == 0 || grpo->updates % every != 0) return;
   memcpy(grpo->reference, parameters->values, parameters->count * sizeof(float));
 }
 
 static muster_status grpo_update(void *algorithm, double progress_remaining, double *metrics) {
   struct grpo *grpo = algorithm;
-  const struct grpo_options *options = grpo->options;
+  const struct grpo_options *options = options_of(grpo);
   const struct epochs_plan plan = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
-      .learning_rate = option_schedule_value(&options->learning_rate, progress_remaining),
+      .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
       .target_kl = (double)NAN,
   };
   double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
 
   model_pack(grpo->learner.model, true);
-  double group_std = grpo_estimate_advantages(grpo);
-  grpo_evaluate_reference(grpo);
-  const struct grpo_context context = make_context(grpo, clip_range);
+  double group_std = estimate_advantages(grpo);
+  evaluate_reference(grpo);
+  const struct grpo_context context = {(float)clip_range, (float)options->kl_coef, grpo->reference_log_prob};
   const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
   struct progress progress;
   MUSTER_TRY(policy_gradient_epochs(&grpo->learner, &loss, &plan, &progress));
@@ -232,15 +209,16 @@ static muster_status grpo_update(void *algorithm, double progress_remaining, dou
 const struct algorithm_type algorithm_grpo = {
     .name = "grpo",
     .summary = "group-relative policy optimization: PPO without a critic (Shao et al. 2024)",
-    .options = &grpo_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("grpo", grpo_option_list),
     .options_size = sizeof(struct grpo_options),
+    .size = sizeof(struct grpo),
     .corrects_lag = true,
     .metrics = grpo_metrics,
     .check = grpo_check,
     .plan = grpo_plan,
-    .discount = grpo_discount,
     .create = grpo_create,
     .update = grpo_update,
-    .intermediates = grpo_intermediates,
     .state = grpo_state,
+    .critic = policy_gradient_no_critic,
 };

@@ -13,11 +13,9 @@
 #include "algo/options.h"
 
 struct impala_options {
-  int64_t n_steps;
-  double gamma, pg_rho_bar;
-  struct off_policy_options off_policy;
-  struct option_schedule learning_rate;
   struct policy_gradient_settings settings;
+  double pg_rho_bar;
+  struct off_policy_options off_policy;
 };
 
 /* --- options --- */
@@ -38,46 +36,27 @@ static const struct option_spec impala_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table impala_option_table = {
-    .section = "algorithm", .owner = "impala", .options = impala_option_list};
-
 static muster_status impala_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct impala_options *options = object;
-  return off_policy_check(document, &options->off_policy, options->n_steps, num_envs);
+  return off_policy_check(document, &options->off_policy, options->settings.n_steps, num_envs);
 }
 
-static struct rollout_plan impala_plan(const void *object) {
-  const struct impala_options *options = object;
-  return off_policy_plan(&options->off_policy, options->n_steps);
+static void impala_plan(const void *options, struct rollout_plan *plan) {
+  off_policy_plan(&((const struct impala_options *)options)->off_policy, plan);
 }
-
-static double impala_discount(const void *object) { return ((const struct impala_options *)object)->gamma; }
 
 /* --- state --- */
 
 struct impala {
-  const struct impala_options *options;
   struct policy_gradient learner;
   struct off_policy off_policy;
 };
 
-static muster_status impala_create(const struct algorithm_context *context, void **out) {
+static muster_status impala_create(const struct algorithm_context *context, void *algorithm) {
   const struct impala_options *options = context->options;
-  struct impala *impala;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "impala", &impala));
-  impala->options = options;
-  *out = impala;
-  MUSTER_TRY(policy_gradient_create(context, &options->settings, &impala->learner));
-  return off_policy_create(&options->off_policy, options->gamma, options->pg_rho_bar, impala->learner.batch.capacity,
-                           context->arena, &impala->off_policy);
-}
-
-static int impala_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct impala *)algorithm)->learner, list);
-}
-
-static int impala_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct impala *)algorithm)->learner.batch, list);
+  struct impala *impala = algorithm;
+  return off_policy_create(&options->off_policy, options->settings.gamma, options->pg_rho_bar,
+                           impala->learner.batch.capacity, context->arena, &impala->off_policy);
 }
 
 /* --- the update --- */
@@ -88,13 +67,10 @@ static const char *const impala_metrics[METRICS + 1] = {METRIC_NAMES_COMMON, MET
 static muster_status impala_update(void *algorithm, double progress_remaining, double *metrics) {
   struct impala *impala = algorithm;
   struct policy_gradient *learner = &impala->learner;
-  double learning_rate = option_schedule_value(&impala->options->learning_rate, progress_remaining);
 
   /* targets and advantages, then one step over all samples */
   const struct off_policy_summary summary = off_policy_estimate(&impala->off_policy, learner);
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_single_step(learner, &a2c_loss, learning_rate, &progress));
-  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  MUSTER_TRY(policy_gradient_single_update(learner, &a2c_loss, progress_remaining, metrics));
   off_policy_fill(&summary, metrics + METRIC_OFF_POLICY);
   return MUSTER_OK;
 }
@@ -102,15 +78,13 @@ static muster_status impala_update(void *algorithm, double progress_remaining, d
 const struct algorithm_type algorithm_impala = {
     .name = "impala",
     .summary = "actors that never wait, corrected by V-trace (Espeholt et al. 2018)",
-    .options = &impala_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("impala", impala_option_list),
     .options_size = sizeof(struct impala_options),
+    .size = sizeof(struct impala),
     .metrics = impala_metrics,
     .check = impala_check,
     .plan = impala_plan,
-    .critic = algorithm_critic_v,
-    .discount = impala_discount,
     .create = impala_create,
     .update = impala_update,
-    .intermediates = impala_intermediates,
-    .state = impala_state,
 };

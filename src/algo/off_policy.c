@@ -22,14 +22,11 @@ muster_status off_policy_check(const struct document *document, const struct off
   return MUSTER_OK;
 }
 
-struct rollout_plan off_policy_plan(const struct off_policy_options *options, int64_t n_steps) {
-  return (struct rollout_plan){
-      .n_steps = (size_t)n_steps,
-      .asynchronous = ASYNCHRONOUS_TRAJECTORIES,
-      .batch = (size_t)options->batch,
-      .max_policy_lag = options->max_policy_lag == OPTION_NULL_INT ? INT64_MAX : options->max_policy_lag,
-      .block_on_lag = options->on_lag == ON_LAG_BLOCK,
-  };
+void off_policy_plan(const struct off_policy_options *options, struct rollout_plan *plan) {
+  plan->asynchronous = ASYNCHRONOUS_TRAJECTORIES;
+  plan->batch = (size_t)options->batch;
+  plan->max_policy_lag = options->max_policy_lag == OPTION_NULL_INT ? INT64_MAX : options->max_policy_lag;
+  plan->block_on_lag = options->on_lag == ON_LAG_BLOCK;
 }
 
 /* --- V-trace over a batch --- */

@@ -52,10 +52,10 @@ struct off_policy_options {
                               .help = "clip of V-trace's ratios in the traces: how far back a TD residual reaches"     \
   }
 
-/* The part of an algorithm's check() that these options have. */
+/* The parts of an algorithm's check() and plan() that these options have. */
 MUSTER_CHECKED muster_status off_policy_check(const struct document *document, const struct off_policy_options *options,
                                               int64_t n_steps, int64_t num_envs);
-struct rollout_plan off_policy_plan(const struct off_policy_options *options, int64_t n_steps);
+void off_policy_plan(const struct off_policy_options *options, struct rollout_plan *plan);
 
 struct off_policy {
   struct vtrace_settings vtrace;

@@ -9,14 +9,17 @@
 /* the same of what all policy gradients share, in the struct's field `settings` (policy_gradient.h) */
 #define ROW_SETTING(T, name) .key = #name, .offset = offsetof(T, settings.name)
 
+/* The table of an algorithm's rows. */
+#define OPTION_TABLE(name, rows) (&(const struct option_table){.section = "algorithm", .owner = name, .options = rows})
+
 #define ROW_N_STEPS(T, value)                                                                                          \
   {                                                                                                                    \
-    ROW(T, n_steps), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                                 \
-                     .help = "steps of each environment in a rollout"                                                  \
+    ROW_SETTING(T, n_steps), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                         \
+                             .help = "steps of each environment in a rollout"                                          \
   }
 #define ROW_EPISODE_STEPS(T, value)                                                                                    \
   {                                                                                                                    \
-    ROW(T, n_steps),                                                                                                   \
+    ROW_SETTING(T, n_steps),                                                                                           \
         .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                                              \
         .help = "steps of an episode that count: each environment plays one episode a rollout, a longer one is cut"    \
   }
@@ -31,7 +34,7 @@
                       .help = "passes over the samples in an update"                                                   \
   }
 #define ROW_GAMMA(T, value)                                                                                            \
-  { ROW(T, gamma), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1, .help = "discount factor" }
+  { ROW_SETTING(T, gamma), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1, .help = "discount factor" }
 #define ROW_GAE_LAMBDA(T, value)                                                                                       \
   {                                                                                                                    \
     ROW(T, gae_lambda), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1,                              \
@@ -50,8 +53,8 @@
   }
 #define ROW_LEARNING_RATE(T, value)                                                                                    \
   {                                                                                                                    \
-    ROW(T, learning_rate), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = 10,                       \
-                           .help = "step size of the optimizer; lin_X falls from X to zero over the run"               \
+    ROW_SETTING(T, learning_rate), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = 10,               \
+                                   .help = "step size of the optimizer; lin_X falls from X to zero over the run"       \
   }
 #define ROW_CLIP_RANGE(T, value)                                                                                       \
   {                                                                                                                    \

@@ -6,12 +6,42 @@
 #include <math.h>
 #include <string.h>
 
-muster_status policy_gradient_create(const struct algorithm_context *context,
-                                     const struct policy_gradient_settings *settings, struct policy_gradient *policy) {
+/* --- the base: what its functions do without an algorithm's own --- */
+
+static muster_status check_size(const struct document *document, const void *object, int64_t num_envs) {
+  const int64_t n_steps = ((const struct policy_gradient_settings *)object)->n_steps;
+  if (n_steps <= INT32_MAX / num_envs) return MUSTER_OK;
+  return document_error(document, "algorithm.n_steps",
+                        "makes rollouts of %lld samples with num_envs %lld; expects at most %d",
+                        (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
+}
+
+static struct rollout_plan plan_rollout(const void *object) {
+  return (struct rollout_plan){.n_steps = (size_t)((const struct policy_gradient_settings *)object)->n_steps};
+}
+
+static enum model_critic critic_v(const void *options) {
+  (void)options;
+  return MODEL_CRITIC_V;
+}
+
+enum model_critic policy_gradient_no_critic(const void *options) {
+  (void)options;
+  return MODEL_NO_CRITIC;
+}
+
+static double discount(const void *object) { return ((const struct policy_gradient_settings *)object)->gamma; }
+
+static muster_status create(const struct algorithm_context *context, void *algorithm) {
+  struct policy_gradient *policy = algorithm;
+  const struct policy_gradient_settings *settings = context->options;
   struct arena *arena = context->arena;
   struct model *model = context->model;
-  *policy =
-      (struct policy_gradient){.settings = *settings, .model = model, .stages = context->stages, .seed = context->seed};
+  policy->options = context->options;
+  policy->settings = *settings;
+  policy->model = model;
+  policy->stages = context->stages;
+  policy->seed = context->seed;
   MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
                               settings->optimizer_epsilon, arena, &policy->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
@@ -23,6 +53,30 @@ muster_status policy_gradient_create(const struct algorithm_context *context,
   MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(model->head.outputs), "loss gradients", &policy->d_net));
   return ARENA_TAKE(arena, TILE * linear_padded(model->value_outputs), "loss gradients", &policy->d_value);
 }
+
+static int list_state(void *algorithm, struct tensor *list) {
+  struct policy_gradient *policy = algorithm;
+  int n = optimizer_state(&policy->optimizer, list);
+  list[n++] = (struct tensor){"algorithm/epochs", TENSOR_I64, 0, {0}, &policy->epochs, RANGE_COUNT};
+  return n;
+}
+
+static int list_intermediates(void *algorithm, struct tensor *list) {
+  return batch_tensors(&((struct policy_gradient *)algorithm)->batch, list);
+}
+
+const struct algorithm_base policy_gradient_base = {
+    .name = "policy gradient",
+    .options_size = sizeof(struct policy_gradient_settings),
+    .size = sizeof(struct policy_gradient),
+    .check = check_size,
+    .plan = plan_rollout,
+    .critic = critic_v,
+    .discount = discount,
+    .create = create,
+    .state = list_state,
+    .intermediates = list_intermediates,
+};
 
 /* --- losses of a tile --- */
 
@@ -285,7 +339,7 @@ void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob) 
   }
 }
 
-/* --- metrics and state --- */
+/* --- metrics --- */
 
 const char *const policy_gradient_metrics[] = {METRIC_NAMES_COMMON, NULL};
 
@@ -319,8 +373,11 @@ void policy_gradient_fill_ratio(const struct progress *progress, double clip_ran
   metrics[METRIC_FIRST_RATIO_MISMATCH] = progress->first_ratio_mismatch;
 }
 
-int policy_gradient_state(struct policy_gradient *policy, struct tensor list[ALGORITHM_MAX_STATE]) {
-  int n = optimizer_state(&policy->optimizer, list);
-  list[n++] = (struct tensor){"algorithm/epochs", TENSOR_I64, 0, {0}, &policy->epochs, RANGE_COUNT};
-  return n;
+muster_status policy_gradient_single_update(struct policy_gradient *policy, const struct tile_loss *loss,
+                                            double progress_remaining, double *metrics) {
+  double learning_rate = option_schedule_value(&policy->settings.learning_rate, progress_remaining);
+  struct progress progress;
+  MUSTER_TRY(policy_gradient_single_step(policy, loss, learning_rate, &progress));
+  policy_gradient_fill_common(policy, &progress, learning_rate, metrics);
+  return MUSTER_OK;
 }

@@ -10,6 +10,7 @@
 #include "algo/algorithm.h"
 #include "algo/batch.h"
 #include "algo/gradient_sum.h"
+#include "config/option.h"
 #include "nn/optimizer.h"
 
 /* The parts of the loss over one minibatch: loss = policy + ent_coef * entropy + vf_coef * value. All are doubles: they
@@ -39,16 +40,21 @@ struct tile_loss {
   const void *context;
 };
 
-/* What an algorithm decides once: a part of its options, whose rows are in options.h. Where it has no such option the
- * field is 0: no weight, no normalisation, Adam. */
+/* What an algorithm decides once: the beginning of its options, whose rows are in options.h. Where it has no such
+ * option the field is 0: no weight, no normalisation, Adam. */
 struct policy_gradient_settings {
+  int64_t n_steps;
+  double gamma;
+  struct option_schedule learning_rate;
   double ent_coef, vf_coef, max_grad_norm;
   bool normalize_advantage;
   int optimizer; /* index into optimizer_names */
   double optimizer_epsilon;
 };
 
+/* The beginning of an algorithm's state; for many it is all of it. */
 struct policy_gradient {
+  const void *options; /* the algorithm's own, which begin with the settings; borrowed */
   struct policy_gradient_settings settings;
   struct model *model;   /* borrowed */
   struct stages *stages; /* borrowed; may be NULL */
@@ -67,9 +73,12 @@ struct policy_gradient {
   float *d_value;               /* [TILE, linear_padded(value_outputs)] */
 };
 
-MUSTER_CHECKED muster_status policy_gradient_create(const struct algorithm_context *context,
-                                                    const struct policy_gradient_settings *settings,
-                                                    struct policy_gradient *policy);
+/* What a policy gradient does unless it says otherwise: it learns from rollouts of n_steps of every environment, has a
+ * critic V(s), and keeps the optimizer and the count of epochs. */
+extern const struct algorithm_base policy_gradient_base;
+
+/* For .critic: there is none. */
+enum model_critic policy_gradient_no_critic(const void *options);
 
 /* --- the losses that several algorithms have --- */
 
@@ -115,6 +124,11 @@ struct progress {
 MUSTER_CHECKED muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
                                                          double learning_rate, struct progress *progress);
 
+/* The same as a whole update, once the batch has its samples, weights and returns: with the learning rate of the
+ * moment, and the common metrics. */
+MUSTER_CHECKED muster_status policy_gradient_single_update(struct policy_gradient *policy, const struct tile_loss *loss,
+                                                           double progress_remaining, double *metrics);
+
 /* n_epochs passes over the samples in random minibatches, a step for each; `target_kl`: stops when approx_kl exceeds
  * 1.5 times this, NAN: never. */
 struct epochs_plan {
@@ -127,7 +141,7 @@ MUSTER_CHECKED muster_status policy_gradient_epochs(struct policy_gradient *poli
 /* log pi(a | s) of every sample of the batch under the model's present weights, at its index in log_prob[rows * T]. */
 void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob);
 
-/* --- metrics and state --- */
+/* --- metrics --- */
 
 /* Metrics that all policy gradients have come first; those that compare with the old policy follow where they apply. */
 enum {
@@ -159,8 +173,5 @@ extern const char *const policy_gradient_metrics[];
 void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
                                  double learning_rate, double *metrics);
 void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics);
-
-/* The optimizer and the count of epochs; an algorithm may append to the list. */
-int policy_gradient_state(struct policy_gradient *policy, struct tensor list[ALGORITHM_MAX_STATE]);
 
 #endif

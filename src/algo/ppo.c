@@ -50,55 +50,17 @@ static const struct option_spec ppo_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table ppo_option_table = {
-    .section = "algorithm", .owner = "ppo", .options = ppo_option_list};
-
 static muster_status ppo_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct ppo_options *options = object;
-  MUSTER_TRY(algorithm_check_size(document, options->n_steps, num_envs));
-  int64_t samples = options->n_steps * num_envs;
+  const int64_t n_steps = options->settings.n_steps, samples = n_steps * num_envs;
   if (options->batch_size > samples)
     return document_error(document, "algorithm.batch_size",
                           "is larger than the batch: n_steps %lld x num_envs %lld = %lld samples; expects at most %lld",
-                          (long long)options->n_steps, (long long)num_envs, (long long)samples, (long long)samples);
+                          (long long)n_steps, (long long)num_envs, (long long)samples, (long long)samples);
   if (samples < 2 && options->settings.normalize_advantage)
     return document_error(document, "algorithm.n_steps",
                           "makes rollouts of one sample, whose advantage cannot be normalised; expects at least 2");
   return MUSTER_OK;
-}
-
-static struct rollout_plan ppo_plan(const void *object) {
-  return (struct rollout_plan){.n_steps = (size_t)((const struct ppo_options *)object)->n_steps};
-}
-
-static double ppo_discount(const void *object) { return ((const struct ppo_options *)object)->gamma; }
-
-/* --- state --- */
-
-struct ppo {
-  const struct ppo_options *options;
-  struct policy_gradient learner;
-};
-
-static muster_status ppo_create(const struct algorithm_context *context, void **out) {
-  const struct ppo_options *options = context->options;
-  struct ppo *ppo;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "ppo", &ppo));
-  ppo->options = options;
-  *out = ppo;
-  return policy_gradient_create(context, &options->settings, &ppo->learner);
-}
-
-static int ppo_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct ppo *)algorithm)->learner, list);
-}
-
-static int ppo_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct ppo *)algorithm)->learner.batch, list);
-}
-
-struct policy_gradient *ppo_learner(struct ppo *ppo) {
-  return &ppo->learner;
 }
 
 /* --- the loss --- */
@@ -136,8 +98,8 @@ static void value_loss_clipped(struct policy_gradient *policy, const float *valu
   for (size_t r = tile->rows; r < tile->padded_rows; r++) policy->d_value[r * ld] = 0.0f;
 }
 
-static struct ppo_context make_context(const struct ppo *ppo, double clip_range, double clip_range_vf) {
-  return (struct ppo_context){(float)clip_range, (float)clip_range_vf, ppo->options->clip_range_vf_form};
+static struct ppo_context make_context(const struct ppo_options *options, double clip_range, double clip_range_vf) {
+  return (struct ppo_context){(float)clip_range, (float)clip_range_vf, options->clip_range_vf_form};
 }
 
 static struct tile_loss make_loss(const struct ppo_context *context) {
@@ -146,11 +108,11 @@ static struct tile_loss make_loss(const struct ppo_context *context) {
                             .context = context};
 }
 
-muster_status ppo_minibatch_gradient(struct ppo *ppo, const uint32_t *index, size_t n, double clip_range,
+muster_status ppo_minibatch_gradient(struct policy_gradient *ppo, const uint32_t *index, size_t n, double clip_range,
                                      double clip_range_vf, struct losses *losses) {
-  const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
+  const struct ppo_context context = make_context(ppo->options, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
-  return policy_gradient_gradient(&ppo->learner, &loss, index, n, losses);
+  return policy_gradient_gradient(ppo, &loss, index, n, losses);
 }
 
 /* --- the update --- */
@@ -159,13 +121,12 @@ enum { METRIC_CLIP_RANGE_VF = METRICS_RATIO, METRICS };
 static const char *const ppo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train/clip_range_vf", NULL};
 
 static muster_status ppo_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct ppo *ppo = algorithm;
-  const struct ppo_options *options = ppo->options;
-  struct policy_gradient *learner = &ppo->learner;
+  struct policy_gradient *learner = algorithm;
+  const struct ppo_options *options = learner->options;
   const struct epochs_plan plan = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
-      .learning_rate = option_schedule_value(&options->learning_rate, progress_remaining),
+      .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
       .target_kl = options->target_kl,
   };
   double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
@@ -176,8 +137,9 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   model_pack(learner->model, true);
   batch_list_samples(&learner->batch);
   MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
-                                       options->gamma, isnan(options->lambda) ? options->gae_lambda : options->lambda));
-  const struct ppo_context context = make_context(ppo, clip_range, clip_range_vf);
+                                       options->settings.gamma,
+                                       isnan(options->lambda) ? options->gae_lambda : options->lambda));
+  const struct ppo_context context = make_context(options, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
   struct progress progress;
   MUSTER_TRY(policy_gradient_epochs(learner, &loss, &plan, &progress));
@@ -190,16 +152,11 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
 const struct algorithm_type algorithm_ppo = {
     .name = "ppo",
     .summary = "proximal policy optimization, clipped surrogate (Schulman et al. 2017)",
-    .options = &ppo_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("ppo", ppo_option_list),
     .options_size = sizeof(struct ppo_options),
     .corrects_lag = true,
     .metrics = ppo_metrics,
     .check = ppo_check,
-    .plan = ppo_plan,
-    .critic = algorithm_critic_v,
-    .discount = ppo_discount,
-    .create = ppo_create,
     .update = ppo_update,
-    .intermediates = ppo_intermediates,
-    .state = ppo_state,
 };

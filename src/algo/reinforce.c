@@ -36,42 +36,9 @@ static const struct option_spec reinforce_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table reinforce_option_table = {
-    .section = "algorithm", .owner = "reinforce", .options = reinforce_option_list};
-
-static muster_status reinforce_check(const struct document *document, const void *object, int64_t num_envs) {
-  return algorithm_check_size(document, ((const struct reinforce_options *)object)->n_steps, num_envs);
-}
-
-static struct rollout_plan reinforce_plan(const void *object) {
-  const struct reinforce_options *options = object;
-  return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .whole_episodes = true};
-}
-
-static double reinforce_discount(const void *object) { return ((const struct reinforce_options *)object)->gamma; }
-
-/* --- state --- */
-
-struct reinforce {
-  const struct reinforce_options *options;
-  struct policy_gradient learner;
-};
-
-static muster_status reinforce_create(const struct algorithm_context *context, void **out) {
-  const struct reinforce_options *options = context->options;
-  struct reinforce *reinforce;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "reinforce", &reinforce));
-  reinforce->options = options;
-  *out = reinforce;
-  return policy_gradient_create(context, &options->settings, &reinforce->learner);
-}
-
-static int reinforce_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct reinforce *)algorithm)->learner, list);
-}
-
-static int reinforce_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct reinforce *)algorithm)->learner.batch, list);
+void reinforce_plan(const void *options, struct rollout_plan *plan) {
+  (void)options;
+  plan->whole_episodes = true;
 }
 
 /* --- the update --- */
@@ -92,31 +59,22 @@ void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, 
 }
 
 static muster_status reinforce_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct reinforce *reinforce = algorithm;
-  const struct reinforce_options *options = reinforce->options;
-  struct policy_gradient *learner = &reinforce->learner;
-  double learning_rate = option_schedule_value(&options->learning_rate, progress_remaining);
-
+  struct policy_gradient *learner = algorithm;
+  const struct reinforce_options *options = learner->options;
   model_pack(learner->model, true);
-  reinforce_returns(&learner->batch, (enum reinforce_estimator)options->estimator, options->gamma);
+  reinforce_returns(&learner->batch, (enum reinforce_estimator)options->estimator, options->settings.gamma);
   const struct tile_loss loss = {.policy = policy_loss_log_prob};
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_single_step(learner, &loss, learning_rate, &progress));
-  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
-  return MUSTER_OK;
+  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_reinforce = {
     .name = "reinforce",
     .summary = "REINFORCE: Monte-Carlo policy gradient over whole episodes (Williams 1992)",
-    .options = &reinforce_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("reinforce", reinforce_option_list),
     .options_size = sizeof(struct reinforce_options),
     .metrics = policy_gradient_metrics,
-    .check = reinforce_check,
     .plan = reinforce_plan,
-    .discount = reinforce_discount,
-    .create = reinforce_create,
     .update = reinforce_update,
-    .intermediates = reinforce_intermediates,
-    .state = reinforce_state,
+    .critic = policy_gradient_no_critic,
 };

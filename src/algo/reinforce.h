@@ -7,12 +7,12 @@
 enum reinforce_estimator { REINFORCE_RETURN_TO_GO, REINFORCE_TOTAL_RETURN };
 
 struct reinforce_options {
-  int64_t n_steps;
-  double gamma;
-  struct option_schedule learning_rate;
-  int estimator; /* enum reinforce_estimator */
   struct policy_gradient_settings settings;
+  int estimator; /* enum reinforce_estimator */
 };
+
+/* For .plan: a rollout is one episode of every environment. */
+void reinforce_plan(const void *options, struct rollout_plan *plan);
 
 /* Lists the samples and fills batch->returns, and batch->advantages with the same. */
 void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, double gamma);

@@ -11,11 +11,8 @@
 enum baseline { BASELINE_VALUE, BASELINE_BATCH_MEAN, BASELINE_NONE };
 
 struct reinforce_baseline_options {
-  int64_t n_steps;
-  double gamma;
-  struct option_schedule learning_rate;
-  int baseline; /* enum baseline */
   struct policy_gradient_settings settings;
+  int baseline; /* enum baseline */
 };
 
 /* --- options --- */
@@ -38,49 +35,9 @@ static const struct option_spec baseline_option_list[] = {
     {.key = NULL},
 };
 
-static const struct option_table baseline_option_table = {
-    .section = "algorithm", .owner = "reinforce-baseline", .options = baseline_option_list};
-
-static muster_status baseline_check(const struct document *document, const void *object, int64_t num_envs) {
-  return algorithm_check_size(document, ((const struct reinforce_baseline_options *)object)->n_steps, num_envs);
-}
-
-static struct rollout_plan baseline_plan(const void *object) {
-  const struct reinforce_baseline_options *options = object;
-  return (struct rollout_plan){.n_steps = (size_t)options->n_steps, .whole_episodes = true};
-}
-
 static enum model_critic baseline_critic(const void *object) {
   const struct reinforce_baseline_options *options = object;
   return options->baseline == BASELINE_VALUE ? MODEL_CRITIC_V : MODEL_NO_CRITIC;
-}
-
-static double baseline_discount(const void *object) {
-  return ((const struct reinforce_baseline_options *)object)->gamma;
-}
-
-/* --- state --- */
-
-struct reinforce_baseline {
-  const struct reinforce_baseline_options *options;
-  struct policy_gradient learner;
-};
-
-static muster_status baseline_create(const struct algorithm_context *context, void **out) {
-  const struct reinforce_baseline_options *options = context->options;
-  struct reinforce_baseline *baseline;
-  MUSTER_TRY(ARENA_TAKE(context->arena, 1, "reinforce-baseline", &baseline));
-  baseline->options = options;
-  *out = baseline;
-  return policy_gradient_create(context, &options->settings, &baseline->learner);
-}
-
-static int baseline_state(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return policy_gradient_state(&((struct reinforce_baseline *)algorithm)->learner, list);
-}
-
-static int baseline_intermediates(void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]) {
-  return batch_tensors(&((struct reinforce_baseline *)algorithm)->learner.batch, list);
 }
 
 /* --- the update --- */
@@ -106,35 +63,26 @@ static void subtract_mean(struct batch *batch) {
 }
 
 static muster_status baseline_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct reinforce_baseline *baseline = algorithm;
-  const struct reinforce_baseline_options *options = baseline->options;
-  struct policy_gradient *learner = &baseline->learner;
-  double learning_rate = option_schedule_value(&options->learning_rate, progress_remaining);
+  struct policy_gradient *learner = algorithm;
+  const struct reinforce_baseline_options *options = learner->options;
   bool has_critic = options->baseline == BASELINE_VALUE;
 
   model_pack(learner->model, true);
-  reinforce_returns(&learner->batch, REINFORCE_RETURN_TO_GO, options->gamma);
+  reinforce_returns(&learner->batch, REINFORCE_RETURN_TO_GO, options->settings.gamma);
   if (has_critic) subtract_values(&learner->batch, learner->model);
   if (options->baseline == BASELINE_BATCH_MEAN) subtract_mean(&learner->batch);
   const struct tile_loss loss = {.policy = policy_loss_log_prob, .value = has_critic ? value_loss_squared : NULL};
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_single_step(learner, &loss, learning_rate, &progress));
-  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
-  return MUSTER_OK;
+  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_reinforce_baseline = {
     .name = "reinforce-baseline",
     .summary = "REINFORCE with a learned value, or the batch's mean, taken off the returns",
-    .options = &baseline_option_table,
+    .base = &policy_gradient_base,
+    .options = OPTION_TABLE("reinforce-baseline", baseline_option_list),
     .options_size = sizeof(struct reinforce_baseline_options),
     .metrics = policy_gradient_metrics,
-    .check = baseline_check,
-    .plan = baseline_plan,
+    .plan = reinforce_plan,
     .critic = baseline_critic,
-    .discount = baseline_discount,
-    .create = baseline_create,
     .update = baseline_update,
-    .intermediates = baseline_intermediates,
-    .state = baseline_state,
 };

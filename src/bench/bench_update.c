@@ -31,7 +31,7 @@ struct update {
 
 static muster_status run_epoch(void *context) {
   struct update *update = context;
-  struct ppo *ppo = update->ppo;
+  struct policy_gradient *ppo = update->ppo;
   size_t minibatch = (size_t)update->options.batch_size;
   random_permutation(1, RANDOM_MINIBATCH, update->epoch++, update->order, update->count);
   for (size_t first = 0; first < update->count; first += minibatch) {
@@ -39,7 +39,7 @@ static muster_status run_epoch(void *context) {
     double norm;
     MUSTER_TRY(ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, INFINITY, &loss));
     // so small a step that the policy stays where the rollout's probabilities come from
-    MUSTER_TRY(policy_gradient_optimizer_step(ppo_learner(ppo), 1e-9, &norm));
+    MUSTER_TRY(policy_gradient_optimizer_step(ppo, 1e-9, &norm));
     model_pack(&update->model, true);
   }
   return MUSTER_OK;
@@ -49,7 +49,7 @@ static muster_status run_epoch(void *context) {
 static void fill_rollout(struct update *update) {
   struct random_stream stream = random_stream_start(1, RANDOM_ENV, 0, 0);
   struct trajectory *rollout = &update->rollout;
-  struct batch *batch = &ppo_learner(update->ppo)->batch;
+  struct batch *batch = &((struct policy_gradient *)update->ppo)->batch;
   size_t observations = rollout->n_rows * (rollout->n_steps + 1) * update->model.obs_dim;
   for (size_t i = 0; i < observations; i++)
     ((float *)rollout->observation)[i] = (float)muster_random_uniform(&stream.base, -1.0, 1.0);
@@ -87,7 +87,7 @@ static muster_status create_update(const struct update_case *which, size_t count
   MUSTER_TRY(ARENA_TAKE(arena, count, "minibatch order", &update->order));
   const struct algorithm_context context = {
       .options = &update->options, .model = &update->model, .rollout = &update->rollout, .seed = 1, .arena = arena};
-  MUSTER_TRY(type->create(&context, &update->ppo));
+  MUSTER_TRY(algorithm_create(type, &context, &update->ppo));
   fill_rollout(update);
   return MUSTER_OK;
 }

@@ -31,7 +31,7 @@ struct variance {
   struct actor actor;
   struct ppo_options options;
   const struct algorithm_type *type;
-  void *ppo;
+  struct policy_gradient *ppo;
   float *policy;           /* [policy_count] the fixed one */
   double *mean[WEIGHTS];   /* [policy_count] of the gradients */
   double squares[WEIGHTS]; /* of their distances from it, over all elements */
@@ -56,13 +56,13 @@ static muster_status create(struct variance *v) {
 
   MUSTER_TRY(algorithm_find("ppo", &v->type));
   MUSTER_TRY(option_set_defaults(v->type->options, &v->options));
-  v->options.learning_rate.initial = 0.001;
-  v->options.gamma = gamma_of_returns;
+  v->options.settings.learning_rate.initial = 0.001;
+  v->options.settings.gamma = gamma_of_returns;
   v->options.gae_lambda = 1.0;
   v->options.batch_size = 256;
   const struct algorithm_context context = {&v->options, &v->model, &single->gathering.batch, 1, run->arena,
                                             NULL,        NULL};
-  MUSTER_TRY(v->type->create(&context, &v->ppo));
+  MUSTER_TRY(algorithm_create(v->type, &context, (void **)&v->ppo));
   MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "policy", &v->policy));
   for (int w = 0; w < WEIGHTS; w++) MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "gradients", &v->mean[w]));
   return MUSTER_OK;
@@ -109,7 +109,7 @@ static muster_status weigh(struct batch *batch, struct model *model, enum weight
 
 /* the rollout of this number, from 1 on, and its gradient under each weight */
 static muster_status add_gradients(struct variance *v, int number) {
-  struct policy_gradient *learner = ppo_learner(v->ppo);
+  struct policy_gradient *learner = v->ppo;
   struct batch *batch = &learner->batch;
   const struct tile_loss loss = {.policy = policy_loss_log_prob};
   MUSTER_TRY(roll_out(v));
@@ -142,7 +142,7 @@ static muster_status measure(struct bench *bench, struct variance *v) {
   MUSTER_TRY(create(v));
   MUSTER_TRY(train(v, bench->quick ? 1 : 8, bench->quick ? 1 : 60));
   /* the weights as they are: to normalise them would hide their size */
-  ppo_learner(v->ppo)->settings.normalize_advantage = false;
+  v->ppo->settings.normalize_advantage = false;
   for (int i = 0; i < bench->repeats; i++) {
     double variances[WEIGHTS];
     MUSTER_TRY(estimate(v, bench->quick ? 4 : GRADIENTS, variances));

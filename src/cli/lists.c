@@ -100,9 +100,10 @@ int command_algos(int argc, char **argv) {
       parse_word(argc, argv, "usage: muster algos [NAME]\n\nLists the algorithms, or the options of one.\n", &name);
   if (exit_code >= 0) return exit_code;
   if (name == NULL) {
-    for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    muster_status whole = algorithm_check_list(algorithm_list());
+    for (const struct algorithm_type *const *type = algorithm_list(); whole == MUSTER_OK && *type != NULL; type++)
       printf("%-20s %s\n", (*type)->name, (*type)->summary);
-    return command_finish("algos", MUSTER_OK);
+    return command_finish("algos", whole);
   }
   const struct algorithm_type *type;
   muster_status status = algorithm_find(name, &type);

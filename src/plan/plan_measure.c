@@ -54,7 +54,8 @@ static struct run_config in_step(const struct run_config *config) {
   while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
   snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
   memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
-  ((struct a2c_options *)lockstep.algorithm)->n_steps = (int64_t)(*type)->plan(config->algorithm).n_steps;
+  ((struct a2c_options *)lockstep.algorithm)->settings.n_steps =
+      (int64_t)algorithm_plan(*type, config->algorithm).n_steps;
   return lockstep;
 }
 

@@ -19,7 +19,7 @@ muster_status asynchronous_prepare_gradients(struct actor *actor) {
       .arena = run->arena,
       .stages = &run->stages,
   };
-  return actor->type->create(&context, &actor->algorithm);
+  return algorithm_create(actor->type, &context, &actor->algorithm);
 }
 
 /* --- a rollout --- */

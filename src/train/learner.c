@@ -36,7 +36,7 @@ static muster_status create_algorithm(struct learner *learner) {
       .stages = &run->stages,
       .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
   };
-  return learner->type->create(&context, &learner->algorithm);
+  return algorithm_create(learner->type, &context, &learner->algorithm);
 }
 
 /* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */

@@ -29,7 +29,7 @@ muster_status run_create(const struct run_config *config, const struct topology 
   MUSTER_TRY(arena_create(&run->arena));
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
-  run->plan = algorithm->plan(config->algorithm);
+  run->plan = algorithm_plan(algorithm, config->algorithm);
   run->schedule = schedule_of(&run->config);
   MUSTER_TRY(comm_agree(comm, create_pool(run)));
   run->env_state_bytes = env_pool_state_bytes(run->pool);

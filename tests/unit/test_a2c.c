@@ -43,8 +43,8 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   f->options.settings.normalize_advantage = golden_attribute(c->file, "/", "normalize_advantage") != 0;
   f->options.settings.optimizer = c->optimizer;
   struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
-  CHECK_OK_FATAL(type->create(&context, &algorithm));
-  f->learner = a2c_learner(algorithm);
+  CHECK_OK_FATAL(algorithm_create(type, &context, &algorithm));
+  f->learner = algorithm;
   load_torch(c->file, f->learner, &f->rollout);
 }
 

@@ -23,12 +23,12 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
   create_model(&shape, algorithm_critic(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
-  size_t n_steps = type->plan(w->options).n_steps;
+  size_t n_steps = algorithm_plan(type, w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
   create_rollout(&shape, n_envs, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
   struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL, NULL};
-  CHECK_OK_FATAL(type->create(&context, &w->algorithm));
+  CHECK_OK_FATAL(algorithm_create(type, &context, &w->algorithm));
 }
 
 static void stop(struct work *w) {
@@ -57,7 +57,7 @@ static void test_registry(void) {
   }
 }
 
-/* every type is whole; of one that is not, what it lacks is named; and what it may lack is stood in for */
+/* every type is whole; of one that is not, what it lacks is named */
 static void test_whole(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
     CU_ASSERT_PTR_NULL(algorithm_lacks(*type));
@@ -74,27 +74,78 @@ static void test_whole(void) {
   } while (0)
   LACKS(whole, name);
   LACKS(whole, summary);
+  LACKS(whole, base);
   LACKS(whole, options);
   LACKS(whole, metrics);
-  LACKS(whole, plan);
-  LACKS(whole, create);
   LACKS(whole, update);
   LACKS(halves, gradient);
   LACKS(halves, apply);
+#define BASE_LACKS(member)                                                                                             \
+  do {                                                                                                                 \
+    struct algorithm_base base = *whole->base;                                                                         \
+    struct algorithm_type partial = *whole;                                                                            \
+    base.member = 0;                                                                                                   \
+    partial.base = &base;                                                                                              \
+    const char *lack = algorithm_lacks(&partial);                                                                      \
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lack);                                                                                \
+    CU_ASSERT_STRING_EQUAL(lack, "base." #member);                                                                     \
+  } while (0)
+  BASE_LACKS(name);
+  BASE_LACKS(options_size);
+  BASE_LACKS(size);
+  BASE_LACKS(check);
+  BASE_LACKS(plan);
+  BASE_LACKS(critic);
+  BASE_LACKS(discount);
+  BASE_LACKS(create);
+  BASE_LACKS(state);
+  BASE_LACKS(intermediates);
 
+  /* a struct that its base does not fit into */
+  struct algorithm_type small = *whole;
+  small.options_size = whole->base->options_size - 1;
+  CU_ASSERT_STRING_EQUAL(algorithm_lacks(&small), "options_size");
+  small = *whole;
+  small.size = whole->base->size - 1;
+  CU_ASSERT_STRING_EQUAL(algorithm_lacks(&small), "size");
+}
+
+/* a list is refused for one entry, and the message names it and what it lacks */
+static void test_list(void) {
+  CHECK_OK(algorithm_check_list(algorithm_list()));
+  struct algorithm_type broken = *algorithm_list()[1];
+  broken.update = NULL;
+  const struct algorithm_type *const list[] = {algorithm_list()[0], &broken, NULL};
+  char part[128];
+  snprintf(part, sizeof part, "'%s' is not whole: its table lacks update", broken.name);
+  CHECK_FAILS(algorithm_check_list(list), MUSTER_ERROR_INTERNAL, part);
+}
+
+/* what an algorithm has of its own is added to what its base does, or stands in its place */
+static void test_base(void) {
+  const struct algorithm_type *whole;
+  CHECK_OK_FATAL(algorithm_find("grpo", &whole));
   struct algorithm_type bare = *whole;
   bare.check = NULL;
-  bare.critic = NULL;
-  bare.discount = NULL;
-  bare.intermediates = NULL;
+  bare.plan = NULL;
+  bare.create = NULL;
   bare.state = NULL;
-  struct tensor list[ALGORITHM_MAX_STATE];
+  bare.critic = NULL;
   CU_ASSERT_PTR_NULL(algorithm_lacks(&bare));
-  CHECK_OK(algorithm_check(&bare, NULL, NULL, 1));
-  CU_ASSERT_EQUAL(algorithm_critic(&bare, NULL), MODEL_NO_CRITIC);
-  CU_ASSERT_EQUAL(algorithm_discount(&bare, NULL), 1.0);
-  CU_ASSERT_EQUAL(algorithm_intermediates(&bare, NULL, list), 0);
-  CU_ASSERT_EQUAL(algorithm_state(&bare, NULL, list), 0);
+  struct work own, base;
+  start(whole, 7, ENVS, &own);
+  start(&bare, 7, ENVS, &base);
+  CU_ASSERT_TRUE(algorithm_plan(whole, own.options).whole_episodes &&
+                 !algorithm_plan(&bare, own.options).whole_episodes);
+  CU_ASSERT_EQUAL(algorithm_plan(whole, own.options).n_steps, algorithm_plan(&bare, own.options).n_steps);
+  CU_ASSERT_EQUAL(algorithm_critic(whole, own.options), MODEL_NO_CRITIC);
+  CU_ASSERT_EQUAL(algorithm_critic(&bare, own.options), MODEL_CRITIC_V);
+  struct tensor list[ALGORITHM_MAX_STATE];
+  int n = algorithm_state(&bare, base.algorithm, list);
+  CU_ASSERT_EQUAL(algorithm_state(whole, own.algorithm, list), n + 1);
+  CU_ASSERT_STRING_EQUAL(list[n].name, "algorithm/updates");
+  stop(&own);
+  stop(&base);
 }
 
 /* the table parses its own defaults, which pass its own check; keys and metrics are named once */
@@ -249,7 +300,7 @@ static void test_halves(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work whole, actor, learner;
     start(*type, 7, ENVS, &whole);
-    bool halves = (*type)->plan(whole.options).asynchronous == ASYNCHRONOUS_GRADIENTS;
+    bool halves = algorithm_plan(*type, whole.options).asynchronous == ASYNCHRONOUS_GRADIENTS;
     CU_ASSERT_EQUAL_FATAL((*type)->gradient != NULL, halves);
     CU_ASSERT_EQUAL_FATAL((*type)->apply != NULL, halves);
     stop(&whole);
@@ -308,7 +359,7 @@ static void test_checks(void) {
     CHECK_OK_FATAL(document_create(&document));
     CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
     CHECK_OK_FATAL(document_apply(document, type->options, object));
-    CHECK_FAILS(type->check(document, object, 8), MUSTER_ERROR_USAGE, wrong[i].part);
+    CHECK_FAILS(algorithm_check(type, document, object, 8), MUSTER_ERROR_USAGE, wrong[i].part);
     document_destroy(&document);
     free(object);
   }
@@ -324,8 +375,8 @@ static void test_plans(void) {
   CHECK_OK_FATAL(document_create(&document));
   CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
   CHECK_OK_FATAL(document_apply(document, type->options, object));
-  CHECK_OK(type->check(document, object, 8));
-  const struct rollout_plan plan = type->plan(object);
+  CHECK_OK(algorithm_check(type, document, object, 8));
+  const struct rollout_plan plan = algorithm_plan(type, object);
   CU_ASSERT_TRUE(plan.n_steps == 7 && plan.batch == 5 && plan.max_policy_lag == 3 && plan.block_on_lag);
   CU_ASSERT_TRUE(plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES && !plan.whole_episodes);
   document_destroy(&document);
@@ -335,6 +386,8 @@ static void test_plans(void) {
 static const struct check_case cases[] = {
     {"registry", test_registry},
     {"whole, or what it lacks", test_whole},
+    {"a list with a type that is not whole", test_list},
+    {"a base, and what is added to it", test_base},
     {"options and metrics", test_options_and_metrics},
     {"an update learns and is reproducible", test_update},
     {"the state is whole", test_state},

@@ -50,14 +50,14 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_EQUAL(config.env.num_envs, 8);
   CU_ASSERT_STRING_EQUAL(config.algorithm_name, "ppo");
   const struct ppo_options *ppo = (const struct ppo_options *)config.algorithm;
-  CU_ASSERT_EQUAL(ppo->n_steps, 32);
+  CU_ASSERT_EQUAL(ppo->settings.n_steps, 32);
   CU_ASSERT_EQUAL(ppo->batch_size, 256);
   CU_ASSERT_EQUAL(ppo->n_epochs, 20);
-  CU_ASSERT_EQUAL(ppo->gamma, 0.98);
+  CU_ASSERT_EQUAL(ppo->settings.gamma, 0.98);
   CU_ASSERT_EQUAL(ppo->gae_lambda, 0.8);
   CU_ASSERT_EQUAL(ppo->settings.ent_coef, 0.0);
-  CU_ASSERT_EQUAL(ppo->learning_rate.initial, 0.001);
-  CU_ASSERT_TRUE(ppo->learning_rate.linear);
+  CU_ASSERT_EQUAL(ppo->settings.learning_rate.initial, 0.001);
+  CU_ASSERT_TRUE(ppo->settings.learning_rate.linear);
   CU_ASSERT_EQUAL(ppo->clip_range.initial, 0.2);
   CU_ASSERT_TRUE(ppo->clip_range.linear);
   CU_ASSERT_EQUAL(config.evaluation.every, 5000);
@@ -113,9 +113,9 @@ static void test_round_trip(void) {
   CU_ASSERT_EQUAL(copy.general.seed, 9007199254740991);
   CU_ASSERT_STRING_EQUAL(copy.run.dir, "a folder: # with: odd \"name\"");
   const struct ppo_options *ppo = (const struct ppo_options *)copy.algorithm;
-  CU_ASSERT_EQUAL(ppo->gamma, 0.30000000000000004);
+  CU_ASSERT_EQUAL(ppo->settings.gamma, 0.30000000000000004);
   CU_ASSERT_EQUAL(ppo->target_kl, 1.0e-17);
-  CU_ASSERT_EQUAL(ppo->learning_rate.initial, 3.3333333333333335e-05);
+  CU_ASSERT_EQUAL(ppo->settings.learning_rate.initial, 3.3333333333333335e-05);
 }
 
 static void test_environment_settings(void) {

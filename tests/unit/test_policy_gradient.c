@@ -39,7 +39,7 @@ static void setup(struct fixture *f, const char *name, const char *options, cons
 
 static void create_algorithm(struct fixture *f) {
   struct algorithm_context context = {f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
-  CHECK_OK_FATAL(f->type->create(&context, &f->algorithm));
+  CHECK_OK_FATAL(algorithm_create(f->type, &context, &f->algorithm));
 }
 
 static void teardown(struct fixture *f) {
@@ -295,7 +295,7 @@ static const struct gradient_case gradient_cases[] = {
 
 /* the samples that count: all, or the first episode of each environment */
 static void list_samples(struct fixture *f, struct naive *p) {
-  bool whole = f->type->plan(f->options).whole_episodes;
+  bool whole = algorithm_plan(f->type, f->options).whole_episodes;
   for (size_t row = 0; row < ENVS; row++)
     for (size_t t = 0; t < (size_t)f->rollout.length[row]; t++) {
       p->sample[p->n++] = row * T + t;
@@ -371,7 +371,7 @@ static void test_groups(void) {
   double metrics[ALGORITHM_MAX_METRICS];
   CHECK_OK_FATAL(f.type->update(f.algorithm, 1.0, metrics));
   struct tensor list[ALGORITHM_MAX_STATE];
-  int n = f.type->intermediates(f.algorithm, list);
+  int n = algorithm_intermediates(f.type, f.algorithm, list);
   const float *advantages = NULL;
   for (int i = 0; i < n; i++)
     if (strcmp(list[i].name, "batch/advantages") == 0) advantages = list[i].data;

@@ -15,7 +15,7 @@ struct fixture {
   struct model model;
   struct trajectory rollout;
   const struct algorithm_type *type;
-  struct ppo *ppo;
+  struct policy_gradient *ppo;
 };
 
 /* a model and an empty rollout; the options may be changed before create_ppo() */
@@ -32,7 +32,7 @@ static void create_ppo(struct fixture *f) {
   struct algorithm_context context = {
       .options = &f->options, .model = &f->model, .rollout = &f->rollout, .seed = 5, .arena = f->arena};
   void *algorithm;
-  CHECK_OK_FATAL(f->type->create(&context, &algorithm));
+  CHECK_OK_FATAL(algorithm_create(f->type, &context, &algorithm));
   f->ppo = algorithm;
 }
 
@@ -47,7 +47,7 @@ static double metric(const struct fixture *f, const double *metrics, const char 
 /* a tensor of the algorithm's state by its name */
 static void *state(const struct fixture *f, const char *name) {
   struct tensor list[ALGORITHM_MAX_STATE];
-  int n = f->type->state(f->ppo, list);
+  int n = algorithm_state(f->type, f->ppo, list);
   for (int i = 0; i < n; i++)
     if (strcmp(list[i].name, name) == 0) return list[i].data;
   CU_FAIL_FATAL("no such state");
@@ -79,7 +79,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   f->options.settings.optimizer_epsilon = golden_attribute(c->file, "/", "adam_eps");
   f->options.clip_range_vf_form = PPO_VALUE_CLIP_MAX;
   create_ppo(f);
-  load_torch(c->file, ppo_learner(f->ppo), &f->rollout);
+  load_torch(c->file, f->ppo, &f->rollout);
 }
 
 /* the minibatch in the order of the file */
@@ -142,7 +142,7 @@ static void test_golden_steps(void) {
       struct losses loss;
       double norm;
       file_minibatch(&f, c, &loss);
-      CHECK_OK_FATAL(policy_gradient_optimizer_step(ppo_learner(f.ppo), golden_attribute(c->file, "/", "lr"), &norm));
+      CHECK_OK_FATAL(policy_gradient_optimizer_step(f.ppo, golden_attribute(c->file, "/", "lr"), &norm));
       model_pack(&f.model, true);
       snprintf(path, sizeof path, "f64/loss_at_step%d", step);
       check_scalar(c->file, path, total_loss(&f, &loss), 1e-5);
@@ -231,7 +231,7 @@ static void setup_update(struct fixture *f) {
 static void test_update_counts(void) {
   struct fixture f;
   setup_update(&f);
-  f.options.learning_rate = (struct option_schedule){.initial = 0.02, .linear = true};
+  f.options.settings.learning_rate = (struct option_schedule){.initial = 0.02, .linear = true};
   f.options.clip_range = (struct option_schedule){.initial = 0.2};
   double metrics[ALGORITHM_MAX_METRICS];
   CHECK_OK_FATAL(f.type->update(f.ppo, 0.25, metrics));
@@ -250,7 +250,7 @@ static void test_target_kl_stops(void) {
   struct fixture f;
   setup_update(&f);
   f.options.target_kl = 1e-12;
-  f.options.learning_rate = (struct option_schedule){.initial = 0.01};
+  f.options.settings.learning_rate = (struct option_schedule){.initial = 0.01};
   double metrics[ALGORITHM_MAX_METRICS];
   CHECK_OK_FATAL(f.type->update(f.ppo, 1.0, metrics));
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 1);
@@ -264,14 +264,14 @@ static void test_target_kl_stops(void) {
   setup_update(&f);
   struct losses loss;
   double first_norm;
-  batch_list_samples(&ppo_learner(f.ppo)->batch);
+  batch_list_samples(&f.ppo->batch);
   model_pack(&f.model, true);
-  CHECK_OK_FATAL(batch_estimate_advantages(&ppo_learner(f.ppo)->batch, &f.model, ADVANTAGE_GAE, f.options.gamma,
+  CHECK_OK_FATAL(batch_estimate_advantages(&f.ppo->batch, &f.model, ADVANTAGE_GAE, f.options.settings.gamma,
                                            f.options.gae_lambda));
   uint32_t order[120];
-  random_permutation(ppo_learner(f.ppo)->seed, RANDOM_MINIBATCH, 0, order, 120);
+  random_permutation(f.ppo->seed, RANDOM_MINIBATCH, 0, order, 120);
   CHECK_OK_FATAL(ppo_minibatch_gradient(f.ppo, order, 50, 0.2, INFINITY, &loss));
-  CHECK_OK_FATAL(policy_gradient_optimizer_step(ppo_learner(f.ppo), 0.0, &first_norm));
+  CHECK_OK_FATAL(policy_gradient_optimizer_step(f.ppo, 0.0, &first_norm));
   CHECK_CLOSE(norm, first_norm, 1e-12);
   arena_destroy(&f.arena);
 }
@@ -293,7 +293,7 @@ static void test_value_clip_of_zero(void) {
     setup_update(&f);
     CU_ASSERT_FATAL(f.model.parameters.count <= 65536);
     f.options.clip_range_vf = (struct option_schedule){.initial = 0.2, .linear = true, .is_null = i == 2};
-    f.options.learning_rate = (struct option_schedule){.initial = 0.01};
+    f.options.settings.learning_rate = (struct option_schedule){.initial = 0.01};
     double metrics[ALGORITHM_MAX_METRICS];
     copy_critic(&f, before);
     CHECK_OK_FATAL(f.type->update(f.ppo, i == 0 ? 0.0 : 1.0, metrics));
@@ -324,7 +324,7 @@ static void test_check(void) {
     CHECK_OK_FATAL(document_create(&document));
     CHECK_OK_FATAL(document_read_text(document, "run.yaml", wrong[i].text, strlen(wrong[i].text)));
     CHECK_OK_FATAL(document_apply(document, type->options, &options));
-    CHECK_FAILS(type->check(document, &options, 4), MUSTER_ERROR_USAGE, wrong[i].part);
+    CHECK_FAILS(algorithm_check(type, document, &options, 4), MUSTER_ERROR_USAGE, wrong[i].part);
     document_destroy(&document);
   }
 }

@@ -190,12 +190,12 @@ static double check_problem(struct problem *p, uint64_t seed) {
   options.clip_range_vf_form = p->value_clip == CLIP_MAX ? PPO_VALUE_CLIP_MAX : PPO_VALUE_CLIP_REPLACE;
   struct algorithm_context context = {&options, &model, &rollout, 1, arena, NULL, NULL};
   void *ppo;
-  CHECK_OK_FATAL(type->create(&context, &ppo));
+  CHECK_OK_FATAL(algorithm_create(type, &context, &ppo));
 
   size_t count = model.parameters.count;
   double *values = malloc(count * sizeof *values), *expected = malloc(count * sizeof *expected);
   for (size_t i = 0; i < count; i++) values[i] = model.parameters.values[i];
-  draw_samples(p, values, seed, &rollout, &ppo_learner(ppo)->batch);
+  draw_samples(p, values, seed, &rollout, &((struct policy_gradient *)ppo)->batch);
 
   /* in float by tiles */
   uint32_t index[MAX_SAMPLES];
