@@ -6,18 +6,27 @@
 
 const char *const advantage_estimator_names[] = {"gae", "td_residual", "baseline", "return_to_go", NULL};
 
+/* bytes of the entries of a row */
+static size_t row_bytes(const struct batch *batch, const struct field *field) {
+  return field_entries(field, batch->rollout->n_steps) * field->bytes;
+}
+
 muster_status batch_create(const struct trajectory *rollout, const struct learner_group *group, struct arena *arena,
                            struct batch *batch) {
+  const struct field lines[] = {ESTIMATED_FIELDS(FIELD_LINE)};
   size_t steps = rollout->n_rows * rollout->n_steps;
   *batch = (struct batch){.rollout = rollout, .capacity = steps, .group = group};
+  fields_resolve(lines, ESTIMATED_FIELD_COUNT, batch->estimated_field);
+  for (int i = 0; i < ESTIMATED_FIELD_COUNT; i++) {
+    const struct field *field = &batch->estimated_field[i];
+    batch->shared_row_bytes += row_bytes(batch, field);
+    MUSTER_TRY(arena_take(arena, rollout->n_rows, row_bytes(batch, field), field->what, &batch->estimated[i]));
+  }
   if (learner_group_size(group) > 1)
-    MUSTER_TRY(group->share(group->context, (3 * steps + rollout->n_rows) * sizeof(float), (void **)&batch->estimates));
+    MUSTER_TRY(group->share(group->context, rollout->n_rows * batch->shared_row_bytes, (void **)&batch->shared));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "samples", &batch->sample));
-  MUSTER_TRY(ARENA_TAKE(arena, steps + rollout->n_rows, "values", &batch->values));
   MUSTER_TRY(ARENA_TAKE(arena, steps, "bootstrap values", &batch->bootstrap));
-  MUSTER_TRY(ARENA_TAKE(arena, steps, "final values", &batch->final_values));
-  MUSTER_TRY(ARENA_TAKE(arena, steps, "advantages", &batch->advantages));
-  return ARENA_TAKE(arena, steps, "returns", &batch->returns);
+  return ARENA_TAKE(arena, steps, "final values", &batch->final_values);
 }
 
 void batch_list_samples(struct batch *batch) {
@@ -84,29 +93,26 @@ void batch_evaluate(struct batch *batch, struct model *model) {
   evaluate_rows(batch, model, 0, batch->rollout->n_rows);
 }
 
-/* values, advantages and returns of a row, to or from what the group shares */
+/* all that is estimated of a row, to or from what the group shares */
 static void copy_estimates(const struct batch *batch, size_t row, bool out) {
-  const size_t n_steps = batch->rollout->n_steps;
-  const struct {
-    float *own;
-    size_t count;
-  } arrays[] = {{batch->values + row * (n_steps + 1), n_steps + 1},
-                {batch->advantages + row * n_steps, n_steps},
-                {batch->returns + row * n_steps, n_steps}};
-  float *shared = batch->estimates + row * (3 * n_steps + 1);
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; shared += arrays[i++].count)
-    memcpy(out ? shared : arrays[i].own, out ? arrays[i].own : shared, arrays[i].count * sizeof(float));
+  char *shared = batch->shared + row * batch->shared_row_bytes;
+  for (int i = 0; i < ESTIMATED_FIELD_COUNT; i++) {
+    const size_t bytes = row_bytes(batch, &batch->estimated_field[i]);
+    char *own = (char *)batch->estimated[i] + row * bytes;
+    memcpy(out ? shared : own, out ? own : shared, bytes);
+    shared += bytes;
+  }
 }
 
 /* tells the others what was estimated for this learner's rows, and takes theirs */
 static muster_status gather_estimates(struct batch *batch) {
   const struct learner_group *group = batch->group;
-  const size_t rows = batch->rollout->n_rows, row_bytes = (3 * batch->rollout->n_steps + 1) * sizeof(float);
+  const size_t rows = batch->rollout->n_rows;
   size_t first = learner_group_part(group, rows, group->index), end = learner_group_part(group, rows, group->index + 1);
   size_t offsets[LEARNER_GROUP_MAX + 1];
-  for (size_t i = 0; i <= group->size; i++) offsets[i] = learner_group_part(group, rows, i) * row_bytes;
+  for (size_t i = 0; i <= group->size; i++) offsets[i] = learner_group_part(group, rows, i) * batch->shared_row_bytes;
   for (size_t row = first; row < end; row++) copy_estimates(batch, row, true);
-  MUSTER_TRY(group->gather(group->context, batch->estimates, offsets));
+  MUSTER_TRY(group->gather(group->context, batch->shared, offsets));
   for (size_t row = 0; row < rows; row++)
     if (row < first || row >= end) copy_estimates(batch, row, false);
   return MUSTER_OK;
@@ -127,70 +133,102 @@ double batch_explained_variance(const struct batch *batch) {
 }
 
 int batch_tensors(struct batch *batch, struct tensor *list) {
-  size_t rows = batch->rollout->n_rows, steps = batch->rollout->n_steps;
-  int n = 0;
-  list[n++] = (struct tensor){"batch/values", TENSOR_F32, 2, {rows, steps + 1}, batch->values, RANGE_NONE};
-  list[n++] = (struct tensor){"batch/advantages", TENSOR_F32, 2, {rows, steps}, batch->advantages, RANGE_NONE};
-  list[n++] = (struct tensor){"batch/returns", TENSOR_F32, 2, {rows, steps}, batch->returns, RANGE_NONE};
-  return n;
+#define NAME(c_type, id, ...) "batch/" #id,
+  static const char *const names[] = {ESTIMATED_FIELDS(NAME)};
+  for (int i = 0; i < ESTIMATED_FIELD_COUNT; i++)
+    list[i] = field_tensor(&batch->estimated_field[i], names[i], batch->estimated[i], batch->rollout->n_rows,
+                           batch->rollout->n_steps);
+  return ESTIMATED_FIELD_COUNT;
+}
+
+/* --- all that is known of a sample: what its step kept, and what is estimated of it --- */
+
+#define SAMPLE_FIELD_COUNT (STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT)
+
+/* field i of a sample, and its array */
+static const struct field *find_field(const struct batch *batch, int i, const void **array) {
+  const int estimated = i - STEP_FIELD_COUNT;
+  *array = estimated < 0 ? batch->rollout->array[i] : batch->estimated[estimated];
+  return estimated < 0 ? &batch->rollout->field[i] : &batch->estimated_field[estimated];
+}
+
+/* the first number of a field that counts and is not finite, with its row and step; NULL: there is none */
+static const float *find_not_finite(const struct batch *batch, const struct field *field, const float *numbers,
+                                    size_t *row, size_t *step) {
+  const struct trajectory *rollout = batch->rollout;
+  const size_t rows = field_row_count(field, rollout->n_envs, rollout->agents);
+  const size_t entries = field_entries(field, rollout->n_steps);
+  const size_t agents = field->rows == FIELD_OF_ENV ? rollout->agents : 1;
+  for (*row = 0; *row < rows; ++*row)
+    for (*step = 0; *step < entries && *step < (size_t)rollout->length[*row * agents]; ++*step) {
+      const float *entry = numbers + (*row * entries + *step) * field->elements;
+      for (size_t i = 0; i < field->elements; i++)
+        if (!isfinite(entry[i])) return &entry[i];
+    }
+  return NULL;
 }
 
 void batch_describe_not_finite(const struct batch *batch, char *text, size_t size) {
-  const struct trajectory *rollout = batch->rollout;
-  const struct {
-    const char *name;
-    const float *values;
-    size_t per_row;
-  } arrays[] = {
-      {"reward", rollout->reward, rollout->n_steps},      {"log-probability", rollout->log_prob, rollout->n_steps},
-      {"value", batch->values, rollout->n_steps + 1},     {"return", batch->returns, rollout->n_steps},
-      {"advantage", batch->advantages, rollout->n_steps},
-  };
   text[0] = '\0';
-  for (size_t a = 0; a < sizeof arrays / sizeof *arrays; a++) {
-    for (size_t i = 0; i < rollout->n_rows * arrays[a].per_row; i++) {
-      bool counts = i % arrays[a].per_row < (size_t)rollout->length[i / arrays[a].per_row];
-      if (!counts || isfinite(arrays[a].values[i])) continue;
-      snprintf(text, size, "the %s of environment %zu at step %zu of the rollout is %g", arrays[a].name,
-               i / arrays[a].per_row / rollout->agents, i % arrays[a].per_row, (double)arrays[a].values[i]);
-      return;
-    }
+  for (int i = 0; i < SAMPLE_FIELD_COUNT && text[0] == '\0'; i++) {
+    const void *array;
+    const struct field *field = find_field(batch, i, &array);
+    if (field->type != TENSOR_F32 || field->space != NULL) continue;
+    size_t row, step;
+    const float *number = find_not_finite(batch, field, array, &row, &step);
+    if (number != NULL)
+      snprintf(text, size, "the %s of environment %zu at step %zu of the rollout is %g", field->what,
+               field->rows == FIELD_OF_ENV ? row : row / batch->rollout->agents, step, (double)*number);
   }
 }
 
+static bool is_learned(const struct field *field) { return (field->uses & FIELD_LEARNED) != 0; }
+
 muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile) {
-  const struct trajectory *rollout = batch->rollout;
-  MUSTER_TRY(arena_take(arena, TILE, rollout->obs_bytes, "tile observations", &tile->observation));
-  MUSTER_TRY(arena_take(arena, TILE, rollout->action_bytes, "tile actions", &tile->action));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * rollout->mask_bytes, "tile masks", &tile->mask));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile log-probabilities", &tile->log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile advantages", &tile->advantage));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "tile returns", &tile->returns));
-  return ARENA_TAKE(arena, TILE, "tile values", &tile->value);
+  for (int i = 0; i < SAMPLE_FIELD_COUNT; i++) {
+    const void *array;
+    const struct field *field = find_field(batch, i, &array);
+    if (is_learned(field)) MUSTER_TRY(arena_take(arena, TILE, field->bytes, field->what, &tile->array[i]));
+  }
+  return MUSTER_OK;
 }
 
-/* copies element from[i] of `bytes` bytes to to[r] */
-static void gather(void *to, size_t r, const void *from, size_t i, size_t bytes) {
-  memcpy((char *)to + r * bytes, (const char *)from + i * bytes, bytes);
+/* where samples are in the rollout */
+struct sample_places {
+  size_t rows; /* samples */
+  uint32_t row[TILE], step[TILE];
+};
+
+/* copies the entries of some samples to a tile; numbers of rows that are not in use become zero */
+static void gather_field(const struct batch *batch, const struct field *field, const char *array,
+                         const struct sample_places *samples, char *tile) {
+  const size_t agents = field->rows == FIELD_OF_ENV ? batch->rollout->agents : 1;
+  const size_t entries = field_entries(field, batch->rollout->n_steps), bytes = field->bytes;
+  size_t at[TILE];
+  for (size_t r = 0; r < samples->rows; r++)
+    at[r] = (agents > 1 ? samples->row[r] / agents : samples->row[r]) * entries + (entries > 1 ? samples->step[r] : 0);
+  if (bytes == sizeof(float)) /* for one number a call would cost more than the copy */
+    for (size_t r = 0; r < samples->rows; r++)
+      memcpy(tile + r * sizeof(float), array + at[r] * sizeof(float), sizeof(float));
+  else
+    for (size_t r = 0; r < samples->rows; r++) memcpy(tile + r * bytes, array + at[r] * bytes, bytes);
+  if (field->is_number) memset(tile + samples->rows * bytes, 0, (TILE - samples->rows) * bytes);
 }
 
 void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile) {
-  const struct trajectory *rollout = batch->rollout;
-  size_t n_steps = rollout->n_steps;
+  struct sample_places samples = {.rows = rows};
+  const uint32_t n_steps = (uint32_t)batch->rollout->n_steps;
   tile->rows = rows;
   tile->padded_rows = linear_padded_rows(rows);
   for (size_t r = 0; r < rows; r++) {
-    size_t i = index[r], at = i + i / n_steps; /* observations, masks and values have one more a row */
-    gather(tile->observation, r, rollout->observation, at, rollout->obs_bytes);
-    gather(tile->action, r, rollout->action, i, rollout->action_bytes);
-    if (rollout->mask_bytes > 0) gather(tile->mask, r, rollout->mask, at, rollout->mask_bytes);
-    tile->value[r] = batch->values[at];
-    tile->log_prob[r] = rollout->log_prob[i];
-    tile->advantage[r] = batch->advantages[i];
-    tile->returns[r] = batch->returns[i];
+    samples.row[r] = index[r] / n_steps;
+    samples.step[r] = index[r] % n_steps;
   }
-  for (size_t r = rows; r < TILE; r++)
-    tile->value[r] = tile->log_prob[r] = tile->advantage[r] = tile->returns[r] = 0.0f;
+  for (int i = 0; i < SAMPLE_FIELD_COUNT; i++) {
+    const void *array;
+    const struct field *field = find_field(batch, i, &array);
+    if (is_learned(field)) gather_field(batch, field, array, &samples, tile->array[i]);
+  }
 }
 
 struct action_mask batch_tile_mask(const struct batch *batch, const struct batch_tile *tile) {

@@ -9,19 +9,32 @@
 #include "nn/model.h"
 #include "store/checkpoint.h"
 
+/* What is estimated of every sample, in lines as those of STEP_FIELDS (experience/fields.h), which minibatches have,
+ * too. */
+#define ESTIMATED_FIELDS(FIELD)                                                                                        \
+  FIELD(float, values, "value", NUMBER(F32), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_NONE)                          \
+  FIELD(float, advantages, "advantage", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_NONE)                           \
+  FIELD(float, returns, "return", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_NONE)
+enum { ESTIMATED_FIELD_COUNT = ESTIMATED_FIELDS(FIELD_COUNT_ONE) };
+
 struct batch {
   const struct trajectory *rollout;
   size_t capacity;     /* rows * T samples, row-major; sample = row * T + step */
   size_t count;        /* those that count in this rollout */
   uint32_t *sample;    /* [count] which ones, ascending */
-  float *values;       /* [rows, T + 1] */
   float *bootstrap;    /* [rows, T] values of true last observations; only where truncated */
   float *final_values; /* [rows * T] values of rollout->final_observations, in their order, agents side by side */
-  float *advantages;   /* [rows, T] */
-  float *returns;      /* [rows, T] */
+  union {
+    struct {
+      ESTIMATED_FIELDS(FIELD_MEMBER) /* values [rows, T + 1], advantages [rows, T], returns [rows, T] */
+    };
+    void *estimated[ESTIMATED_FIELD_COUNT];
+  };
+  struct field estimated_field[ESTIMATED_FIELD_COUNT]; /* what these arrays hold */
 
   const struct learner_group *group; /* borrowed; NULL: alone */
-  float *estimates;                  /* [rows, 3 T + 1] values, advantages, returns of a row, shared by the group */
+  char *shared;                      /* [rows, shared_row_bytes] all that is estimated of a row, shared by the group */
+  size_t shared_row_bytes;
 };
 
 /* `group`: the learners that estimate advantages together; NULL: one alone. Collective over it. */
@@ -67,11 +80,15 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
 
 /* The samples of one tile, gathered by their indices into contiguous rows. */
 struct batch_tile {
-  size_t rows, padded_rows;                      /* rows in use; rounded up to LINEAR_ROWS */
-  void *observation;                             /* [TILE, obs_bytes] */
-  void *action;                                  /* [TILE, action_bytes] */
-  uint8_t *mask;                                 /* [TILE, mask_bytes] */
-  float *log_prob, *advantage, *returns, *value; /* [TILE] */
+  size_t rows, padded_rows; /* rows in use; rounded up to LINEAR_ROWS */
+  /* [TILE, elements], of the fields that are FIELD_LEARNED: observation, action, mask, log_prob, values, advantages,
+   * returns and so on */
+  union {
+    struct {
+      STEP_FIELDS(FIELD_MEMBER) ESTIMATED_FIELDS(FIELD_MEMBER)
+    };
+    void *array[STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT];
+  };
 };
 
 MUSTER_CHECKED muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile);

@@ -216,7 +216,7 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
     /* gradients at the log-probability, the value and the entropy */
     const struct batch_tile *tile = &policy->tile;
     float weight[TILE];
-    for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantage[r] - standard.mean) * standard.scale;
+    for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantages[r] - standard.mean) * standard.scale;
     loss->policy(policy, weight, inverse_n, loss->context, losses);
     for (size_t r = 0; r < tile->rows; r++) losses->entropy -= policy->model->head.entropy[r];
     if (loss->value != NULL) loss->value(policy, value, value_ld, inverse_n, loss->context, losses);

@@ -81,10 +81,10 @@ static void value_loss_clipped(struct policy_gradient *policy, const float *valu
   for (size_t r = 0; r < tile->rows; r++) {
     float v = value[r * value_ld], error = v - tile->returns[r], gradient = error;
     double term = (double)error * error;
-    float moved = v - tile->value[r];
+    float moved = v - tile->values[r];
     if (fabsf(moved) > clip_range_vf) {
       /* a clipped value has no gradient; with "max" the unclipped loss counts where it is the larger */
-      float bounded_error = tile->value[r] + copysignf(clip_range_vf, moved) - tile->returns[r];
+      float bounded_error = tile->values[r] + copysignf(clip_range_vf, moved) - tile->returns[r];
       double bounded_term = (double)bounded_error * bounded_error;
       bool use_bounded = context->clip_range_vf_form == PPO_VALUE_CLIP_REPLACE || bounded_term > term;
       if (use_bounded) {

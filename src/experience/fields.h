@@ -52,11 +52,23 @@ enum field_uses {
   FIELD(int32_t, step, "final step", NUMBER(I32), ENV, ONCE, 0, RANGE(0, (double)n_steps - 1))                         \
   FIELD(void, observation, "final observation", OF_SPACE(&env->observation), AGENT, ONCE, 0, RANGE_ANY)
 
-#define FIELD_COUNT_ONE(...) +1
-enum { STEP_FIELD_COUNT = STEP_FIELDS(FIELD_COUNT_ONE), FINAL_FIELD_COUNT = FINAL_FIELDS(FIELD_COUNT_ONE) };
-
-/* A line of the table as a member of a struct. */
+/* What the lines of such a table can be made into: members of a struct, elements of an array of struct field, and their
+ * number. */
 #define FIELD_MEMBER(c_type, id, ...) c_type *id;
+#define FIELD_LINE(c_type, id, text, entry, of, at, for_uses, within)                                                  \
+  {.name = #id,                                                                                                        \
+   .what = (text),                                                                                                     \
+   FIELD_##entry,                                                                                                      \
+   .rows = FIELD_OF_##of,                                                                                              \
+   .steps = FIELD_##at,                                                                                                \
+   .uses = (for_uses),                                                                                                 \
+   .range = within},
+#define FIELD_COUNT_ONE(...) +1
+#define FIELD_OF_SPACE(of) .type = field_space_type(of), .elements = muster_space_elements(of), .space = (of)
+#define FIELD_NUMBER(of) .type = TENSOR_##of, .elements = 1, .is_number = true
+#define FIELD_NUMBERS(of, count) .type = TENSOR_##of, .elements = (count)
+
+enum { STEP_FIELD_COUNT = STEP_FIELDS(FIELD_COUNT_ONE), FINAL_FIELD_COUNT = FINAL_FIELDS(FIELD_COUNT_ONE) };
 
 /* A line of the table in a run. */
 struct field {
@@ -71,6 +83,10 @@ struct field {
   struct tensor_range range;
 };
 
+/* Copies lines to `fields`, and finds how many bytes their entries take. */
+void fields_resolve(const struct field *lines, int count, struct field *fields);
+enum tensor_type field_space_type(const muster_space *space);
+
 /* Lists the fields of a run with such environments and rollouts of so many steps. Borrows the spec. */
 void step_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[STEP_FIELD_COUNT]);
 void final_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[FINAL_FIELD_COUNT]);
@@ -84,5 +100,11 @@ static inline size_t field_entries(const struct field *field, size_t n_steps) {
 static inline size_t field_row_count(const struct field *field, size_t n_envs, size_t agents) {
   return field->rows == FIELD_OF_AGENT ? n_envs * agents : n_envs;
 }
+
+/* An array of a field as a tensor (name and array are borrowed): [rows], [entries of a row] unless it is FIELD_ONCE,
+ * [elements of an entry] unless it is a number. And one dimension less: [rows], [elements of a row], of type uint8
+ * where they are values of a space. */
+struct tensor field_tensor(const struct field *field, const char *name, void *array, size_t rows, size_t n_steps);
+struct tensor field_row_tensor(const struct field *field, const struct tensor *tensor);
 
 #endif

@@ -162,6 +162,31 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
   final_observations->count += (int32_t)count;
 }
 
+/* one of the arrays of final observations: [count], [agents] where each has its own, [elements] unless a number */
+static struct tensor final_tensor(const struct trajectory *trajectory, int i, const char *name, void *array) {
+  const struct field *field = &trajectory->final_field[i];
+  struct tensor tensor = field_tensor(field, name, array, (size_t)trajectory->final_observations.count, 0);
+  if (field->rows != FIELD_OF_AGENT) return tensor;
+  tensor.shape[2] = tensor.shape[1];
+  tensor.shape[1] = trajectory->agents;
+  tensor.rank++;
+  return tensor;
+}
+
+void trajectory_list_tensors(const struct trajectory *trajectory, const char *const names[TRAJECTORY_TENSORS],
+                             bool by_rows, struct tensor list[TRAJECTORY_TENSORS]) {
+  void *finals[FINAL_FIELD_COUNT];
+  trajectory_list_finals(trajectory, finals);
+  for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
+    const int final = i - STEP_FIELD_COUNT;
+    const struct field *field = final < 0 ? &trajectory->field[i] : &trajectory->final_field[final];
+    const size_t rows = field_row_count(field, trajectory->n_envs, trajectory->agents);
+    list[i] = final < 0 ? field_tensor(field, names[i], trajectory->array[i], rows, trajectory->n_steps)
+                        : final_tensor(trajectory, final, names[i], finals[final]);
+    if (by_rows) list[i] = field_row_tensor(field, &list[i]);
+  }
+}
+
 size_t trajectory_samples(const struct trajectory *trajectory) {
   size_t samples = 0;
   for (size_t row = 0; row < trajectory->n_rows; row++) samples += (size_t)trajectory->length[row];

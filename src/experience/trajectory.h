@@ -68,6 +68,12 @@ size_t trajectory_final_bytes(const struct trajectory *trajectory, int i);
 void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]);
 const char *trajectory_end(const struct trajectory *trajectory);
 
+/* All arrays as tensors of these names: what STEP_FIELDS lists, then what FINAL_FIELDS does; as field_tensor() or, with
+ * `by_rows`, as field_row_tensor() has them. */
+#define TRAJECTORY_TENSORS (STEP_FIELD_COUNT + FINAL_FIELD_COUNT)
+void trajectory_list_tensors(const struct trajectory *trajectory, const char *const names[TRAJECTORY_TENSORS],
+                             bool by_rows, struct tensor list[TRAJECTORY_TENSORS]);
+
 /* Bytes from one row's first observation, or mask, to the next one's. */
 static inline size_t trajectory_obs_stride(const struct trajectory *trajectory) {
   return (trajectory->n_steps + 1) * trajectory->obs_bytes;

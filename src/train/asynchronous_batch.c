@@ -57,34 +57,38 @@ static int64_t most_waiting(const struct learner *learner) {
   return learner->run->schedule->actors_compute_gradients ? 0 : asynchronous_of(learner)->capacity;
 }
 
+#define NAME(c_type, id, ...) "waiting/" #id,
+#define FINAL_NAME(c_type, id, ...) "waiting/final_" #id,
+static const char *const names[] = {STEP_FIELDS(NAME) FINAL_FIELDS(FINAL_NAME)};
+
 int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
   struct asynchronous_learner *async = learner->schedule_data;
-  struct trajectory *batch = &learner->gathering->batch;
+  const struct trajectory *batch = &learner->gathering->batch;
   const struct final_observations *final_observations = &batch->final_observations;
-  const size_t n = (size_t)async->trajectories, rows = batch->n_rows, steps = batch->n_steps;
-  const size_t count = (size_t)final_observations->count, bytes = batch->agents * batch->obs_bytes;
+  const size_t n = (size_t)async->trajectories, steps = batch->n_steps;
   async->final_observations = final_observations->count;
-  const struct tensor all[] = {
+  const struct tensor counts[] = {
       {"waiting/trajectories", TENSOR_I64, 0, {0}, &async->trajectories, RANGE(0, (double)most_waiting(learner))},
       {"waiting/finals", TENSOR_I64, 0, {0}, &async->final_observations, RANGE(0, (double)(n * steps))},
       {"waiting/rollouts", TENSOR_I64, 0, {0}, &async->rollouts, RANGE(0, RANGE_COUNT_MAX / (double)steps)},
       {"waiting/dropped", TENSOR_I64, 0, {0}, &learner->policy_lag.dropped, RANGE_COUNT},
       {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps, RANGE_COUNT},
       {"waiting/version", TENSOR_I64, 1, {n}, async->versions, RANGE(0, (double)learner->iteration)},
-      {"waiting/observation", TENSOR_U8, 2, {rows, trajectory_obs_stride(batch)}, batch->observation, RANGE_ANY},
-      {"waiting/mask", TENSOR_U8, 2, {rows, trajectory_mask_stride(batch)}, batch->mask, RANGE_ANY},
-      {"waiting/action", TENSOR_U8, 2, {rows, steps * batch->action_bytes}, batch->action, RANGE_ANY},
-      {"waiting/log_prob", TENSOR_F32, 2, {rows, steps}, batch->log_prob, RANGE_FINITE},
-      {"waiting/reward", TENSOR_F32, 2, {rows, steps}, batch->reward, RANGE_FINITE},
-      {"waiting/ended", TENSOR_U8, 2, {n, steps}, batch->ended, RANGE(0, ENV_TERMINATED | ENV_TRUNCATED)},
-      {"waiting/length", TENSOR_I32, 1, {rows}, batch->length, RANGE(1, (double)steps)},
-      {"waiting/final_trajectory", TENSOR_I32, 1, {count}, final_observations->environment, RANGE(0, (double)n - 1)},
-      {"waiting/final_step", TENSOR_I32, 1, {count}, final_observations->step, RANGE(0, (double)steps - 1)},
-      {"waiting/final_observation", TENSOR_U8, 2, {count, bytes}, final_observations->observation, RANGE_ANY},
   };
-  _Static_assert(sizeof all / sizeof *all <= SCHEDULE_MAX_STATE, "room for all tensors");
-  memcpy(list, all, sizeof all);
-  return (int)(sizeof all / sizeof *all);
+  _Static_assert(sizeof counts / sizeof *counts + TRAJECTORY_TENSORS <= SCHEDULE_MAX_STATE, "room for all tensors");
+  memcpy(list, counts, sizeof counts);
+  int listed = sizeof counts / sizeof *counts;
+  struct tensor arrays[TRAJECTORY_TENSORS];
+  trajectory_list_tensors(batch, names, true, arrays);
+  for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
+    if (arrays[i].data == final_observations->environment) {
+      /* what waits is counted in the batch, wherever it was acted */
+      arrays[i].name = "waiting/final_trajectory";
+      arrays[i].range = RANGE(0, (double)n - 1);
+    }
+    if (arrays[i].range.kind != RANGE_IS_MISSING) list[listed++] = arrays[i];
+  }
+  return listed;
 }
 
 #define COUNTS 2 /* tensors that decide about the shapes and ranges of others; they come first */
@@ -102,23 +106,23 @@ muster_status asynchronous_restore_counts(struct learner *learner, struct checkp
   return MUSTER_OK;
 }
 
-/* values that are none of their space; trajectories follow each other without gaps */
-static muster_status check_values(const char *name, const muster_space *space, size_t rows, const void *values) {
-  const size_t n = rows * muster_space_elements(space), wrong = space_find_wrong(space, values, n);
+/* values that are none of their space; the trajectories that wait follow each other without gaps */
+static muster_status check_values(const struct field *field, const struct tensor *tensor) {
+  if (field->space == NULL) return MUSTER_OK;
+  const size_t n = tensor_elements(tensor), wrong = space_find_wrong(field->space, tensor->data, n);
   if (wrong == n) return MUSTER_OK;
   char what[64];
-  space_describe_wrong(space, values, wrong, what, sizeof what);
-  return status_error(MUSTER_ERROR_FORMAT, "%s: value %zu is %s", name, wrong, what);
+  space_describe_wrong(field->space, tensor->data, wrong, what, sizeof what);
+  return status_error(MUSTER_ERROR_FORMAT, "%s: value %zu is %s", tensor->name, wrong, what);
 }
 
 /* trajectories that wait were counted after the last iteration, so that reported_steps is in the checkpoint */
 muster_status asynchronous_restored(struct learner *learner) {
   const struct trajectory *batch = &learner->gathering->batch;
-  const muster_env_spec *spec = env_pool_spec(learner->run->pool);
-  const size_t rows = batch->n_rows, steps = batch->n_steps,
-               final_observations = (size_t)batch->final_observations.count * batch->agents;
-  MUSTER_TRY(check_values("waiting/observation", &spec->observation, rows * (steps + 1), batch->observation));
-  MUSTER_TRY(check_values("waiting/action", &spec->action, rows * steps, batch->action));
-  return check_values("waiting/final_observation", &spec->observation, final_observations,
-                      batch->final_observations.observation);
+  struct tensor arrays[TRAJECTORY_TENSORS];
+  trajectory_list_tensors(batch, names, false, arrays);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) MUSTER_TRY(check_values(&batch->field[i], &arrays[i]));
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
+    MUSTER_TRY(check_values(&batch->final_field[i], &arrays[STEP_FIELD_COUNT + i]));
+  return MUSTER_OK;
 }

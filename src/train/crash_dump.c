@@ -7,40 +7,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static enum tensor_type tensor_type_of(muster_space_kind kind) {
-  if (kind == MUSTER_SPACE_BOX) return TENSOR_F32;
-  return kind == MUSTER_SPACE_BOX_U8 ? TENSOR_U8 : TENSOR_I32;
-}
+#define NAME(c_type, id, ...) "rollout/" #id,
+#define FINAL_NAME(c_type, id, ...) "rollout/final_" #id,
+static const char *const names[] = {STEP_FIELDS(NAME) FINAL_FIELDS(FINAL_NAME)};
 
 static muster_status write_tensors(struct checkpoint_writer *writer, const struct run *run, int64_t iteration,
                                    const struct trajectory *rollout, const struct model *model,
                                    const struct tensor *further, int n, const char *reason) {
-  const struct final_observations *final_observations = &rollout->final_observations;
-  const muster_env_spec *spec = env_pool_spec(run->pool);
-  enum tensor_type observation = tensor_type_of(spec->observation.kind), action = tensor_type_of(spec->action.kind);
-  size_t envs = rollout->n_envs, agents = rollout->agents, rows = rollout->n_rows, steps = rollout->n_steps;
-  size_t elements = muster_space_elements(&spec->observation), count = (size_t)final_observations->count;
-  const struct tensor arrays[] = {
-      {"rollout/observation", observation, 3, {rows, steps + 1, elements}, rollout->observation, RANGE_NONE},
-      {"rollout/mask", TENSOR_U8, 3, {rows, steps + 1, rollout->mask_bytes}, rollout->mask, RANGE_NONE},
-      {"rollout/action", action, 3, {rows, steps, muster_space_elements(&spec->action)}, rollout->action, RANGE_NONE},
-      {"rollout/log_prob", TENSOR_F32, 2, {rows, steps}, rollout->log_prob, RANGE_NONE},
-      {"rollout/reward", TENSOR_F32, 2, {rows, steps}, rollout->reward, RANGE_NONE},
-      {"rollout/ended", TENSOR_U8, 2, {envs, steps}, rollout->ended, RANGE_NONE},
-      {"rollout/final_environment", TENSOR_I32, 1, {count}, final_observations->environment, RANGE_NONE},
-      {"rollout/final_step", TENSOR_I32, 1, {count}, final_observations->step, RANGE_NONE},
-      {"rollout/final_observation",
-       observation,
-       3,
-       {count, agents, elements},
-       final_observations->observation,
-       RANGE_NONE},
-  };
+  struct tensor arrays[TRAJECTORY_TENSORS];
+  trajectory_list_tensors(rollout, names, false, arrays);
   MUSTER_TRY(checkpoint_write_text(writer, "about/reason", reason));
   MUSTER_TRY(checkpoint_write_int(writer, "about/rank", run->topology.rank));
   MUSTER_TRY(checkpoint_write_int(writer, "about/iteration", iteration));
   MUSTER_TRY(checkpoint_write_int(writer, "about/first_environment", (int64_t)rollout->first_env));
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
+  for (int i = 0; i < TRAJECTORY_TENSORS; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &arrays[i]));
   for (int i = 0; i < n; i++) MUSTER_TRY(checkpoint_write_tensor(writer, &further[i]));
   for (int i = 0; i < model->parameters.tensors; i++) {
     struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);

@@ -7,10 +7,11 @@
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
+#include "experience/trajectory.h"
 #include "setup/config.h"
 #include "store/checkpoint.h"
 
-#define SCHEDULE_MAX_STATE 16 /* tensors of a checkpoint */
+#define SCHEDULE_MAX_STATE (8 + TRAJECTORY_TENSORS) /* tensors of a checkpoint */
 
 struct actor;
 struct learner;
