@@ -1,6 +1,7 @@
 #include "experience/fields.h"
 
 #include "env/block.h"
+#include "env/pool.h"
 
 #include <string.h>
 

@@ -41,7 +41,7 @@ enum field_uses {
   FIELD(void, action, "action", OF_SPACE(&env->action), AGENT, EACH, FIELD_LEARNED, RANGE_ANY)                         \
   FIELD(float, log_prob, "log-probability", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_FINITE)                     \
   FIELD(float, reward, "reward", NUMBER(F32), AGENT, EACH, FIELD_OUTCOME, RANGE_FINITE)                                \
-  FIELD(uint8_t, ended, "end of an episode", NUMBER(U8), ENV, EACH, FIELD_OUTCOME, RANGE(0, 3))                        \
+  FIELD(uint8_t, ended, "episode end", NUMBER(U8), ENV, EACH, FIELD_OUTCOME, RANGE(0, ENV_TERMINATED | ENV_TRUNCATED)) \
   FIELD(int32_t, length, "length", NUMBER(I32), AGENT, ONCE, FIELD_OUTCOME, RANGE(1, (double)n_steps))                 \
   FIELD(int32_t, restarts, "restarts", NUMBER(I32), ENV, ONCE, FIELD_OUTCOME, RANGE_NONE)
 

@@ -23,7 +23,8 @@ struct message {
 size_t message_room(const struct actor *actor);
 
 /* Writes what follows the header, and rollout_bytes in it; returns the bytes of the whole message. `gradient` [count]:
- * NULL where rollouts are handed over, else that of this rollout, of which then rewards and ends alone are told. */
+ * NULL where rollouts are handed over, else that of this rollout, of which then only what came of the
+ * actions is told (FIELD_OUTCOME). */
 size_t message_write_rollout(const struct actor *actor, const float *gradient, size_t count, struct message *message);
 size_t message_write_states(const struct actor *actor, struct message *message);
 size_t message_write_episodes(const struct actor *actor, struct message *message);

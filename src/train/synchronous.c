@@ -1,5 +1,7 @@
 #include "train/synchronous.h"
 
+#include "experience/trajectory_gather.h"
+
 #include <math.h>
 
 /* --- set-up --- */
@@ -12,31 +14,6 @@ static struct trajectory *exchanged(const struct endpoints *ends) {
   return topology->leads || !topology->acts ? &ends->gathering->batch : ends->actor->rollout;
 }
 
-/* the arrays that a rollout has in this run */
-static int list_fields(const struct trajectory *rollout, struct gather_field fields[STEP_FIELD_COUNT]) {
-  int n = 0;
-  for (int i = 0; i < STEP_FIELD_COUNT; i++)
-    if (trajectory_env_bytes(rollout, i) > 0)
-      fields[n++] = (struct gather_field){rollout->array[i], trajectory_env_bytes(rollout, i)};
-  return n;
-}
-
-/* the learner's list of final observations collects those of all; another rank's has its own, or none */
-static struct gather_list list_finals(struct transport *transport, const struct endpoints *ends,
-                                      struct gather_field fields[FINAL_FIELD_COUNT]) {
-  const struct topology *topology = &transport->run->topology;
-  const bool has_some = topology->leads || topology->acts;
-  struct trajectory *finals = has_some ? exchanged(ends) : &transport->nothing;
-  void *arrays[FINAL_FIELD_COUNT];
-  trajectory_list_finals(finals, arrays);
-  for (int i = 0; i < FINAL_FIELD_COUNT; i++)
-    fields[i] = (struct gather_field){arrays[i], trajectory_final_bytes(exchanged(ends), i)};
-  return (struct gather_list){.count = &finals->final_observations.count,
-                              .capacity = finals->final_observations.capacity,
-                              .n_fields = FINAL_FIELD_COUNT,
-                              .field = fields};
-}
-
 /* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
 static int actors_needed(const struct run *run) {
   return (int)ceil(run->config.loop.straggler_fraction * run->topology.actors - 1e-9);
@@ -47,11 +24,10 @@ muster_status synchronous_connect(struct transport *transport, const struct endp
   const struct topology *topology = &run->topology;
   MUSTER_TRY(broadcast_create(run->comm, transport->command, ends->command_bytes, topology->learner,
                               &transport->command_broadcast));
-  struct gather_field fields[STEP_FIELD_COUNT], final_fields[FINAL_FIELD_COUNT];
-  const int n_fields = list_fields(exchanged(ends), fields);
-  const struct gather_list list = list_finals(transport, ends, final_fields);
   const enum gather_rows which = run->schedule->rolls_out_in_place ? GATHER_IN_PLACE : GATHER_ALL;
-  MUSTER_TRY(gather_create(run->comm, topology, which, fields, n_fields, &list, &transport->rollout_gather));
+  /* the learner's list of final observations collects those of all; another rank's has its own, or none */
+  struct trajectory *finals = topology->leads || topology->acts ? exchanged(ends) : &transport->nothing;
+  MUSTER_TRY(trajectory_gather_create(run->comm, topology, which, exchanged(ends), finals, &transport->rollout_gather));
   MUSTER_TRY(preemption_create(run->comm, topology, actors_needed(run), &transport->preemption));
   return evaluator_connect(transport->evaluator);
 }

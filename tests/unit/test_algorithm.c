@@ -255,20 +255,9 @@ static void test_not_finite(void) {
 
 /* copies what is in one rollout to the first rows of one with more */
 static void copy_rollout(const struct trajectory *from, struct trajectory *to) {
-  size_t steps = from->n_rows * from->n_steps, final_observations = (size_t)from->final_observations.count;
-  memcpy(to->observation, from->observation, from->n_rows * trajectory_obs_stride(from));
-  memcpy(to->action, from->action, steps * from->action_bytes);
-  memcpy(to->log_prob, from->log_prob, steps * sizeof *from->log_prob);
-  memcpy(to->reward, from->reward, steps * sizeof *from->reward);
-  memcpy(to->ended, from->ended, from->n_envs * from->n_steps);
-  memcpy(to->length, from->length, from->n_rows * sizeof *from->length);
-  to->final_observations.count = from->final_observations.count;
-  memcpy(to->final_observations.environment, from->final_observations.environment,
-         final_observations * sizeof *from->final_observations.environment);
-  memcpy(to->final_observations.step, from->final_observations.step,
-         final_observations * sizeof *from->final_observations.step);
-  memcpy(to->final_observations.observation, from->final_observations.observation,
-         final_observations * from->agents * from->obs_bytes);
+  trajectory_copy_rows(from, 0, to);
+  to->final_observations.count = 0;
+  trajectory_append_finals(from, to);
 }
 
 /* with room for more environments than an update has, it is the same to the last bit */

@@ -1,4 +1,6 @@
-/* Parts of a trajectory: windows and views on it, copies of rows, and what is packed into bytes. */
+/* The table of what a step keeps, and what is derived from it: windows and views on a trajectory, copies of rows, what
+ * is packed into bytes, tensors, minibatches. Every field is tried, also one that is added. */
+#include "algo/batch.h"
 #include "experience/trajectory.h"
 #include "support/check.h"
 
@@ -29,41 +31,40 @@ static void fill_bytes(void *bytes, size_t env_bytes, size_t n_envs, size_t firs
 }
 
 static void fill(struct trajectory *t, size_t first_env) {
-  fill_bytes(t->observation, AGENTS * (T + 1) * t->obs_bytes, t->n_envs, first_env, 0);
-  fill_bytes(t->mask, AGENTS * (T + 1) * t->mask_bytes, t->n_envs, first_env, 1);
-  fill_bytes(t->action, AGENTS * T * t->action_bytes, t->n_envs, first_env, 2);
-  fill_bytes(t->log_prob, AGENTS * T * sizeof(float), t->n_envs, first_env, 3);
-  fill_bytes(t->reward, AGENTS * T * sizeof(float), t->n_envs, first_env, 4);
-  fill_bytes(t->ended, T, t->n_envs, first_env, 5);
-  for (size_t row = 0; row < t->n_rows; row++) t->length[row] = (int32_t)(1 + (first_env * AGENTS + row) % T);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    fill_bytes(t->array[i], trajectory_env_bytes(t, i), t->n_envs, first_env, i);
 }
 
+/* a final observation each byte of which, but for where it was, tells `told` */
 static void add_final(struct trajectory *t, int32_t environment, int32_t step) {
-  struct final_observations *final_observations = &t->final_observations;
-  const size_t bytes = AGENTS * t->obs_bytes;
-  final_observations->environment[final_observations->count] = environment;
-  final_observations->step[final_observations->count] = step;
-  memset((char *)final_observations->observation + (size_t)final_observations->count++ * bytes,
-         100 + 10 * environment + step, bytes);
+  struct final_observations *finals = &t->final_observations;
+  const size_t at = (size_t)finals->count++;
+  void *arrays[FINAL_FIELD_COUNT];
+  trajectory_list_finals(t, arrays);
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
+    const size_t bytes = trajectory_final_bytes(t, i);
+    memset((char *)arrays[i] + at * bytes, 100 + 10 * environment + step, bytes);
+  }
+  finals->environment[at] = environment;
+  finals->step[at] = step;
 }
 
 static void check_same_rows(const struct trajectory *a, const struct trajectory *b, size_t n_envs) {
-  const size_t rows = n_envs * AGENTS;
-  CU_ASSERT_EQUAL(memcmp(a->observation, b->observation, rows * trajectory_obs_stride(a)), 0);
-  CU_ASSERT_EQUAL(memcmp(a->mask, b->mask, rows * trajectory_mask_stride(a)), 0);
-  CU_ASSERT_EQUAL(memcmp(a->action, b->action, rows * T * a->action_bytes), 0);
-  CU_ASSERT_EQUAL(memcmp(a->log_prob, b->log_prob, rows * T * sizeof(float)), 0);
-  CU_ASSERT_EQUAL(memcmp(a->reward, b->reward, rows * T * sizeof(float)), 0);
-  CU_ASSERT_EQUAL(memcmp(a->ended, b->ended, n_envs * T), 0);
-  CU_ASSERT_EQUAL(memcmp(a->length, b->length, rows * sizeof(int32_t)), 0);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    CU_ASSERT_EQUAL(memcmp(a->array[i], b->array[i], n_envs * trajectory_env_bytes(a, i)), 0);
 }
 
-static void check_final(const struct trajectory *t, int32_t i, int32_t environment, int32_t step, int told) {
-  CU_ASSERT_EQUAL(t->final_observations.environment[i], environment);
-  CU_ASSERT_EQUAL(t->final_observations.step[i], step);
-  const size_t bytes = AGENTS * t->obs_bytes;
-  const unsigned char *observation = (const unsigned char *)t->final_observations.observation + (size_t)i * bytes;
-  CU_ASSERT_TRUE(observation[0] == told && observation[bytes - 1] == told);
+static void check_final(const struct trajectory *t, int32_t at, int32_t environment, int32_t step, int told) {
+  CU_ASSERT_EQUAL(t->final_observations.environment[at], environment);
+  CU_ASSERT_EQUAL(t->final_observations.step[at], step);
+  void *arrays[FINAL_FIELD_COUNT];
+  trajectory_list_finals(t, arrays);
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
+    const size_t bytes = trajectory_final_bytes(t, i);
+    const unsigned char *item = (const unsigned char *)arrays[i] + (size_t)at * bytes;
+    bool says_where = arrays[i] == t->final_observations.environment || arrays[i] == t->final_observations.step;
+    if (!says_where) CU_ASSERT_TRUE(item[0] == told && item[bytes - 1] == told);
+  }
 }
 
 /* a view is rows of the whole, with final_observations of its own; rows written through it are there */
@@ -138,15 +139,154 @@ static void test_pack_returns(void) {
   trajectory_unpack(packed, TRAJECTORY_OUTCOME, 2, 20, &whole, 0);
   CU_ASSERT_EQUAL(whole.final_observations.count, 0);
   CU_ASSERT_EQUAL(memcmp(whole.reward, part.reward, 2 * AGENTS * T * sizeof(float)), 0);
-  CU_ASSERT_EQUAL(memcmp(whole.ended, part.ended, 2 * T), 0);
-  CU_ASSERT_EQUAL(memcmp(whole.length, part.length, 2 * AGENTS * sizeof(int32_t)), 0);
-  CU_ASSERT_EQUAL(memcmp(whole.observation, before.observation, N * AGENTS * trajectory_obs_stride(&whole)), 0);
-  CU_ASSERT_EQUAL(memcmp(whole.log_prob, before.log_prob, N * AGENTS * T * sizeof(float)), 0);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct trajectory *expected = (whole.field[i].uses & FIELD_OUTCOME) != 0 ? &part : &before;
+    CU_ASSERT_EQUAL(memcmp(whole.array[i], expected->array[i], 2 * trajectory_env_bytes(&whole, i)), 0);
+  }
   free(packed);
   arena_destroy(&arena);
 }
 
+/* --- the table --- */
+
+/* bytes of what trajectory->NAME points to; 0: that depends on the environment */
+#define POINTED_TO(c_type, id, ...) _Generic((c_type *)NULL, void * : 0, default : sizeof(*(c_type *)NULL)),
+
+/* every line has a place of its own in the trajectory, of the type that it says */
+static void test_lines(void) {
+  static const size_t pointed_to[] = {STEP_FIELDS(POINTED_TO)};
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct trajectory t = create(arena, N);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &t.field[i];
+    CU_ASSERT_TRUE(field->bytes > 0 && field->elements > 0 && (!field->is_number || field->elements == 1));
+    CU_ASSERT_TRUE(pointed_to[i] == 0 ? field->space != NULL : pointed_to[i] * field->elements == field->bytes);
+    for (int other = 0; other < i; other++) {
+      CU_ASSERT_NOT_EQUAL(strcmp(field->name, t.field[other].name), 0);
+      CU_ASSERT_PTR_NOT_EQUAL(t.array[i], t.array[other]);
+    }
+  }
+  CU_ASSERT_EQUAL(t.length[0], T);
+  arena_destroy(&arena);
+}
+
+/* what a run has not takes no memory and no bytes of a message */
+static void test_without(void) {
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  muster_env_spec plain = spec;
+  plain.masks_actions = false;
+  struct trajectory t;
+  CHECK_OK_FATAL(trajectory_create(&plain, N, T, arena, &t));
+  CU_ASSERT_PTR_NULL(trajectory_mask(&t, 1));
+  struct trajectory masked = create(arena, N);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++)
+    CU_ASSERT_EQUAL(trajectory_env_bytes(&t, i), t.array[i] != t.mask ? trajectory_env_bytes(&masked, i) : 0);
+  CU_ASSERT_EQUAL(trajectory_packed_room(&masked, TRAJECTORY_WHOLE) - trajectory_packed_room(&t, TRAJECTORY_WHOLE),
+                  (N * AGENTS * trajectory_mask_stride(&masked) + 7) / 8 * 8);
+  arena_destroy(&arena);
+}
+
+/* what goes on in the next rollout goes to its front; all else stays where it is */
+static void test_start(void) {
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct trajectory t = create(arena, N), before = create(arena, N);
+  fill(&t, 0);
+  fill(&before, 0);
+  trajectory_start(&t);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &t.field[i];
+    const size_t bytes = field->bytes, row_bytes = field_entries(field, T) * bytes;
+    const bool goes_on = field->steps == FIELD_EACH_AND_NEXT;
+    for (size_t row = 0; row < field_row_count(field, N, AGENTS) && t.array[i] != t.length; row++) {
+      const char *now = (char *)t.array[i] + row * row_bytes, *then = (char *)before.array[i] + row * row_bytes;
+      CU_ASSERT_EQUAL(memcmp(now, goes_on ? then + T * bytes : then, bytes), 0);
+      CU_ASSERT_EQUAL(memcmp(now + bytes, then + bytes, row_bytes - bytes), 0);
+    }
+  }
+  arena_destroy(&arena);
+}
+
+#define NAME(c_type, id, ...) #id,
+#define FINAL_NAME(c_type, id, ...) "final_" #id,
+
+/* every array is a tensor that has all of it, whole or by rows */
+static void test_tensors(void) {
+  static const char *const names[] = {STEP_FIELDS(NAME) FINAL_FIELDS(FINAL_NAME)};
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct trajectory t = create(arena, N);
+  add_final(&t, 1, 2);
+  add_final(&t, 3, 0);
+  void *finals[FINAL_FIELD_COUNT];
+  trajectory_list_finals(&t, finals);
+  struct tensor whole[TRAJECTORY_TENSORS], by_rows[TRAJECTORY_TENSORS];
+  trajectory_list_tensors(&t, names, false, whole);
+  trajectory_list_tensors(&t, names, true, by_rows);
+  for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
+    const int final = i - STEP_FIELD_COUNT;
+    const size_t bytes = final < 0 ? N * trajectory_env_bytes(&t, i) : 2 * trajectory_final_bytes(&t, final);
+    CU_ASSERT_TRUE(whole[i].data == by_rows[i].data && whole[i].data == (final < 0 ? t.array[i] : finals[final]));
+    CU_ASSERT_TRUE(tensor_bytes(&whole[i]) == bytes && tensor_bytes(&by_rows[i]) == bytes);
+    CU_ASSERT_TRUE(by_rows[i].rank <= 2 && by_rows[i].shape[0] == whole[i].shape[0]);
+    CU_ASSERT_PTR_EQUAL(whole[i].name, names[i]);
+  }
+  const struct tensor *observation = &whole[0], *last = &whole[TRAJECTORY_TENSORS - 1];
+  CU_ASSERT_TRUE(observation->rank == 3 && observation->shape[0] == N * AGENTS && observation->shape[1] == T + 1 &&
+                 observation->shape[2] == ELEMENTS && observation->type == TENSOR_F32);
+  CU_ASSERT_TRUE(last->rank == 3 && last->shape[0] == 2 && last->shape[1] == AGENTS && last->shape[2] == ELEMENTS);
+  CU_ASSERT_TRUE(by_rows[0].type == TENSOR_U8 && by_rows[0].shape[1] == trajectory_obs_stride(&t));
+  arena_destroy(&arena);
+}
+
+/* --- minibatches --- */
+
+/* entry of sample `index` in an array */
+static const char *entry_of(const struct field *field, const void *array, size_t index) {
+  const size_t row = index / T, step = field->steps == FIELD_ONCE ? 0 : index % T;
+  const size_t own = field->rows == FIELD_OF_ENV ? row / AGENTS : row;
+  return (const char *)array + (own * field_entries(field, T) + step) * field->bytes;
+}
+
+/* a tile has every field that losses read of every sample, wherever it keeps it, and zeros behind its numbers */
+static void test_minibatch(void) {
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct trajectory t = create(arena, N);
+  fill(&t, 0);
+  /* as if losses read all that there is */
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) t.field[i].uses |= FIELD_LEARNED;
+  struct batch batch;
+  struct batch_tile tile;
+  CHECK_OK_FATAL(batch_create(&t, NULL, arena, &batch));
+  for (int i = 0; i < ESTIMATED_FIELD_COUNT; i++)
+    fill_bytes(batch.estimated[i], AGENTS * field_entries(&batch.estimated_field[i], T) * sizeof(float), N, 0, 50 + i);
+  CHECK_OK_FATAL(batch_tile_create(&batch, arena, &tile));
+  static const uint32_t index[] = {N * AGENTS * T - 1, 0, T, T - 1, 7, 7, 13};
+  const size_t rows = sizeof index / sizeof *index;
+  batch_gather(&batch, index, rows, &tile);
+  CU_ASSERT_EQUAL(tile.rows, rows);
+  for (int i = 0; i < STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT; i++) {
+    const int estimated = i - STEP_FIELD_COUNT;
+    const struct field *field = estimated < 0 ? &t.field[i] : &batch.estimated_field[estimated];
+    const void *array = estimated < 0 ? t.array[i] : batch.estimated[estimated];
+    const char *gathered = tile.array[i];
+    for (size_t r = 0; r < rows; r++)
+      CU_ASSERT_EQUAL(memcmp(gathered + r * field->bytes, entry_of(field, array, index[r]), field->bytes), 0);
+    for (size_t byte = rows * field->bytes; field->is_number && byte < TILE * field->bytes; byte++)
+      CU_ASSERT_EQUAL(gathered[byte], 0);
+  }
+  arena_destroy(&arena);
+}
+
 static const struct check_case cases[] = {
+    {"lines of the table", test_lines},
+    {"a field that a run has not", test_without},
+    {"what goes on in the next rollout", test_start},
+    {"arrays as tensors", test_tensors},
+    {"minibatches", test_minibatch},
     {"a view on some environments", test_view},
     {"packed and unpacked elsewhere", test_pack},
     {"rewards, ends and lengths alone", test_pack_returns},
