@@ -29,6 +29,7 @@ struct env_pool {
   int32_t max_steps;             /* INT32_MAX: no limit */
   size_t agents, rows;           /* rows = count * agents */
   size_t frame_elements, frames; /* of one observation as the environment writes it, and how many are stacked */
+  size_t pieces;                 /* of a frame, each stacked by itself: the cells of an image; otherwise one */
   size_t frame_bytes, observation_bytes;
   size_t choices; /* bytes of one row's mask; 0: actions are not masked */
   enum action_bounds action_bounds;
@@ -171,7 +172,7 @@ static muster_status open_pool(struct env_pool *pool, const muster_env_type *typ
   const muster_env_spec *spec = &pool->spec;
   pool->agents = (size_t)spec->agents;
   pool->rows = (size_t)pool->count * pool->agents;
-  pool->frames = 1;
+  pool->frames = pool->pieces = 1;
   pool->frame_elements = muster_space_elements(&spec->observation);
   pool->frame_bytes = pool->observation_bytes = muster_space_bytes(&spec->observation);
   pool->choices = spec->masks_actions ? env_block_choices(&spec->action) : 0;
@@ -223,28 +224,33 @@ static muster_status show(const struct env_pool *pool, const float *rewards) {
 
 /* ---- wrappers ---- */
 
-/* the bounds of one frame, once for each frame */
+/* the bounds of one frame's pieces, each once for each frame */
 static muster_status repeat_bounds(struct env_pool *pool, const float **bounds) {
   const float *frame = *bounds;
   if (frame == NULL) return MUSTER_OK;
+  const size_t piece = pool->frame_elements / pool->pieces, stack = pool->frames * piece;
   float *stacked;
   MUSTER_TRY(ARENA_TAKE(pool->arena, pool->frames * pool->frame_elements, "bounds", &stacked));
-  for (size_t i = 0; i < pool->frames * pool->frame_elements; i++) stacked[i] = frame[i % pool->frame_elements];
+  for (size_t i = 0; i < pool->frames * pool->frame_elements; i++)
+    stacked[i] = frame[i / stack * piece + i % stack % piece];
   *bounds = stacked;
   return MUSTER_OK;
 }
 
+/* along the first dimension; of images [rows, columns, channels] along the channels, so that a cell has them all */
 static muster_status stack_frames(struct env_pool *pool, int32_t frames) {
   muster_space *space = &pool->spec.observation;
   if (space->kind != MUSTER_SPACE_BOX && space->kind != MUSTER_SPACE_BOX_U8)
     return status_error(MUSTER_ERROR_USAGE,
                         "env.frame_stack: the observations of %s are discrete; only float32 and uint8 are stacked",
                         pool->block.type->name);
-  int32_t length = space->rank > 0 ? space->shape[0] : 1;
+  const int along = space->rank == 3 ? 2 : 0;
+  int32_t length = space->rank > 0 ? space->shape[along] : 1;
   if ((int64_t)length * frames > INT32_MAX)
     return status_error(MUSTER_ERROR_USAGE, "env.frame_stack: %d frames are too many", (int)frames);
+  if (space->rank == 3) pool->pieces = (size_t)space->shape[0] * (size_t)space->shape[1];
   if (space->rank == 0) space->rank = 1;
-  space->shape[0] = length * frames;
+  space->shape[along] = length * frames;
   pool->frames = (size_t)frames;
   pool->observation_bytes = pool->frames * pool->frame_bytes;
   MUSTER_TRY(repeat_bounds(pool, &space->low));
@@ -267,17 +273,17 @@ muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wr
   return ARENA_TAKE(pool->arena, elements, "actions within bounds", &pool->bounded);
 }
 
-/* moves the frames of rows first..last up by one, so that the newest stands behind them; or, of a fresh episode, fills
- * all places with it */
+/* moves the frames of rows first..last up by one, piece by piece, so that the newest stands behind them; or, of a fresh
+ * episode, fills all places with it */
 static void push_frames(struct env_pool *pool, size_t first, size_t last, bool fresh) {
   if (pool->frames == 1) return;
-  const size_t bytes = pool->frame_bytes, older = (pool->frames - 1) * bytes;
-  for (size_t row = first; row <= last; row++) {
-    char *stack = pool->observation + row * pool->observation_bytes;
-    const char *frame = pool->frame + row * bytes;
+  const size_t bytes = pool->frame_bytes / pool->pieces, older = (pool->frames - 1) * bytes;
+  const char *piece = pool->frame + first * pool->frame_bytes;
+  char *stack = pool->observation + first * pool->observation_bytes;
+  for (size_t k = 0; k < (last - first + 1) * pool->pieces; k++, piece += bytes, stack += older + bytes) {
     memmove(stack, stack + bytes, older);
-    memcpy(stack + older, frame, bytes);
-    for (size_t i = 0; fresh && i + 1 < pool->frames; i++) memcpy(stack + i * bytes, frame, bytes);
+    memcpy(stack + older, piece, bytes);
+    for (size_t i = 0; fresh && i + 1 < pool->frames; i++) memcpy(stack + i * bytes, piece, bytes);
   }
 }
 

@@ -33,7 +33,8 @@ struct final_observations {
 struct env_wrappers {
   int32_t max_steps;      /* steps after which episodes are truncated; 0: the environment's own limit */
   int32_t fallback_steps; /* the same where neither says so; 0: episodes are as long as they will */
-  int32_t frame_stack;    /* last observations that are stacked along the first dimension, oldest first; 0 or 1: one */
+  int32_t frame_stack; /* last observations that are stacked, oldest first, along the first dimension, those of images
+                          [rows, columns, channels] along the channels; 0 or 1: one */
   enum action_bounds action_bounds;
   int32_t group_size; /* environments e with the same e / group_size start an episode of the same number in the same
                          state: their resets draw from one stream, their steps each from its own; 0 or 1: none do */

@@ -970,6 +970,44 @@ static void test_frame_stack(void) {
   env_pool_destroy(&bench.pool);
 }
 
+/* of images each cell has the channels of all frames, oldest first */
+static void test_image_stack(void) {
+  enum { FRAMES = 3, STEPS = 4, MAX_FLOATS = 2048 };
+  static float frames[STEPS + 1][MAX_FLOATS], stack[MAX_FLOATS], last[MAX_FLOATS];
+  struct bench plain, stacked;
+  bench_open(&plain, find("Minesweeper-v0"), NULL, 1, 0, 1);
+  bench_open(&stacked, find("Minesweeper-v0"), NULL, 1, 0, 1);
+  CHECK_OK_FATAL(env_pool_wrap(stacked.pool, &(struct env_wrappers){.frame_stack = FRAMES}));
+  const muster_space one = env_pool_spec(plain.pool)->observation, all = env_pool_spec(stacked.pool)->observation;
+  const size_t floats = muster_space_elements(&one), channels = (size_t)one.shape[2];
+  CU_ASSERT_TRUE_FATAL(one.rank == 3 && one.kind == MUSTER_SPACE_BOX && floats * FRAMES <= MAX_FLOATS);
+  CU_ASSERT_TRUE(all.rank == 3 && all.shape[0] == one.shape[0] && all.shape[1] == one.shape[1]);
+  CU_ASSERT_EQUAL(all.shape[2], FRAMES * one.shape[2]);
+  CHECK_OK_FATAL(env_pool_reset(plain.pool, frames[0], floats * sizeof(float)));
+  CHECK_OK_FATAL(env_pool_reset(stacked.pool, stack, FRAMES * floats * sizeof(float)));
+  int steps = 0;
+  for (uint8_t ended = 0; steps <= STEPS; steps++) {
+    const int32_t action = 6 * steps; /* tiles far apart, until a mine ends the game */
+    int32_t environment, step;
+    float reward;
+    struct final_observations finals = {0, 1, &environment, &step, last};
+    struct env_pool_result result = {frames[steps], floats * sizeof(float), &reward, sizeof(float), &ended, 1, &finals};
+    if (steps > 0) CHECK_OK_FATAL(env_pool_step(plain.pool, &action, steps, &result));
+    if (ended) break;
+    result.observation = stack;
+    result.observation_stride = FRAMES * floats * sizeof(float);
+    if (steps > 0) CHECK_OK_FATAL(env_pool_step(stacked.pool, &action, steps, &result));
+    for (size_t i = 0; i < FRAMES * floats; i++) {
+      const size_t cell = i / (FRAMES * channels), frame = i / channels % FRAMES;
+      const int from = steps - (FRAMES - 1) + (int)frame;
+      CU_ASSERT_EQUAL(stack[i], frames[from > 0 ? from : 0][cell * channels + i % channels]);
+    }
+  }
+  CU_ASSERT_TRUE(steps >= 2);
+  env_pool_destroy(&plain.pool);
+  env_pool_destroy(&stacked.pool);
+}
+
 /* stacks and masks are part of the state */
 static void test_save_and_load_wrapped(void) {
   const muster_env_setting options[] = {{"agents", "2"}, {"masks", "1"}, {"observation", "image"}, {NULL, NULL}};
@@ -1084,6 +1122,7 @@ static const struct check_case cases[] = {
     {"agents", test_agents},
     {"a mask that allows nothing", test_mask_allows_nothing},
     {"stacked frames", test_frame_stack},
+    {"stacked images", test_image_stack},
     {"save and load: wrappers, agents, masks", test_save_and_load_wrapped},
     {"actions within their bounds", test_action_bounds},
 };
