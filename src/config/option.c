@@ -24,6 +24,7 @@ static const struct {
     [OPTION_STRING] = {"text", "text"},
     [OPTION_CHOICE] = {"one of", "one of"},
     [OPTION_INT_LIST] = {"list of integers", "a list of integers such as [64, 64]"},
+    [OPTION_TEXT_LIST] = {"list of texts or null", "a list of texts or null"},
     [OPTION_SCHEDULE] = {"number or lin_<number>", "a number or lin_<number>"},
     [OPTION_MAYBE_SCHEDULE] = {"number, lin_<number> or null", "a number, lin_<number> or null"},
     [OPTION_DURATION] = {"duration or null", "a duration such as 90s, 15m or 23h45m, or null"},
@@ -41,7 +42,8 @@ void option_full_key(const struct option_table *table, const struct option_spec 
 }
 
 static bool has_range(enum option_type type) {
-  return type != OPTION_BOOL && type != OPTION_STRING && type != OPTION_CHOICE && type != OPTION_MAP;
+  return type != OPTION_BOOL && type != OPTION_STRING && type != OPTION_TEXT_LIST && type != OPTION_CHOICE &&
+         type != OPTION_MAP;
 }
 
 static void write_choices(struct text_sink *sink, const struct option_spec *option) {
@@ -80,6 +82,7 @@ static muster_status expects(const struct option_spec *option) {
   struct text_sink sink = text_sink_start(text, sizeof text);
   text_print(&sink, "%s", type_words[option->type].request);
   if (option->type == OPTION_CHOICE) write_choices(&sink, option);
+  if (option->type == OPTION_TEXT_LIST) text_print(&sink, ", such as %s", option->example);
   option_describe_range(option, range, sizeof range);
   if (range[0] != '\0') {
     if (option->type == OPTION_INT_LIST) text_print(&sink, ", each");
@@ -169,13 +172,14 @@ static muster_status parse_duration(const struct option_spec *option, const char
   return MUSTER_OK;
 }
 
-static muster_status parse_string(const char *content, char *out) {
+static muster_status parse_string(const struct option_spec *option, const char *content, char *out) {
   size_t length = strlen(content);
   if (length >= OPTION_STRING_SIZE)
     return status_error(MUSTER_ERROR_USAGE, "expects text of at most %d bytes, not %zu", OPTION_STRING_SIZE - 1,
                         length);
   if (!text_is_printable(content))
     return status_error(MUSTER_ERROR_USAGE, "expects text in UTF-8 without line breaks and control characters");
+  if (option->check != NULL && length > 0) MUSTER_TRY(option->check(content));
   memset(out, 0, OPTION_STRING_SIZE);
   memcpy(out, content, length);
   return MUSTER_OK;
@@ -190,21 +194,51 @@ static muster_status parse_choice(const struct option_spec *option, const char *
   return expects(option);
 }
 
-static muster_status parse_int_list(const struct option_spec *option, const char *content,
-                                    struct option_int_list *out) {
-  struct option_int_list list = {0};
-  char item[64];
+/* reads [item, ...] and gives each item to `take`, which counts them */
+static muster_status read_list(const struct option_spec *option, const char *content,
+                               muster_status (*take)(const struct option_spec *option, const char *item, void *list),
+                               void *list) {
+  char item[OPTION_ITEM_SIZE];
   if (*content++ != '[') return expects(option);
   content += strspn(content, " ");
   while (*content != ']') {
     if (!text_read_item(&content, item, sizeof item)) return expects(option);
-    if (list.count == OPTION_LIST_MAX)
-      return status_error(MUSTER_ERROR_USAGE, "expects at most %d integers", OPTION_LIST_MAX);
-    MUSTER_TRY(parse_int(option, item, &list.values[list.count++]));
+    MUSTER_TRY(take(option, item, list));
     if (*content != ',' && *content != ']') return expects(option);
     if (*content == ',') content++;
   }
-  if (content[1] != '\0') return expects(option);
+  return content[1] == '\0' ? MUSTER_OK : expects(option);
+}
+
+static muster_status take_int(const struct option_spec *option, const char *item, void *object) {
+  struct option_int_list *list = object;
+  if (list->count == OPTION_LIST_MAX)
+    return status_error(MUSTER_ERROR_USAGE, "expects at most %d integers", OPTION_LIST_MAX);
+  return parse_int(option, item, &list->values[list->count++]);
+}
+
+static muster_status take_text(const struct option_spec *option, const char *item, void *object) {
+  struct option_text_list *list = object;
+  if (list->count == OPTION_TEXTS_MAX)
+    return status_error(MUSTER_ERROR_USAGE, "expects at most %d texts", OPTION_TEXTS_MAX);
+  if (item[0] == '\0' || !text_is_printable(item)) return expects(option);
+  if (option->check != NULL) MUSTER_TRY(status_wrap(option->check(item), "%s", item));
+  snprintf(list->items[list->count++], OPTION_ITEM_SIZE, "%s", item);
+  return MUSTER_OK;
+}
+
+static muster_status parse_int_list(const struct option_spec *option, const char *content,
+                                    struct option_int_list *out) {
+  struct option_int_list list = {0};
+  MUSTER_TRY(read_list(option, content, take_int, &list));
+  *out = list;
+  return MUSTER_OK;
+}
+
+static muster_status parse_text_list(const struct option_spec *option, const char *content,
+                                     struct option_text_list *out) {
+  struct option_text_list list = {0};
+  MUSTER_TRY(read_list(option, content, take_text, &list));
   *out = list;
   return MUSTER_OK;
 }
@@ -242,7 +276,11 @@ static muster_status parse_null(const struct option_spec *option, void *field) {
   case OPTION_MAYBE_INT: *(int64_t *)field = OPTION_NULL_INT; return MUSTER_OK;
   case OPTION_MAYBE_FLOAT: *(double *)field = NAN; return MUSTER_OK;
   case OPTION_DURATION: *(double *)field = 0; return MUSTER_OK;
-  case OPTION_STRING: return parse_string("", field);
+  case OPTION_STRING: return parse_string(option, "", field);
+  case OPTION_TEXT_LIST:
+    memset(field, 0, sizeof(struct option_text_list));
+    ((struct option_text_list *)field)->is_null = true;
+    return MUSTER_OK;
   case OPTION_MAYBE_SCHEDULE:
     memset(field, 0, sizeof(struct option_schedule));
     ((struct option_schedule *)field)->is_null = true;
@@ -260,7 +298,8 @@ muster_status option_parse(const struct option_spec *option, const char *text, v
   bool quoted;
   if (!text_unquote(text, content, sizeof content, &quoted)) return expects(option);
   bool is_collection = !quoted && (content[0] == '[' || content[0] == '{');
-  if (is_collection && option->type != OPTION_INT_LIST) return expects(option);
+  bool is_list = option->type == OPTION_INT_LIST || option->type == OPTION_TEXT_LIST;
+  if (is_collection && !is_list) return expects(option);
   if (!quoted && text_is_null(content)) return parse_null(option, field);
 
   switch (option->type) {
@@ -269,9 +308,10 @@ muster_status option_parse(const struct option_spec *option, const char *text, v
   case OPTION_FLOAT:
   case OPTION_MAYBE_FLOAT: return parse_float(option, content, field);
   case OPTION_BOOL: return text_to_bool(content, field) ? MUSTER_OK : expects(option);
-  case OPTION_STRING: return parse_string(content, field);
+  case OPTION_STRING: return parse_string(option, content, field);
   case OPTION_CHOICE: return parse_choice(option, content, field);
   case OPTION_INT_LIST: return parse_int_list(option, content, field);
+  case OPTION_TEXT_LIST: return parse_text_list(option, content, field);
   case OPTION_SCHEDULE:
   case OPTION_MAYBE_SCHEDULE: return parse_schedule(option, content, field);
   case OPTION_DURATION: return parse_duration(option, content, field);
@@ -325,6 +365,19 @@ static void write_int_list(struct text_sink *sink, const struct option_int_list 
   text_put(sink, ']');
 }
 
+static void write_text_list(struct text_sink *sink, const struct option_text_list *list) {
+  if (list->is_null) {
+    text_print(sink, "null");
+    return;
+  }
+  text_put(sink, '[');
+  for (int32_t i = 0; i < list->count; i++) {
+    if (i > 0) text_print(sink, ", ");
+    text_write_scalar(sink, list->items[i], true);
+  }
+  text_put(sink, ']');
+}
+
 static void write_map(struct text_sink *sink, const struct option_map *map) {
   text_put(sink, '{');
   for (int32_t i = 0; i < map->count; i++) {
@@ -356,6 +409,7 @@ int option_format(const struct option_spec *option, const void *object, char *te
   case OPTION_STRING: text_write_scalar(&sink, field, true); break;
   case OPTION_CHOICE: text_write_scalar(&sink, option->choices[*(const int *)field], true); break;
   case OPTION_INT_LIST: write_int_list(&sink, field); break;
+  case OPTION_TEXT_LIST: write_text_list(&sink, field); break;
   case OPTION_SCHEDULE:
   case OPTION_MAYBE_SCHEDULE: write_schedule(&sink, field); break;
   case OPTION_DURATION: write_duration(&sink, *(const double *)field); break;

@@ -22,6 +22,7 @@ enum option_type {
   OPTION_STRING,         /* char[OPTION_STRING_SIZE]; "" when the value is `null` or empty */
   OPTION_CHOICE,         /* int: index into `choices` */
   OPTION_INT_LIST,       /* struct option_int_list */
+  OPTION_TEXT_LIST,      /* struct option_text_list; `is_null` when the value is `null` */
   OPTION_SCHEDULE,       /* struct option_schedule: a number, or lin_<number> */
   OPTION_MAYBE_SCHEDULE, /* struct option_schedule; `is_null` when the value is `null` */
   OPTION_DURATION,       /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
@@ -31,11 +32,19 @@ enum option_type {
 #define OPTION_NULL_INT INT64_MIN
 #define OPTION_STRING_SIZE 512
 #define OPTION_LIST_MAX 16
+#define OPTION_TEXTS_MAX 32
+#define OPTION_ITEM_SIZE 64
 #define OPTION_MAP_MAX 32
 
 struct option_int_list {
   int32_t count;
   int64_t values[OPTION_LIST_MAX];
+};
+
+struct option_text_list {
+  bool is_null;
+  int32_t count;
+  char items[OPTION_TEXTS_MAX][OPTION_ITEM_SIZE];
 };
 
 /* value(progress_remaining) = initial, or initial * progress_remaining when linear (as rl-zoo's lin_). */
@@ -60,7 +69,10 @@ struct option_spec {
   double min, max;            /* inclusive; for each element of a list, and for a schedule's initial value */
   bool min_exclusive;         /* whether `min` itself is out of range */
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
+  const char *example;        /* OPTION_TEXT_LIST: a list as one would write it, for messages */
   const char *help;           /* one line, no full stop */
+  /* OPTION_STRING, if it is not empty, and each item of OPTION_TEXT_LIST: USAGE error "expects ..."; NULL: any text */
+  muster_status (*check)(const char *text);
 };
 
 #define OPTION_NO_MIN (-1e300)

@@ -1,5 +1,6 @@
 #include "nn/distribution.h"
 
+#include "base/nearest.h"
 #include "nn/layer.h"
 
 #include <string.h>
@@ -24,12 +25,31 @@ const char *distribution_lacks(const struct distribution *distribution) {
   if (distribution->sample == NULL) return "sample";
   if (distribution->mode == NULL) return "mode";
   if (distribution->evaluate == NULL) return "evaluate";
-  return distribution->gradient == NULL ? "gradient" : NULL;
+  if (distribution->gradient == NULL) return "gradient";
+  bool has_smooth_actions = distribution->action_kind == MUSTER_SPACE_BOX;
+  return has_smooth_actions && distribution->pathwise == NULL ? "pathwise" : NULL;
 }
 
-static muster_status find_distribution(const muster_space *action, const struct distribution **out) {
+muster_status distribution_check(const char *name) {
+  struct nearest nearest = nearest_start(name);
+  if (name[0] == '\0') return MUSTER_OK;
   for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
-    if ((*entry)->action_kind != action->kind) continue;
+    if (strcmp((*entry)->name, name) == 0) return MUSTER_OK;
+    nearest_offer(&nearest, (*entry)->name);
+  }
+  return status_error(MUSTER_ERROR_USAGE, "expects the name of a distribution, or null: %s",
+                      nearest_advise(&nearest).text);
+}
+
+static bool is_meant(const struct distribution *distribution, const muster_space *action, const char *name) {
+  return distribution->action_kind == action->kind && (name[0] == '\0' || strcmp(distribution->name, name) == 0);
+}
+
+static muster_status find_distribution(const muster_space *action, const char *name, const struct distribution **out) {
+  struct nearest fitting = nearest_start(name);
+  for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
+    if ((*entry)->action_kind == action->kind) nearest_offer(&fitting, (*entry)->name);
+    if (!is_meant(*entry, action, name)) continue;
     const char *lack = distribution_lacks(*entry);
     if (lack != NULL)
       return status_error(MUSTER_ERROR_INTERNAL, "the distribution of kind %d is not whole: its table lacks %s",
@@ -37,15 +57,19 @@ static muster_status find_distribution(const muster_space *action, const struct 
     *out = *entry;
     return MUSTER_OK;
   }
+  if (fitting.name != NULL)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.distribution: %s is not for actions of this kind; expects null or %s", name,
+                        fitting.names);
   return status_error(MUSTER_ERROR_USAGE,
                       "no policy for this kind of action space: Discrete, MultiDiscrete and Box (float32) actions are "
                       "supported");
 }
 
-muster_status policy_head_create(const muster_space *action, bool state_dependent, struct arena *arena,
-                                 struct policy_head *head) {
+muster_status policy_head_create(const muster_space *action, const char *name, bool state_dependent,
+                                 struct arena *arena, struct policy_head *head) {
   *head = (struct policy_head){.elements = muster_space_elements(action)};
-  MUSTER_TRY(find_distribution(action, &head->distribution));
+  MUSTER_TRY(find_distribution(action, name, &head->distribution));
   if (action->kind != MUSTER_SPACE_BOX) {
     MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));
     memcpy(head->counts, action->counts, head->elements * sizeof *head->counts);

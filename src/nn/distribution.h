@@ -1,4 +1,5 @@
-/* Action distributions: what the policy's last layer means. One file each, one line in the registry.
+/* Action distributions: what the policy's last layer means. One file each in nn/distributions/, one line in the
+ * registry (distribution.c).
  *
  * All functions work on one tile: rows <= TILE; `net` [rows, net_ld] is the policy network's output, `actions` [rows,
  * elements], int32 or float after the space. A row's numbers do not depend on the number of rows nor on its place, so
@@ -78,15 +79,26 @@ struct distribution {
    * grad H_r; the same for the parameters of its own is added to own_gradients. */
   void (*gradient)(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob, float d_entropy,
                    float *d_net, size_t d_net_ld);
+  /* The other way to a gradient, where an action is a smooth function of the parameters and of noise (Kingma and
+   * Welling 2014): after sample() or evaluate() of the same rows or more, of a loss that changes with the action by
+   * d_actions [rows, elements], and with its log-probability by d_log_prob [rows], both as the parameters move and the
+   * noise stays. Fills d_net and adds to own_gradients as gradient() does. NULL for discrete actions. */
+  void (*pathwise)(struct policy_head *head, size_t rows, const float *d_actions, const float *d_log_prob, float *d_net,
+                   size_t d_net_ld);
 };
 
-/* Makes the head for an action space: memory from the arena, but for the parameters of its own. USAGE error when there
- * is no distribution for it, INTERNAL when that lacks a function. */
-MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, bool state_dependent, struct arena *arena,
-                                                struct policy_head *head);
+/* Makes the head for an action space: memory from the arena, but for the parameters of its own. `name`: of the
+ * distribution; "": the first one for such actions. USAGE error when there is none of that name for them, INTERNAL when
+ * it lacks a function. */
+MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, const char *name, bool state_dependent,
+                                                struct arena *arena, struct policy_head *head);
 
-/* The first member that is not there ("mode"): all are required; NULL: it is whole. */
+/* The first member that is not there ("mode"): all are required, but for pathwise of discrete actions; NULL: it is
+ * whole. */
 const char *distribution_lacks(const struct distribution *distribution);
+
+/* USAGE error "expects ..." unless there is a distribution of that name, or for "". */
+MUSTER_CHECKED muster_status distribution_check(const char *name);
 
 /* All distributions, ended by NULL. */
 const struct distribution *const *distribution_list(void);

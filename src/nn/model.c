@@ -5,10 +5,13 @@
 #include <string.h>
 
 _Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes has an activation; a head comes on top");
+_Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
+               "a network lists as many layers as there may be; a head comes on top");
 _Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * NETWORK_MAX_LAYERS + 1, "weights and biases of two networks, log_std");
 
 static const char *const activation_names[] = {"tanh", "relu", NULL};
 static const struct layer_type *const activations[] = {&layer_tanh, &layer_relu};
+static const char *const head_names[] = {"dense", "conv2d", NULL};
 static const char *const log_std_names[] = {"parameter", "state", NULL};
 
 static const struct option_spec model_options[] = {
@@ -33,6 +36,28 @@ static const struct option_spec model_options[] = {
      .default_value = "tanh",
      .choices = activation_names,
      .help = "nonlinearity of the hidden layers"},
+    {.key = "network",
+     .type = OPTION_TEXT_LIST,
+     .offset = offsetof(struct model_options, network),
+     .check = layer_check,
+     .example = "[dense 64, tanh, dense 64, tanh]",
+     .help = "hidden layers of policy and value network, in place of hidden_sizes, kernel_size and activation: dense "
+             "WIDTH, "
+             "conv2d CHANNELS KERNEL [STRIDE], tanh, relu"},
+    {.key = "value_network",
+     .type = OPTION_TEXT_LIST,
+     .offset = offsetof(struct model_options, value_network),
+     .check = layer_check,
+     .example = "[dense 64, tanh, dense 64, tanh]",
+     .help = "hidden layers of the value network alone; null: as the policy's, but dense for a kernel_size"},
+    {.key = "head",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, head),
+     .default_value = "dense",
+     .choices = head_names,
+     .help =
+         "last layer of the policy: dense, or conv2d with the same outputs for each cell of the grid below it, as a "
+         "kernel_size implies"},
     {.key = "ortho_init",
      .type = OPTION_BOOL,
      .offset = offsetof(struct model_options, ortho_init),
@@ -43,6 +68,11 @@ static const struct option_spec model_options[] = {
      .offset = offsetof(struct model_options, share_trunk),
      .default_value = "false",
      .help = "one stack of hidden layers under both heads"},
+    {.key = "distribution",
+     .type = OPTION_STRING,
+     .offset = offsetof(struct model_options, distribution),
+     .check = distribution_check,
+     .help = "distribution of the actions: Categorical, MultiCategorical or Gaussian; null: the one for their kind"},
     {.key = "log_std_init",
      .type = OPTION_FLOAT,
      .offset = offsetof(struct model_options, log_std_init),
@@ -87,21 +117,37 @@ static muster_status list_hidden(const struct model_options *options, int64_t ke
   return MUSTER_OK;
 }
 
-/* the hidden layers of each network; those of a shared trunk are nobody's else */
-static muster_status list_layers(const struct model_options *options, struct layer_list lists[MODEL_NETWORKS]) {
-  if (options->share_trunk) return list_hidden(options, 0, &lists[MODEL_TRUNK]);
-  MUSTER_TRY(list_hidden(options, options->kernel_size, &lists[MODEL_POLICY]));
-  return list_hidden(options, 0, &lists[MODEL_VALUE]);
+static muster_status list_texts(const struct option_text_list *texts, struct layer_list *list) {
+  for (int32_t i = 0; i < texts->count; i++) {
+    struct layer_spec spec;
+    MUSTER_TRY(layer_spec_parse(texts->items[i], &spec));
+    MUSTER_TRY(layer_list_add(list, spec));
+  }
+  return MUSTER_OK;
 }
 
-/* a policy of convolutions has the same head for each cell, others one for all outputs */
-static muster_status list_heads(const struct model *model, const struct model_options *options,
-                                struct layer_list lists[MODEL_NETWORKS]) {
-  const size_t cells = model->observation.rows * model->observation.columns;
-  const int64_t outputs = (int64_t)model->head.outputs;
-  const struct layer_spec dense = {&layer_dense, {outputs}}, conv = {&layer_conv2d, {outputs / (int64_t)cells, 1, 1}};
-  MUSTER_TRY(layer_list_add(&lists[MODEL_POLICY], options->kernel_size > 0 ? conv : dense));
-  return layer_list_add(&lists[MODEL_VALUE], (struct layer_spec){&layer_dense, {(int64_t)model->value_outputs}});
+/* the policy's last layer, upon what its hidden layers make */
+static muster_status policy_head_layer(const struct model *model, const struct model_options *options,
+                                       struct layer_shape below, struct layer_spec *spec) {
+  const size_t outputs = model->head.outputs, cells = below.rows * below.columns;
+  *spec = (struct layer_spec){&layer_dense, {(int64_t)outputs}};
+  if (options->head == MODEL_HEAD_DENSE && options->kernel_size == 0) return MUSTER_OK;
+  if (model->head.counts == NULL)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.head: conv2d needs Discrete or MultiDiscrete actions; expects dense");
+  if (!below.is_grid)
+    return status_error(
+        MUSTER_ERROR_USAGE,
+        "policy.head: conv2d has outputs for each cell of a grid, and the layers of policy.network make "
+        "a vector of %zu; expects dense",
+        layer_shape_floats(below));
+  if (outputs % cells != 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.head: conv2d has the same number of outputs for each of the %zu x %zu cells, and the "
+                        "actions need %zu outputs; expects dense",
+                        below.rows, below.columns, outputs);
+  *spec = (struct layer_spec){&layer_conv2d, {(int64_t)(outputs / cells), 1, 1}};
+  return MUSTER_OK;
 }
 
 static struct layer_shape observation_shape(const muster_space *space, const struct encoder *encoder) {
@@ -137,27 +183,68 @@ static muster_status check_kernel(const struct model *model, const struct model_
   return MUSTER_OK;
 }
 
+/* options that contradict each other */
+static muster_status check_lists(const struct model_options *options) {
+  if (!options->network.is_null && options->kernel_size > 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.kernel_size: %d is short for a list of layers, and policy.network is one; expects 0",
+                        (int)options->kernel_size);
+  if (!options->value_network.is_null && options->share_trunk)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
+  return MUSTER_OK;
+}
+
 /* ---- making a model ---- */
+
+/* the list that names a network's layers; NULL: the short form makes them */
+static const struct option_text_list *find_texts(const struct model_options *options, enum model_network network,
+                                                 const char **key) {
+  *key = "policy.value_network";
+  if (network == MODEL_VALUE && !options->value_network.is_null) return &options->value_network;
+  *key = "policy.network";
+  return options->network.is_null ? NULL : &options->network;
+}
+
+static muster_status add_hidden(struct model *model, const struct model_options *options, enum model_network which,
+                                struct arena *arena) {
+  const char *key;
+  const struct option_text_list *texts = find_texts(options, which, &key);
+  struct layer_list list = {0};
+  if (options->share_trunk != (which == MODEL_TRUNK)) return MUSTER_OK;
+  MUSTER_TRY(texts != NULL ? list_texts(texts, &list)
+                           : list_hidden(options, which == MODEL_POLICY ? options->kernel_size : 0, &list));
+  muster_status status = network_add(&model->network[which], &list, &model->parameters, arena);
+  return texts != NULL ? status_wrap(status, "%s", key) : status;
+}
+
+/* the last layer of policy or value network, upon what the hidden ones make */
+static muster_status add_head(struct model *model, const struct model_options *options, enum model_network which,
+                              struct arena *arena) {
+  struct network *network = &model->network[which];
+  struct layer_spec head = {&layer_dense, {(int64_t)model->value_outputs}};
+  if (which == MODEL_POLICY) MUSTER_TRY(policy_head_layer(model, options, network->output, &head));
+  const struct layer_list list = {.count = 1, .layer = {head}};
+  return network_add(network, &list, &model->parameters, arena);
+}
 
 /* lays out the tensors: what the policy needs comes first */
 static muster_status build_networks(struct model *model, const struct model_options *options, struct arena *arena) {
   struct parameters *parameters = &model->parameters;
-  struct layer_list lists[MODEL_NETWORKS] = {0};
-  MUSTER_TRY(list_layers(options, lists));
-  MUSTER_TRY(list_heads(model, options, lists));
-  for (int i = 0; i < MODEL_NETWORKS; i++) {
-    struct network *network = &model->network[i];
-    network_start(networks[i].name, i == MODEL_TRUNK ? model->observation : model->network[MODEL_TRUNK].output,
-                  network);
-    if (i == MODEL_VALUE && model->value_outputs == 0) break;
-    MUSTER_TRY(network_add(network, &lists[i], parameters, arena));
-    if (i != MODEL_POLICY) continue;
-    const struct policy_head *head = &model->head;
-    if (head->own_count > 0)
-      MUSTER_TRY(parameters_add(parameters, "policy", head->own_name, 1, head->own_count, 1, &model->own_offset));
-    model->policy_count = parameters->count;
-  }
-  return MUSTER_OK;
+  const struct policy_head *head = &model->head;
+  struct network *trunk = &model->network[MODEL_TRUNK];
+  network_start(networks[MODEL_TRUNK].name, model->observation, trunk);
+  MUSTER_TRY(add_hidden(model, options, MODEL_TRUNK, arena));
+  for (int i = MODEL_POLICY; i < MODEL_NETWORKS; i++)
+    network_start(networks[i].name, trunk->output, &model->network[i]);
+  MUSTER_TRY(add_hidden(model, options, MODEL_POLICY, arena));
+  MUSTER_TRY(add_head(model, options, MODEL_POLICY, arena));
+  if (head->own_count > 0)
+    MUSTER_TRY(parameters_add(parameters, "policy", head->own_name, 1, head->own_count, 1, &model->own_offset));
+  model->policy_count = parameters->count;
+  if (model->value_outputs == 0) return MUSTER_OK;
+  MUSTER_TRY(add_hidden(model, options, MODEL_VALUE, arena));
+  return add_head(model, options, MODEL_VALUE, arena);
 }
 
 static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
@@ -182,12 +269,14 @@ muster_status model_create(const struct model_options *options, const muster_spa
                            struct model *model) {
   *model = (struct model){.action_bytes = muster_space_bytes(action)};
   MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
-  MUSTER_TRY(policy_head_create(action, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
+  MUSTER_TRY(
+      policy_head_create(action, options->distribution, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
   model->obs_dim = model->encoder.width;
   if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
     return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
   model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
   model->observation = observation_shape(observation, &model->encoder);
+  MUSTER_TRY(check_lists(options));
   MUSTER_TRY(check_kernel(model, options));
   MUSTER_TRY(build_networks(model, options, arena));
   return allocate_buffers(model, critic != MODEL_ACTOR, arena);

@@ -4,8 +4,9 @@
  *   separate (default):   obs -> policy hidden -> policy head        obs -> value hidden -> value head
  *   share_trunk:          obs -> trunk hidden -> policy head, value head
  *
- * Each network is a list of layers (nn/network.h). hidden_sizes is short for dense layers, each with the activation
- * above it; with a kernel_size the policy's are convolutions, and its head is the same for every cell.
+ * Each network is a list of layers (nn/network.h) and a head, a last layer that has the outputs. hidden_sizes is short
+ * for dense layers, each with the activation above it; with a kernel_size the policy's are convolutions, and its head
+ * is the same for every cell.
  *
  * The parameters that a policy needs come first in the block: actors hold and receive only that prefix. */
 #ifndef NN_MODEL_H
@@ -19,9 +20,12 @@
 struct model_options {
   struct option_int_list hidden_sizes;
   int64_t kernel_size;
-  int activation; /* index into MODEL_ACTIVATIONS */
+  int activation; /* index into its choices */
+  struct option_text_list network, value_network;
+  int head; /* enum model_head */
   bool ortho_init;
   bool share_trunk;
+  char distribution[OPTION_STRING_SIZE]; /* "": by the kind of the actions */
   double log_std_init;
   int log_std; /* enum model_log_std */
 };
@@ -32,6 +36,8 @@ enum model_critic { MODEL_ACTOR, MODEL_NO_CRITIC, MODEL_CRITIC_V, MODEL_CRITIC_Q
 
 /* In the order of their tensors; the trunk and the policy are an actor's. */
 enum model_network { MODEL_TRUNK, MODEL_POLICY, MODEL_VALUE, MODEL_NETWORKS };
+
+enum model_head { MODEL_HEAD_DENSE, MODEL_HEAD_CONV2D };
 
 enum model_log_std { MODEL_LOG_STD_PARAMETER, MODEL_LOG_STD_STATE };
 

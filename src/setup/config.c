@@ -31,7 +31,8 @@ static const struct option_spec env_options[] = {
     {IN(env_options, max_steps), .type = OPTION_INT, .default_value = "0", .min = 0, .max = INT32_MAX,
      .help = "steps after which an episode is truncated; 0: the environment's own limit"},
     {IN(env_options, frame_stack), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1024,
-     .help = "last observations that are stacked along the first dimension, oldest first"},
+     .help = "last observations that are stacked, oldest first, along the first dimension; of images [rows, columns, "
+             "channels] along the channels"},
     {IN(env_options, action_bounds), .type = OPTION_CHOICE, .default_value = "clip", .choices = action_bounds_names,
      .help = "Box actions are clipped to their bounds, rescaled from [-1, 1] to them, or left as drawn"},
     {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",

@@ -60,6 +60,24 @@ class BadConfig(program.Case):
         config = self.change("name: ppo", "name: pp")
         self.refuse(config, f"{self.line('name: ppo')}: algorithm.name: pp", "'ppo'")
 
+    def test_layers(self):
+        for layers, parts in [
+            ("[dense 64, dens 64]", ["dens 64: expects a layer such as dense 64 or tanh: the nearest one is 'dense'"]),
+            ("[dense 64, dense 0]", ["dense 0: expects dense WIDTH, WIDTH from 1 to 65536"]),
+            ("[conv2d 8]", ["conv2d 8: expects conv2d CHANNELS KERNEL [STRIDE], CHANNELS from 1 to 65536"]),
+            ("dense 64", ["expects a list of texts or null, such as [dense 64, tanh, dense 64, tanh]"]),
+        ]:
+            config = program.SHORT + f"policy:\n  network: {layers}\n"
+            number = config.count("\n")
+            self.refuse(config, f"config.yaml:{number}: policy.network: {layers}", *parts)
+        # what only the environment's spaces tell
+        config = program.SHORT + "policy:\n  network: [conv2d 8 3, relu]\n"
+        self.refuse(config, "policy.network: conv2d: reads a grid [rows, columns, channels]", "a vector of 4", mpirun=True)
+        config = program.SHORT + "policy:\n  distribution: Gausian\n"
+        self.refuse(config, f"config.yaml:{config.count(chr(10))}: policy.distribution: Gausian", "'Gaussian'")
+        config = program.SHORT + "policy:\n  distribution: Gaussian\n"
+        self.refuse(config, "policy.distribution: Gaussian is not for actions of this kind", "'Categorical'")
+
     def test_repeated_key(self):
         config = self.change("  gamma: 0.98\n", "  gamma: 0.98\n  gamma: 0.99\n")
         number = int(self.line("gamma").rsplit(":", 1)[1]) + 1

@@ -16,11 +16,17 @@ struct sample {
   char label[OPTION_STRING_SIZE];
   int activation;
   struct option_int_list hidden_sizes;
+  struct option_text_list words;
   struct option_schedule learning_rate, clip_range_vf;
   struct option_map options;
 };
 
 static const char *const activations[] = {"tanh", "relu", NULL};
+
+/* a word that is too short */
+static muster_status check_word(const char *text) {
+  return strlen(text) < 3 ? status_error(MUSTER_ERROR_USAGE, "expects three letters or more") : MUSTER_OK;
+}
 
 #define FIELD(name) #name, .offset = offsetof(struct sample, name)
 static const struct option_spec sample_options[] = {
@@ -37,6 +43,8 @@ static const struct option_spec sample_options[] = {
     {FIELD(activation), .type = OPTION_CHOICE, .default_value = "tanh", .choices = activations, .help = "of layers"},
     {FIELD(hidden_sizes), .type = OPTION_INT_LIST, .default_value = "[64, 64]", .min = 1, .max = 4096,
      .help = "widths"},
+    {FIELD(words), .type = OPTION_TEXT_LIST, .default_value = "null", .check = check_word,
+     .example = "[one two, three]", .help = "words"},
     {FIELD(learning_rate), .type = OPTION_SCHEDULE, .default_value = "3e-4", .min = 0, .min_exclusive = true, .max = 1,
      .help = "step size"},
     {FIELD(clip_range_vf), .type = OPTION_MAYBE_SCHEDULE, .default_value = "null", .min = 0, .max = OPTION_NO_MAX,
@@ -279,6 +287,31 @@ static void test_lists(void) {
               "expects at most 16 integers");
 }
 
+static void test_text_lists(void) {
+  struct sample sample;
+  CHECK_OK(parse(&sample, "words", "[ one two,three, \"a, b\" ]"));
+  CU_ASSERT_TRUE_FATAL(!sample.words.is_null && sample.words.count == 3);
+  CU_ASSERT_STRING_EQUAL(sample.words.items[0], "one two");
+  CU_ASSERT_STRING_EQUAL(sample.words.items[1], "three");
+  CU_ASSERT_STRING_EQUAL(sample.words.items[2], "a, b");
+  CHECK_OK(parse(&sample, "words", "null"));
+  CU_ASSERT_TRUE(sample.words.is_null && sample.words.count == 0);
+  CHECK_OK(parse(&sample, "words", "[]"));
+  CU_ASSERT_TRUE(!sample.words.is_null && sample.words.count == 0);
+  static const char *const wrong[] = {"one", "[one", "one]", "[[one]]", "[one] [two]", "[,]", "[\"a\\tbc\"]", "["};
+  for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
+    CHECK_FAILS(parse(&sample, "words", wrong[i]), MUSTER_ERROR_USAGE,
+                "expects a list of texts or null, such as [one two, three]");
+  CHECK_FAILS(parse(&sample, "words", "[three, ab]"), MUSTER_ERROR_USAGE, "ab: expects three letters or more");
+
+  char many[8 * (OPTION_TEXTS_MAX + 1) + 1] = "[", large[OPTION_ITEM_SIZE + 3] = "[";
+  for (int i = 0; i <= OPTION_TEXTS_MAX; i++) strcat(many, i < OPTION_TEXTS_MAX ? "word, " : "word]");
+  CHECK_FAILS(parse(&sample, "words", many), MUSTER_ERROR_USAGE, "expects at most 32 texts");
+  memset(large + 1, 'x', OPTION_ITEM_SIZE);
+  large[OPTION_ITEM_SIZE + 1] = ']';
+  CHECK_FAILS(parse(&sample, "words", large), MUSTER_ERROR_USAGE, "expects a list of texts");
+}
+
 static void test_schedules(void) {
   struct sample sample;
   CHECK_OK(parse(&sample, "learning_rate", "lin_0.001"));
@@ -465,6 +498,9 @@ static void test_formats(void) {
                {"label", "...", "\"...\""},
                {"activation", "relu", "relu"},
                {"hidden_sizes", "[64,32]", "[64, 32]"},
+               {"words", "[one two, '123']", "[one two, \"123\"]"},
+               {"words", "null", "null"},
+               {"words", "[]", "[]"},
                {"learning_rate", "lin_0.001", "lin_0.001"},
                {"clip_range_vf", "null", "null"},
                {"options", "{a: 1, b: x}", "{a: 1, b: x}"}};
@@ -864,6 +900,7 @@ static const struct check_case cases[] = {{"defaults", test_defaults},
                                           {"truth", test_truth},
                                           {"text and choices", test_text_and_choices},
                                           {"lists", test_lists},
+                                          {"lists of texts", test_text_lists},
                                           {"schedules", test_schedules},
                                           {"durations", test_durations},
                                           {"maps", test_maps},

@@ -31,7 +31,7 @@ static muster_space example_space(muster_space_kind kind) {
 /* a head with parameters of its own, where it has any, and room for their gradients */
 static void create_head(const muster_space *space, bool state_dependent, struct arena *arena,
                         struct policy_head *head) {
-  CHECK_OK_FATAL(policy_head_create(space, state_dependent, arena, head));
+  CHECK_OK_FATAL(policy_head_create(space, "", state_dependent, arena, head));
   float *own;
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "parameters", &own));
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "gradients", &head->own_gradients));
@@ -49,9 +49,14 @@ static void test_registry(void) {
     struct distribution partial = *list[i];
     partial.mode = NULL;
     CU_ASSERT_STRING_EQUAL(distribution_lacks(&partial), "mode");
+    partial = *list[i];
+    partial.pathwise = NULL;
+    const char *lack = distribution_lacks(&partial);
+    CU_ASSERT_TRUE(list[i]->action_kind == MUSTER_SPACE_BOX ? lack != NULL && strcmp(lack, "pathwise") == 0
+                                                            : lack == NULL);
     const muster_space space = example_space(list[i]->action_kind);
     struct policy_head head;
-    CHECK_OK_FATAL(policy_head_create(&space, false, arena, &head));
+    CHECK_OK_FATAL(policy_head_create(&space, "", false, arena, &head));
     CU_ASSERT_PTR_EQUAL(head.distribution, list[i]);
     CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && head.outputs > 0);
     CU_ASSERT_EQUAL(head.own_name == NULL, head.own_count == 0);
@@ -59,7 +64,7 @@ static void test_registry(void) {
   }
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {4}};
   struct policy_head head;
-  CHECK_FAILS(policy_head_create(&image, false, arena, &head), MUSTER_ERROR_USAGE, "action space");
+  CHECK_FAILS(policy_head_create(&image, "", false, arena, &head), MUSTER_ERROR_USAGE, "action space");
   arena_destroy(&arena);
 }
 
@@ -102,12 +107,105 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   CU_ASSERT_EQUAL(memcmp(actions + 10 * elements, again, 9 * elements * sizeof *actions), 0);
 }
 
+/* the slope of sum(d_actions * a) + sum(d_log_prob * log pi(a)) of sampled actions along one float, the noise as it is
+ */
+static double path_slope(struct policy_head *head, size_t rows, const float *net, const float *d_actions,
+                         const float *d_log_prob, float *at) {
+  const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
+  const float h = 1.0f / 256, before = *at;
+  double sides[2] = {0, 0};
+  for (int side = 0; side < 2; side++) {
+    float actions[TILE * 4];
+    *at = side == 0 ? before - h : before + h;
+    head->distribution->sample(head, rows, net, head->outputs, all_allowed, &random, actions);
+    for (size_t i = 0; i < rows * head->elements; i++) sides[side] += (double)d_actions[i] * actions[i];
+    for (size_t r = 0; r < rows; r++) sides[side] += (double)d_log_prob[r] * head->log_prob[r];
+  }
+  *at = before;
+  return (sides[1] - sides[0]) / (2 * h);
+}
+
+/* actions as a function of parameters and noise: pathwise() against central differences of sample() */
+static void check_pathwise(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
+  enum { ROWS = 13 };
+  const muster_space space = example_space(distribution->action_kind);
+  struct policy_head head;
+  create_head(&space, state_dependent, arena, &head);
+  CU_ASSERT_EQUAL_FATAL(distribution->pathwise != NULL, space.kind == MUSTER_SPACE_BOX);
+  if (distribution->pathwise == NULL) return;
+  const size_t outputs = head.outputs;
+  float net[TILE * MAX_OUTPUTS], d_net[TILE * MAX_OUTPUTS], d_actions[TILE * 4], d_log_prob[TILE], actions[TILE * 4];
+  double expected[ROWS * MAX_OUTPUTS], own[MAX_OUTPUTS];
+  CU_ASSERT_FATAL(outputs <= MAX_OUTPUTS && head.elements <= 4);
+  fill_normal(net, ROWS * outputs, 0.7, 61, 0);
+  fill_normal(d_actions, ROWS * head.elements, 1.0, 62, 0);
+  fill_normal(d_log_prob, ROWS, 1.0, 63, 0);
+  for (size_t i = 0; i < ROWS * outputs; i++)
+    expected[i] = path_slope(&head, ROWS, net, d_actions, d_log_prob, &net[i]);
+  for (size_t i = 0; i < head.own_count; i++)
+    own[i] = path_slope(&head, ROWS, net, d_actions, d_log_prob, (float *)head.own + i);
+
+  const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
+  distribution->sample(&head, ROWS, net, outputs, all_allowed, &random, actions);
+  distribution->pathwise(&head, ROWS, d_actions, d_log_prob, d_net, outputs);
+  CU_ASSERT_TRUE(relative_error(d_net, expected, ROWS * outputs) <= 2e-3);
+  CU_ASSERT_TRUE(relative_error(head.own_gradients, own, head.own_count) <= 2e-3);
+
+  /* own gradients are added to, and evaluate() of the same actions serves as well as sample() */
+  float again[TILE * MAX_OUTPUTS];
+  distribution->evaluate(&head, ROWS, net, outputs, all_allowed, actions);
+  distribution->pathwise(&head, ROWS, d_actions, d_log_prob, again, outputs);
+  CU_ASSERT_EQUAL(memcmp(again, d_net, ROWS * outputs * sizeof *d_net), 0);
+  for (size_t i = 0; i < head.own_count; i++) own[i] *= 2;
+  CU_ASSERT_TRUE(relative_error(head.own_gradients, own, head.own_count) <= 2e-3);
+}
+
+/* beyond the limits of a deviation nothing reaches it by either way */
+static void test_clamped_deviations(void) {
+  const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {1}};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, true, arena, &head);
+  const float net[] = {0.5f, 3.0f, 0.5f, -21.0f, 0.5f, 1.0f}, ones[] = {1, 1, 1};
+  const struct action_random random = {.seed = 9};
+  float actions[3], d_net[6];
+  head.distribution->sample(&head, 3, net, 2, all_allowed, &random, actions);
+  head.distribution->pathwise(&head, 3, ones, ones, d_net, 2);
+  CU_ASSERT_TRUE(d_net[1] == 0 && d_net[3] == 0 && d_net[5] != 0);
+  CU_ASSERT_TRUE(d_net[0] == 1 && d_net[2] == 1 && d_net[4] == 1);
+  arena_destroy(&arena);
+}
+
+/* distributions are chosen by name, among those for the actions */
+static void test_names(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++) {
+    const muster_space space = example_space((*entry)->action_kind);
+    struct policy_head head;
+    CHECK_OK(distribution_check((*entry)->name));
+    CHECK_OK_FATAL(policy_head_create(&space, (*entry)->name, false, arena, &head));
+    CU_ASSERT_PTR_EQUAL(head.distribution, *entry);
+  }
+  const muster_space space = example_space(MUSTER_SPACE_BOX);
+  struct policy_head head;
+  CHECK_OK(distribution_check(""));
+  CHECK_FAILS(distribution_check("Gausian"), MUSTER_ERROR_USAGE,
+              "expects the name of a distribution, or null: the nearest one is 'Gaussian'");
+  CHECK_FAILS(policy_head_create(&space, "Categorical", false, arena, &head), MUSTER_ERROR_USAGE,
+              "policy.distribution: Categorical is not for actions of this kind; expects null or 'Gaussian'");
+  arena_destroy(&arena);
+}
+
 static void test_every_entry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++) {
     check_entry(*entry, false, arena);
     check_entry(*entry, true, arena);
+    check_pathwise(*entry, false, arena);
+    check_pathwise(*entry, true, arena);
   }
   arena_destroy(&arena);
 }
@@ -483,6 +581,7 @@ static void test_golden(void) {
 
 static const struct check_case cases[] = {
     {"registry", test_registry},
+    {"names", test_names},
     {"what every distribution does", test_every_entry},
     {"categorical: frequencies", test_frequencies},
     {"categorical: the address of a draw", test_sample_address},
@@ -492,6 +591,7 @@ static const struct check_case cases[] = {
     {"categorical: masks", test_masks},
     {"Gaussian: moments of draws", test_normal_moments},
     {"Gaussian: mode", test_gaussian_mode},
+    {"Gaussian: deviations at their limits", test_clamped_deviations},
     {"against PyTorch", test_golden},
 };
 

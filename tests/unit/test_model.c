@@ -127,6 +127,109 @@ static void test_unsupported(void) {
   arena_destroy(&arena);
 }
 
+/* --- lists of layers --- */
+
+static void set_list(struct option_text_list *list, const char *const *texts) {
+  *list = (struct option_text_list){0};
+  for (; *texts != NULL; texts++) snprintf(list->items[list->count++], OPTION_ITEM_SIZE, "%s", *texts);
+}
+
+static const muster_space grid_space = {.kind = MUSTER_SPACE_BOX, .rank = 3, .shape = {3, 4, 2}};
+static const int32_t twelve[] = {12};
+static const muster_space cell_actions = {.kind = MUSTER_SPACE_DISCRETE, .counts = twelve};
+
+/* a model of these options has the tensors, the initial parameters and the outputs of the one of the short form */
+static void check_same(const struct model_options *brief, const struct model_options *listed) {
+  const struct model_options *const options[] = {brief, listed};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model models[2];
+  float observations[5 * 24];
+  fill_normal(observations, 5 * 24, 1.0, 4, 0);
+  const float *net[2], *value[2];
+  size_t net_ld[2], value_ld[2];
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK_FATAL(model_create(options[i], &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &models[i]));
+    CHECK_OK_FATAL(model_initialize(&models[i], options[i], 9));
+    model_pack(&models[i], true);
+    net[i] = model_forward_tile(&models[i], 5, observations, 24 * sizeof(float), &net_ld[i], &value[i], &value_ld[i]);
+  }
+  CU_ASSERT_EQUAL_FATAL(models[0].parameters.tensors, models[1].parameters.tensors);
+  for (int k = 0; k < models[0].parameters.tensors; k++)
+    CU_ASSERT_STRING_EQUAL(models[0].parameters.tensor[k].name, models[1].parameters.tensor[k].name);
+  CU_ASSERT_EQUAL_FATAL(models[0].parameters.count, models[1].parameters.count);
+  CU_ASSERT_EQUAL(
+      memcmp(models[0].parameters.values, models[1].parameters.values, models[0].parameters.count * sizeof(float)), 0);
+  for (size_t r = 0; r < 5; r++) {
+    CU_ASSERT_EQUAL(memcmp(net[0] + r * net_ld[0], net[1] + r * net_ld[1], 12 * sizeof(float)), 0);
+    CU_ASSERT_EQUAL(value[0][r * value_ld[0]], value[1][r * value_ld[1]]);
+  }
+  arena_destroy(&arena);
+}
+
+static void test_short_form(void) {
+  struct model_options brief, listed;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &brief));
+  listed = brief;
+  brief.hidden_sizes = (struct option_int_list){2, {20, 9}};
+  set_list(&listed.network, (const char *[]){"dense 20", "tanh", "dense 9", "tanh", NULL});
+  check_same(&brief, &listed);
+  brief.share_trunk = listed.share_trunk = true;
+  check_same(&brief, &listed);
+  brief.share_trunk = listed.share_trunk = false;
+
+  /* no hidden layers at all */
+  brief.hidden_sizes.count = listed.network.count = 0;
+  check_same(&brief, &listed);
+
+  /* a policy of convolutions beside a dense value network */
+  brief.hidden_sizes = (struct option_int_list){2, {6, 4}};
+  brief.kernel_size = 3;
+  brief.activation = 1;
+  set_list(&listed.network, (const char *[]){"conv2d 6 3", "relu", "conv2d 4 3", "relu", NULL});
+  set_list(&listed.value_network, (const char *[]){"dense 6", "relu", "dense 4", "relu", NULL});
+  listed.head = MODEL_HEAD_CONV2D;
+  check_same(&brief, &listed);
+}
+
+/* convolutions with strides below dense layers, another value network, and what contradicts */
+static void test_lists(void) {
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  set_list(&options.network, (const char *[]){"conv2d 5 3 2", "relu", "dense 7", "tanh", NULL});
+  set_list(&options.value_network, (const char *[]){"dense 3", NULL});
+  CHECK_OK_FATAL(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model));
+  const struct parameter *dense = find(&model, "policy/1/weight"), *value = find(&model, "value/1/weight");
+  CU_ASSERT_FATAL(dense != NULL && value != NULL);
+  CU_ASSERT_TRUE(dense->shape[0] == 7 && dense->shape[1] == 2 * 2 * 5);
+  CU_ASSERT_TRUE(value->shape[0] == 1 && value->shape[1] == 3);
+  CU_ASSERT_EQUAL(model.network[MODEL_VALUE].layer[0].activation, ACTIVATION_NONE);
+
+#define FAILS(part)                                                                                                    \
+  CHECK_FAILS(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,   \
+              part)
+  options.head = MODEL_HEAD_CONV2D;
+  FAILS("policy.head: conv2d has outputs for each cell of a grid, and the layers of policy.network make a vector of 7");
+  set_list(&options.network, (const char *[]){"conv2d 5 3 4", NULL});
+  CHECK_OK(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model));
+  options.head = MODEL_HEAD_DENSE;
+  set_list(&options.value_network, (const char *[]){"dense 3", "conv2d 3 3", NULL});
+  FAILS("policy.value_network: conv2d: reads a grid [rows, columns, channels], and there is a vector of 3");
+  options.kernel_size = 3;
+  FAILS("policy.kernel_size: 3 is short for a list of layers, and policy.network is one; expects 0");
+  options.kernel_size = 0;
+  options.share_trunk = true;
+  FAILS("policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
+  const muster_space vector = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {6}};
+  options.share_trunk = false;
+  CHECK_FAILS(model_create(&options, &vector, &cell_actions, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+              "policy.network: conv2d: reads a grid");
+  arena_destroy(&arena);
+}
+
 /* --- initial weights --- */
 
 /* checks that the smaller side of a weight is orthogonal with this gain */
@@ -315,6 +418,8 @@ static const struct check_case cases[] = {
     {"an actor's model is a prefix", test_policy_only},
     {"the deepest networks", test_deepest},
     {"an action space that no network is for", test_unsupported},
+    {"the short form of a list of layers", test_short_form},
+    {"lists of layers", test_lists},
     {"orthogonal initial weights", test_orthogonal_init},
     {"uniform initial weights", test_uniform_init},
     {"a row's numbers do not depend on the others", test_rows},

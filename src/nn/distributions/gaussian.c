@@ -45,6 +45,9 @@ static float clamp_log_std(float value) {
   return value > LOG_STD_MAX ? LOG_STD_MAX : (value < LOG_STD_MIN ? LOG_STD_MIN : value);
 }
 
+/* at a limit the clamp lets no gradient through */
+static bool passes_clamp(float value) { return value > LOG_STD_MIN && value < LOG_STD_MAX; }
+
 /* fills the deviations of a tile, from the parameters or from the network */
 static struct workspace take_deviations(const struct policy_head *head, size_t rows, const float *net, size_t net_ld) {
   struct workspace w = workspace_views(head);
@@ -140,9 +143,26 @@ static void gaussian_gradient(struct policy_head *head, size_t rows, const void 
       float d_log_std = d_log_prob[r] * (y[r] * y[r] - 1.0f) + d_entropy;
       d_net[r * d_net_ld + i] = d_log_prob[r] * y[r] / std[r];
       own_gradient += d_log_std;
-      /* at a limit the clamp lets no gradient through */
-      bool inside = log_std[r] > LOG_STD_MIN && log_std[r] < LOG_STD_MAX;
-      if (head->own_count == 0) d_net[r * d_net_ld + head->elements + i] = inside ? d_log_std : 0.0f;
+      if (head->own_count == 0) d_net[r * d_net_ld + head->elements + i] = passes_clamp(log_std[r]) ? d_log_std : 0.0f;
+    }
+    if (head->own_count > 0) head->own_gradients[i] += (float)own_gradient;
+  }
+}
+
+/* With noise n an action is m + e^s n, and its log-probability -n^2 / 2 - s - log(2 pi) / 2:
+ * d a / d m = 1,   d a / d s = e^s n,   d log pi / d s = -1. */
+static void gaussian_pathwise(struct policy_head *head, size_t rows, const float *d_actions, const float *d_log_prob,
+                              float *d_net, size_t d_net_ld) {
+  const struct workspace w = workspace_views(head);
+  for (size_t i = 0; i < head->elements; i++) {
+    const float *noise = w.scaled + i * TILE, *std = w.std + i * TILE, *log_std = w.log_std + i * TILE;
+    double own_gradient = 0.0;
+    for (size_t r = 0; r < rows; r++) {
+      float d_action = d_actions[r * head->elements + i];
+      float d_log_std = d_action * std[r] * noise[r] - d_log_prob[r];
+      d_net[r * d_net_ld + i] = d_action;
+      own_gradient += d_log_std;
+      if (head->own_count == 0) d_net[r * d_net_ld + head->elements + i] = passes_clamp(log_std[r]) ? d_log_std : 0.0f;
     }
     if (head->own_count > 0) head->own_gradients[i] += (float)own_gradient;
   }
@@ -156,4 +176,5 @@ const struct distribution distribution_gaussian = {
     .mode = gaussian_mode,
     .evaluate = gaussian_evaluate,
     .gradient = gaussian_gradient,
+    .pathwise = gaussian_pathwise,
 };
