@@ -80,8 +80,8 @@ int algorithm_state(const struct algorithm_type *type, void *algorithm, struct t
 }
 
 muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm, int64_t *updates) {
-  *updates = 1;
-  return type->take_rollout != NULL ? type->take_rollout(algorithm, updates) : MUSTER_OK;
+  return type->take_rollout != NULL ? type->take_rollout(algorithm, updates)
+                                    : type->base->take_rollout(algorithm, updates);
 }
 
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
@@ -101,6 +101,7 @@ static const char *base_lacks(const struct algorithm_base *base) {
   if (base->discount == NULL) return "base.discount";
   if (base->create == NULL) return "base.create";
   if (base->state == NULL) return "base.state";
+  if (base->take_rollout == NULL) return "base.take_rollout";
   return base->intermediates == NULL ? "base.intermediates" : NULL;
 }
 

@@ -6,12 +6,12 @@
 #include "algo/learner_group.h"
 #include "base/stages.h"
 #include "config/document.h"
-#include "experience/trajectory.h"
+#include "experience/replay.h"
 #include "nn/model.h"
 #include "store/checkpoint.h"
 
 #define ALGORITHM_MAX_METRICS 32
-#define ALGORITHM_MAX_STATE 16
+#define ALGORITHM_MAX_STATE (8 + REPLAY_STATE)
 #define ALGORITHM_MAX_TERMS 8
 
 /* What actors hand over that do not wait for the learner. */
@@ -58,7 +58,7 @@ struct algorithm_type {
   const struct option_table *options;
   size_t options_size;        /* of the struct that the table describes, which begins with the base's */
   size_t size;                /* optional: of its state, which begins with the base's; 0: it has no more than that */
-  bool corrects_lag;          /* optional: its loss compares with the policy that acted, maybe a version older */
+  bool corrects_lag;          /* optional: it may learn from what an older policy did */
   const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
 
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
@@ -81,13 +81,13 @@ struct algorithm_type {
   int (*state)(void *algorithm, struct tensor *list);
   /* Optional: in place of the base's. */
   enum model_critic (*critic)(const void *options);
-  /* Optional: takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on
-   * all that learn together; NULL: one. Called once for each gathering, before them. Collective over the group. */
   muster_status (*take_rollout)(void *algorithm, int64_t *updates);
 };
 
-/* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h. Every
- * member is required. `options` and `algorithm` are an algorithm's own structs, which begin with those of the base. */
+/* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h, which
+ * learns from each rollout as it comes, and value_learning_base of value_learning.h, which puts it into a replay and
+ * learns from that. Every member is required. `options` and `algorithm` are an algorithm's own structs, which begin
+ * with those of the base. */
 struct algorithm_base {
   const char *name;
   size_t options_size, size; /* of the structs with which options and state begin */
@@ -105,6 +105,9 @@ struct algorithm_base {
   /* Lists the state that a checkpoint must hold besides the model's parameters, as named views of live memory; returns
    * the number of tensors. */
   int (*state)(void *algorithm, struct tensor *list);
+  /* Takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on all that
+   * learn together. Called once for each gathering, before them. Collective over the group. */
+  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
   /* Lists what the last update made of the rollout (values, advantages, ...), for a crash dump; likewise. */
   int (*intermediates)(void *algorithm, struct tensor *list);
 };

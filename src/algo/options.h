@@ -6,7 +6,8 @@
 #include "config/option.h"
 
 #define ROW(T, name) .key = #name, .offset = offsetof(T, name)
-/* the same of what all policy gradients share, in the struct's field `settings` (policy_gradient.h) */
+/* the same of what all algorithms with one base share, in the struct's field `settings` (policy_gradient.h,
+ * value_learning.h) */
 #define ROW_SETTING(T, name) .key = #name, .offset = offsetof(T, settings.name)
 
 /* The table of an algorithm's rows. */
@@ -96,6 +97,50 @@
   {                                                                                                                    \
     ROW_SETTING(T, optimizer_epsilon), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,  \
                                        .max = 1, .help = "keeps the optimizer's division finite"                       \
+  }
+
+/* --- of algorithms with a replay (value_learning.h) --- */
+
+#define ROW_BUFFER_SIZE(T, value)                                                                                      \
+  {                                                                                                                    \
+    ROW_SETTING(T, buffer_size), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e12,                    \
+                                 .help = "steps of all environments that the replay keeps"                             \
+  }
+#define ROW_LEARNING_STARTS(T, value)                                                                                  \
+  {                                                                                                                    \
+    ROW_SETTING(T, learning_starts), .type = OPTION_INT, .default_value = value, .min = 0, .max = 1e15,                \
+                                     .help = "steps of all environments before the first update"                       \
+  }
+#define ROW_TRAIN_FREQ(T, value)                                                                                       \
+  {                                                                                                                    \
+    ROW_SETTING(T, train_freq), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e9,                      \
+                                .help = "steps of each environment between updates"                                    \
+  }
+#define ROW_GRADIENT_STEPS(T, value)                                                                                   \
+  {                                                                                                                    \
+    ROW_SETTING(T, gradient_steps), .type = OPTION_INT, .default_value = value, .min = -1, .max = 1e9,                 \
+                                    .help = "updates after train_freq steps; -1: as many as all environments made "    \
+                                            "steps"                                                                    \
+  }
+#define ROW_REPLAY_BATCH_SIZE(T, value)                                                                                \
+  {                                                                                                                    \
+    ROW_SETTING(T, batch_size), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e6,                      \
+                                .help = "steps that an update draws from the replay"                                   \
+  }
+#define ROW_REPLAY_N_STEPS(T, value)                                                                                   \
+  {                                                                                                                    \
+    ROW_SETTING(T, n_steps), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e6,                         \
+                             .help = "rewards that are summed up before a value takes the place of the rest"           \
+  }
+#define ROW_TAU(T, value)                                                                                              \
+  {                                                                                                                    \
+    ROW_SETTING(T, tau), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true, .max = 1,      \
+                         .help = "how far the target network goes towards the learned one; 1: it becomes a copy"       \
+  }
+#define ROW_TARGET_UPDATE_INTERVAL(T, value)                                                                           \
+  {                                                                                                                    \
+    ROW_SETTING(T, target_update_interval), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e12,         \
+                                            .help = "updates after which the target network is renewed"                \
   }
 
 #endif

@@ -61,6 +61,12 @@ static int list_state(void *algorithm, struct tensor *list) {
   return n;
 }
 
+static muster_status learn_once(void *algorithm, int64_t *updates) {
+  (void)algorithm;
+  *updates = 1;
+  return MUSTER_OK;
+}
+
 static int list_intermediates(void *algorithm, struct tensor *list) {
   return batch_tensors(&((struct policy_gradient *)algorithm)->batch, list);
 }
@@ -75,6 +81,7 @@ const struct algorithm_base policy_gradient_base = {
     .discount = discount,
     .create = create,
     .state = list_state,
+    .take_rollout = learn_once,
     .intermediates = list_intermediates,
 };
 
@@ -240,16 +247,8 @@ muster_status policy_gradient_gradient(struct policy_gradient *policy, const str
 
 muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                              double *gradient_norm) {
-  struct parameters *parameters = &policy->model->parameters;
-  double norm = sqrt(vector_sum_of_squares(parameters->count, parameters->gradients));
-  *gradient_norm = norm;
-  if (!isfinite(norm))
-    return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
-                        parameters_find_not_finite(parameters, parameters->gradients));
-  double scale = policy->settings.max_grad_norm / (norm + 1e-6);
-  optimizer_step(&policy->optimizer, parameters->values, parameters->gradients, scale < 1.0 ? scale : 1.0,
-                 learning_rate);
-  return MUSTER_OK;
+  return optimizer_clipped_step(&policy->optimizer, &policy->model->parameters, policy->settings.max_grad_norm,
+                                learning_rate, gradient_norm);
 }
 
 /* --- steps --- */

@@ -105,8 +105,7 @@ MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *po
 MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_gradient *policy,
                                                         const struct losses *losses, int64_t minibatch);
 
-/* Clips the gradient to max_grad_norm (its global norm, torch.nn.utils.clip_grad_norm_) and takes one step of the
- * optimizer. NUMERIC error, with nothing changed, when the norm is not finite. */
+/* One step of the optimizer, the gradient clipped to max_grad_norm: optimizer_clipped_step(). */
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                                             double *gradient_norm);
 

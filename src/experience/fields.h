@@ -1,6 +1,6 @@
 /* What a step keeps: one table, from which follows everything that stores, moves or copies experience. Trajectories and
- * their parts, what ranks send each other, minibatches, checkpoints and crash dumps walk it, so that a new field is one
- * line here, and whoever writes or reads it uses trajectory->NAME. */
+ * their parts, what ranks send each other, minibatches, replays, checkpoints and crash dumps walk it, so that a new
+ * field is one line here, and whoever writes or reads it uses trajectory->NAME. */
 #ifndef EXPERIENCE_FIELDS_H
 #define EXPERIENCE_FIELDS_H
 
@@ -25,7 +25,8 @@ enum field_steps {
 /* What a field is for, in bits. */
 enum field_uses {
   FIELD_LEARNED = 1, /* losses read it: it is in minibatches */
-  FIELD_OUTCOME = 2  /* says what came of the actions: the learner is told it by actors that learn themselves, too */
+  FIELD_OUTCOME = 2, /* says what came of the actions: the learner is told it by actors that learn themselves, too */
+  FIELD_REPLAYED = 4 /* a replay keeps it (experience/replay.h) */
 };
 
 /* The fields of a step, in the order of memory, messages and files. Of each:
@@ -36,12 +37,14 @@ enum field_uses {
  *   - uses (enum field_uses);
  *   - the range of its elements in a checkpoint (store/checkpoint.h); RANGE_NONE: checkpoints do not keep it. */
 #define STEP_FIELDS(FIELD)                                                                                             \
-  FIELD(void, observation, "observation", OF_SPACE(&env->observation), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_ANY) \
-  FIELD(uint8_t, mask, "action mask", NUMBERS(U8, choices(env)), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_ANY)       \
-  FIELD(void, action, "action", OF_SPACE(&env->action), AGENT, EACH, FIELD_LEARNED, RANGE_ANY)                         \
+  FIELD(void, observation, "observation", OF_SPACE(&env->observation), AGENT, EACH_AND_NEXT,                           \
+        FIELD_LEARNED | FIELD_REPLAYED, RANGE_ANY)                                                                     \
+  FIELD(uint8_t, mask, "action mask", NUMBERS(U8, choices(env)), AGENT, EACH_AND_NEXT, FIELD_LEARNED | FIELD_REPLAYED, \
+        RANGE_ANY)                                                                                                     \
+  FIELD(void, action, "action", OF_SPACE(&env->action), AGENT, EACH, FIELD_LEARNED | FIELD_REPLAYED, RANGE_ANY)        \
   FIELD(float, log_prob, "log-probability", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_FINITE)                     \
-  FIELD(float, reward, "reward", NUMBER(F32), AGENT, EACH, FIELD_OUTCOME, RANGE_FINITE)                                \
-  FIELD(uint8_t, ended, "episode end", NUMBER(U8), ENV, EACH, FIELD_OUTCOME, RANGE(0, ENV_TERMINATED | ENV_TRUNCATED)) \
+  FIELD(float, reward, "reward", NUMBER(F32), AGENT, EACH, FIELD_OUTCOME | FIELD_REPLAYED, RANGE_FINITE)               \
+  FIELD(uint8_t, ended, "end of an episode", NUMBER(U8), ENV, EACH, FIELD_OUTCOME | FIELD_REPLAYED, RANGE(0, 3))       \
   FIELD(int32_t, length, "length", NUMBER(I32), AGENT, ONCE, FIELD_OUTCOME, RANGE(1, (double)n_steps))                 \
   FIELD(int32_t, restarts, "restarts", NUMBER(I32), ENV, ONCE, FIELD_OUTCOME, RANGE_NONE)
 

@@ -267,7 +267,7 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
 muster_status model_create(const struct model_options *options, const muster_space *observation,
                            const muster_space *action, enum model_critic critic, struct arena *arena,
                            struct model *model) {
-  *model = (struct model){.action_bytes = muster_space_bytes(action)};
+  *model = (struct model){.plan = {options, observation, action}, .action_bytes = muster_space_bytes(action)};
   MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
   MUSTER_TRY(
       policy_head_create(action, options->distribution, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
@@ -280,6 +280,14 @@ muster_status model_create(const struct model_options *options, const muster_spa
   MUSTER_TRY(check_kernel(model, options));
   MUSTER_TRY(build_networks(model, options, arena));
   return allocate_buffers(model, critic != MODEL_ACTOR, arena);
+}
+
+muster_status model_copy_policy(const struct model *model, struct arena *arena, struct model *copy) {
+  const struct model_plan *plan = &model->plan;
+  MUSTER_TRY(model_create(plan->options, plan->observation, plan->action, MODEL_ACTOR, arena, copy));
+  copy->encoder = model->encoder;
+  memcpy(copy->parameters.values, model->parameters.values, copy->parameters.count * sizeof(float));
+  return MUSTER_OK;
 }
 
 /* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs */

@@ -50,7 +50,14 @@ struct model_input {
   struct action_mask mask;
 };
 
+/* What a model is made for; borrowed. */
+struct model_plan {
+  const struct model_options *options;
+  const muster_space *observation, *action;
+};
+
 struct model {
+  struct model_plan plan;
   struct encoder encoder;
   struct policy_head head;
   struct layer_shape observation; /* encoded */
@@ -69,11 +76,15 @@ struct model {
   struct layer_pass features;             /* what the heads read: the trunk's output, or the input */
 };
 
-/* Builds the networks for these spaces. Memory comes from the arena. The policy's prefix is the same whatever the
- * critic. Errors: USAGE (spaces that no network exists for). */
+/* Builds the networks for these spaces; borrows them and the options. Memory comes from the arena. The policy's prefix
+ * is the same whatever the critic. Errors: USAGE (spaces that no network exists for). */
 MUSTER_CHECKED muster_status model_create(const struct model_options *options, const muster_space *observation,
                                           const muster_space *action, enum model_critic critic, struct arena *arena,
                                           struct model *model);
+
+/* A copy of the policy, with parameters of its own that begin with the same values, not for training: a target network,
+ * or a frozen reference. It shares the encoder's statistics. model_pack() is still to be called. */
+MUSTER_CHECKED muster_status model_copy_policy(const struct model *model, struct arena *arena, struct model *copy);
 
 /* Initial parameters from the seed: orthogonal with gain sqrt(2) for hidden layers, 0.01 for the policy head, 1 for the
  * value head, zero biases (SB3's ActorCriticPolicy); or PyTorch's default uniform when ortho_init is off. A Gaussian's

@@ -1,5 +1,7 @@
 #include "nn/optimizer.h"
 
+#include "math/vector.h"
+
 #include <math.h>
 
 #define DECLARE(NAME, name) extern const struct optimizer_type optimizer_##name;
@@ -41,6 +43,18 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
                     double learning_rate) {
   optimizer->steps++;
   optimizer->type->step(optimizer, parameters, gradients, gradient_scale, learning_rate);
+}
+
+muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters, double max_grad_norm,
+                                     double learning_rate, double *gradient_norm) {
+  double norm = sqrt(vector_sum_of_squares(parameters->count, parameters->gradients));
+  *gradient_norm = norm;
+  if (!isfinite(norm))
+    return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
+                        parameters_find_not_finite(parameters, parameters->gradients));
+  double scale = max_grad_norm / (norm + 1e-6);
+  optimizer_step(optimizer, parameters->values, parameters->gradients, scale < 1.0 ? scale : 1.0, learning_rate);
+  return MUSTER_OK;
 }
 
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]) {

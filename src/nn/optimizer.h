@@ -3,8 +3,7 @@
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
-#include "base/arena.h"
-#include "store/checkpoint.h"
+#include "nn/parameters.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -59,6 +58,11 @@ MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type,
 /* Moves parameters [count] against gradients [count] times gradient_scale. */
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate);
+
+/* The same with the gradients of `parameters`, clipped to max_grad_norm (their global norm, *gradient_norm;
+ * torch.nn.utils.clip_grad_norm_). NUMERIC error, with nothing changed, when the norm is not finite. */
+MUSTER_CHECKED muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters,
+                                                    double max_grad_norm, double learning_rate, double *gradient_norm);
 
 /* Lists the state as tensors "optimizer/...", for a checkpoint; returns their number. */
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]);

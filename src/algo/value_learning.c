@@ -1,0 +1,194 @@
+#include "algo/value_learning.h"
+
+#include "math/vector.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- the base: what its functions do without an algorithm's own --- */
+
+static muster_status check_sizes(const struct document *document, const void *object, int64_t num_envs) {
+  const struct value_learning_settings *settings = object;
+  if (settings->train_freq > INT32_MAX / num_envs)
+    return document_error(document, "algorithm.train_freq",
+                          "makes rollouts of %lld steps with num_envs %lld; expects at most %d",
+                          (long long)(settings->train_freq * num_envs), (long long)num_envs, INT32_MAX);
+  if (settings->buffer_size < settings->batch_size)
+    return document_error(document, "algorithm.buffer_size",
+                          "keeps %lld steps, and an update draws %lld; expects at least batch_size",
+                          (long long)settings->buffer_size, (long long)settings->batch_size);
+  return MUSTER_OK;
+}
+
+static struct rollout_plan plan_rollout(const void *object) {
+  return (struct rollout_plan){.n_steps = (size_t)((const struct value_learning_settings *)object)->train_freq};
+}
+
+static enum model_critic no_critic(const void *options) {
+  (void)options;
+  return MODEL_NO_CRITIC;
+}
+
+static double discount(const void *object) { return ((const struct value_learning_settings *)object)->gamma; }
+
+static muster_status create_memory(struct value_learning *learning, struct arena *arena) {
+  const struct value_learning_settings *settings = &learning->settings;
+  const struct trajectory *rollout = learning->rollout;
+  MUSTER_TRY(replay_create(rollout, (size_t)settings->buffer_size, arena, &learning->replay));
+  MUSTER_TRY(replay_tile_create(&learning->replay, TILE, arena, &learning->tile));
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)settings->batch_size, "minibatch", &learning->drawn));
+  learning->d_ld = linear_padded(learning->model->head.outputs);
+  return ARENA_TAKE(arena, TILE * learning->d_ld, "loss gradients", &learning->d_values);
+}
+
+static muster_status create(const struct algorithm_context *context, void *algorithm) {
+  struct value_learning *learning = algorithm;
+  const struct value_learning_settings *settings = context->options;
+  struct model *model = context->model;
+  const size_t parameters = model->parameters.count, terms = sizeof(struct value_losses) / sizeof(double);
+  learning->options = context->options;
+  learning->settings = *settings;
+  learning->model = model;
+  learning->stages = context->stages;
+  learning->rollout = context->rollout;
+  learning->seed = context->seed;
+  MUSTER_TRY(model_copy_policy(model, context->arena, &learning->target));
+  MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], parameters, settings->optimizer_epsilon,
+                              context->arena, &learning->optimizer));
+  MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
+  return create_memory(learning, context->arena);
+}
+
+static int list_state(void *algorithm, struct tensor *list) {
+  struct value_learning *learning = algorithm;
+  const struct parameters *target = &learning->target.parameters;
+  int n = optimizer_state(&learning->optimizer, list);
+  n += replay_state(&learning->replay, list + n);
+  list[n++] = (struct tensor){"algorithm/target", TENSOR_F32, 1, {target->count}, target->values, RANGE_FINITE};
+  list[n++] = (struct tensor){"algorithm/steps", TENSOR_I64, 0, {0}, &learning->steps, RANGE_COUNT};
+  list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &learning->updates, RANGE_COUNT};
+  return n;
+}
+
+/* the rollout goes into the replay; then updates, once there is enough to learn from */
+static muster_status take_rollout(void *algorithm, int64_t *updates) {
+  struct value_learning *learning = algorithm;
+  const struct value_learning_settings *settings = &learning->settings;
+  const int64_t steps = trajectory_steps(learning->rollout);
+  replay_append(&learning->replay, learning->rollout);
+  learning->steps += steps;
+  *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
+  if (learning->steps <= settings->learning_starts) *updates = 0;
+  return MUSTER_OK;
+}
+
+/* the steps that the last update drew */
+static int list_intermediates(void *algorithm, struct tensor *list) {
+  struct value_learning *learning = algorithm;
+  list[0] = (struct tensor){"batch/drawn",   TENSOR_I64, 1, {(size_t)learning->settings.batch_size},
+                            learning->drawn, RANGE_NONE};
+  return 1;
+}
+
+const struct algorithm_base value_learning_base = {
+    .name = "value learning",
+    .options_size = sizeof(struct value_learning_settings),
+    .size = sizeof(struct value_learning),
+    .check = check_sizes,
+    .plan = plan_rollout,
+    .critic = no_critic,
+    .discount = discount,
+    .create = create,
+    .state = list_state,
+    .take_rollout = take_rollout,
+    .intermediates = list_intermediates,
+};
+
+/* --- an update --- */
+
+struct minibatch {
+  struct value_learning *learning;
+  value_loss loss;
+  float inverse_n;
+};
+
+/* adds the gradient and the losses of some steps of the minibatch, tile by tile */
+static void add_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+  const struct minibatch *minibatch = context;
+  struct value_learning *learning = minibatch->learning;
+  const struct value_learning_settings *settings = &learning->settings;
+  struct replay_tile *tile = &learning->tile;
+  const size_t obs_bytes = learning->rollout->obs_bytes;
+  struct value_pass pass = {.inverse_n = minibatch->inverse_n};
+  model_direct_gradients(learning->model, gradient);
+  for (const size_t end = first + n; first < end; first += TILE) {
+    const float *no_critic_value;
+    size_t no_critic_ld;
+    const size_t rows = end - first < TILE ? end - first : TILE;
+    replay_gather(&learning->replay, learning->drawn + first, rows, settings->n_steps, settings->gamma, tile);
+    pass.next_values = model_policy(&learning->target, rows, tile->next.observation, obs_bytes, &pass.next_ld);
+    pass.values = model_forward_tile(learning->model, rows, tile->step.observation, obs_bytes, &pass.ld,
+                                     &no_critic_value, &no_critic_ld);
+    memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
+    minibatch->loss(learning, &pass, (struct value_losses *)terms);
+    model_backward_tile(learning->model, rows, learning->d_values, NULL);
+  }
+}
+
+/* every target_update_interval updates the target network goes towards the learned one, by tau of the way */
+static void renew_target(struct value_learning *learning) {
+  const struct value_learning_settings *settings = &learning->settings;
+  if (learning->updates % settings->target_update_interval != 0) return;
+  const float tau = (float)settings->tau, *values = learning->model->parameters.values;
+  float *target = learning->target.parameters.values;
+  for (size_t i = 0; i < learning->target.parameters.count; i++) target[i] += tau * (values[i] - target[i]);
+  if (settings->tau >= 1) memcpy(target, values, learning->target.parameters.count * sizeof *target);
+  learning->target_is_packed = false;
+}
+
+static void pack_target(struct value_learning *learning) {
+  if (!learning->target_is_packed) model_pack(&learning->target, false);
+  learning->target_is_packed = true;
+}
+
+enum { METRIC_LOSS, METRIC_VALUE, METRIC_GRADIENT_NORM, METRIC_LEARNING_RATE, METRIC_N_UPDATES, METRIC_REPLAY_SIZE };
+
+const char *const value_learning_metrics[] = {
+    [METRIC_LOSS] = "train/loss",
+    [METRIC_VALUE] = "train/q_value",
+    [METRIC_GRADIENT_NORM] = "train/gradient_norm",
+    [METRIC_LEARNING_RATE] = "train/learning_rate",
+    [METRIC_N_UPDATES] = "train/n_updates",
+    [METRIC_REPLAY_SIZE] = "replay/size",
+    NULL,
+};
+
+muster_status value_learning_update(struct value_learning *learning, value_loss loss, double progress_remaining,
+                                    double *metrics) {
+  const struct value_learning_settings *settings = &learning->settings;
+  struct parameters *parameters = &learning->model->parameters;
+  const size_t n = (size_t)settings->batch_size;
+  const double learning_rate = option_schedule_value(&settings->learning_rate, progress_remaining);
+  struct minibatch minibatch = {learning, loss, 1.0f / (float)n};
+  struct value_losses losses;
+  stages_enter(learning->stages, STAGE_UPDATE);
+  pack_target(learning);
+  replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, n, learning->drawn);
+  MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
+  if (!isfinite(losses.loss))
+    return status_error(MUSTER_ERROR_NUMERIC, "the loss of update %lld is not finite: a smaller learning_rate may help",
+                        (long long)learning->updates);
+  double norm;
+  MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));
+  learning->updates++;
+  model_pack(learning->model, true);
+  renew_target(learning);
+
+  metrics[METRIC_LOSS] = losses.loss / (double)n;
+  metrics[METRIC_VALUE] = losses.value / (double)n;
+  metrics[METRIC_GRADIENT_NORM] = norm;
+  metrics[METRIC_LEARNING_RATE] = learning_rate;
+  metrics[METRIC_N_UPDATES] = (double)learning->updates;
+  metrics[METRIC_REPLAY_SIZE] = (double)replay_size(&learning->replay);
+  return MUSTER_OK;
+}

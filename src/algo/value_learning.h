@@ -1,0 +1,80 @@
+/* What algorithms share that learn values from a replay (experience/replay.h): what is gathered goes into it, and every
+ * update learns from steps that are drawn from all that it keeps. An algorithm adds its target and its loss.
+ *
+ *   target y = R + discount * v(next observation; target network),  R and discount of a window of n_steps
+ *   L = mean loss(Q(s, a; theta), y)
+ *
+ * The policy network's outputs are the values of the actions. A minibatch is run in tiles of 64 steps. */
+#ifndef ALGO_VALUE_LEARNING_H
+#define ALGO_VALUE_LEARNING_H
+
+#include "algo/algorithm.h"
+#include "algo/gradient_sum.h"
+#include "config/option.h"
+#include "experience/replay.h"
+#include "nn/optimizer.h"
+
+/* What an algorithm decides once: the beginning of its options, whose rows are in options.h. */
+struct value_learning_settings {
+  int64_t buffer_size, learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
+  double gamma, tau, max_grad_norm;
+  struct option_schedule learning_rate;
+  int optimizer; /* index into optimizer_names */
+  double optimizer_epsilon;
+};
+
+/* Sums over a minibatch. All are doubles: they are the terms of a gradient_sum. */
+struct value_losses {
+  double loss, value; /* by the algorithm's definition; Q(s, a) */
+};
+
+struct value_learning;
+
+/* What networks made of one tile, whose steps are in learning->tile. */
+struct value_pass {
+  const float *values,
+      *next_values; /* [tile rows, ld] of the learned network at the step; of the target network next */
+  size_t ld, next_ld;
+  float inverse_n; /* 1 / minibatch */
+};
+
+/* Fills learning->d_values[tile rows, d_ld] with dL/d values, of which all is 0 before, and adds to the sums. */
+typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
+
+/* The beginning of an algorithm's state; for many it is all of it. */
+struct value_learning {
+  const void *options; /* the algorithm's own, which begin with the settings; borrowed */
+  struct value_learning_settings settings;
+  struct model *model;   /* borrowed */
+  struct model target;   /* network */
+  bool target_is_packed; /* since its parameters changed last, here or when a checkpoint was read */
+  struct stages *stages; /* borrowed; may be NULL */
+  const struct trajectory *rollout;
+  struct optimizer optimizer;
+  struct replay replay;
+  struct gradient_sum sum;
+  uint64_t seed;
+  int64_t steps, updates; /* of all environments that were taken in; updates so far */
+  uint64_t *drawn;        /* [batch_size] */
+
+  /* of the tile that is learned from */
+  struct replay_tile tile;
+  float *d_values; /* [TILE, d_ld] */
+  size_t d_ld;
+};
+
+/* What learning from a replay does unless an algorithm says otherwise: rollouts of train_freq steps of every
+ * environment go into the replay, and gradient_steps updates follow once there are learning_starts of them; there is no
+ * critic besides the policy network. A checkpoint holds the replay, the target network and the counters. */
+extern const struct algorithm_base value_learning_base;
+
+/* For .update: one step of the optimizer on batch_size steps of the replay; then the target network, where it is due.
+ * Fills the metrics below. */
+MUSTER_CHECKED muster_status value_learning_update(struct value_learning *learning, value_loss loss,
+                                                   double progress_remaining, double *metrics);
+
+/* --- metrics --- */
+
+extern const char *const value_learning_metrics[];
+
+#endif

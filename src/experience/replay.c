@@ -1,0 +1,256 @@
+#include "experience/replay.h"
+
+#include "base/random.h"
+
+#include <string.h>
+
+static bool is_kept(const struct field *field) { return (field->uses & FIELD_REPLAYED) != 0 && field->bytes > 0; }
+
+/* places in the table of fields */
+#define PLACE(c_type, id, ...) PLACE_##id,
+enum { STEP_FIELDS(PLACE) };
+
+static size_t row_bytes(const struct replay *replay, int i) { return replay->slots * replay->field[i].bytes; }
+
+muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
+                            struct replay *replay) {
+  const size_t n_envs = rollout->n_envs, agents = rollout->agents, steps = (capacity + n_envs - 1) / n_envs;
+  const size_t slots = (steps < 2 ? 2 : steps) + 1;
+  if (slots > UINT32_MAX / agents / n_envs)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.buffer_size: %zu steps of %zu environments with %zu agents are too many to count",
+                        capacity, n_envs, agents);
+  *replay = (struct replay){.n_envs = n_envs, .agents = agents, .n_rows = rollout->n_rows, .slots = slots};
+  memcpy(replay->field, rollout->field, sizeof replay->field);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field)) continue;
+    const size_t rows = field_row_count(field, n_envs, agents);
+    MUSTER_TRY(arena_take(arena, rows, row_bytes(replay, i), "replay", &replay->kept.array[i]));
+  }
+  MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_slot));
+  MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_lasts));
+  return ARENA_TAKE(arena, n_envs, "replay", &replay->written);
+}
+
+/* --- appending --- */
+
+static char *entry_at(const struct replay *replay, int i, size_t row, size_t slot) {
+  return (char *)replay->kept.array[i] + row * row_bytes(replay, i) + slot * replay->field[i].bytes;
+}
+
+/* the slot that is open */
+static size_t open_slot(const struct replay *replay, size_t env) {
+  return (size_t)(replay->written[env] - 1) % replay->slots;
+}
+
+static uint8_t *ended_at(const struct replay *replay, size_t env, size_t slot) {
+  return replay->kept.ended + env * replay->slots + slot;
+}
+
+static const char *rollout_entry(const struct trajectory *rollout, int i, size_t row, size_t t) {
+  const struct field *field = &rollout->field[i];
+  return (const char *)rollout->array[i] + (row * field_entries(field, rollout->n_steps) + t) * field->bytes;
+}
+
+/* copies step t of an environment of the rollout to its open slot: all that the step has, or what is known of it before
+ * its action */
+static void copy_step(struct replay *replay, const struct trajectory *rollout, size_t env, size_t t, bool is_open) {
+  const size_t slot = open_slot(replay, env);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field) || (is_open && field->steps != FIELD_EACH_AND_NEXT)) continue;
+    const size_t rows = field_row_count(field, 1, replay->agents);
+    for (size_t row = env * rows; row < (env + 1) * rows; row++)
+      memcpy(entry_at(replay, i, row, slot), rollout_entry(rollout, i, row, t), field->bytes);
+  }
+}
+
+static bool continues(const struct replay *replay, const struct trajectory *rollout, size_t env) {
+  const size_t slot = open_slot(replay, env);
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field) || field->steps != FIELD_EACH_AND_NEXT) continue;
+    const size_t rows = field_row_count(field, 1, replay->agents);
+    for (size_t row = env * rows; row < (env + 1) * rows; row++)
+      if (memcmp(entry_at(replay, i, row, slot), rollout_entry(rollout, i, row, 0), field->bytes) != 0) return false;
+  }
+  return true;
+}
+
+/* the open slot keeps an observation and nothing else; the next one is opened */
+static void close_as_last(struct replay *replay, size_t env) {
+  *ended_at(replay, env, open_slot(replay, env)) = REPLAY_LAST;
+  replay->written[env]++;
+}
+
+/* A last observation has no mask of its own: all is allowed. */
+static void allow_all(struct replay *replay, size_t env) {
+  const size_t bytes = replay->field[PLACE_mask].bytes, slot = open_slot(replay, env);
+  for (size_t row = env * replay->agents; bytes > 0 && row < (env + 1) * replay->agents; row++)
+    memset(entry_at(replay, PLACE_mask, row, slot), 1, bytes);
+}
+
+/* its steps; where an episode was cut, a slot for the last observation, which append_lasts() fills */
+static void append_steps(struct replay *replay, const struct trajectory *rollout, size_t env) {
+  if (replay->written[env] == 0)
+    replay->written[env] = 1;
+  else if (!continues(replay, rollout, env))
+    close_as_last(replay, env);
+  replay->rollout_slot[env] = replay->written[env] - 1;
+  replay->rollout_lasts[env] = 0;
+  const size_t length = (size_t)rollout->length[env * replay->agents];
+  for (size_t t = 0; t < length; t++) {
+    copy_step(replay, rollout, env, t, false);
+    const uint8_t ended = *ended_at(replay, env, open_slot(replay, env));
+    replay->written[env]++;
+    if (ended != ENV_TRUNCATED) continue;
+    allow_all(replay, env);
+    close_as_last(replay, env);
+  }
+  copy_step(replay, rollout, env, rollout->n_steps, true);
+}
+
+/* the true last observations, which are listed in the order of steps for each environment */
+static void append_lasts(struct replay *replay, const struct trajectory *rollout) {
+  const struct final_observations *finals = &rollout->final_observations;
+  const size_t bytes = rollout->obs_bytes, agents = replay->agents;
+  for (int32_t i = 0; i < finals->count; i++) {
+    const size_t env = (size_t)finals->environment[i] - rollout->first_env;
+    const int64_t number = replay->rollout_slot[env] + finals->step[i] + 1 + replay->rollout_lasts[env]++;
+    if (replay->written[env] - number > (int64_t)replay->slots) continue;
+    for (size_t agent = 0; agent < agents; agent++)
+      memcpy(entry_at(replay, PLACE_observation, env * agents + agent, (size_t)number % replay->slots),
+             (const char *)finals->observation + ((size_t)i * agents + agent) * bytes, bytes);
+  }
+}
+
+void replay_append(struct replay *replay, const struct trajectory *rollout) {
+  for (size_t env = 0; env < replay->n_envs; env++) append_steps(replay, rollout, env);
+  append_lasts(replay, rollout);
+}
+
+/* --- drawing --- */
+
+/* whether the slot `age` before the open one is a step */
+static bool is_step(const struct replay *replay, size_t env, size_t age) {
+  const int64_t number = replay->written[env] - 1 - (int64_t)age;
+  return number >= 0 && *ended_at(replay, env, (size_t)number % replay->slots) != REPLAY_LAST;
+}
+
+/* slots of an environment before the open one */
+static size_t filled_slots(const struct replay *replay, size_t env) {
+  const int64_t begun = replay->written[env];
+  if (begun == 0) return 0;
+  return begun < (int64_t)replay->slots ? (size_t)begun - 1 : replay->slots - 1;
+}
+
+static size_t most_filled(const struct replay *replay) {
+  size_t most = 0;
+  for (size_t env = 0; env < replay->n_envs; env++)
+    if (filled_slots(replay, env) > most) most = filled_slots(replay, env);
+  return most;
+}
+
+size_t replay_size(const struct replay *replay) {
+  size_t size = 0;
+  for (size_t env = 0; env < replay->n_envs; env++) size += filled_slots(replay, env);
+  return size * replay->agents;
+}
+
+/* the high half of the product is uniform below `range` but for range / 2^64 */
+static uint64_t below(const uint32_t words[2], uint64_t range) {
+  const uint64_t word = (uint64_t)words[0] << 32 | words[1];
+  return (uint64_t)((unsigned __int128)word * range >> 64);
+}
+
+void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn) {
+  const size_t filled = most_filled(replay), range = replay->n_rows * filled;
+  for (size_t i = 0; i < n; i++) {
+    /* what is no step is drawn again */
+    for (uint32_t attempt = 0;; attempt++) {
+      uint32_t words[4];
+      random_words(seed, RANDOM_REPLAY, (uint32_t)i, update, attempt, words);
+      const uint64_t place = below(words, range);
+      const size_t row = place / filled, age = 1 + place % filled, env = row / replay->agents;
+      if (!is_step(replay, env, age)) continue;
+      drawn[i] = row * replay->slots + (size_t)(replay->written[env] - 1 - (int64_t)age) % replay->slots;
+      break;
+    }
+  }
+}
+
+/* --- gathering --- */
+
+muster_status replay_tile_create(const struct replay *replay, size_t rows, struct arena *arena,
+                                 struct replay_tile *tile) {
+  *tile = (struct replay_tile){0};
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field)) continue;
+    MUSTER_TRY(arena_take(arena, rows, field->bytes, "replayed steps", &tile->step.array[i]));
+    if (field->steps == FIELD_EACH_AND_NEXT)
+      MUSTER_TRY(arena_take(arena, rows, field->bytes, "replayed steps", &tile->next.array[i]));
+  }
+  return ARENA_TAKE(arena, rows, "replayed steps", &tile->discount);
+}
+
+/* what the window of a step makes of it; returns the slot behind the window */
+static size_t sum_window(const struct replay *replay, size_t row, size_t slot, int64_t n_steps, double gamma,
+                         float *reward, float *discount) {
+  const size_t env = row / replay->agents, open = open_slot(replay, env), slots = replay->slots;
+  double sum = 0, factor = 1;
+  uint8_t ended = 0;
+  for (int64_t k = 0; k < n_steps && ended == 0 && slot != open; k++) {
+    sum += factor * replay->kept.reward[row * slots + slot];
+    factor *= gamma;
+    ended = *ended_at(replay, env, slot);
+    slot = (slot + 1) % slots;
+    /* behind it steps were lost */
+    if (slot != open && *ended_at(replay, env, slot) == REPLAY_LAST) break;
+  }
+  *reward = (float)sum;
+  *discount = (ended & ENV_TERMINATED) != 0 ? 0.0f : (float)factor;
+  return slot;
+}
+
+void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
+                   struct replay_tile *tile) {
+  tile->rows = rows;
+  for (size_t r = 0; r < rows; r++) {
+    const size_t row = drawn[r] / replay->slots, slot = drawn[r] % replay->slots;
+    float reward;
+    const size_t next = sum_window(replay, row, slot, n_steps, gamma, &reward, &tile->discount[r]);
+    for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+      const struct field *field = &replay->field[i];
+      if (!is_kept(field)) continue;
+      const size_t of = field->rows == FIELD_OF_AGENT ? row : row / replay->agents, bytes = field->bytes;
+      memcpy((char *)tile->step.array[i] + r * bytes, entry_at(replay, i, of, slot), bytes);
+      if (field->steps == FIELD_EACH_AND_NEXT)
+        memcpy((char *)tile->next.array[i] + r * bytes, entry_at(replay, i, of, next), bytes);
+    }
+    tile->step.reward[r] = reward;
+  }
+}
+
+/* --- what a checkpoint holds of it --- */
+
+#define NAME(c_type, id, ...) "replay/" #id,
+static const char *const names[] = {STEP_FIELDS(NAME)};
+
+int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]) {
+  int n = 0;
+  list[n++] = (struct tensor){"replay/written", TENSOR_I64, 1, {replay->n_envs}, replay->written, RANGE_COUNT};
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field)) continue;
+    const size_t rows = field_row_count(field, replay->n_envs, replay->agents);
+    struct tensor tensor = {names[i],    field->type, 3, {rows, replay->slots, field->elements}, replay->kept.array[i],
+                            field->range};
+    if (i == PLACE_ended) tensor.range = RANGE(0, REPLAY_LAST);
+    if (field->space != NULL && field->space->kind == MUSTER_SPACE_DISCRETE)
+      tensor.range = RANGE(0, (double)field->space->counts[0] - 1);
+    list[n++] = tensor;
+  }
+  return n;
+}

@@ -1,0 +1,82 @@
+/* What was seen before, kept to be learned from again: of every environment the last steps, in a ring of slots.
+ *
+ * A slot keeps the fields of a step that are FIELD_REPLAYED (experience/fields.h). Every observation is kept once: the
+ * next observation of a step is that of the slot behind it. The newest slot of an environment is open: its observation
+ * is known, its action is not yet. An episode that was truncated takes one slot more, which keeps its true last
+ * observation and nothing else; so does a step behind which rollouts were lost. What terminated has no next
+ * observation.
+ *
+ *   slot      w     w+1   w+2    w+3    w+4   w+5
+ *   episode   o a r o a r o a r  o      o a r o ...
+ *                         cut    last   next episode
+ *
+ * Which steps an update learns from is a pure function of the seed, the number of the update and the contents, and the
+ * contents depend neither on who acted nor on how many learn. */
+#ifndef EXPERIENCE_REPLAY_H
+#define EXPERIENCE_REPLAY_H
+
+#include "base/arena.h"
+#include "experience/trajectory.h"
+
+/* What slot->ended says where the slot is no step; beside ENV_TERMINATED and ENV_TRUNCATED (env/pool.h). */
+#define REPLAY_LAST 4 /* the last observation of a truncated episode, or of one whose next steps were lost */
+
+/* One array for each line of STEP_FIELDS, by its name or by its place in the table; NULL where there is none. */
+struct step_arrays {
+  union {
+    struct {
+      STEP_FIELDS(FIELD_MEMBER)
+    };
+    void *array[STEP_FIELD_COUNT];
+  };
+};
+
+struct replay {
+  size_t n_envs, agents, n_rows; /* N, A, N * A; row = environment * A + agent */
+  size_t slots;                  /* of each environment: one more than the steps that it keeps */
+  struct field field[STEP_FIELD_COUNT];
+  struct step_arrays kept; /* [rows, slots, elements]; of an environment: [environments, slots, elements] */
+  int64_t *written;        /* [N] slots that were ever begun; the newest one is open */
+  int64_t *rollout_slot;   /* [N] while a rollout is appended: the number of the slot that its first step takes */
+  int32_t *rollout_lasts;  /* [N] and the final observations of it so far */
+};
+
+/* Room for `capacity` steps of all environments of such rollouts together, rounded up to the same number for each, of
+ * which there are at least 2. USAGE error where that is too much to count. */
+MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
+                                           struct replay *replay);
+
+/* Appends the steps of a rollout of all environments that count, with its final observations. It goes on where the last
+ * one ended; an environment whose observation is another than the open one begins a new episode. */
+void replay_append(struct replay *replay, const struct trajectory *rollout);
+
+/* Slots of all rows that are filled: steps, and the last observations between them. */
+size_t replay_size(const struct replay *replay);
+
+/* Draws n steps of any rows, each of them alike and with replacement, for an update of this number. There is at least
+ * one to draw from. drawn[n]: row * slots + slot. */
+void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn);
+
+/* One tile of drawn steps: what they were, and what their windows of n_steps make of them,
+ *   reward = sum over k < m of gamma^k r_k,  discount = gamma^m, or 0 where the episode terminated,
+ * with m <= n_steps as long as the episode goes on and the replay knows it. What is behind them is `next`. */
+struct replay_tile {
+  size_t rows;             /* that are in use */
+  struct step_arrays step; /* [rows, elements] of the fields that the replay keeps */
+  struct step_arrays next; /* the same of those that the next step has, too: observation and mask */
+  float *discount;         /* [rows] of what comes next */
+};
+
+/* Room for `rows` rows at most; memory from the arena. */
+MUSTER_CHECKED muster_status replay_tile_create(const struct replay *replay, size_t rows, struct arena *arena,
+                                                struct replay_tile *tile);
+
+/* Gathers drawn[0 .. rows - 1] into the tile. */
+void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
+                   struct replay_tile *tile);
+
+/* Lists all of it as tensors "replay/...", for a checkpoint, as views of live memory; returns their number. */
+#define REPLAY_STATE (STEP_FIELD_COUNT + 1)
+int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
+
+#endif

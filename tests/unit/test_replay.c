@@ -1,0 +1,270 @@
+/* The replay against a plain list of everything that was ever seen: which steps can be drawn, what is behind them, and
+ * what their windows sum up to, through ends of episodes, lost rollouts and turns of the ring. */
+#include "experience/replay.h"
+#include "support/check.h"
+#include "support/model.h"
+
+enum { ENVS = 3, AGENTS = 2, ROWS = ENVS * AGENTS, STEPS = 7, ELEMENTS = 3, CHOICES = 4, MOST = 2000 };
+
+static const struct network_shape shape = {
+    .obs_dim = ELEMENTS, .actions = CHOICES, .layers = 1, .hidden = {4}, .masks = true, .agents = AGENTS};
+
+/* all of a row: its steps, each with the observation behind it, whatever became of them */
+struct seen {
+  float observation[ELEMENTS], next[ELEMENTS], reward;
+  int32_t action;
+  uint8_t mask[CHOICES], next_mask[CHOICES], ended;
+  bool is_lost; /* the steps behind it are */
+};
+
+struct fixture {
+  struct arena *arena;
+  struct model model;
+  struct trajectory rollout;
+  struct replay replay;
+  struct seen seen[ROWS][MOST];
+  int32_t slot[ROWS][MOST]; /* number of the slot that keeps the step */
+  int32_t count[ROWS], slots[ROWS];
+  uint64_t rollouts;
+};
+
+static void setup(struct fixture *f, size_t capacity) {
+  memset(f, 0, sizeof *f);
+  CHECK_OK_FATAL(arena_create(&f->arena));
+  create_model(&shape, MODEL_ACTOR, f->arena, &f->model);
+  randomize_model(&f->model, 5);
+  create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
+  CHECK_OK_FATAL(replay_create(&f->rollout, capacity, f->arena, &f->replay));
+}
+
+static float *observation_of(struct trajectory *rollout, size_t row, size_t t) {
+  return (float *)rollout->observation + (row * (STEPS + 1) + t) * ELEMENTS;
+}
+static uint8_t *mask_of(struct trajectory *rollout, size_t row, size_t t) {
+  return rollout->mask + (row * (STEPS + 1) + t) * CHOICES;
+}
+
+/* the next rollout: it begins where the last one ended, which fill_rollout() does not know */
+static void roll_out(struct fixture *f) {
+  float observation[ROWS][ELEMENTS];
+  uint8_t mask[ROWS][CHOICES];
+  for (size_t row = 0; row < ROWS; row++) {
+    memcpy(observation[row], observation_of(&f->rollout, row, STEPS), sizeof observation[row]);
+    memcpy(mask[row], mask_of(&f->rollout, row, STEPS), sizeof mask[row]);
+  }
+  fill_rollout(&f->model, 100 + f->rollouts++, &f->rollout);
+  for (size_t row = 0; row < ROWS && f->rollouts > 1; row++) {
+    memcpy(observation_of(&f->rollout, row, 0), observation[row], sizeof observation[row]);
+    memcpy(mask_of(&f->rollout, row, 0), mask[row], sizeof mask[row]);
+  }
+}
+
+static const float *find_final(const struct fixture *f, size_t row, size_t t) {
+  const struct final_observations *finals = &f->rollout.final_observations;
+  for (int32_t i = 0; i < finals->count; i++)
+    if ((size_t)finals->environment[i] == row / AGENTS && (size_t)finals->step[i] == t)
+      return (const float *)finals->observation + ((size_t)i * AGENTS + row % AGENTS) * ELEMENTS;
+  CU_FAIL_FATAL("a truncated episode has a final observation");
+  return NULL;
+}
+
+/* appends the rollout to the list, too */
+static void append(struct fixture *f) {
+  replay_append(&f->replay, &f->rollout);
+  for (size_t row = 0; row < ROWS; row++)
+    for (size_t t = 0; t < (size_t)f->rollout.length[row]; t++) {
+      const int32_t at = f->count[row]++;
+      struct seen *seen = &f->seen[row][at];
+      seen->ended = f->rollout.ended[row / AGENTS * STEPS + t];
+      seen->reward = f->rollout.reward[row * STEPS + t];
+      seen->action = ((int32_t *)f->rollout.action)[row * STEPS + t];
+      memcpy(seen->observation, observation_of(&f->rollout, row, t), sizeof seen->observation);
+      memcpy(seen->mask, mask_of(&f->rollout, row, t), sizeof seen->mask);
+      memcpy(seen->next, observation_of(&f->rollout, row, t + 1), sizeof seen->next);
+      memcpy(seen->next_mask, mask_of(&f->rollout, row, t + 1), sizeof seen->next_mask);
+      f->slot[row][at] = f->slots[row]++;
+      if (seen->ended != ENV_TRUNCATED) continue;
+      memcpy(seen->next, find_final(f, row, t), sizeof seen->next);
+      memset(seen->next_mask, 1, sizeof seen->next_mask);
+      f->slots[row]++;
+    }
+}
+
+/* a rollout that never comes */
+static void lose(struct fixture *f) {
+  roll_out(f);
+  for (size_t row = 0; row < ROWS; row++) {
+    struct seen *seen = &f->seen[row][f->count[row] - 1];
+    /* behind an end the open observation began an episode of which nothing is known */
+    seen->is_lost = true;
+    f->slots[row]++;
+  }
+}
+
+/* steps that must still be there: those whose slot and the one behind it are */
+static bool is_kept(const struct fixture *f, size_t row, int32_t i) {
+  return i < f->count[row] && f->slots[row] - f->slot[row][i] < (int32_t)f->replay.slots;
+}
+
+static int32_t find_step(const struct fixture *f, size_t row, const float *observation) {
+  for (int32_t i = 0; i < f->count[row]; i++)
+    if (memcmp(f->seen[row][i].observation, observation, sizeof f->seen[row][i].observation) == 0) return i;
+  return -1;
+}
+
+/* row r of a tile, against the list */
+static void check_step(const struct fixture *f, const struct replay_tile *tile, size_t r, size_t row, int32_t at,
+                       int n_steps, double gamma) {
+  const struct seen *seen = &f->seen[row][at], *last = seen;
+  CU_ASSERT_EQUAL(((int32_t *)tile->step.action)[r], seen->action);
+  CU_ASSERT_EQUAL(memcmp(tile->step.mask + r * CHOICES, seen->mask, CHOICES), 0);
+  double sum = 0, factor = 1;
+  for (int k = 0; k < n_steps && at + k < f->count[row]; k++) {
+    last = &f->seen[row][at + k];
+    sum += factor * last->reward;
+    factor *= gamma;
+    if (last->ended != 0 || last->is_lost) break;
+  }
+  CHECK_CLOSE(tile->step.reward[r], sum, 1e-6);
+  CHECK_CLOSE(tile->discount[r], (last->ended & ENV_TERMINATED) != 0 ? 0 : factor, 1e-6);
+  if ((last->ended & ENV_TERMINATED) != 0) return;
+  CU_ASSERT_EQUAL(memcmp((float *)tile->next.observation + r * ELEMENTS, last->next, sizeof last->next), 0);
+  CU_ASSERT_EQUAL(memcmp(tile->next.mask + r * CHOICES, last->next_mask, CHOICES), 0);
+}
+
+/* draws until each step that is kept must have come, and no other; all about as often */
+static void check_contents(struct fixture *f, int n_steps) {
+  enum { DRAWS = 64 * 200 };
+  static int32_t times[ROWS][MOST];
+  static uint64_t drawn[DRAWS];
+  struct replay_tile tile;
+  memset(times, 0, sizeof times);
+  CHECK_OK_FATAL(replay_tile_create(&f->replay, 64, f->arena, &tile));
+  replay_draw(&f->replay, 3, (uint32_t)f->rollouts, DRAWS, drawn);
+  for (size_t first = 0; first < DRAWS; first += 64) {
+    replay_gather(&f->replay, drawn + first, 64, n_steps, 0.9, &tile);
+    for (size_t r = 0; r < 64; r++) {
+      const size_t row = drawn[first + r] / f->replay.slots;
+      const int32_t at = find_step(f, row, (float *)tile.step.observation + r * ELEMENTS);
+      CU_ASSERT_TRUE_FATAL(at >= 0 && is_kept(f, row, at));
+      times[row][at]++;
+      check_step(f, &tile, r, row, at, n_steps, 0.9);
+    }
+  }
+  int32_t kept = 0;
+  for (size_t row = 0; row < ROWS; row++)
+    for (int32_t i = 0; i < f->count[row]; i++) kept += is_kept(f, row, i);
+  const double expected = (double)DRAWS / kept;
+  for (size_t row = 0; row < ROWS; row++)
+    for (int32_t i = 0; i < f->count[row]; i++)
+      if (is_kept(f, row, i)) CU_ASSERT_TRUE(fabs(times[row][i] - expected) < 5 * sqrt(expected));
+}
+
+static void test_ring(void) {
+  static struct fixture f;
+  setup(&f, 60 * ENVS);
+  for (int i = 0; i < 40; i++) {
+    roll_out(&f);
+    append(&f);
+    if (i < 3 || i % 6 == 0) check_contents(&f, 1);
+  }
+  CU_ASSERT_TRUE(f.slots[0] > 4 * (int32_t)f.replay.slots);
+  CU_ASSERT_EQUAL(replay_size(&f.replay), ROWS * 60);
+  arena_destroy(&f.arena);
+}
+
+static void test_windows(void) {
+  static struct fixture f;
+  setup(&f, 60 * ENVS);
+  for (int i = 0; i < 25; i++) {
+    roll_out(&f);
+    append(&f);
+    if (i % 6 == 0) check_contents(&f, 1 + i % 4 * 2);
+  }
+  arena_destroy(&f.arena);
+}
+
+/* what comes before is the end of a window, with its own next observation */
+static void test_lost_rollouts(void) {
+  static struct fixture f;
+  setup(&f, 60 * ENVS);
+  for (int i = 0; i < 12; i++) {
+    roll_out(&f);
+    append(&f);
+    check_contents(&f, 3);
+    /* that it is lost, the next one tells */
+    if (i % 3 == 1) lose(&f);
+  }
+  arena_destroy(&f.arena);
+}
+
+/* rollouts of which only some steps count, longer than the ring */
+static void test_small_ring(void) {
+  static struct fixture f;
+  setup(&f, 1);
+  CU_ASSERT_EQUAL(f.replay.slots, 3);
+  for (int i = 0; i < 9; i++) {
+    roll_out(&f);
+    if (i % 3 == 1) {
+      trajectory_cut(&f.rollout, 2);
+      struct final_observations *finals = &f.rollout.final_observations;
+      while (finals->count > 0 && finals->step[finals->count - 1] >= 2) finals->count--;
+    } else {
+      for (size_t row = 0; row < ROWS; row++) f.rollout.length[row] = STEPS;
+    }
+    append(&f);
+    check_contents(&f, 2);
+  }
+  arena_destroy(&f.arena);
+}
+
+/* a copy by its tensors draws and gathers the same, and goes on alike */
+static void test_state(void) {
+  static struct fixture f;
+  struct replay copy;
+  setup(&f, 40 * ENVS);
+  CHECK_OK_FATAL(replay_create(&f.rollout, 40 * ENVS, f.arena, &copy));
+  for (int i = 0; i < 20; i++) {
+    roll_out(&f);
+    if (i > 10) replay_append(&copy, &f.rollout);
+    append(&f);
+    if (i != 10) continue;
+    struct tensor from[REPLAY_STATE], to[REPLAY_STATE];
+    const int n = replay_state(&f.replay, from);
+    CU_ASSERT_EQUAL_FATAL(replay_state(&copy, to), n);
+    for (int k = 0; k < n; k++) {
+      CU_ASSERT_EQUAL_FATAL(tensor_bytes(&from[k]), tensor_bytes(&to[k]));
+      memcpy(to[k].data, from[k].data, tensor_bytes(&from[k]));
+    }
+  }
+  uint64_t drawn[500], again[500];
+  replay_draw(&f.replay, 9, 4, 500, drawn);
+  replay_draw(&copy, 9, 4, 500, again);
+  CU_ASSERT_EQUAL(memcmp(drawn, again, sizeof drawn), 0);
+  replay_draw(&copy, 9, 5, 500, again);
+  CU_ASSERT_NOT_EQUAL(memcmp(drawn, again, sizeof drawn), 0);
+  struct tensor from[REPLAY_STATE], to[REPLAY_STATE];
+  const int n = replay_state(&f.replay, from);
+  replay_state(&copy, to);
+  for (int k = 0; k < n; k++) CU_ASSERT_EQUAL(memcmp(from[k].data, to[k].data, tensor_bytes(&from[k])), 0);
+  arena_destroy(&f.arena);
+}
+
+static void test_errors(void) {
+  static struct fixture f;
+  struct replay replay;
+  setup(&f, 10);
+  CHECK_FAILS(replay_create(&f.rollout, (size_t)1 << 40, f.arena, &replay), MUSTER_ERROR_USAGE, "buffer_size");
+  arena_destroy(&f.arena);
+}
+
+static const struct check_case cases[] = {
+    {"steps of a ring, and what is behind them", test_ring},
+    {"windows of several steps", test_windows},
+    {"lost rollouts", test_lost_rollouts},
+    {"a ring shorter than a rollout, rollouts that were cut", test_small_ring},
+    {"state", test_state},
+    {"too much to count", test_errors},
+};
+
+CHECK_MAIN("replay", cases)
