@@ -4,115 +4,122 @@
 
 #include <string.h>
 
-/* A record: a gradient and, from the next cache line on, its terms. */
-struct record {
+/* A sum over samples: a gradient and, from the next cache line on, its terms. */
+struct partial_sum {
   float *gradient;
   double *terms;
 };
 
 static size_t gradient_bytes(const struct gradient_sum *sum) { return (sum->count * sizeof(float) + 63) / 64 * 64; }
 
-static size_t record_bytes(const struct gradient_sum *sum) {
+static size_t sum_bytes(const struct gradient_sum *sum) {
   return gradient_bytes(sum) + (sum->terms * sizeof(double) + 63) / 64 * 64;
 }
 
-static struct record record_at(const struct gradient_sum *sum, void *memory) {
-  return (struct record){memory, (double *)((char *)memory + gradient_bytes(sum))};
+static struct partial_sum sum_at(const struct gradient_sum *sum, void *memory) {
+  return (struct partial_sum){memory, (double *)((char *)memory + gradient_bytes(sum))};
 }
 
 muster_status gradient_sum_create(const struct learner_group *group, size_t count, size_t terms, struct arena *arena,
                                   struct gradient_sum *sum) {
   *sum = (struct gradient_sum){.group = group, .count = count, .terms = terms};
-  size_t bytes = record_bytes(sum);
-  for (int i = 0; i < SHARDS_LEVELS; i++) MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
+  size_t bytes = sum_bytes(sum);
+  for (int i = 0; i < MICRO_BATCHES_LEVELS; i++)
+    MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
   if (learner_group_size(group) == 1) return MUSTER_OK;
-  sum->most_leaves = shards_most_leaves(group->size);
-  return group->share(group->context, 2 * sum->most_leaves * bytes, (void **)&sum->leaves);
+  sum->most_sums = micro_batches_most_sums(group->size);
+  return group->share(group->context, 2 * sum->most_sums * bytes, (void **)&sum->partial_sums);
 }
 
 /* --- one sum --- */
 
 struct walk {
   struct gradient_sum *sum;
-  size_t samples, shards, members;
+  size_t samples, micro_batches, members;
   gradient_of_samples add;
   void *context;
-  char *leaves;     /* records of this sum */
-  size_t next_leaf; /* in the order in which the walk comes by */
+  char *partial_sums; /* of all members */
+  size_t next_sum;    /* among them, in the order in which the walk through the tree comes by */
 };
 
-static struct record next_leaf(struct walk *walk) {
-  return record_at(walk->sum, walk->leaves + walk->next_leaf++ * record_bytes(walk->sum));
+static struct partial_sum next_sum(struct walk *walk) {
+  return sum_at(walk->sum, walk->partial_sums + walk->next_sum++ * sum_bytes(walk->sum));
 }
 
 /* out = left + right; out may be one of them */
-static void add_records(const struct gradient_sum *sum, struct record left, struct record right, struct record out) {
+static void add_sums(const struct gradient_sum *sum, struct partial_sum left, struct partial_sum right,
+                     struct partial_sum out) {
   vector_add(sum->count, left.gradient, right.gradient, out.gradient);
   for (size_t i = 0; i < sum->terms; i++) out.terms[i] = left.terms[i] + right.terms[i];
 }
 
-/* sums a block of shards that this member has alone; `level`: where its right half may go */
-static void sum_block(struct walk *walk, size_t first, size_t n, int level, struct record out) {
+/* sums n micro-batches from `first` on, all of this member; `level`: where the sum of the right half may go */
+static void sum_block(struct walk *walk, size_t first, size_t n, int level, struct partial_sum out) {
   struct gradient_sum *sum = walk->sum;
   if (n == 1) {
-    size_t sample = shards_first_sample(walk->samples, walk->shards, first);
-    size_t end = shards_first_sample(walk->samples, walk->shards, first + 1);
+    size_t sample = micro_batches_first_sample(walk->samples, walk->micro_batches, first);
+    size_t end = micro_batches_first_sample(walk->samples, walk->micro_batches, first + 1);
     memset(out.gradient, 0, sum->count * sizeof *out.gradient);
     memset(out.terms, 0, sum->terms * sizeof *out.terms);
     walk->add(walk->context, sample, end - sample, out.gradient, out.terms);
     return;
   }
-  struct record right = record_at(sum, sum->level[level]);
+  struct partial_sum right = sum_at(sum, sum->level[level]);
   sum_block(walk, first, n / 2, level + 1, out);
   sum_block(walk, first + n / 2, n / 2, level + 1, right);
-  add_records(sum, out, right, out);
+  add_sums(sum, out, right, out);
 }
 
-/* this member's leaves below a block */
-static void fill_leaves(struct walk *walk, size_t first, size_t n) {
-  size_t owner = shards_owner(walk->shards, walk->members, first, n);
-  if (owner == SHARDS_SEVERAL) {
-    fill_leaves(walk, first, n / 2);
-    fill_leaves(walk, first + n / 2, n / 2);
+/* computes this member's partial sums below a node of the tree */
+static void compute_sums(struct walk *walk, size_t first, size_t n) {
+  size_t owner = micro_batches_owner(walk->micro_batches, walk->members, first, n);
+  if (owner == MICRO_BATCHES_SEVERAL) {
+    compute_sums(walk, first, n / 2);
+    compute_sums(walk, first + n / 2, n / 2);
     return;
   }
-  struct record leaf = next_leaf(walk);
-  if (owner == learner_group_index(walk->sum->group)) sum_block(walk, first, n, 0, leaf);
+  struct partial_sum mine = next_sum(walk);
+  if (owner == learner_group_index(walk->sum->group)) sum_block(walk, first, n, 0, mine);
 }
 
-/* the sum of a block from the leaves of all: a leaf itself, or `out` */
-static struct record join_leaves(struct walk *walk, size_t first, size_t n, int level, struct record out) {
-  if (shards_owner(walk->shards, walk->members, first, n) != SHARDS_SEVERAL) return next_leaf(walk);
-  struct record place = record_at(walk->sum, walk->sum->level[level]);
-  struct record left = join_leaves(walk, first, n / 2, level + 1, out);
-  struct record right = join_leaves(walk, first + n / 2, n / 2, level + 1, place);
-  add_records(walk->sum, left, right, out);
+/* the sum of a node of the tree from the partial sums of all: a partial sum itself, or `out` */
+static struct partial_sum join_sums(struct walk *walk, size_t first, size_t n, int level, struct partial_sum out) {
+  if (micro_batches_owner(walk->micro_batches, walk->members, first, n) != MICRO_BATCHES_SEVERAL) return next_sum(walk);
+  struct partial_sum place = sum_at(walk->sum, walk->sum->level[level]);
+  struct partial_sum left = join_sums(walk, first, n / 2, level + 1, out);
+  struct partial_sum right = join_sums(walk, first + n / 2, n / 2, level + 1, place);
+  add_sums(walk->sum, left, right, out);
   return out;
 }
 
-/* tells the others this member's leaves, and waits for theirs */
-static muster_status exchange_leaves(const struct walk *walk) {
+/* shows the others this member's partial sums, and waits for theirs */
+static muster_status gather_sums(const struct walk *walk) {
   const struct learner_group *group = walk->sum->group;
   size_t offsets[LEARNER_GROUP_MAX + 1];
-  shards_number_leaves(walk->shards, walk->members, offsets);
-  for (size_t i = 0; i <= walk->members; i++) offsets[i] *= record_bytes(walk->sum);
-  return group->gather(group->context, walk->leaves, offsets);
+  micro_batches_number_sums(walk->micro_batches, walk->members, offsets);
+  for (size_t i = 0; i <= walk->members; i++) offsets[i] *= sum_bytes(walk->sum);
+  return group->gather(group->context, walk->partial_sums, offsets);
 }
 
 muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradient_of_samples add, void *context,
                                 float *gradient, double *terms) {
-  const struct record out = {gradient, terms};
-  struct walk walk = {sum, samples, shards_count(samples), learner_group_size(sum->group), add, context, NULL, 0};
+  const struct partial_sum out = {gradient, terms};
+  struct walk walk = {.sum = sum,
+                      .samples = samples,
+                      .micro_batches = micro_batches_count(samples),
+                      .members = learner_group_size(sum->group),
+                      .add = add,
+                      .context = context};
   if (walk.members == 1) {
-    sum_block(&walk, 0, walk.shards, 0, out);
+    sum_block(&walk, 0, walk.micro_batches, 0, out);
     return MUSTER_OK;
   }
-  /* by turns: whoever writes the next sum's leaves cannot meet one that still reads those of the last */
-  walk.leaves = sum->leaves + (sum->sums++ % 2) * sum->most_leaves * record_bytes(sum);
-  fill_leaves(&walk, 0, walk.shards);
-  MUSTER_TRY(exchange_leaves(&walk));
-  walk.next_leaf = 0;
-  struct record joined = join_leaves(&walk, 0, walk.shards, 0, out);
+  /* two buffers by turns: whoever writes the partial sums of one sum meets nobody who still reads those of the last */
+  walk.partial_sums = sum->partial_sums + (sum->sums++ % 2) * sum->most_sums * sum_bytes(sum);
+  compute_sums(&walk, 0, walk.micro_batches);
+  MUSTER_TRY(gather_sums(&walk));
+  walk.next_sum = 0;
+  struct partial_sum joined = join_sums(&walk, 0, walk.micro_batches, 0, out);
   if (joined.gradient == gradient) return MUSTER_OK;
   memcpy(gradient, joined.gradient, sum->count * sizeof *gradient);
   memcpy(terms, joined.terms, sum->terms * sizeof *terms);

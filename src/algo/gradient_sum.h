@@ -1,10 +1,11 @@
-/* The gradient of a minibatch as the sum of its shards' gradients, by one learner or by several together: the same bits
- * in either case. Beside a gradient a shard has a few terms (sums of losses), which are added up in the same tree. */
+/* The gradient of a minibatch as the sum of its micro-batches' gradients, by one learner or by several together: the
+ * same bits in either case. A micro-batch has a gradient and a few terms (sums of losses), added up in the same tree.
+ */
 #ifndef ALGO_GRADIENT_SUM_H
 #define ALGO_GRADIENT_SUM_H
 
 #include "algo/learner_group.h"
-#include "algo/shards.h"
+#include "algo/micro_batches.h"
 #include "base/arena.h"
 
 #include <stdint.h>
@@ -12,9 +13,9 @@
 struct gradient_sum {
   const struct learner_group *group; /* borrowed; NULL: alone */
   size_t count, terms;               /* floats of a gradient; terms */
-  void *level[SHARDS_LEVELS];        /* right halves of blocks of the tree, a record each */
-  char *leaves;                      /* [2, leaves] records that the group shares, used by turns; NULL: alone */
-  size_t most_leaves;
+  void *level[MICRO_BATCHES_LEVELS]; /* room for the sum of a right half at each level of the tree */
+  char *partial_sums;                /* [2, most_sums], which the group shares, used by turns; NULL: alone */
+  size_t most_sums;
   uint32_t sums; /* so far */
 };
 

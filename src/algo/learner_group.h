@@ -1,6 +1,6 @@
-/* Learners that share an update. Each computes the gradients of its shards of every minibatch (algo/shards.h), all get
- * the same sums in the same order, and so all hold the same parameters. An algorithm knows no MPI: it is handed these
- * operations, and where it learns alone a NULL instead.
+/* Learners that share an update. Each computes the gradients of its micro-batches of every minibatch
+ * (algo/micro_batches.h), all get the same sums in the same order, and so all hold the same parameters. An algorithm
+ * knows no MPI: it is handed these operations, and where it learns alone a NULL instead.
  *
  * The memory is shared by the learners of a node. Members write to ranges of it that are theirs, and after a gather
  * every member can read the ranges of all. */

@@ -85,7 +85,7 @@ static void print_measured(const struct plan *plan) {
          plan->cluster.ranks_per_node);
   printf("in an iteration            order %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
          "learners\n\n",
-         1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->shards);
+         1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->micro_batches);
 }
 
 static void print_row(const struct plan_prediction *row) {
@@ -173,7 +173,7 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "own_step_seconds", costs->own_step);
   json_number(json, "meet_seconds", costs->meet);
   json_number(json, "share_seconds", costs->share);
-  json_number(json, "shards", costs->shards);
+  json_number(json, "micro_batches", costs->micro_batches);
   json_number(json, "time_slice", costs->time_slice);
   json_open_array(json, "actor_rollouts");
   for (int i = 0; i < costs->n_points; i++) {
@@ -247,7 +247,7 @@ static void print_choice(const struct plan_costs *costs, const struct plan_predi
   printf(
       "\n        measured: a rollout of all environments %.3g ms, an update %.3g ms, in up to %.0f parts; most of the "
       "time goes into %s\n\n",
-      1e3 * costs->alone_rollout, 1e3 * (costs->update + costs->alone_gradient), costs->shards,
+      1e3 * costs->alone_rollout, 1e3 * (costs->update + costs->alone_gradient), costs->micro_batches,
       plan_stage_names[best->bottleneck]);
   fflush(stdout);
 }

@@ -3,7 +3,7 @@
 #include "plan/plan_measure.h"
 
 #include "algo/a2c.h"
-#include "algo/shards.h"
+#include "algo/micro_batches.h"
 #include "base/clock.h"
 #include "base/statistics.h"
 #include "bench/single_rank.h"
@@ -239,7 +239,7 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   costs->update = part * median(&learning->update);
   costs->steps = whole;
   costs->optimizer_steps = part * optimizer_steps;
-  costs->shards = optimizer_steps > 0 ? (double)shards_count((size_t)(samples / optimizer_steps)) : 1;
+  costs->micro_batches = optimizer_steps > 0 ? (double)micro_batches_count((size_t)(samples / optimizer_steps)) : 1;
   if (run->schedule->actors_compute_gradients) {
     /* actors compute the gradient, the learner makes a step */
     double step = costs->optimizer_steps * costs->own_step;

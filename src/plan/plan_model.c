@@ -104,8 +104,8 @@ static double message_seconds(const struct plan_costs *costs, const struct plan_
          orders * far_actors * (far->overhead + costs->command_bytes * far->gap);
 }
 
-/* An update by several: as many as there are shards divide the work, but for the step of the optimizer; and before each
- * step all meet, read what the others of their node have summed, and get the sums of the other nodes. */
+/* An update by several: as many as there are micro-batches divide the work, but for the step of the optimizer; and
+ * before each step all meet, read what the others of their node have summed, and get the sums of the other nodes. */
 static double update_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
   const struct plan_link *far = &cluster->network;
@@ -113,7 +113,7 @@ static double update_seconds(const struct plan_costs *costs, const struct plan_c
   const double growth = (double)layout->num_envs / costs->num_envs;
   if (layout->learners == 1 || layout->ranks == 1) return costs->update * growth;
   const int nodes = learner_nodes(cluster, prediction);
-  const double sharing = fmin(layout->learners, costs->shards);
+  const double sharing = fmin(layout->learners, costs->micro_batches);
   const double on_node = fmin(sharing, (double)layout->learners / nodes), bytes = costs->gradient_bytes;
   double own = costs->optimizer_steps * costs->own_step, shared = fmax(0, costs->update - own);
   double beside = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* that take turns on a core */

@@ -37,7 +37,7 @@ struct plan_costs {
   double alone_gradient;                  /* seconds of its gradients, where actors compute them; else 0 */
   double update;                          /* seconds of an update on one learner */
   double optimizer_steps, gradient_bytes; /* of an update; of a gradient */
-  double shards;                          /* that a minibatch is cut into: so many learners have work */
+  double micro_batches;                   /* that a minibatch is cut into: so many learners have work */
   double own_step;                        /* seconds of an optimizer step that each learner does on its own */
   double command_bytes, rollout_bytes;    /* of an order; of the rollout of all environments */
   double crowding;                        /* how many times as long a rollout takes beside others on the node */

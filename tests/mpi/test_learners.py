@@ -6,8 +6,8 @@ import test_algorithms
 import test_kinds
 import test_ranks
 
-# minibatches of 1 to 17 shards, and of sizes that do not divide
-SHARDS = """\
+# minibatches of 1 to 17 micro-batches, and of sizes that do not divide
+MINIBATCHES = """\
 seed: 3
 total_steps: 12000
 env: {{name: CartPole-v1, num_envs: 12}}
@@ -31,7 +31,7 @@ class Learners(program.Case):
         layouts += [(3, together()), (4, apart(3)), (4, together(2)), (3, together(1))]
         # under the sanitizers, which are slow to start, some of each
         for batch_size in [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]:
-            self.assert_same_layouts(f"shards-{batch_size}", SHARDS.format(batch_size=batch_size), layouts)
+            self.assert_same_layouts(f"minibatches-{batch_size}", MINIBATCHES.format(batch_size=batch_size), layouts)
 
     def test_kinds(self):
         for name, config in test_kinds.KINDS.items():

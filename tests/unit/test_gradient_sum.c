@@ -1,4 +1,4 @@
-/* Shards of a minibatch, and that any number of learners sums them to the same bits. */
+/* Micro-batches of a minibatch, and that any number of learners sums them to the same bits. */
 #include "algo/gradient_sum.h"
 #include "nn/layer.h"
 #include "support/check.h"
@@ -10,48 +10,47 @@
 
 enum { COUNT = 37, TERMS = 3 };
 
-/* --- shards --- */
+/* --- micro-batches --- */
 
 static void test_cover(void) {
   for (size_t samples = 1; samples < 40000; samples += samples < 600 ? 1 : 997) {
-    size_t shards = shards_count(samples), tiles = (samples + TILE - 1) / TILE;
-    CU_ASSERT_TRUE(shards >= 1 && shards <= SHARDS_MAX && shards <= tiles);
-    CU_ASSERT_EQUAL(shards & (shards - 1), 0);
-    CU_ASSERT_EQUAL(shards_first_sample(samples, shards, 0), 0);
-    CU_ASSERT_EQUAL(shards_first_sample(samples, shards, shards), samples);
-    for (size_t i = 0; i < shards; i++) {
-      size_t first = shards_first_sample(samples, shards, i);
+    size_t count = micro_batches_count(samples), tiles = (samples + TILE - 1) / TILE;
+    CU_ASSERT_TRUE(count >= 1 && count <= MICRO_BATCHES_MAX && count <= tiles);
+    CU_ASSERT_EQUAL(count & (count - 1), 0);
+    CU_ASSERT_EQUAL(micro_batches_first_sample(samples, count, 0), 0);
+    CU_ASSERT_EQUAL(micro_batches_first_sample(samples, count, count), samples);
+    for (size_t i = 0; i < count; i++) {
+      size_t first = micro_batches_first_sample(samples, count, i);
       CU_ASSERT_EQUAL(first % TILE, 0);
-      CU_ASSERT_TRUE(first < shards_first_sample(samples, shards, i + 1));
+      CU_ASSERT_TRUE(first < micro_batches_first_sample(samples, count, i + 1));
     }
   }
-  CU_ASSERT_EQUAL(shards_count(64), 1);
-  CU_ASSERT_EQUAL(shards_count(256), 4);
-  CU_ASSERT_EQUAL(shards_count(512), 8);
-  CU_ASSERT_EQUAL(shards_count(2048), 8);
-  CU_ASSERT_EQUAL(shards_count(4096), 16);
-  CU_ASSERT_EQUAL(shards_count(16384), 64);
-  CU_ASSERT_EQUAL(shards_count(1000000), 64);
+  CU_ASSERT_EQUAL(micro_batches_count(64), 1);
+  CU_ASSERT_EQUAL(micro_batches_count(256), 4);
+  CU_ASSERT_EQUAL(micro_batches_count(512), 8);
+  CU_ASSERT_EQUAL(micro_batches_count(2048), 8);
+  CU_ASSERT_EQUAL(micro_batches_count(4096), 16);
+  CU_ASSERT_EQUAL(micro_batches_count(16384), 64);
+  CU_ASSERT_EQUAL(micro_batches_count(1000000), 64);
 }
 
-/* each member has neighbouring shards, as many as the others or one more; leaves follow the members */
+/* each member has neighbouring micro-batches, as many as the others or one more; partial sums follow the members */
 static void test_owners(void) {
-  for (size_t shards = 1; shards <= SHARDS_MAX; shards *= 2)
+  for (size_t count = 1; count <= MICRO_BATCHES_MAX; count *= 2)
     for (size_t members = 1; members <= LEARNER_GROUP_MAX; members++) {
-      size_t first_leaf[LEARNER_GROUP_MAX + 1], count[LEARNER_GROUP_MAX] = {0}, before = 0;
-      for (size_t i = 0; i < shards; i++) {
-        size_t owner = shards_owner(shards, members, i, 1);
+      size_t first_sum[LEARNER_GROUP_MAX + 1], has[LEARNER_GROUP_MAX] = {0}, before = 0;
+      for (size_t i = 0; i < count; i++) {
+        size_t owner = micro_batches_owner(count, members, i, 1);
         CU_ASSERT_TRUE_FATAL(owner < members && owner >= before);
-        count[before = owner]++;
+        has[before = owner]++;
       }
-      for (size_t i = 0; i < members; i++)
-        CU_ASSERT_TRUE(count[i] == shards / members || count[i] == shards / members + 1);
-      shards_number_leaves(shards, members, first_leaf);
-      for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(first_leaf[i + 1] > first_leaf[i], count[i] > 0);
-      CU_ASSERT_TRUE(first_leaf[members] <= shards_most_leaves(members));
+      for (size_t i = 0; i < members; i++) CU_ASSERT_TRUE(has[i] == count / members || has[i] == count / members + 1);
+      micro_batches_number_sums(count, members, first_sum);
+      for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(first_sum[i + 1] > first_sum[i], has[i] > 0);
+      CU_ASSERT_TRUE(first_sum[members] <= micro_batches_most_sums(members));
     }
-  CU_ASSERT_EQUAL(shards_most_leaves(1), 1);
-  CU_ASSERT_EQUAL(shards_most_leaves(8), 8);
+  CU_ASSERT_EQUAL(micro_batches_most_sums(1), 1);
+  CU_ASSERT_EQUAL(micro_batches_most_sums(8), 8);
 }
 
 /* --- sums --- */
@@ -161,8 +160,8 @@ static void test_value(void) {
 }
 
 static const struct check_case cases[] = {
-    {"shards cover a minibatch", test_cover},
-    {"shards and leaves of members", test_owners},
+    {"micro-batches cover a minibatch", test_cover},
+    {"micro-batches and partial sums of members", test_owners},
     {"any number of learners sums to the same bits", test_same_bits},
     {"the sum is right", test_value},
 };

@@ -16,7 +16,7 @@ static const struct plan_costs costs = {
     .gradient_bytes = 1e5,
     .command_bytes = 1e4,
     .rollout_bytes = 1e6,
-    .shards = 8,
+    .micro_batches = 8,
     .own_step = 1e-4,
     .crowding = 1,
     .busy = 1,
@@ -89,7 +89,7 @@ static void test_more_ranks_than_cores(void) {
 }
 
 /* four learners of a node: they share all but the steps, and read three gradients before each; more than there are
- * shards have nothing to do */
+ * micro-batches have nothing to do */
 static void test_several_learners(void) {
   struct plan_prediction four = predict(12, 4);
   double sum = 2 * 1e-6 + 3 * 5e-6;
