@@ -33,7 +33,7 @@ static muster_status run_product(void *context) {
   return MUSTER_OK;
 }
 
-/* `width` is a multiple of LINEAR_LANES */
+/* `width` is a multiple of LINEAR_COLUMNS */
 static muster_status create_product(enum kernel kernel, size_t width, struct arena *arena, struct product *product) {
   *product = (struct product){.kernel = kernel,
                               .width = width,

@@ -35,11 +35,11 @@ extern const struct vector_kernels vector_kernels_avx512, vector_kernels_avx2;
 #endif
 
 /* How a weight [out, in] is packed, the same for every instruction set: for out > NARROW_OUT, in panels of PANEL
- * outputs (the last one of LINEAR_LANES where that is enough), each [in, panel], zero past `out`; for a narrow layer,
+ * outputs (the last one of LINEAR_COLUMNS where that is enough), each [in, panel], zero past `out`; for a narrow layer,
  * row by row, [narrow_rows(out), linear_padded(in)], zero past `in` and `out`. */
-enum { PANEL = 2 * LINEAR_LANES, NARROW_OUT = 4 };
+enum { PANEL = 2 * LINEAR_COLUMNS, NARROW_OUT = 4 };
 
-static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_LANES ? PANEL : LINEAR_LANES; }
+static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_COLUMNS ? PANEL : LINEAR_COLUMNS; }
 static inline size_t narrow_rows(size_t out) { return out == 3 ? 4 : out; }
 
 #endif

@@ -14,9 +14,9 @@ enum {
   BLOCK_DEPTH = 256,                  /* a panel so deep fills two thirds of a first-level cache */
   WEIGHT_ROWS = 4,                    /* rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
-  WEIGHT_PANEL = 64,                                    /* columns of dw that are computed together */
-  FEW_ROWS = LANES < LINEAR_ROWS ? LANES : LINEAR_ROWS, /* rows that fill less than a vector of single sums */
-  FAR_APART = 256                                       /* rows so many floats apart crowd into few sets of the cache */
+  WEIGHT_PANEL = 64,                                              /* columns of dw that are computed together */
+  FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows that fill less than a vector of single sums */
+  FAR_APART = 256 /* rows so many floats apart crowd into few sets of the cache */
 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -24,12 +24,13 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 /* A tile of results in registers; the kernels use the part of it that they need. */
 typedef vec tile[8][4];
 
-/* acc[r][v] += sum over k of a[r * a_row + k * a_step] * b[k * b_step + v * LANES ...], in ascending order of k. */
+/* acc[r][v] += sum over k of a[r * a_row + k * a_step] * b[k * b_step + v * SIMD_WIDTH ...], in ascending order of k.
+ */
 SIMD_INLINE void accumulate(int rows, int vecs, size_t depth, const float *a, size_t a_row, size_t a_step,
                             const float *b, size_t b_step, tile acc) {
   for (size_t k = 0; k < depth; k++) {
     vec w[4];
-    UNROLL for (int v = 0; v < vecs; v++) w[v] = vec_load(b + k * b_step + v * LANES);
+    UNROLL for (int v = 0; v < vecs; v++) w[v] = vec_load(b + k * b_step + v * SIMD_WIDTH);
     UNROLL for (int r = 0; r < rows; r++) {
       vec x = vec_set(a[r * a_row + k * a_step]);
       UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_fma(x, w[v], acc[r][v]);
@@ -78,24 +79,24 @@ struct part {
   const float *panel, *start; /* start: [panel_ld], what the sums begin with when from == 0 */
 };
 
-/* One tile at (row, column), where the column within the panel is `lane`. Between parts the sums rest in y. */
-SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column, size_t lane,
-                              int vecs, enum finish finish) {
+/* One tile at (row, column), where the column within the panel is `offset`. Between parts the sums rest in y. */
+SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column,
+                              size_t offset, int vecs, enum finish finish) {
   float *y = p->y + row * p->y_ld + column;
   tile acc;
   UNROLL for (int r = 0; r < TILE_ROWS; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
-      const float *start = part->from == 0 ? part->start + lane : y + r * p->y_ld;
-      acc[r][v] = vec_load(start + v * LANES);
+      const float *start = part->from == 0 ? part->start + offset : y + r * p->y_ld;
+      acc[r][v] = vec_load(start + v * SIMD_WIDTH);
     }
   }
   accumulate(TILE_ROWS, vecs, part->to - part->from, p->a + row * p->a_ld + part->from, p->a_ld, 1,
-             part->panel + part->from * part->panel_ld + lane, part->panel_ld, acc);
+             part->panel + part->from * part->panel_ld + offset, part->panel_ld, acc);
   const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
   UNROLL for (int r = 0; r < TILE_ROWS; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
-      const float *place = output ? output + r * p->output_ld + v * LANES : NULL;
-      vec_store(y + r * p->y_ld + v * LANES, finished(finish, acc[r][v], place));
+      const float *place = output ? output + r * p->output_ld + v * SIMD_WIDTH : NULL;
+      vec_store(y + r * p->y_ld + v * SIMD_WIDTH, finished(finish, acc[r][v], place));
     }
   }
 }
@@ -104,14 +105,14 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
 SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column,
                               int vecs, enum finish finish) {
   for (size_t r = row; r < row + rows; r += TILE_ROWS) {
-    for (size_t lane = 0; lane < part->panel_ld; lane += (size_t)vecs * LANES) {
-      product_tile(p, part, r, column + lane, lane, vecs, finish);
+    for (size_t offset = 0; offset < part->panel_ld; offset += (size_t)vecs * SIMD_WIDTH) {
+      product_tile(p, part, r, column + offset, offset, vecs, finish);
     }
   }
 }
 
 static void product_part(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column) {
-  bool one = part->panel_ld < 2 * LANES;
+  bool one = part->panel_ld < 2 * SIMD_WIDTH;
 #define ROWS(finish)                                                                                                   \
   (one ? product_rows(p, part, row, rows, column, 1, finish) : product_rows(p, part, row, rows, column, 2, finish))
   // only the last part finishes the sums
@@ -141,24 +142,24 @@ static void product(const struct product *p) {
   }
 }
 
-/* The narrow layer: the sums of `rows` rows at once, output o of row r in lane r * outs + o. The inputs k go to 16
+/* The narrow layer: the sums of `rows` rows at once, output o of row r in element r * outs + o. The inputs k go to 16
  * partial sums by k % 16, which vec_sums() adds up. */
 SIMD_INLINE vec dot_products(int outs, int rows, size_t in, const float *x, size_t x_ld, const float *packed) {
   size_t w_ld = linear_padded(in);
-  vec total[LANES];
-  UNROLL for (int part = 0; part < LINEAR_LANES / LANES; part++) {
-    vec acc[LANES];
-    UNROLL for (int i = 0; i < LANES; i++) acc[i] = vec_set(0.0f);
-    for (size_t k = (size_t)part * LANES; k < in; k += LINEAR_LANES) {
+  vec total[SIMD_WIDTH];
+  UNROLL for (int part = 0; part < LINEAR_COLUMNS / SIMD_WIDTH; part++) {
+    vec acc[SIMD_WIDTH];
+    UNROLL for (int i = 0; i < SIMD_WIDTH; i++) acc[i] = vec_set(0.0f);
+    for (size_t k = (size_t)part * SIMD_WIDTH; k < in; k += LINEAR_COLUMNS) {
       vec w[NARROW_OUT];
       UNROLL for (int o = 0; o < outs; o++) w[o] = vec_load(packed + (size_t)o * w_ld + k);
       UNROLL for (int r = 0; r < rows; r++) {
         const float *place = x + (size_t)r * x_ld + k;
-        vec inputs = in - k >= LANES ? vec_load(place) : vec_load_part(place, in - k);
+        vec inputs = in - k >= SIMD_WIDTH ? vec_load(place) : vec_load_part(place, in - k);
         UNROLL for (int o = 0; o < outs; o++) acc[r * outs + o] = vec_fma(inputs, w[o], acc[r * outs + o]);
       }
     }
-    UNROLL for (int i = 0; i < LANES; i++) total[i] = part == 0 ? acc[i] : total[i] + acc[i];
+    UNROLL for (int i = 0; i < SIMD_WIDTH; i++) total[i] = part == 0 ? acc[i] : total[i] + acc[i];
   }
   return vec_sums(total);
 }
@@ -167,22 +168,22 @@ SIMD_INLINE vec dot_products(int outs, int rows, size_t in, const float *x, size
  * single sums may be smaller, FEW_ROWS. */
 SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, const float *x, size_t x_ld,
                                 const float *packed, const float *bias, enum finish finish, float *y, size_t y_ld) {
-  int most = LANES / outs;
-  float lanes[LANES] = {0};
-  for (int i = 0; i < LANES; i++) {
-    if ((size_t)(i % outs) < out) lanes[i] = bias[i % outs];
+  int most = SIMD_WIDTH / outs;
+  float values[SIMD_WIDTH] = {0};
+  for (int i = 0; i < SIMD_WIDTH; i++) {
+    if ((size_t)(i % outs) < out) values[i] = bias[i % outs];
   }
-  vec start = vec_load(lanes);
+  vec start = vec_load(values);
   for (size_t row = 0, group; row < rows; row += group) {
     group = least(rows - row, (size_t)most);
     const float *from = x + row * x_ld;
-    vec sum = start + (group == (size_t)most ? dot_products(outs, LANES / outs, in, from, x_ld, packed)
+    vec sum = start + (group == (size_t)most ? dot_products(outs, SIMD_WIDTH / outs, in, from, x_ld, packed)
                                              : dot_products(1, FEW_ROWS, in, from, x_ld, packed));
-    vec_store(lanes, finish == FINISH_TANH   ? finished(FINISH_TANH, sum, NULL)
-                     : finish == FINISH_RELU ? finished(FINISH_RELU, sum, NULL)
-                                             : sum);
+    vec_store(values, finish == FINISH_TANH   ? finished(FINISH_TANH, sum, NULL)
+                      : finish == FINISH_RELU ? finished(FINISH_RELU, sum, NULL)
+                                              : sum);
     for (size_t r = 0; r < group; r++) {
-      for (size_t o = 0; o < out; o++) y[(row + r) * y_ld + o] = lanes[r * (size_t)outs + o];
+      for (size_t o = 0; o < out; o++) y[(row + r) * y_ld + o] = values[r * (size_t)outs + o];
     }
   }
 }
@@ -200,9 +201,9 @@ SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t colu
   if (p->c_column == 1) {
     UNROLL for (int r = 0; r < rows; r++) {
       UNROLL for (int v = 0; v < vecs; v++) {
-        float *place = p->c + (i + (size_t)r) * p->c_row + j + (size_t)v * LANES;
-        size_t left = columns - (size_t)v * LANES;
-        if (left >= LANES)
+        float *place = p->c + (i + (size_t)r) * p->c_row + j + (size_t)v * SIMD_WIDTH;
+        size_t left = columns - (size_t)v * SIMD_WIDTH;
+        if (left >= SIMD_WIDTH)
           vec_store(place, vec_load(place) + acc[r][v]);
         else
           vec_store_part(place, left, vec_load_part(place, left) + acc[r][v]);
@@ -210,9 +211,9 @@ SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t colu
     }
     return;
   }
-  float sums[WEIGHT_ROWS][WEIGHT_VECS * LANES];
+  float sums[WEIGHT_ROWS][WEIGHT_VECS * SIMD_WIDTH];
   UNROLL for (int r = 0; r < rows; r++) {
-    UNROLL for (int v = 0; v < vecs; v++) vec_store(sums[r] + v * LANES, acc[r][v]);
+    UNROLL for (int v = 0; v < vecs; v++) vec_store(sums[r] + v * SIMD_WIDTH, acc[r][v]);
   }
   for (size_t column = 0; column < columns; column++) {
     float *place = p->c + i + (j + column) * p->c_column;
@@ -245,7 +246,7 @@ static void outer_product(const struct outer *p, bool b_whole) {
     const float *b = p->b + j;
     size_t b_step = p->b_ld;
     // a copy where reading in place would leave b, or miss the cache again and again
-    if ((columns % LANES != 0 && !b_whole) || (p->b_ld >= FAR_APART && p->m >= 32)) {
+    if ((columns % SIMD_WIDTH != 0 && !b_whole) || (p->b_ld >= FAR_APART && p->m >= 32)) {
       size_t padded = linear_padded(columns);
       for (size_t row = 0; row < p->rows; row++) {
         memcpy(copy[row], b + row * b_step, columns * sizeof *b);
@@ -256,8 +257,8 @@ static void outer_product(const struct outer *p, bool b_whole) {
     }
     for (size_t done = 0; done < columns;) {
       size_t left = columns - done;
-      int vecs = left > (WEIGHT_VECS - 1) * LANES ? WEIGHT_VECS : left > LANES ? 2 : 1;
-      size_t wanted = least(left, (size_t)vecs * LANES);
+      int vecs = left > (WEIGHT_VECS - 1) * SIMD_WIDTH ? WEIGHT_VECS : left > SIMD_WIDTH ? 2 : 1;
+      size_t wanted = least(left, (size_t)vecs * SIMD_WIDTH);
       switch (vecs) {
       case 1: outer_columns(p, b + done, b_step, j + done, wanted, 1); break;
       case 2: outer_columns(p, b + done, b_step, j + done, wanted, 2); break;
@@ -270,10 +271,10 @@ static void outer_product(const struct outer *p, bool b_whole) {
 
 /* sums[j] += the sum of column j of dy. */
 static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, float *sums) {
-  for (size_t j = 0; j < out; j += LANES) {
+  for (size_t j = 0; j < out; j += SIMD_WIDTH) {
     vec acc = vec_set(0.0f);
     for (size_t row = 0; row < rows; row++) acc += vec_load(dy + row * dy_ld + j);
-    if (out - j >= LANES)
+    if (out - j >= SIMD_WIDTH)
       vec_store(sums + j, vec_load(sums + j) + acc);
     else
       vec_store_part(sums + j, out - j, vec_load_part(sums + j, out - j) + acc);
@@ -282,7 +283,7 @@ static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, 
 
 static void backward_weight_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                                    size_t dy_ld, float *d_weight, float *d_bias) {
-  // vectors along the dimension that wastes fewer lanes
+  // vectors along the dimension that wastes less of them
   bool along_in = linear_padded(in) * out <= linear_padded(out) * in;
   for (size_t row = 0; row < rows; row += LINEAR_TILE) {
     size_t count = least(rows - row, LINEAR_TILE);
@@ -318,19 +319,21 @@ static void backward_input_kernel(size_t rows, size_t in, size_t out, const floa
 
 /* Transposes a panel of outputs, block by block; a few inputs one by one. */
 static void pack_panel(size_t in, size_t outs, const float *weight, float *packed, size_t panel_ld) {
-  if (in < LANES) {
+  if (in < SIMD_WIDTH) {
     for (size_t k = 0; k < in; k++) {
       for (size_t o = 0; o < panel_ld; o++) packed[k * panel_ld + o] = o < outs ? weight[o * in + k] : 0.0f;
     }
     return;
   }
-  for (size_t o = 0; o < panel_ld; o += LANES) {
-    for (size_t k = 0; k < in; k += LANES) {
-      size_t inputs = least(in - k, LANES);
-      vec block[LANES];
-      for (size_t i = 0; i < LANES; i++) {
+  for (size_t o = 0; o < panel_ld; o += SIMD_WIDTH) {
+    for (size_t k = 0; k < in; k += SIMD_WIDTH) {
+      size_t inputs = least(in - k, SIMD_WIDTH);
+      vec block[SIMD_WIDTH];
+      for (size_t i = 0; i < SIMD_WIDTH; i++) {
         const float *place = weight + (o + i) * in + k;
-        block[i] = o + i >= outs ? vec_set(0.0f) : inputs == LANES ? vec_load(place) : vec_load_part(place, inputs);
+        block[i] = o + i >= outs          ? vec_set(0.0f)
+                   : inputs == SIMD_WIDTH ? vec_load(place)
+                                          : vec_load_part(place, inputs);
       }
       vec_transpose(block);
       for (size_t i = 0; i < inputs; i++) vec_store(packed + (k + i) * panel_ld + o, block[i]);

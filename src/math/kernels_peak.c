@@ -16,8 +16,8 @@ static float multiply_add_kernel(size_t rounds) {
   vec sum = chain[0];
   UNROLL for (int i = 1; i < CHAINS; i++) sum += chain[i];
   float total = 0.0f;
-  for (int lane = 0; lane < LANES; lane++) total += sum[lane];
+  for (int i = 0; i < SIMD_WIDTH; i++) total += sum[i];
   return total;
 }
 
-const struct peak_kernel KERNEL_SET(peak_kernel) = {multiply_add_kernel, 2 * CHAINS *LANES};
+const struct peak_kernel KERNEL_SET(peak_kernel) = {multiply_add_kernel, 2 * CHAINS *SIMD_WIDTH};

@@ -5,7 +5,7 @@
 /* Applies `function` to whole vectors, and to the rest in a vector filled up with zeros. */
 SIMD_INLINE void apply(size_t n, const float *x, float *y, vec (*function)(vec)) {
   size_t i = 0;
-  for (; i + LANES <= n; i += LANES) vec_store(y + i, function(vec_load(x + i)));
+  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) vec_store(y + i, function(vec_load(x + i)));
   if (i < n) vec_store_part(y + i, n - i, function(vec_load_part(x + i, n - i)));
 }
 
@@ -13,16 +13,16 @@ static void tanh_kernel(size_t n, const float *x, float *y) { apply(n, x, y, app
 static void exp_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_exp); }
 static void log_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_log); }
 
-/* The constants of one step of Adam in every lane, and the state of LANES parameters. */
+/* The constants of one step of Adam in every element, and the state of SIMD_WIDTH parameters. */
 struct adam {
   vec scale, step, beta1, rest1, beta2, rest2, epsilon, inverse;
 };
 
-struct adam_lanes {
+struct adam_vecs {
   vec parameter, gradient, m, v;
 };
 
-SIMD_INLINE struct adam_lanes adam_step(const struct adam *a, struct adam_lanes l) {
+SIMD_INLINE struct adam_vecs adam_step(const struct adam *a, struct adam_vecs l) {
   vec g = l.gradient * a->scale;
   l.m = a->beta1 * l.m + a->rest1 * g;
   l.v = a->beta2 * l.v + a->rest2 * (g * g);
@@ -37,8 +37,8 @@ static void adam_kernel(size_t n, float *parameter, const float *gradient, float
                          vec_set((float)beta2),   vec_set((float)(1.0 - beta2)),
                          vec_set(epsilon),        vec_set(inverse_sqrt_bias2)};
   size_t i = 0;
-  for (; i + LANES <= n; i += LANES) {
-    struct adam_lanes l = {vec_load(parameter + i), vec_load(gradient + i), vec_load(m + i), vec_load(v + i)};
+  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) {
+    struct adam_vecs l = {vec_load(parameter + i), vec_load(gradient + i), vec_load(m + i), vec_load(v + i)};
     l = adam_step(&a, l);
     vec_store(parameter + i, l.parameter);
     vec_store(m + i, l.m);
@@ -46,8 +46,8 @@ static void adam_kernel(size_t n, float *parameter, const float *gradient, float
   }
   if (i < n) {
     size_t rest = n - i;
-    struct adam_lanes l = {vec_load_part(parameter + i, rest), vec_load_part(gradient + i, rest),
-                           vec_load_part(m + i, rest), vec_load_part(v + i, rest)};
+    struct adam_vecs l = {vec_load_part(parameter + i, rest), vec_load_part(gradient + i, rest),
+                          vec_load_part(m + i, rest), vec_load_part(v + i, rest)};
     l = adam_step(&a, l);
     vec_store_part(parameter + i, rest, l.parameter);
     vec_store_part(m + i, rest, l.m);
@@ -56,16 +56,16 @@ static void adam_kernel(size_t n, float *parameter, const float *gradient, float
 }
 
 /* Half as many floats as a vec has, and doubles that fill a register. */
-typedef float half_vec __attribute__((vector_size(2 * LANES)));
-typedef double double_vec __attribute__((vector_size(4 * LANES)));
+typedef float half_vec __attribute__((vector_size(2 * SIMD_WIDTH)));
+typedef double double_vec __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-/* Sums of squares in SUMS lanes, element i into lane i % SUMS; the square of a float is exact in double. */
-enum { SUMS = 32, SUM_VECS = 2 * SUMS / LANES };
+/* Sums of squares in SUMS partial sums, element i into that of i % SUMS; the square of a float is exact in double. */
+enum { SUMS = 32, SUM_VECS = 2 * SUMS / SIMD_WIDTH };
 
 SIMD_INLINE void add_squares(const float *x, double_vec sums[SUM_VECS]) {
   UNROLL for (int j = 0; j < SUM_VECS; j++) {
     half_vec floats;
-    memcpy(&floats, x + j * (LANES / 2), sizeof floats);
+    memcpy(&floats, x + j * (SIMD_WIDTH / 2), sizeof floats);
     double_vec d = __builtin_convertvector(floats, double_vec);
     sums[j] += d * d;
   }
@@ -81,16 +81,16 @@ static double sum_of_squares_kernel(size_t n, const float *x) {
     add_squares(rest, sums);
   }
 
-  // the lanes in ascending order
-  double lanes[SUMS], total = 0.0;
-  memcpy(lanes, sums, sizeof lanes);
-  for (int j = 0; j < SUMS; j++) total += lanes[j];
+  // the partial sums in ascending order
+  double partial[SUMS], total = 0.0;
+  memcpy(partial, sums, sizeof partial);
+  for (int j = 0; j < SUMS; j++) total += partial[j];
   return total;
 }
 
 static void add_kernel(size_t n, const float *x, const float *y, float *sum) {
   size_t i = 0;
-  for (; i + LANES <= n; i += LANES) vec_store(sum + i, vec_load(x + i) + vec_load(y + i));
+  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) vec_store(sum + i, vec_load(x + i) + vec_load(y + i));
   if (i < n) vec_store_part(sum + i, n - i, vec_load_part(x + i, n - i) + vec_load_part(y + i, n - i));
 }
 

@@ -1,7 +1,7 @@
 /* Dense layers over tiles of rows: the products that training consists of, as fast as the machine allows.
  *
- * Activations are row-major [rows, ld], ld a multiple of LINEAR_LANES floats, columns past the width zero or ignored as
- * said. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in PyTorch: y = x W^T + b.
+ * Activations are row-major [rows, ld], ld a multiple of LINEAR_COLUMNS floats, columns past the width zero or ignored
+ * as said. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in PyTorch: y = x W^T + b.
  *
  * A row's results are the same bits whatever the number of rows and the row's place. Each output is one chain of fused
  * multiply-adds over ascending inputs that starts from the bias; for at most 4 outputs it is a sum of 16 partial sums
@@ -17,13 +17,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define LINEAR_LANES 16 /* leading dimensions are multiples of this */
-#define LINEAR_ROWS 8   /* row counts are multiples of this */
-#define LINEAR_TILE 64  /* rows that fit the caches well */
+#define LINEAR_COLUMNS 16 /* leading dimensions are multiples of this */
+#define LINEAR_ROWS 8     /* row counts are multiples of this */
+#define LINEAR_TILE 64    /* rows that fit the caches well */
 
 enum activation { ACTIVATION_NONE, ACTIVATION_TANH, ACTIVATION_RELU };
 
-static inline size_t linear_padded(size_t width) { return (width + LINEAR_LANES - 1) / LINEAR_LANES * LINEAR_LANES; }
+static inline size_t linear_padded(size_t width) {
+  return (width + LINEAR_COLUMNS - 1) / LINEAR_COLUMNS * LINEAR_COLUMNS;
+}
 static inline size_t linear_padded_rows(size_t rows) { return (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS; }
 
 /* Floats of the packed forms of one [out, in] weight (aligned to 64 bytes). */

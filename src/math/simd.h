@@ -1,6 +1,6 @@
 /* A thin layer over the vector registers of one instruction set, for the kernel files alone, which are compiled once
- * for each set. A `vec` has LANES floats. What is written once with these functions means the same on every set, to the
- * bit wherever the set has a fused multiply-add. */
+ * for each set. A `vec` has SIMD_WIDTH floats. What is written once with these functions means the same on every set,
+ * to the bit wherever the set has a fused multiply-add. */
 #ifndef MATH_SIMD_H
 #define MATH_SIMD_H
 
@@ -10,22 +10,22 @@
 
 #if defined(__AVX512F__)
 #include <immintrin.h>
-#define LANES 16
+#define SIMD_WIDTH 16
 #define KERNEL_SET(name) name##_avx512
 #elif defined(__AVX2__) && defined(__FMA__)
 #include <immintrin.h>
-#define LANES 8
+#define SIMD_WIDTH 8
 #define KERNEL_SET(name) name##_avx2
 #else
 #if defined(__aarch64__)
 #include <arm_neon.h>
 #endif
-#define LANES 4
+#define SIMD_WIDTH 4
 #define KERNEL_SET(name) name##_baseline
 #endif
 
 /* 32 vector registers rather than 16: larger tiles stay in registers */
-#if LANES == 16 || defined(__aarch64__)
+#if SIMD_WIDTH == 16 || defined(__aarch64__)
 #define MANY_REGISTERS 1
 #else
 #define MANY_REGISTERS 0
@@ -38,11 +38,12 @@
 #define UNROLL _Pragma("GCC unroll 16")
 #endif
 
-typedef float vec __attribute__((vector_size(4 * LANES)));
-typedef int32_t ivec __attribute__((vector_size(4 * LANES)));
-typedef uint32_t uvec __attribute__((vector_size(4 * LANES)));
+typedef float vec __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef int32_t ivec __attribute__((vector_size(4 * SIMD_WIDTH)));
+typedef uint32_t uvec __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-/* Memory; addresses need no alignment. The partial forms touch only the first `n` < LANES floats and fill with zero. */
+/* Memory; addresses need no alignment. The partial forms touch only the first `n` < SIMD_WIDTH floats and fill with
+ * zero. */
 SIMD_INLINE vec vec_load(const float *p) {
   vec v;
   memcpy(&v, p, sizeof v);
@@ -52,21 +53,21 @@ SIMD_INLINE vec vec_load(const float *p) {
 SIMD_INLINE void vec_store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 
 SIMD_INLINE vec vec_load_part(const float *p, size_t n) {
-  float lanes[LANES] = {0};
-  memcpy(lanes, p, n * sizeof *p);
-  return vec_load(lanes);
+  float values[SIMD_WIDTH] = {0};
+  memcpy(values, p, n * sizeof *p);
+  return vec_load(values);
 }
 
 SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) {
-  float lanes[LANES];
-  vec_store(lanes, v);
-  memcpy(p, lanes, n * sizeof *p);
+  float values[SIMD_WIDTH];
+  vec_store(values, v);
+  memcpy(p, values, n * sizeof *p);
 }
 
 /* vec_fma: a * b + c; vec_fnma: c - a * b; vec_min and vec_max: the first if it is the less (the greater), else the
  * second, so that a NaN in the second goes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no).
- * vec_odd(s, a, b), s a power of 2: lane l is b[l] where l & s, else a[l]. vec_swap(s, a): lane l is a[l ^ s]. */
-#if LANES == 16
+ * vec_odd(s, a, b), s a power of 2: element l is b[l] where l & s, else a[l]. vec_swap(s, a): element l is a[l ^ s]. */
+#if SIMD_WIDTH == 16
 
 typedef __mmask16 vec_mask;
 SIMD_INLINE vec vec_set(float x) { return _mm512_set1_ps(x); }
@@ -92,7 +93,7 @@ SIMD_INLINE vec vec_swap(int s, vec a) {
   }
 }
 
-#elif LANES == 8
+#elif SIMD_WIDTH == 8
 
 typedef vec vec_mask;
 SIMD_INLINE vec vec_set(float x) { return _mm256_set1_ps(x); }
@@ -150,19 +151,19 @@ SIMD_INLINE vec vec_swap(int s, vec a) {
 
 #endif
 
-/* Adds up each of LANES vectors; lane i of the result is the sum of v[i], always by the same tree: first lanes l and
- * l + LANES / 2, then l and l + LANES / 4, and so on. Overwrites v. */
-SIMD_INLINE vec vec_sums(vec v[LANES]) {
-  UNROLL for (int s = LANES / 2; s >= 1; s /= 2) {
+/* Adds up each of SIMD_WIDTH vectors; element i of the result is the sum of v[i], always by the same tree: first
+ * elements l and l + SIMD_WIDTH / 2, then l and l + SIMD_WIDTH / 4, and so on. Overwrites v. */
+SIMD_INLINE vec vec_sums(vec v[SIMD_WIDTH]) {
+  UNROLL for (int s = SIMD_WIDTH / 2; s >= 1; s /= 2) {
     UNROLL for (int i = 0; i < s; i++) { v[i] = vec_odd(s, v[i], v[i + s]) + vec_swap(s, vec_odd(s, v[i + s], v[i])); }
   }
   return v[0];
 }
 
-/* Transposes a square of LANES x LANES floats. */
-SIMD_INLINE void vec_transpose(vec v[LANES]) {
-  UNROLL for (int s = LANES / 2; s >= 1; s /= 2) {
-    UNROLL for (int i = 0; i < LANES; i++) {
+/* Transposes a square of SIMD_WIDTH x SIMD_WIDTH floats. */
+SIMD_INLINE void vec_transpose(vec v[SIMD_WIDTH]) {
+  UNROLL for (int s = SIMD_WIDTH / 2; s >= 1; s /= 2) {
+    UNROLL for (int i = 0; i < SIMD_WIDTH; i++) {
       if (i & s) continue;
       vec low = vec_odd(s, v[i], vec_swap(s, v[i + s]));
       v[i + s] = vec_odd(s, vec_swap(s, v[i]), v[i + s]);

@@ -121,7 +121,7 @@ enum activation network_activation(const struct network *network) {
 }
 
 size_t network_widest(const struct network *network) {
-  size_t widest = LINEAR_LANES;
+  size_t widest = LINEAR_COLUMNS;
   for (int i = 0; i < network->layers; i++)
     if (linear_padded(network->layer[i].out) > widest) widest = linear_padded(network->layer[i].out);
   return widest;

@@ -45,7 +45,7 @@ static float *exact_floats(size_t n) {
 
 static void layer_open(struct layer *l, size_t rows, size_t in, size_t out) {
   *l = (struct layer){.rows = rows, .in = in, .out = out, .x_ld = in + 3};
-  l->y_ld = linear_padded(out) + LINEAR_LANES;
+  l->y_ld = linear_padded(out) + LINEAR_COLUMNS;
   l->dx_ld = linear_padded(in);
   size_t x_floats = (rows - 1) * l->x_ld + in;
   l->x = exact_floats(x_floats);

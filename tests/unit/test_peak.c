@@ -19,11 +19,11 @@ static void test_count(void) {
 /* x = i at first in chain i: what is left after a few rounds follows from the formula */
 static void test_formula(void) {
   linear_select("baseline");
-  double lanes = 4.0, chains = peak_flops(1) / (2.0 * lanes), sum = 0.0;
+  double width = 4.0, chains = peak_flops(1) / (2.0 * width), sum = 0.0;
   for (double chain = 0; chain < chains; chain++) {
     double x = chain;
     for (int round = 0; round < 10; round++) x = 0.999 * x + 0.0005;
-    sum += lanes * x;
+    sum += width * x;
   }
   CHECK_CLOSE(peak_multiply_add(10), sum, 1e-5);
   linear_select(NULL);

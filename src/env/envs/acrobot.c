@@ -2,8 +2,8 @@
  * pivot (Sutton 1996; Sutton and Barto 2018, example 11.1), with the dynamics, limits and start of Gymnasium's
  * Acrobot-v1 in float64. Integrated by one step of the classic Runge-Kutta method. */
 #include "env/envs/canvas.h"
-#include "env/envs/lanes.h"
 #include "env/envs/settings.h"
+#include "env/envs/simd_rows.h"
 #include "env/envs/sincos.h"
 #include "muster/env.h"
 
@@ -89,8 +89,8 @@ static int refuse_action(int32_t action, muster_env_error *error) {
 
 /* angular accelerations of both links (Sutton and Barto, example 11.1). `sine`, `cosine`: of the second angle;
  * `pull_1`, `pull_2`: cos(angle - pi / 2) of the first angle and of the sum of both */
-LANES_INLINE void accelerations(bool nips, double torque, double spin_1, double spin_2, double sine, double cosine,
-                                double pull_1, double pull_2, double *rate_1, double *rate_2) {
+SIMD_ROWS_INLINE void accelerations(bool nips, double torque, double spin_1, double spin_2, double sine, double cosine,
+                                    double pull_1, double pull_2, double *rate_1, double *rate_2) {
   double d1 = MASS_1 * (CENTRE_1 * CENTRE_1) +
               MASS_2 * (LENGTH_1 * LENGTH_1 + CENTRE_2 * CENTRE_2 + 2.0 * LENGTH_1 * CENTRE_2 * cosine) + INERTIA +
               INERTIA;
@@ -104,7 +104,7 @@ LANES_INLINE void accelerations(bool nips, double torque, double spin_1, double 
   *rate_1 = -(d2 * *rate_2 + phi1) / d1;
 }
 
-LANES_INLINE double clip(double value, double limit) {
+SIMD_ROWS_INLINE double clip(double value, double limit) {
   value = value > limit ? limit : value;
   return value < -limit ? -limit : value;
 }
@@ -233,18 +233,19 @@ static void acrobot_render_picture(const void *env, muster_canvas *canvas) {
 
 /* ---- a block of environments: the parameter is 1 for the equations of `nips` ---- */
 
-typedef double group_state[STATE_SIZE][LANES_GROUP];
+typedef double group_state[STATE_SIZE][SIMD_ROWS_GROUP];
 
-LANES_INLINE void group_derivative(bool nips, group_state state, const double *torque, group_state rate) {
-  double both[LANES_GROUP], sine_1[LANES_GROUP], sine_2[LANES_GROUP], cosine_2[LANES_GROUP], sine_both[LANES_GROUP];
-  double unused[LANES_GROUP];
-  for (int i = 0; i < LANES_GROUP; i++) both[i] = state[ANGLE_1][i] + state[ANGLE_2][i];
-  sincos_any(LANES_GROUP, state[ANGLE_1], sine_1, unused);
-  sincos_any(LANES_GROUP, state[ANGLE_2], sine_2, cosine_2);
-  sincos_any(LANES_GROUP, both, sine_both, unused);
+SIMD_ROWS_INLINE void group_derivative(bool nips, group_state state, const double *torque, group_state rate) {
+  double both[SIMD_ROWS_GROUP], sine_1[SIMD_ROWS_GROUP], sine_2[SIMD_ROWS_GROUP], cosine_2[SIMD_ROWS_GROUP],
+      sine_both[SIMD_ROWS_GROUP];
+  double unused[SIMD_ROWS_GROUP];
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) both[i] = state[ANGLE_1][i] + state[ANGLE_2][i];
+  sincos_any(SIMD_ROWS_GROUP, state[ANGLE_1], sine_1, unused);
+  sincos_any(SIMD_ROWS_GROUP, state[ANGLE_2], sine_2, cosine_2);
+  sincos_any(SIMD_ROWS_GROUP, both, sine_both, unused);
 
   /* cos(x - pi / 2) is sin(x) */
-  for (int i = 0; i < LANES_GROUP; i++) {
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     rate[ANGLE_1][i] = state[SPIN_1][i];
     rate[ANGLE_2][i] = state[SPIN_2][i];
     accelerations(nips, torque[i], state[SPIN_1][i], state[SPIN_2][i], sine_2[i], cosine_2[i], sine_1[i], sine_both[i],
@@ -253,28 +254,28 @@ LANES_INLINE void group_derivative(bool nips, group_state state, const double *t
 }
 
 /* as integrate(): the rates of the four stages are summed with weights 1, 2, 2, 1 */
-LANES_INLINE void group_integrate(bool nips, group_state state, const double *torque) {
+SIMD_ROWS_INLINE void group_integrate(bool nips, group_state state, const double *torque) {
   static const double weights[4] = {1.0, 2.0, 2.0, 1.0}, reaches[4] = {TAU / 2.0, TAU / 2.0, TAU, 0.0};
   group_state at, rate, sum = {{0.0}};
   memcpy(at, state, sizeof at);
   for (int stage = 0; stage < 4; stage++) {
     group_derivative(nips, at, torque, rate);
     for (int k = 0; k < STATE_SIZE; k++)
-      for (int i = 0; i < LANES_GROUP; i++) {
+      for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
         sum[k][i] += weights[stage] * rate[k][i];
         at[k][i] = state[k][i] + reaches[stage] * rate[k][i];
       }
   }
   for (int k = 0; k < STATE_SIZE; k++)
-    for (int i = 0; i < LANES_GROUP; i++) state[k][i] += TAU / 6.0 * sum[k][i];
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) state[k][i] += TAU / 6.0 * sum[k][i];
 }
 
 /* the observations and flags of a group, from the state after the step */
-LANES_INLINE void group_observe(group_state state, float *observation, float *reward, uint8_t *terminated) {
-  double sine_1[LANES_GROUP], cosine_1[LANES_GROUP], sine_2[LANES_GROUP], cosine_2[LANES_GROUP];
-  sincos_any(LANES_GROUP, state[ANGLE_1], sine_1, cosine_1);
-  sincos_any(LANES_GROUP, state[ANGLE_2], sine_2, cosine_2);
-  for (int i = 0; i < LANES_GROUP; i++) {
+SIMD_ROWS_INLINE void group_observe(group_state state, float *observation, float *reward, uint8_t *terminated) {
+  double sine_1[SIMD_ROWS_GROUP], cosine_1[SIMD_ROWS_GROUP], sine_2[SIMD_ROWS_GROUP], cosine_2[SIMD_ROWS_GROUP];
+  sincos_any(SIMD_ROWS_GROUP, state[ANGLE_1], sine_1, cosine_1);
+  sincos_any(SIMD_ROWS_GROUP, state[ANGLE_2], sine_2, cosine_2);
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     observation[OBSERVATION_SIZE * i] = (float)cosine_1[i];
     observation[OBSERVATION_SIZE * i + 1] = (float)sine_1[i];
     observation[OBSERVATION_SIZE * i + 2] = (float)cosine_2[i];
@@ -282,44 +283,44 @@ LANES_INLINE void group_observe(group_state state, float *observation, float *re
     observation[OBSERVATION_SIZE * i + 4] = (float)state[SPIN_1][i];
     observation[OBSERVATION_SIZE * i + 5] = (float)state[SPIN_2][i];
   }
-  for (int i = 0; i < LANES_GROUP; i++) {
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     double height = -cosine_1[i] - (cosine_1[i] * cosine_2[i] - sine_1[i] * sine_2[i]);
     terminated[i] = height > 1.0;
     reward[i] = height > 1.0 ? 0.0f : -1.0f;
   }
 }
 
-LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
-  const bool nips = lanes->parameter != 0.0;
-  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
-    size_t rows = lanes_rows(lanes, start);
-    int32_t action[LANES_GROUP];
-    double torque[LANES_GROUP];
+SIMD_ROWS_INLINE void advance_rows(struct simd_rows *block, const void *actions, muster_env_block_result *result) {
+  const bool nips = block->parameter != 0.0;
+  for (size_t start = 0; start < (size_t)block->n; start += SIMD_ROWS_GROUP) {
+    size_t rows = simd_rows_in_group(block, start);
+    int32_t action[SIMD_ROWS_GROUP];
+    double torque[SIMD_ROWS_GROUP];
     group_state state;
-    float observation[LANES_GROUP * OBSERVATION_SIZE], reward[LANES_GROUP];
-    uint8_t terminated[LANES_GROUP];
-    lanes_load(action, actions, start, rows);
-    for (int i = 0; i < LANES_GROUP; i++) torque[i] = (double)(action[i] - 1);
-    for (int k = 0; k < STATE_SIZE; k++) memcpy(state[k], lanes->values[k] + start, sizeof state[k]);
+    float observation[SIMD_ROWS_GROUP * OBSERVATION_SIZE], reward[SIMD_ROWS_GROUP];
+    uint8_t terminated[SIMD_ROWS_GROUP];
+    simd_rows_load(action, actions, start, rows);
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) torque[i] = (double)(action[i] - 1);
+    for (int k = 0; k < STATE_SIZE; k++) memcpy(state[k], block->values[k] + start, sizeof state[k]);
 
     group_integrate(nips, state, torque);
-    for (int i = 0; i < LANES_GROUP; i++) {
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
       state[ANGLE_1][i] = sincos_wrap(state[ANGLE_1][i]);
       state[ANGLE_2][i] = sincos_wrap(state[ANGLE_2][i]);
       state[SPIN_1][i] = clip(state[SPIN_1][i], SPIN_1_LIMIT);
       state[SPIN_2][i] = clip(state[SPIN_2][i], SPIN_2_LIMIT);
     }
     group_observe(state, observation, reward, terminated);
-    for (int k = 0; k < STATE_SIZE; k++) memcpy(lanes->values[k] + start, state[k], sizeof state[k]);
-    lanes_store(lanes, start, rows, OBSERVATION_SIZE, observation, reward, terminated, result);
+    for (int k = 0; k < STATE_SIZE; k++) memcpy(block->values[k] + start, state[k], sizeof state[k]);
+    simd_rows_store(block, start, rows, OBSERVATION_SIZE, observation, reward, terminated, result);
   }
 }
-LANES_TARGETS(advance_rows)
+SIMD_ROWS_TARGETS(advance_rows)
 
 static int acrobot_block_create(const muster_env_setting *settings, int32_t n, void **out, muster_env_error *error) {
   bool nips = false;
   if (read_options(settings, &nips, error) != 0) return 1;
-  return lanes_create(n, STATE_SIZE, nips ? 1.0 : 0.0, advance_rows_choose(), out, error);
+  return simd_rows_create(n, STATE_SIZE, nips ? 1.0 : 0.0, advance_rows_choose(), out, error);
 }
 
 static int acrobot_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,
@@ -327,7 +328,7 @@ static int acrobot_block_reset(void *self, int32_t row, muster_random *random, m
   (void)error;
   double state[STATE_SIZE];
   draw_start(random, state);
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   write_observation(state, result->observation);
   return 0;
 }
@@ -335,17 +336,17 @@ static int acrobot_block_reset(void *self, int32_t row, muster_random *random, m
 static int acrobot_block_step(void *self, const void *actions, muster_random *const *randoms,
                               muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct lanes *lanes = self;
-  result->failed_row = lanes_wrong_choice(lanes->n, actions, action_counts[0]);
+  struct simd_rows *block = self;
+  result->failed_row = simd_rows_wrong_choice(block->n, actions, action_counts[0]);
   if (result->failed_row >= 0) return refuse_action(((const int32_t *)actions)[result->failed_row], error);
-  lanes->advance(lanes, actions, result);
+  block->advance(block, actions, result);
   return 0;
 }
 
 static int acrobot_block_load_state(void *self, int32_t row, const void *bytes, muster_env_error *error) {
   double state[STATE_SIZE];
   if (read_state(bytes, state, error) != 0) return 1;
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   return 0;
 }
 
@@ -364,11 +365,11 @@ const muster_env_type env_acrobot = {
     .load_state = acrobot_load_state,
     .render_text = acrobot_render_text,
     .block_create = acrobot_block_create,
-    .block_destroy = lanes_destroy,
+    .block_destroy = simd_rows_destroy,
     .block_describe = acrobot_describe,
     .block_reset = acrobot_block_reset,
     .block_step = acrobot_block_step,
-    .block_save_state = lanes_save_state,
+    .block_save_state = simd_rows_save_state,
     .block_load_state = acrobot_block_load_state,
     .render_picture = acrobot_render_picture,
     .render_fps = 1.0 / TAU,

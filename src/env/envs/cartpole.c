@@ -4,7 +4,7 @@
  * There are two forms. The single environment follows Gymnasium operation by operation, with sin and cos of libm. The
  * block keeps one array for each state variable and evaluates sin and cos by polynomials, so that the compiler turns
  * the loops into vector code; the states of a step differ from the single form by rounding only (below 1e-15). */
-#include "env/envs/lanes.h"
+#include "env/envs/simd_rows.h"
 #include "env/envs/sincos.h"
 #include "muster/env.h"
 
@@ -177,14 +177,14 @@ static void cartpole_render_picture(const void *env, muster_canvas *canvas) {
 
 /* steps the group of rows from `start`; the equations of cartpole_step() with divisions by constants turned into
  * products */
-LANES_INLINE void group_step(struct lanes *lanes, size_t start, const int32_t *action, float *observation,
-                             uint8_t *terminated) {
-  double *restrict position = lanes->values[POSITION] + start, *restrict velocity = lanes->values[VELOCITY] + start;
-  double *restrict angle = lanes->values[ANGLE] + start, *restrict spin = lanes->values[SPIN] + start;
-  double sine[LANES_GROUP], cosine[LANES_GROUP];
-  sincos_small(LANES_GROUP, angle, sine, cosine);
+SIMD_ROWS_INLINE void group_step(struct simd_rows *block, size_t start, const int32_t *action, float *observation,
+                                 uint8_t *terminated) {
+  double *restrict position = block->values[POSITION] + start, *restrict velocity = block->values[VELOCITY] + start;
+  double *restrict angle = block->values[ANGLE] + start, *restrict spin = block->values[SPIN] + start;
+  double sine[SIMD_ROWS_GROUP], cosine[SIMD_ROWS_GROUP];
+  sincos_small(SIMD_ROWS_GROUP, angle, sine, cosine);
 
-  for (int i = 0; i < LANES_GROUP; i++) {
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     double force = (double)(2 * action[i] - 1) * (FORCE / TOTAL_MASS);
     double temp = force + (POLE_MASS_LENGTH / TOTAL_MASS) * (spin[i] * spin[i]) * sine[i];
     double spin_rate = (GRAVITY * sine[i] - cosine[i] * temp) /
@@ -195,35 +195,35 @@ LANES_INLINE void group_step(struct lanes *lanes, size_t start, const int32_t *a
     angle[i] += TAU * spin[i];
     spin[i] += TAU * spin_rate;
   }
-  for (int i = 0; i < LANES_GROUP; i++) {
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     observation[STATE_SIZE * i + POSITION] = (float)position[i];
     observation[STATE_SIZE * i + VELOCITY] = (float)velocity[i];
     observation[STATE_SIZE * i + ANGLE] = (float)angle[i];
     observation[STATE_SIZE * i + SPIN] = (float)spin[i];
   }
-  for (int i = 0; i < LANES_GROUP; i++)
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++)
     terminated[i] = (fabs(position[i]) > POSITION_LIMIT) | (fabs(angle[i]) > ANGLE_LIMIT);
 }
 
 /* steps all rows, group by group; every step earns one point */
-LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
-  float reward[LANES_GROUP];
-  for (int i = 0; i < LANES_GROUP; i++) reward[i] = 1.0f;
-  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
-    size_t rows = lanes_rows(lanes, start);
-    int32_t action[LANES_GROUP];
-    float observation[LANES_GROUP * STATE_SIZE];
-    uint8_t terminated[LANES_GROUP];
-    lanes_load(action, actions, start, rows);
-    group_step(lanes, start, action, observation, terminated);
-    lanes_store(lanes, start, rows, STATE_SIZE, observation, reward, terminated, result);
+SIMD_ROWS_INLINE void advance_rows(struct simd_rows *block, const void *actions, muster_env_block_result *result) {
+  float reward[SIMD_ROWS_GROUP];
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) reward[i] = 1.0f;
+  for (size_t start = 0; start < (size_t)block->n; start += SIMD_ROWS_GROUP) {
+    size_t rows = simd_rows_in_group(block, start);
+    int32_t action[SIMD_ROWS_GROUP];
+    float observation[SIMD_ROWS_GROUP * STATE_SIZE];
+    uint8_t terminated[SIMD_ROWS_GROUP];
+    simd_rows_load(action, actions, start, rows);
+    group_step(block, start, action, observation, terminated);
+    simd_rows_store(block, start, rows, STATE_SIZE, observation, reward, terminated, result);
   }
 }
-LANES_TARGETS(advance_rows)
+SIMD_ROWS_TARGETS(advance_rows)
 
 static int cartpole_block_create(const muster_env_setting *settings, int32_t n, void **out, muster_env_error *error) {
   (void)settings;
-  return lanes_create(n, STATE_SIZE, 0.0, advance_rows_choose(), out, error);
+  return simd_rows_create(n, STATE_SIZE, 0.0, advance_rows_choose(), out, error);
 }
 
 static int cartpole_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,
@@ -231,7 +231,7 @@ static int cartpole_block_reset(void *self, int32_t row, muster_random *random, 
   (void)error;
   double state[STATE_SIZE];
   draw_start(random, state);
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   write_observation(state, result->observation);
   return 0;
 }
@@ -239,19 +239,19 @@ static int cartpole_block_reset(void *self, int32_t row, muster_random *random, 
 static int cartpole_block_step(void *self, const void *actions, muster_random *const *randoms,
                                muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct lanes *lanes = self;
+  struct simd_rows *block = self;
 
   /* refuse a wrong action before anything moves */
-  result->failed_row = lanes_wrong_choice(lanes->n, actions, action_counts[0]);
+  result->failed_row = simd_rows_wrong_choice(block->n, actions, action_counts[0]);
   if (result->failed_row >= 0) return refuse_action(((const int32_t *)actions)[result->failed_row], error);
-  lanes->advance(lanes, actions, result);
+  block->advance(block, actions, result);
   return 0;
 }
 
 static int cartpole_block_load_state(void *self, int32_t row, const void *bytes, muster_env_error *error) {
   double state[STATE_SIZE];
   if (read_state(bytes, state, error) != 0) return 1;
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   return 0;
 }
 
@@ -269,11 +269,11 @@ const muster_env_type env_cartpole = {
     .load_state = cartpole_load_state,
     .render_text = cartpole_render_text,
     .block_create = cartpole_block_create,
-    .block_destroy = lanes_destroy,
+    .block_destroy = simd_rows_destroy,
     .block_describe = cartpole_describe,
     .block_reset = cartpole_block_reset,
     .block_step = cartpole_block_step,
-    .block_save_state = lanes_save_state,
+    .block_save_state = simd_rows_save_state,
     .block_load_state = cartpole_block_load_state,
     .render_picture = cartpole_render_picture,
     .render_fps = 1.0 / TAU,

@@ -4,8 +4,8 @@
 #define ENV_ENVS_MOUNTAIN_H
 
 #include "env/envs/canvas.h"
-#include "env/envs/lanes.h"
 #include "env/envs/settings.h"
+#include "env/envs/simd_rows.h"
 #include "env/envs/sincos.h"
 #include "muster/env.h"
 
@@ -61,7 +61,7 @@ static inline int mountain_read_state(const void *bytes, double state[MOUNTAIN_S
 }
 
 /* one step: `push` is the engine's acceleration, `cosine` is cos(3 position) */
-LANES_INLINE void mountain_move(double *position, double *velocity, double push, double cosine) {
+SIMD_ROWS_INLINE void mountain_move(double *position, double *velocity, double push, double cosine) {
   double v = *velocity + (push - MOUNTAIN_GRAVITY * cosine);
   v = v > MOUNTAIN_MAX_SPEED ? MOUNTAIN_MAX_SPEED : v;
   v = v < -MOUNTAIN_MAX_SPEED ? -MOUNTAIN_MAX_SPEED : v;
@@ -75,15 +75,16 @@ LANES_INLINE void mountain_move(double *position, double *velocity, double push,
   *position = x;
 }
 
-/* mountain_move() for the group of rows from `start`, and their observations; `push`: [LANES_GROUP] */
-LANES_INLINE void mountain_move_group(struct lanes *lanes, size_t start, const double *push, float *observation) {
-  double *restrict position = lanes->values[MOUNTAIN_POSITION] + start;
-  double *restrict velocity = lanes->values[MOUNTAIN_VELOCITY] + start;
-  double angle[LANES_GROUP], sine[LANES_GROUP], cosine[LANES_GROUP];
-  for (int i = 0; i < LANES_GROUP; i++) angle[i] = 3.0 * position[i];
-  sincos_any(LANES_GROUP, angle, sine, cosine);
-  for (int i = 0; i < LANES_GROUP; i++) mountain_move(&position[i], &velocity[i], push[i], cosine[i]);
-  for (int i = 0; i < LANES_GROUP; i++) {
+/* mountain_move() for the group of rows from `start`, and their observations; `push`: [SIMD_ROWS_GROUP] */
+SIMD_ROWS_INLINE void mountain_move_group(struct simd_rows *block, size_t start, const double *push,
+                                          float *observation) {
+  double *restrict position = block->values[MOUNTAIN_POSITION] + start;
+  double *restrict velocity = block->values[MOUNTAIN_VELOCITY] + start;
+  double angle[SIMD_ROWS_GROUP], sine[SIMD_ROWS_GROUP], cosine[SIMD_ROWS_GROUP];
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) angle[i] = 3.0 * position[i];
+  sincos_any(SIMD_ROWS_GROUP, angle, sine, cosine);
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) mountain_move(&position[i], &velocity[i], push[i], cosine[i]);
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     observation[MOUNTAIN_STATE_SIZE * i + MOUNTAIN_POSITION] = (float)position[i];
     observation[MOUNTAIN_STATE_SIZE * i + MOUNTAIN_VELOCITY] = (float)velocity[i];
   }
@@ -152,7 +153,7 @@ static inline int mountain_block_reset(void *self, int32_t row, muster_random *r
   (void)error;
   double state[MOUNTAIN_STATE_SIZE];
   mountain_draw_start(random, state);
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   mountain_write_observation(state, result->observation);
   return 0;
 }
@@ -160,7 +161,7 @@ static inline int mountain_block_reset(void *self, int32_t row, muster_random *r
 static inline int mountain_block_load_state(void *self, int32_t row, const void *bytes, muster_env_error *error) {
   double state[MOUNTAIN_STATE_SIZE];
   if (mountain_read_state(bytes, state, error) != 0) return 1;
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   return 0;
 }
 

@@ -89,42 +89,42 @@ static void mountain_car_render_picture(const void *env, muster_canvas *canvas) 
 
 /* ---- a block of environments: the parameter is the goal velocity ---- */
 
-LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
-  float reward[LANES_GROUP];
-  for (int i = 0; i < LANES_GROUP; i++) reward[i] = -1.0f;
-  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
-    size_t rows = lanes_rows(lanes, start);
-    int32_t action[LANES_GROUP];
-    double push[LANES_GROUP];
-    float observation[LANES_GROUP * MOUNTAIN_STATE_SIZE];
-    uint8_t terminated[LANES_GROUP];
-    lanes_load(action, actions, start, rows);
-    for (int i = 0; i < LANES_GROUP; i++) push[i] = (double)(action[i] - 1) * FORCE;
-    mountain_move_group(lanes, start, push, observation);
+SIMD_ROWS_INLINE void advance_rows(struct simd_rows *block, const void *actions, muster_env_block_result *result) {
+  float reward[SIMD_ROWS_GROUP];
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) reward[i] = -1.0f;
+  for (size_t start = 0; start < (size_t)block->n; start += SIMD_ROWS_GROUP) {
+    size_t rows = simd_rows_in_group(block, start);
+    int32_t action[SIMD_ROWS_GROUP];
+    double push[SIMD_ROWS_GROUP];
+    float observation[SIMD_ROWS_GROUP * MOUNTAIN_STATE_SIZE];
+    uint8_t terminated[SIMD_ROWS_GROUP];
+    simd_rows_load(action, actions, start, rows);
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) push[i] = (double)(action[i] - 1) * FORCE;
+    mountain_move_group(block, start, push, observation);
 
-    const double *position = lanes->values[MOUNTAIN_POSITION] + start;
-    const double *velocity = lanes->values[MOUNTAIN_VELOCITY] + start;
-    for (int i = 0; i < LANES_GROUP; i++)
-      terminated[i] = (position[i] >= GOAL_POSITION) & (velocity[i] >= lanes->parameter);
-    lanes_store(lanes, start, rows, MOUNTAIN_STATE_SIZE, observation, reward, terminated, result);
+    const double *position = block->values[MOUNTAIN_POSITION] + start;
+    const double *velocity = block->values[MOUNTAIN_VELOCITY] + start;
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++)
+      terminated[i] = (position[i] >= GOAL_POSITION) & (velocity[i] >= block->parameter);
+    simd_rows_store(block, start, rows, MOUNTAIN_STATE_SIZE, observation, reward, terminated, result);
   }
 }
-LANES_TARGETS(advance_rows)
+SIMD_ROWS_TARGETS(advance_rows)
 
 static int mountain_car_block_create(const muster_env_setting *settings, int32_t n, void **out,
                                      muster_env_error *error) {
   double goal_velocity = 0.0;
   if (mountain_read_options(settings, &goal_velocity, error) != 0) return 1;
-  return lanes_create(n, MOUNTAIN_STATE_SIZE, goal_velocity, advance_rows_choose(), out, error);
+  return simd_rows_create(n, MOUNTAIN_STATE_SIZE, goal_velocity, advance_rows_choose(), out, error);
 }
 
 static int mountain_car_block_step(void *self, const void *actions, muster_random *const *randoms,
                                    muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct lanes *lanes = self;
-  result->failed_row = lanes_wrong_choice(lanes->n, actions, action_counts[0]);
+  struct simd_rows *block = self;
+  result->failed_row = simd_rows_wrong_choice(block->n, actions, action_counts[0]);
   if (result->failed_row >= 0) return refuse_action(((const int32_t *)actions)[result->failed_row], error);
-  lanes->advance(lanes, actions, result);
+  block->advance(block, actions, result);
   return 0;
 }
 
@@ -143,11 +143,11 @@ const muster_env_type env_mountain_car = {
     .load_state = mountain_car_load_state,
     .render_text = mountain_car_render_text,
     .block_create = mountain_car_block_create,
-    .block_destroy = lanes_destroy,
+    .block_destroy = simd_rows_destroy,
     .block_describe = mountain_car_describe,
     .block_reset = mountain_block_reset,
     .block_step = mountain_car_block_step,
-    .block_save_state = lanes_save_state,
+    .block_save_state = simd_rows_save_state,
     .block_load_state = mountain_block_load_state,
     .render_picture = mountain_car_render_picture,
     .render_fps = MOUNTAIN_FPS,

@@ -31,13 +31,13 @@ static int refuse_action(float action, muster_env_error *error) {
 }
 
 /* the acceleration that an action causes: beyond -1 and 1 it has no more effect */
-LANES_INLINE double push_of(float action) {
+SIMD_ROWS_INLINE double push_of(float action) {
   double force = action > 1.0f ? 1.0 : (double)action;
   return (force < -1.0 ? -1.0 : force) * POWER;
 }
 
 /* what a step earns */
-LANES_INLINE double reward_of(float action, bool at_goal) {
+SIMD_ROWS_INLINE double reward_of(float action, bool at_goal) {
   return (at_goal ? GOAL_REWARD : 0.0) - (double)action * (double)action * ACTION_COST;
 }
 
@@ -105,43 +105,43 @@ static void mountain_car_continuous_render_picture(const void *env, muster_canva
 
 /* ---- a block of environments: the parameter is the goal velocity ---- */
 
-LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
-  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
-    size_t rows = lanes_rows(lanes, start);
-    float action[LANES_GROUP], reward[LANES_GROUP];
-    double push[LANES_GROUP];
-    float observation[LANES_GROUP * MOUNTAIN_STATE_SIZE];
-    uint8_t terminated[LANES_GROUP];
-    lanes_load(action, actions, start, rows);
-    for (int i = 0; i < LANES_GROUP; i++) push[i] = push_of(action[i]);
-    mountain_move_group(lanes, start, push, observation);
+SIMD_ROWS_INLINE void advance_rows(struct simd_rows *block, const void *actions, muster_env_block_result *result) {
+  for (size_t start = 0; start < (size_t)block->n; start += SIMD_ROWS_GROUP) {
+    size_t rows = simd_rows_in_group(block, start);
+    float action[SIMD_ROWS_GROUP], reward[SIMD_ROWS_GROUP];
+    double push[SIMD_ROWS_GROUP];
+    float observation[SIMD_ROWS_GROUP * MOUNTAIN_STATE_SIZE];
+    uint8_t terminated[SIMD_ROWS_GROUP];
+    simd_rows_load(action, actions, start, rows);
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) push[i] = push_of(action[i]);
+    mountain_move_group(block, start, push, observation);
 
-    const double *position = lanes->values[MOUNTAIN_POSITION] + start;
-    const double *velocity = lanes->values[MOUNTAIN_VELOCITY] + start;
-    for (int i = 0; i < LANES_GROUP; i++) {
-      int at_goal = (position[i] >= GOAL_POSITION) & (velocity[i] >= lanes->parameter);
+    const double *position = block->values[MOUNTAIN_POSITION] + start;
+    const double *velocity = block->values[MOUNTAIN_VELOCITY] + start;
+    for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
+      int at_goal = (position[i] >= GOAL_POSITION) & (velocity[i] >= block->parameter);
       terminated[i] = (uint8_t)at_goal;
       reward[i] = (float)reward_of(action[i], at_goal);
     }
-    lanes_store(lanes, start, rows, MOUNTAIN_STATE_SIZE, observation, reward, terminated, result);
+    simd_rows_store(block, start, rows, MOUNTAIN_STATE_SIZE, observation, reward, terminated, result);
   }
 }
-LANES_TARGETS(advance_rows)
+SIMD_ROWS_TARGETS(advance_rows)
 
 static int mountain_car_continuous_block_create(const muster_env_setting *settings, int32_t n, void **out,
                                                 muster_env_error *error) {
   double goal_velocity = 0.0;
   if (mountain_read_options(settings, &goal_velocity, error) != 0) return 1;
-  return lanes_create(n, MOUNTAIN_STATE_SIZE, goal_velocity, advance_rows_choose(), out, error);
+  return simd_rows_create(n, MOUNTAIN_STATE_SIZE, goal_velocity, advance_rows_choose(), out, error);
 }
 
 static int mountain_car_continuous_block_step(void *self, const void *actions, muster_random *const *randoms,
                                               muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct lanes *lanes = self;
-  result->failed_row = lanes_wrong_number(lanes->n, actions);
+  struct simd_rows *block = self;
+  result->failed_row = simd_rows_wrong_number(block->n, actions);
   if (result->failed_row >= 0) return refuse_action(((const float *)actions)[result->failed_row], error);
-  lanes->advance(lanes, actions, result);
+  block->advance(block, actions, result);
   return 0;
 }
 
@@ -160,11 +160,11 @@ const muster_env_type env_mountain_car_continuous = {
     .load_state = mountain_car_continuous_load_state,
     .render_text = mountain_car_continuous_render_text,
     .block_create = mountain_car_continuous_block_create,
-    .block_destroy = lanes_destroy,
+    .block_destroy = simd_rows_destroy,
     .block_describe = mountain_car_continuous_describe,
     .block_reset = mountain_block_reset,
     .block_step = mountain_car_continuous_block_step,
-    .block_save_state = lanes_save_state,
+    .block_save_state = simd_rows_save_state,
     .block_load_state = mountain_block_load_state,
     .render_picture = mountain_car_continuous_render_picture,
     .render_fps = MOUNTAIN_FPS,

@@ -2,8 +2,8 @@
  * of Gymnasium's Pendulum-v1 in float64. The angle is kept unwrapped, and the reward looks at the state before the
  * step, both as in Gymnasium. */
 #include "env/envs/canvas.h"
-#include "env/envs/lanes.h"
 #include "env/envs/settings.h"
+#include "env/envs/simd_rows.h"
 #include "env/envs/sincos.h"
 #include "muster/env.h"
 
@@ -76,13 +76,13 @@ static int refuse_action(float action, muster_env_error *error) {
   return muster_env_fail(error, "action %g is not a finite number", (double)action);
 }
 
-LANES_INLINE double clip(double value, double limit) {
+SIMD_ROWS_INLINE double clip(double value, double limit) {
   value = value > limit ? limit : value;
   return value < -limit ? -limit : value;
 }
 
 /* one step of the state, given the sine of its angle; returns the reward. `wrapped`: the angle in [-pi, pi] */
-LANES_INLINE double swing(double gravity, double action, double sine, double wrapped, double *angle, double *spin) {
+SIMD_ROWS_INLINE double swing(double gravity, double action, double sine, double wrapped, double *angle, double *spin) {
   double torque = clip(action, TORQUE_LIMIT);
   double cost = wrapped * wrapped + 0.1 * (*spin * *spin) + 0.001 * (torque * torque);
   double rate = 3.0 * gravity / (2.0 * LENGTH) * sine + 3.0 / (MASS * (LENGTH * LENGTH)) * torque;
@@ -173,17 +173,17 @@ static void pendulum_render_picture(const void *env, muster_canvas *canvas) {
 
 /* ---- a block of environments: the parameter is the gravity ---- */
 
-LANES_INLINE void group_step(struct lanes *lanes, size_t start, const float *action, float *observation,
-                             float *reward) {
-  double *restrict angle = lanes->values[ANGLE] + start, *restrict spin = lanes->values[SPIN] + start;
-  const double gravity = lanes->parameter;
-  double sine[LANES_GROUP], cosine[LANES_GROUP];
-  sincos_any(LANES_GROUP, angle, sine, cosine);
-  for (int i = 0; i < LANES_GROUP; i++)
+SIMD_ROWS_INLINE void group_step(struct simd_rows *block, size_t start, const float *action, float *observation,
+                                 float *reward) {
+  double *restrict angle = block->values[ANGLE] + start, *restrict spin = block->values[SPIN] + start;
+  const double gravity = block->parameter;
+  double sine[SIMD_ROWS_GROUP], cosine[SIMD_ROWS_GROUP];
+  sincos_any(SIMD_ROWS_GROUP, angle, sine, cosine);
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++)
     reward[i] = (float)swing(gravity, (double)action[i], sine[i], sincos_wrap(angle[i]), &angle[i], &spin[i]);
 
-  sincos_any(LANES_GROUP, angle, sine, cosine);
-  for (int i = 0; i < LANES_GROUP; i++) {
+  sincos_any(SIMD_ROWS_GROUP, angle, sine, cosine);
+  for (int i = 0; i < SIMD_ROWS_GROUP; i++) {
     observation[OBSERVATION_SIZE * i] = (float)cosine[i];
     observation[OBSERVATION_SIZE * i + 1] = (float)sine[i];
     observation[OBSERVATION_SIZE * i + 2] = (float)spin[i];
@@ -191,22 +191,22 @@ LANES_INLINE void group_step(struct lanes *lanes, size_t start, const float *act
 }
 
 /* steps all rows, group by group; no step terminates an episode */
-LANES_INLINE void advance_rows(struct lanes *lanes, const void *actions, muster_env_block_result *result) {
-  const uint8_t terminated[LANES_GROUP] = {0};
-  for (size_t start = 0; start < (size_t)lanes->n; start += LANES_GROUP) {
-    size_t rows = lanes_rows(lanes, start);
-    float action[LANES_GROUP], observation[LANES_GROUP * OBSERVATION_SIZE], reward[LANES_GROUP];
-    lanes_load(action, actions, start, rows);
-    group_step(lanes, start, action, observation, reward);
-    lanes_store(lanes, start, rows, OBSERVATION_SIZE, observation, reward, terminated, result);
+SIMD_ROWS_INLINE void advance_rows(struct simd_rows *block, const void *actions, muster_env_block_result *result) {
+  const uint8_t terminated[SIMD_ROWS_GROUP] = {0};
+  for (size_t start = 0; start < (size_t)block->n; start += SIMD_ROWS_GROUP) {
+    size_t rows = simd_rows_in_group(block, start);
+    float action[SIMD_ROWS_GROUP], observation[SIMD_ROWS_GROUP * OBSERVATION_SIZE], reward[SIMD_ROWS_GROUP];
+    simd_rows_load(action, actions, start, rows);
+    group_step(block, start, action, observation, reward);
+    simd_rows_store(block, start, rows, OBSERVATION_SIZE, observation, reward, terminated, result);
   }
 }
-LANES_TARGETS(advance_rows)
+SIMD_ROWS_TARGETS(advance_rows)
 
 static int pendulum_block_create(const muster_env_setting *settings, int32_t n, void **out, muster_env_error *error) {
   double gravity = 0.0;
   if (read_options(settings, &gravity, error) != 0) return 1;
-  return lanes_create(n, STATE_SIZE, gravity, advance_rows_choose(), out, error);
+  return simd_rows_create(n, STATE_SIZE, gravity, advance_rows_choose(), out, error);
 }
 
 static int pendulum_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,
@@ -214,7 +214,7 @@ static int pendulum_block_reset(void *self, int32_t row, muster_random *random, 
   (void)error;
   double state[STATE_SIZE];
   draw_start(random, state);
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   write_observation(state, result->observation);
   return 0;
 }
@@ -222,17 +222,17 @@ static int pendulum_block_reset(void *self, int32_t row, muster_random *random, 
 static int pendulum_block_step(void *self, const void *actions, muster_random *const *randoms,
                                muster_env_block_result *result, muster_env_error *error) {
   (void)randoms;
-  struct lanes *lanes = self;
-  result->failed_row = lanes_wrong_number(lanes->n, actions);
+  struct simd_rows *block = self;
+  result->failed_row = simd_rows_wrong_number(block->n, actions);
   if (result->failed_row >= 0) return refuse_action(((const float *)actions)[result->failed_row], error);
-  lanes->advance(lanes, actions, result);
+  block->advance(block, actions, result);
   return 0;
 }
 
 static int pendulum_block_load_state(void *self, int32_t row, const void *bytes, muster_env_error *error) {
   double state[STATE_SIZE];
   if (read_state(bytes, state, error) != 0) return 1;
-  lanes_set_row(self, row, state);
+  simd_rows_set_row(self, row, state);
   return 0;
 }
 
@@ -251,11 +251,11 @@ const muster_env_type env_pendulum = {
     .load_state = pendulum_load_state,
     .render_text = pendulum_render_text,
     .block_create = pendulum_block_create,
-    .block_destroy = lanes_destroy,
+    .block_destroy = simd_rows_destroy,
     .block_describe = pendulum_describe,
     .block_reset = pendulum_block_reset,
     .block_step = pendulum_block_step,
-    .block_save_state = lanes_save_state,
+    .block_save_state = simd_rows_save_state,
     .block_load_state = pendulum_block_load_state,
     .render_picture = pendulum_render_picture,
     .render_fps = 1.0 / TAU,
