@@ -37,7 +37,7 @@ struct bare_write {
 static muster_status run_save(void *context) {
   struct saving *saving = context;
   actor_save_states(&saving->actor);
-  return run_checkpoint_write(&saving->learner);
+  return learner_write_checkpoint(&saving->learner);
 }
 
 static muster_status run_bare_write(void *context) {

@@ -12,99 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- set-up --- */
-
-static muster_status create_algorithm(struct learner *learner) {
-  struct run *run = learner->run;
-  const struct run_config *config = &run->config;
-  const muster_env_spec *spec = env_pool_spec(run->pool);
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
-  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
-                          algorithm_critic(learner->type, config->algorithm), run->arena, &learner->model));
-  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
-  struct encoder *encoder = &learner->model.encoder;
-  MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, encoder));
-  const size_t rows = (size_t)config->env.num_envs * learner->gathering->batch.agents;
-  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
-                               run->arena, &learner->normalizer));
-  struct algorithm_context context = {
-      .options = config->algorithm,
-      .model = &learner->model,
-      .rollout = &learner->gathering->batch,
-      .seed = (uint64_t)config->general.seed,
-      .arena = run->arena,
-      .stages = &run->stages,
-      .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
-  };
-  return algorithm_create(learner->type, &context, &learner->algorithm);
-}
-
-/* what the rank that leads has beside what it learns: statistics, the report, and the state of a run that goes on */
-static muster_status create_report(struct learner *learner) {
-  struct run *run = learner->run;
-  const struct run_folder *folder = learner->folder;
-  struct arena *arena = run->arena;
-  MUSTER_TRY(episodes_create((size_t)run->config.env.num_envs, arena, &learner->episodes));
-  /* where actors send gradients, what they did stays with them */
-  const struct trajectory *learned_from = run->schedule->actors_compute_gradients ? NULL : &learner->gathering->batch;
-  if (run->config.run.histograms > 0)
-    MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));
-  MUSTER_TRY(run->schedule->prepare_learner(learner));
-
-  /* the report comes first, since a checkpoint restores parts of it */
-  report_init(&learner->report, &run->config, learner->type, env_pool_spec(run->pool)->reward_threshold,
-              run->schedule->reports_policy_lag, &run->stages);
-  learner->checkpoint_clock = clock_seconds();
-  return folder != NULL && folder->resumes ? run_checkpoint_restore(learner) : MUSTER_OK;
-}
-
-muster_status learner_create(struct gathering *gathering, struct transport *transport, const struct run_folder *folder,
-                             struct learner *learner) {
-  struct run *run = gathering->run;
-  *learner = (struct learner){.run = run,
-                              .gathering = gathering,
-                              .transport = transport,
-                              .folder = folder,
-                              .checkpoint_steps = -1,
-                              .best = {NAN, -1, 0},
-                              .evaluated = -1};
-  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
-  MUSTER_TRY(create_algorithm(learner));
-  if (run->topology.leads) MUSTER_TRY(create_report(learner));
-  model_pack(&learner->model, true);
-  return MUSTER_OK;
-}
-
-muster_status learner_open_files(struct learner *learner) {
-  struct run *run = learner->run;
-  int64_t missing = 0;
-  MUSTER_TRY(report_open(&learner->report, learner->folder, run->arena, &missing));
-  if (missing > 0)
-    log_warn(&run->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
-             learner->folder->metrics, (long long)missing);
-  return run_checkpoint_publish(learner);
-}
-
-muster_status learner_join(struct learner *learner) {
-  if (learner->gathering->group == NULL) return MUSTER_OK;
-  struct tensor list[LEARNER_MAX_STATE];
-  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
-    MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
-  normalizer_publish(&learner->normalizer);
-  model_pack(&learner->model, true);
-  return MUSTER_OK;
-}
-
-int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]) {
-  int n = 0;
-  const struct parameters *parameters = &learner->model.parameters;
-  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
-  n += algorithm_state(learner->type, learner->algorithm, list + n);
-  return n + normalizer_state(&learner->normalizer, list + n);
-}
-
-void learner_release(struct learner *learner) { report_close(&learner->report); }
-
 /* --- the steps of an iteration --- */
 
 /* tells the watchdog what comes now */
@@ -215,13 +122,30 @@ muster_status learner_take_states(struct learner *learner) {
   return MUSTER_OK;
 }
 
+/* what is learned now is the best so far, if its score says so */
+static void judge(struct learner *learner, double score, int64_t is_evaluation) {
+  const struct best *best = &learner->best;
+  bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
+  if (!is_first && !(score > best->score)) return;
+  learner->previous_best = *best;
+  learner->best = (struct best){score, learner->total_steps, is_evaluation};
+  learner->best_is_new = true;
+}
+
+muster_status learner_write_checkpoint(struct learner *learner) {
+  /* where evaluations do not say which policy is the best, the returns of training do */
+  if (!evaluates(learner) && !learner->best.is_evaluation)
+    judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
+  return run_checkpoint_write(learner);
+}
+
 muster_status learner_save(struct learner *learner) {
   struct run *run = learner->run;
   if (!learner->transport->command->send_states) return MUSTER_OK;
   if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
   stages_enter(&run->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
-  muster_status status = run_checkpoint_write(learner);
+  muster_status status = learner_write_checkpoint(learner);
   if (status != MUSTER_OK && learner->transport->command->stop == STOP_NOT) {
     log_warn(&run->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
              (long long)learner->total_steps, muster_status_message(status));
@@ -333,10 +257,6 @@ static muster_status learn(struct learner *learner) {
   return status;
 }
 
-double learner_progress_remaining(const struct learner *learner, int64_t total_steps) {
-  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)total_steps);
-}
-
 /* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
 static muster_status share_batch(struct learner *learner) {
   struct run *run = learner->run;
@@ -419,21 +339,6 @@ static muster_status end_evaluation(struct learner *learner) {
   return MUSTER_OK;
 }
 
-/* what is learned now is the best so far, if its score says so */
-static void judge(struct learner *learner, double score, int64_t is_evaluation) {
-  const struct best *best = &learner->best;
-  bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
-  if (!is_first && !(score > best->score)) return;
-  learner->previous_best = *best;
-  learner->best = (struct best){score, learner->total_steps, is_evaluation};
-  learner->best_is_new = true;
-}
-
-void learner_judge_training(struct learner *learner) {
-  if (evaluates(learner) || learner->best.is_evaluation) return;
-  judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
-}
-
 static muster_status take_evaluation(struct learner *learner) {
   MUSTER_TRY(evaluator_summarize(learner->transport->evaluator, &learner->evaluation));
   learner->owes_evaluation = 0;
@@ -456,7 +361,7 @@ static muster_status save_best(struct learner *learner) {
   if (!learner->best_is_new || !learner->run->config.checkpoint.keep_best) return MUSTER_OK;
   stages_enter(&learner->run->stages, STAGE_CHECKPOINT);
   enter(learner, WATCH_CHECKPOINT);
-  muster_status status = run_checkpoint_write(learner);
+  muster_status status = learner_write_checkpoint(learner);
   enter(learner, WATCH_WAIT);
   stages_enter(&learner->run->stages, STAGE_OTHER);
   return status;
@@ -586,7 +491,7 @@ static void save_rest(struct learner *learner) {
   muster_status row = learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
   muster_status_clear(&row);
   if (!is_written) give_up_states(learner);
-  muster_status status = is_written ? MUSTER_OK : run_checkpoint_write(learner);
+  muster_status status = is_written ? MUSTER_OK : learner_write_checkpoint(learner);
   if (status != MUSTER_OK)
     log_error(&run->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
               muster_status_message(status));

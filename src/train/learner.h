@@ -62,10 +62,10 @@ struct learner {
   bool rows_wait;               /* rows of metrics.csv could not be written so far */
 };
 
-/* Builds the model and the algorithm, and either initialises them from the seed or, where the folder holds a run with a
- * checkpoint, restores them (`resumed`; gathering->env_states then hold the environments' states). With folder NULL
- * nothing is read or written: for a learner that only shows what it takes. Takes memory from the run's arena, and
- * nothing of the transport, which is created afterwards. On failure learner_release() is still to be called. */
+/* Builds the model and the algorithm, and initialises them from the seed; a run that goes on is then restored by
+ * run_checkpoint_restore(). `folder`: where the rank that leads writes to; NULL: nothing is written. Takes memory from
+ * the run's arena, and nothing of the transport, which is created afterwards. On failure learner_release() is still to
+ * be called. */
 MUSTER_CHECKED muster_status learner_create(struct gathering *gathering, struct transport *transport,
                                             const struct run_folder *folder, struct learner *learner);
 void learner_release(struct learner *learner);
@@ -98,7 +98,10 @@ MUSTER_CHECKED muster_status learner_give_command(struct learner *learner);
 /* Gathers the states of the environments, if the command has asked for them. */
 MUSTER_CHECKED muster_status learner_take_states(struct learner *learner);
 
-/* Writes a checkpoint with these states, if the command has asked for them. One that cannot be written costs nothing
+/* Writes a checkpoint of the learner as it is, with these states; IO error when it cannot be written. */
+MUSTER_CHECKED muster_status learner_write_checkpoint(struct learner *learner);
+
+/* The same if the command has asked for it. One that cannot be written costs nothing
  * but itself: the run goes on and tries again at the next interval, unless it was the last. */
 MUSTER_CHECKED muster_status learner_save(struct learner *learner);
 
@@ -126,9 +129,6 @@ MUSTER_CHECKED muster_status learner_write_histograms(struct learner *learner);
 MUSTER_CHECKED muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation);
 /* And a row of the evaluation alone, of which the iteration's row came without. */
 MUSTER_CHECKED muster_status learner_write_evaluation(struct learner *learner);
-
-/* Before a checkpoint: where there are no evaluations, the mean return of training says whether it is the best. */
-void learner_judge_training(struct learner *learner);
 
 /* The part in an update of a rank that learns and does not lead: gets the batch and learns from it. */
 MUSTER_CHECKED muster_status learner_follow(struct learner *learner);

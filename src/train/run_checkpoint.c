@@ -89,9 +89,10 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   return status;
 }
 
-static muster_status write_file(struct learner *learner, struct progress *progress) {
+static muster_status write_file(struct learner *learner) {
   struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
-  int n = list_state(learner, progress, list);
+  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
+  int n = list_state(learner, &progress, list);
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
   struct checkpoint_writer *writer;
@@ -116,10 +117,8 @@ static muster_status publish(struct learner *learner) {
 
 muster_status run_checkpoint_write(struct learner *learner) {
   /* rows that the checkpoint counts on are on the disk before it is */
-  MUSTER_TRY(report_sync(&learner->report));
-  struct progress progress = {metrics_rows(learner->report.metrics), report_seconds(&learner->report)};
-  learner_judge_training(learner);
-  muster_status status = write_file(learner, &progress);
+  muster_status status = report_sync(&learner->report);
+  if (status == MUSTER_OK) status = write_file(learner);
   if (status != MUSTER_OK) {
     /* nobody has it now: the best is still the one of before */
     if (learner->best_is_new) learner->best = learner->previous_best;
@@ -253,6 +252,7 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   MUSTER_TRY(status);
   if (!is_comparable) forget_best(learner);
   normalizer_publish(&learner->normalizer);
+  model_pack(&learner->model, true);
   learner->collected = learner->iteration;
   learner->collected_steps = learner->total_steps;
   learner->report.keep_rows = progress.metrics_rows;

@@ -12,10 +12,11 @@ bool run_checkpoint_is_learning_state(const char *tensor);
  * removes the oldest. IO error when it cannot be written; what was there is untouched. */
 MUSTER_CHECKED muster_status run_checkpoint_write(struct learner *learner);
 
-/* Restores the learner from the newest whole checkpoint of its folder, if there is one (learner->resumed,
- * report.keep_rows). A damaged one is set aside with a warning, and the one before it is used; FORMAT error when there
- * is none. FORMAT or USAGE error when the checkpoint is of another environment, network or algorithm, or holds a number
- * that no run can have written. But for damaged ones no file is changed. */
+/* Restores the learner, just created, from the newest whole checkpoint of its folder, if there is one
+ * (learner->resumed, report.keep_rows; gathering->env_states then hold the environments' states). A damaged one is set
+ * aside with a warning, and the one before it is used; FORMAT error when there is none. FORMAT or USAGE error when the
+ * checkpoint is of another environment, network or algorithm, or holds a number that no run can have written. But for
+ * damaged ones no file is changed. */
 MUSTER_CHECKED muster_status run_checkpoint_restore(struct learner *learner);
 
 /* Gives the checkpoint that the learner was restored from the names that a kill may have kept from it, and removes the

@@ -92,7 +92,8 @@ extern const struct schedule schedule_in_step, schedule_pipelined, schedule_asyn
 /* The one that a config asks for. */
 const struct schedule *schedule_of(const struct run_config *config);
 
-/* What many of them have: no tensor, no number that others depend on, nothing to prepare. */
+/* What many of them have (train/schedule_defaults.c): no tensor, no number that others depend on, nothing to prepare.
+ */
 int schedule_no_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]);
 muster_status schedule_no_counts(struct learner *learner, struct checkpoint_reader *reader);
 muster_status schedule_no_learner(struct learner *learner);

@@ -8,6 +8,7 @@
 #include "math/linear.h"
 #include "train/dry_run.h"
 #include "train/interrupt.h"
+#include "train/run_checkpoint.h"
 #include "train/trace.h"
 
 #include <limits.h>
@@ -144,10 +145,12 @@ static muster_status create_roles(struct training *training, const struct train_
   struct gathering *gathering = &training->gathering;
   struct transport *transport = &training->transport;
   struct learner *learner = &training->learner;
+  const struct run_folder *folder = &training->folder;
   if (topology->learns)
-    MUSTER_TRY(learner_create(gathering, transport, request->dry_run ? NULL : &training->folder, learner));
+    MUSTER_TRY(learner_create(gathering, transport, request->dry_run ? NULL : folder, learner));
   else
     MUSTER_TRY(create_policy(training));
+  if (topology->leads && folder->resumes && !request->dry_run) MUSTER_TRY(run_checkpoint_restore(learner));
   struct model *model = topology->learns ? &learner->model : &training->policy;
   return topology->acts ? actor_create(gathering, transport, model, &training->actor) : MUSTER_OK;
 }
@@ -180,7 +183,9 @@ static muster_status start_envs(struct training *training) {
 
 /* nothing of a run that goes on is changed before all of it has been taken, on all ranks */
 static muster_status open_files(struct training *training) {
-  return training->placement.topology.leads ? learner_open_files(&training->learner) : MUSTER_OK;
+  if (!training->placement.topology.leads) return MUSTER_OK;
+  MUSTER_TRY(learner_open_files(&training->learner));
+  return run_checkpoint_publish(&training->learner);
 }
 
 /* said once, since it shows late: a policy that ends no episode has no return */

@@ -1,0 +1,98 @@
+#include "train/learner.h"
+
+#include "base/clock.h"
+
+#include <math.h>
+
+static muster_status create_algorithm(struct learner *learner) {
+  struct run *run = learner->run;
+  const struct run_config *config = &run->config;
+  const muster_env_spec *spec = env_pool_spec(run->pool);
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
+                          algorithm_critic(learner->type, config->algorithm), run->arena, &learner->model));
+  MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
+  struct encoder *encoder = &learner->model.encoder;
+  MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, encoder));
+  const size_t rows = (size_t)config->env.num_envs * learner->gathering->batch.agents;
+  MUSTER_TRY(normalizer_create(&config->normalize, encoder, rows, algorithm_discount(learner->type, config->algorithm),
+                               run->arena, &learner->normalizer));
+  struct algorithm_context context = {
+      .options = config->algorithm,
+      .model = &learner->model,
+      .rollout = &learner->gathering->batch,
+      .seed = (uint64_t)config->general.seed,
+      .arena = run->arena,
+      .stages = &run->stages,
+      .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
+  };
+  return algorithm_create(learner->type, &context, &learner->algorithm);
+}
+
+/* what only the rank that leads has: statistics and the report */
+static muster_status create_report(struct learner *learner) {
+  struct run *run = learner->run;
+  struct arena *arena = run->arena;
+  MUSTER_TRY(episodes_create((size_t)run->config.env.num_envs, arena, &learner->episodes));
+  /* where actors send gradients, what they did stays with them */
+  const struct trajectory *learned_from = run->schedule->actors_compute_gradients ? NULL : &learner->gathering->batch;
+  if (run->config.run.histograms > 0)
+    MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));
+  MUSTER_TRY(run->schedule->prepare_learner(learner));
+
+  report_init(&learner->report, &run->config, learner->type, env_pool_spec(run->pool)->reward_threshold,
+              run->schedule->reports_policy_lag, &run->stages);
+  learner->checkpoint_clock = clock_seconds();
+  return MUSTER_OK;
+}
+
+muster_status learner_create(struct gathering *gathering, struct transport *transport, const struct run_folder *folder,
+                             struct learner *learner) {
+  struct run *run = gathering->run;
+  *learner = (struct learner){.run = run,
+                              .gathering = gathering,
+                              .transport = transport,
+                              .folder = folder,
+                              .checkpoint_steps = -1,
+                              .best = {NAN, -1, 0},
+                              .evaluated = -1};
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  MUSTER_TRY(create_algorithm(learner));
+  if (run->topology.leads) MUSTER_TRY(create_report(learner));
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+muster_status learner_open_files(struct learner *learner) {
+  struct run *run = learner->run;
+  int64_t missing = 0;
+  MUSTER_TRY(report_open(&learner->report, learner->folder, run->arena, &missing));
+  if (missing > 0)
+    log_warn(&run->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
+             learner->folder->metrics, (long long)missing);
+  return MUSTER_OK;
+}
+
+muster_status learner_join(struct learner *learner) {
+  if (learner->gathering->group == NULL) return MUSTER_OK;
+  struct tensor list[LEARNER_MAX_STATE];
+  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
+    MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
+  normalizer_publish(&learner->normalizer);
+  model_pack(&learner->model, true);
+  return MUSTER_OK;
+}
+
+int learner_state(struct learner *learner, struct tensor list[LEARNER_MAX_STATE]) {
+  int n = 0;
+  const struct parameters *parameters = &learner->model.parameters;
+  for (int i = 0; i < parameters->tensors; i++) list[n++] = parameter_tensor(parameters, &parameters->tensor[i]);
+  n += algorithm_state(learner->type, learner->algorithm, list + n);
+  return n + normalizer_state(&learner->normalizer, list + n);
+}
+
+double learner_progress_remaining(const struct learner *learner, int64_t total_steps) {
+  return fmax(0.0, 1.0 - (double)learner->total_steps / (double)total_steps);
+}
+
+void learner_release(struct learner *learner) { report_close(&learner->report); }
