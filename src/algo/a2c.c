@@ -40,16 +40,16 @@ static const struct option_spec a2c_option_list[] = {
 const struct tile_loss a2c_loss = {.policy = policy_loss_log_prob, .value = value_loss_squared};
 
 static muster_status a2c_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  const struct a2c_options *options = learner->options;
+  struct policy_gradient *policy = algorithm;
+  const struct a2c_options *options = policy->options;
 
   /* values and advantages, then one step over all samples */
-  model_pack(learner->model, true);
-  batch_list_samples(&learner->batch);
-  MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
+  model_pack(policy->model, true);
+  batch_list_samples(&policy->batch);
+  MUSTER_TRY(batch_estimate_advantages(&policy->batch, policy->model, (enum advantage_estimator)options->estimator,
                                        options->settings.gamma,
                                        isnan(options->lambda) ? options->gae_lambda : options->lambda));
-  return policy_gradient_single_update(learner, &a2c_loss, progress_remaining, metrics);
+  return policy_gradient_single_update(policy, &a2c_loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_a2c = {

@@ -33,9 +33,9 @@ static const struct option_spec a3c_option_list[] = {
     {.key = NULL},
 };
 
-static void a3c_plan(const void *options, struct rollout_plan *plan) {
+static void a3c_needs(const void *options, struct rollout_needs *needs) {
   (void)options;
-  plan->asynchronous = ASYNCHRONOUS_GRADIENTS;
+  needs->asynchronous = ASYNCHRONOUS_GRADIENTS;
 }
 
 /* --- the update, in two halves --- */
@@ -48,19 +48,19 @@ static double whole_loss(const struct policy_gradient_settings *settings, const 
 }
 
 static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TERMS]) {
-  struct policy_gradient *learner = algorithm;
-  const struct a3c_options *options = learner->options;
-  struct batch *batch = &learner->batch;
+  struct policy_gradient *policy = algorithm;
+  const struct a3c_options *options = policy->options;
+  struct batch *batch = &policy->batch;
 
   /* values and advantages, then one gradient over all samples */
-  model_pack(learner->model, true);
+  model_pack(policy->model, true);
   batch_list_samples(batch);
   MUSTER_TRY(
-      batch_estimate_advantages(batch, learner->model, ADVANTAGE_GAE, options->settings.gamma, options->gae_lambda));
-  stages_enter(learner->stages, STAGE_UPDATE);
+      batch_estimate_advantages(batch, policy->model, ADVANTAGE_GAE, options->settings.gamma, options->gae_lambda));
+  stages_enter(policy->stages, STAGE_UPDATE);
   struct losses losses;
-  MUSTER_TRY(policy_gradient_gradient(learner, &a2c_loss, batch->sample, batch->count, &losses));
-  if (!isfinite(whole_loss(&learner->settings, &losses))) return policy_gradient_loss_error(learner, &losses, 0);
+  MUSTER_TRY(policy_gradient_gradient(policy, &a2c_loss, batch->sample, batch->count, &losses));
+  if (!isfinite(whole_loss(&policy->settings, &losses))) return policy_gradient_loss_error(policy, &losses, 0);
   memset(terms, 0, ALGORITHM_MAX_TERMS * sizeof *terms);
   terms[TERM_POLICY] = losses.policy;
   terms[TERM_VALUE] = losses.value;
@@ -71,19 +71,19 @@ static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TE
 
 static muster_status a3c_apply(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
                                double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  double learning_rate = option_schedule_value(&learner->settings.learning_rate, progress_remaining);
-  struct progress progress = {
+  struct policy_gradient *policy = algorithm;
+  double learning_rate = option_schedule_value(&policy->settings.learning_rate, progress_remaining);
+  struct update_totals totals = {
       .minibatches = 1,
       .steps = 1,
       .sums = {.policy = terms[TERM_POLICY], .value = terms[TERM_VALUE], .entropy = terms[TERM_ENTROPY]},
   };
-  progress.last_loss = whole_loss(&learner->settings, &progress.sums);
-  stages_enter(learner->stages, STAGE_UPDATE);
-  MUSTER_TRY(policy_gradient_optimizer_step(learner, learning_rate, &progress.gradient_norm));
-  learner->epochs++;
-  model_pack(learner->model, true);
-  policy_gradient_fill_common(learner, &progress, learning_rate, metrics);
+  totals.last_loss = whole_loss(&policy->settings, &totals.sums);
+  stages_enter(policy->stages, STAGE_UPDATE);
+  MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &totals.gradient_norm));
+  policy->epochs++;
+  model_pack(policy->model, true);
+  policy_gradient_fill_common(policy, &totals, learning_rate, metrics);
   metrics[METRIC_EXPLAINED_VARIANCE] = terms[TERM_EXPLAINED_VARIANCE];
   return MUSTER_OK;
 }
@@ -101,7 +101,7 @@ const struct algorithm_type algorithm_a3c = {
     .options = OPTION_TABLE("a3c", a3c_option_list),
     .options_size = sizeof(struct a3c_options),
     .metrics = policy_gradient_metrics,
-    .plan = a3c_plan,
+    .needs = a3c_needs,
     .update = a3c_update,
     .gradient = a3c_gradient,
     .apply = a3c_apply,

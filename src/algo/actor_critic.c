@@ -141,19 +141,19 @@ static void value_loss_q(struct policy_gradient *policy, const float *value, siz
 /* --- the update --- */
 
 static muster_status actor_critic_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  const struct actor_critic_options *options = learner->options;
+  struct policy_gradient *policy = algorithm;
+  const struct actor_critic_options *options = policy->options;
   const bool learns_q = options->critic == CRITIC_Q;
   const double gamma = options->settings.gamma;
 
-  model_pack(learner->model, true);
-  batch_list_samples(&learner->batch);
+  model_pack(policy->model, true);
+  batch_list_samples(&policy->batch);
   if (learns_q)
-    estimate_q(&learner->batch, learner->model, (float)gamma);
+    estimate_q(&policy->batch, policy->model, (float)gamma);
   else
-    MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, ADVANTAGE_TD_RESIDUAL, gamma, 0.0));
+    MUSTER_TRY(batch_estimate_advantages(&policy->batch, policy->model, ADVANTAGE_TD_RESIDUAL, gamma, 0.0));
   const struct tile_loss loss = {.policy = policy_loss_log_prob, .value = learns_q ? value_loss_q : value_loss_squared};
-  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
+  return policy_gradient_single_update(policy, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_actor_critic = {

@@ -50,10 +50,10 @@ muster_status algorithm_check(const struct algorithm_type *type, const struct do
   return type->check != NULL ? type->check(document, options, num_envs) : MUSTER_OK;
 }
 
-struct rollout_plan algorithm_plan(const struct algorithm_type *type, const void *options) {
-  struct rollout_plan plan = type->base->plan(options);
-  if (type->plan != NULL) type->plan(options, &plan);
-  return plan;
+struct rollout_needs algorithm_needs(const struct algorithm_type *type, const void *options) {
+  struct rollout_needs needs = type->base->needs(options);
+  if (type->needs != NULL) type->needs(options, &needs);
+  return needs;
 }
 
 enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options) {
@@ -96,7 +96,7 @@ static const char *base_lacks(const struct algorithm_base *base) {
   if (base->options_size == 0) return "base.options_size";
   if (base->size == 0) return "base.size";
   if (base->check == NULL) return "base.check";
-  if (base->plan == NULL) return "base.plan";
+  if (base->needs == NULL) return "base.needs";
   if (base->critic == NULL) return "base.critic";
   if (base->discount == NULL) return "base.discount";
   if (base->create == NULL) return "base.create";

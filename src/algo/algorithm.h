@@ -22,7 +22,7 @@ enum asynchronous {
 };
 
 /* What it wants of the actors. */
-struct rollout_plan {
+struct rollout_needs {
   size_t n_steps; /* of each environment in one rollout, at most */
   /* Every environment starts afresh with the rollout, and its first episode alone counts: until it ends, or is cut as
    * truncated after n_steps. */
@@ -76,7 +76,7 @@ struct algorithm_type {
 
   /* Optional: what it does in addition to the function of its base with the same name, after that. */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
-  void (*plan)(const void *options, struct rollout_plan *plan);
+  void (*needs)(const void *options, struct rollout_needs *needs);
   muster_status (*create)(const struct algorithm_context *context, void *algorithm);
   int (*state)(void *algorithm, struct tensor *list);
   /* Optional: in place of the base's. */
@@ -94,7 +94,7 @@ struct algorithm_base {
 
   /* Checks that need several options, or the number of environments; errors through document_error(). */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
-  struct rollout_plan (*plan)(const void *options);
+  struct rollout_needs (*needs)(const void *options);
   /* What the model has besides the policy. */
   enum model_critic (*critic)(const void *options);
   /* The discount factor of returns, which normalize.norm_reward takes. */
@@ -115,7 +115,7 @@ struct algorithm_base {
 /* The functions of a type: those of its base, and what it adds to them or has in their place. */
 MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, const struct document *document,
                                              const void *options, int64_t num_envs);
-struct rollout_plan algorithm_plan(const struct algorithm_type *type, const void *options);
+struct rollout_needs algorithm_needs(const struct algorithm_type *type, const void *options);
 enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options);
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
                                                     int64_t *updates);
@@ -127,7 +127,7 @@ int algorithm_state(const struct algorithm_type *type, void *algorithm, struct t
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]);
 
-/* The first member that is required and not there ("update", or "base.plan"); NULL: it is whole. */
+/* The first member that is required and not there ("update", or "base.needs"); NULL: it is whole. */
 const char *algorithm_lacks(const struct algorithm_type *type);
 
 /* Whether all types of a list that ends with NULL are whole; the error (INTERNAL) names the type and what it lacks. */

@@ -53,21 +53,21 @@ static muster_status appo_check(const struct document *document, const void *obj
   return MUSTER_OK;
 }
 
-static void appo_plan(const void *options, struct rollout_plan *plan) {
-  off_policy_plan(&((const struct appo_options *)options)->off_policy, plan);
+static void appo_needs(const void *options, struct rollout_needs *needs) {
+  off_policy_needs(&((const struct appo_options *)options)->off_policy, needs);
 }
 
 /* --- state --- */
 
 struct appo {
-  struct policy_gradient learner;
+  struct policy_gradient base;
   struct off_policy off_policy;
 };
 
 static muster_status appo_create(const struct algorithm_context *context, void *algorithm) {
   const struct appo_options *options = context->options;
   struct appo *appo = algorithm;
-  return off_policy_create(&options->off_policy, options->settings.gamma, (double)NAN, appo->learner.batch.capacity,
+  return off_policy_create(&options->off_policy, options->settings.gamma, (double)NAN, appo->base.batch.capacity,
                            context->arena, &appo->off_policy);
 }
 
@@ -78,9 +78,9 @@ static const char *const appo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, METRIC
 
 static muster_status appo_update(void *algorithm, double progress_remaining, double *metrics) {
   struct appo *appo = algorithm;
-  struct policy_gradient *learner = &appo->learner;
-  const struct appo_options *options = learner->options;
-  const struct epochs_plan plan = {
+  struct policy_gradient *policy = &appo->base;
+  const struct appo_options *options = policy->options;
+  const struct epochs_settings epochs = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
       .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
@@ -91,11 +91,11 @@ static muster_status appo_update(void *algorithm, double progress_remaining, dou
   const struct tile_loss loss = {.policy = policy_loss_clipped, .value = value_loss_squared, .context = &context};
 
   /* targets and advantages, then epochs over random minibatches */
-  const struct off_policy_summary summary = off_policy_estimate(&appo->off_policy, learner);
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_epochs(learner, &loss, &plan, &progress));
-  policy_gradient_fill_common(learner, &progress, plan.learning_rate, metrics);
-  policy_gradient_fill_ratio(&progress, clip_range, metrics);
+  const struct off_policy_summary summary = off_policy_estimate(&appo->off_policy, policy);
+  struct update_totals totals;
+  MUSTER_TRY(policy_gradient_epochs(policy, &loss, &epochs, &totals));
+  policy_gradient_fill_common(policy, &totals, epochs.learning_rate, metrics);
+  policy_gradient_fill_ratio(&totals, clip_range, metrics);
   off_policy_fill(&summary, metrics + METRIC_OFF_POLICY);
   return MUSTER_OK;
 }
@@ -109,7 +109,7 @@ const struct algorithm_type algorithm_appo = {
     .size = sizeof(struct appo),
     .metrics = appo_metrics,
     .check = appo_check,
-    .plan = appo_plan,
+    .needs = appo_needs,
     .create = appo_create,
     .update = appo_update,
 };

@@ -51,29 +51,29 @@ static muster_status grpo_check(const struct document *document, const void *obj
                         (long long)num_envs);
 }
 
-static void grpo_plan(const void *options, struct rollout_plan *plan) {
-  plan->whole_episodes = true;
-  plan->group_size = (int32_t)((const struct grpo_options *)options)->group_size;
+static void grpo_needs(const void *options, struct rollout_needs *needs) {
+  needs->whole_episodes = true;
+  needs->group_size = (int32_t)((const struct grpo_options *)options)->group_size;
 }
 
 /* --- state --- */
 
 struct grpo {
-  struct policy_gradient learner;
+  struct policy_gradient base;
   int64_t updates;
   float *reference;          /* [parameters] of the reference policy; NULL: there is none */
   float *present;            /* [parameters] room for those of the policy meanwhile */
   float *reference_log_prob; /* [rows * T] */
 };
 
-static const struct grpo_options *options_of(const struct grpo *grpo) { return grpo->learner.options; }
+static const struct grpo_options *options_of(const struct grpo *grpo) { return grpo->base.options; }
 
 static muster_status create_reference(struct grpo *grpo, struct arena *arena) {
-  const struct parameters *parameters = &grpo->learner.model->parameters;
+  const struct parameters *parameters = &grpo->base.model->parameters;
   MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "reference policy", &grpo->reference));
   MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "reference policy", &grpo->present));
   memcpy(grpo->reference, parameters->values, parameters->count * sizeof(float));
-  return ARENA_TAKE(arena, grpo->learner.batch.capacity, "reference policy", &grpo->reference_log_prob);
+  return ARENA_TAKE(arena, grpo->base.batch.capacity, "reference policy", &grpo->reference_log_prob);
 }
 
 static muster_status grpo_create(const struct algorithm_context *context, void *algorithm) {
@@ -86,7 +86,7 @@ static int grpo_state(void *algorithm, struct tensor *list) {
   int n = 0;
   list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &grpo->updates, RANGE_COUNT};
   if (grpo->reference != NULL)
-    list[n++] = (struct tensor){"algorithm/reference", TENSOR_F32,  1, {grpo->learner.model->parameters.count},
+    list[n++] = (struct tensor){"algorithm/reference", TENSOR_F32,  1, {grpo->base.model->parameters.count},
                                 grpo->reference,       RANGE_FINITE};
   return n;
 }
@@ -112,8 +112,8 @@ static double estimate_group(struct batch *batch, size_t first, size_t last) {
 
 /* lists the samples and fills their advantages; returns the mean of the groups' standard deviations */
 static double estimate_advantages(struct grpo *grpo) {
-  struct batch *batch = &grpo->learner.batch;
-  reinforce_returns(batch, REINFORCE_RETURN_TO_GO, grpo->learner.settings.gamma);
+  struct batch *batch = &grpo->base.batch;
+  reinforce_returns(batch, REINFORCE_RETURN_TO_GO, grpo->base.settings.gamma);
   size_t rows = batch->rollout->n_rows, size = (size_t)options_of(grpo)->group_size * batch->rollout->agents,
          groups = 0;
   double deviations = 0;
@@ -127,12 +127,12 @@ static double estimate_advantages(struct grpo *grpo) {
 /* log-probabilities of the batch under the reference policy, where kl_coef wants them */
 static void evaluate_reference(struct grpo *grpo) {
   if (grpo->reference == NULL) return;
-  struct model *model = grpo->learner.model;
+  struct model *model = grpo->base.model;
   size_t bytes = model->parameters.count * sizeof(float);
   memcpy(grpo->present, model->parameters.values, bytes);
   memcpy(model->parameters.values, grpo->reference, bytes);
   model_pack(model, true);
-  policy_gradient_log_probs(&grpo->learner, grpo->reference_log_prob);
+  policy_gradient_log_probs(&grpo->base, grpo->reference_log_prob);
   memcpy(model->parameters.values, grpo->present, bytes);
   model_pack(model, true);
 }
@@ -170,7 +170,7 @@ static const char *const grpo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train
 
 /* every reference_every updates the policy of the moment becomes the reference */
 static void renew_reference(struct grpo *grpo) {
-  const struct parameters *parameters = &grpo->learner.model->parameters;
+  const struct parameters *parameters = &grpo->base.model->parameters;
   grpo->updates++;
   int64_t every = options_of(grpo)->reference_every;
   if (grpo->reference == NULL || every == 0 || grpo->updates % every != 0) return;
@@ -180,7 +180,7 @@ static void renew_reference(struct grpo *grpo) {
 static muster_status grpo_update(void *algorithm, double progress_remaining, double *metrics) {
   struct grpo *grpo = algorithm;
   const struct grpo_options *options = options_of(grpo);
-  const struct epochs_plan plan = {
+  const struct epochs_settings epochs = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
       .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
@@ -188,20 +188,19 @@ static muster_status grpo_update(void *algorithm, double progress_remaining, dou
   };
   double clip_range = option_schedule_value(&options->clip_range, progress_remaining);
 
-  model_pack(grpo->learner.model, true);
+  model_pack(grpo->base.model, true);
   double group_std = estimate_advantages(grpo);
   evaluate_reference(grpo);
   const struct grpo_context context = {(float)clip_range, (float)options->kl_coef, grpo->reference_log_prob};
   const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_epochs(&grpo->learner, &loss, &plan, &progress));
+  struct update_totals totals;
+  MUSTER_TRY(policy_gradient_epochs(&grpo->base, &loss, &epochs, &totals));
   renew_reference(grpo);
 
-  policy_gradient_fill_common(&grpo->learner, &progress, plan.learning_rate, metrics);
-  policy_gradient_fill_ratio(&progress, clip_range, metrics);
+  policy_gradient_fill_common(&grpo->base, &totals, epochs.learning_rate, metrics);
+  policy_gradient_fill_ratio(&totals, clip_range, metrics);
   bool has_reference = grpo->reference != NULL;
-  metrics[METRIC_REFERENCE_KL] =
-      has_reference ? progress.sums.reference_kl / (double)progress.minibatches : (double)NAN;
+  metrics[METRIC_REFERENCE_KL] = has_reference ? totals.sums.reference_kl / (double)totals.minibatches : (double)NAN;
   metrics[METRIC_GROUP_STD] = group_std;
   return MUSTER_OK;
 }
@@ -216,7 +215,7 @@ const struct algorithm_type algorithm_grpo = {
     .corrects_lag = true,
     .metrics = grpo_metrics,
     .check = grpo_check,
-    .plan = grpo_plan,
+    .needs = grpo_needs,
     .create = grpo_create,
     .update = grpo_update,
     .state = grpo_state,

@@ -41,14 +41,14 @@ static muster_status impala_check(const struct document *document, const void *o
   return off_policy_check(document, &options->off_policy, options->settings.n_steps, num_envs);
 }
 
-static void impala_plan(const void *options, struct rollout_plan *plan) {
-  off_policy_plan(&((const struct impala_options *)options)->off_policy, plan);
+static void impala_needs(const void *options, struct rollout_needs *needs) {
+  off_policy_needs(&((const struct impala_options *)options)->off_policy, needs);
 }
 
 /* --- state --- */
 
 struct impala {
-  struct policy_gradient learner;
+  struct policy_gradient base;
   struct off_policy off_policy;
 };
 
@@ -56,7 +56,7 @@ static muster_status impala_create(const struct algorithm_context *context, void
   const struct impala_options *options = context->options;
   struct impala *impala = algorithm;
   return off_policy_create(&options->off_policy, options->settings.gamma, options->pg_rho_bar,
-                           impala->learner.batch.capacity, context->arena, &impala->off_policy);
+                           impala->base.batch.capacity, context->arena, &impala->off_policy);
 }
 
 /* --- the update --- */
@@ -66,11 +66,11 @@ static const char *const impala_metrics[METRICS + 1] = {METRIC_NAMES_COMMON, MET
 
 static muster_status impala_update(void *algorithm, double progress_remaining, double *metrics) {
   struct impala *impala = algorithm;
-  struct policy_gradient *learner = &impala->learner;
+  struct policy_gradient *policy = &impala->base;
 
   /* targets and advantages, then one step over all samples */
-  const struct off_policy_summary summary = off_policy_estimate(&impala->off_policy, learner);
-  MUSTER_TRY(policy_gradient_single_update(learner, &a2c_loss, progress_remaining, metrics));
+  const struct off_policy_summary summary = off_policy_estimate(&impala->off_policy, policy);
+  MUSTER_TRY(policy_gradient_single_update(policy, &a2c_loss, progress_remaining, metrics));
   off_policy_fill(&summary, metrics + METRIC_OFF_POLICY);
   return MUSTER_OK;
 }
@@ -84,7 +84,7 @@ const struct algorithm_type algorithm_impala = {
     .size = sizeof(struct impala),
     .metrics = impala_metrics,
     .check = impala_check,
-    .plan = impala_plan,
+    .needs = impala_needs,
     .create = impala_create,
     .update = impala_update,
 };

@@ -22,11 +22,11 @@ muster_status off_policy_check(const struct document *document, const struct off
   return MUSTER_OK;
 }
 
-void off_policy_plan(const struct off_policy_options *options, struct rollout_plan *plan) {
-  plan->asynchronous = ASYNCHRONOUS_TRAJECTORIES;
-  plan->batch = (size_t)options->batch;
-  plan->max_policy_lag = options->max_policy_lag == OPTION_NULL_INT ? INT64_MAX : options->max_policy_lag;
-  plan->block_on_lag = options->on_lag == ON_LAG_BLOCK;
+void off_policy_needs(const struct off_policy_options *options, struct rollout_needs *needs) {
+  needs->asynchronous = ASYNCHRONOUS_TRAJECTORIES;
+  needs->batch = (size_t)options->batch;
+  needs->max_policy_lag = options->max_policy_lag == OPTION_NULL_INT ? INT64_MAX : options->max_policy_lag;
+  needs->block_on_lag = options->on_lag == ON_LAG_BLOCK;
 }
 
 /* --- V-trace over a batch --- */
@@ -59,14 +59,14 @@ static void make_ratios(size_t n, float *ratio, const float *behaviour, float rh
   }
 }
 
-struct off_policy_summary off_policy_estimate(struct off_policy *off_policy, struct policy_gradient *learner) {
-  struct batch *batch = &learner->batch;
+struct off_policy_summary off_policy_estimate(struct off_policy *off_policy, struct policy_gradient *policy) {
+  struct batch *batch = &policy->batch;
   const struct trajectory *rollout = batch->rollout;
   struct off_policy_summary summary = {0};
-  model_pack(learner->model, true);
+  model_pack(policy->model, true);
   batch_list_samples(batch);
-  batch_evaluate(batch, learner->model);
-  policy_gradient_log_probs(learner, off_policy->ratio);
+  batch_evaluate(batch, policy->model);
+  policy_gradient_log_probs(policy, off_policy->ratio);
   for (size_t index = 0; index < rollout->n_rows; index++) {
     const struct advantage_row row = batch_row(batch, index);
     size_t first = index * rollout->n_steps;

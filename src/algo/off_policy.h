@@ -52,10 +52,10 @@ struct off_policy_options {
                               .help = "clip of V-trace's ratios in the traces: how far back a TD residual reaches"     \
   }
 
-/* The parts of an algorithm's check() and plan() that these options have. */
+/* The parts of an algorithm's check() and needs() that these options have. */
 MUSTER_CHECKED muster_status off_policy_check(const struct document *document, const struct off_policy_options *options,
                                               int64_t n_steps, int64_t num_envs);
-void off_policy_plan(const struct off_policy_options *options, struct rollout_plan *plan);
+void off_policy_needs(const struct off_policy_options *options, struct rollout_needs *needs);
 
 struct off_policy {
   struct vtrace_settings vtrace;
@@ -79,7 +79,7 @@ enum { OFF_POLICY_METRICS = 3 };
 
 /* Packs the weights, lists the samples, evaluates policy and critic over the batch, and fills its advantages and
  * returns by V-trace. */
-struct off_policy_summary off_policy_estimate(struct off_policy *off_policy, struct policy_gradient *learner);
+struct off_policy_summary off_policy_estimate(struct off_policy *off_policy, struct policy_gradient *policy);
 void off_policy_fill(const struct off_policy_summary *summary, double metrics[OFF_POLICY_METRICS]);
 
 #endif

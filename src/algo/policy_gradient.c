@@ -16,8 +16,8 @@ static muster_status check_size(const struct document *document, const void *obj
                         (long long)(n_steps * num_envs), (long long)num_envs, INT32_MAX);
 }
 
-static struct rollout_plan plan_rollout(const void *object) {
-  return (struct rollout_plan){.n_steps = (size_t)((const struct policy_gradient_settings *)object)->n_steps};
+static struct rollout_needs policy_gradient_needs(const void *object) {
+  return (struct rollout_needs){.n_steps = (size_t)((const struct policy_gradient_settings *)object)->n_steps};
 }
 
 static enum model_critic critic_v(const void *options) {
@@ -76,7 +76,7 @@ const struct algorithm_base policy_gradient_base = {
     .options_size = sizeof(struct policy_gradient_settings),
     .size = sizeof(struct policy_gradient),
     .check = check_size,
-    .plan = plan_rollout,
+    .needs = policy_gradient_needs,
     .critic = critic_v,
     .discount = discount,
     .create = create,
@@ -262,45 +262,45 @@ muster_status policy_gradient_loss_error(const struct policy_gradient *policy, c
       (long long)minibatch, losses->policy, losses->value, losses->entropy, sample[0] != '\0' ? "; " : "", sample);
 }
 
-static void add_losses(struct progress *progress, const struct losses *losses) {
-  if (progress->minibatches == 0) progress->first_ratio_mismatch = losses->ratio_mismatches;
-  progress->minibatches++;
-  progress->epoch_minibatches++;
-  progress->sums.policy += losses->policy;
-  progress->sums.value += losses->value;
-  progress->sums.entropy += losses->entropy;
-  progress->sums.clip_fraction += losses->clip_fraction;
-  progress->sums.reference_kl += losses->reference_kl;
-  progress->epoch_kl += losses->approx_kl;
+static void add_losses(struct update_totals *totals, const struct losses *losses) {
+  if (totals->minibatches == 0) totals->first_ratio_mismatch = losses->ratio_mismatches;
+  totals->minibatches++;
+  totals->epoch_minibatches++;
+  totals->sums.policy += losses->policy;
+  totals->sums.value += losses->value;
+  totals->sums.entropy += losses->entropy;
+  totals->sums.clip_fraction += losses->clip_fraction;
+  totals->sums.reference_kl += losses->reference_kl;
+  totals->epoch_kl += losses->approx_kl;
 }
 
 /* one minibatch: gradient, clip, step, and the new weights packed */
 static muster_status step(struct policy_gradient *policy, const struct tile_loss *loss, const uint32_t *index, size_t n,
-                          double learning_rate, double target_kl, struct progress *progress) {
+                          double learning_rate, double target_kl, struct update_totals *totals) {
   const struct policy_gradient_settings *settings = &policy->settings;
   struct losses losses;
   MUSTER_TRY(policy_gradient_gradient(policy, loss, index, n, &losses));
-  progress->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
-  if (!isfinite(progress->last_loss)) return policy_gradient_loss_error(policy, &losses, progress->minibatches);
-  add_losses(progress, &losses);
+  totals->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
+  if (!isfinite(totals->last_loss)) return policy_gradient_loss_error(policy, &losses, totals->minibatches);
+  add_losses(totals, &losses);
   if (!isnan(target_kl) && losses.approx_kl > 1.5 * target_kl) {
-    progress->stopped = true;
+    totals->stopped = true;
     return MUSTER_OK;
   }
   double norm;
   MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &norm));
-  progress->gradient_norm += norm;
-  progress->steps++;
+  totals->gradient_norm += norm;
+  totals->steps++;
   model_pack(policy->model, true);
   return MUSTER_OK;
 }
 
 muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
-                                          double learning_rate, struct progress *progress) {
+                                          double learning_rate, struct update_totals *totals) {
   stages_enter(policy->stages, STAGE_UPDATE);
-  *progress = (struct progress){0};
+  *totals = (struct update_totals){0};
   policy->epochs++;
-  return step(policy, loss, policy->batch.sample, policy->batch.count, learning_rate, (double)NAN, progress);
+  return step(policy, loss, policy->batch.sample, policy->batch.count, learning_rate, (double)NAN, totals);
 }
 
 /* a random order of the samples that count */
@@ -312,17 +312,17 @@ static void shuffle(struct policy_gradient *policy) {
 }
 
 muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
-                                     const struct epochs_plan *plan, struct progress *progress) {
-  size_t count = policy->batch.count, batch_size = (size_t)plan->batch_size;
+                                     const struct epochs_settings *epochs, struct update_totals *totals) {
+  size_t count = policy->batch.count, batch_size = (size_t)epochs->batch_size;
   stages_enter(policy->stages, STAGE_UPDATE);
-  *progress = (struct progress){0};
-  for (int64_t epoch = 0; epoch < plan->n_epochs && !progress->stopped; epoch++) {
+  *totals = (struct update_totals){0};
+  for (int64_t epoch = 0; epoch < epochs->n_epochs && !totals->stopped; epoch++) {
     shuffle(policy);
-    progress->epoch_kl = 0;
-    progress->epoch_minibatches = 0;
-    for (size_t first = 0; first < count && !progress->stopped; first += batch_size)
+    totals->epoch_kl = 0;
+    totals->epoch_minibatches = 0;
+    for (size_t first = 0; first < count && !totals->stopped; first += batch_size)
       MUSTER_TRY(step(policy, loss, policy->order + first, count - first < batch_size ? count - first : batch_size,
-                      plan->learning_rate, plan->target_kl, progress));
+                      epochs->learning_rate, epochs->target_kl, totals));
   }
   return MUSTER_OK;
 }
@@ -350,33 +350,33 @@ static double mean_std(const struct policy_head *head) {
   return sum / (double)head->own_count;
 }
 
-void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
+void policy_gradient_fill_common(const struct policy_gradient *policy, const struct update_totals *totals,
                                  double learning_rate, double *metrics) {
-  double minibatches = (double)progress->minibatches;
+  double minibatches = (double)totals->minibatches;
   bool has_critic = policy->model->value_outputs > 0;
-  metrics[METRIC_LOSS] = progress->last_loss;
-  metrics[METRIC_POLICY_GRADIENT_LOSS] = progress->sums.policy / minibatches;
-  metrics[METRIC_VALUE_LOSS] = has_critic ? progress->sums.value / minibatches : (double)NAN;
-  metrics[METRIC_ENTROPY_LOSS] = progress->sums.entropy / minibatches;
+  metrics[METRIC_LOSS] = totals->last_loss;
+  metrics[METRIC_POLICY_GRADIENT_LOSS] = totals->sums.policy / minibatches;
+  metrics[METRIC_VALUE_LOSS] = has_critic ? totals->sums.value / minibatches : (double)NAN;
+  metrics[METRIC_ENTROPY_LOSS] = totals->sums.entropy / minibatches;
   metrics[METRIC_EXPLAINED_VARIANCE] = has_critic ? batch_explained_variance(&policy->batch) : (double)NAN;
-  metrics[METRIC_GRADIENT_NORM] = progress->gradient_norm / (double)progress->steps;
+  metrics[METRIC_GRADIENT_NORM] = totals->gradient_norm / (double)totals->steps;
   metrics[METRIC_LEARNING_RATE] = learning_rate;
   metrics[METRIC_N_UPDATES] = (double)policy->epochs;
   metrics[METRIC_STD] = mean_std(&policy->model->head);
 }
 
-void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics) {
-  metrics[METRIC_APPROX_KL] = progress->epoch_kl / (double)progress->epoch_minibatches;
-  metrics[METRIC_CLIP_FRACTION] = progress->sums.clip_fraction / (double)progress->minibatches;
+void policy_gradient_fill_ratio(const struct update_totals *totals, double clip_range, double *metrics) {
+  metrics[METRIC_APPROX_KL] = totals->epoch_kl / (double)totals->epoch_minibatches;
+  metrics[METRIC_CLIP_FRACTION] = totals->sums.clip_fraction / (double)totals->minibatches;
   metrics[METRIC_CLIP_RANGE] = clip_range;
-  metrics[METRIC_FIRST_RATIO_MISMATCH] = progress->first_ratio_mismatch;
+  metrics[METRIC_FIRST_RATIO_MISMATCH] = totals->first_ratio_mismatch;
 }
 
 muster_status policy_gradient_single_update(struct policy_gradient *policy, const struct tile_loss *loss,
                                             double progress_remaining, double *metrics) {
   double learning_rate = option_schedule_value(&policy->settings.learning_rate, progress_remaining);
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_single_step(policy, loss, learning_rate, &progress));
-  policy_gradient_fill_common(policy, &progress, learning_rate, metrics);
+  struct update_totals totals;
+  MUSTER_TRY(policy_gradient_single_step(policy, loss, learning_rate, &totals));
+  policy_gradient_fill_common(policy, &totals, learning_rate, metrics);
   return MUSTER_OK;
 }

@@ -112,7 +112,7 @@ MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradie
 /* What an update adds up for its metrics: losses over all minibatches, KL over the last epoch, as SB3, which counts the
  * one at which target_kl stopped, too, since they were measured there; the norm of the gradients of which there were
  * steps. */
-struct progress {
+struct update_totals {
   int64_t minibatches, epoch_minibatches, steps;
   struct losses sums;
   double gradient_norm, epoch_kl, last_loss, first_ratio_mismatch;
@@ -121,7 +121,7 @@ struct progress {
 
 /* One gradient over all samples of the batch, and one step. */
 MUSTER_CHECKED muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
-                                                         double learning_rate, struct progress *progress);
+                                                         double learning_rate, struct update_totals *totals);
 
 /* The same as a whole update, once the batch has its samples, weights and returns: with the learning rate of the
  * moment, and the common metrics. */
@@ -130,12 +130,12 @@ MUSTER_CHECKED muster_status policy_gradient_single_update(struct policy_gradien
 
 /* n_epochs passes over the samples in random minibatches, a step for each; `target_kl`: stops when approx_kl exceeds
  * 1.5 times this, NAN: never. */
-struct epochs_plan {
+struct epochs_settings {
   int64_t n_epochs, batch_size;
   double learning_rate, target_kl;
 };
 MUSTER_CHECKED muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
-                                                    const struct epochs_plan *plan, struct progress *progress);
+                                                    const struct epochs_settings *epochs, struct update_totals *totals);
 
 /* log pi(a | s) of every sample of the batch under the model's present weights, at its index in log_prob[rows * T]. */
 void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob);
@@ -169,8 +169,8 @@ enum {
 /* For algorithms that have no further metrics. */
 extern const char *const policy_gradient_metrics[];
 
-void policy_gradient_fill_common(const struct policy_gradient *policy, const struct progress *progress,
+void policy_gradient_fill_common(const struct policy_gradient *policy, const struct update_totals *totals,
                                  double learning_rate, double *metrics);
-void policy_gradient_fill_ratio(const struct progress *progress, double clip_range, double *metrics);
+void policy_gradient_fill_ratio(const struct update_totals *totals, double clip_range, double *metrics);
 
 #endif

@@ -121,9 +121,9 @@ enum { METRIC_CLIP_RANGE_VF = METRICS_RATIO, METRICS };
 static const char *const ppo_metrics[METRICS + 1] = {METRIC_NAMES_RATIO, "train/clip_range_vf", NULL};
 
 static muster_status ppo_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  const struct ppo_options *options = learner->options;
-  const struct epochs_plan plan = {
+  struct policy_gradient *policy = algorithm;
+  const struct ppo_options *options = policy->options;
+  const struct epochs_settings epochs = {
       .n_epochs = options->n_epochs,
       .batch_size = options->batch_size,
       .learning_rate = option_schedule_value(&options->settings.learning_rate, progress_remaining),
@@ -134,17 +134,17 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
       options->clip_range_vf.is_null ? INFINITY : option_schedule_value(&options->clip_range_vf, progress_remaining);
 
   /* values and advantages, then epochs over random minibatches */
-  model_pack(learner->model, true);
-  batch_list_samples(&learner->batch);
-  MUSTER_TRY(batch_estimate_advantages(&learner->batch, learner->model, (enum advantage_estimator)options->estimator,
+  model_pack(policy->model, true);
+  batch_list_samples(&policy->batch);
+  MUSTER_TRY(batch_estimate_advantages(&policy->batch, policy->model, (enum advantage_estimator)options->estimator,
                                        options->settings.gamma,
                                        isnan(options->lambda) ? options->gae_lambda : options->lambda));
   const struct ppo_context context = make_context(options, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
-  struct progress progress;
-  MUSTER_TRY(policy_gradient_epochs(learner, &loss, &plan, &progress));
-  policy_gradient_fill_common(learner, &progress, plan.learning_rate, metrics);
-  policy_gradient_fill_ratio(&progress, clip_range, metrics);
+  struct update_totals totals;
+  MUSTER_TRY(policy_gradient_epochs(policy, &loss, &epochs, &totals));
+  policy_gradient_fill_common(policy, &totals, epochs.learning_rate, metrics);
+  policy_gradient_fill_ratio(&totals, clip_range, metrics);
   metrics[METRIC_CLIP_RANGE_VF] = options->clip_range_vf.is_null ? (double)NAN : clip_range_vf;
   return MUSTER_OK;
 }

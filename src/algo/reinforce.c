@@ -36,9 +36,9 @@ static const struct option_spec reinforce_option_list[] = {
     {.key = NULL},
 };
 
-void reinforce_plan(const void *options, struct rollout_plan *plan) {
+void reinforce_needs(const void *options, struct rollout_needs *needs) {
   (void)options;
-  plan->whole_episodes = true;
+  needs->whole_episodes = true;
 }
 
 /* --- the update --- */
@@ -59,12 +59,12 @@ void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, 
 }
 
 static muster_status reinforce_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  const struct reinforce_options *options = learner->options;
-  model_pack(learner->model, true);
-  reinforce_returns(&learner->batch, (enum reinforce_estimator)options->estimator, options->settings.gamma);
+  struct policy_gradient *policy = algorithm;
+  const struct reinforce_options *options = policy->options;
+  model_pack(policy->model, true);
+  reinforce_returns(&policy->batch, (enum reinforce_estimator)options->estimator, options->settings.gamma);
   const struct tile_loss loss = {.policy = policy_loss_log_prob};
-  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
+  return policy_gradient_single_update(policy, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_reinforce = {
@@ -74,7 +74,7 @@ const struct algorithm_type algorithm_reinforce = {
     .options = OPTION_TABLE("reinforce", reinforce_option_list),
     .options_size = sizeof(struct reinforce_options),
     .metrics = policy_gradient_metrics,
-    .plan = reinforce_plan,
+    .needs = reinforce_needs,
     .update = reinforce_update,
     .critic = policy_gradient_no_critic,
 };

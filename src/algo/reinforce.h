@@ -11,8 +11,8 @@ struct reinforce_options {
   int estimator; /* enum reinforce_estimator */
 };
 
-/* For .plan: a rollout is one episode of every environment. */
-void reinforce_plan(const void *options, struct rollout_plan *plan);
+/* For .needs: a rollout is one episode of every environment. */
+void reinforce_needs(const void *options, struct rollout_needs *needs);
 
 /* Lists the samples and fills batch->returns, and batch->advantages with the same. */
 void reinforce_returns(struct batch *batch, enum reinforce_estimator estimator, double gamma);

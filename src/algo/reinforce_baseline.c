@@ -63,16 +63,16 @@ static void subtract_mean(struct batch *batch) {
 }
 
 static muster_status baseline_update(void *algorithm, double progress_remaining, double *metrics) {
-  struct policy_gradient *learner = algorithm;
-  const struct reinforce_baseline_options *options = learner->options;
+  struct policy_gradient *policy = algorithm;
+  const struct reinforce_baseline_options *options = policy->options;
   bool has_critic = options->baseline == BASELINE_VALUE;
 
-  model_pack(learner->model, true);
-  reinforce_returns(&learner->batch, REINFORCE_RETURN_TO_GO, options->settings.gamma);
-  if (has_critic) subtract_values(&learner->batch, learner->model);
-  if (options->baseline == BASELINE_BATCH_MEAN) subtract_mean(&learner->batch);
+  model_pack(policy->model, true);
+  reinforce_returns(&policy->batch, REINFORCE_RETURN_TO_GO, options->settings.gamma);
+  if (has_critic) subtract_values(&policy->batch, policy->model);
+  if (options->baseline == BASELINE_BATCH_MEAN) subtract_mean(&policy->batch);
   const struct tile_loss loss = {.policy = policy_loss_log_prob, .value = has_critic ? value_loss_squared : NULL};
-  return policy_gradient_single_update(learner, &loss, progress_remaining, metrics);
+  return policy_gradient_single_update(policy, &loss, progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_reinforce_baseline = {
@@ -82,7 +82,7 @@ const struct algorithm_type algorithm_reinforce_baseline = {
     .options = OPTION_TABLE("reinforce-baseline", baseline_option_list),
     .options_size = sizeof(struct reinforce_baseline_options),
     .metrics = policy_gradient_metrics,
-    .plan = reinforce_plan,
+    .needs = reinforce_needs,
     .critic = baseline_critic,
     .update = baseline_update,
 };

@@ -20,8 +20,8 @@ static muster_status check_sizes(const struct document *document, const void *ob
   return MUSTER_OK;
 }
 
-static struct rollout_plan plan_rollout(const void *object) {
-  return (struct rollout_plan){.n_steps = (size_t)((const struct value_learning_settings *)object)->train_freq};
+static struct rollout_needs value_learning_needs(const void *object) {
+  return (struct rollout_needs){.n_steps = (size_t)((const struct value_learning_settings *)object)->train_freq};
 }
 
 static enum model_critic no_critic(const void *options) {
@@ -95,7 +95,7 @@ const struct algorithm_base value_learning_base = {
     .options_size = sizeof(struct value_learning_settings),
     .size = sizeof(struct value_learning),
     .check = check_sizes,
-    .plan = plan_rollout,
+    .needs = value_learning_needs,
     .critic = no_critic,
     .discount = discount,
     .create = create,

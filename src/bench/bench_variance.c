@@ -109,15 +109,15 @@ static muster_status weigh(struct batch *batch, struct model *model, enum weight
 
 /* the rollout of this number, from 1 on, and its gradient under each weight */
 static muster_status add_gradients(struct variance *v, int number) {
-  struct policy_gradient *learner = v->ppo;
-  struct batch *batch = &learner->batch;
+  struct policy_gradient *policy = v->ppo;
+  struct batch *batch = &policy->batch;
   const struct tile_loss loss = {.policy = policy_loss_log_prob};
   MUSTER_TRY(roll_out(v));
   batch_list_samples(batch);
   for (int w = 0; w < WEIGHTS; w++) {
     struct losses losses;
     MUSTER_TRY(weigh(batch, &v->model, (enum weight)w));
-    MUSTER_TRY(policy_gradient_gradient(learner, &loss, batch->sample, batch->count, &losses));
+    MUSTER_TRY(policy_gradient_gradient(policy, &loss, batch->sample, batch->count, &losses));
     /* from the mean over steps to that over episodes */
     double scale = (double)batch->count / EPISODES;
     for (size_t i = 0; i < v->model.policy_count; i++)

@@ -125,7 +125,7 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 static void print_metric(const struct grouped_runs *runs, const char *metric) {
   shown_print(stdout, "%-32s", metric);
   for (size_t i = 0; i < runs->n; i++) {
-    double value = metrics_table_last(runs->records[i]->metrics, metric);
+    double value = metrics_table_last(runs->info[i]->metrics, metric);
     if (isnan(value))
       printf(" %12s", "-");
     else
@@ -137,18 +137,17 @@ static void print_metric(const struct grouped_runs *runs, const char *metric) {
 /* whether a run before this one has the column already */
 static bool was_listed(const struct grouped_runs *runs, size_t i, const char *metric) {
   for (size_t before = 0; before < i; before++)
-    if (metrics_table_column(runs->records[before]->metrics, metric) != NULL) return true;
+    if (metrics_table_column(runs->info[before]->metrics, metric) != NULL) return true;
   return false;
 }
 
 static void print_list(const struct grouped_runs *runs) {
   printf("%-32s", "metric");
-  for (size_t i = 0; i < runs->n; i++) shown_print(stdout, " %12.12s", runs->records[i]->name);
+  for (size_t i = 0; i < runs->n; i++) shown_print(stdout, " %12.12s", runs->info[i]->name);
   putchar('\n');
   for (size_t i = 0; i < runs->n; i++)
-    for (size_t c = 0; c < runs->records[i]->metrics->n_columns; c++)
-      if (!was_listed(runs, i, runs->records[i]->metrics->names[c]))
-        print_metric(runs, runs->records[i]->metrics->names[c]);
+    for (size_t c = 0; c < runs->info[i]->metrics->n_columns; c++)
+      if (!was_listed(runs, i, runs->info[i]->metrics->names[c])) print_metric(runs, runs->info[i]->metrics->names[c]);
 }
 
 /* refuses a metric that no run has as a column */
@@ -156,7 +155,7 @@ static muster_status check_metric(const struct grouped_runs *runs, const char *m
   struct nearest nearest = nearest_start(metric);
   bool has_columns = false;
   for (size_t i = 0; i < runs->n; i++) {
-    const struct metrics_table *table = runs->records[i]->metrics;
+    const struct metrics_table *table = runs->info[i]->metrics;
     if (metrics_table_column(table, metric) != NULL) return MUSTER_OK;
     has_columns = has_columns || table->n_columns > 0;
     for (size_t c = 0; c < table->n_columns; c++) nearest_offer(&nearest, table->names[c]);
@@ -170,12 +169,12 @@ static muster_status check_metric(const struct grouped_runs *runs, const char *m
 static void note_missing(const struct grouped_runs *runs, const struct arguments *arguments,
                          const struct plot_panel *panels, size_t n) {
   for (size_t i = 0; i < runs->n; i++) {
-    const struct run_record *record = runs->records[i];
-    if (record->metrics->n_rows == 0)
-      shown_print(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", record->path);
-    for (size_t p = 0; p < n && record->metrics->n_rows > 0 && arguments->n_metrics > 0; p++)
-      if (!plot_has_values(record, panels[p].metric))
-        shown_print(stderr, "muster plot: note: %s has no value of %s; it is left out there\n", record->path,
+    const struct run_info *info = runs->info[i];
+    if (info->metrics->n_rows == 0)
+      shown_print(stderr, "muster plot: note: %s has no row of metrics yet; it is left out\n", info->path);
+    for (size_t p = 0; p < n && info->metrics->n_rows > 0 && arguments->n_metrics > 0; p++)
+      if (!plot_has_values(info, panels[p].metric))
+        shown_print(stderr, "muster plot: note: %s has no value of %s; it is left out there\n", info->path,
                     panels[p].metric);
   }
 }

@@ -53,7 +53,7 @@ static muster_status draw_curves(const struct grouped_runs *runs, const struct a
   struct plot_request request = {.panels = plot_report_panels, .smooth = (size_t)arguments->smooth, .title = ""};
   while (plot_report_panels[request.n_panels].metric != NULL) request.n_panels++;
   size_t length, rows = 0;
-  for (size_t i = 0; i < runs->n; i++) rows += runs->records[i]->metrics->n_rows;
+  for (size_t i = 0; i < runs->n; i++) rows += runs->info[i]->metrics->n_rows;
   return rows > 0 ? plot_render(runs, &request, curves, &length) : MUSTER_OK;
 }
 

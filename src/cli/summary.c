@@ -92,17 +92,17 @@ static void write_number(char *cell, double value) {
     snprintf(cell, CELL_SIZE, "%.0f", value);
 }
 
-static void write_run(const struct run_record *record, char (*cells)[CELL_SIZE]) {
-  shown_copy(run_record_option(record, "env.name"), cells[0], CELL_SIZE);
-  shown_copy(run_record_option(record, "algorithm.name"), cells[1], CELL_SIZE);
-  snprintf(cells[2], CELL_SIZE, "%lld", (long long)record->seed);
-  snprintf(cells[3], CELL_SIZE, "%lld", (long long)record->steps);
-  write_spread(cells[4], record->mean_return, record->std_return);
-  write_spread(cells[5], record->evaluation_return, record->evaluation_std);
-  write_number(cells[6], record->solved_at_steps);
-  write_number(cells[7], record->average_speed);
-  snprintf(cells[8], CELL_SIZE, "%s", run_state_name(record->state));
-  shown_copy(record->path, cells[9], CELL_SIZE);
+static void write_run(const struct run_info *info, char (*cells)[CELL_SIZE]) {
+  shown_copy(run_info_option(info, "env.name"), cells[0], CELL_SIZE);
+  shown_copy(run_info_option(info, "algorithm.name"), cells[1], CELL_SIZE);
+  snprintf(cells[2], CELL_SIZE, "%lld", (long long)info->seed);
+  snprintf(cells[3], CELL_SIZE, "%lld", (long long)info->steps);
+  write_spread(cells[4], info->mean_return, info->std_return);
+  write_spread(cells[5], info->evaluation_return, info->evaluation_std);
+  write_number(cells[6], info->solved_at_steps);
+  write_number(cells[7], info->average_speed);
+  snprintf(cells[8], CELL_SIZE, "%s", run_state_name(info->state));
+  shown_copy(info->path, cells[9], CELL_SIZE);
 }
 
 static muster_status print_runs(const struct grouped_runs *runs) {
@@ -113,7 +113,7 @@ static muster_status print_runs(const struct grouped_runs *runs) {
   size_t row = 0;
   for (size_t g = 0; g < runs->n_groups; g++)
     for (size_t i = 0; i < runs->groups[g].n_members; i++)
-      write_run(runs->records[runs->groups[g].members[i]], &table.cells[row++ * table_columns(&table)]);
+      write_run(runs->info[runs->groups[g].members[i]], &table.cells[row++ * table_columns(&table)]);
   table_print(&table);
   return MUSTER_OK;
 }
@@ -128,21 +128,21 @@ struct results {
 
 static struct results results_of(const struct grouped_runs *runs, const struct run_group *group) {
   struct results results = {
-      .mean_return = run_group_statistics(runs, group, offsetof(struct run_record, mean_return)),
-      .evaluation_return = run_group_statistics(runs, group, offsetof(struct run_record, evaluation_return)),
-      .solved_at_steps = run_group_statistics(runs, group, offsetof(struct run_record, solved_at_steps)),
-      .steps_per_second = run_group_statistics(runs, group, offsetof(struct run_record, average_speed)),
+      .mean_return = run_group_statistics(runs, group, offsetof(struct run_info, mean_return)),
+      .evaluation_return = run_group_statistics(runs, group, offsetof(struct run_info, evaluation_return)),
+      .solved_at_steps = run_group_statistics(runs, group, offsetof(struct run_info, solved_at_steps)),
+      .steps_per_second = run_group_statistics(runs, group, offsetof(struct run_info, average_speed)),
   };
   for (size_t i = 0; i < group->n_members; i++)
-    results.finished += runs->records[group->members[i]]->state == RUN_FINISHED;
+    results.finished += runs->info[group->members[i]]->state == RUN_FINISHED;
   return results;
 }
 
 static void write_group(const struct grouped_runs *runs, const struct run_group *group, char (*cells)[CELL_SIZE]) {
-  const struct run_record *record = runs->records[group->members[0]];
+  const struct run_info *info = runs->info[group->members[0]];
   const struct results results = results_of(runs, group);
-  shown_copy(run_record_option(record, "env.name"), cells[0], CELL_SIZE);
-  shown_copy(run_record_option(record, "algorithm.name"), cells[1], CELL_SIZE);
+  shown_copy(run_info_option(info, "env.name"), cells[0], CELL_SIZE);
+  shown_copy(run_info_option(info, "algorithm.name"), cells[1], CELL_SIZE);
   snprintf(cells[2], CELL_SIZE, "%zu", group->n_seeds);
   snprintf(cells[3], CELL_SIZE, "%zu", group->n_members);
   snprintf(cells[4], CELL_SIZE, "%zu", results.finished);
@@ -190,30 +190,30 @@ static void print_statistics_json(struct json *json, const char *key, struct see
   json_close_object(json);
 }
 
-static void print_run_json(struct json *json, const struct run_record *record, size_t group) {
+static void print_run_json(struct json *json, const struct run_info *info, size_t group) {
   json_open_object(json, NULL);
-  json_string(json, "run", record->path);
-  json_string(json, "state", run_state_name(record->state));
-  json_string(json, "env", run_record_option(record, "env.name"));
-  json_string(json, "algorithm", run_record_option(record, "algorithm.name"));
-  json_int(json, "seed", record->seed);
+  json_string(json, "run", info->path);
+  json_string(json, "state", run_state_name(info->state));
+  json_string(json, "env", run_info_option(info, "env.name"));
+  json_string(json, "algorithm", run_info_option(info, "algorithm.name"));
+  json_int(json, "seed", info->seed);
   json_int(json, "group", (int64_t)group);
-  json_int(json, "total_steps", (int64_t)record->steps);
-  json_number(json, "mean_return", record->mean_return);
-  json_number(json, "std_return", record->std_return);
-  json_number(json, "evaluation_return", record->evaluation_return);
-  json_number(json, "evaluation_std", record->evaluation_std);
-  json_number(json, "solved_at_steps", record->solved_at_steps);
-  json_number(json, "steps_per_second", record->average_speed);
+  json_int(json, "total_steps", (int64_t)info->steps);
+  json_number(json, "mean_return", info->mean_return);
+  json_number(json, "std_return", info->std_return);
+  json_number(json, "evaluation_return", info->evaluation_return);
+  json_number(json, "evaluation_std", info->evaluation_std);
+  json_number(json, "solved_at_steps", info->solved_at_steps);
+  json_number(json, "steps_per_second", info->average_speed);
   json_close_object(json);
 }
 
 static void print_group_json(struct json *json, const struct grouped_runs *runs, const struct run_group *group) {
-  const struct run_record *record = runs->records[group->members[0]];
+  const struct run_info *info = runs->info[group->members[0]];
   const struct results results = results_of(runs, group);
   json_open_object(json, NULL);
-  json_string(json, "env", run_record_option(record, "env.name"));
-  json_string(json, "algorithm", run_record_option(record, "algorithm.name"));
+  json_string(json, "env", run_info_option(info, "env.name"));
+  json_string(json, "algorithm", run_info_option(info, "algorithm.name"));
   json_string(json, "options", group->differences);
   json_int(json, "seeds", (int64_t)group->n_seeds);
   json_int(json, "runs", (int64_t)group->n_members);
@@ -231,7 +231,7 @@ static void print_json(const struct grouped_runs *runs) {
   json_open_array(&json, "runs");
   for (size_t g = 0; g < runs->n_groups; g++)
     for (size_t i = 0; i < runs->groups[g].n_members; i++)
-      print_run_json(&json, runs->records[runs->groups[g].members[i]], g);
+      print_run_json(&json, runs->info[runs->groups[g].members[i]], g);
   json_close_array(&json);
   json_open_array(&json, "groups");
   for (size_t g = 0; g < runs->n_groups; g++) print_group_json(&json, runs, &runs->groups[g]);
@@ -260,19 +260,19 @@ static void print_value(double value, char end) {
   printf("%s%c", text, end);
 }
 
-static void print_run_csv(const struct run_record *record, const struct run_group *group) {
-  print_field(record->path);
-  print_field(run_state_name(record->state));
-  print_field(run_record_option(record, "env.name"));
-  print_field(run_record_option(record, "algorithm.name"));
+static void print_run_csv(const struct run_info *info, const struct run_group *group) {
+  print_field(info->path);
+  print_field(run_state_name(info->state));
+  print_field(run_info_option(info, "env.name"));
+  print_field(run_info_option(info, "algorithm.name"));
   print_field(group->differences);
-  printf("%lld,%lld,", (long long)record->seed, (long long)record->steps);
-  print_value(record->mean_return, ',');
-  print_value(record->std_return, ',');
-  print_value(record->evaluation_return, ',');
-  print_value(record->evaluation_std, ',');
-  print_value(record->solved_at_steps, ',');
-  print_value(record->average_speed, '\n');
+  printf("%lld,%lld,", (long long)info->seed, (long long)info->steps);
+  print_value(info->mean_return, ',');
+  print_value(info->std_return, ',');
+  print_value(info->evaluation_return, ',');
+  print_value(info->evaluation_std, ',');
+  print_value(info->solved_at_steps, ',');
+  print_value(info->average_speed, '\n');
 }
 
 static void print_csv(const struct grouped_runs *runs) {
@@ -280,7 +280,7 @@ static void print_csv(const struct grouped_runs *runs) {
          "solved_at_steps,steps_per_second\n");
   for (size_t g = 0; g < runs->n_groups; g++)
     for (size_t i = 0; i < runs->groups[g].n_members; i++)
-      print_run_csv(runs->records[runs->groups[g].members[i]], &runs->groups[g]);
+      print_run_csv(runs->info[runs->groups[g].members[i]], &runs->groups[g]);
 }
 
 /* --- the command --- */

@@ -141,7 +141,7 @@ static muster_status check_arrays(const char *what, const muster_space *space, d
 /* ---- the description ---- */
 
 /* How many copies there are at least of what an environment hands back (in its pool, in the rollouts of actor and
- * learner, in evaluations; or in the players and records that check-env compares), and of its state (with the learner,
+ * learner, in evaluations; or in the plays and notes that check-env compares), and of its state (with the learner,
  * in a checkpoint that is written). */
 #define RESULT_COPIES 10
 #define STATE_COPIES 3

@@ -55,7 +55,7 @@ static struct run_config in_step(const struct run_config *config) {
   snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
   memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
   ((struct a2c_options *)lockstep.algorithm)->settings.n_steps =
-      (int64_t)algorithm_plan(*type, config->algorithm).n_steps;
+      (int64_t)algorithm_needs(*type, config->algorithm).n_steps;
   return lockstep;
 }
 
@@ -232,7 +232,7 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   const double optimizer_steps = (to.optimizer_steps - from->optimizer_steps) / n;
   const double samples = steps * (double)batch->agents * (to.epochs - from->epochs) / n;
   double whole = steps; /* steps of an iteration */
-  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)run->plan.n_steps;
+  if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)run->needs.n_steps;
   const double part = whole / steps;
   MUSTER_TRY(time_own_step(learning, &costs->own_step));
   costs->alone_rollout = part * median(&learning->rollout);

@@ -1,4 +1,4 @@
-/* The run folder: made and locked for a run that trains (train/), looked at by those who read it back (runs/record.h).
+/* The run folder: made and locked for a run that trains (train/), looked at by those who read it back (runs/info.h).
  */
 #ifndef RUNS_FOLDER_H
 #define RUNS_FOLDER_H

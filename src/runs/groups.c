@@ -33,11 +33,11 @@ static muster_status keep_what_counts(const struct document *config, struct entr
 }
 
 /* reads a config with the defaults of what it does not say; NULL: this version does not understand it */
-static muster_status resolve_config(const struct run_record *record, struct document **resolved) {
+static muster_status resolve_config(const struct run_info *info, struct document **resolved) {
   char path[4096 + 16], *text = NULL;
-  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, record->path);
+  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, info->path);
   struct run_config *config = malloc(sizeof *config);
-  if (config == NULL) return out_of_memory(record->path);
+  if (config == NULL) return out_of_memory(info->path);
   muster_status status = run_config_read(path, config);
   const bool is_understood = status == MUSTER_OK;
   muster_status_clear(&status);
@@ -50,11 +50,11 @@ static muster_status resolve_config(const struct run_record *record, struct docu
   return status;
 }
 
-static muster_status read_settings(const struct run_record *record, struct entry_list *settings) {
+static muster_status read_settings(const struct run_info *info, struct entry_list *settings) {
   struct document *resolved = NULL;
-  if (!run_record_has_config(record)) return MUSTER_OK;
-  MUSTER_TRY(resolve_config(record, &resolved));
-  muster_status status = keep_what_counts(resolved != NULL ? resolved : record->config, settings);
+  if (!run_info_has_config(info)) return MUSTER_OK;
+  MUSTER_TRY(resolve_config(info, &resolved));
+  muster_status status = keep_what_counts(resolved != NULL ? resolved : info->config, settings);
   document_destroy(&resolved);
   return status;
 }
@@ -69,9 +69,9 @@ static bool settings_are_equal(const struct entry_list *a, const struct entry_li
 }
 
 /* whether a run with these settings belongs to the group */
-static bool belongs(const struct grouped_runs *runs, const struct run_group *group, const struct run_record *record,
+static bool belongs(const struct grouped_runs *runs, const struct run_group *group, const struct run_info *info,
                     const struct entry_list *settings) {
-  return settings->count > 0 && record->ranks == runs->records[group->members[0]]->ranks &&
+  return settings->count > 0 && info->ranks == runs->info[group->members[0]]->ranks &&
          settings_are_equal(&group->settings, settings);
 }
 
@@ -85,34 +85,34 @@ static muster_status add_group(struct grouped_runs *runs, struct entry_list sett
   group->seeds = calloc(runs->n, sizeof *group->seeds);
   group->scratch = calloc(runs->n, sizeof *group->scratch);
   const bool fits = group->members != NULL && group->seeds != NULL && group->scratch != NULL;
-  return fits ? MUSTER_OK : out_of_memory(runs->records[0]->path);
+  return fits ? MUSTER_OK : out_of_memory(runs->info[0]->path);
 }
 
 /* gives a run its place in the group, by seed and path */
 static void add_member(const struct grouped_runs *runs, struct run_group *group, size_t member) {
-  const struct run_record *record = runs->records[member];
+  const struct run_info *info = runs->info[member];
   size_t at = group->n_members++;
   for (; at > 0; at--) {
-    const struct run_record *before = runs->records[group->members[at - 1]];
-    if (before->seed < record->seed) break;
-    if (before->seed == record->seed && strcmp(before->path, record->path) <= 0) break;
+    const struct run_info *before = runs->info[group->members[at - 1]];
+    if (before->seed < info->seed) break;
+    if (before->seed == info->seed && strcmp(before->path, info->path) <= 0) break;
     group->members[at] = group->members[at - 1];
     group->seeds[at] = group->seeds[at - 1];
   }
-  group->n_seeds += (at == 0 || group->seeds[at - 1] != record->seed) &&
-                    (at + 1 == group->n_members || group->seeds[at + 1] != record->seed);
+  group->n_seeds += (at == 0 || group->seeds[at - 1] != info->seed) &&
+                    (at + 1 == group->n_members || group->seeds[at + 1] != info->seed);
   group->members[at] = member;
-  group->seeds[at] = record->seed;
+  group->seeds[at] = info->seed;
 }
 
 static muster_status make_groups(struct grouped_runs *runs) {
   runs->groups = calloc(runs->n, sizeof *runs->groups);
-  if (runs->groups == NULL) return out_of_memory(runs->records[0]->path);
+  if (runs->groups == NULL) return out_of_memory(runs->info[0]->path);
   for (size_t i = 0; i < runs->n; i++) {
     struct entry_list settings = {0};
-    muster_status status = read_settings(runs->records[i], &settings);
+    muster_status status = read_settings(runs->info[i], &settings);
     size_t g = 0;
-    while (g < runs->n_groups && !belongs(runs, &runs->groups[g], runs->records[i], &settings)) g++;
+    while (g < runs->n_groups && !belongs(runs, &runs->groups[g], runs->info[i], &settings)) g++;
     if (status == MUSTER_OK && g == runs->n_groups)
       status = add_group(runs, settings);
     else
@@ -140,7 +140,7 @@ size_t run_group_merge_seeds(const struct run_group *group, double *values) {
 struct seed_statistics run_group_statistics(const struct grouped_runs *runs, const struct run_group *group,
                                             size_t offset) {
   for (size_t i = 0; i < group->n_members; i++)
-    group->scratch[i] = *(const double *)((const char *)runs->records[group->members[i]] + offset);
+    group->scratch[i] = *(const double *)((const char *)runs->info[group->members[i]] + offset);
   const size_t n = run_group_merge_seeds(group, group->scratch);
   const struct statistics statistics = statistics_of(n, group->scratch);
   return (struct seed_statistics){n, statistics.mean, statistics.sample_std, statistics_median(n, group->scratch)};
@@ -154,49 +154,48 @@ static muster_status is_known(const struct grouped_runs *runs, const char *path,
   *known = false;
   if (stat(path, &here) != 0) return status_errno(MUSTER_ERROR_IO, "cannot open the run %s", path);
   for (size_t other = 0; other < runs->n && !*known; other++)
-    *known =
-        stat(runs->records[other]->path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
+    *known = stat(runs->info[other]->path, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
   return MUSTER_OK;
 }
 
-static muster_status read_record(struct run_record *record) {
-  run_record_refresh(record);
-  MUSTER_TRY(run_record_take_failure(record));
-  if (record->is_run) return MUSTER_OK;
+static muster_status read_info(struct run_info *info) {
+  run_info_refresh(info);
+  MUSTER_TRY(run_info_take_failure(info));
+  if (info->is_run) return MUSTER_OK;
   return status_error(MUSTER_ERROR_USAGE,
                       "%s is not a run folder: expects a folder with config.yaml and metrics.csv, as training "
                       "leaves it",
-                      record->path);
+                      info->path);
 }
 
 static muster_status read_named(struct grouped_runs *runs, const char *const *paths, size_t n) {
-  runs->records = calloc(n, sizeof *runs->records);
-  if (runs->records == NULL) return out_of_memory(paths[0]);
+  runs->info = calloc(n, sizeof *runs->info);
+  if (runs->info == NULL) return out_of_memory(paths[0]);
   for (size_t i = 0; i < n; i++) {
     bool known;
     MUSTER_TRY(is_known(runs, paths[i], &known));
     if (known) return status_error(MUSTER_ERROR_USAGE, "the run %s is given twice", paths[i]);
-    MUSTER_TRY(run_record_create(paths[i], &runs->records[i]));
+    MUSTER_TRY(run_info_create(paths[i], &runs->info[i]));
     runs->n++;
-    MUSTER_TRY(read_record(runs->records[i]));
+    MUSTER_TRY(read_info(runs->info[i]));
   }
   return make_groups(runs);
 }
 
 /* moves out of the list each run that has begun, once */
-static muster_status take_records(struct grouped_runs *runs, struct run_list *list) {
-  runs->records = calloc((size_t)list->n, sizeof *runs->records);
-  if (runs->records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", list->n);
+static muster_status take_infos(struct grouped_runs *runs, struct run_list *list) {
+  runs->info = calloc((size_t)list->n, sizeof *runs->info);
+  if (runs->info == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", list->n);
   for (int i = 0; i < list->n; i++) {
-    struct run_record *record = list->records[i];
-    MUSTER_TRY(run_record_take_failure(record));
-    if (!record->is_run)
-      return status_error(MUSTER_ERROR_IO, "there is no run in %s: a run folder has a config.yaml", record->path);
+    struct run_info *info = list->info[i];
+    MUSTER_TRY(run_info_take_failure(info));
+    if (!info->is_run)
+      return status_error(MUSTER_ERROR_IO, "there is no run in %s: a run folder has a config.yaml", info->path);
     bool known;
-    MUSTER_TRY(is_known(runs, record->path, &known));
-    if (known || !run_record_has_config(record)) continue;
-    runs->records[runs->n++] = record;
-    list->records[i] = NULL;
+    MUSTER_TRY(is_known(runs, info->path, &known));
+    if (known || !run_info_has_config(info)) continue;
+    runs->info[runs->n++] = info;
+    list->info[i] = NULL;
   }
   return MUSTER_OK;
 }
@@ -205,7 +204,7 @@ static muster_status find_all(struct grouped_runs *runs, const char *const *path
   struct run_list list = {0};
   muster_status status = run_list_find(&list, paths, (int)n);
   if (status == MUSTER_OK) run_list_refresh(&list);
-  if (status == MUSTER_OK) status = take_records(runs, &list);
+  if (status == MUSTER_OK) status = take_infos(runs, &list);
   run_list_destroy(&list);
   MUSTER_TRY(status);
   if (runs->n == 0) return status_error(MUSTER_ERROR_IO, "there is no run in %s yet", paths[0]);
@@ -236,7 +235,7 @@ muster_status grouped_runs_find(const char *const *paths, size_t n, struct group
 void grouped_runs_destroy(struct grouped_runs **handle) {
   struct grouped_runs *runs = *handle;
   if (runs == NULL) return;
-  for (size_t i = 0; i < runs->n; i++) run_record_destroy(&runs->records[i]);
+  for (size_t i = 0; i < runs->n; i++) run_info_destroy(&runs->info[i]);
   for (size_t g = 0; g < runs->n_groups; g++) {
     free(runs->groups[g].members);
     free(runs->groups[g].seeds);
@@ -244,7 +243,7 @@ void grouped_runs_destroy(struct grouped_runs **handle) {
     entry_list_clear(&runs->groups[g].settings);
   }
   free(runs->groups);
-  free(runs->records);
+  free(runs->info);
   free(runs);
   *handle = NULL;
 }

@@ -3,7 +3,7 @@
 #ifndef RUNS_GROUPS_H
 #define RUNS_GROUPS_H
 
-#include "runs/record.h"
+#include "runs/info.h"
 
 #define RUN_LABEL_SIZE 160
 #define RUN_DIFFERENCES_SIZE 1024
@@ -17,7 +17,7 @@
  * Where this version does not understand a config, its options count as they are written. A run without a config
  * belongs to no other. */
 struct run_group {
-  size_t *members; /* [n_members] indices of records, by seed, runs of one seed by path */
+  size_t *members; /* [n_members] indices into `info`, by seed, runs of one seed by path */
   int64_t *seeds;  /* [n_members] of the members: several of one seed are repetitions, and count as one */
   size_t n_members, n_seeds;
   struct entry_list settings;             /* the options that count, as all members have them; empty: no config */
@@ -28,7 +28,7 @@ struct run_group {
 };
 
 struct grouped_runs {
-  struct run_record **records; /* [n] in the order given */
+  struct run_info **info; /* [n] in the order given */
   size_t n;
   struct run_group *groups; /* [n_groups] in the order of their first runs */
   size_t n_groups;
@@ -56,7 +56,7 @@ struct seed_statistics {
   double mean, std, median; /* std of the sample (n - 1), NAN of fewer than two; mean and median NAN without any */
 };
 
-/* Statistics of what the records of a group have at `offset`, which is that of a double in struct run_record. */
+/* Statistics of what the runs of a group have at `offset`, which is that of a double in struct run_info. */
 struct seed_statistics run_group_statistics(const struct grouped_runs *runs, const struct run_group *group,
                                             size_t offset);
 

@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-static const struct run_record *first_of(const struct grouped_runs *runs, size_t group) {
-  return runs->records[runs->groups[group].members[0]];
+static const struct run_info *first_of(const struct grouped_runs *runs, size_t group) {
+  return runs->info[runs->groups[group].members[0]];
 }
 
 /* an option as the members of a group have it; "" where they do not say */
@@ -75,11 +75,11 @@ static bool describe(const struct grouped_runs *runs, size_t g) {
 /* the name of its folder, or the start that those of all runs share, without a number behind it: "ppo" for "ppo-1" and
  * "ppo-2" */
 static void name_group(const struct grouped_runs *runs, struct run_group *group) {
-  const char *name = runs->records[group->members[0]]->name;
+  const char *name = runs->info[group->members[0]]->name;
   size_t length = strlen(name);
   for (size_t i = 1; i < group->n_members; i++) {
     size_t shared = 0;
-    while (shared < length && name[shared] == runs->records[group->members[i]]->name[shared]) shared++;
+    while (shared < length && name[shared] == runs->info[group->members[i]]->name[shared]) shared++;
     length = shared;
   }
   while (group->n_members > 1 && length > 0 && strchr("0123456789-_.", name[length - 1]) != NULL) length--;
@@ -118,11 +118,11 @@ void run_labels_make(struct grouped_runs *runs) {
 }
 
 void grouped_runs_title(const struct grouped_runs *runs, char title[RUN_LABEL_SIZE]) {
-  const char *env = run_record_option(runs->records[0], "env.name");
-  const char *algorithm = run_record_option(runs->records[0], "algorithm.name");
+  const char *env = run_info_option(runs->info[0], "env.name");
+  const char *algorithm = run_info_option(runs->info[0], "algorithm.name");
   for (size_t i = 1; i < runs->n; i++) {
-    if (strcmp(env, run_record_option(runs->records[i], "env.name")) != 0) env = "";
-    if (strcmp(algorithm, run_record_option(runs->records[i], "algorithm.name")) != 0) algorithm = "";
+    if (strcmp(env, run_info_option(runs->info[i], "env.name")) != 0) env = "";
+    if (strcmp(algorithm, run_info_option(runs->info[i], "algorithm.name")) != 0) algorithm = "";
   }
   snprintf(title, RUN_LABEL_SIZE, "%.72s%s%.72s", env, env[0] != '\0' && algorithm[0] != '\0' ? ", " : "", algorithm);
 }

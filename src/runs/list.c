@@ -9,13 +9,13 @@
 #define DEPTH 4
 #define PATH_BYTES 4096
 
-/* moves the record of a path out of the list before; NULL: it was not there */
-static struct run_record *take(struct run_list *before, const char *path) {
+/* takes the run of a path out of the list of before; NULL: it was not there */
+static struct run_info *take(struct run_list *before, const char *path) {
   for (int i = 0; i < before->n; i++) {
-    struct run_record *record = before->records[i];
-    if (record == NULL || strcmp(record->path, path) != 0) continue;
-    before->records[i] = NULL;
-    return record;
+    struct run_info *info = before->info[i];
+    if (info == NULL || strcmp(info->path, path) != 0) continue;
+    before->info[i] = NULL;
+    return info;
   }
   return NULL;
 }
@@ -23,14 +23,14 @@ static struct run_record *take(struct run_list *before, const char *path) {
 static muster_status add(struct run_list *list, struct run_list *before, const char *path) {
   if (list->n == list->capacity) {
     int capacity = 2 * list->capacity + 16;
-    struct run_record **records = realloc(list->records, (size_t)capacity * sizeof(struct run_record *));
-    if (records == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", capacity);
-    list->records = records;
+    struct run_info **infos = realloc(list->info, (size_t)capacity * sizeof(struct run_info *));
+    if (infos == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", capacity);
+    list->info = infos;
     list->capacity = capacity;
   }
-  struct run_record *record = take(before, path);
-  if (record == NULL) MUSTER_TRY(run_record_create(path, &record));
-  list->records[list->n++] = record;
+  struct run_info *info = take(before, path);
+  if (info == NULL) MUSTER_TRY(run_info_create(path, &info));
+  list->info[list->n++] = info;
   return MUSTER_OK;
 }
 
@@ -38,7 +38,7 @@ static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '
 
 /* adds the runs in a folder, or the folder itself when it is one; one that cannot be read stands for itself */
 static muster_status add_below(struct run_list *list, struct run_list *before, const char *path, int depth) {
-  if (run_record_is_run(path)) return add(list, before, path);
+  if (run_info_is_run(path)) return add(list, before, path);
   struct dirent **entries = NULL;
   int n = depth > 0 ? scandir(path, &entries, is_visible, versionsort) : 0;
   if (n < 0 && errno != ENOENT) return add(list, before, path);
@@ -79,11 +79,11 @@ muster_status run_list_find(struct run_list *list, const char *const *paths, int
 }
 
 void run_list_destroy(struct run_list *list) {
-  for (int i = 0; i < list->n; i++) run_record_destroy(&list->records[i]);
-  free(list->records);
+  for (int i = 0; i < list->n; i++) run_info_destroy(&list->info[i]);
+  free(list->info);
   *list = (struct run_list){0};
 }
 
 void run_list_refresh(struct run_list *list) {
-  for (int i = 0; i < list->n; i++) run_record_refresh(list->records[i]);
+  for (int i = 0; i < list->n; i++) run_info_refresh(list->info[i]);
 }

@@ -1,16 +1,16 @@
-/* Records of several runs: of those named, and of those in folders named. */
+/* What the folders of several runs tell: of those named, and of those in folders named. */
 #ifndef RUNS_LIST_H
 #define RUNS_LIST_H
 
-#include "runs/record.h"
+#include "runs/info.h"
 
 struct run_list {
-  struct run_record **records; /* [n] in the order of the paths, within a folder in that of the names */
+  struct run_info **info; /* [n] in the order of the paths, within a folder in that of the names */
   int n, capacity;
 };
 
 /* Looks for runs: a path that is a run, or else the runs up to four folders below it; where there are none, the path
- * itself, as a run that has not begun. Records of runs that were there before are kept. Errors: IO where a path cannot
+ * itself, as a run that has not begun. Runs that were there before are kept. Errors: IO where a path cannot
  * be read, USAGE where it is no folder. */
 MUSTER_CHECKED muster_status run_list_find(struct run_list *list, const char *const *paths, int n);
 void run_list_destroy(struct run_list *list);

@@ -383,7 +383,7 @@ static muster_status check_asynchronous(const struct document *document, const s
     return document_error(document, ranks->colocate ? "ranks.colocate" : "ranks.learners",
                           "%s has one learner, which only learns; expects %s", name, ranks->colocate ? "false" : "1");
   bool normalizes = config->normalize.norm_obs || config->normalize.norm_reward;
-  bool computes = algorithm_plan(algorithm, config->algorithm).asynchronous == ASYNCHRONOUS_GRADIENTS;
+  bool computes = algorithm_needs(algorithm, config->algorithm).asynchronous == ASYNCHRONOUS_GRADIENTS;
   if (!normalizes || !computes) return MUSTER_OK;
   return document_error(document, config->normalize.norm_obs ? "normalize.norm_obs" : "normalize.norm_reward",
                         "needs rollouts at the learner, to which actors of %s send gradients; expects false", name);
@@ -391,9 +391,9 @@ static muster_status check_asynchronous(const struct document *document, const s
 
 static muster_status check_loop(const struct document *document, const struct run_config *config,
                                 const struct algorithm_type *algorithm) {
-  if (algorithm_plan(algorithm, config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
+  if (algorithm_needs(algorithm, config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
     return check_asynchronous(document, config, algorithm);
-  if (config->loop.straggler_fraction < 1 && algorithm_plan(algorithm, config->algorithm).whole_episodes)
+  if (config->loop.straggler_fraction < 1 && algorithm_needs(algorithm, config->algorithm).whole_episodes)
     return document_error(document, "algorithm.straggler_fraction",
                           "cuts rollouts short, but %s learns from whole episodes; expects 1", algorithm->name);
   if (config->loop.pipeline == 0 || algorithm->corrects_lag) return MUSTER_OK;

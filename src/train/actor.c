@@ -19,7 +19,7 @@ static muster_status create_rollout(struct actor *actor, struct gathering *gathe
   actor->rollout = &actor->own;
   actor->is_in_place = topology->learns && run->schedule->rolls_out_in_place;
   if (!actor->is_in_place) {
-    MUSTER_TRY(trajectory_create(env_pool_spec(run->pool), count, run->plan.n_steps, run->arena, actor->rollout));
+    MUSTER_TRY(trajectory_create(env_pool_spec(run->pool), count, run->needs.n_steps, run->arena, actor->rollout));
     actor->rollout->first_env = first;
     return MUSTER_OK;
   }
@@ -175,7 +175,7 @@ static muster_status finish_episodes(struct actor *actor) {
 static muster_status play(struct actor *actor) {
   struct run *run = actor->run;
   struct trajectory *rollout = actor->rollout;
-  bool whole = run->plan.whole_episodes, is_over = false;
+  bool whole = run->needs.whole_episodes, is_over = false;
   size_t playing = rollout->n_envs;
   trajectory_start(rollout);
   for (size_t t = 0; t < rollout->n_steps && playing > 0; t++) {

@@ -37,7 +37,7 @@ muster_status asynchronous_take_rollout(struct learner *learner, int rank, const
   for (size_t i = 0; i < n; i++) learner->env_restarts += rollout.restarts[i];
 
   bool has_faults = (message->flags & FLAG_FAULT) != 0;
-  bool is_old = !is_gradient && learner->iteration - message->version > run->plan.max_policy_lag;
+  bool is_old = !is_gradient && learner->iteration - message->version > run->needs.max_policy_lag;
   learner->skipped_updates += has_faults;
   learner->policy_lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
   if (has_faults || is_old || is_gradient) {

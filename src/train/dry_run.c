@@ -13,7 +13,7 @@ static void print_training(const struct run *run, const struct learner *learner)
   terminal_format_count((double)each, steps, sizeof steps);
   terminal_format_count((double)total, wanted, sizeof wanted);
   printf("algorithm    %s\n", config->algorithm_name);
-  const char *at_most = run->plan.whole_episodes ? "at most " : "";
+  const char *at_most = run->needs.whole_episodes ? "at most " : "";
   shown_print(stdout, "environment  %s: %zu environments, %s%zu steps each in a rollout\n", config->env.name,
               rollout->n_envs, at_most, rollout->n_steps);
   printf("steps        %s in iterations of %s%s\n", wanted, at_most, steps);

@@ -28,7 +28,7 @@ static muster_status create_group(struct gathering *gathering) {
 static muster_status take_batch(struct gathering *gathering, struct arena *arena) {
   const struct run *run = gathering->run;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "the batch's head", &gathering->head));
-  return trajectory_create(env_pool_spec(run->pool), run->schedule->batch_envs(run), run->plan.n_steps, arena,
+  return trajectory_create(env_pool_spec(run->pool), run->schedule->batch_envs(run), run->needs.n_steps, arena,
                            &gathering->batch);
 }
 

@@ -459,8 +459,8 @@ muster_status learner_report(struct learner *learner) {
  * the next ones get numbers that no episode has had. */
 static void give_up_states(struct learner *learner) {
   struct run *run = learner->run;
-  const int64_t n_steps = (int64_t)run->plan.n_steps;
-  bool whole = run->plan.whole_episodes;
+  const int64_t n_steps = (int64_t)run->needs.n_steps;
+  bool whole = run->needs.whole_episodes;
   /* no environment has made more steps than that, and so has begun fewer episodes */
   const int64_t most_steps = run->schedule->give_up_rollouts(learner) * n_steps;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
@@ -473,7 +473,7 @@ static void give_up_states(struct learner *learner) {
 /* of the checkpoint of a rescue */
 static const char *what_is_saved(const struct learner *learner) {
   const struct run *run = learner->run;
-  if (run->plan.whole_episodes) return "from which the run can be repeated bit for bit";
+  if (run->needs.whole_episodes) return "from which the run can be repeated bit for bit";
   bool is_deterministic = run->schedule->is_deterministic || run->topology.ranks == 1;
   return is_deterministic
              ? "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes; "

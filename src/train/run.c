@@ -13,7 +13,7 @@ static muster_status create_pool(struct run *run) {
   MUSTER_TRY(
       env_pool_create(run->env.type, settings, (uint64_t)config->general.seed, range.first, range.count, &run->pool));
   struct env_wrappers wrappers = run_config_env_wrappers(config);
-  wrappers.group_size = run->plan.group_size;
+  wrappers.group_size = run->needs.group_size;
   MUSTER_TRY(env_pool_wrap(run->pool, &wrappers));
   if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(run->pool);
   return MUSTER_OK;
@@ -29,7 +29,7 @@ muster_status run_create(const struct run_config *config, const struct topology 
   MUSTER_TRY(arena_create(&run->arena));
   const struct algorithm_type *algorithm;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
-  run->plan = algorithm_plan(algorithm, config->algorithm);
+  run->needs = algorithm_needs(algorithm, config->algorithm);
   run->schedule = schedule_of(&run->config);
   MUSTER_TRY(comm_agree(comm, create_pool(run)));
   run->env_state_bytes = env_pool_state_bytes(run->pool);

@@ -26,7 +26,7 @@ struct run {
   struct comm *comm;  /* borrowed */
   const char *folder; /* path, borrowed */
   struct topology topology;
-  struct rollout_plan plan;        /* what the algorithm wants */
+  struct rollout_needs needs;      /* what the algorithm wants */
   const struct schedule *schedule; /* who waits for whom */
   struct logger logger;
   struct arena *arena;

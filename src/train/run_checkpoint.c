@@ -26,7 +26,7 @@ static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_eva
 
 /* where the run is; the steps of its environments are counted from it, too */
 static int list_counters(struct learner *learner, struct tensor *list) {
-  const double most_iterations = RANGE_COUNT_MAX / (double)learner->run->plan.n_steps;
+  const double most_iterations = RANGE_COUNT_MAX / (double)learner->run->needs.n_steps;
   list[0] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration, RANGE(0, most_iterations)};
   list[1] = (struct tensor){"progress/total_steps", TENSOR_I64, 0, {0}, &learner->total_steps, RANGE_COUNT};
   return 2;

@@ -8,7 +8,7 @@
 static enum asynchronous wish_of(const struct run_config *config) {
   const struct algorithm_type *const *type = algorithm_list();
   while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
-  return algorithm_plan(*type, config->algorithm).asynchronous;
+  return algorithm_needs(*type, config->algorithm).asynchronous;
 }
 
 const struct schedule *schedule_of(const struct run_config *config) {

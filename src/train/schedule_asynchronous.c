@@ -63,9 +63,9 @@ static muster_status take_into_batch(struct learner *learner, const struct held_
 
 /* whether what an actor delivers next would be too old after the next update */
 static bool is_urgent(const struct learner *learner, int rank) {
-  const struct rollout_plan *plan = &learner->run->plan;
-  if (!plan->block_on_lag || !topology_rank_acts(&learner->run->topology, rank)) return false;
-  return learner->iteration + 1 - asynchronous_of(learner)->under_way[rank] > plan->max_policy_lag;
+  const struct rollout_needs *needs = &learner->run->needs;
+  if (!needs->block_on_lag || !topology_rank_acts(&learner->run->topology, rank)) return false;
+  return learner->iteration + 1 - asynchronous_of(learner)->under_way[rank] > needs->max_policy_lag;
 }
 
 static bool any_is_urgent(const struct learner *learner) {
@@ -78,7 +78,7 @@ static bool any_is_urgent(const struct learner *learner) {
  * one would be too old: what others deliver meanwhile is held back for the next update. */
 static muster_status collect_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
-  const int64_t enough = (int64_t)learner->run->plan.batch;
+  const int64_t enough = (int64_t)learner->run->needs.batch;
   struct held_message next;
   while (async->trajectories < enough) {
     MUSTER_TRY(first_message(learner, &next));
@@ -334,7 +334,7 @@ static muster_status prepare_for_trajectories(struct learner *learner) {
 
 /* those that an update waits for, and what all actors may have sent and under way */
 static size_t batch_of_trajectories(const struct run *run) {
-  return run->plan.batch + (CHANNEL_SLOTS + 1) * (size_t)run->config.env.num_envs;
+  return run->needs.batch + (CHANNEL_SLOTS + 1) * (size_t)run->config.env.num_envs;
 }
 
 const struct schedule schedule_asynchronous = {

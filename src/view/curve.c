@@ -125,7 +125,7 @@ muster_status curve_create(const struct grouped_runs *runs, const struct run_gro
   if (series == NULL) return out_of_memory();
   muster_status status = MUSTER_OK;
   for (size_t i = 0; i < group->n_members && status == MUSTER_OK; i++)
-    status = read_series(runs->records[group->members[i]]->metrics, request, &series[i]);
+    status = read_series(runs->info[group->members[i]]->metrics, request, &series[i]);
   if (status == MUSTER_OK) status = merge(series, group, request->band, &curve);
   for (size_t i = 0; i < group->n_members; i++) {
     free(series[i].x);

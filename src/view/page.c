@@ -58,7 +58,7 @@ static const char style[] =
 
 static bool is_shared(const struct grouped_runs *runs, const char *key) {
   for (size_t i = 1; i < runs->n; i++)
-    if (strcmp(run_record_option(runs->records[i], key), run_record_option(runs->records[0], key)) != 0) return false;
+    if (strcmp(run_info_option(runs->info[i], key), run_info_option(runs->info[0], key)) != 0) return false;
   return true;
 }
 
@@ -73,34 +73,34 @@ static void write_result_heads(FILE *page, bool envs, bool algorithms) {
 }
 
 static void write_result(FILE *page, const struct grouped_runs *runs, size_t i, bool envs, bool algorithms) {
-  const struct run_record *record = runs->records[i];
+  const struct run_info *info = runs->info[i];
   fprintf(page, "<tr><td><a href=\"#run-%zu\">", i + 1);
-  html_text(page, record->name);
+  html_text(page, info->name);
   fputs("</a></td><td>", page);
-  page_write_badge(page, record);
+  page_write_badge(page, info);
   fputs("</td>", page);
-  if (envs) html_cell(page, "", "%s", run_record_option(record, "env.name"));
-  if (algorithms) html_cell(page, "", "%s", run_record_option(record, "algorithm.name"));
-  html_cell(page, "n", "%s", run_record_option(record, "seed"));
+  if (envs) html_cell(page, "", "%s", run_info_option(info, "env.name"));
+  if (algorithms) html_cell(page, "", "%s", run_info_option(info, "algorithm.name"));
+  html_cell(page, "n", "%s", run_info_option(info, "seed"));
   char text[PAGE_NUMBER_SIZE], deviation[PAGE_NUMBER_SIZE];
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->ranks > 0 ? record->ranks : (double)NAN, text));
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->steps, text));
-  html_cell(page, "n", "%s", page_format(PAGE_SECONDS, record->seconds, text));
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->average_speed, text));
-  html_cell(page, "n", "%s", page_format(PAGE_RETURN, record->mean_return, text));
-  page_format(PAGE_RETURN, record->evaluation_return, text);
-  page_format(PAGE_RETURN, record->evaluation_std, deviation);
-  html_cell(page, "n", isnan(record->evaluation_return) ? "%s" : "%s \u00b1 %s", text, deviation);
-  html_cell(page, "n", "%s", page_format(PAGE_COUNT, record->solved_at_steps, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, info->ranks > 0 ? info->ranks : (double)NAN, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, info->steps, text));
+  html_cell(page, "n", "%s", page_format(PAGE_SECONDS, info->seconds, text));
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, info->average_speed, text));
+  html_cell(page, "n", "%s", page_format(PAGE_RETURN, info->mean_return, text));
+  page_format(PAGE_RETURN, info->evaluation_return, text);
+  page_format(PAGE_RETURN, info->evaluation_std, deviation);
+  html_cell(page, "n", isnan(info->evaluation_return) ? "%s" : "%s \u00b1 %s", text, deviation);
+  html_cell(page, "n", "%s", page_format(PAGE_COUNT, info->solved_at_steps, text));
   fputs("</tr>\n", page);
 }
 
 /* what the seeds of a group came to; the deviation is that of the sample */
 static void write_group(FILE *page, const struct grouped_runs *runs, const struct run_group *group) {
   char text[PAGE_NUMBER_SIZE];
-  const struct seed_statistics speed = run_group_statistics(runs, group, offsetof(struct run_record, average_speed));
+  const struct seed_statistics speed = run_group_statistics(runs, group, offsetof(struct run_info, average_speed));
   const struct seed_statistics returns =
-      run_group_statistics(runs, group, offsetof(struct run_record, evaluation_return));
+      run_group_statistics(runs, group, offsetof(struct run_info, evaluation_return));
   fputs("<tr>", page);
   html_cell(page, "", "%s", group->label);
   html_cell(page, "n", "%s", page_format(PAGE_COUNT, speed.mean, text));
@@ -158,21 +158,21 @@ static void write_differences(FILE *page, const struct grouped_runs *runs) {
   fputs("<section id=\"differences\"><h2>What differs</h2><div class=\"wide\"><table><thead><tr><th>option</th>", page);
   for (size_t i = 0; i < runs->n; i++) {
     fputs("<th>", page);
-    html_text(page, runs->records[i]->name);
+    html_text(page, runs->info[i]->name);
     fputs("</th>", page);
   }
   fputs("</tr></thead>\n<tbody>\n", page);
   for (size_t i = 0; i < runs->n; i++) {
-    const struct entry_list *list = document_entries(runs->records[i]->config);
+    const struct entry_list *list = document_entries(runs->info[i]->config);
     for (size_t e = 0; e < list->count; e++) {
       const char *key = list->entries[e].key;
       bool was_there = false;
       for (size_t before = 0; before < i; before++)
-        was_there = was_there || document_get(runs->records[before]->config, key);
+        was_there = was_there || document_get(runs->info[before]->config, key);
       if (was_there || list->entries[e].kind == ENTRY_SECTION || is_shared(runs, key)) continue;
       fputs("<tr>", page);
       html_cell(page, "", "%s", key);
-      for (size_t k = 0; k < runs->n; k++) html_cell(page, "", "%s", run_record_option(runs->records[k], key));
+      for (size_t k = 0; k < runs->n; k++) html_cell(page, "", "%s", run_info_option(runs->info[k], key));
       fputs("</tr>\n", page);
     }
   }
@@ -196,6 +196,6 @@ void page_write(FILE *page, const struct grouped_runs *runs, const char *title, 
   write_results(page, runs);
   write_curves(page, curves);
   if (runs->n > 1) write_differences(page, runs);
-  for (size_t i = 0; i < runs->n; i++) page_write_run(page, runs->records[i], i + 1, runs->n == 1);
+  for (size_t i = 0; i < runs->n; i++) page_write_run(page, runs->info[i], i + 1, runs->n == 1);
   fputs("</main></body>\n</html>\n", page);
 }

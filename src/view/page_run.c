@@ -29,11 +29,11 @@ const char *page_format(enum page_quantity quantity, double value, char text[PAG
   return text;
 }
 
-void page_write_badge(FILE *page, const struct run_record *record) {
+void page_write_badge(FILE *page, const struct run_info *info) {
   fputs("<span class=\"badge ", page);
-  html_text(page, run_state_name(record->state));
+  html_text(page, run_state_name(info->state));
   fputs("\">", page);
-  html_text(page, run_state_name(record->state));
+  html_text(page, run_state_name(info->state));
   fputs("</span>", page);
 }
 
@@ -105,25 +105,25 @@ static void write_table(FILE *page, const struct json_value *list) {
   if (row > ROWS) html_note(page, "The first %d of %zu; summary.json has all.", ROWS, row);
 }
 
-static void write_summary(FILE *page, const struct run_record *record) {
+static void write_summary(FILE *page, const struct run_info *info) {
   fputs("<div><h3>Result</h3>", page);
-  if (record->summary == NULL) html_note(page, "There is no summary yet: it is written when a run ends.");
+  if (info->summary == NULL) html_note(page, "There is no summary yet: it is written when a run ends.");
   fputs("<table class=\"pairs\">\n", page);
-  write_values(page, "", record->summary);
+  write_values(page, "", info->summary);
   fputs("</table></div>\n", page);
 }
 
 /* --- where time went --- */
 
-static void write_stages(FILE *page, const struct run_record *record) {
+static void write_stages(FILE *page, const struct run_info *info) {
   char name[32], text[PAGE_NUMBER_SIZE];
   fprintf(page, "<div><h3>Where time went</h3><table class=\"pairs all stages\">\n");
-  for (size_t i = 0; i < record->metrics->n_columns; i++) {
+  for (size_t i = 0; i < info->metrics->n_columns; i++) {
     double sum;
-    if (!run_record_stage(record, i, name, &sum)) continue;
+    if (!run_info_stage(info, i, name, &sum)) continue;
     for (char *at = name; *at != '\0'; at++)
       if (*at == '_') *at = ' ';
-    double share = record->seconds > 0 ? 100 * sum / record->seconds : 0;
+    double share = info->seconds > 0 ? 100 * sum / info->seconds : 0;
     fputs("<tr>", page);
     html_cell(page, "", "%s", name);
     html_cell(page, "n", "%s", page_format(PAGE_SECONDS, sum, text));
@@ -133,21 +133,21 @@ static void write_stages(FILE *page, const struct run_record *record) {
   }
   fputs("</table>", page);
   html_note(page, "Sums over the rows of metrics.csv, next to the %s of the whole run.",
-            page_format(PAGE_SECONDS, record->seconds, text));
+            page_format(PAGE_SECONDS, info->seconds, text));
   fputs("</div>\n", page);
 }
 
 /* --- layout and environment --- */
 
-static void write_layout(FILE *page, const struct run_record *record) {
+static void write_layout(FILE *page, const struct run_info *info) {
   fputs("<div><h3>Environment</h3><table class=\"pairs\">\n", page);
   static const char *const keys[] = {"env.name", "env.num_envs", "env.options", "env.plugin", "env.isolation"};
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-    const char *text = run_record_option(record, keys[i]);
+    const char *text = run_info_option(info, keys[i]);
     if (text[0] != '\0' && strcmp(text, "{}") != 0) html_pair(page, strchr(keys[i], '.') + 1, "%s", text);
   }
   fputs("</table><h3>Build and layout of the ranks</h3><pre class=\"layout\">", page);
-  html_text(page, record->about != NULL ? record->about : "not written yet");
+  html_text(page, info->about != NULL ? info->about : "not written yet");
   fputs("</pre></div>\n", page);
 }
 
@@ -172,16 +172,16 @@ static void write_checkpoint(FILE *page, const char *folder, const char *name, c
   fputs("</tr>\n", page);
 }
 
-static void write_checkpoints(FILE *page, const struct run_record *record) {
+static void write_checkpoints(FILE *page, const struct run_info *info) {
   char folder[PATH_SIZE];
-  snprintf(folder, sizeof folder, "%s/" RUN_CHECKPOINT_FOLDER, record->path);
+  snprintf(folder, sizeof folder, "%s/" RUN_CHECKPOINT_FOLDER, info->path);
   struct dirent **entries = NULL;
   int n = scandir(folder, &entries, is_checkpoint, alphasort);
   fputs("<div><h3>Checkpoints</h3>", page);
   if (n <= 0) html_note(page, "There is none.");
   fputs("<table class=\"checkpoints\">\n", page);
   for (int i = 0; i < n; i++) {
-    write_checkpoint(page, folder, entries[i]->d_name, record->checkpoint);
+    write_checkpoint(page, folder, entries[i]->d_name, info->checkpoint);
     free(entries[i]);
   }
   free(entries);
@@ -191,10 +191,10 @@ static void write_checkpoints(FILE *page, const struct run_record *record) {
 /* --- how to repeat it --- */
 
 /* the hash over the state of learning in the newest checkpoint, or why there is none */
-static void write_digest(FILE *page, const struct run_record *record) {
+static void write_digest(FILE *page, const struct run_info *info) {
   char path[PATH_SIZE], digest[CHECKPOINT_DIGEST_SIZE];
   struct checkpoint_reader *reader = NULL;
-  muster_status status = checkpoint_resolve(record->path, path, sizeof path);
+  muster_status status = checkpoint_resolve(info->path, path, sizeof path);
   if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
   if (status == MUSTER_OK) status = checkpoint_digest(reader, run_checkpoint_is_learning_state, digest);
   checkpoint_close(&reader);
@@ -202,9 +202,9 @@ static void write_digest(FILE *page, const struct run_record *record) {
   muster_status_clear(&status);
 }
 
-static void write_recipe(FILE *page, const struct run_record *record) {
+static void write_recipe(FILE *page, const struct run_info *info) {
   char version[WORD_SIZE] = "", commit[WORD_SIZE] = "unknown";
-  if (record->about != NULL && sscanf(record->about, "muster %63s (%63[^)])", version, commit) < 2)
+  if (info->about != NULL && sscanf(info->about, "muster %63s (%63[^)])", version, commit) < 2)
     snprintf(commit, sizeof commit, "unknown");
   fputs("<div><h3>How to repeat it</h3><pre class=\"recipe\">", page);
   size_t length = strcspn(commit, "-");
@@ -212,13 +212,13 @@ static void write_recipe(FILE *page, const struct run_record *record) {
     html_print(page, "git checkout %.*s%s\n", (int)length, commit,
                commit[length] != '\0' ? "  # and changes to it" : "");
   fputs("scripts/build\n", page);
-  if (record->ranks > 1) fprintf(page, "mpirun -n %d ", record->ranks);
+  if (info->ranks > 1) fprintf(page, "mpirun -n %d ", info->ranks);
   fputs("build/muster train ", page);
   char path[PATH_SIZE];
-  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, record->path);
+  snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, info->path);
   html_text(page, shell_quote(path).text);
   fputs(" --run-dir runs/again\nbuild/muster inspect --digest runs/again\n# here: ", page);
-  write_digest(page, record);
+  write_digest(page, info);
   fputs("</pre>", page);
   html_note(page, "The same binary on the same kind of processor ends in the same hash, at any number of ranks.");
   fputs("</div>\n", page);
@@ -226,8 +226,8 @@ static void write_recipe(FILE *page, const struct run_record *record) {
 
 /* --- the run --- */
 
-static void write_config(FILE *page, const struct run_record *record) {
-  const struct entry_list *list = document_entries(record->config);
+static void write_config(FILE *page, const struct run_info *info) {
+  const struct entry_list *list = document_entries(info->config);
   fputs("<div><h3>Config</h3><table class=\"pairs config\">\n", page);
   for (size_t i = 0; i < list->count; i++) {
     const struct entry *entry = &list->entries[i];
@@ -236,21 +236,21 @@ static void write_config(FILE *page, const struct run_record *record) {
   fputs("</table></div>\n", page);
 }
 
-void page_write_run(FILE *page, const struct run_record *record, size_t number, bool is_open) {
+void page_write_run(FILE *page, const struct run_info *info, size_t number, bool is_open) {
   fprintf(page, "<details class=\"run\" id=\"run-%zu\"%s><summary>", number, is_open ? " open" : "");
-  html_text(page, record->name);
-  page_write_badge(page, record);
+  html_text(page, info->name);
+  page_write_badge(page, info);
   fputs("</summary>", page);
-  html_note(page, "%s", record->path);
+  html_note(page, "%s", info->path);
   fputs("<div class=\"cards\">\n", page);
-  write_stages(page, record);
-  write_recipe(page, record);
-  write_layout(page, record);
-  write_checkpoints(page, record);
-  write_summary(page, record);
-  write_config(page, record);
+  write_stages(page, info);
+  write_recipe(page, info);
+  write_layout(page, info);
+  write_checkpoints(page, info);
+  write_summary(page, info);
+  write_config(page, info);
   fputs("</div>\n", page);
-  for (const struct json_value *item = json_first(record->summary); item != NULL; item = json_next(item))
+  for (const struct json_value *item = json_first(info->summary); item != NULL; item = json_next(item))
     if (is_table(item)) write_table(page, item);
   fputs("</details>\n", page);
 }

@@ -12,10 +12,10 @@ enum page_quantity { PAGE_COUNT, PAGE_SECONDS, PAGE_RETURN };
 const char *page_format(enum page_quantity quantity, double value, char text[PAGE_NUMBER_SIZE]);
 
 /* The run's state as a coloured word. */
-void page_write_badge(FILE *page, const struct run_record *record);
+void page_write_badge(FILE *page, const struct run_info *info);
 
 /* Result, layout, times of the stages, checkpoints, how to repeat it, config. What cannot be read of a checkpoint is
  * said in its place. `number` from 1 on is the link's; `is_open` shows all at once. */
-void page_write_run(FILE *page, const struct run_record *record, size_t number, bool is_open);
+void page_write_run(FILE *page, const struct run_info *info, size_t number, bool is_open);
 
 #endif

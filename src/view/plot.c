@@ -89,9 +89,9 @@ struct drawing {
 
 /* --- what is drawn --- */
 
-bool plot_has_values(const struct run_record *record, const char *metric) {
-  const double *column = metrics_table_column(record->metrics, metric);
-  for (size_t row = 0; column != NULL && row < record->metrics->n_rows; row++)
+bool plot_has_values(const struct run_info *info, const char *metric) {
+  const double *column = metrics_table_column(info->metrics, metric);
+  for (size_t row = 0; column != NULL && row < info->metrics->n_rows; row++)
     if (isfinite(column[row])) return true;
   return false;
 }

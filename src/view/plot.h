@@ -28,7 +28,7 @@ enum { PLOT_LEAST_SIZE = 300, PLOT_MOST_SIZE = 10000 };
 extern const struct plot_panel plot_default_panels[], plot_report_panels[];
 
 /* Whether a run has a finite value of a metric. */
-bool plot_has_values(const struct run_record *record, const char *metric);
+bool plot_has_values(const struct run_info *info, const char *metric);
 
 /* Draws; `*image` is the content of a file of the asked format, `*length` bytes, which the caller frees. Errors: IO
  * (nothing to draw, and those of gnuplot_run()), MEMORY. */

@@ -42,8 +42,8 @@ static const char *value_text(double value, char text[32]) {
 }
 
 /* the share of the steps that is done; NAN when it is not known */
-static double share_done(const struct run_record *record) {
-  double share = record->steps / run_record_number(record, "total_steps");
+static double share_done(const struct run_info *info) {
+  double share = info->steps / run_info_number(info, "total_steps");
   return share > 1.0 ? 1.0 : share;
 }
 
@@ -53,56 +53,56 @@ static void add_bar(struct styled_text *styled, double share, int columns) {
     styled_add(styled, "%s", i < filled ? (styled->utf8 ? "\u2588" : "#") : (styled->utf8 ? "\u2591" : "."));
 }
 
-static double last_value(const struct run_record *record, const char *name) {
-  return metrics_table_last(record->metrics, name);
+static double last_value(const struct run_info *info, const char *name) {
+  return metrics_table_last(info->metrics, name);
 }
 
 /* ---- the head of a run ---- */
 
-static void add_names(struct styled_text *styled, const struct run_record *record) {
-  char clean[RUN_RECORD_TEXT];
-  if (!run_record_has_config(record)) {
-    styled_line(styled, STYLE_BOLD "%s" STYLE_PLAIN, styled_clean(styled, record->path, clean, sizeof clean));
+static void add_names(struct styled_text *styled, const struct run_info *info) {
+  char clean[RUN_INFO_TEXT];
+  if (!run_info_has_config(info)) {
+    styled_line(styled, STYLE_BOLD "%s" STYLE_PLAIN, styled_clean(styled, info->path, clean, sizeof clean));
     return;
   }
   styled_line(styled, STYLE_BOLD "%s" STYLE_PLAIN " | ",
-              styled_clean(styled, run_record_option(record, "env.name"), clean, sizeof clean));
-  styled_add(styled, "%s | ", styled_clean(styled, run_record_option(record, "algorithm.name"), clean, sizeof clean));
-  styled_add(styled, "seed %s | ", styled_clean(styled, run_record_option(record, "seed"), clean, sizeof clean));
-  styled_add(styled, "%d rank%s", record->ranks, record->ranks == 1 ? "" : "s");
-  if (record->hosts > 0) {
-    styled_add(styled, " on %s", styled_clean(styled, record->learner_host, clean, sizeof clean));
-    if (record->hosts > 1) styled_add(styled, " and %d more host%s", record->hosts - 1, record->hosts == 2 ? "" : "s");
+              styled_clean(styled, run_info_option(info, "env.name"), clean, sizeof clean));
+  styled_add(styled, "%s | ", styled_clean(styled, run_info_option(info, "algorithm.name"), clean, sizeof clean));
+  styled_add(styled, "seed %s | ", styled_clean(styled, run_info_option(info, "seed"), clean, sizeof clean));
+  styled_add(styled, "%d rank%s", info->ranks, info->ranks == 1 ? "" : "s");
+  if (info->hosts > 0) {
+    styled_add(styled, " on %s", styled_clean(styled, info->learner_host, clean, sizeof clean));
+    if (info->hosts > 1) styled_add(styled, " and %d more host%s", info->hosts - 1, info->hosts == 2 ? "" : "s");
   }
 }
 
 /* how it stands, in words */
-static void add_state(struct styled_text *styled, const struct run_record *record) {
-  char age[32], clean[RUN_RECORD_TEXT];
-  seconds_text(record->row_age, age);
-  styled_line(styled, "%s%s" STYLE_PLAIN, style_of(record->state), run_state_name(record->state));
-  switch (record->state) {
+static void add_state(struct styled_text *styled, const struct run_info *info) {
+  char age[32], clean[RUN_INFO_TEXT];
+  seconds_text(info->row_age, age);
+  styled_line(styled, "%s%s" STYLE_PLAIN, style_of(info->state), run_state_name(info->state));
+  switch (info->state) {
   case RUN_WAITING: styled_add(styled, " for the first row of metrics"); break;
   case RUN_RUNNING: styled_add(styled, ", last row %s ago", age); break;
   case RUN_STALLED: styled_add(styled, ": no row for %s", age); break;
   case RUN_FINISHED:
-    if (isfinite(record->evaluation_return))
-      styled_add(styled, ": evaluation %.2f +- %.2f", record->evaluation_return, record->evaluation_std);
+    if (isfinite(info->evaluation_return))
+      styled_add(styled, ": evaluation %.2f +- %.2f", info->evaluation_return, info->evaluation_std);
     break;
   case RUN_INTERRUPTED: styled_add(styled, ": `train --resume` goes on"); break;
   case RUN_DIED:
-    if (isfinite(record->row_age)) styled_add(styled, " %s ago", age);
+    if (isfinite(info->row_age)) styled_add(styled, " %s ago", age);
     styled_add(styled, " without a summary: `train --resume` goes on");
     break;
   }
-  if (run_record_has_config(record))
-    styled_add(styled, STYLE_DIM " | %s", styled_clean(styled, record->path, clean, sizeof clean));
-  if (record->started[0] != '\0') styled_add(styled, " | started %s", record->started);
+  if (run_info_has_config(info))
+    styled_add(styled, STYLE_DIM " | %s", styled_clean(styled, info->path, clean, sizeof clean));
+  if (info->started[0] != '\0') styled_add(styled, " | started %s", info->started);
 }
 
-static void add_progress(struct styled_text *styled, const struct run_record *record) {
+static void add_progress(struct styled_text *styled, const struct run_info *info) {
   char steps[32], total[32], speed[32], time[32];
-  double share = share_done(record);
+  double share = share_done(info);
   int bar = styled->columns - 56 < 40 ? styled->columns - 56 : 40;
   styled_line(styled, "%s", "");
   if (bar >= 8) {
@@ -110,37 +110,35 @@ static void add_progress(struct styled_text *styled, const struct run_record *re
     styled_add(styled, " ");
   }
   if (isfinite(share)) styled_add(styled, "%.0f %% | ", floor(100.0 * share));
-  styled_add(styled, "%s", count_text(record->steps, steps));
-  if (run_record_has_config(record))
-    styled_add(styled, " of %s", count_text(run_record_number(record, "total_steps"), total));
-  bool runs = record->state == RUN_RUNNING || record->state == RUN_STALLED;
-  styled_add(styled, " steps | %s steps/s | ",
-             count_text(runs ? record->steps_per_second : record->average_speed, speed));
-  styled_add(styled, runs ? "%s left" : "took %s", seconds_text(runs ? record->seconds_left : record->seconds, time));
+  styled_add(styled, "%s", count_text(info->steps, steps));
+  if (run_info_has_config(info)) styled_add(styled, " of %s", count_text(run_info_number(info, "total_steps"), total));
+  bool runs = info->state == RUN_RUNNING || info->state == RUN_STALLED;
+  styled_add(styled, " steps | %s steps/s | ", count_text(runs ? info->steps_per_second : info->average_speed, speed));
+  styled_add(styled, runs ? "%s left" : "took %s", seconds_text(runs ? info->seconds_left : info->seconds, time));
 }
 
-static void add_returns(struct styled_text *styled, const struct run_record *record) {
+static void add_returns(struct styled_text *styled, const struct run_info *info) {
   char text[32];
-  styled_line(styled, STYLE_BOLD "return %s" STYLE_PLAIN, value_text(record->mean_return, text));
-  styled_add(styled, " | length %s", value_text(last_value(record, "rollout/ep_len_mean"), text));
-  double evaluation = last_value(record, "eval/mean_reward");
+  styled_line(styled, STYLE_BOLD "return %s" STYLE_PLAIN, value_text(info->mean_return, text));
+  styled_add(styled, " | length %s", value_text(last_value(info, "rollout/ep_len_mean"), text));
+  double evaluation = last_value(info, "eval/mean_reward");
   if (isfinite(evaluation)) {
     styled_add(styled, " | evaluation %s", value_text(evaluation, text));
-    styled_add(styled, " +- %s", value_text(last_value(record, "eval/std_reward"), text));
+    styled_add(styled, " +- %s", value_text(last_value(info, "eval/std_reward"), text));
   }
 }
 
 /* ---- the curve ---- */
 
-static void add_curve(struct styled_text *styled, const struct run_record *record, int lines) {
-  if (record->metrics->n_rows == 0 || lines < 3) return;
-  const double *steps = metrics_table_column(record->metrics, COLUMN_STEPS);
-  const double *returns = metrics_table_column(record->metrics, COLUMN_RETURN);
+static void add_curve(struct styled_text *styled, const struct run_info *info, int lines) {
+  if (info->metrics->n_rows == 0 || lines < 3) return;
+  const double *steps = metrics_table_column(info->metrics, COLUMN_STEPS);
+  const double *returns = metrics_table_column(info->metrics, COLUMN_RETURN);
   struct chart *chart = malloc(sizeof *chart);
   char high[32], low[32], end[32];
   int columns = styled->columns - CURVE_LABEL - 2, rows = lines - 1;
   if (chart != NULL && steps != NULL && returns != NULL &&
-      chart_draw(chart, steps, returns, record->metrics->n_rows, columns, rows, styled->utf8)) {
+      chart_draw(chart, steps, returns, info->metrics->n_rows, columns, rows, styled->utf8)) {
     value_text(chart->high, high);
     value_text(chart->low, low);
     for (int row = 0; row < chart->rows; row++)
@@ -150,7 +148,7 @@ static void add_curve(struct styled_text *styled, const struct run_record *recor
                                            : "",
                   styled->utf8 ? "\u2502" : "|", chart->row[row]);
     styled_line(styled, STYLE_DIM "%*s %s0%*s steps", CURVE_LABEL, "", styled->utf8 ? "\u2514" : "+",
-                chart->columns > 7 ? chart->columns - 7 : 0, count_text(record->steps, end));
+                chart->columns > 7 ? chart->columns - 7 : 0, count_text(info->steps, end));
   }
   free(chart);
 }
@@ -209,11 +207,11 @@ struct stage {
   double seconds;
 };
 
-static int list_stages(const struct run_record *record, struct stage stages[MAX_STAGES], double *total) {
+static int list_stages(const struct run_info *info, struct stage stages[MAX_STAGES], double *total) {
   int n = 0;
   *total = 0.0;
-  for (size_t column = 0; column < record->metrics->n_columns && n < MAX_STAGES; column++)
-    if (run_record_stage(record, column, stages[n].name, &stages[n].seconds)) *total += stages[n++].seconds;
+  for (size_t column = 0; column < info->metrics->n_columns && n < MAX_STAGES; column++)
+    if (run_info_stage(info, column, stages[n].name, &stages[n].seconds)) *total += stages[n++].seconds;
   return n;
 }
 
@@ -236,23 +234,23 @@ struct tables {
   double total; /* seconds of all stages */
 };
 
-static void plan_tables(struct tables *tables, const struct run_record *record, int columns) {
+static void plan_tables(struct tables *tables, const struct run_info *info, int columns) {
   *tables = (struct tables){.is_wide = columns >= SECOND_COLUMN + STAGE_COLUMNS};
-  if (record->metrics->n_rows == 0) return;
-  tables->n_names = list_metrics(record->metrics, tables->names, sizeof tables->names / sizeof *tables->names);
-  tables->n_stages = list_stages(record, tables->stages, &tables->total);
+  if (info->metrics->n_rows == 0) return;
+  tables->n_names = list_metrics(info->metrics, tables->names, sizeof tables->names / sizeof *tables->names);
+  tables->n_stages = list_stages(info, tables->stages, &tables->total);
   tables->rows = tables->n_names + tables->n_stages;
   if (tables->is_wide) tables->rows = tables->n_names > tables->n_stages ? tables->n_names : tables->n_stages;
 }
 
-static void add_tables(struct styled_text *styled, const struct tables *tables, const struct run_record *record,
+static void add_tables(struct styled_text *styled, const struct tables *tables, const struct run_info *info,
                        int lines) {
   for (int row = 0; row < tables->rows && row < lines; row++) {
     int stage = tables->is_wide ? row : row - tables->n_names;
     int left = tables->is_wide ? SECOND_COLUMN : 0; /* of the stages */
     styled_line(styled, "%s", "");
     if (row < tables->n_names)
-      add_metric(styled, record->metrics, tables->names[row], tables->is_wide ? SECOND_COLUMN - 2 : styled->columns);
+      add_metric(styled, info->metrics, tables->names[row], tables->is_wide ? SECOND_COLUMN - 2 : styled->columns);
     if (stage < 0 || stage >= tables->n_stages) continue;
     styled_fill(styled, left);
     add_stage(styled, &tables->stages[stage], tables->total, styled->columns - left);
@@ -261,21 +259,21 @@ static void add_tables(struct styled_text *styled, const struct tables *tables, 
 
 /* ---- a whole run ---- */
 
-static void add_checkpoint(struct styled_text *styled, const struct run_record *record) {
+static void add_checkpoint(struct styled_text *styled, const struct run_info *info) {
   char age[32];
-  if (record->checkpoint[0] != '\0')
-    styled_line(styled, "checkpoint %s, %s ago", record->checkpoint, seconds_text(record->checkpoint_age, age));
+  if (info->checkpoint[0] != '\0')
+    styled_line(styled, "checkpoint %s, %s ago", info->checkpoint, seconds_text(info->checkpoint_age, age));
   else
     styled_line(styled, "no checkpoint yet");
-  double skipped = last_value(record, "train/skipped_updates"), restarts = last_value(record, "env/restarts");
+  double skipped = last_value(info, "train/skipped_updates"), restarts = last_value(info, "env/restarts");
   if (skipped > 0.0) styled_add(styled, STYLE_WARNING " | %.0f updates skipped" STYLE_PLAIN, skipped);
   if (restarts > 0.0) styled_add(styled, STYLE_WARNING " | environments restarted %.0f times" STYLE_PLAIN, restarts);
 }
 
 /* over as many lines as it takes */
-static void add_failure(struct styled_text *styled, const struct run_record *record) {
-  char clean[RUN_RECORD_TEXT];
-  const char *message = muster_status_message(record->failure), *text = clean;
+static void add_failure(struct styled_text *styled, const struct run_info *info) {
+  char clean[RUN_INFO_TEXT];
+  const char *message = muster_status_message(info->failure), *text = clean;
   const size_t length = strcspn(message, "\n"); /* its first line */
   styled_clean(styled, message, clean, sizeof clean);
   if (length < sizeof clean) clean[length] = '\0';
@@ -287,21 +285,21 @@ static void add_failure(struct styled_text *styled, const struct run_record *rec
   }
 }
 
-void show_run(struct styled_text *styled, const struct run_record *record, int lines) {
+void show_run(struct styled_text *styled, const struct run_info *info, int lines) {
   const int end = styled->lines + lines;
-  add_names(styled, record);
-  add_state(styled, record);
-  add_failure(styled, record);
-  if (record->metrics->n_rows > 0) {
-    add_progress(styled, record);
-    add_returns(styled, record);
-    add_checkpoint(styled, record);
+  add_names(styled, info);
+  add_state(styled, info);
+  add_failure(styled, info);
+  if (info->metrics->n_rows > 0) {
+    add_progress(styled, info);
+    add_returns(styled, info);
+    add_checkpoint(styled, info);
     struct tables tables;
-    plan_tables(&tables, record, styled->columns);
+    plan_tables(&tables, info, styled->columns);
     const int spare = end - styled->lines - tables.rows - 1;
-    add_curve(styled, record, spare < CURVE_LINES ? spare : CURVE_LINES);
+    add_curve(styled, info, spare < CURVE_LINES ? spare : CURVE_LINES);
     if (spare >= 0) styled_line(styled, "%s", "");
-    add_tables(styled, &tables, record, end - styled->lines);
+    add_tables(styled, &tables, info, end - styled->lines);
   }
   if (styled->lines > end) styled->lines = end;
 }
@@ -319,30 +317,30 @@ static void add_end_of(struct styled_text *styled, const char *path, int room) {
   styled_add(styled, "%s%s", start == path ? "" : styled->utf8 ? "\u2026" : "<", start);
 }
 
-static void add_table_line(struct styled_text *styled, const struct run_record *record, bool is_chosen) {
+static void add_table_line(struct styled_text *styled, const struct run_info *info, bool is_chosen) {
   char clean[PATH_BYTES], text[32], done[32] = "?", spark[CHART_ROW_BYTES] = "";
-  const bool runs = record->state == RUN_RUNNING;
-  const double share = share_done(record);
+  const bool runs = info->state == RUN_RUNNING;
+  const double share = share_done(info);
   if (isfinite(share)) snprintf(done, sizeof done, "%.0f %%", floor(100.0 * share));
-  styled_line(styled, "%s%s%-11s", is_chosen ? STYLE_CHOSEN "> " : "  ", is_chosen ? "" : style_of(record->state),
-              run_state_name(record->state));
+  styled_line(styled, "%s%s%-11s", is_chosen ? STYLE_CHOSEN "> " : "  ", is_chosen ? "" : style_of(info->state),
+              run_state_name(info->state));
   if (!is_chosen) styled_add(styled, STYLE_PLAIN);
   styled_add(styled, " %5s", done);
-  styled_add(styled, " %5s", count_text(record->steps, text));
-  styled_add(styled, " %7s", count_text(runs ? record->steps_per_second : record->average_speed, text));
-  styled_add(styled, " %6s", runs ? seconds_text(record->seconds_left, text) : "");
-  styled_add(styled, " %8s ", value_text(record->mean_return, text));
-  const double *returns = metrics_table_column(record->metrics, COLUMN_RETURN);
-  if (returns != NULL) chart_spark(returns, record->metrics->n_rows, 8, styled->utf8, spark);
+  styled_add(styled, " %5s", count_text(info->steps, text));
+  styled_add(styled, " %7s", count_text(runs ? info->steps_per_second : info->average_speed, text));
+  styled_add(styled, " %6s", runs ? seconds_text(info->seconds_left, text) : "");
+  styled_add(styled, " %8s ", value_text(info->mean_return, text));
+  const double *returns = metrics_table_column(info->metrics, COLUMN_RETURN);
+  if (returns != NULL) chart_spark(returns, info->metrics->n_rows, 8, styled->utf8, spark);
   styled_add(styled, "%s ", spark);
   styled_fill(styled, PATH_COLUMN);
-  add_end_of(styled, styled_clean(styled, record->path, clean, sizeof clean), styled->columns - PATH_COLUMN);
+  add_end_of(styled, styled_clean(styled, info->path, clean, sizeof clean), styled->columns - PATH_COLUMN);
 }
 
-void show_table(struct styled_text *styled, struct run_record *const *records, int n, int chosen, int lines) {
+void show_table(struct styled_text *styled, struct run_info *const *infos, int n, int chosen, int lines) {
   styled_line(styled, STYLE_DIM "  %-11s %5s %5s %7s %6s %8s %8s run", "state", "done", "steps", "steps/s", "left",
               "return", "");
   const int rows = lines - 1 < n ? lines - 1 : n;
   int first = chosen < rows ? 0 : chosen - rows + 1;
-  for (int i = first; i < first + rows; i++) add_table_line(styled, records[i], i == chosen);
+  for (int i = first; i < first + rows; i++) add_table_line(styled, infos[i], i == chosen);
 }

@@ -2,14 +2,14 @@
 #ifndef WATCH_SHOW_H
 #define WATCH_SHOW_H
 
-#include "runs/record.h"
+#include "runs/info.h"
 #include "watch/styled.h"
 
 /* Appends all about a run in at most `lines` lines: state, progress, curve of the mean return, metrics and times. With
  * few lines the curve gives way first, then what comes last. */
-void show_run(struct styled_text *styled, const struct run_record *record, int lines);
+void show_run(struct styled_text *styled, const struct run_info *info, int lines);
 
 /* Appends a table with a line for each of n runs, at most `lines` lines; the chosen one (-1: none) is in it. */
-void show_table(struct styled_text *styled, struct run_record *const *records, int n, int chosen, int lines);
+void show_table(struct styled_text *styled, struct run_info *const *infos, int n, int chosen, int lines);
 
 #endif

@@ -26,12 +26,12 @@ struct watcher {
 
 /* finds and reads the runs; the chosen one stays chosen when others come or go */
 static muster_status look(struct watcher *watcher) {
-  const struct run_record *chosen = watcher->list.n > 0 ? watcher->list.records[watcher->chosen] : NULL;
+  const struct run_info *chosen = watcher->list.n > 0 ? watcher->list.info[watcher->chosen] : NULL;
   char *path = chosen != NULL ? strdup(chosen->path) : NULL;
   muster_status status = run_list_find(&watcher->list, watcher->request->paths, watcher->request->n);
   watcher->chosen = 0;
   for (int i = 0; path != NULL && i < watcher->list.n; i++)
-    if (strcmp(watcher->list.records[i]->path, path) == 0) watcher->chosen = i;
+    if (strcmp(watcher->list.info[i]->path, path) == 0) watcher->chosen = i;
   free(path);
   if (status == MUSTER_OK) run_list_refresh(&watcher->list);
   return status;
@@ -52,9 +52,9 @@ static void print_once(struct watcher *watcher) {
   const struct run_list *list = &watcher->list;
   styled_clear(styled, columns_of_output(), watcher->utf8);
   if (list->n == 1)
-    show_run(styled, list->records[0], PRINTED_LINES);
+    show_run(styled, list->info[0], PRINTED_LINES);
   else
-    show_table(styled, list->records, list->n, -1, STYLED_LINES);
+    show_table(styled, list->info, list->n, -1, STYLED_LINES);
   styled_print(styled, stdout);
 }
 
@@ -70,11 +70,11 @@ static void draw(struct watcher *watcher, struct screen *screen) {
   if (list->n > 1) {
     /* a table of at most a third of the screen, above the chosen run */
     int table = list->n + 1 < left / 3 + 1 ? list->n + 1 : left / 3 + 1;
-    show_table(styled, list->records, list->n, watcher->chosen, table < 2 ? 2 : table);
+    show_table(styled, list->info, list->n, watcher->chosen, table < 2 ? 2 : table);
     styled_line(styled, "%s", "");
     left -= styled->lines;
   }
-  show_run(styled, list->records[watcher->chosen], left);
+  show_run(styled, list->info[watcher->chosen], left);
   while (styled->lines < lines - 1) styled_line(styled, "%s", "");
   styled->lines = lines - 1 > 0 ? lines - 1 : 0;
   styled_line(styled, STYLE_DIM "q quit");

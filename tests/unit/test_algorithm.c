@@ -23,7 +23,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
   create_model(&shape, algorithm_critic(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
-  size_t n_steps = algorithm_plan(type, w->options).n_steps;
+  size_t n_steps = algorithm_needs(type, w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
   create_rollout(&shape, n_envs, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
@@ -94,7 +94,7 @@ static void test_whole(void) {
   BASE_LACKS(options_size);
   BASE_LACKS(size);
   BASE_LACKS(check);
-  BASE_LACKS(plan);
+  BASE_LACKS(needs);
   BASE_LACKS(critic);
   BASE_LACKS(discount);
   BASE_LACKS(create);
@@ -127,7 +127,7 @@ static void test_base(void) {
   CHECK_OK_FATAL(algorithm_find("grpo", &whole));
   struct algorithm_type bare = *whole;
   bare.check = NULL;
-  bare.plan = NULL;
+  bare.needs = NULL;
   bare.create = NULL;
   bare.state = NULL;
   bare.critic = NULL;
@@ -135,9 +135,9 @@ static void test_base(void) {
   struct work own, base;
   start(whole, 7, ENVS, &own);
   start(&bare, 7, ENVS, &base);
-  CU_ASSERT_TRUE(algorithm_plan(whole, own.options).whole_episodes &&
-                 !algorithm_plan(&bare, own.options).whole_episodes);
-  CU_ASSERT_EQUAL(algorithm_plan(whole, own.options).n_steps, algorithm_plan(&bare, own.options).n_steps);
+  CU_ASSERT_TRUE(algorithm_needs(whole, own.options).whole_episodes &&
+                 !algorithm_needs(&bare, own.options).whole_episodes);
+  CU_ASSERT_EQUAL(algorithm_needs(whole, own.options).n_steps, algorithm_needs(&bare, own.options).n_steps);
   CU_ASSERT_EQUAL(algorithm_critic(whole, own.options), MODEL_NO_CRITIC);
   CU_ASSERT_EQUAL(algorithm_critic(&bare, own.options), MODEL_CRITIC_V);
   struct tensor list[ALGORITHM_MAX_STATE];
@@ -289,7 +289,7 @@ static void test_halves(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work whole, actor, learner;
     start(*type, 7, ENVS, &whole);
-    bool halves = algorithm_plan(*type, whole.options).asynchronous == ASYNCHRONOUS_GRADIENTS;
+    bool halves = algorithm_needs(*type, whole.options).asynchronous == ASYNCHRONOUS_GRADIENTS;
     CU_ASSERT_EQUAL_FATAL((*type)->gradient != NULL, halves);
     CU_ASSERT_EQUAL_FATAL((*type)->apply != NULL, halves);
     stop(&whole);
@@ -365,9 +365,9 @@ static void test_plans(void) {
   CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
   CHECK_OK_FATAL(document_apply(document, type->options, object));
   CHECK_OK(algorithm_check(type, document, object, 8));
-  const struct rollout_plan plan = algorithm_plan(type, object);
-  CU_ASSERT_TRUE(plan.n_steps == 7 && plan.batch == 5 && plan.max_policy_lag == 3 && plan.block_on_lag);
-  CU_ASSERT_TRUE(plan.asynchronous == ASYNCHRONOUS_TRAJECTORIES && !plan.whole_episodes);
+  const struct rollout_needs needs = algorithm_needs(type, object);
+  CU_ASSERT_TRUE(needs.n_steps == 7 && needs.batch == 5 && needs.max_policy_lag == 3 && needs.block_on_lag);
+  CU_ASSERT_TRUE(needs.asynchronous == ASYNCHRONOUS_TRAJECTORIES && !needs.whole_episodes);
   document_destroy(&document);
   free(object);
 }

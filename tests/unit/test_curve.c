@@ -13,7 +13,7 @@ struct fixture {
   double x[RUNS][ROWS], y[RUNS][ROWS];
   double *columns[RUNS][2];
   struct metrics_table tables[RUNS];
-  struct run_record records[RUNS], *pointers[RUNS];
+  struct run_info info[RUNS], *pointers[RUNS];
   size_t members[RUNS];
   int64_t seeds[RUNS];
   struct run_group group;
@@ -32,8 +32,8 @@ static struct fixture *make_runs(size_t n, size_t rows) {
     made->columns[i][0] = made->x[i];
     made->columns[i][1] = made->y[i];
     made->tables[i] = (struct metrics_table){names, made->columns[i], 2, rows, false};
-    made->records[i].metrics = &made->tables[i];
-    made->pointers[i] = &made->records[i];
+    made->info[i].metrics = &made->tables[i];
+    made->pointers[i] = &made->info[i];
     made->members[i] = i;
     made->seeds[i] = (int64_t)i;
     for (size_t row = 0; row < rows; row++) made->x[i][row] = (double)(row + 1) * 100;

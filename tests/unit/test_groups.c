@@ -48,18 +48,18 @@ static void test_seeds(void) {
   static const char *const names[] = {"b", "e", "f", "a", "c", "d"};
   for (size_t i = 0; i < 6; i++) {
     CU_ASSERT_EQUAL(group->seeds[i], seeds[i]);
-    CU_ASSERT_STRING_EQUAL(runs->records[group->members[i]]->name, names[i]);
+    CU_ASSERT_STRING_EQUAL(runs->info[group->members[i]]->name, names[i]);
   }
   CU_ASSERT_STRING_EQUAL(group->label, "ppo (6 runs of 3 seeds)");
   CU_ASSERT_STRING_EQUAL(group->differences, "");
 
-  const struct seed_statistics returns = run_group_statistics(runs, group, offsetof(struct run_record, mean_return));
+  const struct seed_statistics returns = run_group_statistics(runs, group, offsetof(struct run_info, mean_return));
   CU_ASSERT_EQUAL(returns.count, 2); /* 8 and 2 */
   CHECK_CLOSE(returns.mean, 5, 1e-12);
   CHECK_CLOSE(returns.std, sqrt(18.0), 1e-12);
   CHECK_CLOSE(returns.median, 5, 1e-12);
   const struct seed_statistics unknown =
-      run_group_statistics(runs, group, offsetof(struct run_record, evaluation_return));
+      run_group_statistics(runs, group, offsetof(struct run_info, evaluation_return));
   CU_ASSERT_EQUAL(unknown.count, 0);
   CU_ASSERT_TRUE(isnan(unknown.mean) && isnan(unknown.std) && isnan(unknown.median));
   grouped_runs_destroy(&runs);

@@ -295,7 +295,7 @@ static const struct gradient_case gradient_cases[] = {
 
 /* the samples that count: all, or the first episode of each environment */
 static void list_samples(struct fixture *f, struct naive *p) {
-  bool whole = algorithm_plan(f->type, f->options).whole_episodes;
+  bool whole = algorithm_needs(f->type, f->options).whole_episodes;
   for (size_t row = 0; row < ENVS; row++)
     for (size_t t = 0; t < (size_t)f->rollout.length[row]; t++) {
       p->sample[p->n++] = row * T + t;

@@ -105,7 +105,7 @@ static void test_number_of_updates(void) {
   struct fixture f;
   CU_ASSERT_PTR_NULL(algorithm_lacks(&type));
   setup(&f, defaults());
-  CU_ASSERT_EQUAL(algorithm_plan(&type, &f.settings).n_steps, STEPS);
+  CU_ASSERT_EQUAL(algorithm_needs(&type, &f.settings).n_steps, STEPS);
   /* more than learning_starts steps, as Stable-Baselines3 has it */
   CU_ASSERT_EQUAL(take_rollout(&f), 0);
   CU_ASSERT_EQUAL(take_rollout(&f), 0);

@@ -116,26 +116,26 @@ static const char rows[] = "time/iterations,time/total_timesteps,time/time_elaps
 /* at any size the view keeps within its lines */
 static void test_view_sizes(void) {
   const char *folder = check_folder("watch-view");
-  struct run_record *record = NULL;
-  CHECK_OK_FATAL(run_record_create(folder, &record));
+  struct run_info *info = NULL;
+  CHECK_OK_FATAL(run_info_create(folder, &info));
   for (int part = 0; part < 3; part++) {
     if (part == 1) write_file(folder, "metrics.csv", rows);
     if (part == 2) write_file(folder, "config.yaml", config);
-    run_record_refresh(record);
+    run_info_refresh(info);
     for (int columns = 1; columns <= 300; columns += columns < 100 ? 1 : 50)
       for (int lines = 1; lines <= 60; lines += lines < 30 ? 1 : 10) {
         struct styled_text *styled = new_styled(columns, columns % 2 == 0);
-        show_run(styled, record, lines);
+        show_run(styled, info, lines);
         CU_ASSERT_TRUE(styled->lines <= lines && styled->lines >= 1);
-        struct run_record *const records[] = {record, record, record};
+        struct run_info *const infos[] = {info, info, info};
         int before = styled->lines;
-        show_table(styled, records, 3, lines % 3, lines);
+        show_table(styled, infos, 3, lines % 3, lines);
         CU_ASSERT_TRUE(styled->lines - before <= (lines > 1 ? lines : 1));
         free(styled);
       }
   }
   struct styled_text *styled = new_styled(80, false);
-  show_run(styled, record, 30);
+  show_run(styled, info, 30);
   char *text = printed(styled);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "CartPole-v1 | ppo | seed 9 | 3 ranks on node1 and 1 more host\n"));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "20 % | 200 of 1.00k steps"));
@@ -143,15 +143,15 @@ static void test_view_sizes(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "update        1.00s 100 % #######\n"));
   free(text);
   free(styled);
-  run_record_destroy(&record);
+  run_info_destroy(&info);
 }
 
 /* what a file says does not act on the terminal: names of metrics and stages, a start, a link to a checkpoint */
 static void test_strange_texts(void) {
   char folder[1200], path[1400], link[1400];
   snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-strange"));
-  struct run_record *record = NULL;
-  CHECK_OK_FATAL(run_record_create(folder, &record));
+  struct run_info *info = NULL;
+  CHECK_OK_FATAL(run_info_create(folder, &info));
   write_file(folder, "config.yaml",
              "# muster 0.1.0 (abc), started \xe2\x80\xaex\n# ranks: 3\n#   rank 0 on xy\xe2\x80\xae z: l\n"
              "seed: 9\ntotal_steps: 1000\nenv: {name: CartPole-v1}\nalgorithm: {name: ppo}\n");
@@ -166,10 +166,10 @@ static void test_strange_texts(void) {
   fclose(fopen(path, "w"));
   unlink(link);
   CU_ASSERT_EQUAL(symlink("a\033[5mb.h5", link), 0);
-  run_record_refresh(record);
+  run_info_refresh(info);
   for (int utf8 = 0; utf8 < 2; utf8++) {
     struct styled_text *styled = new_styled(250, utf8 == 1);
-    show_run(styled, record, 40);
+    show_run(styled, info, 40);
     char *text = printed(styled);
     for (const char *at = text; *at != '\0'; at++) CU_ASSERT_TRUE(*at == '\n' || (unsigned char)*at >= 0x20);
     CU_ASSERT_PTR_NULL(strstr(text, "\xc2\x9b"));
@@ -179,7 +179,7 @@ static void test_strange_texts(void) {
     free(text);
     free(styled);
   }
-  run_record_destroy(&record);
+  run_info_destroy(&info);
 }
 
 /* a path that is too long is cut on the left, behind a mark, and keeps off the curve beside it */
@@ -191,21 +191,21 @@ static void test_long_paths(void) {
   char table[4096] = "time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean\n";
   for (int row = 1; row <= 8; row++) sprintf(table + strlen(table), "%d,%d,%d\n", row, row, row);
   write_file(long_path, "metrics.csv", table);
-  struct run_record *record = NULL;
-  CHECK_OK_FATAL(run_record_create(long_path, &record));
-  run_record_refresh(record);
+  struct run_info *info = NULL;
+  CHECK_OK_FATAL(run_info_create(long_path, &info));
+  run_info_refresh(info);
   static const char *const expected[2][2] = {{"_.-~=+*# <name-that-is-long\n", "_.-~=+*# <?-a-name-that-is-long\n"},
                                              {"▂▃▄▅▆▇█ …name-that-is-long\n", "▂▃▄▅▆▇█ …\u00e4-a-name-that-is-long\n"}};
   for (int utf8 = 0; utf8 < 2; utf8++)
     for (int wide = 0; wide < 2; wide++) {
       struct styled_text *styled = new_styled(59 + (wide ? 22 : 18), utf8 == 1);
-      show_table(styled, &record, 1, -1, 2);
+      show_table(styled, &info, 1, -1, 2);
       char *text = printed(styled);
       CU_ASSERT_PTR_NOT_NULL(strstr(text, expected[utf8][wide]));
       free(text);
       free(styled);
     }
-  run_record_destroy(&record);
+  run_info_destroy(&info);
 }
 
 static const struct check_case cases[] = {

@@ -64,75 +64,75 @@ static void release_lock(pid_t holder) {
   CU_ASSERT_EQUAL(waitpid(holder, NULL, 0), holder);
 }
 
-static void check_state(struct run_record *record, enum run_state state) {
-  run_record_refresh(record);
-  CU_ASSERT_STRING_EQUAL(run_state_name(record->state), run_state_name(state));
-  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
+static void check_state(struct run_info *info, enum run_state state) {
+  run_info_refresh(info);
+  CU_ASSERT_STRING_EQUAL(run_state_name(info->state), run_state_name(state));
+  CU_ASSERT_EQUAL(info->failure, MUSTER_OK);
 }
 
 static void test_run_state(void) {
   const char *folder = check_folder("watch-run");
-  struct run_record *record = NULL;
-  CHECK_OK_FATAL(run_record_create(folder, &record));
-  check_state(record, RUN_WAITING);
-  CU_ASSERT_FALSE(record->is_run);
-  CU_ASSERT_FALSE(run_record_has_config(record));
+  struct run_info *info = NULL;
+  CHECK_OK_FATAL(run_info_create(folder, &info));
+  check_state(info, RUN_WAITING);
+  CU_ASSERT_FALSE(info->is_run);
+  CU_ASSERT_FALSE(run_info_has_config(info));
 
   /* the config comes first, under the lock, then rows */
   write_file(folder, "config.yaml", config);
-  check_state(record, RUN_DIED); /* nobody holds the lock */
+  check_state(info, RUN_DIED); /* nobody holds the lock */
   pid_t holder = hold_lock(folder);
-  check_state(record, RUN_WAITING);
-  CU_ASSERT_TRUE(record->is_run);
-  CU_ASSERT_STRING_EQUAL(run_record_option(record, "env.name"), "CartPole-v1");
-  CU_ASSERT_EQUAL(run_record_number(record, "total_steps"), 1000.0);
-  CU_ASSERT_TRUE(isnan(run_record_number(record, "env.name")));
-  CU_ASSERT_STRING_EQUAL(run_record_option(record, "env.plugin"), "");
-  CU_ASSERT_STRING_EQUAL(record->started, "2026-01-02 03:04:05");
-  CU_ASSERT_STRING_EQUAL(record->learner_host, "node1");
-  CU_ASSERT_EQUAL(record->ranks, 3);
-  CU_ASSERT_EQUAL(record->hosts, 2);
+  check_state(info, RUN_WAITING);
+  CU_ASSERT_TRUE(info->is_run);
+  CU_ASSERT_STRING_EQUAL(run_info_option(info, "env.name"), "CartPole-v1");
+  CU_ASSERT_EQUAL(run_info_number(info, "total_steps"), 1000.0);
+  CU_ASSERT_TRUE(isnan(run_info_number(info, "env.name")));
+  CU_ASSERT_STRING_EQUAL(run_info_option(info, "env.plugin"), "");
+  CU_ASSERT_STRING_EQUAL(info->started, "2026-01-02 03:04:05");
+  CU_ASSERT_STRING_EQUAL(info->learner_host, "node1");
+  CU_ASSERT_EQUAL(info->ranks, 3);
+  CU_ASSERT_EQUAL(info->hosts, 2);
   write_file(folder, "metrics.csv", rows);
-  check_state(record, RUN_RUNNING);
-  CU_ASSERT_EQUAL(record->steps, 200.0);
-  CU_ASSERT_EQUAL(record->steps_per_second, 50.0); /* 100 steps in the 2 s between the rows */
-  CU_ASSERT_EQUAL(record->seconds_left, 16.0);
-  CU_ASSERT_EQUAL(record->seconds, 3.0);
-  CU_ASSERT_EQUAL(record->mean_return, 20.0);
+  check_state(info, RUN_RUNNING);
+  CU_ASSERT_EQUAL(info->steps, 200.0);
+  CU_ASSERT_EQUAL(info->steps_per_second, 50.0); /* 100 steps in the 2 s between the rows */
+  CU_ASSERT_EQUAL(info->seconds_left, 16.0);
+  CU_ASSERT_EQUAL(info->seconds, 3.0);
+  CU_ASSERT_EQUAL(info->mean_return, 20.0);
   age(folder, "metrics.csv", 30); /* less than a minute is no reason to worry */
-  check_state(record, RUN_RUNNING);
+  check_state(info, RUN_RUNNING);
   age(folder, "metrics.csv", 61);
-  check_state(record, RUN_STALLED);
+  check_state(info, RUN_STALLED);
 
   /* a summary counts if it covers the last row, and nobody goes on */
   write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 200, \"solved_at_steps\": 50}");
-  check_state(record, RUN_STALLED);
-  CU_ASSERT_PTR_NULL(record->summary);
-  CU_ASSERT_EQUAL(record->solved_at_steps, 50.0);
+  check_state(info, RUN_STALLED);
+  CU_ASSERT_PTR_NULL(info->summary);
+  CU_ASSERT_EQUAL(info->solved_at_steps, 50.0);
   release_lock(holder);
-  check_state(record, RUN_FINISHED);
+  check_state(info, RUN_FINISHED);
   write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 100}");
-  check_state(record, RUN_DIED);
+  check_state(info, RUN_DIED);
   write_file(folder, "summary.json", "{\"status\": \"interrupted\", \"total_steps\": 200, \"final_evaluation\": null}");
-  check_state(record, RUN_INTERRUPTED);
+  check_state(info, RUN_INTERRUPTED);
   write_file(folder, "summary.json",
              "{\"status\": \"finished\", \"total_steps\": 200, \"final_evaluation\": {\"mean_return\": 7}}");
-  check_state(record, RUN_FINISHED);
-  CU_ASSERT_EQUAL(record->evaluation_return, 7.0);
-  CU_ASSERT_EQUAL(record->average_speed, 200.0 / 3.0); /* it does not say another one */
-  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
+  check_state(info, RUN_FINISHED);
+  CU_ASSERT_EQUAL(info->evaluation_return, 7.0);
+  CU_ASSERT_EQUAL(info->average_speed, 200.0 / 3.0); /* it does not say another one */
+  CU_ASSERT_EQUAL(info->failure, MUSTER_OK);
 
   /* what cannot be read is told as long as it is so */
   write_file(folder, "config.yaml", "seed: [\n");
   for (int i = 0; i < 2; i++) {
-    run_record_refresh(record);
-    CU_ASSERT_PTR_NOT_NULL(strstr(muster_status_message(record->failure), "config.yaml"));
+    run_info_refresh(info);
+    CU_ASSERT_PTR_NOT_NULL(strstr(muster_status_message(info->failure), "config.yaml"));
   }
   write_file(folder, "config.yaml", config);
-  run_record_refresh(record);
-  CU_ASSERT_EQUAL(record->failure, MUSTER_OK);
-  run_record_destroy(&record);
-  CU_ASSERT_PTR_NULL(record);
+  run_info_refresh(info);
+  CU_ASSERT_EQUAL(info->failure, MUSTER_OK);
+  run_info_destroy(&info);
+  CU_ASSERT_PTR_NULL(info);
 }
 
 /* whatever number of steps a file says, it is one that can be counted */
@@ -143,16 +143,16 @@ static void test_odd_counts(void) {
   } counts[] = {{"1e300", 9007199254740992.0}, {"-5", 0},    {"nan", 0},
                 {"inf", 9007199254740992.0},   {"12.7", 12}, {"", 0}};
   const char *folder = check_folder("watch-odd");
-  struct run_record *record = NULL;
-  CHECK_OK_FATAL(run_record_create(folder, &record));
+  struct run_info *info = NULL;
+  CHECK_OK_FATAL(run_info_create(folder, &info));
   for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
     char text[200];
     snprintf(text, sizeof text, "time/total_timesteps,time/time_elapsed\n%s,%zu\n", counts[i].steps, i + 1);
     write_file(folder, "metrics.csv", text);
-    run_record_refresh(record);
-    CU_ASSERT_EQUAL(record->steps, counts[i].counted);
+    run_info_refresh(info);
+    CU_ASSERT_EQUAL(info->steps, counts[i].counted);
   }
-  run_record_destroy(&record);
+  run_info_destroy(&info);
 
   static const struct {
     double value;
@@ -181,23 +181,23 @@ static void test_run_list(void) {
   /* a folder without runs stands for one that has not begun */
   CHECK_OK_FATAL(run_list_find(&list, paths, 1));
   CU_ASSERT_EQUAL_FATAL(list.n, 1);
-  CU_ASSERT_STRING_EQUAL(list.records[0]->path, folder);
+  CU_ASSERT_STRING_EQUAL(list.info[0]->path, folder);
   snprintf(empty, sizeof empty, "%s/some", folder);
   CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
   CU_ASSERT_EQUAL_FATAL(mkdir(deep, 0777), 0);
   write_file(deep, "metrics.csv", rows);
   CHECK_OK_FATAL(run_list_find(&list, paths, 1));
   CU_ASSERT_EQUAL_FATAL(list.n, 1);
-  CU_ASSERT_STRING_EQUAL(list.records[0]->path, deep);
+  CU_ASSERT_STRING_EQUAL(list.info[0]->path, deep);
 
   /* what was read of a run is kept when another one comes */
   run_list_refresh(&list);
-  const struct run_record *known = list.records[0];
+  const struct run_info *known = list.info[0];
   snprintf(empty, sizeof empty, "%s/empty/", folder);
   CHECK_OK_FATAL(run_list_find(&list, paths, 2));
   CU_ASSERT_EQUAL_FATAL(list.n, 2);
-  CU_ASSERT_PTR_EQUAL(list.records[0], known);
-  CU_ASSERT_EQUAL(strlen(list.records[1]->path), strlen(empty) - 1); /* without the slash */
+  CU_ASSERT_PTR_EQUAL(list.info[0], known);
+  CU_ASSERT_EQUAL(strlen(list.info[1]->path), strlen(empty) - 1); /* without the slash */
   paths[1] = "/nowhere/at/all";
   CHECK_FAILS(run_list_find(&list, paths, 2), MUSTER_ERROR_IO, "/nowhere/at/all");
   run_list_destroy(&list);
@@ -209,18 +209,18 @@ static void test_pipes(void) {
   for (int i = 0; i < 4; i++) {
     const char *folder = check_folder("watch-pipe");
     char path[1300];
-    struct run_record *record = NULL;
+    struct run_info *info = NULL;
     write_file(folder, "config.yaml", config);
     write_file(folder, "metrics.csv", rows);
     snprintf(path, sizeof path, "%.1200s/%s", folder, names[i]);
     unlink(path);
     CU_ASSERT_EQUAL_FATAL(mkfifo(path, 0666), 0);
-    CHECK_OK_FATAL(run_record_create(folder, &record));
-    run_record_refresh(record);
-    muster_status failure = run_record_take_failure(record);
+    CHECK_OK_FATAL(run_info_create(folder, &info));
+    run_info_refresh(info);
+    muster_status failure = run_info_take_failure(info);
     CU_ASSERT_EQUAL(failure != MUSTER_OK, i < 3);
     if (failure != MUSTER_OK) CHECK_FAILS(failure, MUSTER_ERROR_IO, "is not a regular file");
-    run_record_destroy(&record);
+    run_info_destroy(&info);
   }
 }
 
@@ -228,22 +228,22 @@ static void test_pipes(void) {
 static void test_newest_checkpoint(void) {
   const char *folder = check_folder("watch-checkpoint");
   char checkpoints[1300], link[1300];
-  struct run_record *record = NULL;
+  struct run_info *info = NULL;
   snprintf(checkpoints, sizeof checkpoints, "%.1200s/checkpoints", folder);
   snprintf(link, sizeof link, "%.1200s/checkpoints/latest", folder);
-  CHECK_OK_FATAL(run_record_create(folder, &record));
-  run_record_refresh(record);
-  CU_ASSERT_STRING_EQUAL(record->checkpoint, "");
+  CHECK_OK_FATAL(run_info_create(folder, &info));
+  run_info_refresh(info);
+  CU_ASSERT_STRING_EQUAL(info->checkpoint, "");
   CU_ASSERT_EQUAL_FATAL(mkdir(checkpoints, 0777), 0);
   write_file(checkpoints, "step-000000000100.h5", "");
   write_file(checkpoints, "step-000000000300.h5", "");
-  run_record_refresh(record);
-  CU_ASSERT_STRING_EQUAL(record->checkpoint, "step-000000000300.h5");
-  CU_ASSERT_TRUE(record->checkpoint_age >= 0.0);
+  run_info_refresh(info);
+  CU_ASSERT_STRING_EQUAL(info->checkpoint, "step-000000000300.h5");
+  CU_ASSERT_TRUE(info->checkpoint_age >= 0.0);
   CU_ASSERT_EQUAL_FATAL(symlink("step-000000000100.h5", link), 0);
-  run_record_refresh(record);
-  CU_ASSERT_STRING_EQUAL(record->checkpoint, "step-000000000100.h5");
-  run_record_destroy(&record);
+  run_info_refresh(info);
+  CU_ASSERT_STRING_EQUAL(info->checkpoint, "step-000000000100.h5");
+  run_info_destroy(&info);
 }
 
 static const struct check_case cases[] = {
@@ -254,4 +254,4 @@ static const struct check_case cases[] = {
     {"the newest checkpoint", test_newest_checkpoint},
 };
 
-CHECK_MAIN("run record", cases)
+CHECK_MAIN("run info", cases)

@@ -1,6 +1,6 @@
 /* What the folder of a run tells about it. Only files are read, so the run may be on another host, or over. */
-#ifndef RUNS_RECORD_H
-#define RUNS_RECORD_H
+#ifndef RUNS_INFO_H
+#define RUNS_INFO_H
 
 #include "config/document.h"
 #include "store/json_read.h"
@@ -22,9 +22,9 @@ enum run_state {
 #define COLUMN_SECONDS "time/time_elapsed"
 #define COLUMN_RETURN "rollout/ep_rew_mean"
 
-#define RUN_RECORD_TEXT 512
+#define RUN_INFO_TEXT 512
 
-struct run_record {
+struct run_info {
   char *path;     /* owned */
   char name[256]; /* the last part of the path */
   bool is_run;    /* there is something of a run in the folder */
@@ -33,7 +33,7 @@ struct run_record {
   /* config.yaml */
   struct document *config; /* without entries where there is none yet */
   char *about;             /* the comments at its top, a line each; NULL: none yet */
-  char started[32], learner_host[RUN_RECORD_TEXT];
+  char started[32], learner_host[RUN_INFO_TEXT];
   int ranks, hosts; /* 0: not known */
   int64_t seed;     /* 0 where the config does not say */
 
@@ -62,24 +62,24 @@ struct run_record {
 const char *run_state_name(enum run_state state);
 
 /* Whether a folder is one of a run: it has config.yaml, metrics.csv or checkpoints. */
-bool run_record_is_run(const char *path);
+bool run_info_is_run(const char *path);
 
-/* Takes the path to heart, without reading anything. */
-MUSTER_CHECKED muster_status run_record_create(const char *path, struct run_record **out);
-void run_record_destroy(struct run_record **record); /* accepts NULL inside */
+/* Keeps a copy of the path; reads nothing. */
+MUSTER_CHECKED muster_status run_info_create(const char *path, struct run_info **out);
+void run_info_destroy(struct run_info **info); /* accepts NULL inside */
 
 /* Reads what has changed. What cannot be read is told in `failure`, and stays as it was read before. */
-void run_record_refresh(struct run_record *record);
-/* Moves the failure out of the record. Errors: IO, FORMAT, USAGE, with the file. */
-MUSTER_CHECKED muster_status run_record_take_failure(struct run_record *record);
+void run_info_refresh(struct run_info *info);
+/* Takes the failure, which the run has no more then. Errors: IO, FORMAT, USAGE, with the file. */
+MUSTER_CHECKED muster_status run_info_take_failure(struct run_info *info);
 
 /* A value of the config by its dotted key: "" where there is none; as a number, NAN where it is none. */
-const char *run_record_option(const struct run_record *record, const char *key);
-double run_record_number(const struct run_record *record, const char *key);
-bool run_record_has_config(const struct run_record *record);
+const char *run_info_option(const struct run_info *info, const char *key);
+double run_info_number(const struct run_info *info, const char *key);
+bool run_info_has_config(const struct run_info *info);
 
 /* The stage whose seconds a column of metrics.csv counts, time/<stage>_seconds, and their sum over all rows; false: it
  * counts no seconds. */
-bool run_record_stage(const struct run_record *record, size_t column, char name[32], double *seconds);
+bool run_info_stage(const struct run_info *info, size_t column, char name[32], double *seconds);
 
 #endif
