@@ -69,7 +69,7 @@ def prepare_sb3(folder):
     works = subprocess.run([python, "-c", "import stable_baselines3"], capture_output=True, text=True)
     if pip.returncode == 0 and works.returncode == 0:
         return python
-    print("compare_sb3: Stable-Baselines3 cannot be had here:\n" + (pip.stderr or works.stderr)[-800:], file=sys.stderr)
+    print("compare_sb3: Stable-Baselines3 cannot be installed here:\n" + (pip.stderr or works.stderr)[-800:], file=sys.stderr)
     return None
 
 

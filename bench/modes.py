@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Sets the ways in which ranks can work together beside each other: in turn, in step, pipelined, asynchronously.
+"""Compares the ways in which ranks can work together: in turn, in step, pipelined, asynchronously.
 
     bench/modes.py [--repeats 5] [--only together] [--into docs/benchmarks.md]
 
-together: two ranks that act and learn in turn (ranks.colocate) beside one rank at the same numbers, whose parameters must be
+together: two ranks that act and learn in turn (ranks.colocate) against one rank at the same numbers, whose parameters must be
 the same to the last bit. scaling: steps a second with 1, 2, 4 and 8 actors whose simulator sleeps 1 ms a step, each
 relative to as many times that of one actor. stragglers: what the other actors keep of their steps a second when one
 actor's environments are tenfold slower, and what all keep when times of steps have a heavy tail.

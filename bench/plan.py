@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Sets the predictions of `muster plan` beside real runs, at every number of ranks that this machine can run.
+"""Compares the predictions of `muster plan` with real runs, at every number of ranks that this machine can run.
 
     bench/plan.py [--repeats 5] [--into docs/benchmarks.md]
 
 For each setting a plan (measured under mpirun with a rank for each of two cores) and runs with 1, 2, 3, 4 and 8 ranks,
 as far as there are environments for them, follow each other, so that what else the machine does meets them alike; then
-again, so many times. What ran beside other work is done again. Of a run the median iteration counts. The table has the
+again, so many times. What ran while other work went on is done again. Of a run the median iteration counts. The table has the
 medians over the repetitions; the script ends with 1 when a prediction is more than 15 % off. With --into it replaces what
 stands between the two marks in that file. Needs nothing but Python 3.7 and a machine that is mostly quiet.
 """
@@ -31,7 +31,7 @@ MPIRUN = SOURCE / "tests" / "support" / "mpirun"
 BEGIN = "<!-- begin: written by bench/plan.py -->"
 RANKS = [1, 2, 3, 4, 8]
 WORST = 0.15
-QUIET = 0.1  # of a core, for all other processes together; a run beside more is done again
+QUIET = 0.1  # of a core, for all other processes together; a run while there is more is done again
 PATIENCE = 3600  # seconds until a run has found the machine quiet
 
 LARGE = ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.batch_size=8192"]
@@ -70,7 +70,7 @@ def busy_seconds():
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
-def beside_others(work):
+def with_others(work):
     """what work() returns, and which part of a core processes had meanwhile that it did not start"""
     def others():
         own = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -88,10 +88,10 @@ def run(command, sets, folder):
         command += ["--set", assignment]
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
-        if beside_others(lambda: time.sleep(0.5))[1] > QUIET:
+        if with_others(lambda: time.sleep(0.5))[1] > QUIET:
             continue
         shutil.rmtree(folder, ignore_errors=True)
-        result, others = beside_others(lambda: subprocess.run(command, check=True, capture_output=True, text=True))
+        result, others = with_others(lambda: subprocess.run(command, check=True, capture_output=True, text=True))
         if others <= QUIET:
             return result.stdout
     sys.exit(f"plan.py: something else has kept the machine busy for {PATIENCE} s")

@@ -21,7 +21,7 @@ END = "<!-- end -->"
 # what each part's limit is; the order of the tables
 PARTS = {
     "math": "Limit: multiply-adds in registers for products (`linear_peak`: sgemm); a copy of the elements within the "
-    "cache for tanh, exp and log; a copy for memory. A limit stands beside itself.",
+    "cache for tanh, exp and log; a copy for memory. A limit is compared with itself.",
     "env": "Limit: the environment's own functions without the pool; for `block`, a copy of the bytes that a step reads "
     "and writes.",
     "rollout": "Limit: the environments alone, and the policy's multiply-adds in registers.",

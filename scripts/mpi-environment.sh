@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sourced by the scripts that start mpirun: Open MPI's settings for the machine at hand. What the user has set stays.
+# Sourced by the scripts that start mpirun: Open MPI's settings for this machine. What the user has set stays.
 
 # containers often run as root, which mpirun refuses unless told
 if [[ $(id -u) == 0 ]]; then

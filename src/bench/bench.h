@@ -1,4 +1,5 @@
-/* muster bench: how fast each part of the program is, beside the limit of the machine that the same process measures.
+/* muster bench: how fast each part of the program is, compared with the limit of the machine that the same process
+ * measures.
  */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H

@@ -1,5 +1,5 @@
 /* Writing a checkpoint as a run writes it, the environments' states included, as the newest and the best one, into a
- * folder of its own in the current one; the limit is a bare write and fsync of as many bytes beside it. */
+ * folder of its own in the current one; the limit is a bare write and fsync of as many bytes there. */
 #include "bench/parts.h"
 #include "bench/single_rank.h"
 #include "train/actor.h"

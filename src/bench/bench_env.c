@@ -1,6 +1,6 @@
-/* Steps of each environment alone: through the pool, beside the environment's own functions; and where it steps in
- * blocks, these beside a copy of the bytes that a step reads and writes. What isolation costs: the same pool with its
- * environments in a child process, beside the pool in this one. */
+/* Steps of each environment alone: through the pool, against the environment's own functions; and where it steps in
+ * blocks, these against a copy of the bytes that a step reads and writes. What isolation costs: the same pool with its
+ * environments in a child process, against the pool in this one. */
 #include "bench/limits.h"
 #include "bench/parts.h"
 #include "bench/stepper.h"

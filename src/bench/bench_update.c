@@ -112,7 +112,7 @@ static muster_status measure_case(struct bench *bench, const struct update_case 
   arena_destroy(&arena);
   if (status != MUSTER_OK) return status;
 
-  // time beside that of the same operations at the peak of sgemm; operations beside the peak of the registers
+  // time against that of the same operations at the peak of sgemm; operations against the peak of the registers
   double flops = flops_per_sample(which), samples = (double)count;
   char name[64];
   snprintf(name, sizeof name, "update/%zux%zu/obs%zu/mb%zu", which->hidden, which->hidden, which->obs_dim,

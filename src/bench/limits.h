@@ -1,4 +1,5 @@
-/* The limits of the machine that several parts compare themselves with, as works that can be timed beside a figure. */
+/* The limits of the machine that several parts compare themselves with, as works that can be timed together with a
+ * figure. */
 #ifndef BENCH_LIMITS_H
 #define BENCH_LIMITS_H
 

@@ -1,4 +1,4 @@
-/* The harness that every part of the benchmark uses: warm up, repeat, and set each figure beside its limit.
+/* The harness that every part of the benchmark uses: warm up, repeat, and compare each figure with its limit.
  *
  * Works that are to be compared are timed in turn (limit, figure, limit, figure, ...), so that what else the machine
  * does meets them alike. A work's seconds become seconds per item, and these become a figure in some unit. */

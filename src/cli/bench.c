@@ -15,7 +15,7 @@ static const char help[] =
     "  env         steps of each environment alone\n"
     "  rollout     steps of each environment with a policy of two layers of 64\n"
     "  update      PPO's forward, loss, backward and Adam\n"
-    "  exchange    gathering rollouts and broadcasting orders, against bare MPI; under mpirun with 2 ranks or more\n"
+    "  exchange    gathering rollouts and broadcasting commands, against bare MPI; under mpirun with 2 ranks or more\n"
     "  checkpoint  writing checkpoints in the current folder, against a bare write and fsync\n"
     "  variance    of the policy gradient's estimate under six weights, compared with that without a baseline: no "
     "time\n"

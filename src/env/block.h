@@ -36,8 +36,8 @@ int env_block_reset(struct env_block *block, int32_t row, muster_random *random,
 int env_block_step(struct env_block *block, const void *actions, muster_random *const *randoms,
                    muster_env_block_result *result, muster_env_error *error);
 
-/* spec.state_bytes bytes of one environment; only when env_block_can_save(). False when the state cannot be had, since
- * the environment's process has died. */
+/* spec.state_bytes bytes of one environment; only when env_block_can_save(). False when the state cannot be saved,
+ * since the environment's process has died. */
 bool env_block_can_save(const struct env_block *block);
 bool env_block_save(const struct env_block *block, int32_t row, void *bytes);
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error);

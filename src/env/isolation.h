@@ -34,7 +34,7 @@ void isolation_close(struct isolation **isolation); /* accepts NULL inside */
  * base/random.h only. */
 const muster_env_type *isolation_type(const struct isolation *isolation);
 
-/* What create functions of a wrapped type return where a child process cannot be had or has died, for which no
+/* What create functions of a wrapped type return where a child process cannot be started or has died, for which no
  * option of the environment is to blame; else they fail with 1. */
 #define ISOLATION_NO_PROCESS 2
 
@@ -59,7 +59,7 @@ void isolation_reset_ended(const muster_env_type *type, void *block, const uint8
 
 /* Takes the next loss out of a block of a wrapped type; false when there is none, or when the type is not wrapped. */
 bool isolation_take_loss(const muster_env_type *type, void *block, struct env_loss *out);
-/* Whether a row's state could be had by the last block_save_state(). */
+/* Whether a row's state could be saved by the last block_save_state(). */
 bool isolation_has_saved(const muster_env_type *type, const void *block);
 
 /* The life of a child: `memory` and `event` are the descriptors that it was started with. Returns its exit code. */

@@ -32,16 +32,16 @@ static bool resolve(const char *path, char *found, size_t size) {
 
 muster_status env_plugin_locate(const char *path, const char *folder, char *found, size_t size) {
   if (resolve(path, found, size)) return MUSTER_OK;
-  char beside[PATH_MAX] = "";
+  char in_folder[PATH_MAX] = "";
   if (folder != NULL && path[0] != '/') {
-    snprintf(beside, sizeof beside, "%s/%s", folder, path);
-    if (resolve(beside, found, size)) return MUSTER_OK;
+    snprintf(in_folder, sizeof in_folder, "%s/%s", folder, path);
+    if (resolve(in_folder, found, size)) return MUSTER_OK;
   }
   char here[PATH_MAX] = "?";
   if (path[0] == '/' || getcwd(here, sizeof here) == NULL)
     return status_error(MUSTER_ERROR_USAGE, "there is no plug-in %s", path);
   return status_error(MUSTER_ERROR_USAGE, "there is no plug-in %s in the working directory %s%s%s", path, here,
-                      beside[0] != '\0' ? ", nor is there " : "", beside);
+                      in_folder[0] != '\0' ? ", nor is there " : "", in_folder);
 }
 
 /* ---- loading ---- */

@@ -125,7 +125,7 @@ void env_pool_save(const struct env_pool *pool, int32_t env, void *bytes);
  * fresh episode had to be started. */
 MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t env, const void *bytes, void *observation,
                                            bool *restarted);
-/* Writes the state of an environment of global index `env` whose state cannot be had: loading it starts episode number
+/* Writes the state of an environment of global index `env` whose state is lost: loading it starts episode number
  * `episode`. And tells such a state from others. */
 void env_pool_save_lost(const struct env_pool *pool, int32_t env, uint32_t episode, void *bytes);
 bool env_pool_is_lost(const void *bytes);

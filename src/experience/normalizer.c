@@ -59,17 +59,17 @@ muster_status normalizer_create(const struct normalize_options *options, struct 
   };
   MUSTER_TRY(ARENA_TAKE(arena, elements, "mean of observations", &normalizer->obs_mean));
   MUSTER_TRY(ARENA_TAKE(arena, elements, "variance of observations", &normalizer->obs_variance));
-  MUSTER_TRY(ARENA_TAKE(arena, elements, "mean of observations", &normalizer->batch_mean));
-  MUSTER_TRY(ARENA_TAKE(arena, elements, "variance of observations", &normalizer->batch_square));
+  MUSTER_TRY(ARENA_TAKE(arena, elements, "mean of observations", &normalizer->rollout_mean));
+  MUSTER_TRY(ARENA_TAKE(arena, elements, "variance of observations", &normalizer->rollout_square));
   for (size_t i = 0; i < elements; i++) normalizer->obs_variance[i] = 1.0;
   normalizer_publish(normalizer);
   return ARENA_TAKE(arena, options->norm_reward ? normalizer->rows : 0, "discounted returns", &normalizer->returns);
 }
 
-/* merges a batch of n values into a running mean and variance over `count` (Chan et al. 1979, eq. 2.1) */
-static void merge(double *mean, double *variance, double count, double batch_mean, double batch_variance, double n) {
-  double delta = batch_mean - *mean, total = count + n;
-  double squares = *variance * count + batch_variance * n + delta * delta * count * n / total;
+/* merges n values into a running mean and variance over `count` (Chan et al. 1979, eq. 2.1) */
+static void merge(double *mean, double *variance, double count, double new_mean, double new_variance, double n) {
+  double delta = new_mean - *mean, total = count + n;
+  double squares = *variance * count + new_variance * n + delta * delta * count * n / total;
   *mean += delta * n / total;
   *variance = squares / total;
 }
@@ -138,13 +138,13 @@ static void sum_observations(const struct trajectory *rollout, size_t elements, 
 void normalizer_observe(struct normalizer *normalizer, const struct trajectory *rollout) {
   if (!normalizer->options->norm_obs) return;
   size_t elements = normalizer->encoder->elements;
-  double n = (double)trajectory_samples(rollout), *mean = normalizer->batch_mean;
+  double n = (double)trajectory_samples(rollout), *mean = normalizer->rollout_mean;
   sum_observations(rollout, elements, NULL, mean);
   for (size_t i = 0; i < elements; i++) mean[i] /= n;
-  sum_observations(rollout, elements, mean, normalizer->batch_square);
+  sum_observations(rollout, elements, mean, normalizer->rollout_square);
   for (size_t i = 0; i < elements; i++)
     merge(&normalizer->obs_mean[i], &normalizer->obs_variance[i], normalizer->obs_count, mean[i],
-          normalizer->batch_square[i] / n, n);
+          normalizer->rollout_square[i] / n, n);
   normalizer->obs_count += n;
   normalizer_publish(normalizer);
 }

@@ -33,7 +33,7 @@ struct normalizer {
   size_t rows;
   double *returns; /* [rows] discounted returns of the running episodes; only with norm_reward */
   double return_mean, return_variance, return_count;
-  double *batch_mean, *batch_square; /* [observation elements] of the rollout at hand */
+  double *rollout_mean, *rollout_square; /* [observation elements] of the last rollout */
 };
 
 /* Prepares an encoder for observations under these options: every rank does so. USAGE error where they do not fit. */
@@ -47,7 +47,7 @@ MUSTER_CHECKED muster_status normalizer_create(const struct normalize_options *o
                                                struct normalizer *normalizer);
 
 /* Before the update: merges the rollout's discounted returns, then scales and clips its rewards in place. The rollout
- * is one of all environments, or of some that lie beside each other. */
+ * is one of all environments, or of some that follow each other. */
 void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *rollout);
 
 /* After the update: merges the rollout's observations (those that were acted on) and gives the encoder the statistics

@@ -27,7 +27,7 @@ void vector_log(size_t n, const float *x, float *y);
 void vector_adam(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
                  float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
 
-/* The sum of x[i]^2 in double, added in an command that depends on n alone: the same bits on every instruction set. NaN
+/* The sum of x[i]^2 in double, added in an order that depends on n alone: the same bits on every instruction set. NaN
  * if any element is NaN, otherwise infinite if any is. */
 double vector_sum_of_squares(size_t n, const float *x);
 

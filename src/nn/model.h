@@ -30,7 +30,7 @@ struct model_options {
   int log_std; /* enum model_log_std */
 };
 
-/* What a model has beside the policy: nothing and no means to train (an actor's); the means to train alone; a network
+/* What a model has besides the policy: nothing and no means to train (an actor's); the means to train alone; a network
  * for V(s), with one output; or for Q(s, a), with one for each choice of a Discrete action. */
 enum model_critic { MODEL_ACTOR, MODEL_NO_CRITIC, MODEL_CRITIC_V, MODEL_CRITIC_Q };
 

@@ -83,9 +83,10 @@ static void print_measured(const struct plan *plan) {
   printf("assumed, between nodes     L %.3g us, o %.3g us, G %.3g ns/byte; nodes of %d cores and %d ranks\n",
          1e6 * network->latency, 1e6 * network->overhead, 1e9 * network->gap, plan->cluster.cores_per_node,
          plan->cluster.ranks_per_node);
-  printf("in an iteration            order %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
-         "learners\n\n",
-         1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->micro_batches);
+  printf(
+      "in an iteration            command %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
+      "learners\n\n",
+      1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->micro_batches);
 }
 
 static void print_row(const struct plan_prediction *row) {
@@ -165,7 +166,7 @@ static void write_costs(struct json *json, const struct plan *plan) {
   json_number(json, "rollout_seconds", costs->alone_rollout);
   json_number(json, "update_seconds", costs->update);
   json_number(json, "optimizer_steps", costs->optimizer_steps);
-  json_number(json, "order_bytes", costs->command_bytes);
+  json_number(json, "command_bytes", costs->command_bytes);
   json_number(json, "rollout_bytes", costs->rollout_bytes);
   json_number(json, "crowding", costs->crowding);
   json_number(json, "busy", costs->busy);
@@ -267,7 +268,7 @@ muster_status plan_choose_layout(struct comm *comm, struct run_config *config) {
   config->ranks.learners = best.layout.learners;
   config->ranks.colocate = best.layout.colocated;
   if (comm_rank(comm) != 0) return MUSTER_OK;
-  const struct plan_prediction beside = plan_predict(&costs, &cluster, &plain);
-  print_choice(&costs, &best, &beside);
+  const struct plan_prediction other = plan_predict(&costs, &cluster, &plain);
+  print_choice(&costs, &best, &other);
   return MUSTER_OK;
 }

@@ -344,8 +344,8 @@ static struct plan_prediction predict_here(const struct comm *comm, const struct
   return plan_predict(costs, &here, &layout);
 }
 
-/* L: what a cycle in which everybody falls asleep takes beyond the work and what o and G explain; an order and a gather
- * have it once each. Then the same with real rollouts: what they take longer beside each other. */
+/* L: what a cycle in which everybody falls asleep takes beyond the work and what o and G explain; a command and a
+ * gather have it once each. Then the same with real rollouts: what they take longer at the same time. */
 static muster_status measure_latency(struct comm *comm, const struct effort *effort, struct cycle *cycle,
                                      struct plan_costs *costs) {
   costs->node.latency = 0;

@@ -30,7 +30,7 @@ static double tree_rounds(int n) { return n > 1 ? ceil(log2(n)) : 0; }
 
 static int divide_up(int a, int b) { return (a + b - 1) / b; }
 
-/* a rollout beside others, and its gradient where actors compute it */
+/* a rollout while others go on, and its gradient where actors compute it */
 static double acting_seconds(const struct plan_costs *costs, double envs) {
   return costs->crowding * (plan_rollout_seconds(costs, envs) + costs->alone_gradient * envs / costs->num_envs);
 }
@@ -47,22 +47,22 @@ static double rollout_seconds(const struct plan_costs *costs, const struct plan_
   const struct plan_layout *layout = &prediction->layout;
   if (layout->ranks == 1) return (costs->alone_rollout + costs->alone_gradient) * layout->num_envs / costs->num_envs;
   double longest = acting_seconds(costs, prediction->envs), mean = mean_acting_seconds(costs, prediction);
-  int cores = cluster->cores_per_node, beside = divide_up(prediction->actors, prediction->nodes);
-  double in_rounds = divide_up(beside, cores) * costs->busy * longest;
-  double shared = beside * costs->busy * mean / cores + costs->time_slice;
+  int cores = cluster->cores_per_node, on_node = divide_up(prediction->actors, prediction->nodes);
+  double in_rounds = divide_up(on_node, cores) * costs->busy * longest;
+  double shared = on_node * costs->busy * mean / cores + costs->time_slice;
   return fmax(longest, fmin(in_rounds, shared));
 }
 
-/* an order down the tree of nodes, then of the ranks of a node */
+/* a command down the tree of nodes, then of the ranks of a node */
 static double command_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
-  const struct plan_link *far = &cluster->network, *near = &costs->node;
+  const struct plan_link *network = &cluster->network, *node = &costs->node;
   const int ranks = prediction->layout.ranks;
   /* those that learn have the policy */
   const double bytes = prediction->layout.colocated ? 0 : costs->command_bytes;
-  double seconds = tree_rounds(prediction->nodes) * (far->latency + 2 * far->overhead + bytes * far->gap);
+  double seconds = tree_rounds(prediction->nodes) * (network->latency + 2 * network->overhead + bytes * network->gap);
   int local = ranks < cluster->ranks_per_node ? ranks : cluster->ranks_per_node;
-  if (local > 1) seconds += near->latency + tree_rounds(local) * (2 * near->overhead + bytes * near->gap);
+  if (local > 1) seconds += node->latency + tree_rounds(local) * (2 * node->overhead + bytes * node->gap);
   return seconds;
 }
 
@@ -75,40 +75,41 @@ static int learner_nodes(const struct plan_cluster *cluster, const struct plan_p
  * where actors learn, those of its node have it in place. Then to the other nodes that have learners. */
 static double gather_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
-  const struct plan_link *far = &cluster->network, *near = &costs->node;
+  const struct plan_link *network = &cluster->network, *node = &costs->node;
   int nodes = prediction->nodes, copies = learner_nodes(cluster, prediction);
   double bytes = costs->rollout_bytes * prediction->layout.num_envs / costs->num_envs;
   double here = nodes > 1 ? 1.0 / nodes : 1.0, on_node = (double)prediction->actors / nodes;
   double moved = prediction->layout.colocated && costs->mode == PLAN_LOCKSTEP ? 0 : here * bytes;
-  double seconds = near->latency + on_node * near->overhead + moved * near->gap;
+  double seconds = node->latency + on_node * node->overhead + moved * node->gap;
   if (nodes == 1) return seconds;
-  double collect = on_node > 1 ? near->latency + on_node * near->overhead + here * bytes * near->gap : 0;
-  double spread = tree_rounds(copies) * (far->latency + 2 * far->overhead + bytes * far->gap);
-  return collect + far->latency + (nodes - 1) * far->overhead + (1 - here) * bytes * far->gap + seconds + spread;
+  double collect = on_node > 1 ? node->latency + on_node * node->overhead + here * bytes * node->gap : 0;
+  double spread = tree_rounds(copies) * (network->latency + 2 * network->overhead + bytes * network->gap);
+  return collect + network->latency + (nodes - 1) * network->overhead + (1 - here) * bytes * network->gap + seconds +
+         spread;
 }
 
-/* What the learner of an asynchronous run is busy with beside its updates: a message of each actor, and an order after
- * each update, which actors read when they come to it. Nobody waits for a message to come. */
+/* What the learner of an asynchronous run is busy with besides its updates: a message of each actor, and a command
+ * after each update, which actors read when they come to it. Nobody waits for a message to come. */
 static double message_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
-  const struct plan_link *far = &cluster->network, *near = &costs->node;
+  const struct plan_link *network = &cluster->network, *node = &costs->node;
   const double growth = (double)prediction->layout.num_envs / costs->num_envs, here = 1.0 / prediction->nodes;
   const double actors = prediction->actors, bytes = growth * costs->rollout_bytes;
   /* within a node they are copied through memory, without a message */
   const double copy = costs->gradient_bytes > 0 ? costs->share / costs->gradient_bytes : 0;
-  const double orders = growth * costs->optimizer_steps;
-  double seconds = here * (actors * near->overhead + bytes * copy) + orders * costs->command_bytes * copy;
+  const double commands = growth * costs->optimizer_steps;
+  double seconds = here * (actors * node->overhead + bytes * copy) + commands * costs->command_bytes * copy;
   if (prediction->nodes == 1) return seconds;
-  const double far_actors = (1 - here) * actors;
-  return seconds + far_actors * far->overhead + (1 - here) * bytes * far->gap +
-         orders * far_actors * (far->overhead + costs->command_bytes * far->gap);
+  const double remote_actors = (1 - here) * actors;
+  return seconds + remote_actors * network->overhead + (1 - here) * bytes * network->gap +
+         commands * remote_actors * (network->overhead + costs->command_bytes * network->gap);
 }
 
 /* An update by several: as many as there are micro-batches divide the work, but for the step of the optimizer; and
  * before each step all meet, read what the others of their node have summed, and get the sums of the other nodes. */
 static double update_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
-  const struct plan_link *far = &cluster->network;
+  const struct plan_link *network = &cluster->network;
   const struct plan_layout *layout = &prediction->layout;
   const double growth = (double)layout->num_envs / costs->num_envs;
   if (layout->learners == 1 || layout->ranks == 1) return costs->update * growth;
@@ -116,13 +117,13 @@ static double update_seconds(const struct plan_costs *costs, const struct plan_c
   const double sharing = fmin(layout->learners, costs->micro_batches);
   const double on_node = fmin(sharing, (double)layout->learners / nodes), bytes = costs->gradient_bytes;
   double own = costs->optimizer_steps * costs->own_step, shared = fmax(0, costs->update - own);
-  double beside = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* that take turns on a core */
+  double in_turn = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* that take turns on a core */
   double sum = on_node > 1 ? 0.5 * on_node * costs->meet + (on_node - 1) * costs->share : 0;
-  if (nodes > 1) sum += (nodes - 1) * (2 * far->overhead + bytes * far->gap) + far->latency;
-  return growth * (beside * (own + shared / sharing) + costs->optimizer_steps * sum);
+  if (nodes > 1) sum += (nodes - 1) * (2 * network->overhead + bytes * network->gap) + network->latency;
+  return growth * (in_turn * (own + shared / sharing) + costs->optimizer_steps * sum);
 }
 
-/* stages one after another; or the rollout beside the update, as far as there are cores for both */
+/* stages one after another; or the rollout at the same time as the update, as far as there are cores for both */
 static double iteration_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                                 const struct plan_prediction *prediction) {
   const double *stage = prediction->stage;
@@ -130,11 +131,11 @@ static double iteration_seconds(const struct plan_costs *costs, const struct pla
   bool overlaps = costs->mode != PLAN_LOCKSTEP && layout->ranks > 1 && !layout->colocated;
   if (!overlaps) return stage[PLAN_ROLLOUT] + stage[PLAN_EXCHANGE] + stage[PLAN_UPDATE];
   double actors = stage[PLAN_ROLLOUT], learner = stage[PLAN_UPDATE] + stage[PLAN_EXCHANGE];
-  /* where actors wait for orders they have part in the exchange */
+  /* where actors wait for commands they have part in the exchange */
   if (costs->mode == PLAN_PIPELINED) actors += stage[PLAN_EXCHANGE];
   double mean = mean_acting_seconds(costs, prediction);
-  double beside = (double)prediction->actors / prediction->nodes * costs->busy * mean;
-  double work = (beside + stage[PLAN_UPDATE]) / cluster->cores_per_node;
+  double rollouts = (double)prediction->actors / prediction->nodes * costs->busy * mean;
+  double work = (rollouts + stage[PLAN_UPDATE]) / cluster->cores_per_node;
   return fmax(fmax(actors, learner), work);
 }
 

@@ -1,6 +1,6 @@
 /* What an iteration of a run takes at any number of ranks and in any layout of them, from what its parts take here:
  * LogGP (Alexandrov, Ionescu, Schauser, Scheiman 1995) for messages, and stages that follow each other, or, where
- * actors do not wait for the update, run beside each other. Arithmetic alone; docs/planning.md has the equations. */
+ * actors do not wait for the update, run at the same time. Arithmetic alone; docs/planning.md has the equations. */
 #ifndef PLAN_PLAN_MODEL_H
 #define PLAN_PLAN_MODEL_H
 
@@ -39,8 +39,8 @@ struct plan_costs {
   double optimizer_steps, gradient_bytes; /* of an update; of a gradient */
   double micro_batches;                   /* that a minibatch is cut into: so many learners have work */
   double own_step;                        /* seconds of an optimizer step that each learner does on its own */
-  double command_bytes, rollout_bytes;    /* of an order; of the rollout of all environments */
-  double crowding;                        /* how many times as long a rollout takes beside others on the node */
+  double command_bytes, rollout_bytes;    /* of a command; of the rollout of all environments */
+  double crowding;                        /* how many times as long a rollout takes while others go on at the node */
   double busy;                            /* share of a rollout in which a core computes: a simulator may sleep */
   double time_slice; /* seconds that the kernel leaves a rank its core while another waits for it */
   int n_points;

@@ -5,7 +5,7 @@
 #include "store/json.h"
 #include "train/run.h"
 
-/* What is told of a rank beside the seconds of its stages. */
+/* What is told of a rank besides the seconds of its stages. */
 enum {
   TIMING_POLICY = STAGES, /* of the rollout: in the policy; measured on some steps, scaled to all */
   TIMING_ENVIRONMENTS,    /* of the rollout: all else */

@@ -64,17 +64,17 @@ breach include/muster/bad.h '#include "base/random.h"' 'a public header includes
 # ways around the check
 breach src/nn/bad.c '#include "../comm/topology.h"' 'write ../comm/topology.h as a path from src/'
 breach src/nn/bad.c '#include TOPOLOGY' 'name the header itself'
-breach src/nn/bad.c '#include "topology.h"' 'topology.h is neither beside this file nor in a module'
+breach src/nn/bad.c '#include "topology.h"' 'topology.h is neither in the folder of this file nor in a module'
 
 # what the sanitizers cannot see
 breach src/store/bad.c 'length = vasprintf(text, format, arguments);' 'write format_text() for asprintf()'
 
-# a folder that is not in the plan, and a tree without files
+# a folder that is not in the list, and a tree without files
 sound_tree
 mkdir "$work/src/extra"
 echo 'int extra;' >"$work/src/extra/extra.c"
-"$check" "$work" >"$work/said" 2>&1 && fail "a module outside the plan passed"
-grep -qF 'src/extra is not a module of the plan' "$work/said" || fail "a module outside the plan: $(cat "$work/said")"
+"$check" "$work" >"$work/said" 2>&1 && fail "a module outside the list passed"
+grep -qF 'src/extra is not a module of the list' "$work/said" || fail "a module outside the list: $(cat "$work/said")"
 rm -rf "$work/src" "$work/include"
 mkdir "$work/src" "$work/include"
 "$check" "$work" 2>/dev/null && fail "an empty tree passed"

@@ -23,7 +23,7 @@ class Plan(program.Case):
             if plan["mode"] == "in step" or row["ranks"] == 1:
                 self.assertAlmostEqual(row["iteration_seconds"], whole, delta=1e-12)
             else:
-                # stages beside each other take no longer than one after another; actors may have part in messages
+                # stages at the same time take no longer than one after another; actors may have part in messages
                 self.assertLessEqual(row["iteration_seconds"], whole + row["exchange_seconds"] + 1e-12)
                 self.assertGreaterEqual(row["iteration_seconds"], max(row[stage] for stage in STAGES) - 1e-12)
             self.assertEqual(row["bottleneck"] + "_seconds", max(STAGES, key=row.get))

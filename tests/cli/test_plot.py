@@ -238,7 +238,7 @@ class Plot(program.Case):
             self.assertIn("there is nothing to draw yet", result.err)
             self.assertFalse((self.folder / "none.svg").exists())
 
-        # beside another one it is left out, and that is said
+        # next to another one it is left out, and that is said
         result = self.draw(run, self.runs[3], "-o", "one.svg", env=self.fake("exec cat\n"))
         self.assertEqual(len(result.messages), 1)
         self.assertIn("empty has no row of metrics yet; it is left out", result.messages[0])

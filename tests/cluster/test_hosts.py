@@ -28,7 +28,7 @@ class Case(fault.Case):
         for tool in ["ip", "unshare"]:
             if shutil.which(tool) is None:
                 self.skipTest(f"there is no {tool} (iproute2, util-linux)")
-        # names and addresses that a run beside this one does not have
+        # names and addresses that another run at the same time does not have
         self.prefix = f"m{os.getpid() % 100000}h"
         self.network = f"10.{100 + os.getpid() // 250 % 100}.{os.getpid() % 250}"
         self.addCleanup(subprocess.run, [HOSTS, "down", self.prefix, "4"], check=False)

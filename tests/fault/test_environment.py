@@ -37,7 +37,7 @@ class Environment(program.Case):
         self.assertNotEqual(result.code, 0, result)
         self.assertEqual(program.ranks_of(run), {}, "ranks are left alive")
 
-        # the newest checkpoint is whole, and nothing half-written lies beside it
+        # the newest checkpoint is whole, and nothing half-written is in its folder
         checkpoints = run / "checkpoints"
         self.assertEqual((checkpoints / "latest").resolve().name, NEWEST)
         inspected = self.run_muster("inspect", checkpoints / "latest")

@@ -15,7 +15,7 @@ import test_stop
 ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "6"))
 EXIT_REQUEUE = 75
 
-# by number of ranks: all act and learn in turn, or two or three learn beside the actors
+# by number of ranks: all act and learn in turn, or two or three learn while others act
 LAYOUTS = {
     None: [],
     2: ["--set", "ranks.colocate=true"],
@@ -135,7 +135,7 @@ class Lost(Case):
         run = self.folder / f"run-{ranks}-{victim}"
         process = self.start(self.write("run.yaml", LONG_UPDATES), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
-        # the rollout that follows takes no time beside the update, of which rank 0 always has a part
+        # the rollout that follows takes no time next to the update, of which rank 0 always has a part
         alive = program.ranks_of(run)
         begin = fault.cpu_seconds(alive[0])
         self.wait_until(lambda: fault.cpu_seconds(alive[0]) > begin + 0.05, process, "the midst of an update")

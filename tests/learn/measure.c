@@ -3,8 +3,8 @@
  *   measure probabilities RUN       of each action in the one state of Bandit-v0 or RockPaperScissors-v0; of the latter
  *                                   also the exploitability: what the best answer wins of it a round, 0 at 1/3 each
  *   measure successes RUN EPISODES  the share of episodes in which Reacher6-v0 reaches its target, and ends there;
- *                                   TokenReverse-v0 and TokenCopy-v0 emit all tokens right; Minesweeper-v0 wins, beside
- *                                   the player of support/minesweeper_solver.h
+ *                                   TokenReverse-v0 and TokenCopy-v0 emit all tokens right; Minesweeper-v0 wins, next
+ * to the player of support/minesweeper_solver.h
  *
  * Actions of episodes are the most probable ones. RUN is a run folder or a checkpoint. One JSON object on one line is
  * printed. */

@@ -472,7 +472,7 @@ static void test_clock_shifted(void) {
 
 /* --- preemption --- */
 
-/* an actor's place in an command that differs from round to round */
+/* an actor's place in an order that differs from round to round */
 static int place_of(const struct topology *topology, int rank, int round) {
   return (topology_envs(topology, rank).first + round) % topology->actors;
 }
@@ -525,7 +525,7 @@ static void report_rollout_done(const int *group, int learners, bool colocated) 
   }
 }
 
-/* whoever leads, whether it acts or not, and beside another one that learns */
+/* whoever leads, whether it acts or not, and together with another one that learns */
 static void test_preemption(void) {
   const int ranks = comm_size(everywhere_comm());
   for (int learner = 0; learner < ranks; learner++) {

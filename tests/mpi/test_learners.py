@@ -38,7 +38,7 @@ class Learners(program.Case):
             self.assert_same_layouts(name, config, [(2, together()), (3, apart(2))])
 
     def test_algorithms(self):
-        """Each acts and learns in turn on two ranks, or learns on two beside an actor."""
+        """Each acts and learns in turn on two ranks, or learns on two while another acts."""
         for number, (name, config) in enumerate(test_algorithms.ALGORITHMS.items()):
             if program.SANITIZED and number % 4 > 1:
                 continue

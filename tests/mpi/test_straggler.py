@@ -1,4 +1,4 @@
-"""Rollouts that end when a share of the actors is done (algorithm.straggler_fraction), beside an actor that is slower.
+"""Rollouts that end when a share of the actors is done (algorithm.straggler_fraction), with an actor that is slower.
 
 A step of the slow actor sleeps fifty times as long (plugins/straggler.c), so that the others are done long before it; how far
 it gets is not tested.

@@ -143,7 +143,7 @@ class Times(program.Case):
                 rows = [{k: float(v) for k, v in row.items() if v} for row in program.rows(run)]
                 stages = program.summary(run)["stage_seconds"]
                 for name in ["wait", "gather", "advantages", "update", "broadcast"]:
-                    # all rows together have what the learner spent, but for the order that ends the run
+                    # all rows together have what the learner spent, but for the command that ends the run
                     seconds = sum(row[f"time/{name}_seconds"] for row in rows)
                     self.assertLessEqual(seconds, stages[name] + 1e-9)
                     if name in ["gather", "advantages", "update"]:

@@ -24,7 +24,7 @@ def run(*command):
 
 
 def python_with(*requirements):
-    """The interpreter of an environment that has these packages; skips the test where they cannot be had."""
+    """The interpreter of an environment that has these packages; skips the test where they cannot be installed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     python = str(FOLDER / "bin" / "python")
     done = FOLDER / ("-".join(requirements) + ".installed")

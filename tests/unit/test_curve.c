@@ -141,7 +141,8 @@ static void test_smooth(void) {
   curve_release(&curve);
 }
 
-/* a value that is large beside those behind it leaves nothing in their means; nor do 1e300s leave the range of double
+/* a value that is large compared with those behind it leaves nothing in their means; nor do 1e300s leave the range of
+ * double
  */
 static void test_smooth_behind_a_large_value(void) {
   struct fixture *made = make_runs(1, 40);

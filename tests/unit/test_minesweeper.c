@@ -191,7 +191,7 @@ static void test_first_click_is_safe(void) {
   }
 }
 
-/* each of the 10 pairs of mines beside a clicked tile of six is equally likely: chi-squared, 9 degrees of freedom,
+/* each of the 10 pairs of mines next to a clicked tile of six is equally likely: chi-squared, 9 degrees of freedom,
  * p = 1e-6 at 45.1 */
 static void test_mines_are_uniform(void) {
   enum { GAMES = 10000 };

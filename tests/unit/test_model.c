@@ -96,7 +96,7 @@ static void test_policy_only(void) {
   }
 }
 
-/* networks may be as deep as the option allows, with a critic and deviations beside */
+/* networks may be as deep as the option allows, with a critic and deviations */
 static void test_deepest(void) {
   struct model_options options;
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
@@ -182,7 +182,7 @@ static void test_short_form(void) {
   brief.hidden_sizes.count = listed.network.count = 0;
   check_same(&brief, &listed);
 
-  /* a policy of convolutions beside a dense value network */
+  /* a policy of convolutions and a dense value network */
   brief.hidden_sizes = (struct option_int_list){2, {6, 4}};
   brief.kernel_size = 3;
   brief.activation = 1;

@@ -189,7 +189,7 @@ static void test_warnings(void) {
   check_warning(make_places(40, 4, false, 8), 40, &options, "on 4 of 4 hosts");
   check_warning(make_places(1, 1, false, 1), 1, &options, NULL);
 
-  /* bound: on a core of its own, beside another on the same core, beside one that can go elsewhere */
+  /* bound: on a core of its own; with another on the same core; with one that can go elsewhere */
   struct comm_place *places = make_places(3, 1, false, 4);
   for (int rank = 0; rank < 3; rank++) bind(&places[rank], rank, rank);
   check_warning(places, 3, &options, NULL);

@@ -187,7 +187,7 @@ static const struct check_case cases[] = {
     {"more ranks than cores", test_more_ranks_than_cores},
     {"several learners", test_several_learners},
     {"acting and learning in turn", test_colocated},
-    {"rollouts beside the update", test_overlap},
+    {"rollouts during the update", test_overlap},
     {"simulators that sleep", test_sleeping},
     {"gradients of actors", test_gradients},
     {"environments for each actor", test_growing},

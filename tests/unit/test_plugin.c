@@ -111,20 +111,20 @@ static void test_pool(void) {
 }
 
 static void test_locate(void) {
-  char found[1024], here[1024], beside[1200];
+  char found[1024], here[1024], in_folder[1200];
   const char *folder = check_folder("plugin-locate");
   CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(here, sizeof here));
-  snprintf(beside, sizeof beside, "%s/beside.so", folder);
-  write_file(beside, "");
+  snprintf(in_folder, sizeof in_folder, "%s/other.so", folder);
+  write_file(in_folder, "");
 
-  /* beside the config when it is not in the working directory; absolute as it is */
-  CHECK_OK(env_plugin_locate("./beside.so", folder, found, sizeof found));
-  CU_ASSERT_STRING_EQUAL(found, beside);
-  CHECK_OK(env_plugin_locate(beside, NULL, found, sizeof found));
-  CU_ASSERT_STRING_EQUAL(found, beside);
-  CHECK_FAILS(env_plugin_locate("beside.so", NULL, found, sizeof found), MUSTER_ERROR_USAGE, here);
-  CHECK_FAILS(env_plugin_locate("beside.so", "/nowhere", found, sizeof found), MUSTER_ERROR_USAGE,
-              "nor is there /nowhere/beside.so");
+  /* in the folder of the config when it is not in the working directory; absolute as it is */
+  CHECK_OK(env_plugin_locate("./other.so", folder, found, sizeof found));
+  CU_ASSERT_STRING_EQUAL(found, in_folder);
+  CHECK_OK(env_plugin_locate(in_folder, NULL, found, sizeof found));
+  CU_ASSERT_STRING_EQUAL(found, in_folder);
+  CHECK_FAILS(env_plugin_locate("other.so", NULL, found, sizeof found), MUSTER_ERROR_USAGE, here);
+  CHECK_FAILS(env_plugin_locate("other.so", "/nowhere", found, sizeof found), MUSTER_ERROR_USAGE,
+              "nor is there /nowhere/other.so");
   CHECK_FAILS(env_plugin_locate("/nowhere.so", folder, found, sizeof found), MUSTER_ERROR_USAGE,
               "there is no plug-in /nowhere.so");
 }

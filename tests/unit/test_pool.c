@@ -409,7 +409,7 @@ static void test_load_without_state(void) {
   env_pool_destroy(&fresh.pool);
 }
 
-/* a state that could not be had starts the episode that it names, whether or not the environment can save others */
+/* a state that was lost starts the episode that it names, whether or not the environment can save others */
 static void test_load_lost_state(void) {
   struct bench lost, restarted;
   bench_open(&lost, find("CartPole-v1"), NULL, 8, 3, 2);

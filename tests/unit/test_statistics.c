@@ -1,4 +1,4 @@
-/* Mean, deviations, range and median: beside numbers worked out by hand and by Python's module of statistics. */
+/* Mean, deviations, range and median: against numbers worked out by hand and by Python's module of statistics. */
 #include "base/statistics.h"
 #include "support/check.h"
 
@@ -18,7 +18,7 @@ static void test_plain(void) {
 }
 
 /* the deviation of numbers that lie far from zero: E[x^2] - E[x]^2 has lost it at 1e8 */
-static void test_small_beside_the_mean(void) {
+static void test_small_next_to_the_mean(void) {
   for (double offset = 1; offset < 1e13; offset *= 10) {
     const double values[] = {offset, offset + 1, offset + 2, offset + 3, offset + 4};
     struct statistics s = statistics_of(COUNT(values), values);
@@ -86,7 +86,7 @@ static void test_stream(void) {
 }
 
 static const struct check_case cases[] = {{"plain", test_plain},
-                                          {"small beside the mean", test_small_beside_the_mean},
+                                          {"small next to the mean", test_small_next_to_the_mean},
                                           {"edges of double", test_edges_of_double},
                                           {"few", test_few},
                                           {"stream", test_stream}};

@@ -182,7 +182,7 @@ static void test_strange_texts(void) {
   run_info_destroy(&info);
 }
 
-/* a path that is too long is cut on the left, behind a mark, and keeps off the curve beside it */
+/* a path that is too long is cut on the left, behind a mark, and keeps off the curve next to it */
 static void test_long_paths(void) {
   char folder[1200], long_path[1500];
   snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-long"));

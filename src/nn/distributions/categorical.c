@@ -25,8 +25,8 @@ struct workspace {
   float *prob;     /* [choices, TILE] exp(x_a), after evaluate() pi(a) */
   float *log_sum;  /* [elements, TILE] log z */
   float *entropy;  /* [elements, TILE] H, after evaluate() */
-  float *sum;      /* [TILE] z of the element at hand */
-  float *log_prob; /* [TILE] of the element at hand */
+  float *sum;      /* [TILE] z of one element */
+  float *log_prob; /* [TILE] of one element */
 };
 
 static struct workspace workspace_views(const struct policy_head *head) {
