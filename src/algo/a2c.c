@@ -3,7 +3,8 @@
  *   L = -mean A_t log pi(a_t | s_t) + vf_coef * mean (R_t - V(s_t))^2 - ent_coef * mean H
  *
  * What changes against REINFORCE with a baseline (reinforce_baseline.c): a rollout is n_steps of every environment, not
- * a whole episode; what is cut off is valued by the critic, in GAE (lambda 1: the n-step return minus the value). */
+ * a whole episode; the critic's value stands for the rewards after it, by GAE (lambda 1: the n-step return minus the
+ * value). */
 #include "algo/a2c.h"
 
 #include "algo/options.h"

@@ -1,4 +1,4 @@
-/* The inside of A2C that tests hold against PyTorch. */
+/* Parts of A2C that A3C and IMPALA use, too, and that tests compare with PyTorch. */
 #ifndef ALGO_A2C_H
 #define ALGO_A2C_H
 

@@ -3,10 +3,10 @@
  *
  *   L = -mean A_t log pi(a_t | s_t) + vf_coef * mean (R_t - V(s_t))^2 - ent_coef * mean H
  *
- * What changes against A2C (a2c.c), whose loss it has: the update is cut in two, a gradient where the rollout is and a
- * step where the parameters are. A step may meet parameters that are newer than those of its gradient; nothing corrects
- * for it. The moments of the optimizer are shared, as the paper found best. In step with the learner it is A2C, bit for
- * bit. */
+ * What changes against A2C (a2c.c), whose loss it has: the update has two halves, a gradient on the actor that has the
+ * rollout, and a step on the learner that has the parameters. The parameters may have changed since the gradient was
+ * computed; nothing corrects for that. There is one set of the optimizer's moments for all, as the paper found best.
+ * With one rank it is A2C, bit for bit. */
 #include "algo/a2c.h"
 #include "algo/options.h"
 
@@ -42,7 +42,7 @@ static void a3c_needs(const void *options, struct rollout_needs *needs) {
 
 enum { TERM_POLICY, TERM_VALUE, TERM_ENTROPY, TERM_EXPLAINED_VARIANCE };
 
-/* of the policy's, the value's and the entropy's parts */
+/* the loss as a whole, from its parts */
 static double whole_loss(const struct policy_gradient_settings *settings, const struct losses *losses) {
   return losses->policy + settings->ent_coef * losses->entropy + settings->vf_coef * losses->value;
 }

@@ -4,8 +4,8 @@
  *   critic: q   weight Q(s_t, a_t);   Q learns r_t + gamma sum_a pi(a | s_{t+1}) Q(s_{t+1}, a)   (expected SARSA)
  *   L = -mean weight_t log pi(a_t | s_t) + vf_coef * mean (target_t - critic)^2 - ent_coef * mean H
  *
- * What changes against REINFORCE with a baseline (reinforce_baseline.c): the return is no longer played to its end, the
- * critic stands in for all of it but one reward; so an update needs one step. A2C (a2c.c) lies between the two. */
+ * What changes against REINFORCE with a baseline (reinforce_baseline.c): the critic's value stands for all of the
+ * return but its first reward, so an update needs one step and no whole episode. A2C (a2c.c) lies between the two. */
 #include "algo/options.h"
 #include "algo/policy_gradient.h"
 #include "math/vector.h"

@@ -14,14 +14,14 @@
 #define ALGORITHM_MAX_STATE (8 + REPLAY_STATE)
 #define ALGORITHM_MAX_TERMS 8
 
-/* What actors hand over that do not wait for the learner. */
+/* What actors send that do not wait for the learner. */
 enum asynchronous {
   ASYNCHRONOUS_NONE,         /* they do wait: one rollout of all environments for each update */
   ASYNCHRONOUS_TRAJECTORIES, /* rollouts as they are full, of older policies too, for update() */
   ASYNCHRONOUS_GRADIENTS     /* gradients of their own rollouts, by gradient(), for apply() */
 };
 
-/* What it wants of the actors. */
+/* What an algorithm needs of the rollouts that it learns from, and so of the actors. */
 struct rollout_needs {
   size_t n_steps; /* of each environment in one rollout, at most */
   /* Every environment starts afresh with the rollout, and its first episode alone counts: until it ends, or is cut as
@@ -35,12 +35,12 @@ struct rollout_needs {
   bool block_on_lag;      /* older ones are waited for before they become so; otherwise they are thrown away */
 };
 
-/* What an algorithm works on; borrowed for its life. */
+/* What an algorithm works on. All is borrowed, and lives longer than the algorithm. */
 struct algorithm_context {
   const void *options; /* the struct that its table describes; 0 in what has no option */
   struct model *model;
-  /* The whole batch, rewards as they are to be learned from. As many environments as it has at create() are the most it
-   * ever has; update() learns from those that it has then. */
+  /* What the batch gathers, with rewards as they are to be learned from. It never has more environments than at
+   * create(); update() learns from those that it has then. */
   const struct trajectory *rollout;
   uint64_t seed;
   struct arena *arena;
@@ -50,8 +50,8 @@ struct algorithm_context {
 
 struct algorithm_base;
 
-/* Required are all members up to `update`, but for those marked as optional, which may be 0 or NULL: algorithm_find()
- * refuses a type that lacks any of them. */
+/* An algorithm. All members up to `update` are required but for those marked as optional, which may be 0 or NULL:
+ * algorithm_find() refuses a type that lacks any of them. */
 struct algorithm_type {
   const char *name, *summary;
   const struct algorithm_base *base; /* what it shares with others of its kind */

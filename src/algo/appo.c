@@ -1,4 +1,4 @@
-/* Asynchronous PPO (as in Petrenko et al. 2020, Sample Factory, and RLlib): IMPALA's exchange with PPO's loss.
+/* Asynchronous PPO (as in Petrenko et al. 2020, Sample Factory, and RLlib): actors as in IMPALA, the loss of PPO.
  *
  *   w_t = pi(a_t | s_t) / mu(a_t | s_t)
  *   A_t = r_t + gamma v_{t+1} - V(s_t),   v by V-trace with rho_bar and c_bar, once at the start of the update
@@ -6,7 +6,7 @@
  *
  * What changes against PPO (ppo.c): the policies mu that acted are older than the one that the update begins with, so
  * ratios differ from 1 from the first minibatch on, and targets and advantages are V-trace's. Against IMPALA
- * (impala.c): the ratio stands in the loss, clipped, and so not in the advantage. */
+ * (impala.c): the ratio is in the loss, clipped, and therefore not in the advantage. */
 #include "algo/off_policy.h"
 #include "algo/options.h"
 

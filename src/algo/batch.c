@@ -77,7 +77,7 @@ static void estimate_row(struct batch *batch, size_t index, enum advantage_estim
   }
 }
 
-/* values of the observations of some rows, and of the last ones of truncated episodes, from which these go on */
+/* values of the observations of some rows, and of the true last observations of truncated episodes */
 static void evaluate_rows(struct batch *batch, struct model *model, size_t first, size_t end) {
   const struct trajectory *rollout = batch->rollout;
   const size_t steps = rollout->n_steps + 1;
@@ -104,7 +104,7 @@ static void copy_estimates(const struct batch *batch, size_t row, bool out) {
   }
 }
 
-/* tells the others what was estimated for this learner's rows, and takes theirs */
+/* shows the other learners what was estimated of this one's rows, and copies what they estimated of theirs */
 static muster_status gather_estimates(struct batch *batch) {
   const struct learner_group *group = batch->group;
   const size_t rows = batch->rollout->n_rows;
@@ -141,7 +141,7 @@ int batch_tensors(struct batch *batch, struct tensor *list) {
   return ESTIMATED_FIELD_COUNT;
 }
 
-/* --- all that is known of a sample: what its step kept, and what is estimated of it --- */
+/* --- a sample: the fields of its step, and what is estimated of it --- */
 
 #define SAMPLE_FIELD_COUNT (STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT)
 
@@ -199,7 +199,7 @@ struct sample_places {
   uint32_t row[TILE], step[TILE];
 };
 
-/* copies the entries of some samples to a tile; numbers of rows that are not in use become zero */
+/* copies a field of some samples to a tile; numbers of rows that are not in use become zero */
 static void gather_field(const struct batch *batch, const struct field *field, const char *array,
                          const struct sample_places *samples, char *tile) {
   const size_t agents = field->rows == FIELD_OF_ENV ? batch->rollout->agents : 1;

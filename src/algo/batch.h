@@ -1,5 +1,5 @@
-/* What policy gradients make of a rollout before they learn from it: the samples that count, values, advantages,
- * returns. */
+/* The batch that a policy gradient learns from: a rollout, the samples of it that count, and what is estimated of them:
+ * values, advantages, returns. */
 #ifndef ALGO_BATCH_H
 #define ALGO_BATCH_H
 
@@ -9,8 +9,8 @@
 #include "nn/model.h"
 #include "store/checkpoint.h"
 
-/* What is estimated of every sample, in lines as those of STEP_FIELDS (experience/fields.h), which minibatches have,
- * too. */
+/* What is estimated of every sample: one line each, as in STEP_FIELDS (experience/fields.h). Minibatches have these
+ * arrays, too. */
 #define ESTIMATED_FIELDS(FIELD)                                                                                        \
   FIELD(float, values, "value", NUMBER(F32), AGENT, EACH_AND_NEXT, FIELD_LEARNED, RANGE_NONE)                          \
   FIELD(float, advantages, "advantage", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_NONE)                           \
@@ -41,7 +41,7 @@ struct batch {
 MUSTER_CHECKED muster_status batch_create(const struct trajectory *rollout, const struct learner_group *group,
                                           struct arena *arena, struct batch *batch);
 
-/* The weights of the policy gradient that need a critic for V(s): names as in an option's choices. */
+/* Which advantage weighs the policy gradient, where there is a critic for V(s). */
 enum advantage_estimator {
   ADVANTAGE_GAE,
   ADVANTAGE_TD_RESIDUAL,
@@ -53,15 +53,15 @@ extern const char *const advantage_estimator_names[];
 /* Lists the samples that count: the first `length` steps of each row. */
 void batch_list_samples(struct batch *batch);
 
-/* One row of the batch for the estimators of experience/advantage.h, as long as it counts. */
+/* One row of the batch for the estimators of experience/advantage.h: the steps of it that count. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
 /* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes.
  * The model's weights must be packed. */
 void batch_evaluate(struct batch *batch, struct model *model);
 
-/* The same, then estimates advantages, and returns for the critic to learn. Each learner of a group does so for its
- * part of the rows, and all get all. Collective over the group. */
+/* The same, then estimates advantages, and returns for the critic to learn. Each learner of a group estimates a part of
+ * the rows, and gets the other parts from the others. Collective over the group. */
 MUSTER_CHECKED muster_status batch_estimate_advantages(struct batch *batch, struct model *model,
                                                        enum advantage_estimator estimator, double gamma, double lambda);
 
@@ -74,8 +74,8 @@ double batch_explained_variance(const struct batch *batch);
 /* Values, advantages and returns as tensors "batch/..."; returns their number. */
 int batch_tensors(struct batch *batch, struct tensor *list);
 
-/* Writes where the first sample stands that is not finite ("the return of environment 3 at step 17 of the rollout is
- * inf"); an empty text when all are. */
+/* Writes which number of a sample is the first that is not finite ("the return of environment 3 at step 17 of the
+ * rollout is inf"); an empty text when all are. */
 void batch_describe_not_finite(const struct batch *batch, char *text, size_t size);
 
 /* The samples of one tile, gathered by their indices into contiguous rows. */

@@ -8,7 +8,7 @@ const char *const off_policy_on_lag_names[] = {"drop", "block", NULL};
 
 muster_status off_policy_check(const struct document *document, const struct off_policy_options *options,
                                int64_t n_steps, int64_t num_envs) {
-  /* what an actor hands over is taken whole, so a batch may have up to as many more trajectories */
+  /* an actor sends the trajectories of all its environments at once: a batch may have up to num_envs too many */
   int64_t trajectories = options->batch + num_envs;
   if (n_steps > INT32_MAX / trajectories)
     return document_error(document, "algorithm.n_steps",

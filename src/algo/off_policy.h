@@ -33,7 +33,7 @@ struct off_policy_options {
        .max = 1e9,                                                                                                     \
        .help = "updates that the policy of a trajectory may be behind; null: no limit"},                               \
       {ROW_OFF_POLICY(T, on_lag), .type = OPTION_CHOICE, .default_value = "drop", .choices = off_policy_on_lag_names,  \
-       .help = "what keeps to max_policy_lag: older trajectories are dropped, or an update waits for them first"},     \
+       .help = "where trajectories would exceed max_policy_lag: drop them, or block the update until they are here"},  \
       {ROW_OFF_POLICY(T, vtrace_lambda),                                                                               \
        .type = OPTION_FLOAT,                                                                                           \
        .default_value = "1",                                                                                           \
@@ -68,7 +68,7 @@ MUSTER_CHECKED muster_status off_policy_create(const struct off_policy_options *
                                                double pg_rho_bar, size_t samples, struct arena *arena,
                                                struct off_policy *off_policy);
 
-/* How far the policy has moved from those that acted. */
+/* How much the policy differs from those that acted. */
 struct off_policy_summary {
   double rho;     /* mean min(rho_bar, pi / mu) */
   double clipped; /* share of samples with pi / mu > rho_bar */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- the base: what its functions do without an algorithm's own --- */
+/* --- policy_gradient_base: what all policy gradients do --- */
 
 static muster_status check_size(const struct document *document, const void *object, int64_t num_envs) {
   const int64_t n_steps = ((const struct policy_gradient_settings *)object)->n_steps;
@@ -146,7 +146,7 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
 
 /* --- the gradient --- */
 
-/* how advantages are normalised over a minibatch: (A - mean) * scale, the standard deviation unbiased, as SB3 */
+/* how advantages are normalised over a minibatch: (A - mean) * scale, with the deviation of n - 1, as SB3 */
 struct standardization {
   float mean, scale;
 };
@@ -186,7 +186,7 @@ static void forward_tile(struct policy_gradient *policy, const uint32_t *index, 
   evaluate_tile(policy, net, net_ld);
 }
 
-/* through the distribution and both networks; rows that complete the last eight have no gradient */
+/* through the distribution and both networks; the rows that pad the tile have no gradient */
 static void backward_tile(struct policy_gradient *policy, float d_entropy) {
   struct model *model = policy->model;
   const struct batch_tile *tile = &policy->tile;

@@ -1,5 +1,5 @@
-/* What all policy gradients share: one learner, which turns samples into a gradient, a clip of its norm, and a step of
- * the optimizer. An algorithm adds the weights of its samples and the loss of its policy.
+/* What all policy gradients share: the gradient of a minibatch, the clip of its norm, and the step of the optimizer. An
+ * algorithm adds the weights of its samples and the loss of its policy.
  *
  *   L = policy loss + vf_coef * value loss - ent_coef * mean H
  *
@@ -40,8 +40,8 @@ struct tile_loss {
   const void *context;
 };
 
-/* What an algorithm decides once: the beginning of its options, whose rows are in options.h. Where it has no such
- * option the field is 0: no weight, no normalisation, Adam. */
+/* The options that all policy gradients may have (their rows are in options.h): the struct of an algorithm's options
+ * begins with them. The field of an option that an algorithm does not have is 0: no weight, no normalisation, Adam. */
 struct policy_gradient_settings {
   int64_t n_steps;
   double gamma;
@@ -52,7 +52,7 @@ struct policy_gradient_settings {
   double optimizer_epsilon;
 };
 
-/* The beginning of an algorithm's state; for many it is all of it. */
+/* The state of an algorithm begins with this; many have no more. */
 struct policy_gradient {
   const void *options; /* the algorithm's own, which begin with the settings; borrowed */
   struct policy_gradient_settings settings;
@@ -65,7 +65,7 @@ struct policy_gradient {
   uint32_t *order; /* [rows * T] */
   struct gradient_sum sum;
 
-  /* of the tile at hand */
+  /* of the tile that is computed now */
   struct batch_tile tile;
   const uint32_t *tile_samples; /* [tile.rows] which ones they are */
   float *d_log_prob;            /* [TILE] */
@@ -100,8 +100,8 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
 MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
                                                       const uint32_t *index, size_t n, struct losses *losses);
 
-/* The NUMERIC error of a minibatch (counted from 0) whose loss is not finite: which part of it, and which sample is to
- * blame. */
+/* The NUMERIC error of a minibatch (counted from 0) whose loss is not finite: it names the parts of the loss, and the
+ * sample where that began. */
 MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_gradient *policy,
                                                         const struct losses *losses, int64_t minibatch);
 
@@ -109,9 +109,8 @@ MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_grad
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                                             double *gradient_norm);
 
-/* What an update adds up for its metrics: losses over all minibatches, KL over the last epoch, as SB3, which counts the
- * one at which target_kl stopped, too, since they were measured there; the norm of the gradients of which there were
- * steps. */
+/* What an update adds up for its metrics, as SB3 does: the losses of all minibatches and the KL of the last epoch's,
+ * the one at which target_kl stopped included; and the norms of the gradients, one for each step of the optimizer. */
 struct update_totals {
   int64_t minibatches, epoch_minibatches, steps;
   struct losses sums;
@@ -123,8 +122,8 @@ struct update_totals {
 MUSTER_CHECKED muster_status policy_gradient_single_step(struct policy_gradient *policy, const struct tile_loss *loss,
                                                          double learning_rate, struct update_totals *totals);
 
-/* The same as a whole update, once the batch has its samples, weights and returns: with the learning rate of the
- * moment, and the common metrics. */
+/* A whole update of one such step, once the batch has its samples, weights and returns: at the present learning rate,
+ * and with the common metrics. */
 MUSTER_CHECKED muster_status policy_gradient_single_update(struct policy_gradient *policy, const struct tile_loss *loss,
                                                            double progress_remaining, double *metrics);
 
@@ -137,12 +136,13 @@ struct epochs_settings {
 MUSTER_CHECKED muster_status policy_gradient_epochs(struct policy_gradient *policy, const struct tile_loss *loss,
                                                     const struct epochs_settings *epochs, struct update_totals *totals);
 
-/* log pi(a | s) of every sample of the batch under the model's present weights, at its index in log_prob[rows * T]. */
+/* Fills log_prob[rows * T] with log pi(a | s) under the model's present weights, for every sample of the batch. */
 void policy_gradient_log_probs(struct policy_gradient *policy, float *log_prob);
 
 /* --- metrics --- */
 
-/* Metrics that all policy gradients have come first; those that compare with the old policy follow where they apply. */
+/* The metrics that all policy gradients have come first; those of a ratio to the old policy follow, where there is one.
+ */
 enum {
   METRIC_LOSS,
   METRIC_POLICY_GRADIENT_LOSS,

@@ -1,4 +1,4 @@
-/* The inside of PPO that tests hold against PyTorch: options and the loss of one minibatch. */
+/* Parts of PPO that tests compare with PyTorch: options and the loss of one minibatch. */
 #ifndef ALGO_PPO_H
 #define ALGO_PPO_H
 
