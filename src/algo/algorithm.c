@@ -1,28 +1,34 @@
 #include "algo/algorithm.h"
 
 #include "base/nearest.h"
+#include "base/registry.h"
 
 #include <string.h>
 
-extern const struct algorithm_type algorithm_a2c, algorithm_a3c, algorithm_actor_critic, algorithm_appo, algorithm_grpo,
-    algorithm_impala, algorithm_ppo, algorithm_reinforce, algorithm_reinforce_baseline;
+/* the registry: one line for each algorithm, the table that its file defines, in the order in which they build on each
+ * other */
+#define ALGORITHMS(ENTRY)                                                                                              \
+  ENTRY(algorithm_reinforce)                                                                                           \
+  ENTRY(algorithm_reinforce_baseline)                                                                                  \
+  ENTRY(algorithm_actor_critic)                                                                                        \
+  ENTRY(algorithm_a2c)                                                                                                 \
+  ENTRY(algorithm_ppo)                                                                                                 \
+  ENTRY(algorithm_grpo)                                                                                                \
+  ENTRY(algorithm_a3c)                                                                                                 \
+  ENTRY(algorithm_impala)                                                                                              \
+  ENTRY(algorithm_appo)
 
-/* the registry: one line an algorithm, in the order in which they build on each other */
-static const struct algorithm_type *const algorithms[] = {
-    &algorithm_reinforce,    &algorithm_reinforce_baseline,
-    &algorithm_actor_critic, &algorithm_a2c,
-    &algorithm_ppo,          &algorithm_grpo,
-    &algorithm_a3c,          &algorithm_impala,
-    &algorithm_appo,         NULL,
-};
+#define DECLARE(type) extern const struct algorithm_type type;
+#define LIST(type) &type,
+
+ALGORITHMS(DECLARE)
+
+static const struct algorithm_type *const algorithms[] = {ALGORITHMS(LIST) NULL};
 
 const struct algorithm_type *const *algorithm_list(void) { return algorithms; }
 
 static muster_status check_whole(const struct algorithm_type *type) {
-  const char *lack = algorithm_lacks(type);
-  if (lack == NULL) return MUSTER_OK;
-  return status_error(MUSTER_ERROR_INTERNAL, "the algorithm '%s' is not whole: its table lacks %s",
-                      type->name != NULL ? type->name : "?", lack);
+  return registry_check_entry("algorithm", type->name, algorithm_lacks(type));
 }
 
 muster_status algorithm_check_list(const struct algorithm_type *const *list) {

@@ -90,8 +90,8 @@
   }
 #define ROW_OPTIMIZER(T, value)                                                                                        \
   {                                                                                                                    \
-    ROW_SETTING(T, optimizer), .type = OPTION_CHOICE, .default_value = value, .choices = optimizer_names,              \
-                               .help = "Adam, RMSprop as PyTorch or as TensorFlow has it, or plain gradient descent"   \
+    ROW_SETTING(T, optimizer), .type = OPTION_STRING, .default_value = value, .check = optimizer_check,                \
+                               .help = "how a gradient becomes a step: see `muster parts`"                             \
   }
 #define ROW_OPTIMIZER_EPSILON(T, value)                                                                                \
   {                                                                                                                    \

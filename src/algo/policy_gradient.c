@@ -42,8 +42,8 @@ static muster_status create(const struct algorithm_context *context, void *algor
   policy->model = model;
   policy->stages = context->stages;
   policy->seed = context->seed;
-  MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], model->parameters.count,
-                              settings->optimizer_epsilon, arena, &policy->optimizer));
+  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, model->parameters.count, settings->optimizer_epsilon, arena,
+                                      &policy->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
                                  &policy->sum));
   MUSTER_TRY(batch_create(context->rollout, context->group, arena, &policy->batch));

@@ -48,7 +48,7 @@ struct policy_gradient_settings {
   struct option_schedule learning_rate;
   double ent_coef, vf_coef, max_grad_norm;
   bool normalize_advantage;
-  int optimizer; /* index into optimizer_names */
+  char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
   double optimizer_epsilon;
 };
 

@@ -53,8 +53,8 @@ static muster_status create(const struct algorithm_context *context, void *algor
   learning->rollout = context->rollout;
   learning->seed = context->seed;
   MUSTER_TRY(model_copy_policy(model, context->arena, &learning->target));
-  MUSTER_TRY(optimizer_create(optimizer_list()[settings->optimizer], parameters, settings->optimizer_epsilon,
-                              context->arena, &learning->optimizer));
+  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, parameters, settings->optimizer_epsilon, context->arena,
+                                      &learning->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
   return create_memory(learning, context->arena);
 }

@@ -19,7 +19,7 @@ struct value_learning_settings {
   int64_t buffer_size, learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
   double gamma, tau, max_grad_norm;
   struct option_schedule learning_rate;
-  int optimizer; /* index into optimizer_names */
+  char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
   double optimizer_epsilon;
 };
 

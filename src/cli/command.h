@@ -23,6 +23,7 @@ int command_inspect(int argc, char **argv);
 int command_summary(int argc, char **argv);
 int command_envs(int argc, char **argv);
 int command_algos(int argc, char **argv);
+int command_parts(int argc, char **argv);
 int command_config(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_plot(int argc, char **argv);

@@ -1,4 +1,4 @@
-/* muster envs, muster algos, muster config: what there is to choose from. */
+/* muster envs, muster algos, muster parts, muster config: what there is to choose from. */
 #include "algo/algorithm.h"
 #include "base/shown.h"
 #include "cli/command.h"
@@ -6,6 +6,9 @@
 #include "env/plugin.h"
 #include "env/pool.h"
 #include "env/registry.h"
+#include "nn/distribution.h"
+#include "nn/layer.h"
+#include "nn/optimizer.h"
 #include "setup/config.h"
 
 #include <getopt.h>
@@ -27,9 +30,10 @@ static int parse_word(int argc, char **argv, const char *help, const char **word
   return -1;
 }
 
+static const char *const space_kinds[] = {"?", "Box", "Box uint8", "Discrete", "MultiDiscrete"};
+
 static void format_space(const muster_space *space, char *text, size_t size) {
-  static const char *const kinds[] = {"?", "Box", "Box uint8", "Discrete", "MultiDiscrete"};
-  int used = snprintf(text, size, "%s(", kinds[space->kind]);
+  int used = snprintf(text, size, "%s(", space_kinds[space->kind]);
   if (space->kind == MUSTER_SPACE_DISCRETE) used += snprintf(text + used, size - (size_t)used, "%d", space->counts[0]);
   for (int32_t i = 0; i < space->rank; i++)
     used += snprintf(text + used, size - (size_t)used, "%s%d", i > 0 ? ", " : "", space->shape[i]);
@@ -112,6 +116,50 @@ int command_algos(int argc, char **argv) {
     config_reference_print(stdout, &type->options, 1, NULL);
   }
   return command_finish("algos", status);
+}
+
+static muster_status print_layers(void) {
+  MUSTER_TRY(layer_check_list(layer_list()));
+  printf("%-34s %s\n", "layer (policy.network)", "what it does");
+  for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
+    char usage[256];
+    layer_format_usage(*type, usage, sizeof usage);
+    printf("%-34s %s\n", usage, (*type)->summary);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status print_distributions(void) {
+  MUSTER_TRY(distribution_check_list(distribution_list()));
+  printf("\n%-34s %-14s %s\n", "distribution (policy.distribution)", "actions", "what it is");
+  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
+    printf("%-34s %-14s %s\n", (*entry)->name, space_kinds[(*entry)->action_kind], (*entry)->summary);
+  return MUSTER_OK;
+}
+
+static muster_status print_optimizers(void) {
+  MUSTER_TRY(optimizer_check_list(optimizer_list()));
+  printf("\n%-34s %s\n", "optimizer (algorithm.optimizer)", "what it is");
+  for (const struct optimizer_type *const *type = optimizer_list(); *type != NULL; type++)
+    printf("%-34s %s\n", (*type)->name, (*type)->summary);
+  return MUSTER_OK;
+}
+
+static muster_status print_parts(void) {
+  MUSTER_TRY(print_layers());
+  MUSTER_TRY(print_distributions());
+  return print_optimizers();
+}
+
+int command_parts(int argc, char **argv) {
+  const char *word = NULL;
+  int exit_code = parse_word(argc, argv,
+                             "usage: muster parts\n\nLists what policies and algorithms are made of: layers, "
+                             "distributions of actions, optimizers.\n",
+                             &word);
+  if (exit_code >= 0) return exit_code;
+  if (word != NULL) return command_usage_error("parts", "expects no name, got %s", word);
+  return command_finish("parts", print_parts());
 }
 
 int command_config(int argc, char **argv) {

@@ -25,6 +25,7 @@ static const struct subcommand commands[] = {
     {"envs", "list the environments, or describe one", command_envs},
     {"check-env", "hold an environment to the contract", command_check_env},
     {"algos", "list the algorithms", command_algos},
+    {"parts", "list layers, distributions of actions and optimizers", command_parts},
     {"config", "list the options of a config file", command_config},
     {"bench", "measure how fast this machine runs it", command_bench},
     {"plan", "predict how fast a config trains at any number of ranks", command_plan},

@@ -179,7 +179,7 @@ static muster_status parse_string(const struct option_spec *option, const char *
                         length);
   if (!text_is_printable(content))
     return status_error(MUSTER_ERROR_USAGE, "expects text in UTF-8 without line breaks and control characters");
-  if (option->check != NULL && length > 0) MUSTER_TRY(option->check(content));
+  if (option->check != NULL) MUSTER_TRY(option->check(content));
   memset(out, 0, OPTION_STRING_SIZE);
   memcpy(out, content, length);
   return MUSTER_OK;

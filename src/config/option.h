@@ -71,7 +71,7 @@ struct option_spec {
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
   const char *example;        /* OPTION_TEXT_LIST: a list as one would write it, for messages */
   const char *help;           /* one line, no full stop */
-  /* OPTION_STRING, if it is not empty, and each item of OPTION_TEXT_LIST: USAGE error "expects ..."; NULL: any text */
+  /* OPTION_STRING, "" for `null` too, and each item of OPTION_TEXT_LIST: USAGE error "expects ..."; NULL: any text */
   muster_status (*check)(const char *text);
 };
 

@@ -1,26 +1,30 @@
 #include "nn/distribution.h"
 
 #include "base/nearest.h"
+#include "base/registry.h"
 #include "nn/layer.h"
 
 #include <string.h>
 
-extern const struct distribution distribution_categorical;
-extern const struct distribution distribution_multi_categorical;
-extern const struct distribution distribution_gaussian;
+/* The registry: one line for each distribution, the table that its file defines. The first one for a kind of actions is
+ * taken where none is named. */
+#define DISTRIBUTIONS(ENTRY)                                                                                           \
+  ENTRY(distribution_categorical)                                                                                      \
+  ENTRY(distribution_multi_categorical)                                                                                \
+  ENTRY(distribution_gaussian)
 
-/* the registry: one line a distribution */
-static const struct distribution *const distributions[] = {
-    &distribution_categorical,
-    &distribution_multi_categorical,
-    &distribution_gaussian,
-    NULL,
-};
+#define DECLARE(table) extern const struct distribution table;
+#define LIST(table) &table,
+
+DISTRIBUTIONS(DECLARE)
+
+static const struct distribution *const distributions[] = {DISTRIBUTIONS(LIST) NULL};
 
 const struct distribution *const *distribution_list(void) { return distributions; }
 
 const char *distribution_lacks(const struct distribution *distribution) {
   if (distribution->name == NULL) return "name";
+  if (distribution->summary == NULL) return "summary";
   if (distribution->shape == NULL) return "shape";
   if (distribution->sample == NULL) return "sample";
   if (distribution->mode == NULL) return "mode";
@@ -28,6 +32,15 @@ const char *distribution_lacks(const struct distribution *distribution) {
   if (distribution->gradient == NULL) return "gradient";
   bool has_smooth_actions = distribution->action_kind == MUSTER_SPACE_BOX;
   return has_smooth_actions && distribution->pathwise == NULL ? "pathwise" : NULL;
+}
+
+static muster_status check_whole(const struct distribution *distribution) {
+  return registry_check_entry("distribution", distribution->name, distribution_lacks(distribution));
+}
+
+muster_status distribution_check_list(const struct distribution *const *list) {
+  for (; *list != NULL; list++) MUSTER_TRY(check_whole(*list));
+  return MUSTER_OK;
 }
 
 muster_status distribution_check(const char *name) {
@@ -50,12 +63,8 @@ static muster_status find_distribution(const muster_space *action, const char *n
   for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
     if ((*entry)->action_kind == action->kind) nearest_offer(&fitting, (*entry)->name);
     if (!is_meant(*entry, action, name)) continue;
-    const char *lack = distribution_lacks(*entry);
-    if (lack != NULL)
-      return status_error(MUSTER_ERROR_INTERNAL, "the distribution of kind %d is not whole: its table lacks %s",
-                          (int)action->kind, lack);
     *out = *entry;
-    return MUSTER_OK;
+    return check_whole(*entry);
   }
   if (fitting.name != NULL)
     return status_error(MUSTER_ERROR_USAGE,

@@ -60,7 +60,7 @@ struct policy_head {
 };
 
 struct distribution {
-  const char *name;
+  const char *name, *summary;
   muster_space_kind action_kind;
 
   /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is known. `state_dependent`: all
@@ -96,6 +96,9 @@ MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, cons
 /* The first member that is not there ("mode"): all are required, but for pathwise of discrete actions; NULL: it is
  * whole. */
 const char *distribution_lacks(const struct distribution *distribution);
+
+/* Whether all of a list that ends with NULL are whole; the error (INTERNAL) names the one and what it lacks. */
+MUSTER_CHECKED muster_status distribution_check_list(const struct distribution *const *list);
 
 /* USAGE error "expects ..." unless there is a distribution of that name, or for "". */
 MUSTER_CHECKED muster_status distribution_check(const char *name);

@@ -1,6 +1,7 @@
 #include "nn/layer.h"
 
 #include "base/nearest.h"
+#include "base/registry.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -9,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the registry: one line a layer */
-static const struct layer_type *const layers[] = {
-    &layer_dense, &layer_conv2d, &layer_tanh, &layer_relu, NULL,
-};
+#define LIST(type) &type,
+static const struct layer_type *const layers[] = {LAYERS(LIST) NULL};
 
 const struct layer_type *const *layer_list(void) { return layers; }
 
@@ -23,29 +22,44 @@ const char *layer_lacks(const struct layer_type *type) {
   if (type->shape == NULL) return "shape";
   if (type->forward == NULL) return "forward";
   if (type->backward == NULL) return "backward";
-  /* parameters are added, begun and packed, or there are none */
+  /* parameters are added and begun, or there are none */
   bool has_parameters = type->add_parameters != NULL || type->initialize != NULL || type->pack != NULL;
-  if (!has_parameters) return NULL;
-  if (type->add_parameters == NULL) return "add_parameters";
-  if (type->initialize == NULL) return "initialize";
-  return type->pack == NULL ? "pack" : NULL;
+  if (has_parameters && type->add_parameters == NULL) return "add_parameters";
+  return has_parameters && type->initialize == NULL ? "initialize" : NULL;
+}
+
+static muster_status check_whole(const struct layer_type *type) {
+  return registry_check_entry("layer", type->name, layer_lacks(type));
+}
+
+muster_status layer_check_list(const struct layer_type *const *list) {
+  for (; *list != NULL; list++) MUSTER_TRY(check_whole(*list));
+  return MUSTER_OK;
 }
 
 /* ---- reading "dense 64" ---- */
 
+int layer_format_usage(const struct layer_type *type, char *text, size_t size) {
+  int length = snprintf(text, size, "%s", type->name);
+  for (int i = 0; i < LAYER_MAX_ARGUMENTS && type->argument[i].name != NULL; i++) {
+    const char *form = type->argument[i].otherwise != 0 ? " [%s]" : " %s";
+    bool fits = (size_t)length < size;
+    length += snprintf(fits ? text + length : NULL, fits ? size - (size_t)length : 0, form, type->argument[i].name);
+  }
+  return length;
+}
+
 /* "dense WIDTH, WIDTH from 1 to 65536" */
 static muster_status expects(const struct layer_type *type) {
-  char form[256], ranges[256] = "";
-  size_t form_length = (size_t)snprintf(form, sizeof form, "%s", type->name), ranges_length = 0;
+  char usage[256], ranges[256] = "";
+  size_t length = 0;
+  layer_format_usage(type, usage, sizeof usage);
   for (int i = 0; i < LAYER_MAX_ARGUMENTS && type->argument[i].name != NULL; i++) {
     const struct layer_argument *argument = &type->argument[i];
-    const char *parts = argument->otherwise != 0 ? " [%s]" : " %s";
-    form_length += (size_t)snprintf(form + form_length, sizeof form - form_length, parts, argument->name);
-    ranges_length +=
-        (size_t)snprintf(ranges + ranges_length, sizeof ranges - ranges_length, ", %s from %" PRId64 " to %" PRId64,
-                         argument->name, argument->min, argument->max);
+    length += (size_t)snprintf(ranges + length, sizeof ranges - length, ", %s from %" PRId64 " to %" PRId64,
+                               argument->name, argument->min, argument->max);
   }
-  return status_error(MUSTER_ERROR_USAGE, "expects %s%s", form, ranges);
+  return status_error(MUSTER_ERROR_USAGE, "expects %s%s", usage, ranges);
 }
 
 static muster_status find_type(const char *name, const struct layer_type **out) {
@@ -53,7 +67,7 @@ static muster_status find_type(const char *name, const struct layer_type **out) 
   for (const struct layer_type *const *type = layers; *type != NULL; type++) {
     if (strcmp((*type)->name, name) == 0) {
       *out = *type;
-      return MUSTER_OK;
+      return check_whole(*type);
     }
     nearest_offer(&nearest, (*type)->name);
   }

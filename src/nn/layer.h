@@ -90,10 +90,11 @@ struct layer_type {
   /* Fills above and memory of a layer whose arguments and `below` are known, and takes the layer's state from the
    * arena. Errors: USAGE "reads ...", where it does not fit what is below. */
   muster_status (*shape)(struct layer *layer, struct arena *arena);
-  /* Adds tensors "<path>/...". NULL, as the next two: there are no parameters. */
+  /* Adds tensors "<path>/...". NULL, as initialize(): there are no parameters. */
   muster_status (*add_parameters)(struct layer *layer, struct parameters *parameters, const char *path);
   muster_status (*initialize)(const struct layer *layer, float *values, const struct layer_init *init);
-  /* Renews what the kernels read after the parameters changed; what only backward() reads only `for_training`. */
+  /* Renews what the kernels read after the parameters changed; what only backward() reads only `for_training`. NULL:
+   * nothing but the parameters. */
   void (*pack)(struct layer *layer, const float *values, bool for_training);
   /* Takes working memory, what only backward() needs only where it `trains`. NULL: the output is enough. */
   muster_status (*allocate)(struct layer *layer, bool trains, struct arena *arena);
@@ -101,7 +102,15 @@ struct layer_type {
   void (*backward)(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back);
 };
 
-extern const struct layer_type layer_dense, layer_conv2d, layer_tanh, layer_relu;
+/* The registry: one line for each layer, the table that its file defines. */
+#define LAYERS(ENTRY)                                                                                                  \
+  ENTRY(layer_dense)                                                                                                   \
+  ENTRY(layer_conv2d)                                                                                                  \
+  ENTRY(layer_tanh)                                                                                                    \
+  ENTRY(layer_relu)
+
+#define LAYER_DECLARE(type) extern const struct layer_type type;
+LAYERS(LAYER_DECLARE)
 
 /* All layers, ended by NULL. */
 const struct layer_type *const *layer_list(void);
@@ -109,7 +118,14 @@ const struct layer_type *const *layer_list(void);
 /* The first member that is required and not there ("forward"); NULL: it is whole. */
 const char *layer_lacks(const struct layer_type *type);
 
-/* Reads "dense 64". USAGE error "expects ...", which says what would be right; layer_check() only looks. */
+/* Whether all types of a list that ends with NULL are whole; the error (INTERNAL) names the type and what it lacks. */
+MUSTER_CHECKED muster_status layer_check_list(const struct layer_type *const *list);
+
+/* Writes how a list of layers names it: "conv2d CHANNELS KERNEL [STRIDE]"; returns as snprintf does. */
+int layer_format_usage(const struct layer_type *type, char *text, size_t size);
+
+/* Reads "dense 64". USAGE error "expects ...", which says what would be right; INTERNAL where the layer is not whole;
+ * layer_check() only looks. */
 MUSTER_CHECKED muster_status layer_spec_parse(const char *text, struct layer_spec *out);
 MUSTER_CHECKED muster_status layer_check(const char *text);
 

@@ -41,9 +41,8 @@ static const struct option_spec model_options[] = {
      .offset = offsetof(struct model_options, network),
      .check = layer_check,
      .example = "[dense 64, tanh, dense 64, tanh]",
-     .help = "hidden layers of policy and value network, in place of hidden_sizes, kernel_size and activation: dense "
-             "WIDTH, "
-             "conv2d CHANNELS KERNEL [STRIDE], tanh, relu"},
+     .help = "hidden layers of policy and value network, in place of hidden_sizes, kernel_size and activation: see "
+             "`muster parts`"},
     {.key = "value_network",
      .type = OPTION_TEXT_LIST,
      .offset = offsetof(struct model_options, value_network),
@@ -72,7 +71,7 @@ static const struct option_spec model_options[] = {
      .type = OPTION_STRING,
      .offset = offsetof(struct model_options, distribution),
      .check = distribution_check,
-     .help = "distribution of the actions: Categorical, MultiCategorical or Gaussian; null: the one for their kind"},
+     .help = "distribution of the actions: see `muster parts`; null: the first one for their kind"},
     {.key = "log_std_init",
      .type = OPTION_FLOAT,
      .offset = offsetof(struct model_options, log_std_init),

@@ -1,18 +1,14 @@
 #include "nn/optimizer.h"
 
+#include "base/nearest.h"
+#include "base/registry.h"
 #include "math/vector.h"
 
 #include <math.h>
+#include <string.h>
 
-#define DECLARE(NAME, name) extern const struct optimizer_type optimizer_##name;
-#define LIST(NAME, name) [OPTIMIZER_##NAME] = &optimizer_##name,
-#define TEXT(NAME, name) [OPTIMIZER_##NAME] = #name,
-
-OPTIMIZERS(DECLARE)
-
+#define LIST(type) &type,
 static const struct optimizer_type *const optimizers[] = {OPTIMIZERS(LIST) NULL};
-
-const char *const optimizer_names[] = {OPTIMIZERS(TEXT) NULL};
 
 const struct optimizer_type *const *optimizer_list(void) { return optimizers; }
 
@@ -25,18 +21,47 @@ const char *optimizer_lacks(const struct optimizer_type *type) {
   return type->step == NULL ? "step" : NULL;
 }
 
+static muster_status check_whole(const struct optimizer_type *type) {
+  return registry_check_entry("optimizer", type->name, optimizer_lacks(type));
+}
+
+muster_status optimizer_check_list(const struct optimizer_type *const *list) {
+  for (; *list != NULL; list++) MUSTER_TRY(check_whole(*list));
+  return MUSTER_OK;
+}
+
+muster_status optimizer_find(const char *name, const struct optimizer_type **out) {
+  struct nearest nearest = nearest_start(name);
+  for (const struct optimizer_type *const *type = optimizers; *type != NULL; type++) {
+    nearest_offer(&nearest, (*type)->name);
+    if (strcmp((*type)->name, name) != 0) continue;
+    *out = *type;
+    return check_whole(*type);
+  }
+  return status_error(MUSTER_ERROR_USAGE, "expects an optimizer: %s", nearest_advise(&nearest).text);
+}
+
+muster_status optimizer_check(const char *name) {
+  const struct optimizer_type *type;
+  return optimizer_find(name, &type);
+}
+
 muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon, struct arena *arena,
                                struct optimizer *optimizer) {
-  const char *lack = optimizer_lacks(type);
-  if (lack != NULL)
-    return status_error(MUSTER_ERROR_INTERNAL, "the optimizer '%s' is not whole: its table lacks %s",
-                        type->name != NULL ? type->name : "?", lack);
+  MUSTER_TRY(check_whole(type));
   *optimizer = (struct optimizer){.type = type, .count = count, .epsilon = epsilon};
   for (int k = 0; k < type->moments; k++) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "moments of the optimizer", &optimizer->moment[k]));
     for (size_t i = 0; i < count; i++) optimizer->moment[k][i] = type->initial_moment;
   }
   return MUSTER_OK;
+}
+
+muster_status optimizer_create_by_name(const char *name, size_t count, double epsilon, struct arena *arena,
+                                       struct optimizer *optimizer) {
+  const struct optimizer_type *type = &optimizer_adam;
+  if (name[0] != '\0') MUSTER_TRY(optimizer_find(name, &type));
+  return optimizer_create(type, count, epsilon, arena, optimizer);
 }
 
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,

@@ -1,5 +1,5 @@
-/* Optimizers: one loop over the contiguous parameter block. Each is a table of its own in nn/optimizers/, and one line
- * in the list below. */
+/* Optimizers: one loop over the contiguous parameter block. One file each in nn/optimizers/, one line in the registry
+ * below. */
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
@@ -32,28 +32,36 @@ struct optimizer {
   double epsilon;
 };
 
-/* The registry: one line for each, ENTRY(NAME, name) for the table `optimizer_name`. */
+/* The registry: one line for each optimizer, the table that its file defines. */
 #define OPTIMIZERS(ENTRY)                                                                                              \
-  ENTRY(ADAM, adam)                                                                                                    \
-  ENTRY(RMSPROP, rmsprop)                                                                                              \
-  ENTRY(RMSPROP_TF, rmsprop_tf)                                                                                        \
-  ENTRY(SGD, sgd)
+  ENTRY(optimizer_adam)                                                                                                \
+  ENTRY(optimizer_rmsprop)                                                                                             \
+  ENTRY(optimizer_rmsprop_tf)                                                                                          \
+  ENTRY(optimizer_sgd)
 
-/* What `optimizer` options mean: OPTIMIZER_NAME, the index into optimizer_names, and so into the list. */
-#define OPTIMIZER_NUMBER(NAME, name) OPTIMIZER_##NAME,
-enum { OPTIMIZERS(OPTIMIZER_NUMBER) OPTIMIZERS_END };
-extern const char *const optimizer_names[];
+#define OPTIMIZER_DECLARE(type) extern const struct optimizer_type type;
+OPTIMIZERS(OPTIMIZER_DECLARE)
 
-/* All optimizers in the order of optimizer_names, ended by NULL. */
+/* All optimizers, ended by NULL; and one by name, whose error "expects ..." names the nearest (USAGE), or what it lacks
+ * (INTERNAL); optimizer_check() only looks. */
 const struct optimizer_type *const *optimizer_list(void);
+MUSTER_CHECKED muster_status optimizer_find(const char *name, const struct optimizer_type **out);
+MUSTER_CHECKED muster_status optimizer_check(const char *name);
 
 /* The first member that is required and not there ("step"); NULL: it is whole. All are, names of its moments among
  * them; initial_moment is 0 unless it says otherwise. */
 const char *optimizer_lacks(const struct optimizer_type *type);
 
+/* Whether all types of a list that ends with NULL are whole; the error (INTERNAL) names the type and what it lacks. */
+MUSTER_CHECKED muster_status optimizer_check_list(const struct optimizer_type *const *list);
+
 /* An optimizer of `count` parameters; memory from the arena. `epsilon` keeps divisions finite. */
 MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon,
                                               struct arena *arena, struct optimizer *optimizer);
+
+/* The same of an optimizer of that name; "": Adam. */
+MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t count, double epsilon,
+                                                      struct arena *arena, struct optimizer *optimizer);
 
 /* Moves parameters [count] against gradients [count] times gradient_scale. */
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,

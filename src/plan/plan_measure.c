@@ -210,7 +210,7 @@ static muster_status time_own_step(struct learning *learning, double *seconds) {
   const size_t n = model->parameters.count;
   struct samples samples = {.n = 0};
   struct optimizer optimizer;
-  MUSTER_TRY(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], n, 1e-5, learning->single.run.arena, &optimizer));
+  MUSTER_TRY(optimizer_create(&optimizer_adam, n, 1e-5, learning->single.run.arena, &optimizer));
   for (int i = 0; i < 50; i++) {
     double start = clock_seconds();
     double norm = sqrt(vector_sum_of_squares(n, model->parameters.gradients));

@@ -6,7 +6,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "watch", "inspect", "summary", "plot", "report", "envs", "algos", "config", "bench", "plan"]
+COMMANDS = ["train", "eval", "watch", "inspect", "summary", "plot", "report", "envs", "algos", "parts", "config", "bench", "plan"]
 
 
 class Commands(program.Case):
@@ -57,6 +57,7 @@ class Commands(program.Case):
             ["envs", "a", "b"],
             ["envs", "--wrong"],
             ["algos", "a", "b"],
+            ["parts", "a"],
             ["config", "a", "b"],
         ]:
             with self.subTest(arguments=arguments):
@@ -91,6 +92,12 @@ class Commands(program.Case):
         self.assertRegex(self.succeed("algos"), r"(?m)^ppo +\S")
         self.assertRegex(self.succeed("algos", "ppo"), r"(?m)^algorithm\.gae_lambda +number +0\.95 +0 to 1 +ppo +\S")
         self.assert_refused(self.run_muster("algos", "pppo"), 2, "pppo", "'ppo'")
+
+    def test_parts(self):
+        out = self.succeed("parts")
+        self.assertRegex(out, r"(?m)^conv2d CHANNELS KERNEL \[STRIDE\] +\S")
+        self.assertRegex(out, r"(?m)^Gaussian +Box +\S")
+        self.assertRegex(out, r"(?m)^rmsprop_tf +\S")
 
     def test_config(self):
         out = self.succeed("config")

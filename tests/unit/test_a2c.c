@@ -7,15 +7,15 @@ enum { STEPS = 5 };
 struct golden_case {
   const char *file;
   bool gaussian;
-  int optimizer;
+  const struct optimizer_type *optimizer;
 };
 
 static const struct golden_case golden_cases[] = {
-    {"a2c_discrete_rmsprop.h5", false, OPTIMIZER_RMSPROP},
-    {"a2c_discrete_rmsproptf.h5", false, OPTIMIZER_RMSPROP_TF},
-    {"a2c_discrete_normadv_rmsproptf.h5", false, OPTIMIZER_RMSPROP_TF},
-    {"a2c_gaussian_rmsprop.h5", true, OPTIMIZER_RMSPROP},
-    {"a2c_gaussian_rmsproptf.h5", true, OPTIMIZER_RMSPROP_TF},
+    {"a2c_discrete_rmsprop.h5", false, &optimizer_rmsprop},
+    {"a2c_discrete_rmsproptf.h5", false, &optimizer_rmsprop_tf},
+    {"a2c_discrete_normadv_rmsproptf.h5", false, &optimizer_rmsprop_tf},
+    {"a2c_gaussian_rmsprop.h5", true, &optimizer_rmsprop},
+    {"a2c_gaussian_rmsproptf.h5", true, &optimizer_rmsprop_tf},
 };
 enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 
@@ -41,7 +41,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   f->options.settings.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
   f->options.settings.optimizer_epsilon = golden_attribute(c->file, "/", "eps");
   f->options.settings.normalize_advantage = golden_attribute(c->file, "/", "normalize_advantage") != 0;
-  f->options.settings.optimizer = c->optimizer;
+  strcpy(f->options.settings.optimizer, c->optimizer->name);
   struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
   CHECK_OK_FATAL(algorithm_create(type, &context, &algorithm));
   f->learner = algorithm;
@@ -100,7 +100,7 @@ static void test_golden_steps(void) {
     const struct golden_case *c = &golden_cases[i];
     struct fixture f;
     load_case(&f, c);
-    double tolerance = c->optimizer == OPTIMIZER_RMSPROP ? 5e-5 : 1e-5;
+    double tolerance = c->optimizer == &optimizer_rmsprop ? 5e-5 : 1e-5;
     for (int step = 1; step <= STEPS; step++) {
       char path[64];
       struct losses losses;

@@ -29,9 +29,9 @@ static muster_space example_space(muster_space_kind kind) {
 }
 
 /* a head with parameters of its own, where it has any, and room for their gradients */
-static void create_head(const muster_space *space, bool state_dependent, struct arena *arena,
+static void create_head(const muster_space *space, const char *name, bool state_dependent, struct arena *arena,
                         struct policy_head *head) {
-  CHECK_OK_FATAL(policy_head_create(space, "", state_dependent, arena, head));
+  CHECK_OK_FATAL(policy_head_create(space, name, state_dependent, arena, head));
   float *own;
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "parameters", &own));
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "gradients", &head->own_gradients));
@@ -45,20 +45,11 @@ static void test_registry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   for (size_t i = 0; list[i] != NULL; i++) {
-    CU_ASSERT_PTR_NULL_FATAL(distribution_lacks(list[i]));
-    struct distribution partial = *list[i];
-    partial.mode = NULL;
-    CU_ASSERT_STRING_EQUAL(distribution_lacks(&partial), "mode");
-    partial = *list[i];
-    partial.pathwise = NULL;
-    const char *lack = distribution_lacks(&partial);
-    CU_ASSERT_TRUE(list[i]->action_kind == MUSTER_SPACE_BOX ? lack != NULL && strcmp(lack, "pathwise") == 0
-                                                            : lack == NULL);
     const muster_space space = example_space(list[i]->action_kind);
     struct policy_head head;
-    CHECK_OK_FATAL(policy_head_create(&space, "", false, arena, &head));
+    CHECK_OK_FATAL(policy_head_create(&space, list[i]->name, false, arena, &head));
     CU_ASSERT_PTR_EQUAL(head.distribution, list[i]);
-    CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && head.outputs > 0);
+    CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && strlen(list[i]->summary) > 0 && head.outputs > 0);
     CU_ASSERT_EQUAL(head.own_name == NULL, head.own_count == 0);
     for (size_t k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i]->name, list[k]->name), 0);
   }
@@ -68,13 +59,44 @@ static void test_registry(void) {
   arena_destroy(&arena);
 }
 
+/* of a table that is not whole, what it lacks is named; a list with it is refused */
+static void test_lacks(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  const muster_space space = example_space(MUSTER_SPACE_BOX);
+  struct policy_head head;
+  create_head(&space, "Gaussian", false, arena, &head);
+  struct distribution partial;
+  const struct distribution *const list[] = {distribution_list()[0], &partial, NULL};
+#define LACKS(member)                                                                                                  \
+  do {                                                                                                                 \
+    partial = *head.distribution;                                                                                      \
+    partial.member = NULL;                                                                                             \
+    const char *lack = distribution_lacks(&partial);                                                                   \
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lack);                                                                                \
+    CU_ASSERT_STRING_EQUAL(lack, #member);                                                                             \
+    CHECK_FAILS(distribution_check_list(list), MUSTER_ERROR_INTERNAL, "is not whole: its table lacks " #member);       \
+  } while (0)
+  LACKS(name);
+  LACKS(summary);
+  LACKS(shape);
+  LACKS(sample);
+  LACKS(mode);
+  LACKS(evaluate);
+  LACKS(gradient);
+  LACKS(pathwise);
+  CHECK_FAILS(distribution_check_list(list), MUSTER_ERROR_INTERNAL, "the distribution 'Gaussian' is not whole");
+  CHECK_OK(distribution_check_list(distribution_list()));
+  arena_destroy(&arena);
+}
+
 /* samples are reproducible, their log-probabilities are those that evaluate() finds at any other place, and the mode is
  * at least as probable */
 static void check_entry(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
   enum { ROWS = 45 };
   const muster_space space = example_space(distribution->action_kind);
   struct policy_head head;
-  create_head(&space, state_dependent, arena, &head);
+  create_head(&space, distribution->name, state_dependent, arena, &head);
   size_t outputs = head.outputs, elements = head.elements, ld = outputs + 3;
   float net[TILE * (MAX_OUTPUTS + 3)], turned[TILE * (MAX_OUTPUTS + 3)], log_prob[ROWS];
   int32_t actions[TILE * 4], again[TILE * 4];
@@ -107,6 +129,47 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   CU_ASSERT_EQUAL(memcmp(actions + 10 * elements, again, 9 * elements * sizeof *actions), 0);
 }
 
+/* the slope of sum(d_log_prob * log pi(a)) + d_entropy * sum(H) of given actions along one float */
+static double density_slope(struct policy_head *head, size_t rows, const float *net, const void *actions,
+                            const float *d_log_prob, float d_entropy, float *at) {
+  const float h = 1.0f / 256, before = *at;
+  double sides[2] = {0, 0};
+  for (int side = 0; side < 2; side++) {
+    *at = side == 0 ? before - h : before + h;
+    head->distribution->evaluate(head, rows, net, head->outputs, all_allowed, actions);
+    for (size_t r = 0; r < rows; r++)
+      sides[side] += (double)d_log_prob[r] * head->log_prob[r] + (double)d_entropy * head->entropy[r];
+  }
+  *at = before;
+  return (sides[1] - sides[0]) / (2 * h);
+}
+
+/* gradient() against central differences of evaluate(); own gradients are added to */
+static void check_gradient(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
+  enum { ROWS = 13 };
+  const muster_space space = example_space(distribution->action_kind);
+  struct policy_head head;
+  create_head(&space, distribution->name, state_dependent, arena, &head);
+  const size_t outputs = head.outputs;
+  const float d_entropy = 0.7f;
+  float net[TILE * MAX_OUTPUTS], d_net[TILE * MAX_OUTPUTS], d_log_prob[TILE] = {0}, actions[TILE * 4];
+  double expected[ROWS * MAX_OUTPUTS], own[MAX_OUTPUTS];
+  fill_normal(net, ROWS * outputs, 0.7, 71, 0);
+  fill_normal(d_log_prob, ROWS, 1.0, 72, 0);
+  const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
+  distribution->sample(&head, ROWS, net, outputs, all_allowed, &random, actions);
+  for (size_t i = 0; i < ROWS * outputs; i++)
+    expected[i] = density_slope(&head, ROWS, net, actions, d_log_prob, d_entropy, &net[i]);
+  for (size_t i = 0; i < head.own_count; i++)
+    own[i] = density_slope(&head, ROWS, net, actions, d_log_prob, d_entropy, (float *)head.own + i);
+  for (int times = 1; times <= 2; times++) {
+    distribution->evaluate(&head, ROWS, net, outputs, all_allowed, actions);
+    distribution->gradient(&head, ROWS, actions, d_log_prob, d_entropy, d_net, outputs);
+    CU_ASSERT_TRUE(relative_error(d_net, expected, ROWS * outputs) <= 2e-3);
+    for (size_t i = 0; i < head.own_count; i++) CHECK_CLOSE(head.own_gradients[i], times * own[i], 2e-3);
+  }
+}
+
 /* the slope of sum(d_actions * a) + sum(d_log_prob * log pi(a)) of sampled actions along one float, the noise as it is
  */
 static double path_slope(struct policy_head *head, size_t rows, const float *net, const float *d_actions,
@@ -130,7 +193,7 @@ static void check_pathwise(const struct distribution *distribution, bool state_d
   enum { ROWS = 13 };
   const muster_space space = example_space(distribution->action_kind);
   struct policy_head head;
-  create_head(&space, state_dependent, arena, &head);
+  create_head(&space, distribution->name, state_dependent, arena, &head);
   CU_ASSERT_EQUAL_FATAL(distribution->pathwise != NULL, space.kind == MUSTER_SPACE_BOX);
   if (distribution->pathwise == NULL) return;
   const size_t outputs = head.outputs;
@@ -166,7 +229,7 @@ static void test_clamped_deviations(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct policy_head head;
-  create_head(&space, true, arena, &head);
+  create_head(&space, "", true, arena, &head);
   const float net[] = {0.5f, 3.0f, 0.5f, -21.0f, 0.5f, 1.0f}, ones[] = {1, 1, 1};
   const struct action_random random = {.seed = 9};
   float actions[3], d_net[6];
@@ -204,6 +267,8 @@ static void test_every_entry(void) {
   for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++) {
     check_entry(*entry, false, arena);
     check_entry(*entry, true, arena);
+    check_gradient(*entry, false, arena);
+    check_gradient(*entry, true, arena);
     check_pathwise(*entry, false, arena);
     check_pathwise(*entry, true, arena);
   }
@@ -221,7 +286,7 @@ struct fixture {
 static void setup(struct fixture *f, int32_t choices) {
   const muster_space space = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_head(&space, false, f->arena, &f->head);
+  create_head(&space, "", false, f->arena, &f->head);
   f->distribution = f->head.distribution;
   CU_ASSERT_EQUAL(f->head.outputs, (size_t)choices);
 }
@@ -460,7 +525,7 @@ static void test_normal_moments(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct policy_head head;
-  create_head(&space, false, arena, &head);
+  create_head(&space, "", false, arena, &head);
   float net[TILE * ELEMENTS];
   fill_normal(net, TILE * ELEMENTS, 1.0, 51, 0);
   double moments[ELEMENTS][4] = {{0}}, products[ELEMENTS] = {0};
@@ -494,7 +559,7 @@ static void test_gaussian_mode(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct policy_head head;
-  create_head(&space, true, arena, &head);
+  create_head(&space, "", true, arena, &head);
   CU_ASSERT_TRUE(head.outputs == 4 && head.own_count == 0);
   const float net[] = {1, 2, 9, 9, 3, -4, 9, 9};
   float actions[4];
@@ -543,7 +608,7 @@ static void check_group(const char *group, muster_space_kind kind, size_t elemen
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct policy_head head;
-  create_head(&space, state, arena, &head);
+  create_head(&space, "", state, arena, &head);
   static float net[TILE * MAX_OUTPUTS], d_net[TILE * MAX_OUTPUTS], d_log_prob[TILE], own[4];
   uint8_t mask[TILE * MAX_OUTPUTS];
   read_values(group, "net", false, net, TILE * MAX_OUTPUTS);
@@ -581,6 +646,7 @@ static void test_golden(void) {
 
 static const struct check_case cases[] = {
     {"registry", test_registry},
+    {"what a table lacks", test_lacks},
     {"names", test_names},
     {"what every distribution does", test_every_entry},
     {"categorical: frequencies", test_frequencies},

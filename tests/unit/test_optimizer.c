@@ -15,7 +15,7 @@ static void test_formula(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct optimizer adam;
-  CHECK_OK_FATAL(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], COUNT, epsilon, arena, &adam));
+  CHECK_OK_FATAL(optimizer_create(&optimizer_adam, COUNT, epsilon, arena, &adam));
   float parameters[COUNT], gradients[COUNT];
   double expected[COUNT], m[COUNT] = {0}, v[COUNT] = {0};
   fill_normal(parameters, COUNT, 1.0, 1, 0);
@@ -42,7 +42,7 @@ static void test_first_step(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct optimizer adam;
-  CHECK_OK_FATAL(optimizer_create(optimizer_list()[OPTIMIZER_ADAM], 4, 1e-8, arena, &adam));
+  CHECK_OK_FATAL(optimizer_create(&optimizer_adam, 4, 1e-8, arena, &adam));
   float parameters[4] = {0, 0, 0, 3};
   optimizer_step(&adam, parameters, (const float[]){5, -0.02f, 100, 0}, 1.0, 0.25);
   CHECK_CLOSE(parameters[0], -0.25, 1e-6);
@@ -55,17 +55,19 @@ static void test_first_step(void) {
 /* both forms of RMSprop and plain descent. What was seen: relative errors up to 4e-7. */
 static void test_other_formulas(void) {
   const double learning_rate = 0.01, scale = 0.3, epsilon = 1e-5;
-  for (int which = OPTIMIZER_RMSPROP; which <= OPTIMIZER_SGD; which++) {
+  static const struct optimizer_type *const types[] = {&optimizer_rmsprop, &optimizer_rmsprop_tf, &optimizer_sgd};
+  for (size_t which = 0; which < sizeof types / sizeof *types; which++) {
+    const bool is_tf = types[which] == &optimizer_rmsprop_tf;
     struct arena *arena = NULL;
     CHECK_OK_FATAL(arena_create(&arena));
     struct optimizer optimizer;
-    CHECK_OK_FATAL(optimizer_create(optimizer_list()[which], COUNT, epsilon, arena, &optimizer));
+    CHECK_OK_FATAL(optimizer_create(types[which], COUNT, epsilon, arena, &optimizer));
     float parameters[COUNT], gradients[COUNT];
     double expected[COUNT], v[COUNT];
     fill_normal(parameters, COUNT, 1.0, 1, 0);
     for (size_t i = 0; i < COUNT; i++) {
       expected[i] = parameters[i];
-      v[i] = which == OPTIMIZER_RMSPROP_TF ? 1 : 0;
+      v[i] = is_tf ? 1 : 0;
     }
     for (int t = 1; t <= STEPS; t++) {
       fill_normal(gradients, COUNT, 0.5, 2, (uint32_t)t);
@@ -73,8 +75,8 @@ static void test_other_formulas(void) {
       for (size_t i = 0; i < COUNT; i++) {
         double g = gradients[i] * scale;
         v[i] = 0.99 * v[i] + 0.01 * g * g;
-        double divisor = which == OPTIMIZER_SGD ? 1 : sqrt(v[i]) + epsilon;
-        if (which == OPTIMIZER_RMSPROP_TF) divisor = sqrt(v[i] + epsilon);
+        double divisor = is_tf ? sqrt(v[i] + epsilon) : sqrt(v[i]) + epsilon;
+        if (types[which] == &optimizer_sgd) divisor = 1;
         expected[i] -= learning_rate * g / divisor;
       }
       CU_ASSERT_TRUE(relative_error(parameters, expected, COUNT) <= 1e-6);
@@ -83,30 +85,88 @@ static void test_other_formulas(void) {
   }
 }
 
-/* a table that is not whole is refused, and what it lacks is named */
+/* of a table that is not whole, what it lacks is named; it is refused, and so is a list with it */
 static void test_lacks(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct optimizer optimizer;
-  struct optimizer_type partial = *optimizer_list()[OPTIMIZER_ADAM];
-  partial.moment_names[1] = NULL;
-  CHECK_FAILS(optimizer_create(&partial, COUNT, 1e-5, arena, &optimizer), MUSTER_ERROR_INTERNAL, "lacks moment_names");
-  partial = *optimizer_list()[OPTIMIZER_ADAM];
-  partial.step = NULL;
-  CHECK_FAILS(optimizer_create(&partial, COUNT, 1e-5, arena, &optimizer), MUSTER_ERROR_INTERNAL, "lacks step");
+  struct optimizer_type partial;
+  const struct optimizer_type *const list[] = {&optimizer_sgd, &partial, NULL};
+#define LACKS(member, value, text)                                                                                     \
+  do {                                                                                                                 \
+    partial = optimizer_adam;                                                                                          \
+    partial.member = value;                                                                                            \
+    const char *lack = optimizer_lacks(&partial);                                                                      \
+    CU_ASSERT_PTR_NOT_NULL_FATAL(lack);                                                                                \
+    CU_ASSERT_STRING_EQUAL(lack, text);                                                                                \
+    CHECK_FAILS(optimizer_create(&partial, COUNT, 1e-5, arena, &optimizer), MUSTER_ERROR_INTERNAL, lack);              \
+    CHECK_FAILS(optimizer_check_list(list), MUSTER_ERROR_INTERNAL, "is not whole: its table lacks ");                  \
+  } while (0)
+  LACKS(name, NULL, "name");
+  LACKS(summary, NULL, "summary");
+  LACKS(moments, OPTIMIZER_MAX_MOMENTS + 1, "moments in the range");
+  LACKS(moment_names[1], NULL, "moment_names");
+  LACKS(step, NULL, "step");
+  CHECK_FAILS(optimizer_check_list(list), MUSTER_ERROR_INTERNAL,
+              "the optimizer 'adam' is not whole: its table lacks step");
+  CHECK_OK(optimizer_check_list(optimizer_list()));
   arena_destroy(&arena);
 }
 
-/* names and the registry go together; the state is whole and named once */
+/* names are unique and found, wrong ones answered with the nearest */
 static void test_registry(void) {
+  const struct optimizer_type *const *types = optimizer_list(), *found;
+  CU_ASSERT_PTR_NOT_NULL_FATAL(types[0]);
+  for (size_t i = 0; types[i] != NULL; i++) {
+    CHECK_OK_FATAL(optimizer_find(types[i]->name, &found));
+    CU_ASSERT_PTR_EQUAL(found, types[i]);
+    CU_ASSERT_TRUE(strlen(types[i]->summary) > 0);
+  }
+  CHECK_FAILS(optimizer_check("adom"), MUSTER_ERROR_USAGE, "expects an optimizer: the nearest one is 'adam'");
+  CHECK_FAILS(optimizer_check(""), MUSTER_ERROR_USAGE, "expects an optimizer: there are 'adam', ");
+}
+
+/* each: thirty steps down a bowl lead down; a gradient of zero moves nothing at first; a scale of the gradient is as if
+ * the gradient were so large; and a parameter moves as it does at any other place */
+static void test_every_entry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  size_t n = 0;
-  for (; optimizer_list()[n] != NULL; n++) {
+  for (const struct optimizer_type *const *type = optimizer_list(); *type != NULL; type++) {
+    struct optimizer work, twin;
+    CHECK_OK_FATAL(optimizer_create(*type, COUNT, 1e-5, arena, &work));
+    CHECK_OK_FATAL(optimizer_create(*type, COUNT, 1e-5, arena, &twin));
+    float parameters[COUNT], gradients[COUNT] = {0}, start[COUNT], others[COUNT], doubled[COUNT];
+    fill_normal(start, COUNT, 1.0, 6, 0);
+    memcpy(parameters, start, sizeof parameters);
+    optimizer_step(&work, parameters, gradients, 1.0, 0.1);
+    CU_ASSERT_EQUAL(memcmp(parameters, start, sizeof start), 0);
+
+    /* the twin has the parameters from the last to the first, and half of the gradient twice */
+    double before = 0, after = 0;
+    for (size_t i = 0; i < COUNT; i++) others[i] = start[COUNT - 1 - i];
+    optimizer_step(&twin, others, gradients, 2.0, 0.1);
+    for (int t = 0; t < STEPS; t++) {
+      for (size_t i = 0; i < COUNT; i++) gradients[i] = parameters[i];
+      for (size_t i = 0; i < COUNT; i++) doubled[i] = 0.5f * others[i];
+      optimizer_step(&work, parameters, gradients, 1.0, 0.01);
+      optimizer_step(&twin, others, doubled, 2.0, 0.01);
+    }
+    for (size_t i = 0; i < COUNT; i++) {
+      CHECK_CLOSE(others[i], parameters[COUNT - 1 - i], 1e-6);
+      before += start[i] * start[i];
+      after += parameters[i] * parameters[i];
+    }
+    CU_ASSERT_TRUE(after < before);
+  }
+  arena_destroy(&arena);
+}
+
+/* each: the state is named once and whole */
+static void test_state(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  for (size_t n = 0; optimizer_list()[n] != NULL; n++) {
     const struct optimizer_type *type = optimizer_list()[n];
-    CU_ASSERT_STRING_EQUAL_FATAL(type->name, optimizer_names[n]);
-    CU_ASSERT_PTR_NULL_FATAL(optimizer_lacks(type));
-    CU_ASSERT_TRUE(strlen(type->summary) > 0);
     struct optimizer work, fresh;
     CHECK_OK_FATAL(optimizer_create(type, COUNT, 1e-5, arena, &work));
     CHECK_OK_FATAL(optimizer_create(type, COUNT, 1e-5, arena, &fresh));
@@ -128,7 +188,6 @@ static void test_registry(void) {
     optimizer_step(&fresh, others, gradients, 1.0, 0.1);
     CU_ASSERT_EQUAL(memcmp(parameters, others, sizeof others), 0);
   }
-  CU_ASSERT_PTR_NULL(optimizer_names[n]);
   arena_destroy(&arena);
 }
 
@@ -136,8 +195,10 @@ static const struct check_case cases[] = {
     {"thirty steps of Adam", test_formula},
     {"the first step", test_first_step},
     {"thirty steps of the others", test_other_formulas},
-    {"registry and state", test_registry},
-    {"a table that is not whole", test_lacks},
+    {"registry", test_registry},
+    {"what a table lacks", test_lacks},
+    {"what every optimizer does", test_every_entry},
+    {"the state of every optimizer", test_state},
 };
 
 CHECK_MAIN("optimizer", cases)

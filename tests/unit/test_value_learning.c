@@ -77,7 +77,7 @@ static struct value_learning_settings defaults(void) {
       .tau = 0.25,
       .max_grad_norm = 1e9,
       .learning_rate = {.initial = 0.5},
-      .optimizer = OPTIMIZER_SGD,
+      .optimizer = "sgd",
       .optimizer_epsilon = 1e-8,
   };
 }
@@ -207,7 +207,7 @@ static void test_state(void) {
   struct fixture f, copy;
   double metrics[ALGORITHM_MAX_METRICS], metrics_of_copy[ALGORITHM_MAX_METRICS];
   struct value_learning_settings settings = defaults();
-  settings.optimizer = OPTIMIZER_ADAM;
+  strcpy(settings.optimizer, "adam");
   settings.learning_rate.initial = 0.01;
   setup(&f, settings);
   setup(&copy, settings);

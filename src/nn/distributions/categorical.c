@@ -202,6 +202,7 @@ static void categorical_gradient(struct policy_head *head, size_t rows, const vo
 
 const struct distribution distribution_categorical = {
     .name = "Categorical",
+    .summary = "one of several choices, whose logits are the outputs",
     .action_kind = MUSTER_SPACE_DISCRETE,
     .shape = categorical_shape,
     .sample = categorical_sample,
@@ -212,6 +213,7 @@ const struct distribution distribution_categorical = {
 
 const struct distribution distribution_multi_categorical = {
     .name = "MultiCategorical",
+    .summary = "a choice for each element of the action, independent of the others",
     .action_kind = MUSTER_SPACE_MULTI_DISCRETE,
     .shape = categorical_shape,
     .sample = categorical_sample,

@@ -170,6 +170,7 @@ static void gaussian_pathwise(struct policy_head *head, size_t rows, const float
 
 const struct distribution distribution_gaussian = {
     .name = "Gaussian",
+    .summary = "a normal distribution for each element of the action, whose means are the outputs",
     .action_kind = MUSTER_SPACE_BOX,
     .shape = gaussian_shape,
     .sample = gaussian_sample,
