@@ -87,8 +87,7 @@ int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_ST
   for (; n < optimizer->type->moments; n++) {
     list[n] = (struct tensor){
         optimizer->type->moment_names[n], TENSOR_F32, 1, {optimizer->count}, optimizer->moment[n], RANGE_FINITE};
-    // squares of large gradients may have become infinite, which stands still
-    if (n == optimizer->type->squares) list[n].range = RANGE(0, INFINITY);
+    if (optimizer->type->is_square[n]) list[n].range = RANGE(0, INFINITY);
   }
   list[n++] = (struct tensor){"optimizer/steps", TENSOR_I64, 0, {0}, &optimizer->steps, RANGE_COUNT};
   return n;

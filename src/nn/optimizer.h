@@ -5,6 +5,7 @@
 
 #include "nn/parameters.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +17,8 @@ struct optimizer;
 struct optimizer_type {
   const char *name, *summary;
   int moments; /* arrays of one float a parameter that it keeps */
-  int squares; /* which of them is of squares */
   const char *moment_names[OPTIMIZER_MAX_MOMENTS];
+  bool is_square[OPTIMIZER_MAX_MOMENTS]; /* never negative, and infinite where squares of gradients are */
   float initial_moment;
   /* One step; `steps` counts it already. Gradients are multiplied by gradient_scale. */
   void (*step)(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,

@@ -161,7 +161,7 @@ static void test_every_entry(void) {
   arena_destroy(&arena);
 }
 
-/* each: the state is named once and whole */
+/* each: the state is named once, within the range that a checkpoint is held to, and whole */
 static void test_state(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -181,6 +181,10 @@ static void test_state(void) {
     CU_ASSERT_EQUAL_FATAL(optimizer_state(&fresh, target), tensors);
     for (int i = 0; i < tensors; i++) {
       for (int k = 0; k < i; k++) CU_ASSERT_NOT_EQUAL(strcmp(list[i].name, list[k].name), 0);
+      for (size_t k = 0; k < tensor_elements(&list[i]); k++) {
+        const double value = tensor_element(&list[i], k);
+        CU_ASSERT_TRUE(value >= list[i].range.least && value <= list[i].range.most);
+      }
       memcpy(target[i].data, list[i].data, tensor_bytes(&list[i]));
     }
     fill_normal(gradients, COUNT, 1.0, 5, 0);

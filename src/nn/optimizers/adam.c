@@ -19,7 +19,7 @@ const struct optimizer_type optimizer_adam = {
     .name = "adam",
     .summary = "Adam (Kingma and Ba 2015)",
     .moments = 2,
-    .squares = 1,
     .moment_names = {"optimizer/m", "optimizer/v"},
+    .is_square = {false, true},
     .step = adam_step,
 };

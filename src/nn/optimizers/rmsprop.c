@@ -26,6 +26,7 @@ const struct optimizer_type optimizer_rmsprop = {
     .summary = "RMSprop as PyTorch has it",
     .moments = 1,
     .moment_names = {"optimizer/v"},
+    .is_square = {true},
     .step = rmsprop_step,
 };
 
@@ -40,6 +41,7 @@ const struct optimizer_type optimizer_rmsprop_tf = {
     .summary = "RMSprop as TensorFlow 1 had it (RMSpropTFLike of Stable-Baselines3)",
     .moments = 1,
     .moment_names = {"optimizer/v"},
+    .is_square = {true},
     .initial_moment = 1.0f,
     .step = rmsprop_tf_step,
 };
