@@ -10,8 +10,8 @@
  * taken where none is named. */
 #define DISTRIBUTIONS(ENTRY)                                                                                           \
   ENTRY(distribution_categorical)                                                                                      \
-  ENTRY(distribution_multi_categorical)                                                                                \
-  ENTRY(distribution_gaussian)
+  ENTRY(distribution_gaussian)                                                                                         \
+  ENTRY(distribution_multi_categorical)
 
 #define DECLARE(table) extern const struct distribution table;
 #define LIST(table) &table,

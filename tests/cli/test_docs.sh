@@ -8,7 +8,7 @@ LC_ALL=C
 export LC_ALL
 root=$1 work=$2
 
-documents() { (cd "$1" && ls ./*.md docs/*.md docs/algorithms/*.md examples/*.md configs/*.md slurm/*.md tests/golden/*.md 2>/dev/null) || true; }
+documents() { (cd "$1" && ls ./*.md docs/*.md docs/adding/*.md docs/algorithms/*.md examples/*.md configs/*.md slurm/*.md tests/golden/*.md 2>/dev/null) || true; }
 
 # check FOLDER: prints a line for each error, nothing when all is well
 check() {
@@ -21,8 +21,9 @@ check() {
       [ -e "$folder/$link" ] || echo "$document: the link to $link leads nowhere"
     done
 
-    # paths of sources and tests in code style; NAME stands for a name to be chosen, build/ and runs/ come later
-    grep -oE '`(src|include|tests|scripts|configs|examples|docs|cmake|slurm)/[A-Za-z0-9_./-]*(:[a-z0-9_]+\(\))?`' "$1/$document" |
+    # paths of sources and tests in code style; NAME stands for a name to be chosen, build/ and runs/ come later, and so
+    # does what the reader is to write
+    sed 's/Write `[^`]*`://' "$1/$document" | grep -oE '`(src|include|tests|scripts|configs|examples|docs|cmake|slurm)/[A-Za-z0-9_./-]*(:[a-z0-9_]+\(\))?`' |
       tr -d '`' | sort -u | while read -r name; do
       path=${name%%:*}
       # a folder of tests is a place to put them, and may not have any yet; slurm/site.sh is the user's
