@@ -89,7 +89,11 @@ static muster_status pass_on(struct broadcast *broadcast, uint32_t step) {
   struct node *node = broadcast->node;
   MUSTER_TRY(node_wait_others(node, step - 1));
   MUSTER_TRY_MPI(MPI_Startall(broadcast->n_requests, broadcast->requests));
-  MUSTER_TRY(comm_wait(broadcast->comm, broadcast->requests, broadcast->n_requests));
+  /* for the root, which nothing tells from the message */
+  enum stage before = phases_wait(broadcast->comm->phases);
+  muster_status status = comm_wait(broadcast->comm, broadcast->requests, broadcast->n_requests);
+  phases_resume(broadcast->comm->phases, before);
+  MUSTER_TRY(status);
   node_reach(node, step);
   memcpy(broadcast->data, node->data, broadcast->bytes);
   return MUSTER_OK;

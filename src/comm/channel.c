@@ -188,9 +188,9 @@ void channel_destroy(struct channel **handle) {
 /* sleeps until an event of this node is no longer at the number that was seen */
 static muster_status sleep_on(struct channel *channel, struct event *event, uint32_t seen) {
   if (channel->alone) return status_error(MUSTER_ERROR_INTERNAL, "one rank alone would wait for itself");
-  enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(channel->comm->phases);
   muster_status status = event_wait(event, seen, channel->look_first);
-  stages_enter(channel->comm->stages, before);
+  phases_resume(channel->comm->phases, before);
   return status;
 }
 
@@ -207,9 +207,9 @@ static muster_status wait_for_slot(struct channel *channel) {
   bool is_free;
   MUSTER_TRY(far_actor_is_free(&channel->far_actor, which, &is_free));
   if (is_free) return MUSTER_OK;
-  enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(channel->comm->phases);
   muster_status status = far_actor_wait_free(&channel->far_actor, which);
-  stages_enter(channel->comm->stages, before);
+  phases_resume(channel->comm->phases, before);
   return status;
 }
 
@@ -248,9 +248,9 @@ muster_status channel_refresh(struct channel *channel, bool *is_new) {
 /* sleeps until there is a command that was not taken */
 static muster_status wait_for_command(struct channel *channel) {
   if (channel->is_near) return sleep_on(channel, channel->shared.commands, channel->accepted);
-  enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(channel->comm->phases);
   muster_status status = far_actor_wait_command(&channel->far_actor);
-  stages_enter(channel->comm->stages, before);
+  phases_resume(channel->comm->phases, before);
   return status;
 }
 
@@ -316,9 +316,9 @@ muster_status channel_next(struct channel *channel, int *rank, const void **mess
   bool has_next;
   MUSTER_TRY(channel_has_next(channel, &has_next));
   if (!has_next) {
-    enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);
+    enum stage before = phases_wait(channel->comm->phases);
     muster_status status = wait_for_message(channel);
-    stages_enter(channel->comm->stages, before);
+    phases_resume(channel->comm->phases, before);
     MUSTER_TRY(status);
   }
   *rank = channel->queue[channel->dequeued++ % (2 * (uint64_t)channel->size)];
@@ -415,9 +415,9 @@ muster_status channel_drain(struct channel *channel) {
   if (channel->far_learner.n == 0) MUSTER_TRY(node_wait_others(channel->node, channel->finishes));
   uint32_t *counts = calloc(2 * (size_t)channel->size, sizeof *counts);
   if (counts == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: counts of %d ranks", channel->size);
-  enum stage before = stages_enter(channel->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(channel->comm->phases);
   muster_status status = come_to_rest(channel, counts);
-  stages_enter(channel->comm->stages, before);
+  phases_resume(channel->comm->phases, before);
   free(counts);
   return status;
 }

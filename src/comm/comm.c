@@ -76,7 +76,9 @@ muster_status comm_create_alone(struct comm **out) {
                         .local_size = 1,
                         .crowd = 1,
                         .local_cores = count_local_cores(),
-                        .node_ranks = node_ranks};
+                        .node_ranks = node_ranks,
+                        .phases = &comm->own_phases};
+  phases_init(comm->phases);
   if (gethostname(comm->host, sizeof comm->host - 1) != 0) snprintf(comm->host, sizeof comm->host, "unknown");
   *out = comm;
   return MUSTER_OK;
@@ -91,7 +93,9 @@ _Noreturn void comm_abort(struct comm *comm, int exit_code) {
 
 bool comm_is_near(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
 
-void comm_set_stages(struct comm *comm, struct stages *stages) { comm->stages = stages; }
+struct phases *comm_phases(struct comm *comm) {
+  return comm->phases;
+}
 
 int comm_rank(const struct comm *comm) { return comm->rank; }
 int comm_size(const struct comm *comm) { return comm->size; }
@@ -165,8 +169,11 @@ muster_status comm_create_group(struct comm *comm, int number, struct comm **out
     free(group);
     return status;
   }
-  *group = (struct comm){
-      .world = MPI_COMM_NULL, .node = MPI_COMM_NULL, .local_cores = comm->local_cores, .crowd = comm->crowd};
+  *group = (struct comm){.world = MPI_COMM_NULL,
+                         .node = MPI_COMM_NULL,
+                         .local_cores = comm->local_cores,
+                         .crowd = comm->crowd,
+                         .phases = comm->phases};
   memcpy(group->host, comm->host, sizeof group->host);
   const int color = number >= 0 ? 0 : MPI_UNDEFINED;
   status = comm_status(MPI_Comm_split(comm->world, color, number, &group->world), "MPI_Comm_split");

@@ -2,7 +2,7 @@
 #ifndef COMM_COMM_H
 #define COMM_COMM_H
 
-#include "base/stages.h"
+#include "base/phases.h"
 #include "base/status.h"
 
 #include <sched.h>
@@ -35,9 +35,9 @@ bool comm_oversubscribed(const struct comm *comm);
 /* Whether a rank is on this node. */
 bool comm_is_near(const struct comm *comm, int rank);
 
-/* From here on the time that this rank sleeps for others of its node counts as STAGE_WAIT of this clock (borrowed;
- * NULL: of none). */
-void comm_set_stages(struct comm *comm, struct stages *stages);
+/* What this rank does now: its main loop tells it, what waits in here for other ranks tells that, and the watchdog
+ * reads it. It lives as long as `comm`. */
+struct phases *comm_phases(struct comm *comm);
 
 /* Collective. How set-up errors on one rank end all of them in order: the largest exit code of those that know why they
  * failed (`knows`), or of all where nobody does; 0 where nobody has failed. `*speaks` is true on one rank alone, the

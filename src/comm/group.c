@@ -2,7 +2,6 @@
 
 #include "comm/mpi_call.h"
 #include "comm/node.h"
-#include "comm/watchdog.h"
 
 #include <limits.h>
 #include <stdlib.h>
@@ -11,7 +10,6 @@
 #define MAX_BLOCKS 16
 
 struct group {
-  struct comm *job;     /* borrowed */
   struct comm *subcomm; /* the members as a job of their own */
   struct node *node;    /* of the members, as the first one sees it */
   MPI_Comm leaders;     /* the leaders of the nodes in the order of their numbers; MPI_COMM_NULL on other members */
@@ -48,7 +46,7 @@ muster_status group_create(struct comm *comm, const int *members, int n, struct 
     free(group);
     return status;
   }
-  *group = (struct group){.job = comm, .subcomm = subcomm, .leaders = MPI_COMM_NULL};
+  *group = (struct group){.subcomm = subcomm, .leaders = MPI_COMM_NULL};
   status = comm_agree(subcomm, connect(group));
   if (status != MUSTER_OK)
     group_destroy(&group);
@@ -67,8 +65,6 @@ void group_destroy(struct group **handle) {
   free(group);
   *handle = NULL;
 }
-
-void group_set_stages(struct group *group, struct stages *stages) { comm_set_stages(group->subcomm, stages); }
 
 int group_ranks(const struct group *group) { return group->subcomm->size; }
 int group_rank(const struct group *group) { return group->subcomm->rank; }
@@ -96,7 +92,7 @@ muster_status group_share(struct group *group, size_t bytes, void **memory) {
 /* what the leaders of the nodes do while the other members wait */
 typedef muster_status (*leaders_part)(struct group *group, void *memory, const size_t *offsets);
 
-static muster_status wait_for_all(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
+static muster_status meet(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
   struct node *node = group->node;
   const uint32_t all_here = group->step + 1, all_there = group->step += 2;
   if (node->n_nodes == 1) {
@@ -105,21 +101,14 @@ static muster_status wait_for_all(struct group *group, leaders_part part, void *
   }
   if (node_is_leader(node)) {
     MUSTER_TRY(node_wait_others(node, all_here));
-    enum stage before = stages_enter(group->subcomm->stages, STAGE_WAIT);
+    enum stage before = phases_wait(group->subcomm->phases);
     muster_status status = part(group, memory, offsets);
-    stages_enter(group->subcomm->stages, before);
+    phases_resume(group->subcomm->phases, before);
     node_reach(node, all_there);
     return status;
   }
   node_reach(node, all_here);
   return node_wait_leader(node, all_there);
-}
-
-static muster_status meet(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
-  watchdog_meet(group->job, true);
-  muster_status status = wait_for_all(group, part, memory, offsets);
-  watchdog_meet(group->job, false);
-  return status;
 }
 
 /* in pieces whose counts fit an int */

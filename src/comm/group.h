@@ -17,10 +17,6 @@ struct group;
 MUSTER_CHECKED muster_status group_create(struct comm *comm, const int *members, int n, struct group **out);
 void group_destroy(struct group **group); /* accepts NULL inside; frees what the group shares. Not collective */
 
-/* From here on the time that this member waits for others counts as STAGE_WAIT of this clock (borrowed; NULL: of none).
- */
-void group_set_stages(struct group *group, struct stages *stages);
-
 /* Members, and the number of this rank among them. */
 int group_ranks(const struct group *group);
 int group_rank(const struct group *group);

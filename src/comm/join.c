@@ -70,7 +70,7 @@ muster_status comm_create(int *argc, char ***argv, struct comm **out) {
 void comm_destroy(struct comm **handle) {
   struct comm *comm = *handle;
   if (comm == NULL) return;
-  watchdog_enter(comm, WATCH_END, 0);
+  watchdog_end(comm);
   if (comm->node != MPI_COMM_NULL) MPI_Comm_free(&comm->node);
   if (comm->world != MPI_COMM_NULL) MPI_Finalize();
   watchdog_destroy(comm);

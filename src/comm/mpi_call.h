@@ -12,7 +12,8 @@ struct comm {
   int crowd;                 /* ranks of the job on this node; of a group: its members' and the others' */
   int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   struct watchdog *watchdog; /* NULL where there is none */
-  struct stages *stages;     /* where waiting is counted; may be NULL */
+  struct phases *phases;     /* what this process does; of a group: the job's */
+  struct phases own_phases;  /* the job's */
   char host[COMM_HOST_SIZE];
 };
 

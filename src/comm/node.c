@@ -102,9 +102,9 @@ static muster_status wait_for(struct node *node, int rank, uint32_t step) {
 
 muster_status node_wait(struct node *node, int rank, uint32_t step) {
   if (!node->is_shared) return MUSTER_OK;
-  enum stage before = stages_enter(node->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(node->comm->phases);
   muster_status status = wait_for(node, rank, step);
-  stages_enter(node->comm->stages, before);
+  phases_resume(node->comm->phases, before);
   return status;
 }
 
@@ -113,10 +113,10 @@ muster_status node_wait_leader(struct node *node, uint32_t step) { return node_w
 muster_status node_wait_others(struct node *node, uint32_t step) {
   if (!node->is_shared) return MUSTER_OK;
   struct comm *comm = node->comm;
-  enum stage before = stages_enter(comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(comm->phases);
   muster_status status = MUSTER_OK;
   for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
     if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(node, rank, step);
-  stages_enter(comm->stages, before);
+  phases_resume(comm->phases, before);
   return status;
 }

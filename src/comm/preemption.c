@@ -160,13 +160,13 @@ muster_status preemption_report_done(struct preemption *preemption) {
 muster_status preemption_await(struct preemption *preemption) {
   if (preemption == NULL || preemption->n_far == 0) return MUSTER_OK;
   MUSTER_TRY(begin(preemption));
-  enum stage before = stages_enter(preemption->comm->stages, STAGE_WAIT);
+  enum stage before = phases_wait(preemption->comm->phases);
   muster_status status = count_far(preemption);
   while (status == MUSTER_OK && !preemption->is_told) {
     sched_yield();
     status = count_far(preemption);
   }
-  stages_enter(preemption->comm->stages, before);
+  phases_resume(preemption->comm->phases, before);
   return status;
 }
 

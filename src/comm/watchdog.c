@@ -6,7 +6,6 @@
 #include "comm/mpi_call.h"
 #include "comm/watchdog_link.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <math.h>
 #include <poll.h>
@@ -53,22 +52,19 @@ struct watchdog {
   char (*hosts)[COMM_HOST_SIZE]; /* [size] */
   bool *learns;                  /* [size] which ranks do */
 
-  /* what the main thread tells */
-  _Atomic int stage;
-  _Atomic int64_t iteration;
-  _Atomic uint64_t first_step; /* steps of environments before the stage began */
-  _Atomic uint32_t meetings;   /* of the group, begun and ended: odd while it waits in one */
-  pthread_mutex_t fence;       /* the learner's holds it while it changes what an emergency checkpoint saves */
-  bool is_fenced;              /* the main thread's own */
+  struct phases *phases; /* what the main thread does; borrowed */
+
+  /* what it wants done when the job is ended; the thread keeps the lock once it does that */
+  pthread_mutex_t emergency;
   void (*emergency_checkpoint)(void *context, bool is_whole);
   void *context;
 
   /* of the thread */
   pthread_t thread;
   bool runs;
-  int wakeup; /* an eventfd: the stage has become WATCH_END, or the watch is over */
+  int wakeup; /* an eventfd: the main thread is at its end, or the watch is over */
   atomic_bool is_over;
-  atomic_bool ends_process;
+  bool says_goodbye;          /* it ends the process: whatever the main thread does */
   struct watchdog_link *link; /* NULL where this rank is alone */
   struct heartbeat told;      /* the last heartbeat that was sent */
   double asked_since;         /* clock when the first request was seen, of this rank or another one; 0: none was */
@@ -79,52 +75,18 @@ struct watchdog {
 
 /* ---- what the main thread says ---- */
 
-/* an evaluation does not, but it is in the middle of an iteration; and what other ranks have is not saved */
-static bool changes_state(const struct watchdog *watchdog, enum watch_stage stage) {
-  bool changes = stage == WATCH_UPDATE || stage == WATCH_CHECKPOINT || stage == WATCH_EVALUATION;
-  return changes && watchdog->is_learner;
-}
-
-static void take_fence(struct watchdog *watchdog) {
-  if (!watchdog->is_fenced) pthread_mutex_lock(&watchdog->fence);
-  watchdog->is_fenced = true;
-}
-
-static void leave_fence(struct watchdog *watchdog) {
-  if (watchdog->is_fenced) pthread_mutex_unlock(&watchdog->fence);
-  watchdog->is_fenced = false;
-  /* the thread wants the fence, and keeps it */
-  while (atomic_load(&watchdog->ends_process)) pause();
-}
-
-void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration) {
-  struct watchdog *watchdog = comm->watchdog;
-  if (watchdog == NULL) return;
-  bool changes = changes_state(watchdog, stage);
-  if (changes) take_fence(watchdog);
-  atomic_store(&watchdog->first_step, atomic_load(&outcall_state.steps));
-  atomic_store(&watchdog->iteration, iteration);
-  atomic_store(&watchdog->stage, stage);
-  if (!changes) leave_fence(watchdog);
-  if (stage == WATCH_END) eventfd_write(watchdog->wakeup, 1);
-}
-
-void watchdog_meet(struct comm *comm, bool begins) {
-  struct watchdog *watchdog = comm->watchdog;
-  if (watchdog == NULL) return;
-  atomic_fetch_add(&watchdog->meetings, 1);
-  assert(begins == (atomic_load(&watchdog->meetings) % 2 == 1));
-  (void)begins;
+void watchdog_end(struct comm *comm) {
+  phases_enter(comm->phases, PHASE_END, 0);
+  if (comm->watchdog != NULL) eventfd_write(comm->watchdog->wakeup, 1);
 }
 
 void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *context, bool is_whole), void *context) {
   struct watchdog *watchdog = comm->watchdog;
   if (watchdog == NULL) return;
-  bool was_fenced = watchdog->is_fenced;
-  take_fence(watchdog);
+  pthread_mutex_lock(&watchdog->emergency);
   watchdog->emergency_checkpoint = emergency_checkpoint;
   watchdog->context = context;
-  if (!was_fenced) leave_fence(watchdog);
+  pthread_mutex_unlock(&watchdog->emergency);
 }
 
 /* ---- heartbeats ---- */
@@ -133,7 +95,7 @@ void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *cont
 static void record_heartbeat(struct watched *watched, const struct heartbeat *heartbeat, double now) {
   const struct heartbeat *last = &watched->heartbeat;
   bool is_new =
-      heartbeat->stage != last->stage || heartbeat->iteration != last->iteration || heartbeat->serial != last->serial;
+      heartbeat->phase != last->phase || heartbeat->iteration != last->iteration || heartbeat->serial != last->serial;
   if (is_new) watched->moved = now;
   watched->heard = now;
   watched->heartbeat = *heartbeat;
@@ -142,12 +104,12 @@ static void record_heartbeat(struct watched *watched, const struct heartbeat *he
 /* what this rank does */
 static void note_self(struct watchdog *watchdog, double now) {
   const struct ending_requests *requests = &watchdog->options.requests;
-  const uint64_t first = atomic_load(&watchdog->first_step), steps = atomic_load(&outcall_state.steps);
+  const struct phases_seen seen = phases_see(watchdog->phases);
   const struct heartbeat heartbeat = {.rank = watchdog->rank,
-                                      .stage = atomic_load(&watchdog->stage),
-                                      .iteration = atomic_load(&watchdog->iteration),
+                                      .phase = watchdog->says_goodbye ? PHASE_END : seen.phase,
+                                      .iteration = seen.iteration,
                                       .asked = requests->pending != NULL ? requests->pending(requests->context) : 0,
-                                      .steps = steps - first,
+                                      .steps = seen.steps,
                                       .serial = atomic_load(&outcall_state.serial),
                                       .place = outcall_now()};
   record_heartbeat(&watchdog->own, &heartbeat, now);
@@ -158,7 +120,7 @@ static void receive(struct watchdog *watchdog, double now) {
   struct heartbeat heartbeat;
   while (watchdog->link != NULL && link_receive(watchdog->link, &heartbeat)) {
     struct watched *watched = watchdog->watched;
-    if (heartbeat.stage < WATCH_SETUP || heartbeat.stage > WATCH_END) continue;
+    if (heartbeat.phase < 0 || heartbeat.phase >= PHASES) continue;
     if (watchdog->is_learner && (heartbeat.rank < 0 || heartbeat.rank >= watchdog->size)) continue;
     record_heartbeat(watchdog->is_learner ? &watched[heartbeat.rank] : watched, &heartbeat, now);
     if (!watchdog->is_learner) continue;
@@ -171,24 +133,17 @@ static void receive(struct watchdog *watchdog, double now) {
 
 /* whether nothing is learned yet */
 static bool is_setting_up(const struct heartbeat *heartbeat) {
-  return heartbeat->stage == WATCH_SETUP || (heartbeat->stage == WATCH_WAIT && heartbeat->iteration == 0);
+  return heartbeat->phase == PHASE_SETUP || heartbeat->phase == PHASE_AGREEMENT;
 }
 
 /* what a rank was last known to do */
 static void describe_place(const struct heartbeat *heartbeat, char *text, size_t size) {
-  static const char *const names[] = {
-      [WATCH_SETUP] = "in its set-up",    [WATCH_WAIT] = "waiting for other ranks",
-      [WATCH_ROLLOUT] = "in its rollout", [WATCH_UPDATE] = "in its update",
-      [WATCH_EVALUATION] = "evaluating",  [WATCH_CHECKPOINT] = "writing a checkpoint",
-      [WATCH_RELEASE] = "at its end",     [WATCH_END] = "at its end",
-  };
-  bool counts = heartbeat->stage == WATCH_ROLLOUT || heartbeat->stage == WATCH_EVALUATION;
-  bool waits = heartbeat->stage == WATCH_WAIT && heartbeat->place.call == OUTCALL_NONE;
-  const char *name = heartbeat->stage != WATCH_WAIT || waits ? names[heartbeat->stage] : "between two rollouts";
-  int used = snprintf(text, size, "%s", name);
-  if (is_setting_up(heartbeat) || heartbeat->stage >= WATCH_RELEASE) return;
+  const struct phase_row *row = &phase_table[heartbeat->phase];
+  bool is_in_call = row->in_a_call != NULL && heartbeat->place.call != OUTCALL_NONE;
+  int used = snprintf(text, size, "%s", is_in_call ? row->in_a_call : row->description);
+  if (is_setting_up(heartbeat) || heartbeat->phase >= PHASE_RELEASE) return;
   used += snprintf(text + used, size - (size_t)used, " in iteration %" PRId64, heartbeat->iteration);
-  if (counts)
+  if (row->counts_steps)
     snprintf(text + used, size - (size_t)used, ", after %" PRIu64 " steps and resets of its environments",
              heartbeat->steps);
 }
@@ -206,7 +161,7 @@ static void describe_moment(double seconds, char text[16]) {
 }
 
 static bool is_silent(const struct watchdog *watchdog, const struct watched *watched, double now) {
-  if (watched->is_out_of_reach || watched->heartbeat.stage == WATCH_END) return false;
+  if (watched->is_out_of_reach || watched->heartbeat.phase == PHASE_END) return false;
   /* a heartbeat may have been a period old when the rank fell silent, and it is looked at once a period */
   double patience = watchdog->options.seconds - watchdog->period;
   /* the first actor tells that the learner is lost; the others wait a little for it to end the job */
@@ -222,7 +177,7 @@ static void list_others(const struct watchdog *watchdog, const struct watched *f
   text[0] = '\0';
   for (int i = 0; i < watchdog->n_watched; i++) {
     const struct watched *other = &watchdog->watched[i];
-    if (other == first || other->is_out_of_reach || other->heartbeat.stage == WATCH_END) continue;
+    if (other == first || other->is_out_of_reach || other->heartbeat.phase == PHASE_END) continue;
     if (now - other->heard < watchdog->options.seconds / 2) continue;
     if (used + COMM_HOST_SIZE + 64 < size)
       used += (size_t)snprintf(text + used, size - used, "%s rank %d on %s", used == 0 ? "; as silent:" : ",",
@@ -259,7 +214,7 @@ static void wait_for_launcher(struct watchdog *watchdog) {
 /* Tells the others that this rank goes: until the launcher has ended them, they need not find out that it is silent. */
 static void say_goodbye(struct watchdog *watchdog) {
   if (watchdog->link == NULL || !watchdog->is_learner) return;
-  atomic_store(&watchdog->stage, WATCH_END);
+  watchdog->says_goodbye = true;
   struct pollfd event = {.fd = link_descriptor(watchdog->link), .events = POLLIN};
   const double end = clock_seconds() + fmin(1.5 * watchdog->period, GOODBYE_SECONDS);
   for (double now = clock_seconds(); now < end; now = clock_seconds()) {
@@ -269,30 +224,19 @@ static void say_goodbye(struct watchdog *watchdog) {
   }
 }
 
-/* waits for the main thread to finish the iteration, for a period; meanwhile the others hear that this rank is there */
-static bool wait_for_fence(struct watchdog *watchdog) {
-  struct timespec until;
-  clock_gettime(CLOCK_REALTIME, &until);
-  int64_t nanoseconds = until.tv_nsec + (int64_t)(1e9 * watchdog->period);
-  until.tv_sec += nanoseconds / 1000000000;
-  until.tv_nsec = nanoseconds % 1000000000;
-  if (pthread_mutex_timedlock(&watchdog->fence, &until) == 0) return true;
-  double now = clock_seconds();
-  note_self(watchdog, now);
-  receive(watchdog, now);
-  return false;
-}
-
-/* Waits for the main thread to finish the iteration; false when it does not: it is itself what hangs, or it has waited
- * for a period in a meeting of those that learn together, one of which is lost. */
+/* Waits for the main thread to finish the iteration, while the others hear that this rank is there. False when it does
+ * not: it is itself what hangs, or it has waited for a period for those that learn together, one of which is lost. */
 static bool await_whole_state(struct watchdog *watchdog, int lost) {
+  struct phases *phases = watchdog->phases;
   bool is_missed = lost >= 0 && watchdog->learns[lost];
-  bool is_whole = pthread_mutex_trylock(&watchdog->fence) == 0;
-  bool goes_on = lost != watchdog->rank;
+  bool is_whole = phases_hold(phases, 0), goes_on = lost != watchdog->rank;
   while (!is_whole && goes_on) {
-    uint32_t meeting = atomic_load(&watchdog->meetings);
-    is_whole = wait_for_fence(watchdog);
-    bool waits = meeting % 2 == 1 && meeting == atomic_load(&watchdog->meetings);
+    double now = clock_seconds();
+    note_self(watchdog, now);
+    receive(watchdog, now);
+    uint32_t wait = phases_waits(phases);
+    is_whole = phases_hold(phases, watchdog->period);
+    bool waits = wait % 2 == 1 && wait == phases_waits(phases);
     goes_on = !(is_missed && waits);
   }
   return is_whole;
@@ -328,9 +272,10 @@ _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struc
   log_error(&watchdog->options.logger, "%s", text);
   struct deadline *deadline = deadline_start(EMERGENCY_CHECKPOINT_SECONDS, 1,
                                              "muster: the update and a checkpoint took too long; the newest one stays");
-  atomic_store(&watchdog->ends_process, true);
+  phases_stop(watchdog->phases);
   bool is_whole = await_whole_state(watchdog, end.lost);
   outcall_freeze();
+  pthread_mutex_lock(&watchdog->emergency);
   if (watchdog->emergency_checkpoint != NULL) watchdog->emergency_checkpoint(watchdog->context, is_whole);
   deadline_cancel(&deadline);
   if (end.host_is_lost) wait_for_launcher(watchdog);
@@ -356,7 +301,7 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
   describe_place(&stuck->heartbeat, place, sizeof place);
   describe_moment(now - stuck->moved, moment);
   int code = requested_end(watchdog, asked, sizeof asked);
-  bool is_over = stuck->heartbeat.stage == WATCH_RELEASE;
+  bool is_over = stuck->heartbeat.phase == PHASE_RELEASE;
   snprintf(text, sizeof text,
            "rank %d (%s on %s) hangs: %s has not come back for %.1f s (run.watchdog: %g), since %s, %s%s%s",
            stuck->rank, role(watchdog, stuck->rank), watchdog->hosts[stuck->rank], call, now - stuck->moved,
@@ -399,9 +344,9 @@ static struct watched *slowest_in_setup(struct watchdog *watchdog) {
   struct watched *slowest = &watchdog->own;
   for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) {
     struct watched *other = &watchdog->watched[i];
-    if (other->is_out_of_reach || other->heartbeat.stage != WATCH_SETUP) continue;
+    if (other->is_out_of_reach || other->heartbeat.phase != PHASE_SETUP) continue;
     bool is_slower = other->heartbeat.place.call != OUTCALL_NONE && slowest->heartbeat.place.call == OUTCALL_NONE;
-    if (slowest->heartbeat.stage != WATCH_SETUP || is_slower) slowest = other;
+    if (slowest->heartbeat.phase != PHASE_SETUP || is_slower) slowest = other;
   }
   return slowest;
 }
@@ -409,7 +354,7 @@ static struct watched *slowest_in_setup(struct watchdog *watchdog) {
 /* a set-up may take its time; whoever waits for it is told why */
 static void tell_slow_setup(struct watchdog *watchdog, double now) {
   struct watched *watched = slowest_in_setup(watchdog);
-  if (watched->is_told || watched->heartbeat.stage != WATCH_SETUP) return;
+  if (watched->is_told || watched->heartbeat.phase != PHASE_SETUP) return;
   if (now - watched->moved < watchdog->options.seconds) return;
   watched->is_told = true;
   log_warn(&watchdog->options.logger, "rank %d (%s on %s) has been in its set-up for %.0f s; the job waits for it",
@@ -432,7 +377,7 @@ static bool heed_requests(struct watchdog *watchdog, double now) {
 static bool has_gone_on(const struct watchdog *watchdog) {
   const struct heartbeat *now = &watchdog->own.heartbeat, *told = &watchdog->told;
   if (watchdog->is_learner || !is_setting_up(now)) return false;
-  return now->stage != told->stage || now->place.call != told->place.call;
+  return now->phase != told->phase || now->place.call != told->place.call;
 }
 
 /* MPI ends together; where all have come to that and it does not come about, this process goes alone */
@@ -441,7 +386,7 @@ static void judge_end(struct watchdog *watchdog, double now) {
   for (int i = 0; i < watchdog->n_watched; i++) {
     const struct watched *watched = &watchdog->watched[i];
     if (watched->is_out_of_reach) continue;
-    if (watched->heartbeat.stage != WATCH_END) return;
+    if (watched->heartbeat.phase != PHASE_END) return;
     last = fmax(last, watched->moved);
   }
   /* the learner knows of all of them; the others have seen only it, which the launcher may be about to notice */
@@ -462,7 +407,7 @@ static void judge(struct watchdog *watchdog, double now) {
   bool is_alone = watchdog->is_learner || watchdog->watched->is_out_of_reach;
   if (is_alone && stands_still(watchdog, &watchdog->own, now)) end_for_standstill(watchdog, &watchdog->own, now);
   if (is_alone) tell_slow_setup(watchdog, now);
-  if (watchdog->own.heartbeat.stage == WATCH_END) judge_end(watchdog, now);
+  if (watchdog->own.heartbeat.phase == PHASE_END) judge_end(watchdog, now);
 }
 
 /* a process that was stopped itself (by a batch system that suspends jobs, or a debugger) has heard nothing meanwhile
@@ -515,7 +460,10 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   watchdog->is_launched = comm->world != MPI_COMM_NULL;
   watchdog->period = fmin(options->seconds / HEARTBEATS, MAX_PERIOD);
   watchdog->own.rank = comm->rank;
-  pthread_mutex_init(&watchdog->fence, NULL);
+  watchdog->phases = comm->phases;
+  /* what other ranks have is not saved */
+  phases_guard(watchdog->phases, watchdog->is_learner);
+  pthread_mutex_init(&watchdog->emergency, NULL);
   watchdog->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   if (watchdog->wakeup < 0) return status_errno(MUSTER_ERROR_IO, "an event of the watchdog");
   watchdog->hosts = calloc((size_t)comm->size, sizeof *watchdog->hosts);
@@ -537,9 +485,10 @@ void watchdog_destroy(struct comm *comm) {
     eventfd_write(watchdog->wakeup, 1);
     pthread_join(watchdog->thread, NULL);
   }
+  phases_guard(watchdog->phases, false);
   link_destroy(&watchdog->link);
   if (watchdog->wakeup >= 0) close(watchdog->wakeup);
-  pthread_mutex_destroy(&watchdog->fence);
+  pthread_mutex_destroy(&watchdog->emergency);
   free(watchdog->hosts);
   free(watchdog->learns);
   free(watchdog->watched);

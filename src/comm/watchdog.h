@@ -1,25 +1,25 @@
 /* The watchdog: notices that a rank or a host of the job is gone, that an environment hangs, or that the run was asked
  * to end and a rank cannot heed that, and ends the job with a message that says so, instead of waiting for ever.
  *
- * Every rank has a thread that sleeps, and a few times within `seconds` sends the learner a heartbeat by UDP: the stage
- * it is in, the iteration, the call of an environment that it is in (base/outcall.h), what it was asked. The learner
- * answers each with a heartbeat of its own. So a rank that is stopped, or whose host or link is gone, is silent; one
- * that is at a long piece of work is not; and one that is in the same call of an environment for `seconds` hangs in its
- * simulator, wherever that call was made: in a rollout, an evaluation, the set-up, at a checkpoint, at the end. A
- * thread, and not the main one between two steps, since nothing else is heard of a learner in a long update, of ranks
- * in a call of MPI that will never return, and of one in a simulator. Sockets, and not MPI, since then no thread but
- * the main one calls MPI, since MPI reports nothing that a link has lost, and since what has been sent to a lost host
- * is lost without waiting for it. It costs a datagram each way per rank and eighth of `seconds`, and nothing in
- * between.
+ * Every rank has a thread that sleeps, and a few times within `seconds` sends the learner a heartbeat by UDP: the phase
+ * it is in (base/phases.h), the iteration, the call of an environment that it is in (base/outcall.h), what it was
+ * asked. The learner answers each with a heartbeat of its own. So a rank that is stopped, or whose host or link is
+ * gone, is silent; one that is at a long piece of work is not; and one that is in the same call of an environment for
+ * `seconds` hangs in its simulator, wherever that call was made: in a rollout, an evaluation, the set-up, at a
+ * checkpoint, at the end. A thread, and not the main one between two steps, since nothing else is heard of a learner in
+ * a long update, of ranks in a call of MPI that will never return, and of one in a simulator. Sockets, and not MPI,
+ * since then no thread but the main one calls MPI, since MPI reports nothing that a link has lost, and since what has
+ * been sent to a lost host is lost without waiting for it. It costs a datagram each way per rank and eighth of
+ * `seconds`, and nothing in between.
  *
  * Signals and time limits are the main thread's to heed, after an iteration. In the set-up nothing is learned yet, so
  * there the learner's thread ends the job when the main ones have not done so within half a second; afterwards a rank
  * that hangs ends it within `seconds`, with the exit code of what was asked.
  *
- * The main thread says what it is about to do by watchdog_enter(). While the learner's changes what an emergency
+ * The main thread says what it does by phases_enter() and phases_wait(). While the learner's changes what an emergency
  * checkpoint would save it holds a lock, so that the thread that ends the job can first save the whole state
- * (watchdog_on_loss()). Where several ranks learn, a change of one waits for the others (watchdog_meet()), and has no
- * end once one of them is lost: then there is no whole state to save.
+ * (watchdog_on_loss()). Where several ranks learn, a change of one waits for the others, and has no end once one of
+ * them is lost: then there is no whole state to save.
  *
  * All functions do nothing where there is no watchdog. */
 #ifndef COMM_WATCHDOG_H
@@ -31,17 +31,6 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum watch_stage {
-  WATCH_SETUP,
-  WATCH_WAIT,    /* for other ranks; in iteration 0: of the set-up */
-  WATCH_ROLLOUT, /* steps of environments are counted, here and in an evaluation */
-  WATCH_UPDATE,  /* of what is learned: an emergency checkpoint waits for the end of this stage and the next two */
-  WATCH_EVALUATION,
-  WATCH_CHECKPOINT,
-  WATCH_RELEASE, /* of environments and memory: all results are written */
-  WATCH_END      /* of MPI: the rank has nothing left to do */
-};
 
 struct watchdog_options {
   double seconds;          /* of silence, or in one call of an environment, after which a rank is lost; > 0 */
@@ -62,16 +51,12 @@ void watchdog_destroy(struct comm *comm);
 /* Starts to watch, and tells which ranks cannot be watched, since no datagram passes. Collective. */
 MUSTER_CHECKED muster_status watchdog_connect(struct comm *comm);
 
-/* What the main thread does from here on, and in which iteration. */
-void watchdog_enter(struct comm *comm, enum watch_stage stage, int64_t iteration);
-
-/* The main thread begins, or has ended, to wait for those that learn together. */
-void watchdog_meet(struct comm *comm, bool begins);
+/* Goes over to PHASE_END, of which the others are told at once. */
+void watchdog_end(struct comm *comm);
 
 /* What to do when the job is ended, after the message and before the process ends. It is called by the watchdog's
- * thread. `is_whole`: the main thread is in none of the stages that change what is learned, nor can
- * enter one; otherwise it is in the midst of one that has no end. NULL: nothing. `context` is borrowed until the next
- * call. */
+ * thread. `is_whole`: the main thread is in no phase that changes what is learned, nor can it enter one; otherwise it
+ * is in the midst of one that has no end. NULL: nothing. `context` is borrowed until the next call. */
 void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *context, bool is_whole), void *context);
 
 #endif

@@ -17,10 +17,10 @@ struct heartbeat {
   uint64_t token; /* of the job: others are not listened to */
   int32_t rank;
   int32_t address; /* which of the learner's it was sent to; an answer repeats it */
-  int32_t stage;   /* enum watch_stage */
+  int32_t phase;   /* enum phase */
   int32_t asked;   /* what it has been asked from outside: bits of struct ending_requests */
   int64_t iteration;
-  uint64_t steps;             /* of its environments, since the stage began */
+  uint64_t steps;             /* of its environments, since it began with them */
   uint64_t serial;            /* of its calls of environments */
   struct outcall_place place; /* the one that it is in */
 };

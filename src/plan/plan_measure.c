@@ -186,7 +186,7 @@ static double seconds_between(const struct stages *before, const struct stages *
 /* goes on learning; the first two iterations warm up, after which `from` is counted */
 static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
   struct learner *learner = &learning->learner;
-  struct stages *stages = &learning->single.run.stages;
+  struct stages *stages = &learning->single.run.phases->clock;
   const int warm = 2;
   double end = clock_seconds() + effort->seconds;
   for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {

@@ -1,7 +1,6 @@
 #include "train/actor.h"
 
 #include "base/clock.h"
-#include "comm/watchdog.h"
 #include "train/crash_dump.h"
 #include "train/evaluator.h"
 #include "train/interrupt.h"
@@ -193,10 +192,9 @@ static muster_status play(struct actor *actor) {
 
 muster_status actor_roll_out(struct actor *actor) {
   struct run *run = actor->run;
-  watchdog_enter(run->comm, WATCH_ROLLOUT, actor->transport->command->iteration + 1);
+  phases_enter(run->phases, PHASE_ROLLOUT, actor->transport->command->iteration + 1);
+  const double start = run->phases->clock.since;
   run->schedule->begin_rollout(actor);
-  stages_enter(&run->stages, STAGE_ROLLOUT);
-  double start = run->stages.since;
   muster_status status = play(actor);
   if (status != MUSTER_OK) {
     crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0,
@@ -205,9 +203,8 @@ muster_status actor_roll_out(struct actor *actor) {
   }
   note_faults(actor);
   note_restarts(actor);
-  /* what comes next is to hand it over */
-  stages_enter(&run->stages, STAGE_GATHER);
-  actor->seconds = run->stages.since - start;
+  phases_go_on(run->phases, PHASE_HANDOVER);
+  actor->seconds = run->phases->clock.since - start;
   return MUSTER_OK;
 }
 
@@ -217,7 +214,7 @@ void actor_take_parameters(struct actor *actor) {
   struct model *model = actor->model;
   const float *floats = actor->transport->command->floats;
   const size_t parameters = actor->transport->command_parameters;
-  stages_enter(&actor->run->stages, STAGE_BROADCAST);
+  phases_go_on(actor->run->phases, PHASE_COMMAND);
   memcpy(model->parameters.values, floats, parameters * sizeof(float));
   if (model->encoder.statistics_count > 0)
     memcpy(model->encoder.statistics, floats + parameters, model->encoder.statistics_count * sizeof(float));
@@ -250,18 +247,20 @@ muster_status actor_roll_out_commanded(struct actor *actor) {
 }
 
 muster_status actor_send_states(struct transport *transport, struct actor *actor) {
-  stages_enter(&transport->run->stages, STAGE_CHECKPOINT);
+  struct phases *phases = transport->run->phases;
+  phases_go_on(phases, PHASE_STATES);
   if (transport->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   if (actor != NULL) actor_save_states(actor);
   MUSTER_TRY(gather_begin(transport->state_gather));
   MUSTER_TRY(gather_end(transport->state_gather));
-  stages_enter(&transport->run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
 muster_status actor_send_rollout(struct transport *transport, const struct actor *actor) {
-  watchdog_enter(transport->run->comm, WATCH_WAIT, transport->command->iteration + 1);
-  stages_mark(&transport->run->stages, EVENT_ROLLOUT);
+  struct phases *phases = transport->run->phases;
+  phases_enter(phases, PHASE_GATHER, transport->command->iteration + 1);
+  stages_mark(&phases->clock, EVENT_ROLLOUT);
   if (actor != NULL) {
     int flags = (actor->has_faults ? FLAG_FAULT : 0) | (actor->envs_are_dead ? FLAG_DEAD : 0);
     gather_set_flags(transport->rollout_gather, flags, actor->seconds);
@@ -269,7 +268,7 @@ muster_status actor_send_rollout(struct transport *transport, const struct actor
   gather_add_flag(transport->rollout_gather, interrupt_pending());
   MUSTER_TRY(gather_begin(transport->rollout_gather));
   MUSTER_TRY(gather_end(transport->rollout_gather));
-  stages_enter(&transport->run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -286,7 +285,7 @@ static muster_status evaluate(struct transport *transport, struct actor *actor) 
     MUSTER_TRY(evaluator_gather(transport->evaluator, &asked));
     MUSTER_TRY(transport_broadcast_evaluation(transport));
   }
-  stages_enter(&transport->run->stages, STAGE_OTHER);
+  phases_go_on(transport->run->phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 

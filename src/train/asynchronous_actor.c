@@ -1,5 +1,4 @@
 /* The actors of asynchronous runs: each hands over what its command asks for, and goes on with the newest one. */
-#include "comm/watchdog.h"
 #include "train/asynchronous.h"
 #include "train/crash_dump.h"
 #include "train/interrupt.h"
@@ -17,7 +16,7 @@ muster_status asynchronous_prepare_gradients(struct actor *actor) {
       .rollout = actor->rollout,
       .seed = (uint64_t)run->config.general.seed,
       .arena = run->arena,
-      .stages = &run->stages,
+      .stages = &run->phases->clock,
   };
   return algorithm_create(actor->type, &context, &actor->algorithm);
 }
@@ -47,23 +46,21 @@ static struct message make_head(const struct actor *actor, enum message_kind kin
 }
 
 static muster_status find_slot(struct actor *actor, void **slot) {
-  struct run *run = actor->run;
-  watchdog_enter(run->comm, WATCH_WAIT, actor->transport->command->iteration + 1);
-  stages_enter(&run->stages, STAGE_GATHER);
+  phases_enter(actor->run->phases, PHASE_GATHER, actor->transport->command->iteration + 1);
   return channel_slot(actor->transport->channel, slot);
 }
 
 static muster_status send_states_message(struct actor *actor) {
-  struct run *run = actor->run;
+  struct phases *phases = actor->run->phases;
   void *slot;
   MUSTER_TRY(find_slot(actor, &slot));
-  stages_enter(&run->stages, STAGE_CHECKPOINT);
+  phases_go_on(phases, PHASE_STATES);
   struct message *message = slot;
   if (actor->transport->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
   actor_save_states(actor);
   *message = make_head(actor, MESSAGE_STATES, actor->transport->command->iteration);
   MUSTER_TRY(channel_send(actor->transport->channel, message_write_states(actor, message)));
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -74,7 +71,7 @@ static muster_status send_rollout_message(struct actor *actor, const double *ter
   const struct parameters *parameters = &actor->model->parameters;
   void *slot;
   bool is_new;
-  stages_mark(&run->stages, EVENT_ROLLOUT);
+  stages_mark(&run->phases->clock, EVENT_ROLLOUT);
   MUSTER_TRY(find_slot(actor, &slot));
   struct message *message = slot;
   const float *gradient = terms != NULL ? parameters->gradients : NULL;
@@ -87,7 +84,7 @@ static muster_status send_rollout_message(struct actor *actor, const double *ter
   if (terms != NULL) memcpy(head.terms, terms, sizeof head.terms);
   *message = head;
   MUSTER_TRY(channel_send(actor->transport->channel, bytes));
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(run->phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -114,14 +111,13 @@ static bool asks_for_episodes(const struct command *command) {
 }
 
 static muster_status send_episodes_message(struct actor *actor) {
-  struct run *run = actor->run;
   void *slot;
   MUSTER_TRY(evaluator_play(actor->transport->evaluator, actor->transport->command, actor->model));
   MUSTER_TRY(find_slot(actor, &slot));
   struct message *message = slot;
   *message = make_head(actor, MESSAGE_EPISODES, actor->transport->command->iteration);
   MUSTER_TRY(channel_send(actor->transport->channel, message_write_episodes(actor, message)));
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(actor->run->phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -134,18 +130,17 @@ muster_status asynchronous_take_turn(struct actor *actor) {
   const bool computes = run->schedule->actors_compute_gradients;
   if (computes) MUSTER_TRY(compute_gradient(actor, terms));
   MUSTER_TRY(send_rollout_message(actor, computes ? terms : NULL));
-  stages_end_iteration(&run->stages, trajectory_steps(actor->rollout));
+  stages_end_iteration(&run->phases->clock, trajectory_steps(actor->rollout));
   return MUSTER_OK;
 }
 
 static muster_status await_command(struct actor *actor) {
-  struct run *run = actor->run;
-  watchdog_enter(run->comm, WATCH_WAIT, actor->transport->command->iteration + 1);
-  stages_enter(&run->stages, STAGE_BROADCAST);
+  struct phases *phases = actor->run->phases;
+  phases_enter(phases, PHASE_COMMAND, actor->transport->command->iteration + 1);
   MUSTER_TRY(channel_await_command(actor->transport->channel));
-  stages_mark(&run->stages, EVENT_COMMAND);
+  stages_mark(&phases->clock, EVENT_COMMAND);
   actor_take_parameters(actor);
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 

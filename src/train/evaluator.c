@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "comm/gather.h"
-#include "comm/watchdog.h"
 #include "train/interrupt.h"
 
 #include <stdlib.h>
@@ -118,14 +117,13 @@ static muster_status begin(struct evaluator *evaluator) {
 }
 
 muster_status evaluator_play(struct evaluator *evaluator, const struct command *command, struct model *model) {
-  struct run *run = evaluator->run;
-  watchdog_enter(run->comm, evaluator->range.count > 0 ? WATCH_EVALUATION : WATCH_WAIT, command->iteration + 1);
-  stages_enter(&run->stages, STAGE_EVALUATION);
+  struct phases *phases = evaluator->run->phases;
+  phases_enter(phases, evaluator->range.count > 0 ? PHASE_EVALUATION : PHASE_EPISODES, command->iteration + 1);
   const double until = clock_seconds() + SLICE_SECONDS;
   bool is_done = true;
   if (command->evaluation == EVALUATION_BEGINS) MUSTER_TRY(begin(evaluator));
   if (evaluator->range.count > 0) MUSTER_TRY(evaluation_player_play(evaluator->player, model, until, &is_done));
-  watchdog_enter(run->comm, WATCH_WAIT, command->iteration + 1);
+  phases_go_on(phases, PHASE_EPISODES);
   return MUSTER_OK;
 }
 

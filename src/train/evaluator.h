@@ -23,7 +23,7 @@ MUSTER_CHECKED muster_status evaluator_connect(struct evaluator *evaluator);
 void evaluator_destroy(struct evaluator **evaluator); /* accepts NULL inside */
 
 /* Plays this rank's part for a slice of time, from the start where the command says that an evaluation begins; nothing
- * on a rank that does not act. Leaves the clock in STAGE_EVALUATION. */
+ * on a rank that does not act. Ends in PHASE_EPISODES. */
 MUSTER_CHECKED muster_status evaluator_play(struct evaluator *evaluator, const struct command *command,
                                             struct model *model);
 

@@ -2,7 +2,6 @@
 
 #include "base/clock.h"
 #include "comm/ending.h"
-#include "comm/watchdog.h"
 #include "store/durable.h"
 #include "train/crash_dump.h"
 #include "train/interrupt.h"
@@ -14,10 +13,13 @@
 
 /* --- the steps of an iteration --- */
 
-/* tells the watchdog what comes now */
-static void enter(const struct learner *learner, enum watch_stage stage) {
-  watchdog_enter(learner->run->comm, stage, learner->iteration + 1);
+/* goes over to a phase of the iteration that comes next */
+static void enter(const struct learner *learner, enum phase phase) {
+  phases_enter(learner->run->phases, phase, learner->iteration + 1);
 }
+
+/* goes over to another phase of the same iteration */
+static void go_on(const struct learner *learner, enum phase phase) { phases_go_on(learner->run->phases, phase); }
 
 static bool is_finished(const struct learner *learner) {
   return learner->collected_steps >= learner->run->config.general.total_steps;
@@ -81,10 +83,9 @@ static void write_policy(struct learner *learner) {
 }
 
 void learner_begin_command(struct learner *learner) {
-  struct run *run = learner->run;
   struct command *command = learner->transport->command;
+  phases_enter(learner->run->phases, PHASE_COMMAND, learner->collected + 1);
   enum stop stop = stop_reason(learner);
-  stages_enter(&run->stages, STAGE_BROADCAST);
   learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
   command->iteration = learner->collected;
   command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : SEND_NOTHING;
@@ -98,10 +99,9 @@ void learner_begin_command(struct learner *learner) {
 }
 
 muster_status learner_send_command(struct learner *learner) {
-  struct run *run = learner->run;
   MUSTER_TRY(transport_broadcast_command(learner->transport));
-  stages_enter(&run->stages, STAGE_OTHER);
-  learner->actors_start = run->stages.since;
+  go_on(learner, PHASE_LOOP);
+  learner->actors_start = learner->run->phases->clock.since;
   return MUSTER_OK;
 }
 
@@ -111,14 +111,13 @@ muster_status learner_give_command(struct learner *learner) {
 }
 
 muster_status learner_take_states(struct learner *learner) {
-  struct run *run = learner->run;
   if (!learner->transport->command->send_states) return MUSTER_OK;
-  stages_enter(&run->stages, STAGE_CHECKPOINT);
+  go_on(learner, PHASE_STATES);
   if (learner->actor != NULL) actor_save_states(learner->actor);
   MUSTER_TRY(gather_begin(learner->transport->state_gather));
   MUSTER_TRY(gather_end(learner->transport->state_gather));
   learner->actors_start = clock_seconds();
-  stages_enter(&run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -143,8 +142,7 @@ muster_status learner_save(struct learner *learner) {
   struct run *run = learner->run;
   if (!learner->transport->command->send_states) return MUSTER_OK;
   if (!learner->checkpoint_is_due && !learner->best_is_new) return MUSTER_OK;
-  stages_enter(&run->stages, STAGE_CHECKPOINT);
-  enter(learner, WATCH_CHECKPOINT);
+  enter(learner, PHASE_CHECKPOINT);
   muster_status status = learner_write_checkpoint(learner);
   if (status != MUSTER_OK && learner->transport->command->stop == STOP_NOT) {
     log_warn(&run->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
@@ -153,8 +151,7 @@ muster_status learner_save(struct learner *learner) {
   }
   learner->checkpoint_steps = learner->total_steps;
   learner->checkpoint_clock = clock_seconds();
-  enter(learner, WATCH_WAIT);
-  stages_enter(&run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_LOOP);
   return status;
 }
 
@@ -176,7 +173,7 @@ static struct gather_work actors_work(struct learner *learner) {
   struct gather_work work = gather_work(learner->transport->rollout_gather);
   /* nothing could be complete before the slowest actor had finished, on whichever node */
   if (learner->actor == NULL) {
-    stages_assign(&run->stages, STAGE_WAIT, learner->actors_start + work.longest);
+    stages_assign(&run->phases->clock, STAGE_WAIT, learner->actors_start + work.longest);
     return work;
   }
   const double seconds = learner->actor->seconds;
@@ -188,8 +185,7 @@ static struct gather_work actors_work(struct learner *learner) {
 
 muster_status learner_collect(struct learner *learner) {
   struct run *run = learner->run;
-  enter(learner, WATCH_WAIT);
-  stages_enter(&run->stages, STAGE_GATHER);
+  enter(learner, PHASE_GATHER);
   MUSTER_TRY(gather_begin(learner->transport->rollout_gather));
   MUSTER_TRY(preemption_await(learner->transport->preemption));
   MUSTER_TRY(gather_end(learner->transport->rollout_gather));
@@ -197,8 +193,8 @@ muster_status learner_collect(struct learner *learner) {
   learner->flags = gather_flags(learner->transport->rollout_gather);
   learner->report.rollout_messages = gather_messages(learner->transport->rollout_gather);
   struct gather_work work = actors_work(learner);
-  stages_mark(&run->stages, EVENT_ROLLOUT);
-  stages_enter(&run->stages, STAGE_OTHER);
+  stages_mark(&run->phases->clock, EVENT_ROLLOUT);
+  go_on(learner, PHASE_LOOP);
   report_rollout(&learner->report, &work, run->topology.actors);
   learner->collected = learner->iteration + 1;
   learner->collected_steps = learner->total_steps + trajectory_steps(&learner->gathering->batch);
@@ -261,7 +257,7 @@ static muster_status learn(struct learner *learner) {
 static muster_status share_batch(struct learner *learner) {
   struct run *run = learner->run;
   struct batch_head *head = learner->gathering->head;
-  stages_enter(&run->stages, STAGE_ADVANTAGES);
+  go_on(learner, PHASE_UPDATE);
   head->progress_remaining = learner_progress_remaining(learner, run->config.general.total_steps);
   head->is_skipped = rollout_has_faults(learner) || envs_are_dead(learner);
   if (!head->is_skipped) normalizer_scale_rewards(&learner->normalizer, &learner->gathering->batch);
@@ -278,7 +274,7 @@ static void count_batch(struct learner *learner) {
 }
 
 muster_status learner_update(struct learner *learner) {
-  enter(learner, WATCH_UPDATE);
+  enter(learner, PHASE_STATISTICS);
   count_batch(learner);
   MUSTER_TRY(share_batch(learner));
   learner->skipped_updates += learner->gathering->head->is_skipped;
@@ -292,22 +288,20 @@ muster_status learner_learn(struct learner *learner) {
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
   if (status == MUSTER_OK) status = check_parameters(learner);
-  stages_enter(&learner->run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_STATISTICS);
   return status;
 }
 
 muster_status learner_follow(struct learner *learner) {
   struct run *run = learner->run;
-  watchdog_enter(run->comm, WATCH_WAIT, learner->transport->command->iteration + 1);
-  stages_enter(&run->stages, STAGE_GATHER);
+  phases_enter(run->phases, PHASE_GATHER, learner->transport->command->iteration + 1);
   MUSTER_TRY(gathering_share(learner->gathering));
-  watchdog_enter(run->comm, WATCH_UPDATE, learner->transport->command->iteration + 1);
-  stages_enter(&run->stages, STAGE_ADVANTAGES);
+  phases_go_on(run->phases, PHASE_UPDATE);
   muster_status status = learn(learner);
   bool is_skipped = muster_status_code(status) == MUSTER_ERROR_NUMERIC && run->config.run.on_nan == ON_NAN_SKIP;
   if (is_skipped) muster_status_clear(&status);
   if (status == MUSTER_OK) status = check_parameters(learner);
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(run->phases, PHASE_STATISTICS);
   /* the rank that leads has met the same fault, keeps the evidence, and ends the job */
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) ending_await();
   return status;
@@ -328,14 +322,14 @@ static muster_status play_slices(struct learner *learner, bool *is_done) {
     MUSTER_TRY(learner->run->schedule->play_slice(learner));
     *is_done = evaluator_is_done(learner->transport->evaluator);
   }
-  stages_enter(&learner->run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_LOOP);
   return MUSTER_OK;
 }
 
 static muster_status end_evaluation(struct learner *learner) {
   command_evaluation(learner, EVALUATION_ENDS);
   MUSTER_TRY(learner->run->schedule->end_evaluation(learner));
-  stages_enter(&learner->run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -351,7 +345,7 @@ muster_status learner_evaluate(struct learner *learner, bool *is_done) {
   learner->owes_evaluation = 1;
   MUSTER_TRY(play_slices(learner, is_done));
   if (!learner->run->schedule->next_command_ends_evaluation) MUSTER_TRY(end_evaluation(learner));
-  enter(learner, WATCH_UPDATE);
+  enter(learner, PHASE_STATISTICS);
   return *is_done ? take_evaluation(learner) : MUSTER_OK;
 }
 
@@ -359,11 +353,9 @@ muster_status learner_evaluate(struct learner *learner, bool *is_done) {
  * states of the environments are still those of that moment */
 static muster_status save_best(struct learner *learner) {
   if (!learner->best_is_new || !learner->run->config.checkpoint.keep_best) return MUSTER_OK;
-  stages_enter(&learner->run->stages, STAGE_CHECKPOINT);
-  enter(learner, WATCH_CHECKPOINT);
+  enter(learner, PHASE_CHECKPOINT);
   muster_status status = learner_write_checkpoint(learner);
-  enter(learner, WATCH_WAIT);
-  stages_enter(&learner->run->stages, STAGE_OTHER);
+  go_on(learner, PHASE_LOOP);
   return status;
 }
 
@@ -372,7 +364,7 @@ muster_status learner_make_up(struct learner *learner) {
   if (!evaluates(learner)) learner->owes_evaluation = 0;
   if (!learner->owes_evaluation) return MUSTER_OK;
   MUSTER_TRY(learner_evaluate(learner, &is_done));
-  enter(learner, WATCH_WAIT);
+  go_on(learner, PHASE_LOOP);
   if (!is_done) return MUSTER_OK;
   MUSTER_TRY(learner_write_evaluation(learner));
   return save_best(learner);

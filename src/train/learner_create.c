@@ -23,7 +23,7 @@ static muster_status create_algorithm(struct learner *learner) {
       .rollout = &learner->gathering->batch,
       .seed = (uint64_t)config->general.seed,
       .arena = run->arena,
-      .stages = &run->stages,
+      .stages = &run->phases->clock,
       .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
   };
   return algorithm_create(learner->type, &context, &learner->algorithm);
@@ -41,7 +41,7 @@ static muster_status create_report(struct learner *learner) {
   MUSTER_TRY(run->schedule->prepare_learner(learner));
 
   report_init(&learner->report, &run->config, learner->type, env_pool_spec(run->pool)->reward_threshold,
-              run->schedule->reports_policy_lag, &run->stages);
+              run->schedule->reports_policy_lag, &run->phases->clock);
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
 }

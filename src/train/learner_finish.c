@@ -3,7 +3,6 @@
 #include "base/shell.h"
 #include "base/shown.h"
 #include "base/terminal.h"
-#include "comm/watchdog.h"
 #include "store/durable.h"
 #include "train/trace.h"
 
@@ -89,7 +88,7 @@ static muster_status tell_result(struct learner *learner, const struct timings *
 
 muster_status learner_finish(struct learner *learner) {
   struct timings timings;
-  watchdog_enter(learner->run->comm, WATCH_WAIT, learner->iteration + 1);
+  phases_enter(learner->run->phases, PHASE_LOOP, learner->iteration + 1);
   muster_status status = timings_collect(learner->run, &timings);
   if (status == MUSTER_OK) status = tell_result(learner, &timings);
   timings_release(&timings);

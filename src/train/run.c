@@ -21,8 +21,7 @@ static muster_status create_pool(struct run *run) {
 
 muster_status run_create(const struct run_config *config, const struct topology *placed, const char *folder,
                          struct comm *comm, struct run *run) {
-  *run = (struct run){.config = *config, .comm = comm, .folder = folder};
-  stages_start(&run->stages, NULL, 0);
+  *run = (struct run){.config = *config, .comm = comm, .folder = folder, .phases = comm_phases(comm)};
   const int32_t num_envs = (int32_t)config->env.num_envs;
   run->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
   run->logger = (struct logger){LOG_INFO, run->topology.learns ? "learner" : "actor", run->topology.rank};
@@ -36,13 +35,10 @@ muster_status run_create(const struct run_config *config, const struct topology 
   return MUSTER_OK;
 }
 
-void run_start_clock(struct run *run) {
-  stages_start(&run->stages, run->trace.events, run->trace.capacity);
-  comm_set_stages(run->comm, &run->stages);
-}
+void run_start_clock(struct run *run) { stages_start(&run->phases->clock, run->trace.events, run->trace.capacity); }
 
 void run_release(struct run *run) {
-  if (run->comm != NULL) comm_set_stages(run->comm, NULL);
+  if (run->phases != NULL) stages_start(&run->phases->clock, NULL, 0); /* events are the arena's */
   env_pool_destroy(&run->pool);
   env_source_close(&run->env);
   arena_destroy(&run->arena);

@@ -35,7 +35,7 @@ struct run {
   size_t env_state_bytes;
   struct trace_base trace;
 
-  struct stages stages; /* where this rank's time goes */
+  struct phases *phases; /* what this rank does, and where its time goes; of `comm` */
   /* seconds of rollouts in the policy and in the environments, of those steps that are looked at: one in many */
   struct {
     double policy, environments;

@@ -1,7 +1,6 @@
 /* Asynchronous: the life of the learner. It takes messages as they come, learns once there are enough of them, and
  * tells its new policy. Actors send trajectories, or gradients of their own rollouts: two schedules, which differ in
  * what is done with the next message. */
-#include "comm/watchdog.h"
 #include "train/asynchronous.h"
 
 #include <string.h>
@@ -29,12 +28,10 @@ static void note_message(struct learner *learner, int rank, const struct message
 
 /* waits for the next message; a rank that acts and learns makes it first */
 static muster_status next_message(struct learner *learner, struct held_message *next) {
-  struct run *run = learner->run;
   if (learner->actor != NULL) MUSTER_TRY(asynchronous_take_turn(learner->actor));
   const void *message;
   size_t bytes;
-  watchdog_enter(run->comm, WATCH_WAIT, learner->iteration + 1);
-  stages_enter(&run->stages, STAGE_GATHER);
+  phases_enter(learner->run->phases, PHASE_GATHER, learner->iteration + 1);
   MUSTER_TRY(channel_next(learner->transport->channel, &next->rank, &message, &bytes));
   next->message = message;
   return MUSTER_OK;
@@ -50,12 +47,12 @@ static muster_status first_message(struct learner *learner, struct held_message 
 }
 
 static muster_status take_into_batch(struct learner *learner, const struct held_message *taken) {
-  struct run *run = learner->run;
-  watchdog_enter(run->comm, WATCH_UPDATE, learner->iteration + 1);
+  struct phases *phases = learner->run->phases;
+  phases_enter(phases, PHASE_TAKE, learner->iteration + 1);
   note_message(learner, taken->rank, taken->message);
   MUSTER_TRY(asynchronous_take_rollout(learner, taken->rank, taken->message));
   MUSTER_TRY(channel_credit(learner->transport->channel, taken->rank));
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_STATISTICS);
   return MUSTER_OK;
 }
 
@@ -133,9 +130,8 @@ static muster_status learn_from_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
   MUSTER_TRY(collect_batch(learner));
   MUSTER_TRY(flush_row(learner));
-  watchdog_enter(learner->run->comm, WATCH_UPDATE, learner->iteration + 1);
-  stages_mark(&learner->run->stages, EVENT_ROLLOUT);
-  stages_enter(&learner->run->stages, STAGE_ADVANTAGES);
+  stages_mark(&learner->run->phases->clock, EVENT_ROLLOUT);
+  phases_enter(learner->run->phases, PHASE_UPDATE, learner->iteration + 1);
   for (int64_t i = 0; i < async->trajectories; i++)
     count_lag(&learner->policy_lag, learner->iteration, async->versions[i], 1);
   return learn(learner);
@@ -220,8 +216,7 @@ static muster_status evaluate_in_pause(struct learner *learner) {
 /* --- the loop --- */
 
 static muster_status tell_command(struct learner *learner) {
-  struct run *run = learner->run;
-  watchdog_enter(run->comm, WATCH_WAIT, learner->iteration + 1);
+  struct phases *phases = learner->run->phases;
   learner_begin_command(learner);
   struct command *command = learner->transport->command;
   /* the end is a pause, too */
@@ -229,9 +224,9 @@ static muster_status tell_command(struct learner *learner) {
   if (learner->checkpoint_is_due) command->send_states = SEND_FOR_CHECKPOINT;
   if (!learner->checkpoint_is_due && asynchronous_of(learner)->evaluation_waits) command->send_states = SEND_FOR_BEST;
   command->rollouts = asynchronous_of(learner)->rollouts;
-  stages_mark(&run->stages, EVENT_COMMAND);
+  stages_mark(&phases->clock, EVENT_COMMAND);
   MUSTER_TRY(channel_send_command(learner->transport->channel));
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(phases, PHASE_LOOP);
   return MUSTER_OK;
 }
 
@@ -244,16 +239,15 @@ static muster_status pause_actors(struct learner *learner) {
     if (next.message->kind != MESSAGE_STATES) {
       MUSTER_TRY(asynchronous_of(learner)->sent->take_in_pause(learner, &next));
     } else {
-      /* which a rescue would write, too */
-      watchdog_enter(run->comm, WATCH_CHECKPOINT, learner->iteration + 1);
-      stages_enter(&run->stages, STAGE_CHECKPOINT);
+      /* which an emergency checkpoint would write, too */
+      phases_enter(run->phases, PHASE_CHECKPOINT, learner->iteration + 1);
       note_message(learner, next.rank, next.message);
       take_states(learner, next.rank, next.message);
       MUSTER_TRY(channel_credit(learner->transport->channel, next.rank));
       paused++;
     }
   }
-  stages_enter(&run->stages, STAGE_OTHER);
+  phases_go_on(run->phases, PHASE_STATISTICS);
   return MUSTER_OK;
 }
 
@@ -280,7 +274,7 @@ static muster_status lead(struct learner *learner) {
     const int64_t steps = learner->total_steps, updates = learner->iteration;
     MUSTER_TRY(async->sent->learn_from_next(learner));
     MUSTER_TRY(end_iteration(learner, updates));
-    stages_end_iteration(&run->stages, learner->total_steps - steps);
+    stages_end_iteration(&run->phases->clock, learner->total_steps - steps);
   }
 }
 

@@ -14,7 +14,7 @@ static muster_status lead(struct learner *learner) {
     MUSTER_TRY(learner_collect(learner));
     MUSTER_TRY(learner_update(learner));
     MUSTER_TRY(learner_report(learner));
-    stages_end_iteration(&learner->run->stages, trajectory_steps(&learner->gathering->batch));
+    stages_end_iteration(&learner->run->phases->clock, trajectory_steps(&learner->gathering->batch));
   }
 }
 
@@ -29,7 +29,7 @@ static muster_status follow(struct learner *learner) {
     if (actor != NULL) MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(actor_send_rollout(transport, actor));
     MUSTER_TRY(learner_follow(learner));
-    stages_end_iteration(&learner->run->stages, actor != NULL ? trajectory_steps(actor->rollout) : 0);
+    stages_end_iteration(&learner->run->phases->clock, actor != NULL ? trajectory_steps(actor->rollout) : 0);
   }
 }
 

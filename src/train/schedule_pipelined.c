@@ -1,6 +1,5 @@
 /* Pipelined: actors make the next rollout while the learner learns from the last one, so that a policy is one version
  * old where its rollout is learned from. The command before an update carries the policy of after the one before it. */
-#include "comm/watchdog.h"
 #include "train/synchronous.h"
 
 #include <string.h>
@@ -40,7 +39,7 @@ static muster_status give_command(struct learner *learner) {
 /* what acts from here on belongs to the state after the update: a checkpoint of before has the policy before */
 static muster_status update(struct learner *learner) {
   struct pipelined *pipelined = learner->schedule_data;
-  watchdog_enter(learner->run->comm, WATCH_UPDATE, learner->iteration + 1);
+  phases_enter(learner->run->phases, PHASE_STATISTICS, learner->iteration + 1);
   memcpy(pipelined->acting, learner->transport->command->floats, pipelined->count * sizeof(float));
   return learner_update(learner);
 }
@@ -69,7 +68,7 @@ static muster_status lead(struct learner *learner) {
     MUSTER_TRY(update(learner));
     MUSTER_TRY(learner_report(learner));
     MUSTER_TRY(learner_save(learner));
-    stages_end_iteration(&run->stages, trajectory_steps(&learner->gathering->batch));
+    stages_end_iteration(&run->phases->clock, trajectory_steps(&learner->gathering->batch));
     if (command->stop != STOP_NOT) return learner_evaluate_at_end(learner);
   }
 }
@@ -90,7 +89,7 @@ static muster_status follow(struct learner *learner) {
     if (command->stop == STOP_NOT && actor != NULL) MUSTER_TRY(actor_roll_out(actor));
     MUSTER_TRY(learner_follow(learner));
     if (evaluates) MUSTER_TRY(actor_await_evaluation(transport, actor));
-    stages_end_iteration(&learner->run->stages, steps);
+    stages_end_iteration(&learner->run->phases->clock, steps);
     if (command->stop != STOP_NOT) return actor_evaluate_at_end(transport, actor);
   }
 }

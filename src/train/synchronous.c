@@ -48,7 +48,7 @@ muster_status synchronous_act(struct actor *actor) {
     if (evaluates) MUSTER_TRY(actor_await_evaluation(transport, actor));
     if (stops) return actor_evaluate_at_end(transport, actor);
     MUSTER_TRY(actor_send_rollout(transport, actor));
-    stages_end_iteration(&actor->run->stages, trajectory_steps(actor->rollout));
+    stages_end_iteration(&actor->run->phases->clock, trajectory_steps(actor->rollout));
   }
 }
 

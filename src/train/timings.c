@@ -15,12 +15,13 @@ static muster_status keep_rank(void *context, int rank, const void *data, size_t
 
 /* the clock's last word: what followed the last iteration ends here */
 static struct rank_timing make_timing(struct run *run) {
-  stages_end_iteration(&run->stages, 0);
+  struct stages *clock = &run->phases->clock;
+  stages_end_iteration(clock, 0);
   struct rank_timing timing = {0};
   double *seconds = timing.seconds;
   snprintf(timing.host, sizeof timing.host, "%s", comm_host(run->comm));
-  seconds[TIMING_TOTAL] = run->stages.since - run->stages.start;
-  memcpy(seconds, run->stages.seconds, sizeof run->stages.seconds);
+  seconds[TIMING_TOTAL] = clock->since - clock->start;
+  memcpy(seconds, clock->seconds, sizeof clock->seconds);
   double looked_at = run->looked_at.policy + run->looked_at.environments;
   if (looked_at > 0) seconds[TIMING_POLICY] = seconds[STAGE_ROLLOUT] * run->looked_at.policy / looked_at;
   seconds[TIMING_ENVIRONMENTS] = seconds[STAGE_ROLLOUT] - seconds[TIMING_POLICY];

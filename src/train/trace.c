@@ -51,7 +51,7 @@ static int first_rank_here(const struct run *run) {
 /* Copies the events of the newest iterations; whoever calls frees the part. Where each rank counts iterations for
  * itself, a message has no number that both of its ends know: it is left out. */
 static muster_status make_part(const struct run *run, struct clock_offset end, struct trace_part **out) {
-  const struct stages *stages = &run->stages;
+  const struct stages *stages = &run->phases->clock;
   const bool has_messages = run->schedule->counts_together;
   struct clock_offset start = run->trace.offset;
   clock_offset_reconcile(&start, &end);
@@ -340,7 +340,7 @@ muster_status trace_write(struct run *run, char *path, size_t size) {
 
 void trace_write_alone(struct run *run) {
   if (!run->config.run.trace) return;
-  stages_end_iteration(&run->stages, 0);
+  stages_end_iteration(&run->phases->clock, 0);
   const struct messages none = {0};
   struct trace_part *part;
   muster_status status = make_part(run, run->trace.offset, &part);

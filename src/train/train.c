@@ -236,9 +236,10 @@ static void tell_newest(void *context, bool is_whole) {
 /* lets all ranks know whether a stage failed on any of them; one of those that know why keeps its message */
 static muster_status agree(struct training *training, muster_status status) {
   bool knows = muster_status_message(status)[0] != '\0', speaks;
-  watchdog_enter(training->comm, WATCH_WAIT, 0);
+  struct phases *phases = comm_phases(training->comm);
+  phases_enter(phases, PHASE_AGREEMENT, training->stages);
   int exit_code = comm_agree_exit_code(training->comm, status_exit_code(status), knows, &speaks);
-  watchdog_enter(training->comm, WATCH_SETUP, ++training->stages);
+  phases_enter(phases, PHASE_SETUP, ++training->stages);
   if (speaks || exit_code == 0) return status;
   muster_status_clear(&status);
   return status_error(exit_code == 2 ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM, "%s", "");
@@ -304,7 +305,6 @@ static muster_status carry_out(struct training *training, const struct train_req
   learner->actor = actor;
   watchdog_on_loss(training->comm, topology->leads ? save_learned : tell_newest, training);
   run_start_clock(&training->run);
-  if (training->gathering.group != NULL) group_set_stages(training->gathering.group, &training->run.stages);
   if (!topology->leads) {
     MUSTER_TRY(topology->learns ? schedule->follow(learner) : schedule->act(actor));
     return actor_finish(&training->run);
@@ -342,7 +342,7 @@ muster_status train(struct comm *comm, const struct train_request *request, stru
   }
   /* nothing is left to be saved */
   watchdog_on_loss(comm, NULL, NULL);
-  watchdog_enter(comm, WATCH_RELEASE, 0);
+  phases_enter(comm_phases(comm), PHASE_RELEASE, 0);
   return status;
 }
 

@@ -1,6 +1,5 @@
 #include "train/transport.h"
 
-#include "comm/watchdog.h"
 #include "train/actor.h"
 #include "train/evaluator.h"
 
@@ -45,33 +44,24 @@ size_t transport_rollout_bytes(const struct trajectory *rollout, size_t n_envs) 
 
 /* --- commands, where actors wait for them --- */
 
-/* a near rank can tell the message from the wait before it (comm_set_stages()) */
-static void enter_broadcast(struct transport *transport) {
-  struct run *run = transport->run;
-  watchdog_enter(run->comm, WATCH_WAIT, transport->command->iteration + 1);
-  bool is_near = comm_is_near(run->comm, run->topology.learner);
-  stages_enter(&run->stages, is_near ? STAGE_BROADCAST : STAGE_WAIT);
-}
-
 muster_status transport_broadcast_command(struct transport *transport) {
   struct run *run = transport->run;
-  enter_broadcast(transport);
-  if (run->topology.leads) stages_mark(&run->stages, EVENT_COMMAND);
+  phases_enter(run->phases, PHASE_COMMAND, transport->command->iteration + 1);
+  if (run->topology.leads) stages_mark(&run->phases->clock, EVENT_COMMAND);
   /* the leading rank has the rollout before this command, which it tells the others by it */
   if (run->topology.leads) MUSTER_TRY(preemption_end_rollout(transport->preemption));
   MUSTER_TRY(broadcast_run(transport->command_broadcast));
   if (!run->topology.leads) MUSTER_TRY(preemption_end_rollout(transport->preemption));
-  /* it has come: what is done with it is no wait, on a far rank either */
-  stages_enter(&run->stages, STAGE_BROADCAST);
-  if (!run->topology.leads && !command_is_of_evaluation(transport->command)) stages_mark(&run->stages, EVENT_COMMAND);
+  if (!run->topology.leads && !command_is_of_evaluation(transport->command))
+    stages_mark(&run->phases->clock, EVENT_COMMAND);
   return MUSTER_OK;
 }
 
 muster_status transport_broadcast_evaluation(struct transport *transport) {
-  struct run *run = transport->run;
-  enter_broadcast(transport);
+  struct phases *phases = transport->run->phases;
+  phases_enter(phases, PHASE_COMMAND, transport->command->iteration + 1);
   MUSTER_TRY(broadcast_run(transport->command_broadcast));
-  stages_enter(&run->stages, STAGE_EVALUATION);
+  phases_go_on(phases, PHASE_EPISODES);
   return MUSTER_OK;
 }
 
