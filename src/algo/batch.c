@@ -143,8 +143,6 @@ int batch_tensors(struct batch *batch, struct tensor *list) {
 
 /* --- a sample: the fields of its step, and what is estimated of it --- */
 
-#define SAMPLE_FIELD_COUNT (STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT)
-
 /* field i of a sample, and its array */
 static const struct field *find_field(const struct batch *batch, int i, const void **array) {
   const int estimated = i - STEP_FIELD_COUNT;
@@ -182,13 +180,27 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
   }
 }
 
-static bool is_learned(const struct field *field) { return (field->uses & FIELD_LEARNED) != 0; }
+/* field i as minibatches gather it; false where they do not */
+static bool plan_gather(const struct batch *batch, int i, struct gathered_field *plan) {
+  const void *array;
+  const struct field *field = find_field(batch, i, &array);
+  *plan = (struct gathered_field){.number = i,
+                                  .bytes = field->bytes,
+                                  .row_bytes = row_bytes(batch, field),
+                                  .step_bytes = field->steps == FIELD_ONCE ? 0 : field->bytes,
+                                  .of_env = field->rows == FIELD_OF_ENV && batch->rollout->agents > 1,
+                                  .is_number = field->is_number};
+  return (field->uses & FIELD_LEARNED) != 0 && field->bytes > 0;
+}
 
 muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile) {
+  *tile = (struct batch_tile){0};
   for (int i = 0; i < SAMPLE_FIELD_COUNT; i++) {
     const void *array;
-    const struct field *field = find_field(batch, i, &array);
-    if (is_learned(field)) MUSTER_TRY(arena_take(arena, TILE, field->bytes, field->what, &tile->array[i]));
+    struct gathered_field *plan = &tile->plan[tile->plans];
+    if (!plan_gather(batch, i, plan)) continue;
+    MUSTER_TRY(arena_take(arena, TILE, plan->bytes, find_field(batch, i, &array)->what, &tile->array[i]));
+    tile->plans++;
   }
   return MUSTER_OK;
 }
@@ -196,38 +208,37 @@ muster_status batch_tile_create(const struct batch *batch, struct arena *arena, 
 /* where samples are in the rollout */
 struct sample_places {
   size_t rows; /* samples */
-  uint32_t row[TILE], step[TILE];
+  uint32_t row[TILE], env[TILE], step[TILE];
 };
 
 /* copies a field of some samples to a tile; numbers of rows that are not in use become zero */
-static void gather_field(const struct batch *batch, const struct field *field, const char *array,
-                         const struct sample_places *samples, char *tile) {
-  const size_t agents = field->rows == FIELD_OF_ENV ? batch->rollout->agents : 1;
-  const size_t entries = field_entries(field, batch->rollout->n_steps), bytes = field->bytes;
-  size_t at[TILE];
-  for (size_t r = 0; r < samples->rows; r++)
-    at[r] = (agents > 1 ? samples->row[r] / agents : samples->row[r]) * entries + (entries > 1 ? samples->step[r] : 0);
+static void gather_field(const struct gathered_field *plan, const char *array, const struct sample_places *samples,
+                         char *tile) {
+  const uint32_t *row = plan->of_env ? samples->env : samples->row, *step = samples->step;
+  const size_t rows = samples->rows, bytes = plan->bytes, row_bytes = plan->row_bytes, step_bytes = plan->step_bytes;
   if (bytes == sizeof(float)) /* for one number a call would cost more than the copy */
-    for (size_t r = 0; r < samples->rows; r++)
-      memcpy(tile + r * sizeof(float), array + at[r] * sizeof(float), sizeof(float));
+    for (size_t r = 0; r < rows; r++)
+      memcpy(tile + r * sizeof(float), array + row[r] * row_bytes + step[r] * step_bytes, sizeof(float));
   else
-    for (size_t r = 0; r < samples->rows; r++) memcpy(tile + r * bytes, array + at[r] * bytes, bytes);
-  if (field->is_number) memset(tile + samples->rows * bytes, 0, (TILE - samples->rows) * bytes);
+    for (size_t r = 0; r < rows; r++)
+      memcpy(tile + r * bytes, array + row[r] * row_bytes + step[r] * step_bytes, bytes);
+  if (plan->is_number) memset(tile + rows * bytes, 0, (TILE - rows) * bytes);
 }
 
 void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile) {
-  struct sample_places samples = {.rows = rows};
-  const uint32_t n_steps = (uint32_t)batch->rollout->n_steps;
-  tile->rows = rows;
+  struct sample_places samples;
+  const uint32_t n_steps = (uint32_t)batch->rollout->n_steps, agents = (uint32_t)batch->rollout->agents;
+  samples.rows = tile->rows = rows;
   tile->padded_rows = linear_padded_rows(rows);
   for (size_t r = 0; r < rows; r++) {
     samples.row[r] = index[r] / n_steps;
     samples.step[r] = index[r] % n_steps;
   }
-  for (int i = 0; i < SAMPLE_FIELD_COUNT; i++) {
+  for (size_t r = 0; agents > 1 && r < rows; r++) samples.env[r] = samples.row[r] / agents;
+  for (const struct gathered_field *plan = tile->plan; plan < tile->plan + tile->plans; plan++) {
     const void *array;
-    const struct field *field = find_field(batch, i, &array);
-    if (is_learned(field)) gather_field(batch, field, array, &samples, tile->array[i]);
+    find_field(batch, plan->number, &array);
+    gather_field(plan, array, &samples, tile->array[plan->number]);
   }
 }
 

@@ -78,6 +78,17 @@ int batch_tensors(struct batch *batch, struct tensor *list);
  * rollout is inf"); an empty text when all are. */
 void batch_describe_not_finite(const struct batch *batch, char *text, size_t size);
 
+/* All that is known of a sample: what its step kept, and what is estimated of it. */
+#define SAMPLE_FIELD_COUNT (STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT)
+
+/* How a field's entry of a sample is found: row * row_bytes + step * step_bytes from its array on. */
+struct gathered_field {
+  int number; /* among all fields of a sample */
+  size_t bytes, row_bytes, step_bytes;
+  bool of_env; /* rows are environments, and there are several agents in each */
+  bool is_number;
+};
+
 /* The samples of one tile, gathered by their indices into contiguous rows. */
 struct batch_tile {
   size_t rows, padded_rows; /* rows in use; rounded up to LINEAR_ROWS */
@@ -87,8 +98,10 @@ struct batch_tile {
     struct {
       STEP_FIELDS(FIELD_MEMBER) ESTIMATED_FIELDS(FIELD_MEMBER)
     };
-    void *array[STEP_FIELD_COUNT + ESTIMATED_FIELD_COUNT];
+    void *array[SAMPLE_FIELD_COUNT];
   };
+  int plans; /* such fields */
+  struct gathered_field plan[SAMPLE_FIELD_COUNT];
 };
 
 MUSTER_CHECKED muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile);
