@@ -635,6 +635,32 @@ static void check_group(const char *group, muster_space_kind kind, size_t elemen
   arena_destroy(&arena);
 }
 
+/* the gradient through sampled actions; how many rows and elements, the file says */
+static void check_pathwise_group(const char *group, bool state) {
+  struct golden sampled = read_golden(group, "actions");
+  const size_t rows = sampled.shape[0], elements = sampled.shape[1];
+  const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)elements}};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, "Gaussian", state, arena, &head);
+  static float net[TILE * MAX_OUTPUTS], d_net[TILE * MAX_OUTPUTS], actions[TILE * 4], d_actions[TILE * 4];
+  static float d_log_prob[TILE], own[4];
+  CU_ASSERT_FATAL(rows <= TILE && elements <= 4 && head.outputs <= MAX_OUTPUTS);
+  read_values(group, "net", false, net, rows * head.outputs);
+  read_values(group, "actions", false, actions, rows * elements);
+  read_values(group, "d_actions", false, d_actions, rows * elements);
+  read_values(group, "d_log_prob", false, d_log_prob, rows);
+  if (!state) read_values(group, "log_std", false, own, elements);
+  head.own = own;
+  head.distribution->evaluate(&head, rows, net, head.outputs, all_allowed, actions);
+  head.distribution->pathwise(&head, rows, d_actions, d_log_prob, d_net, head.outputs);
+  check_golden(group, "grad/net", d_net, 2e-6);
+  if (!state) check_golden(group, "grad/log_std", head.own_gradients, 2e-6);
+  golden_free(&sampled);
+  arena_destroy(&arena);
+}
+
 static void test_golden(void) {
   check_group("categorical", MUSTER_SPACE_DISCRETE, 1, false, false);
   check_group("categorical_masked", MUSTER_SPACE_DISCRETE, 1, true, false);
@@ -642,6 +668,8 @@ static void test_golden(void) {
   check_group("multi_masked", MUSTER_SPACE_MULTI_DISCRETE, 3, true, false);
   check_group("gaussian", MUSTER_SPACE_BOX, 3, false, false);
   check_group("gaussian_state", MUSTER_SPACE_BOX, 2, false, true);
+  check_pathwise_group("gaussian_pathwise", false);
+  check_pathwise_group("gaussian_state_pathwise", true);
 }
 
 static const struct check_case cases[] = {

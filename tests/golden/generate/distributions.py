@@ -1,6 +1,8 @@
 """Log-probabilities, entropies and gradients of action distributions by PyTorch, in float64: OUT/distributions.h5.
 
-Each group differentiates sum_r d_log_prob[r] * log pi(a_r) + d_entropy * sum_r H_r. Usage: python distributions.py OUT
+Each group differentiates sum_r d_log_prob[r] * log pi(a_r) + d_entropy * sum_r H_r, with actions that are given. Those
+that end in _pathwise differentiate a loss of actions that are sampled, a function of the parameters and of noise.
+Usage: python distributions.py OUT
 """
 
 import sys
@@ -73,6 +75,39 @@ def record(file, name, data, log_prob, entropy):
         group["grad/" + key] = value.grad.numpy()
 
 
+def pathwise(elements, rows, state):
+    """mean of log pi(a) - Q(a), the loss of a soft actor-critic, through actions of rsample()"""
+    net, own = draw(rows, 2 * elements if state else elements), draw(elements, scale=0.5)
+    if state:
+        with torch.no_grad():
+            net[:5, elements] = 3.5  # beyond the clamp
+            net[5:9, 2 * elements - 1] = -23.0
+    net.requires_grad_(True)
+    own.requires_grad_(True)
+    log_std = torch.clamp(net[:, elements:], -20, 2) if state else own.expand(rows, elements)
+    distribution = Normal(net[:, :elements], log_std.exp())
+    torch.manual_seed(6 + elements)
+    actions = distribution.rsample()
+    actions.retain_grad()
+    weight, shift, d_log_prob = draw(elements, 4), draw(4), draw(rows)
+    value = torch.tanh(actions @ weight + shift).sum(-1)
+    # how the loss changes with the action alone, its log-probability being a term of its own
+    (d_actions,) = torch.autograd.grad(-value.sum(), actions, retain_graph=True)
+    (d_log_prob * distribution.log_prob(actions).sum(-1) - value).sum().backward()
+    data = dict(net=net, actions=actions, d_actions=d_actions, d_log_prob=d_log_prob)
+    gradients = {"grad/net": net.grad}
+    if not state:
+        data["log_std"], gradients["grad/log_std"] = own, own.grad
+    return dict(data, **gradients)
+
+
+def record_pathwise(file, name, data):
+    group = file.create_group(name)
+    for key, value in data.items():
+        assert torch.isfinite(value).all()
+        group[key] = value.detach().numpy()
+
+
 with h5py.File(f"{sys.argv[1]}/distributions.h5", "w") as out:
     record(out, "categorical", *categorical([5], False))
     record(out, "categorical_masked", *categorical([7], True))
@@ -80,3 +115,5 @@ with h5py.File(f"{sys.argv[1]}/distributions.h5", "w") as out:
     record(out, "multi_masked", *categorical([4, 3, 6], True))
     record(out, "gaussian", *gaussian(3, False))
     record(out, "gaussian_state", *gaussian(2, True))
+    record_pathwise(out, "gaussian_pathwise", pathwise(3, 50, False))
+    record_pathwise(out, "gaussian_state_pathwise", pathwise(4, 64, True))
