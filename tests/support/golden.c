@@ -60,3 +60,14 @@ double golden_attribute(const char *file, const char *object, const char *name) 
   H5Fclose(file_id);
   return value;
 }
+
+void golden_text(const char *file, const char *object, const char *name, char *text, size_t size) {
+  hid_t file_id = open_file(file, object);
+  hid_t id = H5Aopen_by_name(file_id, object, name, H5P_DEFAULT, H5P_DEFAULT);
+  hid_t type = H5Tcopy(H5T_C_S1);
+  if (id < 0 || H5Tset_size(type, size) < 0 || H5Aread(id, type, text) < 0)
+    give_up("no such text as attribute", file, name);
+  H5Tclose(type);
+  H5Aclose(id);
+  H5Fclose(file_id);
+}

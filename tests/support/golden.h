@@ -21,4 +21,7 @@ void golden_free(struct golden *golden); /* accepts a zeroed one */
 /* A scalar attribute of a group ("/" for the file's own) or of a dataset. */
 double golden_attribute(const char *file, const char *object, const char *name);
 
+/* The same for a text of fixed length (numpy.bytes_), copied into text[size]. */
+void golden_text(const char *file, const char *object, const char *name, char *text, size_t size);
+
 #endif

@@ -1,6 +1,8 @@
-/* The convolution against its formula in double: outputs, gradients, what does not fit. */
+/* The convolution against its formula in double: outputs, gradients, what does not fit. And models of convolutions and
+ * dense layers, listed as in a config, against PyTorch (tests/golden/networks.h5). */
 #include "nn/network.h"
 #include "support/check.h"
+#include "support/golden.h"
 #include "support/model.h"
 
 enum { MAX_ROWS = 64, MAX_CELLS = 36, MAX_CHANNELS = 32, LAYERS = 3 };
@@ -215,11 +217,125 @@ static void test_misfits(void) {
   arena_destroy(&arena);
 }
 
+/* ---- against PyTorch ---- */
+
+#define GOLDEN "networks.h5"
+
+static struct golden read_golden(const char *group, const char *name) {
+  char path[128];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  return golden_read(GOLDEN, path);
+}
+
+/* an attribute "conv2d 8 3, relu" as the option of a config; "null": there is none */
+static void read_list(const char *group, const char *name, struct option_text_list *list) {
+  char text[256];
+  golden_text(GOLDEN, group, name, text, sizeof text);
+  *list = (struct option_text_list){.is_null = strcmp(text, "null") == 0};
+  if (list->is_null) return;
+  for (char *rest = text, *item; (item = strtok_r(rest, ",", &rest)) != NULL;)
+    snprintf(list->items[list->count++], OPTION_ITEM_SIZE, "%s", item);
+}
+
+/* the model of a group, with its weights */
+static void create_listed(const char *group, const struct golden *observations, int32_t choices, struct arena *arena,
+                          struct model *model) {
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  read_list(group, "network", &options.network);
+  read_list(group, "value_network", &options.value_network);
+  options.share_trunk = golden_attribute(GOLDEN, group, "share_trunk") != 0;
+  options.head = golden_attribute(GOLDEN, group, "conv2d_head") != 0 ? MODEL_HEAD_CONV2D : MODEL_HEAD_DENSE;
+  const bool image = golden_attribute(GOLDEN, group, "image") != 0;
+  muster_space observation = {.kind = image ? MUSTER_SPACE_BOX_U8 : MUSTER_SPACE_BOX, .rank = 3};
+  for (size_t i = 0; i < 3; i++) observation.shape[i] = (int32_t)observations->shape[i + 1];
+  const muster_space action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices};
+  CHECK_OK_FATAL(model_create(&options, &observation, &action, MODEL_CRITIC_V, arena, model));
+  for (int i = 0; i < model->parameters.tensors; i++) {
+    const struct parameter *tensor = &model->parameters.tensor[i];
+    char name[96];
+    snprintf(name, sizeof name, "w/%s", tensor->name);
+    struct golden weight = read_golden(group, name);
+    CU_ASSERT_TRUE_FATAL(weight.n == tensor->count && weight.shape[0] == tensor->shape[0]);
+    for (size_t k = 0; k < weight.n; k++) model->parameters.values[tensor->offset + k] = (float)weight.values[k];
+    golden_free(&weight);
+  }
+  model_pack(model, true);
+}
+
+/* rows[n, ld] against a dataset [n, columns] */
+static void check_rows(const char *group, const char *name, const float *rows, size_t ld) {
+  struct golden golden = read_golden(group, name);
+  const size_t n = golden.shape[0], columns = golden.n / n;
+  float *packed = malloc(golden.n * sizeof *packed);
+  for (size_t r = 0; r < n; r++) memcpy(packed + r * columns, rows + r * ld, columns * sizeof *packed);
+  double error = relative_error(packed, golden.values, golden.n);
+  if (!(error <= 1e-6)) printf("\n    %s/%s: relative error %g\n", group, name, error);
+  CU_ASSERT_TRUE(error <= 1e-6);
+  free(packed);
+  golden_free(&golden);
+}
+
+/* a dataset [n, columns] as gradients [n, padded columns] */
+static void read_gradient(const char *group, const char *name, float *rows) {
+  struct golden golden = read_golden(group, name);
+  const size_t columns = golden.n / golden.shape[0];
+  for (size_t i = 0; i < golden.n; i++)
+    rows[i / columns * linear_padded(columns) + i % columns] = (float)golden.values[i];
+  golden_free(&golden);
+}
+
+static void check_listed(const char *group) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct golden observations = read_golden(group, "observations"), net = read_golden(group, "net");
+  const size_t rows = observations.shape[0], elements = observations.n / rows;
+  static struct model model;
+  create_listed(group, &observations, (int32_t)net.shape[1], arena, &model);
+  static float floats[TILE * 1024], d_net[TILE * 64], d_value[TILE * 64];
+  static uint8_t bytes[TILE * 1024];
+  CU_ASSERT_FATAL(rows <= TILE && elements <= 1024 && linear_padded(net.shape[1]) <= 64);
+  const bool image = model.encoder.kind == MUSTER_SPACE_BOX_U8;
+  for (size_t i = 0; i < observations.n; i++) {
+    floats[i] = (float)observations.values[i];
+    bytes[i] = image ? (uint8_t)observations.values[i] : 0;
+  }
+  memset(d_net, 0, sizeof d_net);
+  memset(d_value, 0, sizeof d_value);
+  read_gradient(group, "d_net", d_net);
+  read_gradient(group, "d_value", d_value);
+  size_t net_ld, value_ld;
+  const void *input = image ? (const void *)bytes : floats;
+  const float *value, *y = model_forward_tile(&model, rows, input, model.encoder.bytes, &net_ld, &value, &value_ld);
+  check_rows(group, "net", y, net_ld);
+  check_rows(group, "value", value, value_ld);
+  model_backward_tile(&model, rows, d_net, d_value);
+  for (int i = 0; i < model.parameters.tensors; i++) {
+    const struct parameter *tensor = &model.parameters.tensor[i];
+    char name[96];
+    snprintf(name, sizeof name, "grad/%s", tensor->name);
+    struct golden expected = read_golden(group, name);
+    double error = relative_error(model.parameters.gradients + tensor->offset, expected.values, tensor->count);
+    if (!(error <= 5e-6)) printf("\n    %s/%s: relative error %g\n", group, name, error);
+    CU_ASSERT_TRUE(error <= 5e-6);
+    golden_free(&expected);
+  }
+  golden_free(&observations);
+  golden_free(&net);
+  arena_destroy(&arena);
+}
+
+static void test_golden(void) {
+  static const char *const groups[] = {"strides", "image", "own_value", "trunk", "steps_over"};
+  for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) check_listed(groups[i]);
+}
+
 static const struct check_case cases[] = {
     {"outputs against the formula in double", test_forward},
     {"gradients against central differences in double", test_gradient},
     {"the same network for every cell", test_translation},
     {"what does not fit", test_misfits},
+    {"listed layers against PyTorch", test_golden},
 };
 
 CHECK_MAIN("convolution", cases)
