@@ -55,8 +55,8 @@ static muster_status actor_critic_check(const struct document *document, const v
                         "does not fit algorithm.critic: td_residual needs critic v, q needs critic q");
 }
 
-static enum model_critic actor_critic_critic(const void *object) {
-  return ((const struct actor_critic_options *)object)->critic == CRITIC_Q ? MODEL_CRITIC_Q : MODEL_CRITIC_V;
+static const struct model_network_spec *actor_critic_critic(const void *object) {
+  return ((const struct actor_critic_options *)object)->critic == CRITIC_Q ? model_critic_q : model_critic_v;
 }
 
 /* --- a critic for Q --- */
@@ -164,6 +164,6 @@ const struct algorithm_type algorithm_actor_critic = {
     .options_size = sizeof(struct actor_critic_options),
     .metrics = policy_gradient_metrics,
     .check = actor_critic_check,
-    .critic = actor_critic_critic,
+    .networks = actor_critic_critic,
     .update = actor_critic_update,
 };

@@ -62,8 +62,8 @@ struct rollout_needs algorithm_needs(const struct algorithm_type *type, const vo
   return needs;
 }
 
-enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options) {
-  return type->critic != NULL ? type->critic(options) : type->base->critic(options);
+const struct model_network_spec *algorithm_networks(const struct algorithm_type *type, const void *options) {
+  return type->networks != NULL ? type->networks(options) : type->base->networks(options);
 }
 
 double algorithm_discount(const struct algorithm_type *type, const void *options) {
@@ -103,7 +103,7 @@ static const char *base_lacks(const struct algorithm_base *base) {
   if (base->size == 0) return "base.size";
   if (base->check == NULL) return "base.check";
   if (base->needs == NULL) return "base.needs";
-  if (base->critic == NULL) return "base.critic";
+  if (base->networks == NULL) return "base.networks";
   if (base->discount == NULL) return "base.discount";
   if (base->create == NULL) return "base.create";
   if (base->state == NULL) return "base.state";

@@ -80,7 +80,7 @@ struct algorithm_type {
   muster_status (*create)(const struct algorithm_context *context, void *algorithm);
   int (*state)(void *algorithm, struct tensor *list);
   /* Optional: in place of the base's. */
-  enum model_critic (*critic)(const void *options);
+  const struct model_network_spec *(*networks)(const void *options);
   muster_status (*take_rollout)(void *algorithm, int64_t *updates);
 };
 
@@ -95,8 +95,8 @@ struct algorithm_base {
   /* Checks that need several options, or the number of environments; errors through document_error(). */
   muster_status (*check)(const struct document *document, const void *options, int64_t num_envs);
   struct rollout_needs (*needs)(const void *options);
-  /* What the model has besides the policy. */
-  enum model_critic (*critic)(const void *options);
+  /* The networks that the model has besides the policy (nn/model.h). */
+  const struct model_network_spec *(*networks)(const void *options);
   /* The discount factor of returns, which normalize.norm_reward takes. */
   double (*discount)(const void *options);
   /* Fills the zeroed state. Takes what it needs from the context's arena, which also ends its life. Collective over the
@@ -116,7 +116,7 @@ struct algorithm_base {
 MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, const struct document *document,
                                              const void *options, int64_t num_envs);
 struct rollout_needs algorithm_needs(const struct algorithm_type *type, const void *options);
-enum model_critic algorithm_critic(const struct algorithm_type *type, const void *options);
+const struct model_network_spec *algorithm_networks(const struct algorithm_type *type, const void *options);
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
                                                     int64_t *updates);
 double algorithm_discount(const struct algorithm_type *type, const void *options);

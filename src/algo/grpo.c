@@ -219,5 +219,5 @@ const struct algorithm_type algorithm_grpo = {
     .create = grpo_create,
     .update = grpo_update,
     .state = grpo_state,
-    .critic = policy_gradient_no_critic,
+    .networks = policy_gradient_no_critic,
 };

@@ -20,14 +20,14 @@ static struct rollout_needs policy_gradient_needs(const void *object) {
   return (struct rollout_needs){.n_steps = (size_t)((const struct policy_gradient_settings *)object)->n_steps};
 }
 
-static enum model_critic critic_v(const void *options) {
+static const struct model_network_spec *critic_v(const void *options) {
   (void)options;
-  return MODEL_CRITIC_V;
+  return model_critic_v;
 }
 
-enum model_critic policy_gradient_no_critic(const void *options) {
+const struct model_network_spec *policy_gradient_no_critic(const void *options) {
   (void)options;
-  return MODEL_NO_CRITIC;
+  return model_no_critic;
 }
 
 static double discount(const void *object) { return ((const struct policy_gradient_settings *)object)->gamma; }
@@ -42,9 +42,9 @@ static muster_status create(const struct algorithm_context *context, void *algor
   policy->model = model;
   policy->stages = context->stages;
   policy->seed = context->seed;
-  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, model->parameters.count, settings->optimizer_epsilon, arena,
+  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, model->learned_count, settings->optimizer_epsilon, arena,
                                       &policy->optimizer));
-  MUSTER_TRY(gradient_sum_create(context->group, model->parameters.count, sizeof(struct losses) / sizeof(double), arena,
+  MUSTER_TRY(gradient_sum_create(context->group, model->learned_count, sizeof(struct losses) / sizeof(double), arena,
                                  &policy->sum));
   MUSTER_TRY(batch_create(context->rollout, context->group, arena, &policy->batch));
   MUSTER_TRY(batch_tile_create(&policy->batch, arena, &policy->tile));
@@ -77,7 +77,7 @@ const struct algorithm_base policy_gradient_base = {
     .size = sizeof(struct policy_gradient),
     .check = check_size,
     .needs = policy_gradient_needs,
-    .critic = critic_v,
+    .networks = critic_v,
     .discount = discount,
     .create = create,
     .state = list_state,

@@ -77,8 +77,8 @@ struct policy_gradient {
  * critic V(s), and keeps the optimizer and the count of epochs. */
 extern const struct algorithm_base policy_gradient_base;
 
-/* For .critic: there is none. */
-enum model_critic policy_gradient_no_critic(const void *options);
+/* For .networks: there is no critic. */
+const struct model_network_spec *policy_gradient_no_critic(const void *options);
 
 /* --- the losses that several algorithms have --- */
 

@@ -76,5 +76,5 @@ const struct algorithm_type algorithm_reinforce = {
     .metrics = policy_gradient_metrics,
     .needs = reinforce_needs,
     .update = reinforce_update,
-    .critic = policy_gradient_no_critic,
+    .networks = policy_gradient_no_critic,
 };

@@ -35,9 +35,9 @@ static const struct option_spec baseline_option_list[] = {
     {.key = NULL},
 };
 
-static enum model_critic baseline_critic(const void *object) {
+static const struct model_network_spec *baseline_critic(const void *object) {
   const struct reinforce_baseline_options *options = object;
-  return options->baseline == BASELINE_VALUE ? MODEL_CRITIC_V : MODEL_NO_CRITIC;
+  return options->baseline == BASELINE_VALUE ? model_critic_v : model_no_critic;
 }
 
 /* --- the update --- */
@@ -83,6 +83,6 @@ const struct algorithm_type algorithm_reinforce_baseline = {
     .options_size = sizeof(struct reinforce_baseline_options),
     .metrics = policy_gradient_metrics,
     .needs = reinforce_needs,
-    .critic = baseline_critic,
+    .networks = baseline_critic,
     .update = baseline_update,
 };

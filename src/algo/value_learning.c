@@ -24,9 +24,10 @@ static struct rollout_needs value_learning_needs(const void *object) {
   return (struct rollout_needs){.n_steps = (size_t)((const struct value_learning_settings *)object)->train_freq};
 }
 
-static enum model_critic no_critic(const void *options) {
+static const struct model_network_spec *list_networks(const void *options) {
+  static const struct model_network_spec networks[] = {{.name = "target", .copy_of = "policy"}, {0}};
   (void)options;
-  return MODEL_NO_CRITIC;
+  return networks;
 }
 
 static double discount(const void *object) { return ((const struct value_learning_settings *)object)->gamma; }
@@ -45,14 +46,14 @@ static muster_status create(const struct algorithm_context *context, void *algor
   struct value_learning *learning = algorithm;
   const struct value_learning_settings *settings = context->options;
   struct model *model = context->model;
-  const size_t parameters = model->parameters.count, terms = sizeof(struct value_losses) / sizeof(double);
+  const size_t parameters = model->learned_count, terms = sizeof(struct value_losses) / sizeof(double);
   learning->options = context->options;
   learning->settings = *settings;
   learning->model = model;
   learning->stages = context->stages;
   learning->rollout = context->rollout;
   learning->seed = context->seed;
-  MUSTER_TRY(model_copy_policy(model, context->arena, &learning->target));
+  learning->target = model_find(model, "target");
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, parameters, settings->optimizer_epsilon, context->arena,
                                       &learning->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
@@ -61,10 +62,8 @@ static muster_status create(const struct algorithm_context *context, void *algor
 
 static int list_state(void *algorithm, struct tensor *list) {
   struct value_learning *learning = algorithm;
-  const struct parameters *target = &learning->target.parameters;
   int n = optimizer_state(&learning->optimizer, list);
   n += replay_state(&learning->replay, list + n);
-  list[n++] = (struct tensor){"algorithm/target", TENSOR_F32, 1, {target->count}, target->values, RANGE_FINITE};
   list[n++] = (struct tensor){"algorithm/steps", TENSOR_I64, 0, {0}, &learning->steps, RANGE_COUNT};
   list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &learning->updates, RANGE_COUNT};
   return n;
@@ -96,7 +95,7 @@ const struct algorithm_base value_learning_base = {
     .size = sizeof(struct value_learning),
     .check = check_sizes,
     .needs = value_learning_needs,
-    .critic = no_critic,
+    .networks = list_networks,
     .discount = discount,
     .create = create,
     .state = list_state,
@@ -119,19 +118,17 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   const struct value_learning_settings *settings = &learning->settings;
   struct replay_tile *tile = &learning->tile;
   const size_t obs_bytes = learning->rollout->obs_bytes;
+  struct model *model = learning->model;
   struct value_pass pass = {.inverse_n = minibatch->inverse_n};
-  model_direct_gradients(learning->model, gradient);
   for (const size_t end = first + n; first < end; first += TILE) {
-    const float *no_critic_value;
-    size_t no_critic_ld;
     const size_t rows = end - first < TILE ? end - first : TILE;
     replay_gather(&learning->replay, learning->drawn + first, rows, settings->n_steps, settings->gamma, tile);
-    pass.next_values = model_policy(&learning->target, rows, tile->next.observation, obs_bytes, &pass.next_ld);
-    pass.values = model_forward_tile(learning->model, rows, tile->step.observation, obs_bytes, &pass.ld,
-                                     &no_critic_value, &no_critic_ld);
+    model_take(model, rows, tile->next.observation, obs_bytes);
+    pass.next_values = model_forward(model, learning->target, &pass.next_ld);
+    pass.values = model_policy(model, rows, tile->step.observation, obs_bytes, &pass.ld);
     memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
     minibatch->loss(learning, &pass, (struct value_losses *)terms);
-    model_backward_tile(learning->model, rows, learning->d_values, NULL);
+    model_backward(model, model->policy, learning->d_values, gradient, NULL);
   }
 }
 
@@ -139,16 +136,8 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
 static void renew_target(struct value_learning *learning) {
   const struct value_learning_settings *settings = &learning->settings;
   if (learning->updates % settings->target_update_interval != 0) return;
-  const float tau = (float)settings->tau, *values = learning->model->parameters.values;
-  float *target = learning->target.parameters.values;
-  for (size_t i = 0; i < learning->target.parameters.count; i++) target[i] += tau * (values[i] - target[i]);
-  if (settings->tau >= 1) memcpy(target, values, learning->target.parameters.count * sizeof *target);
-  learning->target_is_packed = false;
-}
-
-static void pack_target(struct value_learning *learning) {
-  if (!learning->target_is_packed) model_pack(&learning->target, false);
-  learning->target_is_packed = true;
+  model_update_targets(learning->model, (float)settings->tau);
+  model_pack_network(learning->model, learning->target, false);
 }
 
 enum { METRIC_LOSS, METRIC_VALUE, METRIC_GRADIENT_NORM, METRIC_LEARNING_RATE, METRIC_N_UPDATES, METRIC_REPLAY_SIZE };
@@ -172,7 +161,8 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   struct minibatch minibatch = {learning, loss, 1.0f / (float)n};
   struct value_losses losses;
   stages_enter(learning->stages, STAGE_UPDATE);
-  pack_target(learning);
+  if (!learning->is_packed) model_pack(learning->model, true);
+  learning->is_packed = true;
   replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, n, learning->drawn);
   MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
   if (!isfinite(losses.loss))
@@ -181,7 +171,7 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   double norm;
   MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));
   learning->updates++;
-  model_pack(learning->model, true);
+  model_pack_network(learning->model, learning->model->policy, true);
   renew_target(learning);
 
   metrics[METRIC_LOSS] = losses.loss / (double)n;

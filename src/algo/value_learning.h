@@ -45,9 +45,9 @@ typedef void (*value_loss)(struct value_learning *learning, const struct value_p
 struct value_learning {
   const void *options; /* the algorithm's own, which begin with the settings; borrowed */
   struct value_learning_settings settings;
-  struct model *model;   /* borrowed */
-  struct model target;   /* network */
-  bool target_is_packed; /* since its parameters changed last, here or when a checkpoint was read */
+  struct model *model; /* borrowed */
+  struct model_network *target;
+  bool is_packed; /* its networks, which happens when the first update begins, and where their parameters change */
   struct stages *stages; /* borrowed; may be NULL */
   const struct trajectory *rollout;
   struct optimizer optimizer;
@@ -65,7 +65,7 @@ struct value_learning {
 
 /* What learning from a replay does unless an algorithm says otherwise: rollouts of train_freq steps of every
  * environment go into the replay, and gradient_steps updates follow once there are learning_starts of them; there is no
- * critic besides the policy network. A checkpoint holds the replay, the target network and the counters. */
+ * critic besides the policy network, of which "target" is a copy. A checkpoint holds the replay and the counters. */
 extern const struct algorithm_base value_learning_base;
 
 /* For .update: one step of the optimizer on batch_size steps of the replay; then the target network, where it is due.

@@ -36,8 +36,7 @@ static muster_status create_rollout(const muster_env_type *type, int32_t n_envs,
   struct run *run = &single->run;
   MUSTER_TRY(single_rank_create(config, single));
   const muster_env_spec *spec = env_pool_spec(run->pool);
-  MUSTER_TRY(
-      model_create(&run->config.policy, &spec->observation, &spec->action, MODEL_ACTOR, run->arena, &rollout->model));
+  MUSTER_TRY(model_create(&run->config.policy, &spec->observation, &spec->action, NULL, run->arena, &rollout->model));
   MUSTER_TRY(model_initialize(&rollout->model, &run->config.policy, 1));
   model_pack(&rollout->model, false);
   MUSTER_TRY(actor_create(&single->gathering, &single->transport, &rollout->model, &rollout->actor));

@@ -79,7 +79,7 @@ static muster_status create_update(const struct update_case *which, size_t count
   update->model_options.hidden_sizes = (struct option_int_list){2, {(int64_t)which->hidden, (int64_t)which->hidden}};
   update->options.batch_size = (int64_t)which->minibatch;
   MUSTER_TRY(
-      model_create(&update->model_options, &spec.observation, &spec.action, MODEL_CRITIC_V, arena, &update->model));
+      model_create(&update->model_options, &spec.observation, &spec.action, model_critic_v, arena, &update->model));
   MUSTER_TRY(model_initialize(&update->model, &update->model_options, 1));
   model_pack(&update->model, true);
 

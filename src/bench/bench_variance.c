@@ -48,7 +48,7 @@ static muster_status create(struct variance *v) {
   MUSTER_TRY(single_rank_create(config, single));
   const muster_env_spec *spec = env_pool_spec(run->pool);
   MUSTER_TRY(
-      model_create(&run->config.policy, &spec->observation, &spec->action, MODEL_CRITIC_V, run->arena, &v->model));
+      model_create(&run->config.policy, &spec->observation, &spec->action, model_critic_v, run->arena, &v->model));
   MUSTER_TRY(model_initialize(&v->model, &run->config.policy, 1));
   model_pack(&v->model, true);
   MUSTER_TRY(actor_create(&single->gathering, &single->transport, &v->model, &v->actor));

@@ -9,7 +9,7 @@ muster_status transport_bench_create(struct comm *comm, const struct run_config 
   run->logger.level = LOG_WARN;
   MUSTER_TRY(gathering_create(run, gathering));
   const muster_env_spec *spec = env_pool_spec(run->pool);
-  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, MODEL_ACTOR, run->arena, &bench->model));
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, NULL, run->arena, &bench->model));
   MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, &bench->model.encoder));
   if (run->topology.acts) MUSTER_TRY(actor_create(gathering, transport, &bench->model, &bench->actor));
   MUSTER_TRY(transport_create(&bench->model, gathering, run->topology.acts ? &bench->actor : NULL, transport));

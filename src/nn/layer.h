@@ -64,7 +64,7 @@ struct layer_pass {
 struct layer_return {
   const float *dy; /* [rows, dy_ld] of the output before the layer's activation */
   size_t dy_ld;
-  float *gradients;             /* laid out as the parameter block; added to */
+  float *gradients;             /* laid out as the parameter block; added to; NULL: not asked for */
   enum activation x_activation; /* what made x */
   float *dx;                    /* [rows, dx_ld], written: times the slope of x_activation at x; NULL: not asked for */
   size_t dx_ld;

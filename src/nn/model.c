@@ -1,153 +1,67 @@
 #include "nn/model.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-_Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes has an activation; a head comes on top");
-_Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
-               "a network lists as many layers as there may be; a head comes on top");
 _Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * NETWORK_MAX_LAYERS + 1, "weights and biases of two networks, log_std");
 
-static const char *const activation_names[] = {"tanh", "relu", NULL};
-static const struct layer_type *const activations[] = {&layer_tanh, &layer_relu};
-static const char *const head_names[] = {"dense", "conv2d", NULL};
-static const char *const log_std_names[] = {"parameter", "state", NULL};
+const struct model_network_spec model_no_critic[] = {{0}};
+const struct model_network_spec model_critic_v[] = {{.name = "value", .outputs = MODEL_OUTPUTS_ONE}, {0}};
+const struct model_network_spec model_critic_q[] = {{.name = "value", .outputs = MODEL_OUTPUTS_CHOICES}, {0}};
 
-static const struct option_spec model_options[] = {
-    {.key = "hidden_sizes",
-     .type = OPTION_INT_LIST,
-     .offset = offsetof(struct model_options, hidden_sizes),
-     .default_value = "[64, 64]",
-     .min = 1,
-     .max = 65536,
-     .help = "widths of the hidden layers, of policy and value network alike"},
-    {.key = "kernel_size",
-     .type = OPTION_INT,
-     .offset = offsetof(struct model_options, kernel_size),
-     .default_value = "0",
-     .min = 0,
-     .max = 63,
-     .help = "the policy's hidden layers are convolutions of kernel_size x kernel_size cells (odd), hidden_sizes their "
-             "channels, for observations [rows, columns, channels] and actions for each cell; 0: dense layers"},
-    {.key = "activation",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct model_options, activation),
-     .default_value = "tanh",
-     .choices = activation_names,
-     .help = "nonlinearity of the hidden layers"},
-    {.key = "network",
-     .type = OPTION_TEXT_LIST,
-     .offset = offsetof(struct model_options, network),
-     .check = layer_check,
-     .example = "[dense 64, tanh, dense 64, tanh]",
-     .help = "hidden layers of policy and value network, in place of hidden_sizes, kernel_size and activation: see "
-             "`muster parts`"},
-    {.key = "value_network",
-     .type = OPTION_TEXT_LIST,
-     .offset = offsetof(struct model_options, value_network),
-     .check = layer_check,
-     .example = "[dense 64, tanh, dense 64, tanh]",
-     .help = "hidden layers of the value network alone; null: as the policy's, but dense for a kernel_size"},
-    {.key = "head",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct model_options, head),
-     .default_value = "dense",
-     .choices = head_names,
-     .help =
-         "last layer of the policy: dense, or conv2d with the same outputs for each cell of the grid below it, as a "
-         "kernel_size implies"},
-    {.key = "ortho_init",
-     .type = OPTION_BOOL,
-     .offset = offsetof(struct model_options, ortho_init),
-     .default_value = "true",
-     .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"},
-    {.key = "share_trunk",
-     .type = OPTION_BOOL,
-     .offset = offsetof(struct model_options, share_trunk),
-     .default_value = "false",
-     .help = "one stack of hidden layers under both heads"},
-    {.key = "distribution",
-     .type = OPTION_STRING,
-     .offset = offsetof(struct model_options, distribution),
-     .check = distribution_check,
-     .help = "distribution of the actions: see `muster parts`; null: the first one for their kind"},
-    {.key = "log_std_init",
-     .type = OPTION_FLOAT,
-     .offset = offsetof(struct model_options, log_std_init),
-     .default_value = "0",
-     .min = -20,
-     .max = 2,
-     .help = "Box actions: logarithm of the initial standard deviation"},
-    {.key = "log_std",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct model_options, log_std),
-     .default_value = "parameter",
-     .choices = log_std_names,
-     .help = "Box actions: log-deviations are parameters, the same in every state, or depend on the state as the means "
-             "do"},
-    {.key = NULL},
-};
+/* the first two networks; those of the list follow */
+enum { TRUNK, POLICY, FIRST_LISTED };
 
-const struct option_table model_option_table = {.section = "policy", .options = model_options};
+/* ---- the list of networks ---- */
 
-/* The networks, in the order of their tensors. Indices of random streams are 1000 apart, so that one network's depth
- * does not shift another's numbers. */
-static const struct {
-  const char *name;
-  uint32_t first_stream;
-  double head_gain; /* of the last layer's initial weights */
-} networks[MODEL_NETWORKS] = {
-    [MODEL_TRUNK] = {"trunk", 1000, M_SQRT2},
-    [MODEL_POLICY] = {"policy", 2000, 0.01},
-    [MODEL_VALUE] = {"value", 3000, 1.0},
-};
+struct model_network *model_find(struct model *model, const char *name) {
+  for (size_t i = 0; i < model->networks; i++)
+    if (strcmp(model->network[i].network.name, name) == 0) return &model->network[i];
+  return NULL;
+}
 
-/* ---- lists of layers ---- */
+/* one of the list, whose layers are still to come */
+static void enter_network(struct model *model, const struct model_network_spec *spec) {
+  struct model_network *copied = spec->copy_of != NULL ? model_find(model, spec->copy_of) : NULL;
+  const size_t outputs = spec->outputs == MODEL_OUTPUTS_ONE ? 1 : model->head.choices;
+  model->network[model->networks++] = (struct model_network){.network.name = spec->name,
+                                                             .reads = copied != NULL ? copied->reads : spec->reads,
+                                                             .copied = copied,
+                                                             .outputs = copied != NULL ? copied->outputs : outputs};
+}
 
-/* the short form: hidden_sizes, each with the activation above; `kernel_size` 0: dense layers */
-static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, struct layer_list *list) {
-  for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
-    int64_t width = options->hidden_sizes.values[i];
-    const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
-    MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
-    MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
+static muster_status list_networks(struct model *model, const struct model_network_spec *critics, struct arena *arena) {
+  size_t listed = 0;
+  while (critics != NULL && critics[listed].name != NULL) listed++;
+  MUSTER_TRY(ARENA_TAKE(arena, FIRST_LISTED + listed, "networks", &model->network));
+  model->trunk = &model->network[TRUNK];
+  model->policy = &model->network[POLICY];
+  *model->trunk = (struct model_network){.network.name = "trunk"};
+  *model->policy = (struct model_network){.network.name = "policy", .outputs = model->head.outputs};
+  model->networks = FIRST_LISTED;
+  for (size_t i = 0; i < listed; i++) enter_network(model, &critics[i]);
+  model->value = model_find(model, "value");
+  model->value_outputs = model->value != NULL ? model->value->outputs : 0;
+  return MUSTER_OK;
+}
+
+/* what the networks of the list ask of the actions, and of the trunk */
+static muster_status check_networks(const struct model_options *options, const struct model_network_spec *critics,
+                                    muster_space_kind actions) {
+  for (; critics != NULL && critics->name != NULL; critics++) {
+    const bool is_own = critics->copy_of == NULL, reads_action = is_own && critics->reads == MODEL_READS_ACTION;
+    if (is_own && critics->outputs == MODEL_OUTPUTS_CHOICES && actions != MUSTER_SPACE_DISCRETE)
+      return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
+    if (reads_action && actions != MUSTER_SPACE_BOX)
+      return status_error(MUSTER_ERROR_USAGE, "a critic that reads actions needs Box (float32) actions");
+    if (options->share_trunk && (reads_action || !is_own))
+      return status_error(MUSTER_ERROR_USAGE, "policy.share_trunk: true: %s shares no layers; expects false",
+                          critics->name);
   }
   return MUSTER_OK;
 }
 
-static muster_status list_texts(const struct option_text_list *texts, struct layer_list *list) {
-  for (int32_t i = 0; i < texts->count; i++) {
-    struct layer_spec spec;
-    MUSTER_TRY(layer_spec_parse(texts->items[i], &spec));
-    MUSTER_TRY(layer_list_add(list, spec));
-  }
-  return MUSTER_OK;
-}
-
-/* the policy's last layer, upon what its hidden layers make */
-static muster_status policy_head_layer(const struct model *model, const struct model_options *options,
-                                       struct layer_shape below, struct layer_spec *spec) {
-  const size_t outputs = model->head.outputs, cells = below.rows * below.columns;
-  *spec = (struct layer_spec){&layer_dense, {(int64_t)outputs}};
-  if (options->head == MODEL_HEAD_DENSE && options->kernel_size == 0) return MUSTER_OK;
-  if (model->head.counts == NULL)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.head: conv2d needs Discrete or MultiDiscrete actions; expects dense");
-  if (!below.is_grid)
-    return status_error(
-        MUSTER_ERROR_USAGE,
-        "policy.head: conv2d has outputs for each cell of a grid, and the layers of policy.network make "
-        "a vector of %zu; expects dense",
-        layer_shape_floats(below));
-  if (outputs % cells != 0)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.head: conv2d has the same number of outputs for each of the %zu x %zu cells, and the "
-                        "actions need %zu outputs; expects dense",
-                        below.rows, below.columns, outputs);
-  *spec = (struct layer_spec){&layer_conv2d, {(int64_t)(outputs / cells), 1, 1}};
-  return MUSTER_OK;
-}
+/* ---- making a model ---- */
 
 static struct layer_shape observation_shape(const muster_space *space, const struct encoder *encoder) {
   bool is_image = space->rank == 3 && (space->kind == MUSTER_SPACE_BOX || space->kind == MUSTER_SPACE_BOX_U8);
@@ -155,103 +69,111 @@ static struct layer_shape observation_shape(const muster_space *space, const str
   return (struct layer_shape){(size_t)space->shape[0], (size_t)space->shape[1], (size_t)space->shape[2], true};
 }
 
-/* what the short form of a policy of convolutions asks for */
-static muster_status check_kernel(const struct model *model, const struct model_options *options) {
-  const struct layer_shape grid = model->observation;
-  if (options->kernel_size == 0) return MUSTER_OK;
-  if (options->kernel_size % 2 == 0)
-    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",
-                        (int)options->kernel_size);
-  if (options->share_trunk)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.share_trunk: true: a policy with a kernel_size shares no layers; expects false");
-  if (options->hidden_sizes.count == 0)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.hidden_sizes: a policy with a kernel_size needs the channels of at least one layer");
-  if (model->head.counts == NULL)
-    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: needs Discrete or MultiDiscrete actions; expects 0");
-  if (!grid.is_grid)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.kernel_size: a convolution needs observations of the shape [rows, columns, channels], "
-                        "which this environment does not have; expects 0");
-  if (model->head.outputs % (grid.rows * grid.columns) != 0)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.kernel_size: a convolution has the same number of outputs for each of the %zu x %zu "
-                        "cells, and the actions need %zu outputs; expects 0",
-                        grid.rows, grid.columns, model->head.outputs);
-  return MUSTER_OK;
+/* what a network reads */
+static struct layer_shape input_shape(const struct model *model, const struct model_network *entry) {
+  if (entry == model->trunk) return model->observation;
+  if (entry->reads == MODEL_READS_FEATURES) return model->trunk->network.output;
+  return (struct layer_shape){1, 1, model->obs_dim + model->head.elements, false};
 }
 
-/* options that contradict each other */
-static muster_status check_lists(const struct model_options *options) {
-  if (!options->network.is_null && options->kernel_size > 0)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.kernel_size: %d is short for a list of layers, and policy.network is one; expects 0",
-                        (int)options->kernel_size);
-  if (!options->value_network.is_null && options->share_trunk)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
-  return MUSTER_OK;
+static enum model_part part_of(const struct model *model, const struct model_network *entry) {
+  return entry == model->trunk ? MODEL_TRUNK : entry == model->policy ? MODEL_POLICY : MODEL_CRITIC;
 }
 
-/* ---- making a model ---- */
-
-/* the list that names a network's layers; NULL: the short form makes them */
-static const struct option_text_list *find_texts(const struct model_options *options, enum model_network network,
-                                                 const char **key) {
-  *key = "policy.value_network";
-  if (network == MODEL_VALUE && !options->value_network.is_null) return &options->value_network;
-  *key = "policy.network";
-  return options->network.is_null ? NULL : &options->network;
-}
-
-static muster_status add_hidden(struct model *model, const struct model_options *options, enum model_network which,
+/* hidden layers, which the policy and the value network have above no trunk, or the trunk in their place */
+static muster_status add_hidden(struct model *model, const struct model_options *options, struct model_network *entry,
                                 struct arena *arena) {
+  const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
+  struct layer_list list;
   const char *key;
-  const struct option_text_list *texts = find_texts(options, which, &key);
-  struct layer_list list = {0};
-  if (options->share_trunk != (which == MODEL_TRUNK)) return MUSTER_OK;
-  MUSTER_TRY(texts != NULL ? list_texts(texts, &list)
-                           : list_hidden(options, which == MODEL_POLICY ? options->kernel_size : 0, &list));
-  muster_status status = network_add(&model->network[which], &list, &model->parameters, arena);
-  return texts != NULL ? status_wrap(status, "%s", key) : status;
+  if (options->share_trunk != (entry == model->trunk)) return MUSTER_OK;
+  MUSTER_TRY(model_options_hidden(options, part_of(model, original), &list, &key));
+  muster_status status = network_add(&entry->network, &list, &model->parameters, arena);
+  return key != NULL ? status_wrap(status, "%s", key) : status;
 }
 
-/* the last layer of policy or value network, upon what the hidden ones make */
-static muster_status add_head(struct model *model, const struct model_options *options, enum model_network which,
+/* the last layer, above what the hidden ones make */
+static muster_status add_head(struct model *model, const struct model_options *options, struct model_network *entry,
                               struct arena *arena) {
-  struct network *network = &model->network[which];
-  struct layer_spec head = {&layer_dense, {(int64_t)model->value_outputs}};
-  if (which == MODEL_POLICY) MUSTER_TRY(policy_head_layer(model, options, network->output, &head));
-  const struct layer_list list = {.count = 1, .layer = {head}};
-  return network_add(network, &list, &model->parameters, arena);
+  const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
+  struct layer_list list = {.count = 1, .layer = {{&layer_dense, {(int64_t)entry->outputs}}}};
+  if (entry->outputs == 0) return MUSTER_OK;
+  if (original == model->policy)
+    MUSTER_TRY(model_options_head(options, &model->head, entry->network.output, &list.layer[0]));
+  return network_add(&entry->network, &list, &model->parameters, arena);
 }
 
-/* lays out the tensors: what the policy needs comes first */
+static muster_status add_layers(struct model *model, const struct model_options *options, struct model_network *entry,
+                                struct arena *arena) {
+  network_start(entry->network.name, input_shape(model, entry), &entry->network);
+  entry->first = model->parameters.count;
+  MUSTER_TRY(add_hidden(model, options, entry, arena));
+  MUSTER_TRY(add_head(model, options, entry, arena));
+  entry->count = model->parameters.count - entry->first;
+  return MUSTER_OK;
+}
+
+/* lays out the tensors: what the policy needs comes first, and what is learned before its copies */
 static muster_status build_networks(struct model *model, const struct model_options *options, struct arena *arena) {
   struct parameters *parameters = &model->parameters;
   const struct policy_head *head = &model->head;
-  struct network *trunk = &model->network[MODEL_TRUNK];
-  network_start(networks[MODEL_TRUNK].name, model->observation, trunk);
-  MUSTER_TRY(add_hidden(model, options, MODEL_TRUNK, arena));
-  for (int i = MODEL_POLICY; i < MODEL_NETWORKS; i++)
-    network_start(networks[i].name, trunk->output, &model->network[i]);
-  MUSTER_TRY(add_hidden(model, options, MODEL_POLICY, arena));
-  MUSTER_TRY(add_head(model, options, MODEL_POLICY, arena));
+  MUSTER_TRY(add_layers(model, options, model->trunk, arena));
+  MUSTER_TRY(add_layers(model, options, model->policy, arena));
   if (head->own_count > 0)
     MUSTER_TRY(parameters_add(parameters, "policy", head->own_name, 1, head->own_count, 1, &model->own_offset));
-  model->policy_count = parameters->count;
-  if (model->value_outputs == 0) return MUSTER_OK;
-  MUSTER_TRY(add_hidden(model, options, MODEL_VALUE, arena));
-  return add_head(model, options, MODEL_VALUE, arena);
+  model->policy_count = model->learned_count = parameters->count;
+  for (struct model_network *entry = model->policy + 1; entry < model->network + model->networks; entry++) {
+    MUSTER_TRY(add_layers(model, options, entry, arena));
+    if (entry->copied == NULL) model->learned_count = parameters->count;
+  }
+  return MUSTER_OK;
+}
+
+/* all but the memory of parameters and passes */
+static muster_status lay_out(const struct model_options *options, const muster_space *observation,
+                             const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
+                             struct model *model) {
+  *model = (struct model){.action_bytes = muster_space_bytes(action)};
+  MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
+  MUSTER_TRY(
+      policy_head_create(action, options->distribution, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
+  model->obs_dim = model->encoder.width;
+  model->observation = observation_shape(observation, &model->encoder);
+  MUSTER_TRY(check_networks(options, critics, action->kind));
+  MUSTER_TRY(model_options_check(options));
+  MUSTER_TRY(model_options_check_spaces(options, &model->head, model->observation));
+  MUSTER_TRY(list_networks(model, critics, arena));
+  return build_networks(model, options, arena);
+}
+
+muster_status model_check(const struct model_options *options, const muster_space *observation,
+                          const muster_space *action, const struct model_network_spec *critics) {
+  struct arena *arena;
+  struct model *model;
+  MUSTER_TRY(arena_create(&arena));
+  muster_status status = ARENA_TAKE(arena, 1, "a model", &model);
+  if (status == MUSTER_OK) status = lay_out(options, observation, action, critics, arena, model);
+  arena_destroy(&arena);
+  return status;
+}
+
+/* actions behind observations, where a network reads them */
+static muster_status allocate_joint(struct model *model, bool trains, struct arena *arena) {
+  const size_t width = model->obs_dim + model->head.elements;
+  bool is_read = false;
+  for (size_t i = 0; i < model->networks; i++) is_read |= model->network[i].reads == MODEL_READS_ACTION;
+  if (!is_read) return MUSTER_OK;
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * width, "observation and action tile", &model->joint));
+  if (!trains) return MUSTER_OK;
+  return ARENA_TAKE(arena, TILE * linear_padded(width), "backward buffers", &model->d_joint);
 }
 
 static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
   size_t widest = 0;
   MUSTER_TRY(parameters_allocate(&model->parameters, arena));
-  for (struct network *network = model->network; network < model->network + MODEL_NETWORKS; network++) {
-    MUSTER_TRY(network_allocate(network, trains, arena));
-    if (network_widest(network) > widest) widest = network_widest(network);
+  for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
+    MUSTER_TRY(network_allocate(&entry->network, trains, arena));
+    if (network_widest(&entry->network) > widest) widest = network_widest(&entry->network);
   }
   if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
   model_direct_gradients(model, model->parameters.gradients);
@@ -260,34 +182,17 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
     MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->scratch[i]));
     MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->d_trunk[i]));
   }
-  return MUSTER_OK;
+  return allocate_joint(model, trains, arena);
 }
 
 muster_status model_create(const struct model_options *options, const muster_space *observation,
-                           const muster_space *action, enum model_critic critic, struct arena *arena,
+                           const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
                            struct model *model) {
-  *model = (struct model){.plan = {options, observation, action}, .action_bytes = muster_space_bytes(action)};
-  MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
-  MUSTER_TRY(
-      policy_head_create(action, options->distribution, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
-  model->obs_dim = model->encoder.width;
-  if (critic == MODEL_CRITIC_Q && action->kind != MUSTER_SPACE_DISCRETE)
-    return status_error(MUSTER_ERROR_USAGE, "a critic for Q(s, a) needs Discrete actions: use a critic for V(s)");
-  model->value_outputs = critic == MODEL_CRITIC_Q ? model->head.choices : critic == MODEL_CRITIC_V;
-  model->observation = observation_shape(observation, &model->encoder);
-  MUSTER_TRY(check_lists(options));
-  MUSTER_TRY(check_kernel(model, options));
-  MUSTER_TRY(build_networks(model, options, arena));
-  return allocate_buffers(model, critic != MODEL_ACTOR, arena);
+  MUSTER_TRY(lay_out(options, observation, action, critics, arena, model));
+  return allocate_buffers(model, critics != NULL, arena);
 }
 
-muster_status model_copy_policy(const struct model *model, struct arena *arena, struct model *copy) {
-  const struct model_plan *plan = &model->plan;
-  MUSTER_TRY(model_create(plan->options, plan->observation, plan->action, MODEL_ACTOR, arena, copy));
-  copy->encoder = model->encoder;
-  memcpy(copy->parameters.values, model->parameters.values, copy->parameters.count * sizeof(float));
-  return MUSTER_OK;
-}
+/* ---- parameters ---- */
 
 /* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs */
 static void initialize_deviations(struct model *model, const struct model_options *options) {
@@ -297,22 +202,44 @@ static void initialize_deviations(struct model *model, const struct model_option
   for (size_t i = 0; i < head->elements; i++) model->parameters.values[last + i] = (float)options->log_std_init;
 }
 
-/* with gain sqrt(2) below the heads */
+/* Indices of random streams are 1000 apart, so that one network's depth does not shift another's numbers. */
 muster_status model_initialize(struct model *model, const struct model_options *options, uint64_t seed) {
   struct layer_init init = {.orthogonal = options->ortho_init, .gain = M_SQRT2, .seed = seed};
-  for (int i = 0; i < MODEL_NETWORKS; i++) {
-    init.index = networks[i].first_stream;
-    MUSTER_TRY(network_initialize(&model->network[i], model->parameters.values, init, networks[i].head_gain));
+  for (size_t i = 0; i < model->networks; i++) {
+    const double head_gain = i == TRUNK ? M_SQRT2 : i == POLICY ? 0.01 : 1.0;
+    init.index = 1000 * (uint32_t)(i + 1);
+    MUSTER_TRY(network_initialize(&model->network[i].network, model->parameters.values, init, head_gain));
   }
   initialize_deviations(model, options);
+  model_update_targets(model, 1.0f);
   return MUSTER_OK;
 }
 
-void model_pack(struct model *model, bool for_training) {
-  for (int i = 0; i < MODEL_NETWORKS; i++) network_pack(&model->network[i], model->parameters.values, for_training);
+void model_pack_network(struct model *model, struct model_network *entry, bool for_training) {
+  network_pack(&entry->network, model->parameters.values, for_training && entry->copied == NULL);
 }
 
-/* ---- passes ---- */
+void model_pack(struct model *model, bool for_training) {
+  for (size_t i = 0; i < model->networks; i++) model_pack_network(model, &model->network[i], for_training);
+}
+
+void model_update_targets(struct model *model, float tau) {
+  const float keep = 1.0f - tau;
+  for (const struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
+    if (entry->copied == NULL) continue;
+    float *target = model->parameters.values + entry->first;
+    const float *learned = model->parameters.values + entry->copied->first;
+    for (size_t i = 0; i < entry->count; i++)
+      target[i] = tau == 1.0f ? learned[i] : keep * target[i] + tau * learned[i];
+  }
+}
+
+void model_direct_gradients(struct model *model, float *gradients) {
+  model->gradients = gradients;
+  if (model->head.own_count > 0) model->head.own_gradients = gradients + model->own_offset;
+}
+
+/* ---- passes of single networks ---- */
 
 /* What the networks read of up to TILE observations: encoded, and completed with zero rows to a multiple of
  * LINEAR_ROWS; or where they lie, if they are fit already. */
@@ -329,16 +256,66 @@ static struct layer_pass take_input(struct model *model, size_t rows, const void
   return pass;
 }
 
-/* takes the input and runs the trunk over it */
-static void forward_trunk(struct model *model, size_t rows, const void *observations, size_t stride) {
+void model_take(struct model *model, size_t rows, const void *observations, size_t stride) {
   model->input = take_input(model, rows, observations, stride);
   model->features = model->input;
-  model->features.x = network_forward(&model->network[MODEL_TRUNK], &model->input, &model->features.x_ld);
+  model->features.x = network_forward(&model->trunk->network, &model->input, &model->features.x_ld);
 }
 
+void model_take_with_actions(struct model *model, size_t rows, const void *observations, size_t stride,
+                             const float *actions) {
+  const size_t elements = model->head.elements, ld = model->obs_dim + elements;
+  encoder_encode(&model->encoder, rows, observations, stride, model->joint, ld);
+  for (size_t r = 0; r < rows; r++)
+    memcpy(model->joint + r * ld + model->obs_dim, actions + r * elements, elements * sizeof *actions);
+  memset(model->joint + rows * ld, 0, (linear_padded_rows(rows) - rows) * ld * sizeof *model->joint);
+  model->acting = (struct layer_pass){.values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld};
+}
+
+const float *model_forward(struct model *model, struct model_network *entry, size_t *ld) {
+  entry->pass = entry->reads == MODEL_READS_ACTION ? model->acting : model->features;
+  return network_forward(&entry->network, &entry->pass, ld);
+}
+
+/* through one network alone; dx [rows, dx_ld] is wanted unless it is NULL */
+static void backward_network(struct model *model, struct model_network *entry, const float *dy, float *gradients,
+                             float *dx, size_t dx_ld) {
+  const struct layer_return back = {.dy = dy,
+                                    .dy_ld = linear_padded(entry->outputs),
+                                    .gradients = gradients,
+                                    .x_activation = entry->reads == MODEL_READS_FEATURES
+                                                        ? network_activation(&model->trunk->network)
+                                                        : ACTIVATION_NONE,
+                                    .dx = dx,
+                                    .dx_ld = dx_ld};
+  network_backward(&entry->network, &entry->pass, &back, model->scratch);
+}
+
+/* through the trunk, from what reached its output */
+static void backward_trunk(struct model *model, const float *d_trunk, float *gradients) {
+  const struct layer_return back = {.dy = d_trunk, .dy_ld = model->features.x_ld, .gradients = gradients};
+  network_backward(&model->trunk->network, &model->input, &back, model->scratch);
+}
+
+void model_backward(struct model *model, struct model_network *entry, const float *dy, float *gradients,
+                    float *d_actions) {
+  const size_t elements = model->head.elements, width = model->obs_dim + elements, ld = linear_padded(width);
+  if (entry->reads == MODEL_READS_FEATURES) {
+    bool shares = model->trunk->network.layers > 0;
+    backward_network(model, entry, dy, gradients, shares ? model->d_trunk[0] : NULL, entry->pass.x_ld);
+    if (shares) backward_trunk(model, model->d_trunk[0], gradients);
+    return;
+  }
+  backward_network(model, entry, dy, gradients, d_actions != NULL ? model->d_joint : NULL, ld);
+  for (size_t r = 0; d_actions != NULL && r < entry->pass.rows; r++)
+    memcpy(d_actions + r * elements, model->d_joint + r * ld + model->obs_dim, elements * sizeof *d_actions);
+}
+
+/* ---- the policy, and a critic of the name "value" ---- */
+
 const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld) {
-  forward_trunk(model, rows, observations, stride);
-  return network_forward(&model->network[MODEL_POLICY], &model->features, net_ld);
+  model_take(model, rows, observations, stride);
+  return model_forward(model, model->policy, net_ld);
 }
 
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
@@ -369,47 +346,29 @@ void model_act(struct model *model, size_t n, const struct model_input *input, c
 void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values) {
   for (size_t first = 0; first < n; first += TILE) {
     size_t rows = n - first < TILE ? n - first : TILE, ld;
-    forward_trunk(model, rows, (const char *)observations + first * stride, stride);
-    const float *value = network_forward(&model->network[MODEL_VALUE], &model->features, &ld);
+    model_take(model, rows, (const char *)observations + first * stride, stride);
+    const float *value = model_forward(model, model->value, &ld);
     for (size_t r = 0; r < rows; r++) values[first + r] = value[r * ld];
   }
 }
 
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld) {
-  forward_trunk(model, rows, observations, stride);
-  *value = network_forward(&model->network[MODEL_VALUE], &model->features, value_ld);
-  return network_forward(&model->network[MODEL_POLICY], &model->features, net_ld);
-}
-
-void model_direct_gradients(struct model *model, float *gradients) {
-  model->gradients = gradients;
-  if (model->head.own_count > 0) model->head.own_gradients = gradients + model->own_offset;
-}
-
-/* Backward through one of the networks above the trunk, whose gradient is wanted where there is one. */
-static void backward_head(struct model *model, int network, const struct layer_pass *pass, const float *dy,
-                          size_t dy_ld, float *d_trunk) {
-  const struct network *trunk = &model->network[MODEL_TRUNK];
-  const struct layer_return back = {.dy = dy,
-                                    .dy_ld = dy_ld,
-                                    .gradients = model->gradients,
-                                    .x_activation = network_activation(trunk),
-                                    .dx = trunk->layers > 0 ? d_trunk : NULL,
-                                    .dx_ld = pass->x_ld};
-  network_backward(&model->network[network], pass, &back, model->scratch);
+  model_take(model, rows, observations, stride);
+  *value = model->value != NULL ? model_forward(model, model->value, value_ld) : NULL;
+  return model_forward(model, model->policy, net_ld);
 }
 
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
-  struct layer_pass input = model->input, features = model->features;
-  input.rows = features.rows = rows;
-  backward_head(model, MODEL_POLICY, &features, d_net, linear_padded(model->head.outputs), model->d_trunk[0]);
-  backward_head(model, MODEL_VALUE, &features, d_value, linear_padded(model->value_outputs), model->d_trunk[1]);
-  if (model->network[MODEL_TRUNK].layers == 0) return;
+  const size_t ld = model->features.x_ld;
+  bool shares = model->trunk->network.layers > 0;
+  float *const *d_trunk = model->d_trunk;
+  backward_network(model, model->policy, d_net, model->gradients, shares ? d_trunk[0] : NULL, ld);
+  if (model->value != NULL)
+    backward_network(model, model->value, d_value, model->gradients, shares ? d_trunk[1] : NULL, ld);
+  if (!shares) return;
 
   /* both heads send their gradient into the trunk, where it is summed */
-  const size_t ld = features.x_ld;
-  for (size_t i = 0; model->value_outputs > 0 && i < rows * ld; i++) model->d_trunk[0][i] += model->d_trunk[1][i];
-  const struct layer_return back = {.dy = model->d_trunk[0], .dy_ld = ld, .gradients = model->gradients};
-  network_backward(&model->network[MODEL_TRUNK], &input, &back, model->scratch);
+  for (size_t i = 0; model->value != NULL && i < rows * ld; i++) d_trunk[0][i] += d_trunk[1][i];
+  backward_trunk(model, d_trunk[0], model->gradients);
 }

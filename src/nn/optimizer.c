@@ -72,7 +72,7 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
 
 muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters, double max_grad_norm,
                                      double learning_rate, double *gradient_norm) {
-  double norm = sqrt(vector_sum_of_squares(parameters->count, parameters->gradients));
+  double norm = sqrt(vector_sum_of_squares(optimizer->count, parameters->gradients));
   *gradient_norm = norm;
   if (!isfinite(norm))
     return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",

@@ -68,8 +68,8 @@ MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t c
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate);
 
-/* The same with the gradients of `parameters`, clipped to max_grad_norm (their global norm, *gradient_norm;
- * torch.nn.utils.clip_grad_norm_). NUMERIC error, with nothing changed, when the norm is not finite. */
+/* The same with the gradients of the first `count` of `parameters`, clipped to max_grad_norm (their global norm,
+ * *gradient_norm; torch.nn.utils.clip_grad_norm_). NUMERIC error, with nothing changed, when the norm is not finite. */
 MUSTER_CHECKED muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters,
                                                     double max_grad_norm, double learning_rate, double *gradient_norm);
 

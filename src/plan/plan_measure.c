@@ -73,7 +73,7 @@ static muster_status create_acting(const struct run_config *config, int32_t envs
   struct run *run = &single->run;
   MUSTER_TRY(single_rank_create_for(&few, single));
   const muster_env_spec *spec = env_pool_spec(run->pool);
-  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, MODEL_ACTOR, run->arena, &acting->model));
+  MUSTER_TRY(model_create(&few.policy, &spec->observation, &spec->action, NULL, run->arena, &acting->model));
   MUSTER_TRY(model_initialize(&acting->model, &few.policy, (uint64_t)few.general.seed));
   MUSTER_TRY(normalizer_prepare(&few.normalize, run->arena, &acting->model.encoder));
   model_pack(&acting->model, false);

@@ -33,8 +33,7 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
   MUSTER_TRY(spaces_read(reader, "spaces/observation", policy->arena, &policy->observation));
   MUSTER_TRY(spaces_read(reader, "spaces/action", policy->arena, &policy->action));
   struct model *model = &policy->model;
-  MUSTER_TRY(
-      model_create(&policy->config.policy, &policy->observation, &policy->action, MODEL_ACTOR, policy->arena, model));
+  MUSTER_TRY(model_create(&policy->config.policy, &policy->observation, &policy->action, NULL, policy->arena, model));
   for (int i = 0; i < model->parameters.tensors; i++) {
     struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
     MUSTER_TRY(checkpoint_restore_tensor(reader, &tensor));

@@ -10,7 +10,7 @@ static muster_status create_algorithm(struct learner *learner) {
   const muster_env_spec *spec = env_pool_spec(run->pool);
   MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
-                          algorithm_critic(learner->type, config->algorithm), run->arena, &learner->model));
+                          algorithm_networks(learner->type, config->algorithm), run->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, encoder));

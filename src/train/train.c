@@ -135,8 +135,8 @@ static muster_status create_policy(struct training *training) {
   const struct algorithm_type *type;
   MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
   const bool computes = run->schedule->actors_compute_gradients;
-  const enum model_critic critic = computes ? algorithm_critic(type, config->algorithm) : MODEL_ACTOR;
-  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, critic, run->arena, &training->policy));
+  const struct model_network_spec *critics = computes ? algorithm_networks(type, config->algorithm) : NULL;
+  MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, critics, run->arena, &training->policy));
   return normalizer_prepare(&config->normalize, run->arena, &training->policy.encoder);
 }
 

@@ -70,9 +70,9 @@ static inline void create_rollout(const struct network_shape *shape, size_t n_en
   CHECK_OK_FATAL(trajectory_create(&spec, n_envs, n_steps, arena, rollout));
 }
 
-/* Creates a model of this shape; parameters are zero. */
-static inline void create_model(const struct network_shape *shape, enum model_critic critic, struct arena *arena,
-                                struct model *model) {
+/* Creates a model of this shape (critics: as in model_create()); parameters are zero. */
+static inline void create_model(const struct network_shape *shape, const struct model_network_spec *critics,
+                                struct arena *arena, struct model *model) {
   struct model_options options;
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.hidden_sizes.count = shape->layers;
@@ -82,7 +82,7 @@ static inline void create_model(const struct network_shape *shape, enum model_cr
   options.log_std = shape->log_std;
   options.kernel_size = shape->kernel_size;
   const muster_env_spec spec = describe_shape(shape);
-  CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, critic, arena, model));
+  CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, critics, arena, model));
 }
 
 /* Random weights that keep activations and logits of order one, and packs them. */

@@ -32,7 +32,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   const struct algorithm_type *type;
   void *algorithm;
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(shape, MODEL_CRITIC_V, f->arena, &f->model);
+  create_model(shape, model_critic_v, f->arena, &f->model);
   create_rollout(shape, TORCH_SAMPLES, 1, f->arena, &f->rollout);
   CHECK_OK_FATAL(algorithm_find("a2c", &type));
   CHECK_OK_FATAL(option_set_defaults(type->options, &f->options));

@@ -227,7 +227,7 @@ static void test_batch_bootstraps(void) {
   struct model model;
   struct trajectory rollout;
   struct batch batch;
-  create_model(&shape, MODEL_CRITIC_V, arena, &model);
+  create_model(&shape, model_critic_v, arena, &model);
   set_tensor(&model, "value/0/weight", (const float[]){1, 0}, 2);
   set_tensor(&model, "value/0/bias", (const float[]){0.25f}, 1);
   model_pack(&model, true);

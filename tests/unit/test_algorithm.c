@@ -21,7 +21,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   *w = (struct work){.options = calloc(1, type->options_size)};
   CHECK_OK_FATAL(arena_create(&w->arena));
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
-  create_model(&shape, algorithm_critic(type, w->options), w->arena, &w->model);
+  create_model(&shape, algorithm_networks(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
   size_t n_steps = algorithm_needs(type, w->options).n_steps;
   CU_ASSERT_FATAL(n_steps > 0);
@@ -95,7 +95,7 @@ static void test_whole(void) {
   BASE_LACKS(size);
   BASE_LACKS(check);
   BASE_LACKS(needs);
-  BASE_LACKS(critic);
+  BASE_LACKS(networks);
   BASE_LACKS(discount);
   BASE_LACKS(create);
   BASE_LACKS(state);
@@ -130,7 +130,7 @@ static void test_base(void) {
   bare.needs = NULL;
   bare.create = NULL;
   bare.state = NULL;
-  bare.critic = NULL;
+  bare.networks = NULL;
   CU_ASSERT_PTR_NULL(algorithm_lacks(&bare));
   struct work own, base;
   start(whole, 7, ENVS, &own);
@@ -138,8 +138,8 @@ static void test_base(void) {
   CU_ASSERT_TRUE(algorithm_needs(whole, own.options).whole_episodes &&
                  !algorithm_needs(&bare, own.options).whole_episodes);
   CU_ASSERT_EQUAL(algorithm_needs(whole, own.options).n_steps, algorithm_needs(&bare, own.options).n_steps);
-  CU_ASSERT_EQUAL(algorithm_critic(whole, own.options), MODEL_NO_CRITIC);
-  CU_ASSERT_EQUAL(algorithm_critic(&bare, own.options), MODEL_CRITIC_V);
+  CU_ASSERT_EQUAL(algorithm_networks(whole, own.options), model_no_critic);
+  CU_ASSERT_EQUAL(algorithm_networks(&bare, own.options), model_critic_v);
   struct tensor list[ALGORITHM_MAX_STATE];
   int n = algorithm_state(&bare, base.algorithm, list);
   CU_ASSERT_EQUAL(algorithm_state(whole, own.algorithm, list), n + 1);

@@ -198,22 +198,22 @@ static void test_misfits(void) {
   const muster_space others = {.kind = MUSTER_SPACE_DISCRETE, .counts = ten};
   struct model model;
   options.kernel_size = 3;
-  CHECK_OK_FATAL(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model));
-  CHECK_FAILS(model_create(&options, &vector, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_OK_FATAL(model_create(&options, &grid, &cells, model_critic_v, arena, &model));
+  CHECK_FAILS(model_create(&options, &vector, &cells, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "[rows, columns, channels]");
-  CHECK_FAILS(model_create(&options, &grid, &others, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(model_create(&options, &grid, &others, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "3 x 3 cells, and the actions need 10");
-  CHECK_FAILS(model_create(&options, &grid, &grid, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(model_create(&options, &grid, &grid, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "needs Discrete");
   options.share_trunk = true;
-  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(model_create(&options, &grid, &cells, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "policy.share_trunk");
   options.share_trunk = false;
   options.hidden_sizes.count = 0;
-  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(model_create(&options, &grid, &cells, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "policy.hidden_sizes");
   options.kernel_size = 4;
-  CHECK_FAILS(model_create(&options, &grid, &cells, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "odd number");
+  CHECK_FAILS(model_create(&options, &grid, &cells, model_critic_v, arena, &model), MUSTER_ERROR_USAGE, "odd number");
   arena_destroy(&arena);
 }
 
@@ -250,7 +250,7 @@ static void create_listed(const char *group, const struct golden *observations, 
   muster_space observation = {.kind = image ? MUSTER_SPACE_BOX_U8 : MUSTER_SPACE_BOX, .rank = 3};
   for (size_t i = 0; i < 3; i++) observation.shape[i] = (int32_t)observations->shape[i + 1];
   const muster_space action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &choices};
-  CHECK_OK_FATAL(model_create(&options, &observation, &action, MODEL_CRITIC_V, arena, model));
+  CHECK_OK_FATAL(model_create(&options, &observation, &action, model_critic_v, arena, model));
   for (int i = 0; i < model->parameters.tensors; i++) {
     const struct parameter *tensor = &model->parameters.tensor[i];
     char name[96];

@@ -262,7 +262,11 @@ static void test_misfits(void) {
   network_start("policy", (struct layer_shape){1, 1, 5, false}, &network);
   const struct layer_list conv = {.count = 1, .layer = {{&layer_conv2d, {8, 3, 1}}}};
   CHECK_FAILS(network_add(&network, &conv, &parameters, arena), MUSTER_ERROR_USAGE,
-              "conv2d: reads a grid [rows, columns, channels], and there is a vector of 5");
+              "conv2d: reads a grid [rows, columns, channels], and there is a vector of 5; expects dense");
+  network_start("policy", (struct layer_shape){3, 4, 2, true}, &network);
+  const struct layer_list stride = {.count = 1, .layer = {{&layer_conv2d, {8, 3, 5}}}};
+  CHECK_FAILS(network_add(&network, &stride, &parameters, arena), MUSTER_ERROR_USAGE,
+              "conv2d: STRIDE 5 is beyond the grid of 3 x 4 cells; expects at most 4");
   struct layer_list list = {0};
   for (int i = 0; i < NETWORK_MAX_LAYERS; i++) CHECK_OK(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}));
   CHECK_FAILS(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}), MUSTER_ERROR_USAGE, "more than 32 layers");

@@ -48,7 +48,7 @@ static void test_layout(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
-  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
+  create_model(&shapes[0], model_critic_v, arena, &model);
   CU_ASSERT_EQUAL(model.parameters.tensors, 12);
   CU_ASSERT_EQUAL(model.parameters.count,
                   4 * 64 + 64 + 64 * 64 + 64 + 2 * 64 + 2 + 4 * 64 + 64 + 64 * 64 + 64 + 64 + 1);
@@ -58,7 +58,7 @@ static void test_layout(void) {
   CU_ASSERT_EQUAL(value->offset, model.policy_count);
 
   /* with a trunk both heads are single layers */
-  create_model(&shapes[3], MODEL_CRITIC_V, arena, &model);
+  create_model(&shapes[3], model_critic_v, arena, &model);
   CU_ASSERT_EQUAL(model.parameters.tensors, 8);
   CU_ASSERT_PTR_NOT_NULL(find(&model, "trunk/1/bias"));
   CU_ASSERT_PTR_NOT_NULL(find(&model, "policy/0/weight"));
@@ -73,8 +73,8 @@ static void test_policy_only(void) {
     struct arena *arena = NULL;
     CHECK_OK_FATAL(arena_create(&arena));
     struct model learner, actor;
-    create_model(&shapes[i], MODEL_CRITIC_V, arena, &learner);
-    create_model(&shapes[i], MODEL_ACTOR, arena, &actor);
+    create_model(&shapes[i], model_critic_v, arena, &learner);
+    create_model(&shapes[i], NULL, arena, &actor);
     randomize_model(&learner, 1);
     CU_ASSERT_EQUAL_FATAL(actor.parameters.count, learner.policy_count);
     CU_ASSERT_EQUAL(actor.policy_count, learner.policy_count);
@@ -108,7 +108,7 @@ static void test_deepest(void) {
     struct model model;
     CHECK_OK_FATAL(arena_create(&arena));
     options.share_trunk = shares == 1;
-    CHECK_OK(model_create(&options, &box, &box, MODEL_CRITIC_V, arena, &model));
+    CHECK_OK(model_create(&options, &box, &box, model_critic_v, arena, &model));
     CU_ASSERT_EQUAL(model.parameters.tensors, shares ? 2 * OPTION_LIST_MAX + 5 : 4 * OPTION_LIST_MAX + 5);
     arena_destroy(&arena);
   }
@@ -123,7 +123,7 @@ static void test_unsupported(void) {
   const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
   struct model model;
-  CHECK_FAILS(model_create(&options, &box, &image, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE, "action space");
+  CHECK_FAILS(model_create(&options, &box, &image, model_critic_v, arena, &model), MUSTER_ERROR_USAGE, "action space");
   arena_destroy(&arena);
 }
 
@@ -149,7 +149,7 @@ static void check_same(const struct model_options *brief, const struct model_opt
   const float *net[2], *value[2];
   size_t net_ld[2], value_ld[2];
   for (int i = 0; i < 2; i++) {
-    CHECK_OK_FATAL(model_create(options[i], &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &models[i]));
+    CHECK_OK_FATAL(model_create(options[i], &grid_space, &cell_actions, model_critic_v, arena, &models[i]));
     CHECK_OK_FATAL(model_initialize(&models[i], options[i], 9));
     model_pack(&models[i], true);
     net[i] = model_forward_tile(&models[i], 5, observations, 24 * sizeof(float), &net_ld[i], &value[i], &value_ld[i]);
@@ -201,33 +201,244 @@ static void test_lists(void) {
   struct model model;
   set_list(&options.network, (const char *[]){"conv2d 5 3 2", "relu", "dense 7", "tanh", NULL});
   set_list(&options.value_network, (const char *[]){"dense 3", NULL});
-  CHECK_OK_FATAL(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model));
+  CHECK_OK_FATAL(model_create(&options, &grid_space, &cell_actions, model_critic_v, arena, &model));
   const struct parameter *dense = find(&model, "policy/1/weight"), *value = find(&model, "value/1/weight");
   CU_ASSERT_FATAL(dense != NULL && value != NULL);
   CU_ASSERT_TRUE(dense->shape[0] == 7 && dense->shape[1] == 2 * 2 * 5);
   CU_ASSERT_TRUE(value->shape[0] == 1 && value->shape[1] == 3);
-  CU_ASSERT_EQUAL(model.network[MODEL_VALUE].layer[0].activation, ACTIVATION_NONE);
+  CU_ASSERT_EQUAL(model.value->network.layer[0].activation, ACTIVATION_NONE);
 
 #define FAILS(part)                                                                                                    \
-  CHECK_FAILS(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,   \
+  CHECK_FAILS(model_create(&options, &grid_space, &cell_actions, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,   \
               part)
   options.head = MODEL_HEAD_CONV2D;
   FAILS("policy.head: conv2d has outputs for each cell of a grid, and the layers of policy.network make a vector of 7");
   set_list(&options.network, (const char *[]){"conv2d 5 3 4", NULL});
-  CHECK_OK(model_create(&options, &grid_space, &cell_actions, MODEL_CRITIC_V, arena, &model));
+  CHECK_OK(model_create(&options, &grid_space, &cell_actions, model_critic_v, arena, &model));
   options.head = MODEL_HEAD_DENSE;
   set_list(&options.value_network, (const char *[]){"dense 3", "conv2d 3 3", NULL});
   FAILS("policy.value_network: conv2d: reads a grid [rows, columns, channels], and there is a vector of 3");
   options.kernel_size = 3;
-  FAILS("policy.kernel_size: 3 is short for a list of layers, and policy.network is one; expects 0");
+  FAILS("policy.kernel_size: is short for a list of layers, and policy.network is one; expects only one of them");
   options.kernel_size = 0;
+  options.hidden_sizes.values[0]++;
+  FAILS("policy.hidden_sizes: is short for a list of layers, and policy.network is one; expects only one of them");
+  options.hidden_sizes.values[0]--;
   options.share_trunk = true;
   FAILS("policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
   const muster_space vector = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {6}};
   options.share_trunk = false;
-  CHECK_FAILS(model_create(&options, &vector, &cell_actions, MODEL_CRITIC_V, arena, &model), MUSTER_ERROR_USAGE,
+  CHECK_FAILS(model_create(&options, &vector, &cell_actions, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "policy.network: conv2d: reads a grid");
   arena_destroy(&arena);
+}
+
+/* --- other networks, as algorithms ask for them --- */
+
+/* those of TD3: a policy with a target copy, two critics of actions with theirs */
+static const struct model_network_spec twin_critics[] = {
+    {.name = "q1", .reads = MODEL_READS_ACTION},    {.name = "q2", .reads = MODEL_READS_ACTION},
+    {.name = "target_policy", .copy_of = "policy"}, {.name = "target_q1", .copy_of = "q1"},
+    {.name = "target_q2", .copy_of = "q2"},         {0}};
+enum { CRITIC_ROWS = 13, CRITIC_OBS = 5, CRITIC_ACTION = 2 };
+
+static const struct network_shape critic_shape = {
+    .obs_dim = CRITIC_OBS, .layers = 2, .hidden = {12, 9}, .kind = MUSTER_SPACE_BOX, .elements = CRITIC_ACTION};
+
+/* what a network is made of: its own part of the block, behind the policy's, copies last and equal to what they copy */
+static void test_list(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model, plain;
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  create_model(&critic_shape, twin_critics, arena, &model);
+  create_model(&critic_shape, model_critic_v, arena, &plain);
+  CHECK_OK_FATAL(model_initialize(&model, &options, 9));
+  CHECK_OK_FATAL(model_initialize(&plain, &options, 9));
+  CU_ASSERT_TRUE_FATAL(model.networks == 7 && model.value == NULL && model.value_outputs == 0);
+  CU_ASSERT_TRUE(model.policy_count == plain.policy_count && plain.learned_count == plain.parameters.count);
+  CU_ASSERT_EQUAL(memcmp(model.parameters.values, plain.parameters.values, plain.policy_count * sizeof(float)), 0);
+  size_t end = model.policy_count;
+  for (size_t i = 2; i < model.networks; i++) {
+    const struct model_network *entry = &model.network[i];
+    CU_ASSERT_TRUE(entry->first == end && entry->count > 0);
+    CU_ASSERT_EQUAL(entry->copied != NULL, entry->first >= model.learned_count);
+    end += entry->count;
+    if (entry->copied == NULL) continue;
+    const float *values = model.parameters.values;
+    CU_ASSERT_EQUAL_FATAL(entry->count, entry->copied->count);
+    CU_ASSERT_EQUAL(memcmp(values + entry->first, values + entry->copied->first, entry->count * sizeof *values), 0);
+  }
+  CU_ASSERT_EQUAL(end, model.parameters.count);
+  const struct parameter *weight = find(&model, "q2/0/weight"), *copy = find(&model, "target_policy/2/bias");
+  CU_ASSERT_FATAL(weight != NULL && copy != NULL && find(&model, "target_policy/log_std") == NULL);
+  CU_ASSERT_TRUE(weight->shape[0] == 12 && weight->shape[1] == CRITIC_OBS + CRITIC_ACTION);
+  CU_ASSERT_EQUAL(copy->shape[0], CRITIC_ACTION);
+
+  /* both critics begin with numbers of their own */
+  const struct model_network *q1 = model_find(&model, "q1"), *q2 = model_find(&model, "q2");
+  CU_ASSERT_PTR_NULL(model_find(&model, "q3"));
+  CU_ASSERT_NOT_EQUAL(
+      memcmp(model.parameters.values + q1->first, model.parameters.values + q2->first, 12 * sizeof(float)), 0);
+
+  /* copies come closer, and nothing else moves */
+  float *values = model.parameters.values;
+  values[q1->first] += 1.0f;
+  const struct model_network *target = model_find(&model, "target_q1");
+  const float before = values[target->first];
+  model_update_targets(&model, 0.25f);
+  CHECK_CLOSE(values[target->first], 0.75 * before + 0.25 * values[q1->first], 1e-6);
+  CHECK_CLOSE(values[target->first + 1], values[q1->first + 1], 1e-6);
+  model_update_targets(&model, 1.0f);
+  CU_ASSERT_EQUAL(values[target->first], values[q1->first]);
+  arena_destroy(&arena);
+}
+
+/* sum(dy * q(s, a)) of a critic */
+static double critic_objective(struct model *model, struct model_network *critic, const float *observations,
+                               const float *actions, const float *dy) {
+  size_t ld;
+  double sum = 0;
+  model_pack(model, true);
+  model_take_with_actions(model, CRITIC_ROWS, observations, CRITIC_OBS * sizeof(float), actions);
+  const float *q = model_forward(model, critic, &ld);
+  for (size_t r = 0; r < CRITIC_ROWS; r++) sum += (double)dy[r * linear_padded(1)] * q[r * ld];
+  return sum;
+}
+
+/* the gradients of a critic's parameters and of its actions against central differences; a target sees the same actions
+ * and changes nothing of it */
+static void test_critic_of_actions(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  create_model(&critic_shape, twin_critics, arena, &model);
+  randomize_model(&model, 3);
+  float observations[CRITIC_ROWS * CRITIC_OBS], actions[CRITIC_ROWS * CRITIC_ACTION], dy[TILE * LINEAR_COLUMNS] = {0};
+  float d_actions[CRITIC_ROWS * CRITIC_ACTION], again[CRITIC_ROWS * CRITIC_ACTION];
+  fill_normal(observations, CRITIC_ROWS * CRITIC_OBS, 1.0, 4, 0);
+  fill_normal(actions, CRITIC_ROWS * CRITIC_ACTION, 1.0, 4, 1);
+  CU_ASSERT_FATAL(linear_padded(1) <= LINEAR_COLUMNS);
+  for (size_t r = 0; r < CRITIC_ROWS; r++) fill_normal(dy + r * linear_padded(1), 1, 1.0, 4, 2 + (uint32_t)r);
+  struct model_network *q1 = model_find(&model, "q1"), *target = model_find(&model, "target_q2");
+  size_t ld;
+  critic_objective(&model, q1, observations, actions, dy);
+  model_forward(&model, target, &ld);
+  model_backward(&model, q1, dy, model.parameters.gradients, d_actions);
+  for (size_t k = 0; k < model.parameters.count; k++)
+    if (k < q1->first || k >= q1->first + q1->count) CU_ASSERT_EQUAL(model.parameters.gradients[k], 0.0f);
+
+  /* without gradients: the same of the actions */
+  float *untouched = malloc(model.parameters.count * sizeof *untouched);
+  memcpy(untouched, model.parameters.gradients, model.parameters.count * sizeof *untouched);
+  model_backward(&model, q1, dy, NULL, again);
+  CU_ASSERT_EQUAL(memcmp(again, d_actions, sizeof again), 0);
+  CU_ASSERT_EQUAL(memcmp(untouched, model.parameters.gradients, model.parameters.count * sizeof *untouched), 0);
+  free(untouched);
+
+  const float h = 1.0f / 512;
+  double *expected = malloc(q1->count * sizeof *expected), expected_actions[CRITIC_ROWS * CRITIC_ACTION];
+  for (size_t k = 0; k < q1->count + CRITIC_ROWS * CRITIC_ACTION; k++) {
+    float *at = k < q1->count ? model.parameters.values + q1->first + k : actions + (k - q1->count);
+    const float before = *at;
+    *at = before + h;
+    double above = critic_objective(&model, q1, observations, actions, dy);
+    *at = before - h;
+    double slope = (above - critic_objective(&model, q1, observations, actions, dy)) / (2 * h);
+    *at = before;
+    if (k < q1->count)
+      expected[k] = slope;
+    else
+      expected_actions[k - q1->count] = slope;
+  }
+  CU_ASSERT_TRUE(relative_error(model.parameters.gradients + q1->first, expected, q1->count) <= 1e-3);
+  CU_ASSERT_TRUE(relative_error(d_actions, expected_actions, CRITIC_ROWS * CRITIC_ACTION) <= 1e-3);
+  free(expected);
+  arena_destroy(&arena);
+}
+
+/* The loss of a deterministic policy gradient, -sum Q(s, pi(s)): the critic's gradient of the actions goes on through
+ * the policy, whose parameters alone it reaches; with the passes of single networks as with those of tiles. */
+static void test_policy_through_critic(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model model;
+  create_model(&critic_shape, twin_critics, arena, &model);
+  randomize_model(&model, 5);
+  float observations[CRITIC_ROWS * CRITIC_OBS], actions[CRITIC_ROWS * CRITIC_ACTION];
+  float dy[TILE * LINEAR_COLUMNS] = {0}, d_actions[CRITIC_ROWS * CRITIC_ACTION], d_net[TILE * LINEAR_COLUMNS] = {0};
+  fill_normal(observations, CRITIC_ROWS * CRITIC_OBS, 1.0, 6, 0);
+  for (size_t r = 0; r < CRITIC_ROWS; r++) dy[r * linear_padded(1)] = -1.0f;
+  struct model_network *q1 = model_find(&model, "q1");
+  const struct model_network *policy = model.policy;
+  const size_t stride = CRITIC_OBS * sizeof(float);
+  size_t ld, q_ld;
+  double *expected = calloc(policy->count, sizeof *expected);
+  const float h = 1.0f / 512;
+  for (size_t k = 0; k < 2 * policy->count; k++) {
+    float *at = model.parameters.values + policy->first + k / 2, before = *at, side = k % 2 == 0 ? h : -h;
+    *at = before + side;
+    model_pack(&model, true);
+    const float *net = model_policy(&model, CRITIC_ROWS, observations, stride, &ld);
+    for (size_t i = 0; i < CRITIC_ROWS * CRITIC_ACTION; i++)
+      actions[i] = net[i / CRITIC_ACTION * ld + i % CRITIC_ACTION];
+    expected[k / 2] += critic_objective(&model, q1, observations, actions, dy) / (2 * side);
+    *at = before;
+  }
+  model_pack(&model, true);
+  const float *net = model_policy(&model, CRITIC_ROWS, observations, stride, &ld);
+  for (size_t i = 0; i < CRITIC_ROWS * CRITIC_ACTION; i++) actions[i] = net[i / CRITIC_ACTION * ld + i % CRITIC_ACTION];
+  model_take_with_actions(&model, CRITIC_ROWS, observations, stride, actions);
+  model_forward(&model, q1, &q_ld);
+  model_backward(&model, q1, dy, NULL, d_actions);
+  for (size_t i = 0; i < CRITIC_ROWS * CRITIC_ACTION; i++)
+    d_net[i / CRITIC_ACTION * linear_padded(CRITIC_ACTION) + i % CRITIC_ACTION] = d_actions[i];
+  model_backward(&model, model.policy, d_net, model.parameters.gradients, NULL);
+  CU_ASSERT_TRUE(relative_error(model.parameters.gradients + policy->first, expected, policy->count) <= 1e-3);
+  for (size_t k = model.policy_count; k < model.parameters.count; k++)
+    CU_ASSERT_EQUAL(model.parameters.gradients[k], 0.0f);
+  free(expected);
+  arena_destroy(&arena);
+}
+
+/* through a shared trunk one network sends the same as a tile in which the other one has no gradient */
+static void test_single_passes_share_a_trunk(void) {
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct model models[2];
+  float observations[9 * 6], d_net[TILE * LINEAR_COLUMNS] = {0}, d_value[TILE * LINEAR_COLUMNS] = {0};
+  fill_normal(observations, 9 * 6, 1.0, 8, 0);
+  for (size_t r = 0; r < 9; r++) fill_normal(d_net + r * linear_padded(3), 3, 1.0, 8, 1 + (uint32_t)r);
+  size_t ld, value_ld;
+  const float *value;
+  for (int i = 0; i < 2; i++) {
+    create_model(&shapes[3], model_critic_v, arena, &models[i]);
+    randomize_model(&models[i], 7);
+    model_forward_tile(&models[i], 9, observations, 6 * sizeof(float), &ld, &value, &value_ld);
+  }
+  model_backward_tile(&models[0], 9, d_net, d_value);
+  model_backward(&models[1], models[1].policy, d_net, models[1].parameters.gradients, NULL);
+  CU_ASSERT_TRUE(models[0].trunk->count > 0);
+  for (size_t k = 0; k < models[0].parameters.count; k++)
+    CU_ASSERT_EQUAL(models[0].parameters.gradients[k], models[1].parameters.gradients[k]);
+  arena_destroy(&arena);
+}
+
+static void test_list_misfits(void) {
+  struct model_options options;
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
+  CHECK_OK(model_check(&options, &box, &box, twin_critics));
+  CHECK_FAILS(model_check(&options, &grid_space, &cell_actions, twin_critics), MUSTER_ERROR_USAGE, "needs Box");
+  CHECK_FAILS(model_check(&options, &box, &box, model_critic_q), MUSTER_ERROR_USAGE, "needs Discrete actions");
+  options.share_trunk = true;
+  CHECK_FAILS(model_check(&options, &box, &box, twin_critics), MUSTER_ERROR_USAGE,
+              "policy.share_trunk: true: q1 shares no layers; expects false");
+  options.share_trunk = false;
+  set_list(&options.value_network, (const char *[]){"conv2d 3 3", NULL});
+  CHECK_FAILS(model_check(&options, &grid_space, &box, twin_critics), MUSTER_ERROR_USAGE,
+              "policy.value_network: conv2d: reads a grid [rows, columns, channels], and there is a vector of 26");
 }
 
 /* --- initial weights --- */
@@ -261,7 +472,7 @@ static void test_orthogonal_init(void) {
   CU_ASSERT_TRUE(options.ortho_init);
   for (size_t i = 0; i < SHAPES; i++) {
     struct model model;
-    create_model(&shapes[i], MODEL_CRITIC_V, arena, &model);
+    create_model(&shapes[i], model_critic_v, arena, &model);
     CHECK_OK_FATAL(model_initialize(&model, &options, 9));
     for (int k = 0; k < model.parameters.tensors; k++) {
       const struct parameter *tensor = &model.parameters.tensor[k];
@@ -279,7 +490,7 @@ static void test_orthogonal_init(void) {
 
     /* the same for the same seed alone; policy and value networks differ */
     struct model twin;
-    create_model(&shapes[i], MODEL_CRITIC_V, arena, &twin);
+    create_model(&shapes[i], model_critic_v, arena, &twin);
     CHECK_OK_FATAL(model_initialize(&twin, &options, 9));
     CU_ASSERT_EQUAL(memcmp(model.parameters.values, twin.parameters.values, model.parameters.count * sizeof(float)), 0);
     CHECK_OK_FATAL(model_initialize(&twin, &options, 10));
@@ -287,7 +498,7 @@ static void test_orthogonal_init(void) {
                         0);
   }
   struct model model;
-  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
+  create_model(&shapes[0], model_critic_v, arena, &model);
   CHECK_OK_FATAL(model_initialize(&model, &options, 9));
   CU_ASSERT_NOT_EQUAL(memcmp(model.parameters.values, model.parameters.values + model.policy_count, 64 * sizeof(float)),
                       0);
@@ -302,7 +513,7 @@ static void test_uniform_init(void) {
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.ortho_init = false;
   struct model model;
-  create_model(&shapes[0], MODEL_CRITIC_V, arena, &model);
+  create_model(&shapes[0], model_critic_v, arena, &model);
   CHECK_OK_FATAL(model_initialize(&model, &options, 9));
   for (int k = 0; k < model.parameters.tensors; k += 2) {
     double bound = 1.0 / sqrt((double)model.parameters.tensor[k].shape[1]), largest = 0;
@@ -357,7 +568,7 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
-  create_model(shape, MODEL_CRITIC_V, arena, &model);
+  create_model(shape, model_critic_v, arena, &model);
   randomize_model(&model, seed);
   static struct rows rows;
   float log_prob[MAX_ROWS], values[MAX_ROWS];
@@ -420,6 +631,11 @@ static const struct check_case cases[] = {
     {"an action space that no network is for", test_unsupported},
     {"the short form of a list of layers", test_short_form},
     {"lists of layers", test_lists},
+    {"a list of networks", test_list},
+    {"what lists of networks ask for", test_list_misfits},
+    {"a critic that reads actions", test_critic_of_actions},
+    {"a policy's gradient through a critic", test_policy_through_critic},
+    {"one network above a shared trunk", test_single_passes_share_a_trunk},
     {"orthogonal initial weights", test_orthogonal_init},
     {"uniform initial weights", test_uniform_init},
     {"a row's numbers do not depend on the others", test_rows},

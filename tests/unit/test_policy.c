@@ -45,7 +45,7 @@ static void setup(struct fixture *f, const char *config, const muster_env_spec *
   CHECK_OK_FATAL(run_config_parse("test", config, &f->config));
   struct encoder *encoder = &f->model.encoder;
   CHECK_OK_FATAL(
-      model_create(&f->config.policy, &spec->observation, &spec->action, MODEL_CRITIC_V, f->arena, &f->model));
+      model_create(&f->config.policy, &spec->observation, &spec->action, model_critic_v, f->arena, &f->model));
   randomize_model(&f->model, 1);
   CHECK_OK_FATAL(normalizer_prepare(&f->config.normalize, f->arena, encoder));
   CHECK_OK_FATAL(normalizer_create(&f->config.normalize, encoder, 6, 0.9, f->arena, &f->normalizer));

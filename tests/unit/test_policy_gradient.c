@@ -33,7 +33,7 @@ static void setup(struct fixture *f, const char *name, const char *options, cons
   CHECK_OK_FATAL(document_read_text(document, "test", text, strlen(text)));
   CHECK_OK_FATAL(document_apply(document, f->type->options, f->options));
   document_destroy(&document);
-  create_model(shape, algorithm_critic(f->type, f->options), f->arena, &f->model);
+  create_model(shape, algorithm_networks(f->type, f->options), f->arena, &f->model);
   create_rollout(shape, n_envs, n_steps, f->arena, &f->rollout);
 }
 

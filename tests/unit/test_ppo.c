@@ -22,7 +22,7 @@ struct fixture {
 static void setup(struct fixture *f, const struct network_shape *shape, size_t n_envs, size_t n_steps) {
   *f = (struct fixture){0};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(shape, MODEL_CRITIC_V, f->arena, &f->model);
+  create_model(shape, model_critic_v, f->arena, &f->model);
   create_rollout(shape, n_envs, n_steps, f->arena, &f->rollout);
   CHECK_OK_FATAL(algorithm_find("ppo", &f->type));
   CHECK_OK_FATAL(option_set_defaults(f->type->options, &f->options));
@@ -116,7 +116,7 @@ static void test_golden_loss(void) {
     float ratios[SAMPLES], values[SAMPLES];
     for (size_t r = 0; r < SAMPLES; r++) {
       ratios[r] = tile->log_prob[r] - f.rollout.log_prob[r];
-      values[r] = f.model.network[MODEL_VALUE].layer[2].output[r * linear_padded(1)];
+      values[r] = f.model.value->network.layer[2].output[r * linear_padded(1)];
     }
     vector_exp(SAMPLES, ratios, ratios);
     check_dataset(c->file, "f64/logp", tile->log_prob, SAMPLES, 1e-5);

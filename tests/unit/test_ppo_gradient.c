@@ -176,7 +176,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model;
   struct trajectory rollout;
-  create_model(&p->shape, MODEL_CRITIC_V, arena, &model);
+  create_model(&p->shape, model_critic_v, arena, &model);
   randomize_model(&model, seed);
   p->layout = &model.parameters;
   create_rollout(&p->shape, p->n, 1, arena, &rollout);

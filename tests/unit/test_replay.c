@@ -31,7 +31,7 @@ struct fixture {
 static void setup(struct fixture *f, size_t capacity) {
   memset(f, 0, sizeof *f);
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(&shape, MODEL_ACTOR, f->arena, &f->model);
+  create_model(&shape, NULL, f->arena, &f->model);
   randomize_model(&f->model, 5);
   create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
   CHECK_OK_FATAL(replay_create(&f->rollout, capacity, f->arena, &f->replay));

@@ -85,8 +85,9 @@ static struct value_learning_settings defaults(void) {
 static void setup(struct fixture *f, struct value_learning_settings settings) {
   *f = (struct fixture){.settings = settings};
   CHECK_OK_FATAL(arena_create(&f->arena));
-  create_model(&shape, MODEL_NO_CRITIC, f->arena, &f->model);
+  create_model(&shape, algorithm_networks(&type, &f->settings), f->arena, &f->model);
   randomize_model(&f->model, 5);
+  model_update_targets(&f->model, 1);
   create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
   const struct algorithm_context context = {
       .options = &f->settings, .model = &f->model, .rollout = &f->rollout, .seed = 7, .arena = f->arena};
@@ -125,19 +126,15 @@ static double loss_of(struct fixture *f) {
   const size_t n = (size_t)f->settings.batch_size;
   double sum = 0;
   model_pack(&f->model, true);
-  model_pack(&learning->target, false);
   for (size_t first = 0; first < n; first += TILE) {
     const size_t rows = n - first < TILE ? n - first : TILE;
     struct value_pass pass = {.inverse_n = 0};
     struct value_losses losses = {0};
-    const float *no_value;
-    size_t no_ld;
     replay_gather(&learning->replay, learning->drawn + first, rows, f->settings.n_steps, f->settings.gamma,
                   &learning->tile);
-    pass.values = model_forward_tile(&f->model, rows, learning->tile.step.observation, f->rollout.obs_bytes, &pass.ld,
-                                     &no_value, &no_ld);
-    pass.next_values =
-        model_policy(&learning->target, rows, learning->tile.next.observation, f->rollout.obs_bytes, &pass.next_ld);
+    model_take(&f->model, rows, learning->tile.next.observation, f->rollout.obs_bytes);
+    pass.next_values = model_forward(&f->model, learning->target, &pass.next_ld);
+    pass.values = model_policy(&f->model, rows, learning->tile.step.observation, f->rollout.obs_bytes, &pass.ld);
     loss(learning, &pass, &losses);
     sum += losses.loss;
   }
@@ -151,7 +148,7 @@ static void test_gradient(void) {
   setup(&f, defaults());
   for (int i = 0; i < 3; i++) take_rollout(&f);
   struct parameters *parameters = &f.model.parameters;
-  const size_t count = parameters->count;
+  const size_t count = f.model.learned_count;
   float *before = malloc(count * sizeof *before), *moved = malloc(count * sizeof *moved);
   double *expected = malloc(count * sizeof *expected);
   CU_ASSERT_TRUE_FATAL(before != NULL && moved != NULL && expected != NULL);
@@ -159,7 +156,7 @@ static void test_gradient(void) {
   CHECK_OK_FATAL(type.update(f.learning, 1, metrics));
   for (size_t i = 0; i < count; i++) moved[i] = before[i] - parameters->values[i];
   /* the target network as it was */
-  memcpy(f.learning->target.parameters.values, before, count * sizeof *before);
+  memcpy(parameters->values + f.learning->target->first, before, count * sizeof *before);
   memcpy(parameters->values, before, count * sizeof *before);
   CHECK_CLOSE(metrics[0], loss_of(&f), 1e-6);
   for (size_t i = 0; i < count; i++) {
@@ -182,7 +179,7 @@ static void test_target(void) {
   settings.target_update_interval = 3;
   setup(&f, settings);
   for (int i = 0; i < 3; i++) take_rollout(&f);
-  const float first = f.model.parameters.values[0], *target = f.learning->target.parameters.values;
+  const float first = f.model.parameters.values[0], *target = f.model.parameters.values + f.learning->target->first;
   for (int update = 1; update <= 3; update++) {
     CU_ASSERT_EQUAL(target[0], first);
     CHECK_OK_FATAL(type.update(f.learning, 1, metrics));
@@ -196,9 +193,8 @@ static void test_target(void) {
   setup(&f, settings);
   for (int i = 0; i < 3; i++) take_rollout(&f);
   CHECK_OK_FATAL(type.update(f.learning, 1, metrics));
-  CU_ASSERT_EQUAL(
-      memcmp(f.learning->target.parameters.values, f.model.parameters.values, f.model.parameters.count * sizeof(float)),
-      0);
+  const float *values = f.model.parameters.values;
+  CU_ASSERT_EQUAL(memcmp(values + f.learning->target->first, values, f.model.learned_count * sizeof *values), 0);
   arena_destroy(&f.arena);
 }
 

@@ -33,7 +33,7 @@ static void setup(struct fixture *f, const char *text) {
   CHECK_OK_FATAL(run_create(&config, NULL, "", f->comm, &f->run));
   CHECK_OK_FATAL(gathering_create(&f->run, &f->gathering));
   const muster_env_spec *spec = env_pool_spec(f->run.pool);
-  CHECK_OK_FATAL(model_create(&config.policy, &spec->observation, &spec->action, MODEL_ACTOR, f->run.arena, &f->model));
+  CHECK_OK_FATAL(model_create(&config.policy, &spec->observation, &spec->action, NULL, f->run.arena, &f->model));
   CHECK_OK_FATAL(model_initialize(&f->model, &config.policy, 3));
   model_pack(&f->model, false);
   CHECK_OK_FATAL(actor_create(&f->gathering, &f->transport, &f->model, &f->actor));

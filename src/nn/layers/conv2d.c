@@ -27,8 +27,13 @@ static size_t outside(const struct conv2d *conv, size_t cells, size_t windows) {
 static muster_status conv2d_shape(struct layer *layer, struct arena *arena) {
   const struct layer_shape below = layer->below;
   if (!below.is_grid)
-    return status_error(MUSTER_ERROR_USAGE, "reads a grid [rows, columns, channels], and there is a vector of %zu",
+    return status_error(MUSTER_ERROR_USAGE,
+                        "reads a grid [rows, columns, channels], and there is a vector of %zu; expects dense",
                         layer->in);
+  const size_t longest = below.rows > below.columns ? below.rows : below.columns;
+  if ((size_t)layer->argument[2] > longest)
+    return status_error(MUSTER_ERROR_USAGE, "STRIDE %d is beyond the grid of %zu x %zu cells; expects at most %zu",
+                        (int)layer->argument[2], below.rows, below.columns, longest);
   struct conv2d *conv;
   MUSTER_TRY(ARENA_TAKE(arena, 1, "a layer", &conv));
   layer->state = conv;
@@ -169,8 +174,9 @@ static void conv2d_backward(struct layer *layer, const struct layer_pass *pass, 
     const size_t rows = n * conv->windows;
     take_windows(layer, conv, pass, first, n);
     take_gradient(conv, back, first, n);
-    linear_backward_weight(rows, affine->in, affine->out, conv->input, in_ld, conv->output, out_ld,
-                           back->gradients + affine->weight, back->gradients + affine->bias);
+    if (back->gradients != NULL)
+      linear_backward_weight(rows, affine->in, affine->out, conv->input, in_ld, conv->output, out_ld,
+                             back->gradients + affine->weight, back->gradients + affine->bias);
     if (back->dx == NULL) continue;
     linear_backward_input(linear_padded_rows(rows), affine->in, affine->out, conv->output, out_ld,
                           affine->packed_transposed, back->x_activation, conv->input, in_ld, conv->d_input, in_ld);

@@ -37,8 +37,9 @@ static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
 /* the rows that complete the last eight reach the layers below, but no weight */
 static void dense_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct affine *affine = layer->state;
-  linear_backward_weight(pass->rows, layer->in, layer->out, pass->x, pass->x_ld, back->dy, back->dy_ld,
-                         back->gradients + affine->weight, back->gradients + affine->bias);
+  if (back->gradients != NULL)
+    linear_backward_weight(pass->rows, layer->in, layer->out, pass->x, pass->x_ld, back->dy, back->dy_ld,
+                           back->gradients + affine->weight, back->gradients + affine->bias);
   if (back->dx == NULL) return;
   linear_backward_input(linear_padded_rows(pass->rows), layer->in, layer->out, back->dy, back->dy_ld,
                         affine->packed_transposed, back->x_activation, pass->x, pass->x_ld, back->dx, back->dx_ld);

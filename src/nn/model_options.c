@@ -1,0 +1,198 @@
+#include "nn/model_options.h"
+
+#include <string.h>
+
+_Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes has an activation; a head comes on top");
+_Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
+               "a network lists as many layers as there may be; a head comes on top");
+
+static const char *const activation_names[] = {"tanh", "relu", NULL};
+static const struct layer_type *const activations[] = {&layer_tanh, &layer_relu};
+static const char *const head_names[] = {"dense", "conv2d", NULL};
+static const char *const log_std_names[] = {"parameter", "state", NULL};
+
+static const struct option_spec model_options[] = {
+    {.key = "hidden_sizes",
+     .type = OPTION_INT_LIST,
+     .offset = offsetof(struct model_options, hidden_sizes),
+     .default_value = "[64, 64]",
+     .min = 1,
+     .max = 65536,
+     .help = "widths of the hidden layers, of policy and value network alike"},
+    {.key = "kernel_size",
+     .type = OPTION_INT,
+     .offset = offsetof(struct model_options, kernel_size),
+     .default_value = "0",
+     .min = 0,
+     .max = 63,
+     .help = "the policy's hidden layers are convolutions of kernel_size x kernel_size cells (odd), hidden_sizes their "
+             "channels, for observations [rows, columns, channels] and actions for each cell; 0: dense layers"},
+    {.key = "activation",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, activation),
+     .default_value = "tanh",
+     .choices = activation_names,
+     .help = "nonlinearity of the hidden layers"},
+    {.key = "network",
+     .type = OPTION_TEXT_LIST,
+     .offset = offsetof(struct model_options, network),
+     .check = layer_check,
+     .example = "[dense 64, tanh, dense 64, tanh]",
+     .help = "hidden layers of policy and value network, in place of hidden_sizes, kernel_size and activation: see "
+             "`muster parts`"},
+    {.key = "value_network",
+     .type = OPTION_TEXT_LIST,
+     .offset = offsetof(struct model_options, value_network),
+     .check = layer_check,
+     .example = "[dense 64, tanh, dense 64, tanh]",
+     .help = "hidden layers of the value network alone; null: as the policy's, but dense for a kernel_size"},
+    {.key = "head",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, head),
+     .default_value = "dense",
+     .choices = head_names,
+     .help =
+         "last layer of the policy: dense, or conv2d with the same outputs for each cell of the grid below it, as a "
+         "kernel_size implies"},
+    {.key = "ortho_init",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct model_options, ortho_init),
+     .default_value = "true",
+     .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"},
+    {.key = "share_trunk",
+     .type = OPTION_BOOL,
+     .offset = offsetof(struct model_options, share_trunk),
+     .default_value = "false",
+     .help = "one stack of hidden layers under both heads"},
+    {.key = "distribution",
+     .type = OPTION_STRING,
+     .offset = offsetof(struct model_options, distribution),
+     .check = distribution_check,
+     .help = "distribution of the actions: see `muster parts`; null: the first one for their kind"},
+    {.key = "log_std_init",
+     .type = OPTION_FLOAT,
+     .offset = offsetof(struct model_options, log_std_init),
+     .default_value = "0",
+     .min = -20,
+     .max = 2,
+     .help = "Box actions: logarithm of the initial standard deviation"},
+    {.key = "log_std",
+     .type = OPTION_CHOICE,
+     .offset = offsetof(struct model_options, log_std),
+     .default_value = "parameter",
+     .choices = log_std_names,
+     .help = "Box actions: log-deviations are parameters, the same in every state, or depend on the state as the means "
+             "do"},
+    {.key = NULL},
+};
+
+const struct option_table model_option_table = {.section = "policy", .options = model_options};
+
+/* ---- lists of layers ---- */
+
+/* the short form: hidden_sizes, each with the activation above; `kernel_size` 0: dense layers */
+static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, struct layer_list *list) {
+  for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
+    int64_t width = options->hidden_sizes.values[i];
+    const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
+    MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
+    MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
+  }
+  return MUSTER_OK;
+}
+
+static muster_status list_texts(const struct option_text_list *texts, struct layer_list *list) {
+  for (int32_t i = 0; i < texts->count; i++) {
+    struct layer_spec spec;
+    MUSTER_TRY(layer_spec_parse(texts->items[i], &spec));
+    MUSTER_TRY(layer_list_add(list, spec));
+  }
+  return MUSTER_OK;
+}
+
+muster_status model_options_hidden(const struct model_options *options, enum model_part part, struct layer_list *list,
+                                   const char **key) {
+  const bool has_own = part == MODEL_CRITIC && !options->value_network.is_null;
+  const struct option_text_list *texts = has_own ? &options->value_network : &options->network;
+  *list = (struct layer_list){0};
+  *key = texts->is_null ? NULL : has_own ? "policy.value_network" : "policy.network";
+  if (!texts->is_null) return list_texts(texts, list);
+  return list_hidden(options, part == MODEL_POLICY ? options->kernel_size : 0, list);
+}
+
+muster_status model_options_head(const struct model_options *options, const struct policy_head *head,
+                                 struct layer_shape below, struct layer_spec *spec) {
+  const size_t outputs = head->outputs, cells = below.rows * below.columns;
+  *spec = (struct layer_spec){&layer_dense, {(int64_t)outputs}};
+  if (options->head == MODEL_HEAD_DENSE && options->kernel_size == 0) return MUSTER_OK;
+  if (head->counts == NULL)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.head: conv2d needs Discrete or MultiDiscrete actions; expects dense");
+  if (!below.is_grid)
+    return status_error(
+        MUSTER_ERROR_USAGE,
+        "policy.head: conv2d has outputs for each cell of a grid, and the layers of policy.network make "
+        "a vector of %zu; expects dense",
+        layer_shape_floats(below));
+  if (outputs % cells != 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.head: conv2d has the same number of outputs for each of the %zu x %zu cells, and the "
+                        "actions need %zu outputs; expects dense",
+                        below.rows, below.columns, outputs);
+  *spec = (struct layer_spec){&layer_conv2d, {(int64_t)(outputs / cells), 1, 1}};
+  return MUSTER_OK;
+}
+
+/* ---- what contradicts ---- */
+
+/* the short form, where layers are listed: all of it is as it would be if nobody had said it */
+static muster_status check_short_form(const struct model_options *options) {
+  struct model_options unsaid;
+  MUSTER_TRY(option_set_defaults(&model_option_table, &unsaid));
+  const struct option_int_list *sizes = &options->hidden_sizes;
+  const char *said = NULL;
+  if (sizes->count != unsaid.hidden_sizes.count ||
+      memcmp(sizes->values, unsaid.hidden_sizes.values, (size_t)sizes->count * sizeof *sizes->values) != 0)
+    said = "hidden_sizes";
+  if (options->activation != unsaid.activation) said = "activation";
+  if (options->kernel_size != unsaid.kernel_size) said = "kernel_size";
+  if (options->network.is_null || said == NULL) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE,
+                      "policy.%s: is short for a list of layers, and policy.network is one; expects only one of them",
+                      said);
+}
+
+muster_status model_options_check(const struct model_options *options) {
+  MUSTER_TRY(check_short_form(options));
+  if (!options->value_network.is_null && options->share_trunk)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
+  if (options->kernel_size == 0) return MUSTER_OK;
+  if (options->kernel_size % 2 == 0)
+    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",
+                        (int)options->kernel_size);
+  if (options->share_trunk)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.share_trunk: true: a policy with a kernel_size shares no layers; expects false");
+  if (options->hidden_sizes.count == 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.hidden_sizes: a policy with a kernel_size needs the channels of at least one layer");
+  return MUSTER_OK;
+}
+
+muster_status model_options_check_spaces(const struct model_options *options, const struct policy_head *head,
+                                         struct layer_shape grid) {
+  if (options->kernel_size == 0) return MUSTER_OK;
+  if (head->counts == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: needs Discrete or MultiDiscrete actions; expects 0");
+  if (!grid.is_grid)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.kernel_size: a convolution needs observations of the shape [rows, columns, channels], "
+                        "which this environment does not have; expects 0");
+  if (head->outputs % (grid.rows * grid.columns) != 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.kernel_size: a convolution has the same number of outputs for each of the %zu x %zu "
+                        "cells, and the actions need %zu outputs; expects 0",
+                        grid.rows, grid.columns, head->outputs);
+  return MUSTER_OK;
+}
