@@ -231,6 +231,20 @@ static muster_status locate(const struct document *document, const char *key, mu
   return located;
 }
 
+/* the same for a status whose text begins with the key: "policy.network: ..." */
+static muster_status locate_own_key(const struct document *document, muster_status status) {
+  char key[TEXT_KEY_SIZE], text[1024];
+  if (status == MUSTER_OK) return MUSTER_OK;
+  const char *message = muster_status_message(status);
+  const size_t length = strcspn(message, ":");
+  if (length >= sizeof key || message[length] == '\0') return status;
+  snprintf(key, sizeof key, "%.*s", (int)length, message);
+  snprintf(text, sizeof text, "%s", message + length + strspn(message + length, ": "));
+  if (document_get(document, key) == NULL) return status;
+  muster_status_clear(&status);
+  return document_error(document, key, "%s", text);
+}
+
 static muster_status check_names(struct document *document, struct run_config *config,
                                  const struct algorithm_type **algorithm) {
   struct algorithm_choice choice;
@@ -258,9 +272,21 @@ static void env_key(const char *section, const struct run_config *config, char k
   snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
 }
 
-/* Whether the source's type takes the options, and whether environments can be made with them. `section`: where the
- * document has them, "env" or "evaluation.env". */
-static muster_status check_env_options(const struct document *document, const char *section,
+/* whether there is a model for the spaces that a run has of such an environment */
+static muster_status check_policy(const struct document *document, const struct run_config *config,
+                                  struct env_pool *pool) {
+  const struct env_wrappers wrappers = run_config_env_wrappers(config);
+  const struct algorithm_type *algorithm;
+  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
+  MUSTER_TRY(locate_own_key(document, env_pool_wrap(pool, &wrappers)));
+  const muster_env_spec *spec = env_pool_spec(pool);
+  return locate_own_key(document, model_check(&config->policy, &spec->observation, &spec->action,
+                                              algorithm_networks(algorithm, config->algorithm)));
+}
+
+/* Whether the source's type takes the options, whether environments can be made with them, and, if they are `to_learn`
+ * from, whether a policy can act there. `section`: where the document has them, "env" or "evaluation.env". */
+static muster_status check_env_options(const struct document *document, const char *section, bool to_learn,
                                        const struct run_config *config, const muster_env_type *type) {
   char key[TEXT_KEY_SIZE];
   for (int32_t i = 0; i < config->env.options.count; i++) {
@@ -273,7 +299,9 @@ static muster_status check_env_options(const struct document *document, const ch
   run_config_env_settings(config, settings);
   struct env_pool *pool = NULL;
   muster_status status = env_pool_create(type, settings, 0, 0, 1, &pool);
+  muster_status fits = status == MUSTER_OK && to_learn ? check_policy(document, config, pool) : MUSTER_OK;
   env_pool_destroy(&pool);
+  if (fits != MUSTER_OK) return fits;
   /* create() has refused its options; all else is the environment's own fault */
   bool is_refusal = muster_status_code(status) == MUSTER_ERROR_USAGE;
   snprintf(key, sizeof key, "%s.options", section);
@@ -323,8 +351,8 @@ static muster_status check_actors(const struct document *document, const struct 
                         actors, ranks, actors, (int)config->env.num_envs + learn_only);
 }
 
-/* whether the environment exists, and takes its options */
-static muster_status check_source(const struct document *document, const char *section,
+/* whether the environment exists, and takes its options; and what check_env_options() says of one `to_learn` from */
+static muster_status check_source(const struct document *document, const char *section, bool to_learn,
                                   const struct run_config *config) {
   struct env_source_request request = run_config_env_source(config);
   request.isolates = false; /* only the table is looked at */
@@ -332,17 +360,17 @@ static muster_status check_source(const struct document *document, const char *s
   env_key(section, config, key);
   struct env_source source;
   MUSTER_TRY(locate(document, key, env_source_open(&request, &source)));
-  muster_status status = check_env_options(document, section, config, source.type);
+  muster_status status = check_env_options(document, section, to_learn, config, source.type);
   env_source_close(&source);
   return status;
 }
 
 muster_status run_config_check_environment(const struct document *document, const struct run_config *config) {
-  MUSTER_TRY(check_source(document, "env", config));
+  MUSTER_TRY(check_source(document, "env", true, config));
   if (!run_config_has_evaluation_env(config)) return MUSTER_OK;
   struct run_config entered = *config;
   MUSTER_TRY(locate(document, "evaluation.env.options", run_config_enter_evaluation(&entered)));
-  return check_source(document, "evaluation.env", &entered);
+  return check_source(document, "evaluation.env", false, &entered);
 }
 
 /* rl-zoo's files have `normalize: true` where there is a section here */
@@ -428,6 +456,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
     config->ranks.colocate = false;
   }
   MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);
 }
@@ -607,7 +636,7 @@ static muster_status change_env(struct document *document, const char *const *se
   }
   MUSTER_TRY(resolve(document, config));
   MUSTER_TRY(locate_plugin(document, "", "env.plugin", config->env_host.plugin));
-  return check_source(document, "env", config);
+  return check_source(document, "env", false, config);
 }
 
 muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,

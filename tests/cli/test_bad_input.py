@@ -70,13 +70,40 @@ class BadConfig(program.Case):
             config = program.SHORT + f"policy:\n  network: {layers}\n"
             number = config.count("\n")
             self.refuse(config, f"config.yaml:{number}: policy.network: {layers}", *parts)
-        # what only the environment's spaces tell
-        config = program.SHORT + "policy:\n  network: [conv2d 8 3, relu]\n"
-        self.refuse(config, "policy.network: conv2d: reads a grid [rows, columns, channels]", "a vector of 4", mpirun=True)
-        config = program.SHORT + "policy:\n  distribution: Gausian\n"
-        self.refuse(config, f"config.yaml:{config.count(chr(10))}: policy.distribution: Gausian", "'Gaussian'")
-        config = program.SHORT + "policy:\n  distribution: Gaussian\n"
-        self.refuse(config, "policy.distribution: Gaussian is not for actions of this kind", "'Categorical'")
+
+    def refuse_policy(self, policy, key, *parts, env=None, mpirun=False):
+        """The message names the line of the policy's last option, which is the one at fault."""
+        config = program.SHORT if env is None else self.change("name: CartPole-v1", f"name: {env}")
+        config += f"policy:\n{''.join(f'  {option}{chr(10)}' for option in policy)}"
+        where = f"config.yaml:{config.count(chr(10))}: policy.{key}: {policy[-1].split(': ', 1)[1]}: "
+        self.refuse(config, where, *parts, mpirun=mpirun)
+
+    def test_layers_and_spaces(self):
+        """What only the environment's spaces tell."""
+        self.refuse_policy(
+            ["network: [conv2d 8 3, relu]"], "network", "conv2d: reads a grid", "a vector of 4; expects dense", mpirun=True
+        )
+        self.refuse_policy(
+            ["network: [conv2d 8 3 9]"], "network", "conv2d: STRIDE 9 is beyond", "5 x 5 cells; expects at most 5",
+            env="Minesweeper-v0",
+        )
+        self.refuse_policy(
+            ["network: [conv2d 8 3 2]", "head: conv2d"], "head", "3 x 3 cells", "need 25 outputs; expects dense",
+            env="Minesweeper-v0",
+        )
+        self.refuse_policy(["head: conv2d"], "head", "a vector of 64; expects dense")
+        self.refuse_policy(["kernel_size: 3"], "kernel_size", "[rows, columns, channels]", "expects 0")
+        self.refuse_policy(["distribution: Gausian"], "distribution", "'Gaussian'")
+        self.refuse_policy(["distribution: Gaussian"], "distribution", "not for actions of this kind", "'Categorical'")
+        self.refuse_policy(["distribution: Categorical"], "distribution", "expects null or 'Gaussian'", env="Pendulum-v1")
+
+    def test_layers_said_twice(self):
+        """The short form and a list, and whatever else contradicts."""
+        for option in ["hidden_sizes: [32, 32]", "activation: relu", "kernel_size: 3"]:
+            key = option.split(":", 1)[0]
+            self.refuse_policy(["network: [dense 32, tanh]", option], key, "policy.network is one; expects only one")
+        self.refuse_policy(["share_trunk: true", "value_network: [dense 8]"], "value_network", "expects null")
+        self.refuse_policy(["kernel_size: 4"], "kernel_size", "expects an odd number, or 0")
 
     def test_repeated_key(self):
         config = self.change("  gamma: 0.98\n", "  gamma: 0.98\n  gamma: 0.99\n")
