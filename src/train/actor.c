@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* where it rolls out: into rows of the batch, or on its own */
+/* where the rollout is kept: in rows of the batch, or in memory of its own */
 static muster_status create_rollout(struct actor *actor, struct gathering *gathering) {
   const struct run *run = actor->run;
   const struct topology *topology = &run->topology;
@@ -63,7 +63,7 @@ muster_status actor_start_envs(struct actor *actor, bool from_states) {
     return MUSTER_OK;
   }
   for (size_t n = 0; n < rollout->n_envs; n++) {
-    bool fresh; /* which the learner has told */
+    bool fresh; /* the learner has logged it */
     MUSTER_TRY(env_pool_load(run->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes, NULL, &fresh));
   }
   env_pool_observe(run->pool, last, stride, last_mask, mask_stride);
@@ -118,7 +118,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   return MUSTER_OK;
 }
 
-/* counts the faults that the pool has tolerated, and tells of the first */
+/* counts the faults that the pool has tolerated, and logs the first */
 static void note_faults(struct actor *actor) {
   struct run *run = actor->run;
   const char *first;
@@ -130,7 +130,7 @@ static void note_faults(struct actor *actor) {
     crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0, first);
 }
 
-/* counts how often processes of isolated environments were started again, and tells why */
+/* counts how often processes of isolated environments were started again, and logs why */
 static void note_restarts(struct actor *actor) {
   struct run *run = actor->run;
   struct env_restarts restarts;
@@ -140,10 +140,9 @@ static void note_restarts(struct actor *actor) {
   actor->envs_are_dead |= restarts.stays_dead;
 }
 
-/* --- whole episodes: the first one of each environment counts, so that short ones are no likelier than long ones ---
- */
+/* --- whole episodes: only the first of each environment counts; else short ones would be more frequent --- */
 
-/* flags whose first episode has ended at step t; returns how many are still being played */
+/* notes the length of each first episode that ends at step t; returns how many are still being played */
 static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing) {
   size_t n_steps = rollout->n_steps, agents = rollout->agents;
   for (size_t n = 0; n < rollout->n_envs; n++) {
@@ -164,7 +163,7 @@ static muster_status finish_episodes(struct actor *actor) {
     uint8_t *last = &rollout->ended[n * n_steps + n_steps - 1];
     if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
   }
-  /* the episode's number is the rollout's, whatever an environment has played behind its first end */
+  /* an episode's number is the rollout's, however many an environment has begun in it */
   MUSTER_TRY(env_pool_restart(run->pool, (uint32_t)actor->transport->command->iteration + 1));
   env_pool_observe(run->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
                    trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
@@ -221,7 +220,7 @@ void actor_take_parameters(struct actor *actor) {
   model_pack(model, parameters > model->policy_count);
 }
 
-/* exchanges n floats of a model and of a command */
+/* swaps n floats */
 static void swap_floats(float *a, float *b, size_t n) {
   for (size_t i = 0; i < n; i++) {
     float swapped = a[i];
@@ -230,7 +229,7 @@ static void swap_floats(float *a, float *b, size_t n) {
   }
 }
 
-/* the command's policy to the model, and the model's to the command; and back */
+/* swaps the policies of command and model; a second call swaps them back */
 static void swap_policy(struct actor *actor) {
   struct model *model = actor->model;
   float *floats = actor->transport->command->floats;
@@ -274,7 +273,7 @@ muster_status actor_send_rollout(struct transport *transport, const struct actor
 
 /* --- evaluations --- */
 
-/* the part of this rank in an evaluation, whose first command has come */
+/* this rank's part in an evaluation, whose first command has come */
 static muster_status evaluate(struct transport *transport, struct actor *actor) {
   struct command *command = transport->command;
   bool takes_policy = actor != NULL && !transport->run->topology.learns;

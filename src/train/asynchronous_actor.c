@@ -1,4 +1,4 @@
-/* The actors of asynchronous runs: each hands over what its command asks for, and goes on with the newest one. */
+/* The actors of asynchronous runs: each sends what its command asks for, and goes on with the newest command. */
 #include "train/asynchronous.h"
 #include "train/crash_dump.h"
 #include "train/interrupt.h"
@@ -23,7 +23,7 @@ muster_status asynchronous_prepare_gradients(struct actor *actor) {
 
 /* --- a rollout --- */
 
-/* this actor's own: others may have made fewer or more */
+/* each actor counts its own: others may have made fewer or more */
 void asynchronous_begin_rollout(struct actor *actor) { actor->rollouts++; }
 
 muster_status asynchronous_before_step(struct actor *actor, size_t t, bool *is_over) {
@@ -64,7 +64,7 @@ static muster_status send_states_message(struct actor *actor) {
   return MUSTER_OK;
 }
 
-/* hands over the rollout, or its gradient, and takes the newest command */
+/* sends the rollout, or its gradient, and takes the newest command */
 static muster_status send_rollout_message(struct actor *actor, const double *terms) {
   struct run *run = actor->run;
   const int64_t version = actor->transport->command->iteration;
@@ -105,7 +105,7 @@ static muster_status compute_gradient(struct actor *actor, double *terms) {
   return MUSTER_OK;
 }
 
-/* a slice of an evaluation */
+/* whether for a slice of an evaluation */
 static bool asks_for_episodes(const struct command *command) {
   return command->evaluation == EVALUATION_BEGINS || command->evaluation == EVALUATION_GOES_ON;
 }

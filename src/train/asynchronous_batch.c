@@ -1,5 +1,5 @@
-/* The batch of an asynchronous learner: the trajectories that wait to be learned from, in the order in which they came.
- * A checkpoint holds them. */
+/* The batch of an asynchronous learner: trajectories that wait to be learned from, in the order in which they came. A
+ * checkpoint holds them. */
 #include "env/values.h"
 #include "train/asynchronous.h"
 
@@ -25,7 +25,7 @@ muster_status asynchronous_take_rollout(struct learner *learner, int rank, const
   const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
   const int32_t final_observations = batch->final_observations.count;
   if (at + n > (size_t)async->capacity)
-    return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, beside which %zu more have no room", at, n);
+    return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, and there is no room for %zu more", at, n);
   bool is_gradient = message->kind == MESSAGE_GRADIENT;
   trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE, n, first_env, batch,
                     at);
@@ -82,7 +82,7 @@ int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_
   trajectory_list_tensors(batch, names, true, arrays);
   for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
     if (arrays[i].data == final_observations->environment) {
-      /* what waits is counted in the batch, wherever it was acted */
+      /* numbers of trajectories in the batch, not of environments */
       arrays[i].name = "waiting/final_trajectory";
       arrays[i].range = RANGE(0, (double)n - 1);
     }
@@ -91,13 +91,13 @@ int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_
   return listed;
 }
 
-#define COUNTS 2 /* tensors that decide about the shapes and ranges of others; they come first */
+#define COUNTS 2 /* tensors that give the shapes and ranges of others; they come first */
 
 muster_status asynchronous_restore_counts(struct learner *learner, struct checkpoint_reader *reader) {
   struct asynchronous_learner *async = learner->schedule_data;
   struct tensor list[SCHEDULE_MAX_STATE];
   for (int i = 0; i < COUNTS; i++) {
-    /* each of them decides about the range of the next */
+    /* each of them gives the range of the next */
     asynchronous_state(learner, list);
     MUSTER_TRY(checkpoint_restore_tensor(reader, &list[i]));
   }
@@ -106,7 +106,7 @@ muster_status asynchronous_restore_counts(struct learner *learner, struct checkp
   return MUSTER_OK;
 }
 
-/* values that are none of their space; the trajectories that wait follow each other without gaps */
+/* refuses values that are not of their space; there are no gaps between the trajectories that wait */
 static muster_status check_values(const struct field *field, const struct tensor *tensor) {
   if (field->space == NULL) return MUSTER_OK;
   const size_t n = tensor_elements(tensor), wrong = space_find_wrong(field->space, tensor->data, n);

@@ -52,6 +52,6 @@ void crash_dump_write(const struct run *run, int64_t iteration, const struct tra
   if (status == MUSTER_OK)
     log_warn(&run->logger, "the rollout and the parameters before the fault are in %s", path);
   else
-    log_warn(&run->logger, "no forensic file: %s", muster_status_message(status));
+    log_warn(&run->logger, "no crash dump: %s", muster_status_message(status));
   muster_status_clear(&status);
 }

@@ -20,7 +20,7 @@ static void print_training(const struct run *run, const struct learner *learner)
   printf("parameters   %zu, of them %zu of the policy\n", learner->model.parameters.count, learner->model.policy_count);
 }
 
-/* what the arrays of a run take, at most on an actor and on a host; MPI, libraries and environments come on top */
+/* the memory of the run's arrays: the most of an actor and of a host; MPI, libraries and environments need more */
 static void print_memory(const struct placement *placement, const size_t *bytes) {
   const struct topology *topology = &placement->topology;
   size_t actor = 0, host = 0, *on_host = calloc((size_t)placement->n_hosts, sizeof *on_host);

@@ -124,14 +124,14 @@ static double mean_reward(const struct evaluation_player *player, size_t env) {
   return sum / (double)player->agents;
 }
 
-/* episodes that isolated environments lose count with what they had; dead environments have no episodes at all */
+/* an episode that an isolated environment lost counts with what it had; a dead environment plays none: an error */
 static muster_status check_restarts(struct env_pool *pool) {
   struct env_restarts restarts;
   env_pool_take_restarts(pool, &restarts);
   return restarts.stays_dead ? status_error(MUSTER_ERROR_ENVIRONMENT, "%s", restarts.text[0]) : MUSTER_OK;
 }
 
-/* an episode draws the actions of its own number and steps, whoever plays it and when */
+/* the random numbers of an action depend on the numbers of its episode and step alone */
 static struct action_random place_random(struct evaluation_player *player) {
   for (size_t row = 0; row < player->count * player->agents; row++) {
     const struct evaluated_episode *episode = current_episode(player, row / player->agents);
@@ -152,7 +152,7 @@ static void act(struct evaluation_player *player, struct model *model) {
             1);
 }
 
-/* one step of all environments, whose episodes go on or end */
+/* one step of all environments */
 static muster_status step(struct evaluation_player *player, struct evaluated_episode **playing) {
   struct env_pool_result result = {
       player->observation, player->obs_bytes, player->reward, sizeof(float), player->ended, 1, NULL};
@@ -240,7 +240,7 @@ void evaluation_describe_cut(const struct evaluation *evaluation, char text[128]
            (long long)evaluation->cut, EVALUATION_FALLBACK_STEPS);
 }
 
-/* episode after episode, for who looks at them */
+/* one episode after the other, for a viewer */
 static muster_status show(struct evaluation_player *player, struct model *model) {
   bool is_done = true;
   for (int32_t i = 0; i < player->request.episodes && is_done && !has_seen_enough(player); i++) {

@@ -7,20 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* how long actors play before they hand over how far they are; a signal to one of them is heard at once */
+/* how long actors play in a slice, unless a signal comes */
 #define SLICE_SECONDS 0.5
 
 struct evaluator {
   struct run *run;          /* borrowed */
-  struct run_config config; /* whose environments are those of evaluations */
+  struct run_config config; /* of the run, but with the environments of evaluations */
   muster_env_setting settings[OPTION_MAP_MAX + 1];
-  struct env_source source;           /* where evaluation.env names another environment; else zeroed */
-  struct topology topology;           /* of which each actor has episodes in the place of environments */
+  struct env_source source;           /* where evaluation.env names another environment; else zero */
+  struct topology topology;           /* whose environments are the episodes */
   struct env_range range;             /* this rank's */
   struct evaluated_episode *episodes; /* all on the leading rank, elsewhere this rank's */
   struct evaluated_episode *part;     /* this rank's */
   struct evaluation_player *player;   /* NULL: not needed yet */
-  struct gather *exchange;            /* where actors wait for the learner */
+  struct gather *gather;              /* where actors wait for the learner */
 };
 
 static struct evaluation_request make_request(const struct evaluator *evaluator) {
@@ -42,7 +42,7 @@ static struct evaluation_request make_request(const struct evaluator *evaluator)
   };
 }
 
-/* what need not be found out at the first evaluation: whether there are such environments for this policy */
+/* whether there are such environments for this policy: better known now than at the first evaluation */
 static muster_status try_environment(struct evaluator *evaluator) {
   struct evaluation_request request = make_request(evaluator);
   struct evaluated_episode episode;
@@ -91,13 +91,13 @@ muster_status evaluator_create(struct run *run, struct evaluator **out) {
 muster_status evaluator_connect(struct evaluator *evaluator) {
   if (evaluator == NULL) return MUSTER_OK;
   const struct gather_field fields[] = {{evaluator->episodes, sizeof *evaluator->episodes}};
-  return gather_create(evaluator->run->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->exchange);
+  return gather_create(evaluator->run->comm, &evaluator->topology, GATHER_ALL, fields, 1, NULL, &evaluator->gather);
 }
 
 void evaluator_destroy(struct evaluator **handle) {
   struct evaluator *evaluator = *handle;
   if (evaluator == NULL) return;
-  gather_destroy(&evaluator->exchange);
+  gather_destroy(&evaluator->gather);
   evaluation_player_destroy(&evaluator->player);
   env_source_close(&evaluator->source);
   free(evaluator);
@@ -128,11 +128,11 @@ muster_status evaluator_play(struct evaluator *evaluator, const struct command *
 }
 
 muster_status evaluator_gather(struct evaluator *evaluator, int *asked) {
-  struct gather *exchange = evaluator->exchange;
-  gather_set_flags(exchange, interrupt_pending(), 0);
-  MUSTER_TRY(gather_begin(exchange));
-  MUSTER_TRY(gather_end(exchange));
-  *asked = gather_flags(exchange);
+  struct gather *gather = evaluator->gather;
+  gather_set_flags(gather, interrupt_pending(), 0);
+  MUSTER_TRY(gather_begin(gather));
+  MUSTER_TRY(gather_end(gather));
+  *asked = gather_flags(gather);
   return MUSTER_OK;
 }
 

@@ -1,10 +1,10 @@
-/* Evaluations of a run: the episodes are dealt out to the actors as environments are, and each plays its part in at
- * most as many environments as it has in training. What comes out is the same however they are dealt out.
+/* Evaluations of a run: the episodes are divided among the actors as environments are, and each actor plays its part in
+ * at most as many environments as it has in training. The result does not depend on how they are divided.
  *
- * An evaluation goes in slices of time. In each the leading rank tells a policy, every actor plays for a while, and
- * hands over how far it has come; so a signal to any rank, or the clock, ends one that takes long. Where actors wait
- * for the learner, commands are broadcast and episodes gathered; else both go through the channel: the schedule says
- * (play_slice). */
+ * An evaluation goes in slices of time. In each slice the leading rank gives a command with the policy, every actor
+ * plays for a while and sends the state of its episodes. So a signal to any rank, or the time limit, can end a long
+ * evaluation. Where actors wait for the learner, commands are broadcast and episodes gathered; in asynchronous runs
+ * both go through the channel (play_slice of the schedule). */
 #ifndef TRAIN_EVALUATOR_H
 #define TRAIN_EVALUATOR_H
 
@@ -14,8 +14,8 @@
 
 struct evaluator;
 
-/* Checks that there are environments for it, which are made when they are first needed. *out is NULL where there are no
- * evaluations. On failure *out is to be destroyed all the same. Collective. */
+/* Checks that there is an environment for it; environments are created when they are first needed. *out is NULL where
+ * there are no evaluations. On failure *out is to be destroyed all the same. Collective. */
 MUSTER_CHECKED muster_status evaluator_create(struct run *run, struct evaluator **out);
 
 /* Prepares evaluator_gather(), where actors wait for the learner; nothing without evaluations. Collective. */
@@ -27,11 +27,11 @@ void evaluator_destroy(struct evaluator **evaluator); /* accepts NULL inside */
 MUSTER_CHECKED muster_status evaluator_play(struct evaluator *evaluator, const struct command *command,
                                             struct model *model);
 
-/* Brings the episodes to the leading rank, and to it alone what signals have asked of any rank (*asked, bits of enum
- * interrupt). Collective, where actors wait for the learner. */
+/* Gathers the episodes on the leading rank. There *asked has the bits of enum interrupt that signals to any rank have
+ * set. Collective, where actors wait for the learner. */
 MUSTER_CHECKED muster_status evaluator_gather(struct evaluator *evaluator, int *asked);
 
-/* This rank's part, for a message; `bytes` may be 0. And the leading rank takes that of another. */
+/* This rank's episodes, for a message, whose bytes may be 0. The leading rank takes those of another. */
 size_t evaluator_part_bytes(const struct evaluator *evaluator);
 const void *evaluator_part(const struct evaluator *evaluator);
 void evaluator_take_part(struct evaluator *evaluator, int rank, const void *part);

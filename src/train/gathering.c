@@ -1,6 +1,6 @@
 #include "train/gathering.h"
 
-/* --- the group, as algorithms know it --- */
+/* --- the group, as algorithms see it --- */
 
 static muster_status share_memory(void *group, size_t bytes, void **memory) {
   return group_share(group, bytes, memory);
@@ -32,7 +32,7 @@ static muster_status take_batch(struct gathering *gathering, struct arena *arena
                            &gathering->batch);
 }
 
-/* the batch of a group lies in memory that those of a node share: all take the same pieces of it */
+/* in memory that the learners of a node share: all of them lay out the same arrays in it */
 static muster_status share_batch(struct gathering *gathering) {
   struct arena *measured;
   void *memory;
@@ -63,7 +63,7 @@ muster_status gathering_share(struct gathering *gathering) {
   MUSTER_TRY(group_broadcast(gathering->group, head, sizeof *head));
   final_observations->count = head->final_observations;
   if (!group_spans_nodes(gathering->group)) return MUSTER_OK;
-  /* last observations lie behind everything else, and only those that are there are sent */
+  /* final observations come last in memory, so only those that there are need to be sent */
   char *rest = (char *)(head + 1);
   return group_broadcast(gathering->group, rest, (size_t)(trajectory_end(&gathering->batch) - rest));
 }

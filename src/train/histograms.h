@@ -9,8 +9,8 @@
 
 struct histograms {
   const struct model *model;        /* borrowed */
-  const struct trajectory *rollout; /* borrowed; NULL: what the policy did is not known here */
-  float *actions;                   /* [rows * T] one element of the actions that count */
+  const struct trajectory *rollout; /* borrowed; NULL: this rank does not know the actions */
+  float *actions;                   /* [rows * T] room for one element of the actions */
 };
 
 /* Takes its memory from the arena. `rollout` NULL: without actions. */

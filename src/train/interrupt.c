@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-/* mutable globals, since a signal handler has nothing else to write to; each wish has its own, since taking one back
- * may be interrupted by another */
+/* mutable globals, since a signal handler has nothing else to write to; two of them, since a signal may come while the
+ * other is cleared */
 static volatile sig_atomic_t ends, saves;
 static volatile sig_atomic_t first_second;
 
@@ -18,7 +18,7 @@ static void note_end(int signal_number) {
     ends |= INTERRUPT_STOP;
     first_second = (sig_atomic_t)now.tv_sec;
   } else if ((sig_atomic_t)now.tv_sec - first_second >= 2) {
-    /* asked again: not a second copy of the same wish, as mpirun and a batch system may both send it */
+    /* asked again, later: mpirun and a job scheduler may both send the first one */
     signal(signal_number, SIG_DFL);
     raise(signal_number);
   }

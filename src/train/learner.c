@@ -13,7 +13,7 @@
 
 /* --- the steps of an iteration --- */
 
-/* goes over to a phase of the iteration that comes next */
+/* begins a phase of the next iteration */
 static void enter(const struct learner *learner, enum phase phase) {
   phases_enter(learner->run->phases, phase, learner->iteration + 1);
 }
@@ -31,7 +31,7 @@ static bool envs_are_dead(const struct learner *learner) {
   return (learner->flags & FLAG_DEAD) != 0;
 }
 
-/* whether a signal came to any rank, or the run's time is up */
+/* whether a signal to any rank, or the time limit, asks for the end */
 static enum stop asked_stop(const struct learner *learner) {
   int asked = interrupt_pending() | learner->flags;
   if ((asked & INTERRUPT_STOP) != 0) return STOP_ASKED;
@@ -48,7 +48,7 @@ static enum stop stop_reason(const struct learner *learner) {
   return is_finished(learner) ? STOP_FINISHED : asked_stop(learner);
 }
 
-/* whether evaluations say which policy is best */
+/* whether evaluations decide which policy is the best */
 static bool evaluates(const struct learner *learner) {
   return learner->transport->evaluator != NULL && learner->run->config.evaluation.every > 0;
 }
@@ -60,7 +60,7 @@ bool learner_evaluation_is_due(const struct learner *learner) {
 
 static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   const int64_t steps = learner->collected_steps;
-  /* the best policy so far is kept while it is there */
+  /* the best policy is written before it changes */
   if (learner->best_is_new && learner->run->config.checkpoint.keep_best) return true;
   if (steps == learner->checkpoint_steps || steps == 0) return false;
   if (stop != STOP_NOT) return true;
@@ -71,7 +71,7 @@ static bool checkpoint_is_due(const struct learner *learner, enum stop stop) {
   return (options->every > 0 && since >= options->every) || aged || is_asked;
 }
 
-/* what actors act with, where it travels: parameters, then the statistics that observations are normalised with */
+/* the policy into the command: parameters, then the statistics that observations are normalised with */
 static void write_policy(struct learner *learner) {
   const struct model *model = &learner->model;
   const struct transport *transport = learner->transport;
@@ -121,7 +121,7 @@ muster_status learner_take_states(struct learner *learner) {
   return MUSTER_OK;
 }
 
-/* what is learned now is the best so far, if its score says so */
+/* makes the present policy the best, if its score is higher */
 static void judge(struct learner *learner, double score, int64_t is_evaluation) {
   const struct best *best = &learner->best;
   bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
@@ -132,7 +132,7 @@ static void judge(struct learner *learner, double score, int64_t is_evaluation) 
 }
 
 muster_status learner_write_checkpoint(struct learner *learner) {
-  /* where evaluations do not say which policy is the best, the returns of training do */
+  /* without evaluations the returns of training decide which policy is the best */
   if (!evaluates(learner) && !learner->best.is_evaluation)
     judge(learner, episodes_summarize(&learner->episodes).mean_return, 0);
   return run_checkpoint_write(learner);
@@ -155,7 +155,7 @@ muster_status learner_save(struct learner *learner) {
   return status;
 }
 
-/* what the rank's own part of the rollout lacks in the batch */
+/* adds to the batch what this rank's own actor has not written into it */
 static void add_own_part(struct learner *learner) {
   const struct topology *topology = &learner->run->topology;
   struct trajectory *batch = &learner->gathering->batch;
@@ -167,11 +167,11 @@ static void add_own_part(struct learner *learner) {
   if (!actor->is_in_place) trajectory_copy_rows(actor->rollout, first, batch);
 }
 
-/* how long actors worked for the batch */
+/* how long actors worked for the rollouts */
 static struct gather_work actors_work(struct learner *learner) {
   struct run *run = learner->run;
   struct gather_work work = gather_work(learner->transport->rollout_gather);
-  /* nothing could be complete before the slowest actor had finished, on whichever node */
+  /* until the slowest actor had finished, this rank waited */
   if (learner->actor == NULL) {
     stages_assign(&run->phases->clock, STAGE_WAIT, learner->actors_start + work.longest);
     return work;
@@ -206,7 +206,8 @@ static bool rollout_has_faults(const struct learner *learner) {
   return (learner->flags & FLAG_FAULT) != 0;
 }
 
-/* a numerical fault of the update: evidence is kept; then the run ends, or, as run.on_nan says, goes on without it */
+/* a numerical fault in the update: a crash dump is written; then, as run.on_nan says, the run ends, or goes on without
+ * this update */
 static muster_status handle_fault(struct learner *learner, muster_status status) {
   const struct run *run = learner->run;
   struct tensor intermediates[ALGORITHM_MAX_STATE];
@@ -228,8 +229,8 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
-/* none, one or many, as the algorithm says; observations count after them, since they need the statistics that the
- * actors had */
+/* as many updates as the algorithm asks for; then the statistics of observations are renewed: the updates need those
+ * that the actors had */
 muster_status learner_update_from_batch(struct learner *learner) {
   const struct gathering *gathering = learner->gathering;
   const double progress = gathering->head->progress_remaining;
@@ -241,7 +242,7 @@ muster_status learner_update_from_batch(struct learner *learner) {
   return MUSTER_OK;
 }
 
-/* what the schedule makes of a gathering; then all that learn are done with the batch */
+/* updates as the schedule does; afterwards no learner uses the batch any more */
 static muster_status learn(struct learner *learner) {
   const struct gathering *gathering = learner->gathering;
   muster_status status = gathering->head->is_skipped ? MUSTER_OK : learner->run->schedule->update(learner);
@@ -253,7 +254,7 @@ static muster_status learn(struct learner *learner) {
   return status;
 }
 
-/* the batch, as all that learn get it: with its head, and rewards as they are to be learned from */
+/* completes the batch, with its head and normalised rewards, and brings it to all that learn */
 static muster_status share_batch(struct learner *learner) {
   struct run *run = learner->run;
   struct batch_head *head = learner->gathering->head;
@@ -264,7 +265,7 @@ static muster_status share_batch(struct learner *learner) {
   return gathering_share(learner->gathering);
 }
 
-/* what the batch tells besides what is learned from it */
+/* counts the steps and episodes of the batch */
 static void count_batch(struct learner *learner) {
   const struct trajectory *batch = &learner->gathering->batch;
   learner->iteration = learner->collected;
@@ -302,14 +303,14 @@ muster_status learner_follow(struct learner *learner) {
   if (is_skipped) muster_status_clear(&status);
   if (status == MUSTER_OK) status = check_parameters(learner);
   phases_go_on(run->phases, PHASE_STATISTICS);
-  /* the rank that leads has met the same fault, keeps the evidence, and ends the job */
+  /* the leading rank has met the same fault, writes the crash dump, and ends the job */
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) ending_await();
   return status;
 }
 
 /* --- evaluations --- */
 
-/* writes the policy into a command that speaks of an evaluation */
+/* prepares a command of an evaluation */
 static void command_evaluation(struct learner *learner, enum command_evaluation evaluation) {
   learner->transport->command->evaluation = evaluation;
   write_policy(learner);
@@ -349,8 +350,8 @@ muster_status learner_evaluate(struct learner *learner, bool *is_done) {
   return *is_done ? take_evaluation(learner) : MUSTER_OK;
 }
 
-/* writes the checkpoint at hand again, which was written before its evaluation, where this has made it the best; the
- * states of the environments are still those of that moment */
+/* writes the last checkpoint again, where the evaluation after it has made it the best; the states of the environments
+ * are still those of that moment */
 static muster_status save_best(struct learner *learner) {
   if (!learner->best_is_new || !learner->run->config.checkpoint.keep_best) return MUSTER_OK;
   enter(learner, PHASE_CHECKPOINT);
@@ -381,7 +382,7 @@ muster_status learner_evaluate_at_end(struct learner *learner) {
   return is_done ? save_best(learner) : MUSTER_OK;
 }
 
-/* a row that cannot be written waits for the next one, or for a checkpoint; that is said once each time it starts */
+/* a row that cannot be written waits until the next one or a checkpoint; a warning is logged when that begins */
 static muster_status keep_reporting(struct learner *learner, muster_status status) {
   bool waits = muster_status_code(status) == MUSTER_ERROR_IO;
   if (waits && !learner->rows_wait)
@@ -392,7 +393,7 @@ static muster_status keep_reporting(struct learner *learner, muster_status statu
   return status;
 }
 
-/* of the last episodes, anew where one has ended since: in most iterations of short rollouts none has */
+/* of the last episodes; computed again only where another has ended, since in short rollouts mostly none has */
 static struct episodes_summary summarize_episodes(struct learner *learner) {
   const int64_t finished = learner->episodes.finished;
   if (learner->row.episodes.count > 0 && finished == learner->summarized) return learner->row.episodes;
@@ -446,14 +447,14 @@ muster_status learner_report(struct learner *learner) {
 
 /* --- when another rank is lost --- */
 
-/* The states of the environments are with the actors, so those of this moment are not to be had any more. Where each
- * iteration starts its episodes afresh nothing is missing; elsewhere the episodes that were being played are lost, and
- * the next ones get numbers that no episode has had. */
+/* The actors have the states of the environments, so those of this moment cannot be saved. Where each iteration starts
+ * new episodes nothing is missing; elsewhere the episodes that had not ended are lost, and the next ones get numbers
+ * that no episode has had. */
 static void give_up_states(struct learner *learner) {
   struct run *run = learner->run;
   const int64_t n_steps = (int64_t)run->needs.n_steps;
   bool whole = run->needs.whole_episodes;
-  /* no environment has made more steps than that, and so has begun fewer episodes */
+  /* no environment has made more steps than that, nor begun so many episodes */
   const int64_t most_steps = run->schedule->give_up_rollouts(learner) * n_steps;
   uint32_t episode = (uint32_t)(whole ? learner->iteration : most_steps + 1);
   for (size_t n = 0; n < (size_t)run->config.env.num_envs; n++)
@@ -462,7 +463,7 @@ static void give_up_states(struct learner *learner) {
   normalizer_restart(&learner->normalizer);
 }
 
-/* of the checkpoint of a rescue */
+/* what the emergency checkpoint holds, for the message */
 static const char *what_is_saved(const struct learner *learner) {
   const struct run *run = learner->run;
   if (run->needs.whole_episodes) return "from which the run can be repeated bit for bit";
@@ -474,7 +475,7 @@ static const char *what_is_saved(const struct learner *learner) {
              : "without the states of the environments, which the lost rank had: a resumed run starts fresh episodes";
 }
 
-/* writes a checkpoint, unless there is one */
+/* writes the emergency checkpoint, unless there is one of these steps already */
 static void save_rest(struct learner *learner) {
   struct run *run = learner->run;
   char path[RUN_PATH_SIZE + 96];

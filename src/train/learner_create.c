@@ -29,12 +29,12 @@ static muster_status create_algorithm(struct learner *learner) {
   return algorithm_create(learner->type, &context, &learner->algorithm);
 }
 
-/* what only the rank that leads has: statistics and the report */
+/* what only the leading rank has: statistics and the report */
 static muster_status create_report(struct learner *learner) {
   struct run *run = learner->run;
   struct arena *arena = run->arena;
   MUSTER_TRY(episodes_create((size_t)run->config.env.num_envs, arena, &learner->episodes));
-  /* where actors send gradients, what they did stays with them */
+  /* where actors send gradients, the learner does not get their actions */
   const struct trajectory *learned_from = run->schedule->actors_compute_gradients ? NULL : &learner->gathering->batch;
   if (run->config.run.histograms > 0)
     MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));

@@ -43,7 +43,7 @@ static void print_next(const struct learner *learner) {
   printf("  less %s\n", shell_quote(metrics).text);
 }
 
-/* a run that was asked to end is told how to go on */
+/* of a run that was asked to end: how to go on */
 static void print_interrupted(const struct learner *learner) {
   if (learner->transport->command->stop == STOP_DEAD)
     log_error(&learner->run->logger,
@@ -67,7 +67,7 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
   return MUSTER_OK;
 }
 
-/* summary and messages; a run that was asked to end has no evaluation: whoever asks wants it to end now */
+/* summary and messages; a run that was asked to end has no final evaluation, since it is to end now */
 static muster_status tell_result(struct learner *learner, const struct timings *timings) {
   bool is_finished = learner->transport->command->stop == STOP_FINISHED;
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,

@@ -1,6 +1,6 @@
-/* What an actor of an asynchronous run hands over at once: the rollout of its environments, a gradient that it computed
- * from one, before a checkpoint and at the end the states of its environments, or how far it is with its episodes of an
- * evaluation. A header, and the bytes behind it. */
+/* A message of an actor in an asynchronous run. It brings a rollout, or the gradient that the actor computed from one;
+ * before a checkpoint and at the end the states of its environments; in an evaluation its episodes. A header, then its
+ * content. */
 #ifndef TRAIN_MESSAGE_H
 #define TRAIN_MESSAGE_H
 
@@ -11,25 +11,25 @@ enum message_kind { MESSAGE_ROLLOUT, MESSAGE_GRADIENT, MESSAGE_STATES, MESSAGE_E
 struct message {
   int32_t kind;                      /* enum message_kind */
   int32_t flags;                     /* bits of enum interrupt, FLAG_FAULT, FLAG_DEAD */
-  int64_t version;                   /* updates that the policy had had which acted */
-  int64_t next_version;              /* the same of what this actor does next */
-  int64_t rollouts;                  /* of this actor so far */
+  int64_t version;                   /* updates before the policy that acted */
+  int64_t next_version;              /* the same of the policy that this actor acts with next */
+  int64_t rollouts;                  /* that this actor has made */
   double seconds;                    /* that the rollout took */
-  size_t rollout_bytes;              /* of what follows first: the packed rollout */
-  double terms[ALGORITHM_MAX_TERMS]; /* of a gradient, which follows the rollout */
+  size_t rollout_bytes;              /* of the packed rollout, which comes first in the content */
+  double terms[ALGORITHM_MAX_TERMS]; /* of a gradient, which comes after the rollout */
 };
 
 /* Bytes that a message of this actor takes at most. */
 size_t message_room(const struct actor *actor);
 
-/* Writes what follows the header, and rollout_bytes in it; returns the bytes of the whole message. `gradient` [count]:
- * NULL where rollouts are handed over, else that of this rollout, of which then only what came of the
- * actions is told (FIELD_OUTCOME). */
+/* Write the content, and message_write_rollout() the header's rollout_bytes; they return the bytes of the whole
+ * message. `gradient` [count]: that of the rollout, of which the message then has only what came of the actions
+ * (FIELD_OUTCOME); NULL: the message has the whole rollout. */
 size_t message_write_rollout(const struct actor *actor, const float *gradient, size_t count, struct message *message);
 size_t message_write_states(const struct actor *actor, struct message *message);
 size_t message_write_episodes(const struct actor *actor, struct message *message);
 
-/* What follows the header: the packed rollout, or states; and the gradient. */
+/* The content: a packed rollout, states or episodes. And the gradient, after the rollout. */
 const void *message_content(const struct message *message);
 const float *message_gradient(const struct message *message);
 

@@ -131,7 +131,7 @@ static void set_seconds(struct report *report) {
   memcpy(report->row_seconds, report->stages->seconds, sizeof report->row_seconds);
 }
 
-/* the first of two failures; the other is dropped */
+/* the first failure; a second one is dropped */
 static muster_status first_failure(muster_status first, muster_status second) {
   if (first == MUSTER_OK) return second;
   muster_status_clear(&second);
@@ -241,7 +241,7 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   return status;
 }
 
-/* what an evaluation tells TensorBoard beside the row that it belongs to */
+/* the numbers of an evaluation whose row TensorBoard has already */
 static muster_status add_evaluation_scalars(struct report *report, int64_t total_steps,
                                             const struct evaluation *evaluation) {
   const char *tags[] = {"eval/mean_reward", "eval/std_reward", "eval/mean_ep_length"};

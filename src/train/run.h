@@ -1,6 +1,6 @@
-/* What every rank of a run knows, whatever its role: the config, its place among the ranks, its environments. All of it
- * is constant after set-up, but for the clocks and what environments do. What an actor has besides is in train/actor.h,
- * a learner in train/learner.h and train/gathering.h; what goes between them in train/transport.h. */
+/* What every rank of a run has, whatever its role: the config, its place among the ranks, its environments. All is
+ * constant after set-up, except for clocks and environments. What only an actor has is in train/actor.h, what only a
+ * learner has in train/learner.h and train/gathering.h, what goes between them in train/transport.h. */
 #ifndef TRAIN_RUN_H
 #define TRAIN_RUN_H
 
@@ -12,7 +12,7 @@
 #include "setup/config.h"
 #include "train/schedule.h"
 
-/* What a traced run keeps, and where its trace counts from. */
+/* The events of a traced run, and where its trace begins. */
 struct trace_base {
   struct stage_event *events; /* [capacity]; NULL: there is no trace */
   size_t capacity;
@@ -26,17 +26,17 @@ struct run {
   struct comm *comm;  /* borrowed */
   const char *folder; /* path, borrowed */
   struct topology topology;
-  struct rollout_needs needs;      /* what the algorithm wants */
+  struct rollout_needs needs;      /* of the algorithm */
   const struct schedule *schedule; /* who waits for whom */
   struct logger logger;
   struct arena *arena;
   struct env_source env; /* what the environments are */
-  struct env_pool *pool; /* this rank's environments; on a learner that does not act one, to ask what they are */
+  struct env_pool *pool; /* this rank's environments; one on a rank that does not act, for its description */
   size_t env_state_bytes;
   struct trace_base trace;
 
   struct phases *phases; /* what this rank does, and where its time goes; of `comm` */
-  /* seconds of rollouts in the policy and in the environments, of those steps that are looked at: one in many */
+  /* seconds in the policy and in the environments, of the steps that are timed: one in many */
   struct {
     double policy, environments;
   } looked_at;

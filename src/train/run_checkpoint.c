@@ -15,16 +15,16 @@
 
 #define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + 13)
 
-/* numbers that are not kept where a tensor could point at them */
+/* numbers that are in no variable that a tensor could point to */
 struct progress {
   int64_t metrics_rows;
   double wall_seconds;
 };
 
-/* what checkpoints of version 0.1 do not have */
+/* checkpoints of version 0.1 do not have these */
 static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_evaluation[] = "progress/owes_evaluation";
 
-/* where the run is; the steps of its environments are counted from it, too */
+/* they come first: ranges of others depend on them */
 static int list_counters(struct learner *learner, struct tensor *list) {
   const double most_iterations = RANGE_COUNT_MAX / (double)learner->run->needs.n_steps;
   list[0] = (struct tensor){"progress/iteration", TENSOR_I64, 0, {0}, &learner->iteration, RANGE(0, most_iterations)};
@@ -32,7 +32,7 @@ static int list_counters(struct learner *learner, struct tensor *list) {
   return 2;
 }
 
-/* lists the whole state as views of live memory: the writer reads them, the reader fills them */
+/* lists the whole state as tensors in live memory, which the writer reads and the reader fills */
 static int list_state(struct learner *learner, struct progress *progress, struct tensor *list) {
   int n = learner_state(learner, list);
   n += episodes_state(&learner->episodes, list + n);
@@ -104,8 +104,8 @@ static muster_status write_file(struct learner *learner) {
   return status;
 }
 
-/* gives the best checkpoint its second name, points `latest` at the newest and removes the oldest; what fails here is
- * done after the next checkpoint */
+/* names the best checkpoint best.h5, points `latest` at the newest and removes the oldest; what fails is done again
+ * after the next checkpoint */
 static muster_status publish(struct learner *learner) {
   const struct checkpoint_options *options = &learner->run->config.checkpoint;
   const char *folder = learner->folder->checkpoints;
@@ -116,11 +116,11 @@ static muster_status publish(struct learner *learner) {
 }
 
 muster_status run_checkpoint_write(struct learner *learner) {
-  /* rows that the checkpoint counts on are on the disk before it is */
+  /* the rows that the checkpoint counts must be on the disk before it is */
   muster_status status = report_sync(&learner->report);
   if (status == MUSTER_OK) status = write_file(learner);
   if (status != MUSTER_OK) {
-    /* nobody has it now: the best is still the one of before */
+    /* the best policy is in no checkpoint: the one before it counts again */
     if (learner->best_is_new) learner->best = learner->previous_best;
     learner->best_is_new = false;
     return status;
@@ -130,10 +130,10 @@ muster_status run_checkpoint_write(struct learner *learner) {
   return publish(learner);
 }
 
-/* refuses a checkpoint that was made with other options than those that decide what is learned; `*planned` becomes the
- * total_steps that it was made with, which may differ */
+/* refuses a checkpoint of a config that differs in what decides what is learned; `*total_before` becomes its
+ * total_steps, which may differ */
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
-                                  int64_t *planned, bool *is_comparable) {
+                                  int64_t *total_before, bool *is_comparable) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
@@ -145,7 +145,7 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
                           "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
                           "%s/config.yaml has it, or train anew in another --run-dir",
                           path, difference, learner->folder->path);
-  if (status == MUSTER_OK) *planned = before->general.total_steps;
+  if (status == MUSTER_OK) *total_before = before->general.total_steps;
   if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->run->config);
   free(before);
   free(text);
@@ -167,12 +167,12 @@ static void warn_passed_over(const char *path, bool is_damaged, const char *reas
     log_warn(passed_over->logger, "%s: it is passed over", reason);
 }
 
-/* schedules that fall over total_steps stand elsewhere when these have changed */
-static void tell_schedules(const struct learner *learner, int64_t planned) {
+/* schedules that fall over total_steps have other values when that has changed */
+static void tell_schedules(const struct learner *learner, int64_t total_before) {
   const struct run_config *config = &learner->run->config;
   const int64_t total = config->general.total_steps;
   const struct option_table *table = learner->type->options;
-  for (const struct option_spec *option = table->options; option->key != NULL && planned != total; option++) {
+  for (const struct option_spec *option = table->options; option->key != NULL && total_before != total; option++) {
     if (option->type != OPTION_SCHEDULE && option->type != OPTION_MAYBE_SCHEDULE) continue;
     const struct option_schedule *schedule = (const void *)(config->algorithm + option->offset);
     if (schedule->is_null || !schedule->linear) continue;
@@ -181,13 +181,13 @@ static void tell_schedules(const struct learner *learner, int64_t planned) {
     log_warn(&learner->run->logger,
              "%s: lin_%g falls over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
              "from %g",
-             key, schedule->initial, (long long)planned, (long long)total, (long long)learner->total_steps,
+             key, schedule->initial, (long long)total_before, (long long)total, (long long)learner->total_steps,
              option_schedule_value(schedule, learner_progress_remaining(learner, total)),
-             option_schedule_value(schedule, learner_progress_remaining(learner, planned)));
+             option_schedule_value(schedule, learner_progress_remaining(learner, total_before)));
   }
 }
 
-/* other kernels round in another way, whoever has chosen them */
+/* other kernels round in another way */
 static void warn_of_kernels(const struct learner *learner, struct checkpoint_reader *reader) {
   char *before = NULL;
   const char *name = "about/kernels";
@@ -214,7 +214,7 @@ static muster_status restore_all(struct checkpoint_reader *reader, const struct 
   return MUSTER_OK;
 }
 
-/* reads all tensors into the learner; the first ones decide about shapes and ranges of others */
+/* reads all tensors into the learner; the first ones give the shapes and ranges of others */
 static muster_status restore_tensors(struct learner *learner, struct checkpoint_reader *reader, const char *path,
                                      struct progress *progress) {
   struct tensor list[RUN_CHECKPOINT_MAX_TENSORS];
@@ -230,7 +230,7 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   return status_wrap(schedule->restored(learner), "checkpoint '%s'", path);
 }
 
-/* evaluations that cannot be compared with those of before begin with the best anew */
+/* where evaluations cannot be compared with earlier ones, none is the best */
 static void forget_best(struct learner *learner) {
   const struct evaluation_options *options = &learner->run->config.evaluation;
   if (!learner->best.is_evaluation || options->every == 0 || options->episodes == 0) return;
@@ -239,12 +239,12 @@ static void forget_best(struct learner *learner) {
   learner->best = (struct best){NAN, -1, 0};
 }
 
-/* `*planned`: the total_steps that the run had */
-static muster_status read_state(struct learner *learner, const char *path, int64_t *planned) {
+/* `*total_before`: the total_steps that the run had */
+static muster_status read_state(struct learner *learner, const char *path, int64_t *total_before) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
   bool is_comparable = true;
-  muster_status status = check_config(learner, reader, path, planned, &is_comparable);
+  muster_status status = check_config(learner, reader, path, total_before, &is_comparable);
   struct progress progress;
   if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
   if (status == MUSTER_OK) warn_of_kernels(learner, reader);
@@ -264,7 +264,7 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   return MUSTER_OK;
 }
 
-/* environments that could not save their state, or whose rank was lost */
+/* warns of environments that could not save their state, or whose rank was lost */
 static void tell_lost_states(const struct learner *learner) {
   const struct run *run = learner->run;
   const size_t n_envs = (size_t)run->config.env.num_envs;
@@ -281,7 +281,7 @@ muster_status run_checkpoint_restore(struct learner *learner) {
   const char *folder = learner->folder->checkpoints;
   struct passed_over passed_over = {&learner->run->logger, 0};
   MUSTER_TRY(checkpoint_find_newest(folder, warn_passed_over, &passed_over, path, sizeof path));
-  /* to start anew would overwrite what the run has told so far */
+  /* to start from the beginning would overwrite the results so far */
   if (path[0] == '\0' && passed_over.files > 0)
     return status_error(MUSTER_ERROR_FORMAT,
                         "cannot resume: no whole checkpoint is left in %s; copy one there, or start a new run with "
@@ -293,17 +293,17 @@ muster_status run_checkpoint_restore(struct learner *learner) {
     log_warn(&learner->run->logger, "there is no checkpoint in %s: the run begins anew, and with it metrics.csv",
              folder);
   if (path[0] == '\0') return MUSTER_OK;
-  int64_t planned = 0;
-  MUSTER_TRY(read_state(learner, path, &planned));
+  int64_t total_before = 0;
+  MUSTER_TRY(read_state(learner, path, &total_before));
   log_info(&learner->run->logger, "resuming from %s", path);
-  tell_schedules(learner, planned);
+  tell_schedules(learner, total_before);
   tell_lost_states(learner);
   return MUSTER_OK;
 }
 
 muster_status run_checkpoint_publish(struct learner *learner) {
   if (!learner->resumed) return MUSTER_OK;
-  /* a run that was killed right after it wrote a checkpoint had no time to give it its other names */
+  /* a run that was killed right after it wrote a checkpoint could not give it its other names */
   char best[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->best.steps, best, sizeof best);
   learner->best_waits = learner->best.steps >= 0 && access(best, F_OK) == 0;

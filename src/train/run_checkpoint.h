@@ -1,11 +1,11 @@
-/* What a checkpoint of a run holds: the learner's whole state, as one list of named tensors, written and read alike. */
+/* Checkpoints of a run: the learner's whole state, as one list of named tensors for writing and reading. */
 #ifndef TRAIN_RUN_CHECKPOINT_H
 #define TRAIN_RUN_CHECKPOINT_H
 
 #include "train/learner.h"
 
-/* Whether a tensor of a checkpoint belongs to the state of learning: all do, except what only tells of times and files.
- * `muster inspect --digest` hashes these. */
+/* Whether a tensor of a checkpoint is part of what is learned: all are, except for times, rows
+ * of metrics.csv, the best policy, and an evaluation that is due. `muster inspect --digest` hashes those that are. */
 bool run_checkpoint_is_learning_state(const char *tensor);
 
 /* Writes a checkpoint of the learner as it is; env_states must be those of this moment. Then points `latest` at it and
@@ -19,8 +19,8 @@ MUSTER_CHECKED muster_status run_checkpoint_write(struct learner *learner);
  * damaged ones no file is changed. */
 MUSTER_CHECKED muster_status run_checkpoint_restore(struct learner *learner);
 
-/* Gives the checkpoint that the learner was restored from the names that a kill may have kept from it, and removes the
- * oldest. Nothing where it was not restored. */
+/* For a run that was killed while it wrote a checkpoint: gives the one that was restored its other names, and removes
+ * the oldest. Does nothing where none was restored. */
 MUSTER_CHECKED muster_status run_checkpoint_publish(struct learner *learner);
 
 #endif

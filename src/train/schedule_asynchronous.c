@@ -1,6 +1,6 @@
-/* Asynchronous: the life of the learner. It takes messages as they come, learns once there are enough of them, and
- * tells its new policy. Actors send trajectories, or gradients of their own rollouts: two schedules, which differ in
- * what is done with the next message. */
+/* Asynchronous: the learner's loop. It takes messages as they come, learns once there are enough of them, and gives a
+ * command with its new policy. Actors send trajectories, or gradients of their own rollouts: two schedules, which
+ * differ in what is done with a message. */
 #include "train/asynchronous.h"
 
 #include <string.h>
@@ -14,7 +14,7 @@ static void take_states(struct learner *learner, int rank, const struct message 
          (size_t)range.count * run->env_state_bytes);
 }
 
-/* what every message tells; what it brings is taken by kind */
+/* the header of a message; its content is taken by its kind */
 static void note_message(struct learner *learner, int rank, const struct message *message) {
   struct asynchronous_learner *async = learner->schedule_data;
   learner->flags |= message->flags & ~FLAG_FAULT;
@@ -26,7 +26,7 @@ static void note_message(struct learner *learner, int rank, const struct message
   report_rollout(&learner->report, &work, learner->run->topology.actors);
 }
 
-/* waits for the next message; a rank that acts and learns makes it first */
+/* waits for the next message; a rank that acts and learns sends it first */
 static muster_status next_message(struct learner *learner, struct held_message *next) {
   if (learner->actor != NULL) MUSTER_TRY(asynchronous_take_turn(learner->actor));
   const void *message;
@@ -37,7 +37,7 @@ static muster_status next_message(struct learner *learner, struct held_message *
   return MUSTER_OK;
 }
 
-/* the oldest of those that were held back, else the next one */
+/* the oldest that was held back, else the next one */
 static muster_status first_message(struct learner *learner, struct held_message *next) {
   struct asynchronous_learner *async = learner->schedule_data;
   if (async->n_held == 0) return next_message(learner, next);
@@ -58,7 +58,7 @@ static muster_status take_into_batch(struct learner *learner, const struct held_
 
 /* --- collecting a batch --- */
 
-/* whether what an actor delivers next would be too old after the next update */
+/* whether the next message of an actor would be too old after the next update */
 static bool is_urgent(const struct learner *learner, int rank) {
   const struct rollout_needs *needs = &learner->run->needs;
   if (!needs->block_on_lag || !topology_rank_acts(&learner->run->topology, rank)) return false;
@@ -71,8 +71,8 @@ static bool any_is_urgent(const struct learner *learner) {
   return false;
 }
 
-/* Takes messages until there are enough trajectories, and, where an update waits for old ones, until no actor's next
- * one would be too old: what others deliver meanwhile is held back for the next update. */
+/* Takes messages until there are enough trajectories. With on_lag: block it then waits for actors whose next message
+ * would otherwise be too old; messages of others that come meanwhile are held back for the next update. */
 static muster_status collect_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
   const int64_t enough = (int64_t)learner->run->needs.batch;
@@ -120,7 +120,7 @@ static muster_status learn(struct learner *learner) {
   return learner_learn(learner);
 }
 
-/* a row that still waits for an evaluation comes before the next update */
+/* a row that still waits for its evaluation is written before the next update */
 static muster_status flush_row(struct learner *learner) {
   return learner->row_waits ? learner_write_row(learner, NULL) : MUSTER_OK;
 }
@@ -159,7 +159,7 @@ static muster_status learn_from_next_gradient(struct learner *learner) {
   return learn_from_gradient(learner, &next);
 }
 
-/* A row of metrics, or, where an evaluation is due, the wish for a pause: the row waits for it. */
+/* A row of metrics; where an evaluation is due, the row waits for it, and the actors are asked to pause. */
 static muster_status report(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
   async->evaluation_waits |= learner_evaluation_is_due(learner);
@@ -171,7 +171,7 @@ static muster_status report(struct learner *learner) {
   return learner->row_waits ? MUSTER_OK : learner_write_row(learner, NULL);
 }
 
-/* reports an update, if there was one since `before`; then nothing waits any more */
+/* reports the update, if there was one since `before`, and empties the batch */
 static muster_status end_iteration(struct learner *learner, int64_t before) {
   if (learner->iteration > before) MUSTER_TRY(report(learner));
   asynchronous_empty_batch(learner);
@@ -203,7 +203,7 @@ static muster_status end_evaluation(struct learner *learner) {
   return channel_send_command(learner->transport->channel);
 }
 
-/* the evaluation that a pause was for, and the row that waits for it */
+/* the evaluation that the actors pause for, and the row that waits for it */
 static muster_status evaluate_in_pause(struct learner *learner) {
   if (!asynchronous_of(learner)->evaluation_waits) return MUSTER_OK;
   bool is_done;
@@ -219,7 +219,7 @@ static muster_status tell_command(struct learner *learner) {
   struct phases *phases = learner->run->phases;
   learner_begin_command(learner);
   struct command *command = learner->transport->command;
-  /* the end is a pause, too */
+  /* at the end the actors pause, too */
   learner->checkpoint_is_due |= command->stop != STOP_NOT;
   if (learner->checkpoint_is_due) command->send_states = SEND_FOR_CHECKPOINT;
   if (!learner->checkpoint_is_due && asynchronous_of(learner)->evaluation_waits) command->send_states = SEND_FOR_BEST;
@@ -230,7 +230,7 @@ static muster_status tell_command(struct learner *learner) {
   return MUSTER_OK;
 }
 
-/* Takes what comes until every actor has delivered its states: then nothing is under way. */
+/* Takes messages until every actor has sent its states: then none is under way. */
 static muster_status pause_actors(struct learner *learner) {
   struct run *run = learner->run;
   for (int paused = 0; paused < run->topology.actors;) {
@@ -278,13 +278,13 @@ static muster_status lead(struct learner *learner) {
   }
 }
 
-/* the config of several learners is refused */
+/* not reached: a config with several learners is refused */
 static muster_status follow(struct learner *learner) {
   (void)learner;
   return status_error(MUSTER_ERROR_INTERNAL, "one rank alone learns where nobody waits");
 }
 
-/* what each actor had sent, and has under way */
+/* those that each actor may have sent, and the one that it makes */
 static int64_t give_up_rollouts(struct learner *learner) {
   return asynchronous_of(learner)->rollouts += CHANNEL_SLOTS + 1;
 }
@@ -313,7 +313,7 @@ static muster_status prepare_learner(struct learner *learner, const struct sent 
   async->capacity = (int64_t)learner->gathering->batch.n_envs;
   async->sent = sent;
   learner->schedule_data = async;
-  /* from here on the batch has as many environments as there are trajectories in it */
+  /* from now on n_envs is the number of trajectories that wait in the batch */
   learner->gathering->batch.n_envs = learner->gathering->batch.n_rows = 0;
   return MUSTER_OK;
 }
@@ -326,7 +326,7 @@ static muster_status prepare_for_trajectories(struct learner *learner) {
   return prepare_learner(learner, &sent_trajectories);
 }
 
-/* those that an update waits for, and what all actors may have sent and under way */
+/* the trajectories of an update, and all that actors may have sent or under way */
 static size_t batch_of_trajectories(const struct run *run) {
   return run->needs.batch + (CHANNEL_SLOTS + 1) * (size_t)run->config.env.num_envs;
 }

@@ -1,4 +1,5 @@
-/* In step: actors roll out, the learner learns from the rollouts of all of them, and tells its new policy. */
+/* In step: actors roll out, the learner learns from the rollouts of all of them, and commands the next rollout with its
+ * new policy. */
 #include "train/synchronous.h"
 
 static muster_status lead(struct learner *learner) {

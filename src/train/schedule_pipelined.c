@@ -1,5 +1,5 @@
-/* Pipelined: actors make the next rollout while the learner learns from the last one, so that a policy is one version
- * old where its rollout is learned from. The command before an update carries the policy of after the one before it. */
+/* Pipelined: actors make the next rollout while the learner learns from the last one. So each rollout is of a policy
+ * that is one update old when it is learned from, and the command before an update carries the policy as it is then. */
 #include "train/synchronous.h"
 
 #include <string.h>
@@ -21,9 +21,9 @@ static muster_status prepare_learner(struct learner *learner) {
 
 /* --- the loops --- */
 
-/* Besides what every command says: an evaluation that is due follows the rollout, which begins before the update that
- * it judges, so states are taken lest it becomes the best. And a run that goes on had given its last command with the
- * policy of before its last update. */
+/* In addition to what every command says: an evaluation that is due after the next update comes after the rollout that
+ * begins before it, so the states of environments are taken now, in case the policy becomes the best. And in a resumed
+ * run the first command has the policy of the last command before, which is one update older than what is learned. */
 static muster_status give_command(struct learner *learner) {
   struct pipelined *pipelined = learner->schedule_data;
   struct command *command = learner->transport->command;
@@ -36,7 +36,7 @@ static muster_status give_command(struct learner *learner) {
   return learner_send_command(learner);
 }
 
-/* what acts from here on belongs to the state after the update: a checkpoint of before has the policy before */
+/* the policy of the command is part of the state after the update, not of the one before */
 static muster_status update(struct learner *learner) {
   struct pipelined *pipelined = learner->schedule_data;
   phases_enter(learner->run->phases, PHASE_STATISTICS, learner->iteration + 1);
@@ -44,7 +44,7 @@ static muster_status update(struct learner *learner) {
   return learner_update(learner);
 }
 
-/* the first rollout is made with the policy of its command, which in a run that goes on is not what the learner has */
+/* the first rollout is made with the policy of its command; in a resumed run that is not the learner's */
 static muster_status roll_out_first(struct learner *learner) {
   if (learner->actor == NULL) return MUSTER_OK;
   MUSTER_TRY(actor_roll_out_commanded(learner->actor));
@@ -94,7 +94,7 @@ static muster_status follow(struct learner *learner) {
   }
 }
 
-/* --- what a checkpoint holds of it --- */
+/* --- its part of a checkpoint --- */
 
 static int list_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
   const struct pipelined *pipelined = learner->schedule_data;

@@ -8,13 +8,13 @@
 
 size_t synchronous_batch_envs(const struct run *run) { return (size_t)run->config.env.num_envs; }
 
-/* what a rank exchanges: the whole batch on the rank that leads, its own rows on one that acts */
-static struct trajectory *exchanged(const struct endpoints *ends) {
+/* the rows that a rank gathers: of the whole batch on the leading rank, its own on one that acts */
+static struct trajectory *gathered_rows(const struct endpoints *ends) {
   const struct topology *topology = &ends->gathering->run->topology;
   return topology->leads || !topology->acts ? &ends->gathering->batch : ends->actor->rollout;
 }
 
-/* how many actors end a rollout when they are done: their share, rounded up but for what doubles add to a product */
+/* how many actors must be done for a rollout to end: their share, rounded up, but not for a rounding error */
 static int actors_needed(const struct run *run) {
   return (int)ceil(run->config.loop.straggler_fraction * run->topology.actors - 1e-9);
 }
@@ -25,9 +25,10 @@ muster_status synchronous_connect(struct transport *transport, const struct endp
   MUSTER_TRY(broadcast_create(run->comm, transport->command, ends->command_bytes, topology->learner,
                               &transport->command_broadcast));
   const enum gather_rows which = run->schedule->rolls_out_in_place ? GATHER_IN_PLACE : GATHER_ALL;
-  /* the learner's list of final observations collects those of all; another rank's has its own, or none */
-  struct trajectory *finals = topology->leads || topology->acts ? exchanged(ends) : &transport->nothing;
-  MUSTER_TRY(trajectory_gather_create(run->comm, topology, which, exchanged(ends), finals, &transport->rollout_gather));
+  /* the leading rank's list collects the final observations of all; another rank has its own, or none */
+  struct trajectory *finals = topology->leads || topology->acts ? gathered_rows(ends) : &transport->nothing;
+  MUSTER_TRY(
+      trajectory_gather_create(run->comm, topology, which, gathered_rows(ends), finals, &transport->rollout_gather));
   MUSTER_TRY(preemption_create(run->comm, topology, actors_needed(run), &transport->preemption));
   return evaluator_connect(transport->evaluator);
 }
@@ -52,7 +53,7 @@ muster_status synchronous_act(struct actor *actor) {
   }
 }
 
-/* all actors have made as many as the learner has asked for */
+/* all actors have made as many as the learner has commanded */
 void synchronous_begin_rollout(struct actor *actor) { actor->rollouts = actor->transport->command->iteration; }
 
 muster_status synchronous_before_step(struct actor *actor, size_t t, bool *is_over) {
@@ -80,7 +81,7 @@ muster_status synchronous_end_evaluation(struct learner *learner) {
   return transport_broadcast_evaluation(learner->transport);
 }
 
-/* nothing is under way at a checkpoint: every rollout was reported */
+/* at a checkpoint no rollout is under way: all were reported */
 muster_status synchronous_restored(struct learner *learner) {
   learner->reported_steps = learner->total_steps;
   return MUSTER_OK;

@@ -1,6 +1,5 @@
-/* What schedules share whose actors wait for the learner: commands are broadcast, rollouts gathered, and every rank
- * counts the same iterations. Their functions in the table of a schedule; the steps of their loops are in
- * train/learner.h and train/actor.h. */
+/* Functions for the tables of schedules whose actors wait for the learner: commands are broadcast, rollouts gathered,
+ * and all ranks count the same iterations. The steps of their loops are in train/learner.h and train/actor.h. */
 #ifndef TRAIN_SYNCHRONOUS_H
 #define TRAIN_SYNCHRONOUS_H
 

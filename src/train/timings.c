@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* more actors than these are told of by their least, median and largest */
+/* of more actors than these the table shows the least, the median and the largest */
 #define MAX_ACTOR_COLUMNS 4
 
 static muster_status keep_rank(void *context, int rank, const void *data, size_t bytes) {
@@ -13,7 +13,7 @@ static muster_status keep_rank(void *context, int rank, const void *data, size_t
   return MUSTER_OK;
 }
 
-/* the clock's last word: what followed the last iteration ends here */
+/* ends the last stage of the clock: what followed the last iteration */
 static struct rank_timing make_timing(struct run *run) {
   struct stages *clock = &run->phases->clock;
   stages_end_iteration(clock, 0);
@@ -60,7 +60,7 @@ static const struct {
 };
 #define ROWS (sizeof rows / sizeof *rows)
 
-/* what a stage took, and of how much */
+/* a stage's seconds, and its share of all */
 struct cell {
   double seconds, total;
 };

@@ -1,14 +1,14 @@
-/* Where the time of every rank went: brought together at the end of a run, as a table and for the summary. */
+/* Where the time of every rank went: gathered at the end of a run, for a table and the summary. */
 #ifndef TRAIN_TIMINGS_H
 #define TRAIN_TIMINGS_H
 
 #include "store/json.h"
 #include "train/run.h"
 
-/* What is told of a rank besides the seconds of its stages. */
+/* Seconds of a rank besides those of its stages. */
 enum {
-  TIMING_POLICY = STAGES, /* of the rollout: in the policy; measured on some steps, scaled to all */
-  TIMING_ENVIRONMENTS,    /* of the rollout: all else */
+  TIMING_POLICY = STAGES, /* of rollouts, in the policy; measured at some steps and scaled to all */
+  TIMING_ENVIRONMENTS,    /* of rollouts: the rest */
   TIMING_TOTAL,           /* of its loop: the sum of the stages */
   TIMINGS
 };
@@ -23,9 +23,8 @@ struct timings {
   struct rank_timing *rank;        /* [topology->ranks]; only on the learner */
 };
 
-/* Brings the sums of each rank's clock to the learner, after the last iteration. Collective. On failure, too,
- * timings_release() is to be called.
- */
+/* Gathers the sums of each rank's clock on the learner, after the last iteration. Collective. timings_release() is to
+ * be called on failure, too. */
 MUSTER_CHECKED muster_status timings_collect(struct run *run, struct timings *timings);
 void timings_release(struct timings *timings);
 

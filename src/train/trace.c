@@ -26,7 +26,7 @@ muster_status trace_prepare(struct run *run, double zero, int64_t iteration) {
   return clock_offset_measure(run->comm, run->topology.learner, &trace->offset);
 }
 
-/* --- what a rank gives --- */
+/* --- the events of a rank --- */
 
 struct trace_part {
   char host[COMM_HOST_SIZE];
@@ -36,7 +36,7 @@ struct trace_part {
   struct stage_event events[]; /* by their ends; times of the learner's clock */
 };
 
-/* a moment in the learner's clock; between the two measurements the offset is taken to change evenly */
+/* a time on the learner's clock; the offset is taken to change evenly between its two measurements */
 static double align(const struct clock_offset *start, const struct clock_offset *end, double moment) {
   double between = end->at - start->at, drift = end->seconds - start->seconds;
   return moment + start->seconds + (between > 0 ? drift * (moment - start->at) / between : 0.0);
@@ -74,7 +74,7 @@ static muster_status make_part(const struct run *run, struct clock_offset end, s
 
 /* --- messages --- */
 
-/* what the learner recorded of them, the same on all ranks: one end of each */
+/* the learner's end of each, which all ranks get */
 struct messages {
   size_t count;
   struct stage_event *events; /* [count] in the order of iterations */
@@ -235,10 +235,10 @@ static void write_arrow_end(struct trace_file *trace, const struct trace_part *p
   bool is_command = event->kind == EVENT_COMMAND, starts = is_command == (rank == trace->topology->learner);
   /* viewers match both ends by a number, which no other arrow has; Perfetto takes no words */
   int64_t number = (trace->iteration + event->iteration + 1) * trace->topology->ranks + actor;
-  open_event(trace, is_command ? "order" : "rollout", starts ? "s" : "f", part->pid, rank);
+  open_event(trace, is_command ? "command" : "rollout", starts ? "s" : "f", part->pid, rank);
   json_string(json, "cat", "message");
   json_int(json, "id", 2 * number + !is_command);
-  /* an order leads into the stage that it comes in, a rollout to what the learner does next with all of them */
+  /* the arrow of a command ends in the stage in which it comes, that of a rollout where the learner has all of them */
   if (!starts && is_command) json_string(json, "bp", "e");
   json_number(json, "ts", microseconds(trace, moment));
   json_close_object(json);
@@ -312,7 +312,7 @@ static void end_file(const struct run *run, struct trace_file *trace, char *path
   path[0] = '\0';
 }
 
-/* what a rank gives, all of it in the learner's time; the caller frees both, also after an error */
+/* the events of a rank, on the learner's clock; the caller frees both, also after an error */
 static muster_status prepare_part(struct run *run, struct messages *messages, struct trace_part **part) {
   struct clock_offset end;
   MUSTER_TRY(clock_offset_measure(run->comm, run->topology.learner, &end));

@@ -1,12 +1,12 @@
 /* The trace: every rank's stages over time, as a file for chrome://tracing and Perfetto (the Trace Event Format). A
- * host is a process of it, a rank a thread; an iteration is a slice with the stages inside; arrows lead from an order
+ * host is a process of it, a rank a thread; an iteration is a slice with the stages inside; arrows lead from a command
  * to the actors and from their rollouts to the learner. Times are those of the learner's clock. */
 #ifndef TRAIN_TRACE_H
 #define TRAIN_TRACE_H
 
 #include "train/run.h"
 
-/* Where run.trace asks for a trace: takes the memory for this rank's record and measures the offset of its clock.
+/* Where run.trace asks for a trace: takes the memory for this rank's events and measures the offset of its clock.
  * `zero`, `iteration`: as in struct trace_base, only from the learner. Collective; comes before run_start_clock().
  */
 MUSTER_CHECKED muster_status trace_prepare(struct run *run, double zero, int64_t iteration);

@@ -15,10 +15,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* a run on this rank; one of learner and actor, or both */
+/* a run on this rank, which learns, or acts, or both */
 struct training {
   struct comm *comm;
-  double start;              /* clock when this process began with it */
+  double start;              /* clock when this process began the run */
   struct document *document; /* the config as it was read, while it is checked; on rank 0 */
   char home[PATH_MAX];       /* the working directory, before any simulator has changed it */
   struct run_config config;
@@ -47,7 +47,7 @@ static muster_status share_config(struct training *training) {
   return comm_broadcast(training->comm, &training->config, sizeof training->config, 0);
 }
 
-/* whether there is such an environment, which may take its time */
+/* whether there is such an environment, and it can be created; that may take long */
 static muster_status check_environment(struct training *training) {
   if (training->document == NULL) return MUSTER_OK;
   muster_status status = run_config_check_environment(training->document, &training->config);
@@ -55,7 +55,7 @@ static muster_status check_environment(struct training *training) {
   return status;
 }
 
-/* with the config all know who does what where */
+/* from the config all ranks find out who acts and who learns */
 static muster_status place_ranks(struct training *training, const struct train_request *request) {
   struct comm *comm = training->comm;
   struct run_config *config = &training->config;
@@ -64,7 +64,7 @@ static muster_status place_ranks(struct training *training, const struct train_r
   return placement_gather(&training->config, training->comm, &training->placement);
 }
 
-/* the learner writes into the folder, so it holds the lock, which lives as long as its process */
+/* the leading rank writes into the folder and holds its lock until its process ends */
 static muster_status prepare_folder(struct training *training, const struct train_request *request) {
   if (!training->placement.topology.leads) return MUSTER_OK;
   struct run_folder *folder = &training->folder;
@@ -80,7 +80,7 @@ static void discard_folder(void *folder, bool is_whole) {
 
 /* --- the watchdog --- */
 
-/* what this rank was asked so far, by signals or by its time being over */
+/* what signals and the time limit have asked of this rank */
 static int requests_pending(void *context) {
   const struct training *training = context;
   const double limit = training->config.run.time_limit;
@@ -88,14 +88,14 @@ static int requests_pending(void *context) {
   return (interrupt_pending() & INTERRUPT_ENDS) | (time_is_up ? INTERRUPT_TIME : 0);
 }
 
-/* signals alone, while there is no config */
+/* signals alone, before the config is known */
 static int signals_pending(void *context) {
   (void)context;
   return interrupt_pending() & INTERRUPT_ENDS;
 }
 
-/* Where processes of environments are given time for a step, they are started again when they hang, and the watchdog
- * leaves their steps alone. `topology` NULL: who does what is not known yet; it is rank 0 that learns in most jobs. */
+/* The watchdog does not watch steps of environments in processes that have a time limit for a step: those are started
+ * again when they hang. `topology` NULL: who learns is not known yet; in most jobs it is rank 0. */
 static muster_status create_watchdog(struct training *training, const struct topology *topology) {
   const struct run_config *config = &training->config;
   if (config->run.watchdog == 0) return MUSTER_OK;
@@ -127,7 +127,7 @@ static muster_status create_run(struct training *training) {
   return gathering_create(&training->run, &training->gathering);
 }
 
-/* what a rank that only acts has of the model: the policy, or, where it computes gradients, all of it */
+/* the model of a rank that only acts: the policy, or all of it, where actors compute gradients */
 static muster_status create_policy(struct training *training) {
   struct run *run = &training->run;
   const muster_env_spec *spec = env_pool_spec(run->pool);
@@ -160,12 +160,12 @@ static struct actor *actor_of(struct training *training) {
   return training->run.topology.acts ? &training->actor : NULL;
 }
 
-/* those that learn together start from the same state */
+/* ranks that learn together start from the same state */
 static muster_status join_learners(struct training *training) {
   return training->run.topology.learns ? learner_join(&training->learner) : MUSTER_OK;
 }
 
-/* the actors get the environments' states when a run is resumed, and start their environments */
+/* sends the actors the states of their environments, if the run is resumed, and starts all environments */
 static muster_status start_envs(struct training *training) {
   struct run *run = &training->run;
   const struct learner *learner = &training->learner;
@@ -181,14 +181,14 @@ static muster_status start_envs(struct training *training) {
   return status_wrap(status, "cannot resume %s/%s: environments/states", training->folder.path, checkpoint);
 }
 
-/* nothing of a run that goes on is changed before all of it has been taken, on all ranks */
+/* no file of a resumed run is changed before all ranks have restored their part */
 static muster_status open_files(struct training *training) {
   if (!training->placement.topology.leads) return MUSTER_OK;
   MUSTER_TRY(learner_open_files(&training->learner));
   return run_checkpoint_publish(&training->learner);
 }
 
-/* said once, since it shows late: a policy that ends no episode has no return */
+/* warned of at the start, since it shows late: where episodes do not end there are no returns */
 static void warn_endless(const struct run *run) {
   if (env_pool_spec(run->pool)->max_steps > 0) return;
   log_warn(
@@ -220,12 +220,12 @@ static muster_status prepare_trace(struct training *training) {
 
 /* --- the run --- */
 
-/* what is left to do when a rank is lost: the learner saves what it has learned ... */
+/* called when a rank is lost: the learner saves what it has learned ... */
 static void save_learned(void *training, bool is_whole) {
   learner_emergency_checkpoint(&((struct training *)training)->learner, is_whole);
 }
 
-/* ... and another rank has lost the one that leads, which alone could do that */
+/* ... and another rank, when the leading one is lost, says what is left */
 static void tell_newest(void *context, bool is_whole) {
   (void)is_whole;
   struct training *training = context;
@@ -233,7 +233,7 @@ static void tell_newest(void *context, bool is_whole) {
            training->folder.place);
 }
 
-/* lets all ranks know whether a stage failed on any of them; one of those that know why keeps its message */
+/* tells all ranks whether a stage of the set-up failed on any of them; one of those that know why keeps its message */
 static muster_status agree(struct training *training, muster_status status) {
   bool knows = muster_status_message(status)[0] != '\0', speaks;
   struct phases *phases = comm_phases(training->comm);
@@ -266,7 +266,7 @@ static muster_status meet(struct training *training, const struct train_request 
   return status;
 }
 
-/* the rank that leads is the one that watches: most often it does already */
+/* the leading rank is the one that watches: moves the watchdog there, if it is another than before */
 static muster_status appoint(struct training *training) {
   const struct topology *topology = &training->placement.topology;
   if (topology->learner == 0 && topology->learners == 1) return MUSTER_OK;

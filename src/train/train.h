@@ -1,4 +1,4 @@
-/* A training run, from the command line's wishes to the summary. */
+/* A training run, from the arguments of the command line to the summary. */
 #ifndef TRAIN_TRAIN_H
 #define TRAIN_TRAIN_H
 
@@ -23,9 +23,9 @@ struct train_outcome {
   struct training *training; /* what train_end() frees */
 };
 
-/* Trains, or shows how it would. Collective. Where a run fails together, the status of a rank that did not cause it has
- * an empty message. All that a run has to write is written then; the environments, whose last call may crash or never
- * come back, live until train_end(). */
+/* Trains, or shows what would be done. Collective. Where all ranks fail together, the status has an empty message on
+ * ranks that did not cause it. Afterwards all files are written; the environments, whose last call may crash or never
+ * return, live until train_end(). */
 MUSTER_CHECKED muster_status train(struct comm *comm, const struct train_request *request,
                                    struct train_outcome *outcome);
 

@@ -16,7 +16,7 @@ static muster_status take_command(struct transport *transport, const struct mode
   return arena_take(run->arena, 1, *command_bytes, "the parameters' message", (void **)&transport->command);
 }
 
-/* of all environments on the rank that leads, of its own on one that acts */
+/* of all environments on the leading rank, of its own on one that acts */
 static unsigned char *states_of(const struct gathering *gathering, const struct actor *actor) {
   const struct topology *topology = &gathering->run->topology;
   if (topology->leads) return gathering->env_states;
@@ -48,7 +48,7 @@ muster_status transport_broadcast_command(struct transport *transport) {
   struct run *run = transport->run;
   phases_enter(run->phases, PHASE_COMMAND, transport->command->iteration + 1);
   if (run->topology.leads) stages_mark(&run->phases->clock, EVENT_COMMAND);
-  /* the leading rank has the rollout before this command, which it tells the others by it */
+  /* the leading rank has gathered the rollout before this command, by which the others learn that it is over */
   if (run->topology.leads) MUSTER_TRY(preemption_end_rollout(transport->preemption));
   MUSTER_TRY(broadcast_run(transport->command_broadcast));
   if (!run->topology.leads) MUSTER_TRY(preemption_end_rollout(transport->preemption));

@@ -102,7 +102,7 @@ def check_arrows(case, trace, actors, first, last):
     and that of each rollout."""
     starts = {event["id"]: event for event in trace.of_phase("s")}
     ends = {event["id"]: event for event in trace.of_phase("f")}
-    expected = {2 * (i * trace.ranks + actor): "order" for i in range(first, last + 2) for actor in actors}
+    expected = {2 * (i * trace.ranks + actor): "command" for i in range(first, last + 2) for actor in actors}
     expected.update({2 * (i * trace.ranks + actor) + 1: "rollout" for i in range(first, last + 1) for actor in actors})
     case.assertEqual(len(trace.of_phase("s", "f")), 2 * len(expected))
     case.assertEqual({identity: event["name"] for identity, event in starts.items()}, expected)
