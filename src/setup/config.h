@@ -10,7 +10,7 @@
 #include "nn/model.h"
 
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
-#define RUN_CONFIG_MAX_TABLES 32
+#define RUN_CONFIG_MAX_TABLES 128 /* one for each algorithm, and a dozen */
 
 /* Seeds end where JSON and other programs stop to tell integers apart. */
 #define RUN_SEED_MAX 9007199254740992
