@@ -67,7 +67,7 @@ static void loss(struct value_learning *learning, const struct value_pass *pass,
 
 static muster_status soft_q_create(const struct algorithm_context *context, void *algorithm) {
   (void)algorithm;
-  if (context->model->plan.action->kind == MUSTER_SPACE_DISCRETE) return MUSTER_OK;
+  if (context->model->head.counts != NULL && context->model->head.elements == 1) return MUSTER_OK;
   return status_error(MUSTER_ERROR_USAGE, "algorithm.name: soft-q needs Discrete actions");
 }
 
