@@ -12,7 +12,7 @@ enum stage {
   STAGE_GATHER,     /* the rollout's messages */
   STAGE_ADVANTAGES, /* what comes before the first minibatch: scaled rewards, values, advantages, returns */
   STAGE_UPDATE,     /* minibatches */
-  STAGE_BROADCAST,  /* orders with the policy */
+  STAGE_BROADCAST,  /* commands with the policy */
   STAGE_CHECKPOINT,
   STAGE_EVALUATION,
   STAGE_OTHER, /* what is left: metrics, progress, the loop itself */
@@ -20,7 +20,7 @@ enum stage {
 
   /* events that are no stages */
   EVENT_ITERATION = STAGES, /* a whole iteration, around its stages */
-  EVENT_COMMAND,            /* a moment: an order leaves the learner, or has come to an actor */
+  EVENT_COMMAND,            /* a moment: a command leaves the learner, or has come to an actor */
   EVENT_ROLLOUT             /* a moment: a rollout leaves an actor, or the learner has all */
 };
 
@@ -36,7 +36,7 @@ struct stage_event {
 /* The calls that move the clock accept NULL and do nothing then: code that also runs without a clock, as in tests. */
 struct stages {
   double seconds[STAGES]; /* up to the last move; their sum is since - start */
-  double start, since;    /* clock_seconds() at the start, and when the stage at hand began */
+  double start, since;    /* clock_seconds() at the start, and when the current stage began */
   enum stage current;
   int64_t iteration; /* iterations that have ended */
   double iteration_start;

@@ -8,9 +8,9 @@
  * newest in the end, never one older than the last and never a mixture of two.
  *
  * Ranks of the learner's node write into memory that they share with it, and sleep in the kernel while they wait
- * (comm/channel_memory.h). Others, called far here, send messages: their waits are MPI's, which yields. Messages move
- * only when both sides look after them, so a far actor does well to call channel_progress() between its steps, and a
- * learner between minibatches.
+ * (comm/channel_memory.h). Others send messages (comm/channel_remote.h): their waits are MPI's, which yields. Messages
+ * move only when both sides look after them, so an actor of another node does well to call channel_progress() between
+ * its steps, and a learner between minibatches.
  *
  * One rank alone is actor and learner in one: messages go through the same calls; a call that would have to wait for
  * another rank is an error there. Its command is in one slot, so nothing is copied, and channel_refresh() only says
@@ -62,7 +62,7 @@ MUSTER_CHECKED muster_status channel_credit(struct channel *channel, int rank);
 
 /* --- both --- */
 
-/* Keeps the messages of far ranks going. Waits for nobody. */
+/* Keeps the messages of other nodes going. Waits for nobody. */
 MUSTER_CHECKED muster_status channel_progress(struct channel *channel);
 /* Comes to rest: when it returns all actors have taken the last command, all that was sent is in the learner's hands
  * (channel_has_next() finds it without waiting), and no message is under way. Whatever state the ranks are in; they may

@@ -11,7 +11,7 @@ size_t channel_slot_bytes(size_t room) {
   return sizeof(struct channel_head) + round_up(room, sizeof(struct channel_head));
 }
 
-/* --- layout: events, slots, commands, the row --- */
+/* --- layout: events, slots, commands, the queue --- */
 
 static size_t slots_bytes(int actors, const size_t *rooms) {
   size_t bytes = 0;
@@ -25,9 +25,9 @@ static size_t slot_words(size_t command_bytes) {
 }
 
 size_t channel_memory_bytes(int actors, const size_t *rooms, size_t command_bytes) {
-  size_t events = 2 + (size_t)actors, row = 1 + 2 * (size_t)actors;
+  size_t events = 2 + (size_t)actors, queue = 1 + 2 * (size_t)actors;
   return events * sizeof(struct event) + slots_bytes(actors, rooms) +
-         (CHANNEL_COMMAND_SLOTS * slot_words(command_bytes) + row) * sizeof(uint64_t);
+         (CHANNEL_COMMAND_SLOTS * slot_words(command_bytes) + queue) * sizeof(uint64_t);
 }
 
 void channel_memory_open(struct channel_memory *memory, void *bytes, int actors, const size_t *rooms,
@@ -35,15 +35,15 @@ void channel_memory_open(struct channel_memory *memory, void *bytes, int actors,
   struct event *events = bytes;
   char *slots = (char *)(events + 2 + actors);
   _Atomic uint64_t *command_slots = (_Atomic uint64_t *)(void *)(slots + slots_bytes(actors, rooms));
-  _Atomic uint64_t *row = command_slots + CHANNEL_COMMAND_SLOTS * slot_words(command_bytes);
+  _Atomic uint64_t *queue = command_slots + CHANNEL_COMMAND_SLOTS * slot_words(command_bytes);
   *memory = (struct channel_memory){.actors = actors,
                                     .command_bytes = command_bytes,
                                     .slot_words = slot_words(command_bytes),
                                     .arrivals = events,
                                     .commands = events + 1,
-                                    .released = events + 2,
-                                    .tickets = row,
-                                    .entries = row + 1,
+                                    .credited = events + 2,
+                                    .tickets = queue,
+                                    .entries = queue + 1,
                                     .command_slots = command_slots,
                                     .slots = slots};
 }
@@ -54,7 +54,7 @@ struct channel_head *channel_memory_slot(const struct channel_memory *memory, co
   return (struct channel_head *)(void *)(first + (size_t)which * channel_slot_bytes(rooms[actor]));
 }
 
-/* --- the row of messages --- */
+/* --- the queue of messages --- */
 
 void channel_memory_arrive(struct channel_memory *memory, int actor) {
   uint64_t ticket = atomic_fetch_add_explicit(memory->tickets, 1, memory_order_acq_rel);

@@ -1,12 +1,12 @@
 /* Inside comm/: what the ranks of the learner's node share of a channel (comm/channel.h). It is atomics and events in
  * zeroed memory that somebody else provides, and calls neither MPI nor, but for the events, the kernel.
  *
- * Slots: two for each actor, which it alone writes before it puts the message in the row, and the learner alone reads
+ * Slots: two for each actor, which it alone writes before it puts the message in the queue, and the learner alone reads
  * until it gives it back.
  *
- * The row: actors draw tickets, so messages of all actors stand in one row in the order in which they came. It has as
- * many entries as there are slots. No entry is written before the one that stood there was taken: the ticket of the
- * next entry is drawn after a slot was given back, whose entry had been taken from the row.
+ * The queue: actors draw tickets, so messages of all actors stand in one queue in the order in which they came. It has
+ * as many entries as there are slots. No entry is written before the one that stood there was taken: the ticket of the
+ * next entry is drawn after a slot was given back, whose entry had been taken from the queue.
  *
  * Commands: a few slots that are written in turn. Each says which command it holds, so a reader that was overtaken by
  * the writer, which has to come round for that, notices it and takes the newest instead: a seqlock, whose data are
@@ -34,7 +34,7 @@ struct channel_memory {
   size_t command_bytes, slot_words; /* of a command; of its slot, with its version */
   struct event *arrivals;           /* rings for each message */
   struct event *commands;           /* stands at the version of the newest command; 0: there is none */
-  struct event *released;           /* [actors] stand at how many messages the learner has let go of */
+  struct event *credited;           /* [actors] stand at how many messages the learner has let go of */
   _Atomic uint64_t *tickets;        /* drawn so far; then entries[2 * actors] */
   _Atomic uint64_t *entries;        /* ticket + 1 in the low half, actor in the high one */
   _Atomic uint64_t *command_slots;  /* [CHANNEL_COMMAND_SLOTS, slot_words] */
@@ -54,9 +54,9 @@ size_t channel_slot_bytes(size_t room);
 struct channel_head *channel_memory_slot(const struct channel_memory *memory, const size_t *rooms, int actor,
                                          int which);
 
-/* Puts an actor's message in the row. */
+/* Puts an actor's message in the queue. */
 void channel_memory_arrive(struct channel_memory *memory, int actor);
-/* Takes the oldest from the row: the actor whose it is, or -1 where there is none. */
+/* Takes the oldest from the queue: the actor whose it is, or -1 where there is none. */
 int channel_memory_take(struct channel_memory *memory);
 
 /* Writes command number `version`, one more than the last. */

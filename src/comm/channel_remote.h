@@ -14,57 +14,57 @@
 #include "comm/mpi_call.h"
 
 /* What both ends have. */
-struct far_line {
+struct remote_line {
   MPI_Comm world;    /* borrowed: no other messages have these tags there */
   MPI_Datatype unit; /* a message is a whole number of heads */
 };
 
 /* Error USAGE where a message of so many bytes would be too large for MPI. */
-MUSTER_CHECKED muster_status far_line_open(struct far_line *line, MPI_Comm world, size_t largest_bytes);
-void far_line_close(struct far_line *line); /* accepts one without a unit: MPI_DATATYPE_NULL */
+MUSTER_CHECKED muster_status remote_line_open(struct remote_line *line, MPI_Comm world, size_t largest_bytes);
+void remote_line_close(struct remote_line *line); /* accepts one without a unit: MPI_DATATYPE_NULL */
 
 /* --- the learner's end --- */
 
-struct far_peer {
+struct remote_peer {
   int rank;
   struct channel_head *slot[2];
   bool has_come[2];  /* received, while the one before it is not */
   uint32_t arrived;  /* messages that have come, in order */
-  uint32_t released; /* of them */
+  uint32_t credited; /* of them */
   uint32_t version;  /* of the last command that was sent */
   int packet;        /* which is being sent; -1: none */
 };
 
-struct far_learner {
-  struct far_line line; /* borrowed */
+struct remote_learner {
+  struct remote_line line; /* borrowed */
   int n;
-  struct far_peer *peers; /* [n] */
-  MPI_Request *requests;  /* [2 n]: of messages, persistent; then [n]: of commands */
-  MPI_Request *credits;   /* [2 n], persistent */
-  int *done;              /* [3 n] scratch */
-  char *packets;          /* [n + 1] commands: one is free even when each actor is being sent another */
-  size_t packet_bytes;    /* of each */
-  int *readers;           /* [n + 1] actors that it is being sent to */
-  int newest;             /* packet */
-  uint32_t version;       /* of that; 0: none was told */
+  struct remote_peer *peers; /* [n] */
+  MPI_Request *requests;     /* [2 n]: of messages, persistent; then [n]: of commands */
+  MPI_Request *credits;      /* [2 n], persistent */
+  int *done;                 /* [3 n] scratch */
+  char *packets;             /* [n + 1] commands: one is free even when each actor is being sent another */
+  size_t packet_bytes;       /* of each */
+  int *readers;              /* [n + 1] actors that it is being sent to */
+  int newest;                /* packet */
+  uint32_t version;          /* of that; 0: none was told */
 };
 
 /* With actors of these ranks [n] and rooms [n]. */
-MUSTER_CHECKED muster_status far_learner_open(struct far_learner *far, struct far_line line, int n, const int *ranks,
-                                              const size_t *rooms, size_t command_bytes);
-void far_learner_close(struct far_learner *far); /* accepts a zeroed one */
+MUSTER_CHECKED muster_status remote_learner_open(struct remote_learner *end, struct remote_line line, int n,
+                                                 const int *ranks, const size_t *rooms, size_t command_bytes);
+void remote_learner_close(struct remote_learner *end); /* accepts a zeroed one */
 /* Looks after all messages. Writes whose messages have come, as indices of peers, oldest first, to come[2 n]. */
-MUSTER_CHECKED muster_status far_learner_poll(struct far_learner *far, int *come, int *n_come);
-MUSTER_CHECKED muster_status far_learner_credit(struct far_learner *far, int index);
-MUSTER_CHECKED muster_status far_learner_send_command(struct far_learner *far, uint32_t version, const void *command,
-                                                      size_t command_bytes);
+MUSTER_CHECKED muster_status remote_learner_poll(struct remote_learner *end, int *come, int *n_come);
+MUSTER_CHECKED muster_status remote_learner_credit(struct remote_learner *end, int index);
+MUSTER_CHECKED muster_status remote_learner_send_command(struct remote_learner *end, uint32_t version,
+                                                         const void *command, size_t command_bytes);
 /* Whether every actor has the newest command. */
-bool far_learner_is_done(const struct far_learner *far);
+bool remote_learner_is_done(const struct remote_learner *end);
 
 /* --- an actor's end --- */
 
-struct far_actor {
-  struct far_line line; /* borrowed */
+struct remote_actor {
+  struct remote_line line; /* borrowed */
   int learner;
   struct channel_head *slot[2];
   MPI_Request sends[2], credits[2]; /* of each slot; the latter persistent */
@@ -73,21 +73,21 @@ struct far_actor {
   int incoming;                     /* that one */
 };
 
-MUSTER_CHECKED muster_status far_actor_open(struct far_actor *far, struct far_line line, int learner, size_t room,
-                                            size_t command_bytes);
-void far_actor_close(struct far_actor *far); /* accepts a zeroed one */
+MUSTER_CHECKED muster_status remote_actor_open(struct remote_actor *end, struct remote_line line, int learner,
+                                               size_t room, size_t command_bytes);
+void remote_actor_close(struct remote_actor *end); /* accepts a zeroed one */
 /* Whether the learner has let go of what was in a slot; waits until it has. */
-MUSTER_CHECKED muster_status far_actor_is_free(struct far_actor *far, int which, bool *is_free);
-MUSTER_CHECKED muster_status far_actor_wait_free(struct far_actor *far, int which);
+MUSTER_CHECKED muster_status remote_actor_is_free(struct remote_actor *end, int which, bool *is_free);
+MUSTER_CHECKED muster_status remote_actor_wait_free(struct remote_actor *end, int which);
 /* Sends what is in a slot, whose head says how much. */
-MUSTER_CHECKED muster_status far_actor_send(struct far_actor *far, int which);
+MUSTER_CHECKED muster_status remote_actor_send(struct remote_actor *end, int which);
 /* Waits until it is sent. */
-MUSTER_CHECKED muster_status far_actor_wait_sent(struct far_actor *far, int which);
+MUSTER_CHECKED muster_status remote_actor_wait_sent(struct remote_actor *end, int which);
 /* Looks after all messages. */
-MUSTER_CHECKED muster_status far_actor_poll(struct far_actor *far);
+MUSTER_CHECKED muster_status remote_actor_poll(struct remote_actor *end);
 /* Waits for another command. */
-MUSTER_CHECKED muster_status far_actor_wait_command(struct far_actor *far);
+MUSTER_CHECKED muster_status remote_actor_wait_command(struct remote_actor *end);
 /* The newest command that has come, and its version in the head; version 0: none. */
-const struct channel_head *far_actor_command(const struct far_actor *far);
+const struct channel_head *remote_actor_command(const struct remote_actor *end);
 
 #endif

@@ -51,7 +51,7 @@ muster_status clock_offset_shift(struct comm *comm, int root, double least, doub
   *shift = 0.0;
   if (comm->size == 1) return MUSTER_OK;
   MUSTER_TRY_MPI(MPI_Allreduce(MPI_IN_PLACE, limits, 2, MPI_DOUBLE, MPI_MAX, comm->node));
-  if (comm_is_near(comm, root)) return MUSTER_OK;
+  if (comm_is_local(comm, root)) return MUSTER_OK;
   least = limits[0], most = -limits[1];
   *shift = least > most ? 0.5 * (least + most) : fmin(fmax(0.0, least), most);
   return MUSTER_OK;
@@ -61,7 +61,7 @@ muster_status clock_offset_measure(struct comm *comm, int root, struct clock_off
   *offset = (struct clock_offset){.at = clock_seconds()};
   if (comm->size == 1) return MUSTER_OK;
   int node_rank = comm->node_ranks[comm->rank];
-  const int asks = node_rank == 0 && !comm_is_near(comm, root);
+  const int asks = node_rank == 0 && !comm_is_local(comm, root);
   int *all = calloc((size_t)comm->size, sizeof *all);
   if (all == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", comm->size);
   muster_status status = comm_status(MPI_Gather(&asks, 1, MPI_INT, all, 1, MPI_INT, root, comm->world), "MPI_Gather");

@@ -42,13 +42,13 @@ muster_status comm_number_neighbours(struct comm *comm) {
                              : MUSTER_OK;
   if (status == MUSTER_OK) {
     for (int rank = 0; rank < comm->size; rank++) ranks[rank] = rank;
-    MPI_Group all, near;
+    MPI_Group all, local;
     MPI_Comm_group(comm->world, &all);
-    MPI_Comm_group(comm->node, &near);
-    status = comm_status(MPI_Group_translate_ranks(all, comm->size, ranks, near, comm->node_ranks),
+    MPI_Comm_group(comm->node, &local);
+    status = comm_status(MPI_Group_translate_ranks(all, comm->size, ranks, local, comm->node_ranks),
                          "MPI_Group_translate_ranks");
     MPI_Group_free(&all);
-    MPI_Group_free(&near);
+    MPI_Group_free(&local);
   }
   free(ranks);
   return status;
@@ -91,7 +91,7 @@ _Noreturn void comm_abort(struct comm *comm, int exit_code) {
   _exit(exit_code);
 }
 
-bool comm_is_near(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
+bool comm_is_local(const struct comm *comm, int rank) { return comm->node_ranks[rank] != MPI_UNDEFINED; }
 
 struct phases *comm_phases(struct comm *comm) {
   return comm->phases;

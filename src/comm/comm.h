@@ -33,7 +33,7 @@ const char *comm_host(const struct comm *comm);
 int comm_local_cores(const struct comm *comm);
 bool comm_oversubscribed(const struct comm *comm);
 /* Whether a rank is on this node. */
-bool comm_is_near(const struct comm *comm, int rank);
+bool comm_is_local(const struct comm *comm, int rank);
 
 /* What this rank does now: its main loop tells it, what waits in here for other ranks tells that, and the watchdog
  * reads it. It lives as long as `comm`. */

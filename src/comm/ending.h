@@ -21,7 +21,7 @@ double ending_start_timeout(void);
 /* Seconds within which the launcher finds out by itself that a host is gone, and ends the job; 0: nobody should wait
  * for it. Open MPI's mpirun asks a connection that nothing passes whether it is alive (keepalive). Once it has sent
  * something there, as it does when a rank ends, it waits for the kernel to give up instead, a quarter of an hour. So
- * where mpirun is on another host, ranks had better not end before it knows. Where it is on this one, ending_now() ends
+ * where mpirun is on another host, ranks should not end before it knows. Where it is on this one, ending_now() ends
  * it. */
 double ending_launcher_seconds(void);
 
@@ -42,7 +42,7 @@ int ending_code(const struct ending_requests *asked, int requests, bool is_launc
 #define ENDING_PERIOD 0.1
 
 /* Ends the process as ending_now() does, after writing `message` (copied; NULL: nothing) to standard error, unless the
- * deadline is cancelled within `seconds`. NULL for 0 seconds, or where no thread can be had. */
+ * deadline is cancelled within `seconds`. NULL for 0 seconds, or where no thread can be started. */
 struct deadline;
 struct deadline *deadline_start(double seconds, int exit_code, const char *message);
 /* The same, and it also ends the process, after a message of its own, when a request (borrowed) has not been heeded for

@@ -67,8 +67,8 @@ static bool comes_from(const struct setup *setup, int rank, int peer_rank) {
 
 /* the environments whose rows a rank sends to the learner */
 static struct env_range rows_of(const struct setup *setup, int rank) {
-  bool is_in_place = setup->which == GATHER_IN_PLACE && comm_is_near(setup->comm, setup->topology->learner) &&
-                     comm_is_near(setup->comm, rank) && topology_rank_learns(setup->topology, rank);
+  bool is_in_place = setup->which == GATHER_IN_PLACE && comm_is_local(setup->comm, setup->topology->learner) &&
+                     comm_is_local(setup->comm, rank) && topology_rank_learns(setup->topology, rank);
   return is_in_place ? (struct env_range){0, 0} : topology_envs(setup->topology, rank);
 }
 
@@ -183,7 +183,7 @@ static muster_status find_leaders(struct gather *gather, struct setup *setup) {
   node_buffer_lay_out(node_buffer, topology, setup->capacities, false);
 
   /* ranks of the learner's node share no rows, but wait for each other */
-  const size_t bytes = comm_is_near(comm, topology->learner) ? 0 : node_buffer->bytes;
+  const size_t bytes = comm_is_local(comm, topology->learner) ? 0 : node_buffer->bytes;
   MUSTER_TRY(node_create(comm, topology->learner, bytes, bytes_alone, &gather->node));
   if (!gather->node->is_shared) node_buffer_lay_out(node_buffer, topology, setup->capacities, true);
   setup->leaders = gather->node->leaders;

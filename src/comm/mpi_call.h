@@ -33,9 +33,6 @@ enum comm_tag {
   TAG_ENOUGH
 };
 
-/* Whether a rank is on this node. */
-bool comm_is_near(const struct comm *comm, int rank);
-
 /* Fills in what a rank knows of those of its node, by comm->node: how many there are, and their ranks among them. */
 MUSTER_CHECKED muster_status comm_number_neighbours(struct comm *comm);
 

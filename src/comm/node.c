@@ -22,9 +22,9 @@ static muster_status share(struct node *node, size_t bytes, size_t bytes_alone) 
 static int choose_leader(const struct node *node, int root) {
   const struct comm *comm = node->comm;
   if (!node->is_shared) return comm->rank;
-  if (comm_is_near(comm, root)) return root;
+  if (comm_is_local(comm, root)) return root;
   int first = 0;
-  while (!comm_is_near(comm, first)) first++;
+  while (!comm_is_local(comm, first)) first++;
   return first;
 }
 
@@ -84,7 +84,7 @@ void node_destroy(struct node **handle) {
 bool node_is_leader(const struct node *node) { return node->leader == node->comm->rank; }
 
 bool node_has(const struct node *node, int rank) {
-  return rank == node->comm->rank || (node->is_shared && comm_is_near(node->comm, rank));
+  return rank == node->comm->rank || (node->is_shared && comm_is_local(node->comm, rank));
 }
 
 /* --- counters --- */
@@ -116,7 +116,7 @@ muster_status node_wait_others(struct node *node, uint32_t step) {
   enum stage before = phases_wait(comm->phases);
   muster_status status = MUSTER_OK;
   for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
-    if (rank != comm->rank && comm_is_near(comm, rank)) status = wait_for(node, rank, step);
+    if (rank != comm->rank && comm_is_local(comm, rank)) status = wait_for(node, rank, step);
   phases_resume(comm->phases, before);
   return status;
 }

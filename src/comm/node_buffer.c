@@ -38,7 +38,7 @@ void node_buffer_lay_out(struct node_buffer *node_buffer, const struct topology 
   node_buffer->n_rows = node_buffer->n_entries = 0;
   size_t items = 0, items_before = 0, row_bytes = 0, item_bytes = node_buffer_item_bytes(&node_buffer->list);
   for (int rank = 0; rank < comm->size; rank++) {
-    if (alone ? rank != comm->rank : !comm_is_near(comm, rank)) continue;
+    if (alone ? rank != comm->rank : !comm_is_local(comm, rank)) continue;
     int32_t rows = topology_envs(topology, rank).count;
     if (rank == comm->rank) {
       node_buffer->own_entry = node_buffer->n_entries;

@@ -12,24 +12,24 @@ struct preemption {
   struct comm *comm; /* borrowed */
   uint64_t actors, needed;
   uint64_t start;         /* actors that were done with all rollouts before this one */
-  bool leads, is_far;     /* this rank */
+  bool leads, is_remote;  /* this rank */
   bool is_begun;          /* this rank has taken part in this rollout */
-  bool is_told;           /* the leading rank: has told the far actors; a far actor: was told */
+  bool is_told;           /* the leading rank: has told the remote actors; a remote actor: was told */
   struct node *node;      /* as the leading rank sees it, with the number of actors that are done */
-  _Atomic uint64_t *done; /* that number; NULL on a far actor */
+  _Atomic uint64_t *done; /* that number; NULL on a remote actor */
 
-  /* persistent; on the leading rank those with all far actors, on such an actor with the leading rank */
-  int n_far;
-  MPI_Request *is_done, *enough; /* [n_far] */
-  int *heard;                    /* [n_far] which of `is_done` have come */
+  /* persistent; on the leading rank those with all remote actors, on such an actor with the leading rank */
+  int n_remote;
+  MPI_Request *is_done, *enough; /* [n_remote] */
+  int *heard;                    /* [n_remote] which of `is_done` have come */
 };
 
 /* --- set-up --- */
 
-/* the leading rank's, or a far actor's */
+/* the leading rank's, or a remote actor's */
 static muster_status prepare_messages(struct preemption *preemption, int peer) {
   MPI_Comm world = preemption->comm->world;
-  const int i = preemption->n_far++;
+  const int i = preemption->n_remote++;
   if (preemption->leads) {
     MUSTER_TRY_MPI(MPI_Recv_init(NULL, 0, MPI_BYTE, peer, TAG_DONE, world, &preemption->is_done[i]));
     MUSTER_TRY_MPI(MPI_Send_init(NULL, 0, MPI_BYTE, peer, TAG_ENOUGH, world, &preemption->enough[i]));
@@ -44,8 +44,8 @@ static muster_status connect(struct preemption *preemption, const struct topolog
   const int leader = topology->learner;
   const struct node *node = preemption->node;
   if (node_has(node, leader)) preemption->done = node->data;
-  preemption->is_far = topology->acts && preemption->done == NULL;
-  if (preemption->is_far) return prepare_messages(preemption, leader);
+  preemption->is_remote = topology->acts && preemption->done == NULL;
+  if (preemption->is_remote) return prepare_messages(preemption, leader);
   for (int rank = 0; preemption->leads && rank < topology->ranks; rank++)
     if (topology_rank_acts(topology, rank) && !node_has(node, rank)) MUSTER_TRY(prepare_messages(preemption, rank));
   return MUSTER_OK;
@@ -96,8 +96,8 @@ static void free_requests(MPI_Request *requests, int n) {
 void preemption_destroy(struct preemption **handle) {
   struct preemption *preemption = *handle;
   if (preemption == NULL) return;
-  free_requests(preemption->is_done, preemption->n_far);
-  free_requests(preemption->enough, preemption->n_far);
+  free_requests(preemption->is_done, preemption->n_remote);
+  free_requests(preemption->enough, preemption->n_remote);
   free(preemption->heard);
   node_destroy(&preemption->node);
   free(preemption);
@@ -111,8 +111,8 @@ static muster_status begin(struct preemption *preemption) {
   if (preemption->is_begun) return MUSTER_OK;
   preemption->is_begun = true;
   preemption->is_told = false;
-  if (preemption->n_far > 0)
-    MUSTER_TRY_MPI(MPI_Startall(preemption->n_far, preemption->leads ? preemption->is_done : preemption->enough));
+  if (preemption->n_remote > 0)
+    MUSTER_TRY_MPI(MPI_Startall(preemption->n_remote, preemption->leads ? preemption->is_done : preemption->enough));
   return MUSTER_OK;
 }
 
@@ -120,15 +120,15 @@ static bool enough_are_done(const struct preemption *preemption) {
   return atomic_load_explicit(preemption->done, memory_order_relaxed) - preemption->start >= preemption->needed;
 }
 
-/* the leading rank: counts the far actors that are done, and tells all of them once it is enough */
-static muster_status count_far(struct preemption *preemption) {
-  if (preemption->n_far == 0) return MUSTER_OK;
+/* the leading rank: counts the remote actors that are done, and tells all of them once it is enough */
+static muster_status count_remote(struct preemption *preemption) {
+  if (preemption->n_remote == 0) return MUSTER_OK;
   int n = 0;
-  MUSTER_TRY_MPI(MPI_Testsome(preemption->n_far, preemption->is_done, &n, preemption->heard, MPI_STATUSES_IGNORE));
+  MUSTER_TRY_MPI(MPI_Testsome(preemption->n_remote, preemption->is_done, &n, preemption->heard, MPI_STATUSES_IGNORE));
   if (n != MPI_UNDEFINED) atomic_fetch_add(preemption->done, (uint64_t)n);
   if (preemption->is_told || !enough_are_done(preemption)) return MUSTER_OK;
   preemption->is_told = true;
-  MUSTER_TRY_MPI(MPI_Startall(preemption->n_far, preemption->enough));
+  MUSTER_TRY_MPI(MPI_Startall(preemption->n_remote, preemption->enough));
   return MUSTER_OK;
 }
 
@@ -136,13 +136,13 @@ muster_status preemption_is_due(struct preemption *preemption, bool *is_due) {
   *is_due = false;
   if (preemption == NULL) return MUSTER_OK;
   MUSTER_TRY(begin(preemption));
-  if (preemption->is_far) {
+  if (preemption->is_remote) {
     int has_come = preemption->is_told;
     if (!has_come) MUSTER_TRY_MPI(MPI_Test(preemption->enough, &has_come, MPI_STATUS_IGNORE));
     *is_due = preemption->is_told = has_come != 0;
     return MUSTER_OK;
   }
-  if (preemption->leads) MUSTER_TRY(count_far(preemption));
+  if (preemption->leads) MUSTER_TRY(count_remote(preemption));
   *is_due = enough_are_done(preemption);
   return MUSTER_OK;
 }
@@ -150,21 +150,21 @@ muster_status preemption_is_due(struct preemption *preemption, bool *is_due) {
 muster_status preemption_report_done(struct preemption *preemption) {
   if (preemption == NULL) return MUSTER_OK;
   MUSTER_TRY(begin(preemption));
-  if (preemption->is_far)
+  if (preemption->is_remote)
     MUSTER_TRY_MPI(MPI_Start(preemption->is_done));
   else
     atomic_fetch_add(preemption->done, 1);
-  return preemption->leads ? count_far(preemption) : MUSTER_OK;
+  return preemption->leads ? count_remote(preemption) : MUSTER_OK;
 }
 
 muster_status preemption_await(struct preemption *preemption) {
-  if (preemption == NULL || preemption->n_far == 0) return MUSTER_OK;
+  if (preemption == NULL || preemption->n_remote == 0) return MUSTER_OK;
   MUSTER_TRY(begin(preemption));
   enum stage before = phases_wait(preemption->comm->phases);
-  muster_status status = count_far(preemption);
+  muster_status status = count_remote(preemption);
   while (status == MUSTER_OK && !preemption->is_told) {
     sched_yield();
-    status = count_far(preemption);
+    status = count_remote(preemption);
   }
   phases_resume(preemption->comm->phases, before);
   return status;
@@ -173,10 +173,10 @@ muster_status preemption_await(struct preemption *preemption) {
 muster_status preemption_end_rollout(struct preemption *preemption) {
   if (preemption == NULL || !preemption->is_begun) return MUSTER_OK;
   /* an actor has sent its message before its rollout, the leading rank before it had all of them */
-  MUSTER_TRY(comm_wait(preemption->comm, preemption->is_done, preemption->n_far));
-  MUSTER_TRY(comm_wait(preemption->comm, preemption->enough, preemption->n_far));
+  MUSTER_TRY(comm_wait(preemption->comm, preemption->is_done, preemption->n_remote));
+  MUSTER_TRY(comm_wait(preemption->comm, preemption->enough, preemption->n_remote));
   preemption->start += preemption->actors;
-  if (preemption->leads && preemption->n_far > 0) atomic_store(preemption->done, preemption->start);
+  if (preemption->leads && preemption->n_remote > 0) atomic_store(preemption->done, preemption->start);
   preemption->is_begun = false;
   return MUSTER_OK;
 }

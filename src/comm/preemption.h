@@ -2,9 +2,9 @@
  * they are (Wijmans et al. 2020, DD-PPO: the preemption of stragglers).
  *
  * Actors that share memory with the leading rank count there that they are done, so that to look costs one read.
- * Others are called far here: each sends the leading rank a message when it is done or has stopped; that rank looks for
+ * Others are remote: each sends the leading rank a message when it is done or has stopped; that rank looks for
  * these messages between its own steps and while it waits for the rollout, and tells all of them when enough are done.
- * Whatever comes first, each far actor sends one message in a rollout and gets one.
+ * Whatever comes first, each remote actor sends one message in a rollout and gets one.
  *
  * The count only grows: with A actors it stands at r * A after r rollouts, and the next rollout is over once it has
  * grown by `needed`. That holds because no actor begins with a rollout before the leading rank has the one before.
@@ -29,8 +29,8 @@ MUSTER_CHECKED muster_status preemption_is_due(struct preemption *preemption, bo
 /* An actor: is done. Once in each rollout, whether it was cut off or not. */
 MUSTER_CHECKED muster_status preemption_report_done(struct preemption *preemption);
 
-/* The leading rank, after it has reported itself done where it acts: waits until enough are, and the far ones know it.
- * Where there are none of these it does not wait: everybody reads the count. */
+/* The leading rank, after it has reported itself done where it acts: waits until enough are, and the remote ones know
+ * it. Where there are none of these it does not wait: everybody reads the count. */
 MUSTER_CHECKED muster_status preemption_await(struct preemption *preemption);
 
 /* Every rank, once the leading rank has got the rollout from all; that rank itself before any other begins with the

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 /* Shared memory is a file that is nowhere but in memory, and without a name once all have it. MPI could share a
- * window, but Open MPI 4 hangs where the memory cannot be had, as in a container with a small /dev/shm.
+ * window, but Open MPI 4 hangs where there is not enough memory, as in a container with a small /dev/shm.
  *
  * Who made a file holds a lock on it while it has its name. The lock dies with its holder, so a name without one was
  * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. */
@@ -47,7 +47,7 @@ void shared_memory_remove_left_behind(void) {
   closedir(folder);
 }
 
-/* a new file with a name and a lock; -1 when it cannot be had */
+/* a new file with a name and a lock; -1 on failure */
 static int create_locked(char *path) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     struct stat made;
@@ -61,7 +61,7 @@ static int create_locked(char *path) {
   return -1;
 }
 
-/* Creates the file and writes its path; "" when it cannot be had. All of it is reserved: no write to it can fail.
+/* Creates the file and writes its path; "" on failure. All of it is reserved: no write to it can fail.
  * Returns the descriptor that holds the lock. */
 static int create_file(size_t bytes, char *path) {
   int file = create_locked(path);

@@ -44,7 +44,7 @@ static double align(const struct clock_offset *start, const struct clock_offset 
 
 static int first_rank_here(const struct run *run) {
   int rank = 0;
-  while (rank != run->topology.rank && !comm_is_near(run->comm, rank)) rank++;
+  while (rank != run->topology.rank && !comm_is_local(run->comm, rank)) rank++;
   return rank;
 }
 

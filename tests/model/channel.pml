@@ -1,17 +1,17 @@
 /* The protocol of asynchronous actors (src/comm/channel.h) with the phases of a run: two actors, one learner, two slots
  * an actor, commands of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
  * is not asleep. It may also wait for one actor's trajectory, which would be too old later (on_lag: block), and hold back
- * what the other sends meanwhile: taken from the row or received, but not yet released. Whether messages bring
+ * what the other sends meanwhile: taken from the queue or received, but not yet credited. Whether messages bring
  * trajectories or gradients (a3c) makes no difference here. Steps are as small as they are in the program wherever two
- * ranks meet: tickets and entries of the row, an event and who sleeps until it is signalled, filling a slot, copying what is there
- * and releasing it.
+ * ranks meet: tickets and entries of the queue, an event and who sleeps until it is signalled, filling a slot, copying what is there
+ * and crediting it.
  *
- * FAR=1: actor 1 shares no memory with the learner: its messages and commands travel by MPI. The learner then polls.
+ * REMOTE=1: actor 1 shares no memory with the learner: its messages and commands travel by MPI. The learner then polls.
  *
  * Runs are endless, and the search is exhaustive all the same, since nothing is kept that only grows:
  * - trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, as there are at most two under way;
  *   those of the other are not, since what is lost of one actor does not depend on the numbers of another;
- * - slots count from the oldest message that was not released, tickets from the oldest entry that was not
+ * - slots count from the oldest message that was not credited, tickets from the oldest entry that was not
  *   taken;
  * - of the number of an event only this is kept, whether it has changed since whoever waits for it looked. An actor's events
  *   change just when it has a free slot, or a command that it has not taken.
@@ -19,18 +19,18 @@
  * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
  * MUTANT_... breaks one thing, to see that it is noticed. */
 
-#ifndef FAR
-#define FAR 0
+#ifndef REMOTE
+#define REMOTE 0
 #endif
 #ifndef WATCHED
 #define WATCHED 0
 #endif
-#define is_near(actor) ((actor) == 0 || !FAR)
+#define shares_memory(actor) ((actor) == 0 || !REMOTE)
 
-#ifdef MUTANT_THREE_DELIVERIES
-#define PLACES 3
+#ifdef MUTANT_THREE_MESSAGES
+#define SLOTS 3
 #else
-#define PLACES 2
+#define SLOTS 2
 #endif
 
 /* words of commands, kinds of messages */
@@ -38,27 +38,27 @@ mtype = { NONE, RUN, PAUSE, STOP, TRAJECTORY, STATES };
 
 /* --- what ranks share --- */
 
-/* slots of actor a: 2a is the one to be released next, 2a + 1 the other */
+/* slots of actor a: 2a is the one to be credited next, 2a + 1 the other */
 mtype kind_in[4] = NONE;
 byte number_in[4];
-byte unreleased[2]; /* messages that the learner has not let go of */
-chan messages = [2] of { mtype, byte }; /* messages of a far actor; both receives are posted */
+byte uncredited[2]; /* messages that the learner has not let go of */
+chan messages = [2] of { mtype, byte }; /* messages of a remote actor; both receives are posted */
 
-/* the row: entries from the oldest on, 0 where a ticket is drawn but the entry not yet filled in, else actor + 1 */
+/* the queue: entries from the oldest on, 0 where a ticket is drawn but the entry not yet filled in, else actor + 1 */
 byte entry[4];
 byte drawn;
 byte ticket[2];
 
 /* events */
 bool arrival_rang, learner_waits, learner_sleeps;
-bool place_waits[2], place_sleeps[2];
+bool slot_waits[2], slot_sleeps[2];
 byte order_waiters;
 bool order_sleeps[2];
 
 /* the newest command, and whether an actor has not taken it; that it is read whole is shown by commands.pml */
 mtype told = NONE;
 bool is_new[2];
-chan commands = [2] of { mtype }; /* to a far actor: one that has come, one that is being sent */
+chan commands = [2] of { mtype }; /* to a remote actor: one that has come, one that is being sent */
 bool is_pending;                /* the newest follows when that is done */
 
 /* --- what is observed --- */
@@ -70,17 +70,17 @@ bool done;
 
 /* --- an actor --- */
 
-inline wait_for_place() {
+inline wait_for_slot() {
   if
-  :: unreleased[me] < PLACES
+  :: uncredited[me] < SLOTS
   :: else ->
-     place_waits[me] = true;
+     slot_waits[me] = true;
      do
-     :: atomic { unreleased[me] < PLACES -> break }
-     :: atomic { unreleased[me] >= PLACES -> place_sleeps[me] = true };
-        !place_sleeps[me]
+     :: atomic { uncredited[me] < SLOTS -> break }
+     :: atomic { uncredited[me] >= SLOTS -> slot_sleeps[me] = true };
+        !slot_sleeps[me]
      od;
-     place_waits[me] = false
+     slot_waits[me] = false
   fi
 }
 
@@ -95,13 +95,13 @@ inline count() {
 
 /* fills a slot, draws a ticket, fills in the entry, signals */
 inline send(what) {
-  wait_for_place();
+  wait_for_slot();
   if
-  :: is_near(me) ->
+  :: shares_memory(me) ->
      atomic {
-       kind_in[2 * me + unreleased[me] % 2] = what;
-       number_in[2 * me + unreleased[me] % 2] = number_of(me);
-       unreleased[me]++;
+       kind_in[2 * me + uncredited[me] % 2] = what;
+       number_in[2 * me + uncredited[me] % 2] = number_of(me);
+       uncredited[me]++;
        count()
      };
      atomic { assert(drawn < 4); ticket[me] = drawn; drawn++ };
@@ -113,14 +113,14 @@ inline send(what) {
      fi
   :: else ->
      /* a receive is posted: it does not wait */
-     atomic { assert(len(messages) < 2); messages!what, number_of(me); unreleased[me]++; count() }
+     atomic { assert(len(messages) < 2); messages!what, number_of(me); uncredited[me]++; count() }
   fi
 }
 
 /* takes the newest command that has come, if any */
 inline refresh() {
   if
-  :: is_near(me) ->
+  :: shares_memory(me) ->
      atomic {
        if
        :: is_new[me] -> is_new[me] = false; word = told
@@ -137,7 +137,7 @@ inline refresh() {
 
 inline await() {
   if
-  :: is_near(me) ->
+  :: shares_memory(me) ->
      do
      :: atomic { is_new[me] -> is_new[me] = false; word = told; break }
      :: !is_new[me] ->
@@ -174,7 +174,7 @@ proctype actor(byte me) {
   od;
 
   /* finish: the stop was the last command */
-  assert(!is_new[me] && (is_near(me) || empty(commands)));
+  assert(!is_new[me] && (shares_memory(me) || empty(commands)));
   ended++
 }
 
@@ -188,9 +188,9 @@ inline tell(what) {
     what = NONE;
     pausing = told == PAUSE;
     is_new[0] = true;
-    is_new[1] = !FAR;
-#if FAR
-#ifdef MUTANT_ORDER_FORGOTTEN
+    is_new[1] = !REMOTE;
+#if REMOTE
+#ifdef MUTANT_COMMAND_FORGOTTEN
     is_pending = len(commands) < 2;
 #else
     is_pending = true;
@@ -215,14 +215,14 @@ inline take_entry() {
   ticket[1] = (ticket[1] > 0 -> ticket[1] - 1 : 0)
 }
 
-/* whose message is the oldest; a far actor is heard of when it is its turn */
+/* whose message is the oldest; a remote actor is heard of when it is its turn */
 inline next() {
   do
   ::
 #ifndef MUTANT_LOST_WAKE_UP
      arrival_rang = false;
 #endif
-#if FAR
+#if REMOTE
      if
      :: atomic { can_send -> commands!told; is_pending = false }
      :: else
@@ -230,8 +230,8 @@ inline next() {
 #endif
      if
      :: atomic { entry[0] != 0 -> take_entry(); break }
-#if FAR
-     :: atomic { messages?kind_in[2 + held_far], number_in[2 + held_far]; who = 1; break }
+#if REMOTE
+     :: atomic { messages?kind_in[2 + held_remote], number_in[2 + held_remote]; who = 1; break }
 #else
      :: entry[0] == 0 ->
 #ifdef MUTANT_LOST_WAKE_UP
@@ -249,16 +249,16 @@ inline next() {
   od
 }
 
-inline release() {
+inline credit() {
   atomic {
-    unreleased[who]--;
+    uncredited[who]--;
     kind_in[2 * who] = kind_in[2 * who + 1];
     number_in[2 * who] = number_in[2 * who + 1];
     kind_in[2 * who + 1] = NONE;
     number_in[2 * who + 1] = 0
   };
   if
-  :: place_waits[who] -> place_sleeps[who] = false
+  :: slot_waits[who] -> slot_sleeps[who] = false
   :: else
   fi
 }
@@ -266,15 +266,15 @@ inline release() {
 /* the oldest of those that were held back, else the next one */
 inline first() {
   if
-  :: atomic { held?who; held_far = held_far - (FAR && who == 1) }
+  :: atomic { held?who; held_remote = held_remote - (REMOTE && who == 1) }
   :: empty(held) -> next()
   fi
 }
 
 /* takes one message into its own memory: none lost, none doubled, in order; none after an actor's states */
 inline take() {
-#ifdef MUTANT_RELEASED_TOO_EARLY
-  release();
+#ifdef MUTANT_CREDITED_TOO_EARLY
+  credit();
 #endif
   atomic {
     assert(!has_states[who]);
@@ -288,8 +288,8 @@ inline take() {
        learned = (who == WATCHED -> (learned + 1) % 3 : learned)
     fi
   };
-#ifndef MUTANT_RELEASED_TOO_EARLY
-  release();
+#ifndef MUTANT_CREDITED_TOO_EARLY
+  credit();
 #endif
   who = 0
 }
@@ -298,8 +298,8 @@ inline take() {
 inline rest() {
   atomic {
     assert(drawn == 0 && empty(messages));
-    assert(empty(held) && held_far == 0);
-    assert(unreleased[0] == 0 && unreleased[1] == 0);
+    assert(empty(held) && held_remote == 0);
+    assert(uncredited[0] == 0 && uncredited[1] == 0);
     assert(made == learned);
     pausing = false;
     has_states[0] = false;
@@ -313,14 +313,14 @@ inline wait_for(urgent) {
 #ifdef MUTANT_HELD_NOT_SEARCHED
   :: next();
 #else
-  :: atomic { held??eval(urgent); who = urgent; held_far = held_far - (FAR && who == 1); break }
+  :: atomic { held??eval(urgent); who = urgent; held_remote = held_remote - (REMOTE && who == 1); break }
   :: atomic { !(held??[eval(urgent)]) -> skip };
      next();
 #endif
      if
      :: who == urgent -> break
      :: else ->
-        atomic { held!who; held_far = held_far + (FAR && who == 1); who = 0 }
+        atomic { held!who; held_remote = held_remote + (REMOTE && who == 1); who = 0 }
      fi
   od
 }
@@ -328,7 +328,7 @@ inline wait_for(urgent) {
 proctype learner() {
   byte who;
   chan held = [4] of { byte }; /* whose messages were held back, from the oldest on */
-  byte held_far;               /* those of a far actor */
+  byte held_remote;            /* those of a remote actor */
   bool has_states[2];
   mtype next_word = RUN;
   do

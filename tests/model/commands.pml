@@ -6,7 +6,7 @@
  * What must hold: no command that is taken is torn or older than the last, and the reader gets the last one. */
 
 #define SLOTS 2
-#define ORDERS 7
+#define COMMANDS 7
 
 byte version[SLOTS]; /* what a slot says that it holds */
 byte first_word[SLOTS], second_word[SLOTS];
@@ -17,7 +17,7 @@ bool is_asleep;
 active proctype writer() {
   byte command = 1;
   do
-  :: command <= ORDERS ->
+  :: command <= COMMANDS ->
 #ifndef MUTANT_SLOT_NOT_MARKED
      version[command % SLOTS] = command + 1;
 #endif
@@ -39,8 +39,8 @@ active proctype writer() {
 active proctype reader() {
   byte last, newest, first, second;
   do
-  :: last == ORDERS -> break
-  :: last != ORDERS ->
+  :: last == COMMANDS -> break
+  :: last != COMMANDS ->
      newest = event;
      if
      :: newest == last ->

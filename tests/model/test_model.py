@@ -56,21 +56,21 @@ class Model(unittest.TestCase):
     def test_nothing_is_lost_and_nobody_waits_for_ever(self):
         self.assertEqual(self.search("channel"), "")
 
-    def test_the_same_with_a_far_actor(self):
+    def test_the_same_with_a_remote_actor(self):
         for watched in 0, 1:
             with self.subTest(watched=watched):
-                self.assertEqual(self.search("channel", ["-DFAR=1", f"-DWATCHED={watched}"]), "")
+                self.assertEqual(self.search("channel", ["-DREMOTE=1", f"-DWATCHED={watched}"]), "")
 
     def test_pauses_and_stops_end(self):
-        for far in 0, 1:
+        for remote in 0, 1:
             for formula in "pauses_end", "stops_end":
-                with self.subTest(formula, far=far):
-                    self.assertEqual(self.search("channel", [f"-DFAR={far}", *LIVENESS], formula), "")
+                with self.subTest(formula, remote=remote):
+                    self.assertEqual(self.search("channel", [f"-DREMOTE={remote}", *LIVENESS], formula), "")
 
     def test_mutants_are_found(self):
         for mutant, what in {
-            "THREE_DELIVERIES": "assertion violated",
-            "RELEASED_TOO_EARLY": "assertion violated",
+            "THREE_MESSAGES": "assertion violated",
+            "CREDITED_TOO_EARLY": "assertion violated",
             "LOST_WAKE_UP": "invalid end state",
             "HELD_NOT_SEARCHED": "invalid end state",
         }.items():
@@ -78,9 +78,9 @@ class Model(unittest.TestCase):
                 self.assertIn(what, self.search("channel", [f"-DMUTANT_{mutant}"]))
 
     def test_mutants_that_go_on_for_ever_are_found(self):
-        for mutant, far, formula in ("DEAF_AFTER_A_PAUSE", 0, "stops_end"), ("ORDER_FORGOTTEN", 1, "stops_end"):
+        for mutant, remote, formula in ("DEAF_AFTER_A_PAUSE", 0, "stops_end"), ("COMMAND_FORGOTTEN", 1, "stops_end"):
             with self.subTest(mutant):
-                definitions = [f"-DFAR={far}", f"-DMUTANT_{mutant}", *LIVENESS]
+                definitions = [f"-DREMOTE={remote}", f"-DMUTANT_{mutant}", *LIVENESS]
                 self.assertIn("acceptance cycle", self.search("channel", definitions, formula))
 
 

@@ -91,7 +91,7 @@ static size_t size_of(int rank, int number) {
   return sizeof(struct mark) + (size_t)number * 7919 % span;
 }
 
-static muster_status deliver(struct test *test, struct mark mark) {
+static muster_status send_message(struct test *test, struct mark mark) {
   void *slot;
   MUSTER_TRY(channel_slot(test->channel, &slot));
   write_bytes(slot, size_of(mark.rank, mark.number), mark);
@@ -107,7 +107,7 @@ static muster_status tell(struct test *test, int number, int last) {
 
 /* what it holds of each rank, and whether all that it took was as it should be */
 struct hands {
-  int *next, *held; /* [ranks] number of the next message; messages that are not released */
+  int *next, *held; /* [ranks] number of the next message; messages that are not credited */
   int taken, last;  /* so far; of them the last of their actors */
   bool right;
 };
@@ -144,7 +144,7 @@ static muster_status take(struct test *test, struct hands *hands) {
 }
 
 /* gives back what it holds of all ranks but for `keep` of each, from the last rank to the first */
-static muster_status release(struct test *test, struct hands *hands, int keep) {
+static muster_status credit(struct test *test, struct hands *hands, int keep) {
   for (int rank = test->topology.ranks - 1; rank >= 0; rank--)
     for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(channel_credit(test->channel, rank));
   return MUSTER_OK;
@@ -159,7 +159,7 @@ static muster_status take_all(struct test *test, struct hands *hands) {
   return MUSTER_OK;
 }
 
-/* --- a whole run: actors deliver until they read the last command --- */
+/* --- a whole run: actors send until they read the last command --- */
 
 #define COMMANDS 60
 
@@ -172,7 +172,7 @@ static muster_status act(struct test *test, bool *right) {
     *right = *right && command.number >= newest && is_whole(test->command, test->command_bytes);
     newest = command.number;
     bool is_last = command.number == command.last, is_new;
-    MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, number, is_last}));
+    MUSTER_TRY(send_message(test, (struct mark){test->topology.rank, number, is_last}));
     if (is_last) return MUSTER_OK;
     dally(test);
     MUSTER_TRY(channel_progress(test->channel));
@@ -187,12 +187,12 @@ static muster_status learn(struct test *test, struct hands *hands) {
     MUSTER_TRY(tell(test, command, COMMANDS));
     for (uint32_t n = draw(test, 4); n > 0 && command < COMMANDS; n--) {
       MUSTER_TRY(take(test, hands));
-      MUSTER_TRY(release(test, hands, (int)draw(test, 2)));
+      MUSTER_TRY(credit(test, hands, (int)draw(test, 2)));
     }
   }
   while (hands->last < test->topology.actors) {
     MUSTER_TRY(take(test, hands));
-    MUSTER_TRY(release(test, hands, 0));
+    MUSTER_TRY(credit(test, hands, 0));
   }
   return MUSTER_OK;
 }
@@ -248,11 +248,11 @@ static void test_newer_commands_replace_older_ones(void) {
 
 #define PRESSED 6
 
-/* actors that would deliver more than two at once wait; each release lets one more come */
+/* actors that would send more than two at once wait; each credit lets one more come */
 static muster_status press(struct test *test, struct hands *hands) {
   if (!test->topology.learns) {
     for (int number = 0; number < PRESSED; number++)
-      MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, number, 0}));
+      MUSTER_TRY(send_message(test, (struct mark){test->topology.rank, number, 0}));
     return MUSTER_OK;
   }
   int actors = test->topology.actors;
@@ -264,9 +264,9 @@ static muster_status press(struct test *test, struct hands *hands) {
     hands->right = hands->right && !has_next;
     for (int rank = 0; rank < test->topology.ranks; rank++)
       hands->right = hands->right && (hands->next[rank] == (rank == test->topology.learner ? 0 : most));
-    MUSTER_TRY(release(test, hands, 1));
+    MUSTER_TRY(credit(test, hands, 1));
   }
-  return release(test, hands, 0);
+  return credit(test, hands, 0);
 }
 
 static void test_an_actor_has_two_places(void) {
@@ -287,17 +287,17 @@ static void test_an_actor_has_two_places(void) {
 
 #define RESTS 40
 
-/* what an actor delivers before a rest: 0, 1 or 2 */
+/* what an actor sends before a rest: 0, 1 or 2 */
 static int count_of(int rank, int rest) { return (rank * 5 + rest * 7 + rest / 3) % 3; }
 
-/* ranks come to rest in whatever state they are: nothing, or more, was told, sent, taken, released */
+/* ranks come to rest in whatever state they are: nothing, or more, was told, sent, taken, credited */
 static muster_status go_to_rest(struct test *test, struct hands *hands, int rest, int *number) {
   int sent = 0, commands = rest % 4;
   for (int rank = 0; rank < test->topology.ranks; rank++)
     sent += rank != test->topology.learner ? count_of(rank, rest) : 0;
   if (!test->topology.learns) {
     for (int n = count_of(test->topology.rank, rest); n > 0; n--)
-      MUSTER_TRY(deliver(test, (struct mark){test->topology.rank, (*number)++, 0}));
+      MUSTER_TRY(send_message(test, (struct mark){test->topology.rank, (*number)++, 0}));
     bool is_new;
     if (draw(test, 2) == 0) MUSTER_TRY(channel_refresh(test->channel, &is_new));
     dally(test);
@@ -305,7 +305,7 @@ static muster_status go_to_rest(struct test *test, struct hands *hands, int rest
   }
   for (; commands > 0; commands--) MUSTER_TRY(tell(test, ++*number, 0));
   for (uint32_t n = draw(test, (uint32_t)sent + 1); n > 0; n--) MUSTER_TRY(take(test, hands));
-  MUSTER_TRY(release(test, hands, (int)draw(test, 3)));
+  MUSTER_TRY(credit(test, hands, (int)draw(test, 3)));
   return channel_drain(test->channel);
 }
 
@@ -316,7 +316,7 @@ static muster_status look_at_rest(struct test *test, struct hands *hands, int re
     *all += rank != test->topology.learner ? count_of(rank, rest) : 0;
   MUSTER_TRY(take_all(test, hands));
   hands->right = hands->right && hands->taken == *all;
-  return release(test, hands, 0);
+  return credit(test, hands, 0);
 }
 
 static void rest_with(int learner, size_t command_bytes) {
@@ -369,12 +369,12 @@ static void test_alone(void) {
     EVERYWHERE_OK(channel_await_command(test.channel));
     EVERYWHERE_OK(channel_refresh(test.channel, &is_new));
     EVERYWHERE(!is_new && mark_of(test.command).number == round + 1);
-    EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round, 0}));
-    EVERYWHERE_OK(deliver(&test, (struct mark){0, 2 * round + 1, 0}));
+    EVERYWHERE_OK(send_message(&test, (struct mark){0, 2 * round, 0}));
+    EVERYWHERE_OK(send_message(&test, (struct mark){0, 2 * round + 1, 0}));
     EVERYWHERE(is_internal_error(channel_slot(test.channel, &slot)));
     EVERYWHERE_OK(channel_drain(test.channel));
     EVERYWHERE_OK(take_all(&test, &hands));
-    EVERYWHERE_OK(release(&test, &hands, 0));
+    EVERYWHERE_OK(credit(&test, &hands, 0));
     EVERYWHERE(hands.right && hands.taken == 2 * round + 2);
     EVERYWHERE_OK(channel_has_next(test.channel, &has_next));
     EVERYWHERE(!has_next && is_internal_error(channel_next(test.channel, &rank, &message, &bytes)));

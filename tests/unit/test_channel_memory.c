@@ -46,11 +46,11 @@ static void *act(void *context) {
   struct actor *actor = context;
   struct channel_memory memory;
   channel_memory_open(&memory, actor->bytes, ACTORS, rooms, NUMBERS * sizeof(int32_t));
-  struct event *released = &memory.released[actor->index];
+  struct event *credited = &memory.credited[actor->index];
   for (uint32_t number = 0; number < MESSAGES && actor->right; number++) {
     take_command(actor, &memory);
-    for (uint32_t seen; !event_has_reached(seen = event_number(released), number - 1);)
-      actor->right = actor->right && event_wait(released, seen, 10) == MUSTER_OK;
+    for (uint32_t seen; !event_has_reached(seen = event_number(credited), number - 1);)
+      actor->right = actor->right && event_wait(credited, seen, 10) == MUSTER_OK;
     struct channel_head *slot = channel_memory_slot(&memory, rooms, actor->index, (int)(number % 2));
     slot->bytes = rooms[actor->index];
     fill((int32_t *)(slot + 1), rooms[actor->index] / sizeof(int32_t), (int32_t)number);
@@ -79,7 +79,7 @@ static bool learn(struct channel_memory *memory) {
     const struct channel_head *slot = channel_memory_slot(memory, rooms, actor, (int)(taken[actor] % 2));
     right = slot->bytes == rooms[actor] &&
             all_are((const int32_t *)(slot + 1), rooms[actor] / sizeof(int32_t), (int32_t)taken[actor]);
-    event_set(&memory->released[actor], ++taken[actor]);
+    event_set(&memory->credited[actor], ++taken[actor]);
     n++;
     if (told == COMMANDS) continue;
     int32_t command[NUMBERS];
