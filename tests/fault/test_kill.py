@@ -10,7 +10,8 @@ import program
 CONFIG = """\
 seed: 1
 total_steps: 12800
-env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, sleep_us: 300, episode_length: 11, truncates: 1}}
+env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, observation: image, sleep_us: 300, episode_length: 11, truncates: 1}}
+policy: {network: [conv2d 6 3, relu, dense 16, tanh], value_network: [dense 20, tanh]}
 algorithm: {name: ppo, n_steps: 32, batch_size: 64, n_epochs: 4, learning_rate: lin_0.001, clip_range: lin_0.2}
 checkpoint: {every: 1024}
 evaluation: {episodes: 5}

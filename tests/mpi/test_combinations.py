@@ -44,6 +44,7 @@ ALGORITHMS = {
     "grpo": "n_steps: 60, group_size: {g}, batch_size: {b}",
     "actor-critic": "",
 }
+LAYERS = ["hidden_sizes: []", "hidden_sizes: [8]", "hidden_sizes: [16, 8]", "network: [dense 9, relu, tanh, dense 5]"]
 LAYOUTS = ["", "colocate: true", "learners: 2", "placement: spread"]
 
 
@@ -64,13 +65,13 @@ def draw(dice):
     if dice.random() < 0.05:
         wrappers += ", isolation: process"
     normalize = "{norm_obs: true, norm_reward: true}" if env in BOXES and dice.random() < 0.3 else "{}"
-    hidden, shared = dice.choice(["[]", "[8]", "[16, 8]"]), "true" if dice.random() < 0.2 else "false"
+    layers, shared = dice.choice(LAYERS), "true" if dice.random() < 0.2 else "false"
     steps = num_envs * (n_steps * 3 if name in ("ppo", "a2c") else 20)
     return f"""\
 seed: {dice.randrange(1000)}
 total_steps: {steps}
 env: {{name: {env}, num_envs: {num_envs}, options: {{{options}}}{wrappers}}}
-policy: {{hidden_sizes: {hidden}, share_trunk: {shared if name in ("ppo", "a2c") else "false"}}}
+policy: {{{layers}, share_trunk: {shared if name in ("ppo", "a2c") else "false"}}}
 normalize: {normalize}
 algorithm: {{name: {name}{", " if settings else ""}{settings}{pipeline}}}
 evaluation: {{every: {dice.choice([0, steps // 2])}, episodes: {dice.randrange(5)}, env: {{max_steps: 200}}}}

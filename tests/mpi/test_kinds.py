@@ -1,4 +1,4 @@
-"""Every kind of space, agents, masks and normalisation: the answer depends neither on the ranks nor on an interruption,
+"""Every kind of space, layers, agents, masks and normalisation: the answer depends neither on the ranks nor on an interruption,
 the learner's log-probabilities are the actors', and evaluation changes nothing."""
 
 import program
@@ -7,15 +7,15 @@ CONFIG = """\
 seed: 7
 total_steps: 2000
 env: {{name: {env}, num_envs: 5, options: {{{options}}}{wrappers}}}
-policy: {{hidden_sizes: [32, 32]{policy}}}
+policy: {{{network}{policy}}}
 algorithm: {{name: ppo, n_steps: 20, batch_size: 50, n_epochs: 4, learning_rate: 0.001}}
 evaluation: {{every: 500, episodes: 6}}
 {more}
 """
 
 
-def config(env="Probe-v0", options="", wrappers="", policy="", more=""):
-    return CONFIG.format(env=env, options=options, wrappers=wrappers, policy=policy, more=more)
+def config(env="Probe-v0", options="", wrappers="", network="hidden_sizes: [32, 32]", policy="", more=""):
+    return CONFIG.format(env=env, options=options, wrappers=wrappers, network=network, policy=policy, more=more)
 
 
 TRUNCATING = "truncates: 1, episode_length: 7, obs_dim: 6"
@@ -30,6 +30,13 @@ KINDS = {
     "masked_agents": config(options=f"{TRUNCATING}, masks: 1, agents: 3, action_space: multi_discrete"),
     "discrete": config(options=f"{TRUNCATING}, observation: discrete"),
     "stacked_images": config(options=f"{TRUNCATING}, observation: image", wrappers=", frame_stack: 3, max_steps: 5"),
+    "listed_layers": config(
+        env="Minesweeper-v0",
+        options="rows: 4, columns: 5, mines: 3",
+        wrappers=", max_steps: 6",
+        network="network: [conv2d 6 3 2, relu, dense 24, tanh], value_network: [conv2d 4 2, tanh, dense 8, relu]",
+        policy=", distribution: Categorical",
+    ),
     "normalised": config(
         options=f"{TRUNCATING}, action_space: box, agents: 2", more="normalize: {norm_obs: true, norm_reward: true}"
     ),
