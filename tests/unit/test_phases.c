@@ -41,7 +41,7 @@ static void test_table(void) {
 
 static void check_seen(struct phases *phases, enum phase phase, int64_t iteration, uint64_t steps) {
   const struct phases_seen seen = phases_see(phases);
-  CU_ASSERT_EQUAL(seen.phase, phase);
+  CU_ASSERT_EQUAL(seen.phase, (int32_t)phase);
   CU_ASSERT_EQUAL(seen.iteration, iteration);
   CU_ASSERT_EQUAL(seen.steps, steps);
   CU_ASSERT_EQUAL(phases->clock.current, phase_table[phase].stage);
