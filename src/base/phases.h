@@ -64,8 +64,8 @@ struct phases {
 /* Begins in PHASE_SETUP, with the clock started; nothing is guarded. */
 void phases_init(struct phases *phases);
 
-/* Goes over to a phase of an iteration. Where changes are guarded it may wait for phases_hold(); after phases_stop() it
- * does not return, nor do phases_go_on() and phases_guard(), unless what is changing goes on changing. */
+/* Goes over to a phase of an iteration. After phases_stop() it does not return, nor does phases_go_on(), unless what is
+ * changing goes on changing. */
 void phases_enter(struct phases *phases, enum phase phase, int64_t iteration);
 
 /* Goes over to another phase of the same iteration; the steps of environments are counted on. */
@@ -97,8 +97,7 @@ uint32_t phases_waits(struct phases *phases);
 void phases_stop(struct phases *phases);
 
 /* Waits so long at most, 0: not at all, until nothing is changing; nothing begins to change from then on. Returns
- * whether it came to that. Only after phases_stop(), and not again
- * once it has come to that. */
+ * whether it came to that; if so, it is not to be called again. Only after phases_stop(). */
 bool phases_hold(struct phases *phases, double seconds);
 
 #endif

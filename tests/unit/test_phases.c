@@ -161,6 +161,7 @@ static void test_change_goes_on_to_its_end(void) {
   /* it ends, and the thread stops there */
   check_stops_at(&walker, PHASE_LOOP);
   CU_ASSERT_TRUE(phases_hold(&walker.phases, 0));
+  pthread_mutex_unlock(&walker.phases.fence);
 }
 
 static void test_no_change_begins(void) {
@@ -174,6 +175,7 @@ static void test_no_change_begins(void) {
   CU_ASSERT_NOT_EQUAL(sem_trywait(&walker.gone), 0);
   pthread_mutex_unlock(&walker.phases.fence);
   sem_wait(&walker.gone);
+  send_and_wait(&walker, PHASE_LOOP);
   send(&walker, PHASES);
   pthread_join(walker.thread, NULL);
 }
@@ -186,6 +188,7 @@ static void test_nothing_is_guarded(void) {
   send_and_wait(&walker, PHASE_CHECKPOINT);
   phases_stop(&walker.phases);
   check_stops_at(&walker, PHASE_STATISTICS);
+  pthread_mutex_unlock(&walker.phases.fence);
 }
 
 static const struct check_case cases[] = {
