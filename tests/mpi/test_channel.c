@@ -230,7 +230,7 @@ static void test_newer_commands_replace_older_ones(void) {
     EVERYWHERE_OK(status);
 
     /* one that had come, one that was under way, the newest; where memory is shared, that one alone */
-    bool is_near = everywhere_shares() && everywhere_node(learner) == everywhere_node(comm_rank(comm));
+    bool is_local = everywhere_shares() && everywhere_node(learner) == everywhere_node(comm_rank(comm));
     int taken = 0;
     while (!test.topology.learns && status == MUSTER_OK && mark_of(test.command).number < 200) {
       status = channel_await_command(test.channel);
@@ -238,7 +238,7 @@ static void test_newer_commands_replace_older_ones(void) {
     }
     if (status == MUSTER_OK) status = channel_drain(test.channel);
     EVERYWHERE_OK(status);
-    EVERYWHERE(test.topology.learns || (taken >= 1 && taken <= (is_near ? 1 : 3)));
+    EVERYWHERE(test.topology.learns || (taken >= 1 && taken <= (is_local ? 1 : 3)));
     EVERYWHERE(mark_of(test.command).number == 200 && is_whole(test.command, test.command_bytes));
     close_stream(&test);
   }
@@ -388,10 +388,10 @@ static void test_alone(void) {
 static void test_too_large(void) {
   struct comm *comm = everywhere_comm();
   struct topology topology = topology_create(comm_size(comm), comm_rank(comm), 8);
-  bool any_near = false;
+  bool any_local = false;
   for (int rank = 1; rank < comm_size(comm); rank++)
-    any_near = any_near || (everywhere_shares() && everywhere_node(rank) == everywhere_node(0));
-  if (any_near || comm_size(comm) == 1) return;
+    any_local = any_local || (everywhere_shares() && everywhere_node(rank) == everywhere_node(0));
+  if (any_local || comm_size(comm) == 1) return;
   struct channel *channel = NULL;
   char command[8];
   muster_status status = channel_create(comm, &topology, (size_t)1 << 40, command, sizeof command, &channel);

@@ -433,8 +433,8 @@ static void test_clock_offset(void) {
   for (int root = 0; root < comm_size(comm); root++) {
     struct clock_offset offset;
     EVERYWHERE_OK(clock_offset_measure(comm, root, &offset));
-    bool is_near = everywhere_node(root) == everywhere_node(comm_rank(comm));
-    EVERYWHERE(is_near ? offset.seconds == 0 && offset.accuracy == 0 : offset.accuracy > 0);
+    bool is_local = everywhere_node(root) == everywhere_node(comm_rank(comm));
+    EVERYWHERE(is_local ? offset.seconds == 0 && offset.accuracy == 0 : offset.accuracy > 0);
     EVERYWHERE(fabs(offset.seconds) <= offset.accuracy && offset.at > 0);
   }
 }
@@ -455,7 +455,7 @@ static void test_clock_reconciled(void) {
 static void test_clock_shifted(void) {
   struct comm *comm = everywhere_comm();
   const int root = comm_size(comm) - 1, rank = comm_rank(comm);
-  const bool is_near = everywhere_node(root) == everywhere_node(rank);
+  const bool is_local = everywhere_node(root) == everywhere_node(rank);
   const struct {
     double least, most, shift;
   } cases[] = {{-INFINITY, INFINITY, 0}, {-1, 1, 0}, {0.5, 2, 0.5}, {-3, -0.25, -0.25}, {1, 0.5, 0.75}};
@@ -466,7 +466,7 @@ static void test_clock_shifted(void) {
     for (int other = 0; other < rank; other++) has &= everywhere_node(other) != everywhere_node(rank);
     EVERYWHERE_OK(
         clock_offset_shift(comm, root, has ? cases[i].least : -INFINITY, has ? cases[i].most : INFINITY, &shift));
-    EVERYWHERE(shift == (is_near ? 0 : cases[i].shift));
+    EVERYWHERE(shift == (is_local ? 0 : cases[i].shift));
   }
 }
 
