@@ -181,15 +181,15 @@ void batch_describe_not_finite(const struct batch *batch, char *text, size_t siz
 }
 
 /* field i as minibatches gather it; false where they do not */
-static bool plan_gather(const struct batch *batch, int i, struct gathered_field *plan) {
+static bool describe_gathered(const struct batch *batch, int i, struct gathered_field *gathered) {
   const void *array;
   const struct field *field = find_field(batch, i, &array);
-  *plan = (struct gathered_field){.number = i,
-                                  .bytes = field->bytes,
-                                  .row_bytes = row_bytes(batch, field),
-                                  .step_bytes = field->steps == FIELD_ONCE ? 0 : field->bytes,
-                                  .of_env = field->rows == FIELD_OF_ENV && batch->rollout->agents > 1,
-                                  .is_number = field->is_number};
+  *gathered = (struct gathered_field){.number = i,
+                                      .bytes = field->bytes,
+                                      .row_bytes = row_bytes(batch, field),
+                                      .step_bytes = field->steps == FIELD_ONCE ? 0 : field->bytes,
+                                      .of_env = field->rows == FIELD_OF_ENV && batch->rollout->agents > 1,
+                                      .is_number = field->is_number};
   return (field->uses & FIELD_LEARNED) != 0 && field->bytes > 0;
 }
 
@@ -197,10 +197,10 @@ muster_status batch_tile_create(const struct batch *batch, struct arena *arena, 
   *tile = (struct batch_tile){0};
   for (int i = 0; i < SAMPLE_FIELD_COUNT; i++) {
     const void *array;
-    struct gathered_field *plan = &tile->plan[tile->plans];
-    if (!plan_gather(batch, i, plan)) continue;
-    MUSTER_TRY(arena_take(arena, TILE, plan->bytes, find_field(batch, i, &array)->what, &tile->array[i]));
-    tile->plans++;
+    struct gathered_field *gathered = &tile->gathered[tile->n_gathered];
+    if (!describe_gathered(batch, i, gathered)) continue;
+    MUSTER_TRY(arena_take(arena, TILE, gathered->bytes, find_field(batch, i, &array)->what, &tile->array[i]));
+    tile->n_gathered++;
   }
   return MUSTER_OK;
 }
@@ -212,17 +212,18 @@ struct sample_places {
 };
 
 /* copies a field of some samples to a tile; numbers of rows that are not in use become zero */
-static void gather_field(const struct gathered_field *plan, const char *array, const struct sample_places *samples,
+static void gather_field(const struct gathered_field *gathered, const char *array, const struct sample_places *samples,
                          char *tile) {
-  const uint32_t *row = plan->of_env ? samples->env : samples->row, *step = samples->step;
-  const size_t rows = samples->rows, bytes = plan->bytes, row_bytes = plan->row_bytes, step_bytes = plan->step_bytes;
+  const uint32_t *row = gathered->of_env ? samples->env : samples->row, *step = samples->step;
+  const size_t rows = samples->rows, bytes = gathered->bytes, row_bytes = gathered->row_bytes,
+               step_bytes = gathered->step_bytes;
   if (bytes == sizeof(float)) /* for one number a call would cost more than the copy */
     for (size_t r = 0; r < rows; r++)
       memcpy(tile + r * sizeof(float), array + row[r] * row_bytes + step[r] * step_bytes, sizeof(float));
   else
     for (size_t r = 0; r < rows; r++)
       memcpy(tile + r * bytes, array + row[r] * row_bytes + step[r] * step_bytes, bytes);
-  if (plan->is_number) memset(tile + rows * bytes, 0, (TILE - rows) * bytes);
+  if (gathered->is_number) memset(tile + rows * bytes, 0, (TILE - rows) * bytes);
 }
 
 void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows, struct batch_tile *tile) {
@@ -235,10 +236,11 @@ void batch_gather(const struct batch *batch, const uint32_t *index, size_t rows,
     samples.step[r] = index[r] % n_steps;
   }
   for (size_t r = 0; agents > 1 && r < rows; r++) samples.env[r] = samples.row[r] / agents;
-  for (const struct gathered_field *plan = tile->plan; plan < tile->plan + tile->plans; plan++) {
+  for (const struct gathered_field *gathered = tile->gathered; gathered < tile->gathered + tile->n_gathered;
+       gathered++) {
     const void *array;
-    find_field(batch, plan->number, &array);
-    gather_field(plan, array, &samples, tile->array[plan->number]);
+    find_field(batch, gathered->number, &array);
+    gather_field(gathered, array, &samples, tile->array[gathered->number]);
   }
 }
 

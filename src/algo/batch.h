@@ -100,8 +100,8 @@ struct batch_tile {
     };
     void *array[SAMPLE_FIELD_COUNT];
   };
-  int plans; /* such fields */
-  struct gathered_field plan[SAMPLE_FIELD_COUNT];
+  int n_gathered; /* such fields */
+  struct gathered_field gathered[SAMPLE_FIELD_COUNT];
 };
 
 MUSTER_CHECKED muster_status batch_tile_create(const struct batch *batch, struct arena *arena, struct batch_tile *tile);

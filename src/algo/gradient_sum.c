@@ -114,7 +114,7 @@ muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradie
     sum_block(&walk, 0, walk.micro_batches, 0, out);
     return MUSTER_OK;
   }
-  /* two buffers by turns: whoever writes the partial sums of one sum meets nobody who still reads those of the last */
+  /* two buffers by turns: no learner writes the partial sums of one sum while another still reads those of the last */
   walk.partial_sums = sum->partial_sums + (sum->sums++ % 2) * sum->most_sums * sum_bytes(sum);
   compute_sums(&walk, 0, walk.micro_batches);
   MUSTER_TRY(gather_sums(&walk));

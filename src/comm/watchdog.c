@@ -410,7 +410,7 @@ static void judge(struct watchdog *watchdog, double now) {
   if (watchdog->own.heartbeat.phase == PHASE_END) judge_end(watchdog, now);
 }
 
-/* a process that was stopped itself (by a batch system that suspends jobs, or a debugger) has heard nothing meanwhile
+/* a process that was stopped itself (by a job scheduler that suspends jobs, or a debugger) has heard nothing meanwhile
  */
 static void forgive(struct watchdog *watchdog, double seconds) {
   for (int i = 0; i <= watchdog->n_watched; i++) {

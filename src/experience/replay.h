@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "experience/trajectory.h"
 
-/* What slot->ended says where the slot is no step; beside ENV_TERMINATED and ENV_TRUNCATED (env/pool.h). */
+/* What slot->ended says where the slot is no step; besides ENV_TERMINATED and ENV_TRUNCATED (env/pool.h). */
 #define REPLAY_LAST 4 /* the last observation of a truncated episode, or of one whose next steps were lost */
 
 /* One array for each line of STEP_FIELDS, by its name or by its place in the table; NULL where there is none. */

@@ -1,6 +1,6 @@
 #!/bin/sh
 # What the documents name is there: links between files, paths of sources, and functions that docs/architecture.md places
-# in a file (`src/train/learner.c:give_order()`). A made-up tree shows first that each kind of error is found.
+# in a file (`src/train/learner.c:learner_give_command()`). A made-up tree shows first that each kind of error is found.
 # usage: test_docs.sh SOURCE_FOLDER WORK_FOLDER
 # shellcheck disable=SC2016 # backquotes here are those of Markdown
 set -eu

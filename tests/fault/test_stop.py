@@ -142,7 +142,7 @@ class Stop(fault.Case):
         self.side_by_side(check, [(signal.SIGUSR1, EXIT_REQUEUE), (signal.SIGTERM, 1), (signal.SIGINT, 1)])
 
     def test_signal_to_everyone(self):
-        """As a terminal or a batch system does: mpirun and all ranks get it, some of them twice."""
+        """As a terminal or a job scheduler does: mpirun and all ranks get it, some of them twice."""
         whole = self.train_whole()
 
         def send(process, alive):

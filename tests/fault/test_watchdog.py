@@ -246,7 +246,7 @@ class Watchdog(fault.Case):
                 self.assertNotIn("error", result.err)
 
     def test_suspended_job(self):
-        """A batch system may stop all processes of a job for a while: nobody is lost."""
+        """A job scheduler may stop all processes of a job for a while: nobody is lost."""
         text = config()
         whole = self.folder / "whole"
         result = self.finish(self.write("run.yaml", text), whole)

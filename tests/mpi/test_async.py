@@ -132,7 +132,7 @@ class Async(program.Case):
                 self.check_conserved(run)
 
     def test_nodes(self):
-        """Deliveries and orders as messages between nodes (support/everywhere.h)."""
+        """Messages and commands between nodes (support/everywhere.h)."""
         for name, algorithm in UNEVEN.items():
             for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
                 with self.subTest(algorithm=name, nodes=nodes):

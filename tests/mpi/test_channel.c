@@ -402,7 +402,7 @@ static void test_too_large(void) {
 
 static const struct check_case cases[] = {
     {"a run: nothing lost, doubled, torn or out of order", test_run},
-    {"newer orders replace older ones", test_newer_commands_replace_older_ones},
+    {"newer commands replace older ones", test_newer_commands_replace_older_ones},
     {"an actor has two places", test_an_actor_has_two_places},
     {"come to rest from every state", test_rest_from_every_state},
     {"one rank alone", test_alone},

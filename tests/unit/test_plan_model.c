@@ -105,7 +105,7 @@ static void test_several_learners(void) {
   NEAR(two_nodes.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (1e-6 + 5e-6 + across));
 }
 
-/* all act and learn: no policy in an order, no rollouts to gather */
+/* all act and learn: no policy in a command, no rollouts to gather */
 static void test_colocated(void) {
   const struct plan_layout layout = plan_layout_of(&costs, 4, 4, true, 0);
   struct plan_prediction four = plan_predict(&costs, &cluster, &layout);

@@ -45,7 +45,7 @@ static void test_sums(void) {
   CU_ASSERT_EQUAL(stages_recorded(&stages), 0);
 }
 
-/* what is learned afterwards: a part of the stage at hand was another, never more than there was */
+/* what is learned afterwards: a part of the present stage was another, never more than there was */
 static void test_assign(void) {
   struct stages stages;
   stages_start(&stages, NULL, 0);
@@ -82,7 +82,7 @@ static void check_record(const struct stages *stages, int64_t iterations) {
   }
 }
 
-/* marks lie in the stage at hand, stages in their iteration; the oldest are overwritten */
+/* marks lie in the present stage, stages in their iteration; the oldest are overwritten */
 static void test_record(void) {
   struct stage_event events[CAPACITY + 1];
   memset(events, 0x55, sizeof events);
