@@ -237,9 +237,11 @@ static muster_status parse_int_list(const struct option_spec *option, const char
 
 static muster_status parse_text_list(const struct option_spec *option, const char *content,
                                      struct option_text_list *out) {
-  struct option_text_list list = {0};
+  /* the gap between its members as well: options are compared and sent as bytes */
+  struct option_text_list list;
+  memset(&list, 0, sizeof list);
   MUSTER_TRY(read_list(option, content, take_text, &list));
-  *out = list;
+  memcpy(out, &list, sizeof list);
   return MUSTER_OK;
 }
 

@@ -406,7 +406,10 @@ static void test_round_trip(void) {
     if (sample.target_kl == 0) sample.target_kl = 1e300;
     if (sample.target_kl > 1e300) sample.target_kl = 1e300;
     sample.time_limit = numbers[i] * 1e5;
-    sample.clip_range_vf = (struct option_schedule){.initial = numbers[i], .linear = i % 2 == 0};
+    /* by members: an assignment may change the gap behind them */
+    sample.clip_range_vf.initial = numbers[i];
+    sample.clip_range_vf.linear = i % 2 == 0;
+    sample.clip_range_vf.is_null = false;
     check_round_trip(&sample);
   }
   static const char *const texts[] = {"null",
