@@ -102,7 +102,7 @@ static muster_status appo_update(void *algorithm, double progress_remaining, dou
 
 const struct algorithm_type algorithm_appo = {
     .name = "appo",
-    .summary = "IMPALA's exchange with PPO's clipped surrogate on V-trace targets",
+    .summary = "IMPALA's actors with PPO's clipped surrogate on V-trace targets",
     .base = &policy_gradient_base,
     .options = OPTION_TABLE("appo", appo_option_list),
     .options_size = sizeof(struct appo_options),

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-/* --- the base: what its functions do without an algorithm's own --- */
+/* --- value_learning_base: what all of them do --- */
 
 static muster_status check_sizes(const struct document *document, const void *object, int64_t num_envs) {
   const struct value_learning_settings *settings = object;
@@ -132,7 +132,7 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   }
 }
 
-/* every target_update_interval updates the target network goes towards the learned one, by tau of the way */
+/* every target_update_interval updates: target += tau * (learned - target) */
 static void renew_target(struct value_learning *learning) {
   const struct value_learning_settings *settings = &learning->settings;
   if (learning->updates % settings->target_update_interval != 0) return;

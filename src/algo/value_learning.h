@@ -1,5 +1,5 @@
-/* What algorithms share that learn values from a replay (experience/replay.h): what is gathered goes into it, and every
- * update learns from steps that are drawn from all that it keeps. An algorithm adds its target and its loss.
+/* What all algorithms share that learn values from a replay (experience/replay.h): gathered rollouts go into it, and
+ * every update learns from steps that are drawn from it. An algorithm adds its target and its loss.
  *
  *   target y = R + discount * v(next observation; target network),  R and discount of a window of n_steps
  *   L = mean loss(Q(s, a; theta), y)
@@ -14,7 +14,8 @@
 #include "experience/replay.h"
 #include "nn/optimizer.h"
 
-/* What an algorithm decides once: the beginning of its options, whose rows are in options.h. */
+/* The options that all of them have (their rows are in options.h): the struct of an algorithm's options begins with
+ * them. */
 struct value_learning_settings {
   int64_t buffer_size, learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
   double gamma, tau, max_grad_norm;
@@ -30,7 +31,7 @@ struct value_losses {
 
 struct value_learning;
 
-/* What networks made of one tile, whose steps are in learning->tile. */
+/* The outputs of the networks for one tile, whose steps are in learning->tile. */
 struct value_pass {
   const float *values,
       *next_values; /* [tile rows, ld] of the learned network at the step; of the target network next */
@@ -38,10 +39,10 @@ struct value_pass {
   float inverse_n; /* 1 / minibatch */
 };
 
-/* Fills learning->d_values[tile rows, d_ld] with dL/d values, of which all is 0 before, and adds to the sums. */
+/* Fills learning->d_values[tile rows, d_ld], which is 0 before, with dL/d values, and adds to the sums. */
 typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
 
-/* The beginning of an algorithm's state; for many it is all of it. */
+/* The state of an algorithm begins with this; many have no more. */
 struct value_learning {
   const void *options; /* the algorithm's own, which begin with the settings; borrowed */
   struct value_learning_settings settings;
@@ -54,10 +55,10 @@ struct value_learning {
   struct replay replay;
   struct gradient_sum sum;
   uint64_t seed;
-  int64_t steps, updates; /* of all environments that were taken in; updates so far */
+  int64_t steps, updates; /* of all environments that went into the replay; updates so far */
   uint64_t *drawn;        /* [batch_size] */
 
-  /* of the tile that is learned from */
+  /* of the tile that is computed now */
   struct replay_tile tile;
   float *d_values; /* [TILE, d_ld] */
   size_t d_ld;

@@ -1,9 +1,9 @@
-/* What was seen before, kept to be learned from again: of every environment the last steps, in a ring of slots.
+/* A replay: the last steps of every environment, kept to be learned from many times, in a ring of slots.
  *
  * A slot keeps the fields of a step that are FIELD_REPLAYED (experience/fields.h). Every observation is kept once: the
  * next observation of a step is that of the slot behind it. The newest slot of an environment is open: its observation
  * is known, its action is not yet. An episode that was truncated takes one slot more, which keeps its true last
- * observation and nothing else; so does a step behind which rollouts were lost. What terminated has no next
+ * observation and nothing else; so does one after which a rollout was lost. An episode that terminated has no next
  * observation.
  *
  *   slot      w     w+1   w+2    w+3    w+4   w+5
@@ -18,7 +18,7 @@
 #include "base/arena.h"
 #include "experience/trajectory.h"
 
-/* What slot->ended says where the slot is no step; besides ENV_TERMINATED and ENV_TRUNCATED (env/pool.h). */
+/* Of the field `ended`, besides ENV_TERMINATED and ENV_TRUNCATED (env/pool.h): the slot is no step. */
 #define REPLAY_LAST 4 /* the last observation of a truncated episode, or of one whose next steps were lost */
 
 /* One array for each line of STEP_FIELDS, by its name or by its place in the table; NULL where there is none. */
@@ -41,25 +41,25 @@ struct replay {
   int32_t *rollout_lasts;  /* [N] and the final observations of it so far */
 };
 
-/* Room for `capacity` steps of all environments of such rollouts together, rounded up to the same number for each, of
- * which there are at least 2. USAGE error where that is too much to count. */
+/* A replay of `capacity` steps of such rollouts: rounded up to the same number for each environment, at least 2. USAGE
+ * error where that is too much to count. */
 MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
                                            struct replay *replay);
 
-/* Appends the steps of a rollout of all environments that count, with its final observations. It goes on where the last
- * one ended; an environment whose observation is another than the open one begins a new episode. */
+/* Appends the steps of a rollout that count, and its final observations. An environment goes on with the episode of the
+ * last rollout; if its first observation is another than that of the open slot, it begins a new one. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
-/* Slots of all rows that are filled: steps, and the last observations between them. */
+/* Filled slots of all rows: steps, and last observations between them. */
 size_t replay_size(const struct replay *replay);
 
-/* Draws n steps of any rows, each of them alike and with replacement, for an update of this number. There is at least
- * one to draw from. drawn[n]: row * slots + slot. */
+/* Draws n steps for the update of this number, uniformly and with replacement: drawn[n], row * slots + slot. There must
+ * be at least one step. */
 void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn);
 
-/* One tile of drawn steps: what they were, and what their windows of n_steps make of them,
+/* One tile of drawn steps, with the sums over their windows of n_steps:
  *   reward = sum over k < m of gamma^k r_k,  discount = gamma^m, or 0 where the episode terminated,
- * with m <= n_steps as long as the episode goes on and the replay knows it. What is behind them is `next`. */
+ * m <= n_steps: the window ends with the episode, or with what the replay has of it. `next` is the step after it. */
 struct replay_tile {
   size_t rows;             /* that are in use */
   struct step_arrays step; /* [rows, elements] of the fields that the replay keeps */
@@ -75,7 +75,7 @@ MUSTER_CHECKED muster_status replay_tile_create(const struct replay *replay, siz
 void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
                    struct replay_tile *tile);
 
-/* Lists all of it as tensors "replay/...", for a checkpoint, as views of live memory; returns their number. */
+/* Lists its arrays as tensors "replay/...", for a checkpoint, in live memory; returns their number. */
 #define REPLAY_STATE (STEP_FIELD_COUNT + 1)
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
 
