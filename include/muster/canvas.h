@@ -1,7 +1,8 @@
-/* What an environment draws a picture of itself on: muster_env_type.render_picture() is handed one.
+/* A canvas, on which an environment draws a picture of its state: muster_env_type.render_picture() is handed one.
  *
- * It calls view() first, and then draws from back to front. Lengths and places are in the environment's own units, x to
- * the right and y up; what lies outside of the view is not seen. A color is 0xRRGGBB. Points are x, y, x, y, ... */
+ * The environment calls view() first, and then draws from back to front. Lengths and places are in the environment's
+ * own units, x to the right and y up; what lies outside the view is not shown. A color is 0xRRGGBB. Points are x, y, x,
+ * y, ... */
 #ifndef MUSTER_CANVAS_H
 #define MUSTER_CANVAS_H
 
@@ -15,10 +16,11 @@ extern "C" {
 typedef struct muster_canvas muster_canvas;
 
 struct muster_canvas {
-  size_t struct_size; /* of the muster that draws; later ones may add functions at the end */
+  size_t struct_size; /* of this table in the muster that draws; later versions may add functions at its end */
   void *self;         /* muster's */
 
-  /* What the picture shows; its shape follows. Everything has the color of the background. */
+  /* Says what part of the plane the picture shows, which gives the picture its shape, and fills it with the
+   * background. */
   void (*view)(muster_canvas *canvas, double left, double right, double bottom, double top, uint32_t background);
 
   /* A filled polygon; `points`: [n, 2]. */

@@ -4,9 +4,10 @@
  *   - The caller owns all buffers. An environment writes its observation straight into the trajectory.
  *   - `terminated` (the task ended) and `truncated` (the episode was cut short) are separate. An environment need not
  *     count steps: muster truncates at `max_steps` itself. The last observation of an episode is what step() wrote;
- *     muster keeps it before it calls reset().
+ *     muster copies it before it calls reset().
  *   - The random numbers handed to reset() and step() are a stream of that environment and that episode alone; an
- *     environment uses no others. An episode follows from them and its actions: reset() leaves nothing of those before.
+ *     environment uses no others. An episode depends on them and on its actions only: after reset() nothing is left of
+ *     earlier episodes.
  *   - A function that can fail returns 0 when all is well. Otherwise it writes a text into `error` and returns 1, most
  *     easily with `return muster_env_fail(error, "...", ...)`. It never exits the process.
  *   - Calls on one environment never overlap; different environments may run on different ranks. No mutable globals.
@@ -27,7 +28,7 @@
 extern "C" {
 #endif
 
-/* Grows when a field changes its meaning; fields added at the end of a table only change `struct_size`. */
+/* Increased when a field changes its meaning; fields added at the end of a table only change `struct_size`. */
 #define MUSTER_ENV_ABI 1
 
 /* Where a failing environment function writes its text. */
@@ -35,7 +36,7 @@ typedef struct muster_env_error {
   char text[256];
 } muster_env_error;
 
-/* Formats `error` and returns 1. A blank text is replaced by one that says that there is none. */
+/* Formats `error` and returns 1. A blank text is replaced by one that says that the environment gave no text. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
@@ -55,25 +56,26 @@ typedef struct muster_env_option {
   const char *key, *default_value, *help;
 } muster_env_option;
 
-/* Key/value pairs for create(): every option that the type lists, with the user's value or the default. */
+/* A key and its value for create(), which gets one for every option that the type lists: the user's value or the
+ * default. */
 typedef struct muster_env_setting {
   const char *key, *value;
 } muster_env_setting;
 
-/* What an environment is. Filled by describe(); arrays are borrowed from the environment. */
+/* What an environment looks like from outside. Filled by describe(); arrays are borrowed from the environment. */
 typedef struct muster_env_spec {
   size_t struct_size; /* sizeof(muster_env_spec), set by the caller */
   muster_space observation, action;
   int32_t agents;          /* rows that one environment adds to the batch; 1 for most */
-  int32_t max_steps;       /* muster truncates after so many steps; 0: no limit */
+  int32_t max_steps;       /* muster truncates an episode after this many steps; 0: no limit */
   double reward_threshold; /* mean return at which the task counts as solved; NAN: none */
   bool masks_actions;      /* whether `action_mask` is written */
-  size_t state_bytes;      /* bytes of save_state(); 0: it can't be saved */
+  size_t state_bytes;      /* bytes that save_state() writes; 0: the state can't be saved */
 } muster_env_spec;
 
 /* What reset() and step() hand back. The caller owns the buffers and has set every pointer. */
 typedef struct muster_env_result {
-  void *observation;    /* [agents, observation elements], float, uint8_t or int32_t after the space */
+  void *observation;    /* [agents, observation elements], float, uint8_t or int32_t, as the space says */
   double *reward;       /* [agents]; not written by reset() */
   uint8_t *action_mask; /* [agents, sum of action counts], 1 = allowed; NULL unless masks_actions. At least one choice
                            of each element, but at the end of an episode, where nobody acts */
@@ -81,8 +83,9 @@ typedef struct muster_env_result {
   bool truncated;       /* likewise */
 } muster_env_result;
 
-/* A block of environments of one type stepped at once. Rows are environments; a stride is the distance, in bytes, from
- * one environment's row to the next. Within a row the agents lie side by side, as in muster_env_result. */
+/* What a block of environments of one type, stepped at once, hands back. Rows are environments; a stride is the
+ * distance, in bytes, from one environment's row to the next. Within a row the agents follow each other, as in
+ * muster_env_result. */
 typedef struct muster_env_block_result {
   void *observation;
   size_t observation_stride;
@@ -98,27 +101,28 @@ typedef struct muster_env_type {
   uint32_t abi;       /* MUSTER_ENV_ABI */
   size_t struct_size; /* sizeof(muster_env_type) */
   const char *name, *summary;
-  const muster_env_option *options; /* ends with a NULL key; NULL: takes none */
+  const muster_env_option *options; /* ends with a NULL key; NULL: no options */
 
   /* One environment. `settings` ends with a NULL key and is borrowed for the call. */
   int (*create)(const muster_env_setting *settings, void **env, muster_env_error *error);
   void (*destroy)(void *env);
   void (*describe)(const void *env, muster_env_spec *spec);
   int (*reset)(void *env, muster_random *random, muster_env_result *result, muster_env_error *error);
-  /* `action`: [agents, action elements], float or int32_t after the space. */
+  /* `action`: [agents, action elements], float or int32_t, as the space says. */
   int (*step)(void *env, const void *action, muster_random *random, muster_env_result *result, muster_env_error *error);
 
-  /* Optional: exact copies of the state, spec.state_bytes long. The bytes that load_state() gets come from a file: what
-   * it cannot be sure of it checks, and fails. */
+  /* Optional: exact copies of the state, spec.state_bytes long. The bytes that load_state() gets come from a file,
+   * which may be damaged: load_state() checks them, and fails where they cannot be a state. */
   void (*save_state)(const void *env, void *bytes);
   int (*load_state)(void *env, const void *bytes, muster_env_error *error);
 
   /* Optional: the state as text for a terminal, zero-terminated, at most `size` bytes. */
   void (*render_text)(const void *env, char *text, size_t size);
 
-  /* Optional, for speed: a block of n environments, all or none of these. What holds for one environment holds for each
-   * row of the block, and a row's numbers do not depend on n nor on its place. block_step() steps all rows and resets
-   * none. `actions`: [n, agents, action elements]. `randoms`: one stream for each row. */
+  /* Optional, for speed: a block of n environments; a type has all of these functions or none. What holds for one
+   * environment holds for each row of the block, and a row's numbers depend neither on n nor on the row's place.
+   * block_step() steps all rows and resets none. `actions`: [n, agents, action elements]. `randoms`: one stream for
+   * each row. */
   int (*block_create)(const muster_env_setting *settings, int32_t n, void **block, muster_env_error *error);
   void (*block_destroy)(void *block);
   void (*block_describe)(const void *block, muster_env_spec *spec);
@@ -129,22 +133,23 @@ typedef struct muster_env_type {
   void (*block_save_state)(const void *block, int32_t row, void *bytes);
   int (*block_load_state)(void *block, int32_t row, const void *bytes, muster_env_error *error);
 
-  /* Optional: the state as a picture; it changes nothing. */
+  /* Optional: draws the state as a picture, and leaves the state as it is. */
   void (*render_picture)(const void *env, muster_canvas *canvas);
 
-  /* Steps a second at which watching it is natural, as Gymnasium's metadata["render_fps"]; 0: 10. */
+  /* How many steps a second look natural to somebody who watches, as Gymnasium's metadata["render_fps"]; 0: 10. */
   double render_fps;
 } muster_env_type;
 
 /* ---- plug-ins ----
  * A plug-in is a shared object with environments, which muster loads where a config says
- * `env: {plugin: ./libmyenv.so, name: MyEnv-v0}`. It links nothing of muster and exports one function,
+ * `env: {plugin: ./libmyenv.so, name: MyEnv-v0}`. It is not linked against muster, and exports one function,
  * muster_env_types(), which returns its types, ended by NULL. One line at the end of a source file defines it:
  *
  *   MUSTER_ENV_PLUGIN(&my_env, &my_other_env)
  *
- * `abi` must be that of the muster which loads it. Fields that a table built with an older header does not have count
- * as NULL (`struct_size` tells). The table and all that it points to must stay valid while the plug-in is loaded. */
+ * `abi` must equal MUSTER_ENV_ABI of the muster that loads the plug-in. Fields that a table built with an older header
+ * does not have count as NULL (`struct_size` tells). The table and all that it points to must stay valid while the
+ * plug-in is loaded. */
 #if defined(__GNUC__)
 #define MUSTER_ENV_EXPORT __attribute__((visibility("default")))
 #else

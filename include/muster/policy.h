@@ -29,26 +29,26 @@ typedef enum muster_act_mode {
  * MUSTER_ERROR_IO, MUSTER_ERROR_FORMAT, MUSTER_ERROR_MEMORY. */
 MUSTER_API MUSTER_CHECKED muster_status muster_policy_open(const char *path, muster_policy **policy);
 
-/* Closes a policy and sets *policy to NULL; accepts NULL inside. */
+/* Closes a policy and sets *policy to NULL; does nothing where *policy is NULL already. */
 MUSTER_API void muster_policy_close(muster_policy **policy);
 
-/* Borrowed from the policy until it is closed. Where observations were stacked in training (env.frame_stack), the space
- * is that of stacked ones. */
+/* Borrowed from the policy until it is closed. Where training stacked observations (env.frame_stack), this is the space
+ * of the stacked ones. */
 MUSTER_API const muster_space *muster_policy_observation_space(const muster_policy *policy);
 MUSTER_API const muster_space *muster_policy_action_space(const muster_policy *policy);
 MUSTER_API const char *muster_policy_env(const muster_policy *policy);       /* the environment it was trained on */
 MUSTER_API const char *muster_policy_algorithm(const muster_policy *policy); /* "ppo", ... */
 MUSTER_API int64_t muster_policy_total_steps(const muster_policy *policy);   /* environment steps of its training */
 
-/* Restarts the random numbers of MUSTER_ACT_STOCHASTIC; 0 after opening. */
+/* Restarts the random numbers of MUSTER_ACT_STOCHASTIC from this seed; after opening it is 0. */
 MUSTER_API void muster_policy_seed(muster_policy *policy, uint64_t seed);
 
-/* Chooses actions for n observations, of n environments or of the agents of fewer. `observations`: [n, observation
- * elements], row-major, as the environment gives them: float for a Box space, uint8_t for an image, int32_t for
- * Discrete and MultiDiscrete; normalisation, frozen as training left it, is done inside. `actions`: [n, action
- * elements], int32_t for Discrete and MultiDiscrete spaces, float for Box, brought within their bounds as in training
- * (env.action_bounds). Error: MUSTER_ERROR_NUMERIC when an observation is not finite or not of its space; actions are
- * then not written. */
+/* Chooses actions for n observations, one for each environment, or one for each agent where environments have several.
+ * `observations`: [n, observation elements], row-major, as the environment gives them: float for a Box space, uint8_t
+ * for an image, int32_t for Discrete and MultiDiscrete; they are normalised inside, with the statistics that the
+ * checkpoint holds. `actions`: [n, action elements], int32_t for Discrete and MultiDiscrete spaces, float for Box,
+ * which are brought within the bounds of the space as in training (env.action_bounds). Error: MUSTER_ERROR_NUMERIC when
+ * an observation is not finite or not in its space; then no actions are written. */
 MUSTER_API MUSTER_CHECKED muster_status muster_policy_act(muster_policy *policy, size_t n, const void *observations,
                                                           muster_act_mode mode, void *actions);
 

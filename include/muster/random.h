@@ -16,7 +16,7 @@ typedef struct muster_random {
   uint32_t (*next)(struct muster_random *random); /* the next 32 random bits */
 } muster_random;
 
-/* Uniform in [0, 1), 53 bits. */
+/* Uniform in [0, 1), with 53 random bits. */
 static inline double muster_random_double(muster_random *random) {
   uint64_t high = random->next(random) >> 5, low = random->next(random) >> 6;
   return (double)((high << 26) | low) * (1.0 / 9007199254740992.0);

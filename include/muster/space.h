@@ -18,7 +18,7 @@ typedef enum muster_space_kind {
   MUSTER_SPACE_MULTI_DISCRETE = 4 /* int32 [shape[0]], the i-th in {0, ..., counts[i] - 1} */
 } muster_space_kind;
 
-/* The arrays are borrowed from whoever filled the space in and live as long as its environment. */
+/* The arrays belong to whoever filled in the space, and live as long as its environment. */
 typedef struct muster_space {
   muster_space_kind kind;
   int32_t rank;                         /* number of dimensions in use; 0 for DISCRETE */

@@ -27,7 +27,7 @@ typedef enum muster_code {
   MUSTER_ERROR_FORMAT,      /* a file was read, but is damaged, foreign, or of another version */
   MUSTER_ERROR_MEMORY,      /* an allocation failed */
   MUSTER_ERROR_ENVIRONMENT, /* an environment returned an error or broke its contract */
-  MUSTER_ERROR_NUMERIC,     /* a NaN or an infinity where none may be */
+  MUSTER_ERROR_NUMERIC,     /* a NaN or an infinity where only finite numbers may be */
   MUSTER_ERROR_COMM,        /* MPI failed */
   MUSTER_ERROR_INTERNAL     /* a defect of muster itself */
 } muster_code;

@@ -1,34 +1,33 @@
 /* Environments written to PufferLib's convention for C, as environments of muster: one line and a few small functions.
  *
  * The convention: a struct with the pointers `observations`, `actions`, `rewards` and `terminals`, one row for each
- * agent, and the functions c_reset(env) and c_step(env) that work on it, often c_close(env) too. Include the
- * environment's own header, then this one, and write
+ * agent, and the functions c_reset(env) and c_step(env) that work on it, often c_close(env) too. Include the header of
+ * the environment, then this one, and write
  *
  *   static int chase_setup(Chase *env, const muster_env_setting *settings, muster_puffer_spec *spec,
- *                          muster_env_error *error);   // fills the fields that stay, and says what the spaces are
+ *                          muster_env_error *error);   // fills the fields that do not change, and gives the spaces
  *   MUSTER_PUFFER_ENV(chase, Chase, "Chase-v0", "what it is", options, .setup = chase_setup, ...)
  *   MUSTER_ENV_PLUGIN(&chase)
  *
  * The hooks behind `options` (a table of muster_env_option, or NULL):
  *   .setup     required. `settings` are the options. Allocates what the environment needs besides the four buffers.
- *   .close     frees what .setup allocated; c_close, where that does not free the struct or the four buffers
- * themselves. .random    hands the stream of random numbers to the environment; called before each c_reset() and
- * c_step(), and with NULL before the state is copied. Without it, an environment that calls rand() is not reproducible.
- *              For one that calls rand() and that you don't want to change, srand(random->next(random)) here makes each
- *              call repeatable.
- *   .truncated tells after a c_step() with set terminals whether the episode was cut short instead of ended.
+ *   .close     frees what .setup allocated. It may be c_close, if that frees neither the struct nor the four buffers.
+ *   .random    hands the stream of random numbers to the environment; called before each c_reset() and c_step(), and
+ *              with NULL before the state is copied. Without it, an environment that calls rand() is not reproducible.
+ *              If you don't want to change such an environment, call srand(random->next(random)) here.
+ *   .truncated tells, after a c_step() that set the terminals, whether the episode was cut short, not ended.
  *   .plain     true when the struct holds no pointers but the four and what .random sets: then its state can be saved.
  *
- * What the convention cannot say, and what follows:
- *   - c_step() starts the next episode itself when one ends, so the last observation of an episode is lost; what is
- * left is the first one of the next. Where the task ended that does no harm: nothing follows a terminal state. muster
- *     then starts the next episode with c_reset(), on the new episode's own random numbers.
- *   - It has no truncation. A limit on steps inside c_step() looks like an end of the task, and the values that are
- *     learned are wrong near it. Better take the limit out and set spec->max_steps: muster then truncates by itself and
- *     has the true last observation. Where that cannot be, .truncated says so; the value of the first observation of
- *     the next episode stands in for that of the lost one.
- *   - Terminals belong to agents. An episode ends for muster when those of all agents are set at once; an agent that
- *     ends and starts anew alone is seen as going on.
+ * What the convention cannot say, and what that leads to:
+ *   - c_step() starts the next episode itself when one ends. So it overwrites the last observation of the episode with
+ *     the first one of the next. Where the task ended that does no harm: nothing follows a terminal state. muster then
+ *     starts the next episode with c_reset(), on the new episode's own random numbers.
+ *   - It has no truncation. A limit on steps inside c_step() looks like the end of the task, and the values learned for
+ *     states near it are wrong. It is better to take the limit out and to set spec->max_steps: muster then truncates by
+ *     itself and has the true last observation. Where the limit must stay, .truncated tells when it ended an episode;
+ *     then the value of the first observation of the next episode is taken for that of the lost one.
+ *   - Each agent has a terminal. For muster an episode ends when the terminals of all agents are set at once; an agent
+ *     that ends and starts anew alone looks to muster as if it went on.
  *   - Actions are `int` or `float`, observations `float`, `unsigned char` or `int`, rewards `float`. */
 #ifndef MUSTER_COMPAT_PUFFER_H
 #define MUSTER_COMPAT_PUFFER_H
@@ -38,12 +37,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What .setup says. The arrays that the spaces point to must live as long as the environment. */
+/* What .setup fills in. The arrays that the spaces point to must live as long as the environment. */
 typedef struct muster_puffer_spec {
   muster_space observation, action;
-  int32_t agents;          /* 1, unless .setup says more: num_agents */
-  int32_t max_steps;       /* muster truncates after so many steps; 0: never */
-  double reward_threshold; /* NAN, unless .setup says it */
+  int32_t agents;          /* 1, unless .setup sets more: num_agents */
+  int32_t max_steps;       /* muster truncates an episode after this many steps; 0: never */
+  double reward_threshold; /* NAN, unless .setup sets it */
 } muster_puffer_spec;
 
 /* The buffers of one environment, as the adapter holds them. */
@@ -78,7 +77,7 @@ static inline void muster_puffer_free(muster_puffer_buffers *buffers) {
   free(buffers->terminals);
 }
 
-/* hands out the rewards; returns whether the terminals of all agents are set */
+/* copies the rewards to muster; returns whether the terminals of all agents are set */
 static inline bool muster_puffer_outcome(const muster_puffer_buffers *buffers, double *reward) {
   int32_t ended = 0;
   for (int32_t agent = 0; agent < buffers->agents; agent++) {

@@ -1,4 +1,5 @@
-! muster_env: environments of muster written in Fortran. Compile this file into the plug-in; nothing is linked.
+! muster_env: environments of muster written in Fortran. Compile this file into the plug-in, which links no library of
+! muster.
 !
 ! An environment extends the type muster_environment: it describes its spaces, resets and steps. Its numbers are plain
 ! Fortran: default logicals, allocatable strings, arrays with bounds. This module turns them into what C expects.
@@ -69,7 +70,7 @@ module muster_env
     type(c_funptr) :: block_save_state, block_load_state
   end type
 
-  ! where a create function of C's form leaves its text
+  ! where a create function called by C leaves its text
   type, bind(C) :: muster_env_error
     character(kind=c_char) :: text(ERROR_SIZE)
   end type
@@ -136,7 +137,7 @@ module muster_env
     procedure(describe_interface), deferred :: describe
     procedure(reset_interface), deferred :: reset
     procedure(step_interface), deferred :: step
-    ! optional: an exact copy of the state, and its length in bytes
+    ! optional: copies the state exactly, and tells its length in bytes
     procedure :: state_bytes => no_state_bytes
     procedure :: save_state => no_save_state
     procedure :: load_state => no_load_state
@@ -190,7 +191,7 @@ module muster_env
     end function
   end interface
 
-  ! what C holds a pointer to
+  ! what C's pointer to an environment points to
   type :: holder
     class(muster_environment), allocatable :: env
     type(muster_spec) :: spec
@@ -242,7 +243,8 @@ contains
     text = c_loc(letters)
   end function
 
-  ! writes an error's text, if there is one, and words for a blank one; returns what C's functions return
+  ! copies an error's text to C, if there is one, with other words in place of a blank text; returns what C's functions
+  ! return
   function report(message, error) result(status)
     character(len=:), allocatable, intent(in) :: message
     type(muster_env_error), intent(inout) :: error
@@ -303,7 +305,7 @@ contains
     call fill_shape(self%observation, SPACE_BOX_U8, shape, self%problem)
   end subroutine
 
-  ! observations are integers from 0 to n - 1: one number, or several with their own n
+  ! observations are integers from 0 to n - 1: one number, or several, each with its own n
   subroutine observe_discrete(self, n)
     class(muster_spec), intent(inout) :: self
     integer, intent(in) :: n(:)
@@ -311,7 +313,7 @@ contains
     call fill_counts(self%observation, n, self%problem)
   end subroutine
 
-  ! actions are integers from 0 to n - 1: one number, or several with their own n
+  ! actions are integers from 0 to n - 1: one number, or several, each with its own n
   subroutine act_discrete(self, n)
     class(muster_spec), intent(inout) :: self
     integer, intent(in) :: n(:)
@@ -367,7 +369,7 @@ contains
     end if
   end subroutine
 
-  ! the product of a shape, as far as one is allowed: 0 where it is not
+  ! the number of elements of a shape; 0 where that shape is not allowed
   function count_elements(shape) result(n)
     integer, intent(in) :: shape(:)
     integer(c_int64_t) :: n
@@ -531,7 +533,7 @@ contains
     end select
   end subroutine
 
-  ! ---- what an environment need not have ----
+  ! ---- defaults of the optional procedures ----
 
   function no_state_bytes(self) result(bytes)
     class(muster_environment), intent(in) :: self
@@ -560,7 +562,7 @@ contains
 
   ! ---- the functions that C calls ----
 
-  ! the body of an environment's create function in C's form
+  ! the body of an environment's create function, which C calls
   function muster_create(create, settings, env, error) result(status)
     procedure(muster_create_interface) :: create
     type(c_ptr), intent(in) :: settings
@@ -728,7 +730,7 @@ contains
     n_tables = 0
   end subroutine
 
-  ! `create`: a function of C's form whose body is one call of muster_create()
+  ! `create`: a function that C calls, whose body is one call of muster_create()
   subroutine muster_add_type(name, summary, create, options)
     character(len=*), intent(in) :: name, summary
     procedure(c_create_interface) :: create
