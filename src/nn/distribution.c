@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* The registry: one line for each distribution, the table that its file defines. The first one for a kind of actions is
- * taken where none is named. */
+/* The registry: one line for each distribution, the table that its file defines. Where a config names none, the first
+ * one for the kind of actions is taken. */
 #define DISTRIBUTIONS(ENTRY)                                                                                           \
   ENTRY(distribution_categorical)                                                                                      \
   ENTRY(distribution_gaussian)                                                                                         \

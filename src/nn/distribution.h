@@ -1,9 +1,9 @@
-/* Action distributions: what the policy's last layer means. One file each in nn/distributions/, one line in the
+/* Action distributions: what the policy's last layer means. Each has a file in nn/distributions/ and a line in the
  * registry (distribution.c).
  *
  * All functions work on one tile: rows <= TILE; `net` [rows, net_ld] is the policy network's output, `actions` [rows,
- * elements], int32 or float after the space. A row's numbers do not depend on the number of rows nor on its place, so
- * that the learner finds bit for bit the log-probabilities that the actor sampled with. */
+ * elements], int32 or float, as the space says. A row's numbers depend neither on the number of rows nor on the row's
+ * place, so that the learner computes, bit for bit, the same log-probabilities as the actor that sampled. */
 #ifndef NN_DISTRIBUTION_H
 #define NN_DISTRIBUTION_H
 
@@ -19,8 +19,8 @@
 struct action_random {
   uint64_t seed;
   uint32_t first_row;
-  uint32_t step; /* of each environment, counted over the run */
-  /* where rows are at steps of their own: both of each row, in place of the two above; else NULL */
+  uint32_t step; /* the step that each environment is at, counted over the run */
+  /* where rows are not all at the same step: row and step of each, in place of the two above; else NULL */
   const uint32_t *rows, *steps;
 };
 
@@ -33,21 +33,22 @@ static inline uint32_t action_random_step(const struct action_random *random, si
 }
 
 /* Which choices are allowed: row r's bytes [choices] begin at bytes + r * stride, 0 = forbidden. A forbidden choice has
- * probability 0. With `bytes` NULL all are allowed; a row should allow one choice of each element at least. */
+ * probability 0. With `bytes` NULL all are allowed; otherwise a row should allow at least one choice of each
+ * element. */
 struct action_mask {
   const uint8_t *bytes;
   size_t stride;
 };
 
-/* A distribution with its action space, its own parameters, and what it keeps of one tile. */
+/* A distribution with its action space, its own parameters, and its results for one tile. */
 struct policy_head {
   const struct distribution *distribution;
   size_t elements; /* of one action */
   size_t outputs;  /* width of the policy network's output */
-  int32_t *counts; /* [elements] choices of discrete kinds; NULL for Box */
+  int32_t *counts; /* [elements] how many choices each has, for discrete kinds; NULL for Box */
   size_t choices;  /* their sum: bytes of a mask's row */
 
-  /* parameters that do not come from the network: views into the parameter block, set by its owner */
+  /* parameters that do not come from the network: views into the parameter block, set by the owner of the block */
   const char *own_name; /* NULL: none */
   size_t own_count;
   const float *own;     /* [own_count] */
@@ -63,8 +64,8 @@ struct distribution {
   const char *name, *summary;
   muster_space_kind action_kind;
 
-  /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is known. `state_dependent`: all
-   * parameters shall come from the network (policy.log_std: state). */
+  /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is set. `state_dependent`: all
+   * parameters of the distribution come from the network (policy.log_std: state). */
   void (*shape)(struct policy_head *head, bool state_dependent);
   /* Draws actions and fills log_prob. */
   void (*sample)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
@@ -76,31 +77,32 @@ struct distribution {
   void (*evaluate)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
                    const void *actions);
   /* After evaluate() of the same rows or more: d_net [rows, d_net_ld] = d_log_prob[r] * grad log pi(a_r) + d_entropy *
-   * grad H_r; the same for the parameters of its own is added to own_gradients. */
+   * grad H_r; the gradient of the distribution's own parameters is added to own_gradients. */
   void (*gradient)(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob, float d_entropy,
                    float *d_net, size_t d_net_ld);
-  /* The other way to a gradient, where an action is a smooth function of the parameters and of noise (Kingma and
-   * Welling 2014): after sample() or evaluate() of the same rows or more, of a loss that changes with the action by
-   * d_actions [rows, elements], and with its log-probability by d_log_prob [rows], both as the parameters move and the
-   * noise stays. Fills d_net and adds to own_gradients as gradient() does. NULL for discrete actions. */
+  /* The other way to a gradient, where an action is a smooth function of the parameters and of noise, which is held
+   * fixed (Kingma and Welling 2014): after sample() or evaluate() of the same rows or more. The loss has the gradients
+   * d_actions [rows, elements] with respect to the actions, and d_log_prob [rows] with respect to their
+   * log-probabilities. Fills d_net and adds to own_gradients as gradient() does. NULL for discrete actions. */
   void (*pathwise)(struct policy_head *head, size_t rows, const float *d_actions, const float *d_log_prob, float *d_net,
                    size_t d_net_ld);
 };
 
-/* Makes the head for an action space: memory from the arena, but for the parameters of its own. `name`: of the
- * distribution; "": the first one for such actions. USAGE error when there is none of that name for them, INTERNAL when
- * it lacks a function. */
+/* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: of
+ * the distribution; "": the first one for such actions. USAGE error when no distribution of that name fits the actions,
+ * INTERNAL when it lacks a function. */
 MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, const char *name, bool state_dependent,
                                                 struct arena *arena, struct policy_head *head);
 
-/* The first member that is not there ("mode"): all are required, but for pathwise of discrete actions; NULL: it is
- * whole. */
+/* The first member that is missing ("mode"), where all are required except `pathwise` of discrete actions; NULL: none
+ * is missing. */
 const char *distribution_lacks(const struct distribution *distribution);
 
-/* Whether all of a list that ends with NULL are whole; the error (INTERNAL) names the one and what it lacks. */
+/* INTERNAL error unless all in a list that ends with NULL are complete; it names the distribution and what that
+ * lacks. */
 MUSTER_CHECKED muster_status distribution_check_list(const struct distribution *const *list);
 
-/* USAGE error "expects ..." unless there is a distribution of that name, or for "". */
+/* USAGE error "expects ..." unless there is a distribution of that name, or the name is "". */
 MUSTER_CHECKED muster_status distribution_check(const char *name);
 
 /* All distributions, ended by NULL. */

@@ -36,7 +36,7 @@ muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip
   return MUSTER_OK;
 }
 
-/* (x - mean) / std; a difference that is too large for a float is taken after the division */
+/* (x - mean) / std; where the difference is too large for a float, x and mean are each divided first */
 static float standardize(float x, float mean, float inverse_std) {
   const float difference = x - mean, parts = x * inverse_std - mean * inverse_std;
   return fabsf(difference) <= FLT_MAX ? difference * inverse_std : parts;

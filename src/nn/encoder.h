@@ -5,7 +5,8 @@
  *   Discrete          one-hot, [choices]
  *   MultiDiscrete     the one-hot vectors of its elements, one after the other
  *
- * Statistics belong to the rollout's normalizer; the encoder holds the copy that acting and learning share. */
+ * The statistics belong to the normalizer (experience/normalizer.h); the encoder holds the copy that acting and
+ * learning share. */
 #ifndef NN_ENCODER_H
 #define NN_ENCODER_H
 
@@ -20,28 +21,28 @@ struct encoder {
   muster_space_kind kind;
   size_t elements, bytes; /* of one observation */
   size_t width;           /* floats of an encoded row */
-  int32_t *counts;        /* [elements] choices of discrete kinds */
-  bool scales;            /* Box: whether values change on their way in */
+  int32_t *counts;        /* [elements] how many choices each has, for discrete kinds */
+  bool scales;            /* Box: whether values are scaled or clipped */
   float clip;             /* Box: scaled values stay within +- this; may be infinite */
   float *statistics;      /* Box that is normalised: [2, elements] mean and inverse standard deviation; else NULL */
   size_t statistics_count;
 };
 
-/* For observations of this space; copies what it needs into the arena. */
+/* Makes an encoder for observations of this space; copies what it needs into the arena. */
 MUSTER_CHECKED muster_status encoder_create(const muster_space *observation, struct arena *arena,
                                             struct encoder *encoder);
 
-/* Switches scaling on: clipping to +-clip (INFINITY: none) and, with `normalizes`, the statistics, which start at mean
- * 0 and standard deviation 1. USAGE error where observations are not Box (float32). */
+/* Switches scaling on: values are clipped to +-clip (INFINITY: not at all) and, with `normalizes`, the statistics,
+ * which start at mean 0 and standard deviation 1. USAGE error where observations are not Box (float32). */
 MUSTER_CHECKED muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena);
 
-/* Whether a row of observations can be read as it lies there. */
+/* Whether networks can read a row of observations as it is, without encoding. */
 static inline bool encoder_is_identity(const struct encoder *encoder) {
   return encoder->kind == MUSTER_SPACE_BOX && !encoder->scales;
 }
 
 /* Encodes rows, `stride` bytes apart and aligned as their type, into out [rows, ld], ld >= width. Discrete values must
- * lie within their counts. */
+ * be below their counts. */
 void encoder_encode(const struct encoder *encoder, size_t rows, const void *observations, size_t stride, float *out,
                     size_t ld);
 

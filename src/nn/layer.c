@@ -22,7 +22,7 @@ const char *layer_lacks(const struct layer_type *type) {
   if (type->shape == NULL) return "shape";
   if (type->forward == NULL) return "forward";
   if (type->backward == NULL) return "backward";
-  /* parameters are added and begun, or there are none */
+  /* a layer with parameters both adds and initializes them; one without does neither */
   bool has_parameters = type->add_parameters != NULL || type->initialize != NULL || type->pack != NULL;
   if (has_parameters && type->add_parameters == NULL) return "add_parameters";
   return has_parameters && type->initialize == NULL ? "initialize" : NULL;
@@ -75,7 +75,7 @@ static muster_status find_type(const char *name, const struct layer_type **out) 
                       nearest_advise(&nearest).text);
 }
 
-/* reads the word at *text and moves behind it; false where there is none */
+/* reads the word at *text and moves *text behind it; false where no word is left */
 static bool read_word(const char **text, char *word, size_t size) {
   const char *start = *text + strspn(*text, " ");
   size_t length = strcspn(start, " ");

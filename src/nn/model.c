@@ -20,7 +20,7 @@ struct model_network *model_find(struct model *model, const char *name) {
   return NULL;
 }
 
-/* one of the list, whose layers are still to come */
+/* adds a network of the list, which gets its layers later */
 static void enter_network(struct model *model, const struct model_network_spec *spec) {
   struct model_network *copied = spec->copy_of != NULL ? model_find(model, spec->copy_of) : NULL;
   const size_t outputs = spec->outputs == MODEL_OUTPUTS_ONE ? 1 : model->head.choices;
@@ -45,7 +45,7 @@ static muster_status list_networks(struct model *model, const struct model_netwo
   return MUSTER_OK;
 }
 
-/* what the networks of the list ask of the actions, and of the trunk */
+/* whether actions and trunk are such as the networks of the list need */
 static muster_status check_networks(const struct model_options *options, const struct model_network_spec *critics,
                                     muster_space_kind actions) {
   for (; critics != NULL && critics->name != NULL; critics++) {
@@ -69,7 +69,7 @@ static struct layer_shape observation_shape(const muster_space *space, const str
   return (struct layer_shape){(size_t)space->shape[0], (size_t)space->shape[1], (size_t)space->shape[2], true};
 }
 
-/* what a network reads */
+/* the shape of a network's input */
 static struct layer_shape input_shape(const struct model *model, const struct model_network *entry) {
   if (entry == model->trunk) return model->observation;
   if (entry->reads == MODEL_READS_FEATURES) return model->trunk->network.output;
@@ -80,7 +80,7 @@ static enum model_part part_of(const struct model *model, const struct model_net
   return entry == model->trunk ? MODEL_TRUNK : entry == model->policy ? MODEL_POLICY : MODEL_CRITIC;
 }
 
-/* hidden layers, which the policy and the value network have above no trunk, or the trunk in their place */
+/* hidden layers belong to the shared trunk, or, where there is none, to each other network */
 static muster_status add_hidden(struct model *model, const struct model_options *options, struct model_network *entry,
                                 struct arena *arena) {
   const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
@@ -92,7 +92,7 @@ static muster_status add_hidden(struct model *model, const struct model_options 
   return key != NULL ? status_wrap(status, "%s", key) : status;
 }
 
-/* the last layer, above what the hidden ones make */
+/* the last layer, which reads the output of the hidden ones */
 static muster_status add_head(struct model *model, const struct model_options *options, struct model_network *entry,
                               struct arena *arena) {
   const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
@@ -113,7 +113,7 @@ static muster_status add_layers(struct model *model, const struct model_options 
   return MUSTER_OK;
 }
 
-/* lays out the tensors: what the policy needs comes first, and what is learned before its copies */
+/* lays out the tensors: those that the policy needs come first, those that are learned before target copies */
 static muster_status build_networks(struct model *model, const struct model_options *options, struct arena *arena) {
   struct parameters *parameters = &model->parameters;
   const struct policy_head *head = &model->head;
@@ -129,7 +129,7 @@ static muster_status build_networks(struct model *model, const struct model_opti
   return MUSTER_OK;
 }
 
-/* all but the memory of parameters and passes */
+/* everything except the memory of parameters and passes */
 static muster_status lay_out(const struct model_options *options, const muster_space *observation,
                              const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
                              struct model *model) {
@@ -157,7 +157,7 @@ muster_status model_check(const struct model_options *options, const muster_spac
   return status;
 }
 
-/* actions behind observations, where a network reads them */
+/* memory for observations with their actions, where a network reads actions */
 static muster_status allocate_joint(struct model *model, bool trains, struct arena *arena) {
   const size_t width = model->obs_dim + model->head.elements;
   bool is_read = false;
@@ -241,8 +241,8 @@ void model_direct_gradients(struct model *model, float *gradients) {
 
 /* ---- passes of single networks ---- */
 
-/* What the networks read of up to TILE observations: encoded, and completed with zero rows to a multiple of
- * LINEAR_ROWS; or where they lie, if they are fit already. */
+/* The networks' input for up to TILE observations: encoded, and padded with zero rows to a multiple of LINEAR_ROWS; or
+ * the observations in place, if they are so already. */
 static struct layer_pass take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
   size_t padded = linear_padded_rows(rows), ld = model->obs_dim;
   struct layer_pass pass = {.values = model->parameters.values, .rows = rows, .x = model->rows, .x_ld = ld};
@@ -277,7 +277,7 @@ const float *model_forward(struct model *model, struct model_network *entry, siz
   return network_forward(&entry->network, &entry->pass, ld);
 }
 
-/* through one network alone; dx [rows, dx_ld] is wanted unless it is NULL */
+/* backward through one network alone; fills dx [rows, dx_ld] unless it is NULL */
 static void backward_network(struct model *model, struct model_network *entry, const float *dy, float *gradients,
                              float *dx, size_t dx_ld) {
   const struct layer_return back = {.dy = dy,
@@ -291,7 +291,7 @@ static void backward_network(struct model *model, struct model_network *entry, c
   network_backward(&entry->network, &entry->pass, &back, model->scratch);
 }
 
-/* through the trunk, from what reached its output */
+/* backward through the trunk, from the gradient of its output */
 static void backward_trunk(struct model *model, const float *d_trunk, float *gradients) {
   const struct layer_return back = {.dy = d_trunk, .dy_ld = model->features.x_ld, .gradients = gradients};
   network_backward(&model->trunk->network, &model->input, &back, model->scratch);

@@ -1,13 +1,13 @@
-/* A model: a list of named networks that share one block of parameters. Trunk and policy come first; behind them are
- * those that an algorithm asks for: a critic of values, one or two of actions, target copies. Observations come as the
- * environment wrote them; the encoder makes the networks' input of them.
+/* A model: a list of named networks that share one block of parameters. Trunk and policy come first; then the networks
+ * that an algorithm asks for: a critic of values, one or two critics of actions, target copies. Observations come as
+ * the environment wrote them; the encoder turns them into the networks' input.
  *
  *   separate (default):   obs -> policy hidden -> policy head        obs -> value hidden -> value head
  *   share_trunk:          obs -> trunk hidden -> policy head, value head
  *   a critic of actions:  obs, action -> hidden -> head
  *
- * Each network is a list of layers (nn/network.h), which follow from the config (nn/model_options.h), and a head, a
- * last layer that has the outputs.
+ * Each network is a list of hidden layers (nn/network.h), which the config tells (nn/model_options.h), and a head: the
+ * last layer, whose outputs are the network's.
  *
  * The parameters that a policy needs come first in the block: actors hold and receive only that prefix. */
 #ifndef NN_MODEL_H
@@ -17,40 +17,40 @@
 #include "nn/model_options.h"
 
 enum model_reads {
-  MODEL_READS_FEATURES, /* the observation, or what a shared trunk makes of it */
+  MODEL_READS_FEATURES, /* the observation, or the output of a shared trunk for it */
   MODEL_READS_ACTION    /* the observation, and behind it a Box action */
 };
 
 enum model_outputs {
-  MODEL_OUTPUTS_ONE,    /* such as V(s), or Q(s, a) of an action that is read */
-  MODEL_OUTPUTS_CHOICES /* one for each choice of a Discrete action: Q(s, a) of them all */
+  MODEL_OUTPUTS_ONE,    /* such as V(s), or Q(s, a) where the network reads the action a */
+  MODEL_OUTPUTS_CHOICES /* one for each choice a of a Discrete action: Q(s, a) */
 };
 
-/* A network that a model has besides trunk and policy. An algorithm hands over a list of them, ended by one without a
- * name, target copies last. */
+/* A network that a model has in addition to trunk and policy. An algorithm hands over a list of them, which ends with
+ * one without a name; target copies come last. */
 struct model_network_spec {
-  const char *name; /* of its tensors: "<name>/<number>/..." */
+  const char *name; /* begins the names of its tensors: "<name>/<number>/..." */
   enum model_reads reads;
   enum model_outputs outputs;
-  /* NULL; or the network whose target copy this is, "policy" or one before it in the list: it has the layers of that
-   * one, begins equal to it, learns nothing itself, and comes closer by model_update_targets() */
+  /* for a target copy the name of the network that it copies, "policy" or one earlier in the list; else NULL. A copy
+   * has the layers of that network, begins equal to it, is not trained, and follows it by model_update_targets() */
   const char *copy_of;
 };
 
-/* Lists that algorithms share: no other network, so that there are the means to train and nothing else; "value" for
- * V(s); "value" for Q(s, a) of every choice. */
+/* Lists that algorithms share: an empty one, for training the policy alone; "value" for V(s); "value" for Q(s, a) of
+ * every choice a. */
 extern const struct model_network_spec model_no_critic[], model_critic_v[], model_critic_q[];
 
 struct model_network {
   struct network network; /* hidden layers and head */
   enum model_reads reads;
-  const struct model_network *copied; /* of which this is a target copy; NULL: none */
-  size_t outputs;                     /* of its head; 0: there is none */
+  const struct model_network *copied; /* the network whose target copy this is; NULL: it is no copy */
+  size_t outputs;                     /* of the head; 0: it has no head */
   size_t first, count;                /* where its floats lie in the block, and how many */
-  struct layer_pass pass;             /* what it read in its last forward pass */
+  struct layer_pass pass;             /* the input of its last forward pass */
 };
 
-/* What n rows act on: observations, `observation_stride` bytes apart, and their masks. */
+/* The input from which actions of n rows are chosen: observations, `observation_stride` bytes apart, and masks. */
 struct model_input {
   const void *observation;
   size_t observation_stride;
@@ -60,38 +60,38 @@ struct model_input {
 struct model {
   struct encoder encoder;
   struct policy_head head;
-  struct layer_shape observation; /* encoded */
-  size_t obs_dim;                 /* its floats: width of the networks' input */
+  struct layer_shape observation; /* shape of an encoded one */
+  size_t obs_dim;                 /* floats of an encoded observation: width of the networks' input */
   size_t action_bytes;            /* of one action */
   struct parameters parameters;
-  size_t policy_count;           /* floats of the prefix that actors need */
-  size_t learned_count;          /* floats of the prefix that is learned: all but target copies */
-  size_t own_offset;             /* where the head's own parameters lie */
-  float *gradients;              /* what backward passes add to: parameters.gradients, unless directed elsewhere */
-  size_t networks;               /* trunk, policy, and those of the list */
-  struct model_network *network; /* [networks]; a trunk that is not there has no layers */
+  size_t policy_count;                  /* floats of the prefix that actors need */
+  size_t learned_count;                 /* floats of the prefix that is learned: all but target copies */
+  size_t own_offset;                    /* offset of the head's own parameters in the block */
+  float *gradients;                     /* added to by model_backward_tile(); set by model_direct_gradients() */
+  size_t networks;                      /* trunk, policy, and those of the list */
+  struct model_network *network;        /* [networks]; the trunk has no layers where the model has no trunk */
   struct model_network *trunk, *policy; /* the first two */
-  struct model_network *value;          /* that of the name "value"; NULL: there is none */
-  size_t value_outputs;                 /* and its outputs, or 0 */
+  struct model_network *value;          /* the one named "value"; NULL: there is none */
+  size_t value_outputs;                 /* how many outputs `value` has, or 0 */
 
   float *scratch[2];          /* [TILE, widest] backward buffers */
   float *d_trunk[2];          /* [TILE, widest] gradients that meet at the shared trunk */
-  float *rows;                /* [TILE, obs_dim]: encoded and completed tiles */
-  float *joint, *d_joint;     /* [TILE, linear_padded(obs_dim + elements)]: with the action behind; and its gradient */
-  struct layer_pass input;    /* the observations that were taken last, as networks read them */
-  struct layer_pass features; /* what a trunk makes of them, or the same */
+  float *rows;                /* [TILE, obs_dim]: tiles encoded, and padded with zero rows */
+  float *joint, *d_joint;     /* [TILE, linear_padded(obs_dim + elements)]: observation and action; and the gradient */
+  struct layer_pass input;    /* the observations of the last model_take(), as networks read them */
+  struct layer_pass features; /* the trunk's output for them; without a trunk the same observations */
   struct layer_pass acting;   /* the same observations with their actions */
 };
 
-/* Builds the networks for these spaces. Memory comes from the arena. `critics`: the
- * networks that learning needs besides the policy, borrowed, ended by one without a name; NULL: an actor's, without the
- * means to train. The policy's prefix is the same whatever they are. USAGE errors, which begin with the key of the
- * option: spaces that no network exists for, layers that do not fit them. */
+/* Builds the networks for these spaces. Memory comes from the arena. `critics`: the networks that learning needs in
+ * addition to the policy, borrowed, ended by one without a name; NULL: for an actor, which cannot train. The policy's
+ * prefix of the block is the same with any critics. USAGE errors, which begin with the key of the option: spaces that
+ * no network fits, layers that do not fit the spaces. */
 MUSTER_CHECKED muster_status model_create(const struct model_options *options, const muster_space *observation,
                                           const muster_space *action, const struct model_network_spec *critics,
                                           struct arena *arena, struct model *model);
 
-/* The errors of model_create() without the memory of a model. */
+/* Gives the errors of model_create(), but makes no model. */
 MUSTER_CHECKED muster_status model_check(const struct model_options *options, const muster_space *observation,
                                          const muster_space *action, const struct model_network_spec *critics);
 
@@ -104,31 +104,32 @@ struct model_network *model_find(struct model *model, const char *name);
  * what they copy. */
 MUSTER_CHECKED muster_status model_initialize(struct model *model, const struct model_options *options, uint64_t seed);
 
-/* Renews packed weights, of all networks or of one; call after the parameters changed and before the next forward
- * pass. */
+/* Packs the weights of all networks, or of one, for the kernels. Call it after the parameters changed and before the
+ * next forward pass. */
 void model_pack(struct model *model, bool for_training);
 void model_pack_network(struct model *model, struct model_network *network, bool for_training);
 
 /* Every target copy becomes (1 - tau) * itself + tau * what it copies (Lillicrap et al. 2016, algorithm 1); with tau 1
- * equal to it. Weights are still to be packed. */
+ * it becomes equal. Pack the weights afterwards. */
 void model_update_targets(struct model *model, float tau);
 
 /* ---- passes of single networks ---- */
 
-/* Takes `rows` <= TILE observations, `stride` bytes apart, which networks read from here on; any number of rows: short
- * tiles are completed inside. The second one takes Box actions as well, [rows, elements], for networks that read
- * them. Both are borrowed until the passes over them are done. */
+/* Takes `rows` <= TILE observations, `stride` bytes apart, as the input of all passes until the next call. The second
+ * one takes Box actions as well, [rows, elements], for networks that read them. Observations and actions are borrowed
+ * until these passes are done. */
 void model_take(struct model *model, size_t rows, const void *observations, size_t stride);
 void model_take_with_actions(struct model *model, size_t rows, const void *observations, size_t stride,
                              const float *actions);
 
-/* The network's outputs of the rows that were taken: [rows, *ld], borrowed until its next pass. */
+/* The network's outputs for the rows that were taken: [rows, *ld], borrowed until the network's next pass. */
 const float *model_forward(struct model *model, struct model_network *network, size_t *ld);
 
-/* Backward through the network's last forward pass, and through the trunk where it is below: dy [rows,
- * linear_padded(outputs)], of which the rows that complete the last LINEAR_ROWS must be finite. Adds to `gradients`
- * [parameters.count]; NULL: they are not asked for. d_actions [rows, elements], where it reads actions: what the loss
- * changes by with them; NULL: not asked for. What was taken for that pass must still be there. */
+/* Backward through the network's last forward pass, and through a trunk below it. dy: [rows, linear_padded(outputs)]
+ * gradients of the outputs; the rows after the last, up to a multiple of LINEAR_ROWS, must be finite. Adds to
+ * `gradients` [parameters.count]; NULL: they are not wanted. Fills d_actions [rows, elements] with the loss's gradients
+ * with respect to the actions, where the network reads actions; NULL: they are not wanted. The observations and actions
+ * that were taken for the forward pass must not have changed. */
 void model_backward(struct model *model, struct model_network *network, const float *dy, float *gradients,
                     float *d_actions);
 
@@ -137,23 +138,25 @@ void model_backward(struct model *model, struct model_network *network, const fl
 /* Policy head's output for `rows` <= TILE observations: [rows, *net_ld], borrowed. */
 const float *model_policy(struct model *model, size_t rows, const void *observations, size_t stride, size_t *net_ld);
 
-/* Acts for n rows -> actions [n, action_bytes] and, if sampled, log_prob (row r at log_prob[r * log_prob_ld]). With
- * `random` NULL the most probable action is taken and log_prob may be NULL. */
+/* Chooses actions for n rows: fills actions [n, action_bytes] and, if they are sampled, log_prob (row r at log_prob[r *
+ * log_prob_ld]). With `random` NULL the most probable action is taken and log_prob may be NULL. */
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
                void *actions, float *log_prob, size_t log_prob_ld);
 
-/* values[n] of n observations, packed weights of the value network up to date. */
+/* Fills values[n] of n observations; the weights of the value network must be packed. */
 void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values);
 
-/* One tile of training, in two calls. Forward: any rows <= TILE; returns the policy head's output; *value points to the
- * values, row r at value[r * *value_ld]; NULL without a critic. Backward, after the forward pass of the same rows:
- * takes the gradients at both heads, [rows, linear_padded(outputs)] and [rows, linear_padded(value_outputs)] (not read
- * without a critic), where rows that complete the last LINEAR_ROWS must be finite, and adds to `gradients`. */
+/* One tile of training, in two calls. Forward: takes any rows <= TILE and returns the policy head's output; *value
+ * points to the values, row r at value[r * *value_ld]; it is NULL without a critic. Backward, after the forward pass of
+ * the same rows: takes the gradients at both heads, [rows, linear_padded(outputs)] and [rows,
+ * linear_padded(value_outputs)] (not read without a critic), and adds to `gradients`. The rows after the last, up to a
+ * multiple of LINEAR_ROWS, must be finite. */
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld);
 void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value);
 
-/* From here on the passes of tiles add to `gradients` [parameters.count], borrowed, in place of parameters.gradients.
+/* From this call on model_backward_tile() adds to `gradients` [parameters.count], borrowed, not to
+ * parameters.gradients.
  */
 void model_direct_gradients(struct model *model, float *gradients);
 

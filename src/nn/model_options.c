@@ -90,7 +90,7 @@ const struct option_table model_option_table = {.section = "policy", .options = 
 
 /* ---- lists of layers ---- */
 
-/* the short form: hidden_sizes, each with the activation above; `kernel_size` 0: dense layers */
+/* the short form: a layer for each of hidden_sizes, followed by the activation; `kernel_size` 0: dense layers */
 static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, struct layer_list *list) {
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
     int64_t width = options->hidden_sizes.values[i];
@@ -143,9 +143,9 @@ muster_status model_options_head(const struct model_options *options, const stru
   return MUSTER_OK;
 }
 
-/* ---- what contradicts ---- */
+/* ---- options that contradict each other ---- */
 
-/* the short form, where layers are listed: all of it is as it would be if nobody had said it */
+/* where layers are listed, no option of the short form may be set: each must equal its default */
 static muster_status check_short_form(const struct model_options *options) {
   struct model_options unsaid;
   MUSTER_TRY(option_set_defaults(&model_option_table, &unsaid));

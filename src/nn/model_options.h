@@ -1,7 +1,7 @@
-/* What a config says of a model (`policy:`), and the layers that follow from it for each kind of its networks.
+/* What a config says about a model (`policy:`), and the layers that each of the model's networks gets from it.
  *
- * hidden_sizes is short for a list of dense layers, each with the activation above it; with a kernel_size the policy's
- * are convolutions, and its head, the last layer, is the same for every cell. */
+ * hidden_sizes is short for a list of dense layers, each followed by the activation. With a kernel_size the policy's
+ * hidden layers are convolutions instead, and its head, the last layer, is the same for every cell. */
 #ifndef NN_MODEL_OPTIONS_H
 #define NN_MODEL_OPTIONS_H
 
@@ -17,7 +17,7 @@ struct model_options {
   int head; /* enum model_head */
   bool ortho_init;
   bool share_trunk;
-  char distribution[OPTION_STRING_SIZE]; /* "": by the kind of the actions */
+  char distribution[OPTION_STRING_SIZE]; /* "": the default for the kind of the actions */
   double log_std_init;
   int log_std; /* enum model_log_std */
 };
@@ -31,18 +31,19 @@ extern const struct option_table model_option_table;
 /* USAGE error where options contradict each other. Such errors begin with the key: "policy.kernel_size: ...". */
 MUSTER_CHECKED muster_status model_options_check(const struct model_options *options);
 
-/* The same where a policy of convolutions fits neither the observations nor the actions. */
+/* USAGE error, which begins with the key, where a policy of convolutions does not fit the observations or the
+ * actions. */
 MUSTER_CHECKED muster_status model_options_check_spaces(const struct model_options *options,
                                                         const struct policy_head *head, struct layer_shape grid);
 
-/* Whose hidden layers options are asked for. */
+/* The networks whose hidden layers the options tell. */
 enum model_part { MODEL_TRUNK, MODEL_POLICY, MODEL_CRITIC };
 
-/* These layers, and the key that lists them; NULL: the short form makes them. */
+/* The hidden layers of such a network, and the key that lists them; NULL: they come from the short form. */
 MUSTER_CHECKED muster_status model_options_hidden(const struct model_options *options, enum model_part part,
                                                   struct layer_list *list, const char **key);
 
-/* The policy's last layer, above what its hidden layers make. USAGE error where it does not fit. */
+/* The policy's last layer, which reads the output of its hidden layers. USAGE error where it does not fit. */
 MUSTER_CHECKED muster_status model_options_head(const struct model_options *options, const struct policy_head *head,
                                                 struct layer_shape below, struct layer_spec *spec);
 

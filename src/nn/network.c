@@ -17,7 +17,7 @@ static inline struct layer *top_of(struct network *network) {
   return network->layers > 0 ? &network->layer[network->layers - 1] : NULL;
 }
 
-/* whether the layer below could take an activation as its own, and did */
+/* makes an activation part of the layer below; false where that layer can't apply one */
 static bool fuse(struct network *network, const struct layer_type *type) {
   struct layer *top = top_of(network);
   if (type->activation == ACTIVATION_NONE || top == NULL) return false;
@@ -81,7 +81,7 @@ void network_pack(struct network *network, const float *values, bool for_trainin
     if (layer->type->pack != NULL) layer->type->pack(layer, values, for_training);
 }
 
-/* what layer i reads of a tile that went through the network */
+/* the input that layer i read when the tile went through the network */
 static struct layer_pass pass_of(const struct network *network, const struct layer_pass *pass, int i) {
   struct layer_pass own = *pass;
   if (pass->memory != NULL) own.memory += network->layer[i].memory_offset;

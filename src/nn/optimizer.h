@@ -1,5 +1,5 @@
-/* Optimizers: one loop over the contiguous parameter block. One file each in nn/optimizers/, one line in the registry
- * below. */
+/* Optimizers: one loop over the contiguous parameter block. Each has a file in nn/optimizers/ and a line in the
+ * registry below. */
 #ifndef NN_OPTIMIZER_H
 #define NN_OPTIMIZER_H
 
@@ -16,11 +16,11 @@ struct optimizer;
 
 struct optimizer_type {
   const char *name, *summary;
-  int moments; /* arrays of one float a parameter that it keeps */
+  int moments; /* arrays that it keeps, each with one float for each parameter */
   const char *moment_names[OPTIMIZER_MAX_MOMENTS];
   bool is_square[OPTIMIZER_MAX_MOMENTS]; /* never negative, and infinite where squares of gradients are */
   float initial_moment;
-  /* One step; `steps` counts it already. Gradients are multiplied by gradient_scale. */
+  /* Makes one step, which `steps` includes already. Gradients are multiplied by gradient_scale. */
   void (*step)(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                double learning_rate);
 };
@@ -43,24 +43,25 @@ struct optimizer {
 #define OPTIMIZER_DECLARE(type) extern const struct optimizer_type type;
 OPTIMIZERS(OPTIMIZER_DECLARE)
 
-/* All optimizers, ended by NULL; and one by name, whose error "expects ..." names the nearest (USAGE), or what it lacks
- * (INTERNAL); optimizer_check() only looks. */
+/* All optimizers, ended by NULL; and one by name. Errors: USAGE "expects ...", which names the optimizer with the most
+ * similar name; INTERNAL, which names what the optimizer lacks. optimizer_check() gives the same errors, and no
+ * optimizer. */
 const struct optimizer_type *const *optimizer_list(void);
 MUSTER_CHECKED muster_status optimizer_find(const char *name, const struct optimizer_type **out);
 MUSTER_CHECKED muster_status optimizer_check(const char *name);
 
-/* The first member that is required and not there ("step"); NULL: it is whole. All are, names of its moments among
- * them; initial_moment is 0 unless it says otherwise. */
+/* The first required member that is missing ("step"); NULL: none is missing. All members are required, the names of the
+ * moments among them, except initial_moment, which is 0 where it is left out. */
 const char *optimizer_lacks(const struct optimizer_type *type);
 
-/* Whether all types of a list that ends with NULL are whole; the error (INTERNAL) names the type and what it lacks. */
+/* INTERNAL error unless all types in a list that ends with NULL are complete; it names the type and what that lacks. */
 MUSTER_CHECKED muster_status optimizer_check_list(const struct optimizer_type *const *list);
 
-/* An optimizer of `count` parameters; memory from the arena. `epsilon` keeps divisions finite. */
+/* An optimizer for `count` parameters, with memory from the arena. `epsilon` keeps divisions finite. */
 MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon,
                                               struct arena *arena, struct optimizer *optimizer);
 
-/* The same of an optimizer of that name; "": Adam. */
+/* The same for the optimizer of that name; "": Adam. */
 MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t count, double epsilon,
                                                       struct arena *arena, struct optimizer *optimizer);
 
@@ -68,12 +69,13 @@ MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t c
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate);
 
-/* The same with the gradients of the first `count` of `parameters`, clipped to max_grad_norm (their global norm,
- * *gradient_norm; torch.nn.utils.clip_grad_norm_). NUMERIC error, with nothing changed, when the norm is not finite. */
+/* The same with the gradients of the first `count` of `parameters`, clipped to the global norm max_grad_norm as by
+ * torch.nn.utils.clip_grad_norm_; *gradient_norm is the norm before that. NUMERIC error, with nothing changed, when the
+ * norm is not finite. */
 MUSTER_CHECKED muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters,
                                                     double max_grad_norm, double learning_rate, double *gradient_norm);
 
-/* Lists the state as tensors "optimizer/...", for a checkpoint; returns their number. */
+/* Lists the state as tensors "optimizer/..." for a checkpoint; returns how many there are. */
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]);
 
 #endif

@@ -51,7 +51,7 @@ const char *parameters_find_not_finite(const struct parameters *parameters, cons
   return NULL;
 }
 
-/* makes the rows of a[rows, columns] orthonormal, rows <= columns: modified Gram-Schmidt, done twice */
+/* makes the rows of a[rows, columns], rows <= columns, orthonormal: modified Gram-Schmidt, done twice */
 static void orthonormalize_rows(double *a, size_t rows, size_t columns) {
   for (size_t i = 0; i < rows; i++) {
     double *row = a + i * columns;
@@ -76,7 +76,7 @@ muster_status parameters_fill_orthogonal(float *weight, size_t out, size_t in, d
   double *a = malloc(rows * columns * sizeof *a);
   if (a == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: initialising a %zu x %zu weight", out, in);
 
-  /* independent normals, orthonormalised, are uniform over the orthogonal frames */
+  /* orthonormalised rows of independent normal numbers are uniformly distributed over all orthonormal rows */
   struct random_stream stream = random_stream_start(seed, RANDOM_PARAMETERS, index, 0);
   for (size_t i = 0; i < rows * columns; i++) a[i] = muster_random_normal(&stream.base);
   orthonormalize_rows(a, rows, columns);

@@ -1,4 +1,5 @@
-/* All parameters of a model in one contiguous block, with named views: an optimizer is one loop, a broadcast one copy.
+/* All parameters of a model in one contiguous block, with named views. So an optimizer is one loop, and sending the
+ * parameters is one copy.
  *
  * Gradients lie in a second block of the same layout. Tensors are added once, while the model is built. */
 #ifndef NN_PARAMETERS_H
@@ -10,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARAMETERS_MAX_TENSORS 133 /* of two networks with as many layers as there may be, and log-deviations */
+#define PARAMETERS_MAX_TENSORS 133 /* two networks with the most layers that there may be, and log-deviations */
 
 struct parameter {
   char name[64]; /* path in a checkpoint: "policy/0/weight" */
@@ -27,17 +28,18 @@ struct parameters {
   struct parameter tensor[PARAMETERS_MAX_TENSORS];
 };
 
-/* Appends a tensor and returns its offset in the block. rank 1 uses shape0 only. */
+/* Appends a tensor and returns its offset in the block. With rank 1, only shape0 counts. */
 MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const char *prefix, const char *name,
                                             int rank, size_t shape0, size_t shape1, size_t *offset);
 
-/* Gives the block and its gradients memory from the arena, zeroed; after the last parameters_add(). */
+/* Takes memory for the block and its gradients from the arena, zeroed. Call it after the last parameters_add(). */
 MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);
 
 /* A parameter as a tensor of a checkpoint: a view of the block. */
 struct tensor parameter_tensor(const struct parameters *parameters, const struct parameter *parameter);
 
-/* The name of the tensor that holds the first value in `block` (values or gradients) that is not finite; NULL: none. */
+/* The name of the tensor with the first value in `block` (values or gradients) that is not finite; NULL: all are
+ * finite. */
 const char *parameters_find_not_finite(const struct parameters *parameters, const float *block);
 
 /* Fills weight [out, in] with a random orthogonal matrix times gain: orthonormal rows if out <= in, else orthonormal

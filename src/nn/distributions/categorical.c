@@ -1,6 +1,6 @@
 /* Categorical distributions: one over the choices of a Discrete space, or one for each element of a MultiDiscrete
- * space, independent of each other. The network's outputs are their logits, one element's after the other's. This file
- * is the annotated template of a distribution.
+ * space, independent of each other. The network's outputs are their logits, element after element. This file is the
+ * annotated template for new distributions.
  *
  * With l the logits of an element in a row, m = max l, x_a = l_a - m, z = sum_a exp(x_a) in ascending order of a:
  *   log pi(a) = x_a - log z,   H = log z - sum_a pi(a) x_a,
@@ -55,7 +55,7 @@ static struct workspace element_views(struct workspace w, size_t element, size_t
   return w;
 }
 
-/* of one element: copies the logits, choice-major; masked ones become MASKED, rows that are not there 0 */
+/* copies the logits of one element, choice-major; masked ones become MASKED, those of rows after the last 0 */
 static void take_logits(size_t choices, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
                         float *shifted) {
   for (size_t a = 0; a < choices; a++) {
@@ -68,7 +68,7 @@ static void take_logits(size_t choices, size_t rows, const float *net, size_t ne
   }
 }
 
-/* of one element: shifted, exponentials, their sum and its logarithm */
+/* computes the shifted logits of one element, their exponentials, the sum of these and its logarithm */
 static void softmax(size_t choices, struct workspace w) {
   float *max = w.sum;
   memcpy(max, w.shifted, TILE * sizeof *max);
@@ -150,7 +150,7 @@ static void categorical_mode(struct policy_head *head, size_t rows, const float 
   }
 }
 
-/* of one element, after softmax(): probabilities and entropy */
+/* computes probabilities and entropy of one element, after softmax() */
 static void normalize_probabilities(size_t choices, struct workspace w) {
   for (size_t r = 0; r < TILE; r++) {
     w.entropy[r] = w.log_sum[r];

@@ -1,12 +1,12 @@
 /* The diagonal Gaussian over a Box space: the network's outputs are the means, and the logarithms of the standard
- * deviations are parameters of their own or further outputs (location_scale.h).
+ * deviations are the distribution's own parameters or further outputs (location_scale.h).
  *
  * With mean m, log-deviation s and y = (a - m) / e^s, summed over the elements of an action:
  *   log pi(a) = -y^2 / 2 - s - log(2 pi) / 2,   H = 1/2 + log(2 pi) / 2 + s.
  * Gradients: d log pi / d m = y / e^s,   d log pi / d s = y^2 - 1,   d H / d s = 1.
  *
- * The probability is that of the action as drawn; what an environment does with actions beyond its bounds is not its
- * concern. */
+ * The probability is that of the action as drawn, before an environment clips it to its bounds or does anything else
+ * with it. */
 #include "base/random.h"
 #include "math/vector.h"
 #include "nn/distributions/location_scale.h"

@@ -1,5 +1,5 @@
-/* Activations. Above a layer whose kernel applies them they are no layer of the network at all (network_create()); here
- * is what they are anywhere else: the identity, with an activation. */
+/* Activations as layers. An activation above a layer whose kernel applies it does not become a layer of its own
+ * (network_add()). Anywhere else it is a layer that copies its input and applies the activation. */
 #include "nn/layer.h"
 
 #include "math/vector.h"

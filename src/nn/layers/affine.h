@@ -1,4 +1,4 @@
-/* y = activation(x W^T + b): what dense layers do with rows, and convolutions with windows. */
+/* y = activation(x W^T + b): what dense layers compute from rows, and convolutions from windows. */
 #ifndef NN_LAYERS_AFFINE_H
 #define NN_LAYERS_AFFINE_H
 
@@ -7,7 +7,7 @@
 struct affine {
   size_t in, out;
   size_t weight, bias;               /* offsets in the parameter block; weight [out, in], bias [out] */
-  float *packed, *packed_transposed; /* forms that the kernels read, renewed by affine_pack() */
+  float *packed, *packed_transposed; /* the weight as kernels read it, updated by affine_pack() */
 };
 
 /* Adds "<path>/weight" and "<path>/bias". */

@@ -1,8 +1,8 @@
 /* A convolution over a grid: the same weights for each window of KERNEL x KERNEL cells, one window every STRIDE cells.
- * Outside the grid are zeros, as many on both sides, so that ceil(cells / STRIDE) windows lie along each side.
+ * The grid is surrounded by zeros, as many on both sides, so that ceil(cells / STRIDE) windows lie along each side.
  *
- * It is an affine layer whose rows are windows, [kernel, kernel, channels]. Observations go through it in groups that
- * fill a tile with their windows, which are gathered once more on the way down. */
+ * It is an affine layer whose rows are windows, [kernel, kernel, channels]. Observations go through it in groups, as
+ * many as fill a tile with their windows. The backward pass gathers the windows once more. */
 #include "nn/layers/affine.h"
 
 #include <stddef.h>
@@ -13,12 +13,12 @@ struct conv2d {
   size_t kernel, stride;
   size_t rows_outside, columns_outside; /* zeros above the first row and left of the first column */
   size_t windows;                       /* of one observation */
-  size_t group, group_rows;             /* observations of a group; their windows, completed to whole LINEAR_ROWS */
+  size_t group, group_rows;             /* observations of a group; windows of it, padded to whole LINEAR_ROWS */
   float *input, *d_input;               /* [group_rows, linear_padded(affine.in)] windows */
-  float *output;                        /* [group_rows, linear_padded(affine.out)]: of the group, or its gradient */
+  float *output;                        /* [group_rows, linear_padded(affine.out)]: its output or gradient */
 };
 
-/* zeros before the first of `cells` */
+/* how many zeros lie before the first of `cells` */
 static size_t outside(const struct conv2d *conv, size_t cells, size_t windows) {
   size_t reach = (windows - 1) * conv->stride + conv->kernel;
   return reach > cells ? (reach - cells) / 2 : 0;
@@ -78,13 +78,13 @@ static muster_status conv2d_allocate(struct layer *layer, bool trains, struct ar
 
 /* ---- windows ---- */
 
-/* One row of cells of a window: `count` of them lie within the grid, from `cell` on; in the window they begin at
+/* One row of cells of a window: `count` of its cells lie within the grid, from `cell` on; in the window they begin at
  * `place`. */
 struct strip {
   size_t cell, place, count;
 };
 
-/* row i of a window; its count is 0 where it lies outside the grid */
+/* row i of a window; `count` is 0 where the row lies outside the grid */
 static inline struct strip strip_of(const struct layer *layer, const struct conv2d *conv, size_t window, size_t i) {
   const size_t size = conv->kernel, columns = layer->below.columns;
   const size_t row = window / layer->above.columns * conv->stride + i, outside = conv->columns_outside;
@@ -97,7 +97,7 @@ static inline struct strip strip_of(const struct layer *layer, const struct conv
                         last - first};
 }
 
-/* windows [windows, ld] of one observation, a grid [cells, channels] */
+/* copies the windows [windows, ld] of one observation out of its grid [cells, channels] */
 static void gather_windows(const struct layer *layer, const struct conv2d *conv, const float *grid, float *windows,
                            size_t ld) {
   const size_t channels = layer->below.channels;
@@ -110,7 +110,7 @@ static void gather_windows(const struct layer *layer, const struct conv2d *conv,
   }
 }
 
-/* the way back: adds what belongs to a cell, window by window */
+/* the way back: adds to each cell of the grid what the windows hold for it */
 static void scatter_windows(const struct layer *layer, const struct conv2d *conv, const float *windows, size_t ld,
                             float *grid) {
   const size_t channels = layer->below.channels;
@@ -130,7 +130,8 @@ static inline size_t group_from(const struct conv2d *conv, size_t first, size_t 
   return rows - first < conv->group ? rows - first : conv->group;
 }
 
-/* the windows of n observations from `first` on; rows that complete them hold what they held before */
+/* gathers the windows of n observations from `first` on; the rows after them, up to a multiple of LINEAR_ROWS, stay as
+ * they were */
 static void take_windows(const struct layer *layer, const struct conv2d *conv, const struct layer_pass *pass,
                          size_t first, size_t n) {
   const size_t ld = linear_padded(conv->affine.in);
@@ -154,7 +155,7 @@ static void conv2d_forward(struct layer *layer, const struct layer_pass *pass) {
   }
 }
 
-/* the gradient of the group's outputs, window by window */
+/* copies the gradient of the group's outputs, window by window */
 static void take_gradient(const struct conv2d *conv, const struct layer_return *back, size_t first, size_t n) {
   const size_t out = conv->affine.out, ld = linear_padded(out);
   for (size_t i = 0; i < n * conv->windows; i++) {
@@ -164,7 +165,7 @@ static void take_gradient(const struct conv2d *conv, const struct layer_return *
   }
 }
 
-/* The slope of the activation below is applied to the windows, where each copy of a cell has the same. */
+/* The slope of the activation below is applied to the windows: every copy of a cell has the same slope. */
 static void conv2d_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct conv2d *conv = layer->state;
   const struct affine *affine = &conv->affine;

@@ -1,5 +1,5 @@
-/* A dense layer: every output reads every input, a grid as the vector of all its cells. This file is the template of a
- * layer. */
+/* A dense layer: every output depends on every input; it reads a grid as the vector of all its cells. This file is the
+ * template for new layers. */
 #include "nn/layers/affine.h"
 
 static muster_status dense_shape(struct layer *layer, struct arena *arena) {
@@ -34,7 +34,7 @@ static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
                  pass->values + affine->bias, layer->activation, layer->output, linear_padded(layer->out));
 }
 
-/* the rows that complete the last eight reach the layers below, but no weight */
+/* rows that fill up the last group of eight are passed on to the layers below, but add to no weight's gradient */
 static void dense_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct affine *affine = layer->state;
   if (back->gradients != NULL)

@@ -1,10 +1,10 @@
-/* Slopes of activations, for layers whose kernels do not apply them. */
+/* Slopes (derivatives) of activations, for layers whose kernels do not apply them. */
 #ifndef NN_LAYERS_SLOPE_H
 #define NN_LAYERS_SLOPE_H
 
 #include "math/linear.h"
 
-/* Multiplies dx [rows, width] by the slope of an activation whose output was x. */
+/* Multiplies dx [rows, width] by the slope of the activation whose output was x. */
 void layer_apply_slope(enum activation activation, size_t rows, size_t width, const float *x, size_t x_ld, float *dx,
                        size_t dx_ld);
 
