@@ -1,4 +1,5 @@
-/* From the action that a policy drew to the one that the environment gets, where actions are Box (float32). */
+/* How the action that the environment gets is made from the one that the policy drew, where actions are Box
+ * (float32). */
 #ifndef ENV_BOUNDS_H
 #define ENV_BOUNDS_H
 
@@ -15,16 +16,18 @@ enum action_bounds {
   ACTION_BOUNDS_NONE     /* as drawn */
 };
 
-/* Whether actions of this space change; USAGE error when they cannot be rescaled, for want of finite bounds. */
+/* Tells whether actions of this space are changed at all; USAGE error when they are to be rescaled, but have no finite
+ * bounds. */
 MUSTER_CHECKED muster_status action_bounds_check(enum action_bounds bounds, const muster_space *action, bool *changes);
 
-/* to[rows, elements] = from[rows, elements] within the bounds of the space; the arrays may be the same. Only where
- * action_bounds_check() said that they change. Finite wherever the bounds and what was drawn are. */
+/* Writes from[rows, elements], brought within the bounds of the space, to to[rows, elements]; the arrays may be the
+ * same. Only for spaces whose actions are changed (action_bounds_check()). A result is finite if its bounds and the
+ * drawn number are. */
 void action_bounds_apply(enum action_bounds bounds, const muster_space *action, size_t rows, const float *from,
                          float *to);
 
-/* Draws an element of a Box action from those within its bounds that lie nearest to 0: not further than 10, or 1 on a
- * side without a bound. */
+/* Draws an element of a Box action within its bounds, around the allowed value nearest to 0: at most 10 away from that
+ * value, or 1 on a side without a bound. */
 float action_bounds_draw(const muster_space *action, size_t element, muster_random *random);
 
 #endif

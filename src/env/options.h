@@ -1,4 +1,4 @@
-/* The options of an environment type: the user's pairs matched against the type's table. */
+/* The options of an environment type: the user's keys and values, matched against the type's table. */
 #ifndef ENV_OPTIONS_H
 #define ENV_OPTIONS_H
 
@@ -8,13 +8,13 @@
 
 #include <stddef.h>
 
-/* Builds what create() is handed: every option that the type lists, with the user's value or the default, ended by a
+/* Builds the settings for create(): every option that the type lists, with the user's value or the default, ended by a
  * NULL key. `user` ends with a NULL key, or is NULL. Strings and array are copied into `arena`. An unknown or repeated
- * key is a USAGE error, which names the nearest key. */
+ * key is a USAGE error, which names the most similar key. */
 MUSTER_CHECKED muster_status env_options_match(const muster_env_type *type, const muster_env_setting *user,
                                                struct arena *arena, const muster_env_setting **out);
 
-/* Checks that the type takes an option of that key; the USAGE error names the nearest one. */
+/* Checks that the type takes an option of that key; the USAGE error names the most similar one. */
 MUSTER_CHECKED muster_status env_options_check_key(const muster_env_type *type, const char *key);
 
 #endif

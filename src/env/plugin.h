@@ -14,17 +14,19 @@ struct env_plugin;
  */
 MUSTER_CHECKED muster_status env_plugin_locate(const char *path, const char *folder, char *found, size_t size);
 
-/* Loads a plug-in and checks its tables. USAGE errors, which name the file: not there, not a shared object, without
- * muster_env_types(), built for another version of the interface, without environments or with a nameless one. */
+/* Loads a plug-in and checks its tables. USAGE errors, which name the file: it does not exist, is not a shared object,
+ * has no muster_env_types(), was built for another version of the interface, has no environments or one without a
+ * name. */
 MUSTER_CHECKED muster_status env_plugin_open(const char *path, struct env_plugin **out);
 
-/* Frees the handle; accepts NULL inside. The code stays loaded, since a simulator may have started threads. */
+/* Frees the handle; does nothing where *plugin is NULL. The code stays loaded, since a simulator may have started
+ * threads. */
 void env_plugin_close(struct env_plugin **plugin);
 
-/* All types, ended by NULL; whole tables, whatever the version that the plug-in was built with. Borrowed. */
+/* All types, ended by NULL. Tables have all fields, whichever version the plug-in was built with. Borrowed. */
 const muster_env_type *const *env_plugin_types(const struct env_plugin *plugin);
 
-/* Finds a type by name. The error (USAGE) names the nearest one and the file. */
+/* Finds a type by name. The error (USAGE) names the type with the most similar name, and the file. */
 MUSTER_CHECKED muster_status env_plugin_find(const struct env_plugin *plugin, const char *name,
                                              const muster_env_type **out);
 

@@ -8,7 +8,7 @@
 /* All types in the order of their names, ended by NULL. */
 const muster_env_type *const *env_registry_list(void);
 
-/* Finds a type by name. The error (USAGE) names the nearest one. */
+/* Finds a type by name. The error (USAGE) names the type with the most similar name. */
 MUSTER_CHECKED muster_status env_registry_find(const char *name, const muster_env_type **out);
 
 #endif

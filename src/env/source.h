@@ -1,4 +1,4 @@
-/* Where the environments of a run come from: built in or from a plug-in, in this process or in children of it. */
+/* Where the environments of a run come from: built in or from a plug-in, in this process or in child processes. */
 #ifndef ENV_SOURCE_H
 #define ENV_SOURCE_H
 
@@ -10,7 +10,7 @@
 
 /* Strings are borrowed while the source is open. */
 struct env_source_request {
-  const char *plugin; /* path of a shared object, loaded as it is; NULL or "": a built-in environment */
+  const char *plugin; /* path of a shared object, as dlopen() gets it; NULL or "": a built-in environment */
   const char *name;   /* of the environment */
   bool isolates;      /* in child processes */
   struct isolation_options isolation;
@@ -25,7 +25,7 @@ struct env_source {
 /* Finds the environment. USAGE errors as of env_registry_find() and env_plugin_open(). On failure *out is zeroed. */
 MUSTER_CHECKED muster_status env_source_open(const struct env_source_request *request, struct env_source *out);
 
-/* Closes it, after all pools with its type are destroyed; accepts a zeroed one. */
+/* Closes it. Destroy all pools with its type before. Does nothing to a zeroed one. */
 void env_source_close(struct env_source *source);
 
 #endif

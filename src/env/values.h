@@ -9,11 +9,11 @@
 
 bool values_are_finite(const float *values, size_t n);
 
-/* The index of the first of n elements, whole values of the space one after another, that is wrong: not finite, or none
- * of the choices of its element; n where all are right. */
+/* The index of the first wrong one of n elements, which make up whole values of the space one after another; n where
+ * all are right. An element is wrong that is not finite, or not one of its choices. */
 size_t space_find_wrong(const muster_space *space, const void *values, size_t n);
 
-/* What is wrong with element i: "nan, not a finite number", "7, not in 0 to 3". */
+/* Writes what is wrong with element i: "nan, not a finite number", "7, not in 0 to 3". */
 void space_describe_wrong(const muster_space *space, const void *values, size_t i, char *text, size_t size);
 
 #endif
