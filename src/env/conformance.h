@@ -1,7 +1,8 @@
-/* The conformance suite: holds an environment to the contract of muster/env.h and tells its author what to do.
+/* The conformance suite: checks whether an environment keeps the contract of muster/env.h, and tells its author what to
+ * do.
  *
  * Each check runs in a child process of its own, so that an environment which crashes, hangs or writes where it may not
- * is a line of the report. Not for a process that has started MPI. */
+ * leads to a line of the report. Don't use it in a process that has started MPI. */
 #ifndef ENV_CONFORMANCE_H
 #define ENV_CONFORMANCE_H
 
@@ -16,7 +17,7 @@ enum conformance_verdict {
 
 #define CONFORMANCE_TEXT 768
 
-/* Findings of one verdict whose texts are the same but for the numbers in them are one, the first of them. */
+/* Findings of the same verdict whose texts differ only in numbers are kept as one: the first of them. */
 struct conformance_finding {
   enum conformance_verdict verdict;
   char check[24];              /* name of the check that found it first */
@@ -35,15 +36,16 @@ struct conformance_report {
 
 struct conformance_request {
   const muster_env_type *type;
-  const muster_env_setting *options; /* the user's, ended by a NULL key; NULL: none */
-  uint64_t seed;                     /* which episodes are played */
+  const muster_env_setting *options; /* those that the user gave, ended by a NULL key; NULL: none */
+  uint64_t seed;                     /* decides which episodes are played */
   int check_seconds;                 /* after which a check counts as hanging */
-  double play_seconds;               /* how long a check plays that plays as much as it can; 0: half a second */
+  double play_seconds;               /* for checks that play as many steps as time allows; 0: half a second */
 };
 
 /* Runs all checks; when the first one, which looks at the table and the description, fails, the others are left out. An
- * environment that breaks the contract is no error. What it prints meanwhile is swallowed and becomes a note; only what
- * it wrote to standard error last, in a check that it died in, is passed on. Errors: USAGE for unknown options, MEMORY.
+ * environment that breaks the contract is no error of this function. What the environment prints meanwhile is not
+ * shown, but becomes a note; only if it dies in a check, the last that it wrote to standard error is passed on. Errors:
+ * USAGE for unknown options, MEMORY.
  */
 MUSTER_CHECKED muster_status conformance_run(const struct conformance_request *request,
                                              struct conformance_report *report);

@@ -1,11 +1,12 @@
-/* The checks of the conformance suite. Each one notes findings in subject->examination; one that notes nothing has
- * passed, and says so by itself with what it has seen. */
+/* The checks of the conformance suite. Each one notes findings in subject->examination; one without a bad finding has
+ * passed, and notes that itself, with what it has seen. */
 #ifndef ENV_CONFORMANCE_CHECKS_H
 #define ENV_CONFORMANCE_CHECKS_H
 
 #include "env/conformance_player.h"
 
-/* The first check: the table and the description, without the witness being open. */
+/* The first check: the table and the description. The witness (an environment of which only the description is asked
+ * for) is not open yet. */
 void check_description(struct subject *subject);
 
 void check_options(struct subject *subject);

@@ -1,4 +1,4 @@
-/* What an environment prints while a check runs: taken out of the report's way, and counted. */
+/* What an environment prints while a check runs: kept out of the report, and counted. */
 #ifndef ENV_CONFORMANCE_PRINTS_H
 #define ENV_CONFORMANCE_PRINTS_H
 
@@ -10,14 +10,14 @@
 
 #define PRINTS_LAST 8192
 
-/* One stream, over all checks. */
+/* What one stream received, in all checks. */
 struct prints_stream {
   size_t bytes;
   char first[96]; /* the first line, as much of it as fits */
   size_t first_used;
   bool first_is_whole;
-  char last[PRINTS_LAST]; /* the last bytes of the check that runs, a ring */
-  size_t last_bytes;      /* that it was given */
+  char last[PRINTS_LAST]; /* the last bytes that the running check wrote, as a ring buffer */
+  size_t last_bytes;      /* how many that check wrote */
   int from, to;           /* ends of the pipe; -1: closed */
 };
 
@@ -30,12 +30,12 @@ struct prints {
 
 /* Opens pipes for a check, before its process is made. */
 MUSTER_CHECKED muster_status prints_open(struct prints *prints);
-/* In the process of the check: standard output and standard error go into the pipes; standard input, which is the
- * caller's, is empty. */
+/* In the process of the check: sends standard output and standard error into the pipes, and makes standard input, which
+ * belongs to the caller, empty. */
 void prints_take(struct prints *prints);
-/* In the parent: reads the pipes until the child ends, and closes them. The child is still to be waited for. */
+/* In the parent: reads the pipes until the child ends, and closes them. The caller still has to wait for the child. */
 void prints_follow(struct prints *prints, pid_t child);
-/* Passes on to standard error what the check that runs wrote there last. */
+/* Passes on to standard error what the running check wrote there last. */
 void prints_pass_on(const struct prints *prints);
 
 #endif

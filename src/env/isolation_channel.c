@@ -56,11 +56,11 @@ size_t channel_layout(void *head, const muster_env_spec *spec, int32_t n, size_t
 void channel_wake(_Atomic uint32_t *sleeps, int event) {
   if (atomic_exchange(sleeps, 0) == 0) return;
   const char ring = 0;
-  /* nobody there any more: whoever waits for the answer will find that out */
+  /* the other side is gone: whoever waits for its answer will find that out */
   while (send(event, &ring, 1, MSG_NOSIGNAL) < 0 && errno == EINTR) continue;
 }
 
-/* sleeps until a byte comes; the counter decides what it means, since it may be an old one */
+/* sleeps until a byte comes; the caller then looks at the counter, since the byte may be an old one */
 static enum channel_outcome sleep_on(int event, double seconds) {
   struct pollfd wait = {.fd = event, .events = POLLIN};
   int milliseconds = seconds < 0 ? -1 : (int)fmin(ceil(seconds * 1e3), 1e9);
@@ -77,7 +77,8 @@ enum channel_outcome channel_wait(_Atomic uint32_t *counter, uint32_t wanted, _A
   if (atomic_load_explicit(counter, memory_order_acquire) == wanted) return CHANNEL_DONE;
   const double end = clock_seconds() + seconds;
   for (;;) {
-    /* announce the sleep, then look once more: who counts after that sees the counter of sleepers, and signals */
+    /* announce the sleep, then look once more: if the other side counts after that, it sees the announcement and sends
+     * a byte */
     atomic_store(sleeps, 1);
     if (atomic_load(counter) == wanted) break;
     double left = seconds > 0 ? fmax(0.0, end - clock_seconds()) : -1.0;

@@ -7,17 +7,17 @@
 enum { ARM_JOINTS = 6 };
 
 struct arm {
-  /* what the user chooses, for each joint and the link behind it */
+  /* chosen by the user, for each joint and the link behind it */
   double length[ARM_JOINTS];   /* m */
   double mass[ARM_JOINTS];     /* kg */
   double armature[ARM_JOINTS]; /* kg m^2, inertia of the motor about its joint */
   double damping[ARM_JOINTS];  /* N m s/rad */
-  double limit[ARM_JOINTS];    /* rad, either way: where the joint stops */
+  double limit[ARM_JOINTS];    /* rad, to either side: where the joint stops */
   double gravity;              /* m/s^2, along -y */
 
   /* what arm_prepare() derives */
-  double coupling[ARM_JOINTS][ARM_JOINTS]; /* kg m^2: of links i and j, before the cosine of the angle between them */
-  double weight[ARM_JOINTS];               /* kg m: what gravity pulls at, before the cosine of the link's angle */
+  double coupling[ARM_JOINTS][ARM_JOINTS]; /* kg m^2: of links i and j; times the cosine of the angle between them */
+  double weight[ARM_JOINTS];               /* kg m: what gravity pulls at; times the cosine of the link's angle */
 };
 
 struct arm_state {
@@ -30,7 +30,8 @@ void arm_prepare(struct arm *arm);
 /* Where the links end: x, y [ARM_JOINTS], m; the last one is the fingertip. */
 void arm_positions(const struct arm *arm, const double *angle, double *x, double *y);
 
-/* Joint accelerations [ARM_JOINTS], rad/s^2, under the motors' torques [ARM_JOINTS], N m. Stops are not looked at. */
+/* Joint accelerations [ARM_JOINTS], rad/s^2, under the motors' torques [ARM_JOINTS], N m. The joints' stops are
+ * ignored. */
 void arm_accelerations(const struct arm *arm, const struct arm_state *state, const double *torque,
                        double *acceleration);
 

@@ -28,7 +28,7 @@ static inline void canvas_line(struct canvas *canvas, double x0, double y0, doub
   }
 }
 
-/* Writes the picture and a line below it; cuts at `size` bytes. */
+/* Writes the picture and a line below it, at most `size` bytes. */
 static inline void canvas_write(const struct canvas *canvas, const char *caption, char *text, size_t size) {
   size_t used = 0;
   for (int row = 0; row < CANVAS_ROWS && used < size; row++)

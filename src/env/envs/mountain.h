@@ -16,7 +16,7 @@
 #define MOUNTAIN_MIN_POSITION (-1.2)
 #define MOUNTAIN_MAX_POSITION 0.6
 #define MOUNTAIN_MAX_SPEED 0.07
-#define MOUNTAIN_SLACK 1e-7       /* a state that was rounded to float32 is accepted */
+#define MOUNTAIN_SLACK 1e-7       /* so much that a state rounded to float32 is accepted */
 #define MOUNTAIN_START_LOW (-0.6) /* starts at rest, in [-0.6, -0.4) */
 #define MOUNTAIN_START_HIGH (-0.4)
 
@@ -25,7 +25,7 @@ enum { MOUNTAIN_POSITION, MOUNTAIN_VELOCITY, MOUNTAIN_STATE_SIZE };
 #define MOUNTAIN_OPTIONS                                                                                               \
   {"goal_velocity", "0", "how fast the car has to be at the flag, in units of position a step"}, { NULL, NULL, NULL }
 
-/* what the car sees is its state */
+/* the observation is the state */
 static const float mountain_low[MOUNTAIN_STATE_SIZE] = {-1.2f, -0.07f};
 static const float mountain_high[MOUNTAIN_STATE_SIZE] = {0.6f, 0.07f};
 
@@ -107,7 +107,7 @@ static inline void mountain_render_text(const double state[MOUNTAIN_STATE_SIZE],
   canvas_write(&canvas, caption, text, size);
 }
 
-/* a point of the car, from where its wheels stand, along the slope and upwards */
+/* a point of the car, given by its distances from where the wheels stand, along the slope and upwards */
 static inline void mountain_place(double position, double along, double up, double *point) {
   const double steepness = atan(3.0 * 0.45 * cos(3.0 * position)), cosine = cos(steepness), sine = sin(steepness);
   point[0] = position + along * cosine - up * sine;
@@ -144,9 +144,9 @@ static inline void mountain_render_picture(const double state[MOUNTAIN_STATE_SIZ
   }
 }
 
-#define MOUNTAIN_FPS 30.0 /* its steps have no length in seconds */
+#define MOUNTAIN_FPS 30.0 /* a step stands for no length of time */
 
-/* ---- functions of a block that are the same for both ---- */
+/* ---- functions of a block that both environments share ---- */
 
 static inline int mountain_block_reset(void *self, int32_t row, muster_random *random, muster_env_result *result,
                                        muster_env_error *error) {

@@ -4,8 +4,8 @@
 
 #include "env/envs/settings.h"
 
-/* From 1 to `most` numbers from min to max, with commas between them; blanks are skipped. `out`: [most]. Returns 0, or
- * 1 with a text that names the option, what it expects and what it got. */
+/* Reads 1 to `most` numbers, each from min to max, with commas between them; blanks are skipped. `out`: [most]. Returns
+ * 0, or 1 with a text that names the option, what it expects and what it got. */
 static inline int setting_numbers(const muster_env_setting *settings, const char *key, double min, double max,
                                   int32_t most, double *out, int32_t *count, muster_env_error *error) {
   const char *text = setting_value(settings, key), *at = text;

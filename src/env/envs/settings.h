@@ -1,5 +1,5 @@
-/* Values of an environment's options, as create() is handed them. All return 0, or 1 with a text that names the option,
- * what it expects and what it got. Every key is one that the type lists. */
+/* Reads values of an environment's options, as create() gets them. All functions return 0, or 1 with a text that names
+ * the option, what it expects and what it got. Every key is one that the type lists. */
 #ifndef ENV_ENVS_SETTINGS_H
 #define ENV_ENVS_SETTINGS_H
 
@@ -40,7 +40,7 @@ static inline int setting_integer(const muster_env_setting *settings, const char
   return 0;
 }
 
-/* One of `names`, which ends with NULL; its index. */
+/* The index of the value in `names`, a list that ends with NULL. */
 static inline int setting_choice(const muster_env_setting *settings, const char *key, const char *const *names,
                                  int *out, muster_env_error *error) {
   const char *text = setting_value(settings, key);

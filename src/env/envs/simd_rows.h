@@ -23,7 +23,7 @@ typedef void simd_rows_advance(struct simd_rows *block, const void *actions, mus
 struct simd_rows {
   int32_t n;                               /* environments */
   int32_t variables;                       /* of the state of one */
-  double parameter;                        /* what the environment's option says; its meaning is the environment's */
+  double parameter;                        /* the value of the environment's one option, such as the gravity */
   simd_rows_advance *advance;              /* the loops, compiled for this processor */
   double *values[SIMD_ROWS_MAX_VARIABLES]; /* [n rounded up to a multiple of SIMD_ROWS_GROUP] each */
 };
@@ -31,7 +31,7 @@ struct simd_rows {
 /* Functions of a block; these two may stand in the table as block_destroy and block_save_state. */
 int simd_rows_create(int32_t n, int32_t variables, double parameter, simd_rows_advance *advance, void **out,
                      muster_env_error *error);
-void simd_rows_destroy(void *self); /* accepts NULL */
+void simd_rows_destroy(void *self); /* does nothing with NULL */
 void simd_rows_save_state(const void *self, int32_t row, void *bytes);
 
 /* Writes the state [variables] of one row. */
@@ -61,8 +61,8 @@ SIMD_ROWS_INLINE void simd_rows_load(void *group, const void *actions, size_t st
   memcpy(group, from, 4 * rows);
 }
 
-/* copies what a group yields to the caller's rows: observations [SIMD_ROWS_GROUP, elements], rewards and flags
- * [SIMD_ROWS_GROUP]. Rows beyond n are thrown away and start from rest again. */
+/* copies the results of a group to the caller's rows: observations [SIMD_ROWS_GROUP, elements], rewards and flags
+ * [SIMD_ROWS_GROUP]. Rows beyond n are not copied; their states are set to zero again. */
 SIMD_ROWS_INLINE void simd_rows_store(struct simd_rows *block, size_t start, size_t rows, size_t elements,
                                       const float *observation, const float *reward, const uint8_t *terminated,
                                       muster_env_block_result *result) {

@@ -9,11 +9,11 @@
 
 #define SINCOS_INLINE static inline __attribute__((always_inline))
 
-/* where the polynomials hold by themselves, in rad, and where they hold after the angle was reduced */
+/* up to which angle, in rad, the polynomials are exact enough, and up to which after the angle was reduced */
 #define SINCOS_SMALL_LIMIT 0.785
 #define SINCOS_REDUCED_LIMIT 1e5
 
-/* added and taken away again, it rounds a double to the nearest integer, which the lowest bits of the sum then hold */
+/* adding and subtracting it rounds a double to the nearest integer, which is then in the lowest bits of the sum */
 #define SINCOS_ROUNDER 6755399441055744.0 /* 1.5 * 2^52 */
 
 /* pi / 2 in two parts (fdlibm, e_rem_pio2.c): the first has 33 bits, so that its product with a small integer is exact
@@ -39,7 +39,7 @@ SINCOS_INLINE void sincos_polynomials(double x, double *sine, double *cosine) {
   *cosine = 1.0 - (0.5 * z - z * z * even);
 }
 
-/* libm for those of n angles that lie beyond the limit */
+/* uses libm for those of n angles that lie beyond the limit */
 SINCOS_INLINE void sincos_beyond(int n, double limit, const double *angle, double *sine, double *cosine) {
   int beyond = 0;
   for (int i = 0; i < n; i++) beyond |= !(fabs(angle[i]) <= limit);
@@ -50,7 +50,7 @@ SINCOS_INLINE void sincos_beyond(int n, double limit, const double *angle, doubl
   }
 }
 
-/* sin and cos of n angles that are mostly small: polynomials up to SINCOS_SMALL_LIMIT, libm beyond */
+/* sin and cos of n angles that are mostly small: by polynomials up to SINCOS_SMALL_LIMIT, by libm beyond */
 SINCOS_INLINE void sincos_small(int n, const double *restrict angle, double *restrict sine, double *restrict cosine) {
   for (int i = 0; i < n; i++) sincos_polynomials(angle[i], &sine[i], &cosine[i]);
   sincos_beyond(n, SINCOS_SMALL_LIMIT, angle, sine, cosine);
@@ -66,7 +66,7 @@ SINCOS_INLINE void sincos_any(int n, const double *restrict angle, double *restr
     double a, b;
     sincos_polynomials(rest, &a, &b);
 
-    /* which quarter of the circle: odd ones swap the two, and the signs follow */
+    /* the quarter of the circle: odd ones swap sin and cos, and the signs depend on it */
     uint64_t quarter;
     memcpy(&quarter, &shifted, sizeof quarter);
     double s = quarter & 1 ? b : a, c = quarter & 1 ? a : b;
@@ -76,7 +76,7 @@ SINCOS_INLINE void sincos_any(int n, const double *restrict angle, double *restr
   sincos_beyond(n, SINCOS_REDUCED_LIMIT, angle, sine, cosine);
 }
 
-/* the angle that equals x but for whole turns, in [-pi, pi] up to rounding */
+/* x less a number of whole turns, in [-pi, pi] up to rounding */
 SINCOS_INLINE double sincos_wrap(double x) {
   double turns = 4.0 * ((x * (0.25 * SINCOS_PER_HALF_PI) + SINCOS_ROUNDER) - SINCOS_ROUNDER);
   return (x - turns * SINCOS_HALF_PI_HIGH) - turns * SINCOS_HALF_PI_LOW;

@@ -1,12 +1,12 @@
-/* Environments with finitely many states, given by a table of transitions: what the toy-text environments share. An
- * environment fills the table in when it is created; a step samples the table's row of (state, action). The observation
- * is the state's number. */
+/* Environments with finitely many states, given by a table of transitions: the code that Gymnasium's toy-text
+ * environments share here. An environment fills in the table when it is created; a step draws from the table's outcomes
+ * of (state, action). The observation is the state's number. */
 #ifndef ENV_ENVS_TABULAR_H
 #define ENV_ENVS_TABULAR_H
 
 #include "muster/env.h"
 
-/* One way in which an action can turn out. */
+/* One possible outcome of an action. */
 struct tabular_outcome {
   double probability; /* 0: there is no such outcome */
   double reward;
@@ -15,8 +15,8 @@ struct tabular_outcome {
 };
 
 struct tabular {
-  int32_t states, actions, outcomes; /* `outcomes`: the most that an action has */
-  struct tabular_outcome *table;     /* [states, actions, outcomes]; unused ones come last */
+  int32_t states, actions, outcomes; /* `outcomes`: the largest number for any action */
+  struct tabular_outcome *table;     /* [states, actions, outcomes]; unused outcomes come last */
   int32_t *starts;                   /* [start_count] states in which episodes start, all equally likely */
   int32_t start_count;
   int32_t max_steps;
@@ -43,11 +43,11 @@ struct tabular_block {
   int32_t *state; /* [n] */
 };
 
-/* The functions of both forms, but for creation; the environment's own create() and block_create() call
- * tabular_create(). */
+/* The functions for single environments and for blocks, except those that create; the environment's own create() and
+ * block_create() call tabular_create(). */
 int tabular_create(tabular_build *build, const muster_env_setting *settings, int32_t n, void **out,
                    muster_env_error *error);
-void tabular_destroy(void *self); /* accepts NULL */
+void tabular_destroy(void *self); /* does nothing with NULL */
 void tabular_describe(const void *self, muster_env_spec *spec);
 int tabular_reset(void *self, muster_random *random, muster_env_result *result, muster_env_error *error);
 int tabular_step(void *self, const void *action, muster_random *random, muster_env_result *result,

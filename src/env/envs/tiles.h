@@ -4,8 +4,8 @@
 
 #include "muster/canvas.h"
 
-#define TILES_FPS 4.0  /* steps a second that one can follow */
-#define TILES_GAP 0.02 /* the background that is left on each side of a tile */
+#define TILES_FPS 4.0  /* steps a second, slow enough to follow */
+#define TILES_GAP 0.02 /* the width of background on each side of a tile */
 
 static inline void tiles_view(muster_canvas *canvas, int32_t rows, int32_t columns, uint32_t background) {
   canvas->view(canvas, -0.05, columns + 0.05, -rows - 0.05, 0.05, background);
@@ -21,7 +21,7 @@ static inline void tiles_circle(muster_canvas *canvas, int32_t row, int32_t colu
   canvas->circle(canvas, column + 0.5, -row - 0.5, radius, color);
 }
 
-/* somebody who stands on a tile */
+/* a person who stands on a tile */
 static inline void tiles_figure(muster_canvas *canvas, int32_t row, int32_t column, uint32_t color) {
   const double x = column + 0.5, y = -row - 0.5;
   const double body[] = {x - 0.2, y - 0.32, x + 0.2, y - 0.32, x + 0.12, y + 0.1, x - 0.12, y + 0.1};
