@@ -15,7 +15,8 @@ size_t env_block_choices(const muster_space *action) {
   return choices;
 }
 
-/* a refusal of create(), with its text; that of an isolated environment says already who refuses what */
+/* the error when create() refuses its settings, with its text; that of an isolated environment names the environment
+ * already */
 static muster_status refuse(const struct env_block *block, int failed, muster_env_error *error) {
   const char *name = block->type->name, *text = env_error_text(error);
   if (isolation_wraps(block->type))
@@ -24,7 +25,7 @@ static muster_status refuse(const struct env_block *block, int failed, muster_en
   return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
 }
 
-/* one environment, or the whole block where `row` is -1 */
+/* names one environment, or the whole block where `row` is -1 */
 static muster_status create_one(struct env_block *block, const muster_env_setting *settings, int32_t row) {
   void **made = row < 0 ? &block->block : &block->envs[row];
   muster_env_error error = {""};
@@ -54,7 +55,7 @@ static muster_status create_whole(struct env_block *block, const muster_env_sett
   return MUSTER_OK;
 }
 
-/* adds whose fault it is to what a check has found */
+/* adds to an error of a check which environment is at fault */
 static muster_status blame(const char *name, muster_status status) {
   return muster_status_code(status) == MUSTER_ERROR_ENVIRONMENT ? status_wrap(status, "environment %s", name) : status;
 }
@@ -101,7 +102,7 @@ void env_block_destroy(struct env_block *block) {
 
 /* ---- reset and step ---- */
 
-/* what a function of the environment has returned; a failure always has a text */
+/* passes on what a function of the environment has returned, and gives a failure without a text one */
 static int told(int failed, muster_env_error *error) {
   if (failed) env_error_text(error);
   return failed;
@@ -119,7 +120,7 @@ int env_block_reset(struct env_block *block, int32_t row, muster_random *random,
   return told(failed, error);
 }
 
-/* the single functions, row after row */
+/* steps by the single functions, row after row */
 static int step_each(struct env_block *block, const void *actions, muster_random *const *randoms,
                      muster_env_block_result *result, muster_env_error *error) {
   const size_t agents = (size_t)block->spec.agents, action_bytes = agents * muster_space_bytes(&block->spec.action);
@@ -148,7 +149,7 @@ static int step_each(struct env_block *block, const void *actions, muster_random
   return 0;
 }
 
-/* the block function, all rows at once */
+/* steps by the block function, all rows at once */
 static int step_together(struct env_block *block, const void *actions, muster_random *const *randoms,
                          muster_env_block_result *result, muster_env_error *error) {
   memset(result->terminated, 0, (size_t)block->count);
@@ -182,7 +183,7 @@ bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
     block->type->block_save_state(block->block, row, bytes);
   else
     block->type->save_state(block->envs[row], bytes);
-  foreign_leave(block->foreign, row == block->count - 1); /* files are written next */
+  foreign_leave(block->foreign, row == block->count - 1); /* the caller may write files next */
   return !is_block || isolation_has_saved(block->type, block->block);
 }
 
@@ -202,8 +203,8 @@ static void close_viewer(const struct env_block *block, void *viewer) {
   foreign_leave(block->foreign, true);
 }
 
-/* a single environment with the state of a block's row, for looking at; NULL when it cannot be made or put into the
- * row's state */
+/* a single environment with the state of a block's row, to render; NULL when it cannot be made or put into that
+ * state */
 static void *create_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                            void *bytes) {
   const muster_env_type *type = block->type;
@@ -222,7 +223,8 @@ static void *create_viewer(const struct env_block *block, const muster_env_setti
   return NULL;
 }
 
-/* who shows a row: its own environment, or, for a block, a single one that is given the row's state; NULL: nobody can
+/* the environment that renders a row: its own, or, for a block, a single one that is given the row's state; NULL: there
+ * is none
  */
 static void *open_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
   if (block->envs != NULL) return block->envs[row];

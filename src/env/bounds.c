@@ -17,7 +17,7 @@ muster_status action_bounds_check(enum action_bounds bounds, const muster_space 
 
 static float within(float value, float low, float high) { return value < low ? low : (value > high ? high : value); }
 
-/* from [-1, 1] to [low, high], as a mean of the bounds: a difference of two floats need not be one */
+/* from [-1, 1] to [low, high], as a weighted mean of the bounds: their difference could be too large for a float */
 static float rescale(float value, float low, float high) {
   const double share = 0.5 * ((double)value + 1.0);
   return (float)((1.0 - share) * (double)low + share * (double)high);

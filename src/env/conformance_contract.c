@@ -43,7 +43,7 @@ static bool same_spec(const muster_env_spec *a, const muster_env_spec *b) {
          a->max_steps == b->max_steps && a->masks_actions == b->masks_actions && a->state_bytes == b->state_bytes;
 }
 
-/* what is allowed in a description, and yet not meant */
+/* what a description may say, but probably is a mistake */
 static void note_spec(struct subject *subject) {
   struct examination *examination = subject->examination;
   note_bounds(examination, "observation", &subject->spec.observation);
@@ -59,7 +59,7 @@ static void note_spec(struct subject *subject) {
     examination_fail(examination, "there is a block_save_state, but no save_state: write save_state and load_state");
 }
 
-/* a second environment, and a block, are described alike */
+/* a second environment, and a block, must have the same description */
 static void check_repetition(struct subject *subject) {
   struct examination *examination = subject->examination;
   struct subject other = *subject;
@@ -136,7 +136,7 @@ void check_options(struct subject *subject) {
   for (; subject->settings[n].key != NULL; n++) {
     const char *key = subject->settings[n].key;
     if (!is_number(subject->type->options[n].default_value)) {
-      is_refused(subject, n, "no such value"); /* may be a text that it takes; it must not crash */
+      is_refused(subject, n, "no such value"); /* the option may accept any text; create() must not crash */
     } else if (!is_refused(subject, n, "no number")) {
       examination_find(examination, CONFORMANCE_NOTE,
                        "option %s takes \"no number\" without complaint, though its default is a number: a misspelt "

@@ -1,4 +1,4 @@
-/* The conformance suite's check of pictures: draws on a canvas that only looks at what it is asked for. */
+/* The conformance suite's check of pictures: lets the environment draw on a canvas that only checks the calls. */
 #include "env/conformance_checks.h"
 
 #include <math.h>
@@ -6,7 +6,7 @@
 struct inspector {
   muster_canvas canvas;
   struct examination *examination;
-  int drawings; /* since the view was chosen; -1: there is none */
+  int drawings; /* how many since the view was chosen; -1: no view yet */
 };
 
 /* every drawing comes after the view, with finite numbers */

@@ -46,7 +46,7 @@ void prints_take(struct prints *prints) {
   close_pipes(prints);
 }
 
-/* ---- what comes out of them ---- */
+/* ---- reading them ---- */
 
 static void keep(struct prints_stream *stream, const char *bytes, size_t n) {
   stream->bytes += n;
@@ -59,7 +59,7 @@ static void keep(struct prints_stream *stream, const char *bytes, size_t n) {
   }
 }
 
-/* reads what is there; the pipe is closed when there will be no more */
+/* reads what has come; closes the pipe when no more can come */
 static void drain(struct prints_stream *stream) {
   char bytes[4096];
   while (stream->from >= 0) {
@@ -76,7 +76,7 @@ void prints_follow(struct prints *prints, pid_t child) {
     close_end(&prints->stream[i].to);
     fcntl(prints->stream[i].from, F_SETFL, O_NONBLOCK);
   }
-  /* the end of the child counts, not that of the pipes: processes of the simulator may hold them open */
+  /* waits for the end of the child, not of the pipes: processes of the simulator may hold those open */
   int handle = (int)syscall(SYS_pidfd_open, child, 0);
   while (out->from >= 0 || error->from >= 0) {
     struct pollfd waits[] = {{handle, POLLIN, 0}, {out->from, POLLIN, 0}, {error->from, POLLIN, 0}};

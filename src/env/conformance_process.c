@@ -13,7 +13,7 @@
 #define SIGNALS 32
 #define STEPS 100
 
-/* How a process is. */
+/* The state of a process. */
 struct state {
   char folder[PATH_MAX], locale[512];
   locale_t thread_locale;
@@ -21,7 +21,7 @@ struct state {
   struct sigaction action[SIGNALS];
   sigset_t mask;
   mode_t umask;
-  struct stat stream[3]; /* without a device where it is closed */
+  struct stat stream[3]; /* all zero where it is closed */
 };
 
 static void look(struct state *state) {
@@ -38,7 +38,7 @@ static void look(struct state *state) {
     if (fstat(i, &state->stream[i]) != 0) memset(&state->stream[i], 0, sizeof state->stream[i]);
 }
 
-/* what may have changed, each told once */
+/* what may have changed; each is told once */
 enum change { FOLDER, LOCALE, FLOATS, HANDLERS, MASK, UMASK, STREAMS, CHANGES };
 
 struct watch {
@@ -64,7 +64,8 @@ static bool same_signals(const sigset_t *a, const sigset_t *b) {
   return same;
 }
 
-/* compares the process with what it was before the call, tells, and sets the numbers right for the next call */
+/* compares the process with its state before the call, tells the differences, and restores rounding, traps and denormal
+ * numbers for the next call */
 static void compare(struct watch *watch, const char *call) {
   const struct state before = watch->state;
   struct state *now = &watch->state;

@@ -13,12 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* the signals by which a run is asked to end, or that it ignores: their handlers are muster's */
+/* the signals by which a run is asked to end, or that it ignores: muster sets their handlers */
 static const int kept_signals[] = {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGPIPE, SIGXCPU, SIGXFSZ};
 #define KEPT (sizeof kept_signals / sizeof *kept_signals)
 
-/* the signals that end a process. Simulators may handle them, as virtual machines do; muster says a word where they
- * don't. Those of the first group come back when the handler returns, since the instruction is tried again. */
+/* the signals that end a process. Simulators may handle them, as virtual machines do; where they don't, muster writes a
+ * line. Those of the first group come again when the handler returns, since the instruction is tried again. */
 static const struct {
   int number;
   bool comes_back;
@@ -43,12 +43,12 @@ static const struct {
 /* who ends the process: nobody yet, muster itself, or an environment */
 enum end { END_NONE, END_ORDERLY, END_BY_ENVIRONMENT };
 
-/* How the process was when foreign code had not run yet, and which of it runs now. A handler of signals and one of
- * exit() have nothing but a global to look at. */
+/* The state of the process before foreign code ran for the first time, and which foreign code runs now. It is global
+ * because handlers of signals and of exit() get no argument. */
 static struct {
   bool is_expected, is_up, speaks;
   _Atomic int end;             /* enum end */
-  volatile sig_atomic_t dying; /* faults so far; the second one happened while the first was told */
+  volatile sig_atomic_t dying; /* faults so far; a second one happens while the first is told */
   char speaker[192], name[256];
   pid_t id;
   pthread_t thread;
@@ -60,16 +60,16 @@ static struct {
   sigset_t mask;
   mode_t umask;
   struct {
-    int copy; /* a descriptor; -1: was closed */
+    int copy; /* a copy of the descriptor; -1: it was closed */
     dev_t device;
     ino_t file;
   } stream[3];
   int calls_between, calls_to_clock; /* calls from one reading of the clock to the next */
   double last_clock, last_look;
-  _Alignas(16) char stack[65536]; /* for a handler when the other one is full */
+  _Alignas(16) char stack[65536]; /* for a handler of signals when the thread's own stack is full */
 } process = {.calls_between = 1, .calls_to_clock = 1};
 
-/* ---- what a dying process says; only functions that a handler of signals may call ---- */
+/* ---- what a process that ends writes, with functions that a handler of signals may call ---- */
 
 struct line {
   size_t length;
@@ -78,7 +78,7 @@ struct line {
 
 static void put(struct line *line, const char *text) {
   while (*text != '\0' && line->length < sizeof line->text) {
-    /* a name may come from anywhere, and goes to a terminal */
+    /* a name may hold any bytes, and the text goes to a terminal */
     unsigned char byte = (unsigned char)*text++;
     line->text[line->length++] = (char)(byte < 0x20 || byte == 0x7f ? '?' : byte);
   }
@@ -102,13 +102,13 @@ static void put_named_number(struct line *line, const char *name, int64_t number
 static void end_line(struct line *line) {
   if (line->length > sizeof line->text - 1) line->length = sizeof line->text - 1;
   line->text[line->length++] = '\n';
-  /* to where standard error was at first: it may be closed */
+  /* writes to where standard error went at first: an environment may have closed it */
   int copy = process.stream[STDERR_FILENO].copy;
   ssize_t written = write(copy > 0 ? copy : STDERR_FILENO, line->text, line->length);
-  (void)written; /* there is nowhere left to report a failure to */
+  (void)written; /* a failure can't be reported anywhere */
 }
 
-/* which environment is at work, and in which step; reads memory that may be damaged */
+/* writes which environment is at work, and in which step; the memory that it reads may be damaged */
 static void put_place(struct line *line) {
   const struct foreign *foreign = process.foreign;
   const int32_t row = foreign->row, shown = row >= 0 ? row : 0;
@@ -132,7 +132,7 @@ static void put_in_parentheses(struct line *line, const char *text) {
   put(line, ")");
 }
 
-/* the function that runs */
+/* writes which function runs */
 static void put_call(struct line *line, enum outcall call, bool is_block) {
   static const char *const names[OUTCALLS] = {
       [OUTCALL_CREATE] = "create()",
@@ -148,7 +148,7 @@ static void put_call(struct line *line, enum outcall call, bool is_block) {
   if (call != OUTCALL_OPEN) put(line, names[call]);
 }
 
-/* begins a line with who is at work; `call` NONE: muster itself, or another thread */
+/* begins a line by telling what is at work; `call` NONE: muster itself, or another thread */
 static void put_subject(struct line *line, enum outcall call, bool is_whole) {
   put(line, process.speaker);
   if (call == OUTCALL_NONE) {
@@ -177,12 +177,12 @@ static void put_advice(struct line *line, enum outcall call) {
   end_line(line);
 }
 
-/* the call during which this thread is; NONE where it is muster's own code, or a thread that muster does not know */
+/* the call that this thread is in; NONE in muster's own code, or in a thread that muster does not know */
 static enum outcall call_of_thread(void) {
   return pthread_equal(process.thread, pthread_self()) ? process.call : OUTCALL_NONE;
 }
 
-/* whether it is this process that foreign code was called by, and not a child of it */
+/* whether this is the process that called foreign code, and not a child of it */
 static bool is_this_process(void) { return process.is_up && process.speaks && process.id == getpid(); }
 
 /* ---- signals that end a process ---- */
@@ -200,12 +200,13 @@ static void die_of_signal(int number, siginfo_t *information, void *context) {
     put_advice(&line, call_of_thread());
   }
 
-  /* whoever was to hear of it before us does now: MPI, a sanitizer, the kernel, which may dump the core */
+  /* passes the signal on to the handler that was there before: that of MPI or a sanitizer, or the kernel's, which may
+   * dump core */
   sigaction(number, &process.before[which], NULL);
   if (!deadly[which].comes_back || information->si_code <= 0) raise(number);
 }
 
-/* installs the handler where nobody else has one; at first before that of others, who hear of a fault afterwards */
+/* installs the handler where there is none; the first time also in place of another one, which is called afterwards */
 static void catch_deadly(bool is_first) {
   struct sigaction action = {.sa_sigaction = die_of_signal, .sa_flags = SA_SIGINFO | SA_NODEFER | SA_ONSTACK}, now;
   sigemptyset(&action.sa_mask);
@@ -222,7 +223,7 @@ static void catch_deadly(bool is_first) {
 
 /* ---- exit ---- */
 
-/* whether nobody else has begun to end the process */
+/* whether this is the first to end the process */
 static bool begin_end(enum end wanted) {
   int expected = END_NONE;
   return atomic_compare_exchange_strong(&process.end, &expected, wanted);
@@ -230,7 +231,7 @@ static bool begin_end(enum end wanted) {
 
 static void at_exit(void) {
   if (!is_this_process() || !begin_end(END_BY_ENVIRONMENT)) return;
-  fflush(NULL); /* with the last words of the environment itself */
+  fflush(NULL); /* writes out what the environment itself has printed last */
   struct line line = {0};
   const enum outcall call = call_of_thread();
   put_subject(&line, call, true);
@@ -249,10 +250,10 @@ int foreign_exit_code(int exit_code) {
   return exit_code == 0 ? 1 : exit_code;
 }
 
-/* ---- what is kept ---- */
+/* ---- what is restored ---- */
 
 static void keep_streams(void) {
-  /* nothing of muster reads standard input; what a simulator reads there would be lost to the caller's script */
+  /* muster does not read standard input; what a simulator read there would be lost to the caller's script */
   int nothing = open("/dev/null", O_RDONLY | O_CLOEXEC);
   if (nothing > 0) dup2(nothing, STDIN_FILENO);
   if (nothing > 0) close(nothing);
@@ -301,7 +302,7 @@ static void restore_signals(void) {
 
 /* a stream that fclose() has ended is opened again */
 static void reopen(FILE **stream, int descriptor, const char *mode) {
-#if defined(__GLIBC__) /* which says that standard streams are variables */
+#if defined(__GLIBC__) /* the C library has the standard streams as variables, which can be set */
   if (fileno(*stream) >= 0) return;
   FILE *again = fdopen(descriptor, mode);
   if (again != NULL) *stream = again;
@@ -326,7 +327,7 @@ static void restore_streams(void) {
 }
 
 static void look_at_all(void) {
-  if (process.id != getpid()) return; /* a child process, which has arranged itself otherwise */
+  if (process.id != getpid()) return; /* a child process, which has set its own */
   uselocale(process.locale);
   umask(process.umask);
   restore_signals();
@@ -334,8 +335,9 @@ static void look_at_all(void) {
   if (process.speaks) catch_deadly(false);
 }
 
-/* Whether it is time to look, after a call that is made often: after the first one, the third, the seventh and so on,
- * since simulators like to begin with such things; then by the clock, which is seldom read where calls are short. */
+/* Whether it is time to look after a call that is made often. That is so after the first one, the third, the seventh
+ * and so on, since simulators tend to change the process early; then by the clock, which is read only now and then
+ * where calls are short. */
 static bool is_due(void) {
   if (--process.calls_to_clock > 0) return false;
   double now = clock_seconds();
@@ -357,7 +359,8 @@ void foreign_expect(const char *speaker) {
 }
 
 void foreign_finish(void) {
-  /* a thread of a simulator is about to end the process, and must not be overtaken by a good exit code */
+  /* a thread of a simulator is about to end the process: wait for that, or this thread could end it first with exit
+   * code 0 */
   if (!begin_end(END_ORDERLY) && atomic_load(&process.end) == END_BY_ENVIRONMENT) outcall_sleep();
 }
 
@@ -384,7 +387,7 @@ void foreign_leave(struct foreign *foreign, bool thorough) {
   process.call = OUTCALL_NONE;
   outcall_end(foreign->before);
   if (thorough) {
-    /* it may be gone before the next call, which is looked at as well */
+    /* `foreign` may be gone before the next call, after which everything is restored again */
     process.foreign = NULL;
     process.calls_between = process.calls_to_clock = 1;
   }

@@ -25,8 +25,8 @@ struct isolation {
   muster_env_type type;
 };
 
-/* A block is created from settings alone, so what isolation adds travels as settings, too: options of the wrapped type
- * whose defaults nobody changes. */
+/* A block is created from settings alone, so what isolation needs is passed as settings, too: as options of the wrapped
+ * type that always have their default values. */
 enum { PLUGIN, NAME, BLOCK, TIMEOUT, RESTARTS, PROGRAM, OWN_SETTINGS };
 static const char *const own_keys[OWN_SETTINGS] = {"isolation.plugin",       "isolation.name",
                                                    "isolation.block",        "isolation.step_timeout",
@@ -35,7 +35,7 @@ static const char *const own_keys[OWN_SETTINGS] = {"isolation.plugin",       "is
 /* ---- children ---- */
 
 struct child {
-  pid_t pid; /* 0: there is none */
+  pid_t pid; /* 0: there is no process */
   int event, memory;
   struct channel *channel;
   size_t bytes; /* mapped */
@@ -45,22 +45,22 @@ struct child {
   bool stays_dead, is_asked;
 };
 
-/* a block of the wrapped type */
+/* what block_create() of the wrapped type makes */
 struct isolated {
   const char *program;
-  char *settings; /* [CHANNEL_SETTINGS] as a child reads them */
+  char *settings; /* [CHANNEL_SETTINGS] in the form that a child reads */
   int32_t n, n_children;
   double timeout;
   int64_t restarts, max_restarts;
   struct arena *arena;
   struct child *children;
   muster_env_spec spec;        /* arrays in `arena` */
-  struct channel_arrays known; /* for the lengths of rows, which a child that is started again must have, too */
+  struct channel_arrays known; /* tells the lengths of rows, which must be the same in a child that is started again */
   bool can_save, has_saved, is_described;
-  uint8_t *reset; /* [n] rows that are reset already, and whose block_reset() has only to take the result */
-  uint8_t *lost;  /* [n] rows whose episode was lost between steps: they end at the next one */
+  uint8_t *reset; /* [n] rows that are reset already, so that block_reset() only takes the result */
+  uint8_t *lost;  /* [n] rows whose episode was lost between steps: it ends at the next step */
   int32_t n_losses;
-  struct env_loss *losses; /* [n_children] since they were last taken, at most one of each child */
+  struct env_loss *losses; /* [n_children] that are not taken yet, at most one of each child */
 };
 
 static muster_status take_children(struct isolated *block, int32_t per_child) {
@@ -78,7 +78,7 @@ static muster_status take_children(struct isolated *block, int32_t per_child) {
   return MUSTER_OK;
 }
 
-/* ends a child, if it still lives, and says how it ended */
+/* kills a child, if it still runs, and writes how it ended */
 static void bury(struct child *child, char *text, size_t size) {
   int state = 0;
   if (child->event >= 0) close(child->event);
@@ -97,7 +97,7 @@ static void bury(struct child *child, char *text, size_t size) {
   child->channel = NULL;
 }
 
-/* lets a child end in order: it sees that the event is closed; one that takes too long is killed */
+/* lets a child end by itself when it sees that the event is closed; one that takes too long is killed */
 static void dismiss(struct child *child) {
   char text[64];
   if (child->pid > 0 && child->event >= 0) {
@@ -120,7 +120,7 @@ static int spawn(struct isolated *block, struct child *child, int child_event, m
   snprintf(event, sizeof event, "%d", child_event);
   char *arguments[] = {(char *)(uintptr_t) "muster", (char *)(uintptr_t) "env-worker", memory, event, NULL};
 
-  /* a descriptor that is made its own copy stays open in the new program, unlike all the others */
+  /* a descriptor that is duplicated to its own number stays open in the new program, unlike all others */
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -133,7 +133,7 @@ static int spawn(struct isolated *block, struct child *child, int child_event, m
   return muster_env_fail(error, "cannot start the child process %s: %s", block->program, strerror(failed));
 }
 
-/* memory, event and process of a child, which then waits for its first request */
+/* makes memory, event and process of a child, which then waits for its first request */
 static int launch(struct isolated *block, struct child *child, muster_env_error *error) {
   int events[2];
   child->asked = 0;
@@ -156,7 +156,7 @@ static int launch(struct isolated *block, struct child *child, muster_env_error 
 
 /* ---- requests ---- */
 
-enum reply { REPLY_DONE, REPLY_FAILED, REPLY_GONE }; /* FAILED: an error of the environment; GONE: no child any more */
+enum reply { REPLY_DONE, REPLY_FAILED, REPLY_GONE }; /* FAILED: an error of the environment; GONE: the child has died */
 
 static void ask(struct child *child, enum channel_command command, int32_t row) {
   child->channel->command = command;
@@ -165,14 +165,14 @@ static void ask(struct child *child, enum channel_command command, int32_t row) 
   channel_wake(&child->channel->child_sleeps, child->event);
 }
 
-/* What a child answered, or what became of it. */
+/* What a child answered, or how it ended. */
 struct answer {
   enum reply reply;
-  int32_t running; /* the row of the child that was at work; -1: not known */
+  int32_t running; /* the child's row that was at work; -1: not known */
   char text[320];
 };
 
-/* waits for the answer; a child that is gone is buried */
+/* waits for the answer; cleans up after a child that has died */
 static struct answer hear(struct child *child, double timeout) {
   struct answer answer = {.reply = REPLY_DONE, .running = -1};
   struct channel *channel = child->channel;
@@ -209,7 +209,7 @@ static const void *keep(struct isolated *block, const void *from, bool is_given,
   return copy;
 }
 
-/* copies the description out of a child's memory, which the simulator can write to */
+/* copies the description out of the shared memory, since the simulator could change it there */
 static int keep_spec(struct isolated *block, struct child *child, muster_env_error *error) {
   const muster_env_spec *told = &child->channel->spec;
   const struct channel_arrays *arrays = &child->arrays;
@@ -231,7 +231,7 @@ static int keep_spec(struct isolated *block, struct child *child, muster_env_err
 
 /* maps the whole memory of a child that has been created */
 static int map_arrays(struct child *child, muster_env_error *error) {
-  /* the sum of the action's counts is told by the length alone, before the counts can be read */
+  /* the counts can't be read before all is mapped, but the length tells their sum */
   size_t head = child->bytes, bytes = child->channel->bytes;
   void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, child->memory, 0);
   if (mapped == MAP_FAILED) return muster_env_fail(error, "shared memory of a child process: %s", strerror(errno));
@@ -251,7 +251,7 @@ static int start(struct isolated *block, struct child *child, bool resets_first,
   if (launch(block, child, error) != 0) return ISOLATION_NO_PROCESS;
   child->channel->n = child->count;
   child->channel->resets_first = resets_first;
-  /* also within another call, after which the child is started again: it has all the time that create() has */
+  /* this may happen within another call, after a fault; the child has the time limit of create() nevertheless */
   const struct outcall_place before = outcall_begin(OUTCALL_CREATE, -1);
   ask(child, CHANNEL_CREATE, 0);
   struct answer answer = hear(child, 0);
@@ -270,7 +270,7 @@ static int start(struct isolated *block, struct child *child, bool resets_first,
 
 /* ---- faults ---- */
 
-/* after a fault: notes it, and starts the child again unless that has been done too often */
+/* after a fault: notes it, and starts the child again, unless max_restarts is reached */
 static void replace(struct isolated *block, struct child *child, const struct answer *fault) {
   const int32_t row = fault->running;
   struct env_loss *loss = NULL;
@@ -309,8 +309,8 @@ static struct child *child_of(const struct isolated *block, int32_t row) {
   return child;
 }
 
-/* a request about one row outside of a step. After a fault the child is another one, whose rows have all lost their
- * episodes; FAILED is only for load_state(), whose error is the caller's to know. */
+/* a request about one row outside a step. After a fault a new child takes over, and all of its rows have lost their
+ * episodes. Only load_state() gets FAILED, as its caller has to know of the error. */
 static enum reply attempt(struct isolated *block, int32_t row, enum channel_command command, muster_env_error *error) {
   struct child *child = child_of(block, row);
   ask(child, command, row - child->first);
@@ -328,14 +328,14 @@ static enum reply attempt(struct isolated *block, int32_t row, enum channel_comm
 
 /* ---- random streams ---- */
 
-/* all of a stream but its function, which is another one in another process */
+/* copies all of a stream except its function, whose address differs between processes */
 static void copy_stream(struct random_stream *to, const struct random_stream *from) {
   const muster_random base = to->base;
   *to = *from;
   to->base = base;
 }
 
-/* the streams that a pool hands out; `base` comes first */
+/* a pool's streams are of this type: `base` is its first member */
 static struct random_stream *stream_of(muster_random *random) { return (struct random_stream *)(void *)random; }
 
 /* ---- the functions of the wrapped type, for blocks ---- */
@@ -351,7 +351,7 @@ static void isolated_block_destroy(void *self) {
   free(block);
 }
 
-/* writes the settings as a child reads them, and takes out those of the isolation itself */
+/* writes the settings in the form that a child reads, without those of the isolation itself */
 static int read_settings(struct isolated *block, const muster_env_setting *settings, const char *own[OWN_SETTINGS],
                          muster_env_error *error) {
   for (const muster_env_setting *setting = settings; setting->key != NULL; setting++)
@@ -422,7 +422,7 @@ static int isolated_block_reset(void *self, int32_t row, muster_random *random, 
   enum reply reply = block->reset[row] ? REPLY_DONE : REPLY_GONE;
   block->reset[row] = 0;
   while (reply != REPLY_DONE) {
-    if (child->stays_dead) return 0; /* the run ends soon: the observation stays what it was */
+    if (child->stays_dead) return 0; /* the child stays dead, and the run ends soon: the observation stays as it was */
     copy_stream(&child->arrays.streams[row - child->first], stream_of(random));
     reply = attempt(block, row, CHANNEL_RESET, error);
   }
@@ -436,7 +436,7 @@ static int isolated_block_reset(void *self, int32_t row, muster_random *random, 
   return 0;
 }
 
-/* asks a child to reset its rows that are marked; false when there are none */
+/* asks a child to reset its marked rows; false when there are none */
 static bool begin_resets(struct child *child, const uint8_t *ended, muster_random *const *randoms) {
   uint8_t any = 0;
   for (int32_t i = 0; i < child->count && !child->stays_dead; i++) any |= ended[child->first + i];
@@ -469,7 +469,7 @@ void isolation_reset_ended(const muster_env_type *type, void *self, const uint8_
   outcall_end(before);
 }
 
-/* hands the actions and streams of its rows to a child */
+/* sends a child the actions and streams of its rows */
 static void begin_step(struct child *child, const void *actions, muster_random *const *randoms) {
   const struct channel_arrays *arrays = &child->arrays;
   memcpy(arrays->actions, (const char *)actions + (size_t)child->first * arrays->action_bytes,
@@ -478,7 +478,7 @@ static void begin_step(struct child *child, const void *actions, muster_random *
   ask(child, CHANNEL_STEP, 0);
 }
 
-/* a row whose episode was lost: cut short, with the observation as it was */
+/* the result of a row whose episode was lost: truncated, with the observation as it was */
 static void cut_row(struct isolated *block, int32_t row, muster_env_block_result *result) {
   float *reward = (float *)(void *)((char *)result->reward + (size_t)row * result->reward_stride);
   for (int32_t agent = 0; agent < block->spec.agents; agent++) reward[agent] = 0.0f;
@@ -530,7 +530,7 @@ static int isolated_block_step(void *self, const void *actions, muster_random *c
 }
 
 static void isolated_block_save_state(const void *self, int32_t row, void *bytes) {
-  /* asking changes the channel, and a fault the child, though not what the caller may see */
+  /* `self` is const for the caller, but a request changes the channel, and a fault the child */
   struct isolated *block = (struct isolated *)(uintptr_t)self;
   muster_env_error error;
   struct child *child = child_of(block, row);
@@ -598,7 +598,7 @@ static void isolated_render_text(const void *env, char *text, size_t size) {
   snprintf(text, size, "%.*s", CHANNEL_TEXT_BYTES - 1, has_text ? (const char *)child->arrays.text : "");
 }
 
-/* ---- what a pool asks besides the type's functions ---- */
+/* ---- what a pool calls in addition to the type's functions ---- */
 
 bool isolation_wraps(const muster_env_type *type) { return type->block_step == isolated_block_step; }
 
@@ -614,7 +614,7 @@ bool isolation_has_saved(const muster_env_type *type, const void *self) {
   return !isolation_wraps(type) || ((const struct isolated *)self)->has_saved;
 }
 
-/* ---- opening ---- */
+/* ---- making the wrapped type ---- */
 
 static muster_status copy_text(struct arena *arena, const char *text, const char **out) {
   char *copy;
@@ -624,7 +624,7 @@ static muster_status copy_text(struct arena *arena, const char *text, const char
   return MUSTER_OK;
 }
 
-/* the options of the type itself, and behind them those of the isolation */
+/* the options of the type itself, followed by those of the isolation */
 static muster_status add_options(struct isolation *isolation, const char *const values[OWN_SETTINGS]) {
   size_t n = 0;
   while (isolation->type.options != NULL && isolation->type.options[n].key != NULL) n++;

@@ -1,4 +1,4 @@
-/* The child of an isolation: holds a block of environments and does what the parent asks. */
+/* The child of an isolation: it has a block of environments and does what the parent requests. */
 #include "base/arena.h"
 #include "env/block.h"
 #include "env/isolation.h"
@@ -43,7 +43,7 @@ static muster_status create_block(struct worker *worker) {
   return env_block_create(worker->source.type, worker->settings, channel->n, NULL, worker->arena, &worker->block);
 }
 
-/* makes the memory as long as it needs to be, and maps all of it; settings keep pointing to the old mapping */
+/* extends the memory to the length that is needed, and maps all of it; the settings still point into the old mapping */
 static muster_status grow_memory(struct worker *worker) {
   const muster_env_spec *spec = &worker->block.spec;
   struct channel_arrays measure;
@@ -106,7 +106,7 @@ static void create(struct worker *worker, muster_env_error *error) {
   worker->channel->failed = failed;
 }
 
-/* the result of rows from `row` on, in shared memory */
+/* a block result whose arrays are in shared memory, from `row` on */
 static muster_env_block_result result_from(struct worker *worker, int32_t row) {
   const struct channel_arrays *arrays = &worker->arrays;
   const size_t at = (size_t)row, agents = (size_t)worker->block.spec.agents;
@@ -122,7 +122,7 @@ static muster_env_block_result result_from(struct worker *worker, int32_t row) {
   };
 }
 
-/* steps all rows; single environments one by one, so that the parent knows which one was at work when this process died
+/* steps all rows; single environments one by one, so that the parent knows which one was at work if this process dies
  */
 static int step(struct worker *worker, int32_t *failed_row, muster_env_error *error) {
   struct env_block *block = &worker->block;
@@ -163,7 +163,7 @@ static void serve(struct worker *worker) {
   switch (channel->command) {
   case CHANNEL_CREATE:
     create(worker, &error);
-    channel = worker->channel; /* it has moved */
+    channel = worker->channel; /* the memory is mapped elsewhere now */
     failed = channel->failed;
     failed_row = -1;
     break;
@@ -183,9 +183,9 @@ static void serve(struct worker *worker) {
 
 /* ---- life ---- */
 
-/* what this process must not have in common with its parent */
+/* ends what this process would share with its parent */
 static bool detach(int memory, int event, pid_t parent) {
-  /* it ends with its parent, whatever ends that; signals that ask a run to end are the parent's */
+  /* it ends when its parent ends, for whatever reason; signals that ask a run to end are the parent's business */
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) return false;
   signal(SIGINT, SIG_IGN);
   signal(SIGTERM, SIG_IGN);
@@ -193,7 +193,7 @@ static bool detach(int memory, int event, pid_t parent) {
   signal(SIGHUP, SIG_IGN);
   signal(SIGXCPU, SIG_IGN);
 
-  /* no file of the parent, such as the lock of the run folder, stays open here */
+  /* closes all files of the parent, such as the lock of the run folder */
   int low = memory < event ? memory : event, high = memory < event ? event : memory;
   if (low > 3) close_range(3, (unsigned)low - 1, 0);
   if (high > low + 1) close_range((unsigned)low + 1, (unsigned)high - 1, 0);

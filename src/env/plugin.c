@@ -15,13 +15,13 @@ struct env_plugin {
   char *path;
   void *library;
   struct arena *arena;
-  muster_env_type *tables;       /* [n] copies, padded with NULL where the plug-in's own are shorter */
+  muster_env_type *tables;       /* [n] copies of the plug-in's tables, padded with NULL where those are shorter */
   const muster_env_type **types; /* [n + 1], ended by NULL */
 };
 
 /* ---- finding the file ---- */
 
-/* the absolute path of a file that is there, at most `size` bytes long */
+/* writes the absolute path of an existing file, at most `size` bytes */
 static bool resolve(const char *path, char *found, size_t size) {
   char *absolute = realpath(path, NULL);
   bool fits = absolute != NULL && strlen(absolute) < size;
@@ -48,7 +48,7 @@ muster_status env_plugin_locate(const char *path, const char *folder, char *foun
 
 typedef const muster_env_type *const *list_types(void);
 
-/* dlsym() returns a pointer to an object, and POSIX says that it holds a function */
+/* dlsym() returns a pointer to an object; POSIX guarantees that it can hold a pointer to a function */
 static list_types *find_function(void *library) {
   union {
     void *object;
@@ -57,7 +57,7 @@ static list_types *find_function(void *library) {
   return symbol.function;
 }
 
-/* copies a table up to the length that it has, so that the fields which it lacks are NULL */
+/* copies a table up to its own length, so that fields which it does not have are NULL */
 static muster_status copy_table(const char *path, const muster_env_type *table, muster_env_type *copy) {
   if (table->abi != MUSTER_ENV_ABI)
     return status_error(MUSTER_ERROR_USAGE,
@@ -95,12 +95,12 @@ static muster_status copy_tables(struct env_plugin *plugin, const muster_env_typ
 static muster_status load(struct env_plugin *plugin) {
   MUSTER_TRY(arena_create(&plugin->arena));
 
-  /* dlopen() would wait for whoever writes into a pipe */
+  /* from a pipe dlopen() would wait for data */
   struct stat info;
   if (stat(plugin->path, &info) == 0 && !S_ISREG(info.st_mode))
     return status_error(MUSTER_ERROR_USAGE, "the plug-in cannot be loaded: %s is not a regular file", plugin->path);
 
-  /* all symbols at once, so that one that is missing is told now and not in the middle of a run */
+  /* resolves all symbols now, so that a missing one is told here, and not in the middle of a run */
   struct foreign foreign = {.name = plugin->path};
   foreign_enter(&foreign, OUTCALL_OPEN, -1);
   plugin->library = dlopen(plugin->path, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);

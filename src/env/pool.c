@@ -12,24 +12,24 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Arrays have one entry for each environment of the pool, or for each row where they say so. The environments write
- * into arrays of the pool, which keeps the current observations for env_pool_save() and lets the checks run over
- * contiguous memory; each step copies them out to the caller's rows. */
+/* Arrays have one entry for each environment of the pool, or, where [rows] is noted, one for each row. The environments
+ * write into arrays of the pool, and each step copies these to the caller's rows. So the current observations are kept
+ * for env_pool_save(), and the checks run over contiguous memory. */
 struct env_pool {
   struct arena *arena;
   struct env_block block;
-  muster_env_spec spec; /* what the environments look like from outside the wrappers */
+  muster_env_spec spec; /* the description of the environments with the wrappers applied */
   const muster_env_setting *settings;
   uint64_t seed;
   int32_t first, count;
-  int32_t *index;              /* global one of the episode that each environment plays */
-  int32_t list_next, list_end; /* indices of the list that are still to be played */
+  int32_t *index;              /* global index of the episode that each environment plays */
+  int32_t list_next, list_end; /* first and end of the indices of the list that are still to be played */
   bool plays_list, falls_back;
-  uint8_t *rests;                /* whether the list had nothing left for it */
+  uint8_t *rests;                /* whether the environment found no episode left in the list */
   int32_t max_steps;             /* INT32_MAX: no limit */
   size_t agents, rows;           /* rows = count * agents */
-  size_t frame_elements, frames; /* of one observation as the environment writes it, and how many are stacked */
-  size_t pieces;                 /* of a frame, each stacked by itself: the cells of an image; otherwise one */
+  size_t frame_elements, frames; /* bytes of one observation as the environment writes it, and how many are stacked */
+  size_t pieces;                 /* parts of a frame, each stacked by itself: the cells of an image; else one */
   size_t frame_bytes, observation_bytes;
   size_t choices; /* bytes of one row's mask; 0: actions are not masked */
   enum action_bounds action_bounds;
@@ -37,20 +37,20 @@ struct env_pool {
   bool bounds_actions;
 
   char *frame; /* [rows, frame_bytes] as the environments wrote them; `observation` itself where none are stacked */
-  char *observation; /* [rows, observation_bytes] the current ones */
-  uint8_t *mask;     /* [rows, choices] the current ones */
+  char *observation; /* [rows, observation_bytes] the current observations, stacked */
+  uint8_t *mask;     /* [rows, choices] the current masks */
   float *bounded;    /* [rows, action elements] actions within their bounds */
   float *reward;     /* [rows] */
   uint8_t *terminated, *truncated, *ended;
   int32_t *step;          /* steps of the running episode */
-  uint32_t *next_episode; /* number of the episode that the next reset starts */
+  uint32_t *next_episode; /* number of the episode that the environment's next reset starts */
   bool tolerates_faults;
   int32_t faults;
   char first_fault[512];
-  struct env_restarts restarts; /* since they were last taken */
+  struct env_restarts restarts; /* since env_pool_take_restarts() was last called */
   struct random_stream *streams;
-  muster_random **randoms;         /* the streams as the environments see them */
-  const struct env_viewer *viewer; /* NULL: nobody looks */
+  muster_random **randoms;         /* the streams as they are handed to the environments */
+  const struct env_viewer *viewer; /* NULL: there is none */
 };
 
 /* ---- errors ---- */
@@ -71,7 +71,7 @@ static void format_actions(const struct env_pool *pool, const void *actions, int
   }
 }
 
-/* an error of one environment, at its reset when `actions` is NULL */
+/* an error of one environment: at its reset when `actions` is NULL, else at its step */
 static muster_status env_error(const struct env_pool *pool, muster_code code, int32_t env, const void *actions,
                                const char *what) {
   char action[128] = "", moment[192] = "at reset";
@@ -93,7 +93,7 @@ static muster_status frame_error(const struct env_pool *pool, muster_code code, 
   return env_error(pool, code, first + (int32_t)(i / per_env), actions, text);
 }
 
-/* what the environments first..last observe must be finite, and discrete values within their counts */
+/* checks that observations of the environments first..last are finite, and discrete ones below their counts */
 static muster_status check_observations(const struct env_pool *pool, int32_t first, int32_t last, const void *actions) {
   const size_t n = (size_t)(last - first + 1) * pool->agents * pool->frame_elements;
   const void *frames = pool->frame + (size_t)first * pool->agents * pool->frame_bytes;
@@ -135,7 +135,7 @@ static muster_status check_masks(const struct env_pool *pool, int32_t first, int
   return MUSTER_OK;
 }
 
-/* ---- life ---- */
+/* ---- creation and destruction ---- */
 
 static muster_status take_arrays(struct env_pool *pool) {
   const size_t n = (size_t)pool->count;
@@ -224,7 +224,7 @@ static muster_status show(const struct env_pool *pool, const float *rewards) {
 
 /* ---- wrappers ---- */
 
-/* the bounds of one frame's pieces, each once for each frame */
+/* repeats the bounds of each piece of a frame, once for each stacked frame */
 static muster_status repeat_bounds(struct env_pool *pool, const float **bounds) {
   const float *frame = *bounds;
   if (frame == NULL) return MUSTER_OK;
@@ -237,7 +237,8 @@ static muster_status repeat_bounds(struct env_pool *pool, const float **bounds) 
   return MUSTER_OK;
 }
 
-/* along the first dimension; of images [rows, columns, channels] along the channels, so that a cell has them all */
+/* frames are stacked along the first dimension; those of images [rows, columns, channels] along the channels, so that
+ * each cell has all frames */
 static muster_status stack_frames(struct env_pool *pool, int32_t frames) {
   muster_space *space = &pool->spec.observation;
   if (space->kind != MUSTER_SPACE_BOX && space->kind != MUSTER_SPACE_BOX_U8)
@@ -273,7 +274,7 @@ muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wr
   return ARENA_TAKE(pool->arena, elements, "actions within bounds", &pool->bounded);
 }
 
-/* moves the frames of rows first..last up by one, piece by piece, so that the newest stands behind them; or, of a fresh
+/* moves the frames of rows first..last forward by one, piece by piece, and puts the newest behind them; or, in a fresh
  * episode, fills all places with it */
 static void push_frames(struct env_pool *pool, size_t first, size_t last, bool fresh) {
   if (pool->frames == 1) return;
@@ -287,7 +288,7 @@ static void push_frames(struct env_pool *pool, size_t first, size_t last, bool f
   }
 }
 
-/* the actions as the environments get them */
+/* the actions, brought within their bounds, as the environments get them */
 static const void *bound_actions(struct env_pool *pool, const void *actions) {
   if (!pool->bounds_actions) return actions;
   action_bounds_apply(pool->action_bounds, &pool->spec.action, pool->rows, actions, pool->bounded);
@@ -296,7 +297,7 @@ static const void *bound_actions(struct env_pool *pool, const void *actions) {
 
 /* ---- rows ---- */
 
-/* observations and masks of one environment: [agents] rows */
+/* where the observations and masks of one environment are: [agents] rows */
 static char *env_observation(const struct env_pool *pool, int32_t env) {
   return pool->observation + (size_t)env * pool->agents * pool->observation_bytes;
 }
@@ -314,7 +315,7 @@ static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, s
   for (size_t i = 0; i < n; i++) {
     char *target = (char *)to + i * stride;
     const char *source = (const char *)from + i * bytes;
-    /* whole 16-byte pieces first: a short row then takes no call of memcpy() */
+    /* whole 16-byte pieces first, so that a short row needs no call of memcpy() */
     size_t done = 0;
     for (; bytes <= 256 && done + 16 <= bytes; done += 16) memcpy(target + done, source + done, 16);
     if (done < bytes) memcpy(target + done, source + done, bytes - done);
@@ -326,27 +327,28 @@ static struct random_stream own_stream(const struct env_pool *pool, int32_t env)
   return random_stream_start(pool->seed, RANDOM_ENV, (uint32_t)pool->index[env], pool->next_episode[env] - 1);
 }
 
-/* whether an environment is not stepped: it rests, and no others of its block have to be stepped with it */
+/* whether an environment is not stepped: because it rests, and is not part of a block, whose rows are stepped
+ * together */
 static bool is_left_out(const struct env_pool *pool, int32_t env) {
   return pool->rests[env] != 0 && pool->block.block == NULL;
 }
 
-/* The next index of the list. An environment that finds none rests: where it cannot be left out it plays its last
- * episode again. */
+/* Takes the next index of the list. An environment that finds none rests; if it cannot be left out of the steps, it
+ * plays its last episode again. */
 static void take_from_list(struct env_pool *pool, int32_t env) {
   pool->next_episode[env] = 0;
   pool->rests[env] = pool->list_next >= pool->list_end;
   if (!pool->rests[env]) pool->index[env] = pool->list_next++;
 }
 
-/* what is still looked at of an environment that is left out has to be sound */
+/* the checks still read the results of an environment that is left out, so these have to be valid */
 static void leave_out(struct env_pool *pool, int32_t env) {
   const size_t row = (size_t)env * pool->agents;
   memset(pool->frame + row * pool->frame_bytes, 0, pool->agents * pool->frame_bytes);
   if (pool->choices > 0) memset(env_mask(pool, env), 1, pool->agents * pool->choices);
 }
 
-/* the next episode of one environment has a random stream of its own; in a group the start is shared */
+/* begins the next episode of one environment, with its own random stream; environments of a group share the start */
 static void begin_episode(struct env_pool *pool, int32_t env) {
   if (pool->plays_list) take_from_list(pool, env);
   uint32_t episode = pool->next_episode[env]++, index = (uint32_t)pool->index[env];
@@ -428,7 +430,7 @@ static muster_status step_environments(struct env_pool *pool, const void *action
                       (unsigned long long)pool->seed, error.text);
 }
 
-/* keeps what has befallen the processes of isolated environments, for the report */
+/* notes what happened to the processes of isolated environments, for the report */
 static void note_losses(struct env_pool *pool, const void *actions) {
   struct env_restarts *restarts = &pool->restarts;
   struct env_loss loss;
@@ -447,7 +449,8 @@ static void note_losses(struct env_pool *pool, const void *actions) {
   }
 }
 
-/* takes the error of a check: ends the episode of each environment with a fault, and keeps the text of the first one */
+/* handles the error of a check: ends the episode of each environment with a fault, and keeps the text of the first
+ * fault */
 static void tolerate(struct env_pool *pool, muster_status status) {
   if (pool->faults == 0) snprintf(pool->first_fault, sizeof pool->first_fault, "%s", muster_status_message(status));
   muster_status_clear(&status);
@@ -463,7 +466,7 @@ static void tolerate(struct env_pool *pool, muster_status status) {
   }
 }
 
-/* rewards and observations have to be sound, unless faults are tolerated */
+/* rewards and observations have to be valid, unless faults are tolerated */
 static muster_status check_results(struct env_pool *pool, const void *actions) {
   muster_status status = check_rewards(pool, actions);
   if (status == MUSTER_OK) status = check_observations(pool, 0, pool->count - 1, actions);
@@ -556,7 +559,8 @@ void env_pool_take_restarts(struct env_pool *pool, struct env_restarts *out) {
 
 /* ---- state ---- */
 
-/* the head of a saved environment, followed by the simulator's state, the observations and the masks; host byte order
+/* the head of a saved environment, in the byte order of the host; the simulator's state, the observations and the masks
+ * follow
  */
 struct saved_head {
   uint32_t environment; /* global index */
@@ -600,7 +604,7 @@ bool env_pool_is_lost(const void *bytes) {
   return !head.has_state;
 }
 
-/* one of the numbers that the pool itself has saved is none that it could have saved */
+/* the error where a saved number of the pool has a value that no pool could have saved */
 static muster_status saved_error(const struct env_pool *pool, int32_t env, const char *what, long long value,
                                  long long least, long long most) {
   return status_error(MUSTER_ERROR_FORMAT, "%s of the saved environment %d (%s) is %lld, not in %lld to %lld", what,
@@ -618,7 +622,8 @@ static muster_status check_head(const struct env_pool *pool, int32_t env, const 
   return MUSTER_OK;
 }
 
-/* observations [agents, frames] and masks, as the environment has shown them, which it is not asked for again */
+/* restores observations [agents, frames] and masks as they were saved, since the environment does not write them
+ * again */
 static muster_status check_seen(const struct env_pool *pool, int32_t env) {
   const void *observation = env_observation(pool, env);
   const muster_space *space = &pool->spec.observation;
@@ -630,7 +635,7 @@ static muster_status check_seen(const struct env_pool *pool, int32_t env) {
                       wrong, (int)(pool->first + env), pool->block.type->name, what);
 }
 
-/* puts one environment where the saved one was, in the middle of its episode */
+/* puts one environment into the saved state, in the middle of its episode */
 static muster_status restore(struct env_pool *pool, int32_t env, const struct saved_head *head, const char *state) {
   muster_env_error error = {""};
   if (env_block_load(&pool->block, env, state, &error) != 0)

@@ -13,7 +13,7 @@ struct member {
   bool is_given;
 };
 
-/* the first of n members that is not given; NULL: all are. `given`: how many are */
+/* the first of n members that is NULL; NULL: none of them is. `given`: how many are not NULL */
 static const char *first_missing(const struct member *members, size_t n, size_t *given) {
   const char *missing = NULL;
   *given = 0;
@@ -74,7 +74,7 @@ static void format_shape(const muster_space *space, char *text, size_t size) {
   snprintf(text + used, size - (size_t)used, "]");
 }
 
-/* kind and dimensions; after this muster_space_elements() and muster_space_bytes() can be believed */
+/* checks kind and dimensions; after this muster_space_elements() and muster_space_bytes() can be used */
 static muster_status check_shape(const char *what, const muster_space *space) {
   if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is of an unknown kind, %d: describe() must fill it in",
@@ -113,7 +113,7 @@ static muster_status check_bounds(const char *what, const muster_space *space) {
   return MUSTER_OK;
 }
 
-/* and counts the choices */
+/* adds up the choices, too */
 static muster_status check_counts(const char *what, const muster_space *space, double *sum) {
   if (space->counts == NULL)
     return status_error(MUSTER_ERROR_ENVIRONMENT, "the %s space is discrete and has no `counts`", what);
@@ -131,7 +131,7 @@ static muster_status check_counts(const char *what, const muster_space *space, d
   return MUSTER_OK;
 }
 
-/* the arrays of a space whose shape is sound */
+/* checks the arrays of a space whose shape is valid */
 static muster_status check_arrays(const char *what, const muster_space *space, double *choices) {
   if (is_counted(space)) return check_counts(what, space, choices);
   bool bounded = space->kind == MUSTER_SPACE_BOX && (space->low != NULL || space->high != NULL);
@@ -140,13 +140,13 @@ static muster_status check_arrays(const char *what, const muster_space *space, d
 
 /* ---- the description ---- */
 
-/* How many copies there are at least of what an environment hands back (in its pool, in the rollouts of actor and
- * learner, in evaluations; or in the plays and notes that check-env compares), and of its state (with the learner,
- * in a checkpoint that is written). */
+/* How many copies are kept at least of what an environment hands back (in its pool, in the rollouts of actor and
+ * learner, in evaluations; or in the traces that check-env compares), and of its state (by the learner, and in a
+ * checkpoint while it is written). */
 #define RESULT_COPIES 10
 #define STATE_COPIES 3
 
-/* of one environment, in floating point, which no product overflows; `choices`: of an agent's mask */
+/* bytes for one environment, in floating point, so that no product overflows; `choices`: of one agent's mask */
 static muster_status check_sizes(const muster_env_spec *spec, double choices) {
   double agents = spec->agents, masks = agents * choices, state = (double)spec->state_bytes;
   double seen = agents * (double)muster_space_bytes(&spec->observation);
