@@ -17,7 +17,7 @@ static inline float td_residual(const struct advantage_row *row, size_t t, float
 void advantage_gae(const struct advantage_row *row, float gamma, float gae_lambda, float *advantages, float *returns) {
   float advantage = 0.0f;
   for (size_t t = row->n_steps; t-- > 0;) {
-    /* an end cuts the sum; truncation only hides the rest, which the critic estimates */
+    /* the end of an episode ends the sum; after a truncation the critic estimates the rest */
     float carry = row->ended[t] != 0 ? 0.0f : gamma * gae_lambda * advantage;
     advantage = td_residual(row, t, gamma) + carry;
     advantages[t] = advantage;

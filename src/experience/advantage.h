@@ -1,4 +1,4 @@
-/* Estimators of what an action is worth, from a trajectory and the critic's values: the weights Psi_t of the policy
+/* Estimators of the advantage of an action, from a trajectory and the critic's values: the weights Psi_t of the policy
  * gradient sum_t Psi_t grad log pi(a_t | s_t) (Schulman et al. 2016, eq. 1). */
 #ifndef EXPERIENCE_ADVANTAGE_H
 #define EXPERIENCE_ADVANTAGE_H
@@ -15,26 +15,29 @@ struct advantage_row {
   const float *bootstrap; /* [T] V of the true last observation; read only where an episode was truncated */
 };
 
-/* The value of what followed step t: 0 after termination, the true last observation's after truncation. */
+/* The value of the state after step t: 0 after termination; after truncation that of the true last observation. */
 float advantage_next_value(const struct advantage_row *row, size_t t);
 
 /* Generalized advantage estimation (Schulman et al. 2016, eq. 16):
  *   delta_t = r_t + gamma V(s_{t+1}) - V(s_t),   A_t = delta_t + gamma lambda A_{t+1};
- * either end of an episode cuts the sum. Writes advantages [T] and returns [T] = A_t + V(s_t). */
+ * the end of an episode, by termination or truncation, ends the sum. Writes advantages [T] and returns [T] = A_t +
+ * V(s_t). */
 void advantage_gae(const struct advantage_row *row, float gamma, float gae_lambda, float *advantages, float *returns);
 
 /* The TD residual: A_t = delta_t, and returns [T] = delta_t + V(s_t). The same floats as GAE with lambda 0. */
 void advantage_td_residual(const struct advantage_row *row, float gamma, float *advantages, float *returns);
 
-/* Return minus value: A_t = sum_l gamma^l r_{t+l} - V(s_t), what is cut off valued by the critic. The sum is taken as
- * that of the TD residuals, to which it telescopes (eq. 18): the same floats as GAE with lambda 1. */
+/* Return minus value: A_t = sum_l gamma^l r_{t+l} - V(s_t), where the critic's value stands for the rewards after the
+ * rollout or a truncation. It is computed as the sum of the TD residuals, which is equal to it (eq. 18): the same
+ * floats as GAE with lambda 1. */
 void advantage_baseline(const struct advantage_row *row, float gamma, float *advantages, float *returns);
 
-/* Return-to-go without a critic: G_t = r_t + gamma G_{t+1}, zero behind an episode's end and behind the row's. */
+/* Return-to-go without a critic: G_t = r_t + gamma G_{t+1}, where G is zero after the end of an episode or of the
+ * row. */
 void advantage_return_to_go(const struct advantage_row *row, float gamma, float *returns);
 
-/* The return of the whole episode, from its first step in the row, at each of its steps: like advantage_return_to_go(),
- * with G of the episode's first step at all of them. */
+/* The return of the whole episode: like advantage_return_to_go(), but each step gets the G of the episode's first step
+ * in the row. */
 void advantage_total_return(const struct advantage_row *row, float gamma, float *returns);
 
 /* 1 - Var(returns - values) / Var(returns) over values [rows, T + 1] (the last of each row left out) and returns [rows,

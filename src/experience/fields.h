@@ -1,6 +1,6 @@
-/* What a step keeps: one table, from which follows everything that stores, moves or copies experience. Trajectories and
- * their parts, what ranks send each other, minibatches, replays, checkpoints and crash dumps walk it, so that a new
- * field is one line here, and whoever writes or reads it uses trajectory->NAME. */
+/* The fields of a step, in one table. All code that stores, sends or copies experience goes through this table:
+ * trajectories and their parts, messages between ranks, minibatches, replays, checkpoints and crash dumps. So a new
+ * field is one line here, and the code that writes or reads it uses trajectory->NAME. */
 #ifndef EXPERIENCE_FIELDS_H
 #define EXPERIENCE_FIELDS_H
 
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Whose entries they are: each agent's, row = environment * agents + agent, or those of the environment, row =
+/* What has an entry of its own: each agent, row = environment * agents + agent; or each environment, row =
  * environment. */
 enum field_rows { FIELD_OF_AGENT, FIELD_OF_ENV };
 
@@ -25,16 +25,16 @@ enum field_steps {
 /* What a field is for, in bits. */
 enum field_uses {
   FIELD_LEARNED = 1, /* losses read it: it is in minibatches */
-  FIELD_OUTCOME = 2, /* says what came of the actions: the learner is told it by actors that learn themselves, too */
+  FIELD_OUTCOME = 2, /* a result of the actions: also actors that learn themselves send it to the learner */
   FIELD_REPLAYED = 4 /* a replay keeps it (experience/replay.h) */
 };
 
-/* The fields of a step, in the order of memory, messages and files. Of each:
- *   - the type of trajectory->NAME, NAME, and what texts call it;
- *   - an entry, what one row keeps of one step: OF_SPACE(&space), NUMBER(type), or NUMBERS(type, count); a count of 0
- *     says that a run with this `env` (muster_env_spec) has no such field;
- *   - whose it is (enum field_rows), and at which steps (enum field_steps);
- *   - uses (enum field_uses);
+/* The fields of a step, in the order of memory, messages and files. Each line has:
+ *   - the type of trajectory->NAME, NAME, and its name in texts;
+ *   - an entry, what one row keeps of one step: OF_SPACE(&space), NUMBER(type), or NUMBERS(type, count); with a count
+ *     of 0, a run with this `env` (muster_env_spec) has no such field;
+ *   - what has an entry of its own (enum field_rows), and at which steps (enum field_steps);
+ *   - what it is for (enum field_uses);
  *   - the range of its elements in a checkpoint (store/checkpoint.h); RANGE_NONE: checkpoints do not keep it. */
 #define STEP_FIELDS(FIELD)                                                                                             \
   FIELD(void, observation, "observation", OF_SPACE(&env->observation), AGENT, EACH_AND_NEXT,                           \
@@ -49,14 +49,14 @@ enum field_uses {
   FIELD(int32_t, restarts, "restarts", NUMBER(I32), ENV, ONCE, FIELD_OUTCOME, RANGE_NONE)
 
 /* The fields of a true last observation of a truncated episode (struct final_observations); the observation comes last.
- * Which environments there can be, only who reads it from a file knows. */
+ * `environment` has no range here: only the code that reads it from a file knows which there can be. */
 #define FINAL_FIELDS(FIELD)                                                                                            \
   FIELD(int32_t, environment, "final environment", NUMBER(I32), ENV, ONCE, 0, RANGE_NONE)                              \
   FIELD(int32_t, step, "final step", NUMBER(I32), ENV, ONCE, 0, RANGE(0, (double)n_steps - 1))                         \
   FIELD(void, observation, "final observation", OF_SPACE(&env->observation), AGENT, ONCE, 0, RANGE_ANY)
 
-/* What the lines of such a table can be made into: members of a struct, elements of an array of struct field, and their
- * number. */
+/* Macros that turn the lines of such a table into members of a struct, into elements of an array of struct field, and
+ * into their number. */
 #define FIELD_MEMBER(c_type, id, ...) c_type *id;
 #define FIELD_LINE(c_type, id, text, entry, of, at, for_uses, within)                                                  \
   {.name = #id,                                                                                                        \
@@ -73,40 +73,40 @@ enum field_uses {
 
 enum { STEP_FIELD_COUNT = STEP_FIELDS(FIELD_COUNT_ONE), FINAL_FIELD_COUNT = FINAL_FIELDS(FIELD_COUNT_ONE) };
 
-/* A line of the table in a run. */
+/* A line of the table, as it is in one run. */
 struct field {
   const char *name, *what; /* "log_prob", "log-probability" */
   enum tensor_type type;
   size_t elements, bytes;    /* of an entry; 0: this run has no such field */
   bool is_number;            /* an entry is one number, no vector of `elements` */
-  const muster_space *space; /* which entries are values of; borrowed from the spec; NULL: none */
+  const muster_space *space; /* the space that entries are values of; borrowed from the spec; NULL: none */
   enum field_rows rows;
   enum field_steps steps;
   int uses; /* enum field_uses */
   struct tensor_range range;
 };
 
-/* Copies lines to `fields`, and finds how many bytes their entries take. */
+/* Copies lines to `fields`, and computes how many bytes their entries take. */
 void fields_resolve(const struct field *lines, int count, struct field *fields);
 enum tensor_type field_space_type(const muster_space *space);
 
-/* Lists the fields of a run with such environments and rollouts of so many steps. Borrows the spec. */
+/* Lists the fields of a run with these environments and rollouts of n_steps steps. Borrows the spec. */
 void step_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[STEP_FIELD_COUNT]);
 void final_fields_list(const muster_env_spec *env, size_t n_steps, struct field fields[FINAL_FIELD_COUNT]);
 
-/* Entries of a row in a rollout of so many steps. */
+/* How many entries a row has in a rollout of n_steps steps. */
 static inline size_t field_entries(const struct field *field, size_t n_steps) {
   return field->steps == FIELD_ONCE ? 1 : n_steps + (field->steps == FIELD_EACH_AND_NEXT);
 }
 
-/* Rows of so many environments. */
+/* How many rows n_envs environments have. */
 static inline size_t field_row_count(const struct field *field, size_t n_envs, size_t agents) {
   return field->rows == FIELD_OF_AGENT ? n_envs * agents : n_envs;
 }
 
-/* An array of a field as a tensor (name and array are borrowed): [rows], [entries of a row] unless it is FIELD_ONCE,
- * [elements of an entry] unless it is a number. And one dimension less: [rows], [elements of a row], of type uint8
- * where they are values of a space. */
+/* field_tensor(): an array of a field as a tensor (name and array are borrowed), with the dimensions [rows], [entries
+ * of a row] unless it is FIELD_ONCE, [elements of an entry] unless it is a number. field_row_tensor(): the same with at
+ * most two dimensions, [rows], [elements of a row], and of type uint8 where its entries are values of a space. */
 struct tensor field_tensor(const struct field *field, const char *name, void *array, size_t rows, size_t n_steps);
 struct tensor field_row_tensor(const struct field *field, const struct tensor *tensor);
 

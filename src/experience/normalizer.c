@@ -24,7 +24,7 @@ static const struct option_spec normalize_options[] = {
 
 const struct option_table normalize_option_table = {.section = "normalize", .options = normalize_options};
 
-/* a clip of the options: as given, else 10 where there is normalisation */
+/* the value of a clip option: as given, else 10 where values are normalised */
 static double resolve_clip(double clip, bool normalizes) {
   if (!isnan(clip)) return clip;
   return normalizes ? DEFAULT_CLIP : INFINITY;
@@ -76,8 +76,8 @@ static void merge(double *mean, double *variance, double count, double new_mean,
 
 /* --- rewards --- */
 
-/* Carries the discounted returns of all rows through the rollout, and sums them up; or, as the last pass, their squares
- * about the mean. */
+/* Carries the discounted returns of all rows through the rollout, and sums them up; the last pass sums their squared
+ * differences from the mean instead. */
 static double sum_returns(struct normalizer *normalizer, const struct trajectory *rollout, bool last_pass,
                           double mean) {
   size_t n_steps = rollout->n_steps;
@@ -119,7 +119,7 @@ void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *
 }
 
 void normalizer_restart(struct normalizer *normalizer) {
-  /* without norm_reward there are none of them, though the arena gives an address */
+  /* without norm_reward the array is empty, though it has an address */
   if (normalizer->options->norm_reward) memset(normalizer->returns, 0, normalizer->rows * sizeof *normalizer->returns);
 }
 

@@ -4,8 +4,9 @@
  *
  * VecNormalize updates its statistics at each step. Here the learner does so once for each rollout, over the raw
  * rollout in a fixed order, so that they depend on the seed alone and not on the ranks. Observations are normalised
- * with the statistics of before the rollout, for acting and for learning from it alike, so that the learner finds the
- * actor's log-probabilities; rewards, which the learner alone scales, with those that include the rollout. */
+ * with the statistics from before the rollout, both for acting and for learning from it, so that the learner computes
+ * the same log-probabilities as the actor. Rewards, which only the learner scales, are scaled with statistics that
+ * include the rollout. */
 #ifndef EXPERIENCE_NORMALIZER_H
 #define EXPERIENCE_NORMALIZER_H
 
@@ -36,29 +37,29 @@ struct normalizer {
   double *rollout_mean, *rollout_square; /* [observation elements] of the last rollout */
 };
 
-/* Prepares an encoder for observations under these options: every rank does so. USAGE error where they do not fit. */
+/* Prepares an encoder for observations under these options. Every rank calls it. USAGE error where they do not fit. */
 MUSTER_CHECKED muster_status normalizer_prepare(const struct normalize_options *options, struct arena *arena,
                                                 struct encoder *encoder);
 
-/* The learner's statistics, at their start, for a rollout of so many rows; the encoder is prepared. `gamma`: the
+/* Makes the learner's initial statistics, for a rollout of `rows` rows; the encoder must be prepared. `gamma`: the
  * discount of the returns. With 0 rows: for a frozen policy, whose statistics are to be restored. */
 MUSTER_CHECKED muster_status normalizer_create(const struct normalize_options *options, struct encoder *encoder,
                                                size_t rows, double gamma, struct arena *arena,
                                                struct normalizer *normalizer);
 
-/* Before the update: merges the rollout's discounted returns, then scales and clips its rewards in place. The rollout
- * is one of all environments, or of some that follow each other. */
+/* Before the update: merges the rollout's discounted returns into the statistics, then scales and clips its rewards in
+ * place. The rollout holds all environments, or a contiguous range of them. */
 void normalizer_scale_rewards(struct normalizer *normalizer, struct trajectory *rollout);
 
-/* After the update: merges the rollout's observations (those that were acted on) and gives the encoder the statistics
- * for the next rollout. */
+/* After the update: merges the rollout's observations (those for which actions were chosen) into the statistics, and
+ * gives these to the encoder for the next rollout. */
 void normalizer_observe(struct normalizer *normalizer, const struct trajectory *rollout);
 
-/* Forgets the discounted returns of the episodes that are being played. */
+/* Sets the discounted returns of the running episodes to zero. */
 void normalizer_restart(struct normalizer *normalizer);
 
-/* The state as tensors "normalizer/...", for a checkpoint; returns their number. After they were restored, publish()
- * gives the encoder the statistics. */
+/* Lists the state as tensors "normalizer/..." for a checkpoint; returns how many there are. After they were restored,
+ * call normalizer_publish(), which gives the encoder the statistics. */
 int normalizer_state(struct normalizer *normalizer, struct tensor list[NORMALIZER_STATE]);
 void normalizer_publish(const struct normalizer *normalizer);
 

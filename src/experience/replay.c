@@ -39,7 +39,7 @@ static char *entry_at(const struct replay *replay, int i, size_t row, size_t slo
   return (char *)replay->kept.array[i] + row * row_bytes(replay, i) + slot * replay->field[i].bytes;
 }
 
-/* the slot that is open */
+/* the number of the open slot */
 static size_t open_slot(const struct replay *replay, size_t env) {
   return (size_t)(replay->written[env] - 1) % replay->slots;
 }
@@ -53,8 +53,8 @@ static const char *rollout_entry(const struct trajectory *rollout, int i, size_t
   return (const char *)rollout->array[i] + (row * field_entries(field, rollout->n_steps) + t) * field->bytes;
 }
 
-/* copies step t of an environment of the rollout to its open slot: all that the step has, or what is known of it before
- * its action */
+/* copies step t of an environment of the rollout to its open slot: all of its fields, or only those that are known
+ * before its action */
 static void copy_step(struct replay *replay, const struct trajectory *rollout, size_t env, size_t t, bool is_open) {
   const size_t slot = open_slot(replay, env);
   for (int i = 0; i < STEP_FIELD_COUNT; i++) {
@@ -78,7 +78,7 @@ static bool continues(const struct replay *replay, const struct trajectory *roll
   return true;
 }
 
-/* the open slot keeps an observation and nothing else; the next one is opened */
+/* marks the open slot as a last observation without a step, and opens the next one */
 static void close_as_last(struct replay *replay, size_t env) {
   *ended_at(replay, env, open_slot(replay, env)) = REPLAY_LAST;
   replay->written[env]++;
@@ -91,7 +91,8 @@ static void allow_all(struct replay *replay, size_t env) {
     memset(entry_at(replay, PLACE_mask, row, slot), 1, bytes);
 }
 
-/* its steps; where an episode was cut, a slot for the last observation, which append_lasts() fills */
+/* appends an environment's steps; where an episode was truncated, also a slot for its last observation, which
+ * append_lasts() fills */
 static void append_steps(struct replay *replay, const struct trajectory *rollout, size_t env) {
   if (replay->written[env] == 0)
     replay->written[env] = 1;
@@ -111,7 +112,7 @@ static void append_steps(struct replay *replay, const struct trajectory *rollout
   copy_step(replay, rollout, env, rollout->n_steps, true);
 }
 
-/* the true last observations, which are listed in the order of steps for each environment */
+/* appends the true last observations, which are listed in the order of steps for each environment */
 static void append_lasts(struct replay *replay, const struct trajectory *rollout) {
   const struct final_observations *finals = &rollout->final_observations;
   const size_t bytes = rollout->obs_bytes, agents = replay->agents;
@@ -132,13 +133,13 @@ void replay_append(struct replay *replay, const struct trajectory *rollout) {
 
 /* --- drawing --- */
 
-/* whether the slot `age` before the open one is a step */
+/* whether the slot that is `age` slots older than the open one is a step */
 static bool is_step(const struct replay *replay, size_t env, size_t age) {
   const int64_t number = replay->written[env] - 1 - (int64_t)age;
   return number >= 0 && *ended_at(replay, env, (size_t)number % replay->slots) != REPLAY_LAST;
 }
 
-/* slots of an environment before the open one */
+/* how many slots an environment has before the open one */
 static size_t filled_slots(const struct replay *replay, size_t env) {
   const int64_t begun = replay->written[env];
   if (begun == 0) return 0;
@@ -158,7 +159,7 @@ size_t replay_size(const struct replay *replay) {
   return size * replay->agents;
 }
 
-/* the high half of the product is uniform below `range` but for range / 2^64 */
+/* the high half of the product is uniform below `range`, up to an error of range / 2^64 */
 static uint64_t below(const uint32_t words[2], uint64_t range) {
   const uint64_t word = (uint64_t)words[0] << 32 | words[1];
   return (uint64_t)((unsigned __int128)word * range >> 64);
@@ -167,7 +168,7 @@ static uint64_t below(const uint32_t words[2], uint64_t range) {
 void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn) {
   const size_t filled = most_filled(replay), range = replay->n_rows * filled;
   for (size_t i = 0; i < n; i++) {
-    /* what is no step is drawn again */
+    /* where the slot is not a step, draw again */
     for (uint32_t attempt = 0;; attempt++) {
       uint32_t words[4];
       random_words(seed, RANDOM_REPLAY, (uint32_t)i, update, attempt, words);
@@ -195,7 +196,7 @@ muster_status replay_tile_create(const struct replay *replay, size_t rows, struc
   return ARENA_TAKE(arena, rows, "replayed steps", &tile->discount);
 }
 
-/* what the window of a step makes of it; returns the slot behind the window */
+/* computes reward and discount from the window of a step; returns the slot after the window */
 static size_t sum_window(const struct replay *replay, size_t row, size_t slot, int64_t n_steps, double gamma,
                          float *reward, float *discount) {
   const size_t env = row / replay->agents, open = open_slot(replay, env), slots = replay->slots;
@@ -206,7 +207,7 @@ static size_t sum_window(const struct replay *replay, size_t row, size_t slot, i
     factor *= gamma;
     ended = *ended_at(replay, env, slot);
     slot = (slot + 1) % slots;
-    /* behind it steps were lost */
+    /* the steps after it were lost */
     if (slot != open && *ended_at(replay, env, slot) == REPLAY_LAST) break;
   }
   *reward = (float)sum;

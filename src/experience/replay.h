@@ -1,9 +1,9 @@
 /* A replay: the last steps of every environment, kept to be learned from many times, in a ring of slots.
  *
  * A slot keeps the fields of a step that are FIELD_REPLAYED (experience/fields.h). Every observation is kept once: the
- * next observation of a step is that of the slot behind it. The newest slot of an environment is open: its observation
- * is known, its action is not yet. An episode that was truncated takes one slot more, which keeps its true last
- * observation and nothing else; so does one after which a rollout was lost. An episode that terminated has no next
+ * next observation of a step is in the slot after it. The newest slot of an environment is open: its observation is
+ * known, its action is not yet. An episode that was truncated takes one more slot, for its true last observation and
+ * nothing else; so does an episode of which the next rollout was lost. An episode that terminated has no next
  * observation.
  *
  *   slot      w     w+1   w+2    w+3    w+4   w+5
@@ -11,14 +11,15 @@
  *                         cut    last   next episode
  *
  * Which steps an update learns from is a pure function of the seed, the number of the update and the contents, and the
- * contents depend neither on who acted nor on how many learn. */
+ * contents depend neither on which ranks acted nor on how many learn. */
 #ifndef EXPERIENCE_REPLAY_H
 #define EXPERIENCE_REPLAY_H
 
 #include "base/arena.h"
 #include "experience/trajectory.h"
 
-/* Of the field `ended`, besides ENV_TERMINATED and ENV_TRUNCATED (env/pool.h): the slot is no step. */
+/* A further value of the field `ended`, which may have ENV_TERMINATED and ENV_TRUNCATED (env/pool.h), too: the slot is
+ * not a step. */
 #define REPLAY_LAST 4 /* the last observation of a truncated episode, or of one whose next steps were lost */
 
 /* One array for each line of STEP_FIELDS, by its name or by its place in the table; NULL where there is none. */
@@ -38,11 +39,11 @@ struct replay {
   struct step_arrays kept; /* [rows, slots, elements]; of an environment: [environments, slots, elements] */
   int64_t *written;        /* [N] slots that were ever begun; the newest one is open */
   int64_t *rollout_slot;   /* [N] while a rollout is appended: the number of the slot that its first step takes */
-  int32_t *rollout_lasts;  /* [N] and the final observations of it so far */
+  int32_t *rollout_lasts;  /* [N] and how many final observations of it are appended so far */
 };
 
-/* A replay of `capacity` steps of such rollouts: rounded up to the same number for each environment, at least 2. USAGE
- * error where that is too much to count. */
+/* Makes a replay of `capacity` steps of such rollouts, rounded up to the same number for each environment, at least 2.
+ * USAGE error where these are too many to count. */
 MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
                                            struct replay *replay);
 
@@ -50,7 +51,7 @@ MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, siz
  * last rollout; if its first observation is another than that of the open slot, it begins a new one. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
-/* Filled slots of all rows: steps, and last observations between them. */
+/* How many slots of all rows are filled, with steps or with last observations. */
 size_t replay_size(const struct replay *replay);
 
 /* Draws n steps for the update of this number, uniformly and with replacement: drawn[n], row * slots + slot. There must
@@ -59,15 +60,16 @@ void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, si
 
 /* One tile of drawn steps, with the sums over their windows of n_steps:
  *   reward = sum over k < m of gamma^k r_k,  discount = gamma^m, or 0 where the episode terminated,
- * m <= n_steps: the window ends with the episode, or with what the replay has of it. `next` is the step after it. */
+ * m <= n_steps: the window ends earlier where the episode ends, or where the replay has no more of it. `next` is the
+ * step after the window. */
 struct replay_tile {
-  size_t rows;             /* that are in use */
+  size_t rows;             /* how many are in use */
   struct step_arrays step; /* [rows, elements] of the fields that the replay keeps */
-  struct step_arrays next; /* the same of those that the next step has, too: observation and mask */
-  float *discount;         /* [rows] of what comes next */
+  struct step_arrays next; /* the same for the fields that a next step has: observation and mask */
+  float *discount;         /* [rows] factor of what comes after the window */
 };
 
-/* Room for `rows` rows at most; memory from the arena. */
+/* Makes a tile of at most `rows` rows, in memory from the arena. */
 MUSTER_CHECKED muster_status replay_tile_create(const struct replay *replay, size_t rows, struct arena *arena,
                                                 struct replay_tile *tile);
 
@@ -75,7 +77,8 @@ MUSTER_CHECKED muster_status replay_tile_create(const struct replay *replay, siz
 void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
                    struct replay_tile *tile);
 
-/* Lists its arrays as tensors "replay/...", for a checkpoint, in live memory; returns their number. */
+/* Lists the replay's own arrays as tensors "replay/...", for a checkpoint to write or read; returns how many there
+ * are. */
 #define REPLAY_STATE (STEP_FIELD_COUNT + 1)
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
 

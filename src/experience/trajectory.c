@@ -101,8 +101,8 @@ void trajectory_append_finals(const struct trajectory *part, struct trajectory *
   whole->final_observations.count += part->final_observations.count;
 }
 
-/* --- as bytes in a row: the number of final observations; then the arrays, and the arrays of the final observations,
- * each filled up to 8 bytes --- */
+/* --- packed: the number of final observations; then the arrays, and the arrays of the final observations, each padded
+ * to a multiple of 8 bytes --- */
 
 static size_t padded(size_t bytes) { return (bytes + 7) & ~(size_t)7; }
 
@@ -119,7 +119,7 @@ size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajecto
   return bytes;
 }
 
-/* writes bytes at a place; returns the place behind them */
+/* writes bytes at `place`; returns the place after them */
 static char *pack_bytes(char *place, const void *from, size_t bytes) {
   memcpy(place, from, bytes);
   return place + padded(bytes);
@@ -138,7 +138,7 @@ size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_part
   return (size_t)(place - (char *)packed);
 }
 
-/* reads bytes from a place into item `at` of an array; returns the place behind them */
+/* reads bytes from `place` into item `at` of an array; returns the place after them */
 static const char *unpack_items(const char *place, size_t items, size_t item_bytes, void *array, size_t at) {
   memcpy((char *)array + at * item_bytes, place, items * item_bytes);
   return place + padded(items * item_bytes);
@@ -162,7 +162,8 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
   final_observations->count += (int32_t)count;
 }
 
-/* one of the arrays of final observations: [count], [agents] where each has its own, [elements] unless a number */
+/* an array of final observations as a tensor: [count], [agents] where each agent has its own, [elements] unless it is a
+ * number */
 static struct tensor final_tensor(const struct trajectory *trajectory, int i, const char *name, void *array) {
   const struct field *field = &trajectory->final_field[i];
   struct tensor tensor = field_tensor(field, name, array, (size_t)trajectory->final_observations.count, 0);
@@ -197,7 +198,7 @@ int64_t trajectory_steps(const struct trajectory *trajectory) {
   return (int64_t)(trajectory_samples(trajectory) / trajectory->agents);
 }
 
-/* copies each row's entry of a step to that of another, of all fields that go on in the next rollout, and lets so many
+/* copies each row's entry of one step to another step, in all fields that the next rollout continues, and sets how many
  * steps count */
 static void move_step(struct trajectory *trajectory, size_t from, size_t to, size_t length) {
   for (int i = 0; i < STEP_FIELD_COUNT; i++) {
