@@ -51,7 +51,7 @@ muster_status document_read_file(struct document *document, const char *path) {
   return status;
 }
 
-/* fails when a key of `added` stands in `list` already */
+/* fails when a key of `added` is in `list` already */
 static muster_status check_given_once(const struct entry_list *list, const struct entry_list *added) {
   for (size_t i = 0; i < added->count; i++) {
     const struct entry *entry = &added->entries[i], *other = entry_list_find(list, entry->key);
@@ -72,14 +72,14 @@ muster_status document_read_text(struct document *document, const char *name, co
   return status;
 }
 
-/* whether two assignments on the command line speak of the same key, or one of a part of the other */
+/* whether two assignments on the command line set the same key, or one sets a part of the other */
 static bool is_set_again(const struct entry *entry, const char *key) {
   if (entry->line != 0) return false;
   if (strcmp(entry->key, key) == 0 || key_is_above(key, entry->key)) return true;
   return entry->kind != ENTRY_SECTION && key_is_above(entry->key, key);
 }
 
-/* whether an assignment to `key` takes the place of what the file says */
+/* whether an assignment to `key` replaces this entry of the file */
 static bool is_replaced(const struct entry *entry, const char *key) {
   return strcmp(entry->key, key) == 0 || key_is_above(key, entry->key);
 }
@@ -134,19 +134,19 @@ const char *document_get(const struct document *document, const char *key) {
 
 static bool is_null(const struct entry *entry) { return entry->kind == ENTRY_SCALAR && text_is_null(entry->text); }
 
-/* the error for a value where a section belongs; `option` is one that it could hold */
+/* the error for a value in place of a section; `option` is one that the section could hold */
 static muster_status expects_section(const struct entry *entry, const char *option) {
   return entry_wrap(entry,
                     status_error(MUSTER_ERROR_USAGE, "expects a section, such as %s: {%s: ...}", entry->key, option));
 }
 
-/* What an option of `table` is called from the section that the entry names, which is the table's own, one around it,
- * or one inside it; NULL when it names none of these. */
+/* The name of an option of `table` inside the section that the entry names: the table's own section, one around it, or
+ * one inside it. NULL when the entry names none of these. */
 static const char *option_below(const struct entry *entry, const struct option_table *table) {
   for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     if (strcmp(entry->key, table->section) == 0) return option->key;
     if (key_is_above(entry->key, table->section)) return table->section + strlen(entry->key) + 1;
-    // an option whose own key is dotted
+    // an option whose key has a dot itself
     size_t skip = table->section[0] != '\0' ? strlen(table->section) + 1 : 0;
     bool is_inside = skip == 0 || key_is_above(table->section, entry->key);
     if (is_inside && key_is_above(entry->key + skip, option->key)) return option->key + strlen(entry->key + skip) + 1;
@@ -180,7 +180,7 @@ static muster_status add_to_map(struct option_map *map, const char *key, const s
   return MUSTER_OK;
 }
 
-/* fills a map with all entries below its key; what the document says takes the place of the whole default */
+/* fills a map with all entries below its key; if there are any, nothing of the default is kept */
 static muster_status apply_map(struct document *document, const struct option_spec *option, const char *key,
                                void *object) {
   struct option_map *map = (struct option_map *)((char *)object + option->offset);
@@ -205,7 +205,7 @@ static muster_status apply_value(struct document *document, const struct option_
   struct entry *entry = entry_list_find(&document->list, key);
   if (entry == NULL) return MUSTER_OK;
   entry->known = true;
-  // the text of a section is no option's value, so that the error says what would be
+  // the text of a section is never a valid value, so this gives the error that says what would be
   muster_status status = entry_wrap(entry, option_parse(option, entry->text, object));
   if (status == MUSTER_OK || entry->kind != ENTRY_SECTION) return status;
   muster_status section = status_error(MUSTER_ERROR_USAGE, "%s, not a section", muster_status_message(status));
@@ -225,7 +225,7 @@ muster_status document_apply(struct document *document, const struct option_tabl
   return MUSTER_OK;
 }
 
-/* Whether an entry that no table claimed is one of `table`'s all the same: an option, or below a map. */
+/* Whether an entry that no table has marked as known belongs to `table` nevertheless: as an option, or below a map. */
 static bool belongs_to(const struct entry *entry, const struct option_table *table) {
   for (const struct option_spec *option = table->options; option->key != NULL; option++) {
     char key[TEXT_KEY_SIZE];
@@ -247,7 +247,7 @@ static muster_status unused_option(const struct entry *entry, const struct optio
                                         sink.length > 0 ? owners : "another command"));
 }
 
-/* judges one entry that no table has claimed */
+/* checks one entry that no table has marked as known */
 static muster_status check_entry(const struct entry *entry, bool has_children, const struct option_table *const *tables,
                                  size_t n) {
   const char *below = NULL;
@@ -255,7 +255,7 @@ static muster_status check_entry(const struct entry *entry, bool has_children, c
     if (belongs_to(entry, tables[i])) return unused_option(entry, tables, n);
     if (below == NULL) below = option_below(entry, tables[i]);
   }
-  // sections: fine when empty or null; their keys are judged one by one
+  // sections may be empty or null; their keys are checked one by one
   if (has_children) return MUSTER_OK;
   if (below != NULL) {
     bool is_section = entry->kind == ENTRY_SECTION || is_null(entry);

@@ -1,4 +1,4 @@
-/* One key of a config with its value and its place, and a growing list of them. */
+/* An entry, which is one key of a config with its value, file and line; and a list of entries that can grow. */
 #ifndef CONFIG_ENTRY_H
 #define CONFIG_ENTRY_H
 
@@ -11,17 +11,17 @@
 enum entry_kind {
   ENTRY_SCALAR,
   ENTRY_LIST,   /* of scalars */
-  ENTRY_SECTION /* a mapping; what it holds follows as entries of its own */
+  ENTRY_SECTION /* a mapping; its keys follow as entries of their own */
 };
 
 struct entry {
   enum entry_kind kind;
   char *key;     /* dotted */
-  char *text;    /* the value as option_parse() takes it, quoted where it needs to be; "{...}" for a section */
+  char *text;    /* the value as option_parse() reads it, quoted where needed; "{...}" for a section */
   char *content; /* a scalar without its quotes; otherwise the same as `text` */
   char *file;    /* for messages; "" for the command line */
   int32_t line;  /* of the key; 0 for the command line */
-  bool known;    /* whether a table has claimed it */
+  bool known;    /* whether a table has marked it as known */
 };
 
 struct entry_list {
@@ -31,7 +31,7 @@ struct entry_list {
 
 enum { ENTRY_COUNT_LIMIT = 4096 };
 
-/* Appends a copy of the value; every string is copied. Fails when memory is out or the list is full. */
+/* Appends a copy of the value; every string is copied. Fails when there is no memory or the list is full. */
 MUSTER_CHECKED muster_status entry_list_add(struct entry_list *list, const struct entry *value);
 
 /* The entry of this key, or NULL. */
@@ -40,7 +40,7 @@ struct entry *entry_list_find(const struct entry_list *list, const char *key);
 /* Removes the entry at `index`, keeping the order of the others. */
 void entry_list_remove(struct entry_list *list, size_t index);
 
-/* Moves the entries of `source` behind those of `list`; on failure both stay as they are. */
+/* Moves the entries of `source` to the end of `list`; on failure both stay as they are. */
 MUSTER_CHECKED muster_status entry_list_append(struct entry_list *list, struct entry_list *source);
 
 /* Releases all entries. */

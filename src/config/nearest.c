@@ -6,17 +6,17 @@
 #include <stdio.h>
 #include <string.h>
 
-/* beyond every distance between keys */
+/* larger than every distance between keys */
 enum { FAR = 4 * TEXT_KEY_SIZE };
 
-/* what stands before the last dot, cut to TEXT_KEY_SIZE */
+/* copies what is before the last dot, cut to TEXT_KEY_SIZE */
 static void copy_section(const char *key, char section[TEXT_KEY_SIZE]) {
   const char *word = text_last_word(key);
   snprintf(section, TEXT_KEY_SIZE, "%.*s", word > key ? (int)(word - key) - 1 : 0, key);
 }
 
-/* How far `known` is from `key`; FAR when nobody would have meant it. Section and word are judged apart: short words
- * are not alike because they stand in the same section. */
+/* How far `known` is from `key`; FAR when it can hardly be meant. Sections and last words are compared separately: that
+ * two short words are in the same section does not make them similar. */
 static size_t distance(const char *key, const char *known) {
   char key_section[TEXT_KEY_SIZE], known_section[TEXT_KEY_SIZE];
   copy_section(key, key_section);
@@ -25,7 +25,7 @@ static size_t distance(const char *key, const char *known) {
   nearest_offer(&word, text_last_word(known));
   nearest_offer(&section, known_section);
   if (!nearest_is_near(&word)) return FAR;
-  /* a typo; or the right word at the wrong level, which comes behind every typo */
+  /* a typo; or the right word at the wrong level, which counts as further away than any typo */
   if (section.distance == 0 || nearest_is_near(&section)) return word.distance + section.distance;
   return word.distance <= strlen(word.wanted) / 3 ? word.distance + TEXT_KEY_SIZE : FAR;
 }

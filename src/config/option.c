@@ -12,7 +12,7 @@
 #define EXACT_INTEGER_MAX 9007199254740992.0
 #define INT64_MAX_AS_DOUBLE 9223372036854775808.0
 
-/* how a type is named in the documents and asked for in messages, after enum option_type */
+/* the names of types in documents and in messages ("expects ..."), in the order of enum option_type */
 static const struct {
   const char *noun, *request;
 } type_words[] = {
@@ -97,13 +97,13 @@ static bool in_range(const struct option_spec *option, double value) {
   return value <= option->max;
 }
 
-/* the same for an integer: as a double, one that lies just beyond the limit may be the limit */
+/* the same for an integer; compared as a double alone, one just beyond the limit could be rounded to the limit */
 static bool integer_in_range(const struct option_spec *option, int64_t value) {
   if (!in_range(option, (double)value)) return false;
   return (double)value < option->max || option->max >= INT64_MAX_AS_DOUBLE || value <= (int64_t)option->max;
 }
 
-/* reads a decimal integer, or a number in another form that is one, such as 1e5 */
+/* reads a decimal integer, or an integer in another form, such as 1e5 */
 static bool read_integer(const char *text, int64_t *out) {
   double number;
   if (!text_to_number(text, &number)) return false;
@@ -237,7 +237,7 @@ static muster_status parse_int_list(const struct option_spec *option, const char
 
 static muster_status parse_text_list(const struct option_spec *option, const char *content,
                                      struct option_text_list *out) {
-  /* the gap between its members as well: options are compared and sent as bytes */
+  /* clears the gaps between members, too: options are compared and sent as bytes */
   struct option_text_list list;
   memset(&list, 0, sizeof list);
   MUSTER_TRY(read_list(option, content, take_text, &list));
@@ -295,7 +295,7 @@ muster_status option_parse(const struct option_spec *option, const char *text, v
   void *field = (char *)object + option->offset;
   if (option->type == OPTION_MAP) return parse_map(option, text, field);
 
-  // a collection where a scalar belongs, or quotes that do not close
+  // a collection in place of a scalar, or quotes that do not close
   char content[TEXT_LIMIT + 1];
   bool quoted;
   if (!text_unquote(text, content, sizeof content, &quoted)) return expects(option);

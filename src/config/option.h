@@ -1,4 +1,5 @@
-/* Options: one table per module says key, type, default, range and help; the same table parses, checks and documents.
+/* Options: one table for each module lists their keys, types, defaults, ranges and help. Parsing, checking and
+ * documentation use the same table.
  *
  * A table describes the fields of a plain struct. Keys are relative to the table's section: the option "n_steps" of the
  * section "algorithm" is written `algorithm: {n_steps: 32}` in YAML and `--set algorithm.n_steps=32` on the command
@@ -26,7 +27,7 @@ enum option_type {
   OPTION_SCHEDULE,       /* struct option_schedule: a number, or lin_<number> */
   OPTION_MAYBE_SCHEDULE, /* struct option_schedule; `is_null` when the value is `null` */
   OPTION_DURATION,       /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
-  OPTION_MAP             /* struct option_map: free keys and values, each checked by its reader (env.options) */
+  OPTION_MAP             /* struct option_map: any keys and values, checked by whoever reads them (env.options) */
 };
 
 #define OPTION_NULL_INT INT64_MIN
@@ -58,18 +59,18 @@ struct option_map {
   int32_t count;
   char keys[OPTION_MAP_MAX][64];
   char values[OPTION_MAP_MAX][256];
-  int32_t lines[OPTION_MAP_MAX]; /* where each stands; 0: on the command line */
+  int32_t lines[OPTION_MAP_MAX]; /* the line of each; 0: the command line */
 };
 
 struct option_spec {
   const char *key; /* NULL ends a table */
   enum option_type type;
-  size_t offset;              /* of the field in the struct */
+  size_t offset;              /* offset of the field in the struct */
   const char *default_value;  /* as it would be written in YAML; NULL: `null` */
   double min, max;            /* inclusive; for each element of a list, and for a schedule's initial value */
   bool min_exclusive;         /* whether `min` itself is out of range */
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
-  const char *example;        /* OPTION_TEXT_LIST: a list as one would write it, for messages */
+  const char *example;        /* OPTION_TEXT_LIST: an example of a list, for messages */
   const char *help;           /* one line, no full stop */
   /* OPTION_STRING, "" for `null` too, and each item of OPTION_TEXT_LIST: USAGE error "expects ..."; NULL: any text */
   muster_status (*check)(const char *text);
@@ -81,7 +82,7 @@ struct option_spec {
 /* A table with its place in the config. */
 struct option_table {
   const char *section; /* "" for top-level keys, "algorithm", "env", ... */
-  const char *owner;   /* the module in words: "ppo", "environment"; NULL: applies always */
+  const char *owner;   /* the name of the module: "ppo", "environment"; NULL: the table always applies */
   const struct option_spec *options;
 };
 

@@ -11,7 +11,7 @@
 static const struct other_key {
   const char *key, *advice;
 } other_keys[] = {
-    /* what has another name or place here */
+    /* keys that have another name or place in muster */
     {"n_timesteps", "is called total_steps here, outside of every section"},
     {"total_timesteps", "is called total_steps here, outside of every section"},
     {"n_envs", "is called env.num_envs here"},
@@ -34,7 +34,7 @@ static const struct other_key {
     {"n_eval_episodes", "is called evaluation.episodes here"},
     {"eval_episodes", "is called evaluation.episodes here"},
     {"save_freq", "is called checkpoint.every here, in steps of all environments together"},
-    /* what there is not */
+    /* keys that muster does not have */
     {"use_sde", "is state-dependent exploration (gSDE), which muster does not have: leave it out, or let the deviation "
                 "depend on the state by policy.log_std: state"},
     {"sde_sample_freq", "is of state-dependent exploration (gSDE), which muster does not have: leave it out"},

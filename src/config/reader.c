@@ -11,7 +11,7 @@ struct reader {
   yaml_parser_t parser;
   struct entry_list *list;
   const char *name;
-  bool from_file;          /* whether lines mean anything */
+  bool from_file;          /* whether messages tell lines */
   int32_t line;            /* of the key being read; 0 for the command line */
   char key[TEXT_KEY_SIZE]; /* dotted, down to where the reader is */
 };
@@ -28,7 +28,7 @@ static MUSTER_PRINTF(3, 4) muster_status
   return status_error(MUSTER_ERROR_USAGE, "%s:%zu:%zu: %s", reader->name, mark->line + 1, mark->column + 1, text);
 }
 
-/* what libyaml stumbled over, in our words */
+/* the error of libyaml, in our words */
 static muster_status parser_error(const struct reader *reader) {
   const yaml_parser_t *parser = &reader->parser;
   const char *problem = parser->problem != NULL ? parser->problem : "cannot be read";
@@ -42,7 +42,7 @@ static muster_status parser_error(const struct reader *reader) {
                       parser->context, parser->context_mark.line + 1);
 }
 
-/* whether a tag is absent or one of the core schema, which say no more than the option's type does */
+/* whether there is no tag, or one of the core schema, which the option's type makes unnecessary */
 static bool is_core_tag(const yaml_char_t *tag) {
   static const char *const names[] = {"str", "int", "float", "bool", "null", "seq", "map"};
   static const char prefix[] = "tag:yaml.org,2002:";
@@ -58,7 +58,7 @@ static bool has_tag(const yaml_event_t *event, const char *name) {
   return tag != NULL && is_core_tag(event->data.scalar.tag) && strcmp(strrchr(tag, ':') + 1, name) == 0;
 }
 
-/* refuses what a config has no use for: anchors, aliases, tags of a schema of one's own */
+/* refuses what configs may not have: anchors, aliases, tags outside the core schema */
 static muster_status check_event(const struct reader *reader, const yaml_event_t *event) {
   const yaml_char_t *anchor = NULL, *tag = NULL;
   switch (event->type) {
@@ -178,7 +178,7 @@ static muster_status read_list(struct reader *reader, const yaml_event_t *start)
   return add_entry(reader, start, ENTRY_LIST, text, text);
 }
 
-/* puts a mapping's key behind the dotted key so far, and remembers its line */
+/* appends a mapping's key to the dotted key so far, and remembers its line */
 static muster_status enter_key(struct reader *reader, const yaml_event_t *event) {
   if (event->type != YAML_SCALAR_EVENT)
     return reader_error(reader, &event->start_mark, "a key must be a word, not a list or a mapping");
@@ -197,7 +197,7 @@ static muster_status enter_key(struct reader *reader, const yaml_event_t *event)
 
 static muster_status read_value(struct reader *reader, const yaml_event_t *event, int depth);
 
-/* reads keys and values up to the mapping's end */
+/* reads keys and values up to the end of the mapping */
 static muster_status read_mapping(struct reader *reader, int depth) {
   size_t outer = strlen(reader->key);
   for (;;) {
@@ -226,7 +226,7 @@ static muster_status read_value(struct reader *reader, const yaml_event_t *event
     return read_mapping(reader, depth + 1);
   }
   if (!is_document) return event->type == YAML_SCALAR_EVENT ? add_scalar(reader, event) : read_list(reader, event);
-  // a document of nothing but comments, or null, says nothing
+  // a document with only comments, or null, sets nothing
   bool is_null =
       event->type == YAML_SCALAR_EVENT && is_plain(event) && text_is_null((const char *)event->data.scalar.value);
   if (is_null) return MUSTER_OK;

@@ -10,10 +10,10 @@
 
 enum { KEY, TYPE, DEFAULT, RANGE, OWNER, HELP, COLUMNS };
 
-/* the widest that a column gets; a longer cell pushes the rest of its line to the right */
+/* the largest width of a column; a longer cell pushes the rest of its line to the right */
 enum { WIDTH_LIMIT = 32, CELL_SIZE = 1024 };
 
-/* what the columns say about one option */
+/* the cells of one option */
 struct row {
   char cells[COLUMNS][CELL_SIZE];
 };
@@ -29,7 +29,7 @@ static void describe_option(const struct option_table *table, const struct optio
   snprintf(row->cells[HELP], CELL_SIZE, "%s", option->help != NULL ? option->help : "");
 }
 
-/* which options are asked for: all, one key, or what lies below a section */
+/* which options are to be printed: all, one key, or those of a section */
 enum selection { SELECT_ALL, SELECT_KEY, SELECT_SECTION };
 
 static bool is_selected(const struct option_table *table, const struct option_spec *option, enum selection selection,
@@ -65,7 +65,7 @@ static void print_details(FILE *file, const struct row *row) {
   fprintf(file, "  example  --set '%s=%s'\n", row->cells[KEY], row->cells[DEFAULT]);
 }
 
-/* prints what is selected: one key in detail, several as a table; returns whether there was any */
+/* prints the selected options: one in detail, several as a table; returns whether there was any */
 static bool print_selection(FILE *file, const struct option_table *const *tables, size_t n, enum selection selection,
                             const char *key) {
   // the first pass measures the columns, the second prints
@@ -110,7 +110,7 @@ muster_status config_reference_show(FILE *file, const struct option_table *const
                       key_or_null, shell_program().text);
 }
 
-/* writes a cell with what Markdown and HTML would take for markup escaped */
+/* writes a cell, and escapes what Markdown or HTML would read as markup */
 static void print_markdown_cell(FILE *file, const char *cell) {
   fputs(" ", file);
   for (; *cell != '\0'; cell++) {

@@ -9,7 +9,7 @@
  * matched; prints nothing when none did. */
 bool config_reference_print(FILE *file, const struct option_table *const *tables, size_t n, const char *key_or_null);
 
-/* The same; when nothing matched, an error (USAGE) that names the nearest key. */
+/* The same; when nothing matched, an error (USAGE) that names the most similar key. */
 MUSTER_CHECKED muster_status config_reference_show(FILE *file, const struct option_table *const *tables, size_t n,
                                                    const char *key_or_null);
 

@@ -76,7 +76,7 @@ static bool has_number_form(const char *text) {
 
 bool text_to_number(const char *text, double *out) {
   if (!has_number_form(text)) return false;
-  // a decimal point is a point, whatever locale a host program has set
+  // the decimal point is ".", whichever locale a host program has set
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
   errno = 0;
   double value = plain != (locale_t)0 ? strtod_l(text, NULL, plain) : strtod(text, NULL);
@@ -90,7 +90,7 @@ bool text_to_number(const char *text, double *out) {
 void text_write_number(struct text_sink *sink, double value) {
   locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0), before = (locale_t)0;
   if (plain != (locale_t)0) before = uselocale(plain);
-  // whole numbers in full, others with the fewest digits that read back
+  // writes whole numbers in full, others with the fewest digits that read back to the same number
   char text[40];
   if (value == floor(value) && fabs(value) < 1e15) {
     snprintf(text, sizeof text, "%.0f", value);
@@ -139,7 +139,7 @@ bool text_is_dotted_key(const char *key) {
   return strstr(key, "..") == NULL && text_is_printable(key);
 }
 
-/* whether YAML takes `content` unquoted, in block and in flow style; on the safe side */
+/* whether YAML surely reads `content` unquoted as it is, in block and in flow style */
 static bool may_be_plain(const char *content) {
   static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   static const char others[] = "0123456789_/.+~-=%@ ";
@@ -177,7 +177,7 @@ void text_write_scalar(struct text_sink *sink, const char *content, bool is_stri
   }
 }
 
-/* reads the quoted scalar at *cursor and moves behind its closing quote */
+/* reads the quoted scalar at *cursor and moves *cursor behind its closing quote */
 static bool read_quoted(const char **cursor, struct text_sink *content) {
   const char *text = *cursor;
   char quote = *text++;
@@ -210,7 +210,7 @@ bool text_read_item(const char **cursor, char *content, size_t size) {
   if (*text == '"' || *text == '\'') {
     if (!read_quoted(&text, &sink)) return false;
   } else {
-    // up to an indicator, less the spaces before it; a colon is one only before a space or the end
+    // reads up to an indicator, without the spaces before it; a colon is an indicator only before a space or the end
     const char *start = text, *end = text;
     for (; *text != '\0' && strchr(",]}", *text) == NULL; text++) {
       if (*text == ':' && (text[1] == ' ' || text[1] == '\0')) break;

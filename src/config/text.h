@@ -13,7 +13,7 @@ enum {
   TEXT_KEY_SIZE = 256             /* room for the longest dotted key and the final zero */
 };
 
-/* Collects text in a caller's buffer as snprintf does: cuts what does not fit, counts it in `length` all the same. */
+/* Collects text in a caller's buffer as snprintf does: cuts what does not fit, but counts it in `length`. */
 struct text_sink {
   char *text; /* borrowed; always ends with a zero when size > 0 */
   size_t size, length;
@@ -24,7 +24,7 @@ void text_put(struct text_sink *sink, char byte);
 MUSTER_PRINTF(2, 3) void text_print(struct text_sink *sink, const char *format, ...);
 bool text_was_cut(const struct text_sink *sink);
 
-/* Whether plain text stands for null: null, Null, NULL, ~, or nothing. */
+/* Whether plain text means null: null, Null, NULL, ~, or an empty text. */
 bool text_is_null(const char *text);
 
 /* Reads any of YAML 1.1's words for true and false. */
@@ -45,13 +45,13 @@ size_t text_printable(const char *text);
 /* Whether all of `text` is printable. */
 bool text_is_printable(const char *text);
 
-/* What follows the last dot of a dotted key. */
+/* The last word of a dotted key, after its last dot. */
 const char *text_last_word(const char *key);
 
 /* Whether a dotted key has no empty word and no control character. */
 bool text_is_dotted_key(const char *key);
 
-/* Writes `content` as a scalar that is right in block and in flow style: plain where it may be, else in double quotes.
+/* Writes `content` as a scalar that is valid in block and in flow style: plain where possible, else in double quotes.
  * With `is_string` set, what would read as a number, a truth value or null is quoted too. */
 void text_write_scalar(struct text_sink *sink, const char *content, bool is_string);
 
