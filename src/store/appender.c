@@ -36,8 +36,8 @@ muster_status appender_reserve(struct appender *appender, size_t size, char **ro
 
 void appender_add(struct appender *appender, size_t length) { appender->length += length; }
 
-/* writes all that waits, or as much as can be; returns how much. A write that stops short tells no reason, the next one
- * does. */
+/* writes all bytes that wait, or as many as possible; returns how many. A write that is incomplete gives no reason; the
+ * next one does. */
 static size_t write_waiting(const struct appender *appender) {
   size_t done = 0;
   while (done < appender->length) {
@@ -68,7 +68,7 @@ muster_status appender_sync(struct appender *appender) {
   return MUSTER_OK;
 }
 
-/* another descriptor: what is written through the own one goes to the end, wherever it is */
+/* another descriptor is needed: the own one always writes at the end of the file */
 static muster_status write_over(struct appender *appender, int file, off_t at, const char *piece, size_t length,
                                 const char *before) {
   if (pwrite(file, piece, length, at) == (ssize_t)length) {

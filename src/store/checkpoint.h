@@ -1,5 +1,6 @@
-/* Checkpoint files: named tensors, attributes and texts in HDF5, written so that a file is either whole or not there.
- * This module knows nothing of algorithms: it keeps what it is handed. The layout is in docs/checkpoint-format.md. */
+/* Checkpoint files: named tensors, attributes and texts in HDF5, written so that a file is either complete or does not
+ * exist. This module knows nothing of algorithms: it writes what it is given. The layout is in
+ * docs/checkpoint-format.md. */
 #ifndef STORE_CHECKPOINT_H
 #define STORE_CHECKPOINT_H
 
@@ -18,7 +19,7 @@ enum tensor_type { TENSOR_F32, TENSOR_F64, TENSOR_I32, TENSOR_I64, TENSOR_U8, TE
 #define TENSOR_MAX_RANK 4
 
 /* Which values the elements of a tensor may have, both bounds included. Files may come from anybody: nothing is
- * restored from one without a range, beyond which a value would do harm. */
+ * restored without such a range, which keeps out values that would do harm. */
 struct tensor_range {
   double least, most;
   enum { RANGE_IS_MISSING, RANGE_IS_NUMBERS, RANGE_IS_NUMBERS_OR_NAN } kind;
@@ -30,10 +31,10 @@ struct tensor_range {
 #define RANGE_OR_NAN(least, most) ((struct tensor_range){(least), (most), RANGE_IS_NUMBERS_OR_NAN})
 #define RANGE_ANY RANGE_OR_NAN(-INFINITY, INFINITY)
 #define RANGE_FINITE RANGE(-(double)FLT_MAX, (double)FLT_MAX)
-/* Counters: no run comes to 2^53 (285 years at a million steps a second), and all below are exact as doubles. */
+/* Counters: no run reaches 2^53 (285 years at a million steps a second), and all smaller ones are exact as doubles. */
 #define RANGE_COUNT_MAX 9007199254740992.0
 #define RANGE_COUNT RANGE(0, RANGE_COUNT_MAX)
-/* Sums of as many floats as can be counted. */
+/* Sums of floats, of as many as such a counter can count. */
 #define RANGE_SUM RANGE(-(double)FLT_MAX *RANGE_COUNT_MAX, (double)FLT_MAX *RANGE_COUNT_MAX)
 
 /* A named view of an array in memory; row-major, contiguous. `name` is its path in the file: "policy/0/weight". */
@@ -69,27 +70,30 @@ MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *wri
  * the writer. On failure the temporary file is removed and whatever stood at `path` is untouched. (A limit on file
  * sizes arrives as an error only in a process that ignores SIGXFSZ.) */
 MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **handle);
-/* Drops what was added; accepts NULL inside. */
+/* Drops what was added; does nothing where *handle is NULL. */
 void checkpoint_write_abandon(struct checkpoint_writer **handle);
 
 /* --- reading --- */
 struct checkpoint_reader;
 
-/* Opens and verifies a file: ours, length and digest right, a version that we know. The content is held in memory until
- * checkpoint_close(), so the file may be replaced meanwhile. Errors: IO (missing, unreadable), FORMAT (empty,
- * truncated, damaged, foreign, newer version), each naming the path and what to do. */
+/* Opens a file and verifies that it is a checkpoint of muster, of a known version, and that its length and digest are
+ * right. The content is held in memory until checkpoint_close(), so the file may be replaced meanwhile. Errors: IO
+ * (missing, unreadable), FORMAT (empty, truncated, damaged, foreign, newer version), each naming the path and what to
+ * do. */
 MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
-void checkpoint_close(struct checkpoint_reader **handle);       /* accepts NULL inside */
+void checkpoint_close(struct checkpoint_reader **handle);       /* does nothing where *handle is NULL */
 size_t checkpoint_size(const struct checkpoint_reader *reader); /* bytes of the file */
 
 /* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
  * error names both. */
 MUSTER_CHECKED muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
-/* The same for what a run or a policy goes on from: each element must be within tensor->range, else a FORMAT error
- * names the file, the dataset, the element, its value and the range. INTERNAL error where the range is missing. */
+/* The same for data from which a run or a policy continues: each element must be within tensor->range, else a FORMAT
+ * error names the file, the dataset, the element, its value and the range. INTERNAL error where the range is
+ * missing. */
 MUSTER_CHECKED muster_status checkpoint_restore_tensor(struct checkpoint_reader *reader, const struct tensor *tensor);
-/* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when absent. The bytes of
- * the tensor never exceed the size of the file, whatever the file says: they may be allocated without further checks.
+/* Fills type, rank and shape of a dataset, without data; the name must be set. FORMAT error when there is none. The
+ * bytes of the tensor never exceed the size of the file, whatever the file says: the caller may allocate them without
+ * further checks.
  */
 MUSTER_CHECKED muster_status checkpoint_describe_tensor(struct checkpoint_reader *reader, struct tensor *tensor);
 bool checkpoint_has(struct checkpoint_reader *reader, const char *name); /* tensor, text, attribute or group */
@@ -112,31 +116,33 @@ MUSTER_CHECKED muster_status checkpoint_digest(struct checkpoint_reader *reader,
 
 /* --- the folder of a run's checkpoints: step-000000102400.h5 ..., and `latest`, a second name of the newest --- */
 
-/* The attribute that says how many steps a checkpoint is of. A file whose name says something else is passed over where
- * the newest is looked for: names can be given by anybody. */
+/* The attribute that tells the steps of a checkpoint. The search for the newest one passes over a file whose name tells
+ * other steps: anybody can rename files. */
 #define CHECKPOINT_STEPS "about/total_steps"
 
 /* Path of the checkpoint for a step count: "<folder>/step-%012lld.h5". */
 void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t size);
 /* Makes <folder>/latest another name of the file of that step count, in one step: a symbolic link, or, where the file
- * system has none, a hard link or a copy. Removes what is older than the newest `keep` whole files of at most so many
- * steps (keep <= 0 keeps all), and temporary files. Other names are left alone. A folder has one writer. */
+ * system has none, a hard link or a copy. Removes files older than the newest `keep` complete ones of at most that step
+ * count (keep <= 0 keeps all), and temporary files. Other names are left alone. A folder has one writer. */
 MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_t keep);
 /* Makes `best`, a path in the same folder, another name of the checkpoint of that step count, in one step: it stays
  * when the checkpoint itself is removed. Where the file system has no hard links the file is copied. */
 MUSTER_CHECKED muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best);
-/* Finds the newest file in `folder` that verifies and is of the steps that its name says. A damaged one is renamed to
- * <name>.damaged, or .damaged.2 and so on where that is taken; one under a wrong name stays. Both are reported through
- * `on_passed_over` (may be NULL), and the one before is tried. `path` is "" when there is none, or no folder. A file
- * that cannot be read, or is whole but of a newer format, is no damage: it stays, and its error is returned. */
+/* Finds the newest file in `folder` that verifies and has the steps that its name tells. A damaged file is renamed to
+ * <name>.damaged, or .damaged.2 and so on where that is taken; one with a wrong name stays. Both are reported through
+ * `on_passed_over` (may be NULL), and the next older file is tried. `path` is "" when there is none, or no folder. A
+ * file that cannot be read, or is complete but of a newer format, is not damaged: it stays, and its error is
+ * returned. */
 typedef void (*checkpoint_passed_over)(const char *path, bool is_damaged, const char *reason, void *context);
 MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over on_passed_over,
                                                     void *context, char *path, size_t size);
-/* The name of the file with the most steps, unread; "" when there is none. To be shown, not to be relied on. */
+/* The name of the file with the most steps; "" when there is none. The file is not read, so use this only to show
+ * it. */
 MUSTER_CHECKED muster_status checkpoint_newest_name(const char *folder, char *name, size_t size);
-/* Resolves what a user typed: a file (returned as it is); a folder of checkpoints or a run folder (its checkpoints/):
- * the newest there that verifies. Does not rename. Errors: IO (nothing of that name, no checkpoint there), FORMAT (none
- * that verifies). */
+/* Finds the checkpoint that a user means by a path: a file means itself; a folder of checkpoints or a run folder (its
+ * checkpoints/) means the newest there that verifies. Renames nothing. Errors: IO (nothing of that name, no checkpoint
+ * there), FORMAT (none verifies). */
 MUSTER_CHECKED muster_status checkpoint_resolve(const char *run_or_file, char *path, size_t size);
 
 #endif

@@ -23,7 +23,7 @@ static const char hdf5_signature[8] = {(char)0x89, 'H', 'D', 'F', '\r', '\n', 0x
 /* the first line: "muster-checkpoint <version> <length> <digest>\n" */
 struct seal {
   unsigned version;
-  unsigned long long length; /* of the whole file, bytes */
+  unsigned long long length; /* bytes of the whole file */
   char digest[DIGEST_DIGITS + 1];
 };
 
@@ -31,7 +31,7 @@ static int seal_print(const struct seal *seal, char line[CONTAINER_HEADER_SIZE])
   return snprintf(line, CONTAINER_HEADER_SIZE, SIGNATURE "%u %llu %s\n", seal->version, seal->length, seal->digest);
 }
 
-/* reads the line back; only the very text that seal_print() writes is right; `digest_at` is the digest's offset */
+/* reads the line; it must be exactly as seal_print() writes it; `digest_at` is the digest's offset */
 static bool seal_parse(const unsigned char header[CONTAINER_HEADER_SIZE], struct seal *seal, size_t *digest_at) {
   char text[CONTAINER_HEADER_SIZE + 1] = {0}, line[CONTAINER_HEADER_SIZE];
   memcpy(text, header, CONTAINER_HEADER_SIZE);
@@ -88,7 +88,7 @@ static muster_status truncated(const char *path, size_t size, unsigned long long
       length);
 }
 
-/* says what a file is that does not start as a checkpoint does; `got` bytes of its start are known */
+/* the error for a file that does not start like a checkpoint, of which the first `got` bytes are known */
 static muster_status foreign(const char *path, const unsigned char *start, size_t got) {
   size_t known = got < strlen(SIGNATURE) ? got : strlen(SIGNATURE);
   if (got == 0) return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s' is empty: it holds no bytes at all", path);
@@ -103,7 +103,7 @@ static muster_status foreign(const char *path, const unsigned char *start, size_
 
 /* reads and verifies an open regular file */
 static muster_status load_file(int file, const char *path, size_t size, struct container *container) {
-  // the first line, before a length is believed
+  // the first line is checked before its length is used
   unsigned char header[CONTAINER_HEADER_SIZE];
   struct seal seal;
   size_t got, digest_at;
@@ -135,7 +135,7 @@ static muster_status load_file(int file, const char *path, size_t size, struct c
 }
 
 muster_status container_load(const char *path, struct container *out) {
-  // O_NONBLOCK: a pipe of that name must not hang us
+  // O_NONBLOCK: a pipe of that name must not make us wait
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot open checkpoint '%s'", path);
   struct container container = {0};

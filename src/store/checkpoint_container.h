@@ -20,8 +20,8 @@ struct container {
 /* Writes the header into the first CONTAINER_HEADER_SIZE of image[size]. */
 void container_seal(unsigned char *image, size_t size, unsigned version);
 
-/* Reads a file and verifies length and digest. The version may be newer than ours: every version keeps this container.
- * Errors: IO (missing, unreadable, not a file), FORMAT (empty, foreign, truncated, damaged), MEMORY. */
+/* Reads a file and verifies length and digest. The version may be newer than that of this program: every version has
+ * this container. Errors: IO (missing, unreadable, not a file), FORMAT (empty, foreign, truncated, damaged), MEMORY. */
 MUSTER_CHECKED muster_status container_load(const char *path, struct container *out);
 
 #endif

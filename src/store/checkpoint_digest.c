@@ -1,4 +1,4 @@
-/* One hash over what a checkpoint's tensors hold. */
+/* One hash over the contents of a checkpoint's tensors. */
 #include "store/checkpoint.h"
 
 #include <stdio.h>
@@ -24,7 +24,8 @@ static muster_status add_tensor(const struct tensor *described, void *context) {
   if (tensor.data == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s", tensor.name);
   muster_status status = checkpoint_read_tensor(digest->reader, &tensor);
   if (status == MUSTER_OK) {
-    /* name with its zero, type, rank and shape: no two different lists of tensors feed the same bytes */
+    /* hash name with its zero, type, rank and shape, too, so that different lists of tensors never give the same
+     * bytes */
     uint64_t head[2 + TENSOR_MAX_RANK] = {(uint64_t)tensor.type, (uint64_t)tensor.rank};
     for (int i = 0; i < tensor.rank; i++) head[2 + i] = tensor.shape[i];
     XXH3_128bits_update(&digest->state, tensor.name, strlen(tensor.name) + 1);

@@ -1,4 +1,5 @@
-/* The folder of a run's checkpoints: names, the second name of the newest, what is kept, and which one is whole. */
+/* The folder of a run's checkpoints: names of files, the second name of the newest, which ones are kept, and which are
+ * complete. */
 #include "store/checkpoint.h"
 
 #include "store/checkpoint_container.h"
@@ -26,7 +27,7 @@ void checkpoint_path(const char *folder, int64_t total_steps, char *path, size_t
   snprintf(path, size, "%s/" NAME_FORMAT, folder, total_steps);
 }
 
-/* reads the step count of a file name; false when no checkpoint has that very name */
+/* reads the step count of a file name; false when it is not exactly the name of a checkpoint */
 static bool parse_name(const char *name, int64_t *total_steps) {
   char again[NAME_SIZE];
   if (sscanf(name, "step-%19" SCNd64, total_steps) != 1 || *total_steps < 0) return false;
@@ -64,7 +65,7 @@ static muster_status listing_read(const char *folder, struct listing *listing) {
   return status;
 }
 
-/* every path below `folder` fits in `size` bytes, and in ours */
+/* checks that every path below `folder` fits in `size` bytes, and in the buffers of this file */
 static muster_status check_length(const char *folder, size_t size) {
   if (strlen(folder) + NAME_SIZE + strlen(".damaged.1234567890") <
       (size < DURABLE_PATH_SIZE ? size : DURABLE_PATH_SIZE))
@@ -72,12 +73,12 @@ static muster_status check_length(const char *folder, size_t size) {
   return status_error(MUSTER_ERROR_IO, "the path of the folder '%.60s...' is too long", folder);
 }
 
-/* --- what a file is --- */
+/* --- the state of a file --- */
 
-/* what a file of the folder turned out to be, when it is none to be used */
+/* the reason why a file of the folder cannot be used */
 enum flaw { FLAW_NONE, FLAW_DAMAGED, FLAW_MISNAMED, FLAW_OTHER };
 
-/* whether a whole file is of our version: one of another is no damage */
+/* whether a complete file is of our version: one of another version is not damaged */
 static bool is_of_our_version(const char *path) {
   struct container container = {0};
   muster_status loaded = container_load(path, &container);
@@ -87,7 +88,7 @@ static bool is_of_our_version(const char *path) {
   return is_ours;
 }
 
-/* opens and closes: OK when the file is whole, of our version, and of as many steps as its name says */
+/* opens and closes a file: OK when it is complete, of our version, and has as many steps as its name tells */
 static muster_status verify(const char *folder, int64_t total_steps, char *path, size_t size, enum flaw *flaw) {
   struct checkpoint_reader *reader = NULL;
   checkpoint_path(folder, total_steps, path, size);
@@ -115,7 +116,7 @@ static muster_status remove_file(const char *path) {
   return MUSTER_OK;
 }
 
-/* whether a run could go on from the checkpoint of this name */
+/* whether a run could continue from the checkpoint of this name */
 static bool is_whole(const char *folder, int64_t total_steps) {
   char path[DURABLE_PATH_SIZE];
   enum flaw flaw;
@@ -124,8 +125,8 @@ static bool is_whole(const char *folder, int64_t total_steps) {
   return flaw == FLAW_NONE;
 }
 
-/* Removes what is older than the newest `keep` whole ones that the run has come to, of which that of `total_steps` is
- * one. A name from beyond is not the run's own. */
+/* Removes checkpoints older than the newest `keep` complete ones of at most `total_steps` steps, of which there is one
+ * of exactly these. A file with more steps in its name is not from this run. */
 static muster_status prune(const char *folder, int64_t total_steps, int64_t keep) {
   if (keep <= 0) return MUSTER_OK;
   struct listing listing;
@@ -152,7 +153,7 @@ muster_status checkpoint_publish(const char *folder, int64_t total_steps, int64_
   checkpoint_path(folder, total_steps, path, sizeof path);
   if (access(path, F_OK) != 0) return status_errno(MUSTER_ERROR_IO, "cannot publish checkpoint '%s'", path);
 
-  // `latest` first: it never points at a file that pruning has removed
+  // `latest` first, so that it never points at a file that was removed
   snprintf(name, sizeof name, NAME_FORMAT, total_steps);
   MUSTER_TRY(durable_alias(folder, name, "latest", true));
   MUSTER_TRY(prune(folder, total_steps, keep));
@@ -205,8 +206,8 @@ muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over 
   return status;
 }
 
-/* the newest file in a folder that verifies, as checkpoint_find_newest(), but leaves damaged ones where they are;
- * when none does, returns the newest one's error. `path` is "" when there are none. */
+/* finds the newest file in a folder that verifies, as checkpoint_find_newest(), but does not rename damaged ones; when
+ * none verifies, returns the error of the newest one. `path` is "" when there are none. */
 static muster_status find_whole(const char *folder, char *path, size_t size) {
   struct listing listing = {0};
   muster_status first = check_length(folder, size);
@@ -217,7 +218,7 @@ static muster_status find_whole(const char *folder, char *path, size_t size) {
     enum flaw flaw;
     muster_status status = verify(folder, listing.steps[i], path, size, &flaw);
     go_on = flaw == FLAW_DAMAGED || flaw == FLAW_MISNAMED;
-    // keep the newest file's error, unless a whole file follows
+    // keep the newest file's error, unless a complete file follows
     if (status == MUSTER_OK || first == MUSTER_OK) {
       muster_status_clear(&first);
       first = status;

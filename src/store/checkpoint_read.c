@@ -1,5 +1,5 @@
-/* Reads checkpoints: a file is read into memory as a whole and verified before HDF5 sees it. What HDF5 then tells is
- * still not believed: a forged file must neither reach beyond itself nor make us allocate more than its own size. */
+/* Reads checkpoints: a file is read into memory as a whole and verified before HDF5 sees it. The numbers that HDF5 then
+ * gives are checked, too: a forged file must neither make us read outside it nor allocate more than its own size. */
 #include "store/checkpoint.h"
 
 #include "store/checkpoint_container.h"
@@ -28,7 +28,7 @@ static muster_status open_image(struct checkpoint_reader *reader) {
   reader->file = hdf5_memory_open(&reader->memory);
   if (reader->file < 0) return hdf5_error(MUSTER_ERROR_FORMAT, "checkpoint '%s' is damaged inside", reader->path);
 
-  // we write no links but hard ones; others could name files elsewhere
+  // we only write hard links; other links could name files elsewhere
   herr_t found = H5Lvisit(reader->file, H5_INDEX_NAME, H5_ITER_NATIVE, is_not_hard, NULL);
   if (found < 0) return hdf5_error(MUSTER_ERROR_FORMAT, "checkpoint '%s' is damaged inside", reader->path);
   if (found > 0)
@@ -67,7 +67,7 @@ void checkpoint_close(struct checkpoint_reader **handle) {
   struct checkpoint_reader *reader = *handle;
   *handle = NULL;
   if (reader == NULL) return;
-  // a file that HDF5 cannot close keeps using its buffer, so that must outlive us
+  // a file that HDF5 cannot close keeps using its buffer, so the buffer must stay
   if (reader->file >= 0 && H5Fclose(reader->file) < 0) return;
   free(reader->memory.bytes);
   free(reader->path);
@@ -76,7 +76,7 @@ void checkpoint_close(struct checkpoint_reader **handle) {
 
 size_t checkpoint_size(const struct checkpoint_reader *reader) { return reader->memory.size; }
 
-/* --- what a dataset is --- */
+/* --- type and shape of a dataset --- */
 
 static muster_status absent(const struct checkpoint_reader *reader, const char *what, const char *name) {
   return status_error(MUSTER_ERROR_FORMAT, "checkpoint '%s' holds no %s '%s'", reader->path, what, name);
@@ -111,7 +111,7 @@ static bool find_shape(hid_t space, size_t limit, struct tensor *tensor) {
   if ((kind != H5S_SCALAR && kind != H5S_SIMPLE) || rank < 0 || rank > TENSOR_MAX_RANK) return false;
   if (H5Sget_simple_extent_dims(space, shape, NULL) < 0) return false;
 
-  // no element count on the way may overflow, also where another dimension is 0
+  // the product must not overflow at any step, also where another dimension is 0
   size_t largest = limit / tensor_element_size(tensor->type), elements = 1;
   tensor->rank = rank;
   for (int i = 0; i < rank; i++) {
@@ -123,7 +123,7 @@ static bool find_shape(hid_t space, size_t limit, struct tensor *tensor) {
   return true;
 }
 
-/* false when reading would involve other files, filters that we never use, or chunks larger than `limit` bytes */
+/* false when reading would need other files, filters that we never use, or chunks larger than `limit` bytes */
 static bool storage_is_plain(hid_t options, size_t element_size, size_t limit) {
   H5D_layout_t layout = H5Pget_layout(options);
   int filters = H5Pget_nfilters(options);
@@ -206,7 +206,7 @@ muster_status checkpoint_read_tensor(struct checkpoint_reader *reader, const str
   return status;
 }
 
-/* --- restoring: what is read is not believed --- */
+/* --- restoring: values that are read are checked --- */
 
 /* "episodes/returns[7]"; a scalar has no index */
 static void print_place(const struct tensor *tensor, size_t i, char *text, size_t size) {

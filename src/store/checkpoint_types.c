@@ -71,7 +71,7 @@ muster_status checkpoint_name_split(const char *path, struct checkpoint_name *na
 bool checkpoint_path_exists(hid_t file, const char *path) {
   char prefix[CHECKPOINT_NAME_SIZE];
   if (strcmp(path, "/") == 0) return true;
-  // HDF5 may be asked for a link only when the groups before it are there
+  // HDF5 may be asked for a link only when the groups on its path exist
   for (const char *end = path; end != NULL && *end != '\0';) {
     end = strchr(end + 1, '/');
     int length = end == NULL ? (int)strlen(path) : (int)(end - path);

@@ -12,7 +12,7 @@ hid_t tensor_memory_type(enum tensor_type type);
 /* Bytes of one element. */
 size_t tensor_element_size(enum tensor_type type);
 
-/* A path "group/group/leaf" taken apart. */
+/* A path "group/group/leaf", split into group and name. */
 #define CHECKPOINT_NAME_SIZE 256
 struct checkpoint_name {
   char group[CHECKPOINT_NAME_SIZE]; /* "/" for the root */

@@ -1,5 +1,5 @@
-/* Writes checkpoints: the HDF5 file is built in memory, so that nothing on the disk can fail in the midst of HDF5, and
- * its bytes then go to the disk in one durable step. */
+/* Writes checkpoints: the HDF5 file is built in memory, so that no error of a disk can happen inside HDF5. Its bytes
+ * then go to the disk in one durable step. */
 #include "store/checkpoint.h"
 
 #include "store/checkpoint_container.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LARGEST_CHUNK ((size_t)1 << 20) /* bytes of a chunk; HDF5 caches as much for each dataset */
+#define LARGEST_CHUNK ((size_t)1 << 20) /* bytes of a chunk; HDF5 has a cache of this size for each dataset */
 
 struct checkpoint_writer {
   char *path; /* owned */
@@ -38,7 +38,7 @@ muster_status checkpoint_write_begin(const char *path, struct checkpoint_writer 
   return status;
 }
 
-/* opens the group of a path, and makes it and the groups before it as needed */
+/* opens the group of a path; makes it and the groups above it if they do not exist */
 static muster_status open_group(struct checkpoint_writer *writer, const char *group, hid_t *out) {
   char prefix[CHECKPOINT_NAME_SIZE];
   hid_t id = H5Gopen2(writer->file, "/", H5P_DEFAULT);
@@ -60,7 +60,7 @@ static muster_status open_group(struct checkpoint_writer *writer, const char *gr
 
 /* the largest block of whole rows, whole matrices ... that fits LARGEST_CHUNK */
 static void choose_chunk(const struct tensor *tensor, hsize_t chunk[TENSOR_MAX_RANK]) {
-  // a slice that fits makes every later dimension fit whole
+  // if a slice fits, all later dimensions fit completely
   size_t slice = tensor_bytes(tensor);
   for (int i = 0; i < tensor->rank; i++) {
     slice /= tensor->shape[i];
@@ -149,7 +149,7 @@ muster_status checkpoint_write_commit(struct checkpoint_writer **handle) {
   if (H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fclose(writer->file) < 0) {
     status = hdf5_error(MUSTER_ERROR_INTERNAL, "cannot finish checkpoint '%s'", writer->path);
   } else {
-    // from here on HDF5 has no part in it
+    // HDF5 is not needed from here on
     writer->file = -1;
     container_seal(writer->memory.bytes, writer->memory.size, CHECKPOINT_FORMAT_VERSION);
     status = durable_write(writer->path, writer->memory.bytes, writer->memory.size);
@@ -163,7 +163,7 @@ void checkpoint_write_abandon(struct checkpoint_writer **handle) {
   *handle = NULL;
   if (writer == NULL) return;
   hdf5_close(writer->group_options);
-  // a file that HDF5 cannot close keeps using its buffer, so that must outlive us
+  // a file that HDF5 cannot close keeps using its buffer, so the buffer must stay
   if (writer->file >= 0 && H5Fclose(writer->file) < 0) return;
   free(writer->memory.bytes);
   free(writer->path);

@@ -12,7 +12,7 @@
 
 #define LARGEST_WRITE ((size_t)1 << 30)
 
-/* where a file goes: its folder, and the name of the temporary file next to it */
+/* the folder of a file, and the name of the temporary file in it */
 struct place {
   char folder[DURABLE_PATH_SIZE];
   char temporary[DURABLE_PATH_SIZE];
@@ -49,7 +49,7 @@ static muster_status sync_file(int file, const char *path) {
 }
 
 static muster_status write_and_sync(const char *path, const char *temporary, const void *bytes, size_t size) {
-  // a leftover of an earlier process with our number may stand there
+  // an earlier process with our number may have left one
   unlink(temporary);
   int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot create '%s'", temporary);
@@ -74,7 +74,7 @@ muster_status durable_write(const char *path, const void *bytes, size_t size) {
   return status_wrap(durable_sync_folder(place.folder), "'%s' is written, but may not survive a power failure", path);
 }
 
-/* copies the whole of an open file */
+/* copies a whole open file */
 static muster_status copy_bytes(int from, const char *from_path, int to, const char *to_path) {
   unsigned char block[1 << 16];
   for (;;) {

@@ -1,5 +1,5 @@
-/* Files that are either whole or not there: written under a temporary name in the same folder, brought to the disk,
- * then renamed. */
+/* Files that are either complete or do not exist: written under a temporary name in the same folder, brought to the
+ * disk, then renamed. */
 #ifndef STORE_DURABLE_H
 #define STORE_DURABLE_H
 
@@ -27,9 +27,10 @@ MUSTER_CHECKED muster_status durable_alias(const char *folder, const char *name,
 /* Brings renames and removals in a folder to the disk. */
 MUSTER_CHECKED muster_status durable_sync_folder(const char *folder);
 
-/* Removes the temporary files of this module whose names start with one of `starts` (".<name>.", ended by NULL): what
- * writers left that were killed. The caller is the folder's only writer: whether another one lives is not asked, since
- * its process number may be a zombie's, another program's or one of another host. Other names are left alone. */
+/* Removes the temporary files of this module whose names start with one of `starts` (".<name>.", ended by NULL), which
+ * writers left when they were killed. The caller must be the folder's only writer: it is not checked whether the writer
+ * of a file still lives, since its process number may belong to a zombie, to another program or to another host. Files
+ * with other names stay. */
 MUSTER_CHECKED muster_status durable_remove_leftovers(const char *folder, const char *const *starts);
 
 #endif

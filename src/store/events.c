@@ -19,8 +19,8 @@
 #include <unistd.h>
 
 #define PREFIX "events.out.tfevents."
-#define LAST_SECOND 9999999999 /* that has ten digits, as names have */
-#define FIRST_WRITE 65536      /* room for what waits, to begin with */
+#define LAST_SECOND 9999999999 /* the largest with ten digits, as in file names */
+#define FIRST_WRITE 65536      /* initial room for records that wait */
 #define SESSION_START_TAG "_hparams_/session_start_info"
 #define SESSION_END_TAG "_hparams_/session_end_info"
 
@@ -28,13 +28,13 @@ struct events {
   struct appender file; /* its pieces are records */
   size_t max_scalars;
   Tensorboard__Summary__Value *scalars;  /* [max_scalars], owned */
-  Tensorboard__Summary__Value **pointer; /* [max_scalars] to those in use, owned */
+  Tensorboard__Summary__Value **pointer; /* [max_scalars] pointers to those in use, owned */
 };
 
 /* --- the files of a folder --- */
 
 struct files {
-  struct dirent **entry; /* [n] in the order of their names, which is that of their age */
+  struct dirent **entry; /* [n] in the order of their names, the oldest first */
   int n;
 };
 
@@ -72,7 +72,7 @@ void events_remove(const char *folder) {
 
 /* --- cutting back --- */
 
-/* whether an event is part of what stays */
+/* whether an event is to be kept */
 static bool belongs(const struct tfrecord_payload *payload, int64_t last_step) {
   Tensorboard__Event *event = tensorboard__event__unpack(NULL, payload->size, payload->bytes);
   if (event == NULL) return false;
@@ -83,7 +83,7 @@ static bool belongs(const struct tfrecord_payload *payload, int64_t last_step) {
   return stays;
 }
 
-/* where the events end that stay */
+/* where the last event ends that is to be kept */
 static muster_status find_end(FILE *stream, const char *path, int64_t last_step, off_t *end) {
   struct tfrecord_payload payload = {0};
   bool found;
@@ -146,7 +146,7 @@ static muster_status add_summary(struct events *events, int64_t step, Tensorboar
   return add_event(events, &event);
 }
 
-/* TensorBoard's scalars are floats: a number beyond them is their largest, and not infinite */
+/* TensorBoard's scalars are floats: a number too large for them becomes the largest float, not infinity */
 static float to_scalar(double value) {
   return isinf(value) ? (float)value : (float)fmax(-FLT_MAX, fmin(value, FLT_MAX));
 }
@@ -269,8 +269,8 @@ muster_status events_add_end(struct events *events, int64_t step) {
 
 /* --- opening --- */
 
-/* the name that TensorFlow would give, seconds of the clock, host and process, but after those that are there: a clock
- * may go back, and a run may be resumed within a second */
+/* a name as TensorFlow's, of seconds of the clock, host and process, that sorts after those of all files in the folder:
+ * a clock may go back, and a run may be resumed within a second */
 static muster_status choose_path(const char *folder, char path[DURABLE_PATH_SIZE]) {
   struct files files;
   MUSTER_TRY(list_files(folder, &files));
@@ -284,7 +284,7 @@ static muster_status choose_path(const char *folder, char path[DURABLE_PATH_SIZE
   return make_path(folder, name, path);
 }
 
-/* what stands at the head of a file */
+/* the events at the head of a file */
 static muster_status begin(struct events *events, const struct hyperparameter *hyperparameters, size_t n,
                            int64_t after_step) {
   Tensorboard__Event version = TENSORBOARD__EVENT__INIT;

@@ -1,7 +1,9 @@
-/* Event files of TensorBoard: what metrics.csv says, hyper-parameters and histograms, in the form that its tabs read.
+/* Event files of TensorBoard: the values of metrics.csv, hyper-parameters and histograms, in the form that
+ * TensorBoard's tabs read.
  *
- * Each process that works on a run begins a file of its own in the run's folder, as TensorFlow does, whose name comes
- * after those that are there. A program that reads meanwhile is told to forget what was taken back. */
+ * As with TensorFlow, each process that works on a run begins a file of its own in the run's folder, whose name sorts
+ * after those of earlier files. When a run goes on from an earlier step, the file tells a program that reads meanwhile
+ * to forget later events. */
 #ifndef STORE_EVENTS_H
 #define STORE_EVENTS_H
 
@@ -22,21 +24,22 @@ struct hyperparameter {
 
 struct events;
 
-/* Cuts the event files of a folder back to what belongs to the first `last_step` steps: what follows the first event of
- * a later step, the end of a session, or a torn record is dropped. Errors: IO, MEMORY. */
+/* Cuts the event files of a folder back to the first `last_step` steps: drops everything from the first event of a
+ * later step, the end of a session, or an incomplete record on. Errors: IO, MEMORY. */
 MUSTER_CHECKED muster_status events_cut_back(const char *folder, int64_t last_step);
-/* Removes all of them; what cannot be removed stays. */
+/* Removes all event files of a folder; a file that cannot be removed stays. */
 void events_remove(const char *folder);
 
-/* Begins a new file with the hyper-parameters. `after_step`: the steps of the run so far, of which a reader is to
- * forget later ones; negative: the run begins. `max_scalars`: most that an event will have. Errors: IO, MEMORY. */
+/* Begins a new file with the hyper-parameters. `after_step`: the steps of the run so far; a reader is told to forget
+ * later ones. Negative: the run begins. `max_scalars`: the largest number of scalars in an event. Errors: IO,
+ * MEMORY. */
 MUSTER_CHECKED muster_status events_open(const char *folder, const struct hyperparameter *hyperparameters, size_t n,
                                          int64_t after_step, size_t max_scalars, struct events **out);
-void events_close(struct events **events); /* accepts NULL inside */
+void events_close(struct events **events); /* does nothing where *events is NULL */
 
-/* What follows adds to what waits in memory, for events_flush() to write. Error MEMORY.
+/* The functions below add events to those that wait in memory, until events_flush() writes them. Error MEMORY.
  *
- * values[n] under tags[n] (borrowed), as floats; NAN leaves one out. */
+ * Adds values[n] under tags[n] (borrowed), as floats; a NAN is left out. */
 MUSTER_CHECKED muster_status events_add_scalars(struct events *events, int64_t step, const char *const *tags,
                                                 const double *values, size_t n);
 /* Adds nothing for a histogram without numbers. */
@@ -45,7 +48,7 @@ MUSTER_CHECKED muster_status events_add_histogram(struct events *events, int64_t
 /* Says that the run has come to its end. */
 MUSTER_CHECKED muster_status events_add_end(struct events *events, int64_t step);
 
-/* Writes what waits. On error IO it waits on. */
+/* Writes the events that wait. On error IO they go on waiting. */
 MUSTER_CHECKED muster_status events_flush(struct events *events);
 /* The same, and brings the file to the disk: before a checkpoint is written that counts on it. */
 MUSTER_CHECKED muster_status events_sync(struct events *events);

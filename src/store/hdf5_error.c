@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* what is kept of HDF5's error stack */
+/* the entries of HDF5's error stack that are used */
 struct causes {
   char outermost[160], innermost[160];
   bool memory; /* an allocation failed */

@@ -1,8 +1,8 @@
-/* HDF5's errors as ours. Only this module includes hdf5.h. */
+/* Turns HDF5's errors into errors of muster. Only the module store includes hdf5.h. */
 #ifndef STORE_HDF5_ERROR_H
 #define STORE_HDF5_ERROR_H
 
-/* the interface of HDF5 1.10, which later versions keep under this name */
+/* selects the interface of HDF5 1.10, which later versions still offer */
 #define H5_USE_110_API
 
 #include "base/status.h"
@@ -16,7 +16,7 @@ void hdf5_silence(void);
  * code becomes MEMORY when HDF5 ran out of it. Call it right after the HDF5 call that failed. */
 MUSTER_CHECKED MUSTER_PRINTF(2, 3) muster_status hdf5_error(muster_code code, const char *format, ...);
 
-/* Releases any HDF5 identifier; a negative one is none. */
+/* Releases any HDF5 identifier; does nothing with a negative one. */
 void hdf5_close(hid_t id);
 
 #endif

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- what HDF5's core driver calls to allocate, copy, grow and release the file: there is one buffer only --- */
+/* --- functions that HDF5's core driver calls to allocate, copy, grow and release the file, which is always the same
+ * buffer --- */
 
 static void *image_malloc(size_t size, H5FD_file_image_op_t operation, void *context) {
   (void)size, (void)operation;
@@ -46,7 +47,8 @@ static herr_t context_free(void *context) {
 
 /* --- opening --- */
 
-/* settings for a file in memory that uses this buffer; HDF5 knows such files by their names, so each has its own */
+/* settings for a file in memory that uses this buffer; HDF5 tells such files apart by their names, so each has its
+ * own */
 static hid_t access_settings(struct hdf5_memory *memory, char name[64]) {
   H5FD_file_image_callbacks_t callbacks = {.image_malloc = image_malloc,
                                            .image_memcpy = image_memcpy,

@@ -1,4 +1,5 @@
-/* HDF5 files in memory, in a buffer that is ours: nothing is copied, and no disk can fail in the midst of HDF5. */
+/* HDF5 files in memory, in a buffer of this module: nothing is copied, and no error of a disk can happen inside
+ * HDF5. */
 #ifndef STORE_HDF5_MEMORY_H
 #define STORE_HDF5_MEMORY_H
 
@@ -6,7 +7,7 @@
 
 #include <stddef.h>
 
-/* Must stay at its address while the file is open. */
+/* The buffer. The struct must stay at its address while the file is open. */
 struct hdf5_memory {
   unsigned char *bytes; /* owned by the holder, who frees it once the file is closed; NULL before the first write */
   size_t size;          /* bytes of the file */

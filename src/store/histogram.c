@@ -2,7 +2,7 @@
 
 #include <math.h>
 
-/* all but the buckets */
+/* everything except the buckets */
 static struct histogram measure(const float *values, size_t n) {
   struct histogram histogram = {.min = INFINITY, .max = -INFINITY};
   for (size_t i = 0; i < n; i++) {

@@ -8,8 +8,8 @@
 #include <math.h>
 #include <stddef.h>
 
-/* writes a quoted string; what may not be shown, a terminal's control characters among it, as its number; a byte that
- * is not UTF-8 becomes the replacement character */
+/* writes a quoted string; characters that should not be shown, such as control characters, are written as their number;
+ * a byte that is not UTF-8 becomes the replacement character */
 static void print_quoted(FILE *file, const char *value) {
   fputc('"', file);
   while (*value != '\0') {
@@ -24,7 +24,7 @@ static void print_quoted(FILE *file, const char *value) {
     } else if (*value == '\t') {
       fputs("\\t", file);
     } else if (shown_length(value) == 0) {
-      fprintf(file, "\\u%04" PRIx32, code); // all of them are below 0x10000
+      fprintf(file, "\\u%04" PRIx32, code); // all such characters are below 0x10000
     } else {
       fwrite(value, 1, length, file);
     }
@@ -37,7 +37,7 @@ static bool is_on_line(const struct json *json) { return json->line_depth > 0 &&
 
 static void start_line(const struct json *json) { fprintf(json->file, "\n%*s", 2 * json->depth, ""); }
 
-/* what comes before each value: comma, line and indent, key */
+/* writes what comes before each value: comma, line and indent, key */
 static void start_value(struct json *json, const char *key) {
   bool has_items = json->has_items[json->depth];
   if (has_items) fputs(is_on_line(json) ? ", " : ",", json->file);
@@ -48,7 +48,7 @@ static void start_value(struct json *json, const char *key) {
   fputs(": ", json->file);
 }
 
-/* what comes after each value: the line's end behind the outermost */
+/* writes what comes after each value: the end of the line after the outermost one */
 static void end_value(struct json *json) {
   if (json->depth == 0) fputc('\n', json->file);
 }

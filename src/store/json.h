@@ -1,4 +1,4 @@
-/* A small JSON writer for summaries and --json outputs: correct escapes, NaN as null, commas by itself. */
+/* A small JSON writer for summaries and --json outputs: it escapes strings, writes NaN as null, and puts the commas. */
 #ifndef STORE_JSON_H
 #define STORE_JSON_H
 
@@ -8,7 +8,7 @@
 
 #define JSON_MAX_DEPTH 16
 
-/* A value that its holder keeps on the stack; owns nothing. Indented by two spaces. */
+/* The writer, which may live on the stack and owns no memory. It indents by two spaces. */
 struct json {
   FILE *file;
   int depth;
@@ -19,7 +19,7 @@ struct json {
 struct json json_begin(FILE *file);
 /* `key` is NULL inside arrays and at the root. */
 void json_open_object(struct json *json, const char *key);
-/* The object with all that it holds stands on one line. */
+/* An object that is written on one line, with all that it holds. */
 void json_open_line(struct json *json, const char *key);
 void json_close_object(struct json *json);
 void json_open_array(struct json *json, const char *key);

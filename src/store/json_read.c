@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* a json_value is one of the library's, under a name that does not ask others for its header */
+/* a json_value is a value of the library, under another name so that users need not include its header */
 static const cJSON *item_of(const struct json_value *value) { return (const cJSON *)value; }
 static const struct json_value *value_of(const cJSON *item) { return (const struct json_value *)item; }
 
@@ -30,7 +30,7 @@ muster_status json_read(const char *path, struct json_value **out) {
   MUSTER_TRY(file_open_stream(path, "r", &file));
   char *text = NULL;
   size_t size = 0;
-  // JSON has no zero byte, so this takes the whole file
+  // JSON has no zero byte, so this reads the whole file
   ssize_t length = getdelim(&text, &size, '\0', file);
   muster_status status = MUSTER_OK;
   if (length < 0 && ferror(file))

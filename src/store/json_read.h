@@ -1,4 +1,4 @@
-/* JSON files read back (summary.json): values by their path. */
+/* Reads JSON files (summary.json) and finds values by their path. */
 #ifndef STORE_JSON_READ_H
 #define STORE_JSON_READ_H
 
@@ -9,14 +9,14 @@
 
 enum json_kind { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
 
-struct json_value; /* a document, or a part of one, borrowed from it */
+struct json_value; /* a document, or a part of one, which is borrowed from it */
 
 /* Errors: IO (missing, unreadable), FORMAT (not JSON, with the line). */
 MUSTER_CHECKED muster_status json_read(const char *path, struct json_value **out);
-void json_destroy(struct json_value **document); /* accepts NULL inside; of whole documents only */
+void json_destroy(struct json_value **document); /* for whole documents only; does nothing where *document is NULL */
 
 enum json_kind json_kind_of(const struct json_value *value);
-/* What a number, a string or a bool holds; NAN, NULL and false for a value of another kind, and for NULL. */
+/* The number, the text or the bool of a value; NAN, NULL and false for a value of another kind, and for NULL. */
 double json_number_of(const struct json_value *value);
 const char *json_string_of(const struct json_value *value);
 bool json_bool_of(const struct json_value *value);

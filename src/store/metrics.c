@@ -17,12 +17,12 @@ struct metrics {
   int n;
   double *row;      /* [n], owned; NAN where nothing is set */
   size_t line_size; /* the longest line: the header or a row */
-  int64_t rows;     /* whole rows in the file and of those that wait */
-  off_t last_row;   /* where the last row begins that the file had when it was opened; -1: others have followed */
-  bool is_reopened; /* the current row is that one */
+  int64_t rows;     /* complete rows in the file, and rows that wait */
+  off_t last_row;   /* where the last row of the file began when it was opened; -1: other rows have followed */
+  bool is_reopened; /* whether that row is the current one */
 };
 
-/* where no line waits, the header stands in the room for the next one */
+/* where no line waits, the room for the next one holds the header */
 static size_t print_header(struct metrics *metrics) {
   size_t length = 0;
   for (int i = 0; i < metrics->n; i++) {
@@ -44,12 +44,13 @@ static muster_status check_header(const struct metrics *metrics, const char *lin
                       metrics->file.path, (int)strcspn(line, "\n"), line, (int)length - 1, metrics->file.waiting);
 }
 
-/* a line that a person has left empty is no row; of one column it is a row without its value */
+/* an empty line, which somebody may have left, is not a row; but with one column it is a row without its value */
 static bool is_blank(const struct metrics *metrics, const char *line) {
   return metrics->n > 1 && line[strspn(line, " \t\r")] == '\n';
 }
 
-/* counts whole rows up to keep_rows (all when negative) and finds where they end; a torn last line is not counted */
+/* counts complete rows up to keep_rows (all when negative) and finds where they end; an incomplete last line is not
+ * counted */
 static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_length, int64_t keep_rows, off_t *end) {
   char *line = NULL;
   size_t size = 0;
@@ -59,7 +60,7 @@ static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_l
   while (status == MUSTER_OK && (in_header || keep_rows < 0 || metrics->rows < keep_rows) &&
          (length = getline(&line, &size, stream)) > 0) {
     bool whole = line[length - 1] == '\n';
-    // a header that was torn off is written anew, as the start of a new file
+    // an incomplete header is written again, as in a new file
     if (in_header && (whole || strncmp(line, metrics->file.waiting, (size_t)length) != 0))
       status = check_header(metrics, line, header_length);
     if (status != MUSTER_OK || !whole) break;
@@ -76,7 +77,7 @@ static muster_status scan(struct metrics *metrics, FILE *stream, size_t header_l
   return status;
 }
 
-/* reads what the file holds, cuts it back, and writes the header into an empty one */
+/* reads the file, cuts it back, and writes the header if it is empty */
 static muster_status resume(struct metrics *metrics, int64_t keep_rows) {
   size_t header_length = print_header(metrics);
   int copy = dup(metrics->file.file);
@@ -149,7 +150,7 @@ double metrics_get(const struct metrics *metrics, const char *column) {
 
 const double *metrics_row(const struct metrics *metrics) { return metrics->row; }
 
-/* the current row as a line, whose length is returned; a new one starts */
+/* writes the current row as a line, returns its length, and starts a new row */
 static size_t print_row(struct metrics *metrics, char *line) {
   char *end = line;
   for (int i = 0; i < metrics->n; i++) {
@@ -174,7 +175,8 @@ muster_status metrics_end_row(struct metrics *metrics) {
   return appender_flush(&metrics->file);
 }
 
-/* the values of a line, which is taken apart, NAN where there is none; false where it is no row of these columns */
+/* reads the values of a line, NAN where there is none, and changes the line; false where it is not a row of these
+ * columns */
 static bool read_line(const struct metrics *metrics, char *line, double *values) {
   int n = 0;
   line[strcspn(line, "\r\n")] = '\0';
@@ -188,7 +190,7 @@ static bool read_line(const struct metrics *metrics, char *line, double *values)
   return n == metrics->n;
 }
 
-/* reads the last row; `*is_it`: it is one, with this value in the column */
+/* reads the last row; `*is_it`: whether it is valid and has this value in the column */
 static muster_status read_last_row(const struct metrics *metrics, int column, double value, double *values,
                                    bool *is_it) {
   const size_t length = (size_t)(metrics->file.end - metrics->last_row);

@@ -1,4 +1,5 @@
-/* The metrics of a run: one row per report, columns fixed when the run starts, written to metrics.csv. */
+/* The metrics of a run: one row for each report, with columns that are fixed when the run starts, written to
+ * metrics.csv. */
 #ifndef STORE_METRICS_H
 #define STORE_METRICS_H
 
@@ -9,15 +10,16 @@
 
 struct metrics;
 
-/* Opens <path> for appending rows; writes the header into a new file. When the file exists its header must be the same
- * columns (n of them, borrowed for the life of the object); a last line that was torn off is dropped. With keep_rows >=
- * 0 the file is first cut back to its header and so many rows (resume: no row is doubled); metrics_rows() tells whether
- * it had them. Errors: IO, FORMAT (other columns). */
+/* Opens <path> for appending rows; writes the header into a new file. When the file exists its header must have the
+ * same columns (n of them, borrowed for the life of the object); an incomplete last line is dropped. With keep_rows >=
+ * 0 the file is first cut back to its header and keep_rows rows, so that a resumed run writes no row twice;
+ * metrics_rows() tells whether it had that many. Errors: IO, FORMAT (other columns). */
 MUSTER_CHECKED muster_status metrics_open(const char *path, const char *const *columns, int n, int64_t keep_rows,
                                           struct metrics **out);
-void metrics_close(struct metrics **metrics); /* accepts NULL inside */
+void metrics_close(struct metrics **metrics); /* does nothing where *metrics is NULL */
 
-/* Sets a column of the current row, by name; an unknown name is a programmer's error (asserts). NAN leaves it empty. */
+/* Sets a column of the current row, by name; an unknown name is a programming error (an assertion fails). NAN leaves it
+ * empty. */
 void metrics_set(struct metrics *metrics, const char *column, double value);
 /* The value set in the current row, NAN where none. */
 double metrics_get(const struct metrics *metrics, const char *column);
@@ -32,7 +34,7 @@ MUSTER_CHECKED muster_status metrics_end_row(struct metrics *metrics);
  * it is; else the current row is empty as before. */
 MUSTER_CHECKED muster_status metrics_reopen_row(struct metrics *metrics, const char *column, double value,
                                                 bool *is_open);
-/* Brings the rows so far to the disk, those that wait too: before a checkpoint is written that counts on them. */
+/* Brings all rows to the disk, also those that wait. Call it before a checkpoint is written, which relies on them. */
 MUSTER_CHECKED muster_status metrics_sync(struct metrics *metrics);
 /* Rows so far, without the header: those of the file and those that wait. */
 int64_t metrics_rows(const struct metrics *metrics);

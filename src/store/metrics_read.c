@@ -23,7 +23,7 @@ static muster_status out_of_memory(const struct scan *scan) {
   return status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot read '%s'", scan->path);
 }
 
-/* the next whole line, without its end; false behind the last one */
+/* the next complete line, without its end; false after the last one */
 static bool next_line(struct scan *scan) {
   ssize_t length = getline(&scan->line, &scan->size, scan->file);
   if (length <= 0) return false;
@@ -37,7 +37,7 @@ static bool next_line(struct scan *scan) {
   return true;
 }
 
-/* a line that a person has left empty is no row; of one column it is a row without its value */
+/* an empty line, which somebody may have left, is not a row; but with one column it is a row without its value */
 static bool is_blank(const struct scan *scan) {
   return scan->table->n_columns > 1 && scan->line[strspn(scan->line, " \t")] == '\0';
 }

@@ -1,4 +1,4 @@
-/* metrics.csv read back, of a run that has ended or still writes: columns of numbers by name. */
+/* Reads metrics.csv, of a run that has ended or still writes it, into columns of numbers by name. */
 #ifndef STORE_METRICS_READ_H
 #define STORE_METRICS_READ_H
 
@@ -18,7 +18,7 @@ struct metrics_table {
  * has just begun. Errors: IO (missing, unreadable), FORMAT (a row with more or fewer values than the header, a value
  * that is no number, a column twice), with file and line. */
 MUSTER_CHECKED muster_status metrics_read(const char *path, struct metrics_table **out);
-void metrics_table_destroy(struct metrics_table **table); /* accepts NULL inside */
+void metrics_table_destroy(struct metrics_table **table); /* does nothing where *table is NULL */
 
 /* The values of a column, [n_rows], borrowed; NULL where there is none of that name. */
 const double *metrics_table_column(const struct metrics_table *table, const char *name);

@@ -10,9 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* where a request leads to */
+/* where the path of a request leads */
 struct target {
-  char path[DURABLE_PATH_SIZE]; /* of a regular file, behind all links */
+  char path[DURABLE_PATH_SIZE]; /* path of a regular file, after all links are followed */
   int stream;                   /* one of the standard streams; -1: none */
   bool is_special;
 };
@@ -26,7 +26,7 @@ static void folder_of(const char *path, char folder[DURABLE_PATH_SIZE]) {
   snprintf(folder, DURABLE_PATH_SIZE, "%.*s", length, slash == NULL ? "." : path);
 }
 
-/* one symbolic link is followed; false where there is none */
+/* follows one symbolic link; false where there is none */
 static bool follow_link(char path[DURABLE_PATH_SIZE]) {
   char target[DURABLE_PATH_SIZE], folder[DURABLE_PATH_SIZE], next[2 * DURABLE_PATH_SIZE];
   ssize_t length = readlink(path, target, sizeof target - 1);
@@ -52,13 +52,13 @@ static muster_status follow_links(const struct output_request *request, char pat
   return status_errno(MUSTER_ERROR_IO, "%s: cannot write %s", request->option, request->path);
 }
 
-/* ---- what stands there ---- */
+/* ---- what the path leads to ---- */
 
 static bool is_same(const struct stat *a, const struct stat *b) {
   return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
 }
 
-/* the standard stream that a file is, -1 for none */
+/* the standard stream that leads to the same file; -1: none */
 static int find_stream(const struct stat *file) {
   struct stat stream;
   for (int number = STDOUT_FILENO; number <= STDERR_FILENO; number++)
@@ -80,7 +80,7 @@ static bool has_mark(const char *bytes, size_t length) {
   return memmem(bytes, length, OUTPUT_MARK, strlen(OUTPUT_MARK)) != NULL;
 }
 
-/* whether there is nothing in a regular file that is not muster's own */
+/* whether a regular file is empty or was made by muster */
 static bool may_be_replaced(const char *path, off_t size) {
   char bytes[OUTPUT_MARK_REACH];
   if (size == 0) return true;
@@ -95,7 +95,7 @@ static bool may_be_replaced(const char *path, off_t size) {
   return found;
 }
 
-/* a file of the user's stays, and one that nobody may write to */
+/* refuses to replace a file of the user's, or one that may not be written */
 static muster_status check_file(const struct output_request *request, const char *path, const struct stat *file) {
   if (access(path, W_OK) != 0) return status_errno(MUSTER_ERROR_IO, "%s: cannot write %s", request->option, path);
   if (request->force || may_be_replaced(path, file->st_size)) return MUSTER_OK;

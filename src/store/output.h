@@ -1,4 +1,5 @@
-/* Files that a user asks for by name: pictures and pages. Nothing of the user's is lost to them. */
+/* Files that a user asks for by name: pictures and pages. They never overwrite a file of the user's without
+ * permission. */
 #ifndef STORE_OUTPUT_H
 #define STORE_OUTPUT_H
 
@@ -7,31 +8,31 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Stands within the first or the last OUTPUT_MARK_REACH bytes of every file that a command of muster makes, in a
+/* Every file that a command of muster makes has this text within its first or last OUTPUT_MARK_REACH bytes, in a
  * comment of the file's format: such a file may be replaced without asking. */
 #define OUTPUT_MARK "made by muster, which may replace it"
 #define OUTPUT_MARK_REACH 4096
 
 struct output_request {
-  const char *option; /* what named it: "--output" */
+  const char *option; /* the option that gave the path: "--output" */
   const char *path;
-  bool force; /* replaces a user's file, too */
+  bool force; /* whether a file of the user's is replaced, too */
 };
 
-/* What need not be found out after the work: whether output_write() may write there. Errors: USAGE (a folder; a file
- * with something in it that has no mark, where `force` is not given), IO (a folder that is not there or that cannot be
+/* Checks, before the work is done, whether output_write() may write there. Errors: USAGE (the path is a folder, or a
+ * file that is not empty and has no mark, without `force`), IO (the folder of the path does not exist or cannot be
  * written into), each with the option and the path. */
 MUSTER_CHECKED muster_status output_check(const struct output_request *request);
 
-/* The same, and writes. What is no regular file, a device, FIFO or terminal, is written through and stays what it is;
- * so are standard output and standard error, by whatever name. A regular file is replaced as durable_write() does,
- * whole or not at all; of a symbolic link, the file that it leads to. Error IO with the system's reason. */
+/* Checks the same, and writes. A device, FIFO or terminal is written to and stays what it is, as are standard output
+ * and standard error, by whatever name. A regular file is replaced as by durable_write(), completely or not at all; for
+ * a symbolic link this is the file that it leads to. Error IO with the system's reason. */
 MUSTER_CHECKED muster_status output_write(const struct output_request *request, const void *bytes, size_t size);
 
 /* Whether the path leads to standard output, where nothing else may be written then. */
 bool output_is_stdout(const char *path);
 
-/* Whether something stands there that is no regular file. */
+/* Whether the path exists and is no regular file. */
 bool output_is_special(const char *path);
 
 #endif

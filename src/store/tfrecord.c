@@ -4,7 +4,8 @@
 #include <isa-l/crc.h>
 #include <stdlib.h>
 
-/* ISA-L leaves it to its caller to invert the CRC before and after, and takes bytes that it does not change as variable
+/* ISA-L leaves it to its caller to invert the CRC before and after, and its parameter is not const, though it does not
+ * change the bytes
  */
 uint32_t tfrecord_crc32c(const void *bytes, size_t size) {
   assert(size <= TFRECORD_MAX_PAYLOAD);
