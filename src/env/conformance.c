@@ -56,7 +56,7 @@ __attribute__((noreturn)) static void run_check(size_t check, struct subject *su
   _exit(0);
 }
 
-/* ---- what became of it ---- */
+/* ---- how the child ended ---- */
 
 static const char *describe_signal(int number) {
   switch (number) {
@@ -102,7 +102,7 @@ static muster_status run_in_child(size_t check, struct subject *subject, int sec
   examination->step = examination->signal = 0;
   examination->finished = false;
   MUSTER_TRY(prints_open(prints));
-  fflush(NULL); /* or the check's process would print it again */
+  fflush(NULL); /* otherwise the check's process would print the buffer again */
   pid_t child = fork();
   if (child == 0) {
     prints_take(prints);

@@ -18,7 +18,7 @@ static void *take(struct subject *subject, size_t bytes) {
 
 /* ---- buffers ---- */
 
-/* an element of the observation that keeps in each of two players what it was filled with was not written */
+/* two players fill their observations with different bytes: an element that keeps them in both was not written */
 static void check_written(const struct player *a, const struct player *b, const char *function) {
   const struct subject *subject = a->subject;
   const muster_space *space = &subject->spec.observation;
@@ -38,7 +38,7 @@ static void check_written(const struct player *a, const struct player *b, const 
 void check_buffers(struct subject *subject) {
   struct examination *examination = subject->examination;
 
-  /* one player's memory ends at a page that may not be touched, the other's begins behind one */
+  /* one player's memory ends before a page that must not be accessed, the other's begins after one */
   struct player behind = player_create(subject, 0, GUARD_BEHIND), before = player_create(subject, 0, GUARD_BEFORE);
   behind.fill = 0x5A;
   before.fill = 0xC3;
@@ -53,7 +53,7 @@ void check_buffers(struct subject *subject) {
     player_step(&behind);
     player_step(&before);
     check_written(&behind, &before, "step()");
-    if (player_ended(&behind) != player_ended(&before)) break; /* not repeatable, which another check reports */
+    if (player_ended(&behind) != player_ended(&before)) break; /* another check reports that */
   }
   player_destroy(&behind);
   player_destroy(&before);
@@ -79,7 +79,7 @@ static void load(struct player *player, const struct guarded *state) {
   examination->call = NULL;
 }
 
-/* saved bytes must be the same each time, with the gaps between fields */
+/* saved bytes must be the same each time, also those in gaps between fields */
 static void compare_states(struct subject *subject, const struct guarded *a, const struct guarded *b,
                            const char *what) {
   size_t byte = 0;
@@ -91,7 +91,7 @@ static void compare_states(struct subject *subject, const struct guarded *a, con
                      what, byte, a->size);
 }
 
-/* what follows from a state, in the player where it was saved and in one that loads it */
+/* compares what follows from a state in the player that saved it, and in one that loads it */
 static void compare_futures(struct subject *subject, struct player *player, struct player *other,
                             const struct guarded *state, const char *who) {
   struct examination *examination = subject->examination;
@@ -149,7 +149,7 @@ void check_state(struct subject *subject) {
   save(&fresh, &again);
   compare_states(subject, &state, &again, "a state that was loaded and saved again");
 
-  /* each comparison plays on, so the next one starts from a state further on */
+  /* each comparison goes on playing, so the next one starts from a later state */
   compare_futures(subject, &player, &fresh, &state, "a new environment");
   save(&player, &state);
   compare_futures(subject, &player, &used, &state, "an environment in the middle of another episode");
@@ -161,7 +161,7 @@ void check_state(struct subject *subject) {
 
 #define GAP 24 /* bytes between rows that must stay as they are; a multiple of 8 keeps rows aligned */
 
-/* a block, and the memory around its rows */
+/* a block, and the memory that its rows are in */
 struct block_rows {
   struct subject *subject;
   void *block;
@@ -172,7 +172,7 @@ struct block_rows {
   muster_random **randoms;
 };
 
-/* takes n rows with gaps, filled with a pattern */
+/* takes memory for n rows with gaps, filled with a pattern */
 static unsigned char *take_rows(struct subject *subject, int32_t n, size_t bytes) {
   unsigned char *rows = take(subject, (size_t)n * (bytes + GAP));
   memset(rows, 0xA5, (size_t)n * (bytes + GAP));
@@ -209,7 +209,7 @@ static struct block_rows open_block(struct subject *subject, int32_t n) {
   return rows;
 }
 
-/* resets a row as the player of that row has just been reset, and compares */
+/* resets a row, as the row's player has just been reset, and compares both */
 static void reset_row(struct block_rows *rows, int32_t row, const struct player *player) {
   struct subject *subject = rows->subject;
   rows->streams[row] = random_stream_start(subject->seed, RANDOM_ENV, player->index, player->episode);
@@ -254,7 +254,7 @@ static void step_rows(struct block_rows *rows) {
   if (subject->mask_bytes > 0) check_gaps(rows, "action mask", rows->mask, padded(subject->mask_bytes));
 }
 
-/* whether n floats are the same but for rounding in the last digits; *differ tells whether any bit is different */
+/* whether n floats are the same up to rounding in the last digits; *differ tells whether any bit is different */
 static bool nearly_equal(const void *a, const void *b, size_t n, bool *differ) {
   const float *x = a, *y = b;
   bool equal = true;
@@ -263,7 +263,7 @@ static bool nearly_equal(const void *a, const void *b, size_t n, bool *differ) {
   return equal;
 }
 
-/* a row of the block against the player that took the same action from the same state */
+/* compares a row of the block with the player that took the same action from the same state */
 static void compare_row(const struct block_rows *rows, int32_t row, const struct player *player, bool *differ) {
   const struct subject *subject = rows->subject;
   const char *what = NULL;
@@ -290,7 +290,7 @@ static void compare_row(const struct block_rows *rows, int32_t row, const struct
                      (int)row, (int)rows->n, what, (int)player->step, player->episode);
 }
 
-/* puts a single environment where a row is, so that differences in rounding do not add up over the steps */
+/* gives a single environment the state of a row, so that differences in rounding do not add up over the steps */
 static void follow_row(const struct block_rows *rows, int32_t row, struct player *player, struct guarded *state) {
   struct subject *subject = rows->subject;
   if (subject->spec.state_bytes == 0) return;
@@ -300,7 +300,7 @@ static void follow_row(const struct block_rows *rows, int32_t row, struct player
   load(player, state);
 }
 
-/* a row of a block takes the state of a single environment exactly, and the other way round */
+/* checks that a row of a block takes the state of a single environment exactly, and the other way round */
 static void exchange_states(struct block_rows *rows, int32_t row, struct player *player) {
   struct subject *subject = rows->subject;
   struct guarded of_row = guarded_create(subject->examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
@@ -413,7 +413,7 @@ void check_text(struct subject *subject) {
 #define HEAP_IS_KNOWN true
 #endif
 
-/* what a process holds: files, bytes from malloc(), bytes in memory */
+/* what a process uses: open files, bytes from malloc(), bytes in memory */
 enum { FILES, HEAP, PAGES, HOLDINGS };
 struct holdings {
   double held[HOLDINGS];
@@ -435,7 +435,7 @@ static struct holdings count_holdings(void) {
   return holdings;
 }
 
-/* what is repeated, each time in the same environment but for live(); returns whether an episode ended by itself */
+/* something to repeat, always in the same environment, except live(); returns whether an episode ended by itself */
 
 static bool start_again(struct subject *subject, struct player *player) {
   (void)subject;
@@ -481,12 +481,12 @@ struct growth {
   int n, ends; /* how often something was repeated, and how many episodes ended by themselves */
 };
 
-/* repeats something until its growth can be told from chance */
+/* repeats something until a growth of memory can be told from chance */
 static struct growth measure_growth(struct subject *subject, struct player *player,
                                     bool (*repeat)(struct subject *subject, struct player *player)) {
   const double seconds = subject->examination->seconds;
   double start = clock_seconds();
-  count_holdings(); /* what it takes itself, and the library keeps, it takes now */
+  count_holdings(); /* take the memory now that these measurements need themselves, and that the library keeps */
   for (int i = 0; i < 5 || (i < 30 && clock_seconds() - start < seconds); i++) repeat(subject, player);
   struct growth growth = {.n = 0};
   const struct holdings before = count_holdings();
@@ -498,7 +498,7 @@ static struct growth measure_growth(struct subject *subject, struct player *play
   return growth;
 }
 
-/* whether something that was done so many times leaks each time */
+/* whether something that was repeated leaks each time */
 static bool leaks(const struct growth *growth, int kind, int times) {
   static const double least[HOLDINGS] = {[FILES] = 1, [HEAP] = 16, [PAGES] = 2048};
   if (kind != FILES && !HEAP_IS_KNOWN) return false;
@@ -506,7 +506,7 @@ static bool leaks(const struct growth *growth, int kind, int times) {
   return times >= 20 && growth->by.held[kind] >= least[kind] * times;
 }
 
-/* ends the check when something that was done so many times leaks each time */
+/* ends the check when something that was repeated leaks each time */
 static void check_growth(struct examination *examination, const struct growth *growth, int kind, int times,
                          const char *what) {
   if (!leaks(growth, kind, times)) return;
@@ -533,7 +533,7 @@ void check_leaks(struct subject *subject) {
   const struct growth lives = measure_growth(subject, &player, live);
   for (int kind = 0; kind < HOLDINGS; kind++) {
     check_growth(examination, &resets, kind, resets.n, "episode");
-    /* a step leaks as much in a long episode as in a short one; what an episode leaks shows in short ones the more */
+    /* a step leaks as much in a long episode as in a short one; a leak of an episode shows more with short ones */
     const double long_share = steps.by.held[kind] / steps.n, short_share = episodes.by.held[kind] / episodes.n;
     if (long_share >= 0.75 * short_share) check_growth(examination, &steps, kind, steps.n, "step()");
     check_growth(examination, &episodes, kind, episodes.n, "episode");

@@ -9,7 +9,7 @@
 
 /* ---- episodes ---- */
 
-/* finds out how many steps the other checks can take in reasonable time */
+/* measures how many steps the other checks can play in reasonable time */
 static void measure_pace(struct subject *subject) {
   struct player player = player_create(subject, 0, GUARD_NONE);
   double start = clock_seconds(), spent = 0;
@@ -59,7 +59,7 @@ void check_episodes(struct subject *subject) {
 
 /* ---- values ---- */
 
-/* names the first value that no environment of that description may hand back; at reset when step is 0 */
+/* fails with the first value that the description does not allow; at reset when `step` is 0 */
 static void check_observation(const struct player *player) {
   const struct subject *subject = player->subject;
   const muster_space *space = &subject->spec.observation;
@@ -99,7 +99,7 @@ static void check_rewards(const struct player *player) {
                        (int)agent, reward[agent], (int)player->step, player->episode);
 }
 
-/* a step with all that it hands back checked; starts the next episode where one ended */
+/* makes a step and checks all that it hands back; starts the next episode where one ended */
 static void play_checked(struct player *player) {
   player_step(player);
   check_rewards(player);
@@ -128,7 +128,7 @@ void check_values(struct subject *subject) {
 
 /* ---- actions ---- */
 
-/* sets one element of the action, for all agents, to one of its extremes; false where there is none so high */
+/* sets one element of the action, for all agents, to one of its extreme values; false where it has no such extreme */
 static bool set_extreme(struct player *player, size_t element, int extreme) {
   const muster_space *space = &player->subject->spec.action;
   const size_t n = player->subject->action_elements;
@@ -183,7 +183,7 @@ static void play_alone(const struct subject *subject, uint32_t index, struct tra
   player_destroy(&player);
 }
 
-/* says in words where two traces part */
+/* writes where two traces begin to differ */
 static void describe_difference(const struct subject *subject, const struct trace *a, const struct trace *b, long at,
                                 char *text, size_t size) {
   const unsigned char *left = a->bytes + (size_t)at * a->step_bytes, *right = b->bytes + (size_t)at * b->step_bytes;
@@ -233,7 +233,7 @@ void check_randomness(struct subject *subject) {
   struct trace other = trace_create(subject, alone.steps);
   play_alone(subject, 0, &alone);
 
-  /* the same environment, with two others stepped, ended and created in between */
+  /* plays the same environment, with two others stepped, destroyed and created in between */
   struct player player = player_create(subject, 0, GUARD_NONE), second = player_create(subject, 1, GUARD_NONE);
   player_reset(&second);
   player_reset(&player);
@@ -296,7 +296,7 @@ void check_resets(struct subject *subject) {
   size_t steps = (size_t)examination->steps;
   struct trace used = trace_create(subject, steps), fresh = trace_create(subject, steps);
 
-  /* the second episode of one environment, and the same one as the first of another */
+  /* plays an episode as the second of one environment, and the same episode as the first of another */
   struct player player = player_create(subject, 0, GUARD_NONE), other = player_create(subject, 0, GUARD_NONE);
   player_reset(&player);
   for (size_t i = 0; i < steps && !player_ended(&player); i++) {
@@ -339,8 +339,8 @@ static void *take(struct subject *subject, size_t bytes) {
   return memory;
 }
 
-/* compares the last observation of a truncated episode, and the first one behind it, with what the environment itself
- * gives; returns whether an episode got so far */
+/* compares the last observation of a truncated episode, and the first one of the next, with those that the environment
+ * itself gives; returns whether an episode lasted until it was truncated */
 static bool compare_truncation(struct subject *subject, struct pool_run *run, struct player *player) {
   struct examination *examination = subject->examination;
   for (int64_t step = 0; step < 3 * (int64_t)subject->spec.max_steps; step++) {
@@ -427,7 +427,7 @@ static double time_single(struct subject *subject) {
   return (double)steps / spent;
 }
 
-/* draws the actions of all environments of a pool, of those that their masks allow */
+/* draws actions that the masks allow, for all environments of a pool */
 static void draw_in_pool(const struct subject *subject, const struct env_pool *pool, muster_random *random,
                          uint8_t *masks, unsigned char *actions) {
   const size_t agents = (size_t)subject->spec.agents;
@@ -437,7 +437,8 @@ static void draw_in_pool(const struct subject *subject, const struct env_pool *p
                  actions + i * subject->action_bytes);
 }
 
-/* steps a second of a pool of 64, as training steps it; with one set of actions, where no masks demand others */
+/* steps a second of a pool of 64 environments, used as in training; with the same actions in all steps, unless there
+ * are masks */
 static muster_status time_steps(struct subject *subject, struct env_pool *pool, double *steps_per_second) {
   const size_t agents = (size_t)subject->spec.agents;
   unsigned char *observation = take(subject, BLOCK * subject->observation_bytes);

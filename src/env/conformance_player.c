@@ -15,14 +15,14 @@
 
 /* ---- findings ---- */
 
-/* behind the number that starts here, if one does */
+/* the place after the number that starts here, if one does */
 static const char *skip_number(const char *text) {
   const char *digit = *text == '-' ? text + 1 : text;
   while (isdigit((unsigned char)*digit) || (*digit == '.' && isdigit((unsigned char)digit[1]))) digit++;
   return digit > text + (*text == '-') ? digit : text;
 }
 
-/* whether two texts are the same but for the numbers in them */
+/* whether two texts differ only in numbers */
 static bool is_alike(const char *a, const char *b) {
   while (*a != '\0' || *b != '\0') {
     const char *a_end = skip_number(a), *b_end = skip_number(b);
@@ -34,7 +34,7 @@ static bool is_alike(const char *a, const char *b) {
   return true;
 }
 
-/* one more of a kind that was found before */
+/* counts another finding of a kind that was found before */
 static void repeat(struct conformance_finding *finding, const char *check) {
   finding->count++;
   if (strcmp(finding->check, check) == 0 || strstr(finding->also, check) != NULL) return;
@@ -91,12 +91,13 @@ static void *need(struct examination *examination, void *memory) {
 #define PATTERN 0xA5
 #define MAX_GUARDS 64
 
-/* A handler of signals gets no context of its own: what it needs stands here. Of one process, the child of a check. */
+/* A handler of signals gets no argument of ours, so what it needs is global. Each check has a process of its own, and
+ * so these variables. */
 static struct {
   struct examination *examination;
   struct {
     const char *name;
-    const unsigned char *first, *last; /* the forbidden pages on both sides, and what lies between */
+    const unsigned char *first, *last; /* the forbidden pages on both sides, and the memory between them */
   } range[MAX_GUARDS];
 } watched;
 
@@ -232,7 +233,8 @@ static void check_memory(const struct player *player) {
   if (player->mask.bytes != NULL) guarded_check(examination, &player->mask);
 }
 
-/* each mask byte is 0 or 1, and, unless the episode has ended and nobody acts, each agent can choose something */
+/* checks that each mask byte is 0 or 1, and that each agent can choose something, unless the episode has ended and
+ * nobody acts */
 static void check_mask(const struct player *player) {
   const struct subject *subject = player->subject;
   const uint8_t *mask = player->mask.bytes;
@@ -282,7 +284,7 @@ void player_reset(struct player *player) {
   check_mask(player);
 }
 
-/* one of the choices that the mask allows */
+/* draws one of the choices that the mask allows */
 static int32_t draw_choice(muster_random *random, int32_t count, const uint8_t *mask) {
   if (mask == NULL) return (int32_t)muster_random_below(random, (uint32_t)count);
   uint32_t allowed = 0;
@@ -313,7 +315,7 @@ void player_draw(struct player *player) {
   subject_draw(player->subject, &player->choices.base, player->mask.bytes, player->action.bytes);
 }
 
-/* a bool of C is 0 or 1, also where another language has written it */
+/* a bool of C must be 0 or 1, also where another language has written it */
 static bool read_flag(const struct player *player, const char *name, const bool *flag) {
   unsigned char byte;
   memcpy(&byte, flag, 1);

@@ -34,7 +34,7 @@ enum { OBSERVATION_SIZE = 6 };
 static const muster_env_option acrobot_options[] = {
     {"book_or_nips", "book", "equations of motion: book (Sutton and Barto) or nips (Sutton 1996)"}, {NULL, NULL, NULL}};
 
-/* ---- what both forms share ---- */
+/* ---- what the single environment and the block share ---- */
 
 static const float observation_high[OBSERVATION_SIZE] = {1.0f, 1.0f, 1.0f, 1.0f, 12.566371f, 28.274334f};
 static const float observation_low[OBSERVATION_SIZE] = {-1.0f, -1.0f, -1.0f, -1.0f, -12.566371f, -28.274334f};
@@ -215,7 +215,7 @@ static void acrobot_render_text(const void *env, char *text, size_t size) {
   canvas_write(&canvas, caption, text, size);
 }
 
-/* the same as a picture, with the sizes and colors of Gymnasium's */
+/* the same as a picture, with the sizes and colors of Gymnasium */
 static void acrobot_render_picture(const void *env, muster_canvas *canvas) {
   const double *state = ((const struct acrobot *)env)->state;
   const double bend = state[ANGLE_1] + state[ANGLE_2], reach = 2.0 * LENGTH_1 + 0.2;

@@ -28,7 +28,7 @@ void arm_prepare(struct arm *arm) {
 
 /* ---- where the links are ---- */
 
-/* absolute angles of the links, from those of the joints; for rates alike */
+/* absolute angles of the links, from those of the joints; the same for rates */
 SINCOS_INLINE void add_up(const double *joint, double *link) {
   double sum = 0.0;
   for (int i = 0; i < N; i++) link[i] = sum += joint[i];
@@ -62,7 +62,7 @@ SINCOS_INLINE void fill_mass(const struct arm *arm, const double *sine, const do
   }
 }
 
-/* the factors in place of the matrix */
+/* replaces the matrix by its factors */
 SINCOS_INLINE void factorize(struct factors *factors) {
   double(*m)[N] = factors->entry;
   for (int j = 0; j < N; j++) {
@@ -75,7 +75,7 @@ SINCOS_INLINE void factorize(struct factors *factors) {
   }
 }
 
-/* the solution in place of the right-hand side */
+/* replaces the right-hand side by the solution */
 SINCOS_INLINE void solve(const struct factors *factors, double *x) {
   const double(*m)[N] = factors->entry;
   for (int j = 0; j < N; j++)
@@ -85,7 +85,7 @@ SINCOS_INLINE void solve(const struct factors *factors, double *x) {
     for (int j = 0; j < i; j++) x[j] -= m[i][j] * x[i];
 }
 
-/* what acts on the joints, in absolute angles, and back from accelerations of links to those of joints */
+/* turns torques of joints into those on links (absolute angles), and accelerations of links into those of joints */
 SINCOS_INLINE void to_links(const double *joint, double *link) {
   for (int i = 0; i < N - 1; i++) link[i] = joint[i] - joint[i + 1];
   link[N - 1] = joint[N - 1];
@@ -153,7 +153,7 @@ static void keep_limits(const struct arm *arm, struct arm_state *state) {
   if (any) strike_stops(arm, state, at_stop);
 }
 
-/* the state that is reached from `state` when it moves for `seconds` at the rates and accelerations given */
+/* the state after `seconds` at the given rates and accelerations, from `state` */
 SINCOS_INLINE struct arm_state move(const struct arm_state *state, const double *rate, const double *acceleration,
                                     double seconds) {
   struct arm_state moved;

@@ -18,7 +18,7 @@ static const muster_env_option bandit_options[] = {
     {"episode_length", "1", "pulls in an episode"},
     {NULL, NULL, NULL}};
 
-/* what save_state() keeps; without padding */
+/* what save_state() writes; it has no padding */
 struct bandit_state {
   int32_t pulls;      /* of this episode */
   int32_t last_arm;   /* -1 before the first pull */
@@ -115,7 +115,7 @@ static int bandit_load_state(void *env, const void *bytes, muster_env_error *err
   return 0;
 }
 
-/* the means, the arm that was pulled last in brackets, and what it paid; lists of arms are cut at the buffer's end */
+/* the means, with the arm that was pulled last in brackets, and what it paid; a list too long for the buffer is cut */
 static void bandit_render_text(const void *env, char *text, size_t size) {
   const struct bandit *bandit = env;
   const struct bandit_state *state = &bandit->state;

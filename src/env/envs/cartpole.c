@@ -21,15 +21,15 @@
 #define POLE_MASS_LENGTH (POLE_MASS * HALF_LENGTH) /* kg m */
 #define FORCE 10.0                                 /* N, the push */
 #define TAU 0.02                                   /* s, one step */
-#define POSITION_LIMIT 2.4                         /* m, either way */
-#define ANGLE_LIMIT 0.20943951023931953            /* rad, 12 degrees either way */
+#define POSITION_LIMIT 2.4                         /* m, to either side */
+#define ANGLE_LIMIT 0.20943951023931953            /* rad, 12 degrees to either side */
 #define START_LIMIT 0.05                           /* each state variable starts in [-0.05, 0.05) */
-#define STATE_LIMIT 1e3                            /* none of them comes near that within the limits above */
+#define STATE_LIMIT 1e3                            /* no variable comes near this within the limits above */
 
 /* position in m, velocity in m/s, angle in rad (0: upright), angular velocity in rad/s */
 enum { POSITION, VELOCITY, ANGLE, SPIN, STATE_SIZE };
 
-/* ---- what both forms share ---- */
+/* ---- what the single environment and the block share ---- */
 
 static const float observation_high[STATE_SIZE] = {4.8f, INFINITY, 0.41887903f, INFINITY};
 static const float observation_low[STATE_SIZE] = {-4.8f, -INFINITY, -0.41887903f, -INFINITY};
@@ -154,7 +154,7 @@ static void cartpole_render_text(const void *env, char *text, size_t size) {
              state[ANGLE] * (180.0 / 3.14159265358979323846));
 }
 
-/* the same as a picture, with the sizes and colors of Gymnasium's */
+/* the same as a picture, with the sizes and colors of Gymnasium */
 static void cartpole_render_picture(const void *env, muster_canvas *canvas) {
   const double *state = ((const struct cartpole *)env)->state;
   const double x = state[POSITION], axle = 0.06, half_width = 0.04; /* m; the axle is above the cart's middle */
@@ -241,7 +241,7 @@ static int cartpole_block_step(void *self, const void *actions, muster_random *c
   (void)randoms;
   struct simd_rows *block = self;
 
-  /* refuse a wrong action before anything moves */
+  /* refuse a wrong action before any row is stepped */
   result->failed_row = simd_rows_wrong_choice(block->n, actions, action_counts[0]);
   if (result->failed_row >= 0) return refuse_action(((const int32_t *)actions)[result->failed_row], error);
   block->advance(block, actions, result);

@@ -64,7 +64,7 @@ static int cliff_walking_block_create(const muster_env_setting *settings, int32_
   return tabular_create(build, settings, n, block, error);
 }
 
-/* o free, C cliff, T goal, x where one stands */
+/* o free, C cliff, T goal, x the agent */
 static void cliff_walking_render_text(const void *env, char *text, size_t size) {
   const struct tabular_block *block = env;
   size_t used = 0;

@@ -47,7 +47,7 @@ static void add_move(const struct lake *lake, struct tabular *table, int32_t sta
                                         .terminated = cell == 'G' || cell == 'H'});
 }
 
-/* `sure`: probability that a move goes where it should; each side has half of the rest */
+/* `sure`: probability that a move goes in the chosen direction; each side gets half of the rest */
 static void add_action(const struct lake *lake, struct tabular *table, int32_t state, int32_t action, double sure) {
   const double side = (1.0 - sure) / 2.0;
   if (lake->cells[state] == 'G' || lake->cells[state] == 'H') {
@@ -90,7 +90,7 @@ static int frozen_lake_block_create(const muster_env_setting *settings, int32_t 
   return tabular_create(build, settings, n, block, error);
 }
 
-/* the map, with the cell in which one stands in brackets */
+/* the map, with the agent's cell in brackets */
 static void frozen_lake_render_text(const void *env, char *text, size_t size) {
   const struct tabular_block *block = env;
   const struct lake *lake = block->table.states == 16 ? &lakes[0] : &lakes[1];

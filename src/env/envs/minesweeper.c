@@ -3,9 +3,9 @@
  * but on the clicked tile, so that it is safe.
  *
  * A safe click earns 1, however many tiles it reveals, and `clear_bonus` on top when it reveals the last one; a mine
- * costs 10 and ends the episode. Action t clicks tile t, counted row by row. Revealed tiles are masked; whoever clicks
- * one nevertheless changes nothing and earns 0, and episodes end after as many steps as there are tiles, which only
- * such clicks can use up. */
+ * costs 10 and ends the episode. Action t clicks tile t, counted row by row. Revealed tiles are masked. Clicking one
+ * nevertheless changes nothing and earns 0. Episodes end after as many steps as there are tiles, a limit that only such
+ * clicks can reach. */
 #include "env/envs/settings.h"
 #include "env/envs/tiles.h"
 #include "muster/env.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define MAX_SIDE 128
-#define CHANNELS 10 /* of a tile's observation, one-hot: hidden, or its number 0 to 8 */
+#define CHANNELS 10 /* length of a tile's observation, one-hot: hidden, or its number 0 to 8 */
 #define CLICK_REWARD 1.0
 #define MINE_REWARD (-10.0)
 
@@ -28,7 +28,7 @@ static const muster_env_option minesweeper_options[] = {
     {"mask", "true", "whether revealed tiles are masked"},
     {NULL, NULL, NULL}};
 
-/* bits of a tile in save_state(): a mine that is not hidden was clicked */
+/* bits of a tile in save_state(); a mine that is not hidden is one that was clicked */
 enum { TILE_MINE = 1, TILE_HIDDEN = 2 };
 
 struct minesweeper {
@@ -37,15 +37,15 @@ struct minesweeper {
   bool masks;
   int32_t tiles[1]; /* the counts of the action space */
   int32_t hidden_tiles;
-  bool laid;          /* whether the mines are laid */
+  bool laid;          /* whether mines are laid already */
   float *observation; /* [tiles, CHANNELS] */
-  int32_t *pending;   /* [tiles] revealed tiles whose neighbours are still to be revealed */
+  int32_t *pending;   /* [tiles] list of revealed tiles whose neighbours are revealed next */
   uint8_t *mine;      /* [tiles] */
   uint8_t *hidden;    /* [tiles]; the action mask */
   uint8_t *number;    /* [tiles] mines around */
 };
 
-/* the cast over 32 bits tells the compiler that there are fewer than 2^32 */
+/* the cast to 32 bits tells the compiler that there are fewer than 2^32 */
 static inline size_t tile_count(const struct minesweeper *game) { return (uint32_t)game->tiles[0]; }
 
 /* ---- life ---- */
@@ -122,7 +122,7 @@ static void minesweeper_describe(const void *env, muster_env_spec *spec) {
 
 /* ---- the field ---- */
 
-/* the rows and columns from first to last, inclusive, that a tile and its neighbours take up */
+/* the first and last row and column of a tile and its neighbours */
 struct patch {
   int32_t top, bottom, left, right;
 };
@@ -141,7 +141,7 @@ static void lay_mine(struct minesweeper *game, int32_t tile) {
   game->number[tile]--;
 }
 
-/* lays all mines, each set of tiles without `safe` being equally likely (Floyd's sampling: Bentley and Floyd 1987) */
+/* lays all mines: each set of tiles without `safe` is equally likely (Floyd's sampling: Bentley and Floyd 1987) */
 static void lay_mines(struct minesweeper *game, int32_t safe, muster_random *random) {
   const int32_t places = game->tiles[0] - 1;
   for (int32_t last = places - game->mines; last < places; last++) {
@@ -160,7 +160,7 @@ static void reveal(struct minesweeper *game, int32_t tile) {
   channels[1 + game->number[tile]] = 1.0f;
 }
 
-/* reveals a tile without a mine, and from tiles without mines around on all that hang together with it */
+/* reveals a tile without a mine; where a revealed tile has no mines around it, its neighbours, too, and so on */
 static void reveal_from(struct minesweeper *game, int32_t start) {
   int32_t pending = 0;
   reveal(game, start);
@@ -197,7 +197,7 @@ static int minesweeper_reset(void *env, muster_random *random, muster_env_result
 static double click(struct minesweeper *game, int32_t tile, muster_random *random, bool *terminated) {
   if (!game->laid) lay_mines(game, tile, random);
   if (game->mine[tile]) {
-    game->hidden[tile] = 0; /* in the observation it stays hidden: there is no channel for it */
+    game->hidden[tile] = 0; /* in the observation the mine stays hidden: there is no channel for it */
     *terminated = true;
     return MINE_REWARD;
   }
@@ -239,7 +239,7 @@ static int minesweeper_load_state(void *env, const void *bytes, muster_env_error
   if (mines != game->mines && (mines > 0 || revealed > 0))
     return muster_env_fail(error, "the saved field has %d mines, this one has %d", (int)mines, (int)game->mines);
 
-  /* numbers first, since a revealed tile shows its own */
+  /* compute the numbers first, since revealed tiles show them */
   clear_field(game);
   for (int32_t tile = 0; tile < game->tiles[0]; tile++)
     if (codes[tile] & TILE_MINE) lay_mine(game, tile);

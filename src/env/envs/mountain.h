@@ -114,7 +114,7 @@ static inline void mountain_place(double position, double along, double up, doub
   point[1] = 0.55 + 0.45 * sin(3.0 * position) + along * sine + up * cosine;
 }
 
-/* the same as a picture, with the sizes and colors of Gymnasium's */
+/* the same as a picture, with the sizes and colors of Gymnasium */
 static inline void mountain_render_picture(const double state[MOUNTAIN_STATE_SIZE], double goal,
                                            muster_canvas *canvas) {
   enum { POINTS = 101 };

@@ -9,7 +9,7 @@
 #define POWER 0.0015 /* acceleration of the engine at full force, units of position a step squared */
 #define GOAL_POSITION 0.45
 #define GOAL_REWARD 100.0
-#define ACTION_COST 0.1 /* times the square of the action, as it was given */
+#define ACTION_COST 0.1 /* cost of a step, times the square of the action as given */
 
 static const muster_env_option mountain_car_continuous_options[] = {MOUNTAIN_OPTIONS};
 static const float action_low[1] = {-1.0f}, action_high[1] = {1.0f};
@@ -36,7 +36,7 @@ SIMD_ROWS_INLINE double push_of(float action) {
   return (force < -1.0 ? -1.0 : force) * POWER;
 }
 
-/* what a step earns */
+/* the reward of a step */
 SIMD_ROWS_INLINE double reward_of(float action, bool at_goal) {
   return (at_goal ? GOAL_REWARD : 0.0) - (double)action * (double)action * ACTION_COST;
 }

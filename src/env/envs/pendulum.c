@@ -19,7 +19,7 @@
 #define TORQUE_LIMIT 2.0 /* N m, either way */
 #define SPIN_LIMIT 8.0   /* rad/s, either way */
 #define START_SPIN 1.0   /* starts at any angle, with a rate in [-1, 1) */
-#define ANGLE_LIMIT 1e9  /* rad: more than an episode of 2^31 steps turns */
+#define ANGLE_LIMIT 1e9  /* rad: more than an episode of 2^31 steps can turn */
 
 /* angle in rad (0: upright), angular velocity in rad/s */
 enum { ANGLE, SPIN, STATE_SIZE };
@@ -27,7 +27,7 @@ enum { OBSERVATION_SIZE = 3 };
 
 static const muster_env_option pendulum_options[] = {{"g", "10", "gravity, m/s^2"}, {NULL, NULL, NULL}};
 
-/* ---- what both forms share ---- */
+/* ---- what the single environment and the block share ---- */
 
 static const float observation_high[OBSERVATION_SIZE] = {1.0f, 1.0f, (float)SPIN_LIMIT};
 static const float observation_low[OBSERVATION_SIZE] = {-1.0f, -1.0f, -(float)SPIN_LIMIT};
@@ -162,7 +162,7 @@ static void pendulum_render_text(const void *env, char *text, size_t size) {
   canvas_write(&canvas, caption, text, size);
 }
 
-/* the same as a picture, with the sizes and colors of Gymnasium's */
+/* the same as a picture, with the sizes and colors of Gymnasium */
 static void pendulum_render_picture(const void *env, muster_canvas *canvas) {
   const double *state = ((const struct pendulum *)env)->state;
   const double rod[] = {0.0, 0.0, -LENGTH * sin(state[ANGLE]), LENGTH * cos(state[ANGLE])}, reach = 2.2 * LENGTH;

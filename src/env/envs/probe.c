@@ -1,6 +1,6 @@
 /* Probe-v0: an environment for tests and measurements. The task is trivial: the observation shows one of obs_dim
- * targets, and the action that names it earns 1. Options choose the kind of observation and action, several agents,
- * masks; they make it slow, or make it fail in all the ways in which somebody's simulator can.
+ * targets, and the action that names it earns 1. Options choose the kinds of observation and action, the number of
+ * agents, and masks; they can make it slow, or make it fail in all the ways in which a simulator can.
  *
  *   action_space    what earns 1
  *   discrete        the target
@@ -8,7 +8,7 @@
  *   box             in [-2, 2], the target's place on a scale from -2 to 2, less a quarter of the distance to it
  *
  * With masks, the right choice and about half of the others are allowed. A masked choice, or a Box action beyond its
- * bounds, is an error: they are muster's to avoid. */
+ * bounds, is an error: muster must not send such actions. */
 #include "base/random.h"
 #include "muster/env.h"
 
@@ -21,9 +21,10 @@
 #include <unistd.h>
 
 #define MAX_AGENTS 8
-#define MAX_STEPS (INT64_C(1) << 62) /* of an environment's life */
+#define MAX_STEPS (INT64_C(1) << 62) /* of all episodes of an environment */
 
-/* times of steps: none is longer than this many times the mean; draws of an episode from here on are theirs */
+/* the longest time of a step, as a multiple of the mean; and from which number on the draws of an episode are for
+ * times */
 #define CUT 100.0
 #define TAIL_COUNTER 0x80000000u
 
@@ -49,15 +50,15 @@ static const muster_env_option probe_options[] = {
     {"faulty_percent", "100", "how likely an environment is to have these faults at all; its first reset draws it"},
     {NULL, NULL, NULL}};
 
-/* what save_state() keeps; without padding, so that equal states are equal bytes */
+/* what save_state() writes; it has no padding, so that equal states are equal bytes */
 struct probe_state {
-  int64_t steps;                /* over the environment's life */
+  int64_t steps;                /* steps of all episodes */
   int32_t episode_step;         /* steps of this episode */
   int32_t started;              /* 1 after the first reset */
   int32_t faulty;               /* 1 when the faults apply to this environment */
   int32_t unused;               /* 0 */
-  int32_t target[MAX_AGENTS];   /* what is shown */
-  uint32_t allowed[MAX_AGENTS]; /* random bits that say which wrong choices are allowed */
+  int32_t target[MAX_AGENTS];   /* the targets that are shown */
+  uint32_t allowed[MAX_AGENTS]; /* random bits that tell which wrong choices are allowed */
 };
 
 struct probe {
@@ -78,7 +79,7 @@ static const char *const action_kinds[] = {"discrete", "multi_discrete", "box", 
 
 static const float action_low[] = {-2.0f}, action_high[] = {2.0f};
 
-/* reads the integer setting `key`, from min to max; 0 or 1 as the environment's functions */
+/* reads the integer setting `key`, from min to max; returns 0 or 1 as the environment's functions do */
 static int read_setting(const muster_env_setting *settings, const char *key, int64_t min, int64_t max, int64_t *out,
                         muster_env_error *error) {
   while (strcmp(settings->key, key) != 0) settings++;
@@ -92,7 +93,7 @@ static int read_setting(const muster_env_setting *settings, const char *key, int
   return 0;
 }
 
-/* the same for a number */
+/* the same for a number with decimals */
 static int read_number(const muster_env_setting *settings, const char *key, double min, double max, double *out,
                        muster_env_error *error) {
   while (strcmp(settings->key, key) != 0) settings++;
@@ -221,7 +222,7 @@ static void show_next_targets(struct probe *probe, muster_random *random, muster
   }
 }
 
-/* the reward of an agent for an action that is as it may be, else an error */
+/* the reward of an agent for an allowed action, or an error */
 static int judge(const struct probe *probe, int64_t agent, const void *action, double *reward,
                  muster_env_error *error) {
   if (probe->action_space == ACTION_BOX) {
@@ -246,7 +247,7 @@ static int judge(const struct probe *probe, int64_t agent, const void *action, d
 static int probe_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
   (void)error;
   struct probe *probe = env;
-  /* drawn each time, so that an episode's numbers do not depend on whether it is the first one */
+  /* it is always drawn, so that an episode's numbers do not depend on whether it is the first one */
   bool faulty = muster_random_below(random, 100) < (uint32_t)probe->faulty_percent;
   if (!probe->state.started) probe->state.faulty = faulty;
   probe->state.started = 1;
@@ -255,8 +256,8 @@ static int probe_reset(void *env, muster_random *random, muster_env_result *resu
   return 0;
 }
 
-/* Pareto's distribution, cut at CUT and scaled to a mean of 1. The number has the address of a draw that an episode
- * never comes to, so that what is shown does not depend on it. */
+/* Pareto's distribution, cut at CUT and scaled to a mean of 1. The random number is taken from a place in the stream
+ * that an episode does not reach otherwise, so that the targets do not depend on it. */
 static double draw_tail(double exponent, const struct random_stream *stream, int64_t step) {
   uint32_t words[4];
   random_words(stream->seed, (enum random_purpose)stream->purpose, stream->index, stream->sequence,
@@ -266,7 +267,7 @@ static double draw_tail(double exponent, const struct random_stream *stream, int
   return fmin(drawn, CUT) / mean;
 }
 
-/* sleeps as long as a simulator would compute; a signal does not shorten it */
+/* sleeps for the time that a simulator would compute; a signal does not shorten the sleep */
 static void take_time(const struct probe *probe, muster_random *random) {
   if (probe->sleep_us > 0)
     nanosleep(&(struct timespec){probe->sleep_us / 1000000, probe->sleep_us % 1000000 * 1000}, NULL);
@@ -297,7 +298,7 @@ static int probe_step(void *env, const void *action, muster_random *random, must
   result->terminated = ended && !probe->truncates;
   result->truncated = ended && probe->truncates;
 
-  /* the faults that it was told to have */
+  /* the faults that the options ask for */
   int64_t now = probe->state.faulty ? probe->state.steps : -1;
   if (now == probe->crash_at_step) abort();
   while (now == probe->hang_at_step) pause();

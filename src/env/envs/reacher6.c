@@ -2,12 +2,13 @@
  * arm.h: a rigid chain with inertia, damped joints that stop at their limits, no gravity unless asked for.
  *
  * The target is where the fingertip is in a posture with angles drawn within the joints' limits, so that it can be
- * reached. Actions outside of [-1, 1] are clipped, so `gear` is each motor's limit. Rewards look at the fingertip after
- * the step: dense, minus its distance in m, minus `control_cost` times the squared action, plus `bonus` within
- * `tolerance`; sparse, 1 within `tolerance` and 0 elsewhere.
+ * reached. Actions outside of [-1, 1] are clipped, so `gear` is each motor's limit. Rewards depend on the fingertip's
+ * distance from the target after the step. Dense: minus the distance in m, minus `control_cost` times the squared
+ * action, plus `bonus` within `tolerance`. Sparse: 1 within `tolerance` and 0 elsewhere.
  *
- * Without damping and torques the energy of motion drifts by less than 1e-8 of itself over 1,000 steps, from angles and
- * rates up to 1 rad and 1 rad/s; without the motors' inertia, where the outer links whip, by less than 1e-3. */
+ * Without damping and torques the relative error of the energy is less than 1e-8 over 1,000 steps, from angles and
+ * rates up to 1 rad and 1 rad/s; without the motors' inertia, where the outer links move much faster, less than
+ * 1e-3. */
 #include "env/envs/arm.h"
 #include "env/envs/canvas.h"
 #include "env/envs/number_list.h"
@@ -21,8 +22,8 @@
 #define START_ANGLE 0.1 /* rad: starts at rest, nearly straight, each angle in [-0.1, 0.1) */
 #define RATE_LIMIT 1e6  /* rad/s: no saved rate is beyond that */
 
-/* the observation: cosines and sines of joint angles, their rates in rad/s, the target's place in m, and the way from
- * the fingertip to it */
+/* the observation: cosines and sines of joint angles, their rates in rad/s, the target's place in m, and the vector
+ * from the fingertip to it */
 enum {
   COSINES = 0,
   SINES = ARM_JOINTS,
@@ -50,7 +51,7 @@ static const muster_env_option reacher6_options[] = {
     {"ends_when_reached", "false", "whether an episode ends when the target is reached"},
     {NULL, NULL, NULL}};
 
-/* what save_state() keeps; doubles only, so without padding */
+/* what save_state() writes; it has only doubles, so no padding */
 struct reacher6_state {
   struct arm_state arm;
   double target[2]; /* m */
@@ -69,7 +70,7 @@ struct reacher6 {
 
 /* ---- life ---- */
 
-/* six numbers, or one for all joints */
+/* reads six numbers, or one for all joints */
 static int read_joints(const muster_env_setting *settings, const char *key, double min, double max, double *out,
                        muster_env_error *error) {
   int32_t count = 0;
@@ -160,7 +161,7 @@ static int reacher6_reset(void *env, muster_random *random, muster_env_result *r
   struct reacher6 *reacher = env;
   struct arm_state *arm = &reacher->state.arm;
 
-  /* the target, from a posture that is then left */
+  /* draws the target, as the place of the fingertip in a random posture */
   for (int i = 0; i < ARM_JOINTS; i++)
     arm->angle[i] = muster_random_uniform(random, -reacher->arm.limit[i], reacher->arm.limit[i]);
   place_tip(reacher);

@@ -1,12 +1,12 @@
 /* RockPaperScissors-v0: repeated rock-paper-scissors against an opponent that best-responds to the empirical
  * frequencies of the agent's moves (fictitious play: Brown 1951; Robinson 1951), counted over the last `window` rounds
- * of the episode. Whoever prefers a move is exploited; playing each with probability 1/3 earns 0 on average, whatever
- * the opponent does.
+ * of the episode. An agent that prefers a move loses on average; playing each with probability 1/3 earns 0 on average,
+ * whatever the opponent does.
  *
- * The opponent is deterministic but for its first move, which is drawn at reset: later it plays the move that would
- * have won the most points against the window. Of several such moves it plays the one that does best against the
- * agent's latest move. That always leaves one, and favours none: renaming the moves in a circle renames the opponent's
- * play, so against a uniform agent it plays each move equally often. */
+ * The opponent's first move is drawn at reset. Later it is deterministic: it plays the move that would have won the
+ * most points against the window. Of several such moves it plays the one that does best against the agent's latest
+ * move. That is always one, and no move is preferred: renaming the moves in a circle renames the opponent's play, so
+ * against a uniform agent it plays each move equally often. */
 #include "env/envs/settings.h"
 #include "muster/env.h"
 
@@ -30,7 +30,7 @@ static const int32_t action_counts[1] = {MOVES};
 static const float zeros[MOVES] = {0.0f, 0.0f, 0.0f}, ones[MOVES] = {1.0f, 1.0f, 1.0f};
 static const char *const move_names[] = {"rock", "paper", "scissors"};
 
-/* what save_state() keeps, followed by the moves of the window [window] as bytes */
+/* what save_state() writes, followed by the moves of the window [window] as bytes */
 struct rps_state {
   int32_t round;         /* rounds played in this episode; round % window is the next place of the window */
   int32_t count[MOVES];  /* of the agent's moves in the window */
@@ -59,7 +59,7 @@ static int32_t best_response(const struct rps_state *state) {
   for (int32_t move = 0; move < MOVES; move++) {
     int64_t points = 0;
     for (int32_t i = 0; i < MOVES; i++) points += (int64_t)payoff(move, i) * state->count[i];
-    /* points weigh more than any payoff against the latest move, which is -1, 0 or 1 and decides ties */
+    /* points weigh more than the payoff against the latest move, which is -1, 0 or 1 and only decides ties */
     int64_t score = 4 * points + payoff(move, state->agent_last);
     if (score <= best_score) continue;
     best = move;
@@ -98,7 +98,7 @@ static void rps_describe(const void *env, muster_env_spec *spec) {
   spec->state_bytes = sizeof(struct rps_state) + (size_t)rps->window;
 }
 
-/* all zeros before the opponent's first move when that is shown */
+/* where the opponent's last move is shown, all zeros before its first move */
 static void write_observation(const struct rps *rps, float *observation) {
   if (!rps->show_last_move) {
     observation[0] = 1.0f;
@@ -117,7 +117,7 @@ static int rps_reset(void *env, muster_random *random, muster_env_result *result
   return 0;
 }
 
-/* enters the agent's move into the window, in place of the oldest one once it is full */
+/* puts the agent's move into the window, in place of the oldest one if it is full */
 static void remember(struct rps *rps, int32_t move) {
   struct rps_state *state = &rps->state;
   uint8_t *place = &rps->moves[state->round % rps->window];
@@ -153,7 +153,7 @@ static void rps_save_state(const void *env, void *bytes) {
   memcpy((char *)bytes + sizeof rps->state, rps->moves, (size_t)rps->window);
 }
 
-/* whether the counts are those of the window's moves, and the other fields are moves */
+/* whether the counts agree with the moves of the window, and the other fields are valid moves */
 static bool state_is_sound(const struct rps *rps, const struct rps_state *state, const uint8_t *moves) {
   int32_t count[MOVES] = {0};
   if (state->round < 0 || state->round > rps->episode_length) return false;

@@ -71,7 +71,8 @@ static int32_t draw_start(const struct tabular *table, muster_random *random) {
                                  : table->starts[muster_random_below(random, (uint32_t)table->start_count)];
 }
 
-/* draws one outcome of a row by its probability; tables without chance draw no number */
+/* draws one outcome of a row by its probability; draws no random number for tables in which each action has one
+ * outcome */
 static const struct tabular_outcome *draw_outcome(const struct tabular *table, int32_t state, int32_t action,
                                                   muster_random *random) {
   const struct tabular_outcome *outcome = tabular_row(table, state, action);
@@ -117,7 +118,7 @@ int tabular_block_step(void *self, const void *actions, muster_random *const *ra
   struct tabular_block *block = self;
   const int32_t *choices = actions;
 
-  /* refuse a wrong action before anything moves */
+  /* refuse a wrong action before any row is stepped */
   for (int32_t i = 0; i < block->n; i++) {
     if (choices[i] >= 0 && choices[i] < block->table.actions) continue;
     result->failed_row = i;

@@ -15,7 +15,7 @@ struct ride {
   int32_t row, column, passenger, destination;
 };
 
-/* a colon lets through, a bar is a wall */
+/* the taxi can pass a colon; a bar is a wall */
 static const char *const map[SIDE] = {"|R: | : :G|", "| : | : : |", "| : : : : |", "| | : | : |", "|Y| : |B: |"};
 static const int32_t place_row[PLACES] = {0, 0, 4, 4}, place_column[PLACES] = {0, 4, 0, 3};
 
@@ -37,7 +37,7 @@ static int32_t place_of(const struct ride *ride) {
 
 /* ---- the table ---- */
 
-/* what an action makes of a ride; a step costs 1, a wrong pick-up or drop-off 10, the right drop-off earns 20 */
+/* the outcome of an action; a step costs 1, a wrong pick-up or drop-off 10, the right drop-off earns 20 */
 static struct tabular_outcome act(struct ride ride, int32_t action) {
   struct tabular_outcome outcome = {.probability = 1.0, .reward = -1.0};
   const int32_t place = place_of(&ride);

@@ -1,6 +1,6 @@
-/* TokenCopy-v0 and TokenReverse-v0: a prompt of tokens is shown, then the agent emits as many tokens, one each step,
- * and is rewarded once, at the end: the smallest honest model of tuning a language model. The prompt is drawn at reset,
- * each token being equally likely; what should be emitted is the prompt itself, or the prompt backwards.
+/* TokenCopy-v0 and TokenReverse-v0: a prompt of tokens is shown, then the agent emits as many tokens, one in each step,
+ * and is rewarded once, at the end: a minimal model of tuning a language model. The prompt is drawn at reset, each
+ * token being equally likely; it should emit the prompt itself, or the prompt backwards.
  *
  * The observation is made of three parts, one after the other:
  *   - position [length]: one-hot, of the token that is to be emitted now; all zeros at the end;
@@ -8,7 +8,7 @@
  *   - last [width]: the token that was emitted last; all zeros before the first one.
  * A token is written as its binary digits, the lowest first, -1 for 0 and +1 for 1 (`encoding: binary`, where width is
  * the number of digits of vocabulary - 1), so that a vocabulary of 32768 takes 15 numbers; or one-hot (`encoding:
- * one_hot`, where width is the vocabulary), which is easier to learn from and longer. */
+ * one_hot`, where width is the vocabulary), which is longer, but easier to learn from. */
 #include "env/envs/settings.h"
 #include "muster/env.h"
 
@@ -33,7 +33,7 @@ struct token {
   int32_t vocabulary[1]; /* the counts of the action space */
   int32_t length, width;
   int32_t position;   /* tokens emitted so far */
-  int32_t right;      /* how many of them were right */
+  int32_t right;      /* how many of these were right */
   int32_t last;       /* NO_TOKEN before the first one */
   int32_t *prompt;    /* [length] */
   float *observation; /* [length + length * width + width]: position, prompt, last */
