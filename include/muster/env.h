@@ -78,9 +78,9 @@ typedef struct muster_env_result {
   void *observation;    /* [agents, observation elements], float, uint8_t or int32_t, as the space says */
   double *reward;       /* [agents]; not written by reset() */
   uint8_t *action_mask; /* [agents, sum of action counts], 1 = allowed; NULL unless masks_actions. At least one choice
-                           of each element, but at the end of an episode, where nobody acts */
+                           of each element must be allowed, except at the end of an episode, where nobody acts */
   bool terminated;      /* set to false by the caller before step() */
-  bool truncated;       /* likewise */
+  bool truncated;       /* set to false by the caller before step() */
 } muster_env_result;
 
 /* What a block of environments of one type, stepped at once, hands back. Rows are environments; a stride is the

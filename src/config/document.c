@@ -31,7 +31,7 @@ void document_destroy(struct document **document) {
 }
 
 muster_status document_read_stream(struct document *document, const char *name, FILE *stream) {
-  // one byte more than is allowed tells that there is more
+  // one byte more than allowed is read, to find out whether there is more
   size_t size = READER_SIZE_LIMIT + 1;
   char *text = malloc(size);
   if (text == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for the config %s", name);
@@ -43,7 +43,7 @@ muster_status document_read_stream(struct document *document, const char *name, 
 }
 
 muster_status document_read_file(struct document *document, const char *path) {
-  // a user may well name a pipe here: what a shell's <(...) stands for, or /dev/stdin
+  // a user may name a pipe here, such as a shell's <(...) or /dev/stdin
   FILE *file = fopen(path, "rb");
   if (file == NULL) return status_errno(MUSTER_ERROR_USAGE, "cannot open the config %s", path);
   muster_status status = document_read_stream(document, path, file);

@@ -54,14 +54,14 @@ enum guard { GUARD_NONE, GUARD_BEHIND, GUARD_BEFORE }; /* which side has the pag
 struct guarded {
   const char *name;
   unsigned char *bytes; /* [size] */
-  size_t size, slack;   /* bytes behind it that must keep their pattern */
+  size_t size, slack;   /* bytes after the memory that must keep their pattern */
   unsigned char *pages;
   size_t page_bytes; /* readable ones */
 };
 
 struct guarded guarded_create(struct examination *examination, const char *name, size_t size, enum guard guard);
 void guarded_destroy(struct guarded *memory);
-/* Ends the check when the pattern behind the memory has changed. */
+/* Ends the check when the pattern after the memory has changed. */
 void guarded_check(struct examination *examination, const struct guarded *memory);
 
 /* Lets the report tell when a guard was accessed; installs handlers of signals. Called once in the child of each

@@ -40,7 +40,7 @@ static const struct {
 #define LOOKS_PER_SECOND 10
 #define CALLS_BETWEEN_CLOCKS 64
 
-/* who ends the process: nobody yet, muster itself, or an environment */
+/* what ends the process: nothing yet, muster itself, or an environment */
 enum end { END_NONE, END_ORDERLY, END_BY_ENVIRONMENT };
 
 /* The state of the process before foreign code ran for the first time, and which foreign code runs now. It is global

@@ -9,8 +9,8 @@
 
 struct env_plugin;
 
-/* Writes the absolute path of a plug-in into found[size]. A relative `path` counts from the working directory, and
- * where there is no such file, from `folder` (that of the config file; NULL: none). The USAGE error names the places.
+/* Writes the absolute path of a plug-in into found[size]. A relative `path` is looked up in the working directory and,
+ * if it is not there, in `folder` (that of the config file; NULL: none). The USAGE error names both places.
  */
 MUSTER_CHECKED muster_status env_plugin_locate(const char *path, const char *folder, char *found, size_t size);
 

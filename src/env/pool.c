@@ -23,7 +23,7 @@ struct env_pool {
   uint64_t seed;
   int32_t first, count;
   int32_t *index;              /* global index of the episode that each environment plays */
-  int32_t list_next, list_end; /* first and end of the indices of the list that are still to be played */
+  int32_t list_next, list_end; /* the next index of the list to be played, and the end of the list */
   bool plays_list, falls_back;
   uint8_t *rests;                /* whether the environment found no episode left in the list */
   int32_t max_steps;             /* INT32_MAX: no limit */

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What has an entry of its own: each agent, row = environment * agents + agent; or each environment, row =
+/* Which rows a field has: one for each agent, row = environment * agents + agent; or one for each environment, row =
  * environment. */
 enum field_rows { FIELD_OF_AGENT, FIELD_OF_ENV };
 
@@ -33,7 +33,7 @@ enum field_uses {
  *   - the type of trajectory->NAME, NAME, and its name in texts;
  *   - an entry, what one row keeps of one step: OF_SPACE(&space), NUMBER(type), or NUMBERS(type, count); with a count
  *     of 0, a run with this `env` (muster_env_spec) has no such field;
- *   - what has an entry of its own (enum field_rows), and at which steps (enum field_steps);
+ *   - its rows (enum field_rows), and at which steps these have entries (enum field_steps);
  *   - what it is for (enum field_uses);
  *   - the range of its elements in a checkpoint (store/checkpoint.h); RANGE_NONE: checkpoints do not keep it. */
 #define STEP_FIELDS(FIELD)                                                                                             \
@@ -78,7 +78,7 @@ struct field {
   const char *name, *what; /* "log_prob", "log-probability" */
   enum tensor_type type;
   size_t elements, bytes;    /* of an entry; 0: this run has no such field */
-  bool is_number;            /* an entry is one number, no vector of `elements` */
+  bool is_number;            /* an entry is one number, not a vector of `elements` */
   const muster_space *space; /* the space that entries are values of; borrowed from the spec; NULL: none */
   enum field_rows rows;
   enum field_steps steps;

@@ -42,7 +42,7 @@ MUSTER_CHECKED muster_status normalizer_prepare(const struct normalize_options *
                                                 struct encoder *encoder);
 
 /* Makes the learner's initial statistics, for a rollout of `rows` rows; the encoder must be prepared. `gamma`: the
- * discount of the returns. With 0 rows: for a frozen policy, whose statistics are to be restored. */
+ * discount of the returns. With 0 rows: for a frozen policy, whose statistics are restored afterwards. */
 MUSTER_CHECKED muster_status normalizer_create(const struct normalize_options *options, struct encoder *encoder,
                                                size_t rows, double gamma, struct arena *arena,
                                                struct normalizer *normalizer);

@@ -48,7 +48,7 @@ MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, siz
                                            struct replay *replay);
 
 /* Appends the steps of a rollout that count, and its final observations. An environment goes on with the episode of the
- * last rollout; if its first observation is another than that of the open slot, it begins a new one. */
+ * last rollout; if the rollout's first observation differs from that of the open slot, it begins a new episode. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
 /* How many slots of all rows are filled, with steps or with last observations. */

@@ -1,9 +1,9 @@
 /* Layers: what networks are made of. Each has a file in nn/layers/ and a line in the registry (layer.c).
  *
  * A layer works on tiles: at most TILE rows, one for each observation, and a row's numbers depend neither on the other
- * rows nor on the row's place. A layer is handed the gradients of its output before its activation: whoever computes
- * the gradient of an input multiplies it by the slope of the activation that made that input. So an activation costs no
- * extra pass where the kernel of a layer applies it. */
+ * rows nor on the row's place. A layer is handed the gradients of its output before its activation: the layer above,
+ * which computes the gradient of its own input, multiplies it by the slope of the activation that made that input. So
+ * an activation costs no extra pass where the kernel of a layer applies it. */
 #ifndef NN_LAYER_H
 #define NN_LAYER_H
 

@@ -11,7 +11,7 @@
 struct appender {
   char *path;              /* owned */
   int file;                /* -1: not open */
-  off_t end;               /* bytes of the whole pieces in the file */
+  off_t end;               /* bytes of the complete pieces in the file */
   char *waiting;           /* owned, [capacity]: pieces that are not in the file yet, one after the other */
   size_t length, capacity; /* bytes of the pieces that wait, and room for such bytes */
 };
@@ -21,8 +21,8 @@ struct appender {
 MUSTER_CHECKED muster_status appender_open(struct appender *appender, const char *path, size_t size);
 void appender_close(struct appender *appender);
 
-/* Makes room for a piece of at most `size` bytes behind those that wait; the caller fills it at *room and then calls
- * appender_add() with its length. Error MEMORY. */
+/* Makes room for a piece of at most `size` bytes after those that wait. The caller writes the piece to *room, and then
+ * calls appender_add() with its length. Error MEMORY. */
 MUSTER_CHECKED muster_status appender_reserve(struct appender *appender, size_t size, char **room);
 void appender_add(struct appender *appender, size_t length);
 

@@ -67,8 +67,8 @@ MUSTER_CHECKED muster_status checkpoint_write_float(struct checkpoint_writer *wr
 MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *writer, const char *name,
                                                    const char *text);
 /* Computes the digest, writes a temporary file next to `path`, fsyncs, renames it onto `path`, fsyncs the folder. Takes
- * the writer. On failure the temporary file is removed and whatever stood at `path` is untouched. (A limit on file
- * sizes arrives as an error only in a process that ignores SIGXFSZ.) */
+ * the writer. On failure the temporary file is removed, and what was at `path` before stays as it is. (A limit on file
+ * sizes leads to an error only in a process that ignores SIGXFSZ; else that signal ends it.) */
 MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **handle);
 /* Drops what was added; does nothing where *handle is NULL. */
 void checkpoint_write_abandon(struct checkpoint_writer **handle);

@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* the whole of XXH3 is in its header: nothing to link */
+/* all of XXH3 is in its header, so nothing is linked */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the whole of XXH3 is in its header: nothing to link */
+/* all of XXH3 is in its header, so nothing is linked */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 

@@ -54,7 +54,7 @@ static muster_status write_and_sync(const char *path, const char *temporary, con
   int file = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot create '%s'", temporary);
 
-  // the outcome of close() counts too: some file systems report a full disk only there
+  // the result of close() matters, too: some file systems report a full disk only there
   muster_status status = durable_write_through(file, path, bytes, size);
   if (status == MUSTER_OK) status = sync_file(file, path);
   if (close(file) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", path);

@@ -13,15 +13,16 @@
 
 /* Makes `path` hold exactly these bytes: temporary file ".<name>.<pid>.tmp" in the same folder, fsync, rename, fsync of
  * the folder. Error IO with the system's reason; the temporary file is removed then and the old file is untouched (but
- * when only the last step failed, the new file stands and the message says what is uncertain). */
+ * when only the last step failed, the new file is there, and the message says what is uncertain). */
 MUSTER_CHECKED muster_status durable_write(const char *path, const void *bytes, size_t size);
 
 /* Writes all bytes to an open file, device or pipe. Error IO with the system's reason; `path` is for the message. */
 MUSTER_CHECKED muster_status durable_write_through(int file, const char *path, const void *bytes, size_t size);
 
-/* Makes `alias` a second name of the file `name` in the same folder, in one step, whatever stood there before: a
- * symbolic link where `follows` is set; else, and where the file system has no symbolic links, a hard link, which stays
- * when `name` is removed; and where it has neither, a copy. The temporary file is ".<alias>.<pid>.tmp". Error IO. */
+/* Makes `alias` a second name of the file `name` in the same folder, in one step, and replaces what was there. With
+ * `follows` it is a symbolic link; without, or where the file system has no symbolic links, a hard link, which stays
+ * when `name` is removed; where there are no hard links either, a copy. The temporary file is ".<alias>.<pid>.tmp".
+ * Error IO. */
 MUSTER_CHECKED muster_status durable_alias(const char *folder, const char *name, const char *alias, bool follows);
 
 /* Brings renames and removals in a folder to the disk. */

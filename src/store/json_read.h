@@ -23,7 +23,7 @@ bool json_bool_of(const struct json_value *value);
 
 /* The value at a dotted path ("final_evaluation.mean_return") inside objects; NULL where there is none. */
 const struct json_value *json_get(const struct json_value *value, const char *path);
-/* The first item of an array or object, and the one behind an item, in the order of the file; NULL at the end, and for
+/* The first item of an array or object, and the one after an item, in the order of the file; NULL at the end, and for
  * NULL. */
 const struct json_value *json_first(const struct json_value *value);
 const struct json_value *json_next(const struct json_value *item);

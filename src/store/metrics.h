@@ -27,16 +27,16 @@ double metrics_get(const struct metrics *metrics, const char *column);
 const double *metrics_row(const struct metrics *metrics);
 /* Appends the current row, each value in the shortest form that reads back to the same double, in one write, and starts
  * a new one. On error IO the file is cut back to the rows before, and the row waits in memory to be written with the
- * next one, or by metrics_sync(). Error MEMORY: there is no room for it to wait. */
+ * next one, or by metrics_sync(). Error MEMORY: there is no memory in which it could wait. */
 MUSTER_CHECKED muster_status metrics_end_row(struct metrics *metrics);
-/* Right after metrics_open(): makes the last row of the file the current one again, if `column` has this value there;
- * metrics_end_row() then writes it in the place where it was, or on error IO leaves that as it is. `*is_open`: whether
- * it is; else the current row is empty as before. */
+/* Call it right after metrics_open(). Makes the last row of the file the current one again, if it has this value in
+ * `column`; metrics_end_row() then replaces it in the file, or on error IO leaves the file as it is. `*is_open`:
+ * whether it is the current row now; if not, the current row is empty as before. */
 MUSTER_CHECKED muster_status metrics_reopen_row(struct metrics *metrics, const char *column, double value,
                                                 bool *is_open);
 /* Brings all rows to the disk, also those that wait. Call it before a checkpoint is written, which relies on them. */
 MUSTER_CHECKED muster_status metrics_sync(struct metrics *metrics);
-/* Rows so far, without the header: those of the file and those that wait. */
+/* How many rows there are, without the header: in the file, and waiting. */
 int64_t metrics_rows(const struct metrics *metrics);
 
 #endif

@@ -11,12 +11,12 @@ struct metrics_table {
   char **names;     /* [n_columns], as in the header */
   double **columns; /* [n_columns][n_rows]; NAN where the file has nothing */
   size_t n_columns, n_rows;
-  bool torn; /* the last line has no end: it is being written, or was cut off; it is left out */
+  bool torn; /* whether the last line is incomplete, because it is being written or was cut off; it is left out */
 };
 
-/* Reads the whole lines of <path>. A file that is empty, or ends within the header, has no columns and no rows: the run
- * has just begun. Errors: IO (missing, unreadable), FORMAT (a row with more or fewer values than the header, a value
- * that is no number, a column twice), with file and line. */
+/* Reads the complete lines of <path>. A file that is empty, or ends within the header, has no columns and no rows: the
+ * run has just begun. Errors: IO (missing, unreadable), FORMAT (a row with more or fewer values than the header, a
+ * value that is no number, a column twice), with file and line. */
 MUSTER_CHECKED muster_status metrics_read(const char *path, struct metrics_table **out);
 void metrics_table_destroy(struct metrics_table **table); /* does nothing where *table is NULL */
 

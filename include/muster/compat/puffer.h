@@ -10,7 +10,7 @@
  *   MUSTER_ENV_PLUGIN(&chase)
  *
  * The hooks behind `options` (a table of muster_env_option, or NULL):
- *   .setup     required. `settings` are the options. Allocates what the environment needs besides the four buffers.
+ *   .setup     required. `settings` are the options. Allocates what the environment needs, except the four buffers.
  *   .close     frees what .setup allocated. It may be c_close, if that frees neither the struct nor the four buffers.
  *   .random    hands the stream of random numbers to the environment; called before each c_reset() and c_step(), and
  *              with NULL before the state is copied. Without it, an environment that calls rand() is not reproducible.

@@ -144,7 +144,7 @@ static inline void mountain_render_picture(const double state[MOUNTAIN_STATE_SIZ
   }
 }
 
-#define MOUNTAIN_FPS 30.0 /* a step stands for no length of time */
+#define MOUNTAIN_FPS 30.0 /* a step has no length in seconds, so this only suits the eye */
 
 /* ---- functions of a block that both environments share ---- */
 

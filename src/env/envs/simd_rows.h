@@ -28,7 +28,7 @@ struct simd_rows {
   double *values[SIMD_ROWS_MAX_VARIABLES]; /* [n rounded up to a multiple of SIMD_ROWS_GROUP] each */
 };
 
-/* Functions of a block; these two may stand in the table as block_destroy and block_save_state. */
+/* Functions of a block; the environment's table may use these two as block_destroy and block_save_state. */
 int simd_rows_create(int32_t n, int32_t variables, double parameter, simd_rows_advance *advance, void **out,
                      muster_env_error *error);
 void simd_rows_destroy(void *self); /* does nothing with NULL */

@@ -28,7 +28,7 @@ static struct ride decode(int32_t state) {
   return (struct ride){cell / SIDE, cell % SIDE, state / PLACES % (PLACES + 1), state % PLACES};
 }
 
-/* the place at which the taxi stands; -1 when there is none */
+/* the place that the taxi is at; -1: none of the four */
 static int32_t place_of(const struct ride *ride) {
   for (int32_t place = 0; place < PLACES; place++)
     if (ride->row == place_row[place] && ride->column == place_column[place]) return place;
