@@ -6,9 +6,9 @@
  * distance from the target after the step. Dense: minus the distance in m, minus `control_cost` times the squared
  * action, plus `bonus` within `tolerance`. Sparse: 1 within `tolerance` and 0 elsewhere.
  *
- * Without damping and torques the relative error of the energy is less than 1e-8 over 1,000 steps, from angles and
- * rates up to 1 rad and 1 rad/s; without the motors' inertia, where the outer links move much faster, less than
- * 1e-3. */
+ * Without damping and torques the energy of motion should stay the same: over 1,000 steps it changes by less than 1e-8
+ * of itself, from angles and rates up to 1 rad and 1 rad/s; without the motors' inertia, where the outer links move
+ * much faster, by less than 1e-3. */
 #include "env/envs/arm.h"
 #include "env/envs/canvas.h"
 #include "env/envs/number_list.h"
