@@ -12,8 +12,8 @@ struct arena_block {
 
 struct arena {
   struct arena_block *blocks;
-  size_t bytes, room; /* handed out; the same with what aligns it */
-  char *memory;       /* [limit] that it hands out; NULL: it takes blocks from the system */
+  size_t bytes, room; /* bytes handed out; the same with the padding for alignment */
+  char *memory;       /* [limit] memory to hand out; NULL: blocks come from the system */
   size_t limit;
 };
 
@@ -42,8 +42,8 @@ void arena_destroy(struct arena **arena) {
   *arena = NULL;
 }
 
-/* a block of the system's: calloc gives zeroed pages for large ones without touching them; it starts at the next
- * aligned address */
+/* takes a block from the system: calloc() gives zeroed pages for large blocks without touching them; what is handed out
+ * starts at the next aligned address */
 static void *take_block(struct arena *arena, size_t bytes) {
   struct arena_block *block = calloc(1, sizeof *block + bytes + ARENA_ALIGNMENT);
   if (block == NULL) return NULL;

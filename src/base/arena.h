@@ -14,10 +14,11 @@ MUSTER_CHECKED muster_status arena_create_in(void *memory, size_t bytes, struct 
 void arena_destroy(struct arena **arena); /* accepts NULL inside, nulls the handle */
 
 /* Hands out count * size zeroed bytes, aligned to 64, that live until arena_destroy(). Large blocks come from the
- * system as untouched pages: what is never written costs no resident memory. `what` names the block in the error. */
+ * system as untouched pages: bytes that are never written take no resident memory. `what` names the block in the
+ * error. */
 MUSTER_CHECKED muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 
-/* Bytes handed out so far; and what arena_create_in() must be given to hand out the same again. */
+/* Bytes handed out so far; and how much memory arena_create_in() needs to hand out the same again. */
 size_t arena_bytes(const struct arena *arena);
 size_t arena_room(const struct arena *arena);
 

@@ -1,4 +1,4 @@
-/* Time for measuring and for stamps. */
+/* The time, for measuring and for time stamps. */
 #ifndef BASE_CLOCK_H
 #define BASE_CLOCK_H
 

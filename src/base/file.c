@@ -13,7 +13,7 @@ static muster_status check_kind(const char *path, const struct stat *info) {
 }
 
 muster_status file_open(const char *path, int flags, int *file) {
-  // a look before, since to open a device may do something to it; one behind, since names change
+  // check before, since opening a device may do something to it; and after, since the name may lead elsewhere by then
   struct stat info;
   if (stat(path, &info) == 0) MUSTER_TRY(check_kind(path, &info));
   int opened = open(path, flags | O_NONBLOCK | O_CLOEXEC, 0666);

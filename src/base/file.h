@@ -1,5 +1,5 @@
-/* Files that are opened by their name. A name is not believed: what stands there may be a pipe or a device, which would
- * make a program wait for ever, or do something to a machine. */
+/* Opening files by name. The name may lead to a pipe or a device, which would make the program wait for ever or do
+ * something to the machine: only regular files are opened. */
 #ifndef BASE_FILE_H
 #define BASE_FILE_H
 
@@ -7,7 +7,8 @@
 
 #include <stdio.h>
 
-/* Opens a regular file, with the flags of open(); O_CREAT makes one. Error IO: it cannot be opened, or is none. */
+/* Opens a regular file, with the flags of open(); O_CREAT makes one. Error IO: it cannot be opened, or is not a regular
+ * file. */
 MUSTER_CHECKED muster_status file_open(const char *path, int flags, int *file);
 
 /* The same as a stream to read from ("r") or to read and write ("r+"). */

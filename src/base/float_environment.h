@@ -24,7 +24,7 @@ static inline struct float_environment float_environment_get(void) {
 }
 
 static inline void float_environment_set(const struct float_environment *wanted) {
-  /* without flags, since one that waits would trap at once */
+  /* flags are cleared: one that is set would trap at once */
   __asm__ volatile("fnclex\n\tfldcw %0" : : "m"(wanted->x87));
   __builtin_ia32_ldmxcsr(wanted->sse);
 }

@@ -6,7 +6,7 @@
 
 #include <stdarg.h>
 
-/* The text, which the caller frees; NULL where memory is out. In place of vasprintf(), whose leaks the sanitizers
+/* The text, which the caller frees; NULL where memory is out. Used in place of vasprintf(), whose leaks the sanitizers
  * cannot tell from those of Open MPI (tests/support/lsan.supp). */
 MUSTER_PRINTF(1, 0) char *format_text(const char *format, va_list arguments);
 

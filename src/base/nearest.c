@@ -11,7 +11,7 @@ static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 size_t edit_distance(const char *a, const char *b) {
   size_t n = strnlen(a, COMPARED), m = strnlen(b, COMPARED);
-  size_t row[COMPARED + 1]; /* from a's first i bytes to each beginning of b */
+  size_t row[COMPARED + 1]; /* edits from a's first i bytes to each prefix of b */
   for (size_t j = 0; j <= m; j++) row[j] = j;
   for (size_t i = 1; i <= n; i++) {
     size_t diagonal = row[0];
@@ -29,7 +29,7 @@ struct nearest nearest_start(const char *wanted) {
   return (struct nearest){.wanted = wanted, .name = NULL, .distance = SIZE_MAX};
 }
 
-/* adds a name to the list, once, as long as there is room for what says that there are more */
+/* adds a name to the list, once, as long as room is left for the "..." that says that there are more */
 static void list_name(struct nearest *nearest, const char *name) {
   static const char more[] = ", ...";
   char quoted[COMPARED];

@@ -1,12 +1,12 @@
-/* The known name that a wrong one was meant to be. */
+/* Finds the known name that a misspelt one was probably meant to be. */
 #ifndef BASE_NEAREST_H
 #define BASE_NEAREST_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Edits (insert, delete, replace a byte) that turn a into b (Levenshtein 1966), without regard to case; of longer texts
- * the first 255 bytes count. */
+/* Edits (insert, delete, replace a byte) that turn a into b (Levenshtein 1966), without regard to case; of a longer
+ * text only the first 255 bytes count. */
 size_t edit_distance(const char *a, const char *b);
 
 #define NEAREST_NAMES_SIZE 512
@@ -22,12 +22,12 @@ struct nearest {
 struct nearest nearest_start(const char *wanted);
 void nearest_offer(struct nearest *nearest, const char *name);
 
-/* Whether somebody may have meant that name: a third of the wanted one's letters are wrong, and one more, but no more
- * than half of them. A name that is not near is not worth a word. */
+/* Whether that name is near enough to be suggested: at most a third of the wanted one's letters, plus one, are wrong,
+ * and no more than half of them. */
 bool nearest_is_near(const struct nearest *nearest);
 
 /* How a message about an unknown name ends: "the nearest one is 'NAME'" where one is near, else "there are 'NAME',
- * ...". A value, to stand in the message's expression. */
+ * ...". Returned by value, so that it can be used inside the expression of the message. */
 struct nearest_advice {
   char text[NEAREST_NAMES_SIZE + 64];
 };

@@ -1,9 +1,9 @@
 /* The call out of muster that this process is in: into the code of an environment, which may never come back.
  *
- * There is one state for the process. The thread that calls environments writes it; read it may any thread, above all
- * the one that notices that a call takes too long (comm/watchdog.h), and a handler of a signal that a call has raised.
- * Neither can be handed an object, so this is one of the few mutable globals. A call costs five stores into one line of
- * the cache. */
+ * There is one state for the process. The thread that calls environments writes it; any thread may read it, above all
+ * the one that notices that a call takes too long (comm/watchdog.h), and so may the handler of a signal that a call has
+ * raised. A signal handler cannot be given an object, so this is one of the few mutable globals. A call costs five
+ * stores into one cache line. */
 #ifndef BASE_OUTCALL_H
 #define BASE_OUTCALL_H
 
@@ -14,7 +14,7 @@
 
 enum outcall {
   OUTCALL_NONE,
-  OUTCALL_OPEN, /* of a plug-in: its constructors run */
+  OUTCALL_OPEN, /* opening a plug-in: its constructors run */
   OUTCALL_CREATE,
   OUTCALL_DESCRIBE,
   OUTCALL_RESET,
@@ -26,14 +26,14 @@ enum outcall {
   OUTCALLS
 };
 
-/* which call, and of which environment: its global index; -1: of several at once, or of none */
+/* which call, and the global index of the environment; -1: several at once, or none */
 struct outcall_place {
   int32_t call; /* enum outcall */
   int32_t environment;
 };
 
 struct outcall_state {
-  _Alignas(64) _Atomic uint64_t serial; /* counts calls, and what goes on within them */
+  _Alignas(64) _Atomic uint64_t serial; /* counts calls, and signs of progress within them */
   _Atomic uint64_t steps;               /* steps and resets that have come back */
   _Atomic int32_t call, environment;
   atomic_bool is_frozen;
@@ -41,7 +41,8 @@ struct outcall_state {
 
 extern struct outcall_state outcall_state;
 
-/* What goes on within a call, so that it is seen to go on: a child process has answered. */
+/* Counts a sign of progress within a call, as when a child process has answered, so that the call does not look
+ * stuck. */
 static inline void outcall_go_on(void) {
   uint64_t serial = atomic_load_explicit(&outcall_state.serial, memory_order_relaxed);
   atomic_store_explicit(&outcall_state.serial, serial + 1, memory_order_relaxed);
@@ -53,7 +54,7 @@ static inline void outcall_set_(struct outcall_place place) {
   atomic_store_explicit(&outcall_state.call, place.call, memory_order_release);
 }
 
-/* A call begins. Returns what was going on before, within which it lies. */
+/* A call begins. Returns the call that was going on before, if this one is nested in it. */
 static inline struct outcall_place outcall_begin(enum outcall call, int32_t environment) {
   const struct outcall_place before = {
       atomic_load_explicit(&outcall_state.call, memory_order_relaxed),
@@ -63,7 +64,8 @@ static inline struct outcall_place outcall_begin(enum outcall call, int32_t envi
   return before;
 }
 
-/* Within a call for several environments: the next of them. A step of a fast one costs no more than this takes. */
+/* Within a call for several environments: goes on to the next of them. Must be cheap, since the step of a fast
+ * environment takes no longer than this. */
 static inline void outcall_next(int32_t environment) {
   outcall_go_on();
   atomic_store_explicit(&outcall_state.environment, environment, memory_order_relaxed);
@@ -72,13 +74,13 @@ static inline void outcall_next(int32_t environment) {
 /* Sleeps for ever. */
 void outcall_sleep(void);
 
-/* The call has come back. Where the process is being ended meanwhile (outcall_freeze()) this function does not. */
+/* The call has returned. Where the process is being ended meanwhile (outcall_freeze()), this function never returns. */
 static inline void outcall_end(struct outcall_place before) {
   outcall_set_(before);
   if (atomic_load_explicit(&outcall_state.is_frozen, memory_order_acquire)) outcall_sleep();
 }
 
-/* So many steps or resets have come back. */
+/* Counts `n` more steps or resets that have returned. */
 static inline void outcall_count(int32_t n) {
   uint64_t steps = atomic_load_explicit(&outcall_state.steps, memory_order_relaxed);
   atomic_store_explicit(&outcall_state.steps, steps + (uint64_t)n, memory_order_relaxed);
@@ -87,7 +89,7 @@ static inline void outcall_count(int32_t n) {
 /* What goes on now. */
 struct outcall_place outcall_now(void);
 
-/* From now on no call comes back to who made it: another thread ends the process, and looks at what belongs to it. */
+/* From now on no call returns to its caller: another thread is ending the process and reads the caller's data. */
 void outcall_freeze(void);
 
 /* Writes what a place is, as "the reset of environment 4"; "" for none. `type`: the name of the environments. */

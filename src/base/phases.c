@@ -33,7 +33,7 @@ void phases_init(struct phases *phases) {
   stages_start(&phases->clock, NULL, 0);
 }
 
-/* the fence lies around all phases in a row that change something */
+/* the fence is held during consecutive phases that change something */
 static void keep_fence(struct phases *phases, bool changes) {
   if (changes && !phases->is_fenced) pthread_mutex_lock(&phases->fence);
   if (!changes && phases->is_fenced) pthread_mutex_unlock(&phases->fence);
@@ -57,7 +57,7 @@ void phases_enter(struct phases *phases, enum phase phase, int64_t iteration) {
 
 void phases_guard(struct phases *phases, bool is_guarded) { phases->is_guarded = is_guarded; }
 
-/* the main thread alone counts */
+/* only the main thread writes the count */
 static void count_wait(struct phases *phases) {
   const uint32_t waits = atomic_load_explicit(&phases->waits, memory_order_relaxed);
   atomic_store_explicit(&phases->waits, waits + 1, memory_order_release);

@@ -1,5 +1,5 @@
 /* Counter-based random numbers: every number is a pure function of (seed, purpose, index, sequence, counter), from
- * Philox4x32-10 (Salmon et al. 2011), so the answer depends neither on the ranks nor on the order of evaluation. */
+ * Philox4x32-10 (Salmon et al. 2011), so results depend neither on the ranks nor on the order of evaluation. */
 #ifndef BASE_RANDOM_H
 #define BASE_RANDOM_H
 
@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* What a stream is for; the values are part of what a checkpoint relies on, so append only. */
+/* What a stream is for; checkpoints rely on the values, so only append. */
 enum random_purpose {
   RANDOM_PARAMETERS = 1, /* initial weights: index = tensor */
   RANDOM_ACTION = 2,     /* index = global environment, sequence = step of that environment */

@@ -21,7 +21,7 @@ struct shell_word shell_quote(const char *word) {
   *end++ = '\'';
   for (; *word != '\0' && end + 6 < quoted.text + sizeof quoted.text; word++) {
     if (*word == '\'') {
-      /* ends the quotes, and begins them anew behind one */
+      /* ends the quotes, adds a quoted quote, and begins them again */
       memcpy(end, "'\\''", 4);
       end += 4;
     } else {
@@ -39,7 +39,7 @@ struct arguments {
   size_t length;
 };
 
-/* the arguments of a process of this host; none when they cannot be seen */
+/* the arguments of a process of this host; none when they cannot be read */
 static void read_arguments(const char *process, struct arguments *arguments) {
   char path[64];
   snprintf(path, sizeof path, "/proc/%s/cmdline", process);
@@ -52,7 +52,7 @@ static void read_arguments(const char *process, struct arguments *arguments) {
   arguments->text[arguments->length] = '\0';
 }
 
-/* the word behind `word`, the first one for NULL; NULL behind the last */
+/* the word after `word`, the first one for NULL; NULL after the last */
 static const char *next_argument(const struct arguments *arguments, const char *word) {
   const char *next = word == NULL ? arguments->text : word + strlen(word) + 1;
   return next < arguments->text + arguments->length ? next : NULL;
@@ -70,7 +70,7 @@ static bool is_same_file(const char *a, const char *b) {
   return stat(a, &here) == 0 && stat(b, &there) == 0 && here.st_dev == there.st_dev && here.st_ino == there.st_ino;
 }
 
-/* whether a shell that is told `name` starts this program */
+/* whether a shell that is given `name` starts this program */
 static bool is_found_in_path(const char *name) {
   const char *path = getenv("PATH");
   for (size_t length; path != NULL && *path != '\0'; path += length + (path[length] == ':')) {
@@ -82,13 +82,13 @@ static bool is_found_in_path(const char *name) {
   return false;
 }
 
-/* a path below the working directory, which users write relative; any other as it is */
+/* makes a path below the working directory relative, as users write it; leaves any other as it is */
 static const char *below_here(const char *path) {
   char here[PATH_MAX];
   if (path[0] != '/' || getcwd(here, sizeof here) == NULL) return path;
   size_t length = strlen(here);
   bool is_below = strncmp(path, here, length) == 0 && path[length] == '/';
-  /* without a slash it would be looked for in PATH */
+  /* without a slash the shell would look for it in PATH */
   return is_below && strchr(path + length + 1, '/') != NULL ? path + length + 1 : path;
 }
 
@@ -136,7 +136,7 @@ struct shell_command shell_train(int ranks) {
   struct shell_command command = {.text = ""};
   char number[32];
   snprintf(number, sizeof number, "%d", ranks);
-  /* scripts/train says how it was called */
+  /* scripts/train passes on how it was called */
   const char *script = getenv("MUSTER_STARTED_BY");
   if (script != NULL && script[0] != '\0') {
     add_word(&command, shell_quote(below_here(script)).text);

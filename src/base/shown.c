@@ -17,7 +17,7 @@ size_t utf8_decode(const char *text, uint32_t *code) {
   size_t length = byte[0] >= 0xf0 ? 4 : byte[0] >= 0xe0 ? 3 : 2;
   uint32_t found = byte[0] & (0xffu >> (length + 1));
   for (size_t i = 1; i < length; i++) {
-    if ((byte[i] & 0xc0) != 0x80) return 0; // a final zero, too
+    if ((byte[i] & 0xc0) != 0x80) return 0; // also where the text ends
     found = found << 6 | (byte[i] & 0x3f);
   }
   bool wrong = (length == 3 && found < 0x800) || (length == 4 && found < 0x10000) ||
@@ -31,7 +31,7 @@ static bool may_be_shown(uint32_t code) {
   if (code < 0x20 || (code >= 0x7f && code < 0xa0)) return false;       // C0, delete, C1
   if (code == 0x2028 || code == 0x2029) return false;                   // separators of lines and paragraphs
   if (code == 0xfeff || code == 0xfffe || code == 0xffff) return false; // marks of byte order
-  return !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069); // of direction
+  return !(code >= 0x202a && code <= 0x202e) && !(code >= 0x2066 && code <= 0x2069); // of the writing direction
 }
 
 size_t shown_length(const char *text) {
@@ -46,7 +46,7 @@ size_t shown_next(const char *text, bool *as_is) {
   return length > 0 || *text == '\0' ? length : 1;
 }
 
-/* what stands for the character or the byte at `text`, and its bytes there */
+/* the escape sequence for the character or the byte at `text`, and how many bytes it replaces */
 static size_t write_out(const char *text, char piece[16]) {
   uint32_t code;
   size_t length = utf8_decode(text, &code);
@@ -88,7 +88,7 @@ void shown_print(FILE *file, const char *format, ...) {
   va_start(arguments, format);
   char *text = format_text(format, arguments);
   va_end(arguments);
-  if (text == NULL) return; // no memory: there is nothing to be said with
+  if (text == NULL) return; // no memory: nothing can be shown
   size_t end = strlen(format), length = strlen(text);
   bool ends_line = end > 0 && format[end - 1] == '\n' && length > 0;
   if (ends_line) text[length - 1] = '\0';

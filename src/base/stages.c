@@ -21,7 +21,8 @@ static void add_event(struct stages *stages, int32_t kind, double begin, double 
       (struct stage_event){.begin = begin, .end = end, .iteration = stages->iteration, .steps = steps, .kind = kind};
 }
 
-/* counts the time up to a moment as this stage's; what is left over is not drawn: it is the iteration around it */
+/* counts the time up to a moment as this stage's; STAGE_OTHER makes no event: it is the rest of the iteration around
+ * it */
 static void count(struct stages *stages, enum stage stage, double until) {
   if (until <= stages->since) return;
   stages->seconds[stage] += until - stages->since;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 /* the power of two by which values are divided, so that neither their sum nor their squares leave the range of double;
- * it changes no digit of those that are far from its ends. Its inverse is a double, too. */
+ * this scaling changes no digit of values far from the ends of that range. Its inverse is a double, too. */
 static int find_exponent(double min, double max) {
   int exponent = 0;
   double largest = fmax(fabs(min), fabs(max));
@@ -30,7 +30,7 @@ struct statistics statistics_of(size_t n, const double *values) {
     if (!isnan(values[i])) sum += values[i] * scale;
   const double mean = sum / count;
 
-  /* about a rounded mean the distances have a sum of their own, which is taken off */
+  /* the mean is rounded, so the distances from it do not sum to 0: their sum is taken off */
   double distances = 0, squares = 0;
   for (size_t i = 0; i < n; i++) {
     if (isnan(values[i])) continue;

@@ -30,8 +30,8 @@ static muster_status error_create(muster_code code, const char *prefix, const ch
   return error;
 }
 
-/* A message is one line, whatever the texts are that went into it: names in files, words of plug-ins. Line breaks and
- * blanks at its end, which such words may have, are taken off. */
+/* Makes a message one line, whatever texts it contains: names in files, messages of plug-ins. Line breaks and blanks at
+ * its end, which such texts may have, are removed. */
 static muster_status create_shown(muster_code code, char *text, const char *suffix) {
   size_t length = strlen(text);
   while (length > 0 && strchr(" \t\r\n", text[length - 1]) != NULL) text[--length] = '\0';
@@ -70,7 +70,7 @@ muster_status status_errno(muster_code code, const char *format, ...) {
 }
 
 muster_status status_wrap(muster_status status, const char *format, ...) {
-  /* without a text: another rank knows why, and tells */
+  /* without a text: another rank knows the reason and prints it */
   if (status == MUSTER_OK || (status->code == MUSTER_ERROR_COMM && status->message[0] == '\0')) return status;
   va_list arguments;
   va_start(arguments, format);

@@ -7,7 +7,7 @@
 /* Returns a new error. Never fails: when memory is out it returns a static error that says so. */
 MUSTER_CHECKED MUSTER_PRINTF(2, 3) muster_status status_error(muster_code code, const char *format, ...);
 
-/* Like status_error(), with ": <strerror(errno)>" behind the text; read errno before any other call can change it. */
+/* Like status_error(), with ": <strerror(errno)>" after the text; call it before any other call can change errno. */
 MUSTER_CHECKED MUSTER_PRINTF(2, 3) muster_status status_errno(muster_code code, const char *format, ...);
 
 /* Takes `status`; returns an error of the same code whose message is "<text>: <old message>". NULL stays NULL. */

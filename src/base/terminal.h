@@ -9,11 +9,12 @@
  * mpirun itself writes to: there the parent process's standard output decides. */
 bool terminal_is_watched(void);
 
-/* Shows a line of progress: in place on a terminal, else on a line of its own. After the `last` one the cursor stands
- * on a fresh line. */
+/* Shows a line of progress: in place on a terminal, else on a line of its own. After the `last` one the cursor is on a
+ * new line. */
 void terminal_show_progress(bool terminal, const char *line, bool last);
 
-/* 123, 45.6k, 7.89M, 1.23G; and 12s, 3m05s, 2h07m; "?" for what is no number, of seconds beyond 30,000 years, too. */
+/* 123, 45.6k, 7.89M, 1.23G; and 12s, 3m05s, 2h07m; "?" for NAN and infinities, and for more than 30,000 years of
+ * seconds. */
 void terminal_format_count(double count, char *text, size_t size);
 void terminal_format_seconds(double seconds, char *text, size_t size);
 
