@@ -1,4 +1,4 @@
-/* What a command answers to another program, on standard output. */
+/* The answer of a command on standard output, which another program may read. */
 #include "cli/command.h"
 
 #include <fcntl.h>

@@ -53,7 +53,7 @@ int command_bench(int argc, char **argv) {
   muster_status status = comm_create(&argc, &argv, &comm);
   if (status != MUSTER_OK) return command_finish("bench", status);
 
-  // what all ranks know is told once
+  // an error that all ranks know is printed once
   bool together;
   status = bench_run(comm, &request, &together);
   if (status != MUSTER_OK && together && comm_rank(comm) != 0) muster_status_clear(&status);

@@ -52,7 +52,7 @@ static void print_text(const muster_env_type *type, const struct conformance_rep
               (int)report->failures);
 }
 
-/* what was not measured is no number */
+/* null for what was not measured */
 static double measured(double steps_per_second) { return steps_per_second > 0 ? steps_per_second : NAN; }
 
 static void print_json(struct json *json, const muster_env_type *type, const struct conformance_report *report) {

@@ -54,7 +54,7 @@ static bool is_shown(const struct eval_request *request) {
   return request->show.text || request->show.gif.path != NULL;
 }
 
-/* one process shows what it plays */
+/* only one process can show what it plays */
 static muster_status play_shown(const struct eval_request *request, struct evaluation_request *evaluation,
                                 struct muster_policy *policy, struct evaluation *out) {
   struct renderer *renderer = NULL;
@@ -66,7 +66,7 @@ static muster_status play_shown(const struct eval_request *request, struct evalu
   return status;
 }
 
-/* where the first rank puts what the others bring, in the order of ranks, which is that of episodes */
+/* where the first rank collects the episodes of all ranks; the order of ranks is the order of episodes */
 struct gathered {
   struct evaluated_episode *episodes;
   size_t n;
@@ -92,7 +92,7 @@ static muster_status play_part(const struct evaluation_request *part, struct mod
   return status;
 }
 
-/* the ranks play a part each, of which the first one gets all. Collective. */
+/* each rank plays a part of the episodes, and the first rank gets the results of all. Collective. */
 static muster_status play_together(const struct evaluation_request *whole, struct muster_policy *policy,
                                    struct comm *comm, struct evaluation *out) {
   const int64_t rank = comm_rank(comm), ranks = comm_size(comm), n = whole->episodes;
@@ -118,13 +118,13 @@ static muster_status play(const struct eval_request *request, struct evaluation_
   return comm_rank(comm) == 0 ? play_shown(request, evaluation, policy, out) : MUSTER_OK;
 }
 
-/* `config`: the run's, with the environment that is to be played */
+/* `config`: that of the run, with the environment to be played */
 static muster_status evaluate(const struct eval_request *request, const struct run_config *config,
                               struct muster_policy *policy, struct comm *comm, struct evaluation *out) {
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
   struct env_source_request wanted = run_config_env_source(config);
-  /* what is to be drawn has to be in this process */
+  /* an environment can be drawn only in this process */
   if (request->show.gif.path != NULL) wanted.isolates = false;
   struct env_source source = {0};
   MUSTER_TRY(comm_agree(comm, env_source_open(&wanted, &source)));
@@ -243,7 +243,8 @@ static int parse(int argc, char **argv, struct eval_request *request) {
   return -1;
 }
 
-/* the checkpoint that the first rank finds, opened by all: a run that goes on may have a newer one the next moment */
+/* all ranks open the checkpoint that the first rank has found: a run that is still training may write a newer one at
+ * any moment */
 static muster_status open_policy(const char *path, struct comm *comm, struct muster_policy **policy) {
   char found[DURABLE_PATH_SIZE] = "";
   muster_status status = comm_rank(comm) == 0 ? checkpoint_resolve(path, found, sizeof found) : MUSTER_OK;
@@ -271,7 +272,7 @@ static muster_status run(const struct eval_request *request, FILE *answer, struc
   return status;
 }
 
-/* the same error on all ranks is told once */
+/* an error that all ranks have is printed once */
 static int finish(struct comm *comm, muster_status status) {
   bool speaks;
   bool knows = muster_status_message(status)[0] != '\0';
@@ -283,9 +284,9 @@ static int finish(struct comm *comm, muster_status status) {
   return exit_code != EXIT_DONE ? exit_code : printed;
 }
 
-/* all of it, once the arguments are known */
+/* the whole command, once the arguments are read */
 static int evaluate_together(struct eval_request *request, struct comm *comm) {
-  /* the same file when the environment has changed the working directory */
+  /* made absolute, since the environment may change the working directory */
   char home[PATH_MAX], gif[2 * PATH_MAX];
   path_here(home, sizeof home);
   if (request->show.gif.path != NULL) {
@@ -301,7 +302,7 @@ int command_eval(int argc, char **argv) {
       .seed = 1, .show = {.gif = {.option = "--gif"}}, .sets = calloc((size_t)argc, sizeof *request.sets)};
   if (request.sets == NULL) return command_finish("eval", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
   int exit_code = parse(argc, argv, &request);
-  /* were a silent rank the first to fail, mpirun would end the one that speaks before it has spoken */
+  /* a rank that prints nothing must not fail: mpirun could end the printing rank before its message is out */
   if (exit_code == EXIT_USAGE && !command_speaks()) exit_code = EXIT_DONE;
   if (exit_code < 0) {
     struct comm *comm;

@@ -1,6 +1,6 @@
-/* _exit() of the program and of the libraries that it loads: one that an environment calls must not end a run as if it
- * were done. A plug-in finds these functions before those of the C library; forked processes of a simulator, and
- * muster's own ends, pass through. */
+/* Replaces _exit() for the program and the libraries that it loads: when an environment calls it, the run must not end
+ * as if it were done. A plug-in finds these functions before those of the C library. Calls in processes that a
+ * simulator has forked, and muster's own calls, end the process as usual. */
 #include "env/foreign.h"
 
 #include <stdlib.h>

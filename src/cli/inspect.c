@@ -23,7 +23,7 @@ static const char *const text_names[] = {
     "about/env", "about/algorithm", "about/distribution", "about/muster_version", "about/git_hash", NULL};
 static const char *const int_names[] = {"about/seed", "about/total_steps", "about/ranks", NULL};
 
-/* what a description is called: its path without the group */
+/* the name under which a description is shown: its path without the group */
 static const char *label(const char *path) { return strrchr(path, '/') + 1; }
 
 /* how tensors are shown: as lines, or inside a JSON array */
@@ -125,7 +125,7 @@ static muster_status show_all(struct view *view, const char *path) {
     shown_print(stdout, "%-15s %s\n", "checkpoint", path);
   }
   MUSTER_TRY(show_texts(view, text_names));
-  /* which version 0.1.0 did not write */
+  /* texts that version 0.1.0 did not write */
   static const char *const later[] = {"about/kernels", NULL};
   if (checkpoint_has(view->reader, later[0])) MUSTER_TRY(show_texts(view, later));
   MUSTER_TRY(show_numbers(view));

@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* the registry: one line a command */
+/* the registry: one line for each command */
 static const struct subcommand commands[] = {
     {"train", "train a policy, alone or under mpirun", command_train},
     {"eval", "play episodes with a trained policy", command_eval},
@@ -51,7 +51,7 @@ static int unknown_command(const char *name) {
   return EXIT_USAGE;
 }
 
-/* environments that a command runs shall not change or end this process unnoticed */
+/* environments that a command runs must not change or end this process unnoticed */
 static int run_command(const struct subcommand *command, int argc, char **argv) {
   char speaker[64];
   snprintf(speaker, sizeof speaker, "muster %s: ", command->name);
@@ -62,7 +62,8 @@ static int run_command(const struct subcommand *command, int argc, char **argv) 
 }
 
 int main(int argc, char **argv) {
-  /* a limit on file sizes is an error of write(), to be reported, not a signal to die of */
+  /* a file that grows beyond the size limit makes write() fail, which is reported, instead of killing the process by a
+   * signal */
   signal(SIGXFSZ, SIG_IGN);
   plain_locale_use();
   if (argc < 2) {

@@ -31,7 +31,7 @@ static const char help[] =
     "\n"
     "Exit codes: 0 done, 1 failed, 2 wrong use.\n";
 
-/* a positive number of an option; false and a message when it is none */
+/* reads a positive number from an option; false and a message when the text is no such number */
 static bool parse_positive(const char *option, const char *text, double *value) {
   char *end;
   errno = 0;
@@ -51,7 +51,7 @@ static bool parse_count(const char *option, const char *text, long long most, in
 
 enum { CORES = 256, RANKS, LATENCY, OVERHEAD, BANDWIDTH };
 
-/* one option; -1 to go on, else an exit code */
+/* handles one option; returns -1 to go on, else an exit code */
 static int take_option(int letter, const char *text, struct plan_request *request, const char **sets) {
   struct plan_cluster *cluster = &request->cluster;
   struct plan_link *network = &cluster->network;

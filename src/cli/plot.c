@@ -48,7 +48,7 @@ static bool ends_with(const char *text, const char *end) {
   return length > end_length && strcmp(text + length - end_length, end) == 0;
 }
 
-/* the place of a word among those that an option takes; -1 and a message when it is none of them */
+/* the index of a word among those that an option takes; -1 and a message when it is not among them */
 static int parse_word(const char *option, const char *text, const char *const *words, const char *expected) {
   for (int i = 0; words[i] != NULL; i++)
     if (strcmp(text, words[i]) == 0) return i;
@@ -73,7 +73,7 @@ static bool parse_output(const char *text, struct arguments *arguments) {
   return command_usage_error("plot", "--output: %s: expects a name that ends in .svg or .png", text), false;
 }
 
-/* one option; false and a message when it is wrong */
+/* handles one option; false and a message when it is wrong */
 static bool parse_option(int letter, const char *text, struct arguments *arguments) {
   static const char *const axes[] = {"steps", "seconds", NULL}, *const bands[] = {"std", "minmax", "none", NULL};
   long long count;
@@ -160,12 +160,12 @@ static muster_status check_metric(const struct grouped_runs *runs, const char *m
     has_columns = has_columns || table->n_columns > 0;
     for (size_t c = 0; c < table->n_columns; c++) nearest_offer(&nearest, table->names[c]);
   }
-  if (!has_columns) return MUSTER_OK; // all runs have just begun: that is said later
+  if (!has_columns) return MUSTER_OK; // all runs have just begun: a later message says so
   return status_error(MUSTER_ERROR_USAGE, "--metric: none of the runs has %s; %s (--list tells more)", metric,
                       nearest_advise(&nearest).text);
 }
 
-/* says what will be missing in the picture */
+/* prints what will be missing in the picture */
 static void note_missing(const struct grouped_runs *runs, const struct arguments *arguments,
                          const struct plot_panel *panels, size_t n) {
   for (size_t i = 0; i < runs->n; i++) {
@@ -193,7 +193,7 @@ static muster_status choose_panels(const struct arguments *arguments, struct plo
   for (size_t i = 0; i < defaults && arguments->n_metrics == 0; i++) {
     struct plot_panel panel = plot_default_panels[i];
     if (arguments->axis != AXIS_DEFAULT && panel.over_seconds)
-      continue; // the same metric comes over the axis asked for
+      continue; // the same metric is drawn over the axis that was asked for
     panel.over_seconds = panel.over_seconds || arguments->axis == AXIS_SECONDS;
     panels[(*n)++] = panel;
   }

@@ -30,14 +30,14 @@ struct renderer {
 
 /* ---- text ---- */
 
-/* waits until the frame's time has come; a late one is not made up for */
+/* waits until the frame is due; after a late frame the next ones are not shown faster */
 static void keep_pace(struct renderer *renderer) {
   double left = renderer->next_frame - clock_seconds();
   if (left > 0.0) nanosleep(&(struct timespec){(time_t)left, (long)(1e9 * (left - floor(left)))}, NULL);
   renderer->next_frame = fmax(renderer->next_frame, clock_seconds()) + 1.0 / renderer->fps;
 }
 
-/* on a terminal each line is cleared behind its end, and what lies below the last one */
+/* on a terminal the rest of each line is cleared, and everything below the last one */
 static void print_lines(const char *text, bool is_animated) {
   for (const char *line = text; *line != '\0';) {
     int length = (int)strcspn(line, "\n");

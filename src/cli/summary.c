@@ -79,7 +79,7 @@ static void table_print(struct table *table) {
   free(table->cells);
 }
 
-/* "500.00 +- 0.00"; "-" for what is not known */
+/* "500.00 +- 0.00"; "-" for a value that is not known */
 static void write_spread(char *cell, double mean, double std) {
   int used = snprintf(cell, CELL_SIZE, isnan(mean) ? "-" : "%.2f", mean);
   if (!isnan(std)) snprintf(cell + used, CELL_SIZE - (size_t)used, " +- %.2f", std);
@@ -120,7 +120,7 @@ static muster_status print_runs(const struct grouped_runs *runs) {
 
 /* --- groups --- */
 
-/* what the runs of a group came to */
+/* the results of a group's runs */
 struct results {
   struct seed_statistics mean_return, evaluation_return, solved_at_steps, steps_per_second;
   size_t finished; /* runs */
@@ -239,8 +239,8 @@ static void print_json(const struct grouped_runs *runs) {
   json_close_object(&json);
 }
 
-/* a field of CSV: in quotes where it has to be (RFC 4180); a line break, as all that may not be shown, is written out
- */
+/* a field of CSV: in quotes where necessary (RFC 4180); line breaks and other characters that may not be shown are
+ * written as escape sequences */
 static void print_field(const char *text) {
   char shown[SHOWN_GROWTH * RUN_PATH_SIZE];
   bool quoted = strpbrk(shown_copy(text, shown, sizeof shown), ",\"") != NULL;

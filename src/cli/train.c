@@ -35,7 +35,7 @@ static const char help[] =
     "takes so long for one step, ends it with a message, a checkpoint and exit code 1.\n"
     "As root mpirun wants --allow-run-as-root, with more ranks than cores --oversubscribe; scripts/train does both.\n";
 
-/* who speaks when an environment ends the process */
+/* sets how messages begin when an environment ends the process */
 static void introduce(const struct comm *comm) {
   char speaker[COMM_HOST_SIZE + 64];
   if (comm_size(comm) == 1) return;
@@ -96,7 +96,7 @@ int command_train(int argc, char **argv) {
   const char **sets = calloc((size_t)argc, sizeof *sets);
   if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
   int exit_code = parse(argc, argv, &request, sets);
-  /* were a silent rank the first to fail, mpirun would end the one that speaks before it has spoken */
+  /* a rank that prints nothing must not fail: mpirun could end the printing rank before its message is out */
   if (exit_code == EXIT_USAGE && !command_speaks()) exit_code = EXIT_DONE;
   if (exit_code < 0) {
     struct comm *comm;
