@@ -8,11 +8,11 @@
 #include <math.h>
 #include <stdlib.h>
 
-/* the statistics of observations, frozen */
+/* the statistics of observations, which no longer change */
 static muster_status read_statistics(struct muster_policy *policy, struct checkpoint_reader *reader) {
   struct normalize_options *options = &policy->config.normalize;
   struct encoder *encoder = &policy->model.encoder;
-  options->norm_reward = false; /* of no use to a policy */
+  options->norm_reward = false; /* a policy alone has no use for it */
   MUSTER_TRY(normalizer_prepare(options, policy->arena, encoder));
   MUSTER_TRY(normalizer_create(options, encoder, 0, 0.0, policy->arena, &policy->normalizer));
   struct tensor list[NORMALIZER_STATE];
@@ -22,7 +22,7 @@ static muster_status read_statistics(struct muster_policy *policy, struct checkp
   return MUSTER_OK;
 }
 
-/* the config says how the network is built, the spaces how wide it is, the tensors what it learned */
+/* builds the network as the config says, as wide as the spaces say, with the weights in the tensors */
 static muster_status read_policy(struct muster_policy *policy, struct checkpoint_reader *reader) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
@@ -123,7 +123,7 @@ muster_status muster_policy_act_masked(muster_policy *policy, size_t n, const vo
   MUSTER_TRY(check_observations(policy, n, observations));
   if (action_masks != NULL) MUSTER_TRY(check_masks(policy, n, action_masks));
 
-  /* in tiles, since sampling wants a place for log-probabilities */
+  /* in tiles, since sampling needs room for log-probabilities */
   struct action_random random = {.seed = policy->seed, .step = policy->acts++};
   const size_t obs_bytes = model->encoder.bytes, choices = model->head.choices;
   for (size_t first = 0; first < n; first += TILE) {

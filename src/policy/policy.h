@@ -1,4 +1,4 @@
-/* A policy read back from a checkpoint: the inside of muster/policy.h. */
+/* A policy that was read from a checkpoint: the implementation behind muster/policy.h. */
 #ifndef POLICY_POLICY_H
 #define POLICY_POLICY_H
 
@@ -9,7 +9,7 @@ struct muster_policy {
   char path[1100]; /* the checkpoint file */
   struct run_config config;
   struct arena *arena;
-  struct model model; /* the policy alone, packed */
+  struct model model; /* only the policy, not the critic; packed */
   struct normalizer normalizer;
   muster_space observation, action;
   bool bounds_actions;

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* makes a folder and those above it; one that exists is fine */
+/* creates a folder and its parents; existing ones are fine */
 static muster_status make_folders(const char *path) {
   char partial[RUN_PATH_SIZE + 32];
   snprintf(partial, sizeof partial, "%s", path);
@@ -47,7 +47,7 @@ static muster_status folder_has_content(const char *path, bool *has_content) {
   return MUSTER_OK;
 }
 
-/* the first free runs/<env>/<algorithm>-NNN; it is made, and then mkdir decides, so two runs never share one */
+/* the first free runs/<env>/<algorithm>-NNN; mkdir() both creates and claims it, so two runs never share one */
 static muster_status choose_numbered_folder(const struct run_config *config, const char *home, bool makes,
                                             struct run_folder *folder) {
   char parent[OPTION_STRING_SIZE + 16];
@@ -65,7 +65,7 @@ static muster_status choose_numbered_folder(const struct run_config *config, con
 
 #define LOCK_WAIT_SECONDS 10.0
 
-/* what file systems answer that have no locks */
+/* the errors of file systems that have no locks */
 static bool means_no_locks(int error) {
   return error == ENOLCK || error == ENOSYS || error == ENOTSUP || error == EINVAL;
 }
@@ -88,15 +88,15 @@ static muster_status wait_for_lock(struct run_folder *folder, int descriptor, do
   return MUSTER_OK;
 }
 
-/* whether the path still names the open file: whoever held the lock may have removed it */
+/* whether the path still leads to the open file: the previous holder of the lock may have removed it */
 static bool is_same_file(int descriptor, const char *path) {
   struct stat open_file, named_file;
   return fstat(descriptor, &open_file) == 0 && stat(path, &named_file) == 0 && open_file.st_dev == named_file.st_dev &&
          open_file.st_ino == named_file.st_ino;
 }
 
-/* One writer: a POSIX record lock on <run>/.lock ends with the process that holds it, however it ends, and works on
- * network file systems. A holder that is about to die, as after a kill of mpirun, is waited for. */
+/* Ensures a single writer: a POSIX record lock on <run>/.lock ends with the process that holds it, however that ends,
+ * and works on network file systems. Waits a while, since the holder may be about to die, as after a kill of mpirun. */
 static muster_status take_lock(struct run_folder *folder) {
   char path[RUN_PATH_SIZE + 32];
   snprintf(path, sizeof path, "%s/" RUN_LOCK_FILE, folder->place);
@@ -139,8 +139,8 @@ static bool holds(const struct run_folder *folder, const char *name) {
   return access(path, F_OK) == 0;
 }
 
-/* a run makes checkpoints/ before it tells anything: where that is gone, to begin anew would replace what it has told
- */
+/* a run creates checkpoints/ before it writes any results: where that folder is gone but results are there, a new start
+ * would overwrite them */
 static muster_status check_run(const struct run_folder *folder) {
   if (holds(folder, RUN_CHECKPOINT_FOLDER)) return MUSTER_OK;
   const char *told = holds(folder, RUN_METRICS_FILE) ? RUN_METRICS_FILE : RUN_SUMMARY_FILE;
@@ -164,8 +164,8 @@ static muster_status check_content(struct run_folder *folder, bool resume) {
   return has_content ? check_run(folder) : MUSTER_OK;
 }
 
-/* the folder's path, and whether there is a run in it; a numbered one is made where `makes` says so. `*is_new`: whether
- * there was no such folder before */
+/* finds the folder's path and whether it holds a run; creates a numbered folder if `makes`. `*is_new`: whether there
+ * was no such folder before */
 static muster_status choose_folder(const struct run_config *config, const char *wanted, const char *home, bool resume,
                                    bool makes, struct run_folder *folder, bool *is_new) {
   const char *chosen = wanted != NULL && wanted[0] != '\0' ? wanted : config->run.dir;
@@ -195,7 +195,7 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
   bool is_new = false;
   MUSTER_TRY(choose_folder(config, wanted, home, resume, true, folder, &is_new));
   MUSTER_TRY(make_folders(folder->place));
-  /* another run may have come first while the lock was waited for */
+  /* another run may have started here while this one waited for the lock */
   MUSTER_TRY(take_lock(folder));
   MUSTER_TRY(check_content(folder, resume));
   folder->made = is_new && !folder->resumes;
@@ -243,7 +243,7 @@ muster_status run_folder_write_config(const struct run_folder *folder, const str
   }
   run_config_write(file, config);
   bool failed = ferror(file) != 0;
-  /* one that stands there is replaced whole or not at all: it is what the run is resumed with */
+  /* an existing file is replaced completely or not at all: the run is resumed with it */
   muster_status status = fclose(file) != 0 || failed
                              ? status_error(MUSTER_ERROR_MEMORY, "out of memory: cannot write %s", folder->config)
                              : durable_write(folder->config, text, length);

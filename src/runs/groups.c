@@ -32,7 +32,7 @@ static muster_status keep_what_counts(const struct document *config, struct entr
   return MUSTER_OK;
 }
 
-/* reads a config with the defaults of what it does not say; NULL: this version does not understand it */
+/* reads a config and fills in defaults; NULL: this version does not understand it */
 static muster_status resolve_config(const struct run_info *info, struct document **resolved) {
   char path[4096 + 16], *text = NULL;
   snprintf(path, sizeof path, "%s/" RUN_CONFIG_FILE, info->path);
@@ -88,7 +88,7 @@ static muster_status add_group(struct grouped_runs *runs, struct entry_list sett
   return fits ? MUSTER_OK : out_of_memory(runs->info[0]->path);
 }
 
-/* gives a run its place in the group, by seed and path */
+/* inserts a run into the group, ordered by seed and path */
 static void add_member(const struct grouped_runs *runs, struct run_group *group, size_t member) {
   const struct run_info *info = runs->info[member];
   size_t at = group->n_members++;
@@ -132,7 +132,7 @@ size_t run_group_merge_seeds(const struct run_group *group, double *values) {
     double mean = 0, known = 0;
     for (; i < group->n_members && group->seeds[i] == group->seeds[first]; i++)
       if (!isnan(values[i])) mean += (values[i] - mean) / ++known;
-    if (known > 0) values[count++] = mean; // count <= first: what stood there is used up
+    if (known > 0) values[count++] = mean; // count <= first: the value there is no longer needed
   }
   return count;
 }
@@ -148,7 +148,7 @@ struct seed_statistics run_group_statistics(const struct grouped_runs *runs, con
 
 /* --- reading --- */
 
-/* whether the folder is one of the runs already: two paths of one folder would make two runs of one */
+/* whether the folder is already among the runs: two paths to one folder must not count as two runs */
 static muster_status is_known(const struct grouped_runs *runs, const char *path, bool *known) {
   struct stat here, there;
   *known = false;
@@ -182,7 +182,7 @@ static muster_status read_named(struct grouped_runs *runs, const char *const *pa
   return make_groups(runs);
 }
 
-/* moves out of the list each run that has begun, once */
+/* moves each run that has begun out of the list, duplicates only once */
 static muster_status take_infos(struct grouped_runs *runs, struct run_list *list) {
   runs->info = calloc((size_t)list->n, sizeof *runs->info);
   if (runs->info == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for %d runs", list->n);

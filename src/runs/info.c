@@ -12,9 +12,9 @@
 #include <unistd.h>
 
 #define PATH_BYTES 4096
-#define RECENT_ROWS 20      /* what the present speed is measured over */
-#define STALL_SECONDS 60.0  /* a run is not called stalled before */
-#define STALL_INTERVALS 5.0 /* nor before so many of its longest recent intervals between rows */
+#define RECENT_ROWS 20      /* the current speed is measured over so many rows */
+#define STALL_SECONDS 60.0  /* a run is not called stalled earlier than this */
+#define STALL_INTERVALS 5.0 /* nor earlier than so many times its longest recent interval between rows */
 
 const char *run_state_name(enum run_state state) {
   static const char *const names[] = {"waiting", "running", "stalled", "finished", "interrupted", "died"};
@@ -41,7 +41,7 @@ static muster_status out_of_memory(const char *path) {
   return status_error(MUSTER_ERROR_MEMORY, "out of memory for the run %s", path);
 }
 
-/* the last part of the path; of "." and ".." that of the folder they stand for */
+/* the last part of the path; for "." and ".." that of the folder they lead to */
 static void name_run(struct run_info *info) {
   char resolved[PATH_BYTES];
   const char *path = realpath(info->path, resolved) != NULL ? resolved : info->path;
@@ -92,7 +92,7 @@ muster_status run_info_take_failure(struct run_info *info) {
   return failure;
 }
 
-/* whether the file is another one than when it was last read; false where there is none */
+/* whether the file has changed since it was last read; false where there is none */
 static bool has_changed(struct run_info *info, const char *path, struct stat *seen) {
   struct stat now;
   if (stat(path, &now) != 0) {
@@ -106,7 +106,8 @@ static bool has_changed(struct run_info *info, const char *path, struct stat *se
   return changed;
 }
 
-/* takes what reading a file came to; one that failed is read again the next time, to be told again */
+/* records the outcome of reading a file; a file that failed is read again the next time, so that the error is reported
+ * again */
 static void note_read(struct run_info *info, struct stat *seen, muster_status status) {
   if (status != MUSTER_OK) *seen = (struct stat){0};
   note_failure(info, status);
@@ -133,7 +134,7 @@ static muster_status read_about(FILE *file, const char *path, char **about) {
   return text == NULL || fclose(text) != 0 ? out_of_memory(path) : MUSTER_OK;
 }
 
-/* when it started, and who is where */
+/* the start time, and which ranks are where */
 static void understand_about(struct run_info *info) {
   char host[RUN_INFO_TEXT], last[RUN_INFO_TEXT] = "";
   info->ranks = info->hosts = 0;
@@ -212,7 +213,8 @@ static double present_speed(const double *steps, const double *seconds, size_t n
   return isfinite(speed) && speed > 0.0 ? speed : (double)NAN;
 }
 
-/* a count of steps, whatever a file says: none where it is no number, and no more than double counts one by one */
+/* makes a count of steps from whatever a file says: 0 where it is not a number, and at most the largest count that a
+ * double represents exactly */
 static double count_steps(double value) {
   static const double most = 9007199254740992.0;
   return value > 0.0 ? fmin(trunc(value), most) : 0.0;
@@ -244,7 +246,7 @@ bool run_info_stage(const struct run_info *info, size_t column, char name[32], d
 
 /* ---- summary.json, state, checkpoint ---- */
 
-/* what summary.json says, where it covers the last row; a run that was resumed has an older one */
+/* reads summary.json if it covers the last row; a resumed run has an older one until it ends */
 static muster_status read_summary(struct run_info *info) {
   char path[PATH_BYTES];
   make_path(info->path, RUN_SUMMARY_FILE, path);
@@ -258,7 +260,7 @@ static muster_status read_summary(struct run_info *info) {
   return isnan(steps) ? status_error(MUSTER_ERROR_FORMAT, "%s: total_steps: expects a number", path) : MUSTER_OK;
 }
 
-/* how long there may be no row before something is wrong */
+/* seconds without a row after which something is wrong */
 static double stall_limit(const struct run_info *info) {
   const double *seconds = metrics_table_column(info->metrics, COLUMN_SECONDS);
   const size_t n = info->metrics->n_rows;
@@ -268,7 +270,7 @@ static double stall_limit(const struct run_info *info) {
   return fmax(STALL_SECONDS, STALL_INTERVALS * longest);
 }
 
-/* a lock that cannot be looked at leaves it to the summary and to the age of the last row */
+/* where the lock cannot be queried, the summary and the age of the last row decide */
 static enum run_state judge(const struct run_info *info) {
   const bool has_rows = info->metrics->n_rows > 0;
   const enum folder_lock lock = run_folder_look_at_lock(info->path);
@@ -292,7 +294,7 @@ static void read_end(struct run_info *info) {
   if (isnan(info->average_speed)) info->average_speed = info->steps / info->seconds;
 }
 
-/* where the file system has no symbolic links the name with the most steps has to do */
+/* where the file system has no symbolic links, the name with the most steps is used */
 static void read_checkpoint(struct run_info *info) {
   char folder[PATH_BYTES], path[PATH_BYTES + sizeof info->checkpoint];
   struct stat file;

@@ -1,4 +1,4 @@
-/* What the folder of a run tells about it. Only files are read, so the run may be on another host, or over. */
+/* What can be read about a run from its folder. Only files are read, so the run may be on another host, or over. */
 #ifndef RUNS_INFO_H
 #define RUNS_INFO_H
 
@@ -12,12 +12,12 @@ enum run_state {
   RUN_WAITING,     /* it has no row of metrics yet */
   RUN_RUNNING,     /* its process holds the folder's lock, and rows come */
   RUN_STALLED,     /* the same, but no row for a time in which there should have been several */
-  RUN_FINISHED,    /* says summary.json: all steps are done, and it was evaluated */
-  RUN_INTERRUPTED, /* likewise: it was asked to stop, and there is more to do */
+  RUN_FINISHED,    /* summary.json says that all steps are done and that the run was evaluated */
+  RUN_INTERRUPTED, /* summary.json says that it was asked to stop before all steps were done */
   RUN_DIED         /* nobody holds the lock, and no summary covers the last row */
 };
 
-/* columns of metrics.csv with a meaning of their own */
+/* columns of metrics.csv that the code itself uses */
 #define COLUMN_STEPS "time/total_timesteps"
 #define COLUMN_SECONDS "time/time_elapsed"
 #define COLUMN_RETURN "rollout/ep_rew_mean"
@@ -27,7 +27,7 @@ enum run_state {
 struct run_info {
   char *path;     /* owned */
   char name[256]; /* the last part of the path */
-  bool is_run;    /* there is something of a run in the folder */
+  bool is_run;    /* the folder contains files of a run */
   enum run_state state;
 
   /* config.yaml */
@@ -39,26 +39,26 @@ struct run_info {
 
   /* metrics.csv; NAN where not known */
   struct metrics_table *metrics;  /* without columns where there is none yet */
-  double steps, seconds;          /* at the last row; without any, steps are 0 */
+  double steps, seconds;          /* at the last row; without rows, steps are 0 */
   double mean_return, std_return; /* of the last hundred episodes of training */
   double steps_per_second;        /* over the last rows, checkpoints and evaluations between them included */
   double seconds_left;            /* at this speed */
   double row_age;                 /* seconds since the file last changed */
 
   /* summary.json; NAN where not known */
-  struct json_value *summary; /* NULL where it does not cover the last row, and while the run goes on */
+  struct json_value *summary; /* NULL while the run goes on, and where it was written before the last row */
   double evaluation_return, evaluation_std;
-  double average_speed;   /* steps per second; without a summary those up to the last row */
-  double solved_at_steps; /* of an earlier part of the run too */
+  double average_speed;   /* steps per second over the run; without a summary, up to the last row */
+  double solved_at_steps; /* may come from an earlier part of a resumed run */
 
   char checkpoint[64];   /* the newest one; "": none */
   double checkpoint_age; /* seconds */
 
   muster_status failure;                 /* the first file that could not be read; MUSTER_OK: none */
-  struct stat metrics_seen, config_seen; /* as they were last read */
+  struct stat metrics_seen, config_seen; /* the files' state when they were last read */
 };
 
-/* The word for it: "running", ... */
+/* The word for a state: "running", ... */
 const char *run_state_name(enum run_state state);
 
 /* Whether a folder is one of a run: it has config.yaml, metrics.csv or checkpoints. */
@@ -68,18 +68,19 @@ bool run_info_is_run(const char *path);
 MUSTER_CHECKED muster_status run_info_create(const char *path, struct run_info **out);
 void run_info_destroy(struct run_info **info); /* accepts NULL inside */
 
-/* Reads what has changed. What cannot be read is told in `failure`, and stays as it was read before. */
+/* Reads the files that have changed. Where one cannot be read, `failure` says so, and what was read before remains. */
 void run_info_refresh(struct run_info *info);
-/* Takes the failure, which the run has no more then. Errors: IO, FORMAT, USAGE, with the file. */
+/* Returns the failure and clears it in the run. Errors: IO, FORMAT, USAGE, with the file. */
 MUSTER_CHECKED muster_status run_info_take_failure(struct run_info *info);
 
-/* A value of the config by its dotted key: "" where there is none; as a number, NAN where it is none. */
+/* A value of the config by its dotted key, "" where there is none; and the same as a number, NAN where it is not
+ * one. */
 const char *run_info_option(const struct run_info *info, const char *key);
 double run_info_number(const struct run_info *info, const char *key);
 bool run_info_has_config(const struct run_info *info);
 
-/* The stage whose seconds a column of metrics.csv counts, time/<stage>_seconds, and their sum over all rows; false: it
- * counts no seconds. */
+/* For a column time/<stage>_seconds of metrics.csv: the stage, and its seconds summed over all rows. False for any
+ * other column. */
 bool run_info_stage(const struct run_info *info, size_t column, char name[32], double *seconds);
 
 #endif

@@ -8,7 +8,7 @@ static const struct run_info *first_of(const struct grouped_runs *runs, size_t g
   return runs->info[runs->groups[group].members[0]];
 }
 
-/* an option as the members of a group have it; "" where they do not say */
+/* an option's value in a group; "" where its configs do not have it */
 static const char *setting(const struct run_group *group, const char *key) {
   const struct entry *entry = entry_list_find(&group->settings, key);
   return entry != NULL ? entry->content : "";
@@ -18,7 +18,7 @@ static bool share(const struct run_group *a, const struct run_group *b, const ch
   return strcmp(setting(a, key), setting(b, key)) == 0;
 }
 
-/* whether groups of one environment and algorithm have another value of an option than this one */
+/* whether any group of the same environment and algorithm has another value of an option than this one */
 static bool is_varied(const struct grouped_runs *runs, const struct run_group *group, const char *key) {
   for (size_t g = 0; g < runs->n_groups; g++) {
     const struct run_group *other = &runs->groups[g];
@@ -72,8 +72,8 @@ static bool describe(const struct grouped_runs *runs, size_t g) {
   return group->label[0] != '\0' && sink.length < READABLE && differences <= DIFFERENCES;
 }
 
-/* the name of its folder, or the start that those of all runs share, without a number behind it: "ppo" for "ppo-1" and
- * "ppo-2" */
+/* the name of the run's folder, or the beginning that the folders of all its runs share, without a number at its end:
+ * "ppo" for "ppo-1" and "ppo-2" */
 static void name_group(const struct grouped_runs *runs, struct run_group *group) {
   const char *name = runs->info[group->members[0]]->name;
   size_t length = strlen(name);
@@ -93,7 +93,7 @@ static bool labels_differ(const struct grouped_runs *runs) {
   return true;
 }
 
-/* "(4 runs of 3 seeds)", behind the label of several runs */
+/* "(4 runs of 3 seeds)", added to the label of a group with several runs */
 static void add_counts(struct run_group *group) {
   const size_t length = strlen(group->label), left = sizeof group->label - length;
   if (group->n_seeds < group->n_members)
@@ -104,7 +104,7 @@ static void add_counts(struct run_group *group) {
 }
 
 void run_labels_make(struct grouped_runs *runs) {
-  /* what differs where that is short, else the names of the folders, else their paths */
+  /* labels say what differs if that is short, else name the folders, else give their paths */
   bool is_readable = true;
   for (size_t g = 0; g < runs->n_groups; g++) is_readable = describe(runs, g) && is_readable;
   is_readable = is_readable && labels_differ(runs);

@@ -1,4 +1,4 @@
-/* What groups of runs are called, so that they can be told apart. */
+/* Labels of groups of runs, by which readers can tell them apart. */
 #ifndef RUNS_LABELS_H
 #define RUNS_LABELS_H
 

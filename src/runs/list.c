@@ -9,7 +9,7 @@
 #define DEPTH 4
 #define PATH_BYTES 4096
 
-/* takes the run of a path out of the list of before; NULL: it was not there */
+/* takes the run at a path out of the previous list; NULL: it was not there */
 static struct run_info *take(struct run_list *before, const char *path) {
   for (int i = 0; i < before->n; i++) {
     struct run_info *info = before->info[i];
@@ -36,7 +36,7 @@ static muster_status add(struct run_list *list, struct run_list *before, const c
 
 static int is_visible(const struct dirent *entry) { return entry->d_name[0] != '.'; }
 
-/* adds the runs in a folder, or the folder itself when it is one; one that cannot be read stands for itself */
+/* adds the runs in a folder, or the folder itself if it is a run or cannot be read */
 static muster_status add_below(struct run_list *list, struct run_list *before, const char *path, int depth) {
   if (run_info_is_run(path)) return add(list, before, path);
   struct dirent **entries = NULL;

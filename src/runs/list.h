@@ -1,11 +1,11 @@
-/* What the folders of several runs tell: of those named, and of those in folders named. */
+/* Several runs, read from their folders: those that were named, and those inside folders that were named. */
 #ifndef RUNS_LIST_H
 #define RUNS_LIST_H
 
 #include "runs/info.h"
 
 struct run_list {
-  struct run_info **info; /* [n] in the order of the paths, within a folder in that of the names */
+  struct run_info **info; /* [n] in the order of the paths; runs inside one folder in the order of their names */
   int n, capacity;
 };
 
@@ -15,7 +15,7 @@ struct run_list {
 MUSTER_CHECKED muster_status run_list_find(struct run_list *list, const char *const *paths, int n);
 void run_list_destroy(struct run_list *list);
 
-/* Reads of each run what has changed. */
+/* Reads the files of each run that have changed. */
 void run_list_refresh(struct run_list *list);
 
 #endif
