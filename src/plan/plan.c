@@ -17,7 +17,7 @@ struct plan {
   bool measured_exchange;
   int n_rows;
   struct plan_prediction rows[PLAN_MAX_POINTS];
-  struct plan_prediction best; /* of any layout */
+  struct plan_prediction best; /* of all layouts */
 };
 
 /* --- the plan --- */
@@ -35,7 +35,7 @@ static muster_status read_config(struct comm *comm, const struct plan_request *r
     return status_error(MUSTER_ERROR_USAGE, "--set changes a config: give --config FILE");
   if (comm_rank(comm) != 0) return MUSTER_OK;
   if (request->config_path == NULL) return run_config_parse("defaults", "seed: 1", config);
-  /* the ranks that are here measure; the layout is that of the ranks that are planned */
+  /* the ranks of this job measure; the layout is for the numbers of ranks that are planned */
   MUSTER_TRY(run_config_load(request->config_path, request->sets, request->n_sets, 1, config));
   const int actors = comm_size(comm) - 1;
   if (config->env.num_envs >= actors) return MUSTER_OK;
@@ -43,7 +43,7 @@ static muster_status read_config(struct comm *comm, const struct plan_request *r
                       (long long)config->env.num_envs, actors, actors);
 }
 
-/* the layout that the config has at so many ranks */
+/* the layout that the config asks for at so many ranks */
 static struct plan_layout config_layout(const struct plan *plan, int ranks) {
   const struct run_config *config = &plan->config;
   bool colocated = config->ranks.colocate && ranks > 1;
@@ -235,7 +235,7 @@ muster_status plan_run(struct comm *comm, const struct plan_request *request, bo
 
 /* --- a layout for a run --- */
 
-/* the layout that is chosen, and the one that a run has unless it is told otherwise */
+/* the layout that is chosen, and the default one */
 static void print_choice(const struct plan_costs *costs, const struct plan_prediction *best,
                          const struct plan_prediction *plain) {
   char layout[80], rate[32], plain_rate[32];
@@ -263,7 +263,7 @@ muster_status plan_choose_layout(struct comm *comm, struct run_config *config) {
   choice.all_ranks = true;
   struct plan_prediction best = plan_best(&costs, &cluster, &choice);
   const struct plan_layout plain = plan_layout_of(&costs, request.ranks, 1, false, 0);
-  /* the first rank's answer is that of all: their numbers of cores may differ */
+  /* the first rank's choice holds for all: with different numbers of cores they might choose differently */
   MUSTER_TRY(comm_broadcast(comm, &best, sizeof best, 0));
   config->ranks.learners = best.layout.learners;
   config->ranks.colocate = best.layout.colocated;

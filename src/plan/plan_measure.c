@@ -1,5 +1,5 @@
-/* Rollouts and the update on one core, then the exchange between the ranks of this node, in cycles as a run has them,
- * so that ranks sleep and wake up as in a run. */
+/* Measures rollouts and the update on one core, then the exchange between the ranks of this node, in the same cycles as
+ * in a run, so that ranks also sleep and wake up as in a run. */
 #include "plan/plan_measure.h"
 
 #include "algo/a2c.h"
@@ -31,10 +31,10 @@ static void add_sample(struct samples *samples, double seconds) {
   if (samples->n < MAX_SAMPLES) samples->seconds[samples->n++] = seconds;
 }
 
-/* sorts them */
+/* sorts the samples */
 static double median(struct samples *samples) { return statistics_median((size_t)samples->n, samples->seconds); }
 
-/* how long and how often something is timed: at least `fewest` times, then until the time is over */
+/* how often something is timed: at least `fewest` times, then until `seconds` are over */
 struct effort {
   int fewest, cycles;
   double seconds;
@@ -42,8 +42,8 @@ struct effort {
 
 /* --- rollouts of an actor, alone on its core --- */
 
-/* The same environments and networks with actors that wait, whose rollouts and messages can be timed one by one: of an
- * asynchronous algorithm's config. */
+/* The same environments and networks in a run whose actors wait, so that rollouts and messages can be timed one by one;
+ * replaces an asynchronous algorithm by a2c. */
 static struct run_config in_step(const struct run_config *config) {
   struct run_config lockstep = *config;
   lockstep.loop = (struct loop_options){.straggler_fraction = 1};
@@ -81,7 +81,7 @@ static muster_status create_acting(const struct run_config *config, int32_t envs
   return actor_start_envs(&acting->actor, false);
 }
 
-/* a number of environments to time; the points stay in ascending order, each is there once */
+/* adds a number of environments to time; the points stay in ascending order without duplicates */
 static void add_point(struct plan_costs *costs, int32_t envs) {
   int at = costs->n_points;
   while (at > 0 && costs->rollout[at - 1].envs >= envs) at--;
@@ -92,7 +92,8 @@ static void add_point(struct plan_costs *costs, int32_t envs) {
   costs->n_points++;
 }
 
-/* what actors have at these numbers of ranks, with the environments of the config, apart from a learner or learning */
+/* adds the environments that an actor has at these numbers of ranks, where actors learn as well and where they do
+ * not */
 static void add_points(struct plan_costs *costs, const int *ranks, int n_ranks) {
   for (int i = 0; i < n_ranks; i++)
     for (int colocated = 0; colocated < 2; colocated++) {
@@ -101,13 +102,13 @@ static void add_points(struct plan_costs *costs, const int *ranks, int n_ranks) 
     }
 }
 
-/* seconds in which this thread had a core */
+/* seconds for which this thread has computed */
 static double computed_seconds(void) {
   struct timespec time;
   return clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time) == 0 ? (double)time.tv_sec + 1e-9 * (double)time.tv_nsec : 0;
 }
 
-/* one rollout of each in turn, so that what else the machine does meets them alike; the first one warms up */
+/* one rollout of each in turn, so that other load on the machine affects all of them alike; the first round warms up */
 static muster_status time_rollouts(struct acting *acting, int n, const struct effort *effort,
                                    struct plan_costs *costs) {
   double start = clock_seconds(), end = start + effort->seconds, worked = computed_seconds();
@@ -160,7 +161,7 @@ static muster_status create_learning(const struct run_config *config, struct lea
   return actor_start_envs(&learning->actor, false);
 }
 
-/* a counter of the algorithm's state */
+/* reads a counter in the algorithm's state */
 static double counter(const struct learner *learner, const char *name) {
   struct tensor state[ALGORITHM_MAX_STATE];
   int n = algorithm_state(learner->type, learner->algorithm, state);
@@ -169,7 +170,7 @@ static double counter(const struct learner *learner, const char *name) {
   return 0;
 }
 
-/* what has been counted so far */
+/* reads all counts up to now */
 struct counts {
   double steps, optimizer_steps, epochs;
 };
@@ -183,7 +184,7 @@ static double seconds_between(const struct stages *before, const struct stages *
   return after->seconds[stage] - before->seconds[stage];
 }
 
-/* goes on learning; the first two iterations warm up, after which `from` is counted */
+/* runs iterations; the first two warm up, then `from` gets the counts */
 static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
   struct learner *learner = &learning->learner;
   struct stages *stages = &learning->single.run.phases->clock;
@@ -204,7 +205,8 @@ static muster_status time_iterations(struct learning *learning, const struct eff
   return MUSTER_OK;
 }
 
-/* what each of several learners does on its own for a step of the optimizer: the norm, the step, the weights packed */
+/* times what each of several learners does by itself in a step of the optimizer: the norm, the step, packing the
+ * weights */
 static muster_status time_own_step(struct learning *learning, double *seconds) {
   struct model *model = &learning->learner.model;
   const size_t n = model->parameters.count;
@@ -222,7 +224,8 @@ static muster_status time_own_step(struct learning *learning, double *seconds) {
   return MUSTER_OK;
 }
 
-/* from what was timed to what an iteration takes: a rollout of all environments, with its update or its part of one */
+/* computes the costs of an iteration from what was timed: a rollout of all environments, with its update or its part of
+ * one */
 static muster_status sum_up(struct learning *learning, const struct counts *from, struct plan_costs *costs) {
   const struct run *run = &learning->single.run;
   const struct trajectory *batch = &learning->single.gathering.batch;
@@ -241,7 +244,7 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   costs->optimizer_steps = part * optimizer_steps;
   costs->micro_batches = optimizer_steps > 0 ? (double)micro_batches_count((size_t)(samples / optimizer_steps)) : 1;
   if (run->schedule->actors_compute_gradients) {
-    /* actors compute the gradient, the learner makes a step */
+    /* actors compute the gradient, the learner takes the step */
     double step = costs->optimizer_steps * costs->own_step;
     costs->alone_gradient = fmax(0, costs->update - step);
     costs->update = step;
@@ -271,8 +274,8 @@ static muster_status measure_iterations(const struct run_config *config, const s
 
 struct cycle {
   struct transport_bench ranks;
-  double learner_first, actor_works, learner_works; /* seconds that are spent where a run computes */
-  bool rolls_out;                                   /* the actors do what they do in a run */
+  double learner_first, actor_works, learner_works; /* seconds of busy waiting in place of a run's computations */
+  bool rolls_out;                                   /* the actors make real rollouts */
   struct samples whole, gather;                     /* seconds of a cycle, and of its gather */
 };
 
@@ -317,8 +320,8 @@ static muster_status time_cycles(struct cycle *cycle, const struct effort *effor
   return MUSTER_OK;
 }
 
-#define LATE 0.0005  /* the learner comes so many seconds late: the messages are there */
-#define ASLEEP 0.003 /* who waits so long sleeps */
+#define LATE 0.0005  /* the learner comes so many seconds late, when the messages have arrived */
+#define ASLEEP 0.003 /* a rank that waits so long has fallen asleep */
 
 /* o and G: the learner's time with messages that have arrived, small ones and those of the run */
 static muster_status measure_overhead(const struct effort *effort, struct cycle *small, struct cycle *whole,
@@ -337,15 +340,16 @@ static muster_status measure_overhead(const struct effort *effort, struct cycle 
   return MUSTER_OK;
 }
 
-/* what the model says of the ranks that are here */
+/* what the model predicts for the ranks of this job */
 static struct plan_prediction predict_here(const struct comm *comm, const struct plan_costs *costs) {
   const struct plan_cluster here = {.cores_per_node = comm_local_cores(comm), .ranks_per_node = comm_size(comm)};
   const struct plan_layout layout = {.ranks = comm_size(comm), .learners = 1, .num_envs = costs->num_envs};
   return plan_predict(costs, &here, &layout);
 }
 
-/* L: what a cycle in which everybody falls asleep takes beyond the work and what o and G explain; a command and a
- * gather have it once each. Then the same with real rollouts: what they take longer at the same time. */
+/* L: half of what a cycle in which every rank falls asleep takes beyond the work and beyond what o and G explain, since
+ * the command and the gather each have it once. Then the same with real rollouts, to find how much longer they take
+ * when they run at the same time. */
 static muster_status measure_latency(struct comm *comm, const struct effort *effort, struct cycle *cycle,
                                      struct plan_costs *costs) {
   costs->node.latency = 0;
@@ -360,7 +364,8 @@ static muster_status measure_latency(struct comm *comm, const struct effort *eff
   return MUSTER_OK;
 }
 
-/* what it takes to meet before a step of the optimizer, and to read and add another's gradient; medians over cycles */
+/* times a meeting of the learners before a step of the optimizer, and reading and adding another's gradient; medians
+ * over cycles */
 static muster_status time_meetings(struct group *group, const struct effort *effort, struct plan_costs *costs) {
   const size_t n = (size_t)(costs->gradient_bytes / sizeof(float));
   const int members = group_ranks(group);
@@ -374,7 +379,8 @@ static muster_status time_meetings(struct group *group, const struct effort *eff
     double start = clock_seconds();
     MUSTER_TRY(group_gather(group, NULL, NULL));
     add_sample(&meet, clock_seconds() - start);
-    /* one's own is written anew before each sum, so that the others find it in this core's cache, as in an update */
+    /* each rank writes its own gradient before each sum, so that the others find it in this core's cache, as in an
+     * update */
     memset(gradients + (size_t)group_rank(group) * n, i & 1, n * sizeof(float));
     MUSTER_TRY(group_gather(group, NULL, NULL));
     start = clock_seconds();
@@ -417,11 +423,11 @@ static muster_status measure_exchange(struct comm *comm, const struct run_config
 
 /* --- all of it --- */
 
-/* where this process is alone, what ranks of a node send each other is assumed */
+/* assumed for messages between ranks of a node where this process is alone */
 static const struct plan_link assumed_node = {.latency = 20e-6, .overhead = 2e-6, .gap = 1 / 8e9};
 
-/* For how long the kernel leaves a process of this priority its core while another waits: what it says, where less than
- * a tick of its clock is 0, but at least until the next tick. First in, first out: forever. */
+/* For how long the kernel leaves a process of this priority its core while another one waits: the interval that it
+ * reports (0 for less than a tick of its clock), but at least until the next tick. For ever with SCHED_FIFO. */
 static double time_slice(void) {
   struct timespec slice = {0}, tick = {0};
   if (sched_getscheduler(0) == SCHED_FIFO) return INFINITY;
@@ -430,7 +436,7 @@ static double time_slice(void) {
   return fmax((double)slice.tv_sec + 1e-9 * (double)slice.tv_nsec, (double)tick.tv_sec + 1e-9 * (double)tick.tv_nsec);
 }
 
-/* what one core does; the other ranks sleep meanwhile */
+/* measures what one core does; the other ranks sleep meanwhile */
 static muster_status measure_alone(struct comm *comm, const struct run_config *config,
                                    const struct plan_request *request, const struct effort *effort,
                                    struct plan_costs *costs) {
@@ -461,7 +467,7 @@ muster_status plan_measure(struct comm *comm, const struct run_config *config, c
                                .time_slice = time_slice(),
                                .node = assumed_node,
                                .meet = 2e-6};
-  /* the others sleep until the first has measured, or failed: then it announces no environments */
+  /* the other ranks sleep until the first one has measured, or has failed: then it sends num_envs = 0 */
   struct broadcast *broadcast;
   MUSTER_TRY(broadcast_create(comm, costs, sizeof *costs, 0, &broadcast));
   muster_status measured = comm_rank(comm) == 0 ? measure_alone(comm, config, request, effort, costs) : MUSTER_OK;

@@ -25,12 +25,12 @@ double plan_rollout_seconds(const struct plan_costs *costs, double envs) {
   return before->seconds + share * (point->seconds - before->seconds);
 }
 
-/* rounds of a tree over so many */
+/* rounds in which a tree reaches n */
 static double tree_rounds(int n) { return n > 1 ? ceil(log2(n)) : 0; }
 
 static int divide_up(int a, int b) { return (a + b - 1) / b; }
 
-/* a rollout while others go on, and its gradient where actors compute it */
+/* seconds of a rollout while other actors are busy, and of its gradient where actors compute it */
 static double acting_seconds(const struct plan_costs *costs, double envs) {
   return costs->crowding * (plan_rollout_seconds(costs, envs) + costs->alone_gradient * envs / costs->num_envs);
 }
@@ -39,9 +39,9 @@ static double mean_acting_seconds(const struct plan_costs *costs, const struct p
   return acting_seconds(costs, (double)prediction->layout.num_envs / prediction->actors);
 }
 
-/* The actors of a node. Where each has a core, the one with most environments decides; the learner sleeps meanwhile, so
- * that its core counts. More of them follow each other, in rounds, as far as they compute; long rollouts share the
- * cores evenly, but for a time slice. */
+/* Seconds of the rollouts of a node's actors. Where each has a core, the one with the most environments decides; the
+ * learner sleeps meanwhile, so an actor can use its core, too. Where there are more actors than cores, they compute one
+ * after the other, in rounds; long rollouts share the cores evenly, except for a time slice. */
 static double rollout_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
   const struct plan_layout *layout = &prediction->layout;
@@ -53,12 +53,12 @@ static double rollout_seconds(const struct plan_costs *costs, const struct plan_
   return fmax(longest, fmin(in_rounds, shared));
 }
 
-/* a command down the tree of nodes, then of the ranks of a node */
+/* seconds of a command, which passes down a tree of nodes, then a tree of the ranks of a node */
 static double command_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
   const struct plan_link *network = &cluster->network, *node = &costs->node;
   const int ranks = prediction->layout.ranks;
-  /* those that learn have the policy */
+  /* learners have the policy already */
   const double bytes = prediction->layout.colocated ? 0 : costs->command_bytes;
   double seconds = tree_rounds(prediction->nodes) * (network->latency + 2 * network->overhead + bytes * network->gap);
   int local = ranks < cluster->ranks_per_node ? ranks : cluster->ranks_per_node;
@@ -71,8 +71,9 @@ static int learner_nodes(const struct plan_cluster *cluster, const struct plan_p
   return divide_up(prediction->layout.learners, cluster->ranks_per_node);
 }
 
-/* The rollout to the learner that leads: from the actors of its node one by one, from each other node in one message;
- * where actors learn, those of its node have it in place. Then to the other nodes that have learners. */
+/* Seconds in which the rollout reaches the learner that leads: from the actors of its node one by one, from each other
+ * node in one message; where actors learn, nothing moves on its node. From there it goes to the other nodes that have
+ * learners. */
 static double gather_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
   const struct plan_link *network = &cluster->network, *node = &costs->node;
@@ -88,14 +89,14 @@ static double gather_seconds(const struct plan_costs *costs, const struct plan_c
          spread;
 }
 
-/* What the learner of an asynchronous run is busy with besides its updates: a message of each actor, and a command
- * after each update, which actors read when they come to it. Nobody waits for a message to come. */
+/* Seconds for which the learner of an asynchronous run is busy with messages: one from each actor, and a command after
+ * each update, which actors read at their next look. No rank waits until a message arrives. */
 static double message_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                               const struct plan_prediction *prediction) {
   const struct plan_link *network = &cluster->network, *node = &costs->node;
   const double growth = (double)prediction->layout.num_envs / costs->num_envs, here = 1.0 / prediction->nodes;
   const double actors = prediction->actors, bytes = growth * costs->rollout_bytes;
-  /* within a node they are copied through memory, without a message */
+  /* within a node data are copied through memory, without a message */
   const double copy = costs->gradient_bytes > 0 ? costs->share / costs->gradient_bytes : 0;
   const double commands = growth * costs->optimizer_steps;
   double seconds = here * (actors * node->overhead + bytes * copy) + commands * costs->command_bytes * copy;
@@ -105,8 +106,9 @@ static double message_seconds(const struct plan_costs *costs, const struct plan_
          commands * remote_actors * (network->overhead + costs->command_bytes * network->gap);
 }
 
-/* An update by several: as many as there are micro-batches divide the work, but for the step of the optimizer; and
- * before each step all meet, read what the others of their node have summed, and get the sums of the other nodes. */
+/* Seconds of an update by several learners: as many of them as there are micro-batches divide the work, except the
+ * optimizer steps; before each step all meet, read what the others of their node have summed, and get the sums of the
+ * other nodes. */
 static double update_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                              const struct plan_prediction *prediction) {
   const struct plan_link *network = &cluster->network;
@@ -117,13 +119,15 @@ static double update_seconds(const struct plan_costs *costs, const struct plan_c
   const double sharing = fmin(layout->learners, costs->micro_batches);
   const double on_node = fmin(sharing, (double)layout->learners / nodes), bytes = costs->gradient_bytes;
   double own = costs->optimizer_steps * costs->own_step, shared = fmax(0, costs->update - own);
-  double in_turn = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* that take turns on a core */
+  double in_turn = fmax(1, (double)layout->learners / nodes / cluster->cores_per_node); /* learners that take turns on a
+                                                                                           core */
   double sum = on_node > 1 ? 0.5 * on_node * costs->meet + (on_node - 1) * costs->share : 0;
   if (nodes > 1) sum += (nodes - 1) * (2 * network->overhead + bytes * network->gap) + network->latency;
   return growth * (in_turn * (own + shared / sharing) + costs->optimizer_steps * sum);
 }
 
-/* stages one after another; or the rollout at the same time as the update, as far as there are cores for both */
+/* the stages take place one after another, or the rollout at the same time as the update, as far as there are cores for
+ * both */
 static double iteration_seconds(const struct plan_costs *costs, const struct plan_cluster *cluster,
                                 const struct plan_prediction *prediction) {
   const double *stage = prediction->stage;
@@ -131,7 +135,7 @@ static double iteration_seconds(const struct plan_costs *costs, const struct pla
   bool overlaps = costs->mode != PLAN_LOCKSTEP && layout->ranks > 1 && !layout->colocated;
   if (!overlaps) return stage[PLAN_ROLLOUT] + stage[PLAN_EXCHANGE] + stage[PLAN_UPDATE];
   double actors = stage[PLAN_ROLLOUT], learner = stage[PLAN_UPDATE] + stage[PLAN_EXCHANGE];
-  /* where actors wait for commands they have part in the exchange */
+  /* where actors wait for commands, the exchange takes their time, too */
   if (costs->mode == PLAN_PIPELINED) actors += stage[PLAN_EXCHANGE];
   double mean = mean_acting_seconds(costs, prediction);
   double rollouts = (double)prediction->actors / prediction->nodes * costs->busy * mean;
@@ -167,7 +171,7 @@ struct plan_choice plan_choice_of(const struct plan_costs *costs, int max_ranks,
                               .may_colocate = !has_one_learner};
 }
 
-/* takes a layout that has environments for all actors and is faster */
+/* replaces `best` by a layout that is faster and has environments for all actors */
 static void offer(const struct plan_costs *costs, const struct plan_cluster *cluster, const struct plan_layout *layout,
                   struct plan_prediction *best) {
   if (layout->num_envs < plan_actors(layout->ranks, layout->learners, layout->colocated)) return;

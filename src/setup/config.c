@@ -193,7 +193,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   return n;
 }
 
-/* a table with the object that it fills */
+/* a table and the object that it fills */
 struct binding {
   const struct option_table *table;
   void *object;
@@ -267,12 +267,12 @@ static muster_status locate_plugin(const struct document *document, const char *
   return status;
 }
 
-/* where the config says which environment it is */
+/* the key by which the config names the environment */
 static void env_key(const char *section, const struct run_config *config, char key[TEXT_KEY_SIZE]) {
   snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
 }
 
-/* whether there is a model for the spaces that a run has of such an environment */
+/* whether a model can be built for the spaces of such an environment */
 static muster_status check_policy(const struct document *document, const struct run_config *config,
                                   struct env_pool *pool) {
   const struct env_wrappers wrappers = run_config_env_wrappers(config);
@@ -284,8 +284,8 @@ static muster_status check_policy(const struct document *document, const struct 
                                               algorithm_networks(algorithm, config->algorithm)));
 }
 
-/* Whether the source's type takes the options, whether environments can be made with them, and, if they are `to_learn`
- * from, whether a policy can act there. `section`: where the document has them, "env" or "evaluation.env". */
+/* Whether the environment type takes the options, whether environments can be created with them, and, with `to_learn`,
+ * whether a policy can act there. `section`: the section of the options in the document, "env" or "evaluation.env". */
 static muster_status check_env_options(const struct document *document, const char *section, bool to_learn,
                                        const struct run_config *config, const muster_env_type *type) {
   char key[TEXT_KEY_SIZE];
@@ -293,7 +293,7 @@ static muster_status check_env_options(const struct document *document, const ch
     snprintf(key, sizeof key, "%s.options.%s", section, config->env.options.keys[i]);
     MUSTER_TRY(locate(document, key, env_options_check_key(type, config->env.options.keys[i])));
   }
-  /* environments that run in processes of their own are not made in this one */
+  /* environments that run in processes of their own are not created in this one */
   if (config->env_host.isolation != ISOLATION_NONE) return MUSTER_OK;
   muster_env_setting settings[OPTION_MAP_MAX + 1];
   run_config_env_settings(config, settings);
@@ -302,7 +302,7 @@ static muster_status check_env_options(const struct document *document, const ch
   muster_status fits = status == MUSTER_OK && to_learn ? check_policy(document, config, pool) : MUSTER_OK;
   env_pool_destroy(&pool);
   if (fits != MUSTER_OK) return fits;
-  /* create() has refused its options; all else is the environment's own fault */
+  /* a USAGE error means that create() has refused its options; any other is the environment's own fault */
   bool is_refusal = muster_status_code(status) == MUSTER_ERROR_USAGE;
   snprintf(key, sizeof key, "%s.options", section);
   if (!is_refusal) env_key(section, config, key);
@@ -317,7 +317,7 @@ int run_config_learners(const struct run_config *config, int ranks) {
   return ranks < LEARNER_GROUP_MAX ? ranks : LEARNER_GROUP_MAX;
 }
 
-/* whether there are ranks to learn, and, unless these act as well, others to act */
+/* whether there are enough ranks to learn, and others to act unless learners act as well */
 static muster_status check_learners(const struct document *document, const struct run_config *config, int ranks) {
   int learners = run_config_learners(config, ranks), most = config->ranks.colocate || ranks == 1 ? ranks : ranks - 1;
   if (learners <= most) return MUSTER_OK;
@@ -328,7 +328,7 @@ static muster_status check_learners(const struct document *document, const struc
                         "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
 }
 
-/* what only processes of environments have */
+/* options that only environments in processes of their own have */
 static muster_status check_isolation(const struct document *document, const struct run_config *config) {
   const struct env_host_options *host = &config->env_host;
   if (host->isolation != ISOLATION_NONE) return MUSTER_OK;
@@ -351,11 +351,11 @@ static muster_status check_actors(const struct document *document, const struct 
                         actors, ranks, actors, (int)config->env.num_envs + learn_only);
 }
 
-/* whether the environment exists, and takes its options; and what check_env_options() says of one `to_learn` from */
+/* whether the environment exists and passes check_env_options() */
 static muster_status check_source(const struct document *document, const char *section, bool to_learn,
                                   const struct run_config *config) {
   struct env_source_request request = run_config_env_source(config);
-  request.isolates = false; /* only the table is looked at */
+  request.isolates = false; /* only the table of the environment's functions is read */
   char key[TEXT_KEY_SIZE];
   env_key(section, config, key);
   struct env_source source;
@@ -373,7 +373,7 @@ muster_status run_config_check_environment(const struct document *document, cons
   return check_source(document, "evaluation.env", false, &entered);
 }
 
-/* rl-zoo's files have `normalize: true` where there is a section here */
+/* rl-zoo's files have `normalize: true`; muster has a section of that name */
 static muster_status check_normalize(const struct document *document) {
   if (document_get(document, normalize_option_table.section) == NULL) return MUSTER_OK;
   return document_error(document, normalize_option_table.section,
@@ -381,7 +381,7 @@ static muster_status check_normalize(const struct document *document) {
                         "norm_reward: true}`");
 }
 
-/* less is lost in what else runs on a machine: ranks that only waited for their core would count as lost */
+/* a shorter time is within what a busy machine delays: ranks that only waited for their core would count as lost */
 static muster_status check_watchdog(const struct document *document, const struct run_config *config) {
   const double seconds = config->run.watchdog;
   if (seconds == 0 || seconds >= RUN_LEAST_WATCHDOG) return MUSTER_OK;
@@ -396,7 +396,7 @@ static muster_status check_histograms(const struct document *document, const str
   return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
 }
 
-/* what the loops of algorithms whose actors never wait do not have */
+/* refuses options that the loop of an asynchronous algorithm, whose actors never wait, does not have */
 static muster_status check_asynchronous(const struct document *document, const struct run_config *config,
                                         const struct algorithm_type *algorithm) {
   const struct ranks_options *ranks = &config->ranks;
@@ -450,7 +450,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
-  /* what was chosen for an earlier start does not count */
+  /* a layout that was chosen at an earlier start does not count */
   if (config->ranks.layout == LAYOUT_AUTO) {
     config->ranks.learners = 0;
     config->ranks.colocate = false;
@@ -588,7 +588,7 @@ bool run_config_has_evaluation_env(const struct run_config *config) {
   return options->name[0] != '\0' || options->plugin[0] != '\0' || options->max_steps > 0 || options->options.count > 0;
 }
 
-/* gives a map a key's value, in place of the one it has */
+/* sets a key's value in a map, replacing the one it has */
 static muster_status set_in_map(struct option_map *map, const char *key, const char *value) {
   int32_t i = 0;
   while (i < map->count && strcmp(map->keys[i], key) != 0) i++;

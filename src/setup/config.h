@@ -10,9 +10,9 @@
 #include "nn/model.h"
 
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
-#define RUN_CONFIG_MAX_TABLES 128 /* one for each algorithm, and a dozen */
+#define RUN_CONFIG_MAX_TABLES 128 /* one for each algorithm, and a dozen others */
 
-/* Seeds end where JSON and other programs stop to tell integers apart. */
+/* The largest seed: beyond it JSON and other programs no longer tell neighbouring integers apart. */
 #define RUN_SEED_MAX 9007199254740992
 
 struct general_options {
@@ -26,10 +26,10 @@ struct env_options {
   struct option_map options;
 };
 
-/* names for linear_select(); the first stands for its own choice */
+/* names for linear_select(); the first one means that linear_select() chooses */
 extern const char *const run_kernel_names[];
 
-/* where the environments' code comes from and runs; nothing of it decides what is learned */
+/* where the environments' code comes from and where it runs; none of this decides what is learned */
 struct env_host_options {
   char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
   int isolation;                   /* enum isolation_kind */
@@ -41,7 +41,8 @@ enum isolation_kind { ISOLATION_NONE, ISOLATION_PROCESS };
 
 enum placement_kind { PLACEMENT_PACKED, PLACEMENT_SPREAD };
 
-/* whether learners and colocate are as given, or chosen when a run starts, by what a rollout and an update cost */
+/* whether `learners` and `colocate` are as given, or chosen when a run starts, from the measured times of a rollout and
+ * an update */
 enum layout_kind { LAYOUT_GIVEN, LAYOUT_AUTO };
 
 struct ranks_options {
@@ -50,7 +51,7 @@ struct ranks_options {
   char learner_host[OPTION_STRING_SIZE]; /* "": where rank 0 is */
   int placement;                         /* enum placement_kind */
   int layout;                            /* enum layout_kind */
-  int64_t learners;                      /* 0: one; where they act as well, all ranks */
+  int64_t learners;                      /* 0: one learner; all ranks where learners act as well */
   bool colocate;
 };
 
@@ -59,11 +60,11 @@ struct evaluation_options {
   bool deterministic;
 };
 
-/* evaluation.env: what evaluations have in place of env's; nothing of it decides what is learned */
+/* evaluation.env: what evaluations use in place of the options in env; none of this decides what is learned */
 struct evaluation_env_options {
   char name[OPTION_STRING_SIZE], plugin[OPTION_STRING_SIZE]; /* "": as in training */
   int64_t max_steps;                                         /* 0: as in training */
-  struct option_map options;                                 /* those that differ */
+  struct option_map options;                                 /* the options that differ */
 };
 
 struct checkpoint_options {
@@ -72,7 +73,7 @@ struct checkpoint_options {
   bool keep_best;
 };
 
-/* of the loop around the algorithm */
+/* options of the loop around the algorithm */
 struct loop_options {
   int64_t pipeline;
   double straggler_fraction;
@@ -112,23 +113,23 @@ struct run_config {
 
 /* Reads a YAML file and the --set assignments into a config, and checks all that can be checked before a job of so many
  * ranks begins: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists and takes its
- * options, that every actor gets an environment. Errors: USAGE, with file, line, key, value and what would be right. */
+ * options, that every actor gets an environment. Errors: USAGE, with file, line, key, value and what is expected. */
 MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,
                                              struct run_config *config);
 
-/* The same in two steps. The first calls no environment, whose code may take its time or never come back; what remains
- * is told of the places in `*out`, which the caller destroys. */
+/* The same in two steps. The first step calls no environment, whose code may take long or never return. It fills `*out`
+ * with the places of the options, which the messages of the second step name; the caller destroys it. */
 MUSTER_CHECKED muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
                                              struct run_config *config, struct document **out);
 MUSTER_CHECKED muster_status run_config_check_environment(const struct document *document,
                                                           const struct run_config *config);
 
-/* The same from a text (the config that a checkpoint holds), whose environment need not exist here; `name` stands for
- * the file in messages. */
+/* The same from a text (the config in a checkpoint), whose environment need not exist here; messages give `name` as the
+ * file. */
 MUSTER_CHECKED muster_status run_config_parse(const char *name, const char *text, struct run_config *config);
 
-/* The config of a checkpoint for `muster eval`: entered its evaluation, then changed by assignments of env.*; others
- * are USAGE errors. A plug-in that is set must be there. */
+/* Changes the config of a checkpoint for `muster eval`: applies run_config_enter_evaluation(), then assignments to
+ * env.*; other assignments are USAGE errors. A plug-in that is set must exist. */
 MUSTER_CHECKED muster_status run_config_change_env(const char *name, const char *const *sets, size_t n_sets,
                                                    struct run_config *config);
 
@@ -141,13 +142,13 @@ void run_config_write(FILE *file, const struct run_config *config);
 /* The same as a text, which the caller frees. */
 MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, char **text);
 
-/* The first option that decides what is learned and differs between two configs ("env.num_envs"), written into key with
- * both values; false when there is none. Where a run is resumed, ranks, checkpoints, evaluation and folders may differ.
- */
+/* Finds the first option that decides what is learned and differs between two configs ("env.num_envs"), and writes its
+ * key and both values into text[size]; false when there is none. A resumed run may differ in ranks, checkpoints,
+ * evaluation and folders. */
 bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
 
 /* Calls `visit` for every table that applies to the config, with the struct that it describes, in the order in which a
- * config is written; `decides`: whether it decides what is learned. */
+ * config is written; `decides`: whether the table's options decide what is learned. */
 typedef void (*run_config_visitor)(const struct option_table *table, const void *object, bool decides, void *context);
 void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context);
 
@@ -160,18 +161,18 @@ void run_config_env_settings(const struct run_config *config, muster_env_setting
 /* Whether evaluations have another environment, other options or another limit than training. */
 bool run_config_has_evaluation_env(const struct run_config *config);
 
-/* Puts what evaluation.env says in the place of env's, so that the functions below tell of the environments of
- * evaluations. Options of training go with another environment no more. USAGE error where there are too many options.
- */
+/* Replaces the options in env by those in evaluation.env, so that the functions below describe the environments of
+ * evaluations. Where these are of another type, the environment options of training are dropped. USAGE error where
+ * there are too many options. */
 MUSTER_CHECKED muster_status run_config_enter_evaluation(struct run_config *config);
 
 /* Whether evaluations of two configs can be compared: the same episodes of the same environments. */
 bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b);
 
-/* How many of so many ranks learn. */
+/* How many of `ranks` ranks learn. */
 int run_config_learners(const struct run_config *config, int ranks);
 
-/* What stands between the environments and the policy. */
+/* The wrappers between the environments and the policy. */
 struct env_wrappers run_config_env_wrappers(const struct run_config *config);
 
 /* Where the environments come from; borrowed from the config. */

@@ -19,7 +19,7 @@ static void add(struct collection *collection, enum hyperparameter_kind kind, co
   snprintf(next->text, sizeof next->text, "%s", text);
 }
 
-/* what reads as a number is one */
+/* a text that reads as a number is listed as one */
 static void add_value(struct collection *collection, const char *name, const char *text) {
   double number;
   if (text_to_number(text, &number))

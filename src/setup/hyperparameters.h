@@ -7,8 +7,8 @@
 
 #define HYPERPARAMETERS_MAX 160
 
-/* Fills list[HYPERPARAMETERS_MAX] and returns how many there are. A number, or a schedule that is constant, is a
- * number; what is null is left out; env.options has one entry for each of its keys. */
+/* Fills list[HYPERPARAMETERS_MAX] and returns how many there are. Numbers and constant schedules are listed as numbers;
+ * options that are null are left out; env.options has one entry for each of its keys. */
 size_t hyperparameters_list(const struct run_config *config, struct hyperparameter *list);
 
 #endif

@@ -41,8 +41,8 @@ static muster_status find_learner(const struct placement *placement, const char 
                       wanted, names);
 }
 
-/* all ranks in the order in which they are taken to learn: from `learner` on those of its host, then those of the other
- * hosts, host by host */
+/* all ranks in the order in which they become learners: first `learner` and the ranks after it on its host, then those
+ * of the other hosts, host by host */
 static void list_learners(struct placement *placement, int learner) {
   int ranks = placement->topology.ranks, n = 0;
   for (int i = 0; i < placement->n_hosts; i++) {
@@ -106,7 +106,7 @@ int placement_host_ranks(const struct placement *placement, int host) {
 
 /* --- the map --- */
 
-/* Numbers for people, given in ascending order: "0-3,8,10-12"; of a long list the beginning and the end. */
+/* Writes ascending numbers for people: "0-3,8,10-12"; of a long list only the beginning and the end. */
 struct number_list {
   char text[80];
   int first, last, pieces;
@@ -205,7 +205,7 @@ void placement_write_map(const struct placement *placement, FILE *file) {
 
 /* --- warnings --- */
 
-/* tells on how many hosts there are more of something than cores, and where it is worst */
+/* prints on how many hosts there are more of something than cores, and where it is worst */
 static void warn_crowded(const struct placement *placement, int each, const char *what, const char *cure, FILE *file) {
   int crowded = 0, worst = 0, worst_count = 0;
   double worst_load = 0;
@@ -225,7 +225,7 @@ static void warn_crowded(const struct placement *placement, int each, const char
           placement->n_hosts, place->host, worst_count, place->host_cores, cure);
 }
 
-/* ranks that are bound to nothing but the learner's cores, itself included; `*other`: one of them */
+/* the number of ranks that are bound to no other cores than the learner's, including itself; `*other`: one of them */
 static int count_ranks_beside_learner(const struct placement *placement, int *other) {
   const int learner = placement->topology.learner;
   const cpu_set_t *own = &placement->places[learner].cores;

@@ -33,7 +33,7 @@ static muster_status write_bounds(struct checkpoint_writer *writer, const char *
 static muster_status read_bounds(struct checkpoint_reader *reader, const char *name, size_t elements,
                                  struct arena *arena, const float **bounds) {
   if (!checkpoint_has(reader, name)) return MUSTER_OK;
-  /* as many as the file has: the space may claim to have more than there is memory */
+  /* as many as the file has: a corrupt space may claim to have more than memory can hold */
   struct tensor stored = {.name = name};
   MUSTER_TRY(checkpoint_describe_tensor(reader, &stored));
   if (stored.rank != 1 || stored.shape[0] != elements)
@@ -69,8 +69,9 @@ muster_status spaces_write(struct checkpoint_writer *writer, const char *name, c
   return write_bounds(writer, names.high, space->high, muster_space_elements(space));
 }
 
-/* Whether what was read is a space: known kind, positive sizes, as many counts as elements. For each choice the
- * networks have a row or a column of weights: `most` is what the file can hold of them. */
+/* Whether what was read is a space: known kind, positive sizes, as many counts as elements. The networks have a row or
+ * a column of weights for each choice, so there are at most as many choices as the file can hold weights for:
+ * `most`. */
 static bool is_space(const muster_space *space, size_t counts, size_t most) {
   if (space->kind < MUSTER_SPACE_BOX || space->kind > MUSTER_SPACE_MULTI_DISCRETE) return false;
   if (space->rank < 0 || space->rank > MUSTER_SPACE_MAX_RANK) return false;
