@@ -11,14 +11,15 @@ struct broadcast {
   void *data;
   size_t bytes;
   int root;
-  struct node *node; /* as the root sees it; holds the data for the ranks of this node */
-  uint32_t step;     /* broadcasts so far */
+  struct node *node; /* created for the root; holds the data for the ranks of this node */
+  uint32_t step;     /* number of broadcasts so far */
   MPI_Datatype type;
   int n_requests;
-  MPI_Request *requests; /* persistent: the root's sends to the leaders of other nodes, such a leader's receive */
+  MPI_Request *requests; /* persistent: on the root its sends to the leaders of other nodes, on such a leader its
+                            receive */
 };
 
-/* the messages of this rank */
+/* creates the requests of this rank */
 static muster_status prepare_messages(struct broadcast *broadcast) {
   struct comm *comm = broadcast->comm;
   const struct node *node = broadcast->node;
@@ -74,7 +75,7 @@ void broadcast_destroy(struct broadcast **handle) {
   *handle = NULL;
 }
 
-/* the root: off to the other nodes, and to its own once all there have read the last one */
+/* on the root: sends to the other nodes, and writes for its own once all ranks there have read the last broadcast */
 static muster_status tell(struct broadcast *broadcast, uint32_t step) {
   struct node *node = broadcast->node;
   MUSTER_TRY_MPI(MPI_Startall(broadcast->n_requests, broadcast->requests));
@@ -84,12 +85,12 @@ static muster_status tell(struct broadcast *broadcast, uint32_t step) {
   return comm_wait(broadcast->comm, broadcast->requests, broadcast->n_requests);
 }
 
-/* the leader of another node: from the root to the memory of its node */
+/* on the leader of another node: receives from the root into the memory of its node */
 static muster_status pass_on(struct broadcast *broadcast, uint32_t step) {
   struct node *node = broadcast->node;
   MUSTER_TRY(node_wait_others(node, step - 1));
   MUSTER_TRY_MPI(MPI_Startall(broadcast->n_requests, broadcast->requests));
-  /* for the root, which nothing tells from the message */
+  /* waits for the root, which the message itself does not show to the watchdog */
   enum stage before = phases_wait(broadcast->comm->phases);
   muster_status status = comm_wait(broadcast->comm, broadcast->requests, broadcast->n_requests);
   phases_resume(broadcast->comm->phases, before);
@@ -99,7 +100,7 @@ static muster_status pass_on(struct broadcast *broadcast, uint32_t step) {
   return MUSTER_OK;
 }
 
-/* any other rank */
+/* on any other rank */
 static muster_status listen(struct broadcast *broadcast, uint32_t step) {
   struct node *node = broadcast->node;
   MUSTER_TRY(node_wait_leader(node, step));

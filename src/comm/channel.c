@@ -8,32 +8,32 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* what the learner knows of an actor */
+/* what the learner knows about an actor */
 struct peer {
   bool is_local; /* shares memory with the learner */
-  int index;     /* among those that do, or among those that do not */
+  int index;     /* its index among the local actors, or among the remote ones */
   struct channel_head *slot[2];
-  uint32_t arrived, taken, credited; /* messages so far */
+  uint32_t arrived, taken, credited; /* counts of its messages */
 };
 
 struct channel {
   struct comm *comm; /* borrowed */
   int learner, size;
-  bool alone;    /* one rank, which does both */
+  bool alone;    /* the job has one rank, which acts and learns */
   void *command; /* borrowed */
   size_t command_bytes;
-  uint32_t told;     /* version of the command: the last that the learner told; 0: none */
-  uint32_t accepted; /* the last that an actor took */
+  uint32_t told;     /* version of the last command that the learner sent; 0: none */
+  uint32_t accepted; /* version of the last command that an actor took */
   uint32_t drains;   /* calls of channel_drain() */
-  bool look_first;   /* when waiting (event.h) */
+  bool look_first;   /* how to wait (event.h) */
 
-  struct node *node;            /* as the learner sees it */
+  struct node *node;            /* created for the learner */
   struct channel_memory shared; /* in the data of the learner's node */
   int n_local;                  /* actors there */
-  MPI_Comm world;               /* with no other messages than these */
+  MPI_Comm world;               /* only for the messages of this channel */
   struct remote_line line;
 
-  /* an actor's */
+  /* for an actor */
   bool is_local;
   int index;
   size_t room;
@@ -41,13 +41,13 @@ struct channel {
   uint32_t sent;
   struct remote_actor remote_actor;
 
-  /* the learner's */
+  /* for the learner */
   struct remote_learner remote_learner;
   struct peer *peers; /* [size] of each rank */
   int *local_ranks;   /* [n_local] */
   int *remote_ranks;  /* [remote_learner.n] */
   int *come;          /* [2 size] scratch */
-  int *queue;         /* [2 size] ranks whose messages have come and were not taken: a ring */
+  int *queue;         /* [2 size] ring of ranks whose messages have arrived and were not taken yet */
   uint64_t enqueued, dequeued;
 };
 
@@ -55,8 +55,8 @@ static bool learns(const struct channel *channel) { return channel->comm->rank =
 
 /* --- set-up --- */
 
-/* Which ranks share memory with the learner, as this rank sees it: it knows that only of its own node. Fills the rooms
- * [size] of those that write there, in order, and their ranks. */
+/* Finds the ranks that share memory with the learner; a rank knows this only of its own node. Fills in the message
+ * sizes [size] of the actors that write to that memory, in order, and their ranks. */
 static int list_local(const struct channel *channel, const size_t *rooms, size_t *local_rooms, int *local_ranks) {
   int n = 0;
   for (int rank = 0; rank < channel->size; rank++) {
@@ -68,7 +68,7 @@ static int list_local(const struct channel *channel, const size_t *rooms, size_t
   return n;
 }
 
-/* the memory of the learner's node, where its ranks share some; other nodes need none */
+/* creates the memory that the ranks of the learner's node share; other nodes need none */
 static muster_status share_memory(struct channel *channel, const size_t *rooms, size_t *local_rooms) {
   struct comm *comm = channel->comm;
   const bool is_local = comm_is_local(comm, channel->learner);
@@ -81,7 +81,7 @@ static muster_status share_memory(struct channel *channel, const size_t *rooms, 
   return MUSTER_OK;
 }
 
-/* where each actor that shares memory with the learner writes: on the learner and on that actor */
+/* finds the slots of the actors that share memory with the learner: on the learner and on each such actor */
 static void find_slots(struct channel *channel, const size_t *local_rooms) {
   for (int index = 0; index < channel->n_local; index++) {
     int rank = channel->local_ranks[index];
@@ -95,7 +95,7 @@ static void find_slots(struct channel *channel, const size_t *local_rooms) {
   }
 }
 
-/* the messages of actors that share no memory with the learner: on the learner and on such an actor */
+/* opens both ends of the connection with actors that share no memory with the learner */
 static muster_status open_messages(struct channel *channel, const size_t *rooms, size_t *remote_rooms) {
   size_t largest = channel->command_bytes;
   for (int rank = 0; rank < channel->size; rank++) largest = rooms[rank] > largest ? rooms[rank] : largest;
@@ -185,7 +185,7 @@ void channel_destroy(struct channel **handle) {
 
 /* --- waiting --- */
 
-/* sleeps until an event of this node is no longer at the number that was seen */
+/* sleeps until an event of this node no longer has the number that was seen */
 static muster_status sleep_on(struct channel *channel, struct event *event, uint32_t seen) {
   if (channel->alone) return status_error(MUSTER_ERROR_INTERNAL, "one rank alone would wait for itself");
   enum stage before = phases_wait(channel->comm->phases);
@@ -264,13 +264,13 @@ muster_status channel_await_command(struct channel *channel) {
 
 /* --- the learner --- */
 
-/* a message of a rank has come */
+/* notes that a message of a rank has arrived */
 static void enqueue(struct channel *channel, int rank) {
   channel->peers[rank].arrived++;
   channel->queue[channel->enqueued++ % (2 * (uint64_t)channel->size)] = rank;
 }
 
-/* takes up what has come, and looks after messages */
+/* notes the messages that have arrived, and lets messages move */
 static muster_status poll(struct channel *channel) {
   for (int index; channel->n_local > 0 && (index = channel_memory_take(&channel->shared)) >= 0;)
     enqueue(channel, channel->local_ranks[index]);
@@ -280,7 +280,7 @@ static muster_status poll(struct channel *channel) {
   return MUSTER_OK;
 }
 
-/* a command that is told to one rank alone is where it has to be */
+/* with one rank the command is already where it is needed */
 muster_status channel_send_command(struct channel *channel) {
   uint32_t version = ++channel->told;
   if (channel->alone) {
@@ -298,8 +298,8 @@ muster_status channel_has_next(struct channel *channel, bool *has_next) {
   return MUSTER_OK;
 }
 
-/* waits for any message: asleep where all actors share memory with the learner, else looking after messages in turn
- * with other ranks */
+/* waits for any message: asleep where all actors share memory with the learner, else by polling, and yielding the core
+ * in between */
 static muster_status wait_for_message(struct channel *channel) {
   while (channel->enqueued == channel->dequeued) {
     uint32_t seen = channel->n_local > 0 ? event_number(channel->shared.arrivals) : 0;
@@ -346,7 +346,7 @@ muster_status channel_progress(struct channel *channel) {
   return channel->is_local ? MUSTER_OK : remote_actor_poll(&channel->remote_actor);
 }
 
-/* the learner: all that was sent has come, and is where channel_has_next() finds it */
+/* on the learner: waits until all messages have arrived and channel_has_next() finds them */
 static muster_status await_messages(struct channel *channel, const uint32_t *sent) {
   for (int rank = 0; rank < channel->size; rank++)
     while (rank != channel->learner && channel->peers[rank].arrived != sent[rank]) {
@@ -356,7 +356,7 @@ static muster_status await_messages(struct channel *channel, const uint32_t *sen
   return MUSTER_OK;
 }
 
-/* the learner: nobody is being sent a command */
+/* on the learner: waits until all commands are sent */
 static muster_status send_last_command(struct channel *channel) {
   while (!remote_learner_is_done(&channel->remote_learner)) {
     MUSTER_TRY(poll(channel));
@@ -365,7 +365,7 @@ static muster_status send_last_command(struct channel *channel) {
   return MUSTER_OK;
 }
 
-/* an actor: has taken the last command, and knows of all that was credited */
+/* on an actor: waits until it has taken the last command and received all credits */
 static muster_status receive_rest(struct channel *channel, uint32_t version, uint32_t credited) {
   while (channel->accepted != version) MUSTER_TRY(channel_await_command(channel));
   for (int which = 0; which < 2 && !channel->is_local; which++) {
@@ -379,8 +379,8 @@ static muster_status receive_rest(struct channel *channel, uint32_t version, uin
   return MUSTER_OK;
 }
 
-/* Gathers how many messages each rank has made, once all ranks have come to rest. An actor may do so only when it has
- * read a certain command: so the learner looks after messages until then. */
+/* Gathers how many messages each rank has sent, once all ranks have made this call. An actor may need a certain command
+ * before it can make this call, so the learner keeps messages moving until then. */
 static muster_status gather_counts(struct channel *channel, uint32_t *sent) {
   MPI_Request request;
   int is_done = !learns(channel);
@@ -411,7 +411,7 @@ muster_status channel_drain(struct channel *channel) {
   bool is_new;
   if (channel->alone) return channel_refresh(channel, &is_new);
 
-  /* where all share memory, ranks sleep until all of them have come here */
+  /* where all share memory, ranks sleep until all of them have reached this point */
   node_reach(channel->node, ++channel->drains);
   if (channel->remote_learner.n == 0) MUSTER_TRY(node_wait_others(channel->node, channel->drains));
   uint32_t *counts = calloc(2 * (size_t)channel->size, sizeof *counts);

@@ -19,7 +19,7 @@ static size_t slots_bytes(int actors, const size_t *rooms) {
   return bytes;
 }
 
-/* of one command: its version, then the command in whole words; to the next cache line */
+/* words of one command: its version, then the command in whole words, rounded up to a cache line */
 static size_t slot_words(size_t command_bytes) {
   return round_up(sizeof(uint64_t) + command_bytes, sizeof(struct channel_head)) / sizeof(uint64_t);
 }
@@ -77,7 +77,7 @@ static _Atomic uint64_t *slot_of(const struct channel_memory *memory, uint32_t v
   return memory->command_slots + version % CHANNEL_COMMAND_SLOTS * memory->slot_words;
 }
 
-/* A command is copied in whole words, and its last bytes, if any, in one that is filled up. */
+/* A command is copied in whole words; remaining bytes go into a last word with padding. */
 
 static void write_words(_Atomic uint64_t *words, const char *bytes, size_t n) {
   uint64_t word;
@@ -105,7 +105,8 @@ static void read_words(char *bytes, const _Atomic uint64_t *words, size_t n) {
 void channel_memory_write_command(struct channel_memory *memory, uint32_t version, const void *command) {
   _Atomic uint64_t *slot = slot_of(memory, version);
 
-  /* a version that is no slot's but another's matches no reader; nothing of the new command is seen before it */
+  /* version + 1 belongs in another slot, so it matches no reader of this one; readers see it before any part of the new
+   * command */
   atomic_store_explicit(&slot[0], version + 1, memory_order_relaxed);
   atomic_thread_fence(memory_order_release);
   write_words(slot + 1, command, memory->command_bytes);
@@ -113,7 +114,7 @@ void channel_memory_write_command(struct channel_memory *memory, uint32_t versio
   event_set(memory->commands, version);
 }
 
-/* copies command number `version`; false when the writer has come round meanwhile */
+/* copies command number `version`; false when the writer has overwritten its slot meanwhile */
 static bool read_command(const struct channel_memory *memory, uint32_t version, void *command) {
   _Atomic uint64_t *slot = slot_of(memory, version);
   if (atomic_load_explicit(&slot[0], memory_order_acquire) != version) return false;

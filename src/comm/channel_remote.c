@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* messages are counted in heads, so that the count of a large one fits an int */
+/* message sizes are counted in heads, so that the size of a large one fits an int */
 static int units(size_t bytes) { return (int)(channel_slot_bytes(bytes) / sizeof(struct channel_head)); }
 
 muster_status remote_line_open(struct remote_line *line, MPI_Comm world, size_t largest_bytes) {
@@ -29,7 +29,7 @@ static void *allocate(size_t n, size_t room) {
   return memory;
 }
 
-/* ends a receive that waits for a message that will not come */
+/* cancels a receive whose message will not come */
 static void drop_request(MPI_Request *request) {
   if (*request == MPI_REQUEST_NULL) return;
   int is_done = 1;
@@ -101,7 +101,7 @@ void remote_learner_close(struct remote_learner *end) {
   free(end->readers);
 }
 
-/* sends the newest command to those that are being sent none and have not got it */
+/* sends the newest command to the actors that do not have it and are not being sent another one */
 static muster_status send_commands(struct remote_learner *end) {
   struct remote_line line = end->line;
   int count = (int)(end->packet_bytes / sizeof(struct channel_head));
@@ -117,7 +117,7 @@ static muster_status send_commands(struct remote_learner *end) {
   return MUSTER_OK;
 }
 
-/* a message may be there before an earlier, larger one: it comes when that has */
+/* a message may be received before an earlier, larger one; it then counts as arrived once the earlier one has */
 static void note_message(struct remote_learner *end, int slot, int *come, int *n_come) {
   struct remote_peer *peer = &end->peers[slot / 2];
   peer->has_come[slot % 2] = true;
@@ -147,7 +147,8 @@ muster_status remote_learner_poll(struct remote_learner *end, int *come, int *n_
 muster_status remote_learner_credit(struct remote_learner *end, int index) {
   int slot = 2 * index + (int)(end->peers[index].credited++ % 2);
 
-  /* the receive is posted before the actor knows; the last such message has come, or no message would have followed */
+  /* posts the receive before the actor is told; the wait ends at once: the actor has received the last credit of this
+   * slot, or it could not have sent this message */
   MUSTER_TRY_MPI(MPI_Wait(&end->credits[slot], MPI_STATUS_IGNORE));
   MUSTER_TRY_MPI(MPI_Start(&end->requests[slot]));
   MUSTER_TRY_MPI(MPI_Start(&end->credits[slot]));
@@ -158,7 +159,7 @@ muster_status remote_learner_send_command(struct remote_learner *end, uint32_t v
                                           size_t command_bytes) {
   if (end->n == 0) return MUSTER_OK;
 
-  /* the first that nobody is being sent, so that no more memory is touched than is needed */
+  /* takes the first packet that is being sent to nobody, so that no more memory is touched than needed */
   int packet = 0;
   while (end->readers[packet] > 0) packet++;
   struct channel_head *head = packet_head(end, packet);
@@ -235,7 +236,7 @@ muster_status remote_actor_wait_sent(struct remote_actor *end, int which) {
   return MUSTER_OK;
 }
 
-/* the command that was on its way has come: room for another */
+/* the command on its way has arrived: receives the next one into the other packet */
 static muster_status turn_packets(struct remote_actor *end) {
   end->incoming = 1 - end->incoming;
   MUSTER_TRY_MPI(MPI_Start(&end->commands[end->incoming]));

@@ -8,7 +8,7 @@
 
 #define QUESTIONS 32
 
-/* asks the root for its time; of all answers the quickest is nearest to the truth */
+/* asks the root for its time, several times; the quickest answer is the most accurate */
 static muster_status ask(struct comm *comm, int root, struct clock_offset *offset) {
   offset->accuracy = INFINITY;
   for (int i = 0; i < QUESTIONS; i++) {
@@ -31,7 +31,7 @@ static muster_status answer(struct comm *comm, int rank) {
   return MUSTER_OK;
 }
 
-/* the root answers one host after the other, so that none waits for another's answer */
+/* the root serves one host after the other, so that no answer is delayed by another host's */
 static muster_status answer_all(struct comm *comm, const int *asks) {
   for (int rank = 0; rank < comm->size; rank++)
     if (asks[rank]) MUSTER_TRY(answer(comm, rank));

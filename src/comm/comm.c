@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* what MPI may take to abort the job, before this process ends without it */
+/* seconds for MPI to abort the job, before this process ends without it */
 #define ABORT_SECONDS 10.0
 
 muster_status comm_status(int code, const char *call) {
@@ -22,7 +22,7 @@ muster_status comm_status(int code, const char *call) {
   return status_error(MUSTER_ERROR_COMM, "MPI failed: %s: %s", call, text);
 }
 
-/* cores of this node that the job may use; under mpirun a rank may be bound to a few of them, which does not count */
+/* cores of this node that the job may use; under mpirun a rank may be bound to a few of them, but all are counted */
 static int count_local_cores(void) {
   cpu_set_t allowed;
   if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && sched_getaffinity(0, sizeof allowed, &allowed) == 0)
@@ -107,7 +107,7 @@ bool comm_oversubscribed(const struct comm *comm) { return comm->crowd > comm->l
 int comm_agree_exit_code(struct comm *comm, int exit_code, bool knows, bool *speaks) {
   *speaks = true;
   if (comm->size == 1) return exit_code;
-  /* MPI_MAXLOC: who knows why goes before others, then the largest code; among equals the lowest rank */
+  /* for MPI_MAXLOC: ranks that know why come before others, then the largest code; among equals the lowest rank */
   const int codes = 256;
   const struct { int code, rank; } mine = {exit_code == 0 ? 0 : exit_code + (knows ? codes : 0), comm->rank};
   struct {

@@ -11,12 +11,11 @@
 
 #define COMM_HOST_SIZE 256
 
-struct comm; /* one a process */
+struct comm; /* one for each process */
 
-/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/node.h),
- * so that they do not starve the learner. Collective. A process that no launcher started is a job of its own, without
- * MPI.
- */
+/* Joins the job that this process is a rank of, and starts MPI. Ranks sleep or yield while they wait (comm/node.h), so
+ * that they do not starve the learner. Collective. A process that no launcher started is a job by itself, without
+ * MPI. */
 MUSTER_CHECKED muster_status comm_create(int *argc, char ***argv, struct comm **out);
 /* A job of this process alone, without MPI, whoever started it. */
 MUSTER_CHECKED muster_status comm_create_alone(struct comm **out);
@@ -35,21 +34,21 @@ bool comm_oversubscribed(const struct comm *comm);
 /* Whether a rank is on this node. */
 bool comm_is_local(const struct comm *comm, int rank);
 
-/* What this rank does now: its main loop tells it, what waits in here for other ranks tells that, and the watchdog
- * reads it. It lives as long as `comm`. */
+/* What this rank does now: its main loop records its phases, functions of this module record their waits for other
+ * ranks, and the watchdog reads both. It lives as long as `comm`. */
 struct phases *comm_phases(struct comm *comm);
 
-/* Collective. How set-up errors on one rank end all of them in order: the largest exit code of those that know why they
- * failed (`knows`), or of all where nobody does; 0 where nobody has failed. `*speaks` is true on one rank alone, the
- * first that has this code: the one to tell the user, where several met the same error. */
+/* Collective. Agrees on an exit code, so that an error on one rank ends all of them in order: the largest code of the
+ * ranks that know why they failed (`knows`), or of all ranks where none does; 0 where none has failed. `*speaks` is
+ * true only on the first rank that has this code: it prints the error, which several ranks may have met. */
 int comm_agree_exit_code(struct comm *comm, int exit_code, bool knows, bool *speaks);
 
-/* Collective. Takes the status of each rank: where one has failed all return an error, those that have by their own,
- * the others one without a text, since they do not know why. So a rank that fails alone leaves no other waiting in the
- * next collective call. */
+/* Collective. Takes the status of each rank: where one has failed, all return an error. Ranks that failed themselves
+ * return their own; the others return one without a text, since they do not know why. So a rank that fails alone leaves
+ * no other waiting in the next collective call. */
 MUSTER_CHECKED muster_status comm_agree(struct comm *comm, muster_status status);
 
-/* Collective. Whether it is so on any rank. */
+/* Collective. Whether the argument is true on any rank. */
 bool comm_any(struct comm *comm, bool mine);
 
 /* Collective. Copies `bytes` from rank `root` to all. */
@@ -63,7 +62,7 @@ MUSTER_CHECKED muster_status comm_gather(struct comm *comm, const void *mine, si
 struct comm_place {
   char host[COMM_HOST_SIZE];
   int host_cores;  /* cores of the host that the job may use */
-  cpu_set_t cores; /* those that the rank is bound to: all of them, where it is not bound */
+  cpu_set_t cores; /* the cores that the rank is bound to; all of them where it is not bound */
 };
 
 /* Where this rank runs. */

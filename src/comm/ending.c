@@ -18,7 +18,7 @@
 /* how long a launcher may take to end its job in order */
 #define LAUNCHER_SECONDS 10
 
-/* a launcher that takes longer to find out that a host is gone, as Open MPI does by default, is not waited for */
+/* ranks do not wait for a launcher that takes longer to find out that a host is gone, as Open MPI does by default */
 #define LAUNCHER_MAX_SECONDS 300.0
 
 #define DEFAULT_START_SECONDS 300.0
@@ -33,10 +33,10 @@ double ending_start_timeout(void) {
 
 /* ---- the launcher ---- */
 
-/* what started a rank */
+/* the process that started a rank */
 enum launcher { NO_LAUNCHER, MPIRUN, MPI_DAEMON };
 
-/* whether a process is one of Open MPI that starts ranks: mpirun itself, or its daemon on a host */
+/* whether a process is mpirun or Open MPI's daemon on a host, which start ranks */
 static enum launcher launcher_kind(pid_t pid) {
   static const char *const names[] = {"mpirun\n", "mpiexec\n", "orterun\n", "orted\n"};
   char path[64], name[64] = "";
@@ -51,7 +51,7 @@ static enum launcher launcher_kind(pid_t pid) {
   return NO_LAUNCHER;
 }
 
-/* a setting of Open MPI, which mpirun hands to its ranks when it stands in its environment or command line */
+/* reads a setting of Open MPI, which mpirun passes to its ranks when it is set in its environment or command line */
 static double launcher_setting(const char *name, double otherwise) {
   const char *text = getenv(name);
   return text != NULL ? atof(text) : otherwise;
@@ -65,11 +65,11 @@ double ending_launcher_seconds(void) {
   return idle > 0 && seconds <= LAUNCHER_MAX_SECONDS ? seconds : 0;
 }
 
-/* The process that is left behind. It kills the launcher: of gentler signals Open MPI 4.1 makes a crash while it waits
- * for a daemon. */
+/* The process that is left behind. It uses SIGKILL on the launcher: while Open MPI 4.1 waits for a daemon, gentler
+ * signals make it crash. */
 _Noreturn static void end_launcher(int handle) {
   setsid();
-  /* open pipes and sockets of the rank would keep the launcher waiting */
+  /* the launcher would wait for the rank's pipes and sockets as long as they are open */
   dup2(handle, 0);
   if (syscall(SYS_close_range, 1, ~0U, 0) != 0)
     for (int i = 1; i < 1024; i++) close(i);
@@ -97,7 +97,7 @@ struct deadline {
   int cancelled;  /* an eventfd */
   double seconds; /* 0: for ever */
   int exit_code;
-  const struct ending_requests *requests; /* NULL: none are looked for */
+  const struct ending_requests *requests; /* NULL: requests are not watched */
   char message[512];
 };
 
@@ -114,7 +114,7 @@ _Noreturn static void end_as_asked(const struct deadline *deadline, int requests
   ending_now(ending_code(deadline->requests, requests, launcher_kind(getppid()) != NO_LAUNCHER));
 }
 
-/* the requests that have been pending for long enough */
+/* returns the requests once they have been pending for long enough */
 static int overdue_requests(const struct deadline *deadline, double now, double *since) {
   int requests = deadline->requests != NULL ? deadline->requests->pending(deadline->requests->context) : 0;
   if (requests != 0 && *since == 0) *since = now;

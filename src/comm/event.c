@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* processors pause for some 5 to 50 ns at each: a clock's reading costs little compared with them */
+/* each pause takes a processor some 5 to 50 ns; compared with these, reading the clock costs little */
 #define LOOKS_BETWEEN_CLOCKS 50
 
 uint32_t event_number(const struct event *event) { return atomic_load_explicit(&event->number, memory_order_acquire); }
@@ -27,11 +27,11 @@ void event_signal(struct event *event) {
   wake(event);
 }
 
-/* sleeps until the number is another */
+/* sleeps until the number changes */
 static muster_status sleep_on(struct event *event, uint32_t seen) {
   long failed = 0;
 
-  /* announce the sleep, then look once more: a change in between makes FUTEX_WAIT return at once */
+  /* announces the sleep first: if the number has changed since it was read, FUTEX_WAIT returns at once */
   atomic_fetch_add(&event->sleepers, 1);
   while (!failed && atomic_load(&event->number) == seen)
     failed =
@@ -42,7 +42,7 @@ static muster_status sleep_on(struct event *event, uint32_t seen) {
   return status;
 }
 
-/* looks at the number for a moment; returns whether it has changed */
+/* keeps reading the number for a moment; returns whether it has changed */
 static bool changes_soon(const struct event *event, uint32_t seen) {
   double end = clock_seconds() + EVENT_SPIN_SECONDS;
   do {

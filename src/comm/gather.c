@@ -9,58 +9,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* of a rank that does not act: adds nothing to what others worked */
+/* for a rank that does not act: adds nothing to the work of others */
 static const struct gather_work no_work = {.shortest = DBL_MAX};
 
-/* who sends the learner a message, or the learner as such a rank sees it: an actor of the learner's node, which sends
- * its rows straight from its arrays, or the node leader of another node with its node buffer */
+/* the other side of a message. For the learner: an actor of its node, which sends its rows straight from its arrays, or
+ * the node leader of another node, which sends its node buffer. For those ranks: the learner */
 struct peer {
   int rank;
   bool is_node_leader;
   MPI_Datatype rows; /* all fields of the environments that come from there, at absolute addresses, and the head */
   struct gather_head head;
 
-  /* of a node leader */
-  MPI_Datatype node_buffer; /* rows, and the items behind them */
+  /* for a node leader */
+  MPI_Datatype node_buffer; /* rows, followed by the items */
   char *items;
 };
 
 struct gather {
   struct comm *comm;
-  bool is_learner, has_node_buffer; /* a rank that the learner does not serve itself is one of a node buffer's */
+  bool is_learner, has_node_buffer; /* has_node_buffer: this rank exchanges data with the learner through its node's
+                                       buffer */
   int n_peers;                      /* 0 where one rank acts and learns */
   struct peer *peers;
-  int n_requests;              /* n_peers, but 0 on a rank with a node buffer */
+  int n_requests;              /* n_peers, or 0 on a rank with a node buffer */
   MPI_Request *requests;       /* persistent: receives on the learner, a send on an actor */
-  struct gather_field *fields; /* of the rows, then of the list */
+  struct gather_field *fields; /* fields of the rows, then of the list */
   struct gather_list list;
   struct node_buffer node_buffer;
-  struct node *node; /* as the learner sees it */
-  uint32_t step;     /* gathers and scatters so far */
+  struct node *node; /* created for the learner */
+  uint32_t step;     /* number of gathers and scatters so far */
   size_t bytes;
   int64_t messages;
 };
 
 /* --- set-up --- */
 
-/* what the set-up needs to know */
+/* what the set-up needs */
 struct setup {
   struct comm *comm;
   const struct topology *topology;
   enum gather_rows which;
   const struct gather_field *fields;
   int n_fields;
-  const int *leaders;  /* [ranks] of each rank's node */
-  int32_t *capacities; /* [ranks] room in each rank's list */
+  const int *leaders;  /* [ranks] the leader of each rank's node */
+  int32_t *capacities; /* [ranks] capacity of each rank's list */
   int *first, *count;  /* [ranks] ranges of environments */
 
-  /* [n_fields + 1] what a datatype is made of: the rows of all fields, and the head */
+  /* [n_fields + 1] the parts of a datatype: the rows of each field, and the head */
   MPI_Datatype *types;
   MPI_Aint *addresses;
   int *lengths;
 };
 
-/* whether a rank's rows come from a peer: an actor's own, or those of a node leader's node */
+/* whether a peer sends the rows of a rank: an actor sends its own, a node leader those of all ranks of its node */
 static bool comes_from(const struct setup *setup, int rank, int peer_rank) {
   return rank == peer_rank || setup->leaders[rank] == peer_rank;
 }
@@ -72,7 +73,7 @@ static struct env_range rows_of(const struct setup *setup, int rank) {
   return is_in_place ? (struct env_range){0, 0} : topology_envs(setup->topology, rank);
 }
 
-/* the environments that come from a peer; returns how many ranges they are */
+/* fills in the ranges of environments that a peer sends; returns their number */
 static int find_ranges(const struct setup *setup, int peer_rank) {
   int n = 0;
   for (int rank = 0; rank < setup->topology->ranks; rank++) {
@@ -110,7 +111,7 @@ static muster_status describe_rows(const struct setup *setup, int n_ranges, void
   return MUSTER_OK;
 }
 
-/* describes what a node leader sends: its rows, and items as far as there is room for them */
+/* describes what a node leader sends: its rows, and room for as many items as lists can hold */
 static muster_status describe_node_buffer(struct gather *gather, const struct setup *setup, struct peer *peer) {
   size_t capacity = 0;
   for (int rank = 0; rank < setup->topology->ranks; rank++)
@@ -130,7 +131,7 @@ static muster_status describe_node_buffer(struct gather *gather, const struct se
   return MUSTER_OK;
 }
 
-/* the learner's persistent request for what a peer sends */
+/* creates the learner's persistent request for what a peer sends */
 static muster_status expect_peer(struct gather *gather, const struct setup *setup, int rank) {
   struct peer *peer = &gather->peers[gather->n_peers++];
   *peer = (struct peer){.rank = rank,
@@ -144,7 +145,7 @@ static muster_status expect_peer(struct gather *gather, const struct setup *setu
   return MUSTER_OK;
 }
 
-/* an actor's way to the learner: the node buffer of its node, or a persistent request of its own */
+/* creates an actor's connection to the learner: the node buffer of its node, or a persistent request of its own */
 static muster_status face_learner(struct gather *gather, const struct setup *setup) {
   const struct topology *topology = setup->topology;
   struct peer *peer = &gather->peers[gather->n_peers++];
@@ -171,7 +172,7 @@ static muster_status meet_peers(struct gather *gather, const struct setup *setup
   return MUSTER_OK;
 }
 
-/* Finds out who carries what. Collective. */
+/* Finds out which rank sends whose rows. Collective. */
 static muster_status find_leaders(struct gather *gather, struct setup *setup) {
   struct comm *comm = gather->comm;
   const struct topology *topology = setup->topology;
@@ -182,7 +183,7 @@ static muster_status find_leaders(struct gather *gather, struct setup *setup) {
   const size_t bytes_alone = node_buffer->bytes;
   node_buffer_lay_out(node_buffer, topology, setup->capacities, false);
 
-  /* ranks of the learner's node share no rows, but wait for each other */
+  /* ranks of the learner's node do not exchange rows through shared memory, but wait for each other by its counters */
   const size_t bytes = comm_is_local(comm, topology->learner) ? 0 : node_buffer->bytes;
   MUSTER_TRY(node_create(comm, topology->learner, bytes, bytes_alone, &gather->node));
   if (!gather->node->is_shared) node_buffer_lay_out(node_buffer, topology, setup->capacities, true);
@@ -200,7 +201,7 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
   return MUSTER_OK;
 }
 
-/* takes the memory of the setup; whoever calls frees it in any case */
+/* allocates the memory of the setup; the caller frees it in any case */
 static muster_status allocate_setup(struct setup *setup) {
   const size_t ranks = (size_t)setup->topology->ranks, parts = (size_t)setup->n_fields + 1;
   int *numbers = setup->capacities = calloc(3 * ranks + parts, sizeof *numbers);
@@ -220,7 +221,7 @@ static void free_setup(struct setup *setup) {
   free(setup->addresses);
 }
 
-/* takes the memory of the gather, and lists there what it is of; whoever calls frees it in any case */
+/* allocates the memory of the gather and copies the fields into it; the caller frees it in any case */
 static muster_status allocate(struct gather *gather, const struct setup *setup, const struct gather_list *list) {
   const size_t ranks = (size_t)setup->topology->ranks, n_fields = (size_t)setup->n_fields;
   const size_t list_fields = list != NULL ? (size_t)list->n_fields : 0;
@@ -308,7 +309,7 @@ muster_status gather_begin(struct gather *gather) {
   return MUSTER_OK;
 }
 
-/* sends the items of an actor's list; the learner has read their number in the first message */
+/* sends the items of an actor's list; the learner has received their number in the first message */
 static muster_status send_list(struct gather *gather) {
   struct comm *comm = gather->comm;
   struct gather_list *list = &gather->list;
@@ -327,7 +328,7 @@ static muster_status send_list(struct gather *gather) {
   return MUSTER_OK;
 }
 
-/* receives the items of an actor of this node behind those in the learner's list */
+/* receives the items of an actor of this node and appends them to the learner's list */
 static muster_status receive_list(struct gather *gather, const struct peer *peer) {
   struct comm *comm = gather->comm;
   struct gather_list *list = &gather->list;
@@ -343,7 +344,7 @@ static muster_status receive_list(struct gather *gather, const struct peer *peer
   return MUSTER_OK;
 }
 
-/* the learner: appends the items that came from all, peer by peer */
+/* on the learner: appends the items of all actors, peer by peer */
 static muster_status collect_lists(struct gather *gather) {
   struct gather_list *list = &gather->list;
   *list->count = 0;
@@ -360,8 +361,8 @@ static muster_status collect_lists(struct gather *gather) {
   return MUSTER_OK;
 }
 
-/* sleeps until the messages of this node can move: the learner until every actor has sent, then it wakes them, since an
- * actor may have to take part in the transfer */
+/* sleeps until the messages of this node can move: the learner sleeps until every actor has begun to send, then wakes
+ * them, since an actor may have to take part in the transfer */
 static muster_status meet_neighbours(struct gather *gather) {
   struct node *node = gather->node;
   if (!gather->is_learner) return node_wait(node, gather->peers[0].rank, gather->step);

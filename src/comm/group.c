@@ -10,10 +10,10 @@
 #define MAX_BLOCKS 16
 
 struct group {
-  struct comm *subcomm; /* the members as a job of their own */
-  struct node *node;    /* of the members, as the first one sees it */
+  struct comm *subcomm; /* a job that consists of the members */
+  struct node *node;    /* nodes of the members, created for the first one */
   MPI_Comm leaders;     /* the leaders of the nodes in the order of their numbers; MPI_COMM_NULL on other members */
-  uint32_t step;        /* two for each time that all meet */
+  uint32_t step;        /* counts two for each meeting of all members */
   int n_blocks;
   struct shared_memory block[MAX_BLOCKS];
 };
@@ -89,7 +89,7 @@ muster_status group_share(struct group *group, size_t bytes, void **memory) {
 
 /* --- meetings --- */
 
-/* what the leaders of the nodes do while the other members wait */
+/* the exchange between the leaders of the nodes, while the other members wait */
 typedef muster_status (*leaders_part)(struct group *group, void *memory, const size_t *offsets);
 
 static muster_status meet(struct group *group, leaders_part part, void *memory, const size_t *offsets) {
@@ -126,7 +126,7 @@ static muster_status exchange_ranges(struct group *group, void *memory, const si
     MUSTER_TRY_MPI(MPI_Barrier(group->leaders));
     return MUSTER_OK;
   }
-  /* the ranges of neighbours on one node are one piece */
+  /* the ranges of members that are neighbours on one node are joined into one */
   const int *numbers = group->node->numbers;
   for (int first = 0, end; first < group->subcomm->size; first = end) {
     for (end = first + 1; end < group->subcomm->size && numbers[end] == numbers[first];) end++;

@@ -1,5 +1,5 @@
-/* The ranks of a job that learn together: how they meet, share memory on each node, and copy what they wrote there to
- * the other nodes.
+/* The ranks of a job that learn together: how they wait for each other, share memory on each node, and copy what they
+ * wrote there to the other nodes.
  *
  * Members of a node write to memory that they share and wait for each other without a message (comm/node.h).
  * Between nodes the first member of each, its node leader, sends what its node has written and receives what the others
@@ -12,12 +12,12 @@
 
 struct group;
 
-/* A group of the ranks members[0 .. n - 1], n > 1, in this order, in which those of a node are best neighbours. On
- * ranks that are no members *out is NULL. Collective over the job. */
+/* A group of the ranks members[0 .. n - 1], n > 1, in this order; best with the members of a node next to each other.
+ * On ranks that are not members *out is NULL. Collective over the job. */
 MUSTER_CHECKED muster_status group_create(struct comm *comm, const int *members, int n, struct group **out);
 void group_destroy(struct group **group); /* accepts NULL inside; frees what the group shares. Not collective */
 
-/* Members, and the number of this rank among them. */
+/* The number of members, and this rank's number among them. */
 int group_ranks(const struct group *group);
 int group_rank(const struct group *group);
 
@@ -28,12 +28,12 @@ bool group_spans_nodes(const struct group *group);
  * they cannot. Collective over the group. */
 MUSTER_CHECKED muster_status group_share(struct group *group, size_t bytes, void **memory);
 
-/* Waits until all members have come here. Then the bytes offsets[i] .. offsets[i + 1] - 1 behind `memory`, shared,
- * which member i has written, can be read on all nodes. offsets [members + 1] ascending; NULL: all only meet.
- * Collective over the group. */
+/* Waits until all members have made this call. Then the bytes offsets[i] .. offsets[i + 1] - 1 of the shared `memory`,
+ * which member i has written, can be read on all nodes. offsets [members + 1] are ascending; NULL: members only wait
+ * for each other. Collective over the group. */
 MUSTER_CHECKED muster_status group_gather(struct group *group, void *memory, const size_t *offsets);
 
-/* The same for bytes that member 0 has written; the other members may still have been reading until they come here. */
+/* The same for bytes that member 0 writes; the other members may read the old ones until they make this call. */
 MUSTER_CHECKED muster_status group_broadcast(struct group *group, void *memory, size_t bytes);
 
 /* Copies bytes that are in no shared memory from member 0 to all. Collective over the group. */

@@ -20,7 +20,7 @@ static bool is_launched(void) {
   return false;
 }
 
-/* what to say when MPI does not start; the ranks behind the first give it the time to say so for them */
+/* the message when MPI does not start; the other ranks give the first one time to print it for all */
 static struct deadline *limit_start(void) {
   const char *rank = getenv("OMPI_COMM_WORLD_RANK");
   double seconds = ending_start_timeout(), patience = rank == NULL || strcmp(rank, "0") == 0 ? 0 : 5;
@@ -34,13 +34,13 @@ static struct deadline *limit_start(void) {
   return deadline_start(seconds > 0 ? seconds + patience : 0, 1, text);
 }
 
-/* Starts MPI in a process that is alone so far. Open MPI reads its settings in MPI_Init: a rank that waits inside MPI
- * yields its core to whoever wants it, which costs next to nothing when nobody does; and it does not try to read other
- * ranks' memory where that is forbidden. What the user has set stays. */
+/* Starts MPI in a process that is alone so far. Open MPI reads its settings in MPI_Init: these settings make a rank
+ * that waits inside MPI yield its core to any other process, which costs next to nothing on an idle machine, and keep
+ * it from trying to read other ranks' memory where that is forbidden. Settings of the user are kept. */
 static muster_status join_job(struct comm *comm, int *argc, char ***argv) {
   setenv("OMPI_MCA_mpi_yield_when_idle", "1", 0);
   if (!single_copy_is_allowed()) setenv("OMPI_MCA_btl_vader_single_copy_mechanism", "none", 0);
-  /* a rank does not outlive the mpirun that started it: it could only hold on to the run folder */
+  /* a rank ends when the mpirun that started it ends: it would only keep the run folder locked */
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   int provided; /* other threads make no call of MPI (comm/watchdog.h) */
   MUSTER_TRY(comm_status(MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided), "MPI_Init_thread"));

@@ -9,11 +9,11 @@
 struct comm {
   MPI_Comm world, node; /* all ranks; those of this node */
   int rank, size, local_size, local_cores;
-  int crowd;                 /* ranks of the job on this node; of a group: its members' and the others' */
+  int crowd;                 /* ranks of the job on this node; in a group, too, members or not */
   int *node_ranks;           /* [size] each rank's rank in `node`; MPI_UNDEFINED for those of other nodes */
   struct watchdog *watchdog; /* NULL where there is none */
-  struct phases *phases;     /* what this process does; of a group: the job's */
-  struct phases own_phases;  /* the job's */
+  struct phases *phases;     /* what this process does; a group uses the job's */
+  struct phases own_phases;  /* those of the job */
   char host[COMM_HOST_SIZE];
 };
 
@@ -36,19 +36,20 @@ enum comm_tag {
 /* Fills in what a rank knows of those of its node, by comm->node: how many there are, and their ranks among them. */
 MUSTER_CHECKED muster_status comm_number_neighbours(struct comm *comm);
 
-/* From now on ranks of this node with different numbers count as being on different nodes, for tests. Collective;
+/* For tests: from now on ranks of this node with different numbers count as being on different nodes. Collective;
  * before anything else is created. */
 MUSTER_CHECKED muster_status comm_split_node(struct comm *comm, int number);
 
-/* Those ranks that give a number >= 0 as a job of their own, in the order of their numbers: rank and size, nodes and
- * collective calls are the group's. It has no watchdog. *out is NULL on the others. Collective over the job. */
+/* Makes a job of its own from the ranks that give a number >= 0, in the order of their numbers: rank, size, nodes and
+ * collective calls are those of this group. It has no watchdog. *out is NULL on the other ranks. Collective over the
+ * job. */
 MUSTER_CHECKED muster_status comm_create_group(struct comm *comm, int number, struct comm **out);
 void comm_destroy_group(struct comm **group); /* accepts NULL inside */
 
-/* Waits until the requests are done: every wait for a message of the main loop is this one. */
+/* Waits until the requests are done; the main loop waits for messages only by this function. */
 MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n);
 
-/* A committed type of so many bytes in a row, however many; the caller frees it. */
+/* A committed type of so many contiguous bytes, even more than an int can count; the caller frees it. */
 MUSTER_CHECKED muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out);
 
 /* Turns an MPI error code into a status that names the call. */

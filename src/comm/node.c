@@ -28,7 +28,7 @@ static int choose_leader(const struct node *node, int root) {
   return first;
 }
 
-/* the leaders of all, and the nodes in the order of their first ranks */
+/* fills in the leaders of all ranks, and numbers the nodes in the order of their first ranks */
 static muster_status number_nodes(struct node *node) {
   const int ranks = node->comm->size;
   MUSTER_TRY(comm_gather(node->comm, &node->leader, sizeof node->leader, node->leaders));

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* messages are filled up to whole units, so that counts fit an int */
+/* messages are padded to whole units, so that counts fit an int */
 #define UNIT 64
 
 static size_t units(size_t bytes) { return (bytes + UNIT - 1) / UNIT; }
@@ -85,7 +85,7 @@ void gather_head_join(struct gather_head *head, const struct gather_head *other)
 }
 /* copies this rank's rows from the fields into the message, or back */
 static void copy_rows(struct node_buffer *node_buffer, bool in) {
-  if (node_buffer->own_rows == 0) return; /* nothing but a list: the fields may have no base */
+  if (node_buffer->own_rows == 0) return; /* the buffer holds only a list: the fields may have no base */
   char *block = node_buffer->message;
   for (int i = 0; i < node_buffer->n_fields; i++) {
     size_t env_bytes = node_buffer->field[i].env_bytes, bytes = env_bytes * (size_t)node_buffer->own_rows;
@@ -113,7 +113,7 @@ void node_buffer_unpack_items(const void *items, int32_t count, const struct gat
 }
 
 muster_status node_buffer_put(struct node_buffer *node_buffer, uint32_t step, const struct gather_head *head) {
-  /* the node leader may still be sending what was put in before */
+  /* waits, since the node leader may still be sending the previous content */
   if (!node_is_leader(node_buffer->node)) MUSTER_TRY(node_wait_leader(node_buffer->node, step - 1));
   copy_rows(node_buffer, true);
   pack_items(node_buffer);
@@ -122,7 +122,7 @@ muster_status node_buffer_put(struct node_buffer *node_buffer, uint32_t step, co
   return MUSTER_OK;
 }
 
-/* joins what the ranks tell to one head, and their items to one list behind it; returns the bytes of the message */
+/* joins the heads of the ranks into one, and their items into one list after it; returns the bytes of the message */
 static size_t close_message(struct node_buffer *node_buffer) {
   struct gather_head all = node_buffer->entries[0].head;
   const size_t item_bytes = node_buffer_item_bytes(&node_buffer->list);
@@ -150,7 +150,7 @@ muster_status node_buffer_send(struct node_buffer *node_buffer, uint32_t step) {
   return MUSTER_OK;
 }
 
-/* the node leader's part of taking: all rows, once the others have read or written what was there before */
+/* on the node leader: receives all rows, once the others are done with the previous content */
 static muster_status receive_rows(struct node_buffer *node_buffer, uint32_t step) {
   MUSTER_TRY(node_wait_others(node_buffer->node, step - 1));
   int count = (int)units(node_buffer->rows_bytes + sizeof(struct gather_head));

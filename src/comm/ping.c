@@ -7,8 +7,8 @@
 
 struct ping {
   struct comm *comm; /* borrowed */
-  size_t bytes[2];   /* of a message out, and back */
-  char *buffer[2];   /* rank 0 has a place for each other rank's message back */
+  size_t bytes[2];   /* of a message from rank 0, and of one to it */
+  char *buffer[2];   /* rank 0 has room for one message from each other rank */
   MPI_Request *requests;
 };
 

@@ -1,4 +1,4 @@
-/* Bare messages between the learner and the other ranks: what the benchmark measures the gather against. */
+/* Plain messages between the learner and the other ranks; the benchmark compares the gather with them. */
 #ifndef COMM_PING_H
 #define COMM_PING_H
 
@@ -11,7 +11,7 @@ struct ping;
 MUSTER_CHECKED muster_status ping_create(struct comm *comm, size_t out_bytes, size_t back_bytes, struct ping **out);
 void ping_destroy(struct ping **ping); /* accepts NULL inside */
 
-/* One message from rank 0 to each other rank; the other way round. Collective. */
+/* Send one message from rank 0 to each other rank, or one from each other rank to rank 0. Collective. */
 MUSTER_CHECKED muster_status ping_out(struct ping *ping);
 MUSTER_CHECKED muster_status ping_back(struct ping *ping);
 

@@ -11,22 +11,23 @@
 struct preemption {
   struct comm *comm; /* borrowed */
   uint64_t actors, needed;
-  uint64_t start;         /* actors that were done with all rollouts before this one */
+  uint64_t start;         /* the count at the end of the previous rollout */
   bool leads, is_remote;  /* this rank */
-  bool is_begun;          /* this rank has taken part in this rollout */
-  bool is_told;           /* the leading rank: has told the remote actors; a remote actor: was told */
-  struct node *node;      /* as the leading rank sees it, with the number of actors that are done */
-  _Atomic uint64_t *done; /* that number; NULL on a remote actor */
+  bool is_begun;          /* whether this rank has begun with this rollout */
+  bool is_told;           /* on the leading rank: whether it has told the remote actors; on a remote actor: whether it
+                             was told */
+  struct node *node;      /* created for the leading rank; holds the number of actors that are done */
+  _Atomic uint64_t *done; /* the number of actors that are done; NULL on a remote actor */
 
-  /* persistent; on the leading rank those with all remote actors, on such an actor with the leading rank */
+  /* persistent; on the leading rank one for each remote actor, on a remote actor one with the leading rank */
   int n_remote;
   MPI_Request *is_done, *enough; /* [n_remote] */
-  int *heard;                    /* [n_remote] which of `is_done` have come */
+  int *heard;                    /* [n_remote] which of `is_done` have arrived */
 };
 
 /* --- set-up --- */
 
-/* the leading rank's, or a remote actor's */
+/* creates the requests of the leading rank, or of a remote actor */
 static muster_status prepare_messages(struct preemption *preemption, int peer) {
   MPI_Comm world = preemption->comm->world;
   const int i = preemption->n_remote++;
@@ -106,7 +107,7 @@ void preemption_destroy(struct preemption **handle) {
 
 /* --- a rollout --- */
 
-/* whoever is to be told expects it from here on */
+/* starts the receives of this rollout: on the leading rank for reports, on a remote actor for the end */
 static muster_status begin(struct preemption *preemption) {
   if (preemption->is_begun) return MUSTER_OK;
   preemption->is_begun = true;
@@ -120,7 +121,7 @@ static bool enough_are_done(const struct preemption *preemption) {
   return atomic_load_explicit(preemption->done, memory_order_relaxed) - preemption->start >= preemption->needed;
 }
 
-/* the leading rank: counts the remote actors that are done, and tells all of them once it is enough */
+/* on the leading rank: counts the remote actors that are done, and tells all of them once enough actors are */
 static muster_status count_remote(struct preemption *preemption) {
   if (preemption->n_remote == 0) return MUSTER_OK;
   int n = 0;
@@ -172,7 +173,8 @@ muster_status preemption_await(struct preemption *preemption) {
 
 muster_status preemption_end_rollout(struct preemption *preemption) {
   if (preemption == NULL || !preemption->is_begun) return MUSTER_OK;
-  /* an actor has sent its message before its rollout, the leading rank before it had all of them */
+  /* these waits end at once: an actor sends its message before its rollout, and the leading rank sent its own before it
+   * had received all rollouts */
   MUSTER_TRY(comm_wait(preemption->comm, preemption->is_done, preemption->n_remote));
   MUSTER_TRY(comm_wait(preemption->comm, preemption->enough, preemption->n_remote));
   preemption->start += preemption->actors;

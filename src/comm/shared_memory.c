@@ -13,20 +13,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Shared memory is a file that is nowhere but in memory, and without a name once all have it. MPI could share a
- * window, but Open MPI 4 hangs where there is not enough memory, as in a container with a small /dev/shm.
+/* Shared memory is a file that exists only in memory; its name is removed once all ranks have opened it. An MPI shared
+ * window would do the same, but Open MPI 4 hangs where there is not enough memory, as in a container with a small
+ * /dev/shm.
  *
- * Who made a file holds a lock on it while it has its name. The lock dies with its holder, so a name without one was
- * left behind by a process that was killed in between, in whatever container it ran, and the next job removes it. */
+ * The process that creates a file holds a lock on it as long as the file has a name. The lock ends with its holder, so
+ * a named file without a lock was left behind by a process that was killed in between, in whatever container it ran,
+ * and the next job removes it. */
 
 #define FOLDER "/dev/shm"
 #define PREFIX "muster-"
 #define PATH_SIZE 64
 
-/* how often a file is made anew that another job has taken for one that was left behind, before it was locked */
+/* how often to create a file again: another job may take it for one left behind, and remove it, before it is locked */
 #define ATTEMPTS 8
 
-/* whether a name in the folder is one of ours, of which nobody holds the lock; such a file is locked when it is */
+/* whether a name in the folder is one of ours whose lock nobody holds; if so, the file is then locked by this
+ * process */
 static bool is_left_behind(int folder, const char *name, int *file) {
   struct stat found;
   *file = openat(folder, name, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
@@ -47,7 +50,7 @@ void shared_memory_remove_left_behind(void) {
   closedir(folder);
 }
 
-/* a new file with a name and a lock; -1 on failure */
+/* creates a file with a name and a lock; -1 on failure */
 static int create_locked(char *path) {
   for (int attempt = 0; attempt < ATTEMPTS; attempt++) {
     struct stat made;
@@ -83,7 +86,7 @@ static void *map_file(const char *path, size_t bytes) {
   return memory == MAP_FAILED ? NULL : memory;
 }
 
-/* NULL where the ranks of the node cannot share so much; all of them have it, or none */
+/* NULL where the ranks of the node cannot share so much memory; all of them get it, or none does */
 static muster_status share(struct comm *comm, size_t size, void **out) {
   bool is_first = comm->node_ranks[comm->rank] == 0;
   char path[PATH_SIZE] = "";

@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 
 bool single_copy_is_allowed(void) {
-  /* what the child has at this address is its own copy */
+  /* the child has its own copy at this address */
   static const uint32_t probe = 0x6d757374;
   uint32_t copy = 0;
   pid_t child = child_create();

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* what follows from the ranks that lead, learn and act */
+/* fills in what follows from the ranks that lead, learn and act */
 static void derive(struct topology *topology) {
   bool all_act = topology->colocated || topology->ranks == 1;
   topology->actors = all_act ? topology->ranks : topology->ranks - topology->learners;
@@ -57,7 +57,7 @@ bool topology_rank_acts(const struct topology *topology, int rank) {
 
 bool topology_has_pure_actors(const struct topology *topology) { return topology->learners < topology->ranks; }
 
-/* an actor's turn when environments are dealt out */
+/* the turn of an actor when environments are dealt out */
 static int actor_turn(const struct topology *topology, int rank) {
   if (topology->turns != NULL) return topology->turns[rank];
   int turn = 0;

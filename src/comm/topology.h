@@ -8,15 +8,16 @@
 
 struct topology {
   int ranks, rank;
-  int learner;       /* the rank that leads: it learns, gives the commands, and alone writes the run folder */
+  int learner;       /* the rank that leads: it learns, gives the commands, and is the only one that writes to the run
+                        folder */
   int learners;      /* ranks that learn together, the leading one among them */
-  bool colocated;    /* those that learn act, too */
+  bool colocated;    /* learners also act */
   int actors;        /* ranks that act; a single rank acts and learns */
   int32_t num_envs;  /* global */
   bool acts, learns; /* this rank */
   bool leads;        /* whether this rank is `learner` */
   const int *turns;  /* [ranks] an actor's turn when environments are dealt out; NULL: actors in the order of ranks */
-  const int *group;  /* [learners] the ranks that learn, the leading one first; NULL: it alone */
+  const int *group;  /* [learners] the ranks that learn, the leading one first; NULL: only the leading one */
 };
 
 /* A contiguous range of global environment indices. */
@@ -33,14 +34,14 @@ void topology_set_learner(struct topology *topology, int learner);
 /* Several ranks learn: group [n] (borrowed), whose first one leads. With `colocated` they act as well. */
 void topology_set_group(struct topology *topology, const int *group, int n, bool colocated);
 
-/* Deals the environments out in the order of ranks, which is what happens without turns, too; with them it costs
- * nothing to look up. Fills `turns` [ranks], borrowed. After the group is set. */
+/* Deals the environments out in the order of ranks. The result is the same as without turns, but look-ups are faster.
+ * Fills `turns` [ranks], borrowed. To be called after the group is set. */
 void topology_pack(struct topology *topology, int *turns);
 
 /* Deals the environments out over the hosts in turn: to the first rank of each host, then to the second of each, and so
- * on; whoever does not act is left out. So neighbouring ranges lie on different hosts where there are several, and the
- * ranges that are larger by one are shared out evenly over the hosts. `local_ranks` [ranks]: each rank's number among
- * those of its host. Fills `turns` [ranks], borrowed. After the group is set. */
+ * on; ranks that do not act are left out. So neighbouring ranges lie on different hosts where there are several, and
+ * the ranges that are larger by one are shared out evenly over the hosts. `local_ranks` [ranks]: each rank's number
+ * among those of its host. Fills `turns` [ranks], borrowed. To be called after the group is set. */
 void topology_spread(struct topology *topology, const int *local_ranks, int *turns);
 
 bool topology_rank_acts(const struct topology *topology, int rank);

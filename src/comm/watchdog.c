@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* heartbeats within `seconds`, and how far they are apart at most */
+/* number of heartbeats within `seconds`, and the longest time between two of them */
 #define HEARTBEATS 8
 #define MAX_PERIOD 10.0
 
@@ -26,21 +26,23 @@
 #define CONTACT_SECONDS 10.0
 #define CONTACT_PERIOD 0.1
 
-/* what may pass between the message that a rank is lost and the end: the update that is under way, and a checkpoint */
+/* time allowed between the message that a rank is lost and the end: for the update that is under way, and a
+ * checkpoint */
 #define EMERGENCY_CHECKPOINT_SECONDS 600.0
 
-/* in which a launcher ends the ranks of a job that one has left */
+/* seconds in which a launcher ends a job after one of its ranks has ended */
 #define LAUNCHER_SECONDS 5.0
 
-/* at least as long others are asked to wait for the end by who ends the job; Open MPI's mpirun takes a second or two */
+/* the rank that ends the job asks the others to wait for so long at least; Open MPI's mpirun takes a second or two to
+ * end them */
 #define GOODBYE_SECONDS 0.3
 
-/* what is known of a rank */
+/* what is known about a rank */
 struct watched {
   int rank;
-  atomic_bool is_out_of_reach; /* no datagram passes, or it is this rank itself: it is not judged */
-  bool is_told;                /* that its set-up takes long */
-  double heard, moved;         /* clock of the last heartbeat, and of the last one that told of anything new */
+  atomic_bool is_out_of_reach; /* no datagram gets through, or it is this rank itself: it is not judged */
+  bool is_told;                /* whether the user was told that its set-up takes long */
+  double heard, moved;         /* time of the last heartbeat, and of the last one that brought anything new */
   struct heartbeat heartbeat;  /* the last one */
 };
 
@@ -50,27 +52,28 @@ struct watchdog {
   bool is_learner, is_launched;
   int rank, size;
   char (*hosts)[COMM_HOST_SIZE]; /* [size] */
-  bool *learns;                  /* [size] which ranks do */
+  bool *learns;                  /* [size] which ranks learn */
 
   struct phases *phases; /* what the main thread does; borrowed */
 
-  /* what it wants done when the job is ended; the thread keeps the lock once it does that */
+  /* what the main thread wants done when the job is ended; the watchdog's thread takes the lock for that and keeps
+   * it */
   pthread_mutex_t emergency;
   void (*emergency_checkpoint)(void *context, bool is_whole);
   void *context;
 
-  /* of the thread */
+  /* for the thread only */
   pthread_t thread;
   bool runs;
-  int wakeup; /* an eventfd: the main thread is at its end, or the watch is over */
+  int wakeup; /* an eventfd: wakes the thread when the main thread reaches PHASE_END, or when the watch is over */
   atomic_bool is_over;
-  bool says_goodbye;          /* it ends the process: whatever the main thread does */
+  bool says_goodbye;          /* the thread is ending the process, whatever the main thread does */
   struct watchdog_link *link; /* NULL where this rank is alone */
   struct heartbeat told;      /* the last heartbeat that was sent */
-  double asked_since;         /* clock when the first request was seen, of this rank or another one; 0: none was */
+  double asked_since;         /* time when the first request was seen, on this rank or another one; 0: none yet */
   struct watched own;
   int n_watched;
-  struct watched *watched; /* [n_watched] the learner; or, on it, [size] all ranks */
+  struct watched *watched; /* [n_watched] only the learner; on the learner [size], all ranks */
 };
 
 /* ---- what the main thread says ---- */
@@ -91,7 +94,7 @@ void watchdog_on_loss(struct comm *comm, void (*emergency_checkpoint)(void *cont
 
 /* ---- heartbeats ---- */
 
-/* takes a heartbeat of a rank */
+/* notes a heartbeat of a rank */
 static void record_heartbeat(struct watched *watched, const struct heartbeat *heartbeat, double now) {
   const struct heartbeat *last = &watched->heartbeat;
   bool is_new =
@@ -101,7 +104,7 @@ static void record_heartbeat(struct watched *watched, const struct heartbeat *he
   watched->heartbeat = *heartbeat;
 }
 
-/* what this rank does */
+/* notes what this rank does */
 static void note_self(struct watchdog *watchdog, double now) {
   const struct ending_requests *requests = &watchdog->options.requests;
   const struct phases_seen seen = phases_see(watchdog->phases);
@@ -115,7 +118,7 @@ static void note_self(struct watchdog *watchdog, double now) {
   record_heartbeat(&watchdog->own, &heartbeat, now);
 }
 
-/* takes what has come; the learner answers */
+/* reads the heartbeats that have arrived; the learner answers each */
 static void receive(struct watchdog *watchdog, double now) {
   struct heartbeat heartbeat;
   while (watchdog->link != NULL && link_receive(watchdog->link, &heartbeat)) {
@@ -136,7 +139,7 @@ static bool is_setting_up(const struct heartbeat *heartbeat) {
   return heartbeat->phase == PHASE_SETUP || heartbeat->phase == PHASE_AGREEMENT;
 }
 
-/* what a rank was last known to do */
+/* describes what a rank was last known to do */
 static void describe_place(const struct heartbeat *heartbeat, char *text, size_t size) {
   const struct phase_row *row = &phase_table[heartbeat->phase];
   bool is_in_call = row->in_a_call != NULL && heartbeat->place.call != OUTCALL_NONE;
@@ -162,9 +165,9 @@ static void describe_moment(double seconds, char text[16]) {
 
 static bool is_silent(const struct watchdog *watchdog, const struct watched *watched, double now) {
   if (watched->is_out_of_reach || watched->heartbeat.phase == PHASE_END) return false;
-  /* a heartbeat may have been a period old when the rank fell silent, and it is looked at once a period */
+  /* the last heartbeat may be up to a period older than the silence, and silence is checked once a period */
   double patience = watchdog->options.seconds - watchdog->period;
-  /* the first actor tells that the learner is lost; the others wait a little for it to end the job */
+  /* the first actor reports that the learner is lost; the others wait a little for it to end the job */
   if (!watchdog->is_learner && watchdog->rank > watchdog->options.learner + 1) patience += watchdog->period;
   return now - watched->heard > patience;
 }
@@ -198,7 +201,8 @@ static bool host_is_silent(const struct watchdog *watchdog, const struct watched
   return strcmp(watchdog->hosts[watchdog->rank], watchdog->hosts[lost->rank]) != 0;
 }
 
-/* lets the launcher find out by itself that a host is gone, and end the job; the others hear that this rank is there */
+/* gives the launcher time to find out by itself that a host is gone and to end the job; meanwhile this rank keeps
+ * answering the others */
 static void wait_for_launcher(struct watchdog *watchdog) {
   double seconds = ending_launcher_seconds(), end = clock_seconds() + seconds;
   if (seconds == 0) return;
@@ -211,7 +215,8 @@ static void wait_for_launcher(struct watchdog *watchdog) {
   }
 }
 
-/* Tells the others that this rank goes: until the launcher has ended them, they need not find out that it is silent. */
+/* Tells the others that this rank is about to end, so that they do not report its silence before the launcher has ended
+ * them. */
 static void say_goodbye(struct watchdog *watchdog) {
   if (watchdog->link == NULL || !watchdog->is_learner) return;
   watchdog->says_goodbye = true;
@@ -224,8 +229,9 @@ static void say_goodbye(struct watchdog *watchdog) {
   }
 }
 
-/* Waits for the main thread to finish the iteration, while the others hear that this rank is there. False when it does
- * not: it is itself what hangs, or it has waited for a period for those that learn together, one of which is lost. */
+/* Waits for the main thread to finish its change, and keeps answering the other ranks meanwhile. False when it cannot
+ * finish: this rank itself hangs, or it has waited for a whole period for the ranks that learn together, one of which
+ * is lost. */
 static bool await_whole_state(struct watchdog *watchdog, int lost) {
   struct phases *phases = watchdog->phases;
   bool is_missed = lost >= 0 && watchdog->learns[lost];
@@ -242,7 +248,7 @@ static bool await_whole_state(struct watchdog *watchdog, int lost) {
   return is_whole;
 }
 
-/* What the run was asked by signals and time limits, on any rank that can be heard. */
+/* All requests by signals and time limits, on any rank that can be heard. */
 static int all_requests(const struct watchdog *watchdog) {
   int requests = watchdog->own.heartbeat.asked;
   for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++)
@@ -250,7 +256,7 @@ static int all_requests(const struct watchdog *watchdog) {
   return requests;
 }
 
-/* the exit code of a job that cannot go on, and what it was asked, for the message */
+/* the exit code of a job that cannot go on; writes the requests that it has received, for the message */
 static int requested_end(const struct watchdog *watchdog, char *text, size_t size) {
   const struct ending_requests *asked = &watchdog->options.requests;
   int requests = all_requests(watchdog);
@@ -264,10 +270,10 @@ static int requested_end(const struct watchdog *watchdog, char *text, size_t siz
 struct job_end {
   int exit_code;
   int lost;          /* the rank that is to blame; -1: none */
-  bool host_is_lost; /* a launcher on another host may first notice that */
+  bool host_is_lost; /* the host of that rank is gone, and a launcher on another host gets time to notice it */
 };
 
-/* Says what has happened, lets the learner save what it has learned, and ends this process, and so the job. */
+/* Reports what has happened, lets the learner save what it has learned, and ends this process, and with it the job. */
 _Noreturn static void end_job(struct watchdog *watchdog, const char *text, struct job_end end) {
   log_error(&watchdog->options.logger, "%s", text);
   struct deadline *deadline = deadline_start(EMERGENCY_CHECKPOINT_SECONDS, 1,
@@ -311,7 +317,7 @@ _Noreturn static void end_for_standstill(struct watchdog *watchdog, const struct
   end_job(watchdog, text, (struct job_end){is_over ? 1 : code, stuck->rank, false});
 }
 
-/* a set-up that is not over soon enough for who wants the end */
+/* ends the job because a request has come in the set-up, which is not over soon enough */
 _Noreturn static void end_in_setup(struct watchdog *watchdog, const struct watched *slow, double now) {
   char text[1024], call[160], asked[160], place[200] = "";
   int code = requested_end(watchdog, asked, sizeof asked);
@@ -337,9 +343,8 @@ static bool stands_still(const struct watchdog *watchdog, const struct watched *
   return now - watched->moved > watchdog->options.seconds;
 }
 
-/* a rank that is not only waiting for others in the set-up; the one that is in a call of an environment, if there is
- * one
- */
+/* finds a rank that is busy in the set-up instead of waiting for others; one that is in a call of an environment comes
+ * first */
 static struct watched *slowest_in_setup(struct watchdog *watchdog) {
   struct watched *slowest = &watchdog->own;
   for (int i = 0; watchdog->is_learner && i < watchdog->n_watched; i++) {
@@ -351,7 +356,7 @@ static struct watched *slowest_in_setup(struct watchdog *watchdog) {
   return slowest;
 }
 
-/* a set-up may take its time; whoever waits for it is told why */
+/* a set-up may take long; the log tells the user which rank the job waits for */
 static void tell_slow_setup(struct watchdog *watchdog, double now) {
   struct watched *watched = slowest_in_setup(watchdog);
   if (watched->is_told || watched->heartbeat.phase != PHASE_SETUP) return;
@@ -361,7 +366,8 @@ static void tell_slow_setup(struct watchdog *watchdog, double now) {
            watched->rank, role(watchdog, watched->rank), watchdog->hosts[watched->rank], now - watched->moved);
 }
 
-/* Who is in charge in the set-up: the learner, and a rank that cannot reach it. Returns whether a request is new. */
+/* Ends the job because of a request during the set-up; the learner does so, or a rank that cannot reach it. Returns
+ * whether a request is new. */
 static bool heed_requests(struct watchdog *watchdog, double now) {
   if (all_requests(watchdog) == 0) return false;
   bool is_new = watchdog->asked_since == 0;
@@ -372,15 +378,14 @@ static bool heed_requests(struct watchdog *watchdog, double now) {
   return is_new;
 }
 
-/* whether this rank's set-up has come to something else, which the learner should know if it is to say where it hangs
- */
+/* whether this rank's set-up has moved on; the learner should know, so that it can say where a rank hangs */
 static bool has_gone_on(const struct watchdog *watchdog) {
   const struct heartbeat *now = &watchdog->own.heartbeat, *told = &watchdog->told;
   if (watchdog->is_learner || !is_setting_up(now)) return false;
   return now->phase != told->phase || now->place.call != told->place.call;
 }
 
-/* MPI ends together; where all have come to that and it does not come about, this process goes alone */
+/* all ranks end MPI together; where all have reached that point but MPI does not end, this process ends alone */
 static void judge_end(struct watchdog *watchdog, double now) {
   double last = watchdog->own.moved;
   for (int i = 0; i < watchdog->n_watched; i++) {
@@ -389,7 +394,8 @@ static void judge_end(struct watchdog *watchdog, double now) {
     if (watched->heartbeat.phase != PHASE_END) return;
     last = fmax(last, watched->moved);
   }
-  /* the learner knows of all of them; the others have seen only it, which the launcher may be about to notice */
+  /* the learner knows about all ranks; the others know only about the learner, and the launcher may be about to notice
+   * its end */
   const double patience = watchdog->options.seconds * (watchdog->is_learner ? 1 : 2);
   if (now - last > patience + (watchdog->is_learner ? 0 : LAUNCHER_SECONDS))
     end_job(watchdog, "MPI does not end, though all ranks have come to its end: a host or a link may be gone",
@@ -403,15 +409,15 @@ static void judge(struct watchdog *watchdog, double now) {
     if (!watchdog->is_learner || watched->is_out_of_reach) continue;
     if (stands_still(watchdog, watched, now)) end_for_standstill(watchdog, watched, now);
   }
-  /* the learner has something to save, so it is the one to end the job; one that it does not hear ends by itself */
+  /* the learner has something to save, so it ends the job; a rank that cannot reach the learner ends by itself */
   bool is_alone = watchdog->is_learner || watchdog->watched->is_out_of_reach;
   if (is_alone && stands_still(watchdog, &watchdog->own, now)) end_for_standstill(watchdog, &watchdog->own, now);
   if (is_alone) tell_slow_setup(watchdog, now);
   if (watchdog->own.heartbeat.phase == PHASE_END) judge_end(watchdog, now);
 }
 
-/* a process that was stopped itself (by a job scheduler that suspends jobs, or a debugger) has heard nothing meanwhile
- */
+/* a process that was itself stopped (by a job scheduler that suspends jobs, or a debugger) could hear nothing
+ * meanwhile: that time does not count */
 static void forgive(struct watchdog *watchdog, double seconds) {
   for (int i = 0; i <= watchdog->n_watched; i++) {
     struct watched *watched = i < watchdog->n_watched ? &watchdog->watched[i] : &watchdog->own;
@@ -427,7 +433,7 @@ static void *watch(void *context) {
   if (watchdog->link != NULL) events[1] = (struct pollfd){.fd = link_descriptor(watchdog->link), .events = POLLIN};
   const nfds_t n = watchdog->link != NULL ? 2 : 1;
 
-  /* the heartbeats of many ranks are spread over the period */
+  /* spreads the heartbeats of many ranks over the period */
   double next = clock_seconds() + watchdog->period * watchdog->rank / watchdog->size;
   while (!atomic_load(&watchdog->is_over)) {
     double timeout = fmax(0.0, next - clock_seconds());
@@ -461,7 +467,7 @@ muster_status watchdog_create(struct comm *comm, const struct watchdog_options *
   watchdog->period = fmin(options->seconds / HEARTBEATS, MAX_PERIOD);
   watchdog->own.rank = comm->rank;
   watchdog->phases = comm->phases;
-  /* what other ranks have is not saved */
+  /* only the learner saves anything */
   phases_guard(watchdog->phases, watchdog->is_learner);
   pthread_mutex_init(&watchdog->emergency, NULL);
   watchdog->wakeup = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -496,7 +502,7 @@ void watchdog_destroy(struct comm *comm) {
   comm->watchdog = NULL;
 }
 
-/* the learner says how it can be reached; a rank without a network is out of reach, which is no error */
+/* the learner tells the others how to reach it; a rank without a network is out of reach, which is not an error */
 static muster_status open_links(struct comm *comm) {
   struct watchdog *watchdog = comm->watchdog;
   struct invitation invitation = {0};
@@ -511,7 +517,7 @@ static muster_status open_links(struct comm *comm) {
   return MUSTER_OK;
 }
 
-/* heartbeats until the learner answers; false when it does not */
+/* sends heartbeats until the learner answers; false when it does not */
 static bool reach_learner(struct watchdog *watchdog) {
   if (watchdog->link == NULL) return false;
   struct pollfd event = {.fd = link_descriptor(watchdog->link), .events = POLLIN};
@@ -524,7 +530,7 @@ static bool reach_learner(struct watchdog *watchdog) {
   return false;
 }
 
-/* tells the learner which ranks have reached it; it watches these */
+/* tells the learner which ranks have reached it; it will watch these */
 static muster_status gather_contacts(struct comm *comm, bool is_reached) {
   struct watchdog *watchdog = comm->watchdog;
   unsigned char own = is_reached, *all = calloc((size_t)comm->size, 1);
@@ -562,7 +568,7 @@ muster_status watchdog_connect(struct comm *comm) {
   if (watchdog->n_watched > 0 && watchdog->is_learner)
     atomic_store(&watchdog->watched[comm->rank].is_out_of_reach, true);
 
-  /* the learner answers from here on; another rank watches it once it has answered */
+  /* from here on the learner answers; another rank watches it once it has answered */
   bool is_reached = watchdog->is_learner || reach_learner(watchdog);
   if (!is_reached) atomic_store(&watchdog->watched[0].is_out_of_reach, true);
   int failed = ending_start_thread(&watchdog->thread, watch, watchdog);

@@ -15,7 +15,7 @@
 struct watchdog_link {
   int socket;
   struct invitation invitation;
-  int32_t works; /* the address whose answer came last */
+  int32_t works; /* index of the address whose answer came last */
   struct sockaddr_in sender;
   int32_t sender_address;
 };
@@ -34,7 +34,7 @@ static muster_status open_link(struct watchdog_link **out) {
   return MUSTER_OK;
 }
 
-/* the addresses of this host, those of its own loopback included: other ranks may be on it */
+/* the addresses of this host, including loopback: other ranks may be on this host */
 static muster_status list_addresses(struct invitation *invitation) {
   struct ifaddrs *list;
   if (getifaddrs(&list) != 0) return status_errno(MUSTER_ERROR_IO, "the network interfaces of this host");
@@ -95,7 +95,7 @@ static void send_heartbeat(struct watchdog_link *link, struct heartbeat *heartbe
   heartbeat->token = link->invitation.token;
   heartbeat->address = address;
   ssize_t sent = sendto(link->socket, heartbeat, sizeof *heartbeat, 0, (const struct sockaddr *)to, sizeof *to);
-  (void)sent; /* the next one may pass */
+  (void)sent; /* a later one may get through */
 }
 
 void link_heartbeat(struct watchdog_link *link, struct heartbeat *heartbeat, bool is_answered) {

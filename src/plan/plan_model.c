@@ -66,7 +66,7 @@ static double command_seconds(const struct plan_costs *costs, const struct plan_
   return seconds;
 }
 
-/* nodes that have learners */
+/* the number of nodes that have learners */
 static int learner_nodes(const struct plan_cluster *cluster, const struct plan_prediction *prediction) {
   return divide_up(prediction->layout.learners, cluster->ranks_per_node);
 }
