@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the registry: one line a part, in the order in which `all` runs them */
+/* the registry: one line for each part, in the order in which `all` runs them */
 static const struct bench_part {
   const char *name;
   muster_status (*run)(struct bench *bench);
@@ -62,7 +62,7 @@ static muster_status run_parts(struct bench *bench, const bool wanted[PARTS]) {
 #define COMPILER "gcc " __VERSION__
 #endif
 
-/* what the figures depend on and do not say */
+/* prints what the figures depend on: kernels, BLAS, compiler and commit */
 static void print_setting(void) {
   fprintf(stderr, "muster bench: %s kernels; %s; %s; muster %s\n", linear_selected(), blas_description(), COMPILER,
           run_build_git_hash());

@@ -1,6 +1,5 @@
-/* muster bench: how fast each part of the program is, compared with the limit of the machine that the same process
- * measures.
- */
+/* muster bench: how fast each part of the program is, compared with a limit of the machine, which the same process
+ * measures. */
 #ifndef BENCH_BENCH_H
 #define BENCH_BENCH_H
 
@@ -16,9 +15,9 @@ struct bench_request {
   bool quick; /* few repetitions of small sizes: to see that it works, not to measure */
 };
 
-/* Runs the parts in their order and writes the figures on standard output, on rank 0. The other ranks take part in what
- * needs them. Collective. `*together`: whether all ranks know how it ended; else the job is to be aborted. Errors:
- * USAGE (an unknown part, too few ranks); whatever a part meets. */
+/* Runs the parts in their order; rank 0 writes the figures to standard output. The other ranks take part where they are
+ * needed. Collective. `*together`: whether all ranks know how it ended; else the job is to be aborted. Errors: USAGE
+ * (an unknown part, too few ranks), and those of the parts. */
 MUSTER_CHECKED muster_status bench_run(struct comm *comm, const struct bench_request *request, bool *together);
 
 #endif

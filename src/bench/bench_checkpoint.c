@@ -1,5 +1,5 @@
-/* Writing a checkpoint as a run writes it, the environments' states included, as the newest and the best one, into a
- * folder of its own in the current one; the limit is a bare write and fsync of as many bytes there. */
+/* Writing a checkpoint as a run does, including the environments' states, as both the newest and the best one, into a
+ * new folder in the current one. The limit is a plain write and fsync of the same number of bytes there. */
 #include "bench/parts.h"
 #include "bench/single_rank.h"
 #include "train/actor.h"
@@ -77,7 +77,7 @@ static muster_status create_saving(const struct checkpoint_case *which, const ch
   return actor_start_envs(&saving->actor, false);
 }
 
-/* a bare file as large as the checkpoint that was just written */
+/* a plain file as large as the checkpoint that was just written */
 static muster_status create_bare(struct saving *saving, const char *folder, struct bare_write *bare) {
   char path[RUN_PATH_SIZE + 96];
   struct stat information;

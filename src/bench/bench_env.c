@@ -1,6 +1,6 @@
-/* Steps of each environment alone: through the pool, against the environment's own functions; and where it steps in
- * blocks, these against a copy of the bytes that a step reads and writes. What isolation costs: the same pool with its
- * environments in a child process, against the pool in this one. */
+/* Steps of each environment alone: through the pool, against the environment's own functions; and where these step
+ * whole blocks, they in turn against a copy of the bytes that a step reads and writes. Also the cost of isolation: the
+ * same pool with its environments in a child process, against the pool in this process. */
 #include "bench/limits.h"
 #include "bench/parts.h"
 #include "bench/stepper.h"

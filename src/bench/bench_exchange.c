@@ -1,6 +1,7 @@
-/* What the ranks of a run send each other in each iteration, as they send it: the learner's command with the
- * parameters, and the gathering of the rollout. Each goes one way; an empty message goes the other, so that rank 0's
- * clock sees all of it. The limit is the same bytes between plain buffers by plain MPI calls. */
+/* What the ranks of a run send each other in each iteration, sent in the same way: the learner's command with the
+ * parameters, and the gathering of the rollout. Each is followed by an empty message in the other direction, so that
+ * rank 0's clock covers the whole exchange. The limit is to send the same bytes between plain buffers by plain MPI
+ * calls. */
 #include "bench/parts.h"
 #include "bench/transport_bench.h"
 #include "comm/ping.h"
@@ -14,7 +15,7 @@ struct exchange_case {
 struct comparison {
   struct transport_bench ranks;
   struct ping *token;          /* empty messages */
-  struct ping *gather, *order; /* bare messages of as many bytes */
+  struct ping *gather, *order; /* plain messages of the same sizes */
 };
 
 /* --- what is timed --- */

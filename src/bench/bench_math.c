@@ -1,4 +1,4 @@
-/* What the arithmetic reaches: products of matrices, elementary functions, memory. */
+/* The speed of arithmetic: products of matrices, elementary functions, memory. */
 #include "bench/limits.h"
 #include "bench/parts.h"
 #include "math/linear.h"
@@ -8,7 +8,7 @@
 
 enum kernel { FORWARD, BACKWARD_INPUT, BACKWARD_WEIGHT, KERNELS };
 
-/* one of our kernels on a tile of a layer with as many inputs as outputs */
+/* a kernel of muster on a tile of a layer with equal numbers of inputs and outputs */
 struct product {
   enum kernel kernel;
   size_t width;
@@ -84,7 +84,7 @@ static muster_status measure_products(struct bench *bench, struct arena *arena, 
 
 /* --- elementary functions --- */
 
-/* x in a range that training meets, small enough that x and y stay in the first-level cache */
+/* x in a range that occurs in training; x and y are small enough to stay in the first-level cache */
 enum { ELEMENTS = 4096 };
 
 struct function {
@@ -142,7 +142,7 @@ static muster_status run_triad(void *context) {
 }
 
 static muster_status measure_memory(struct bench *bench, struct arena *arena) {
-  // arrays beyond the caches, unless it shall be quick
+  // arrays larger than the caches, unless quick
   const size_t bytes = (size_t)(bench->quick ? 1 : 128) << 20;
   struct limit_copy copy;
   MUSTER_TRY(limit_copy_create(bytes, arena, &copy));

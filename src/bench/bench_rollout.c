@@ -1,5 +1,5 @@
-/* Rollouts as an actor makes them: policy of two layers of 64, sampling, the environments, the trajectory. The limit is
- * the environments alone and the policy's multiply-adds in registers. */
+/* Rollouts as an actor makes them: a policy with two layers of 64, sampling, the environments, the trajectory. The
+ * limit is the environments alone and the policy's multiply-adds in registers. */
 #include "bench/limits.h"
 #include "bench/parts.h"
 #include "bench/single_rank.h"

@@ -38,7 +38,7 @@ static muster_status run_epoch(void *context) {
     struct losses loss;
     double norm;
     MUSTER_TRY(ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, INFINITY, &loss));
-    // so small a step that the policy stays where the rollout's probabilities come from
+    // steps are so small that the policy stays close to the one with the rollout's probabilities
     MUSTER_TRY(policy_gradient_optimizer_step(ppo, 1e-9, &norm));
     model_pack(&update->model, true);
   }
@@ -92,8 +92,8 @@ static muster_status create_update(const struct update_case *which, size_t count
   return MUSTER_OK;
 }
 
-/* the multiply-adds that a sample cannot do without, times two: forward, gradients of the weights, and gradients of
- * each layer's input except the first one's, which nobody asks for; of both networks */
+/* the operations that a sample needs at least, two for each multiply-add: forward, gradients of the weights, and
+ * gradients of each layer's input except the first one's, which are not needed; for both networks */
 static double flops_per_sample(const struct update_case *which) {
   double first = (double)(which->obs_dim * which->hidden), second = (double)(which->hidden * which->hidden);
   double heads = (double)(which->hidden * (ACTIONS + 1));
@@ -112,7 +112,8 @@ static muster_status measure_case(struct bench *bench, const struct update_case 
   arena_destroy(&arena);
   if (status != MUSTER_OK) return status;
 
-  // time against that of the same operations at the peak of sgemm; operations against the peak of the registers
+  // the time is compared with that of the same operations at the peak of sgemm; the operations with the peak of the
+  // registers
   double flops = flops_per_sample(which), samples = (double)count;
   char name[64];
   snprintf(name, sizeof name, "update/%zux%zu/obs%zu/mb%zu", which->hidden, which->hidden, which->obs_dim,

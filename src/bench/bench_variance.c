@@ -34,7 +34,7 @@ struct variance {
   struct policy_gradient *ppo;
   float *policy;           /* [policy_count] the fixed one */
   double *mean[WEIGHTS];   /* [policy_count] of the gradients */
-  double squares[WEIGHTS]; /* of their distances from it, over all elements */
+  double squares[WEIGHTS]; /* sums of the squared distances from the mean, over all elements */
 };
 
 static muster_status create(struct variance *v) {
@@ -96,7 +96,7 @@ static void weigh_by_returns(struct batch *batch, enum weight weight) {
   for (size_t i = 0; weight == BATCH_MEAN && i < batch->count; i++) batch->advantages[batch->sample[i]] -= (float)mean;
 }
 
-/* the same from whatever it is */
+/* the weights of the samples, of any kind */
 static muster_status weigh(struct batch *batch, struct model *model, enum weight weight) {
   const double gamma = gamma_of_returns;
   switch (weight) {
@@ -107,7 +107,7 @@ static muster_status weigh(struct batch *batch, struct model *model, enum weight
   }
 }
 
-/* the rollout of this number, from 1 on, and its gradient under each weight */
+/* makes rollout `number`, counted from 1, and adds its gradient under each weight */
 static muster_status add_gradients(struct variance *v, int number) {
   struct policy_gradient *policy = v->ppo;
   struct batch *batch = &policy->batch;
@@ -118,7 +118,7 @@ static muster_status add_gradients(struct variance *v, int number) {
     struct losses losses;
     MUSTER_TRY(weigh(batch, &v->model, (enum weight)w));
     MUSTER_TRY(policy_gradient_gradient(policy, &loss, batch->sample, batch->count, &losses));
-    /* from the mean over steps to that over episodes */
+    /* converts the mean over steps to that over episodes */
     double scale = (double)batch->count / EPISODES;
     for (size_t i = 0; i < v->model.policy_count; i++)
       statistics_add(scale * v->model.parameters.gradients[i], number, &v->mean[w][i], &v->squares[w]);
@@ -126,7 +126,7 @@ static muster_status add_gradients(struct variance *v, int number) {
   return MUSTER_OK;
 }
 
-/* the unbiased variances from n gradients */
+/* estimates the unbiased variances from n gradients */
 static muster_status estimate(struct variance *v, int n, double variances[WEIGHTS]) {
   for (int w = 0; w < WEIGHTS; w++) {
     memset(v->mean[w], 0, v->model.policy_count * sizeof *v->mean[w]);
@@ -141,7 +141,7 @@ static muster_status measure(struct bench *bench, struct variance *v) {
   struct bench_series series[WEIGHTS] = {0};
   MUSTER_TRY(create(v));
   MUSTER_TRY(train(v, bench->quick ? 1 : 8, bench->quick ? 1 : 60));
-  /* the weights as they are: to normalise them would hide their size */
+  /* weights are not normalised, which would hide their size */
   v->ppo->settings.normalize_advantage = false;
   for (int i = 0; i < bench->repeats; i++) {
     double variances[WEIGHTS];

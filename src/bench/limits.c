@@ -30,7 +30,7 @@ muster_status limit_sgemm_create(const struct bench *bench, struct arena *arena,
   for (size_t i = 0; i < 3 * LARGEST; i++) block[i] = 1e-3f * (float)(i % 997);
   const struct limit_sgemm empty = {.a = block, .b = block + LARGEST, .c = block + 2 * LARGEST};
 
-  // all shapes in turn, so that the choice is not one of moments
+  // all shapes in turn, so that a short disturbance does not decide the choice
   struct limit_sgemm tried[SHAPES];
   struct bench_work *works[SHAPES];
   for (int i = 0; i < SHAPES; i++) {
@@ -82,6 +82,6 @@ muster_status limit_copy_create(size_t bytes, struct arena *arena, struct limit_
   *copy = (struct limit_copy){.bytes = bytes, .work = {.run = run_copy, .context = copy}};
   MUSTER_TRY(ARENA_TAKE(arena, bytes, "a copy's source", &copy->from));
   MUSTER_TRY(ARENA_TAKE(arena, bytes, "a copy's target", &copy->to));
-  memset(copy->from, 1, bytes); // pages that nobody wrote are all the same one
+  memset(copy->from, 1, bytes); // pages that were never written all share one physical page
   return MUSTER_OK;
 }

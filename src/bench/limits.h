@@ -1,5 +1,4 @@
-/* The limits of the machine that several parts compare themselves with, as works that can be timed together with a
- * figure. */
+/* Limits of the machine to which several parts are compared, as works that can be timed together with a figure. */
 #ifndef BENCH_LIMITS_H
 #define BENCH_LIMITS_H
 
@@ -27,7 +26,7 @@ struct limit_fma {
 
 void limit_fma_create(struct limit_fma *fma);
 
-/* A copy of so many bytes from one place to another: what moving a work's data costs, and nothing else. */
+/* A plain copy of so many bytes: the cost of moving a work's data. */
 struct limit_copy {
   size_t bytes;
   unsigned char *from, *to;

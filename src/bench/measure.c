@@ -99,7 +99,7 @@ muster_status bench_add(struct bench *bench, const struct bench_unit *unit, stru
   vsnprintf(row->name, sizeof row->name, name, arguments);
   va_end(arguments);
 
-  // each sample against the limit that was timed next to it
+  // each sample is compared with the limit that was timed next to it
   struct bench_series ratio;
   for (int i = 0; i < bench->repeats; i++) ratio.at[i] = limit.at[i] / figure.at[i];
   const struct statistics samples = statistics_of((size_t)bench->repeats, figure.at);

@@ -6,7 +6,7 @@
 
 /* --- buffers --- */
 
-#define ROUNDS 64 /* sets of actions */
+#define ROUNDS 64 /* number of action sets that are drawn */
 
 /* draws one action of the space */
 static void draw_action(const muster_space *space, muster_random *random, void *action) {

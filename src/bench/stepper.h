@@ -8,7 +8,8 @@
 #include "env/block.h"
 #include "env/pool.h"
 
-/* Actions that were drawn beforehand and what a step writes; rows are contiguous, agents side by side. */
+/* Actions that were drawn beforehand, and the results of a step; rows are contiguous, those of an environment's agents
+ * follow each other. */
 struct step_buffers {
   int32_t n_envs, agents;
   size_t rounds; /* steps of every environment in one call of the work */
@@ -22,15 +23,15 @@ struct step_buffers {
   uint8_t *ended, *ended_2; /* [n_envs] */
 };
 
-/* Through the pool: with the limit on steps, checks, resets and kept last observations. */
+/* Steps through the pool: with the limit on steps, checks, resets and stored last observations. */
 struct pool_stepper {
   struct step_buffers buffers;
   struct env_pool *pool;
   struct final_observations final_observations;
-  struct bench_work work; /* steps: n_envs * rounds */
+  struct bench_work work; /* one call makes n_envs * rounds steps */
 };
 
-/* The environment's own functions, and resets of the episodes that ended. */
+/* Steps by the environment's own functions, with resets of the episodes that ended. */
 struct block_stepper {
   struct step_buffers buffers;
   struct env_block block;
@@ -39,7 +40,7 @@ struct block_stepper {
   struct bench_work work;
 };
 
-/* The objects must stay where they are. After a failure they are still to be destroyed, if zeroed before. */
+/* The objects must not move. They must be destroyed even after a failure, and be zeroed before creation. */
 MUSTER_CHECKED muster_status pool_stepper_create(const muster_env_type *type, int32_t n_envs, struct arena *arena,
                                                  struct pool_stepper *stepper);
 void pool_stepper_destroy(struct pool_stepper *stepper);
@@ -52,7 +53,7 @@ static inline double stepper_steps(const struct step_buffers *buffers) {
   return (double)buffers->n_envs * (double)buffers->rounds;
 }
 
-/* Bytes that a step of one environment reads and writes at the least: action, observation, reward, end. */
+/* Bytes that a step of one environment reads and writes at least: action, observation, reward, end. */
 size_t stepper_step_bytes(const struct step_buffers *buffers);
 
 #endif
