@@ -15,13 +15,13 @@ struct series {
 
 static muster_status out_of_memory(void) { return status_error(MUSTER_ERROR_MEMORY, "out of memory for a curve"); }
 
-/* The mean of the last `window` values, or of as many as there are, in place of each. A window that ends in one block
- * of so many values began in the block before: its sum is that of the end of the one and of the start of the other, so
- * nothing is taken off a sum, in which a large value before the window would leave its rounding. */
+/* Replaces each value by the mean of the last `window` values, or of as many as there are. Values are cut into blocks
+ * of `window`. A window spans the end of one block and the start of the next, so its sum is the sum of these two parts.
+ * Nothing is ever subtracted from a running sum, where a large value before the window would leave a rounding error. */
 static muster_status smooth_values(const struct series *series, size_t window) {
   if (window < 2 || series->n == 0) return MUSTER_OK;
   if (window > series->n) window = series->n;
-  double *to_end = malloc(series->n * sizeof *to_end); // of a value's block, from it on
+  double *to_end = malloc(series->n * sizeof *to_end); // sum from a value to the end of its block
   if (to_end == NULL) return out_of_memory();
   for (size_t i = series->n; i-- > 0;)
     to_end[i] = series->y[i] + ((i + 1) % window == 0 || i + 1 == series->n ? 0 : to_end[i + 1]);
@@ -50,7 +50,8 @@ static muster_status read_series(const struct metrics_table *table, const struct
   return smooth_values(series, request->smooth);
 }
 
-/* the value of a run at a point of the grid whose step is given; *next is where to look on, since points rise */
+/* the value of a run at a point of the grid, whose spacing is `step`; *next is where the search continues, since points
+ * rise */
 static double value_at(const struct series *series, double point, double step, size_t *next) {
   if (series->n == 0) return NAN;
   size_t i = *next;
@@ -64,7 +65,7 @@ static double value_at(const struct series *series, double point, double step, s
   return series->y[i - 1] + share * (series->y[i] - series->y[i - 1]);
 }
 
-/* sets mean and band from the seeds' values at one point, those of the runs; NAN does not count */
+/* adds mean and band at one point from the values of the runs, merged by seed; NAN does not count */
 static void add_point(struct curve *curve, double x, double *values, const struct run_group *group,
                       enum curve_band band) {
   const struct statistics seeds = statistics_of(run_group_merge_seeds(group, values), values);
@@ -77,7 +78,7 @@ static void add_point(struct curve *curve, double x, double *values, const struc
   curve->high[at] = band == BAND_STD ? seeds.mean + deviation : seeds.max;
 }
 
-/* seeds of which a run has values */
+/* counts the seeds of which some run has values */
 static muster_status count_seeds(const struct series *series, const struct run_group *group, size_t *count) {
   double *known = malloc(group->n_members * sizeof *known);
   if (known == NULL) return out_of_memory();
@@ -99,7 +100,7 @@ static muster_status merge(const struct series *series, const struct run_group *
   }
   MUSTER_TRY(count_seeds(series, group, &curve->n_seeds));
   if (curve->n_seeds == 0) return MUSTER_OK;
-  size_t rows = (curve->longest + GRID_LIMIT - 1) / GRID_LIMIT; // of the longest run, for each point
+  size_t rows = (curve->longest + GRID_LIMIT - 1) / GRID_LIMIT; // values of the longest run for each point
   size_t points = (curve->longest + rows - 1) / rows;
   double step = points > 1 ? (last - first) / (double)(points - 1) : 1;
   double **arrays[] = {&curve->x, &curve->mean, &curve->low, &curve->high};

@@ -9,7 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* the standard streams of the child: files without a name, so that neither side ever waits for the other */
+/* the standard streams of the child: temporary files without a name, so that neither process ever waits for the
+ * other */
 struct streams {
   FILE *in, *out, *error;
 };
@@ -43,7 +44,7 @@ static muster_status start(const struct streams *streams, pid_t *child) {
   return failed != 0 ? status_errno(MUSTER_ERROR_IO, "cannot start gnuplot") : MUSTER_OK;
 }
 
-/* says why gnuplot failed, in its own words: the last line that it wrote */
+/* the error with gnuplot's own reason: the last line that it wrote */
 static muster_status describe_failure(int outcome, FILE *error) {
   char *text = NULL;
   size_t length = 0;

@@ -26,7 +26,7 @@ void html_text(FILE *page, const char *text) {
 
 MUSTER_PRINTF(2, 0) static void print_escaped(FILE *page, const char *format, va_list arguments) {
   char *text = format_text(format, arguments);
-  if (text == NULL) return; // a page that lacks a text is still a page
+  if (text == NULL) return; // without memory the text is left out; the rest of the page is still of use
   html_text(page, text);
   free(text);
 }

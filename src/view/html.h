@@ -1,4 +1,4 @@
-/* Pieces of HTML with every text escaped. */
+/* Writes pieces of HTML; all text is escaped. */
 #ifndef VIEW_HTML_H
 #define VIEW_HTML_H
 
@@ -6,15 +6,15 @@
 
 #include <stdio.h>
 
-/* Writes a text for anywhere between tags or in double quotes; what is not printable becomes the replacement character,
- * but for line breaks. */
+/* Writes a text that may stand between tags or in double quotes; characters that are not printable become the
+ * replacement character, except line breaks. */
 void html_text(FILE *page, const char *text);
 MUSTER_PRINTF(2, 3) void html_print(FILE *page, const char *format, ...);
 
-/* One cell of a table: <td>; with a `kind`, which is the cell's class, "" for none. */
+/* One cell of a table, <td>. `kind` is its class, "" for none. */
 MUSTER_PRINTF(3, 4) void html_cell(FILE *page, const char *kind, const char *format, ...);
 
-/* A paragraph in small grey letters. */
+/* A paragraph in small grey letters (a note). */
 MUSTER_PRINTF(2, 3) void html_note(FILE *page, const char *format, ...);
 
 /* One row of a table of names and values. */

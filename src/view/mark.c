@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* puts bytes in at a place of the picture */
+/* inserts bytes at an offset of the picture */
 static muster_status insert(char **image, size_t *length, size_t place, const void *bytes, size_t size) {
   char *longer = realloc(*image, *length + size + 1);
   if (longer == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory for the picture");
@@ -23,7 +23,8 @@ muster_status mark_svg(char **image, size_t *length) {
   return insert(image, length, *length, comment, strlen(comment));
 }
 
-/* PNG specification, annex D: the remainder by the polynomial of ISO 3309, bits in reverse */
+/* the CRC of the PNG specification, annex D: the remainder of a division by the polynomial of ISO 3309, with bits in
+ * reverse order */
 static uint32_t checksum(const unsigned char *bytes, size_t n) {
   uint32_t sum = 0xffffffffu;
   for (size_t i = 0; i < n; i++) {
@@ -37,7 +38,7 @@ static void put_big_endian(unsigned char *to, uint32_t value) {
   for (int i = 0; i < 4; i++) to[i] = (unsigned char)(value >> (24 - 8 * i));
 }
 
-/* a chunk of text before the last chunk, which is always the same */
+/* inserts a text chunk before the last chunk, which is the same in every PNG */
 muster_status mark_png(char **image, size_t *length) {
   static const unsigned char last[12] = {0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82};
   static const char text[] = "tEXtSoftware\0" OUTPUT_MARK; // a keyword, a zero, the text

@@ -1,4 +1,5 @@
-/* The mark by which muster knows pictures of its own (store/output.h), as their formats have comments. */
+/* The mark by which muster recognises pictures that it has written (store/output.h): a comment in the picture's
+ * format. */
 #ifndef VIEW_MARK_H
 #define VIEW_MARK_H
 
@@ -6,8 +7,8 @@
 
 #include <stddef.h>
 
-/* Puts the mark into a picture: `*image`, malloc()ed, of `*length` bytes. One that is none is left as it is. Error
- * MEMORY. */
+/* Puts the mark into a picture: `*image`, malloc()ed, of `*length` bytes. Anything that is not a picture of that format
+ * is left as it is. Error MEMORY. */
 MUSTER_CHECKED muster_status mark_svg(char **image, size_t *length);
 MUSTER_CHECKED muster_status mark_png(char **image, size_t *length);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the policy lets nothing in from outside, whatever the page may hold by mistake */
+/* the content security policy keeps the page from loading anything, whatever it may contain by mistake */
 static const char head[] =
     "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
     "<meta name=\"generator\" content=\"muster " MUSTER_VERSION "; " OUTPUT_MARK "\">\n"
@@ -62,7 +62,7 @@ static bool is_shared(const struct grouped_runs *runs, const char *key) {
   return true;
 }
 
-/* the heads of the columns; those of what all runs share have no column */
+/* writes the column heads; what all runs share has no column */
 static void write_result_heads(FILE *page, bool envs, bool algorithms) {
   fprintf(page, "<div class=\"wide\"><table class=\"all\"><thead><tr><th>run</th><th>state</th>%s%s",
           envs ? "<th>env</th>" : "", algorithms ? "<th>algorithm</th>" : "");
@@ -95,7 +95,7 @@ static void write_result(FILE *page, const struct grouped_runs *runs, size_t i, 
   fputs("</tr>\n", page);
 }
 
-/* what the seeds of a group came to; the deviation is that of the sample */
+/* the results over the seeds of a group; the deviation is that of the sample */
 static void write_group(FILE *page, const struct grouped_runs *runs, const struct run_group *group) {
   char text[PAGE_NUMBER_SIZE];
   const struct seed_statistics speed = run_group_statistics(runs, group, offsetof(struct run_info, average_speed));
@@ -142,7 +142,7 @@ static void write_results(FILE *page, const struct grouped_runs *runs) {
 
 /* --- curves, and what differs --- */
 
-/* the picture without what belongs in front of it in a file of its own */
+/* the picture without the prologue that it has as a separate file */
 static void write_curves(FILE *page, const char *curves) {
   const char *start = curves != NULL ? strstr(curves, "<svg") : NULL;
   fputs("<section id=\"curves\"><h2>Curves</h2>\n", page);

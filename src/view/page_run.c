@@ -39,13 +39,13 @@ void page_write_badge(FILE *page, const struct run_info *info) {
 
 /* --- the result: all that summary.json says --- */
 
-/* whether a value is a list of objects, as a run tells of its ranks: that is shown as a table of its own */
+/* whether a value is a list of objects, such as the list of ranks: it is then shown as a separate table */
 static bool is_table(const struct json_value *value) {
   const struct json_value *first = json_kind_of(value) == JSON_ARRAY ? json_first(value) : NULL;
   return first != NULL && json_kind_of(first) == JSON_OBJECT;
 }
 
-/* a number of so many digits, a word, or a dash */
+/* writes a number with so many digits, a word, or a dash */
 static void write_scalar(FILE *page, const struct json_value *value, int digits) {
   switch (json_kind_of(value)) {
   case JSON_BOOL: html_text(page, json_bool_of(value) ? "yes" : "no"); break;
@@ -55,7 +55,7 @@ static void write_scalar(FILE *page, const struct json_value *value, int digits)
   }
 }
 
-/* the fields of an object, and the items of a list, each under its whole name */
+/* writes the fields of an object, or the items of a list, each with its full dotted name */
 static void write_values(FILE *page, const char *name, const struct json_value *values) {
   size_t number = 0;
   for (const struct json_value *item = json_first(values); item != NULL; item = json_next(item), number++) {

@@ -14,8 +14,9 @@ const char *page_format(enum page_quantity quantity, double value, char text[PAG
 /* The run's state as a coloured word. */
 void page_write_badge(FILE *page, const struct run_info *info);
 
-/* Result, layout, times of the stages, checkpoints, how to repeat it, config. What cannot be read of a checkpoint is
- * said in its place. `number` from 1 on is the link's; `is_open` shows all at once. */
+/* Writes the result, the layout, the times of the stages, the checkpoints, how to repeat the run, and its config. Where
+ * a checkpoint cannot be read, the page gives the reason. `number`, from 1 on, is used in the link to this part;
+ * `is_open` shows the part unfolded. */
 void page_write_run(FILE *page, const struct run_info *info, size_t number, bool is_open);
 
 #endif

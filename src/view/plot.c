@@ -25,7 +25,7 @@ const struct plot_panel plot_report_panels[] = {
     {NULL, false},
 };
 
-/* what a metric is called above its panel, its tag next to it; another one has its tag alone */
+/* the title of a metric above its panel, with its tag next to it; other metrics show only their tag */
 static const struct {
   const char *metric, *title;
 } titles[] = {
@@ -43,7 +43,8 @@ static const struct {
     {"time/fps", "Steps per second"},
 };
 
-/* Okabe and Ito 2008: told apart with any kind of colour vision; without the yellow, which is faint on white */
+/* the colours of Okabe and Ito 2008, distinguishable with any kind of colour vision; without the yellow, which is faint
+ * on white */
 static const char *const colors[] = {"#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000"};
 enum { COLORS = sizeof colors / sizeof *colors };
 
@@ -59,14 +60,14 @@ enum {
   TITLE_LINE = 40,
   SUBTITLE_LINE = 20,
   LEGEND_LINE = 22,
-  LETTER = 8, /* the widest that gnuplot takes one of the legend for */
-  SAMPLE = 64 /* a legend's line before its text */
+  LETTER = 8, /* width that gnuplot assumes at most for a letter of the legend */
+  SAMPLE = 64 /* length of the line before a text in the legend */
 };
 
 struct axis {
   double low, high;
-  double unit;        /* tics are multiples of a round number of it */
-  const char *letter; /* of the unit, behind each number */
+  double unit;        /* the unit in which tics have round numbers */
+  const char *letter; /* letter of the unit, printed after each number */
 };
 
 struct drawn_panel {
@@ -74,14 +75,14 @@ struct drawn_panel {
   struct curve *curves; /* [n_groups] */
 };
 
-/* a picture in the making */
+/* a picture while it is being drawn */
 struct drawing {
   const struct grouped_runs *runs;
   const struct plot_request *request;
-  struct drawn_panel *panels; /* [n], those that have values */
+  struct drawn_panel *panels; /* [n] panels that have values */
   size_t n;
   FILE *script;
-  char title[RUN_LABEL_SIZE], lines[128]; /* above the panels, "" for none */
+  char title[RUN_LABEL_SIZE], lines[128]; /* texts above the panels, "" for none */
   int width, height, legend_top, header;  /* pixels */
   int columns, rows;
   int legend_columns;
@@ -133,14 +134,14 @@ static muster_status create_panels(struct drawing *drawing) {
   return MUSTER_OK;
 }
 
-/* bytes that begin a character */
+/* counts bytes that begin a character */
 static int count_letters(const char *text) {
   int n = 0;
   for (; *text != '\0'; text++) n += ((unsigned char)*text & 0xc0) != 0x80;
   return n;
 }
 
-/* says what lines and bands are; "" where each line is one run as it is */
+/* describes lines and bands; "" where each line is one run without smoothing */
 static void describe_lines(struct drawing *drawing) {
   static const char *const bands[] = {"band: one standard deviation over seeds (n - 1) to either side",
                                       "band: least to greatest seed", "no band"};
@@ -180,7 +181,7 @@ static void lay_out(struct drawing *drawing) {
 
 /* --- axes --- */
 
-/* a round number near a part of the range: 1, 2, 2.5 or 5 times a power of ten */
+/* a round number near the range divided by the number of parts: 1, 2, 2.5 or 5 times a power of ten */
 static double round_step(double range, int parts) {
   static const double factors[] = {1, 2, 2.5, 5, 10};
   double raw = range / parts, power = pow(10, floor(log10(raw)));
@@ -207,7 +208,8 @@ static struct axis make_x_axis(const struct drawing *drawing, const struct drawn
   return axis;
 }
 
-/* has room for every mean, and for bands up to a quarter of the means' range beyond: one odd update flattens nothing */
+/* shows every mean, and bands as far as a quarter of the means' range beyond the means, so that one outlier does not
+ * flatten all curves */
 static struct axis make_y_axis(const struct drawing *drawing, const struct drawn_panel *panel) {
   double least = INFINITY, most = -INFINITY, low = INFINITY, high = -INFINITY;
   for (size_t g = 0; g < drawing->runs->n_groups; g++) {
@@ -251,7 +253,7 @@ static void write_x_axis(const struct drawing *drawing, const struct drawn_panel
 
 /* --- the script --- */
 
-/* a place in the picture as gnuplot counts it, from the lower left corner */
+/* a position in the picture as a share of its size, which gnuplot counts from the lower left corner */
 static double across(const struct drawing *drawing, double pixels) { return pixels / drawing->width; }
 static double up(const struct drawing *drawing, double pixels_from_top) {
   return 1 - pixels_from_top / drawing->height;
@@ -269,7 +271,7 @@ static void write_data(const struct drawing *drawing) {
     }
 }
 
-/* of the picture's letters, in the format's own unit: 13 pixels */
+/* size of the picture's letters, in the unit of the format: 13 pixels */
 static double font_size(const struct drawing *drawing) { return drawing->request->format == PLOT_SVG ? 13 : 10; }
 
 static void write_start(const struct drawing *drawing) {
@@ -281,7 +283,7 @@ static void write_start(const struct drawing *drawing) {
   fputs("set multiplot\n", script);
 }
 
-/* a place in the picture, in pixels from the upper left corner */
+/* writes a position in the picture, given in pixels from the upper left corner */
 static void write_place(const struct drawing *drawing, double x, double y) {
   fprintf(drawing->script, " at screen %.6f,%.6f ", across(drawing, x), up(drawing, y));
 }
@@ -294,7 +296,7 @@ static void write_heading(const struct drawing *drawing, const char *text, doubl
   fprintf(drawing->script, "left enhanced font 'sans-serif,%g' textcolor '#222222'\n", font_size(drawing) * size);
 }
 
-/* a small grey text to the left or to the right of the place */
+/* a small grey text to the left or to the right of a position */
 static void write_remark(const struct drawing *drawing, const char *text, double x, double y, const char *side) {
   fprintf(drawing->script, "set label ");
   gnuplot_quote(drawing->script, text);
@@ -302,7 +304,7 @@ static void write_remark(const struct drawing *drawing, const char *text, double
   fprintf(drawing->script, "%s noenhanced font 'sans-serif,%g' textcolor '#777777'\n", side, font_size(drawing) * 0.88);
 }
 
-/* how a group's lines look, and what they are called */
+/* the style and the names of the groups' lines */
 static void write_line_style(const struct drawing *drawing, size_t group) {
   fprintf(drawing->script, " lw 1.6 dt %zu lc rgb '%s' title ", 1 + group / COLORS % 4, colors[group % COLORS]);
   gnuplot_quote(drawing->script, drawing->runs->groups[group].label);
@@ -316,7 +318,7 @@ static void write_frame(const struct drawing *drawing, double left, double right
           up(drawing, bottom));
 }
 
-/* title, what the lines are, and the legend: a plot of its own without axes, as wide as the picture */
+/* title, description of the lines, and legend: a separate plot without axes, as wide as the picture */
 static void write_header(const struct drawing *drawing) {
   if (drawing->title[0] != '\0') write_heading(drawing, drawing->title, INDENT, TITLE_LINE - 16, 1.3);
   write_remark(drawing, drawing->lines, INDENT, drawing->legend_top - SUBTITLE_LINE + 8, "left");
@@ -332,7 +334,7 @@ static void write_header(const struct drawing *drawing) {
   fputs("\nunset key\nunset label\n", drawing->script);
 }
 
-/* the looks of all panels */
+/* the style of all panels */
 static void write_panel_style(const struct drawing *drawing) {
   fprintf(drawing->script,
           "set border 3 lc rgb '#888888'\nset tics out nomirror scale 0.5 textcolor '#444444'\nset xtics offset 0,%g\n"
