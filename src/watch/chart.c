@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* means of y in `bins` equal parts of the range of x, from 0 to its last value; NAN where a part has none. With x NULL
- * the rows themselves are parted. */
+/* means of y in `bins` equal parts of the range of x, from 0 to its last value; NAN where a part has no value. With x
+ * NULL the range of row numbers is divided. */
 static void average(const double *x, const double *y, size_t n, int bins, double *means) {
   double counts[2 * CHART_MAX_COLUMNS] = {0.0};
   for (int i = 0; i < bins; i++) means[i] = 0.0;
@@ -35,7 +35,7 @@ static bool find_range(const double *values, int n, double *low, double *high) {
 
 /* ---- a curve ---- */
 
-/* dots, row 0 on top */
+/* dots; row 0 is at the top */
 struct dots {
   int wide, high;
   bool set[4 * CHART_MAX_ROWS][2 * CHART_MAX_COLUMNS];
@@ -64,7 +64,7 @@ static void draw_means(struct dots *dots, const double *means, double low, doubl
   }
 }
 
-/* a character of the braille block: its two columns and four rows of dots */
+/* a braille character, made of two columns and four rows of dots */
 static void write_braille(const struct dots *dots, int column, int row, char text[4]) {
   static const unsigned char bits[4][2] = {{1, 8}, {2, 16}, {4, 32}, {64, 128}};
   unsigned pattern = 0;

@@ -1,4 +1,4 @@
-/* Curves in characters. */
+/* Draws curves with characters. */
 #ifndef WATCH_CHART_H
 #define WATCH_CHART_H
 
@@ -16,11 +16,11 @@ struct chart {
 };
 
 /* Draws y over x, both [n], x growing, from 0 on; each column shows the mean of its values. NANs are left out. False,
- * and nothing is drawn, when there is no value. `utf8`: braille dots, eight a character; else a star for each column.
- */
+ * and nothing is drawn, when there is no value. `utf8`: braille dots, eight in a character; else a star for each
+ * column. */
 bool chart_draw(struct chart *chart, const double *x, const double *y, size_t n, int columns, int rows, bool utf8);
 
-/* One row: the course of y [n], from its lowest to its highest value, in up to `columns` characters. */
+/* Draws y [n] as a sparkline: one row of up to `columns` characters, scaled from the lowest to the highest value. */
 void chart_spark(const double *y, size_t n, int columns, bool utf8, char text[CHART_ROW_BYTES]);
 
 #endif

@@ -50,7 +50,7 @@ void screen_size(const struct screen *screen, int *columns, int *lines) {
 }
 
 void screen_show(struct screen *screen, const struct styled_text *styled) {
-  /* in the order of the STYLE_ styles, from 1 on */
+  /* in the order of the STYLE_ characters, from 1 on */
   const chtype attributes[STYLES] = {
       A_NORMAL, A_NORMAL, A_BOLD, A_DIM, COLOR_PAIR(PAIR_GOOD), COLOR_PAIR(PAIR_WARNING), COLOR_PAIR(PAIR_BAD) | A_BOLD,
       A_REVERSE};
@@ -90,7 +90,7 @@ enum screen_key screen_wait(struct screen *screen, double seconds) {
   case KEY_RIGHT:
   case 'j': return SCREEN_DOWN;
   case KEY_RESIZE: return SCREEN_RESIZED;
-  case ERR: return isatty(STDIN_FILENO) ? SCREEN_NOTHING : SCREEN_QUIT; /* nobody is there any more */
+  case ERR: return isatty(STDIN_FILENO) ? SCREEN_NOTHING : SCREEN_QUIT; /* the terminal is gone */
   default: return SCREEN_NOTHING;
   }
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define CURVE_LINES 12 /* at most */
-#define CURVE_LABEL 9  /* columns left of the curve */
+#define CURVE_LABEL 9  /* columns to the left of the curve */
 #define NAME_COLUMNS 20
 #define SECOND_COLUMN 46 /* where the times begin, next to the metrics */
 #define STAGE_COLUMNS 27 /* of a stage's name and numbers, before its bar */
@@ -41,7 +41,7 @@ static const char *value_text(double value, char text[32]) {
   return text;
 }
 
-/* the share of the steps that is done; NAN when it is not known */
+/* the share of the steps that are done; NAN when it is not known */
 static double share_done(const struct run_info *info) {
   double share = info->steps / run_info_number(info, "total_steps");
   return share > 1.0 ? 1.0 : share;
@@ -76,7 +76,7 @@ static void add_names(struct styled_text *styled, const struct run_info *info) {
   }
 }
 
-/* how it stands, in words */
+/* the state of the run, in words */
 static void add_state(struct styled_text *styled, const struct run_info *info) {
   char age[32], clean[RUN_INFO_TEXT];
   seconds_text(info->row_age, age);
@@ -155,7 +155,7 @@ static void add_curve(struct styled_text *styled, const struct run_info *info, i
 
 /* ---- metrics and times side by side ---- */
 
-/* what the last tenth of the rows did against the tenth before */
+/* the trend: the last tenth of the rows compared with the tenth before */
 static const char *trend_of(const double *values, size_t n, bool utf8) {
   const size_t part = n / 10 > 0 ? n / 10 : 1;
   double means[2] = {0.0, 0.0}, spread = 0.0;
@@ -169,7 +169,7 @@ static const char *trend_of(const double *values, size_t n, bool utf8) {
   return change > 0.0 ? (utf8 ? "\u2191" : "^") : (utf8 ? "\u2193" : "v");
 }
 
-/* the names that have a value, in this order where there are any, then the other ones of the section */
+/* lists the metrics of a section that have values: first the given names, in their order, then the others */
 static int list_metrics(const struct metrics_table *metrics, const char **names, int max) {
   static const char *const first[] = {
       "train/approx_kl",    "train/clip_fraction", "train/entropy_loss",       "train/policy_gradient_loss",
@@ -201,7 +201,7 @@ static void add_metric(struct styled_text *styled, const struct metrics_table *m
 
 #define MAX_STAGES 24
 
-/* where the time goes: each column time/<stage>_seconds, summed over the run */
+/* the seconds of each stage: columns time/<stage>_seconds, summed over the run */
 struct stage {
   char name[32];
   double seconds;
@@ -225,7 +225,7 @@ static void add_stage(struct styled_text *styled, const struct stage *stage, dou
   for (int i = 0; i < (int)lround(share * bar); i++) styled_add(styled, "%s", styled->utf8 ? "\u2588" : "#");
 }
 
-/* metrics on the left, stages to the right of them or, where it is narrow, below */
+/* metrics on the left; stages to the right of them, or below on a narrow screen */
 struct tables {
   bool is_wide;
   int n_names, n_stages, rows;
@@ -247,7 +247,7 @@ static void add_tables(struct styled_text *styled, const struct tables *tables, 
                        int lines) {
   for (int row = 0; row < tables->rows && row < lines; row++) {
     int stage = tables->is_wide ? row : row - tables->n_names;
-    int left = tables->is_wide ? SECOND_COLUMN : 0; /* of the stages */
+    int left = tables->is_wide ? SECOND_COLUMN : 0; /* column where the stages begin */
     styled_line(styled, "%s", "");
     if (row < tables->n_names)
       add_metric(styled, info->metrics, tables->names[row], tables->is_wide ? SECOND_COLUMN - 2 : styled->columns);
@@ -270,7 +270,7 @@ static void add_checkpoint(struct styled_text *styled, const struct run_info *in
   if (restarts > 0.0) styled_add(styled, STYLE_WARNING " | environments restarted %.0f times" STYLE_PLAIN, restarts);
 }
 
-/* over as many lines as it takes */
+/* over as many lines as the text needs */
 static void add_failure(struct styled_text *styled, const struct run_info *info) {
   char clean[RUN_INFO_TEXT];
   const char *message = muster_status_message(info->failure), *text = clean;
@@ -306,7 +306,7 @@ void show_run(struct styled_text *styled, const struct run_info *info, int lines
 
 /* ---- the table ---- */
 
-/* a path; of one that is too long for the room the end, which tells more, behind a mark of the cut */
+/* writes a path; if it is too long, only its end, which says more than its beginning, after a mark of the cut */
 static void add_end_of(struct styled_text *styled, const char *path, int room) {
   const char *start = path;
   bool is_style;

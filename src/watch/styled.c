@@ -45,7 +45,7 @@ int styled_next(const char **text, bool *style) {
   return (int)(*text - start);
 }
 
-/* columns that a text takes */
+/* columns that a text takes up */
 static int width_of(const char *text) {
   int width = 0;
   bool style;

@@ -14,7 +14,7 @@
 
 #define PRINTED_LINES 40 /* of one run */
 #define MAX_COLUMNS 300
-#define PATIENCE 10.0 /* the files are read at most this share of the time: a tenth */
+#define PATIENCE 10.0 /* reading may take a tenth of the time: the wait is at least so many times the last read */
 
 struct watcher {
   const struct watch_request *request;
@@ -66,9 +66,9 @@ static void draw(struct watcher *watcher, struct screen *screen) {
   const struct run_list *list = &watcher->list;
   screen_size(screen, &columns, &lines);
   styled_clear(styled, columns < MAX_COLUMNS ? columns : MAX_COLUMNS, watcher->utf8);
-  int left = lines - 1; /* the last line tells the keys */
+  int left = lines - 1; /* the last line lists the keys */
   if (list->n > 1) {
-    /* a table of at most a third of the screen, above the chosen run */
+    /* a table on at most a third of the screen, above the chosen run */
     int table = list->n + 1 < left / 3 + 1 ? list->n + 1 : left / 3 + 1;
     show_table(styled, list->info, list->n, watcher->chosen, table < 2 ? 2 : table);
     styled_line(styled, "%s", "");
@@ -107,7 +107,7 @@ muster_status watch_runs(const struct watch_request *request) {
       .request = request, .utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0, .styled = malloc(sizeof *watcher.styled)};
   if (watcher.styled == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
 
-  /* what is wrong with the paths is said on the terminal as it is, before the screen is taken over */
+  /* errors in the paths are printed before the program takes over the screen */
   struct screen *screen = NULL;
   muster_status status = look(&watcher);
   if (status == MUSTER_OK && !request->once) status = screen_open(&screen);
