@@ -18,13 +18,13 @@ struct gif {
   size_t size;
   GifFileType *file;
   int width, height, images;
-  uint32_t *shown;        /* [height, width] the image before */
-  struct palette palette; /* of the image that is written */
+  uint32_t *shown;        /* [height, width] the previous image */
+  struct palette palette; /* for the image that is being written */
 };
 
 static muster_status out_of_memory(void) { return status_error(MUSTER_ERROR_MEMORY, "out of memory for a GIF"); }
 
-/* a call of giflib that failed */
+/* the error of a giflib call that failed */
 static muster_status gif_error(const struct gif *gif) {
   const char *reason = GifErrorString(gif->file->Error);
   return status_error(MUSTER_ERROR_INTERNAL, "image %d of the GIF: %s", gif->images + 1,
@@ -55,7 +55,7 @@ muster_status gif_create(double fps, const char *comment, struct gif **out) {
   return MUSTER_OK;
 }
 
-/* true when all is written */
+/* true when everything was written */
 static bool close_file(struct gif *gif) {
   int error = 0;
   bool fine = gif->file == NULL || EGifCloseFile(gif->file, &error) == GIF_OK;
@@ -76,7 +76,7 @@ void gif_destroy(struct gif **gif) {
 
 /* ---- images ---- */
 
-/* the head of the file: the size, and that the animation goes round and round */
+/* writes the head of the file: the size, and that the animation repeats for ever */
 static muster_status begin(struct gif *gif, const struct image *image) {
   GifFileType *file = gif->file;
   gif->width = image->width;
@@ -97,7 +97,8 @@ struct rectangle {
   int left, top, right, bottom; /* right and bottom are outside */
 };
 
-/* keeps the image as the one that is shown, and returns the part that differs from the one before; at least a pixel */
+/* stores the image as the one that is shown, and returns the part that differs from the previous one; at least one
+ * pixel */
 static struct rectangle take_changes(struct gif *gif, const struct image *image) {
   if (gif->images == 0) memset(gif->shown, 0xff, (size_t)gif->width * (size_t)gif->height * sizeof *gif->shown);
   struct rectangle changed = {gif->width, gif->height, 0, 0};
@@ -115,7 +116,7 @@ static struct rectangle take_changes(struct gif *gif, const struct image *image)
   return changed.right > 0 ? changed : (struct rectangle){0, 0, 1, 1};
 }
 
-/* how long the image stands, in hundredths of a second */
+/* writes how long the image is shown, in hundredths of a second */
 static muster_status write_delay(struct gif *gif) {
   double hundredths = round(100.0 * (gif->images + 1) / gif->fps) - round(100.0 * gif->images / gif->fps);
   GraphicsControlBlock control = {.DisposalMode = DISPOSE_DO_NOT,

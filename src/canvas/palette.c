@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* the slot of a color: where it is, or the free one where it would be */
+/* the slot of a color: the one that holds it, or else the free one where it belongs */
 static size_t find_slot(const struct palette *palette, uint32_t color) {
   size_t at = color * 2654435761u >> 19; /* Knuth's multiplicative hash, its upper 13 bits */
   while (palette->slot[at].count > 0 && palette->slot[at].color != color) at = (at + 1) % PALETTE_SLOTS;
@@ -41,7 +41,7 @@ void palette_choose(struct palette *palette, const struct image *image) {
       uint32_t color = image->pixels[(size_t)y * (size_t)image->stride + (size_t)x] & 0xffffff;
       struct palette_slot *slot = &palette->slot[find_slot(palette, color)];
       if (slot->count == 0) {
-        /* colors beyond those that are counted are left to palette_find() */
+        /* palette_find() handles colors that do not fit into the table */
         if (n == PALETTE_SLOTS / 2) continue;
         found[n++] = slot;
         slot->color = color;

@@ -10,7 +10,7 @@ struct picture {
   int side, width, height;
   cairo_surface_t *surface; /* NULL before the first view */
   cairo_t *cairo;
-  bool is_unsound; /* what the environment drew */
+  bool is_unsound; /* whether the environment drew with invalid numbers */
 };
 
 /* ---- what cairo needs ---- */
@@ -25,7 +25,7 @@ static bool all_finite(const double *values, size_t n) {
   return true;
 }
 
-/* the pixels, in the shape of the first view */
+/* creates the pixels, in the shape of the first view */
 static void create_surface(struct picture *picture, double wide, double high) {
   double longer = wide > high ? wide : high;
   picture->width = (int)fmax(1.0, round(picture->side * wide / longer));
@@ -36,7 +36,7 @@ static void create_surface(struct picture *picture, double wide, double high) {
   cairo_set_line_join(picture->cairo, CAIRO_LINE_JOIN_ROUND);
 }
 
-/* whether there is a view, and these numbers can be drawn */
+/* whether there is a view and all these numbers can be drawn */
 static bool may_draw(struct picture *picture, const double *values, size_t n) {
   if (picture->cairo == NULL && !picture->is_unsound)
     picture->canvas.view(&picture->canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
@@ -63,7 +63,7 @@ static void canvas_view(muster_canvas *canvas, double left, double right, double
   use_color(picture, background);
   cairo_paint(cairo);
 
-  /* the view's middle is the picture's, y points up */
+  /* the middle of the view is the middle of the picture; y points up */
   double scale = fmin(picture->width / wide, picture->height / high);
   cairo_translate(cairo, 0.5 * picture->width, 0.5 * picture->height);
   cairo_scale(cairo, scale, -scale);
