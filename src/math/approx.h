@@ -11,9 +11,9 @@ SIMD_INLINE vec polynomial(vec x, int n, const float *c) {
   return sum;
 }
 
-/* x P(x^2) / Q(x^2), minimax in relative error (1e-8 before rounding) over |x| <= 8.3, where the sum of the rounding
- * errors was made least by a search among neighbouring coefficients. Beyond, P / Q stays, so that the quotient grows
- * with x and is cut off at 1. */
+/* x P(x^2) / Q(x^2), minimax in relative error (1e-8 before rounding) over |x| <= 8.3, with the sum of the rounding
+ * errors minimized by a search among neighbouring coefficients. For larger |x|, P / Q stays constant, so that the
+ * result grows with x until it is cut off at 1. */
 SIMD_INLINE vec approximate_tanh(vec x) {
   static const float p[] = {1.0f, 0.134258717f, 0.00354916952f, 2.1508522e-05f, 1.46483208e-08f};
   static const float q[] = {1.0f, 0.467592031f, 0.0260799471f, 0.000337395264f, 8.29512828e-07f};
@@ -23,13 +23,13 @@ SIMD_INLINE vec approximate_tanh(vec x) {
 }
 
 /* 2^k e^r with k = round(x / ln 2), |r| <= ln 2 / 2; e^r after Cephes (Moshier 1989). The scale is applied in two
- * halves, so that the result runs through the subnormal numbers to 0. */
+ * halves, so that small results pass through the subnormal numbers to 0. */
 SIMD_INLINE vec approximate_exp(vec x) {
   static const float c[] = {5.0000001201e-1f, 1.6666665459e-1f, 4.1665795894e-2f,
                             8.3334519073e-3f, 1.3981999507e-3f, 1.9875691500e-4f};
   x = vec_min(vec_set(89.5f), vec_max(vec_set(-105.0f), x));
 
-  // adding 1.5 * 2^23 rounds to an integer, which then stands in the low bits
+  // adding 1.5 * 2^23 rounds to an integer, which is then in the low bits
   vec magic = vec_set(12582912.0f);
   vec shifted = vec_fma(x, vec_set(1.44269504f), magic);
   vec k = shifted - magic;

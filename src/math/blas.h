@@ -1,14 +1,14 @@
-/* The platform's BLAS, as the yardstick of the benchmark and as a second opinion in tests. */
+/* The platform's BLAS, to which the benchmark compares muster's kernels, and against which tests check them. */
 #ifndef MATH_BLAS_H
 #define MATH_BLAS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How many threads BLAS may use in this process; muster runs one for each rank. */
+/* How many threads BLAS may use in this process; muster uses one thread in each rank. */
 void blas_set_threads(int n);
 
-/* Name, version, and the processor that its kernels are written for. */
+/* Name and version of the BLAS, and the processor that its kernels are made for. */
 const char *blas_description(void);
 
 /* c[m, n] = alpha * a' b' + beta * c, all row-major with leading dimensions a_ld, b_ld, c_ld; a' is a [m, k], or with

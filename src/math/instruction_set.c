@@ -6,10 +6,10 @@
 
 const char *const instruction_set_names[INSTRUCTION_SETS] = {"avx512", "avx2", "baseline", "blas"};
 
-/* The one mutable global of this module: a property of the processor, found out at the first call. */
+/* The one mutable global of this module: a property of the processor, determined at the first call. */
 static _Atomic int in_use = -1;
 
-/* whether the processor has what a set was compiled for */
+/* whether the processor supports what a set was compiled for */
 static bool runs_here(enum instruction_set set) {
 #if defined(__x86_64__)
   if (set == SET_AVX512)

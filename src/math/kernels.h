@@ -5,7 +5,7 @@
 #include "math/linear.h"
 #include "math/vector.h"
 
-/* Each entry has the meaning of the public function of its name. */
+/* Each entry does what the public function with the same name does. */
 struct linear_kernels {
   void (*pack)(size_t in, size_t out, const float *weight, float *packed);
   void (*forward)(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
@@ -35,8 +35,8 @@ extern const struct vector_kernels vector_kernels_avx512, vector_kernels_avx2;
 #endif
 
 /* How a weight [out, in] is packed, the same for every instruction set: for out > NARROW_OUT, in panels of PANEL
- * outputs (the last one of LINEAR_COLUMNS where that is enough), each [in, panel], zero past `out`; for a narrow layer,
- * row by row, [narrow_rows(out), linear_padded(in)], zero past `in` and `out`. */
+ * outputs (the last panel has only LINEAR_COLUMNS where these are enough), each [in, panel], zero past `out`; for a
+ * narrow layer, row by row, [narrow_rows(out), linear_padded(in)], zero past `in` and `out`. */
 enum { PANEL = 2 * LINEAR_COLUMNS, NARROW_OUT = 4 };
 
 static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_COLUMNS ? PANEL : LINEAR_COLUMNS; }

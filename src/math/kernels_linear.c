@@ -11,12 +11,13 @@
 
 enum {
   TILE_ROWS = MANY_REGISTERS ? 8 : 4, /* rows of a tile of y or dx, of 1 or 2 vectors each */
-  BLOCK_DEPTH = 256,                  /* a panel so deep fills two thirds of a first-level cache */
+  BLOCK_DEPTH = 256,                  /* a panel of this depth fills two thirds of a first-level cache */
   WEIGHT_ROWS = 4,                    /* rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
   WEIGHT_PANEL = 64,                                              /* columns of dw that are computed together */
-  FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows that fill less than a vector of single sums */
-  FAR_APART = 256 /* rows so many floats apart crowd into few sets of the cache */
+  FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows of a last group that does not fill a vector,
+                                                                     where there is one output */
+  FAR_APART = 256 /* rows that lie so many floats apart share few sets of the cache */
 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
@@ -41,7 +42,8 @@ SIMD_INLINE void accumulate(int rows, int vecs, size_t depth, const float *a, si
 /* What is done to a sum before it is stored: an activation, or the product with its derivative. */
 enum finish { FINISH_NONE, FINISH_TANH, FINISH_RELU, FINISH_TANH_SLOPE, FINISH_RELU_SLOPE };
 
-/* A function of its own where registers are few: its constants would drive the sums of a tile out of them. */
+/* A separate function where there are few registers: inlined, its constants would push the sums of a tile out of
+ * them. */
 #if MANY_REGISTERS
 SIMD_INLINE
 #else
@@ -68,7 +70,7 @@ SIMD_INLINE vec finished(enum finish finish, vec sum, const float *output) {
 struct product {
   size_t rows, depth, width, a_ld, y_ld, output_ld;
   const float *a, *panels, *bias; /* bias: [width], or NULL for zero */
-  const float *output;            /* for the slopes */
+  const float *output;            /* the output of the activation, for its slopes */
   enum finish finish;
   float *y;
 };
@@ -76,10 +78,10 @@ struct product {
 /* The part of a product that a tile works on: depth `from` to `to` of a panel. */
 struct part {
   size_t from, to, panel_ld;
-  const float *panel, *start; /* start: [panel_ld], what the sums begin with when from == 0 */
+  const float *panel, *start; /* start: [panel_ld], the initial values of the sums when from == 0 */
 };
 
-/* One tile at (row, column), where the column within the panel is `offset`. Between parts the sums rest in y. */
+/* One tile at (row, column), where the column within the panel is `offset`. Between parts the sums are kept in y. */
 SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column,
                               size_t offset, int vecs, enum finish finish) {
   float *y = p->y + row * p->y_ld + column;
@@ -115,7 +117,7 @@ static void product_part(const struct product *p, const struct part *part, size_
   bool one = part->panel_ld < 2 * SIMD_WIDTH;
 #define ROWS(finish)                                                                                                   \
   (one ? product_rows(p, part, row, rows, column, 1, finish) : product_rows(p, part, row, rows, column, 2, finish))
-  // only the last part finishes the sums
+  // only the last part applies `finish` to the sums
   switch (part->to == p->depth ? p->finish : FINISH_NONE) {
   case FINISH_NONE: ROWS(FINISH_NONE); break;
   case FINISH_TANH: ROWS(FINISH_TANH); break;
@@ -164,8 +166,8 @@ SIMD_INLINE vec dot_products(int outs, int rows, size_t in, const float *x, size
   return vec_sums(total);
 }
 
-/* Rows in groups that fill a vector of sums; `outs` is narrow_rows(out). Only the last group of
- * single sums may be smaller, FEW_ROWS. */
+/* Handles rows in groups that fill a vector of sums; `outs` is narrow_rows(out). Only with one output may the last
+ * group be smaller: FEW_ROWS rows. */
 SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, const float *x, size_t x_ld,
                                 const float *packed, const float *bias, enum finish finish, float *y, size_t y_ld) {
   int most = SIMD_WIDTH / outs;
@@ -196,7 +198,7 @@ struct outer {
   float *c;
 };
 
-/* Adds a tile of sums to c at (i, j), of which `columns` are wanted. */
+/* Adds the first `columns` columns of a tile of sums to c at (i, j). */
 SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t columns, int rows, int vecs, tile acc) {
   if (p->c_column == 1) {
     UNROLL for (int r = 0; r < rows; r++) {
@@ -221,7 +223,7 @@ SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t colu
   }
 }
 
-/* All rows of c in `vecs` vectors of columns; b_step is the distance of rows of b. */
+/* Computes all rows of c in `vecs` vectors of columns; b_step is the distance between rows of b. */
 SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_step, size_t j, size_t columns,
                                int vecs) {
   size_t i = 0;
@@ -238,14 +240,15 @@ SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_s
 #undef TILES
 }
 
-/* Up to LINEAR_TILE rows. `b_whole`: b may be read to the end of its last vector of columns. */
+/* Computes an outer product of up to LINEAR_TILE rows. `b_whole`: b may be read up to the end of its last vector of
+ * columns. */
 static void outer_product(const struct outer *p, bool b_whole) {
   _Alignas(64) float copy[LINEAR_TILE][WEIGHT_PANEL];
   for (size_t j = 0; j < p->n; j += WEIGHT_PANEL) {
     size_t columns = least(p->n - j, WEIGHT_PANEL);
     const float *b = p->b + j;
     size_t b_step = p->b_ld;
-    // a copy where reading in place would leave b, or miss the cache again and again
+    // works on a copy where reading in place would go past the end of b, or miss the cache again and again
     if ((columns % SIMD_WIDTH != 0 && !b_whole) || (p->b_ld >= FAR_APART && p->m >= 32)) {
       size_t padded = linear_padded(columns);
       for (size_t row = 0; row < p->rows; row++) {
@@ -283,7 +286,7 @@ static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, 
 
 static void backward_weight_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                                    size_t dy_ld, float *d_weight, float *d_bias) {
-  // vectors along the dimension that wastes less of them
+  // lays vectors along the dimension that wastes less of them
   bool along_in = linear_padded(in) * out <= linear_padded(out) * in;
   for (size_t row = 0; row < rows; row += LINEAR_TILE) {
     size_t count = least(rows - row, LINEAR_TILE);
@@ -317,7 +320,7 @@ static void backward_input_kernel(size_t rows, size_t in, size_t out, const floa
       &(struct product){rows, out, in, dy_ld, dx_ld, x_ld, dy, packed_transposed, NULL, x, finishes[activation], dx});
 }
 
-/* Transposes a panel of outputs, block by block; a few inputs one by one. */
+/* Transposes a panel of outputs block by block; one by one where there are few inputs. */
 static void pack_panel(size_t in, size_t outs, const float *weight, float *packed, size_t panel_ld) {
   if (in < SIMD_WIDTH) {
     for (size_t k = 0; k < in; k++) {

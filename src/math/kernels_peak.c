@@ -3,11 +3,12 @@
 
 #include "math/simd.h"
 
-/* more chains than a multiply-add has cycles of latency times units, and few enough to stay in registers */
+/* more chains than the latency of a multiply-add in cycles times the number of units, and few enough to stay in
+ * registers */
 enum { CHAINS = MANY_REGISTERS ? 16 : 12 };
 
 static float multiply_add_kernel(size_t rounds) {
-  /* all converge to 1/2, where none starts, so that the compiler cannot foresee any of them */
+  /* all chains converge to 1/2, but none starts there, so that the compiler cannot predict them */
   vec chain[CHAINS], factor = vec_set(0.999f), term = vec_set(0.0005f);
   UNROLL for (int i = 0; i < CHAINS; i++) chain[i] = vec_set((float)i);
   for (size_t round = 0; round < rounds; round++) {

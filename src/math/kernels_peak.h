@@ -6,7 +6,7 @@
 
 struct peak_kernel {
   float (*multiply_add)(size_t rounds);
-  int flops; /* of one round */
+  int flops; /* operations of one round */
 };
 
 extern const struct peak_kernel peak_kernel_baseline;

@@ -2,7 +2,7 @@
 #include "math/approx.h"
 #include "math/kernels.h"
 
-/* Applies `function` to whole vectors, and to the rest in a vector filled up with zeros. */
+/* Applies `function` to whole vectors; the remaining elements are padded to one vector with zeros. */
 SIMD_INLINE void apply(size_t n, const float *x, float *y, vec (*function)(vec)) {
   size_t i = 0;
   for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) vec_store(y + i, function(vec_load(x + i)));
@@ -13,7 +13,7 @@ static void tanh_kernel(size_t n, const float *x, float *y) { apply(n, x, y, app
 static void exp_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_exp); }
 static void log_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_log); }
 
-/* The constants of one step of Adam in every element, and the state of SIMD_WIDTH parameters. */
+/* The constants of one step of Adam, repeated in every element, and the state of SIMD_WIDTH parameters. */
 struct adam {
   vec scale, step, beta1, rest1, beta2, rest2, epsilon, inverse;
 };
@@ -55,11 +55,11 @@ static void adam_kernel(size_t n, float *parameter, const float *gradient, float
   }
 }
 
-/* Half as many floats as a vec has, and doubles that fill a register. */
+/* A vector of half as many floats as a vec, and a register full of doubles. */
 typedef float half_vec __attribute__((vector_size(2 * SIMD_WIDTH)));
 typedef double double_vec __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-/* Sums of squares in SUMS partial sums, element i into that of i % SUMS; the square of a float is exact in double. */
+/* Sums of squares in SUMS partial sums: element i goes into sum i % SUMS; the square of a float is exact in double. */
 enum { SUMS = 32, SUM_VECS = 2 * SUMS / SIMD_WIDTH };
 
 SIMD_INLINE void add_squares(const float *x, double_vec sums[SUM_VECS]) {

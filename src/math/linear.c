@@ -41,7 +41,7 @@ void linear_pack_transposed(size_t in, size_t out, const float *weight, float *p
     const float *from = weight + column;
     size_t ld = panel_width(in - column), used = in - column < ld ? in - column : ld;
     for (size_t o = 0; o < out; o++, from += in, packed += ld) {
-      // whole panels by a copy of constant length, which needs no call
+      // copies whole panels with a constant length, which the compiler inlines
       if (used == PANEL) {
         memcpy(packed, from, PANEL * sizeof *packed);
         continue;

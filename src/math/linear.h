@@ -1,16 +1,17 @@
-/* Dense layers over tiles of rows: the products that training consists of, as fast as the machine allows.
+/* Dense layers over tiles of rows: the products that take most of training, as fast as the machine allows.
  *
- * Activations are row-major [rows, ld], ld a multiple of LINEAR_COLUMNS floats, columns past the width zero or ignored
- * as said. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in PyTorch: y = x W^T + b.
+ * Activations are row-major [rows, ld], ld a multiple of LINEAR_COLUMNS floats, columns past the width are zero or
+ * ignored, as each function says. Rows come in multiples of LINEAR_ROWS; callers pad. Weights are [out, in], as in
+ * PyTorch: y = x W^T + b.
  *
- * A row's results are the same bits whatever the number of rows and the row's place. Each output is one chain of fused
- * multiply-adds over ascending inputs that starts from the bias; for at most 4 outputs it is a sum of 16 partial sums
- * in a fixed order. The gradient of a weight is one chain over the ascending rows of each LINEAR_TILE rows, added to
- * what was there before.
+ * The results of a row are the same to the bit whatever the number of rows and the row's position. Each output is one
+ * chain of fused multiply-adds over ascending inputs that starts from the bias; for at most 4 outputs it is a sum of 16
+ * partial sums in a fixed order. The gradient of a weight is computed in groups of LINEAR_TILE rows: one chain over the
+ * ascending rows of each group, added to the previous value.
  *
  * Each kernel is compiled for several instruction sets, and linear_select() chooses at run time; the sets with fused
- * multiply-adds give the same bits. `linear_naive_*` are the twins that tests hold the kernels to. Packed weights and
- * activations should be aligned to 64 bytes, for speed. */
+ * multiply-adds give the same bits. `linear_naive_*` are simple versions to which tests compare the kernels. Packed
+ * weights and activations should be aligned to 64 bytes, for speed. */
 #ifndef MATH_LINEAR_H
 #define MATH_LINEAR_H
 
@@ -19,7 +20,7 @@
 
 #define LINEAR_COLUMNS 16 /* leading dimensions are multiples of this */
 #define LINEAR_ROWS 8     /* row counts are multiples of this */
-#define LINEAR_TILE 64    /* rows that fit the caches well */
+#define LINEAR_TILE 64    /* a number of rows that suits the caches */
 
 enum activation { ACTIVATION_NONE, ACTIVATION_TANH, ACTIVATION_RELU };
 
@@ -28,17 +29,18 @@ static inline size_t linear_padded(size_t width) {
 }
 static inline size_t linear_padded_rows(size_t rows) { return (rows + LINEAR_ROWS - 1) / LINEAR_ROWS * LINEAR_ROWS; }
 
-/* Floats of the packed forms of one [out, in] weight (aligned to 64 bytes). */
+/* How many floats the packed forms of one [out, in] weight take (aligned to 64 bytes). */
 size_t linear_packed_floats(size_t in, size_t out);
 size_t linear_packed_transposed_floats(size_t in, size_t out);
 
-/* Packs W [out, in] for linear_forward(), and for linear_backward_input(). Once per parameter version. */
+/* Packs W [out, in] for linear_forward(), and for linear_backward_input(). To be called once for each version of the
+ * parameters. */
 void linear_pack(size_t in, size_t out, const float *weight, float *packed);
 void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed);
 
 /* y[rows, out] = activation(x[rows, in] W^T + bias), bias [out]. `y_ld` >= linear_padded(out); columns of y past `out`
- * hold what an output with zero weights and bias would, or what they held before. `x_ld` >= in may be any stride
- * (observations lie in the trajectory); nothing past `in` is read. NaN and infinity go through. */
+ * hold the result for zero weights and bias, or keep their old values. `x_ld` >= in may be any stride (observations lie
+ * in the trajectory); nothing past `in` is read. NaN and infinity pass through. */
 void linear_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
                     const float *bias, enum activation activation, float *y, size_t y_ld);
 
@@ -56,11 +58,12 @@ void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, 
 
 /* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline" (any processor), or "blas": the
  * platform's BLAS. linear_select(NULL) chooses the best that the machine has (done by itself at the first call); a name
- * forces one, false if there is none. Packed weights remain valid. Not while another thread computes. */
+ * forces one and returns false if it is not available. Packed weights remain valid. Must not be called while another
+ * thread computes. */
 bool linear_select(const char *name);
 const char *linear_selected(void);
 
-/* The naive twins, straight from the formulas in double. */
+/* The simple versions, straight from the formulas, in double precision. */
 void linear_naive_forward(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *weight,
                           const float *bias, enum activation activation, float *y, size_t y_ld);
 void linear_naive_backward_input(size_t rows, size_t in, size_t out, const float *dy, size_t dy_ld, const float *weight,

@@ -1,6 +1,7 @@
-/* The products of dense layers by the platform's BLAS, over the same packed weights: a set that can be selected in
- * place of our own kernels, to compare with them, and for machines that BLAS knows better. BLAS does not promise that a
- * row's bits are independent of the number of rows, so what docs/determinism.md says does not hold with it. */
+/* The products of dense layers computed by the platform's BLAS from the same packed weights. This set can be selected
+ * in place of muster's own kernels, for comparison, and for machines on which BLAS is faster. BLAS does not promise
+ * that a row's bits are independent of the number of rows, so the guarantees of docs/determinism.md do not hold with
+ * it. */
 #include "math/blas.h"
 #include "math/kernels.h"
 

@@ -1,4 +1,4 @@
-/* The naive twins of the kernels, straight from the formulas in double. */
+/* Simple versions of the kernels, straight from the formulas, in double precision. */
 #include "math/linear.h"
 
 #include <math.h>

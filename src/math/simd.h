@@ -1,6 +1,6 @@
 /* A thin layer over the vector registers of one instruction set, for the kernel files alone, which are compiled once
- * for each set. A `vec` has SIMD_WIDTH floats. What is written once with these functions means the same on every set,
- * to the bit wherever the set has a fused multiply-add. */
+ * for each set. A `vec` has SIMD_WIDTH floats. Code written with these functions gives the same results on every set,
+ * to the bit on all sets that have a fused multiply-add. */
 #ifndef MATH_SIMD_H
 #define MATH_SIMD_H
 
@@ -42,8 +42,8 @@ typedef float vec __attribute__((vector_size(4 * SIMD_WIDTH)));
 typedef int32_t ivec __attribute__((vector_size(4 * SIMD_WIDTH)));
 typedef uint32_t uvec __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-/* Memory; addresses need no alignment. The partial forms touch only the first `n` < SIMD_WIDTH floats and fill with
- * zero. */
+/* Memory; addresses need no alignment. The partial forms access only the first `n` < SIMD_WIDTH floats and fill the
+ * rest with zero. */
 SIMD_INLINE vec vec_load(const float *p) {
   vec v;
   memcpy(&v, p, sizeof v);
@@ -64,8 +64,8 @@ SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) {
   memcpy(p, values, n * sizeof *p);
 }
 
-/* vec_fma: a * b + c; vec_fnma: c - a * b; vec_min and vec_max: the first if it is the less (the greater), else the
- * second, so that a NaN in the second goes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no).
+/* vec_fma: a * b + c; vec_fnma: c - a * b; vec_min and vec_max: the first argument if it is smaller (greater), else the
+ * second, so that a NaN in the second passes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no).
  * vec_odd(s, a, b), s a power of 2: element l is b[l] where l & s, else a[l]. vec_swap(s, a): element l is a[l ^ s]. */
 #if SIMD_WIDTH == 16
 

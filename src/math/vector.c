@@ -11,7 +11,7 @@ static const struct vector_kernels *const sets[INSTRUCTION_SETS] = {
     [SET_BASELINE] = &vector_kernels_baseline,
 };
 
-/* those of the set in use; one that has none of its own has the best ones */
+/* the kernels of the set in use; a set without kernels of its own uses the best ones */
 static const struct vector_kernels *kernels(void) {
   const struct vector_kernels *own = sets[instruction_set_in_use()];
   return own != NULL ? own : sets[instruction_set_best()];

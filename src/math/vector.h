@@ -1,5 +1,5 @@
 /* Elementwise functions and sums over float arrays. They run on the instruction set that linear_select() chose. Arrays
- * may have any length and alignment; an element's result does not depend on its place. */
+ * may have any length and alignment; an element's result does not depend on its position. */
 #ifndef MATH_VECTOR_H
 #define MATH_VECTOR_H
 
@@ -10,8 +10,8 @@
  * smallest); 3.5e-7 and 5.9 without fused multiply-adds. */
 void vector_tanh(size_t n, const float *x, float *y);
 
-/* y[i] = e^x[i]; y may be x. 0 and infinity where float ends; NaN in, NaN out. Largest relative error over all normal
- * results: 8.5e-8, or 1.0 unit in the last place. */
+/* y[i] = e^x[i]; y may be x. 0 and infinity beyond the range of float; NaN in, NaN out. Largest relative error over all
+ * normal results: 8.5e-8, or 1.0 unit in the last place. */
 void vector_exp(size_t n, const float *x, float *y);
 
 /* y[i] = natural logarithm of x[i]; y may be x. log(0) = -inf, log(inf) = inf; NaN for negative numbers and for NaN.
