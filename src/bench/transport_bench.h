@@ -11,8 +11,7 @@ struct transport_bench {
   struct transport transport;
   struct model model;                 /* for an actor */
   struct actor actor;                 /* on ranks that act; its environments are not started */
-  size_t gather_bytes, command_bytes; /* bytes of all actors' rollouts together; bytes of a command; known to every rank
-                                       */
+  size_t gather_bytes, command_bytes; /* of all rollouts together; of a command; the same on every rank */
 };
 
 /* Collective. transport_bench_release() must be called even after a failure. */

@@ -35,8 +35,7 @@ struct plan_costs {
   int32_t num_envs;
   double steps;                           /* of all environments in an iteration */
   double alone_rollout;                   /* seconds of a rollout of all environments on the rank that also learns */
-  double alone_gradient;                  /* seconds of the gradients of that rollout, where actors compute them; else 0
-                                           */
+  double alone_gradient;                  /* seconds of that rollout's gradients, where actors compute them */
   double update;                          /* seconds of an update on one learner */
   double optimizer_steps, gradient_bytes; /* in an update; of one gradient */
   double micro_batches;                   /* into which a minibatch is cut: at most so many learners have work */
@@ -44,8 +43,7 @@ struct plan_costs {
   double command_bytes, rollout_bytes;    /* of a command; of the rollout of all environments */
   double crowding;                        /* factor by which a rollout takes longer while the node's other actors are
                                              busy */
-  double busy;                            /* share of a rollout in which the core computes; a simulator may also sleep
-                                           */
+  double busy;                            /* share of a rollout in which a core computes; a simulator may sleep */
   double time_slice; /* seconds that the kernel leaves a rank its core while another waits for it */
   int n_points;
   struct plan_point rollout[PLAN_MAX_POINTS]; /* in ascending order of environments */
