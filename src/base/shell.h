@@ -25,7 +25,7 @@ struct shell_word shell_quote(const char *word);
  * library. */
 struct shell_word shell_program(void);
 
-/* The command with which the user started training on so many ranks, up to and including the word `train`: with
+/* The command with which the user started training on `ranks` ranks, up to and including the word `train`: with
  * scripts/train, with mpirun and its options where the command line of mpirun can be read, or the program alone. */
 struct shell_command shell_train(int ranks);
 

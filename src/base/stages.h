@@ -61,7 +61,7 @@ void stages_assign(struct stages *stages, enum stage stage, double until);
 /* Records a moment (EVENT_COMMAND, EVENT_ROLLOUT). */
 void stages_mark(struct stages *stages, int32_t kind);
 
-/* An iteration of so many steps ends here and the next one begins. */
+/* An iteration of `steps` steps ends here and the next one begins. */
 void stages_end_iteration(struct stages *stages, int64_t steps);
 
 /* Updates the sums to now; returns all seconds since the start. The clock goes on. */

@@ -26,7 +26,7 @@ struct limit_fma {
 
 void limit_fma_create(struct limit_fma *fma);
 
-/* A plain copy of so many bytes: the cost of moving a work's data. */
+/* A plain copy of `bytes` bytes: the cost of moving a work's data. */
 struct limit_copy {
   size_t bytes;
   unsigned char *from, *to;

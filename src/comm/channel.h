@@ -25,7 +25,7 @@
 #include "comm/comm.h"
 #include "comm/topology.h"
 
-#define CHANNEL_SLOTS 2 /* of an actor: at most so many messages that the learner has not given back */
+#define CHANNEL_SLOTS 2 /* for each actor: the most messages that the learner has not given back */
 
 struct channel;
 

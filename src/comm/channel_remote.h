@@ -19,7 +19,7 @@ struct remote_line {
   MPI_Datatype unit; /* a message is a whole number of heads */
 };
 
-/* Error USAGE where a message of so many bytes would be too large for MPI. */
+/* Error USAGE where a message of `largest_bytes` bytes would be too large for MPI. */
 MUSTER_CHECKED muster_status remote_line_open(struct remote_line *line, MPI_Comm world, size_t largest_bytes);
 void remote_line_close(struct remote_line *line); /* accepts one without a unit: MPI_DATATYPE_NULL */
 

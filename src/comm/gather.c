@@ -90,7 +90,7 @@ static int find_ranges(const struct setup *setup, int peer_rank) {
   return n;
 }
 
-/* describes the rows of every field in so many ranges of environments, then the head, as one datatype */
+/* describes the rows of every field in `n_ranges` ranges of environments, then the head, as one datatype */
 static muster_status describe_rows(const struct setup *setup, int n_ranges, void *head, MPI_Datatype *out) {
   MPI_Datatype *types = setup->types, env;
   MPI_Aint *addresses = setup->addresses;

@@ -24,7 +24,7 @@ int group_rank(const struct group *group);
 /* Whether members are on several nodes. */
 bool group_spans_nodes(const struct group *group);
 
-/* Zeroed memory of so many bytes that the members of this node share; it lives as long as the group. COMM error where
+/* Zeroed memory of `bytes` bytes that the members of this node share; it lives as long as the group. COMM error where
  * they cannot. Collective over the group. */
 MUSTER_CHECKED muster_status group_share(struct group *group, size_t bytes, void **memory);
 

@@ -33,7 +33,8 @@ enum comm_tag {
   TAG_ENOUGH
 };
 
-/* Fills in what a rank knows of those of its node, by comm->node: how many there are, and their ranks among them. */
+/* Fills in from comm->node what a rank knows about the ranks of its node: how many there are, and their numbers
+ * there. */
 MUSTER_CHECKED muster_status comm_number_neighbours(struct comm *comm);
 
 /* For tests: from now on ranks of this node with different numbers count as being on different nodes. Collective;
@@ -49,7 +50,7 @@ void comm_destroy_group(struct comm **group); /* accepts NULL inside */
 /* Waits until the requests are done; the main loop waits for messages only by this function. */
 MUSTER_CHECKED muster_status comm_wait(struct comm *comm, MPI_Request *requests, int n);
 
-/* A committed type of so many contiguous bytes, even more than an int can count; the caller frees it. */
+/* A committed type of `bytes` contiguous bytes, even more than an int can count; the caller frees it. */
 MUSTER_CHECKED muster_status comm_bytes_type(size_t bytes, MPI_Datatype *out);
 
 /* Turns an MPI error code into a status that names the call. */

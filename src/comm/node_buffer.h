@@ -70,7 +70,7 @@ MUSTER_CHECKED muster_status node_buffer_take(struct node_buffer *node_buffer, u
 
 /* Bytes of one item of a list in a node buffer. */
 size_t node_buffer_item_bytes(const struct gather_list *list);
-/* Bytes needed to receive so many items, including the padding of a message. */
+/* Bytes needed to receive `count` items, including the padding of a message. */
 size_t node_buffer_items_room(const struct gather_list *list, size_t count);
 /* Appends the items of a received node buffer to a list that has room for them. */
 void node_buffer_unpack_items(const void *items, int32_t count, const struct gather_list *list);

@@ -17,7 +17,7 @@ enum {
   WEIGHT_PANEL = 64,                                              /* columns of dw that are computed together */
   FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows of a last group that does not fill a vector,
                                                                      where there is one output */
-  FAR_APART = 256 /* rows that lie so many floats apart share few sets of the cache */
+  FAR_APART = 256 /* rows that lie this many floats apart share few sets of the cache */
 };
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }

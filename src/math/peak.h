@@ -8,7 +8,7 @@
 /* Runs `rounds` rounds of x = 0.999 x + 0.0005; returns the sum of all x, whose number is peak_flops(1) / 2. */
 float peak_multiply_add(size_t rounds);
 
-/* Floating-point operations of so many rounds; a multiply-add counts as two. */
+/* Floating-point operations of `rounds` rounds; a multiply-add counts as two. */
 double peak_flops(size_t rounds);
 
 #endif

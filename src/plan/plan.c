@@ -43,7 +43,7 @@ static muster_status read_config(struct comm *comm, const struct plan_request *r
                       (long long)config->env.num_envs, actors, actors);
 }
 
-/* the layout that the config asks for at so many ranks */
+/* the layout that the config asks for at this number of ranks */
 static struct plan_layout config_layout(const struct plan *plan, int ranks) {
   const struct run_config *config = &plan->config;
   bool colocated = config->ranks.colocate && ranks > 1;

@@ -16,9 +16,9 @@ struct plan_request {
   const char *config_path; /* NULL: the defaults of all options */
   const char *const *sets; /* --set key=value, [n_sets] */
   size_t n_sets;
-  int ranks;                   /* plans for up to so many ranks */
+  int ranks;                   /* the largest number of ranks to plan for */
   struct plan_cluster cluster; /* cores and ranks per node 0: the cores of this host */
-  int32_t envs_per_actor;      /* 0: those of the config, however many actors there are */
+  int32_t envs_per_actor;      /* 0: the config's environments, split over the actors */
   enum plan_effort effort;
   bool json;
 };

@@ -320,8 +320,8 @@ static muster_status time_cycles(struct cycle *cycle, const struct effort *effor
   return MUSTER_OK;
 }
 
-#define LATE 0.0005  /* the learner comes so many seconds late, when the messages have arrived */
-#define ASLEEP 0.003 /* a rank that waits so long has fallen asleep */
+#define LATE 0.0005  /* seconds that the learner comes late, so that the messages have arrived */
+#define ASLEEP 0.003 /* seconds after which a waiting rank has fallen asleep */
 
 /* o and G: the learner's time with messages that have arrived, small ones and those of the run */
 static muster_status measure_overhead(const struct effort *effort, struct cycle *small, struct cycle *whole,

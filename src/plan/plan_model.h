@@ -18,7 +18,7 @@ struct plan_link {
   double gap;      /* seconds for each byte */
 };
 
-/* The time of a rollout by an actor with so many environments that has a core to itself. */
+/* The time of a rollout by an actor with this number of environments, alone on its core. */
 struct plan_point {
   int32_t envs;
   double seconds;
@@ -38,7 +38,7 @@ struct plan_costs {
   double alone_gradient;                  /* seconds of that rollout's gradients, where actors compute them */
   double update;                          /* seconds of an update on one learner */
   double optimizer_steps, gradient_bytes; /* in an update; of one gradient */
-  double micro_batches;                   /* into which a minibatch is cut: at most so many learners have work */
+  double micro_batches;                   /* parts into which a minibatch is cut; further learners have no work */
   double own_step;                        /* seconds of an optimizer step that each learner does on its own */
   double command_bytes, rollout_bytes;    /* of a command; of the rollout of all environments */
   double crowding;                        /* factor by which a rollout takes longer while the node's other actors are
@@ -78,7 +78,7 @@ struct plan_prediction {
   enum plan_stage bottleneck;
 };
 
-/* Seconds of a rollout with so many environments: on a straight line between two measured points, in proportion to the
+/* Seconds of a rollout with `envs` environments: on a straight line between two measured points, in proportion to the
  * environments beyond the last one. */
 double plan_rollout_seconds(const struct plan_costs *costs, double envs);
 

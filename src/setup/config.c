@@ -223,7 +223,7 @@ static void bind_tables(struct run_config *config, const struct algorithm_type *
 
 /* --- reading --- */
 
-/* takes the status: adds where the key stands */
+/* takes the status, and adds the place of the key in the document */
 static muster_status locate(const struct document *document, const char *key, muster_status status) {
   if (status == MUSTER_OK) return MUSTER_OK;
   muster_status located = document_error(document, key, "%s", muster_status_message(status));
@@ -231,7 +231,7 @@ static muster_status locate(const struct document *document, const char *key, mu
   return located;
 }
 
-/* the same for a status whose text begins with the key: "policy.network: ..." */
+/* the same for a status whose message begins with the key: "policy.network: ..." */
 static muster_status locate_own_key(const struct document *document, muster_status status) {
   char key[TEXT_KEY_SIZE], text[1024];
   if (status == MUSTER_OK) return MUSTER_OK;
@@ -524,7 +524,7 @@ void run_config_visit(const struct run_config *config, run_config_visitor visit,
   struct binding bindings[BINDINGS];
   bind_tables(&copy, config_algorithm(config), bindings);
   for (int i = 0; i < BINDINGS; i++) {
-    /* the algorithm's name heads its own options */
+    /* algorithm.name comes before the algorithm's own options */
     if (bindings[i].object == copy.algorithm) visit(&algorithm_table, &choice, true, context);
     visit(bindings[i].table, bindings[i].object, bindings[i].decides, context);
   }
@@ -532,7 +532,7 @@ void run_config_visit(const struct run_config *config, run_config_visitor visit,
 
 struct config_file {
   FILE *file;
-  const char *section; /* that was begun last */
+  const char *section; /* the section that was begun last */
 };
 
 static void write_table(const struct option_table *table, const void *object, bool decides, void *context) {

@@ -111,7 +111,7 @@ struct run_config {
   _Alignas(16) unsigned char algorithm[RUN_CONFIG_ALGORITHM_BYTES]; /* the options struct of that algorithm */
 };
 
-/* Reads a YAML file and the --set assignments into a config, and checks all that can be checked before a job of so many
+/* Reads a YAML file and the --set assignments into a config, and checks all that can be checked before a job of `ranks`
  * ranks begins: types, ranges, unknown keys, the algorithm's own conditions, that the environment exists and takes its
  * options, that every actor gets an environment. Errors: USAGE, with file, line, key, value and what is expected. */
 MUSTER_CHECKED muster_status run_config_load(const char *path, const char *const *sets, size_t n_sets, int ranks,

@@ -45,7 +45,7 @@ static bool is_table(const struct json_value *value) {
   return first != NULL && json_kind_of(first) == JSON_OBJECT;
 }
 
-/* writes a number with so many digits, a word, or a dash */
+/* writes a number with `digits` digits, a word, or a dash */
 static void write_scalar(FILE *page, const struct json_value *value, int digits) {
   switch (json_kind_of(value)) {
   case JSON_BOOL: html_text(page, json_bool_of(value) ? "yes" : "no"); break;
