@@ -39,8 +39,8 @@ struct rollout_needs {
 struct algorithm_context {
   const void *options; /* the struct that its table describes; 0 in what has no option */
   struct model *model;
-  /* What the batch gathers, with rewards as they are to be learned from. It never has more environments than at
-   * create(); update() learns from those that it has then. */
+  /* What was gathered, with rewards as they are to be learned from. It never has more environments than at create();
+   * with fewer, update() learns from those. For an algorithm with a replay the number never changes. */
   const struct trajectory *rollout;
   uint64_t seed;
   struct arena *arena;

@@ -277,7 +277,6 @@ muster_status env_pool_wrap(struct env_pool *pool, const struct env_wrappers *wr
 /* moves the frames of rows first..last forward by one, piece by piece, and puts the newest behind them; or, in a fresh
  * episode, fills all places with it */
 static void push_frames(struct env_pool *pool, size_t first, size_t last, bool fresh) {
-  if (pool->frames == 1) return;
   const size_t bytes = pool->frame_bytes / pool->pieces, older = (pool->frames - 1) * bytes;
   const char *piece = pool->frame + first * pool->frame_bytes;
   char *stack = pool->observation + first * pool->observation_bytes;
@@ -368,7 +367,7 @@ static muster_status reset_environment(struct env_pool *pool, int32_t env) {
   if (pool->group_size > 1) pool->streams[env] = own_stream(pool, env);
   MUSTER_TRY(check_observations(pool, env, env, NULL));
   MUSTER_TRY(check_masks(pool, env, env, NULL));
-  push_frames(pool, row, row + pool->agents - 1, true);
+  if (pool->frames > 1) push_frames(pool, row, row + pool->agents - 1, true);
   return MUSTER_OK;
 }
 
@@ -528,7 +527,7 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   MUSTER_TRY(step_environments(pool, bounded));
   note_losses(pool, bounded);
   MUSTER_TRY(check_results(pool, bounded));
-  push_frames(pool, 0, pool->rows - 1, false);
+  if (pool->frames > 1) push_frames(pool, 0, pool->rows - 1, false);
   bool any_ended = mark_ended(pool);
   MUSTER_TRY(show(pool, pool->reward));
   if (any_ended) MUSTER_TRY(finish_episodes(pool, time, result->final_observations));

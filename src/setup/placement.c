@@ -226,7 +226,7 @@ static void warn_crowded(const struct placement *placement, int each, const char
 }
 
 /* the number of ranks that are bound to no other cores than the learner's, including itself; `*other`: one of them */
-static int count_ranks_beside_learner(const struct placement *placement, int *other) {
+static int count_ranks_on_learners_cores(const struct placement *placement, int *other) {
   const int learner = placement->topology.learner;
   const cpu_set_t *own = &placement->places[learner].cores;
   int count = 0;
@@ -246,7 +246,7 @@ static void warn_learner_bound(const struct placement *placement, FILE *file) {
   const int learner = placement->topology.learner;
   const struct comm_place *place = &placement->places[learner];
   int cores = CPU_COUNT(&place->cores), other = learner;
-  if (cores >= place->host_cores || count_ranks_beside_learner(placement, &other) <= cores) return;
+  if (cores >= place->host_cores || count_ranks_on_learners_cores(placement, &other) <= cores) return;
   fprintf(file,
           "warning: the learner (rank %d on %s) is bound to the same cores as rank %d, and waits for it: "
           "mpirun --bind-to core with no more ranks than cores, or --bind-to none\n",

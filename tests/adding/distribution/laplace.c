@@ -1,9 +1,13 @@
 /* The Laplace distribution (Kotz et al. 2001, section 2.1) over a Box space, as torch.distributions.Laplace: heavier
  * tails than the Gaussian's. The network's outputs are the medians m; s, the logarithm of the scale, is a parameter or
- * a further output (location_scale.h). With y = (a - m) / e^s, summed over the elements of an action: log pi(a) = -|y|
- * - s - log 2,   H = 1 + log 2 + s d log pi / d m = sign(y) / e^s,   d log pi / d s = |y| - 1,   d H / d s = 1 A sample
- * is a = m + e^s y: |y| has the exponential distribution, and its sign is a coin's. As the noise y stays, d a / d m =
- * 1,   d a / d s = e^s y,   d log pi / d m = 0,   d log pi / d s = -1 */
+ * a further output (location_scale.h).
+ *
+ * With y = (a - m) / e^s, summed over the elements of an action:
+ *   log pi(a) = -|y| - s - log 2,   H = 1 + log 2 + s.
+ * Gradients: d log pi / d m = sign(y) / e^s,   d log pi / d s = |y| - 1,   d H / d s = 1.
+ *
+ * A sample is a = m + e^s y: |y| has the exponential distribution, and its sign is a coin's. As the noise y stays,
+ *   d a / d m = 1,   d a / d s = e^s y,   d log pi / d m = 0,   d log pi / d s = -1. */
 #include "base/random.h"
 #include "math/vector.h"
 #include "nn/distributions/location_scale.h"
