@@ -89,19 +89,28 @@ bool node_has(const struct node *node, int rank) {
 
 /* --- counters --- */
 
+static struct event *counter_of(struct node *node, int rank) {
+  return &counters_of(node)[node->comm->node_ranks[rank]];
+}
+
 void node_reach(struct node *node, uint32_t step) {
-  if (node->is_shared) event_set(&counters_of(node)[node->comm->node_ranks[node->comm->rank]], step);
+  if (node->is_shared) event_set(counter_of(node, node->comm->rank), step);
+}
+
+static bool has_reached(struct node *node, int rank, uint32_t step) {
+  return event_has_reached(event_number(counter_of(node, rank)), step);
 }
 
 static muster_status wait_for(struct node *node, int rank, uint32_t step) {
-  struct event *theirs = &counters_of(node)[node->comm->node_ranks[rank]];
+  struct event *theirs = counter_of(node, rank);
   for (uint32_t seen; !event_has_reached(seen = event_number(theirs), step);)
     MUSTER_TRY(event_wait(theirs, seen, node->look_first));
   return MUSTER_OK;
 }
 
+/* Where nothing is left to wait for, the clock is not read. */
 muster_status node_wait(struct node *node, int rank, uint32_t step) {
-  if (!node->is_shared) return MUSTER_OK;
+  if (!node->is_shared || has_reached(node, rank, step)) return MUSTER_OK;
   enum stage before = phases_wait(node->comm->phases);
   muster_status status = wait_for(node, rank, step);
   phases_resume(node->comm->phases, before);
@@ -111,12 +120,9 @@ muster_status node_wait(struct node *node, int rank, uint32_t step) {
 muster_status node_wait_leader(struct node *node, uint32_t step) { return node_wait(node, node->leader, step); }
 
 muster_status node_wait_others(struct node *node, uint32_t step) {
-  if (!node->is_shared) return MUSTER_OK;
-  struct comm *comm = node->comm;
-  enum stage before = phases_wait(comm->phases);
+  const struct comm *comm = node->comm;
   muster_status status = MUSTER_OK;
-  for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
-    if (rank != comm->rank && comm_is_local(comm, rank)) status = wait_for(node, rank, step);
-  phases_resume(comm->phases, before);
+  for (int rank = 0; rank < comm->size && node->is_shared && status == MUSTER_OK; rank++)
+    if (rank != comm->rank && comm_is_local(comm, rank)) status = node_wait(node, rank, step);
   return status;
 }
