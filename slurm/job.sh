@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What the job scripts share; they source it, and define usage(). slurm/README.md tells how they are used.
+# What the job scripts share. Each of them sources this file and defines usage(). slurm/README.md says how to use them.
 
 say() { echo "muster: $(date '+%F %T') job $job: $*"; }
 
@@ -9,11 +9,11 @@ wrong_use() {
   exit 2
 }
 
-# of an array its task: its own number would name the whole array where it is that of the last task
+# in an array the task is named as well: the last task has the job id of the whole array, and that alone would name all
 job=${SLURM_JOB_ID-}
 if [[ -n ${SLURM_ARRAY_TASK_ID-} ]]; then job=${SLURM_ARRAY_JOB_ID}_$SLURM_ARRAY_TASK_ID; fi
 
-# prepare ARGUMENT...: the site's environment, and `program`
+# prepare ARGUMENT...: sources the site's file and sets `program`
 prepare() {
   if [[ ${1-} == -h || ${1-} == --help ]]; then usage && exit; fi
   [[ -n $job ]] || wrong_use "this is a batch job: submit it with sbatch"
@@ -34,8 +34,9 @@ choose_launcher() {
   case $chosen in
     mpirun)
       launcher=(mpirun --stdin none)
-      # scancel sends SIGTERM to every process of the job. The ranks write a checkpoint then, but mpirun and its daemons would
-      # kill them after two seconds: they do not get it. Where env is too old for that, the last checkpoint in time stays.
+      # scancel sends SIGTERM to every process of the job. The ranks then write a checkpoint, but mpirun and its daemons
+      # would kill them after two seconds; so the signal is blocked for mpirun and the daemons. Where env is too old to
+      # block it, the last regular checkpoint stays.
       if env --block-signal=TERM true 2>/dev/null; then
         launcher=(env --block-signal=TERM mpirun --stdin none)
         export OMPI_MCA_orte_launch_agent=${OMPI_MCA_orte_launch_agent:-env --block-signal=TERM orted}
@@ -43,23 +44,24 @@ choose_launcher() {
       ;;
     srun)
       [[ $(srun --mpi=list 2>&1) == *pmix* ]] || wrong_use "this Slurm has no PMIx: set MUSTER_LAUNCHER=mpirun"
-      # exit code 75 of one rank must not kill the others; those that a dead rank leaves behind are ended after a minute
+      # a rank that exits with 75 must not make srun kill the others; if one dies, srun ends the others after a minute
       launcher=(srun --mpi=pmix --input=none --kill-on-bad-exit=0 --wait=60)
       ;;
     *) wrong_use "MUSTER_LAUNCHER is $chosen; expects mpirun, srun or auto" ;;
   esac
 }
 
-# the newest checkpoint's name, or nothing
+# prints the newest checkpoint's name, or nothing
 newest() { readlink "$1/checkpoints/latest" || true; }
 
-# a signal to this script asks the ranks for a checkpoint and the end; which one it was decides what comes then
+# ask SIGNAL: on this signal tells the ranks to write a checkpoint and to end; what train() does then depends on it
 ask() {
   asked=$1
   if [[ -n $child ]]; then kill -USR1 "$child" 2>/dev/null || true; fi
 }
 
-# requeue RUN BEFORE: the same job again, later; unless it got nowhere, since it would not the next time either
+# requeue RUN BEFORE: puts the same job back into the queue; not if the newest checkpoint is still BEFORE, since a job
+# that made no progress would make none the next time
 requeue() {
   local run=$1 before=$2
   trap '' TERM USR1
@@ -73,7 +75,7 @@ requeue() {
   exit 75
 }
 
-# train RUN CONFIG ARGUMENT...: trains to the end, or until the job is cancelled or its time is up
+# train RUN CONFIG ARGUMENT...: trains until the run is done, the job is cancelled or its time is up
 train() {
   local run=$1 before code=0
   shift
@@ -85,7 +87,7 @@ train() {
   trap 'ask USR1' USR1
   "${launcher[@]}" "$program" train "$@" --run-dir "$run" --resume &
   child=$!
-  # a signal ends only the waiting
+  # a signal interrupts `wait`, not the child: wait again
   while kill -0 "$child" 2>/dev/null; do wait "$child" || true; done
   wait "$child" || code=$?
   if [[ $asked == TERM ]]; then
