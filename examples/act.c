@@ -1,6 +1,6 @@
-/* Balances a pole with a trained policy, from a program of your own.
+/* How your own program uses a trained policy: this one balances a pole.
  *
- * The physics below stand for your simulator: the policy only sees four numbers and answers with 0 or 1.
+ * The physics below stand for your simulator: the policy sees only four numbers and answers with 0 or 1.
  *
  *   act RUN_OR_CHECKPOINT [STEPS] */
 #include <math.h>

@@ -1,5 +1,5 @@
-// Tank-v0, an environment as a plug-in in C++: a class with the simulator, and a thin layer that makes it an environment.
-// An exception of the class becomes an error of the environment; none may leave a function that C calls.
+// Tank-v0, a plug-in in C++ with one environment: a class is the simulator, and a thin layer makes it an environment.
+// The layer turns exceptions of the class into errors of the environment, since none may leave a function that C calls.
 #include <muster/env.h>
 
 #include <algorithm>
@@ -10,14 +10,14 @@
 #include <string>
 #include <type_traits>
 
-// ---- the simulator: knows nothing of muster ----
+// ---- the simulator, which knows nothing about muster ----
 
-// A water tank with a leak and a pump of three speeds; the level has to stay at the mark.
+// A water tank with a leak and a pump with three speeds; the water level has to stay at the mark.
 class Tank {
 public:
   struct State {
     double level;  // m
-    double demand; // m/s, what consumers draw
+    double demand; // m/s, by how much consumers lower it
   };
 
   explicit Tank(double mark) : mark_(mark) {
@@ -26,7 +26,7 @@ public:
 
   void restart(double level, double demand) { state_ = {level, demand}; }
 
-  // pumps for one step of 1 s at speed 0, 1 or 2; returns whether the tank has run dry or over
+  // pumps for one step of 1 s at speed 0, 1 or 2; returns whether the tank is empty or overflows
   bool pump(int speed) {
     if (speed < 0 || speed > 2) throw std::out_of_range("the pump has no speed " + std::to_string(speed));
     const double leak = 0.02 * std::sqrt(std::max(state_.level, 0.0));
@@ -54,7 +54,7 @@ const int32_t action_counts[] = {3};
 Tank &tank(void *env) { return *static_cast<Tank *>(env); }
 const Tank &tank(const void *env) { return *static_cast<const Tank *>(env); }
 
-// runs what may throw
+// runs a function that may throw; an exception becomes the error
 template <class Function> int guarded(muster_env_error *error, Function &&function) {
   try {
     function();

@@ -1,4 +1,4 @@
-! Spring-v0, an environment as a plug-in in Fortran: a mass on a spring is kicked, and pushes have to bring it to rest.
+! Spring-v0, a plug-in in Fortran with one environment: a mass on a spring is kicked, and pushes must bring it to rest.
 module spring_environment
   use, intrinsic :: iso_c_binding
   use muster_env
@@ -21,7 +21,7 @@ module spring_environment
 
 contains
 
-  ! what C calls; the work is done by make_spring()
+  ! muster, written in C, calls this; make_spring() does the work
   function spring_create(settings, env, error) bind(C) result(status)
     type(c_ptr), value :: settings
     type(c_ptr), intent(out) :: env
@@ -49,7 +49,7 @@ contains
     class(spring), intent(in) :: self
     type(muster_spec), intent(inout) :: spec
     call spec%observe_box([2])
-    call spec%act_discrete([3])           ! push to the left, not at all, to the right
+    call spec%act_discrete([3])           ! push left, do not push, push right
     spec%max_steps = 100
     spec%reward_threshold = merge(50.0_dp, 70.0_dp, self%noisy)
   end subroutine
@@ -126,7 +126,7 @@ contains
 
 end module spring_environment
 
-! the one function that muster looks for
+! the only function that muster looks up by name
 function muster_env_types() bind(C) result(types)
   use, intrinsic :: iso_c_binding
   use muster_env

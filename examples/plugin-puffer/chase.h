@@ -1,16 +1,16 @@
-/* Chase, a game written to PufferLib's convention for C, and knowing nothing of muster: on a square grid the player
- * walks towards a fruit. Eating it ends the episode; c_step() then starts the next one by itself. */
+/* Chase, a game that follows PufferLib's convention for C and knows nothing about muster. On a square grid the player
+ * walks to a fruit. Eating it ends the episode; c_step() then starts the next one by itself. */
 #ifndef CHASE_H
 #define CHASE_H
 
 #include <stdlib.h>
 
 typedef struct Chase {
-  float *observations;      /* [2] way to the fruit to the right and down, in units of the grid's side */
+  float *observations;      /* [2] distance to the fruit, to the right and down, as a fraction of the grid's side */
   int *actions;             /* [1] 0 to 3: left, right, up, down */
   float *rewards;           /* [1] */
   unsigned char *terminals; /* [1] */
-  int side;                 /* cells along an edge */
+  int side;                 /* cells along one edge of the grid */
   int player_x, player_y, fruit_x, fruit_y;
 } Chase;
 

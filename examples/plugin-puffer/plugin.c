@@ -1,4 +1,4 @@
-/* Chase-v0: what it takes to train the game of chase.h with muster. */
+/* Chase-v0: all that muster needs to train the game of chase.h. */
 #include "chase.h"
 
 #include <muster/compat/puffer.h>
@@ -14,12 +14,13 @@ static int setup(Chase *env, const muster_env_setting *settings, muster_puffer_s
     return muster_env_fail(error, "option side: expects an integer from 2 to 99, got \"%s\"", settings[0].value);
   spec->observation = (muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high};
   spec->action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = action_counts};
-  spec->max_steps = 50; /* the game itself has no limit: muster truncates, and keeps the last observation */
+  spec->max_steps = 50; /* the game has no limit of its own: muster truncates, and keeps the last observation */
   spec->reward_threshold = 0.8;
   return 0;
 }
 
-/* the game draws with rand(): seeded before each call from the episode's own stream, its numbers are repeatable */
+/* The game takes its random numbers from rand(). Before each call of the game muster calls this, with the episode's own
+ * random numbers, so that episodes can be repeated. */
 static void seed(Chase *env, muster_random *random) {
   (void)env;
   if (random != NULL) srand(random->next(random));
