@@ -1,11 +1,11 @@
-# What `cmake --install` puts in place: the program, libmuster with its public headers, a CMake package and a pkg-config
+# What `cmake --install` installs: the program, libmuster with its public headers, a CMake package and a pkg-config
 # file for other programs, the documents and the shipped configs.
 include(CMakePackageConfigHelpers)
 
-# the same name inside the tree as after find_package(muster)
+# the target has the same name in muster's own build as after find_package(muster)
 add_library(muster::muster ALIAS muster_shared)
 
-# libraries outside the system's folders (Spack, environment modules) are found by the installed files as well
+# installed programs find libraries outside the system's folders (Spack, environment modules), too
 set_target_properties(muster muster_shared PROPERTIES INSTALL_RPATH_USE_LINK_PATH ON)
 
 install(TARGETS muster RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
@@ -13,7 +13,7 @@ install(TARGETS muster_shared muster_env_headers EXPORT muster LIBRARY DESTINATI
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/muster DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN *.h PATTERN *.f90)
 
-# find_package(muster) gives the targets muster::muster, and muster::env for plug-ins, which link nothing
+# find_package(muster) gives the targets muster::muster, and muster::env for plug-ins, which link no library of muster
 set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/muster)
 install(EXPORT muster NAMESPACE muster:: FILE muster-targets.cmake DESTINATION ${package_folder})
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/muster-config.cmake.in
@@ -24,12 +24,12 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/muster-config-ver
 install(FILES ${PROJECT_BINARY_DIR}/package/muster-config.cmake ${PROJECT_BINARY_DIR}/package/muster-config-version.cmake
         DESTINATION ${package_folder})
 
-# pkg-config finds the prefix from where muster.pc lies, so that an installed tree can be moved
+# pkg-config derives the prefix from the place of muster.pc, so an installed muster can be moved
 file(RELATIVE_PATH MUSTER_PC_TO_PREFIX /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
 configure_file(${CMAKE_CURRENT_LIST_DIR}/muster.pc.in ${PROJECT_BINARY_DIR}/package/muster.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/package/muster.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# documents lie to each other as in the source, so that their links lead somewhere
+# installed documents have the same folders as in the source, so that the links between them work
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE ${PROJECT_SOURCE_DIR}/README.md ${PROJECT_SOURCE_DIR}/CHANGELOG.md
               ${PROJECT_SOURCE_DIR}/CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/docs DESTINATION ${CMAKE_INSTALL_DOCDIR}

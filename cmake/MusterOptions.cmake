@@ -13,7 +13,7 @@ option(MUSTER_FUZZ "Build with these sanitizers for libFuzzer (clang), and build
 
 add_library(muster_flags INTERFACE)
 target_compile_definitions(muster_flags INTERFACE _GNU_SOURCE)
-# -ffp-contract=off: a*b+c is fused only where a kernel says so, so that one source gives one answer
+# -ffp-contract=off: a*b+c is fused only where a kernel asks for it, so that the same source gives the same results
 target_compile_options(muster_flags INTERFACE -ffp-contract=off -fno-math-errno -Wall -Wextra -Wshadow
                        -Wstrict-prototypes -Wmissing-prototypes -Wvla $<$<BOOL:${MUSTER_WERROR}>:-Werror>)
 if(MUSTER_SANITIZE)

@@ -1,6 +1,6 @@
 # The kernels, compiled once for each instruction set; linear_select() chooses at run time. They are optimised in every
-# build type, since a debug build must train too; with the sanitizers -O3 takes longer to build and is no faster. The
-# sources say themselves where a*b+c is fused.
+# build type, since a debug build must train too; with the sanitizers -O3 takes longer to build and is no faster. Where
+# a*b+c is fused, the sources say so explicitly.
 set(muster_kernel_sets baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND muster_kernel_sets avx2 avx512)
@@ -16,6 +16,6 @@ foreach(set ${muster_kernel_sets})
   target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O2,-O3> ${muster_kernel_flags_${set}})
   list(APPEND MUSTER_MODULE_OBJECTS $<TARGET_OBJECTS:muster_math_${set}>)
 endforeach()
-if(MUSTER_FUZZ) # clang instruments it for minutes, and what is fuzzed does not call it
+if(MUSTER_FUZZ) # clang takes minutes to instrument this file, and the fuzzed code does not call it
   set_source_files_properties(math/kernels_linear.c PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
 endif()
