@@ -1,10 +1,11 @@
 # program_test(FILE LABEL [SLOTS n] [COST seconds] [TIMEOUT seconds] [LOCK resource...]): a test of the program in Python,
 # tests/LABEL/FILE.py, named LABEL/<file without test_>; see support/program.py.
-#   SLOTS    how much of the machine it takes: scripts/test hands out six for each core. 1: it waits or sleeps; 2: it mostly
-#            does; 4, as when nothing is said: ranks that compute and wait for each other; 6: it keeps a core busy
-#   COST     how long it takes alone, where that is 20 s or more: what takes longest begins first
-#   LOCK     what only one test at a time may have, such as names of the whole machine
-# Whoever exits with 77 was skipped, and says why in a line "skipped: REASON".
+#   SLOTS    how much of the machine it needs: scripts/test gives out six slots for each core. 1: it waits or sleeps;
+#            2: it mostly waits or sleeps; 4 (the default): its ranks compute and wait for each other; 6: it keeps a
+#            core busy
+#   COST     how long it takes alone, if that is 20 s or more: the tests that take longest start first
+#   LOCK     what only one test at a time may use, such as names that exist once on the machine
+# A test that exits with 77 was skipped, and says why in a line "skipped: REASON".
 find_package(Python3 3.7 REQUIRED COMPONENTS Interpreter)
 
 if(NOT TARGET checkpoint_tensors)
