@@ -48,7 +48,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   load_torch(c->file, f->learner, &f->rollout);
 }
 
-/* the minibatch in the order of the file */
+/* the minibatch, its samples in the order of the file */
 static double file_minibatch(struct fixture *f, struct losses *losses) {
   uint32_t index[TORCH_SAMPLES];
   for (uint32_t i = 0; i < TORCH_SAMPLES; i++) index[i] = i;
@@ -72,10 +72,10 @@ static void test_golden_loss(void) {
   }
 }
 
-/* Checks how far the parameters have moved: to a share of the tensor's largest move, but for what the weights
- * themselves round off in each step, half a unit in their last place. (The moves of the TensorFlow-like form are so
- * small that this rounding is up to a hundredth of them.) What was seen: within 1e-5 for that form; 3e-5 for PyTorch's,
- * which divides each gradient by its own size, so that the rounding of small ones shows. */
+/* Checks how far the parameters have moved. The error may be a share of the tensor's largest move, plus what the
+ * weights themselves are rounded by in each step, half a unit in their last place. (The moves of the TensorFlow-like
+ * form are so small that this rounding is up to a hundredth of them.) Errors seen: 1e-5 for that form; 3e-5 for
+ * PyTorch's, which divides each gradient by its own size, so that the rounding of small ones shows. */
 static void check_steps(const struct model *model, const char *file, const char *group, int steps, double tolerance) {
   for (int i = 0; i < model->parameters.tensors; i++) {
     const struct parameter *tensor = &model->parameters.tensor[i];

@@ -10,7 +10,7 @@
 
 /* --- against Stable-Baselines3 --- */
 
-/* What was seen: 3e-7 against the numbers in float and in double. */
+/* Errors seen: 3e-7 against the numbers in float and in double. */
 static void test_golden(void) {
   enum { T = 128, N = 8 };
   const char *file = "gae.h5";
@@ -49,14 +49,14 @@ static void test_golden(void) {
 
 /* --- by hand --- */
 
-/* several ends in one rollout; numbers that float holds exactly. A bootstrap value is read after truncation alone. */
+/* several ends in one rollout; numbers that float holds exactly. A bootstrap value is read only after truncation. */
 static void test_ends(void) {
   static const float rewards[5] = {1, 2, 3, 4, 5}, values[6] = {10, 20, 30, 40, 50, 60};
   const float bootstrap[5] = {NAN, NAN, 100, NAN, NAN};
   static const uint8_t ended[5] = {0, ENV_TERMINATED, ENV_TRUNCATED, ENV_TERMINATED | ENV_TRUNCATED, 0};
   static const float expected[5] = {
-      1 + 0.5f * 20 - 10 + 0.25f * -18, /* goes on: adds the next advantage */
-      2 - 20,                           /* terminated: no value beyond */
+      1 + 0.5f * 20 - 10 + 0.25f * -18, /* the episode goes on: the next advantage is added */
+      2 - 20,                           /* terminated: no value follows */
       3 + 0.5f * 100 - 30,              /* truncated: the value of the true last observation */
       4 - 40,                           /* both: terminated */
       5 + 0.5f * 60 - 50,               /* the rollout ends, the episode does not */
@@ -70,7 +70,8 @@ static void test_ends(void) {
   }
 }
 
-/* an end at the last step of the rollout: the value of the observation behind it, a new episode's, is not used */
+/* an episode ends at the last step of the rollout: the value of the next observation, which belongs to a new episode,
+ * is not used */
 static void test_end_at_last_step(void) {
   static const float expected[4] = {1 + 0.5f * 7 - 3, 1 - 3, 1 + 0.5f * 11 - 3, 1 - 3};
   for (uint8_t ended = 0; ended < 4; ended++) {
@@ -160,8 +161,8 @@ static void test_limits_are_exact(void) {
   }
 }
 
-/* The same against returns that are summed by themselves: where float holds every sum exactly (eighths, gamma 1/2 over
- * at most 12 steps), return minus value and GAE with lambda 1 are equal in every float. */
+/* The same against returns that are summed separately: where float holds every sum exactly (eighths, gamma 1/2 over at
+ * most 12 steps), return minus value and GAE with lambda 1 are equal in every float. */
 static void test_baseline_is_return_minus_value(void) {
   enum { STEPS = 12 };
   struct random_stream stream = random_stream_start(3, RANDOM_ENV, 0, 0);

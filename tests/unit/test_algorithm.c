@@ -7,7 +7,7 @@
 
 enum { ENVS = 3 };
 
-/* an algorithm at work on a small random rollout */
+/* an algorithm and a small random rollout that it learns from */
 struct work {
   struct arena *arena;
   void *options;
@@ -41,7 +41,7 @@ static bool same_parameters(const struct work *a, const struct work *b) {
   return memcmp(a->model.parameters.values, b->model.parameters.values, a->model.parameters.count * sizeof(float)) == 0;
 }
 
-/* names are unique and found, wrong ones answered with the nearest */
+/* names are unique and found; a wrong name is answered with the nearest right one */
 static void test_registry(void) {
   const struct algorithm_type *const *types = algorithm_list();
   CU_ASSERT_PTR_NOT_NULL_FATAL(types[0]);
@@ -57,7 +57,7 @@ static void test_registry(void) {
   }
 }
 
-/* every type is whole; of one that is not, what it lacks is named */
+/* every type is complete; of an incomplete one, the check names what it lacks */
 static void test_whole(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
     CU_ASSERT_PTR_NULL(algorithm_lacks(*type));
@@ -102,7 +102,7 @@ static void test_whole(void) {
   BASE_LACKS(take_rollout);
   BASE_LACKS(intermediates);
 
-  /* a struct that its base does not fit into */
+  /* a struct too small to hold its base */
   struct algorithm_type small = *whole;
   small.options_size = whole->base->options_size - 1;
   CU_ASSERT_STRING_EQUAL(algorithm_lacks(&small), "options_size");
@@ -111,7 +111,7 @@ static void test_whole(void) {
   CU_ASSERT_STRING_EQUAL(algorithm_lacks(&small), "size");
 }
 
-/* a list is refused for one entry, and the message names it and what it lacks */
+/* one wrong entry is enough to refuse a list; the message names the entry and what it lacks */
 static void test_list(void) {
   CHECK_OK(algorithm_check_list(algorithm_list()));
   struct algorithm_type broken = *algorithm_list()[1];
@@ -122,7 +122,7 @@ static void test_list(void) {
   CHECK_FAILS(algorithm_check_list(list), MUSTER_ERROR_INTERNAL, part);
 }
 
-/* what an algorithm has of its own is added to what its base does, or stands in its place */
+/* what an algorithm itself defines is added to what its base does, or replaces it */
 static void test_base(void) {
   const struct algorithm_type *whole;
   CHECK_OK_FATAL(algorithm_find("grpo", &whole));
@@ -149,7 +149,7 @@ static void test_base(void) {
   stop(&base);
 }
 
-/* the table parses its own defaults, which pass its own check; keys and metrics are named once */
+/* the table parses its own defaults, which pass its own check; no key and no metric is named twice */
 static void test_options_and_metrics(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     const struct option_spec *options = (*type)->options->options;
@@ -181,15 +181,15 @@ static bool has_option(const struct algorithm_type *type, const char *key) {
   return false;
 }
 
-/* takes in the rollout, as often as it takes until an update follows, and makes one */
+/* takes in the rollout, as often as needed until an update follows, and makes one update */
 static muster_status learn(const struct algorithm_type *type, struct work *w, double progress, double *metrics) {
   int64_t updates = 0;
   while (updates == 0) MUSTER_TRY(algorithm_take_rollout(type, w->algorithm, &updates));
   return type->update(w->algorithm, progress, metrics);
 }
 
-/* an update changes the parameters, keeps them finite, and is the same for the same seed, and where minibatches come in
- * a random order, for that alone */
+/* an update changes the parameters, keeps them finite, and is the same for the same seed; where minibatches come in a
+ * random order, another seed gives another update */
 static void test_update(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, twin, other;
@@ -211,7 +211,7 @@ static void test_update(void) {
   }
 }
 
-/* copies parameters and state into another algorithm of the kind, which lists the same */
+/* copies parameters and state into another algorithm of the same type, which has to list the same tensors */
 static void copy_state(const struct algorithm_type *type, struct work *work, struct work *other) {
   struct tensor list[ALGORITHM_MAX_STATE], target[ALGORITHM_MAX_STATE];
   int n = algorithm_state(type, work->algorithm, list);
@@ -227,8 +227,8 @@ static void copy_state(const struct algorithm_type *type, struct work *work, str
   memcpy(other->model.parameters.values, work->model.parameters.values, work->model.parameters.count * sizeof(float));
 }
 
-/* every tensor of the state has a name of its own, a size and memory; and nothing is missing: copied into a fresh
- * algorithm, it goes on bit for bit */
+/* every tensor of the state has its own name, a size and memory; and none is missing: copied into a fresh algorithm,
+ * the state goes on bit for bit */
 static void test_state(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, fresh;
@@ -246,7 +246,7 @@ static void test_state(void) {
   }
 }
 
-/* a reward that is no number stops the update before it spoils parameters or state */
+/* a reward that is not finite stops the update before it spoils parameters or state */
 static void test_not_finite(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work work, untouched;
@@ -261,23 +261,23 @@ static void test_not_finite(void) {
   }
 }
 
-/* copies what is in one rollout to the first rows of one with more */
+/* copies the contents of one rollout to the first rows of one with more rows */
 static void copy_rollout(const struct trajectory *from, struct trajectory *to) {
   trajectory_copy_rows(from, 0, to);
   to->final_observations.count = 0;
   trajectory_append_finals(from, to);
 }
 
-/* with room for more environments than an update has, it is the same to the last bit */
+/* with memory for more environments than an update uses, the update is the same to the last bit */
 static void test_rows_in_use(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
-    /* a replay has the same environments for good */
+    /* a replay always has the same environments */
     if (has_option(*type, "buffer_size")) continue;
     struct work work, roomy;
     start(*type, 7, ENVS, &work);
     start(*type, 7, ENVS + 2, &roomy);
     double metrics[ALGORITHM_MAX_METRICS], roomy_metrics[ALGORITHM_MAX_METRICS];
-    /* all of the room once, as some update before; then less of it */
+    /* first an update that uses all of the memory; then one that uses less */
     CHECK_OK_FATAL(learn(*type, &roomy, 1.0, roomy_metrics));
     CHECK_OK_FATAL(learn(*type, &work, 1.0, metrics));
     copy_state(*type, &work, &roomy);
@@ -294,7 +294,7 @@ static void test_rows_in_use(void) {
   }
 }
 
-/* a gradient of one rank that another one applies is the update of either, to the last bit */
+/* a gradient that one rank computes and another one applies gives the same update as one rank alone, to the last bit */
 static void test_halves(void) {
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++) {
     struct work whole, actor, learner;
@@ -322,7 +322,7 @@ static void test_halves(void) {
         CU_ASSERT_TRUE(metrics[i] == halves_metrics[i] || (isnan(metrics[i]) && isnan(halves_metrics[i])));
     }
 
-    /* a gradient that is no number changes nothing */
+    /* a gradient that is not finite changes nothing */
     memcpy(whole.model.parameters.values, learner.model.parameters.values, bytes);
     learner.model.parameters.gradients[3] = NAN;
     CHECK_FAILS((*type)->apply(learner.algorithm, 0.5, terms, metrics), MUSTER_ERROR_NUMERIC, "not finite");
@@ -333,7 +333,7 @@ static void test_halves(void) {
   }
 }
 
-/* a setting, and what the check says of it with eight environments */
+/* a wrong setting, and what the check says about it with eight environments */
 static void test_checks(void) {
   static const struct {
     const char *name, *options, *part;
@@ -364,7 +364,7 @@ static void test_checks(void) {
   }
 }
 
-/* what the run loop is told of the lag */
+/* what the run loop learns about the lag */
 static void test_plans(void) {
   const struct algorithm_type *type;
   struct document *document;

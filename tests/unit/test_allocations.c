@@ -1,4 +1,4 @@
-/* Steady state allocates nothing: two runs of different length make the same number of allocations. The calls of this
+/* A steady state allocates nothing: two runs of different length make the same number of allocations. The calls of this
  * program and of libmuster are counted by the linker's --wrap; those inside MPI and HDF5 are not. */
 #include "comm/comm.h"
 #include "support/check.h"
@@ -32,7 +32,7 @@ void *__wrap_realloc(void *block, size_t size) {
   return __real_realloc(block, size);
 }
 
-/* allocations of a whole run of so many iterations of 256 steps */
+/* allocations of a whole run of this many iterations of 256 steps */
 static long count_run(int iterations, const char *const kind[4]) {
   char folder[1100], steps[64], config[1100];
   snprintf(folder, sizeof folder, "%s/run", check_folder("allocations"));

@@ -18,7 +18,8 @@ static void sample_arm(struct solo *bandit, int32_t arm, double *mean, double *v
   *variance = squares / PULLS - *mean * *mean;
 }
 
-/* within five standard errors: of the mean, sd / sqrt(n); of a normal variance, sqrt(2 / n) of it */
+/* within five standard errors: sd / sqrt(n) for the mean; sqrt(2 / n) of the variance for the variance of normal
+ * rewards */
 static void test_gaussian(void) {
   struct solo bandit = solo_open("Bandit-v0", SOLO_OPTIONS({"means", "-1.5, 0,2e1"}, {"deviation", "0.5"}));
   const double means[] = {-1.5, 0.0, 20.0};
@@ -77,7 +78,7 @@ static void test_options(void) {
   solo_refuses_options("Bandit-v0", SOLO_OPTIONS({"deviation", "-1"}), "option deviation");
   solo_refuses_options("Bandit-v0", SOLO_OPTIONS({"episode_length", "0"}), "option episode_length");
 
-  /* as many arms as there may be, and one more */
+  /* the largest number of arms that is allowed, and one more */
   char many[2 * 1025 + 1];
   for (int i = 0; i < 1025; i++) memcpy(many + 2 * i, "1,", 2);
   many[2 * 1024 - 1] = '\0';

@@ -1,4 +1,4 @@
-/* Status, arena, clock, log, names that are near, and words for a shell. */
+/* Status, arena, clock, log, names that are near to a wrong one, and words quoted for a shell. */
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
@@ -214,7 +214,7 @@ static void test_log(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(caught, "warning: yyyy"));
 }
 
-/* what is no regular file is refused at once: nothing waits for the other end of a pipe */
+/* anything but a regular file is refused at once: the call does not wait for the other end of a pipe */
 static void test_file_open(void) {
   char path[1300];
   int file = -1;
@@ -248,7 +248,7 @@ static void advises(const char *wanted, const char *advice) {
   CU_ASSERT_STRING_EQUAL(nearest_advise(&nearest).text, advice);
 }
 
-/* a name is suggested when it is near; otherwise all are listed, once each */
+/* a near name is suggested; if none is near, all are listed, once each */
 static void test_nearest(void) {
   advises("pppo", "the nearest one is 'ppo'");
   advises("PPO", "the nearest one is 'ppo'");
@@ -256,7 +256,7 @@ static void test_nearest(void) {
   advises("foo", "there are 'ppo', 'a2c', 'reinforce', 'reinforce-baseline'");
   advises("", "there are 'ppo', 'a2c', 'reinforce', 'reinforce-baseline'");
 
-  /* more than one line can hold */
+  /* more names than one line can hold */
   struct nearest nearest = nearest_start("x");
   for (int i = 0; i < 1000; i++) {
     char name[32];
@@ -283,7 +283,7 @@ static void test_shell_quote(void) {
     CU_ASSERT_EQUAL(length, strlen(words[i]));
     CU_ASSERT_STRING_EQUAL(read, words[i]);
   }
-  /* one that is too long stays a whole word */
+  /* a word that is too long is cut, and still a whole word */
   static char longest[3 * SHELL_WORD_SIZE];
   memset(longest, '\'', sizeof longest - 1);
   struct shell_word quoted = shell_quote(longest);
@@ -291,7 +291,7 @@ static void test_shell_quote(void) {
   CU_ASSERT_STRING_EQUAL(quoted.text + strlen(quoted.text) - 5, "'\\'''");
 }
 
-/* this process is a test: the program is called by its name */
+/* this process is a test, so the program is called by its name */
 static void test_shell_program(void) {
   CU_ASSERT_STRING_EQUAL(shell_program().text, "muster");
   unsetenv("MUSTER_STARTED_BY");
@@ -300,7 +300,7 @@ static void test_shell_program(void) {
   setenv("MUSTER_STARTED_BY", "/my tools/train", 1);
   CU_ASSERT_STRING_EQUAL(shell_train(3).text, "'/my tools/train' --ranks 3");
 
-  /* what lies below the working directory is written relative to it */
+  /* a path below the working directory is written relative to it */
   char here[4096];
   CU_ASSERT_PTR_NOT_NULL(getcwd(here, sizeof here - 32));
   strcat(here, "/scripts/train");

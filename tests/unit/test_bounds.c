@@ -49,7 +49,7 @@ static void test_clip(void) {
   }
 }
 
-/* what is drawn lies within the bounds, wherever they are, and reaches up to them where they are near */
+/* drawn actions lie within the bounds, wherever these are, and come close to bounds that are near */
 static void test_draw(void) {
   static const struct {
     float low, high, least, most;

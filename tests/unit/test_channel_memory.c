@@ -1,5 +1,5 @@
-/* What ranks of a node share of a channel, with threads instead of ranks: messages come whole, in order, once;
- * commands are never torn and never go back. ThreadSanitizer finds nothing in it. */
+/* The part of a channel that lies in the memory of a node, with threads instead of ranks: messages arrive whole, in
+ * order and once; commands are never torn and never go back. ThreadSanitizer finds no fault. */
 #include "comm/channel_memory.h"
 #include "support/check.h"
 
@@ -10,7 +10,7 @@
 #define ACTORS 3
 #define MESSAGES 4000
 #define COMMANDS 4000
-#define NUMBERS 23 /* in a command: not a whole number of words */
+#define NUMBERS 23 /* numbers of a command: not a whole number of words */
 
 static const size_t rooms[ACTORS] = {8, 200, 64};
 
@@ -18,7 +18,7 @@ struct actor {
   void *bytes;
   int index;
   bool right;
-  uint32_t newest; /* command */
+  uint32_t newest; /* version of the newest command */
 };
 
 static void fill(int32_t *numbers, size_t n, int32_t value) {
@@ -31,7 +31,7 @@ static bool all_are(const int32_t *numbers, size_t n, int32_t value) {
   return true;
 }
 
-/* takes the newest command, which is whole and not older than the last */
+/* takes the newest command, which must be whole and not older than the last */
 static void take_command(struct actor *actor, struct channel_memory *memory) {
   int32_t command[NUMBERS + 1] = {0};
   command[NUMBERS] = -1;
@@ -57,7 +57,7 @@ static void *act(void *context) {
     channel_memory_arrive(&memory, actor->index);
   }
 
-  /* the last command comes, if one has to wait for it */
+  /* the last command arrives, after a wait if necessary */
   while (actor->right && actor->newest != COMMANDS) {
     actor->right = event_wait(memory.commands, actor->newest, 10) == MUSTER_OK;
     take_command(actor, &memory);
@@ -65,7 +65,7 @@ static void *act(void *context) {
   return NULL;
 }
 
-/* the learner: takes what comes, and tells a command after each of the first */
+/* on the learner: takes messages as they arrive, and sends a command after each of the first ones */
 static bool learn(struct channel_memory *memory) {
   uint32_t taken[ACTORS] = {0}, told = 0;
   bool right = true;
@@ -112,7 +112,7 @@ static void test_threads(void) {
   free(shared);
 }
 
-/* messages stand in the row as they came, and slots do not overlap */
+/* messages are queued in the order in which they arrived, and slots do not overlap */
 static void test_row(void) {
   size_t bytes = channel_memory_bytes(ACTORS, rooms, 0);
   char *shared = aligned_alloc(sizeof(struct event), (bytes / sizeof(struct event) + 1) * sizeof(struct event));

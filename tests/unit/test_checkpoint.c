@@ -1,4 +1,4 @@
-/* Checkpoints: what is written is read back, what is damaged is refused, and no failure takes the old file away. */
+/* Checkpoints: what is written is read back, damaged files are refused, and no failure destroys the old file. */
 #include "store/checkpoint.h"
 #include "store/checkpoint_container.h"
 #include "store/hdf5_memory.h"
@@ -18,7 +18,7 @@
 
 #define PATH_SIZE 2048
 
-/* HDF5 1.10 itself loses the headers of objects that it cannot read; test_nothing_stays_open() watches our part */
+/* HDF5 1.10 itself leaks the headers of objects that it cannot read; test_nothing_stays_open() checks our part */
 MUSTER_API const char *__lsan_default_suppressions(void);
 const char *__lsan_default_suppressions(void) { return "leak:libhdf5\n"; }
 
@@ -40,7 +40,7 @@ static unsigned char *read_bytes(const char *path, size_t *size) {
   return bytes;
 }
 
-/* in place, since emptying a file first makes some file systems wait for the disk */
+/* overwrites the file, since emptying it first makes some file systems wait for the disk */
 static void write_bytes(const char *path, const void *bytes, size_t size) {
   int file = open(path, O_WRONLY | O_CREAT, 0666);
   CU_ASSERT_FATAL(file >= 0 && write(file, bytes, size) == (ssize_t)size && ftruncate(file, (off_t)size) == 0);
@@ -261,7 +261,7 @@ static void test_has(void) {
   checkpoint_close(&reader);
 }
 
-/* remembers the names that it is shown, and reads what it is shown */
+/* remembers the names of the tensors that it is called for, and reads these */
 struct seen {
   struct checkpoint_reader *reader;
   char names[512];
@@ -297,7 +297,7 @@ static void test_for_each(void) {
   checkpoint_close(&seen.reader);
 }
 
-/* an open reader keeps what it has verified; two files of one path do not mix */
+/* an open reader keeps the contents that it has verified when another file takes the same path; the two do not mix */
 static void test_replaced_while_open(void) {
   char path[PATH_SIZE];
   struct checkpoint_reader *reader = NULL;
@@ -466,7 +466,8 @@ static void test_flipped_bits(void) {
   free(bytes);
 }
 
-/* reads all that a file claims to hold; whatever it is, memory stays within bounds and the process alive */
+/* reads everything that a file claims to hold; whatever that is, no memory out of bounds is touched, and the process
+ * survives */
 static void read_whatever(const char *path) {
   struct seen seen = {0};
   char *text = NULL;
@@ -484,7 +485,7 @@ static void read_whatever(const char *path) {
   checkpoint_close(&seen.reader);
 }
 
-/* forged files: damaged inside under a digest that is right */
+/* forged files: damaged inside, with a digest that is right for the damage */
 static void test_forged_files(void) {
   char path[PATH_SIZE];
   size_t size;
@@ -510,7 +511,7 @@ static void test_forged_files(void) {
   free(bytes);
 }
 
-/* a dataset "x" of these properties; it is not written */
+/* a dataset "x" with these properties, to which nothing is written */
 static void forge_dataset(hid_t file, hid_t type, int rank, hsize_t length, hid_t options) {
   hsize_t shape[5] = {length, length, length, length, length};
   hid_t space = rank == 0 ? H5Screate(H5S_SCALAR) : H5Screate_simple(rank, shape, NULL);
@@ -548,7 +549,7 @@ static void forge_filter(hid_t file, hid_t options) {
   forge_dataset(file, H5T_STD_U8LE, 1, 4, options);
 }
 static void forge_chunk(hid_t file, hid_t options) {
-  // the dataset may grow, so its chunk may be larger: 1 GiB
+  // the dataset may grow, so its chunk may be larger than it: 1 GiB
   hid_t space = H5Screate_simple(1, (const hsize_t[]){4}, (const hsize_t[]){1 << 30});
   H5Pset_chunk(options, 1, (const hsize_t[]){1 << 30});
   H5Pset_fletcher32(options);
@@ -576,7 +577,7 @@ static void forge_external_link(hid_t file, hid_t options) {
   H5Lcreate_external("/tmp/other.h5", "/", file, "x", H5P_DEFAULT, H5P_DEFAULT);
 }
 
-/* writes a whole, well sealed file whose content muster would never write */
+/* writes a complete, correctly sealed file with contents that muster would never write */
 static void forge(const char *path, void (*fill)(hid_t file, hid_t options)) {
   struct hdf5_memory memory;
   hid_t file = hdf5_memory_create(&memory, CONTAINER_HEADER_SIZE), options = H5Pcreate(H5P_DATASET_CREATE);
@@ -629,7 +630,7 @@ static long identifiers(void) {
   return (long)all;
 }
 
-/* success and failure alike give all of HDF5's objects back */
+/* no object of HDF5 stays open, neither after success nor after failure */
 static void test_nothing_stays_open(void) {
   test_round_trip();
   test_mismatches_name_both();
@@ -655,7 +656,7 @@ static void test_missing_folder(void) {
   CU_ASSERT_EQUAL(count_entries(folder), 0);
 }
 
-/* a write that stops in its midst, by a limit on the size of files */
+/* a write that stops in the middle, because of a limit on the size of files */
 static void test_old_file_survives_a_failed_write(void) {
   const char *folder = check_folder("checkpoint_limit");
   char path[PATH_SIZE];
@@ -678,7 +679,7 @@ static void test_old_file_survives_a_failed_write(void) {
   check_holds(path, 3);
 }
 
-/* a folder stands where the file should go: the rename fails */
+/* a folder has the name that the file should get: the rename fails */
 static void test_failed_rename(void) {
   const char *folder = check_folder("checkpoint_rename");
   char path[PATH_SIZE];
@@ -690,7 +691,7 @@ static void test_failed_rename(void) {
 
 /* --- the folder of a run --- */
 
-/* a checkpoint of so many steps under the name of others */
+/* a checkpoint of `step` steps with the file name of another number of steps */
 static void write_misnamed(const char *folder, int64_t step, int64_t name) {
   char path[PATH_SIZE];
   struct checkpoint_writer *writer;
@@ -733,7 +734,7 @@ static void test_publish_and_prune(void) {
   const char *folder = check_folder("checkpoint_publish");
   char path[PATH_SIZE], target[PATH_SIZE] = {0};
 
-  // what pruning must not touch
+  // files that pruning must not touch
   static const char *const others[] = {"notes.txt", "step-1.h5", "step-000000000001.h5.damaged", "step-000000000001",
                                        "xstep-000000000001.h5"};
   for (int i = 0; i < 5; i++) {
@@ -753,7 +754,7 @@ static void test_publish_and_prune(void) {
   CU_ASSERT_STRING_EQUAL(target, "step-000000000500.h5");
   check_holds(path, 500);
 
-  // names from beyond the step that is published are not the run's own: they neither count nor go
+  // files with more steps than the one that is published are not from this run: they are neither counted nor removed
   write_step(folder, 50);
   write_step(folder, 60);
   CHECK_OK(checkpoint_publish(folder, 60, 1));
@@ -766,7 +767,8 @@ static void test_publish_and_prune(void) {
   check_holds(path, 60);
 }
 
-/* what no run could go on from takes nobody's place, and goes when it is older than those that are kept */
+/* a checkpoint that no run could go on from does not count as one that is kept, and is removed when it is older than
+ * those */
 static void test_prune_counts_whole_ones(void) {
   const char *folder = check_folder("checkpoint_prune_whole");
   publish_steps(folder, 3, 3);
@@ -789,7 +791,7 @@ static void test_prune_counts_whole_ones(void) {
   CU_ASSERT_TRUE(exists(folder, "step-000000000500.h5"));
 }
 
-/* `latest` may be a file, where a tool has followed the link; it becomes a link again */
+/* `latest` may be a file, where a tool has copied what the link leads to; it becomes a link again */
 static void test_latest_is_a_file(void) {
   const char *folder = check_folder("checkpoint_latest");
   char path[PATH_SIZE], target[PATH_SIZE] = {0};
@@ -800,7 +802,7 @@ static void test_latest_is_a_file(void) {
   CU_ASSERT_STRING_EQUAL(target, "step-000000000100.h5");
 }
 
-/* best.h5 outlives the checkpoint whose name it shares, and names another one in one step */
+/* best.h5 stays when the checkpoint that is the same file is removed, and is replaced by another one in one step */
 static void test_keep_best(void) {
   const char *folder = check_folder("checkpoint_best");
   char best[PATH_SIZE];
@@ -823,7 +825,8 @@ static void test_keep_all(void) {
   CU_ASSERT_EQUAL(count_entries(folder), 4 + 1);
 }
 
-/* temporary files of writers that were killed go, also where another process has that number now; other names stay */
+/* temporary files of writers that were killed are removed, also where another process has their number now; other files
+ * stay */
 static void test_leftovers(void) {
   const char *folder = check_folder("checkpoint_leftovers");
   pid_t dead = fork();
@@ -862,14 +865,14 @@ static void test_find_newest(void) {
   char path[PATH_SIZE] = "before", missing[PATH_SIZE];
   struct reports reports = {0};
 
-  // no folder and an empty folder: none
+  // neither a missing nor an empty folder has a newest one
   join(missing, folder, "missing");
   CHECK_OK(checkpoint_find_newest(missing, report, &reports, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
   CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
 
-  // by number, not by name
+  // the order is that of the numbers, not of the names
   publish_steps(folder, 3, 0);
   write_step(folder, 1234567890123);
   CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
@@ -889,14 +892,14 @@ static void test_find_newest(void) {
   CU_ASSERT_TRUE(exists(folder, "step-000000000300.h5.damaged"));
   CU_ASSERT_TRUE(exists(folder, "step-1234567890123.h5.damaged"));
 
-  // all are damaged: none, and nobody needs to listen
+  // all are damaged: none is found, and a caller need not ask for reports
   damage(folder, "step-000000000200.h5");
   damage(folder, "step-000000000100.h5");
   CHECK_OK(checkpoint_find_newest(folder, NULL, NULL, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
 }
 
-/* each damaged file keeps its bytes, also where one of its name has been set aside before */
+/* each damaged file keeps its bytes, also where one of the same name has been set aside before */
 static void test_damaged_twice(void) {
   const char *folder = check_folder("checkpoint_damaged_twice");
   static const char *const aside[] = {"step-000000000200.h5.damaged", "step-000000000200.h5.damaged.2",
@@ -920,7 +923,7 @@ static void test_damaged_twice(void) {
   }
 }
 
-/* a copy of another checkpoint under a name of its own is not taken for the newest, and stays as it is */
+/* a copy of another checkpoint under a wrong name is not taken for the newest, and stays as it is */
 static void test_misnamed(void) {
   const char *run = check_folder("checkpoint_misnamed");
   char folder[PATH_SIZE], path[PATH_SIZE];
@@ -944,14 +947,14 @@ static void test_misnamed(void) {
   CU_ASSERT_TRUE(exists(folder, "step-000000000900.h5"));
   CU_ASSERT_FALSE(exists(folder, "step-000000000200.h5"));
 
-  // a checkpoint that does not say of how many steps it is
+  // a checkpoint that does not say its number of steps
   checkpoint_path(folder, 400, path, sizeof path);
   CHECK_OK_FATAL(write_value(path, 400));
   CHECK_OK(checkpoint_resolve(run, path, sizeof path));
   check_holds(path, 300);
 }
 
-/* a file of a newer muster is not damaged: it is neither renamed nor passed over */
+/* a file of a newer muster is not damaged: it is neither renamed nor skipped */
 static void test_find_newest_stops_at_newer_version(void) {
   const char *folder = check_folder("checkpoint_newest_newer");
   char path[PATH_SIZE];
@@ -989,7 +992,7 @@ static void test_resolve(void) {
   CHECK_OK(checkpoint_resolve(file, path, sizeof path));
   check_holds(path, 200);
 
-  // the newest is damaged: the one before it, and nothing is renamed
+  // the newest is damaged: the one before it is found, and nothing is renamed
   damage(folder, "step-000000000200.h5");
   CHECK_OK(checkpoint_resolve(run, path, sizeof path));
   check_holds(path, 100);

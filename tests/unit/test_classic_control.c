@@ -21,11 +21,11 @@ struct subject {
   int32_t choices; /* discrete actions; 0: one number */
   int32_t max_steps;
   double threshold;
-  float bound; /* of a continuous action */
+  float bound; /* bound of a continuous action */
   float high[MAX_OBSERVATIONS], low[MAX_OBSERVATIONS];
   double state_low[MAX_VARIABLES], state_high[MAX_VARIABLES]; /* states to step from */
   double start_low[MAX_VARIABLES], start_high[MAX_VARIABLES];
-  double block_tolerance; /* block against single, relative above 1 */
+  double block_tolerance; /* block form against single form, relative above 1 */
 };
 
 static const struct subject acrobot = {
@@ -103,7 +103,7 @@ static const muster_env_type *find(const struct subject *subject) {
   return type;
 }
 
-/* each environment here has one option: its default, or `value` */
+/* each environment here has one option: it gets its default, or `value` */
 static void set_option(const muster_env_type *type, const char *value, muster_env_setting settings[2]) {
   settings[0] = (muster_env_setting){type->options[0].key, value != NULL ? value : type->options[0].default_value};
   settings[1] = (muster_env_setting){NULL, NULL};
@@ -349,7 +349,7 @@ static void test_block_equals_single(void) {
   check_block_equals_single(&fast);
 }
 
-/* a row's bits depend neither on the number of rows nor on its place */
+/* the bits of a row depend neither on the number of rows nor on its position */
 static void test_block_rows_are_independent(void) {
   enum { N = 100 };
   static const size_t sizes[] = {8, 37, 64, 100};
@@ -453,7 +453,7 @@ static void test_starts(void) {
   }
 }
 
-/* what reset() shows is the state that it drew */
+/* the observation that reset() returns shows the state that it drew */
 static void test_first_observation(void) {
   static const struct {
     const struct subject *subject;
@@ -519,7 +519,8 @@ static void test_specs(void) {
   }
 }
 
-/* one step from a state with an option, in both forms; the single one is left in `next`, `reward`, `terminated` */
+/* one step from a state with an option, in both forms; the results of the single form are left in `next`, `reward`,
+ * `terminated` */
 static void step_with(const struct subject *subject, const char *option, const double *state, double action,
                       double *next, double *reward, bool *terminated) {
   struct steps steps = steps_create(subject, 1), block = steps_create(subject, 1);
@@ -589,7 +590,7 @@ static void test_refuses_options(void) {
   check_option_refused(&pendulum, "9.8 m", "got \"9.8 m\"");
 }
 
-/* wrong actions and states are refused in words, and nothing has moved */
+/* wrong actions and states are refused with a message, and nothing has changed */
 static void test_refuses(void) {
   for (size_t s = 0; s < SUBJECTS; s++) {
     const struct subject *subject = subjects[s];
@@ -659,7 +660,7 @@ static void test_text(void) {
   CU_ASSERT_EQUAL(strcspn(text, "#") % 62, 20);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "position -0.600, velocity +0.0100"));
   CU_ASSERT_PTR_NOT_NULL(strchr(text, 'P'));
-  /* a buffer that is too small is filled and closed */
+  /* a buffer that is too small is filled and terminated */
   for (size_t s = 0; s < SUBJECTS; s++) {
     render(subjects[s], (const double[]){-0.5, 0, 0, 0}, small, sizeof small);
     CU_ASSERT_EQUAL(strlen(small), sizeof small - 1);

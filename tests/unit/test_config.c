@@ -23,7 +23,7 @@ struct sample {
 
 static const char *const activations[] = {"tanh", "relu", NULL};
 
-/* a word that is too short */
+/* refuses a word that is too short */
 static muster_status check_word(const char *text) {
   return strlen(text) < 3 ? status_error(MUSTER_ERROR_USAGE, "expects three letters or more") : MUSTER_OK;
 }
@@ -52,7 +52,7 @@ static const struct option_spec sample_options[] = {
     {FIELD(options), .type = OPTION_MAP, .default_value = "{}", .help = "passed on"},
     {.key = NULL}};
 
-/* tables for the questions between tables: top-level keys, nested sections, a table that is not applied */
+/* tables for checks across several tables: top-level keys, nested sections, a table that is not applied */
 struct place {
   int64_t seed;
   char name[OPTION_STRING_SIZE];
@@ -172,7 +172,7 @@ static void test_integers(void) {
   for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++)
     CHECK_FAILS(parse(&sample, "n_steps", wrong[i]), MUSTER_ERROR_USAGE, "expects an integer from 1 to 1000000");
 
-  // the whole range of 64 bits, and no further
+  // the whole range of 64 bits, and nothing beyond it
   const struct option_spec wide = {FIELD(n_steps), .type = OPTION_INT, .min = OPTION_NO_MIN, .max = OPTION_NO_MAX};
   CHECK_OK(option_parse(&wide, "9223372036854775807", &sample));
   CU_ASSERT_EQUAL(sample.n_steps, INT64_MAX);
@@ -181,7 +181,7 @@ static void test_integers(void) {
   CHECK_FAILS(option_parse(&wide, "9223372036854775808", &sample), MUSTER_ERROR_USAGE, "expects an integer");
   CHECK_FAILS(option_parse(&wide, "1e19", &sample), MUSTER_ERROR_USAGE, "expects an integer");
 
-  // a limit that the next integers round to
+  // a limit to which double rounds the next integer
   const struct option_spec seed = {FIELD(n_steps), .type = OPTION_INT, .min = 0, .max = 9007199254740992.0};
   CHECK_OK(option_parse(&seed, "9007199254740992", &sample));
   CU_ASSERT_EQUAL(sample.n_steps, 9007199254740992);
@@ -364,7 +364,7 @@ static void test_maps(void) {
     CHECK_FAILS(parse(&sample, "options", wrong[i]), MUSTER_ERROR_USAGE, "expects keys with values");
 }
 
-/* a value that is formatted reads back to the same bits, by option_parse() and through a YAML document */
+/* a formatted value reads back to the same bits, by option_parse() and through a YAML document */
 static void check_round_trip(const struct sample *sample) {
   FILE *file = tmpfile();
   CU_ASSERT_PTR_NOT_NULL_FATAL(file);
@@ -406,7 +406,7 @@ static void test_round_trip(void) {
     if (sample.target_kl == 0) sample.target_kl = 1e300;
     if (sample.target_kl > 1e300) sample.target_kl = 1e300;
     sample.time_limit = numbers[i] * 1e5;
-    /* by members: an assignment may change the gap behind them */
+    /* compares member by member: an assignment may change the padding after them */
     sample.clip_range_vf.initial = numbers[i];
     sample.clip_range_vf.linear = i % 2 == 0;
     sample.clip_range_vf.is_null = false;
@@ -455,7 +455,7 @@ static void test_round_trip(void) {
     memset(sample.label, 0, sizeof sample.label);
     memset(&sample.options, 0, sizeof sample.options);
     memcpy(sample.label, texts[i], strlen(texts[i]));
-    // a map takes any text as value, nothing too, and as key unless a word of it is empty
+    // a map takes any text as a value, also an empty one; and any text as a key unless a word of it is empty
     sample.options.count = 3;
     const char *key = texts[i][0] == '.' ? "key" : texts[i];
     memcpy(sample.options.keys[0], key, strlen(key));
@@ -516,7 +516,7 @@ static void test_formats(void) {
 }
 
 static void test_locale(void) {
-  // a decimal comma in the host program's locale, where the system has one, changes nothing
+  // a decimal comma in the host program's locale changes nothing, on systems that have such a locale
   const char *names[] = {"de_DE.UTF-8", "fr_FR.UTF-8", "de_DE.utf8"};
   bool found = false;
   for (int i = 0; i < 3 && !found; i++) found = setlocale(LC_ALL, names[i]) != NULL;
@@ -681,11 +681,11 @@ static void test_unknown_keys(void) {
   refuses("algoritm: {gamma: 1}\n", "f.yaml:1: algoritm.gamma: 1: unknown key; did you mean algorithm.gamma?");
   refuses("env: {hidden_size: [1]}\n", "unknown key; did you mean algorithm.hidden_sizes?");
   refuses("zzz: 1\n", "f.yaml:1: zzz: 1: unknown key; `muster config` lists those that exist");
-  // a name in the right section, but like none in it; the section alone makes no key alike
+  // a name in the right section, but not like any name in it; to be in the same section does not make a key similar
   refuses("algorithm: {foo: 1}\n", "algorithm.foo: 1: unknown key; `muster config` lists those that exist");
   refuses("algorithm: {use_cat: 1}\n", "unknown key; `muster config` lists");
   refuses("algorithm: {gaam: 1}\n", "unknown key; did you mean algorithm.gamma?");
-  // what rl-zoo and Stable-Baselines3 have, wherever it stands
+  // keys of rl-zoo and Stable-Baselines3 are recognised in any section
   refuses("algorithm: {use_sde: true}\n", "f.yaml:1: algorithm.use_sde: true: unknown key: it is state-dependent "
                                           "exploration (gSDE), which muster does not have");
   refuses("CartPole-v1: {n_envs: 8}\n", "CartPole-v1.n_envs: 8: unknown key: it is called env.num_envs here");
@@ -699,7 +699,7 @@ static void test_unknown_keys(void) {
           "f.yaml:1: algorithm.rho_bar: 2: is an option of impala, which this run does not use");
   refuses_set("algorithm.gama=1", "--set algorithm.gama=1: unknown key; did you mean algorithm.gamma?");
 
-  // a section of a table that is not applied may stand empty
+  // a section of a table that is not applied may be empty
   struct document *document = create();
   CHECK_OK(read_text(document, "algorithm: {}\nenv: null\n"));
   CHECK_OK(document_check_unknown(document, tables, TABLES));
@@ -720,7 +720,7 @@ static void test_set(void) {
   CHECK_OK(load_both(text, "algorithm.label=", &sample, &place));
   CU_ASSERT_STRING_EQUAL(sample.label, "");
 
-  // one key of a map joins the others; a whole map takes their place
+  // one key of a map is added to the others; a whole map replaces them
   CHECK_OK(load_both(text, "algorithm.options.b=3", &sample, &place));
   CU_ASSERT_EQUAL_FATAL(sample.options.count, 2);
   CU_ASSERT_STRING_EQUAL(sample.options.values[1], "3");
@@ -764,7 +764,7 @@ static void test_get_and_error(void) {
   CHECK_FAILS(document_error(document, "env.name", "expects %d", 7), MUSTER_ERROR_USAGE,
               "f.yaml:2: env.name: \"a: b\": expects 7");
   CHECK_FAILS(document_error(document, "seed", "expects %d", 7), MUSTER_ERROR_USAGE, "seed: expects 7");
-  // a second file may add keys, not repeat them
+  // a second file may add keys, but not repeat them
   CHECK_FAILS(document_read_text(document, "g.yaml", "env.name: x", 11), MUSTER_ERROR_USAGE,
               "g.yaml:1: env.name: x: given twice, first at f.yaml:2");
   CHECK_OK(document_read_text(document, "g.yaml", "seed: 3", 7));
@@ -793,7 +793,7 @@ static void test_files(void) {
 
 enum { PRINTED_SIZE = 16384 };
 
-/* runs a printer into text[PRINTED_SIZE]; returns whether the reference matched anything */
+/* runs a printer that writes into text[PRINTED_SIZE]; returns whether the reference matched anything */
 static bool print_tables(const char *key, bool markdown, char *text) {
   memset(text, 0, PRINTED_SIZE);
   FILE *file = fmemopen(text, PRINTED_SIZE, "w");
@@ -834,7 +834,7 @@ static void test_reference(void) {
   char text[PRINTED_SIZE];
   CU_ASSERT_TRUE(print_tables(NULL, false, text));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "env.normalize.frozen"));
-  // columns line up: the help of two options begins at the same column
+  // columns are aligned: the help of two options begins at the same column
   const char *first = strstr(text, "\nseed "), *second = strstr(text, "\nalgorithm.n_steps ");
   CU_ASSERT_PTR_NOT_NULL_FATAL(first);
   CU_ASSERT_PTR_NOT_NULL_FATAL(second);
@@ -871,7 +871,7 @@ static void test_markdown(void) {
 }
 
 static void test_arbitrary_bytes(void) {
-  // no text, whatever its bytes, does more than fail; runs under the sanitizers
+  // whatever its bytes, a text can at worst be refused; this runs under the sanitizers, too
   static const char seed_text[] = "seed: 1\nenv: {name: 'a', normalize: }\nalgorithm:\n  hidden_sizes: [1, \"2\"]\n"
                                   "  options: {a: !!int 3, b: [x, y]}\n  label: \"\\x41 \xc3\xa9\"\n";
   uint32_t state = 1;

@@ -1,4 +1,4 @@
-/* The configuration of a run as a whole: tables together, conditions across them, writing and reading back. */
+/* The configuration of a run as a whole: several tables together, conditions across them, writing and reading back. */
 #include "algo/ppo.h"
 #include "setup/config.h"
 #include "support/check.h"
@@ -62,7 +62,7 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_TRUE(ppo->clip_range.linear);
   CU_ASSERT_EQUAL(config.evaluation.every, 5000);
 
-  /* what is not said is as in Stable-Baselines3 */
+  /* options that the config does not set are as in Stable-Baselines3 */
   CU_ASSERT_EQUAL(ppo->settings.vf_coef, 0.5);
   CU_ASSERT_EQUAL(ppo->settings.max_grad_norm, 0.5);
   CU_ASSERT_EQUAL(ppo->settings.optimizer_epsilon, 1e-5);
@@ -71,7 +71,7 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_TRUE(isnan(ppo->target_kl));
 }
 
-/* the same text, and nothing that differs */
+/* a config that is written and read back has the same text, and no difference is found */
 static void check_round_trip(const struct run_config *config) {
   char *text, *again;
   struct run_config copy;
@@ -93,7 +93,7 @@ static void test_round_trip(void) {
   CHECK_OK_FATAL(parse("", &config));
   check_round_trip(&config);
 
-  /* values that are easily bent on their way through a text */
+  /* values that are easily changed by writing and reading */
   static const char odd[] = "seed: 9007199254740991\n"
                             "env: {name: Probe-v0, num_envs: 3, options: {obs_dim: 5, sleep_us: '0'}}\n"
                             "policy: {hidden_sizes: [1, 2, 3]}\n"
@@ -151,7 +151,7 @@ static void test_differences(void) {
     free(text);
   }
 
-  /* what a resumed run may change */
+  /* options that a resumed run may change */
   static const char *const free_to_change[][2] = {
       {"total_steps: 100000", "total_steps: 200000"},
       {"every: 5000", "every: 1000"},
@@ -167,7 +167,7 @@ static void test_differences(void) {
   }
 }
 
-/* a long map differs at its end */
+/* two long maps that differ only at their end */
 static void test_difference_far_behind(void) {
   char text[2][4096];
   for (int version = 0; version < 2; version++) {
@@ -196,7 +196,7 @@ static void test_refusals(void) {
       {"name: ppo", "name: poo", "test.yaml:8: algorithm.name: poo"},
       {"relu", "gelu", "test.yaml:6: policy.activation: gelu"},
       {"evaluation:", "evaluations:", "test.yaml:17: evaluations"},
-      /* zero is a limit, and not the word for none */
+      /* zero is a limit, and does not mean none */
       {"n_epochs: 20", "target_kl: 0", "algorithm.target_kl: 0: expects a number or null, > 0"},
       {"n_epochs: 20", "clip_range_vf: 0", "algorithm.clip_range_vf: 0: expects"},
       {"n_epochs: 20", "max_grad_norm: 0", "algorithm.max_grad_norm: 0: expects a number > 0"},
@@ -211,7 +211,7 @@ static void test_refusals(void) {
   }
 }
 
-/* writes the config above as a file and loads it for so many ranks, with one assignment or none */
+/* writes the config above to a file and loads it for this many ranks, with one assignment or none */
 static muster_status load(const char *text, const char *set, int ranks) {
   char path[1200];
   snprintf(path, sizeof path, "%s/config.yaml", check_folder("config_run"));
@@ -239,7 +239,7 @@ static void test_load(void) {
               "--set run.watchdog=0.05: is too short to tell a lost rank from a busy one; expects 0 (never), or at "
               "least 1s");
 
-  /* a checkpoint's config is read where its environment may be unknown */
+  /* a checkpoint's config can be read although its environment is not known here */
   struct run_config config;
   CHECK_OK(parse("env: {name: Unheard-of-v3, options: {wind: 3}}\n", &config));
 }

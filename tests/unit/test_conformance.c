@@ -80,21 +80,21 @@ enum fault {
   BLOCK_RESET
 };
 
-/* which fault there is; set before the suite forks its checks */
+/* the fault that environments have now; set before the suite forks its checks */
 static enum fault fault;
 
 struct walk {
   double place, speed;
   int32_t step;
-  int32_t id; /* not part of what save_state() promises, but of its bytes */
+  int32_t id; /* its bytes are saved, but save_state() does not promise to keep it */
 };
 
 static const muster_env_option walk_options[] = {{"length", "10", "half the length of the road"}, {NULL, NULL, NULL}};
 static const float low[] = {-10.0f, -4.0f}, high[] = {10.0f, 4.0f}, wrong_low[] = {-10.0f, 5.0f};
 static const float nan_low[] = {-10.0f, NAN};
 static const int32_t counts[] = {3}, no_choices[] = {0};
-static int created;      /* environments so far */
-static double shared_by; /* what environments share that should not */
+static int created;      /* number of environments created so far */
+static double shared_by; /* what environments share, although they should not */
 
 static int walk_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
   char *end;
@@ -115,7 +115,7 @@ static void walk_destroy(void *env) {
   if (fault != LEAKS_ENVIRONMENTS) free(env);
 }
 
-/* descriptions that no one can use */
+/* descriptions that nobody can use */
 static void misdescribe(muster_env_spec *spec) {
   muster_space *seen = &spec->observation;
   switch (fault) {
@@ -323,7 +323,7 @@ static const muster_env_type walks_type = {WALK,
 
 /* ---- running the suite ---- */
 
-/* checks find here what they find in long; a tenth of what a user waits for */
+/* checks find here what they find in a long time; a tenth of the time that a user waits */
 #define PLAY_SECONDS 0.05
 
 static struct conformance_report examine_for(const muster_env_type *type, int seconds, double play_seconds) {
@@ -374,7 +374,7 @@ static void test_sound(void) {
   fault = NO_FAULT;
   const muster_env_type *const sound[] = {&walk_type, &walks_type, &walk_type};
   for (int i = 0; i < 3; i++) {
-    /* the last one as if it were slow: each check plays as little as it may */
+    /* the last one is treated as slow: each check plays as little as it may */
     struct conformance_report report = examine_for(sound[i], 60, i == 2 ? 1e-9 : PLAY_SECONDS);
     if (report.failures + report.notes > 0) print(&report);
     CU_ASSERT_EQUAL(report.failures, 0);
@@ -398,7 +398,7 @@ static void expect(const muster_env_type *type, const struct breakage *breakages
   fault = NO_FAULT;
 }
 
-/* what check-env says of a description, training says, too, before it starts */
+/* what check-env says about a description, training says, too, before it starts */
 static void test_unusable(void) {
   static const struct breakage breakages[] = {
       {LOW_ABOVE_HIGH, CONFORMANCE_FAIL, "description", "bounds of element 1 of the observation space are 5 and 4"},
@@ -424,7 +424,7 @@ static void test_unusable(void) {
   for (size_t i = 0; i < 2 * n; i++) {
     struct env_pool *pool = NULL;
     fault = breakages[i / 2].fault;
-    if (fault == NO_ENVIRONMENT && i % 2 == 1) continue; /* of the single form */
+    if (fault == NO_ENVIRONMENT && i % 2 == 1) continue; /* only the single form can have this fault */
     muster_code code = fault == BLANK_ERROR ? MUSTER_ERROR_USAGE : MUSTER_ERROR_ENVIRONMENT;
     CHECK_FAILS(env_pool_create(forms[i % 2], NULL, 1, 0, 1, &pool), code, breakages[i / 2].part);
     CU_ASSERT_PTR_NULL(pool);
@@ -476,7 +476,7 @@ static void test_deaths(void) {
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
 }
 
-/* one fault that all checks meet is one finding, which tells how often and where */
+/* a fault that all checks meet is one finding, which tells how often and where it was met */
 static void test_repetitions(void) {
   fault = FAILS;
   struct conformance_report report = examine(&walk_type, 60);
@@ -489,7 +489,7 @@ static void test_repetitions(void) {
     CU_ASSERT_PTR_NOT_NULL(strstr(finding->also, "values, actions, determinism, random numbers, seeds, resets"));
   }
 
-  /* faults of two kinds are two */
+  /* faults of two kinds are two findings */
   fault = NAN_OBSERVATION;
   report = examine(&walk_type, 60);
   CU_ASSERT_EQUAL(report.failures, 2);
@@ -497,7 +497,7 @@ static void test_repetitions(void) {
   fault = NO_FAULT;
 }
 
-/* the caller's standard input, such as a list that a loop reads, is not there for environments */
+/* environments cannot read the caller's standard input, for example a list that a loop reads */
 static void test_reads(void) {
   int saved = dup(STDIN_FILENO), ends[2];
   char left[8] = "";
@@ -516,7 +516,7 @@ static void test_reads(void) {
   CU_ASSERT_EQUAL(report.failures, 0);
 }
 
-/* what the environment prints is counted, and stays out of the report's way */
+/* what the environment prints is counted, and does not mix with the report */
 static void test_prints(void) {
   int saved[2] = {dup(1), dup(2)};
   FILE *file = tmpfile();
@@ -550,12 +550,12 @@ static void test_prints(void) {
   CU_ASSERT_EQUAL(sscanf(note, "it wrote %zu bytes to standard output and %zu", &bytes[0], &bytes[1]), 2);
   CU_ASSERT_TRUE(bytes[0] > 7 * 2000 && bytes[1] > 3 * 2000);
 
-  /* but for the last words of what died */
+  /* except for the last words of an environment that died */
   CU_ASSERT_EQUAL(strncmp(text, "the road is out of asphalt\n", 27), 0);
   CU_ASSERT_TRUE(finds(&death, CONFORMANCE_FAIL, "episodes", "abort()"));
 }
 
-/* at the end of an episode a mask may allow nothing; agents and masks are timed in a pool, too */
+/* at the end of an episode a mask may allow nothing; environments with agents and masks are timed in a pool, too */
 static void test_masks_and_agents(void) {
   fault = MASKS_ALL_AT_END;
   struct conformance_report report = examine(&walk_type, 60);
@@ -649,7 +649,7 @@ static void test_options(void) {
   struct conformance_report report;
   CHECK_FAILS(conformance_run(&request, &report), MUSTER_ERROR_USAGE, "the nearest one is 'length'");
 
-  /* an option without a default is the table's fault */
+  /* an option without a default is a fault of the table */
   static const muster_env_option without[] = {{"length", NULL, "half the length of the road"}, {NULL, NULL, NULL}};
   muster_env_type type = walk_type;
   type.options = without;

@@ -7,7 +7,7 @@
 
 enum { MAX_ROWS = 64, MAX_CELLS = 36, MAX_CHANNELS = 32, LAYERS = 3 };
 
-/* a grid, its kernel, and layers of these widths; the last one is the head, with the outputs of a cell */
+/* a grid, a kernel, and layers of these widths; the last layer is the head, with the outputs of a cell */
 struct problem {
   int32_t grid[3];
   size_t kernel_size, rows, width[LAYERS];
@@ -171,7 +171,7 @@ static void test_gradient(void) {
   for (int i = 0; i < PROBLEMS; i++) check_gradient(&problems[i], 200 + (uint64_t)i);
 }
 
-/* moved by a cell, an observation gives outputs moved by a cell, away from the border */
+/* an observation that is moved by a cell gives outputs that are moved by a cell, except near the border */
 static void test_translation(void) {
   const struct problem p = {{6, 6, 2}, 3, 2, {8, 1, 1}, ACTIVATION_TANH};
   struct net net;

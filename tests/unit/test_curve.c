@@ -8,7 +8,7 @@
 
 enum { ROWS = 1200, RUNS = 4 };
 
-/* runs made here: tables of two columns, x and y, in one group */
+/* runs that the tests make: tables of two columns, x and y, in one group */
 struct fixture {
   double x[RUNS][ROWS], y[RUNS][ROWS];
   double *columns[RUNS][2];
@@ -24,7 +24,7 @@ static char name_x[] = "x", name_y[] = "y";
 static char *names[] = {name_x, name_y};
 static struct fixture fixture;
 
-/* n runs of so many rows, whose values a case fills in */
+/* n runs of this many rows, whose values a case fills in */
 static struct fixture *make_runs(size_t n, size_t rows) {
   struct fixture *made = &fixture;
   memset(made, 0, sizeof *made);
@@ -92,7 +92,7 @@ static void test_long_runs(void) {
   curve_release(&curve);
 }
 
-/* runs at other times: straight lines in between; what is not finite, or steps back, does not count */
+/* runs with rows at other times: straight lines in between; rows that are not finite, or step back, do not count */
 static void test_lines_between(void) {
   struct fixture *made = make_runs(2, 5);
   const double x[2][5] = {{0, 10, 20, 30, 40}, {0, 5, 4, 40, NAN}}, y[2][5] = {{0, 1, 2, 3, 4}, {0, NAN, 9, 8, 7}};
@@ -141,9 +141,7 @@ static void test_smooth(void) {
   curve_release(&curve);
 }
 
-/* a value that is large compared with those behind it leaves nothing in their means; nor do 1e300s leave the range of
- * double
- */
+/* a large value leaves no trace in the means of those after it; nor do values of 1e300 leave the range of double */
 static void test_smooth_behind_a_large_value(void) {
   struct fixture *made = make_runs(1, 40);
   for (size_t row = 0; row < 40; row++) made->y[0][row] = row == 3 ? 1e25 : 1;
@@ -161,11 +159,11 @@ static void test_smooth_behind_a_large_value(void) {
   curve_release(&curve);
 }
 
-/* runs of one seed are one seed: the band is that of two seeds, 2 and 8, and not of four runs */
+/* several runs of one seed count as one: the band is that of two seeds, 2 and 8, and not of four runs */
 static void test_repetitions(void) {
   struct fixture *made = make_runs(4, 10);
   const double values[] = {8, 1, 2, 3};
-  const int64_t seeds[] = {5, 7, 7, 7}; // a group has its members by seed
+  const int64_t seeds[] = {5, 7, 7, 7}; // the members of a group are sorted by seed
   memcpy(made->seeds, seeds, sizeof seeds);
   for (size_t i = 0; i < 4; i++)
     for (size_t row = 0; row < 10; row++) made->y[i][row] = values[i];
@@ -178,7 +176,7 @@ static void test_repetitions(void) {
   curve_release(&curve);
 }
 
-/* nothing to draw is no error */
+/* to have nothing to draw is no error */
 static void test_nothing(void) {
   struct fixture *made = make_runs(2, 3);
   for (size_t row = 0; row < 3; row++) made->y[0][row] = made->y[1][row] = row == 1 ? INFINITY : NAN;

@@ -50,7 +50,7 @@ static bool shows(const struct trajectory *rollout, size_t t, size_t time) {
   return right;
 }
 
-/* rollouts of 5, 2, 1 and 5 steps go on where the last one ended, and each keeps what followed its last step */
+/* rollouts of 5, 2, 1 and 5 steps begin where the last one ended, and each keeps what followed its last step */
 static void test_rollouts_follow_each_other(void) {
   const size_t lengths[] = {STEPS, 2, 1, STEPS};
   for (int masks = 0; masks <= 1; masks++) {

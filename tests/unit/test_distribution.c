@@ -28,7 +28,7 @@ static muster_space example_space(muster_space_kind kind) {
   }
 }
 
-/* a head with parameters of its own, where it has any, and room for their gradients */
+/* a head with its own parameters, where it has any, and memory for their gradients */
 static void create_head(const muster_space *space, const char *name, bool state_dependent, struct arena *arena,
                         struct policy_head *head) {
   CHECK_OK_FATAL(policy_head_create(space, name, state_dependent, arena, head));
@@ -59,7 +59,7 @@ static void test_registry(void) {
   arena_destroy(&arena);
 }
 
-/* of a table that is not whole, what it lacks is named; a list with it is refused */
+/* of an incomplete table, the check names what it lacks; a list with such a table is refused */
 static void test_lacks(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -90,7 +90,7 @@ static void test_lacks(void) {
   arena_destroy(&arena);
 }
 
-/* samples are reproducible, their log-probabilities are those that evaluate() finds at any other place, and the mode is
+/* samples are reproducible, their log-probabilities are those that evaluate() finds in any other row, and the mode is
  * at least as probable */
 static void check_entry(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
   enum { ROWS = 45 };
@@ -108,7 +108,7 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   distribution->sample(&head, ROWS, net, ld, all_allowed, &random, again);
   CU_ASSERT_EQUAL(memcmp(actions, again, ROWS * elements * sizeof *actions), 0);
 
-  /* the last thirteen rows first, and nothing else in the tile */
+  /* the last thirteen rows, moved to the front of a tile that holds nothing else */
   for (size_t r = 0; r < 13; r++) {
     memcpy(turned + r * ld, net + (ROWS - 1 - r) * ld, ld * sizeof *net);
     memcpy(again + r * elements, actions + (ROWS - 1 - r) * elements, elements * sizeof *actions);
@@ -120,7 +120,7 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   distribution->evaluate(&head, ROWS, net, ld, all_allowed, again);
   for (size_t r = 0; r < ROWS; r++) CU_ASSERT_TRUE(head.log_prob[r] >= log_prob[r] && isfinite(head.entropy[r]));
 
-  /* a draw belongs to its row of the run and its step, not to its place */
+  /* a draw depends on its row of the run and its step, not on its position in the tile */
   struct action_random later = {.seed = 2, .first_row = 3, .step = 5};
   distribution->sample(&head, ROWS, net, ld, all_allowed, &later, again);
   CU_ASSERT_NOT_EQUAL(memcmp(actions, again, ROWS * elements * sizeof *actions), 0);
@@ -129,7 +129,7 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   CU_ASSERT_EQUAL(memcmp(actions + 10 * elements, again, 9 * elements * sizeof *actions), 0);
 }
 
-/* the slope of sum(d_log_prob * log pi(a)) + d_entropy * sum(H) of given actions along one float */
+/* the slope along one float of sum(d_log_prob * log pi(a)) + d_entropy * sum(H), for given actions */
 static double density_slope(struct policy_head *head, size_t rows, const float *net, const void *actions,
                             const float *d_log_prob, float d_entropy, float *at) {
   const float h = 1.0f / 256, before = *at;
@@ -144,7 +144,8 @@ static double density_slope(struct policy_head *head, size_t rows, const float *
   return (sides[1] - sides[0]) / (2 * h);
 }
 
-/* gradient() against central differences of evaluate(); own gradients are added to */
+/* gradient() against central differences of evaluate(); the gradients of the head's own parameters are added to what is
+ * there */
 static void check_gradient(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
   enum { ROWS = 13 };
   const muster_space space = example_space(distribution->action_kind);
@@ -170,8 +171,8 @@ static void check_gradient(const struct distribution *distribution, bool state_d
   }
 }
 
-/* the slope of sum(d_actions * a) + sum(d_log_prob * log pi(a)) of sampled actions along one float, the noise as it is
- */
+/* the slope along one float of sum(d_actions * a) + sum(d_log_prob * log pi(a)), for sampled actions with the same
+ * noise */
 static double path_slope(struct policy_head *head, size_t rows, const float *net, const float *d_actions,
                          const float *d_log_prob, float *at) {
   const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
@@ -214,7 +215,8 @@ static void check_pathwise(const struct distribution *distribution, bool state_d
   CU_ASSERT_TRUE(relative_error(d_net, expected, ROWS * outputs) <= 2e-3);
   CU_ASSERT_TRUE(relative_error(head.own_gradients, own, head.own_count) <= 2e-3);
 
-  /* own gradients are added to, and evaluate() of the same actions serves as well as sample() */
+  /* gradients of own parameters are added to what is there, and evaluate() of the same actions can take the place of
+   * sample() */
   float again[TILE * MAX_OUTPUTS];
   distribution->evaluate(&head, ROWS, net, outputs, all_allowed, actions);
   distribution->pathwise(&head, ROWS, d_actions, d_log_prob, again, outputs);
@@ -223,7 +225,7 @@ static void check_pathwise(const struct distribution *distribution, bool state_d
   CU_ASSERT_TRUE(relative_error(head.own_gradients, own, head.own_count) <= 2e-3);
 }
 
-/* beyond the limits of a deviation nothing reaches it by either way */
+/* a deviation beyond its limits gets no gradient, neither from actions nor from log-probabilities */
 static void test_clamped_deviations(void) {
   const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {1}};
   struct arena *arena = NULL;
@@ -240,7 +242,7 @@ static void test_clamped_deviations(void) {
   arena_destroy(&arena);
 }
 
-/* distributions are chosen by name, among those for the actions */
+/* distributions are chosen by name, among those that fit the actions */
 static void test_names(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -336,7 +338,7 @@ static void test_frequencies(void) {
   arena_destroy(&f.arena);
 }
 
-/* a draw belongs to its environment and step, not to its row */
+/* a draw depends on its environment and step, not on its row */
 static void test_sample_address(void) {
   enum { CHOICES = 3 };
   struct fixture f;
@@ -357,7 +359,7 @@ static void test_sample_address(void) {
   arena_destroy(&f.arena);
 }
 
-/* the greatest logit, the first among equals */
+/* the largest logit, the first one of equals */
 static void test_mode(void) {
   static const float net[8][4] = {{1, 2, 3, 0},     {5, 5, 5, 5},     {-9, -8, -7, -6}, {0, 1, 1, 0},
                                   {50, -50, 49, 0}, {-1, -1, -1, -2}, {0, 0, 0, 1e-7f}, {3, 2, 1, 0}};
@@ -370,7 +372,7 @@ static void test_mode(void) {
   arena_destroy(&f.arena);
 }
 
-/* logits of eight rows that try the arithmetic: large, equal, far apart, all the same but one */
+/* logits of eight rows that are hard to compute with: large, equal, far apart, all the same but one */
 static void hard_logits(size_t outputs, float *net) {
   fill_normal(net, 8 * outputs, 3.0, 21, (uint32_t)outputs);
   for (size_t a = 0; a < outputs; a++) {
@@ -404,7 +406,7 @@ static void test_log_prob_and_entropy(void) {
         CHECK_CLOSE(f.head.entropy[r], entropy, 1e-6);
       }
     }
-    /* what is never probable is never drawn */
+    /* a choice of probability zero is never drawn */
     for (uint32_t step = 0; step < 200; step++) {
       const struct action_random random = {.seed = 1, .step = step};
       int32_t actions[8];
@@ -461,8 +463,8 @@ static void test_gradient(void) {
 
 /* --- masks --- */
 
-/* what is masked is never drawn nor the mode, and what is left behaves as a distribution over fewer choices; a mask at
- * the border of its row leaves one choice, whose probability is one */
+/* masked choices are never drawn and never the mode, and the others behave as a distribution over fewer choices; a mask
+ * at the border of its row leaves one choice, whose probability is one */
 static void test_masks(void) {
   enum { CHOICES = 6, ALLOWED = 3 };
   static const uint8_t which[CHOICES] = {0, 1, 0, 1, 1, 0};
@@ -493,7 +495,7 @@ static void test_masks(void) {
   few.distribution->mode(&few.head, TILE, left, ALLOWED, all_allowed, expected);
   for (size_t r = 0; r < TILE; r++) CU_ASSERT_EQUAL(modes[r], place[expected[r]]);
 
-  /* one choice left, also where its logit is far below the others */
+  /* only one choice left, also where its logit is far below the others */
   for (size_t a = 0; a < CHOICES; a++) {
     uint8_t single[CHOICES] = {0};
     single[a] = 1;
@@ -630,12 +632,12 @@ static void check_group(const char *group, muster_space_kind kind, size_t elemen
   check_golden(group, "grad/net", d_net, 2e-6);
   if (head.own_count > 0) check_golden(group, "grad/log_std", head.own_gradients, 2e-6);
 
-  /* of masked choices exactly nothing */
+  /* the gradient of masked choices is exactly zero */
   for (size_t i = 0; masked && i < TILE * head.outputs; i++) CU_ASSERT_TRUE(mask[i] || d_net[i] == 0.0f);
   arena_destroy(&arena);
 }
 
-/* the gradient through sampled actions; how many rows and elements, the file says */
+/* the gradient through sampled actions; the file says how many rows and elements there are */
 static void check_pathwise_group(const char *group, bool state) {
   struct golden sampled = read_golden(group, "actions");
   const size_t rows = sampled.shape[0], elements = sampled.shape[1];

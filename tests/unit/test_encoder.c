@@ -17,7 +17,7 @@ static void setup(struct fixture *f, const muster_space *space) {
   CHECK_OK_FATAL(encoder_create(space, f->arena, &f->encoder));
 }
 
-/* checks `rows` encoded rows of `width` floats, and that what lies between them stays untouched */
+/* checks `rows` encoded rows of `width` floats, and that the memory between them is unchanged */
 static void check(const struct fixture *f, size_t rows, const void *observations, size_t stride,
                   const float *expected) {
   float out[128];
@@ -37,7 +37,7 @@ static void test_box(void) {
   arena_destroy(&f.arena);
 }
 
-/* clip((x - mean) * inverse_std); before there are statistics that is a clip alone */
+/* clip((x - mean) * inverse_std); as long as there are no statistics only the clip */
 static void test_scaled(void) {
   struct fixture f;
   setup(&f, &(muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}});
@@ -78,7 +78,7 @@ static void test_one_hot(void) {
   arena_destroy(&f.arena);
 }
 
-/* what lies at one end of float while the mean lies at the other is finite all the same */
+/* a value at one end of the range of float, with the mean at the other end, still gives a finite result */
 static void test_far(void) {
   struct fixture f;
   setup(&f, &(muster_space){.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {3}});

@@ -184,7 +184,7 @@ static void test_block_equals_single(void) {
   free(terminated);
 }
 
-/* a row's bits depend neither on the number of rows nor on its place */
+/* the bits of a row depend neither on the number of rows nor on its position */
 static void test_block_rows_are_independent(void) {
   enum { N = 100 };
   static const int32_t sizes[] = {1, 8, 64, 100};
@@ -274,7 +274,7 @@ static void test_cartpole_spec(void) {
   type->block_destroy(block);
 }
 
-/* wrong actions and broken states are refused in words, and nothing has moved */
+/* wrong actions and broken states are refused with a message, and nothing has changed */
 static void test_cartpole_refuses(void) {
   const muster_env_type *type = find("CartPole-v1");
   muster_env_error error;
@@ -322,7 +322,7 @@ static void test_cartpole_text(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "\n          #####  "));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "position -1.200 m, angle +0.00 degrees"));
 
-  /* a buffer that is too small is filled and closed */
+  /* a buffer that is too small is filled and terminated */
   char small[10];
   type->render_text(env, small, sizeof small);
   CU_ASSERT_EQUAL(strlen(small), sizeof small - 1);
@@ -342,7 +342,7 @@ static void *create_probe(const char *key, const char *value, muster_env_error *
   return type->create(settings, &env, error) == 0 ? env : NULL;
 }
 
-/* the action that names the hot element earns 1, any other 0; episodes end as told */
+/* the action that names the hot element earns 1, any other 0; episodes end as the options say */
 static void test_probe_task(void) {
   const muster_env_type *type = find("Probe-v0");
   struct random_stream stream = random_stream_start(6, RANDOM_ENV, 0, 0);
@@ -393,7 +393,7 @@ static void test_probe_refuses_options(void) {
   CU_ASSERT_PTR_NULL(create_probe("truncates", "2", &error));
 }
 
-/* an environment that takes its time shows what one that does not shows, whether time is drawn or not */
+/* an environment that takes its time gives the same numbers as one that does not, whether the time is drawn or fixed */
 static void test_probe_takes_time(void) {
   const muster_env_type *type = find("Probe-v0");
   const char *const slow[][2] = {
@@ -429,7 +429,7 @@ static void test_probe_takes_time(void) {
   }
 }
 
-/* how a child process ends that steps a Probe three times: the signal, or 0 */
+/* steps a Probe three times in a child process; returns the signal that ends the process, or 0 */
 static int signal_of_child(const char *key) {
   const muster_env_type *type = find("Probe-v0");
   fflush(NULL);
@@ -458,7 +458,7 @@ static void test_probe_crashes_and_hangs(void) {
   CU_ASSERT_EQUAL(signal_of_child("fail_at_step"), 0);
 }
 
-/* about the given part of the environments is faulty, drawn from their own streams */
+/* about the given percentage of the environments is faulty, drawn from their own streams */
 static void test_probe_faulty_percent(void) {
   enum { N = 2000 };
   const muster_env_type *type = find("Probe-v0");

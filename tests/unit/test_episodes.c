@@ -22,7 +22,7 @@ static void setup(struct fixture *f, size_t n_envs, int32_t agents, size_t n_ste
   CHECK_OK_FATAL(trajectory_create(&spec, n_envs, n_steps, f->arena, &f->rollout));
 }
 
-/* before the first episode ends there is nothing to tell */
+/* before the first episode ends there are no statistics */
 static void test_empty(void) {
   struct fixture f;
   setup(&f, 2, 1, 3);
@@ -33,7 +33,7 @@ static void test_empty(void) {
   arena_destroy(&f.arena);
 }
 
-/* two environments, two rollouts: an episode runs across the border; any end counts once */
+/* two environments, two rollouts: an episode goes on in the second rollout; an end of either kind counts once */
 static void test_by_hand(void) {
   struct fixture f;
   setup(&f, 2, 1, 3);
@@ -60,7 +60,7 @@ static void test_by_hand(void) {
   arena_destroy(&f.arena);
 }
 
-/* of several agents the mean counts; the environment's end is the end of all of them */
+/* with several agents their mean counts; the environment's end is the end of all of them */
 static void test_agents(void) {
   struct fixture f;
   setup(&f, 2, 3, 2);
@@ -99,7 +99,7 @@ static void test_window(void) {
   arena_destroy(&f.arena);
 }
 
-/* a window restored from its state goes on as one never stopped */
+/* a window restored from its state goes on like one that was never stopped */
 static void test_state(void) {
   struct fixture f, restored;
   setup(&f, 1, 1, 1);

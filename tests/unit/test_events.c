@@ -1,5 +1,5 @@
-/* Event files: cut back to a step, whole after a failed write, in the order of their names. What they say is read back
- * by TensorBoard itself (cli/tensorboard). */
+/* Event files: cut back to a step, undamaged after a failed write, in the order of their names. TensorBoard itself
+ * reads them back in the test cli/tensorboard. */
 #include "store/events.h"
 #include "store/tfrecord.h"
 #include "support/check.h"
@@ -52,7 +52,7 @@ static off_t file_size(const char *path) {
   return info.st_size;
 }
 
-/* records of a file, of which nothing is left over */
+/* number of records of a file, after which no bytes are left over */
 static int count_records(const char *path) {
   FILE *stream = fopen(path, "r");
   CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
@@ -81,7 +81,7 @@ static void add(struct events *events, int64_t step) {
   CHECK_OK(events_add_scalars(events, step, tags, (double[]){0.5 * (double)step, NAN}, 2));
 }
 
-/* a first file: version and session, then steps 10, 20, .. of so many rows */
+/* a first file: version and session, then steps 10, 20, .. in this number of rows */
 static void write_rows(const char *folder, int rows) {
   struct events *events = open_events(folder, -1);
   for (int i = 1; i <= rows; i++) add(events, 10 * i);
@@ -101,7 +101,7 @@ static void test_cut_back(void) {
   CHECK_OK(events_cut_back(folder, 39));
   CU_ASSERT_EQUAL(count_records(list(folder).path[0]), 2 + 3);
 
-  // a second file, which says besides from where on a reader is to forget; both are cut back
+  // a second file, which also says from which step on a reader has to forget; both are cut back
   struct events *events = open_events(folder, 30);
   add(events, 40);
   add(events, 50);
@@ -112,7 +112,7 @@ static void test_cut_back(void) {
   CU_ASSERT_EQUAL_FATAL(files.n, 2);
   CU_ASSERT_EQUAL(count_records(files.path[1]), 3 + 2 + 1);
 
-  // the end of a session goes although its step stays
+  // the end of a session is removed although its step stays
   CHECK_OK(events_cut_back(folder, 50));
   CU_ASSERT_EQUAL(count_records(files.path[1]), 3 + 2);
   CHECK_OK(events_cut_back(folder, 20));
@@ -121,7 +121,7 @@ static void test_cut_back(void) {
   CU_ASSERT_EQUAL(count_records(files.path[0]), 2);
 }
 
-/* what was torn off, or damaged, goes with all that follows it */
+/* a torn or damaged record is removed with all that follows it */
 static void test_torn(void) {
   char folder[PATH_SIZE];
   snprintf(folder, sizeof folder, "%s", check_folder("events_torn"));
@@ -138,7 +138,8 @@ static void test_torn(void) {
   CHECK_OK(events_cut_back(folder, 1000));
 }
 
-/* a row that does not fit, by a limit on the size of files: no torn record is left, and rows wait for a better day */
+/* a row that cannot be written, because of a limit on the size of files: no torn record is left, and rows wait until
+ * they can be written */
 static void test_failed_write(void) {
   const char *folder = check_folder("events_limit");
   struct events *events = open_events(folder, -1);
@@ -161,7 +162,7 @@ static void test_failed_write(void) {
   events_close(&events);
 }
 
-/* files are opened faster than the clock of their names ticks, and the clock may have gone back */
+/* files are opened faster than the clock in their names ticks, and the clock may have gone back */
 static void test_names_ascend(void) {
   char folder[PATH_SIZE], future[PATH_SIZE];
   snprintf(folder, sizeof folder, "%s", check_folder("events_names"));
@@ -200,7 +201,7 @@ static void test_nothing_to_say(void) {
   events_close(&events);
 }
 
-/* returns that a double holds and a float does not are TensorBoard's largest number */
+/* returns that fit a double and not a float are written as the largest float */
 static void test_beyond_float(void) {
   const char *folder = check_folder("events-float");
   struct events *events = NULL;

@@ -1,4 +1,4 @@
-/* Micro-batches of a minibatch, and that any number of learners sums them to the same bits. */
+/* Micro-batches of a minibatch; any number of learners sums them to the same bits. */
 #include "algo/gradient_sum.h"
 #include "nn/layer.h"
 #include "support/check.h"
@@ -34,7 +34,8 @@ static void test_cover(void) {
   CU_ASSERT_EQUAL(micro_batches_count(1000000), 64);
 }
 
-/* each member has neighbouring micro-batches, as many as the others or one more; partial sums follow the members */
+/* each member has neighbouring micro-batches, as many as the others or one more; partial sums are in the order of the
+ * members */
 static void test_owners(void) {
   for (size_t count = 1; count <= MICRO_BATCHES_MAX; count *= 2)
     for (size_t members = 1; members <= LEARNER_GROUP_MAX; members++) {
@@ -55,10 +56,10 @@ static void test_owners(void) {
 
 /* --- sums --- */
 
-/* a group whose members are run one after the other in this process: nobody waits, all share the same memory */
+/* a group whose members run one after the other in this process: nobody waits, and all share the same memory */
 struct pretended_group {
   struct learner_group group;
-  void *memory[2]; /* shared so far: by turns of the members the same blocks */
+  void *memory[2]; /* the blocks that are shared so far; all members in turn get the same */
   int shared;
 };
 
@@ -99,7 +100,8 @@ struct result {
   double terms[TERMS];
 };
 
-/* what each of so many members gets for a minibatch; the first round of sums leaves in memory what the second reads */
+/* what each of this many members gets for a minibatch; the first round of sums leaves in memory what members read in
+ * the second round */
 static void sum_together(size_t members, size_t samples, struct result *results) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -138,7 +140,7 @@ static void test_same_bits(void) {
   arena_destroy(&arena);
 }
 
-/* the sum is what it should be: that in double, but for rounding */
+/* the sum equals the one in double, except for rounding */
 static void test_value(void) {
   enum { SAMPLES = 1000 };
   struct arena *arena;

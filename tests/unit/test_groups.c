@@ -30,7 +30,7 @@ static struct grouped_runs *find(const char *folder) {
   return runs;
 }
 
-/* members come by seed; a seed that several runs have is one, with their mean; NAN is not known */
+/* members are sorted by seed; several runs of one seed count as one, with their mean; NAN is not known */
 static void test_seeds(void) {
   const char *folder = check_folder("groups-seeds");
   write_run(folder, "a", 7, 1, "");
@@ -54,7 +54,7 @@ static void test_seeds(void) {
   CU_ASSERT_STRING_EQUAL(group->differences, "");
 
   const struct seed_statistics returns = run_group_statistics(runs, group, offsetof(struct run_info, mean_return));
-  CU_ASSERT_EQUAL(returns.count, 2); /* 8 and 2 */
+  CU_ASSERT_EQUAL(returns.count, 2); /* the values of the two seeds: 8 and 2 */
   CHECK_CLOSE(returns.mean, 5, 1e-12);
   CHECK_CLOSE(returns.std, sqrt(18.0), 1e-12);
   CHECK_CLOSE(returns.median, 5, 1e-12);
@@ -66,7 +66,7 @@ static void test_seeds(void) {
   CU_ASSERT_PTR_NULL(runs);
 }
 
-/* groups come in the order of their first runs, and say in what they differ */
+/* groups are in the order of their first runs, and their labels say in what they differ */
 static void test_labels(void) {
   const char *folder = check_folder("groups-labels");
   char title[RUN_LABEL_SIZE];
@@ -82,7 +82,7 @@ static void test_labels(void) {
   CU_ASSERT_STRING_EQUAL(title, "CartPole-v1, ppo");
   grouped_runs_destroy(&runs);
 
-  /* too many differences for a legend: the start that the names of the members share */
+  /* too many differences for a legend: the label is the beginning that the names of the members share */
   write_run(folder, "long-1", 1, 1, "normalize: {observations: true}\nevaluation: {episodes: 1}\ntotal_steps: 9\n");
   write_run(folder, "long-2", 2, 1, "normalize: {observations: true}\nevaluation: {episodes: 1}\ntotal_steps: 9\n");
   write_run(folder, "other", 2, 1, "env.num_envs: 2");

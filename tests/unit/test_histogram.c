@@ -1,4 +1,4 @@
-/* Histograms: counts, ends and sums of arrays whose spread is known. */
+/* Histograms: counts, ends and sums of arrays whose distribution is known. */
 #include "store/histogram.h"
 #include "support/check.h"
 
@@ -54,7 +54,7 @@ static void test_not_finite(void) {
   CU_ASSERT_EQUAL(histogram_make(values, 0).n_buckets, 0);
 }
 
-/* the least and the greatest steps that a float can make: nothing falls out */
+/* the smallest and the largest steps that a float can make: no value is left out */
 static void test_extremes(void) {
   const float tiny[] = {0.0f, 1e-45f, 1e-45f}, huge[] = {-3.4e38f, 0.0f, 3.4e38f};
   struct histogram histogram = histogram_make(tiny, 3);

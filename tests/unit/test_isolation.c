@@ -83,7 +83,7 @@ static muster_status rig_step(struct rig *rig) {
   return env_pool_step(rig->pool, rig->actions, 0, &result);
 }
 
-/* some action that the masks allow, another one at each step */
+/* some action that the masks allow, a different one at each step */
 static void rig_draw(struct rig *rig, unsigned step) {
   const muster_space *space = &rig->spec->action;
   size_t elements = muster_space_elements(space);
@@ -102,7 +102,7 @@ static void rig_draw(struct rig *rig, unsigned step) {
   }
 }
 
-/* both have seen and returned the same */
+/* whether both have observed and returned the same */
 static bool rigs_agree(const struct rig *a, const struct rig *b) {
   size_t final_observations = (size_t)a->final_observations.count * (size_t)a->spec->agents * a->observation_bytes;
   return memcmp(a->observation, b->observation, a->rows * a->observation_bytes) == 0 &&
@@ -135,7 +135,7 @@ static void test_same(void) {
     CU_ASSERT_TRUE(rigs_agree(&plain, &isolated));
     int differences = count_differences(&plain, &isolated, 0, 60);
 
-    /* states go from one to the other, in both directions */
+    /* states go from one pool to the other, in both directions */
     size_t bytes = env_pool_state_bytes(plain.pool);
     CU_ASSERT_EQUAL_FATAL(env_pool_state_bytes(isolated.pool), bytes);
     unsigned char *one = take(bytes, 1), *other = take(bytes, 1);
@@ -184,7 +184,8 @@ static void test_text_and_errors(void) {
   rig_close(&rig);
 }
 
-/* an environment that nobody can use is refused in a child with the same words as without one, each said once */
+/* an environment that nobody can use is refused in a child with the same words as without one, and each refusal is said
+ * once */
 static void test_unusable(void) {
   static const struct {
     const char *name, *message;
@@ -219,7 +220,7 @@ static void test_unusable(void) {
 
 /* ---- faults ---- */
 
-/* four environments in two children; each one breaks down at step 5 of its life */
+/* four environments in two children; each environment breaks down at step 5 of its life */
 static void expect_loss(const char *fault, const char *what, double timeout) {
   const muster_env_setting options[] = {{fault, "5"}, {NULL, NULL}};
   const struct isolation_options isolation = {.block = 2, .step_timeout = timeout, .max_restarts = 100};
@@ -234,7 +235,7 @@ static void expect_loss(const char *fault, const char *what, double timeout) {
   env_pool_take_restarts(rig.pool, &restarts);
   CU_ASSERT_EQUAL(restarts.count, 0);
 
-  /* the step at which they break: cut short, with what was last seen before it */
+  /* the step at which they break: episodes are cut short, with what was last seen before that step */
   unsigned char *before = take(rig.rows, rig.observation_bytes);
   memcpy(before, rig.observation, rig.rows * rig.observation_bytes);
   rig_draw(&rig, 4);
@@ -247,7 +248,7 @@ static void expect_loss(const char *fault, const char *what, double timeout) {
   CU_ASSERT_EQUAL(memcmp(rig.final_observations.observation, before, rig.rows * rig.observation_bytes), 0);
   free(before);
 
-  /* what is reported: which one, and what it did last */
+  /* the report: which environment broke, and what it did last */
   env_pool_take_restarts(rig.pool, &restarts);
   CU_ASSERT_EQUAL(restarts.count, 2);
   CU_ASSERT_EQUAL_FATAL(restarts.texts, 2);
@@ -263,7 +264,7 @@ static void expect_loss(const char *fault, const char *what, double timeout) {
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "; 2 running episodes are lost, the process is started again"));
   if (strstr(text, what) == NULL) printf("\n    %s", text);
 
-  /* life goes on, until they break again */
+  /* the environments go on, until they break again */
   for (unsigned step = 0; step < 4; step++) {
     rig_draw(&rig, step);
     CHECK_OK_FATAL(rig_step(&rig));
@@ -340,7 +341,7 @@ static void test_max_restarts(void) {
   CU_ASSERT_EQUAL(restarts.count, 1);
   CU_ASSERT_FALSE(restarts.stays_dead);
 
-  /* the next fault is the last one; steps go on, without anybody who takes them */
+  /* the next fault is the last one that is tolerated; steps go on, although nobody takes the reports */
   for (unsigned step = 0; step < 4; step++) CHECK_OK_FATAL(rig_step(&rig));
   env_pool_take_restarts(rig.pool, &restarts);
   CU_ASSERT_EQUAL(restarts.count, 0);
@@ -348,7 +349,8 @@ static void test_max_restarts(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(restarts.text[0], "env.max_restarts is reached"));
   for (int i = 0; i < 3; i++) CU_ASSERT_EQUAL(rig.ended[i], ENV_TRUNCATED);
 
-  /* what is saved of the dead says that it has no state: who loads it starts afresh */
+  /* the saved bytes of a dead environment say that it has no state: an environment that loads them starts a new
+   * episode */
   struct rig fresh;
   CHECK_OK_FATAL(rig_open(&fresh, "Probe-v0", NULL, 3, NULL));
   unsigned char *bytes = take(env_pool_state_bytes(rig.pool), 1);
@@ -363,7 +365,7 @@ static void test_max_restarts(void) {
 
 /* ---- children end with their parent ---- */
 
-/* the first child of a process; 0 while there is none */
+/* the first child of a process; 0 if there is none */
 static pid_t first_child(pid_t parent) {
   char path[64];
   int child = 0;
@@ -375,7 +377,7 @@ static pid_t first_child(pid_t parent) {
   return (pid_t)child;
 }
 
-/* whether a process is there, and no zombie that nobody has asked for yet */
+/* whether a process exists, and is no zombie whose parent has not asked for it yet */
 static bool is_alive(pid_t process) {
   char path[64], state = 'Z';
   snprintf(path, sizeof path, "/proc/%d/stat", (int)process);
@@ -435,7 +437,7 @@ static const struct check_case cases[] = {
     {"no process stays behind", test_end},
 };
 
-/* children are this program */
+/* children run this program */
 int main(int argc, char **argv) {
   if (argc == 4 && strcmp(argv[1], "env-worker") == 0) return isolation_worker(atoi(argv[2]), atoi(argv[3]));
   return check_main("isolation", cases, sizeof cases / sizeof cases[0]);

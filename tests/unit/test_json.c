@@ -1,4 +1,4 @@
-/* The JSON writer: the very text for each kind of value. */
+/* The JSON writer: the exact text for each kind of value. */
 #include "store/json.h"
 #include "support/check.h"
 
@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* what `fill` writes equals the expected text */
+/* checks that `fill` writes the expected text */
 static void check_json(void (*fill)(struct json *json), const char *expected) {
   char *text = NULL;
   size_t size = 0;
@@ -79,7 +79,7 @@ static void fill_line(struct json *json) {
   json_close_object(json);
 }
 
-/* an object on one line, in others that are not */
+/* an object on one line, inside objects that are not */
 static void test_line(void) {
   check_json(fill_line, "{\n"
                         "  \"rows\": [\n"
@@ -123,7 +123,7 @@ static void test_escapes(void) {
                            "}\n");
 }
 
-/* bytes that are no UTF-8: alone, cut short, overlong, a surrogate, beyond U+10FFFF; each becomes U+FFFD */
+/* bytes that are not UTF-8: alone, cut short, overlong, a surrogate, beyond U+10FFFF; each becomes U+FFFD */
 static void fill_broken(struct json *json) {
   json_open_array(json, NULL);
   json_string(json, NULL, "a\x80z");

@@ -1,4 +1,4 @@
-/* JSON read back: what the writer wrote, values by path, and files that are none. */
+/* JSON read back: what the writer wrote, values by path, and files that are not JSON. */
 #include "store/json.h"
 #include "store/json_read.h"
 #include "support/check.h"
@@ -55,7 +55,7 @@ static void test_written(void) {
   CU_ASSERT_EQUAL(json_number_of(json_next(item)), -8);
   CU_ASSERT_PTR_NULL(json_next(json_next(item)));
 
-  /* items in the order of the file; what is not there, or of another kind, is no value */
+  /* items are in the order of the file; what is missing, or of another kind, is no value */
   CU_ASSERT_STRING_EQUAL(json_key(json_first(root)), "text");
   CU_ASSERT_STRING_EQUAL(json_key(json_next(json_first(root))), "none");
   CU_ASSERT_PTR_NULL(json_get(root, "inner.fourth"));

@@ -21,7 +21,7 @@ static void test_registry(void) {
   }
 }
 
-/* of a table that is not whole, what it lacks is named; a list with it is refused */
+/* of an incomplete table, the check names what it lacks; a list with such a table is refused */
 static void test_lacks(void) {
   struct layer_type partial;
   const struct layer_type *const list[] = {&layer_tanh, &partial, NULL};
@@ -146,8 +146,8 @@ static void check_slopes(struct net *net, const char *what, float *values, const
   free(expected);
 }
 
-/* gradients of all parameters and of the input against finite differences; gradients are added, and rows beyond those
- * of the pass count nothing */
+/* gradients of all parameters and of the input against finite differences; gradients are added to what is there, and
+ * rows beyond those of the pass do not count */
 static void check_backward(struct net *net) {
   const struct layer_pass pass = pass_of(net);
   const size_t dy_ld = linear_padded(net->outputs);
@@ -177,7 +177,7 @@ static void check_backward(struct net *net) {
   free(dy);
 }
 
-/* a row alone, at another place, and in a network that does not train: the same bits */
+/* a row gives the same bits alone, at another place, and in a network that does not train */
 static void check_rows(const struct layer_list *list, struct net *net) {
   struct net other;
   create_net(list, false, &other);
@@ -195,7 +195,7 @@ static void check_rows(const struct layer_list *list, struct net *net) {
   arena_destroy(&other.arena);
 }
 
-/* each layer above a grid, alone and between others */
+/* each layer on top of a grid, alone and between others */
 static void test_every_entry(void) {
   for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
     struct layer_spec entry;
@@ -215,7 +215,7 @@ static void test_every_entry(void) {
   }
 }
 
-/* an activation costs no layer above one that applies it, and is one anywhere else */
+/* an activation after a layer that can apply it adds no layer; anywhere else it adds one */
 static void test_activations(void) {
   struct net net;
   create_from_texts((const char *[]){"dense 6", "tanh", "dense 3", NULL}, &net);

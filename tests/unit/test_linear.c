@@ -1,5 +1,5 @@
-/* The kernels of dense layers against their naive twins, against BLAS, and against themselves: a row's bits may depend
- * neither on its neighbours nor on the instruction set. */
+/* The kernels of dense layers against their naive twins, against BLAS, and against themselves: the bits of a row may
+ * depend neither on its neighbours nor on the instruction set. */
 #include "math/blas.h"
 #include "math/linear.h"
 #include "math/vector.h"
@@ -219,9 +219,9 @@ static void test_backward_weight_wide(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
-/* The same rows among 128, and in calls with fewer rows at other places. */
+/* The same rows among 128, and in calls with fewer rows at other positions. */
 static void row_invariant(size_t rows, size_t in, size_t out) {
-  if (strcmp(linear_selected(), "blas") == 0) return; /* which promises nothing of the kind */
+  if (strcmp(linear_selected(), "blas") == 0) return; /* BLAS promises nothing of the kind */
   struct layer l;
   layer_open(&l, rows, in, out);
   layer_pack(&l);
@@ -302,7 +302,7 @@ static void test_sets_agree(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
-/* BLAS, an opinion that is independent of ours; both may err by as much. */
+/* BLAS, as an implementation that is independent of ours; both may have errors of this size. */
 static void test_blas_agrees(void) {
   struct layer l, m;
   layer_open(&l, 64, 64, 64);
@@ -350,7 +350,7 @@ static void nan_goes_through(size_t rows, size_t in, size_t out) {
       CU_ASSERT_EQUAL(nans(l.dx + row * l.dx_ld, in), row == 6 ? in : 0);
     }
   }
-  // the last output's gradients by dy, the last input's by x
+  // NaN: the gradients of the last output, because of dy, and those of the last input, because of x
   CU_ASSERT_EQUAL(nans(l.d_weight, in * out), in + out - 1);
   CU_ASSERT_EQUAL(nans(l.d_bias, out), 1);
   layer_close(&l);

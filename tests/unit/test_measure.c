@@ -1,4 +1,4 @@
-/* The harness of the benchmark: how samples become figures. */
+/* The measuring functions of the benchmark: how samples become figures. */
 #include "bench/measure.h"
 
 #include "base/clock.h"
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* a harness on a process of its own that prints nothing */
+/* a benchmark in a process of its own, which prints nothing */
 static struct bench start(struct comm *comm, int repeats) {
   return (struct bench){.comm = comm, .json = true, .repeats = repeats, .sample_seconds = 0.001};
 }
 
 static struct comm *comm;
 
-/* limit and figure are paired by their place before anything is sorted */
+/* a limit and a figure are paired by their position before anything is sorted */
 static void test_figures(void) {
   struct bench bench = start(comm, 3);
   struct bench_series figure = {{4e-6, 2e-6, 8e-6}}, limit = {{1e-6, 1e-6, 6e-6}};
@@ -28,7 +28,7 @@ static void test_figures(void) {
   CHECK_CLOSE(time->min, 2.0, 1e-12);
   CHECK_CLOSE(time->max, 8.0, 1e-12);
   CHECK_CLOSE(time->limit, 1.0, 1e-12);
-  CHECK_CLOSE(time->ratio, 0.5, 1e-12); /* of 1/4, 1/2, 6/8 */
+  CHECK_CLOSE(time->ratio, 0.5, 1e-12); /* the median of 1/4, 1/2, 6/8 */
   CHECK_CLOSE(rate->value, 0.25, 1e-12);
   CHECK_CLOSE(rate->min, 0.125, 1e-12);
   CHECK_CLOSE(rate->max, 0.5, 1e-12);
@@ -62,7 +62,7 @@ static void test_series(void) {
   CHECK_CLOSE(sum.at[1], 1.5, 1e-12);
 }
 
-/* the order in which works run, and their number */
+/* the order in which the measured functions run, and the number of calls */
 struct trace {
   char *order;
   size_t calls;

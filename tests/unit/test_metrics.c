@@ -1,4 +1,4 @@
-/* Metrics: rows come back as the doubles that they were, and a resumed file has each row once. */
+/* Metrics: rows are read back as the doubles that were written, and a resumed file has each row once. */
 #include "store/metrics.h"
 #include "support/check.h"
 
@@ -70,14 +70,14 @@ static void test_rows(void) {
   metrics_close(&metrics);
 }
 
-/* opens the last row again, if it has so many steps */
+/* opens the last row again, if it has this number of steps */
 static bool reopen(struct metrics *metrics, double steps) {
   bool is_open;
   CHECK_OK(metrics_reopen_row(metrics, "total_steps", steps, &is_open));
   return is_open;
 }
 
-/* what was owed to the last row of a file is added to it, once, and only by who names that row */
+/* what was missing in the last row of a file is added to it, once, and only by a caller that names that row */
 static void test_reopen(void) {
   char path[PATH_SIZE];
   write_text(fresh_path(path, "metrics_reopen"), HEADER "256,0.1,\n512,0.25,\n768,1,\n");
@@ -96,7 +96,7 @@ static void test_reopen(void) {
   metrics_close(&metrics);
   check_text(path, HEADER "256,0.1,\n512,0.25,123.5\n768,,\n");
 
-  /* a file without rows, and one whose last row is none */
+  /* a file without rows, and one whose last line is not a row */
   metrics = open_metrics(path, 0);
   CU_ASSERT_FALSE(reopen(metrics, 512));
   metrics_close(&metrics);
@@ -106,7 +106,7 @@ static void test_reopen(void) {
   metrics_close(&metrics);
   check_text(path, HEADER "512,a,\n");
 
-  /* one that cannot be written stays as it is */
+  /* a row that cannot be written stays as it is */
   write_text(path, HEADER "512,0.25,\n");
   metrics = open_metrics(path, 1);
   CU_ASSERT_TRUE(reopen(metrics, 512));
@@ -181,7 +181,7 @@ static void test_append_and_cut_back(void) {
   metrics_close(&metrics);
   check_text(path, HEADER "1,,\n2,,\n3.5,,\n");
 
-  // more than there are: metrics_rows() tells
+  // more than there are: metrics_rows() tells how many there are
   metrics = open_metrics(path, 9);
   CU_ASSERT_EQUAL(metrics_rows(metrics), 3);
   metrics_close(&metrics);
@@ -206,7 +206,7 @@ static void test_torn_lines(void) {
     check_text(path, HEADER "1,,\n2,,\n3,,\n");
   }
 
-  // a torn header is written anew; so is none
+  // a torn header is written anew, and so is a missing one
   static const char *const starts[] = {"total_st", "total_steps,loss,eval/mean_reward", ""};
   for (int i = 0; i < 3; i++) {
     write_text(path, starts[i]);
@@ -229,7 +229,7 @@ static void test_other_columns(void) {
   }
 }
 
-/* lines that somebody has left empty are no rows */
+/* empty lines are no rows */
 static void test_blank_lines(void) {
   char path[PATH_SIZE];
   fresh_path(path, "metrics_blank");
@@ -257,8 +257,8 @@ static void test_unwritable(void) {
   CHECK_FAILS(metrics_open(path, columns, 3, -1, &metrics), MUSTER_ERROR_IO, "No such file");
 }
 
-/* a row that does not fit, by a limit on the size of files: no torn line is left, and the rows wait in memory, also
- * many, for a better day */
+/* a row that cannot be written, because of a limit on the size of files: no torn line is left, and the rows, however
+ * many, wait in memory until they can be written */
 static void test_failed_write(void) {
   char path[PATH_SIZE];
   struct metrics *metrics = open_metrics(fresh_path(path, "metrics_limit"), -1);
@@ -282,7 +282,7 @@ static void test_failed_write(void) {
   CHECK_OK(metrics_sync(metrics));
   check_text(path, HEADER "1,,\n,0.3333333333333333,\n");
 
-  // many rows while nothing can be written: none is lost, doubled or torn, and the error comes each time
+  // many rows while nothing can be written: none is lost, doubled or torn, and each call returns the error
   CU_ASSERT_EQUAL_FATAL(setrlimit(RLIMIT_FSIZE, &low), 0);
   handler = signal(SIGXFSZ, SIG_IGN);
   for (int i = 0; i < 100; i++) {

@@ -1,4 +1,4 @@
-/* metrics.csv read back: what the writer wrote, files of runs that still write, and files that somebody spoiled. */
+/* metrics.csv read back: what the writer wrote, files of runs that are still writing, and damaged files. */
 #include "store/metrics.h"
 #include "store/metrics_read.h"
 #include "support/check.h"
@@ -58,7 +58,7 @@ static void test_written(void) {
   metrics_table_destroy(&table);
 }
 
-/* a file that ends anywhere: the whole lines count */
+/* a file that ends anywhere: only the whole lines count */
 static void test_cut_anywhere(void) {
   static const char whole[] = "a,b\n1,2.5\n3,\n";
   for (size_t length = 0; length < sizeof whole; length++) {

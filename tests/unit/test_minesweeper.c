@@ -1,5 +1,5 @@
 /* Minesweeper-v0: fields made by hand, flood fill against a naive one, the first click, where mines are laid, rewards,
- * the mask, options, state, text; and how often a player by rules wins. */
+ * the mask, options, state, text; and how often a player that follows rules wins. */
 #include "support/minesweeper_solver.h"
 #include "support/solo.h"
 
@@ -9,7 +9,7 @@ enum { CHANNELS = 10, MAX_TILES = 256, MINE = 1, HIDDEN = 2 };
 
 struct field {
   int32_t rows, columns, tiles;
-  uint8_t code[MAX_TILES]; /* as in the saved state */
+  uint8_t code[MAX_TILES]; /* codes as in the saved state */
 };
 
 static struct field read_field(const struct solo *game) {
@@ -27,7 +27,7 @@ static int32_t count_mines(const struct field *field) {
   return mines;
 }
 
-/* whether two tiles touch, also when they are the same */
+/* whether two tiles touch; a tile touches itself, too */
 static bool touch(const struct field *field, int32_t a, int32_t b) {
   return abs(a / field->columns - b / field->columns) <= 1 && abs(a % field->columns - b % field->columns) <= 1;
 }
@@ -39,7 +39,7 @@ static int32_t number_of(const struct field *field, int32_t tile) {
   return number;
 }
 
-/* reveals a safe tile the naive way: as long as a revealed tile without mines around touches a hidden one */
+/* reveals a safe tile the naive way: goes on as long as a revealed tile without mines around it touches a hidden one */
 static void reveal_naively(struct field *field, int32_t clicked) {
   field->code[clicked] &= (uint8_t)~HIDDEN;
   for (bool changed = true; changed;) {
@@ -55,7 +55,7 @@ static void reveal_naively(struct field *field, int32_t clicked) {
   }
 }
 
-/* the observation shows this field and the mask its hidden tiles */
+/* the observation shows this field, and the mask its hidden tiles */
 static void check_shown(const struct solo *game, const struct field *field) {
   for (int32_t tile = 0; tile < field->tiles; tile++) {
     const float *channels = game->observation + tile * CHANNELS;
@@ -90,7 +90,7 @@ static void test_by_hand(void) {
                     ".....*");
   solo_shows(&game, "# # # # # #\n# # # # # #\n# # # # # #\n# # # # # #\n24 tiles hidden, 3 mines\n");
 
-  /* a number alone */
+  /* a number is revealed alone */
   CU_ASSERT_EQUAL(solo_step(&game, 16 + 1), 1.0);
   solo_shows(&game, "# # # # # #\n# # # # # #\n# # # # # 2\n# # # # # #\n23 tiles hidden, 3 mines\n");
 
@@ -123,7 +123,7 @@ static void test_by_hand(void) {
 
 /* ---- games by chance ---- */
 
-/* one game of allowed clicks at random, each step against the naive field; returns whether it was won */
+/* one game of allowed random clicks, each step against the naive field; returns whether it was won */
 static bool play_checked(struct solo *game, int32_t mines, muster_random *choices) {
   struct field field = read_field(game);
   check_shown(game, &field);
@@ -174,7 +174,7 @@ static void test_against_naive(void) {
   CU_ASSERT_TRUE(won > 40 && lost > 40);
 }
 
-/* from every tile, at the highest number of mines, too, where the first click clears the field */
+/* from every tile, also with the highest number of mines, where the first click clears the field */
 static void test_first_click_is_safe(void) {
   static const char *const mines[] = {"1", "6", "23", "24"};
   for (int i = 0; i < 4; i++) {
@@ -218,7 +218,7 @@ static void test_mines_are_uniform(void) {
   solo_close(&game);
 }
 
-/* a masked tile that is clicked nevertheless */
+/* a click on a masked tile */
 static void test_masked_clicks(void) {
   struct solo game = open_field("4", "6", "3");
   load_field(&game, "*....."
@@ -236,7 +236,7 @@ static void test_masked_clicks(void) {
   CU_ASSERT_TRUE(game.spec.masks_actions);
   solo_close(&game);
 
-  /* without a mask none is written */
+  /* without the option no mask is written */
   game = solo_open("Minesweeper-v0", SOLO_OPTIONS({"mask", "false"}, {"clear_bonus", "0"}, {"mines", "24"}));
   CU_ASSERT_FALSE(game.spec.masks_actions);
   solo_reset(&game, 0);
@@ -270,7 +270,8 @@ static void test_refusals(void) {
 
 /* ---- a player by rules ---- */
 
-/* games of 10,000 that the solver wins; what it says to be safe is safe. Guesses only: when `rules` is false */
+/* the number of 10,000 games that the solver wins, where what it calls safe has to be safe. With `rules` false it only
+ * guesses */
 static int count_wins(const char *rows, const char *columns, const char *mines, bool rules) {
   static struct solver solver;
   struct solo game = open_field(rows, columns, mines);
