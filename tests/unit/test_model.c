@@ -1,4 +1,4 @@
-/* The actor-critic model: its layout, its initial weights, and rows whose numbers depend on nothing but the row. */
+/* The actor-critic model: its layout, its initial weights, and rows whose numbers depend on the row alone. */
 #include "nn/model.h"
 #include "support/check.h"
 #include "support/model.h"
@@ -67,7 +67,7 @@ static void test_layout(void) {
   arena_destroy(&arena);
 }
 
-/* an actor's model is the prefix of a learner's, and acts the same */
+/* an actor's model is the first part of a learner's, and acts the same */
 static void test_policy_only(void) {
   for (size_t i = 0; i < SHAPES; i++) {
     struct arena *arena = NULL;
@@ -114,7 +114,7 @@ static void test_deepest(void) {
   }
 }
 
-/* an action space that no network exists for */
+/* an action space that no network supports */
 static void test_unsupported(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -138,7 +138,7 @@ static const muster_space grid_space = {.kind = MUSTER_SPACE_BOX, .rank = 3, .sh
 static const int32_t twelve[] = {12};
 static const muster_space cell_actions = {.kind = MUSTER_SPACE_DISCRETE, .counts = twelve};
 
-/* a model of these options has the tensors, the initial parameters and the outputs of the one of the short form */
+/* a model with these options has the same tensors, initial parameters and outputs as that of the short form */
 static void check_same(const struct model_options *brief, const struct model_options *listed) {
   const struct model_options *const options[] = {brief, listed};
   struct arena *arena = NULL;
@@ -192,7 +192,7 @@ static void test_short_form(void) {
   check_same(&brief, &listed);
 }
 
-/* convolutions with strides below dense layers, another value network, and what contradicts */
+/* convolutions with strides below dense layers, another value network, and options that contradict each other */
 static void test_lists(void) {
   struct model_options options;
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
@@ -235,7 +235,7 @@ static void test_lists(void) {
 
 /* --- other networks, as algorithms ask for them --- */
 
-/* those of TD3: a policy with a target copy, two critics of actions with theirs */
+/* the networks of TD3: a policy with a target copy, and two critics of actions with target copies */
 static const struct model_network_spec twin_critics[] = {
     {.name = "q1", .reads = MODEL_READS_ACTION},    {.name = "q2", .reads = MODEL_READS_ACTION},
     {.name = "target_policy", .copy_of = "policy"}, {.name = "target_q1", .copy_of = "q1"},
@@ -245,7 +245,8 @@ enum { CRITIC_ROWS = 13, CRITIC_OBS = 5, CRITIC_ACTION = 2 };
 static const struct network_shape critic_shape = {
     .obs_dim = CRITIC_OBS, .layers = 2, .hidden = {12, 9}, .kind = MUSTER_SPACE_BOX, .elements = CRITIC_ACTION};
 
-/* what a network is made of: its own part of the block, behind the policy's, copies last and equal to what they copy */
+/* what a network is made of: its own part of the block, after the policy's; copies come last and equal what they
+ * copy */
 static void test_list(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -276,13 +277,13 @@ static void test_list(void) {
   CU_ASSERT_TRUE(weight->shape[0] == 12 && weight->shape[1] == CRITIC_OBS + CRITIC_ACTION);
   CU_ASSERT_EQUAL(copy->shape[0], CRITIC_ACTION);
 
-  /* both critics begin with numbers of their own */
+  /* the two critics start with different numbers */
   const struct model_network *q1 = model_find(&model, "q1"), *q2 = model_find(&model, "q2");
   CU_ASSERT_PTR_NULL(model_find(&model, "q3"));
   CU_ASSERT_NOT_EQUAL(
       memcmp(model.parameters.values + q1->first, model.parameters.values + q2->first, 12 * sizeof(float)), 0);
 
-  /* copies come closer, and nothing else moves */
+  /* copies come closer to what they copy, and nothing else moves */
   float *values = model.parameters.values;
   values[q1->first] += 1.0f;
   const struct model_network *target = model_find(&model, "target_q1");
@@ -307,8 +308,8 @@ static double critic_objective(struct model *model, struct model_network *critic
   return sum;
 }
 
-/* the gradients of a critic's parameters and of its actions against central differences; a target sees the same actions
- * and changes nothing of it */
+/* the gradients of a critic's parameters and of its actions against central differences; a target that sees the same
+ * actions changes none of them */
 static void test_critic_of_actions(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -329,7 +330,7 @@ static void test_critic_of_actions(void) {
   for (size_t k = 0; k < model.parameters.count; k++)
     if (k < q1->first || k >= q1->first + q1->count) CU_ASSERT_EQUAL(model.parameters.gradients[k], 0.0f);
 
-  /* without gradients: the same of the actions */
+  /* without gradients of parameters: the same gradients of the actions */
   float *untouched = malloc(model.parameters.count * sizeof *untouched);
   memcpy(untouched, model.parameters.gradients, model.parameters.count * sizeof *untouched);
   model_backward(&model, q1, dy, NULL, again);
@@ -359,7 +360,8 @@ static void test_critic_of_actions(void) {
 }
 
 /* The loss of a deterministic policy gradient, -sum Q(s, pi(s)): the critic's gradient of the actions goes on through
- * the policy, whose parameters alone it reaches; with the passes of single networks as with those of tiles. */
+ * the policy, and only the policy's parameters get a gradient; the same with passes of single networks and with those
+ * of tiles. */
 static void test_policy_through_critic(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -402,7 +404,7 @@ static void test_policy_through_critic(void) {
   arena_destroy(&arena);
 }
 
-/* through a shared trunk one network sends the same as a tile in which the other one has no gradient */
+/* with a shared trunk, a pass of one network gives the same as that of a tile in which the other one has no gradient */
 static void test_single_passes_share_a_trunk(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -488,7 +490,7 @@ static void test_orthogonal_init(void) {
       check_gain(&model, tensor->name, !head ? sqrt(2.0) : (strcmp(network, "policy") == 0 ? 0.01 : 1.0));
     }
 
-    /* the same for the same seed alone; policy and value networks differ */
+    /* the same only for the same seed; policy and value networks differ */
     struct model twin;
     create_model(&shapes[i], model_critic_v, arena, &twin);
     CHECK_OK_FATAL(model_initialize(&twin, &options, 9));
@@ -531,7 +533,7 @@ static void test_uniform_init(void) {
 
 enum { MAX_CHOICES = 20, MAX_ACTION = 16 };
 
-/* observations and masks of MAX_ROWS rows, with strides of their own */
+/* observations and masks of MAX_ROWS rows, with their own strides */
 struct rows {
   float obs[MAX_ROWS * LD];
   uint8_t mask[MAX_ROWS * MAX_CHOICES];
@@ -543,7 +545,7 @@ static struct model_input rows_input(const struct rows *rows, size_t first) {
   return (struct model_input){rows->obs + first * LD, LD * sizeof *rows->obs, mask};
 }
 
-/* log-probabilities by the learner's path of rows picked in any order */
+/* log-probabilities as the learner computes them, for rows in any order */
 static void learner_log_prob(struct model *model, const struct rows *rows, const char *actions, const uint32_t *pick,
                              size_t n, float *log_prob) {
   float gathered[TILE * 32];
@@ -562,8 +564,8 @@ static void learner_log_prob(struct model *model, const struct rows *rows, const
   memcpy(log_prob, model->head.log_prob, n * sizeof *log_prob);
 }
 
-/* the whole batch at once, then every part of it by itself: the same bits, whatever the place, the number of rows, the
- * stride, and the path */
+/* the whole batch at once, then every part of it separately: the same bits, whatever the position, the number of rows,
+ * the stride, and the path */
 static void check_rows(const struct network_shape *shape, uint64_t seed) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -584,7 +586,7 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
   model_act(&model, MAX_ROWS, &all, NULL, modes, NULL, 0);
   model_values(&model, MAX_ROWS, rows.obs, LD * sizeof(float), values);
 
-  /* any range by itself, log-probabilities written with a stride */
+  /* any range separately, log-probabilities written with a stride */
   static const size_t firsts[] = {0, 1, 7, 8, 63, 64, 100, 139};
   for (size_t i = 0; i < sizeof firsts / sizeof *firsts; i++) {
     for (size_t n = 1; firsts[i] + n <= MAX_ROWS; n += n < 70 ? 1 : 31) {
@@ -603,7 +605,7 @@ static void check_rows(const struct network_shape *shape, uint64_t seed) {
     }
   }
 
-  /* the learner's path, rows in a random order */
+  /* as the learner computes them, rows in a random order */
   for (uint32_t sequence = 0; sequence < 20; sequence++) {
     uint32_t order[MAX_ROWS];
     float found[TILE];

@@ -1,4 +1,4 @@
-/* The normalizer against the naive statistics of everything that it has seen, in double; and its state. */
+/* The normalizer against naive statistics, in double, of everything that it has seen; and its state. */
 #include "experience/normalizer.h"
 #include "support/check.h"
 #include "support/model.h"
@@ -30,7 +30,7 @@ static void setup(struct fixture *f, bool norm_obs, bool norm_reward, double cli
   CHECK_OK_FATAL(normalizer_create(&f->options, &f->encoder, ROWS, gamma_, f->arena, &f->normalizer));
 }
 
-/* the k-th rollout: raw observations about different means, rewards, ends */
+/* the k-th rollout: raw observations with different means, rewards, ends */
 static void fill(struct trajectory *rollout, uint64_t k) {
   fill_normal(rollout->observation, ROWS * (T + 1) * DIM, 2.0, 3, (uint32_t)(10 * k));
   for (size_t i = 0; i < ROWS * (T + 1) * DIM; i++) ((float *)rollout->observation)[i] += (float)(i % DIM) * 3.0f;
@@ -76,7 +76,8 @@ static void test_observations(void) {
   arena_destroy(&f.arena);
 }
 
-/* discounted returns run across rollouts and end with an episode, for all agents; the rollout's own count already */
+/* discounted returns go on across rollouts and end with an episode, for all agents; those of a rollout count already
+ * for that rollout */
 static void test_rewards(void) {
   struct fixture f;
   setup(&f, false, true, NAN);
@@ -105,7 +106,7 @@ static void test_rewards(void) {
   arena_destroy(&f.arena);
 }
 
-/* a clip alone; and with nothing asked for nothing changes */
+/* the clip alone; and where no option asks for a change nothing changes */
 static void test_clip(void) {
   struct fixture f;
   setup(&f, false, false, 1.5);
@@ -129,7 +130,7 @@ static void test_clip(void) {
   arena_destroy(&f.arena);
 }
 
-/* one restored from its state goes on as one never stopped */
+/* one restored from its state goes on like one that was never stopped */
 static void test_state(void) {
   struct fixture f, restored;
   setup(&f, true, true, NAN);
@@ -160,7 +161,7 @@ static void test_state(void) {
   arena_destroy(&restored.arena);
 }
 
-/* forgetting the returns of running episodes touches them alone, and where there are none nothing */
+/* forgetting the returns of running episodes changes only these, and nothing where there are none */
 static void test_restart(void) {
   for (int norm_reward = 0; norm_reward < 2; norm_reward++) {
     static _Alignas(64) unsigned char memory[1 << 16];

@@ -1,5 +1,5 @@
-/* The optimizers against their formulas in double; Adam against the paper's formulas in double. (Against PyTorch's
- * program: test_ppo.) */
+/* The optimizers against their formulas in double; Adam against the paper's formulas in double. (test_ppo compares Adam
+ * with PyTorch's program.) */
 #include "nn/optimizer.h"
 #include "support/check.h"
 #include "support/model.h"
@@ -9,7 +9,7 @@
 
 enum { COUNT = 37, STEPS = 30 };
 
-/* What was seen: relative errors up to 5e-7. */
+/* Errors seen: relative ones up to 5e-7. */
 static void test_formula(void) {
   const double learning_rate = 0.01, scale = 0.3, epsilon = 1e-5;
   struct arena *arena = NULL;
@@ -37,7 +37,8 @@ static void test_formula(void) {
   arena_destroy(&arena);
 }
 
-/* the first step moves each parameter by the learning rate against its gradient's sign; a zero gradient by nothing */
+/* the first step moves each parameter by the learning rate against its gradient's sign; a zero gradient moves
+ * nothing */
 static void test_first_step(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -52,7 +53,7 @@ static void test_first_step(void) {
   arena_destroy(&arena);
 }
 
-/* both forms of RMSprop and plain descent. What was seen: relative errors up to 4e-7. */
+/* both forms of RMSprop and plain descent. Errors seen: relative ones up to 4e-7. */
 static void test_other_formulas(void) {
   const double learning_rate = 0.01, scale = 0.3, epsilon = 1e-5;
   static const struct optimizer_type *const types[] = {&optimizer_rmsprop, &optimizer_rmsprop_tf, &optimizer_sgd};
@@ -85,7 +86,7 @@ static void test_other_formulas(void) {
   }
 }
 
-/* of a table that is not whole, what it lacks is named; it is refused, and so is a list with it */
+/* of an incomplete table, the check names what it lacks; the table is refused, and so is a list with it */
 static void test_lacks(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -113,7 +114,7 @@ static void test_lacks(void) {
   arena_destroy(&arena);
 }
 
-/* names are unique and found, wrong ones answered with the nearest */
+/* names are unique and found; a wrong name is answered with the nearest right one */
 static void test_registry(void) {
   const struct optimizer_type *const *types = optimizer_list(), *found;
   CU_ASSERT_PTR_NOT_NULL_FATAL(types[0]);
@@ -126,8 +127,8 @@ static void test_registry(void) {
   CHECK_FAILS(optimizer_check(""), MUSTER_ERROR_USAGE, "expects an optimizer: there are 'adam', ");
 }
 
-/* each: thirty steps down a bowl lead down; a gradient of zero moves nothing at first; a scale of the gradient is as if
- * the gradient were so large; and a parameter moves as it does at any other place */
+/* each entry: thirty steps down a bowl lead down; a gradient of zero moves nothing at first; a scale has the same
+ * effect as a gradient that is larger by this factor; and a parameter moves as it does at any other place */
 static void test_every_entry(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -141,7 +142,7 @@ static void test_every_entry(void) {
     optimizer_step(&work, parameters, gradients, 1.0, 0.1);
     CU_ASSERT_EQUAL(memcmp(parameters, start, sizeof start), 0);
 
-    /* the twin has the parameters from the last to the first, and half of the gradient twice */
+    /* the twin has the parameters in reverse order, and half of the gradient with a scale of two */
     double before = 0, after = 0;
     for (size_t i = 0; i < COUNT; i++) others[i] = start[COUNT - 1 - i];
     optimizer_step(&twin, others, gradients, 2.0, 0.1);
@@ -161,7 +162,8 @@ static void test_every_entry(void) {
   arena_destroy(&arena);
 }
 
-/* each: the state is named once, within the range that a checkpoint is held to, and whole */
+/* each entry: no part of the state is named twice, all are within the range that a checkpoint is checked for, and none
+ * is missing */
 static void test_state(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -175,7 +177,7 @@ static void test_state(void) {
     optimizer_step(&work, parameters, gradients, 1.0, 0.1);
     memcpy(others, parameters, sizeof others);
 
-    /* copied into a fresh one, it goes on bit for bit */
+    /* copied into a fresh optimizer, the state goes on bit for bit */
     struct tensor list[OPTIMIZER_STATE], target[OPTIMIZER_STATE];
     int tensors = optimizer_state(&work, list);
     CU_ASSERT_EQUAL_FATAL(optimizer_state(&fresh, target), tensors);

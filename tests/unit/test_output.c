@@ -1,4 +1,4 @@
-/* Files that a user asks for by name: nothing of the user's is lost, and no device becomes a file. */
+/* Files that a user asks for by name: no file of the user is lost, and no device becomes a file. */
 #include "store/output.h"
 #include "support/check.h"
 
@@ -44,7 +44,7 @@ static muster_status write_text(const char *name, bool force, const char *text) 
 
 static void test_whose_file_it_is(void) {
   start();
-  CHECK_OK(write_text(path, false, "first")); // a new one
+  CHECK_OK(write_text(path, false, "first")); // a new file
   CHECK_FAILS(write_text(path, false, "second"), MUSTER_ERROR_USAGE, "exists and was not made by muster; nothing was");
   CHECK_FAILS(output_check(&(struct output_request){"--output", path, false}), MUSTER_ERROR_USAGE, "--force");
   CU_ASSERT_TRUE(holds(path, "first"));
@@ -52,7 +52,7 @@ static void test_whose_file_it_is(void) {
   CHECK_OK(write_text(path, true, "second"));
   CU_ASSERT_TRUE(holds(path, "second"));
 
-  /* the mark at the start, at the end, and at either end of what is looked through; not in the middle */
+  /* the mark at the start, at the end, and at both ends of the part that is searched; not in the middle */
   static char text[3 * OUTPUT_MARK_REACH];
   const size_t mark = strlen(OUTPUT_MARK), size = sizeof text - 1;
   const struct {
@@ -84,13 +84,13 @@ static void test_links(void) {
   CU_ASSERT_EQUAL_FATAL(symlink("other", path), 0);
   CHECK_OK(write_text(path, false, "through"));
   CU_ASSERT_TRUE(lstat(path, &file) == 0 && S_ISLNK(file.st_mode) && holds(other, "through"));
-  /* the user's file behind a link stays, and one that is not there yet is made where the link leads */
+  /* the user's file that a link leads to stays, and a missing one is created where the link leads */
   CHECK_FAILS(write_text(path, false, "again"), MUSTER_ERROR_USAGE, "was not made by muster");
   CU_ASSERT_TRUE(holds(other, "through"));
   unlink(other);
   CHECK_OK(write_text(path, false, "dangling"));
   CU_ASSERT_TRUE(lstat(path, &file) == 0 && S_ISLNK(file.st_mode) && holds(other, "dangling"));
-  /* a circle */
+  /* a circle of links */
   unlink(path);
   unlink(other);
   CU_ASSERT_TRUE_FATAL(symlink("other", path) == 0 && symlink("file", other) == 0);
@@ -123,14 +123,14 @@ static void test_pipes_and_devices(void) {
   CU_ASSERT_TRUE(output_is_special(path));
   unlink(path);
 
-  /* devices that this test makes for itself, as root may: one that takes all, one that is always full */
+  /* devices that this test creates, as root may: one that takes everything, one that is always full */
   for (unsigned minor = 3; minor <= 7; minor += 4) {
     if (mknod(path, S_IFCHR | 0600, makedev(1, minor)) != 0) {
       CU_ASSERT_TRUE(errno == EPERM || errno == EACCES);
       continue;
     }
     int file = open(path, O_WRONLY);
-    if (file >= 0) { // a file system without devices says EACCES
+    if (file >= 0) { // on a file system without devices the error is EACCES
       close(file);
       stat(path, &before);
       if (minor == 3) {
@@ -144,7 +144,7 @@ static void test_pipes_and_devices(void) {
   }
 }
 
-/* standard output, by a link as /dev/stdout is one or by the file's own name: after what was printed already */
+/* standard output, through a link like /dev/stdout or by the file's own name: after what was printed before */
 static void test_standard_output(void) {
   start();
   fill(path, "");
@@ -181,7 +181,7 @@ static void test_where_nothing_can_be(void) {
   memset(long_path, 'x', sizeof long_path);
   long_path[sizeof long_path - 1] = '\0';
   CHECK_FAILS(write_text(long_path, false, "x"), MUSTER_ERROR_USAGE, "longer than");
-  if (geteuid() == 0) return; // to whom nothing is forbidden
+  if (geteuid() == 0) return; // root may write everywhere
   CU_ASSERT_EQUAL_FATAL(chmod(other, 0400), 0);
   CHECK_FAILS(write_text(other, true, "x"), MUSTER_ERROR_IO, "Permission denied");
   CU_ASSERT_TRUE(holds(other, "a file"));

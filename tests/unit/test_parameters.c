@@ -36,7 +36,7 @@ static void test_too_many(void) {
   CU_ASSERT_EQUAL(parameters.count, PARAMETERS_MAX_TENSORS);
 }
 
-/* sizes that wrap are no sizes */
+/* sizes that overflow are refused */
 static void test_too_large(void) {
   struct parameters parameters = {0};
   size_t offset;
@@ -49,7 +49,7 @@ static void test_too_large(void) {
   CU_ASSERT_EQUAL(parameters.tensors, 0);
 }
 
-/* orthonormal rows (out <= in) or columns, times gain. What was seen: 6e-8. */
+/* orthonormal rows (out <= in) or columns, times gain. Error seen: 6e-8. */
 static void test_orthogonal(void) {
   static const size_t shapes[][2] = {{64, 4}, {64, 64}, {2, 64}, {1, 64}, {5, 1}, {3, 7}, {7, 3}, {1, 1}, {100, 128}};
   static const double gains[] = {1.0, 0.01, 1.4142135623730951};
@@ -96,7 +96,7 @@ static void test_orthogonal_is_unbiased(void) {
   CU_ASSERT_TRUE(abs(reflections - DRAWS / 2) < 160);
 }
 
-/* fills depend on seed and index alone */
+/* fills depend only on seed and index */
 static void test_deterministic(void) {
   float a[12], b[12], c[12], d[12];
   CHECK_OK_FATAL(parameters_fill_orthogonal(a, 3, 4, 1.0, 1, 2));

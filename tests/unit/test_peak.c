@@ -1,4 +1,4 @@
-/* The yardstick of the benchmark does all the work that it claims. */
+/* The measured peak, with which the benchmark compares, comes from a function that does all the work that it claims. */
 #include "math/peak.h"
 
 #include "math/linear.h"
@@ -16,7 +16,7 @@ static void test_count(void) {
   linear_select(NULL);
 }
 
-/* x = i at first in chain i: what is left after a few rounds follows from the formula */
+/* chain i starts with x = i: what is left after a few rounds follows from the formula */
 static void test_formula(void) {
   linear_select("baseline");
   double width = 4.0, chains = peak_flops(1) / (2.0 * width), sum = 0.0;

@@ -1,4 +1,5 @@
-/* What a rank does now: one call tells the clock and another thread, which can keep what is learned from changing. */
+/* What a rank does now: one call tells the clock and another thread, and that thread can keep what is learned from
+ * changing. */
 #include "base/clock.h"
 #include "base/outcall.h"
 #include "base/phases.h"
@@ -8,7 +9,7 @@
 #include <semaphore.h>
 #include <string.h>
 
-/* a little time that the clock can see */
+/* lets a little time pass that the clock can see */
 static void pass_time(void) {
   for (double start = clock_seconds(); clock_seconds() - start < 1e-6;) continue;
 }
@@ -17,7 +18,8 @@ static bool says(enum phase phase, const char *description) {
   return strcmp(phase_table[phase].description, description) == 0;
 }
 
-/* a message has words for each, and the same for all that are a wait for other ranks, but in the set-up */
+/* messages have words for each phase; those of all phases that wait for other ranks are the same, except in the
+ * set-up */
 static void test_table(void) {
   for (int phase = 0; phase < PHASES; phase++) {
     const struct phase_row *row = &phase_table[phase];
@@ -25,7 +27,7 @@ static void test_table(void) {
     CU_ASSERT_TRUE(row->stage >= 0 && row->stage < STAGES);
     const bool waits = says(phase, "waiting for other ranks");
     CU_ASSERT_EQUAL(row->in_a_call != NULL, waits && phase != PHASE_AGREEMENT);
-    /* whoever waits keeps nobody from saving what is learned */
+    /* a phase that waits does not keep the watchdog from saving what is learned */
     CU_ASSERT_FALSE(waits && (row->changes || row->counts_steps));
   }
   CU_ASSERT_TRUE(says(PHASE_SETUP, "in its set-up"));
@@ -62,7 +64,7 @@ static void test_one_call_tells_both(void) {
   phases_enter(&phases, PHASE_GATHER, 8);
   check_seen(&phases, PHASE_GATHER, 8, 0);
 
-  /* an algorithm moves the clock alone */
+  /* an algorithm changes only the stage of the clock */
   phases_go_on(&phases, PHASE_UPDATE);
   pass_time();
   stages_enter(&phases.clock, STAGE_UPDATE);
@@ -84,7 +86,7 @@ static void test_waits(void) {
     CU_ASSERT_EQUAL(phases.clock.current, STAGE_WAIT);
     CU_ASSERT_EQUAL(phases_waits(&phases), 2 * i + 1);
 
-    /* one within it is a part of it */
+    /* a wait within a wait is a part of it */
     enum stage within = phases_wait(&phases);
     CU_ASSERT_EQUAL(phases_waits(&phases), 2 * i + 1);
     phases_resume(&phases, within);
@@ -99,7 +101,7 @@ static void test_waits(void) {
   CU_ASSERT_TRUE(phases.clock.seconds[STAGE_WAIT] >= 3e-6);
 }
 
-/* --- the fence: a thread goes where it is told to, this one is the watchdog's --- */
+/* --- the fence: one thread enters the phases that it is told to, this thread plays the watchdog --- */
 
 struct walker {
   struct phases phases;
@@ -136,7 +138,8 @@ static void send_and_wait(struct walker *walker, enum phase phase) {
   sem_wait(&walker->gone);
 }
 
-/* sends it to a phase that it does not come to: where it goes on it says so before it can be cancelled */
+/* sends the thread to a phase that it must not reach: it shows the phase where it tries to enter it, and there it is
+ * cancelled */
 static void check_stops_at(struct walker *walker, enum phase phase) {
   send(walker, phase);
   while (phases_see(&walker->phases).phase != (int)phase) sched_yield();
@@ -153,12 +156,12 @@ static void test_change_goes_on_to_its_end(void) {
   phases_stop(&walker.phases);
   CU_ASSERT_FALSE(phases_hold(&walker.phases, 0));
 
-  /* all that changes something is one change */
+  /* several phases in a row that change something are one change */
   send_and_wait(&walker, PHASE_STATISTICS);
   send_and_wait(&walker, PHASE_CHECKPOINT);
   CU_ASSERT_FALSE(phases_hold(&walker.phases, 0.01));
 
-  /* it ends, and the thread stops there */
+  /* the change ends, and the thread stops there */
   check_stops_at(&walker, PHASE_LOOP);
   CU_ASSERT_TRUE(phases_hold(&walker.phases, 0));
   pthread_mutex_unlock(&walker.phases.fence);

@@ -39,7 +39,7 @@ static void test_shape(void) {
   CU_ASSERT_EQUAL(pixel(&image, 0, 0), 0x102030);
   CU_ASSERT_EQUAL(pixel(&image, 59, 39), 0x102030);
 
-  /* ten pixels a unit, y up: this is the picture's lower left quarter */
+  /* ten pixels a unit, y upwards: this is the lower left quarter of the picture */
   muster_canvas_rectangle(canvas, -3.0, 0.0, 0.0, 2.0, 0xff8000);
   image = image_of(picture);
   CU_ASSERT_EQUAL(pixel(&image, 0, 39), 0xff8000);
@@ -47,7 +47,7 @@ static void test_shape(void) {
   CU_ASSERT_EQUAL(pixel(&image, 30, 20), 0x102030);
   CU_ASSERT_EQUAL(pixel(&image, 29, 19), 0x102030);
 
-  /* another shape is fitted into the middle of the same pixels: 10 pixels a unit, as before */
+  /* a view of another shape is fitted into the middle of the same pixels: 10 pixels a unit, as before */
   canvas->view(canvas, 0.0, 4.0, 0.0, 4.0, 0xffffff);
   muster_canvas_rectangle(canvas, 0.0, 4.0, 0.0, 4.0, 0x000000);
   image = image_of(picture);
@@ -70,7 +70,7 @@ static void test_drawings(void) {
   CU_ASSERT_EQUAL(pixel(&image, 50, 50), 0xff0000);
   CU_ASSERT_EQUAL(pixel(&image, 50, 32), 0xff0000);
   CU_ASSERT_EQUAL(pixel(&image, 50, 28), 0xffffff);
-  CU_ASSERT_EQUAL(pixel(&image, 34, 34), 0xffffff); /* a circle, no square */
+  CU_ASSERT_EQUAL(pixel(&image, 34, 34), 0xffffff); /* a circle, not a square */
 
   /* a line of width 2 with round ends */
   canvas->line(canvas, 2, line, 2.0, 0x00ff00);
@@ -99,7 +99,7 @@ static void test_unsound(void) {
   canvas->circle(canvas, NAN, 0.0, 1.0, 0x000000);
   CHECK_FAILS(picture_image(picture, &image), MUSTER_ERROR_ENVIRONMENT, "not finite");
 
-  /* the next view is a fresh start; and who chooses none has the unit square */
+  /* the next view starts afresh; without a view the unit square is shown */
   canvas->view(canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
   CHECK_OK(picture_image(picture, &image));
   picture_destroy(&picture);
@@ -122,13 +122,13 @@ static void test_palette(void) {
   CU_ASSERT_TRUE_FATAL(pixels != NULL && palette != NULL);
   const struct image image = {WIDE, HIGH, WIDE, pixels};
 
-  /* 200 colors are all kept */
+  /* 200 colors: all are kept */
   for (int i = 0; i < WIDE * HIGH; i++) pixels[i] = (uint32_t)(i % 200) * 0x10307u & 0xffffff;
   palette_choose(palette, &image);
   CU_ASSERT_EQUAL(palette->n, 200);
   for (int i = 0; i < 200; i++) CU_ASSERT_EQUAL(palette->color[palette_find(palette, pixels[i])], pixels[i]);
 
-  /* of thousands the frequent ones are kept, and the others get one that is near */
+  /* of thousands of colors the frequent ones are kept, and the others are replaced by near ones */
   for (int i = 0; i < WIDE * HIGH; i++) pixels[i] = i % 2 == 0 ? 0xffffff : (uint32_t)i % 12000;
   palette_choose(palette, &image);
   CU_ASSERT_EQUAL(palette->n, PALETTE_COLORS);
@@ -153,7 +153,7 @@ static void test_gif(void) {
   gif_destroy(&gif);
   CU_ASSERT_PTR_NULL(gif);
 
-  /* the same image again, and one with another pixel, take little */
+  /* the same image again, and one that differs in one pixel, take little space */
   CHECK_OK_FATAL(gif_create(25.0, "a comment", &gif));
   CHECK_OK(gif_add(gif, &image));
   CHECK_OK(gif_add(gif, &image));
@@ -166,7 +166,7 @@ static void test_gif(void) {
 
 /* ---- every built-in environment ---- */
 
-/* plays with scripted actions, and looks at where the picture is another one after each step */
+/* plays with scripted actions, and checks after each step where the picture has changed */
 static void play(const muster_env_type *type, struct picture *picture) {
   struct env_pool *pool = NULL;
   CHECK_OK_FATAL(env_pool_create(type, NULL, 3, 0, 1, &pool));

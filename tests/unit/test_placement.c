@@ -1,4 +1,4 @@
-/* Which host learns, who gets which environments, the map of the ranks, and what is said to be slow. */
+/* Which host learns, who gets which environments, the map of the ranks, and warnings of placements that are slow. */
 #include "setup/placement.h"
 #include "support/check.h"
 
@@ -31,7 +31,7 @@ static struct run_config make_config(int num_envs, const char *learner_host, enu
   return config;
 }
 
-/* what a function writes; the caller frees it */
+/* the text that a function writes; the caller frees it */
 static char *written(const struct placement *placement, const struct ranks_options *warns) {
   char *text;
   size_t size;
@@ -51,7 +51,7 @@ static int count_lines(const char *text) {
   return lines;
 }
 
-/* the environments are covered once; each host has its share of them, to within one for each of its actors */
+/* each environment belongs to one rank, and the ranks that act, and only these, have some */
 static void check_cover(const struct placement *placement, int num_envs) {
   const struct topology *topology = &placement->topology;
   int *owners = calloc((size_t)num_envs, sizeof *owners), total = 0;
@@ -81,7 +81,7 @@ static void test_cover(void) {
         }
 }
 
-/* environments of a host */
+/* number of environments of a host */
 static int host_envs(const struct placement *placement, int host) {
   int envs = 0;
   for (int rank = 0; rank < placement->topology.ranks; rank++)
@@ -89,7 +89,8 @@ static int host_envs(const struct placement *placement, int host) {
   return envs;
 }
 
-/* 20 environments, 16 actors of a 17th rank's learner, four of them with two: packed on one host, spread over all */
+/* 20 environments on 16 ranks, a learner and 15 actors, five of which have two: these are packed on the first hosts, or
+ * spread over all */
 static void test_spread(void) {
   struct run_config config = make_config(20, "", PLACEMENT_PACKED);
   struct placement packed, spread;
@@ -123,7 +124,7 @@ static void test_learner_host(void) {
   CU_ASSERT_EQUAL(topology_envs(&placement.topology, 0).first, 0);
   placement_release(&placement);
 
-  /* the whole name; another domain is another host */
+  /* the whole name counts: the same name in another domain is another host */
   config = make_config(64, "node1.cluster", PLACEMENT_PACKED);
   CHECK_OK_FATAL(placement_create(&config, make_places(12, 3, true, 4), 12, 0, &placement));
   CU_ASSERT_EQUAL(placement.topology.learner, 1);
@@ -169,7 +170,7 @@ static void test_map(void) {
   placement_release(&placement);
 }
 
-/* the warnings of a placement have the part, or there are none (NULL) */
+/* the warnings of a placement contain `part`; if it is NULL, there are none */
 static void check_warning(struct comm_place *places, int ranks, const struct ranks_options *options, const char *part) {
   struct run_config config = make_config(64, "", PLACEMENT_PACKED);
   struct placement placement;
@@ -189,7 +190,7 @@ static void test_warnings(void) {
   check_warning(make_places(40, 4, false, 8), 40, &options, "on 4 of 4 hosts");
   check_warning(make_places(1, 1, false, 1), 1, &options, NULL);
 
-  /* bound: on a core of its own; with another on the same core; with one that can go elsewhere */
+  /* ranks that are bound: alone on a core; with another rank on the same core; with one that can go elsewhere */
   struct comm_place *places = make_places(3, 1, false, 4);
   for (int rank = 0; rank < 3; rank++) bind(&places[rank], rank, rank);
   check_warning(places, 3, &options, NULL);
@@ -199,7 +200,7 @@ static void test_warnings(void) {
   places = make_places(3, 1, false, 4);
   bind(&places[0], 0, 0);
   check_warning(places, 3, &options, NULL);
-  /* three on two cores, each of which has two of them at most */
+  /* three ranks on two cores, each of which has two of them at most */
   places = make_places(3, 1, false, 4);
   bind(&places[0], 0, 1);
   bind(&places[1], 0, 0);

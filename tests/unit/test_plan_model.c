@@ -1,4 +1,4 @@
-/* The model behind muster plan: its equations on small cases, and what must hold of any. */
+/* The model behind muster plan: its equations in small cases, and what must hold in any case. */
 #include "plan/plan_model.h"
 #include "support/check.h"
 
@@ -6,7 +6,7 @@
 
 #define NEAR(a, b) CU_ASSERT_DOUBLE_EQUAL((a), (b), 1e-12 * fabs(b))
 
-/* round numbers that tell which is which in a sum */
+/* round numbers that show which is which in a sum */
 static const struct plan_costs costs = {
     .num_envs = 64,
     .steps = 6400,
@@ -71,7 +71,8 @@ static void test_two_nodes(void) {
   NEAR(two.stage[PLAN_EXCHANGE], order + 2 * node + across);
 }
 
-/* more actors than cores: short rollouts follow each other in rounds, long ones share the cores but for a time slice */
+/* more actors than cores: short rollouts follow each other in rounds, long ones share the cores except for a time
+ * slice */
 static void test_more_ranks_than_cores(void) {
   const struct plan_cluster one_node = {2, 6, cluster.network};
   struct plan_layout layout = plan_layout_of(&costs, 6, 1, false, 0);
@@ -83,13 +84,13 @@ static void test_more_ranks_than_cores(void) {
   /* five actors on two cores, with 13 environments at most */
   NEAR(plan_predict(&quick, &one_node, &layout).stage[PLAN_ROLLOUT], 3 * plan_rollout_seconds(&quick, 13));
   NEAR(plan_predict(&slow, &one_node, &layout).stage[PLAN_ROLLOUT], 2.5 * plan_rollout_seconds(&slow, 64.0 / 5) + 3e-3);
-  /* as many actors as cores: the learner sleeps */
+  /* as many actors as cores: the learner sleeps meanwhile */
   layout = plan_layout_of(&costs, 3, 1, false, 0);
   NEAR(plan_predict(&costs, &one_node, &layout).stage[PLAN_ROLLOUT], plan_rollout_seconds(&costs, 32));
 }
 
-/* four learners of a node: they share all but the steps, and read three gradients before each; more than there are
- * micro-batches have nothing to do */
+/* four learners on one node: they share everything except the optimizer's steps, and read three gradients before each
+ * step; learners beyond the number of micro-batches have nothing to do */
 static void test_several_learners(void) {
   struct plan_prediction four = predict(12, 4);
   double sum = 2 * 1e-6 + 3 * 5e-6;
@@ -97,7 +98,7 @@ static void test_several_learners(void) {
   NEAR(four.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * sum);
   struct plan_prediction ten = predict(14, 10);
   NEAR(ten.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 8 + 10 * (4 * 1e-6 + 7 * 5e-6));
-  /* on two nodes the sums of one cross over to the other, and the batch does */
+  /* on two nodes the sums of one node cross to the other, and so does the batch */
   const struct plan_cluster pairs = {2, 2, cluster.network};
   const struct plan_layout layout = plan_layout_of(&costs, 6, 4, false, 0);
   struct plan_prediction two_nodes = plan_predict(&costs, &pairs, &layout);
@@ -105,7 +106,7 @@ static void test_several_learners(void) {
   NEAR(two_nodes.stage[PLAN_UPDATE], 10 * 1e-4 + (20e-3 - 10 * 1e-4) / 4 + 10 * (1e-6 + 5e-6 + across));
 }
 
-/* all act and learn: no policy in a command, no rollouts to gather */
+/* all ranks act and learn: no policy in a command, no rollouts to gather */
 static void test_colocated(void) {
   const struct plan_layout layout = plan_layout_of(&costs, 4, 4, true, 0);
   struct plan_prediction four = plan_predict(&costs, &cluster, &layout);
@@ -115,7 +116,7 @@ static void test_colocated(void) {
   NEAR(four.seconds, four.stage[PLAN_ROLLOUT] + four.stage[PLAN_EXCHANGE] + four.stage[PLAN_UPDATE]);
 }
 
-/* where actors do not wait for the update the longer of both decides, or the cores */
+/* where actors do not wait for the update, the longer of the two decides, or the cores do */
 static void test_overlap(void) {
   struct plan_costs pipelined = costs, asynchronous = costs;
   pipelined.mode = PLAN_PIPELINED;
@@ -142,7 +143,7 @@ static void test_sleeping(void) {
   NEAR(plan_predict(&sleeping, &two_cores, &layout).stage[PLAN_ROLLOUT], plan_rollout_seconds(&costs, 8));
 }
 
-/* gradients that actors compute take their time, not the learner's */
+/* gradients that actors compute take time of the actors, not of the learner */
 static void test_gradients(void) {
   struct plan_costs gradients = costs;
   gradients.mode = PLAN_ASYNCHRONOUS;
@@ -151,7 +152,8 @@ static void test_gradients(void) {
   NEAR(plan_predict(&gradients, &cluster, &layout).stage[PLAN_ROLLOUT], 3e-3 + 4e-3);
 }
 
-/* so many environments for each actor: the work grows with the ranks, and so does the update on one learner */
+/* a fixed number of environments for each actor: the work grows with the ranks, and so does the update on one
+ * learner */
 static void test_growing(void) {
   struct plan_layout layout = plan_layout_of(&costs, 129, 1, false, 16);
   CU_ASSERT_EQUAL(layout.num_envs, 128 * 16);

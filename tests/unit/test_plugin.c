@@ -1,4 +1,4 @@
-/* Plug-ins: where they are looked for, what is wrong with one that is wrong, tables of other versions. */
+/* Plug-ins: where they are searched, what is said about wrong ones, tables of other versions. */
 #include "env/plugin.h"
 
 #include "env/pool.h"
@@ -62,7 +62,7 @@ static void test_wrong(void) {
   CHECK_FAILS(env_plugin_open(PLUGIN("empty"), &plugin), MUSTER_ERROR_USAGE, "lists no environments");
   CHECK_FAILS(env_plugin_open(PLUGIN("nameless"), &plugin), MUSTER_ERROR_USAGE, "an environment without a name");
   CHECK_FAILS(env_plugin_open(PLUGIN("unsized"), &plugin), MUSTER_ERROR_USAGE, "struct_size is 0 bytes");
-  /* a pipe, into which nobody writes, and a folder */
+  /* a pipe that nobody writes to, and a folder */
   char pipe_path[64];
   snprintf(pipe_path, sizeof pipe_path, "/tmp/muster-plugin-%d", (int)getpid());
   CU_ASSERT_EQUAL_FATAL(mkfifo(pipe_path, 0600), 0);
@@ -117,7 +117,7 @@ static void test_locate(void) {
   snprintf(in_folder, sizeof in_folder, "%s/other.so", folder);
   write_file(in_folder, "");
 
-  /* in the folder of the config when it is not in the working directory; absolute as it is */
+  /* found in the folder of the config when it is not in the working directory; an absolute path stays as it is */
   CHECK_OK(env_plugin_locate("./other.so", folder, found, sizeof found));
   CU_ASSERT_STRING_EQUAL(found, in_folder);
   CHECK_OK(env_plugin_locate(in_folder, NULL, found, sizeof found));
@@ -144,7 +144,7 @@ static void test_config(void) {
   CU_ASSERT_EQUAL(config->env_host.plugin[0], '/');
   CU_ASSERT_PTR_NOT_NULL(strstr(config->env_host.plugin, "plugin-config/mine.so"));
 
-  /* another place of the library does not make it another run */
+  /* a run stays the same run when the library is at another place */
   struct run_config *moved = malloc(sizeof *moved);
   CU_ASSERT_PTR_NOT_NULL_FATAL(moved);
   *moved = *config;

@@ -1,4 +1,4 @@
-/* The trained-policy interface: a checkpoint that is written here by hand acts as the model that went into it, with the
+/* The trained-policy interface: a checkpoint written here acts as the model that it was written from, with the
  * statistics of its observations, within its bounds, and under masks. */
 #include "muster/policy.h"
 

@@ -93,15 +93,15 @@ static const double discount_factor = 0.9, vf_coef = 0.5, ent_coef = 0.02, clip_
 static const double rho_bar = 1.2, c_bar = 0.9, pg_rho_bar = 1.1, vtrace_lambda = 0.8;
 #define TRACE_OPTIONS ", n_steps: 12, rho_bar: 1.2, c_bar: 0.9, vtrace_lambda: 0.8"
 
-/* the naive model is linear, and a copy of the rollout */
+/* the data of the naive model, which is linear; a copy of those in the rollout */
 struct naive {
   const struct model *model;
   const struct trajectory *rollout;
-  const double *reference; /* parameters of the reference policy; NULL: no such term */
+  const double *reference; /* parameters of the reference policy; NULL: no term for it */
   bool clips, is_q;        /* the loss of the policy has ratios; the critic has an output for each action */
-  size_t n;                /* samples that count */
+  size_t n;                /* number of samples that count */
   size_t sample[SAMPLES];  /* row * T + t */
-  double weight[SAMPLES], target[SAMPLES]; /* of the sample at that place of the rollout */
+  double weight[SAMPLES], target[SAMPLES]; /* [row * T + t]: those of the sample there */
 };
 
 static const float *observation(const struct naive *p, size_t row, size_t t) {
@@ -173,7 +173,7 @@ static double return_from(const struct naive *p, size_t row, size_t t) {
   return sum;
 }
 
-/* what V, or the expectation of Q, says of what followed step t */
+/* the value of what followed step t: V, or the expectation of Q */
 static double next_value(const struct naive *p, const double *values, size_t row, size_t t) {
   uint8_t ended = p->rollout->ended[row * T + t];
   const struct final_observations *final_observations = &p->rollout->final_observations;
@@ -186,7 +186,7 @@ static double next_value(const struct naive *p, const double *values, size_t row
   return NAN;
 }
 
-/* rewards up to an end of the episode or the row, and the value of what follows */
+/* rewards up to an end of the episode or of the row, and the value of what follows */
 static double n_step_return(const struct naive *p, const double *values, size_t row, size_t t) {
   double reward = p->rollout->reward[row * T + t];
   bool goes_on = p->rollout->ended[row * T + t] == 0 && t + 1 < (size_t)p->rollout->length[row];
@@ -303,7 +303,7 @@ static void list_samples(struct fixture *f, struct naive *p) {
     }
 }
 
-/* What was seen: at most 3e-6 a tensor. */
+/* Errors seen: at most 3e-6 of a tensor. */
 static double gradient_error(const struct gradient_case *c, uint64_t seed) {
   const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS};
   struct fixture f;
@@ -314,7 +314,8 @@ static double gradient_error(const struct gradient_case *c, uint64_t seed) {
   size_t count = f.model.parameters.count;
   double values[MAX_PARAMETERS], reference[MAX_PARAMETERS];
 
-  /* the reference is the policy at the beginning; that of the moment is another one, and the one that acted a third */
+  /* the reference is the policy at the beginning; the current policy is a second one, and the policy that acted a
+   * third */
   randomize_model(&f.model, seed);
   for (size_t i = 0; i < count; i++) reference[i] = f.model.parameters.values[i];
   create_algorithm(&f);
@@ -383,7 +384,7 @@ static void test_groups(void) {
 
 /* --- A2C's relatives --- */
 
-/* on a rollout of the policy that learns, a3c and impala do what a2c does, to the last bit */
+/* on a rollout of the policy that learns, a3c and impala do the same as a2c, to the last bit */
 static void test_same_as_a2c(void) {
   static const char *const names[] = {"a2c", "a3c", "impala"};
   const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS, .layers = 1, .hidden = {8}};
@@ -404,7 +405,7 @@ static void test_same_as_a2c(void) {
   }
 }
 
-/* an actor that computes gradients has some environments of the run, whose numbers do not begin with 0 */
+/* an actor that computes gradients has some environments of the run, whose indices do not begin with 0 */
 static void test_actor_in_the_middle(void) {
   const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS, .layers = 1, .hidden = {8}};
   struct fixture f[2];

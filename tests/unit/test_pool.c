@@ -183,7 +183,7 @@ static int32_t balance(const float *observation) {
   return observation[2] + 0.5f * observation[3] + 0.02f * observation[0] + 0.05f * observation[1] > 0;
 }
 
-/* CartPole under a controller: cut at 500 exactly, with the observation that the simulator itself gives at that step */
+/* CartPole under a controller: cut at exactly 500, with the observation that the simulator itself gives at that step */
 static void test_cartpole_truncates_at_500(void) {
   enum { N = 11 };
   const muster_env_type *type = find("CartPole-v1");
@@ -228,7 +228,7 @@ static void test_cartpole_truncates_at_500(void) {
   env_pool_destroy(&bench.pool);
 }
 
-/* every episode has a stream of its own, and another env_pool_reset() goes on to the next episode */
+/* every episode has its own stream, and another env_pool_reset() goes on to the next episode */
 static void test_episodes_differ(void) {
   struct bench bench;
   bench_open(&bench, find("CartPole-v1"), NULL, 3, 0, 2);
@@ -242,7 +242,7 @@ static void test_episodes_differ(void) {
   CU_ASSERT_NOT_EQUAL(memcmp(starts[0], starts[0] + 4, 4 * sizeof(float)), 0);
   env_pool_destroy(&bench.pool);
 
-  /* another seed, other numbers; the same seed, the same */
+  /* another seed gives other numbers; the same seed gives the same */
   bench_open(&bench, find("CartPole-v1"), NULL, 4, 0, 2);
   bench_reset(&bench);
   CU_ASSERT_NOT_EQUAL(memcmp(starts[0], bench.observation, sizeof starts[0]), 0);
@@ -253,7 +253,7 @@ static void test_episodes_differ(void) {
   env_pool_destroy(&bench.pool);
 }
 
-/* rows apart in memory: what lies between them stays untouched */
+/* rows with gaps between them in memory: the gaps stay untouched */
 static void test_strides(void) {
   struct bench packed;
   bench_open(&packed, find("CartPole-v1"), NULL, 5, 0, 9);
@@ -317,7 +317,7 @@ static void step_together(struct bench *whole, struct bench *left, struct bench 
   }
 }
 
-/* hands the state of `whole` over to the parts, by bytes, and checks that these save the same bytes again */
+/* passes the state of `whole` on to the parts, as bytes, and checks that these save the same bytes again */
 static void hand_over(const struct bench *whole, struct bench *part, int32_t first) {
   const size_t size = env_pool_state_bytes(whole->pool);
   CU_ASSERT_EQUAL_FATAL(env_pool_state_bytes(part->pool), size);
@@ -351,7 +351,7 @@ static void check_save_and_load(const char *name, const muster_env_setting *opti
   env_pool_destroy(&left.pool);
   env_pool_destroy(&right.pool);
 
-  /* fresh pools of another split take over in the middle of the episodes */
+  /* fresh pools with another split take over in the middle of the episodes */
   bench_open(&left, find(name), options, 31, 0, 6);
   bench_open(&right, find(name), options, 31, 6, 2);
   hand_over(&whole, &left, 0);
@@ -364,13 +364,13 @@ static void check_save_and_load(const char *name, const muster_env_setting *opti
 
 static void test_save_and_load_cartpole(void) { check_save_and_load("CartPole-v1", NULL, 2, 137); }
 
-/* Probe draws at each step: these moments find its streams at every place in a block of four words */
+/* Probe draws at each step: these moments meet its streams at every position in a block of four words */
 static void test_save_and_load_probe(void) {
   const muster_env_setting options[] = {{"episode_length", "13"}, {"truncates", "1"}, {"obs_dim", "5"}, {NULL, NULL}};
   for (int32_t moment = 137; moment <= 140; moment++) check_save_and_load("Probe-v0", options, 5, moment);
 }
 
-/* a state belongs to one global index; damage is seen */
+/* a state belongs to one global index; damage is detected */
 static void test_load_refuses(void) {
   struct bench bench;
   bench_open(&bench, find("CartPole-v1"), NULL, 31, 4, 2);
@@ -387,7 +387,7 @@ static void test_load_refuses(void) {
   env_pool_destroy(&bench.pool);
 }
 
-/* an environment that can't save goes on with its next episode */
+/* an environment that cannot save its state goes on with its next episode */
 static void test_load_without_state(void) {
   struct bench bench, fresh;
   bench_open(&bench, &tiny_type, NULL, 8, 0, 2);
@@ -402,7 +402,7 @@ static void test_load_without_state(void) {
   CU_ASSERT_TRUE(restarted);
   CU_ASSERT_EQUAL(fresh.observation[4], 0.0f);
 
-  /* episodes 0 and 1 were begun: the fresh one draws from the stream of episode 2 */
+  /* episodes 0 and 1 had begun: the fresh environment draws from the stream of episode 2 */
   struct random_stream stream = random_stream_start(8, RANDOM_ENV, 1, 2);
   CU_ASSERT_EQUAL(fresh.observation[5], (float)muster_random_double(&stream.base));
   env_pool_destroy(&bench.pool);
@@ -434,7 +434,7 @@ static void test_load_lost_state(void) {
   env_pool_destroy(&restarted.pool);
 }
 
-/* what another thread would see of a call: single functions and blocks alike */
+/* what another thread can see of a call, of single functions and of blocks */
 static void test_calls_are_recorded(void) {
   const muster_env_type *types[] = {&tiny_type, find("CartPole-v1")};
   for (size_t i = 0; i < 2; i++) {
@@ -472,7 +472,7 @@ static void test_options(void) {
   env_pool_destroy(&pool);
 }
 
-/* steps three Probes, the last with action 2, until one fails; the error must hold `part` and name the place */
+/* steps three Probes, the last one with action 2, until one fails; the error must contain `part` and name the place */
 static void check_fault(const char *option, muster_code code, const char *part) {
   const muster_env_setting options[] = {{"episode_length", "3"}, {option, "8"}, {NULL, NULL}};
   struct bench bench;
@@ -494,7 +494,7 @@ static void test_probe_faults(void) {
   check_fault("nan_reward_at_step", MUSTER_ERROR_NUMERIC, "the reward is nan, not a finite number");
 }
 
-/* the row at fault is found wherever it stands */
+/* the row with the fault is found wherever it is */
 static void test_faults_of_rows(void) {
   static const struct {
     int32_t action;
@@ -629,7 +629,7 @@ static muster_status watch_nothing(void *context, const struct env_pool *pool, c
   return rewards == NULL ? MUSTER_OK : status_error(MUSTER_ERROR_IO, "seen enough");
 }
 
-/* the last state of an episode is shown, which no observation of env_pool_step() has */
+/* a viewer is shown the last state of an episode, which no observation of env_pool_step() contains */
 static void test_viewer(void) {
   struct bench bench;
   struct seen seen = {0};
@@ -644,7 +644,7 @@ static void test_viewer(void) {
   CU_ASSERT_EQUAL(seen.ends, 1);
   CU_ASSERT_TRUE(fabs(seen.angle_at_end) > 12.0);
 
-  /* what the viewer says ends the step */
+  /* an error of the viewer ends the step */
   env_pool_view(bench.pool, &fails);
   CHECK_FAILS(bench_step(&bench, (int32_t[]){0}, 0), MUSTER_ERROR_IO, "seen enough");
   env_pool_destroy(&bench.pool);
@@ -666,7 +666,7 @@ static void script_action(const muster_space *space, int32_t index, int32_t time
   }
 }
 
-/* whether every element of the pool's observations lies in the space */
+/* whether every element of the pool's observations lies within the space */
 static bool observations_hold(const struct bench *bench, const muster_space *space) {
   for (size_t i = 0; i < (size_t)bench->count * bench->elements; i++) {
     const size_t k = i % bench->elements;
@@ -706,8 +706,8 @@ static const muster_env_setting *limit_steps(const muster_env_type *type) {
   return NULL;
 }
 
-/* walks random steps until episodes must have ended: spaces hold, two pools of the same seed agree, and so does a third
- * one that the saved states were loaded into halfway */
+/* takes random steps until episodes must have ended: observations lie in their spaces, two pools of the same seed
+ * agree, and so does a third one that the saved states were loaded into halfway */
 static void walk_type(const muster_env_type *type) {
   struct bench one, two, resumed;
   bench_open(&one, type, limit_steps(type), 55, 7, 3);
@@ -784,7 +784,7 @@ static bool observation_is_sound(const muster_space *space, const char *observat
   return true;
 }
 
-/* walks 600 random steps: spaces hold, and two pools of the same seed agree */
+/* takes 600 random steps: observations lie in their spaces, and two pools of the same seed agree */
 static void check_walk(const muster_env_type *type, const muster_env_setting *options,
                        const struct env_wrappers *wrappers) {
   static struct walk walks[2];
@@ -858,7 +858,7 @@ static void test_every_kind(void) {
   }
 }
 
-/* rewards, last observations and masks of three agents stand where they belong, in strided rows */
+/* rewards, last observations and masks of three agents are where they belong, in strided rows */
 static void test_agents(void) {
   enum { AGENTS = 3, ENVS = 2, ROWS = AGENTS * ENVS, N = 4 };
   const muster_env_setting options[] = {
@@ -900,7 +900,7 @@ static void test_agents(void) {
   env_pool_destroy(&pool);
 }
 
-/* a mask that allows nothing is the environment's fault, and said with its name */
+/* a mask that allows nothing is a fault of the environment, and the message names it */
 static int step_masked(void *env, const void *action, muster_random *random, muster_env_result *result,
                        muster_env_error *error) {
   int32_t what = *(const int32_t *)action;
@@ -934,7 +934,7 @@ static void test_mask_allows_nothing(void) {
 
 /* ---- wrappers ---- */
 
-/* three frames, oldest first; a reset fills them, the last observation of an episode keeps its own */
+/* three frames, oldest first; a reset fills all of them, and the last observation of an episode keeps its own frames */
 static void test_frame_stack(void) {
   enum { ENVS = 2, FRAME = 3, FRAMES = 3, STACK = FRAME * FRAMES };
   struct bench bench;
@@ -970,7 +970,7 @@ static void test_frame_stack(void) {
   env_pool_destroy(&bench.pool);
 }
 
-/* of images each cell has the channels of all frames, oldest first */
+/* in images each cell has the channels of all frames, oldest first */
 static void test_image_stack(void) {
   enum { FRAMES = 3, STEPS = 4, MAX_FLOATS = 2048 };
   static float frames[STEPS + 1][MAX_FLOATS], stack[MAX_FLOATS], last[MAX_FLOATS];
@@ -1054,7 +1054,7 @@ static void test_save_and_load_wrapped(void) {
   env_pool_destroy(&pools[1]);
 }
 
-/* what reaches the environment, in [-2, 2], of actions drawn anywhere: its reward tells */
+/* actions drawn anywhere reach the environment within [-2, 2], as its reward shows */
 static void test_action_bounds(void) {
   static const struct {
     enum action_bounds bounds;
@@ -1077,7 +1077,7 @@ static void test_action_bounds(void) {
     env_pool_destroy(&bench.pool);
   }
 
-  /* without bounds of our own the environment answers for itself */
+  /* where the pool does not bring actions within bounds, the environment handles them itself */
   struct bench bench;
   bench_open(&bench, find("Probe-v0"), options, 1, 0, 1);
   CHECK_OK_FATAL(env_pool_wrap(bench.pool, &(struct env_wrappers){.action_bounds = ACTION_BOUNDS_NONE}));
@@ -1086,7 +1086,7 @@ static void test_action_bounds(void) {
   CHECK_FAILS(env_pool_step(bench.pool, &(float){2.5f}, 0, &result), MUSTER_ERROR_ENVIRONMENT, "action 2.5 is not in");
   env_pool_destroy(&bench.pool);
 
-  /* half-open and missing bounds cannot be rescaled to */
+  /* actions cannot be rescaled to half-open or missing bounds */
   const float low[] = {0, -INFINITY}, high[] = {1, 1};
   const muster_space half = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high};
   const muster_space open = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};

@@ -58,7 +58,7 @@ static void *state(const struct fixture *f, const char *name) {
 
 struct golden_case {
   const char *file;
-  double vf_factor; /* what the file's value loss is times the plain mean of squares */
+  double vf_factor; /* the file's value loss is this number times the plain mean of squares */
   double clip_range_vf;
   bool gaussian;
 };
@@ -82,7 +82,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   load_torch(c->file, f->ppo, &f->rollout);
 }
 
-/* the minibatch in the order of the file */
+/* the minibatch, its samples in the order of the file */
 static void file_minibatch(struct fixture *f, const struct golden_case *c, struct losses *loss) {
   uint32_t index[SAMPLES];
   for (uint32_t i = 0; i < SAMPLES; i++) index[i] = i;
@@ -94,7 +94,7 @@ static double total_loss(const struct fixture *f, const struct losses *loss) {
   return loss->policy + f->options.settings.ent_coef * loss->entropy + f->options.settings.vf_coef * loss->value;
 }
 
-/* What was seen: relative errors up to 4e-7 (policy loss, gradients), 2e-7 a sample; the share of clipped samples is
+/* Errors seen: relative ones up to 4e-7 (policy loss, gradients), 2e-7 of a sample; the share of clipped samples is
  * exact. */
 static void test_golden_loss(void) {
   for (size_t i = 0; i < GOLDEN_CASES; i++) {
@@ -111,7 +111,7 @@ static void test_golden_loss(void) {
     check_scalar(c->file, "f64/loss", total_loss(&f, &loss), 1e-5);
     CU_ASSERT_EQUAL(loss.ratio_mismatches, SAMPLES);
 
-    /* each sample, as the forward pass left it */
+    /* the values of each sample that the forward pass has left */
     const struct policy_head *tile = &f.model.head;
     float ratios[SAMPLES], values[SAMPLES];
     for (size_t r = 0; r < SAMPLES; r++) {
@@ -130,8 +130,8 @@ static void test_golden_loss(void) {
   }
 }
 
-/* Adam's first moment after one step is a tenth of the clipped gradient. What was seen: clipped gradients 5e-7, weights
- * 2e-7, and the moves alone, which hold the rounding of the weights, 4e-4 after one step and 2e-4 after five. */
+/* Adam's first moment after one step is a tenth of the clipped gradient. Errors seen: clipped gradients 5e-7, weights
+ * 2e-7, and the moves alone, which contain the rounding of the weights, 4e-4 after one step and 2e-4 after five. */
 static void test_golden_steps(void) {
   for (size_t i = 0; i < GOLDEN_CASES; i++) {
     const struct golden_case *c = &golden_cases[i];
@@ -167,8 +167,8 @@ static void test_golden_steps(void) {
 
 /* --- the first minibatch --- */
 
-/* the learner finds bit for bit the log-probabilities that the actor sampled with: every ratio is exactly one, whatever
- * the instruction set, the network, the minibatch and the place of a sample in it */
+/* the learner's log-probabilities equal bit for bit those that the actor sampled with: every ratio is exactly one,
+ * whatever the instruction set, the network, the minibatch and the place of a sample in it */
 static void test_first_ratios_are_one(void) {
   static const struct network_shape shapes[] = {
       {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {64, 64}},
@@ -207,7 +207,7 @@ static void test_first_ratios_are_one(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
-/* what makes the ratio exactly one */
+/* this makes the ratio exactly one */
 static void test_exp_of_zero(void) {
   float zeros[67] = {0}, ones[67];
   zeros[5] = -0.0f;
@@ -245,7 +245,8 @@ static void test_update_counts(void) {
   arena_destroy(&f.arena);
 }
 
-/* the first minibatch's approx_kl is zero, so it is learnt from; the second goes past the target and is not */
+/* the first minibatch's approx_kl is zero, so a step is made; that of the second goes beyond the target, so none is
+ * made */
 static void test_target_kl_stops(void) {
   struct fixture f;
   setup_update(&f);
@@ -256,8 +257,8 @@ static void test_target_kl_stops(void) {
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 1);
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "algorithm/epochs"), 1);
 
-  /* the norm is that of the gradient of the one step, which alone is made where there is one minibatch more; what was
-   * measured at the second counts, as in SB3 */
+  /* the norm is that of the gradient of the only step; the approx_kl of the second minibatch counts although it led to
+   * no step, as in SB3 */
   double norm = metric(&f, metrics, "train/gradient_norm"), kl = metric(&f, metrics, "train/approx_kl");
   CU_ASSERT_TRUE(kl > 1.5e-12 / 2);
   arena_destroy(&f.arena);
@@ -283,8 +284,8 @@ static void copy_critic(const struct fixture *f, float *values) {
          (parameters->count - f->model.policy_count) * sizeof *values);
 }
 
-/* A clip of zero, where a schedule ends, lets the value go nowhere: it is not the word for no clip. The value may not
- * leave its place in the minibatches behind the first, where it has left it by nothing. */
+/* With a clip of zero, where a schedule ends, the value may not move; zero does not mean no clip. It still moves in the
+ * first minibatch, where it has not left its place yet, and not in those after it. */
 static void test_value_clip_of_zero(void) {
   struct fixture f;
   static float before[65536], after[65536];
@@ -308,7 +309,7 @@ static void test_value_clip_of_zero(void) {
   CU_ASSERT_TRUE(moved[0] < moved[1] && moved[1] < moved[2]);
 }
 
-/* options that do not fit each other are told with the file and the key */
+/* options that contradict each other are reported with the file and the key */
 static void test_check(void) {
   static const struct {
     const char *text, *part;

@@ -205,7 +205,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
                                         p->value_clip == UNCLIPPED ? INFINITY : clip_range_vf, &loss));
   CHECK_CLOSE(loss.policy + p->ent_coef * loss.entropy + p->vf_coef * loss.value, naive_loss(p, values), 2e-6);
 
-  /* central differences in double: so short a step that hardly a relu or a clip has its kink within it */
+  /* central differences in double: the step is so short that hardly any relu or clip has its kink within it */
   const double h = 1e-7;
   for (size_t i = 0; i < count; i++) {
     double value = values[i];
@@ -232,8 +232,8 @@ static double check_problem(struct problem *p, uint64_t seed) {
   return worst;
 }
 
-/* What was seen: at most 6e-6 a tensor, but for two biases of a minibatch of five, whose terms cancel to a hundredth:
- * 4e-5. */
+/* Errors seen: at most 6e-6 of a tensor, except for two biases of a minibatch of five, whose terms cancel to a
+ * hundredth: 4e-5. */
 static void test_gradient(void) {
   static const int64_t hidden[4][4] = {{0}, {7}, {9, 4}, {16, 5, 3}};
   static const int32_t actions[] = {1, 2, 5};
@@ -255,7 +255,7 @@ static void test_gradient(void) {
   CU_ASSERT_TRUE(worst <= TOLERANCE);
 }
 
-/* The other kinds of actions, at every number of samples. What was seen: at most 2e-5. */
+/* The other kinds of actions, at every number of samples. Errors seen: at most 2e-5. */
 static void test_kinds(void) {
   static const struct network_shape shapes[] = {
       {.actions = 5, .masks = true},

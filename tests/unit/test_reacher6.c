@@ -27,7 +27,7 @@ static void place_link(const struct arm *arm, const real *angle, int link, compl
   *end = at + way;
 }
 
-/* the velocity of a link's middle: each joint before it turns it about itself */
+/* the velocity of a link's middle: each joint between the base and the link turns it about that joint */
 static complex long double middle_velocity(const struct arm *arm, const real *angle, const real *rate, int link) {
   complex long double middle, end, velocity = 0.0L;
   place_link(arm, angle, link, &middle, &end);
@@ -114,7 +114,7 @@ static void test_positions(void) {
     }
   }
 
-  /* a staircase and a hexagon */
+  /* links like a staircase, and like a hexagon */
   struct arm arm = {.length = {1, 1, 1, 1, 1, 1}};
   const double right = 1.57079632679489661923, sixth = 2.0 * right / 3.0;
   arm_positions(&arm, (const double[N]){0, right, -right, right, -right, right}, x, y);
@@ -147,7 +147,7 @@ static void mass_matrix(const struct arm *arm, const double *angle, double mass[
   }
 }
 
-/* the inverse of the mass matrix, as the arm has it: accelerations at rest, without gravity, under unit torques */
+/* the inverse of the mass matrix, as the arm computes it: accelerations at rest, without gravity, under unit torques */
 static void inverse_mass_matrix(struct arm arm, const double *angle, double inverse[N][N]) {
   struct arm_state state = {{0}, {0}};
   memcpy(state.angle, angle, sizeof state.angle);
@@ -192,7 +192,7 @@ static void test_mass_matrix(void) {
   }
 }
 
-/* what is left of Lagrange's equation of one joint, d/dt dL/drate - dL/dangle - force, by central differences */
+/* the rest of Lagrange's equation for one joint, d/dt dL/drate - dL/dangle - force, by central differences */
 static real lagrange_residual(const struct arm *arm, const struct arm_state *state, const double *acceleration,
                               const double *torque, int joint) {
   const real h = 1e-7L;
@@ -293,7 +293,7 @@ static void test_energy(void) {
     worst_bare =
         fmax(worst_bare, energy_drift(SOLO_OPTIONS({"damping", "0"}, {"joint_limits", "1e6"}, {"armature", "0"}), &bare,
                                       &start, total_energy(&bare, &start)));
-    /* the energy under gravity has no zero of its own: 1.77 J is what lifting the straight arm takes */
+    /* the energy under gravity has no natural zero: it is compared with 1.77 J, which lifting the straight arm takes */
     worst_heavy =
         fmax(worst_heavy, energy_drift(SOLO_OPTIONS({"damping", "0"}, {"joint_limits", "1e6"}, {"gravity", "9.81"}),
                                        &heavy, &start, 1.77));
@@ -324,7 +324,7 @@ static void test_damping(void) {
 
 /* ---- stops ---- */
 
-/* a stop pushes at its joint alone, takes energy away, and leaves the joint at the stop, at rest */
+/* a stop acts on its joint alone, takes energy away, and leaves the joint at the stop, at rest */
 static void test_impact(void) {
   struct random_stream stream = random_stream_start(6, RANDOM_ENV, 0, 0);
   for (int n = 0; n < 120; n++) {
@@ -349,7 +349,7 @@ static void test_impact(void) {
     for (int i = 0; i < N; i++)
       if (i != joint) CU_ASSERT_TRUE(fabs(momentum[i]) < 1e-8 * fabs(momentum[joint]));
 
-    /* one that comes back from its stop is left alone */
+    /* a joint that moves away from its stop is left alone */
     before.rate[joint] = -before.rate[joint];
     after = before;
     arm_step(&arm, &after, (const double[N]){0}, 0.0);
@@ -357,7 +357,7 @@ static void test_impact(void) {
   }
 }
 
-/* full torques in turns, without damping: no joint leaves its limits, and all of them meet their stops */
+/* full torques in random directions, without damping: no joint leaves its limits, and all of them meet their stops */
 static void test_limits(void) {
   struct solo reacher =
       solo_open("Reacher6-v0", SOLO_OPTIONS({"joint_limits", "2.8,2,1.5,1,0.5,0.3"}, {"damping", "0"}));
@@ -449,7 +449,7 @@ static double step_torques(struct solo *reacher, float first) {
   return reacher->reward;
 }
 
-/* without gear nothing moves, so that the distance is known */
+/* with a gear of 0 nothing moves, so that the distance is known */
 static void test_rewards(void) {
   struct solo reacher = solo_open("Reacher6-v0", SOLO_OPTIONS({"gear", "0"}));
   set_distance(&reacher, 0.3);
@@ -476,7 +476,7 @@ static void test_rewards(void) {
   solo_close(&reacher);
 }
 
-/* actions beyond 1 are clipped; each gear is its own joint's; torques turn joints as the arm says */
+/* actions beyond 1 are clipped; each gear acts on its own joint; torques turn joints as the arm computes */
 static void test_torques(void) {
   struct solo reacher = solo_open("Reacher6-v0", SOLO_OPTIONS({"gear", "1,0.8,0.6,0.4,0.2,0.1"}, {"substeps", "3"}));
   struct arm arm = uniform_arm(0.01, 0.1, 0.0);
@@ -532,7 +532,7 @@ static void test_refusals_and_text(void) {
   solo_refuses_state(&reacher, &saved, "the rate of joint 1");
   solo_close(&reacher);
 
-  /* options at which no step is small enough are told, not turned into NaN */
+  /* options for which no step is small enough are reported, not turned into NaN */
   reacher = solo_open("Reacher6-v0", SOLO_OPTIONS({"damping", "1e6"}));
   solo_reset(&reacher, 0);
   const float push[N] = {1, 1, 1, 1, 1, 1};
