@@ -1,13 +1,14 @@
-/* Measures of a trained policy that a mean return does not tell.
+/* Measures of a trained policy that a mean return does not show.
  *
- *   measure probabilities RUN       of each action in the one state of Bandit-v0 or RockPaperScissors-v0; of the latter
- *                                   also the exploitability: what the best answer wins of it a round, 0 at 1/3 each
- *   measure successes RUN EPISODES  the share of episodes in which Reacher6-v0 reaches its target, and ends there;
- *                                   TokenReverse-v0 and TokenCopy-v0 emit all tokens right; Minesweeper-v0 wins, next
- * to the player of support/minesweeper_solver.h
+ *   measure probabilities RUN
+ *     the probability of each action in the only state of Bandit-v0 or RockPaperScissors-v0; for the latter also the
+ *     exploitability: what the best answer wins in a round, 0 at 1/3 each
+ *   measure successes RUN EPISODES
+ *     the share of episodes in which Reacher6-v0 reaches its target, and in which it ends there; in which
+ *     TokenReverse-v0 and TokenCopy-v0 emit only right tokens; in which Minesweeper-v0 is won, next to the share that
+ *     the player of support/minesweeper_solver.h wins
  *
- * Actions of episodes are the most probable ones. RUN is a run folder or a checkpoint. One JSON object on one line is
- * printed. */
+ * The most probable actions are played. RUN is a run folder or a checkpoint. Prints one JSON object on one line. */
 #include "base/random.h"
 #include "env/block.h"
 #include "env/options.h"
@@ -29,7 +30,7 @@ static muster_status usage(void) {
 
 /* ---- probabilities ---- */
 
-/* what the best answer wins of a player with these probabilities: move m is beaten by m + 1, in a circle */
+/* what the best answer earns against a player with these probabilities: move m is beaten by m + 1, in a circle */
 static double exploitability(const double probability[MOVES]) {
   double most = 0.0;
   for (int move = 0; move < MOVES; move++)
@@ -88,8 +89,8 @@ union action {
 /* how an episode went */
 struct episode {
   double last_reward, episode_return;
-  bool ever_near,
-      near; /* Reacher6-v0: whether the fingertip was within 0.05 m of the target at any step, at the last */
+  /* Reacher6-v0: whether the fingertip was within 0.05 m of the target at any step, and whether at the last one */
+  bool ever_near, near;
 };
 
 static muster_status game_open(const muster_policy *policy, struct arena *arena, struct game *game) {
@@ -114,7 +115,7 @@ static muster_status choose(struct player *player, const struct game *game, unio
   return MUSTER_OK;
 }
 
-/* of Reacher6-v0, whose observation ends with the way from the fingertip to the target in m */
+/* for Reacher6-v0, whose observation ends with the way from the fingertip to the target in m */
 static bool is_near(const struct game *game) {
   const float *way = game->observation + muster_space_elements(&game->block.spec.observation) - 2;
   return hypot((double)way[0], (double)way[1]) <= 0.05;

@@ -5,7 +5,7 @@ import statistics
 
 import program
 
-# config -> (least median, most steps that may be taken for it)
+# config -> (smallest median, largest number of steps that training may take)
 BARS = {
     "CartPole-v1/reinforce.yaml": (400.0, 520000),
     "CartPole-v1/reinforce-baseline.yaml": (475.0, 520000),

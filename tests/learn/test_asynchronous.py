@@ -1,6 +1,7 @@
-"""impala, appo and a3c learn with their shipped configs where actors wait for nobody: one rank learns, others act. Every
-seed reaches the bar, in a deterministic evaluation over 100 episodes; what a seed ends at differs from run to run, since
-deliveries do not come in the same order. Here 2 actors and two seeds; test_slow_asynchronous.py has 2 and 4, and more."""
+"""impala, appo and a3c learn with their shipped configs where actors wait for nobody: one rank learns, others act.
+Every seed reaches the bar, in a deterministic evaluation over 100 episodes; the result of a seed differs from run to
+run, since messages do not arrive in the same order. Here 2 actors and two seeds; test_slow_asynchronous.py has 2 and 4
+actors, and more seeds."""
 
 import statistics
 

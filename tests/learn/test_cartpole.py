@@ -1,6 +1,6 @@
-"""PPO on CartPole-v1 reaches the published return: deterministic evaluation over 100 episodes gives 475 or more for at least
-nine of ten seeds. With the shipped config no seed is below 400; with rl-zoo's setting one of a hundred is, whichever order
-gradients are summed in (the config has the figures), so that it is judged over thirty seeds."""
+"""PPO on CartPole-v1 reaches the published return: deterministic evaluation over 100 episodes gives 475 or more for at
+least nine of ten seeds. With the shipped config no seed is below 400; with rl-zoo's setting one of a hundred is, in
+whichever order gradients are summed (the config has the figures), so that it is judged over thirty seeds."""
 
 import json
 import statistics

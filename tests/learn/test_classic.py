@@ -5,8 +5,9 @@ import statistics
 
 import program
 
-# environment -> (least median, most steps that may be taken for it, None: as many as the config says). Those of the
-# tables are 97 % of the optimum that value iteration finds (tests/unit/test_toy_text.c).
+# environment -> (smallest median, largest number of steps that training may take; None: as many as the config says).
+# For the environments that have tables, the median is 97 % of the optimum that value iteration finds
+# (tests/unit/test_toy_text.c).
 BARS = {
     "Acrobot-v1": (-78.0, 1000000),
     "MountainCar-v0": (-112.0, 1000000),

@@ -1,5 +1,5 @@
 """PPO with the shipped configs solves the problems that policy gradients are taught with. Here those that take seconds,
-over ten seeds; test_slow_problems.py has the others. What is measured is told by measure.c."""
+over ten seeds; test_slow_problems.py has the others. measure.c says what is measured."""
 
 import json
 import os
@@ -13,7 +13,7 @@ MEASURE = os.path.join(os.path.dirname(os.environ["MUSTER_WORK"]), "measure")
 
 class Problems(program.Case):
     def measure(self, what, config, seed, *arguments, settings=()):
-        """Trains with a config, a seed and other settings; what measure.c then tells of the policy."""
+        """Trains with a config, a seed and other settings; returns what measure.c measures of the policy."""
         run = self.folder / "-".join([f"seed-{seed}", *settings])
         path = program.SOURCE / "configs" / config
         assignments = [word for setting in [f"seed={seed}", *settings] for word in ("--set", setting)]
@@ -40,7 +40,7 @@ class QuickProblems(Problems):
         self.assertGreaterEqual(min(best), 0.99)
 
     def distances(self, when, settings=()):
-        """How far the moves' probabilities are from 1/3, the farthest of each seed."""
+        """How far the moves' probabilities are from 1/3: the largest distance for each seed."""
         measured = self.probabilities("RockPaperScissors-v0/ppo.yaml", settings)
         away = [max(abs(value - 1 / 3) for value in one["probabilities"]) for one in measured]
         lost = [one["exploitability"] for one in measured]

@@ -1,5 +1,6 @@
-/* Hangs-v0, a plug-in for tests: name the hot one of four elements. One of its functions never comes back, or ends the
- * process, in a call of the rank and of the number that its options say. Its states can be saved. */
+/* Hangs-v0, a plug-in for tests: the task is to name the hot one of four elements. One of its functions never returns,
+ * or ends the process, or fails; the options say on which rank, in which function and at which call. Its states can be
+ * saved. */
 #define _POSIX_C_SOURCE 200809L /* pause() */
 
 #include "muster/env.h"
@@ -32,9 +33,9 @@ struct hangs {
   struct state state;
 };
 
-/* does what the options say if this is the place; returns 1 where it is to fail */
+/* does what the options say if this is the function and the call that they name; returns 1 if it has to fail */
 static int visit(const struct hangs *self, const char *place) {
-  static int calls; /* of this place in this process */
+  static int calls; /* calls of this function in this process */
   if (strcmp(self->place, place) != 0 || ++calls < self->call) return 0;
   if (self->mark[0] != '\0') close(open(self->mark, O_CREAT | O_WRONLY, 0600));
   if (self->fails) return 1;

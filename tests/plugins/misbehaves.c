@@ -1,5 +1,5 @@
-/* A plug-in for tests: a walk on a line that does one thing to its process which an environment should not do, in a
- * function and at a call of it that options choose; MISBEHAVES_AT_LOAD does it in an initialiser of the library. */
+/* A plug-in for tests: a walk on a line that does one thing to its process which an environment should not do. Options
+ * choose the function, and at which call of it; MISBEHAVES_AT_LOAD does it in an initialiser of the library. */
 #define _GNU_SOURCE
 #include "muster/env.h"
 
@@ -36,7 +36,7 @@ static const muster_env_option options[] = {{"kind", "none", "what to do"},
 
 static void ignore(int number) { (void)number; }
 
-/* what leaves the processor in another state */
+/* misdeeds that change the state of the processor */
 static void change_numbers(const char *kind) {
   bool all = strcmp(kind, "everything") == 0;
   if (all || strcmp(kind, "rounding") == 0) fesetround(FE_UPWARD);
@@ -46,7 +46,7 @@ static void change_numbers(const char *kind) {
   if (all || strcmp(kind, "traps") == 0) feenableexcept(FE_DIVBYZERO | FE_INVALID | FE_OVERFLOW | FE_INEXACT);
 }
 
-/* what leaves the process another one than it was */
+/* misdeeds that change the state of the process */
 static void change_process(const char *kind) {
   bool all = strcmp(kind, "everything") == 0;
   if (all || strcmp(kind, "chdir") == 0)
@@ -94,7 +94,7 @@ static void *end_process(void *unused) {
   exit(0);
 }
 
-/* another language's way to end: the function misdeed() of a shared object */
+/* a way in which another language ends a process: the function misdeed() of a shared object */
 static void call_library(const char *path) {
   union {
     void *object;
@@ -133,7 +133,7 @@ static void pass_away(const char *kind) {
     pthread_detach(thread);
   }
   if (strcmp(kind, "child") == 0) {
-    /* no misdeed: what becomes of a child process of a simulator is its own business */
+    /* no misdeed: what happens to the child processes of a simulator is its own business */
     pid_t child = fork();
     if (child == 0) exit(0);
     pid_t other = vfork();

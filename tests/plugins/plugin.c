@@ -63,7 +63,8 @@ MUSTER_ENV_PLUGIN(&one)
 static const muster_env_type one = {.abi = MUSTER_ENV_ABI, .struct_size = 0, .name = "Plug-v0", FUNCTIONS};
 MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_older)
-/* a header without render_text and all that follows: what stands there is not the table's */
+/* an environment from a header without render_text and all that follows: what is in memory after it does not belong to
+ * the table */
 static void not_yours(const void *env, char *text, size_t size) {
   (void)env;
   (void)text;
@@ -77,7 +78,7 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     .render_text = not_yours};
 MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_dies)
-/* resets that end the process, the fourth one in its life */
+/* resets; the fourth one of a process ends it */
 static int deadly_reset(void *env, muster_random *random, muster_env_result *result, muster_env_error *error) {
   static int resets;
   if (++resets == 4) abort();
@@ -94,7 +95,7 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     .step = step};
 MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_unusable)
-/* environments that nobody can use: one for each way that is met before a run */
+/* environments that nobody can use: one for each fault that is found before a run */
 static int create_nothing(const muster_env_setting *settings, void **env, muster_env_error *error) {
   (void)settings;
   (void)env;
@@ -154,7 +155,7 @@ static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
                                     .step = step};
 MUSTER_ENV_PLUGIN(&one)
 #elif defined(VARIANT_fails)
-/* talks all the time, and fails in the third step */
+/* prints all the time, and fails in the third step */
 static int talking_step(void *env, const void *action, muster_random *random, muster_env_result *result,
                         muster_env_error *error) {
   static int steps;

@@ -1,5 +1,5 @@
-/* Straggler-v0, a plug-in for tests: name the hot one of four elements. A step sleeps, and on one rank of the job so
- * many times as long; what is learned from the same actions does not depend on it. */
+/* Straggler-v0, a plug-in for tests: the task is to name the hot one of four elements. A step sleeps, and on one rank
+ * of the job it sleeps a multiple of that time; what is learned from the same actions does not depend on it. */
 #define _POSIX_C_SOURCE 200809L /* nanosleep() */
 
 #include "muster/env.h"
