@@ -1,5 +1,5 @@
-/* The replay against a plain list of everything that was ever seen: which steps can be drawn, what is behind them, and
- * what their windows sum up to, through ends of episodes, lost rollouts and turns of the ring. */
+/* The replay against a plain list of everything that was ever seen: which steps can be drawn, what follows them, and
+ * what their windows sum up to, across ends of episodes, lost rollouts and turns of the ring. */
 #include "experience/replay.h"
 #include "support/check.h"
 #include "support/model.h"
@@ -9,12 +9,12 @@ enum { ENVS = 3, AGENTS = 2, ROWS = ENVS * AGENTS, STEPS = 7, ELEMENTS = 3, CHOI
 static const struct network_shape shape = {
     .obs_dim = ELEMENTS, .actions = CHOICES, .layers = 1, .hidden = {4}, .masks = true, .agents = AGENTS};
 
-/* all of a row: its steps, each with the observation behind it, whatever became of them */
+/* everything that a row has seen: its steps, each with the observation after it, whether or not they are still kept */
 struct seen {
   float observation[ELEMENTS], next[ELEMENTS], reward;
   int32_t action;
   uint8_t mask[CHOICES], next_mask[CHOICES], ended;
-  bool is_lost; /* the steps behind it are */
+  bool is_lost; /* the steps after it are lost */
 };
 
 struct fixture {
@@ -90,18 +90,18 @@ static void append(struct fixture *f) {
     }
 }
 
-/* a rollout that never comes */
+/* a rollout that never arrives */
 static void lose(struct fixture *f) {
   roll_out(f);
   for (size_t row = 0; row < ROWS; row++) {
     struct seen *seen = &f->seen[row][f->count[row] - 1];
-    /* behind an end the open observation began an episode of which nothing is known */
+    /* after an end, the open observation began an episode of which nothing is known */
     seen->is_lost = true;
     f->slots[row]++;
   }
 }
 
-/* steps that must still be there: those whose slot and the one behind it are */
+/* steps that must still be there: neither their slot nor the one after it has been overwritten */
 static bool is_kept(const struct fixture *f, size_t row, int32_t i) {
   return i < f->count[row] && f->slots[row] - f->slot[row][i] < (int32_t)f->replay.slots;
 }
@@ -132,7 +132,7 @@ static void check_step(const struct fixture *f, const struct replay_tile *tile, 
   CU_ASSERT_EQUAL(memcmp(tile->next.mask + r * CHOICES, last->next_mask, CHOICES), 0);
 }
 
-/* draws until each step that is kept must have come, and no other; all about as often */
+/* draws until each step that is kept must have been drawn, and no other; all about equally often */
 static void check_contents(struct fixture *f, int n_steps) {
   enum { DRAWS = 64 * 200 };
   static int32_t times[ROWS][MOST];
@@ -184,7 +184,7 @@ static void test_windows(void) {
   arena_destroy(&f.arena);
 }
 
-/* what comes before is the end of a window, with its own next observation */
+/* the step before a lost rollout is the end of a window, with its own next observation */
 static void test_lost_rollouts(void) {
   static struct fixture f;
   setup(&f, 60 * ENVS);
@@ -192,7 +192,7 @@ static void test_lost_rollouts(void) {
     roll_out(&f);
     append(&f);
     check_contents(&f, 3);
-    /* that it is lost, the next one tells */
+    /* only the next rollout tells that this one is lost */
     if (i % 3 == 1) lose(&f);
   }
   arena_destroy(&f.arena);
@@ -218,7 +218,7 @@ static void test_small_ring(void) {
   arena_destroy(&f.arena);
 }
 
-/* a copy by its tensors draws and gathers the same, and goes on alike */
+/* a copy of its tensors draws and gathers the same, and goes on in the same way */
 static void test_state(void) {
   static struct fixture f;
   struct replay copy;

@@ -97,7 +97,8 @@ static void test_uniform_earns_nothing(void) {
   solo_close(&game);
 }
 
-/* who always plays the same move loses every round but the first; what a constant observation allows to determine */
+/* who always plays the same move loses every round but the first; a constant observation cannot lead to anything but a
+ * fixed move */
 static void test_fixed_moves_lose(void) {
   struct solo game = solo_open("RockPaperScissors-v0", NULL);
   for (int32_t move = 0; move < MOVES; move++)
@@ -115,7 +116,7 @@ static void test_fixed_moves_lose(void) {
   solo_close(&game);
 }
 
-/* mixtures that prefer a move earn less than nothing, the more the stronger the preference */
+/* mixtures that prefer a move earn less than nothing: the stronger the preference, the less */
 static void test_preferences_are_exploited(void) {
   struct solo game = solo_open("RockPaperScissors-v0", SOLO_OPTIONS({"episode_length", "1000"}));
   struct random_stream stream = random_stream_start(4, RANDOM_ACTION, 0, 0);
@@ -131,7 +132,8 @@ static void test_preferences_are_exploited(void) {
     }
     mean[i] = sum / 20000.0;
 
-    /* a best response to the true mixture earns preference - (1 - preference) / 2; the window errs a little */
+    /* a best response to the true mixture earns preference - (1 - preference) / 2; the opponent's window errs a
+     * little */
     CU_ASSERT_TRUE(fabs(mean[i] + preference - 0.5 * (1.0 - preference)) < 0.04);
   }
   CU_ASSERT_TRUE(mean[0] < -0.2 && mean[1] < mean[0] && mean[2] < mean[1]);

@@ -1,4 +1,4 @@
-/* What a run folder tells, and runs found below folders. */
+/* What a run folder says, and how runs are found below folders. */
 #include "base/terminal.h"
 #include "runs/list.h"
 #include "support/check.h"
@@ -36,7 +36,7 @@ static void age(const char *folder, const char *name, int seconds) {
   CU_ASSERT_EQUAL_FATAL(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
-/* starts a process that holds the lock of a run folder, as a run does; a minute at most */
+/* starts a process that holds the lock of a run folder, as a run does, for a minute at most */
 static pid_t hold_lock(const char *folder) {
   int ready[2];
   char byte = 0;
@@ -78,7 +78,7 @@ static void test_run_state(void) {
   CU_ASSERT_FALSE(info->is_run);
   CU_ASSERT_FALSE(run_info_has_config(info));
 
-  /* the config comes first, under the lock, then rows */
+  /* the config is written first, under the lock, then rows */
   write_file(folder, "config.yaml", config);
   check_state(info, RUN_DIED); /* nobody holds the lock */
   pid_t holder = hold_lock(folder);
@@ -99,12 +99,12 @@ static void test_run_state(void) {
   CU_ASSERT_EQUAL(info->seconds_left, 16.0);
   CU_ASSERT_EQUAL(info->seconds, 3.0);
   CU_ASSERT_EQUAL(info->mean_return, 20.0);
-  age(folder, "metrics.csv", 30); /* less than a minute is no reason to worry */
+  age(folder, "metrics.csv", 30); /* less than a minute is no reason for a warning */
   check_state(info, RUN_RUNNING);
   age(folder, "metrics.csv", 61);
   check_state(info, RUN_STALLED);
 
-  /* a summary counts if it covers the last row, and nobody goes on */
+  /* a summary counts if it covers the last row, and nobody goes on with the run */
   write_file(folder, "summary.json", "{\"status\": \"finished\", \"total_steps\": 200, \"solved_at_steps\": 50}");
   check_state(info, RUN_STALLED);
   CU_ASSERT_PTR_NULL(info->summary);
@@ -119,10 +119,10 @@ static void test_run_state(void) {
              "{\"status\": \"finished\", \"total_steps\": 200, \"final_evaluation\": {\"mean_return\": 7}}");
   check_state(info, RUN_FINISHED);
   CU_ASSERT_EQUAL(info->evaluation_return, 7.0);
-  CU_ASSERT_EQUAL(info->average_speed, 200.0 / 3.0); /* it does not say another one */
+  CU_ASSERT_EQUAL(info->average_speed, 200.0 / 3.0); /* the summary gives no other speed */
   CU_ASSERT_EQUAL(info->failure, MUSTER_OK);
 
-  /* what cannot be read is told as long as it is so */
+  /* a file that cannot be read is reported as long as that is so */
   write_file(folder, "config.yaml", "seed: [\n");
   for (int i = 0; i < 2; i++) {
     run_info_refresh(info);
@@ -135,7 +135,7 @@ static void test_run_state(void) {
   CU_ASSERT_PTR_NULL(info);
 }
 
-/* whatever number of steps a file says, it is one that can be counted */
+/* whatever number of steps a file says, it becomes one that can be counted */
 static void test_odd_counts(void) {
   static const struct {
     const char *steps;
@@ -178,7 +178,7 @@ static void test_run_list(void) {
   const char *paths[] = {folder, empty};
   CU_ASSERT_EQUAL_FATAL(mkdir(empty, 0777), 0);
 
-  /* a folder without runs stands for one that has not begun */
+  /* a folder without runs is listed as a run that has not begun */
   CHECK_OK_FATAL(run_list_find(&list, paths, 1));
   CU_ASSERT_EQUAL_FATAL(list.n, 1);
   CU_ASSERT_STRING_EQUAL(list.info[0]->path, folder);
@@ -190,7 +190,7 @@ static void test_run_list(void) {
   CU_ASSERT_EQUAL_FATAL(list.n, 1);
   CU_ASSERT_STRING_EQUAL(list.info[0]->path, deep);
 
-  /* what was read of a run is kept when another one comes */
+  /* what was read of a run is kept when another run is found */
   run_list_refresh(&list);
   const struct run_info *known = list.info[0];
   snprintf(empty, sizeof empty, "%s/empty/", folder);
@@ -203,7 +203,7 @@ static void test_run_list(void) {
   run_list_destroy(&list);
 }
 
-/* a pipe under the name of a file is told, and not waited for */
+/* a pipe with the name of a file is reported, and not waited for */
 static void test_pipes(void) {
   static const char *const names[] = {"config.yaml", "metrics.csv", "summary.json", ".lock"};
   for (int i = 0; i < 4; i++) {
@@ -224,7 +224,7 @@ static void test_pipes(void) {
   }
 }
 
-/* the newest checkpoint is known with a link to it, and without */
+/* the newest checkpoint is found with a link to it, and without */
 static void test_newest_checkpoint(void) {
   const char *folder = check_folder("watch-checkpoint");
   char checkpoints[1300], link[1300];

@@ -1,5 +1,5 @@
-/* The table of schedules: which one a config asks for, that none lacks a function, and that a gathering is followed by
- * as many updates as the algorithm says: none, one or many. */
+/* The table of schedules: which one a config asks for, that none lacks a function, and that each gathering is followed
+ * by as many updates as the algorithm says: none, one or many. */
 #include "support/check.h"
 #include "support/model.h"
 #include "train/learner.h"
@@ -41,7 +41,7 @@ static void test_whole(void) {
 
 /* --- updates of a gathering --- */
 
-/* a learner that acts, too */
+/* a learner that also acts */
 struct fixture {
   struct comm *comm;
   struct run run;
@@ -49,7 +49,7 @@ struct fixture {
   struct transport transport;
   struct learner learner;
   struct actor actor;
-  struct algorithm_type type; /* the config's, but for the number of updates */
+  struct algorithm_type type; /* the config's algorithm, with another number of updates */
 };
 
 static void setup(struct fixture *f, const char *text, muster_status (*take_rollout)(void *, int64_t *)) {
@@ -107,7 +107,7 @@ static muster_status ask_for_three(void *algorithm, int64_t *updates) {
 static const char a2c[] = "env: {name: CartPole-v1, num_envs: 4}\nalgorithm: {name: a2c, n_steps: 8}\n",
                   impala[] = "env: {name: CartPole-v1, num_envs: 4}\nalgorithm: {name: impala, n_steps: 8}\n";
 
-/* makes three gatherings; returns the steps of the optimizer in them */
+/* does three gatherings; returns the steps of the optimizer in them */
 static int64_t steps_of_gatherings(struct fixture *f) {
   const int64_t before = optimizer_steps(f);
   for (int i = 1; i <= 3; i++) {

@@ -1,4 +1,5 @@
-/* Texts from outside: what would act on a terminal, or is no text, is written out, wherever it goes. */
+/* Texts from outside: bytes that would act on a terminal, or are not valid text, are written out as escapes, wherever
+ * the text goes. */
 #include "base/log.h"
 #include "base/shown.h"
 #include "support/check.h"
@@ -68,7 +69,7 @@ static void test_shown(void) {
     fclose(file);
     CU_ASSERT_STRING_EQUAL(written, texts[i].shown);
     file = open_memstream(&printed, &size);
-    shown_print(file, "%s\n", texts[i].text); // the line break of the format alone is one
+    shown_print(file, "%s\n", texts[i].text); // the only line break is that of the format
     shown_print(file, "%s", texts[i].text);
     fclose(file);
     size_t length = strlen(texts[i].shown);
@@ -86,7 +87,7 @@ static void test_shown(void) {
     CU_ASSERT_TRUE(shown_next(mixed, &as_is) == lengths[i] && as_is == are_shown[i]);
   CU_ASSERT_EQUAL(shown_next(mixed, &as_is), 0);
 
-  /* cut between what stands for characters */
+  /* a text that is too long is cut between characters or the escapes that stand for them */
   char cut[8];
   CU_ASSERT_STRING_EQUAL(shown_copy("ab\033\033", cut, 7), "ab\\x1b");
   CU_ASSERT_STRING_EQUAL(shown_copy("ab\033\033", cut, 6), "ab");

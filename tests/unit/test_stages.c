@@ -1,11 +1,11 @@
-/* The clock of stages: the sums are the whole time, and the record tells the same. */
+/* The clock of stages: the sums are the whole time, and the record agrees with them. */
 #include "base/clock.h"
 #include "base/stages.h"
 #include "support/check.h"
 
 #include <string.h>
 
-/* a little time that the clock can see */
+/* lets a little time pass that the clock can see */
 static void pass_time(void) {
   for (double start = clock_seconds(); clock_seconds() - start < 2e-5;) continue;
 }
@@ -45,7 +45,7 @@ static void test_sums(void) {
   CU_ASSERT_EQUAL(stages_recorded(&stages), 0);
 }
 
-/* what is learned afterwards: a part of the present stage was another, never more than there was */
+/* a part of the present stage is assigned to another one afterwards, never more than there was */
 static void test_assign(void) {
   struct stages stages;
   stages_start(&stages, NULL, 0);
@@ -82,7 +82,7 @@ static void check_record(const struct stages *stages, int64_t iterations) {
   }
 }
 
-/* marks lie in the present stage, stages in their iteration; the oldest are overwritten */
+/* marks lie within the present stage, stages within their iteration; the oldest are overwritten */
 static void test_record(void) {
   struct stage_event events[CAPACITY + 1];
   memset(events, 0x55, sizeof events);
@@ -106,7 +106,7 @@ static void test_record(void) {
   }
   CU_ASSERT_EQUAL(memcmp(&guard, &events[CAPACITY], sizeof guard), 0);
 
-  /* the last iteration's stages touch, and lie in it */
+  /* the stages of the last iteration follow each other without gaps, and lie within it */
   const struct stage_event *last[6];
   for (size_t i = 0; i < 6; i++) last[i] = stages_event(&stages, CAPACITY - 6 + i);
   CU_ASSERT_TRUE(last[5]->begin <= last[1]->begin && last[4]->end <= last[5]->end);

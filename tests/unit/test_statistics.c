@@ -32,7 +32,7 @@ static void test_small_next_to_the_mean(void) {
   CU_ASSERT_TRUE(statistics_of(COUNT(same), same).std <= 0.125); // one unit in the last place of the mean
   double tenths[3] = {0.1, 0.1, 0.1};
   CU_ASSERT_TRUE(statistics_of(3, tenths).std < 1e-16);
-  /* the mean of many is rounded by more than they deviate */
+  /* the mean of many numbers is rounded by more than they deviate */
   static double many[1000000];
   for (size_t i = 0; i < COUNT(many); i++) many[i] = 123456789012.3 + (i % 2 == 0 ? 1e-4 : -1e-4);
   CHECK_CLOSE(statistics_of(COUNT(many), many).std / 1e-4, 1, 0.1); // the values themselves are rounded to 1.5e-5
@@ -63,7 +63,7 @@ static void test_few(void) {
   s = statistics_of(0, NULL);
   CU_ASSERT_TRUE(s.count == 0 && isnan(s.mean) && isnan(s.std) && isnan(s.sample_std) && isnan(s.min) && isnan(s.max));
   CU_ASSERT_TRUE(isnan(statistics_median(0, NULL)));
-  /* what is not known does not count */
+  /* unknown values do not count */
   double gaps[] = {NAN, 3, NAN, 1, NAN};
   s = statistics_of(COUNT(gaps), gaps);
   CU_ASSERT_TRUE(s.count == 2 && s.mean == 2 && s.std == 1 && s.min == 1 && s.max == 3);
@@ -72,7 +72,7 @@ static void test_few(void) {
   CU_ASSERT_EQUAL(statistics_median(3, odd), 5);
 }
 
-/* a stream comes to the same as all its values at once */
+/* a stream gives the same as all its values at once */
 static void test_stream(void) {
   double values[1000], mean = 0, squares = 0;
   for (size_t i = 0; i < COUNT(values); i++) {

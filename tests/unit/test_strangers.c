@@ -1,11 +1,12 @@
-/* Files are strangers: a checkpoint whose checksums are right may hold any number. Each element of each kind of
- * checkpoint is set to numbers that no run has written; the run that is to go on from it either refuses it, with a
- * message that names file and number, and changes nothing, or goes on. The sanitizers watch that nothing else happens.
+/* A checkpoint may come from a stranger: one whose checksums are right may hold any number. This test sets each element
+ * of each kind of checkpoint to numbers that no run has written; the run that is to go on from it either refuses it,
+ * with a message that names file and number, and changes nothing, or goes on. The sanitizers check that nothing else
+ * happens.
  *
- * All happens in this process. Nothing is brought to the disk, which would take most of the time. Of each tensor, whose
- * elements have one range, the first and the last are changed, and all numbers are tried with one kind of run;
- * MUSTER_EVERY_NUMBER=1 tries all of them at each element with every kind, in half a minute, and in five of them where
- * the sanitizers look on (MUSTER_EVERY_NUMBER=1 .ci/run sanitize). */
+ * Everything happens in this process. Nothing is flushed to the disk, which would take most of the time. All elements
+ * of a tensor have one range, so only the first and the last are changed, and all numbers are tried with one kind of
+ * run. MUSTER_EVERY_NUMBER=1 tries all of them at each element with every kind, which takes half a minute, or five
+ * minutes under the sanitizers (MUSTER_EVERY_NUMBER=1 .ci/run sanitize). */
 #include "comm/comm.h"
 #include "env/pool.h"
 #include "env/registry.h"
@@ -25,7 +26,7 @@
 #define MAX_TENSORS 96
 #define PATH_SIZE 2048
 
-/* in the place of the C library's */
+/* takes the place of the C library's fsync(), and flushes nothing */
 int fsync(int file) { return file >= 0 ? 0 : -1; }
 
 /* --- a checkpoint in memory, to be written again with one number changed --- */
@@ -34,7 +35,7 @@ struct content {
   struct tensor tensor[MAX_TENSORS];
   int n;
   char *config;
-  char *bytes; /* of the file */
+  char *bytes; /* contents of the file */
   size_t size;
   int64_t steps;
 };
@@ -111,7 +112,7 @@ static bool spoil(const struct tensor *tensor, size_t i, size_t k) {
   }
 }
 
-/* tensors of bytes hold numbers of four or eight: all of them */
+/* tensors of bytes hold numbers of four or eight bytes: overwrites eight bytes, or those that are left */
 static bool spoil_word(const struct tensor *tensor, size_t at, size_t k) {
   static const uint64_t words[] = {0, UINT64_MAX, INT32_MAX, (uint64_t)INT64_MIN, INT64_MAX, 0x7fc000007fc00000};
   if (k >= sizeof words / sizeof *words) return false;
@@ -167,7 +168,7 @@ static muster_status train_kind(const struct kind *kind, const char *env, int64_
   return status;
 }
 
-/* what the program says is not of interest here; returns what restore_output() needs */
+/* what the program prints is not of interest here; returns what restore_output() needs */
 static void silence(int kept[2]) {
   fflush(stdout);
   fflush(stderr);
@@ -202,7 +203,7 @@ static bool holds_text(const char *path, const char *text) {
   return strcmp(found, text) == 0;
 }
 
-/* what stands in the place of metrics.csv: a header, which the run completes, since its columns vary */
+/* the text of metrics.csv: a header, which the run completes, since its columns vary */
 static char told[1 << 16];
 
 /* lets `waiting/...` hold two trajectories and one last observation, as on ranks that do not wait for each other */
@@ -226,7 +227,7 @@ struct tally {
   int refused, went_on, ended;
 };
 
-/* the folder as it was when the checkpoint was written, with this content */
+/* restores the folder as it was when the checkpoint was written, with these contents */
 static void lay_out(const struct content *content) {
   char later[1400];
   for (int64_t steps = content->steps + 1; steps <= content->steps + 64; steps++) {
@@ -256,7 +257,7 @@ static bool is_impossible(const struct tensor *tensor, size_t k) {
   return k == 7 && !is_one_of(tensor->name, infinite);
 }
 
-/* goes on from a checkpoint with a number changed, and sees whether that is refused in order */
+/* goes on from a checkpoint with a number changed, and checks that a refusal is as it should be */
 static void try_number(const struct kind *kind, const char *env, const struct content *content,
                        const struct tensor *tensor, bool impossible, struct tally *tally) {
   int kept[2];
@@ -292,7 +293,8 @@ static void try_number(const struct kind *kind, const char *env, const struct co
 
 static bool tries_every_number(void) { return getenv("MUSTER_EVERY_NUMBER") != NULL; }
 
-/* Where a tensor of that name was swept with another kind of run, one number below and one beyond are tried. */
+/* Where a tensor of that name was swept with another kind of run, only the last element is changed, to one number below
+ * and to one above. */
 static void sweep_tensor(const struct kind *kind, const char *env, struct content *content, struct tensor *tensor,
                          bool is_new, struct tally *tally) {
   const size_t elements = tensor_elements(tensor), bytes = tensor_bytes(tensor);
@@ -338,7 +340,7 @@ static void sweep_kind(const struct kind *kind, char known[MAX_TENSORS][64], int
   struct content content = read_content(checkpoint);
   if (strcmp(kind->name, "a3c") != 0) add_waiting(&content);
 
-  /* as it is, the run goes on */
+  /* without a changed number the run goes on */
   lay_out(&content);
   silence(kept);
   status = train_kind(kind, env, content.steps + 16, true);
@@ -386,7 +388,7 @@ static bool try_policy(const struct content *content) {
   return true;
 }
 
-/* the file that the first kind of run but one has left: with statistics of observations */
+/* the file that the second kind of run has left: it has statistics of observations */
 static void test_policies(void) {
   int kept[2], refused = 0, taken = 0;
   snprintf(run, sizeof run, "%s/run", check_folder("strangers-policy"));
@@ -445,7 +447,7 @@ static void open_pool(struct saved *saved) {
 
 static size_t rows_of(const struct saved *saved) { return ENVS * (size_t)env_pool_spec(saved->pool)->agents; }
 
-/* loads the wrong state; where it is taken, what it shows are values of their space, and a step is made from it */
+/* loads the wrong state; where it is accepted, the observations lie in their space, and a step is made from it */
 static void try_state(struct saved *saved) {
   bool fresh;
   const muster_env_spec *spec = env_pool_spec(saved->pool);

@@ -1,4 +1,4 @@
-/* Records: CRC32C by RFC 3720, frames as TensorBoard's own writer makes them, and damage of any kind is seen. */
+/* Records: CRC32C by RFC 3720, frames as TensorBoard's own writer makes them, and damage of any kind is detected. */
 #include "store/tfrecord.h"
 #include "support/check.h"
 
@@ -39,7 +39,7 @@ static void test_frame(void) {
   CU_ASSERT_EQUAL(memcmp(record, nothing, sizeof nothing), 0);
 }
 
-/* reads what is in memory; returns the number of records, the last of which is left in the payload */
+/* reads from memory; returns the number of records, the last of which is left in the payload */
 static int count(unsigned char *bytes, size_t size, struct tfrecord_payload *payload) {
   FILE *stream = fmemopen(bytes, size, "r");
   CU_ASSERT_PTR_NOT_NULL_FATAL(stream);

@@ -11,7 +11,7 @@ struct shape {
   bool one_hot;
 };
 
-/* the token that `width` numbers stand for; -1 for all zeros, -2 for what is none */
+/* the token that `width` numbers stand for; -1 if all are zero, -2 if they stand for none */
 static int32_t decode(const struct shape *shape, const float *numbers) {
   int32_t zeros = 0, ones = 0, token = 0;
   for (int32_t i = 0; i < shape->width; i++) {
@@ -92,7 +92,7 @@ static void test_rewards(void) {
     }
 }
 
-/* copying and reversing want different things of the same prompt */
+/* copying and reversing want different answers to the same prompt */
 static void test_copy_is_not_reverse(void) {
   const struct shape shape = {16, 8, 4, false};
   struct solo copy = solo_open("TokenCopy-v0", NULL), reverse = solo_open("TokenReverse-v0", NULL);

@@ -56,7 +56,7 @@ static void test_eight_on_seven(void) {
   }
 }
 
-/* one rank does both */
+/* one rank acts and learns */
 static void test_one_rank(void) {
   struct topology topology = topology_create(1, 0, 5);
   struct env_range range = topology_envs(&topology, 0);
@@ -64,7 +64,7 @@ static void test_one_rank(void) {
   CU_ASSERT_TRUE(range.first == 0 && range.count == 5);
 }
 
-/* any rank may learn: the others have the ranges in their order */
+/* any rank may learn: the others get the ranges in the order of ranks */
 static void test_learner(void) {
   for (int learner = 0; learner < 5; learner++) {
     int32_t next = 0;
@@ -97,7 +97,7 @@ static void test_spread(void) {
   }
 }
 
-/* several learn: apart, the others act; together, all act; the first of the group leads */
+/* several ranks learn: either the others act, or all of them act; the first of the group leads */
 static void test_group(void) {
   const int group[] = {2, 0, 3};
   for (int colocated = 0; colocated < 2; colocated++) {

@@ -14,10 +14,10 @@
 #define MAX_STATES 500
 #define MAX_STEPS 200
 
-/* an environment with options, and the group of reference data that it has to equal */
+/* an environment with options, and the group of reference data that it must equal */
 struct subject {
   const char *name, *group;
-  muster_env_setting options[3]; /* those that differ from the default */
+  muster_env_setting options[3]; /* options that differ from the default */
   int32_t max_steps;
   double threshold;
 };
@@ -151,7 +151,7 @@ static void test_specs(void) {
 
 /* ---- the best policy ---- */
 
-/* the best action of each state with so many steps left, and what it earns on average until the limit */
+/* the best action of each state for each number of steps left, and what it earns on average until the limit */
 struct plan {
   int32_t steps;
   int32_t action[MAX_STEPS + 1][MAX_STATES];

@@ -1,5 +1,5 @@
 /* The table of what a step keeps, and what is derived from it: windows and views on a trajectory, copies of rows, what
- * is packed into bytes, tensors, minibatches. Every field is tried, also one that is added. */
+ * is packed into bytes, tensors, minibatches. Every field is tested, also one that is added later. */
 #include "algo/batch.h"
 #include "experience/trajectory.h"
 #include "support/check.h"
@@ -23,7 +23,7 @@ static struct trajectory create(struct arena *arena, size_t n_envs) {
   return trajectory;
 }
 
-/* bytes that tell where they are: environment, array and place */
+/* bytes that depend on where they are: environment, array and position */
 static void fill_bytes(void *bytes, size_t env_bytes, size_t n_envs, size_t first_env, int array) {
   for (size_t n = 0; n < n_envs; n++)
     for (size_t i = 0; i < env_bytes; i++)
@@ -35,7 +35,8 @@ static void fill(struct trajectory *t, size_t first_env) {
     fill_bytes(t->array[i], trajectory_env_bytes(t, i), t->n_envs, first_env, i);
 }
 
-/* a final observation each byte of which, but for where it was, tells `told` */
+/* adds a final observation all bytes of which are 100 + 10 * environment + step, except where it says its own
+ * environment and step */
 static void add_final(struct trajectory *t, int32_t environment, int32_t step) {
   struct final_observations *finals = &t->final_observations;
   const size_t at = (size_t)finals->count++;
@@ -67,7 +68,7 @@ static void check_final(const struct trajectory *t, int32_t at, int32_t environm
   }
 }
 
-/* a view is rows of the whole, with final_observations of its own; rows written through it are there */
+/* a view is rows of the whole, with its own final_observations; rows written through it appear in the whole */
 static void test_view(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -92,7 +93,7 @@ static void test_view(void) {
   arena_destroy(&arena);
 }
 
-/* packed and unpacked at another place: the same rows, and final_observations that are counted as they are there */
+/* packed, and unpacked at another place: the same rows, and final_observations with the indices that they have there */
 static void test_pack(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -115,7 +116,7 @@ static void test_pack(void) {
   check_final(&whole, 1, 4, 0, (unsigned char)(100 + 120));
   check_final(&whole, 2, 3, 2, (unsigned char)(100 + 110 + 2));
 
-  /* with every step a final it just fits */
+  /* with a final observation at every step it just fits */
   while (part.final_observations.count < part.final_observations.capacity) add_final(&part, 11, 0);
   CU_ASSERT_EQUAL(trajectory_pack(&part, TRAJECTORY_WHOLE, packed), room);
   CU_ASSERT_EQUAL(packed[room], 77);
@@ -123,7 +124,7 @@ static void test_pack(void) {
   arena_destroy(&arena);
 }
 
-/* of what is packed for returns alone the rest stays as it is */
+/* what is packed for returns alone leaves everything else as it is */
 static void test_pack_returns(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -152,7 +153,7 @@ static void test_pack_returns(void) {
 /* bytes of what trajectory->NAME points to; 0: that depends on the environment */
 #define POINTED_TO(c_type, id, ...) _Generic((c_type *)NULL, void * : 0, default : sizeof(*(c_type *)NULL)),
 
-/* every line has a place of its own in the trajectory, of the type that it says */
+/* every line has its own place in the trajectory, of the type that it says */
 static void test_lines(void) {
   static const size_t pointed_to[] = {STEP_FIELDS(POINTED_TO)};
   struct arena *arena;
@@ -171,7 +172,7 @@ static void test_lines(void) {
   arena_destroy(&arena);
 }
 
-/* what a run has not takes no memory and no bytes of a message */
+/* fields that a run does not have take no memory and no bytes of a message */
 static void test_without(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -188,7 +189,7 @@ static void test_without(void) {
   arena_destroy(&arena);
 }
 
-/* what goes on in the next rollout goes to its front; all else stays where it is */
+/* what the next rollout goes on from moves to the front; everything else stays where it is */
 static void test_start(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -250,13 +251,13 @@ static const char *entry_of(const struct field *field, const void *array, size_t
   return (const char *)array + (own * field_entries(field, T) + step) * field->bytes;
 }
 
-/* a tile has every field that losses read of every sample, wherever it keeps it, and zeros behind its numbers */
+/* a tile has every field that losses read, of every sample, wherever the field is kept, and zeros after its numbers */
 static void test_minibatch(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
   struct trajectory t = create(arena, N);
   fill(&t, 0);
-  /* as if losses read all that there is */
+  /* as if losses read every field */
   for (int i = 0; i < STEP_FIELD_COUNT; i++) t.field[i].uses |= FIELD_LEARNED;
   struct batch batch;
   struct batch_tile tile;

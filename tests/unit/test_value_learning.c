@@ -107,7 +107,7 @@ static void test_number_of_updates(void) {
   CU_ASSERT_PTR_NULL(algorithm_lacks(&type));
   setup(&f, defaults());
   CU_ASSERT_EQUAL(algorithm_needs(&type, &f.settings).n_steps, STEPS);
-  /* more than learning_starts steps, as Stable-Baselines3 has it */
+  /* updates begin after more than learning_starts steps, as in Stable-Baselines3 */
   CU_ASSERT_EQUAL(take_rollout(&f), 0);
   CU_ASSERT_EQUAL(take_rollout(&f), 0);
   CU_ASSERT_EQUAL(take_rollout(&f), 2);
@@ -120,7 +120,7 @@ static void test_number_of_updates(void) {
   arena_destroy(&f.arena);
 }
 
-/* the loss of the minibatch that update 0 draws, by other parameters of the learned network */
+/* the loss of the minibatch that update 0 draws, with other parameters of the learned network */
 static double loss_of(struct fixture *f) {
   struct value_learning *learning = f->learning;
   const size_t n = (size_t)f->settings.batch_size;
@@ -141,7 +141,7 @@ static double loss_of(struct fixture *f) {
   return sum / (double)n;
 }
 
-/* plain gradient descent moves by the gradient: against differences of the loss at both sides */
+/* plain gradient descent moves by the gradient: against differences of the loss on both sides */
 static void test_gradient(void) {
   struct fixture f;
   double metrics[ALGORITHM_MAX_METRICS];
@@ -155,7 +155,7 @@ static void test_gradient(void) {
   memcpy(before, parameters->values, count * sizeof *before);
   CHECK_OK_FATAL(type.update(f.learning, 1, metrics));
   for (size_t i = 0; i < count; i++) moved[i] = before[i] - parameters->values[i];
-  /* the target network as it was */
+  /* the target network, as it was before */
   memcpy(parameters->values + f.learning->target->first, before, count * sizeof *before);
   memcpy(parameters->values, before, count * sizeof *before);
   CHECK_CLOSE(metrics[0], loss_of(&f), 1e-6);
@@ -198,7 +198,7 @@ static void test_target(void) {
   arena_destroy(&f.arena);
 }
 
-/* a copy that is given state and parameters goes on alike */
+/* a copy with the same state and parameters goes on in the same way */
 static void test_state(void) {
   struct fixture f, copy;
   double metrics[ALGORITHM_MAX_METRICS], metrics_of_copy[ALGORITHM_MAX_METRICS];

@@ -134,7 +134,7 @@ static void train(struct training *t) {
   }
 }
 
-/* Adam as its paper writes it, in double: bias-corrected moments. */
+/* Adam as in its paper, in double: bias-corrected moments. */
 static void adam_is_adam(void) {
   struct training t;
   train(&t);

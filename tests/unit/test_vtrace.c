@@ -22,7 +22,7 @@ static float attribute(const char *group, const char *name) {
   return (float)golden_attribute("vtrace.h5", group, name);
 }
 
-/* one row under one setting; what may not be read is NAN */
+/* one row with one setting; what must not be read is NAN */
 static void check_row(const struct golden_rows *data, size_t n, const struct vtrace_settings *settings,
                       const double *targets, const double *advantages) {
   float reward[T], value[T + 1], last[T], ratio[T], target[T], advantage[T];
@@ -46,7 +46,7 @@ static void check_row(const struct golden_rows *data, size_t n, const struct vtr
   for (size_t t = length; t < T; t++) CU_ASSERT_TRUE(target[t] == 7.0f && advantage[t] == 7.0f);
 }
 
-/* What was seen: 3e-7 of a row's largest number. */
+/* Errors seen: 3e-7 of a row's largest number. */
 static void test_golden(void) {
   const char *file = "vtrace.h5";
   struct golden_rows data = {golden_read(file, "rewards"),     golden_read(file, "values"),
@@ -77,7 +77,7 @@ static void test_golden(void) {
 
 /* --- by hand --- */
 
-/* three steps, numbers that float holds exactly: ratios above, within and at the clips; then an end of each kind */
+/* three steps, numbers that float holds exactly: ratios above, below and at the clips; then an end of each kind */
 static void test_by_hand(void) {
   static const float rewards[3] = {1, 2, 3}, values[4] = {8, 4, 2, 16}, ratios[3] = {4, 0.5f, 1};
   const float bootstrap[3] = {NAN, 32, NAN};

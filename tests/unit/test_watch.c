@@ -18,9 +18,9 @@ static void test_spark(void) {
   CU_ASSERT_STRING_EQUAL(text, "▁▂▃▄▅▆▇█");
   chart_spark(rise, 8, 8, false, text);
   CU_ASSERT_STRING_EQUAL(text, "_.-~=+*#");
-  chart_spark(rise, 8, 4, false, text); /* means of two */
+  chart_spark(rise, 8, 4, false, text); /* each character is the mean of two */
   CU_ASSERT_STRING_EQUAL(text, "_-+#");
-  chart_spark(flat, 3, 8, false, text); /* not more characters than values */
+  chart_spark(flat, 3, 8, false, text); /* no more characters than values */
   CU_ASSERT_STRING_EQUAL(text, "~~~");
   chart_spark(gap, 4, 4, false, text);
   CU_ASSERT_STRING_EQUAL(text, " _ #");
@@ -63,7 +63,7 @@ static struct styled_text *new_styled(int columns, bool utf8) {
   return styled;
 }
 
-/* what styled_print() prints; to be freed */
+/* what styled_print() prints; the caller frees it */
 static char *printed(const struct styled_text *styled) {
   char *text = NULL;
   size_t size = 0;
@@ -89,7 +89,7 @@ static void test_lines(void) {
   CU_ASSERT_STRING_EQUAL(styled_clean(styled, "aä", clean, sizeof clean), "a?");
   CU_ASSERT_STRING_EQUAL(styled_clean(styled, "abcdef", clean, 4), "abc");
 
-  /* more lines than there is room for, and longer ones, are cut */
+  /* too many lines, and lines that are too long, are cut */
   for (int i = 0; i < 2 * STYLED_LINES; i++) styled_line(styled, "%*d", 2 * STYLED_LINE_BYTES, i);
   CU_ASSERT_EQUAL(styled->lines, STYLED_LINES);
   free(styled);
@@ -113,7 +113,7 @@ static const char config[] = "# muster 0.1.0 (abc), started 2026-01-02 03:04:05\
 static const char rows[] = "time/iterations,time/total_timesteps,time/time_elapsed,rollout/ep_rew_mean,train/approx_kl,"
                            "time/update_seconds\n1,100,1,20,0.5,0.75\n2,200,3,,0.25,0.25\n";
 
-/* at any size the view keeps within its lines */
+/* at any size the view stays within its lines */
 static void test_view_sizes(void) {
   const char *folder = check_folder("watch-view");
   struct run_info *info = NULL;
@@ -146,7 +146,7 @@ static void test_view_sizes(void) {
   run_info_destroy(&info);
 }
 
-/* what a file says does not act on the terminal: names of metrics and stages, a start, a link to a checkpoint */
+/* texts from files do not act on the terminal: names of metrics and stages, a start, a link to a checkpoint */
 static void test_strange_texts(void) {
   char folder[1200], path[1400], link[1400];
   snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-strange"));
@@ -182,7 +182,7 @@ static void test_strange_texts(void) {
   run_info_destroy(&info);
 }
 
-/* a path that is too long is cut on the left, behind a mark, and keeps off the curve next to it */
+/* a path that is too long is cut on the left, behind a mark, and does not reach the curve next to it */
 static void test_long_paths(void) {
   char folder[1200], long_path[1500];
   snprintf(folder, sizeof folder, "%.1190s", check_folder("watch-long"));

@@ -15,7 +15,7 @@ static const char config_text[] = "seed: 3\n"
                                   "algorithm: {name: reinforce, n_steps: 300}\n"
                                   "policy: {hidden_sizes: [8]}\n";
 
-/* an actor of CartPole whose policy hardly prefers anything */
+/* an actor of CartPole whose policy has hardly any preference */
 struct fixture {
   struct run run;
   struct gathering gathering;
@@ -48,7 +48,7 @@ static void teardown(struct fixture *f) {
   comm_destroy(&f->comm);
 }
 
-/* each row is one episode: it ends at its length and nowhere before */
+/* each row is one episode: it ends at its length and not earlier */
 static void test_first_episodes(void) {
   struct fixture f;
   setup(&f, config_text);
@@ -81,7 +81,8 @@ static int compare_lengths(const void *a, const void *b) { return *(const int32_
 
 /* The mean length of the episodes that count is that of all episodes played one by one (here: the same policy, each
  * environment to the end of its first episode, with other random numbers), within four standard errors; the half of
- * them that ends first, which would be learnt from if a rollout ended with it, is shorter by far more than that. */
+ * them that ends first, from which an algorithm would learn if a rollout ended with it, is shorter by far more than
+ * that. */
 static void test_no_bias(void) {
   struct fixture f, other;
   setup(&f, config_text);
@@ -117,7 +118,7 @@ static void test_no_bias(void) {
   teardown(&other);
 }
 
-/* a pool's environments start as those of the same index in any other pool; restarts go by the number alone */
+/* a pool's environments start as those of the same index in any other pool; restarts depend on their number alone */
 static void test_restart(void) {
   const muster_env_type *type;
   struct env_pool *whole, *part;
