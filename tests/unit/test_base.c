@@ -322,7 +322,7 @@ static const struct check_case cases[] = {
     {"arena over given memory", test_arena_in_memory},
     {"clock", test_clock},
     {"log", test_log},
-    {"file: what is none is not waited for", test_file_open},
+    {"file: only a regular file is opened", test_file_open},
     {"names: near, or all", test_nearest},
     {"shell: quotes", test_shell_quote},
     {"shell: the program", test_shell_program},

@@ -137,8 +137,8 @@ static void test_row(void) {
 }
 
 static const struct check_case cases[] = {
-    {"the row and its places", test_row},
-    {"threads deliver, and take orders", test_threads},
+    {"the queue and its slots", test_row},
+    {"threads send messages, and take commands", test_threads},
 };
 
 CHECK_MAIN("stream_memory", cases)

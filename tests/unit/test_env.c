@@ -331,7 +331,7 @@ static void test_cartpole_text(void) {
 
 /* ---- Probe ---- */
 
-/* creates a Probe whose options are the defaults but for one */
+/* creates a Probe whose options are the defaults except one */
 static void *create_probe(const char *key, const char *value, muster_env_error *error) {
   const muster_env_type *type = find("Probe-v0");
   muster_env_setting settings[32] = {{NULL, NULL}};

@@ -62,7 +62,7 @@ static void test_series(void) {
   CHECK_CLOSE(sum.at[1], 1.5, 1e-12);
 }
 
-/* the order in which the measured functions run, and the number of calls */
+/* the order in which works are called, and the number of calls */
 struct trace {
   char *order;
   size_t calls;

@@ -630,7 +630,7 @@ static const struct check_case cases[] = {
     {"layout", test_layout},
     {"an actor's model is a prefix", test_policy_only},
     {"the deepest networks", test_deepest},
-    {"an action space that no network is for", test_unsupported},
+    {"an action space that no network supports", test_unsupported},
     {"the short form of a list of layers", test_short_form},
     {"lists of layers", test_lists},
     {"a list of networks", test_list},

@@ -191,6 +191,6 @@ static const struct check_case cases[] = {{"whose file it is", test_whose_file_i
                                           {"symbolic links", test_links},
                                           {"pipes and devices", test_pipes_and_devices},
                                           {"standard output", test_standard_output},
-                                          {"where nothing can be", test_where_nothing_can_be}};
+                                          {"paths that cannot be written", test_where_nothing_can_be}};
 
 CHECK_MAIN("output", cases)

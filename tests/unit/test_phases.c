@@ -101,7 +101,7 @@ static void test_waits(void) {
   CU_ASSERT_TRUE(phases.clock.seconds[STAGE_WAIT] >= 3e-6);
 }
 
-/* --- the fence: one thread enters the phases that it is told to, this thread plays the watchdog --- */
+/* --- the fence: one thread enters the phases that are sent to it, this thread plays the watchdog --- */
 
 struct walker {
   struct phases phases;

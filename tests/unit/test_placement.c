@@ -1,11 +1,12 @@
-/* Which host learns, who gets which environments, the map of the ranks, and warnings of placements that are slow. */
+/* Which host learns, which rank gets which environments, the map of the ranks, and warnings of placements that are
+ * slow. */
 #include "setup/placement.h"
 #include "support/check.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* ranks on hosts of so many ranks each, by blocks or in turn; every rank may use all cores of its host */
+/* ranks on hosts, the same number on each, in blocks or in turn; every rank may use all cores of its host */
 static struct comm_place *make_places(int ranks, int hosts, bool in_turn, int cores) {
   struct comm_place *places = calloc((size_t)ranks, sizeof *places);
   if (places == NULL) abort();

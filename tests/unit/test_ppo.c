@@ -337,7 +337,7 @@ static const struct check_case cases[] = {
     {"exp(0) is exactly one", test_exp_of_zero},
     {"epochs, minibatches and schedules of an update", test_update_counts},
     {"target_kl stops an update", test_target_kl_stops},
-    {"a clip of zero is no missing clip", test_value_clip_of_zero},
+    {"a clip of zero does not mean no clip", test_value_clip_of_zero},
     {"options that do not fit each other", test_check},
 };
 

@@ -284,7 +284,7 @@ static void test_minibatch(void) {
 
 static const struct check_case cases[] = {
     {"lines of the table", test_lines},
-    {"a field that a run has not", test_without},
+    {"a field that a run does not have", test_without},
     {"what goes on in the next rollout", test_start},
     {"arrays as tensors", test_tensors},
     {"minibatches", test_minibatch},
