@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Runs Stable-Baselines3 and muster on the same problem, hyper-parameters and machine, in alternation.
+"""Runs Stable-Baselines3 and muster by turns, on the same problem, with the same hyper-parameters, on the same machine.
 
     bench/compare_sb3.py [--muster build/muster] [--seeds 3] [--steps 100000] [--venv DIR] [-o table.md]
 
-Stable-Baselines3 is installed by pip into a throw-away virtual environment (or one given by --venv, which is kept). Both
-sides train PPO on CartPole-v1 with rl-zoo's hyper-parameters on one core and are evaluated over 100 deterministic
-episodes. The table has medians over the seeds, the range, and the ratio of the paired runs. Exit code 3 when
-Stable-Baselines3 cannot be installed.
+pip installs Stable-Baselines3 into a temporary virtual environment (or into the one that --venv names, which is kept).
+Both sides train PPO on CartPole-v1 with rl-zoo's hyper-parameters on one core and are evaluated over 100 deterministic
+episodes. The table has the medians over the seeds, the ranges, and the ratio of the times of paired runs. Exit code 3
+when Stable-Baselines3 cannot be installed.
 """
 import argparse
 import json
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import venv
 
-# rl-zoo's PPO for CartPole-v1, in both languages
+# rl-zoo's settings of PPO for CartPole-v1, as each of the two programs takes them
 ZOO = {"n_envs": 8, "n_steps": 32, "batch_size": 256, "n_epochs": 20, "gamma": 0.98, "gae_lambda": 0.8,
        "learning_rate": 0.001, "clip_range": 0.2}
 
@@ -57,7 +57,8 @@ def one_core():
 
 
 def prepare_sb3(folder):
-    """returns the interpreter of a virtual environment with Stable-Baselines3, or None with the reason printed"""
+    """returns the interpreter of a virtual environment with Stable-Baselines3; if there is none, prints why and returns
+    None"""
     python = os.path.join(folder, "bin", "python")
     if not os.path.exists(python):
         venv.create(folder, with_pip=True)

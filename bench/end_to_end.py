@@ -3,9 +3,10 @@
 
     bench/end_to_end.py [--seeds 20] [--repeats 5]
 
-The first table times `scripts/train configs/CartPole-v1/ppo.yaml` as a user runs it, once built: from the command to the
-moment when the mean return of the last 100 episodes reaches 475, the launch by mpirun included, and to the prompt. The
-second times settings with larger batches on one core, without mpirun.
+The first table times `scripts/train configs/CartPole-v1/ppo.yaml` as a user runs it when muster is already built. It
+has two times, both from the start of the command, so both include the launch by mpirun: until the mean return of the
+last 100 episodes reaches 475, and until the command has ended. The second table times settings with larger batches on
+one core, without mpirun.
 """
 import argparse
 import json
@@ -60,7 +61,7 @@ def time_to_solve(folder, seeds):
         wall, summary = run(["scripts/train", CONFIG / "ppo.yaml"], folder, [f"seed={seed}"])
         if summary["solved_at_seconds"] is None:
             raise SystemExit(f"seed {seed} was not solved")
-        # everything but the training itself comes before it, except the evaluation and the end
+        # the time outside of the training itself lies before it, except for the final evaluation and the exit
         solved.append(wall - summary["wall_seconds"] + summary["solved_at_seconds"])
         ended.append(wall)
         steps.append(summary["solved_at_steps"])

@@ -3,16 +3,18 @@
 
     bench/modes.py [--repeats 5] [--only together] [--into docs/benchmarks.md]
 
-together: two ranks that act and learn in turn (ranks.colocate) against one rank at the same numbers, whose parameters must be
-the same to the last bit. scaling: steps a second with 1, 2, 4 and 8 actors whose simulator sleeps 1 ms a step, each
-relative to as many times that of one actor. stragglers: what the other actors keep of their steps a second when one
-actor's environments are tenfold slower, and what all keep when times of steps have a heavy tail.
+together: two ranks that act and learn in turn (ranks.colocate) against one rank with the same settings; the parameters
+of both must be the same to the last bit. scaling: steps a second with 1, 2, 4 and 8 actors whose simulator sleeps 1 ms
+a step; the rate of n actors is compared with n times that of one actor. stragglers: which share of their steps a second
+the other actors keep when one actor's environments are ten times slower, and which share all keep when the times of
+steps have a heavy tail.
 
-Where ranks compute, a repetition in which other processes took more than a twentieth of a core does not count and is made
-again. The runs of a repetition follow each other, and ratios are made within it, so that what else the machine does meets both
-sides alike; the tables have medians over the repetitions. An actor's steps a second are those of its trace, from the end
-of its first rollout to the end of its last. With --into the script replaces what stands between the part's two marks
-in that file. Needs nothing but Python 3.7 and a quiet machine with two cores: ranks that sleep need none of their own.
+Where ranks compute, a repetition does not count, and is made again, if other processes took more than a twentieth of a
+core meanwhile. The runs of a repetition follow each other, and ratios are made within it, so that other work on the
+machine affects both sides alike; the tables have medians over the repetitions. An actor's steps a second come from its
+trace, from the end of its first iteration to the end of its last. With --into the script replaces the text between the
+part's two marks in that file. Needs nothing but Python 3.7 and a quiet machine with two cores: ranks that sleep need no
+core of their own.
 """
 
 import argparse
@@ -33,12 +35,12 @@ PROGRAM = SOURCE / "build" / "muster"
 MPIRUN = SOURCE / "tests" / "support" / "mpirun"
 BEGIN = "<!-- begin: written by bench/modes.py, {} -->"
 
-# cores that other processes may take, and how often a repetition is made until they do
+# how much of a core other processes may take, and how often a repetition is tried until they take no more
 MOST_OTHERS, TRIES = 0.05, 30
 
 QUIET = ["evaluation.every=0", "evaluation.episodes=1", "checkpoint.interval=0"]
 
-# together: name, --set; runs of a second or more
+# together: name, arguments of --set; each run takes a second or more
 TOGETHER = [
     ("batch 8192", ["algorithm.batch_size=8192", "total_steps=3000000"]),
     ("batch 256", ["algorithm.batch_size=256", "total_steps=2000000"]),
@@ -46,7 +48,7 @@ TOGETHER = [
 ]
 TOGETHER_SETS = ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.n_epochs=4"]
 
-# what actors with a slow simulator do: each has ENVS environments, one after another, STEPS steps of each a rollout
+# actors with a slow simulator: each steps ENVS environments, one after another; a rollout has STEPS steps of each
 ENVS, STEPS, STEP_SECONDS = 4, 16, 0.001
 PPO = {"name": "ppo", "n_steps": STEPS, "batch_size": ENVS * STEPS, "n_epochs": 1}
 MODES = [
@@ -57,7 +59,7 @@ MODES = [
 ACTORS = [1, 2, 4, 8]
 STRAGGLER_MODES = MODES + [("in step, straggler_fraction 0.75", {**PPO, "straggler_fraction": 0.75})]
 
-# stragglers: name, environment's options, which actors count
+# stragglers: name, options of the environment, and the actors whose steps are compared
 STRAGGLED = 4
 STRAGGLERS = [
     ("no straggler", {}, range(STRAGGLED)),
@@ -88,7 +90,8 @@ def spread(values, form):
 
 
 def cpu_seconds_of_others():
-    """CPU time that processes other than this one and those that it has waited for have taken since the machine started"""
+    """CPU time of all processes since the machine started, without this process and the children that it has waited
+    for"""
     words = pathlib.Path("/proc/stat").read_text(encoding="utf-8").split("\n", 1)[0].split()
     user, nice, system, _, _, interrupt, soft_interrupt, stolen = (int(word) for word in words[1:9])
     busy = (user + nice + system + interrupt + soft_interrupt + stolen) / os.sysconf("SC_CLK_TCK")
@@ -96,7 +99,7 @@ def cpu_seconds_of_others():
 
 
 def undisturbed(measure):
-    """what `measure` returns, from a time in which others left the machine alone"""
+    """what `measure` returns, from a call during which other processes left the machine alone"""
     for _ in range(TRIES):
         others, start = cpu_seconds_of_others(), time.monotonic()
         measured = measure()
@@ -141,7 +144,7 @@ def together(repeats, folder):
 
 
 def slow_config(mode, actors, options, seed, iterations):
-    """a config, which YAML reads as JSON"""
+    """a config in JSON, which is valid YAML"""
     return json.dumps({
         "seed": seed,
         "total_steps": actors * ENVS * STEPS * iterations,
@@ -151,7 +154,7 @@ def slow_config(mode, actors, options, seed, iterations):
 
 
 def act(mode, actors, options, seed, iterations, folder):
-    """for each actor its steps a second, and the share of its time that its rollouts took"""
+    """for each actor: its steps a second, and the share of its time that its rollouts took"""
     config = folder.parent / "slow.yaml"
     config.write_text(slow_config(mode, actors, options, seed, iterations), encoding="utf-8")
     train(config, ["run.trace_iterations=100000"], actors + 1, folder, "--trace")

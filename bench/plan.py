@@ -3,11 +3,12 @@
 
     bench/plan.py [--repeats 5] [--into docs/benchmarks.md]
 
-For each setting a plan (measured under mpirun with a rank for each of two cores) and runs with 1, 2, 3, 4 and 8 ranks,
-as far as there are environments for them, follow each other, so that what else the machine does meets them alike; then
-again, so many times. What ran while other work went on is done again. Of a run the median iteration counts. The table has the
-medians over the repetitions; the script ends with 1 when a prediction is more than 15 % off. With --into it replaces what
-stands between the two marks in that file. Needs nothing but Python 3.7 and a machine that is mostly quiet.
+For each setting it makes a plan (measured under mpirun with a rank for each of two cores) and then runs with 1, 2, 3, 4
+and 8 ranks, as far as there are environments for them. They follow each other, so that other work on the machine
+affects them alike. This is repeated as often as --repeats says. A run during which other processes were busy is made
+again. The median iteration of a run counts. The table has the medians over the repetitions; the script ends with exit
+code 1 when a prediction is more than 15 % off. With --into it replaces the text between the two marks in that file.
+Needs nothing but Python 3.7 and a machine that is mostly quiet.
 """
 
 import argparse
@@ -31,14 +32,15 @@ MPIRUN = SOURCE / "tests" / "support" / "mpirun"
 BEGIN = "<!-- begin: written by bench/plan.py -->"
 RANKS = [1, 2, 3, 4, 8]
 WORST = 0.15
-QUIET = 0.1  # of a core, for all other processes together; a run while there is more is done again
-PATIENCE = 3600  # seconds until a run has found the machine quiet
+QUIET = 0.1  # share of a core that all other processes together may take; if they take more, the run is made again
+PATIENCE = 3600  # seconds after which a run gives up that has not found the machine quiet
 
 LARGE = ["env.num_envs=512", "algorithm.n_steps=64", "algorithm.batch_size=8192"]
-# a simulator that sleeps for a millisecond in each step, two of them on each actor
+# a simulator that sleeps for a millisecond in each step; each actor has two of them
 SLEEPING = ["env.name=Probe-v0", "env.options={step_seconds: 0.001}", "algorithm.n_steps=16"]
 
-# name, config, --set, numbers of ranks, environments for each actor (0: as the config says); each run takes seconds
+# name, config, arguments of --set, numbers of ranks, environments for each actor (0: as the config says); each run
+# takes seconds
 SETTINGS = [
     ("CartPole-v1, rl-zoo's: 8 envs, 20 epochs", "CartPole-v1/ppo-zoo.yaml", [], RANKS, 0),
     ("CartPole-v1, 512 envs, n_steps 64, batch 8192, 1 epoch", "CartPole-v1/ppo-zoo.yaml",
@@ -53,7 +55,7 @@ SETTINGS = [
      LARGE + ["algorithm.n_epochs=4", "total_steps=3000000", "ranks.learners=2"], [3], 0),
     ("CartPole-v1, 512 envs, 1 epoch, pipelined", "CartPole-v1/ppo-zoo.yaml",
      LARGE + ["algorithm.n_epochs=1", "total_steps=4000000", "algorithm.pipeline=1"], [2, 3], 0),
-    # updates of a fifth of a millisecond: a row of metrics for each would be a good part of it
+    # an update takes a fifth of a millisecond: writing a row of metrics for each would be a good part of that
     ("CartPole-v1, impala", "CartPole-v1/impala.yaml", ["total_steps=1000000", "run.log_interval=20"], [2, 3], 0),
     ("Simulators that sleep 1 ms a step, pipelined", "CartPole-v1/ppo-zoo.yaml",
      SLEEPING + ["algorithm.batch_size=32", "algorithm.n_epochs=1", "algorithm.pipeline=1", "total_steps=4000"],
@@ -64,14 +66,14 @@ SETTINGS = [
 
 
 def busy_seconds():
-    """time that all cores together have worked since the start of the machine, or were kept from it by its host"""
+    """time in which all cores together have worked, or were kept from work by the host, since the machine started"""
     with open("/proc/stat", encoding="ascii") as file:
         user, nice, system, _, _, irq, softirq, steal = [int(field) for field in file.readline().split()[1:9]]
     return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
 
 
 def with_others(work):
-    """what work() returns, and which part of a core processes had meanwhile that it did not start"""
+    """what work() returns, and the share of a core that processes which it did not start had meanwhile"""
     def others():
         own = resource.getrusage(resource.RUSAGE_CHILDREN)
         return busy_seconds() - own.ru_utime - own.ru_stime
@@ -82,7 +84,7 @@ def with_others(work):
 
 
 def run(command, sets, folder):
-    """what the command prints, once it has run, with this folder new, while the machine did next to nothing else"""
+    """runs the command in a new folder until the machine did next to nothing else meanwhile; returns what it printed"""
     command = [str(part) for part in command]
     for assignment in sets:
         command += ["--set", assignment]
@@ -103,7 +105,7 @@ def plan(config, sets, ranks, envs_per_actor, folder):
         sets = sets + [f"env.num_envs={envs_per_actor}"]
     planned = {}
     for most in sorted(ranks, reverse=True):
-        # a plan shows some numbers of ranks and the last one
+        # a plan shows some numbers of ranks, the largest one among them
         if most in planned:
             continue
         command = [MPIRUN, "-n", 2, PROGRAM, "plan", "--json", "--ranks", most, "--ranks-per-node", most]
@@ -114,8 +116,9 @@ def plan(config, sets, ranks, envs_per_actor, folder):
 
 
 def train(config, sets, ranks, envs_per_actor, folder):
-    """steps per second of the median iteration of a run; where updates do not wait for rollouts, of its last four fifths"""
-    # the row of every iteration, and nothing between them
+    """steps per second of the median iteration of a run; where updates do not wait for rollouts, of its last four
+    fifths"""
+    # a row for every iteration, and no evaluations or checkpoints between them
     if not any(text.startswith("run.log_interval=") for text in sets):
         sets = sets + ["run.log_interval=1"]
     sets = sets + ["evaluation.every=0", "evaluation.episodes=1", "checkpoint.interval=0"]

@@ -5,8 +5,8 @@
     mpirun -n 2 build/muster bench --json exchange >exchange.json
     bench/report.py all.json exchange.json --log all.log --into docs/benchmarks.md
 
-Prints the tables; with --into replaces what stands between the two marks in that file. Of a figure that is in several
-files the first one counts. Needs nothing but Python 3.7.
+Prints the tables; with --into replaces the text between the two marks in that file. If a figure is in several files,
+the first one counts. Needs nothing but Python 3.7.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import sys
 BEGIN = "<!-- begin: written by bench/report.py -->"
 END = "<!-- end -->"
 
-# what each part's limit is; the order of the tables
+# the limit that each part is compared with, in the order of the tables
 PARTS = {
     "math": "Limit: multiply-adds in registers for products (`linear_peak`: sgemm); a copy of the elements within the "
     "cache for tanh, exp and log; a copy for memory. A limit is compared with itself.",
@@ -70,7 +70,7 @@ def settings(log):
 
 
 def read(paths):
-    """The figures of all files, the first of each name."""
+    """The figures of all files; of several with one name the first."""
     figures = {}
     for path in paths:
         for figure in json.loads(pathlib.Path(path).read_text(encoding="utf-8")):
@@ -87,7 +87,7 @@ def report(figures, machine):
 
 
 def replace(path, text, mark=BEGIN):
-    """Puts the text between the mark and the next end in a file."""
+    """Replaces what a file has between the mark and the next END with the text."""
     path = pathlib.Path(path)
     document = path.read_text(encoding="utf-8")
     before, begin, rest = document.partition(mark)
