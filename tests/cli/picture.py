@@ -1,4 +1,5 @@
-"""PNG files read without a library, and a browser without a screen: what tests of pictures and pages need."""
+"""What tests of pictures and pages need: it reads PNG files without a library, and opens pages in a browser without a
+screen."""
 
 import struct
 import subprocess
@@ -8,7 +9,8 @@ from browser import BROWSER, FLAGS
 
 
 def read_png(path):
-    """Width, height and the set-up of colours: {(r, g, b): pixels}. Eight bits a channel, no interlacing."""
+    """Width, height and the numbers of pixels of each colour, {(r, g, b): pixels}. Eight bits a channel, no
+    interlacing."""
     data = path.read_bytes()
     assert data[:8] == b"\x89PNG\r\n\x1a\n", f"{path} is not a PNG file"
     at, chunks = 8, []

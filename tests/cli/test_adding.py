@@ -1,8 +1,9 @@
-"""The pages of docs/adding/ are followed to the letter: in a copy of the source their files are written and their lines added,
-it is built once, and their commands run there. So what a page says is what is done, and what it adds works on any ranks.
+"""Follows the pages of docs/adding/ to the letter: writes their files into a copy of the source, adds their lines,
+builds it once, and runs their commands there. So this test shows that what each page says can be done, and that what it
+adds works at any number of ranks.
 
-What a page adds is kept below tests/adding/ as well, in the folder of its name, where it is formatted with all other code.
-"""
+The files that a page adds are also kept in tests/adding/, in a folder with the page's name, where they are formatted
+with all other code. """
 
 import difflib
 import os
@@ -19,18 +20,18 @@ PAGES = program.SOURCE / "docs" / "adding"
 KEPT = program.SOURCE / "tests" / "adding"
 COPIED = ["CMakeLists.txt", "cmake", "configs", "docs", "examples", "include", "scripts", "src", "tests"]
 
-# how the paragraphs before blocks begin or end, and how a page says what it took
+# how the paragraphs before blocks begin or end, and how a page says which files it added and changed
 WRITES = re.compile(r"Write `([^`]+)`:$")
 ADDS = re.compile(r"Add to `(\w+)` in `([^`]+)`, below `([^`]+)`:$")
 TAKES = re.compile(r"one new file and (\d+) changed files?: ((?:`[^`]+`(?:, | and )?)+)")
 
-# what the scripts that the pages call do here: no set-up, cheap builds, of what the pages test alone
+# stand-ins for the scripts that the pages call: no set-up, and cheap builds of nothing but what the pages test
 STAND_INS = {
     "build": "#!/bin/sh\nexec cmake --build build --parallel --target {targets}\n",
     "test": '#!/bin/sh\nscripts/build && exec ctest --test-dir build --output-on-failure --no-tests=error "$@"\n',
 }
 
-# of each kind of table a function without which it is not whole
+# for each kind of table, one function that it must have
 REQUIRED = ["backward", "gradient", "step", "update"]
 
 
@@ -73,7 +74,7 @@ def snapshot(tree):
 
 
 def changes(before, after):
-    """Of each file that was there before and is another now, how many lines were added and taken away."""
+    """For each file that existed before and has changed: how many lines were added, and how many removed."""
     found = {}
     for name in sorted(before):
         if before[name] != after.get(name):
@@ -109,7 +110,7 @@ class Adding(program.Case):
         return result.out + result.err
 
     def configure(self, pages):
-        """The build of the copy is that of this test's program, but for what costs time."""
+        """Builds the copy with the same compiler as the program that is tested, but without what costs time."""
         cache = (pathlib.Path(program.PROGRAM).parent / "CMakeCache.txt").read_text(encoding="utf-8")
         taken = {key: re.search(rf"(?m)^{key}:\w+=(.*)$", cache) for key in ["CMAKE_GENERATOR", "CMAKE_C_COMPILER"]}
         tests = {name for page in pages for text in page.commands for name in re.findall(r"unit/\(?([\w|]+)", text)}
@@ -122,7 +123,7 @@ class Adding(program.Case):
         )
 
     def break_table(self, page):
-        """Without one of its functions an entry is refused where it would be listed, in one message that names both."""
+        """An entry that lacks one of its functions is refused when it is to be listed; one message names both."""
         ((name, text),) = page.files.items()
         member = next(member for member in REQUIRED if f"    .{member} = " in text)
         entry = re.search(r'(?m)^    \.name = "([^"]+)"', text)[1]
@@ -137,7 +138,7 @@ class Adding(program.Case):
         (self.tree / name).write_text(text, encoding="utf-8")
 
     def test_same_answer(self):
-        """What pages look at their numbers with finds a difference, too."""
+        """The command with which the pages compare numbers finds a difference if there is one."""
         program.copy_scripts(self.folder)
         config = self.write("impala.yaml", "algorithm: {name: impala}\nenv: {num_envs: 4}\nevaluation: {episodes: 0}\n")
         for arguments, code, text in [("--set total_steps=4000", 1, "DIFFERENT"), ("--set total_steps=1", 2, "a single iteration")]:
@@ -173,7 +174,7 @@ class Adding(program.Case):
                 self.succeed(text)
             found = changes(before, snapshot(self.tree))
             changed[page.name].update(found)
-            for name in found:  # the next page begins where this one did
+            for name in found:  # the next page starts from the same source as this one
                 (self.tree / name).write_bytes(before[name])
         for page in pages:
             for name, (added, removed) in changed[page.name].items():

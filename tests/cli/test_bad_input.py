@@ -1,5 +1,5 @@
-"""Wrong configs, checkpoints and folders: one message that says where and what would be right, the right exit code, and
-nothing overwritten."""
+"""Wrong configs, checkpoints and folders: one message says where the fault is and what would be right, the exit code is
+the right one, and nothing is overwritten."""
 
 import shutil
 
@@ -8,7 +8,7 @@ import program
 
 class BadConfig(program.Case):
     def refuse(self, config, *parts, arguments=(), mpirun=False):
-        """Training with this config is refused, alone and where asked for under mpirun, and makes no folder."""
+        """Training with this config is refused and makes no folder: without mpirun, and with it if `mpirun` is true."""
         path = self.write("config.yaml", config)
         origins = [(None, "muster train: "), (3, f"muster train: rank 0 on {program.HOST}: ")]
         for ranks, origin in origins if mpirun else origins[:1]:
@@ -24,7 +24,7 @@ class BadConfig(program.Case):
         return program.SHORT.replace(old, new)
 
     def line(self, text):
-        """FILE:LINE of a text in the config as it is in program.SHORT."""
+        """FILE:LINE of the first place of a text in program.SHORT."""
         number = program.SHORT[: program.SHORT.index(text)].count("\n") + 1
         return f"{self.folder}/config.yaml:{number}"
 
@@ -79,7 +79,7 @@ class BadConfig(program.Case):
         self.refuse(config, where, *parts, mpirun=mpirun)
 
     def test_layers_and_spaces(self):
-        """What only the environment's spaces tell."""
+        """Faults of layers that can be found only when the environment's spaces are known."""
         self.refuse_policy(
             ["network: [conv2d 8 3, relu]"], "network", "conv2d: reads a grid", "a vector of 4; expects dense", mpirun=True
         )
@@ -98,7 +98,7 @@ class BadConfig(program.Case):
         self.refuse_policy(["distribution: Categorical"], "distribution", "expects null or 'Gaussian'", env="Pendulum-v1")
 
     def test_layers_said_twice(self):
-        """The short form and a list, and whatever else contradicts."""
+        """The short form together with a list, and other contradictions."""
         for option in ["hidden_sizes: [32, 32]", "activation: relu", "kernel_size: 3"]:
             key = option.split(":", 1)[0]
             self.refuse_policy(["network: [dense 32, tanh]", option], key, "policy.network is one; expects only one")
@@ -124,7 +124,8 @@ class BadConfig(program.Case):
             self.refuse(program.SHORT, f"--set {assignment}: ", part, arguments=["--set", assignment])
 
     def test_seeds(self):
-        """A seed beyond the largest is none, wherever it comes from, though as a float it would be the largest."""
+        """A seed beyond the largest is refused wherever it comes from, also one that a float would round to the
+        largest."""
         beyond, limit = "9007199254740993", "from 0 to 9007199254740992"
         config = self.change("seed: 1", f"seed: {beyond}")
         self.refuse(config, f"{self.line('seed')}: seed: {beyond}", limit)
@@ -138,14 +139,14 @@ class BadConfig(program.Case):
                 self.assert_refused(result, 2, f"muster {command[0]}: --seed: {seed}", "expects a whole number from 0")
 
     def test_only_for_processes(self):
-        """Limits of processes are not believed to be kept where there are none."""
+        """Limits that hold for child processes only are refused where environments have none."""
         for key, value in [("step_timeout", "30s"), ("isolation_block", "4")]:
             config = self.change("  num_envs: 8\n", f"  num_envs: 8\n  {key}: {value}\n")
             number = int(self.line("num_envs").rsplit(":", 1)[1]) + 1
             self.refuse(config, f"config.yaml:{number}: env.{key}", "env.isolation: process")
 
     def test_unusable_environments(self):
-        """What check-env says of an environment that nobody can use is what training says before it starts."""
+        """Of an environment that nobody can use, training says before it starts the same as check-env."""
         plugin = program.PLUGINS / "plugin_unusable.so"
         for name, cause in [
             ("Nothing-v0", "create() returned 0, but no environment"),
@@ -193,7 +194,7 @@ class BadFolder(program.Case):
         self.refuse(2, f"{self.folder}/mine exists", run=self.folder / "mine")
 
     def test_that_cannot_be_made(self):
-        # modes do not bind root, so these are places where nobody can make a folder
+        # permissions do not stop root, so these are places where nobody at all can make a folder
         file = self.write("file", "words")
         self.refuse(1, f"{file}", "Not a directory", run=file)
         self.refuse(1, f"{file}/run", "Not a directory", run=file / "run")
@@ -217,7 +218,7 @@ class BadCheckpoint(program.Case):
         self.content = self.checkpoint.read_bytes()
 
     def damages(self):
-        """What can be wrong with a file: its content, and what is said about it."""
+        """What can be wrong with a file: a name for it, the file's content, and the message about it."""
         size = len(self.content)
         foreign = (program.SOURCE / "tests" / "golden" / "env_cartpole.h5").read_bytes()
         yield "empty", b"", "is empty"
@@ -254,7 +255,7 @@ class BadCheckpoint(program.Case):
                 self.assert_refused(result, 1, "no checkpoint", self.folder / "empty")
 
     def test_resume(self):
-        # the only checkpoint is no good: the run cannot go on, and its metrics stay
+        # the only checkpoint is damaged: the run cannot go on, and its metrics stay
         path = self.write("config.yaml", program.SHORT)
         for name, content, cause in self.damages():
             with self.subTest(name=name):

@@ -1,4 +1,4 @@
-"""muster bench: every part runs and writes what it promises. No figure is judged."""
+"""muster bench: every part runs and writes what it promises. The figures themselves are not tested."""
 
 import json
 import math
@@ -28,7 +28,7 @@ class Bench(program.Case):
         return {row["name"]: row for row in rows}, result
 
     def assert_part(self, part, *names, ranks=None):
-        """Every figure is of that part, and these are among them."""
+        """Every figure belongs to that part, and the named ones are among them."""
         rows, result = self.figures(part, ranks=ranks)
         self.assertTrue(all(name.startswith(part + "/") for name in rows), list(rows))
         for name in names:
@@ -52,7 +52,7 @@ class Bench(program.Case):
     def test_update(self):
         rows, _ = self.assert_part("update", "update/64x64/obs4/mb64", "update/256x256/obs64/mb256")
 
-        # both rows of a case are the same measurement: 52,352 operations a sample are useful here
+        # both rows of a case come from the same measurement: here a sample takes 52,352 useful operations
         time = rows["update/64x64/obs4/mb256"]["value"]
         rate = rows["update/64x64/obs4/mb256/flops"]["value"]
         self.assertAlmostEqual(time * rate / (2 * (2 * (2 * 4 * 64 + 3 * 64 * 64) + 3 * 3 * 64) / 1000), 1.0, 6)

@@ -1,5 +1,5 @@
-"""No file calls one that calls it back, over however many others, and no header includes itself: what is below can be
-read, tested and changed without what is above."""
+"""No file calls another that calls it back, directly or through other files, and no header includes itself in such a
+way. So what is below can be read, tested and changed without what is above."""
 
 import pathlib
 import re
@@ -9,8 +9,8 @@ import program
 
 
 def circles(graph):
-    """The sets of nodes of a graph {node: {node, ...}} that reach each other (Kosaraju 1978), and nodes that reach
-    themselves."""
+    """The sets of nodes of a graph {node: {node, ...}} that can reach each other (Kosaraju 1978), and nodes with an
+    edge to themselves."""
     nodes = set(graph).union(*graph.values())
     order, seen = [], set()
     for start in sorted(nodes):
@@ -40,16 +40,16 @@ def circles(graph):
 
 
 def calls():
-    """Which source of src/ needs a symbol of which other one, by what the compiled files have and lack."""
+    """For each source in src/, the other sources whose symbols it needs, by the symbol tables of the compiled files."""
     objects = [str(path) for path in (pathlib.Path(program.PROGRAM).parent / "src").rglob("*.c.o")]
     owners, needs = {}, {}
     for line in subprocess.run(["nm", "-A", *objects], check=True, capture_output=True, text=True).stdout.splitlines():
         source = re.search(r"\.dir/(.*?)\.o:", line).group(1)
         kind, symbol = line.split()[-2:]
         if not (program.SOURCE / "src" / source).exists():
-            continue  # of a file that is there no more, or generated
+            continue  # from a file that is generated, or that no longer exists
         if symbol.startswith("_"):
-            continue  # the compiler's and the C library's, _exit() among them, which cli/exit.c stands in for
+            continue  # of the compiler or the C library, such as _exit(), which cli/exit.c replaces
         if kind == "U":
             needs.setdefault(source, set()).add(symbol)
         elif kind.isupper():

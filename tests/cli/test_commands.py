@@ -1,4 +1,4 @@
-"""Commands that need no run: help, versions, wrong use, and what there is to choose from."""
+"""Commands that need no run: help, versions, wrong use, and lists of what can be chosen."""
 
 import json
 import os
@@ -68,7 +68,7 @@ class Commands(program.Case):
         self.assertEqual(os.listdir(self.folder), [])
 
     def test_wrong_use_under_mpirun(self):
-        # all ranks see it, one says it
+        # all ranks see the fault, and one reports it
         for arguments, message in [
             (["train"], "expects one config file, got 0"),
             (["train", "a.yaml", "--wrong"], "unrecognized option '--wrong'"),
@@ -119,7 +119,7 @@ class Commands(program.Case):
         self.assert_refused(self.run_muster("config", "algorithm.n_step"), 2, "algorithm.n_steps?")
 
     def test_check_env(self):
-        """One line for one fault, and a report that what the environment prints cannot break."""
+        """One line for each fault; and what the environment itself prints cannot damage the report."""
         plugin = program.PLUGINS / "plugin_fails.so"
         result = self.run_muster("check-env", plugin, "--json")
         self.assertEqual((result.code, result.err), (1, ""), result)

@@ -1,17 +1,17 @@
-"""What stands in the documents is done: their blocks of commands run in a copy of the source as after a build, samples of
-output are what the commands print, configs are taken, programs compile and run.
+"""Does what the documents say: runs their blocks of commands in a copy of the source as it is after a build, compares
+samples of output with what the commands print, loads the configs, compiles and runs the programs.
 
-A comment before a block says what is particular about it, and is not seen by readers:
+A comment before a block, which readers do not see, says how to treat it:
 
-    <!-- not run: REASON -->       neither done nor compared
-    <!-- run with: A -> B; ... --> A stands for something that the reader has, for which B is put
-    <!-- run shortened -->         each training ends after some thousand steps
-    <!-- run in: FOLDER -->        from another folder than the root of the copy
+    <!-- not run: REASON -->       the block is neither run nor compared
+    <!-- run with: A -> B; ... --> A stands for something of the reader's own; B takes its place here
+    <!-- run shortened -->         each training ends after a few thousand steps
+    <!-- run in: FOLDER -->        the commands run in another folder than the root of the copy
     <!-- saved as: FILE -->        the block is the content of a file that later blocks use
-    <!-- refused: TEXT -->         a config that is not taken, with these words
+    <!-- refused: TEXT -->         the block is a config that is refused with these words
 
-Samples are blocks whose first line is `$ COMMAND`; what depends on the machine or the moment is left out of the
-comparison, and a sample may leave out lines."""
+Samples are blocks whose first line is `$ COMMAND`. What depends on the machine or the moment is not compared, and a
+sample may leave out lines."""
 
 import os
 import pathlib
@@ -29,13 +29,13 @@ from documents import Block, blocks
 DOCUMENTS = ["README.md", "CONTRIBUTING.md", "configs/README.md", "examples/README.md", "slurm/README.md"]
 FOLDERS = ["configs", "docs", "examples", "include", "scripts", "slurm", "src"]
 
-# blocks in these are judged; others are pictures, formulas, fragments
+# blocks in these languages are tested; the others are pictures, formulas, fragments
 RUN, CONFIGS, PYTHON, C = "sh", "yaml", "python", "c"
 
-# seconds of a block: a net only
+# the most seconds that a block may take, only so that nothing hangs
 LIMIT = 120
 
-# what is built and tested is so by whoever runs this test
+# scripts that do nothing here: whoever runs this test has already built muster and runs its tests
 STAND_INS = ["scripts/setup", "scripts/build", "scripts/test", "scripts/format", "scripts/compare-revisions", ".ci/run"]
 
 WRAPPER = """#!/bin/sh
@@ -46,7 +46,7 @@ fi
 exec "$REAL_MUSTER" "$@"
 """
 
-# building what is built already is not done again
+# what is already built is not built again
 CMAKE = """#!/bin/sh
 case "$*" in
   "--build build --target act") exit 0 ;;
@@ -57,7 +57,8 @@ exec "$REAL_CMAKE" "$@"
 
 
 def mask(line):
-    """A line of output without what differs between machines and moments: times, rates, shares, hosts, and spaces."""
+    """A line of output without what differs from machine to machine or from run to run: times, rates, shares, hosts,
+    and spaces."""
     line = line.replace(socket.gethostname(), "node")
     for pattern, stands_for in [
         (r"\S+ steps/s", "# steps/s"),
@@ -124,7 +125,7 @@ class Documents(program.Case):
         self.assertEqual(result.code, 0, f"{block.place}: {result}")
 
     def compare_sample(self, block):
-        """The lines of a sample are printed, in their order."""
+        """Checks that the command prints the lines of a sample, in their order."""
         command, _, sample = block.text[2:].partition("\n")
         result = self.shell(block, command)
         self.assertEqual(result.code, 0, f"{block.place}: {result}")
@@ -144,7 +145,7 @@ class Documents(program.Case):
             self.assertEqual(result.code, 0, f"{block.place}: {result}")
 
     def read(self, document):
-        """Does what a document says; returns how many blocks were done and the reasons of those that were not."""
+        """Does what a document says; returns how many blocks were done, and for the others the reasons why not."""
         done, reasons = 0, []
         kinds = {RUN: self.run_commands, CONFIGS: self.take_config, PYTHON: self.run_python}
         for block in blocks(document, (program.SOURCE / document).read_text(encoding="utf-8")):
@@ -160,7 +161,7 @@ class Documents(program.Case):
         return done, reasons
 
     def run_python(self, block):
-        """Where there are the packages that it imports."""
+        """Runs a block of Python if the packages that it imports are installed."""
         names = set(re.findall(r"^import (\w+)", block.text, re.M)) - set(sys.builtin_module_names)
         if self.find_python(names) is not None:
             path = self.folder / "program-of-a-document.py"
@@ -168,7 +169,7 @@ class Documents(program.Case):
             self.run_commands(Block(block.place, 0, RUN, [f"python {path.name}"], []))
 
     def find_python(self, names):
-        """Makes `python` one that has these packages; None where there is none."""
+        """Makes `python` an interpreter that has these packages; returns None if there is none."""
         for python in [sys.executable, "/usr/bin/python3"]:
             script = "import " + ", ".join(sorted(names))
             if subprocess.run([python, "-c", script], capture_output=True, check=False).returncode == 0:
@@ -177,7 +178,8 @@ class Documents(program.Case):
         return None
 
     def test_documents(self):
-        """All of them, in the order in which a newcomer reads: runs that the first leaves behind are used by others."""
+        """All documents, in the order in which a newcomer reads them: later ones use runs that the first one leaves
+        behind."""
         build = pathlib.Path(program.PROGRAM).parent
         subprocess.run(
             [self.environment["REAL_CMAKE"], "--install", build, "--prefix", self.home / ".local"],
@@ -186,7 +188,7 @@ class Documents(program.Case):
         )
         self.find_python({"h5py", "numpy"})
         more = sorted(path.relative_to(program.SOURCE) for path in (program.SOURCE / "docs").rglob("*.md"))
-        more = [path for path in more if path.parent.name != "adding"]  # these take a tree of their own: cli/adding
+        more = [path for path in more if path.parent.name != "adding"]  # cli/adding tests these in a tree of its own
         total = 0
         for document in DOCUMENTS + [str(path) for path in more]:
             done, reasons = self.read(document)
@@ -197,7 +199,7 @@ class Documents(program.Case):
 
 
 class Reading(unittest.TestCase):
-    """What the reader of documents finds, so that it cannot find nothing."""
+    """Tests the functions above that read documents, so that they cannot pass by finding nothing."""
 
     TEXT = """Text
 <!-- not run: needs a cluster -->

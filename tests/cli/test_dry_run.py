@@ -1,4 +1,5 @@
-"""muster train --dry-run: shows what would be done, trains nothing, leaves nothing behind; and the map of a real run."""
+"""muster train --dry-run shows what would be done, trains nothing and leaves nothing behind. A real run shows the same
+map."""
 
 import os
 
@@ -10,7 +11,7 @@ class DryRun(program.Case):
         return self.run_muster("train", self.write("run.yaml", config), "--dry-run", *arguments, ranks=ranks)
 
     def succeed(self, *arguments, **options):
-        """The map's lines below its head, and the facts below it."""
+        """Returns the lines of the map without its head, and the facts below the map."""
         before = {path.name for path in self.folder.iterdir()} | {"run.yaml"}
         result = self.dry_run(*arguments, **options)
         self.assertEqual(result.code, 0, result)
@@ -41,7 +42,8 @@ class DryRun(program.Case):
         self.assertIn("each actor", facts["memory"])
 
     def test_memory(self):
-        """At least the rollout of 4096 environments: four floats of observation, action, probability, reward, end."""
+        """It says at least the memory of a rollout of 4096 environments: an observation of four floats, action,
+        probability, reward, end."""
         sets = ["--set", "env.num_envs=4096", "--set", "algorithm.batch_size=8192"]
         rollout = 1e-6 * 4096 * 32 * (4 * 4 + 4 + 4 + 4 + 1)
         words = self.succeed(*sets, ranks=3)[1]["memory"].split()
@@ -67,7 +69,7 @@ class DryRun(program.Case):
         self.assert_refused(self.dry_run("--resume"), 2, "--run-dir")
 
     def test_numbered_folder(self):
-        """It names the folder that the run then makes."""
+        """It names the folder that the real run would make."""
         for number in ["001", "002"]:
             self.assertIn(f"ppo-{number},", self.succeed()[1]["folder"])
             result = self.run_muster("train", self.write("run.yaml", program.SHORT))

@@ -1,4 +1,4 @@
-"""`muster eval --gif`: the file is read back by Pillow."""
+"""`muster eval --gif`: Pillow reads the file back."""
 
 import json
 import re
@@ -11,7 +11,8 @@ READER = program.SOURCE / "tests" / "support" / "pillow.py"
 
 
 def python_with_pillow():
-    """An interpreter that has Pillow: this one, or the system's, for which Debian packages it; None: there is none."""
+    """An interpreter that has Pillow: this one, or the system's, for which Debian has a package; None if neither has
+    it."""
     for python in [sys.executable, "/usr/bin/python3"]:
         done = subprocess.run([python, "-c", "import PIL"], stderr=subprocess.DEVNULL, check=False)
         if done.returncode == 0:
@@ -40,14 +41,15 @@ class Gif(program.Case):
         self.assertEqual(played, self.evaluate(run, "--episodes", "2", "--seed", "5"))
         gif = read_gif(path, "000000", 300, 310)
 
-        # a frame for each state, the first ones of the episodes among them; 50 steps of 0.02 s a second, for ever
+        # a frame for each state, also the first one of each episode; at 50 steps of 0.02 s a second, repeated for ever
         self.assertEqual(gif["size"], [600, 400])
         self.assertEqual(gif["loop"], 0)
         self.assertEqual(len(gif["frames"]), 2 * played["mean_length"] + 2)
         self.assertEqual({frame["delay"] for frame in gif["frames"]}, {20})
         self.assertGreater(len({frame["digest"] for frame in gif["frames"]}), 20)
 
-        # the cart is where the text says, as long as all of it is in the picture: 2.4 m to either side, and it is 0.4 m wide
+        # the cart is where the text says, as long as the whole cart is in the picture: it is 0.4 m wide, and the
+        # picture shows 2.4 m to either side
         text = self.run_muster("eval", run, "--episodes", "2", "--seed", "5", "--render").out
         positions = [float(found) for found in re.findall(r"position ([-+0-9.]+) m", text)]
         self.assertEqual(len(positions), len(gif["frames"]))
@@ -57,7 +59,7 @@ class Gif(program.Case):
             self.assertAlmostEqual((frame["column"] + 0.5 - 300) / 125, position, delta=0.01)
 
     def test_environments(self):
-        # the longer side is 600 pixels; the pace is that of the environment, in whole hundredths of a second
+        # the longer side has 600 pixels; the pace is that of the environment, in whole hundredths of a second
         for name, size, fps in [
             ("Acrobot-v1", [600, 600], 5),
             ("MountainCar-v0", [600, 400], 30),
@@ -94,13 +96,13 @@ class Gif(program.Case):
         self.assertIn("stopped after 7 frames (--max-frames)", result.out)
         self.assertEqual([frame["delay"] for frame in read_gif(path)["frames"]], [130, 120, 130, 120, 130, 120, 130])
 
-        # muster's own file is replaced, a user's is not
+        # a file that muster made is replaced, a user's own file is not
         self.assertEqual(self.run_muster("eval", run, "--gif", path, "--max-frames", "3").code, 0)
         self.assertEqual(len(read_gif(path)["frames"]), 3)
         path.write_bytes(path.read_bytes().replace(b"made by muster", b"made by myself"))
         self.assertEqual(len(read_gif(path)["frames"]), 3)
 
-        # nothing is overwritten, and nothing is left when there is nowhere to write
+        # nothing is overwritten, and nothing is left behind where writing is impossible
         (self.folder / "out").symlink_to("/proc/self/fd/1")
         before = program.listing(self.folder)
         self.assert_refused(self.run_muster("eval", run, "--gif", path), 2, path, "exists and was not made by muster")

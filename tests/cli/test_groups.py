@@ -9,26 +9,26 @@ import program
 CONFIG = program.SHORT.replace("total_steps: 6144", "total_steps: 256").replace("evaluation: {episodes: 20}", "evaluation: {episodes: 2}")
 RETURN = "rollout/ep_rew_mean"
 
-# a run of each: what its config says in place of the first one's, and the group that it belongs to
+# the runs: a name, what its config says in place of the first one's, and the group that it belongs to
 RUNS = [
     ("base", [], 0),
     ("seed-2", [("seed: 1", "seed: 2")], 0),
     ("gamma", [("gamma: 0.98", "gamma: 0.9")], 1),
-    # a seed once more, on another host, kept and watched in another way; plug-ins lie where they lie
+    # the same seed again on another host, with other options of logs and checkpoints, and the plug-in in another place
     ("seed-2-again", [("seed: 1", "seed: 2"), ("log_interval: 1", "log_interval: 3"), ("keep: 3", "keep: 9"),
                       ("every: 0", "every: 64"), ('learner_host: ""', "learner_host: node7"),
                       ('plugin: ""', "plugin: /elsewhere/envs.so"), ("tensorboard: true", "tensorboard: false")], 0),
     ("ranks", [("# ranks: 1", "# ranks: 3")], 2),
     ("colocate", [("colocate: false", "colocate: true")], 3),
     ("episodes", [("episodes: 2\n", "episodes: 5\n")], 4),
-    # of an earlier version, which has not all options: the others have their defaults
+    # from an earlier version, which lacks some options: these have their defaults
     ("earlier", [("seed: 1", "seed: 3"), (r"\n  frame_stack: 1", ""), ("0.98", "9.8e-1")], 0),
-    # options that only a later version knows count as they are written
+    # options that only a later version knows are compared as they are written
     ("later", [("gamma: 0.98", "gamma: 0.98\n  foresight: 1")], 5),
     ("later-2", [("seed: 1", "seed: 2"), ("gamma: 0.98", "gamma: 0.98\n  foresight: 1")], 5),
     ("later-other", [("gamma: 0.98", "gamma: 0.98\n  foresight: 2")], 6),
     ("gamma-2", [("seed: 1", "seed: 2"), ("gamma: 0.98", "gamma: 0.9")], 1),
-    # what a layout came to that was chosen as the run began does not count
+    # where the layout was chosen as the run began, the layout that came of it does not count
     ("chosen", [("layout: given", "layout: auto")], 7),
     ("chosen-2", [("seed: 1", "seed: 2"), ("layout: given", "layout: auto"), ("learners: 0", "learners: 2")], 7),
 ]
@@ -47,13 +47,13 @@ class Groups(program.Case):
                 self.assertRegex(text, old)
                 text = re.sub(old, new, text)
             (run / "config.yaml").write_text(text, encoding="utf-8")
-            # its return says which run it is
+            # each run has a return of its own, so that the mean of a group tells which runs are in it
             rows = f"time/total_timesteps,time/time_elapsed,{RETURN}\n128,1,{2**number}\n256,2,{2**number}\n"
             (run / "metrics.csv").write_text(rows, encoding="utf-8")
             self.members.setdefault(group, []).append(number)
 
     def expected_mean(self, group):
-        """Over seeds, of each the mean over its runs."""
+        """The mean over seeds, where each seed counts with the mean over its runs; and the number of seeds."""
         seeds = {}
         for number in self.members[group]:
             seed = next((new for _, new in RUNS[number][1] if new.startswith("seed")), "seed: 1")
@@ -77,13 +77,13 @@ class Groups(program.Case):
         groups = range(len(self.members))
         expected = [self.expected_mean(group) for group in groups]
 
-        # a run that is found twice is one run
+        # a run that is found twice counts once
         found = json.loads(self.succeed("summary", *names, "base/../gamma", "--json"))
         by_name = {run["run"]: run["group"] for run in found["runs"]}
         self.assertEqual(by_name, {name: group for name, _, group in RUNS})
         self.assertEqual([group["runs"] for group in found["groups"]], [len(self.members[group]) for group in groups])
         self.assertEqual([(group["mean_return"]["mean"], group["seeds"]) for group in found["groups"]], expected)
-        # nobody takes one group for another
+        # every group can be told from the others by its name
         self.assertEqual(len({group["options"] for group in found["groups"]}), len(groups))
         self.assertIn("algorithm.gamma=0.9 ", found["groups"][1]["options"])
         self.assertIn("ranks=3", found["groups"][2]["options"])

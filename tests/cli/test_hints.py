@@ -1,5 +1,5 @@
-"""Commands that hints name do what they say when they are copied into a shell, wherever muster and the run lie; and what
-is said when a run is resumed with other options."""
+"""The commands in hints do what they say when a user copies them into a shell, wherever muster and the run lie; and
+what muster says when a run is resumed with other options."""
 
 import os
 import pathlib
@@ -8,10 +8,10 @@ import subprocess
 
 import program
 
-# everything that a shell takes for something else
+# a name with everything that has a special meaning in a shell
 PLACE = "it's $HOME; `a` *"
 
-# a run without end that is asked to leave once it has begun, all in one shell
+# starts an endless run and asks it to end once it has begun, all in one shell
 STOPPED = """
 {train} config.yaml --run-dir '{run}' --set total_steps=100000000 &
 until [[ $(wc -l <'{run}/metrics.csv') -ge 2 ]] || ! kill -0 $!; do sleep 0.05; done 2>/dev/null
@@ -32,12 +32,12 @@ class Hints(program.Case):
         self.write("config.yaml", program.SHORT)
 
     def shell(self, command, **environment):
-        """Runs a command as a user types it, here."""
+        """Runs a command in this test's folder, as a user types it."""
         script = f". {program.SOURCE}/scripts/mpi-environment.sh\nexport OMPI_MCA_rmaps_base_oversubscribe=1\n{command}"
         return program.finish(program.start_command(["bash", "-c", script], self.folder, environment))
 
     def hints(self, result, head):
-        """The indented lines below one that ends with `head`."""
+        """The indented lines below the line that ends with `head`."""
         lines = result.out.splitlines()
         number = next(n for n, line in enumerate(lines) if line.endswith(head))
         found = [line.strip() for line in lines[number + 1 :] if line.startswith("  ")]
@@ -58,7 +58,8 @@ class Hints(program.Case):
             self.assertGreater(len(done.out.splitlines()), 3, done)
 
     def test_found_in_path(self):
-        """By its name, where a shell finds it by that; by the path it was started with, where that is another program."""
+        """Hints call muster by its name if a shell finds it so; if the name leads to another program, by the path with
+        which it was started."""
         for started, found in [("muster", "muster"), ("bin/muster", "muster"), (f"'{program.PROGRAM}'", "muster")]:
             result = self.shell(f"{started} eval", PATH=self.path_with_bin())
             self.assertIn(f"(see `{found} eval --help`)", result.err)
@@ -66,12 +67,12 @@ class Hints(program.Case):
         shutil.copy(shutil.which("true"), self.folder / "other" / "muster")
         result = self.shell("bin/muster eval", PATH=f"{self.folder / 'other'}:{os.environ['PATH']}")
         self.assertIn("(see `bin/muster eval --help`)", result.err)
-        # an absolute path below the working directory is not written out
+        # a path below the working directory is shown as a relative one
         result = self.shell('"$PWD/bin/muster" bench nothing --wrong; "$PWD/bin/muster" config nothing')
         self.assertIn("`bin/muster config` lists all", result.err)
 
     def test_interrupted(self):
-        """The command to go on with has the ranks and the launcher's options."""
+        """The command that resumes the run has the same number of ranks and the same options of the launcher."""
         for number, (start, again) in enumerate(
             [
                 ("bin/muster", "bin/muster"),
@@ -96,7 +97,7 @@ class Resume(program.Case):
         return self.run_muster("train", run / "config.yaml", "--run-dir", run, "--resume", *sets)
 
     def test_schedules(self):
-        """A longer run has other schedules, and says from which value to which."""
+        """When a run is made longer, its schedules change, and it says from which value to which."""
         run = self.train("run", config=LINEAR)
         result = self.resume(run, "--set", "total_steps=24576")
         self.assertEqual(result.code, 0, result)
@@ -106,7 +107,7 @@ class Resume(program.Case):
             result.err,
         )
         self.assertEqual(result.err.count("falls over"), 1, result)
-        # no longer than before, or without schedules, there is nothing to say
+        # if it is not longer than before, or has no schedules, it says nothing
         self.assertNotIn("falls over", self.resume(run, "--set", "total_steps=24576").err)
         run = self.train("constant")
         self.assertNotIn("falls over", self.resume(run, "--set", "total_steps=12288").err)
@@ -121,7 +122,8 @@ class Resume(program.Case):
 
 
 class StandardInput(program.Case):
-    """A loop over a list that it reads from its standard input gets all of it, whatever it starts."""
+    """A shell loop that reads a list from its standard input gets the whole list: no command in it takes part of that
+    input."""
 
     def test_loops(self):
         program.copy_scripts(self.folder)
@@ -146,7 +148,7 @@ class StandardInput(program.Case):
             self.assertTrue((self.folder / run / "summary.json").is_file(), done.stderr)
 
     def test_config(self):
-        """A config may come from there all the same."""
+        """A config may nevertheless come from standard input."""
         program.copy_scripts(self.folder)
         for ranks in ["1", "2"]:
             done = subprocess.run(

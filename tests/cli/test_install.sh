@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs the build into a folder, checks what lies there, moves it, and builds and runs an outside program against it.
+# Installs the build into a folder, checks its content, moves it, and builds and runs an outside program against it.
 # usage: test_install.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER
 set -eu
 
@@ -11,15 +11,15 @@ fail() {
   exit 1
 }
 
-# the tree is moved after the installation, since packages are built in one place and used in another; and its path has
-# spaces, as a home folder may
+# the installed tree is moved afterwards, since packages are built in one place and used in another; and its path has
+# spaces, since a home folder may have some
 rm -rf "$work"
 mkdir -p "$work"
 "$cmake" --install "$build" --prefix "$work/first" >"$work/install.log"
 mv "$work/first" "$work/pre fix"
 prefix="$work/pre fix"
 
-# what a user looks for is there
+# the files that a user looks for are there
 library=$(find "$prefix" -name libmuster.so)
 pc=$(find "$prefix" -name muster.pc)
 [ -n "$library" ] || fail "libmuster.so is not installed"
@@ -52,7 +52,7 @@ while read -r header; do
     fail "$header does not compile by itself as C99"
 done <"$work/installed"
 
-# libmuster shows only names of its own
+# libmuster exports only names of its own
 nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^muster_' >"$work/foreign" &&
   fail "libmuster.so exports names that do not begin with muster_: $(tr '\n' ' ' <"$work/foreign")"
 
@@ -60,7 +60,7 @@ nm -D --defined-only "$library" | awk '{ print $NF }' | grep -v '^muster_' >"$wo
 version=$(pkg-config --modversion muster)
 "$prefix/bin/muster" --version | grep -qF "$version" || fail "bin/muster --version does not say $version"
 
-# it trains what the outside program acts with, by the installed config
+# with the installed config it trains the policy that the outside program acts with
 "$prefix/bin/muster" train "$prefix/share/muster/configs/CartPole-v1/ppo.yaml" --set total_steps=30720 \
   --run-dir "$work/run" >"$work/train.log" || fail "bin/muster train: $(cat "$work/train.log")"
 
@@ -71,13 +71,13 @@ version=$(pkg-config --modversion muster)
 grep -qF "$version" "$work/said" || fail "find_package: said '$(cat "$work/said")', without $version"
 
 # the same by pkg-config
-# with a prefix that has spaces pkg-config prints words for a shell to read again
+# if the prefix has spaces, pkg-config quotes its output, which a shell must then parse again
 by_pkg_config() { eval "\"$CC\" $CFLAGS \"$1\" -o \"$2\" $(pkg-config --cflags --libs muster) -lm"; }
 by_pkg_config "$here/outside/outside.c" "$work/by-pkg-config"
 "$work/by-pkg-config" "$work/run/checkpoints/latest" >"$work/said" || fail "pkg-config: exit code $?"
 grep -qF "$version" "$work/said" || fail "pkg-config: said '$(cat "$work/said")', without $version"
 
-# the installed example acts with what the installed program has trained; the hints of the latter can be copied
+# the installed example acts with the policy that the installed program has trained; that program's hints can be copied
 by_pkg_config "$prefix/share/doc/muster/examples/act.c" "$work/act"
 "$work/act" "$work/run" 20 >"$work/said" || fail "examples/act: $(cat "$work/said")"
 hint=$(sed -n 's/^  \(.* eval .*\)$/\1/p' "$work/train.log")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# env.isolation: process under mpirun: the same state of learning as without; crashes cost episodes and are counted and
-# reported; beyond env.max_restarts the run ends with a checkpoint and exit code 1.
+# `env.isolation: process` under mpirun: the state of learning is the same as without it; crashes cost episodes, and are
+# counted and reported; after more than env.max_restarts of them the run ends with a checkpoint and exit code 1.
 # usage: test_isolation.sh MUSTER SOURCE_FOLDER WORK_FOLDER
 set -euo pipefail
 
@@ -17,7 +17,7 @@ fail() {
   exit 1
 }
 
-# train RANKS FOLDER OPTION...: returns the exit code of the run
+# train RANKS FOLDER OPTION...: trains, and returns the exit code of the run
 train() {
   local ranks=$1 folder=$2 options=()
   shift 2
@@ -40,7 +40,7 @@ for ranks in 1 3; do
   [[ $("$muster" inspect --digest "isolated-$ranks") == "$digest" ]] || fail "another digest on $ranks ranks"
 done
 
-# a run is resumed with or without
+# a run can be resumed with isolation or without
 train 3 half env.isolation=process total_steps=1024 || fail "half a run"
 mpirun -n 2 "$muster" train config.yaml --run-dir half --resume >said 2>&1 || fail "resuming without isolation"
 train 1 whole || fail "a whole run"
@@ -69,7 +69,7 @@ TEXT
   [[ ${restarts%.*} == 4 ]] || fail "$fault: env/restarts is $restarts, not 4"
 done
 
-# too many
+# more crashes than are allowed
 sed -i 's/max_restarts: 1000/max_restarts: 1/; s/hang_at_step: 200/crash_at_step: 40/' config.yaml
 code=0
 train 3 dead || code=$?
@@ -78,7 +78,7 @@ grep -q 'env.max_restarts (1) allows' said || fail "does not say why it ends"
 [[ $(find dead/checkpoints -name '*.h5' | wc -l) -gt 0 ]] || fail "there is no checkpoint"
 "$muster" inspect dead >/dev/null || fail "the checkpoint cannot be read"
 
-# it goes on from there once the environment is mended (here: told not to crash)
+# the run goes on from there once the environment is repaired (here: an option tells it not to crash)
 sed -i 's/crash_at_step: 40/crash_at_step: 0/; s/^total_steps: .*/total_steps: 2048/' config.yaml
 code=0
 mpirun -n 3 "$muster" train config.yaml --run-dir dead --resume >said 2>&1 || code=$?

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Holds check-modules to its task: a sound tree passes, and each kind of breach is found and named.
+# Tests scripts/check-modules: a tree that keeps the rules passes, and each kind of breach is found and named.
 # usage: test_modules.sh CHECK_ROOMS WORK_FOLDER
 set -eu
 
@@ -11,7 +11,7 @@ fail() {
   failures=$((failures + 1))
 }
 
-# a small tree that keeps the rules
+# makes a small tree that keeps the rules
 sound_tree() {
   rm -rf "$work"
   mkdir -p "$work/src/base" "$work/src/comm" "$work/src/env/envs" "$work/src/nn" "$work/include/muster"
@@ -38,7 +38,7 @@ breach() {
 sound_tree
 "$check" "$work" || fail "a sound tree did not pass"
 
-# each library outside its module
+# each library is used outside of its module
 breach src/nn/bad.c '#include <mpi.h>' 'nn includes mpi.h, which only comm may'
 breach src/cli/bad.c '#  include "mpi.h"' 'cli includes mpi.h, which only comm may'
 breach src/train/bad.h '#include <hdf5.h>' 'train includes hdf5.h, which only store may'
@@ -54,7 +54,7 @@ breach src/cli/bad.c '#include <ncurses.h>' 'cli includes ncurses.h, which only 
 breach src/store/bad.c '#include <gif_lib.h>' 'store includes gif_lib.h, which only canvas may'
 breach include/muster/bad.h '#include <mpi.h>' 'public includes mpi.h, which only comm may'
 
-# upwards and sideways
+# includes of a higher layer, and of another module of the same layer
 breach src/base/bad.c '#include "comm/topology.h"' 'base (layer 0) includes comm/topology.h (layer 1)'
 breach src/comm/bad.c '#include "store/json.h"' 'comm (layer 1) includes store/json.h (layer 1)'
 breach src/env/envs/bad.c '#include "nn/layer.h"' 'env (layer 2) includes nn/layer.h (layer 2)'
@@ -66,7 +66,7 @@ breach src/nn/bad.c '#include "../comm/topology.h"' 'write ../comm/topology.h as
 breach src/nn/bad.c '#include TOPOLOGY' 'name the header itself'
 breach src/nn/bad.c '#include "topology.h"' 'topology.h is neither in the folder of this file nor in a module'
 
-# what the sanitizers cannot see
+# calls that the sanitizers cannot see
 breach src/store/bad.c 'length = vasprintf(text, format, arguments);' 'write format_text() for asprintf()'
 
 # a folder that is not in the list, and a tree without files

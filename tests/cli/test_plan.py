@@ -1,4 +1,5 @@
-"""muster plan: it measures, predicts and writes what it promises. No prediction is judged here: bench/plan.py does that."""
+"""muster plan: it measures, predicts and writes what it promises. Whether predictions are right, bench/plan.py
+tests."""
 
 import json
 import math
@@ -23,7 +24,8 @@ class Plan(program.Case):
             if plan["mode"] == "in step" or row["ranks"] == 1:
                 self.assertAlmostEqual(row["iteration_seconds"], whole, delta=1e-12)
             else:
-                # stages at the same time take no longer than one after another; actors may have part in messages
+                # stages that run at the same time take no longer than if they ran one after another; actors may take
+                # part in messages
                 self.assertLessEqual(row["iteration_seconds"], whole + row["exchange_seconds"] + 1e-12)
                 self.assertGreaterEqual(row["iteration_seconds"], max(row[stage] for stage in STAGES) - 1e-12)
             self.assertEqual(row["bottleneck"] + "_seconds", max(STAGES, key=row.get))
@@ -38,7 +40,8 @@ class Plan(program.Case):
         self.assertEqual((plan["env"], plan["num_envs"], plan["costs"]["steps"]), ("CartPole-v1", 8, 256))
         self.assertFalse(plan["costs"]["node"]["measured"])
         self.assertEqual(plan["costs"]["optimizer_steps"], 20)
-        # what a run of two ranks moves: observations, actions, log-probabilities, rewards, ends, lengths, restarts
+        # what a run of two ranks moves: observations, actions, log-probabilities, rewards, ends of episodes, lengths,
+        # restarts
         self.assertEqual(plan["costs"]["rollout_bytes"], 8 * (33 * 16 + 32 * (4 + 4 + 4 + 1) + 4 + 4))
         self.assertEqual(plan["rows"][0]["exchange_seconds"], 0)
         self.assertTrue(all(row["exchange_seconds"] > 0 for row in plan["rows"][1:]))
@@ -78,7 +81,7 @@ class Plan(program.Case):
             self.assertEqual(plan["costs"]["gradient_seconds"] > 0, name == "a3c")
 
     def test_chosen_layout(self):
-        """`ranks: auto` says what it chose and why; the answer stays what it is."""
+        """`ranks: auto` says what it chose and why, and the answer does not change."""
         alone = self.train("alone", config=program.SHORT)
         config = program.SHORT + "ranks: auto\n"
         for ranks in [1, 2, 4]:
@@ -107,7 +110,7 @@ class Plan(program.Case):
         self.assertEqual((last["ranks"], last["nodes"], last["num_envs"]), (10000, 157, 4 * 9999))
 
     def test_network(self):
-        """A slower network costs more, and only where there is one."""
+        """A slower network makes the exchange between nodes slower."""
         many = ["--ranks", "64", "--envs-per-actor", "1", "--cores-per-node", "8"]
         slow = ["--latency", "1000", "--bandwidth", "0.1", "--overhead", "100"]
         quick, slow = self.plan(*many), self.plan(*many, *slow)

@@ -1,4 +1,4 @@
-"""muster plot: what it hands to gnuplot, checked against metrics.csv; pictures; and everything that a run may lack."""
+"""muster plot: the script for gnuplot, compared with metrics.csv; pictures; and everything that a run may lack."""
 
 import csv
 import os
@@ -27,7 +27,7 @@ def column(run, name):
 class Plot(program.Case):
     @classmethod
     def setUpClass(cls):
-        """Three runs that differ in the seed alone and one with another clip_range, which no test changes."""
+        """Makes three runs that differ only in the seed, and one with another clip_range. No test changes them."""
         cls.shared = program.WORK / "shared"
         shutil.rmtree(cls.shared, ignore_errors=True)
         cls.shared.mkdir(parents=True)
@@ -48,7 +48,7 @@ class Plot(program.Case):
         return result
 
     def fake(self, script):
-        """A folder for PATH in which `gnuplot` is this shell script."""
+        """An environment whose PATH begins with a folder in which `gnuplot` is this shell script."""
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
         path = folder / "gnuplot"
@@ -57,7 +57,7 @@ class Plot(program.Case):
         return {"PATH": f"{folder}:/usr/bin:/bin"}
 
     def script(self, *arguments):
-        """What gnuplot is told, through one that gives it back; and the curves in it, by panel and group."""
+        """The script for gnuplot, from a stand-in that prints its input; and the curves in it, by panel and group."""
         self.draw(*arguments, "-o", "script.svg", env=self.fake("exec cat\n"))
         text = (self.folder / "script.svg").read_text(encoding="utf-8")
         curves = {}
@@ -92,7 +92,7 @@ class Plot(program.Case):
                 self.assertAlmostEqual(seen, expected, delta=1e-6 * max(1, abs(expected)))
             self.assertAlmostEqual(high, mean + deviation, delta=1e-6 * abs(mean + deviation))
 
-        # other bands; a run by itself is drawn as it is
+        # other bands; the curve of a group with one run is that run's
         _, curves = self.script(*self.runs, "-m", metric, "--band", "minmax")
         for (_, _, low, high), *values in zip(curves[0, 0], *seeds):
             self.assertAlmostEqual(low, min(values), delta=1e-6 * min(values))
@@ -115,7 +115,7 @@ class Plot(program.Case):
         self.assertEqual(text.count("set xlabel 'wall time [s]'"), 1)
         seconds = max(float(column(run, "time/time_elapsed")[-1]) for run in self.runs)
         for panel, most in [(0, 6144), (1, seconds), (2, 6144), (3, 6144)]:
-            # over seconds a group's curve ends where less than half of its runs go on
+            # over seconds, a group's curve ends where fewer than half of its runs go on
             self.assertLessEqual(curves[panel, 0][-1][0], most * (1 + 1e-6))
         text, _ = self.script(*self.runs, "-x", "seconds")
         self.assertEqual((text.count("'wall time [s]'"), text.count("set xlabel 'steps'")), (3, 0))
@@ -135,7 +135,7 @@ class Plot(program.Case):
         self.assertNotIn("'-0", text)
 
     def test_labels(self):
-        # the same but for ranks and folder
+        # the same apart from ranks and folder
         other = self.copy("other")
         text = (other / "config.yaml").read_text(encoding="utf-8")
         (other / "config.yaml").write_text(text.replace("# ranks: 1", "# ranks: 3"), encoding="utf-8")
@@ -143,7 +143,7 @@ class Plot(program.Case):
         self.assertIn("'ppo, 1 rank'", text)
         self.assertIn("'ppo, 3 ranks'", text)
 
-        # two that have no config yet have their names
+        # two runs that have no config yet are called by their names
         shutil.copytree(other, self.folder / "third")
         for run in [other, self.folder / "third"]:
             os.remove(run / "config.yaml")
@@ -181,7 +181,7 @@ class Plot(program.Case):
         self.draw(*self.runs, "-o", "curves.png", "--width", "700", "--height", "500")
         width, height, colors = picture.read_png(self.folder / "curves.png")
         self.assertEqual((width, height), (700, 500))
-        # muster knows it again, by a piece of text whose checksum is right
+        # muster can recognize its own file by a chunk of text in it, whose checksum is right
         data = (self.folder / "curves.png").read_bytes()
         at = data.index(b"tEXtSoftware\0made by muster")
         (length,) = struct.unpack(">I", data[at - 4 : at])
@@ -189,7 +189,7 @@ class Plot(program.Case):
         self.assertEqual(checksum, zlib.crc32(data[at : at + 4 + length]))
         self.draw(self.runs[0], "-o", "curves.png", "--width", "300", "--height", "300")
         self.assertEqual(picture.read_png(self.folder / "curves.png")[:2], (300, 300))
-        # paper, and lines of both groups
+        # white background, and lines of both groups
         self.assertGreater(colors[255, 255, 255], 0.4 * width * height)
         self.assertGreater(colors.get(BLUE, 0), 100)
         self.assertGreater(colors.get(RED, 0), 100)
@@ -238,7 +238,7 @@ class Plot(program.Case):
             self.assertIn("there is nothing to draw yet", result.err)
             self.assertFalse((self.folder / "none.svg").exists())
 
-        # next to another one it is left out, and that is said
+        # if another run is given too, the empty one is left out, and a message says so
         result = self.draw(run, self.runs[3], "-o", "one.svg", env=self.fake("exec cat\n"))
         self.assertEqual(len(result.messages), 1)
         self.assertIn("empty has no row of metrics yet; it is left out", result.messages[0])
@@ -307,7 +307,8 @@ class Plot(program.Case):
             self.assertFalse((self.folder / "none.svg").exists())
 
     def test_whose_file_it_is(self):
-        """A picture of muster's is replaced, a file of the user's is not; devices, pipes and links stay what they are."""
+        """A picture that muster made is replaced, a user's own file is not; devices, pipes and links stay what they
+        are."""
         run, env = self.runs[0], self.fake("printf '<svg>%s</svg>' drawn\n")
         path = self.folder / "a.svg"
         for _ in range(2):
@@ -319,13 +320,13 @@ class Plot(program.Case):
         self.draw(run, "-o", "a.svg", "--force", env=env)
         self.assertIn("drawn", path.read_text(encoding="utf-8"))
 
-        # through a link; and to standard output, a pipe and a file, with nothing else there
+        # through a link; to standard output, and nothing else is written there; and to a pipe
         (self.folder / "link.svg").symlink_to("a.svg")
         path.write_text("", encoding="utf-8")
         self.draw(run, "-o", "link.svg", env=env)
         self.assertTrue((self.folder / "link.svg").is_symlink())
         self.assertIn("drawn", path.read_text(encoding="utf-8"))
-        (self.folder / "out").symlink_to("/proc/self/fd/1")  # as /dev/stdout, but nothing of the machine's
+        (self.folder / "out").symlink_to("/proc/self/fd/1")  # like /dev/stdout, but not a file of the machine's own
         self.assertTrue(self.draw(run, "-o", "out", env=env).out.startswith("<svg>drawn</svg><!--"))
         os.mkfifo(self.folder / "pipe")
         reader = subprocess.Popen(["cat", self.folder / "pipe"], stdout=subprocess.PIPE)

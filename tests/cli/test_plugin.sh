@@ -1,7 +1,7 @@
 #!/bin/sh
-# Builds examples/plugin-LANGUAGE outside the tree against an installed muster, checks the environment, and trains it as
-# its ppo.yaml says: the policy has to reach the return at which the environment itself counts as solved.
-# usage: test_plugin.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER LANGUAGE; exits with 77 without a compiler for it
+# Builds examples/plugin-LANGUAGE outside the source tree against an installed muster, checks the environment, and
+# trains with its ppo.yaml: the policy has to reach the return at which the environment counts as solved. usage:
+# test_plugin.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER LANGUAGE; exits with 77 if there is no compiler for it
 set -eu
 
 cmake=$1 source=$2 build=$3 work=$4 language=$5
@@ -21,7 +21,7 @@ if ! command -v "$compiler" >/dev/null; then
   exit 77
 fi
 
-# the example lies in a folder of its own, as somebody would copy it
+# the example is in a folder of its own, as if a user had copied it
 rm -rf "$work"
 mkdir -p "$work"
 "$cmake" --install "$build" --prefix "$work/prefix" >"$work/install.log"
@@ -34,15 +34,15 @@ muster=$work/prefix/bin/muster
 name=$(sed -n 's/^  name: \(.*-v0\)$/\1/p' ppo.yaml)
 library=$(sed -n 's/^  plugin: //p' ppo.yaml)
 
-# what a plug-in is linked to: not muster
+# a plug-in is not linked to muster
 ldd "$library" | grep -q muster && fail "the plug-in links muster"
 
 # the contract
 "$muster" check-env "$library" >"$work/said" 2>&1 || fail "check-env finds faults"
 grep -q "^$name: keeps the contract" "$work/said" || fail "check-env does not name the environment"
 
-# failures have words, also where the plug-in gives none
-refuse() { # MESSAGE LIBRARY [ARGUMENTS]: check-env says just that of create()
+# failures have a message, even if the plug-in gives none
+refuse() { # MESSAGE LIBRARY [ARGUMENTS]: check-env says exactly this about create()
   expected="FAIL  description     create() failed: \"$1\""
   shift
   "$muster" check-env "$@" >"$work/said" 2>&1 && fail "check-env finds no fault"
@@ -66,7 +66,7 @@ if [ "$language" = fortran ]; then
   refuse "describe() gives 3 low bounds for 2 elements: expects as many, or one for all" "$work/bounds.so"
 fi
 
-# from another folder, so that the path counts from the config
+# started in another folder, since the path of the plug-in is relative to the config
 cd "$work"
 "$muster" train example/ppo.yaml --run-dir run >"$work/said" 2>&1 || fail "training"
 threshold=$("$muster" envs "example/$library" | sed -n 's/^ *reward threshold *//p')

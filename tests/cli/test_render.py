@@ -8,7 +8,7 @@ import program
 
 
 def run_on_terminal(arguments, term):
-    """What muster writes to a terminal, and how it ends."""
+    """Runs muster on a terminal; returns what it writes and its exit code."""
     child, terminal = pty.fork()
     if child == 0:
         os.environ["TERM"] = term
@@ -18,7 +18,7 @@ def run_on_terminal(arguments, term):
         try:
             piece = os.read(terminal, 65536)
         except OSError:
-            break  # the other side is closed
+            break  # muster has closed its side of the terminal
         if not piece:
             break
         out += piece
@@ -35,7 +35,7 @@ class Render(program.Case):
         self.assertNotIn("\033", result.out)
         self.assertTrue(result.out.endswith(plain.out), result)
 
-        # each state of each episode, the last one too, with the rewards so far
+        # each state of each episode, also the last one, with the sum of rewards so far
         captions = re.findall(r"(?m)^CartPole-v1, episode (\d), step (\d+), reward (\d), return (\d+)(.*)$", result.out)
         for number in ["1", "2"]:
             episode = [caption for caption in captions if caption[0] == number]

@@ -1,4 +1,4 @@
-"""muster report: the page as a browser shows it, and as its text says it."""
+"""muster report: the text of the page, and how a browser shows it."""
 
 import fcntl
 import html.parser
@@ -47,7 +47,7 @@ class Page(html.parser.HTMLParser):
 class Report(program.Case):
     @classmethod
     def setUpClass(cls):
-        """Two seeds at three ranks, which no test changes."""
+        """Makes runs of two seeds at three ranks. No test changes them."""
         cls.shared = program.WORK / "shared"
         shutil.rmtree(cls.shared, ignore_errors=True)
         cls.shared.mkdir(parents=True)
@@ -65,7 +65,7 @@ class Report(program.Case):
         return result
 
     def page(self, *arguments):
-        """A page without gnuplot: its picture is a mark."""
+        """A page that is made without gnuplot: a mark stands for its picture."""
         folder = self.folder / "bin"
         folder.mkdir(exist_ok=True)
         (folder / "gnuplot").write_text("#!/bin/sh\necho '<?xml?><svg><text>CURVES</text></svg>'\n", encoding="utf-8")
@@ -143,7 +143,7 @@ class Report(program.Case):
             self.assertIn(part, page.text)
         for tag in ["b", "i", "u", "script"]:
             self.assertNotIn(tag, page.tags)
-        # the shell's command survives the name
+        # the command for a shell works with this name, too
         self.assertIn("it'\\''s é", page.text)
 
     def test_bytes_that_are_no_text(self):
@@ -154,7 +154,7 @@ class Report(program.Case):
         self.assertIn("a\ufffd[2J\ufffd\ufffd\ufffd", self.page(self.runs[0], "-t", title).text)
 
     def test_generic_summary(self):
-        """What a later version writes is shown too: columns of stages, lists and objects."""
+        """What a later version might write is shown, too: columns of stages, lists and objects."""
         run = self.copy("later")
         metrics = (run / "metrics.csv").read_text(encoding="utf-8")
         (run / "metrics.csv").write_text(metrics.replace("time/gather_seconds", "time/actor_wait_seconds"))
@@ -174,7 +174,7 @@ class Report(program.Case):
         self.assert_refused(result, 2, "--output: report.html exists and was not made by muster", "--force")
         self.assertEqual(path.read_text(encoding="utf-8"), "<p>mine</p>")
         self.assertIn("finished", self.page(self.runs[0], "--force").text)
-        # to standard output, by a link as /dev/stdout is one: the page, and nothing else
+        # to standard output, through a link like /dev/stdout: the page, and nothing else
         (self.folder / "out").symlink_to("/proc/self/fd/1")
         out = self.report(self.runs[0], "-o", "out", env={"PATH": f"{self.folder / 'bin'}:/usr/bin:/bin"}).out
         self.assertTrue(out.startswith("<!DOCTYPE html>") and out.endswith("</html>\n"))
@@ -240,7 +240,7 @@ class Report(program.Case):
         self.assertGreater(page.tags.count("path"), 20)
         self.assertNotIn("script", page.tags)
 
-        # the first screen has paper, letters, and the curve's blue
+        # the first screen has white background, letters, and the blue of the curve
         _, messages = picture.browse(path, self.folder, f"--screenshot={self.folder / 'shot.png'}", "--window-size=1000,1400")
         width, height, colors = picture.read_png(self.folder / "shot.png")
         self.assertEqual((width, height), (1000, 1400))
@@ -251,7 +251,8 @@ class Report(program.Case):
 
     @unittest.skipUnless(picture.BROWSER, "there is no Chromium: scripts/setup check")
     def test_browser_would_complain(self):
-        """The check above can fail: a page that loads or runs something gets a message on the console."""
+        """The check above can fail: for a page that loads or runs something the browser writes a message to its
+        console."""
         page = (self.write("bad.html", "<script>throw Error('x')</script>"))
         _, messages = picture.browse(page, self.folder, "--dump-dom")
         self.assertIn("CONSOLE", messages)

@@ -1,4 +1,4 @@
-"""A whole run as a user sees it: the folder, eval, inspect, progress, and acting from another program."""
+"""A whole run as a user sees it: its folder, eval, inspect, progress, and another program that acts with its policy."""
 
 import json
 import math
@@ -16,7 +16,7 @@ import program
 class Run(program.Case):
     @classmethod
     def setUpClass(cls):
-        """One trained run, which no test changes."""
+        """Makes one trained run. No test changes it."""
         cls.shared = program.WORK / "shared"
         shutil.rmtree(cls.shared, ignore_errors=True)
         cls.shared.mkdir(parents=True)
@@ -57,7 +57,7 @@ class Run(program.Case):
             self.assertIsNone(summary[key])
         self.assertEqual(summary["final_evaluation"]["episodes"], 20)
 
-        # the last row of the metrics says the same
+        # the last row of the metrics has the same values
         row = program.metrics(self.run_folder)[-1]
         self.assertEqual(float(row["rollout/ep_rew_mean"]), summary["mean_return"])
         self.assertEqual(float(row["rollout/ep_rew_std"]), summary["std_return"])
@@ -110,7 +110,7 @@ evaluation: {episodes: 10}
             low, mean, high = (result[f"{key}_{what}"] for key in ("min", "mean", "max"))
             self.assertTrue(1 <= low <= mean <= high <= 500)
             self.assertTrue(0 <= result[f"std_{what}"] <= (high - low) / 2)
-        # one point a step
+        # the reward is one point for each step
         self.assertEqual(result["mean_return"], result["mean_length"])
 
         self.assertEqual(self.evaluate("--episodes", "50", "--seed", "3"), result)
@@ -144,14 +144,14 @@ evaluation: {episodes: 10}
         self.assertEqual(shapes["policy/2/weight"], [2, 64])
         self.assertEqual(shapes["value/2/weight"], [1, 64])
         for tensor in found["tensors"]:
-            # the bounds of CartPole's observations are infinite, which JSON cannot say
+            # the bounds of CartPole's observations are infinite, which JSON cannot express
             if tensor["type"] == "float32" and not tensor["name"].startswith("spaces/"):
                 self.assertGreater(tensor["norm"], 0, tensor)
         values = {tensor["name"]: tensor["value"] for tensor in found["tensors"] if tensor["shape"] == []}
         self.assertEqual(values["progress/total_steps"], 6144)
         self.assertEqual(values["optimizer/steps"], 24 * 20)
 
-        # the text holds the same, and the config is the run's own
+        # the output as text says the same, and the config is that of the run
         text = self.run_muster("inspect", self.run_folder)
         self.assertEqual((text.code, text.err), (0, ""), text)
         for tensor in found["tensors"]:
@@ -176,7 +176,7 @@ evaluation: {episodes: 10}
         self.assertIn("name: CartPole-v1", read.stdout)
 
     def test_acting_from_another_program(self):
-        # far enough for a policy that is trained so shortly; an untrained one falls after some ten steps
+        # enough for a policy with so little training; an untrained one falls after about ten steps
         done = subprocess.run([program.ACT, self.run_folder, "60"], capture_output=True, text=True, check=False)
         self.assertEqual((done.returncode, done.stderr), (0, ""), done)
         self.assertIn("balanced for 60 steps", done.stdout)
@@ -197,13 +197,13 @@ evaluation: {episodes: 10}
                 for line in lines:
                     self.assertRegex(line, pattern)
                 self.assertIn("iteration 24 | 6.14k steps (100 %)", lines[-1])
-                # the end: evaluation, run folder, what to do next
+                # the last lines: evaluation, run folder, what to do next
                 self.assertRegex(result.out, r"(?m)^evaluation +return \d")
                 self.assertIn(f"eval {run}\n", result.out)
                 self.assertIn(f"inspect {run}\n", result.out)
 
     def on_terminal(self, ranks):
-        """What a terminal receives from a run that is slow enough for its line to change."""
+        """What a terminal receives from a run that is slow enough for its progress line to change."""
         config = "total_steps: 2048\nenv: {name: Probe-v0, options: {sleep_us: 300}}\n"
         config += "algorithm: {name: ppo, n_steps: 32, batch_size: 64}\n"
         path = self.write("slow.yaml", config)
@@ -219,7 +219,7 @@ evaluation: {episodes: 10}
             try:
                 some = os.read(master, 4096)
             except OSError:
-                break  # the last one who had the terminal open has closed it
+                break  # the last process that had the terminal open has closed it
             if some == b"":
                 break
             received += some
@@ -235,7 +235,7 @@ evaluation: {episodes: 10}
                 shown = self.on_terminal(ranks)
                 lines = [line for line in shown.split("\r\033[K") if line.startswith("iteration ")]
                 self.assertGreater(len(lines), 2, shown)
-                # all but the last are overwritten in place
+                # every progress line but the last is overwritten in place
                 for line in lines[:-1]:
                     self.assertNotIn("\n", line)
                 self.assertIn("(100 %)", lines[-1].splitlines()[0])
@@ -253,7 +253,7 @@ evaluation: {episodes: 10}
         result = self.run_muster("train", path, "--set", "total_steps=256")
         self.assertEqual(result.code, 0, result)
         self.assertTrue((self.folder / "here/and/there/summary.json").exists())
-        # the command line goes before the file
+        # the command line overrides the file
         result = self.run_muster("train", path, "--set", "total_steps=256", "--run-dir", "elsewhere/")
         self.assertEqual(result.code, 0, result)
         self.assertTrue((self.folder / "elsewhere/summary.json").exists())
@@ -261,7 +261,7 @@ evaluation: {episodes: 10}
 
 class Extremes(program.Case):
     def test_large_actions_and_deep_networks(self):
-        """What can be trained can be written, read and gone on with: 5,000 elements of an action, 16 hidden layers."""
+        """What can be trained can also be saved, loaded and resumed: actions of 5,000 elements, 16 hidden layers."""
         widths = ", ".join(["8"] * 16)
         plugin = program.PLUGINS / "plugin_wide.so"
         config = (

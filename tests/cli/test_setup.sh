@@ -1,6 +1,6 @@
 #!/bin/sh
-# scripts/setup without apt: names what is missing and how to get it by Spack and by module, and fails. With apt: installs
-# once what is missing, and nothing the second time.
+# scripts/setup without apt names what is missing and how to get it by Spack and by module, and fails. With apt it
+# installs what is missing, and nothing when it is run a second time.
 # usage: test_setup.sh SETUP WORK_FOLDER
 set -eu
 
@@ -11,7 +11,7 @@ fail() {
   exit 1
 }
 
-# a PATH with nothing on it but what the script itself is written in
+# a PATH that has only the commands which the script itself needs
 rm -rf "$work"
 mkdir -p "$work/bin"
 for tool in bash env cat id; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done
@@ -25,11 +25,11 @@ for part in 'Open MPI (mpicc and mpirun)' 'libyaml (yaml-0.1.pc)' \
   grep -qF "$part" "$work/said" || fail "does not say: $part"
 done
 
-# tools that came from elsewhere are enough: nothing is asked for that is on the PATH
+# tools from elsewhere are enough: what is on the PATH is not asked for
 for tool in cc cmake ninja mpicc mpirun h5cc protoc-c; do ln -s /bin/true "$work/bin/$tool"; done
 env -u CC PATH="$work/bin" bash "$setup" >"$work/said" 2>&1 && fail "libraries without pkg-config cannot be found"
 grep -qE 'a C compiler|CMake|ninja|Open MPI|HDF5' "$work/said" && fail "asks for what is there"
-# shellcheck disable=SC2016 # the $1 is the script's
+# shellcheck disable=SC2016 # the $1 belongs to the script
 printf '#!/bin/sh\n[ "$1" = --exists ]\n' >"$work/bin/pkg-config"
 chmod +x "$work/bin/pkg-config"
 mkdir -p "$work/prefix/include/Random123"
@@ -38,7 +38,7 @@ ln -s /bin/sh "$work/bin/sh"
 env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="/nowhere:$work/prefix" bash "$setup" >"$work/said" 2>&1 ||
   fail "not content although everything is there"
 
-# what draws on terminals and into pictures can be done without, and a person who lacks it is told so
+# the libraries that draw on terminals and into pictures are optional, and a user who lacks them is told so
 printf '#!/bin/sh\n[ "$1" = --exists ] && [ "$2" != cairo ] && [ "$2" != ncursesw ]\n' >"$work/bin/pkg-config"
 env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="$work/prefix" MUSTER_VIEWS=ON bash "$setup" >"$work/said" 2>&1 &&
   fail "content without cairo and ncurses"
@@ -49,7 +49,7 @@ env -u CC PATH="$work/bin" CMAKE_PREFIX_PATH="$work/prefix" MUSTER_VIEWS=OFF bas
   fail "asks for what MUSTER_VIEWS=OFF does without"
 printf '#!/bin/sh\n[ "$1" = --exists ]\n' >"$work/bin/pkg-config"
 
-# with apt, which here only notes how it is called and puts the tool in place, as root
+# with apt, as root; this apt is a stand-in that only records how it is called and puts the tool in place
 rm "$work/bin/mpicc"
 for tool in mktemp rm; do ln -s "$(command -v $tool)" "$work/bin/$tool"; done
 rm "$work/bin/id"

@@ -1,4 +1,4 @@
-"""muster summary: what became of runs, and statistics over seeds."""
+"""muster summary: how runs ended, and statistics over seeds."""
 
 import csv
 import io
@@ -23,7 +23,8 @@ class Summary(program.Case):
         return [self.train(f"{folder}/seed-{n}", "--set", f"seed={n}", *arguments, config=SMALL) for n in seeds]
 
     def test_seeds_and_settings(self):
-        """Groups have the same config but for the seed; their numbers are those of Python's statistics module."""
+        """The runs of a group have the same config apart from the seed; its numbers equal those of Python's statistics
+        module."""
         runs = self.seeds("a", [2, 10, 1]) + self.seeds("b", [1, 2], "--set", "algorithm.gamma=0.9")
         found = json.loads(self.summary(self.folder, "--json"))
         self.assertEqual([run["seed"] for run in found["runs"]], [1, 2, 10, 1, 2])
@@ -59,7 +60,7 @@ class Summary(program.Case):
         self.assertRegex(lines[-1], r"^CartPole-v1 +ppo +2 +2 +2 .*algorithm.gamma=0.9$")
         self.assertIn("return +- std(n-1)", lines[-3])
 
-        # the page says the same; and a seed that was run twice is still one
+        # the page of the report says the same; and a seed that was run twice counts as one seed
         self.assertEqual(self.run_muster("report", *runs[:3], "-o", "three.html").code, 0)
         page = (self.folder / "three.html").read_text(encoding="utf-8")
         mean, std = (found["groups"][0]["evaluation_return"][key] for key in ("mean", "std"))
@@ -83,7 +84,7 @@ class Summary(program.Case):
 
     def test_states(self):
         (finished,) = self.seeds("done", [1])
-        # interrupted before the first step, with a summary; and killed, without one
+        # one run that was interrupted before the first step and has a summary; and one that was killed and has none
         config = self.write("run.yaml", SMALL)
         stopped = self.folder / "stopped"
         result = self.run_muster("train", config, "--run-dir", stopped, "--set", "run.time_limit=0.000001")
@@ -118,7 +119,8 @@ class Summary(program.Case):
             self.assertIsNone(by_name[name]["evaluation_return"])
 
     def test_texts_of_files(self):
-        """Names in folders and files do not act on the terminal, nor break lines of it or of CSV; JSON has them whole."""
+        """Control characters in the names of folders and columns do not reach the terminal and break no lines of CSV;
+        in JSON the names are whole."""
         (run,) = self.seeds("runs", [1])
         name = "a\x1b[2J\nb\u009b,\u202ec\x07"
         shutil.move(run, self.folder / name)

@@ -1,4 +1,5 @@
-"""Event files, read back by the real TensorBoard: tags, steps and values, hyper-parameters, histograms, resumed runs."""
+"""Event files that the real TensorBoard reads back: tags, steps and values, hyper-parameters, histograms, resumed
+runs."""
 
 import contextlib
 import csv
@@ -17,7 +18,7 @@ import program
 
 READER = program.SOURCE / "tests" / "support" / "tensorboard_reader.py"
 
-# what Stable-Baselines3's PPO logs for Box actions with an EvalCallback
+# the tags that Stable-Baselines3's PPO logs for Box actions with an EvalCallback
 SB3_TAGS = {
     "eval/mean_ep_length",
     "eval/mean_reward",
@@ -143,7 +144,7 @@ class EventFiles(Case):
             "normalize.norm_obs": False,
         }
         self.assertEqual({key: start.get(key) for key in expected}, expected)
-        # what is null, and what decides nothing of what is learned
+        # options that are null, and options that have no influence on what is learned
         for absent in ["algorithm.target_kl", "run.dir", "checkpoint.every", "evaluation.every", "ranks.kernels"]:
             self.assertNotIn(absent, start)
         [end] = [event["end"] for event in file if "end" in event]
@@ -168,7 +169,7 @@ class EventFiles(Case):
                 self.assertEqual(len(histogram["count"]), len(histogram["limit"]))
                 self.assertEqual(histogram["limit"], sorted(histogram["limit"]))
                 self.assertEqual(histogram["limit"][-1], histogram["max"])
-        # the last ones are those of the checkpoint at the end
+        # the last histograms are of the parameters in the last checkpoint
         for name, values in expected.items():
             last = series[f"parameters/{name}"][-1][1]
             self.assertEqual((last["num"], last["min"], last["max"]), (len(values), min(values), max(values)))
@@ -189,7 +190,7 @@ class EventFiles(Case):
         self.assertEqual((histogram["min"], sum(histogram["count"])), (0, 4 * 32))
 
     def test_stopped_and_resumed(self):
-        """One file for each process, no row twice, and an end only where the run came to its end."""
+        """One file for each process, no row twice, and an end record only if the run came to its end."""
         run = self.train("run", "--set", "total_steps=1024", config=BOX)
         [first] = self.read(run)
         self.assertIn("end", first[-1])
@@ -208,7 +209,7 @@ class EventFiles(Case):
         self.assertNotIn("end", file[-1])
 
     def kill_between_checkpoints(self, config, run, *arguments):
-        """Starts a run, or goes on with it, and kills it when rows came after its newest checkpoint."""
+        """Starts or resumes a run, and kills it when it has written rows after its newest checkpoint."""
         process = program.start(["train", config, "--run-dir", run, *arguments], None, self.folder)
         begin = len(events.rows(run)) if run.exists() else 0
         give_up = time.monotonic() + program.LIMIT
@@ -222,13 +223,13 @@ class EventFiles(Case):
                 written = len((run / "metrics.csv").read_text(encoding="utf-8").splitlines()) - 1
         process.send_signal(signal.SIGKILL)
         program.finish(process)
-        # what the kill left is not what will be: rows beyond the checkpoint are to be taken back
+        # the files have rows beyond the newest checkpoint, which the resumed run has to take back
         newest = max(int(path.stem[5:]) for path in (run / "checkpoints").glob("step-*.h5"))
         with open(run / "metrics.csv", newline="", encoding="utf-8") as table:
             self.assertGreater(max(int(row["time/total_timesteps"]) for row in csv.DictReader(table)), newest)
 
     def test_killed_and_resumed(self):
-        """Also as a TensorBoard sees it that read the rows which were taken back, and goes on reading."""
+        """Also as seen by a TensorBoard that has read the rows before they were taken back, and goes on reading."""
         config, run = self.write("slow.yaml", SLOW), self.folder / "run"
         self.kill_between_checkpoints(config, run)
         with self.start_reader("live", run) as live:
@@ -253,7 +254,7 @@ class EventFiles(Case):
         self.assert_refused(result, 2, "run.histograms", "run.tensorboard: true")
 
     def test_switched_off(self):
-        """Rows that are taken back go from the event files too when the run goes on without them."""
+        """Rows that are taken back disappear from the event files, too, when the run is resumed without event files."""
         config, run = self.write("slow.yaml", SLOW), self.folder / "run"
         self.kill_between_checkpoints(config, run)
         result = self.run_muster("train", config, "--run-dir", run, "--resume", "--set", "run.tensorboard=false")
@@ -264,7 +265,7 @@ class EventFiles(Case):
 
 
 class Server(Case):
-    """TensorBoard itself over a folder of runs, as `tensorboard --logdir` starts it, with each of its readers."""
+    """TensorBoard itself, as `tensorboard --logdir` starts it over a folder of runs, with each of its readers."""
 
     def start_server(self, *arguments):
         log = open(self.folder / "server.log", "w+", encoding="utf-8")

@@ -1,4 +1,5 @@
-"""`muster watch`: what it shows of runs that wait, go on, stall, end; on terminals of several kinds and sizes, and elsewhere."""
+"""`muster watch`: what it shows of runs that wait, go on, stall or end, on terminals of several kinds and sizes and
+without a terminal."""
 
 import csv
 import os
@@ -22,7 +23,7 @@ def last_values(run):
 
 
 def short(value):
-    """A number as the view writes it."""
+    """A number in the short form that the view uses."""
     return f"{value:.2e}" if abs(value) >= 1e5 or 0 < abs(value) < 1e-3 else f"{value:.4g}"
 
 
@@ -41,7 +42,7 @@ class Watch(program.Case):
         return done.out
 
     def start_run(self, name, config=ENDLESS):
-        """Starts to train; ended with the test at the latest."""
+        """Starts to train; the run is ended with the test at the latest."""
         path = self.write(f"{name}.yaml", config)
         process = program.start(["train", path, "--run-dir", self.folder / name])
 
@@ -89,11 +90,11 @@ class Watch(program.Case):
         self.assertIn("0 % | ", text)
         self.assertIn("no checkpoint yet", text)
 
-        # it goes on
+        # the run goes on
         steps = re.search(r"(\S+) of 1\.00G", text).group(1)
         shown.wait_until(lambda text: f"{steps} of 1.00G" not in text, "more steps")
 
-        # it stands still, although its process is there; and then goes on again
+        # it stalls although its process is alive, and then goes on again
         process.send_signal(signal.SIGSTOP)
         os.utime(run / "metrics.csv", (time.time() - 3600, time.time() - 3600))
         shown.wait_for("stalled: no row for 1h00m")
@@ -119,13 +120,13 @@ class Watch(program.Case):
         shown = self.watch(run)
         shown.wait_for("waiting for the first row of metrics")
         self.train("run")
-        # the screen is drawn from the top, and what is last of it is this
+        # the screen is drawn from the top; these are among the last texts on it
         self.check_finished(run, shown.wait_for("finished", "100 %", "learning_rate"))
         shown.type(b"q")
         self.assertEqual(shown.end(), 0)
 
     def test_resumed(self):
-        # the summary of the first part says nothing about the second one
+        # the run is resumed: the summary of its first part must not be taken for one of the second
         run = self.train("run")
         config = self.write("more.yaml", ENDLESS)
         process = program.start(["train", config, "--run-dir", run, "--resume"])
@@ -149,7 +150,7 @@ class Watch(program.Case):
         self.assertEqual(len(out.splitlines()), 3)
         self.assertEqual(len(self.once(first, second).splitlines()), 3)
 
-        # the arrows choose whose details are shown, and a new run comes into the table
+        # arrow keys choose the run whose details are shown, and a new run appears in the table
         shown = self.watch(self.folder / "runs")
         shown.wait_for("> finished", "| seed 1 |", "run 1 of 2")
         shown.type(b"\033B")
@@ -158,7 +159,7 @@ class Watch(program.Case):
         shown.type(b"k")
         shown.wait_for("| seed 1 |", "run 1 of 2")
         shutil.copytree(first, self.folder / "runs" / "0")
-        shown.wait_for("run 2 of 3")  # the chosen one stays chosen
+        shown.wait_for("run 2 of 3")  # the chosen run stays chosen
         shown.type(b"q")
         self.assertEqual(shown.end(), 0)
 
@@ -195,7 +196,7 @@ class Watch(program.Case):
                     shown.type(b"\003")
                 code = shown.end(signal.SIGTERM if way == "terminate" else None)
                 self.assertEqual(code == 0, way == "q", code)
-                for sequence in [b"\033[?1049l", b"\033[?12l\033[?25h"]:  # the old screen, the cursor
+                for sequence in [b"\033[?1049l", b"\033[?12l\033[?25h"]:  # restores the old screen and the cursor
                     self.assertGreater(shown.output.rfind(sequence), shown.output.rfind(b"finished"), shown.output)
                 self.assertEqual(termios.tcgetattr(shown.descriptor), shown.settings)
 

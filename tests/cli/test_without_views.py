@@ -1,4 +1,5 @@
-"""muster built with MUSTER_VIEWS=OFF: no library for terminals and pictures, and a word to who asks for them."""
+"""muster built with MUSTER_VIEWS=OFF uses no library for terminals and pictures, and says so to a user who asks for
+them."""
 
 import subprocess
 
@@ -23,7 +24,7 @@ class WithoutViews(program.Case):
 
     def test_watch(self):
         run = self.train("run")
-        for arguments in [[], ["--once"]]:  # what goes into a pipe is printed once in any build
+        for arguments in [[], ["--once"]]:  # if the output is a pipe, any build prints the state once
             result = self.run_muster("watch", run, *arguments)
             self.assertEqual((result.code, result.err), (0, ""), result)
             self.assertIn("finished: evaluation", result.out)

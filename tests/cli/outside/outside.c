@@ -1,4 +1,4 @@
-/* A program of somebody else: opens a trained policy through the public headers and acts.
+/* A program outside of this project: opens a trained policy through the public headers and acts.
  * usage: outside RUN_OR_CHECKPOINT */
 #include <math.h>
 #include <muster/env.h>
@@ -66,7 +66,7 @@ static void act(muster_policy *policy) {
   EXPECT(memcmp(sampled[0], sampled[1], sizeof sampled[0]) == 0);
   EXPECT(memcmp(sampled[0], sampled[2], sizeof sampled[0]) != 0);
 
-  /* what is not a number is refused, and nothing is written */
+  /* a NaN is refused, and nothing is written */
   rows[3][2] = NAN;
   memset(together, 0x55, sizeof together);
   muster_status status = muster_policy_act(policy, ROWS, &rows[0][0], MUSTER_ACT_DETERMINISTIC, together);
@@ -87,7 +87,7 @@ int main(int argc, char **argv) {
   EXPECT(policy == NULL);
   muster_policy_close(&policy);
 
-  /* another one is open still */
+  /* the other policy is still open */
   look(second);
   muster_policy_close(&second);
   printf("muster %s, environments of ABI %d\n", MUSTER_VERSION, MUSTER_ENV_ABI);
