@@ -1,4 +1,4 @@
-"""What the tests of faults share: a small run whose end is known, and ways to see that nothing of it was lost."""
+"""What the tests of faults share: a small run whose end is known, and ways to check that nothing of it was lost."""
 
 import concurrent.futures
 import os
@@ -12,7 +12,7 @@ import time
 import events
 import program
 
-# a checkpoint after every rollout, so that a moment taken at random often lies within one; by the clock none
+# a checkpoint after every rollout, so that a random moment often lies within the writing of one; none by the clock
 CONFIG = """\
 seed: 5
 total_steps: 10240
@@ -50,13 +50,13 @@ def leftovers(run):
 
 
 def cpu_seconds(process):
-    """What a process has computed so far."""
+    """CPU time that a process has used so far."""
     fields = pathlib.Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def suspend(process):
-    """Stops a process, and waits until it stands still."""
+    """Suspends a process, and waits until it does nothing any more."""
     os.kill(process, signal.SIGSTOP)
     stat = pathlib.Path(f"/proc/{process}/stat")
     while stat.read_text(encoding="utf-8").rpartition(")")[2].split()[0] not in "TZX":
@@ -64,7 +64,7 @@ def suspend(process):
 
 
 class Case(program.Case):
-    """Runs start with the temporary files of Open MPI in a folder that is removed with what killed jobs leave in it."""
+    """Runs keep the temporary files of Open MPI in a folder that is removed with all that killed jobs leave in it."""
 
     def setUp(self):
         super().setUp()
@@ -73,7 +73,8 @@ class Case(program.Case):
         self.environment = self.own_temporary_files()
 
     def own_temporary_files(self):
-        """The environment of a run whose temporary files are where none of another run are, which may start just then."""
+        """Environment variables that give a run a folder of its own for temporary files, apart from runs that start at
+        the same time."""
         folder = tempfile.mkdtemp(dir=self.temporary)
         return {"OMPI_MCA_orte_tmpdir_base": folder, "OMPI_MCA_btl_vader_backing_directory": folder}
 
@@ -88,7 +89,7 @@ class Case(program.Case):
         return program.finish(self.start(config, run, *arguments, **options))
 
     def side_by_side(self, check, cases, width=3):
-        """check(*case) of each case, some at a time, since most of them wait; each is a subtest."""
+        """Calls check(*case) for each case as a subtest, several at a time, since most of them wait."""
         with concurrent.futures.ThreadPoolExecutor(width) as pool:
             ends = [(case, pool.submit(check, *case)) for case in cases]
             for case, end in ends:
@@ -96,7 +97,7 @@ class Case(program.Case):
                     end.result()
 
     def wait_until(self, condition, process, what):
-        """Waits until a condition holds; fails when the process ends first or it takes minutes."""
+        """Waits until a condition holds; fails if the process ends first, or if it takes minutes."""
         start = time.monotonic()
         while not condition():
             if process.poll() is not None:
@@ -107,14 +108,14 @@ class Case(program.Case):
             time.sleep(0.002)
 
     def assert_nobody_left(self, run):
-        """No process of this run lives any more; those whose mpirun was killed get the time to notice."""
+        """No process of this run is alive any more; ranks whose mpirun was killed get time to notice that."""
         start = time.monotonic()
         while program.ranks_of(run):
             self.assertLess(time.monotonic() - start, program.LIMIT, f"processes left: {program.ranks_of(run)}")
             time.sleep(0.01)
 
     def assert_same_end(self, run, whole, best=True):
-        """A run ended as one that nothing ever happened to: state of learning, metrics, best checkpoint, summary."""
+        """A run ended like the undisturbed run `whole`: state of learning, metrics, best checkpoint, summary."""
         self.assertEqual(digest(run), digest(whole))
         self.assertEqual(program.metrics(run), program.metrics(whole))
         self.assertEqual(events.rows(run), events.rows_of_metrics(run))

@@ -1,4 +1,4 @@
-/* Gives a checkpoint whose content was changed a right header again. usage: reseal FILE VERSION */
+/* Gives a checkpoint whose content was changed a correct header again. usage: reseal FILE VERSION */
 #include "store/checkpoint_container.h"
 
 #include <stdio.h>

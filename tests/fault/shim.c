@@ -1,12 +1,12 @@
-/* Loaded in front of the C library (LD_PRELOAD): makes chosen file operations below a folder fail, or kills the process
+/* Loaded before the C library (LD_PRELOAD): makes chosen file operations below a folder fail, or kills the process
  * at them. Settings, from the environment:
  *
  *   MUSTER_SHIM_ROOT    the folder; operations elsewhere are let through and not counted
  *   MUSTER_SHIM_LOG     a file outside of it: one line for each operation, "<number> <name> <path>", numbers from 1
  *   MUSTER_SHIM_FIRST   the operation at which the fault begins; 0: never
  *   MUSTER_SHIM_COUNT   how many operations in a row have it
- *   MUSTER_SHIM_ACTION  kill: die instead of the operation; tear: a write is done by half, then die; short: a write is
- *                       done by half; or the number of an error (ENOSPC is 28) that the operation returns
+ *   MUSTER_SHIM_ACTION  kill: die instead of the operation; tear: write one half, then die; short: write only one half;
+ *                       or the number of an error (ENOSPC is 28) that the operation returns
  *   MUSTER_SHIM_ONLY    names of the operations that may have the fault, for example "write,open"; unset: all */
 #include <dlfcn.h>
 #include <errno.h>
@@ -62,7 +62,7 @@ static void note(long number, const char *name, const char *path) {
   real_close(file);
 }
 
-/* counts an operation and says what shall become of it; sets errno where it is to fail */
+/* counts an operation and says what is to happen to it; sets errno where it is to fail */
 static enum fault choose(const char *name, const char *path) {
   if (!is_watched(path)) return NONE;
   long number = ++operations, first = setting("MUSTER_SHIM_FIRST");
@@ -136,7 +136,7 @@ int ftruncate(int file, off_t size) {
   return choose_file("ftruncate", file) == FAIL ? -1 : real(file, size);
 }
 
-/* as the kernel does, a failing close() closes nevertheless */
+/* as in the kernel, a close() that fails closes the file all the same */
 int close(int file) {
   REAL(int, "close", int);
   enum fault fault = choose_file("close", file);

@@ -1,7 +1,7 @@
-"""Actors that never wait, when something goes wrong: killed at any moment, asked to end, a rank stopped, an environment
-that hangs. On one rank the end is that of a run that nothing happened to; on several the state is exact, and the run
-goes on from it. MUSTER_KILL_ROUNDS says how many rounds of kills (4 of each algorithm), MUSTER_KILL_SEED where the
-random numbers start."""
+"""Actors that never wait, when something goes wrong: a run is killed at any moment or asked to end, a rank is stopped,
+an environment hangs. On one rank the run ends like an undisturbed one; on several the state is exact, and the run goes
+on from it. MUSTER_KILL_ROUNDS is the number of rounds of kills for each algorithm (4), MUSTER_KILL_SEED the seed of the
+random numbers."""
 
 import os
 import random
@@ -44,7 +44,7 @@ def config(name, options="sleep_us: 0", total_steps=10240, every=256, watchdog=3
 
 class Async(fault.Case):
     def check_state(self, run):
-        """Nothing is lost or doubled."""
+        """Checks that nothing is lost or doubled."""
         asynchronous.check_rows(self, run)
         asynchronous.check_conserved(self, run, LENGTH)
         self.assertEqual(fault.leftovers(run), [])
@@ -79,13 +79,14 @@ class Kill(test_kill_anywhere.KillAnywhere, Async):
                     self.check_state(run)
                     if alone:
                         self.assert_same_end(run, whole)
-        # most of them hit a run at work: otherwise this would have tested nothing
+        # enough kills hit a run that was training: otherwise this would have tested nothing
         self.assertGreater(killed, len(ALGORITHMS) * ROUNDS // 4)
 
 
 class Stop(Async):
     def stop(self, name, text, ranks, send):
-        """Starts a run, sends a signal after its first checkpoint; it ends in order, with one of that very moment."""
+        """Starts a run and sends a signal after its first checkpoint; the run ends in order, with a checkpoint of that
+        moment."""
         run = self.folder / name
         process = self.start(self.write(f"{name}.yaml", text), run, ranks=ranks)
         self.wait_until(lambda: fault.checkpoints(run), process, "the first checkpoint")
@@ -140,7 +141,8 @@ class Stop(Async):
 
 class Watchdog(Async):
     def suspend(self, name, text, ranks, victim):
-        """Stops a rank for good when there are two checkpoints; returns the folder, the end, and what was there."""
+        """Stops a rank for good when there are two checkpoints; returns the folder, how the run ended, and the
+        checkpoints before that."""
         run = self.folder / name
         process = self.start(self.write(f"{name}.yaml", text), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
@@ -156,7 +158,7 @@ class Watchdog(Async):
         return run, result, before
 
     def test_actor_stopped(self):
-        """The learner goes on with what the others deliver, then saves all that it has learned."""
+        """The learner goes on with what the other actors deliver, then saves all that it has learned."""
 
         def check(algorithm):
             text = config(algorithm, SLOW, total_steps=76800, every=1280)
@@ -184,7 +186,7 @@ class Watchdog(Async):
         self.check_state(run)
 
     def test_environment_hangs(self):
-        """Environment 4 alone, of rank 2 among three; and of one that does all."""
+        """Only environment 4 hangs: on rank 2 of three, and on a single rank that does all."""
         options = "faulty_percent: 15, hang_at_step: 500"
         for algorithm, ranks, rank, role in [
             ("impala", 3, 2, "actor"), ("impala", None, 0, "learner"), ("a3c", 3, 2, "actor"),

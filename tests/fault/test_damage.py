@@ -1,5 +1,5 @@
-"""Damaged, foreign and newer checkpoints: the right message, the checkpoint before is used where that is right, and
-nothing that could still be of use is thrown away."""
+"""Damaged, foreign and newer checkpoints: the message is the right one, the previous checkpoint is used where that is
+right, and nothing that could still be useful is deleted."""
 
 import os
 import random
@@ -15,7 +15,8 @@ RESEAL = os.environ["MUSTER_RESEAL"]
 CONFIG = fault.CONFIG.replace("total_steps: 10240", "total_steps: 2048").replace("lin_0.001", "0.001")
 HALF, NEWEST, BEFORE = "total_steps=1280", 1280, 1024
 
-# where HDF5's structures begin: superblock, object header and its continuation, heap, indices of chunks and of links
+# the signatures of HDF5's structures: superblock, object header and its continuation, heap, indices of chunks and of
+# links
 SIGNATURES = [b"\x89HDF", b"OHDR", b"OCHK", b"FRHP", b"FHDB", b"BTHD", b"BTLF", b"FADB", b"FAHD", b"EAHD"]
 
 
@@ -35,7 +36,7 @@ class Damage(fault.Case):
         cls.content = fault.checkpoint(cls.half, NEWEST).read_bytes()
 
     def damage(self, name, content):
-        """A copy of the half-done run whose newest checkpoint holds this instead."""
+        """A copy of the half-done run whose newest checkpoint has this content instead."""
         run = self.folder / name
         shutil.copytree(self.half, run, symlinks=True)
         newest = fault.checkpoint(run, NEWEST)
@@ -85,7 +86,7 @@ class Damage(fault.Case):
         newest = fault.checkpoint(run, NEWEST)
         before = program.listing(run)
 
-        # a user who names the file is told; one who names the run gets the checkpoint before it
+        # a user who names the file gets an error; a user who names the run gets the previous checkpoint
         result = self.run_muster("inspect", "--digest", newest)
         self.assert_refused(result, 1, newest, reason)
         self.assertEqual(fault.digest(run), fault.digest(fault.checkpoint(self.half, BEFORE)))
@@ -114,7 +115,7 @@ class Damage(fault.Case):
         self.check_damaged("zeros", bytes(len(self.content)), "is not a checkpoint")
 
     def refuse(self, run, code, *parts, config=None):
-        """A resumption is refused, and what lies in the folder stays to the byte."""
+        """Resuming is refused, and every byte in the folder stays as it was."""
         before = program.listing(run)
         result = self.finish(config or self.config, run, "--resume")
         self.assert_refused(result, code, *parts)
@@ -122,7 +123,8 @@ class Damage(fault.Case):
         self.assertEqual(after, before)
 
     def test_newer_format(self):
-        """No damage: nothing is set aside, and the older checkpoints are not gone back to unasked."""
+        """A newer format is no damage: nothing is set aside, and the run does not go back to an older checkpoint
+        unasked."""
         run = self.damage("newer", self.content)
         newest = fault.checkpoint(run, NEWEST)
         subprocess.run([RESEAL, newest, "2"], check=True)
@@ -131,7 +133,7 @@ class Damage(fault.Case):
         self.assertEqual(newest.read_bytes(), self.content)
 
     def test_forged_content(self):
-        """Structures of HDF5 that are wrong under a right digest are met by HDF5's own checks, and are damage."""
+        """HDF5's own checks find structures that are wrong although the digest is right; that counts as damage."""
         content = bytearray(self.content)
         content[content.index(b"OHDR") + 6] ^= 1
         run = self.damage("forged", bytes(content))
@@ -142,7 +144,7 @@ class Damage(fault.Case):
         self.assert_same_end(run, self.whole)
 
     def test_all_damaged(self):
-        """Starting again from nothing is not what --resume asked for."""
+        """If all checkpoints are damaged, the run does not start anew: that is not what --resume asked for."""
         run = self.damage("all", b"")
         for steps in fault.checkpoints(run):
             fault.checkpoint(run, steps).write_bytes(b"")
@@ -174,7 +176,7 @@ class Damage(fault.Case):
                 self.refuse(mixed, 2, "cannot resume", fault.checkpoint(mixed, steps), key)
 
     def test_misnamed(self):
-        """A copy of one checkpoint under the name of another is neither the newest nor in the way."""
+        """A copy of a checkpoint under the name of another is not taken for the newest, and disturbs nothing."""
         run = self.damage("misnamed", self.content)
         stranger = fault.checkpoint(run, 9000)
         shutil.copy(fault.checkpoint(run, BEFORE), stranger)
@@ -188,7 +190,7 @@ class Damage(fault.Case):
         self.assert_same_end(run, self.whole)
 
     def test_other_kernels(self):
-        """Kernels that round in another way change the end of a run: that is said, whoever has chosen them."""
+        """Kernels that round differently change the end of a run: a message says so, no matter who has chosen them."""
         run = self.folder / "kernels"
         result = self.finish(self.config, run, "--set", HALF, "--set", "ranks.kernels=baseline")
         self.assertEqual(result.code, 0, result)
@@ -200,7 +202,7 @@ class Damage(fault.Case):
         self.assertEqual(says in result.err, now != "baseline", result)
 
     def test_no_checkpoints(self):
-        """What a run has told is not replaced by a new one that is told to go on with it."""
+        """The files of a run without checkpoints are not replaced by a new run that was asked to resume it."""
         run = self.damage("gone", self.content)
         shutil.rmtree(run / "checkpoints")
         self.refuse(run, 1, run, "holds metrics.csv of a run, but no checkpoints/")
@@ -216,7 +218,7 @@ class Damage(fault.Case):
         self.assert_same_end(begun, self.whole)
 
     def test_pipes(self):
-        """A pipe in the place of a file of the run is no file, and nobody waits for its other end."""
+        """A pipe in the place of a file of the run is refused, and nothing waits for a process at its other end."""
         for name in ["metrics.csv", ".lock", f"checkpoints/{fault.checkpoint(self.half, NEWEST).name}"]:
             with self.subTest(name=name):
                 run = self.damage(f"pipe-{len(name)}", self.content)
@@ -225,7 +227,7 @@ class Damage(fault.Case):
                 self.refuse(run, 1, run / name, "is not a regular file")
 
     def test_lost_rows(self):
-        """metrics.csv is a user's to read, and perhaps to spoil: a run says so when rows are missing, and goes on."""
+        """A user may edit metrics.csv, and may damage it: the run says so if rows are missing, and goes on."""
         run = self.damage("rows", self.content)
         path = run / "metrics.csv"
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)

@@ -1,4 +1,4 @@
-"""A disk that is really full, and a folder that really cannot be written, on a small file system of their own."""
+"""A disk that is really full, and a folder that really cannot be written, on a small file system made for the test."""
 
 import os
 import subprocess
@@ -8,7 +8,7 @@ import unittest
 import fault
 import program
 
-# slow enough for the disk to fill up in its midst
+# slow enough for the disk to fill up while it trains
 CONFIG = """\
 seed: 3
 total_steps: 12800
@@ -22,7 +22,7 @@ checkpoint: {every: 128, interval: 0, keep: 2}
 
 class Disk(fault.Case):
     def setUp(self):
-        # one that was killed leaves it mounted
+        # an earlier test that was killed has left it mounted
         subprocess.run(["umount", "--lazy", program.WORK / self.id() / "disk"], capture_output=True, check=False)
         super().setUp()
         self.config = self.write("run.yaml", CONFIG)
@@ -41,7 +41,7 @@ class Disk(fault.Case):
         self.filler = self.disk / "filler"
 
     def fill(self):
-        """Takes all room that is left, again and again, since a run that fails to write frees what it had written."""
+        """Takes all free space, again and again, since a run that fails to write frees what it had written."""
         with open(self.filler, "ab", buffering=0) as file:
             try:
                 while True:
@@ -50,7 +50,8 @@ class Disk(fault.Case):
                 pass
 
     def start_and_fill(self, ranks):
-        """Starts a run, whose messages go to a file, and takes the room until it has said that it lacks it."""
+        """Starts a run, whose messages go to a file, and takes the free space until the run says that there is none
+        left."""
         self.said = self.folder / f"said-{ranks}"
         into_file = ["sh", "-c", 'said=$1; shift; exec "$@" 2>"$said"', "sh", self.said]
         process = self.start(self.config, self.run_folder, ranks=ranks, prefix=into_file)

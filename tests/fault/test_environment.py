@@ -1,11 +1,11 @@
-"""An environment that fails, breaks its contract or crashes ends the whole job, soon, with one message that says where;
+"""An environment that fails, breaks its contract or crashes soon ends the whole job, with one message that says where;
 the newest checkpoint stays whole."""
 
 import time
 
 import program
 
-# with this seed environment 4, of rank 2 among three, is the only one that has the faults (faulty_percent)
+# with this seed only environment 4 has the faults (faulty_percent); of three ranks, rank 2 has that environment
 CONFIG = """\
 seed: 3
 total_steps: 100000000
@@ -18,7 +18,7 @@ checkpoint: {{every: 2560}}
 """
 PLACE = "environment 4 (Probe-v0, seed 3), episode 62, step 8"
 
-# the fault comes after 31 rollouts of 256 steps, the checkpoint before it after 30
+# the fault comes after 31 rollouts of 256 steps, the last checkpoint before it after 30
 NEWEST = "step-000000007680.h5"
 
 # the issue's bound is 5 s; the harness leaves room for a loaded machine
@@ -30,14 +30,14 @@ class Environment(program.Case):
         run = self.folder / f"{fault}-{ranks}"
         path = self.write(f"{fault}-{ranks}.yaml", CONFIG.format(fault=fault))
         result = self.run_muster("train", path, "--run-dir", run, ranks=ranks)
-        # each rollout ends with a row of metrics.csv, so the fault came after the last one was written
+        # each rollout ends with a row of metrics.csv, so the fault came after the last row was written
         seconds = time.time() - (run / "metrics.csv").stat().st_mtime
         print(f"{fault} at {ranks or 1} ranks: ended {seconds:.2f} s after the last row")
         self.assertLess(seconds, SECONDS, result)
         self.assertNotEqual(result.code, 0, result)
         self.assertEqual(program.ranks_of(run), {}, "ranks are left alive")
 
-        # the newest checkpoint is whole, and nothing half-written is in its folder
+        # the newest checkpoint is whole, and there is no half-written file in its folder
         checkpoints = run / "checkpoints"
         self.assertEqual((checkpoints / "latest").resolve().name, NEWEST)
         inspected = self.run_muster("inspect", checkpoints / "latest")
@@ -61,7 +61,7 @@ class Environment(program.Case):
         self.assert_one_message("nan_reward_at_step", "the reward is nan")
 
     def test_crash(self):
-        # the rank has a last word; mpirun says which one it was, too
+        # the rank itself still writes a message; mpirun, too, says which rank it was
         for ranks, origin in [(None, ""), (1, ""), (3, f"rank 2 on {program.HOST}: ")]:
             with self.subTest(ranks=ranks):
                 result = self.break_run("crash_at_step", ranks)

@@ -1,8 +1,7 @@
-"""Every single file operation of a run is made to fail, or to be the moment of its death; nothing is ever lost.
+"""Makes every single file operation of a run fail, or kills the run at it; nothing is ever lost.
 
-A library in front of the C library (shim.c) counts the operations below the run folder and breaks the chosen ones. The
-tests walk over all of them, so there is no operation that was forgotten.
-"""
+A library that is loaded before the C library (shim.c) counts the operations below the run folder and breaks chosen
+ones. The tests go through all of them, so that none is forgotten. """
 
 import errno
 import os
@@ -14,7 +13,7 @@ import program
 
 SHIM = os.environ.get("MUSTER_SHIM")
 
-# four checkpoints, the later ones removing those before them; two evaluations
+# four checkpoints, of which the later ones remove the earlier ones; two evaluations
 CONFIG = """\
 seed: 5
 total_steps: 1024
@@ -27,14 +26,14 @@ checkpoint: {every: 256, interval: 0, keep: 2}
 
 ERRORS = [errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EROFS]
 
-# what a run may go without: a folder or a file that was only read, or of which everything is on the disk, is closed, and
-# a second name of a file is tried
+# operations that may fail without a message: closing a folder, or a file that was only read or is completely on the
+# disk; and trying to give a file a second name
 HARMLESS = ["close", "link", "symlink"]
 
 
 def is_harmless(name, path, code):
-    """The same; and, where the run comes to its end all the same, an older checkpoint that cannot be removed, or not be read
-    when it is asked which ones may go: then it stays."""
+    """Whether an operation may fail without a message. Besides HARMLESS, if the run still comes to its end: removing an
+    older checkpoint, or reading it to decide whether it may be removed; then it stays."""
     reads_older = name == "open" and os.path.basename(path).startswith("step-")
     return name in HARMLESS or (code == 0 and (name == "unlink" or reads_older))
 
@@ -91,7 +90,8 @@ class FailingCalls(fault.Case):
         self.kill_at_each("tear")
 
     def test_killed_at_every_operation_of_a_resumption(self):
-        """From a kill within a checkpoint on, another kill at each operation of the run that is to repair it."""
+        """A run is killed while it writes a checkpoint; then the run that resumes it is killed, too, at each of its
+        operations."""
         seen = self.operations()
         last_rename = max(n for n, (name, path) in enumerate(seen, 1) if name == "rename" and "step-" in path)
         number = 0
@@ -109,13 +109,13 @@ class FailingCalls(fault.Case):
         self.assertGreater(number, 20)
 
     def test_no_links(self):
-        """A file system without links: nothing is said, `latest` and best.h5 are files of their own, a resumed run goes
-        on; and where there are links again, `latest` is one again."""
+        """On a file system without links there is no message, `latest` and best.h5 are files of their own, and a run
+        can be resumed; once links are possible again, `latest` is a link again."""
         run = self.folder / "no-links"
         for steps, error in [(1024, errno.EPERM), (1280, errno.EOPNOTSUPP)]:
             settings = {"first": 1, "count": 10**9, "action": error, "only": "link,symlink"}
             result, seen = self.run_with_shim(run, "--resume", "--set", f"total_steps={steps}", **settings)
-            # but that the schedule of the learning rate has another end now
+            # apart from the message that the schedule of the learning rate now ends elsewhere
             said = [line for line in result.err.splitlines() if "warning" in line and "learning_rate" not in line]
             self.assertEqual((result.code, said), (0, []), result)
             self.assertIn("symlink", [name for name, _ in seen])
@@ -131,7 +131,8 @@ class FailingCalls(fault.Case):
         self.assertEqual(os.readlink(latest), fault.checkpoint(run, 1536).name)
 
     def check_survived(self, result, run):
-        """After failures: either the run came to its end, or it said why not; resumed, it is as if nothing had been."""
+        """After failures the run either came to its end or said why not; when resumed, it ends like an undisturbed
+        one."""
         if result.code == 0:
             self.assert_same_end(run, self.whole, best=False)
         else:
@@ -152,14 +153,14 @@ class FailingCalls(fault.Case):
                 error = ERRORS[number % len(ERRORS)]
                 result, _ = self.run_with_shim(run, "--resume", first=number, count=1, action=error)
                 if first_row <= number < last_checkpoint:
-                    # in the midst of training nothing ends the run
+                    # between the first row and the last checkpoint no failure ends the run
                     self.assertEqual(result.code, 0, result)
                 says = os.strerror(error) in result.err
                 self.assertTrue(says or is_harmless(name, path, result.code), result)
                 self.check_survived(result, run)
 
     def test_short_writes(self):
-        """A write that takes only half: it is gone on with, or counts as a full disk."""
+        """A write that takes only half of its bytes: the run writes the rest, or treats it as a full disk."""
         seen = self.operations()
         for number in [n for n, (name, _) in enumerate(seen, 1) if name == "write"]:
             with self.subTest(operation=(number, *seen[number - 1])):
@@ -168,7 +169,8 @@ class FailingCalls(fault.Case):
                 self.check_survived(result, run)
 
     def test_disk_full_for_a_while(self):
-        """From some operation on nothing can be written, for so long or for good; then there is room again."""
+        """From some operation on nothing can be written, for `count` operations or to the end; then there is space
+        again."""
         seen = self.operations()
         only = "write,open,mkdir,symlink,link,rename,fsync"
         last = max(n for n, (name, _) in enumerate(seen, 1) if name in only.split(","))

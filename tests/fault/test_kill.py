@@ -1,4 +1,4 @@
-"""A rank that is killed ends the whole job; the run can be resumed and ends as if nothing had happened."""
+"""When a rank is killed, the whole job ends; the run can be resumed and then ends like an undisturbed one."""
 
 import os
 import signal
@@ -6,7 +6,8 @@ import time
 
 import program
 
-# schedules too: they go by total_steps, which stays the same here; the steps are slow enough to be caught in flight
+# with schedules, which follow total_steps, and that stays the same here; the steps are slow enough to kill a rank
+# between them
 CONFIG = """\
 seed: 1
 total_steps: 12800

@@ -1,9 +1,8 @@
-"""A run that is killed at any moment, again and again, and resumed ends as one that nothing ever happened to.
+"""A run that is killed at any moment, again and again, and each time resumed, ends like an undisturbed one.
 
 Each round kills, one to three times, a random rank or mpirun itself, at a random moment: anywhere between the start and
-the end, or when a checkpoint is about to be written, or in the midst of that. Then the run is resumed, at another number of
-ranks. MUSTER_KILL_ROUNDS says how many rounds (50), MUSTER_KILL_SEED where the random numbers start.
-"""
+the end, or when a checkpoint is about to be written, or while it is being written. Then the run is resumed at another
+number of ranks. MUSTER_KILL_ROUNDS is the number of rounds (50), MUSTER_KILL_SEED the seed of the random numbers. """
 
 import collections
 import os
@@ -18,7 +17,7 @@ import program
 ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "50"))
 SEED = int(os.environ.get("MUSTER_KILL_SEED", "1"))
 RANKS = [None, 1, 2, 3, 4]
-NOTICED = 20  # seconds in which mpirun sees that a rank is gone
+NOTICED = 20  # seconds within which mpirun notices that a rank is gone
 
 
 def is_writing(run):
@@ -52,7 +51,8 @@ class KillAnywhere(fault.Case):
         return victims
 
     def finish_killed(self, process, run):
-        """Open MPI's mpirun may wait for ever for a rank that was killed while it connected: then it is ended as well."""
+        """Waits for the end. Open MPI's mpirun may wait for ever for a rank that was killed while it connected: then
+        mpirun is killed as well."""
         try:
             process.wait(NOTICED)
         except subprocess.TimeoutExpired:
@@ -61,7 +61,7 @@ class KillAnywhere(fault.Case):
         return program.finish(process)
 
     def kill_once(self, config, run, rng):
-        """Starts or resumes the run and kills it; tells what happened."""
+        """Starts or resumes the run and kills it; returns what happened."""
         ranks = rng.choice(RANKS)
         moment = rng.choice(["any time", "after a checkpoint", "in a write"])
         process = self.start(config, run, "--resume", ranks=ranks)
@@ -109,7 +109,7 @@ class KillAnywhere(fault.Case):
 
         self.side_by_side(check, [(SEED, number) for number in range(ROUNDS)])
         print(f"kills: {dict(seen)}")
-        # most of them hit a run at work: otherwise this would have tested nothing
+        # enough kills hit a run that was training: otherwise this would have tested nothing
         self.assertGreater(seen["in training"] + seen["in a write"], ROUNDS // 4)
 
 

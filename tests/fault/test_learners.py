@@ -1,6 +1,6 @@
-"""Several ranks that learn together, when something goes wrong: killed at any moment, asked to end, one of them stopped
-or failing, a numerical fault. The end is that of a run that nothing happened to, at whatever layouts. MUSTER_KILL_ROUNDS
-says how many rounds of kills (6), MUSTER_KILL_SEED where the random numbers start."""
+"""Several ranks that learn together, when something goes wrong: the run is killed at any moment or asked to end, one of
+the ranks stops or fails, or there is a numerical fault. At any layout the run ends like an undisturbed one.
+MUSTER_KILL_ROUNDS is the number of rounds of kills (6), MUSTER_KILL_SEED the seed of the random numbers."""
 
 import os
 import random
@@ -15,7 +15,7 @@ import test_stop
 ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "6"))
 EXIT_REQUEUE = 75
 
-# by number of ranks: all act and learn in turn, or two or three learn while others act
+# by number of ranks: with 2 both act and learn in turn; with 3 two learn and one acts; with 4 three learn
 LAYOUTS = {
     None: [],
     2: ["--set", "ranks.colocate=true"],
@@ -23,7 +23,7 @@ LAYOUTS = {
     4: ["--set", "ranks.colocate=true", "--set", "ranks.learners=3"],
 }
 
-# updates that take long, in the midst of which a rank is to be lost
+# updates that take long, so that a rank can be lost during one
 LONG_UPDATES = """\
 seed: 5
 total_steps: 1280
@@ -35,7 +35,7 @@ checkpoint: {every: 256, interval: 0, keep: 0}
 run: {watchdog: 2}
 """
 
-# parameters that soon grow beyond what a float can hold: by a gradient, or by a loss
+# parameters that soon grow beyond what a float can hold: the gradient or the loss is the first to overflow
 DIVERGING = """\
 seed: {seed}
 total_steps: 5120
@@ -48,13 +48,13 @@ run: {{on_nan: {on_nan}}}
 
 
 def pipelined(config):
-    """The same with actors that roll out while the learners learn."""
+    """The same config with actors that roll out while the learners learn."""
     assert config.count("name: ppo") == 1
     return config.replace("name: ppo", "name: ppo, pipeline: 1")
 
 
 class Case(fault.Case):
-    """Runs have the layout of their number of ranks."""
+    """Runs have the layout that LAYOUTS gives for their number of ranks."""
 
     def start(self, config, run, *arguments, ranks=None, **options):
         return super().start(config, run, *arguments, *LAYOUTS[ranks], ranks=ranks, **options)
@@ -80,14 +80,15 @@ class Kill(Case, test_kill_anywhere.KillAnywhere):
                 self.assertEqual(result.code, 0, result)
                 self.assert_nobody_left(run)
                 self.assert_same_end(run, whole)
-        # most of them hit a run at work: otherwise this would have tested nothing
+        # enough kills hit a run that was training: otherwise this would have tested nothing
         self.assertGreater(killed, rounds // 4)
 
     def test_kill_anywhere(self):
         self.kill_rounds(fault.CONFIG, ROUNDS)
 
     def test_kill_anywhere_pipelined(self):
-        """While the learner learns its actors already roll out: that rollout is made again, with the policy that made it."""
+        """While the learner learns, its actors already make the next rollout: a resumed run makes it again, with the
+        same policy."""
         self.kill_rounds(pipelined(fault.CONFIG), ROUNDS)
 
 
@@ -99,7 +100,7 @@ class Stop(Case):
         self.check_signals(pipelined(test_stop.CONFIG))
 
     def check_signals(self, text):
-        """To one that leads, one that only learns, one that does both, or an actor."""
+        """Signals to a rank that leads, one that only learns, one that acts and learns, or an actor."""
         config = self.write("run.yaml", text)
         whole = self.folder / "whole"
         result = self.finish(config, whole)
@@ -131,11 +132,11 @@ class Stop(Case):
 
 class Lost(Case):
     def suspend_in_update(self, whole, ranks, victim):
-        """Stops a rank in an update; the job ends long before it would have been given up for its slowness."""
+        """Stops a rank during an update; the job ends long before the rank would have been given up as too slow."""
         run = self.folder / f"run-{ranks}-{victim}"
         process = self.start(self.write("run.yaml", LONG_UPDATES), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
-        # the rollout that follows takes no time next to the update, of which rank 0 always has a part
+        # the rollout that comes next is very short compared with the update, in which rank 0 always takes part
         alive = program.ranks_of(run)
         begin = fault.cpu_seconds(alive[0])
         self.wait_until(lambda: fault.cpu_seconds(alive[0]) > begin + 0.05, process, "the midst of an update")
@@ -179,7 +180,8 @@ class Lost(Case):
             self.assertEqual(len(saved), 1)
 
     def test_in_its_rollout(self):
-        """One that acts and learns in turn hangs where nothing is being learned: all that was is saved."""
+        """A rank that acts and learns in turn hangs in its rollout, while nothing is being learned: all that was
+        learned is saved."""
         options = "options: {obs_dim: 4, faulty_percent: 15, hang_at_step: 180}"
         text = test_stop.CONFIG.replace("options: {obs_dim: 4, sleep_us: 500, episode_length: 11, truncates: 1}", options)
         run = self.folder / "run"
@@ -190,7 +192,7 @@ class Lost(Case):
         self.assert_nobody_left(run)
 
     def test_pipelined(self):
-        """One is stopped while the actors are ahead of the learners."""
+        """A rank is stopped while the actors are ahead of the learners."""
         config = self.write("run.yaml", pipelined(test_stop.CONFIG) + "run: {watchdog: 2}\n")
         whole = self.folder / "whole"
         result = self.finish(config, whole)
@@ -214,14 +216,14 @@ class Lost(Case):
                 is_new = fault.checkpoints(run) != before
                 result = self.finish(config, run, "--resume", ranks=4)
                 self.assertEqual(result.code, 0, result)
-                # one that was written without an actor's states begins its episodes anew
+                # a checkpoint that was written without an actor's states begins the actor's episodes anew
                 if not is_new:
                     self.assert_same_end(run, whole, best=False)
 
 
 class Faults(Case):
     def test_environment(self):
-        """On one that acts and learns without leading."""
+        """An environment fails on a rank that acts and learns but does not lead."""
         place, newest = test_environment.PLACE, int(test_environment.NEWEST[5:-3])
         for name, cause in [("fail_at_step", "told to fail at step 1000"), ("nan_at_step", "the observation is nan")]:
             with self.subTest(fault=name):
@@ -239,7 +241,8 @@ class Faults(Case):
             self.assert_nobody_left(run)
 
     def test_numerical(self):
-        """The fault of an update, which all meet at once: one message, and the end; or the same rows as on one rank."""
+        """A numerical fault in an update, which all ranks meet at once: the run ends with one message, or (on_nan:
+        skip) skips the update; its rows are those of one rank."""
         for seed, cause in [(1, "the gradient of policy/log_std is not finite"), (2, "the loss of minibatch")]:
             for on_nan in ["stop", "skip"]:
                 path = self.write("run.yaml", DIVERGING.format(seed=seed, on_nan=on_nan))

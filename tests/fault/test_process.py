@@ -1,5 +1,6 @@
-"""What an environment does to its process: a run is untouched by it, or ends with one message that names environment,
-step and `env.isolation: process`, and with an exit code other than 0. tests/plugins/misbehaves.c does it."""
+"""What an environment does to its process either does not affect the run, or ends it with an exit code other than 0 and
+one message that names the environment, the step and `env.isolation: process`. tests/plugins/misbehaves.c is the
+environment."""
 
 import concurrent.futures
 import json
@@ -24,12 +25,12 @@ evaluation: {{every: 512, episodes: 2}}
 algorithm: {{name: ppo, n_steps: 64, n_epochs: 2}}
 """
 
-# where environment 0 is at its sixth call
+# the place that messages name when environment 0 misbehaves in its sixth call
 AT_STEP = "environment 0 (Misbehaves-v0, seed 1), episode 0, step 6, in step(): it "
 
 
 def comma_locale(folder):
-    """The variables of a locale that writes 0,5; made where it is not installed, and without one where that fails."""
+    """Environment variables for a locale that writes 0,5, which is made here; none if that is impossible."""
     made = folder / "de_DE.UTF-8"
     command = ["localedef", "-i", "de_DE", "-f", "UTF-8", str(made)]
     if shutil.which("localedef") is None:
@@ -48,7 +49,7 @@ class Process(fault.Case):
         self.addCleanup(self.pool.shutdown)
 
     def launch(self, run, kind, *sets, ranks=None, environment=None, **options):
-        """Starts a run, in its own folder and with a relative path."""
+        """Starts a run in the test's folder, so that the path of its run folder is a relative one."""
         options = [f"--set=env.options.{key}={value}" for key, value in {"kind": kind, **options}.items()]
         arguments = ["train", self.config, "--run-dir", run, *options, *(f"--set={key}" for key in sets)]
         return program.start(arguments, ranks, self.folder, env={**self.environment, **(environment or {})})
@@ -70,7 +71,8 @@ class Process(fault.Case):
         self.assertEqual(self.train("whole", "none").code, 0)
 
         def check(number, kind, function, ranks, isolation):
-            # from reset on all is changed, while muster computes and writes
+            # the environment changes everything from its first call of this function on, while muster computes and
+            # writes
             run = f"run-{number}"
             options = {"in": function, "after": 0}
             result = self.train(run, kind, f"env.isolation={isolation}", ranks=ranks, environment=locale, **options)
@@ -87,7 +89,7 @@ class Process(fault.Case):
         places = [("create", None, "none"), ("reset", None, "none"), ("step", None, "none"), ("step", 2, "none")]
         places += [("step", None, "process"), ("reset", 2, "process")]
         cases = [("everything", *place) for place in places]
-        # floating-point settings alone, so that nothing else hides them; a child process of the simulator that ends
+        # floating-point settings one by one, so that nothing else hides them; and a simulator whose child process ends
         cases += [(kind, "step", None, "none") for kind in ["rounding", "denormals", "traps", "child"]]
         self.each([(number, *case) for number, case in enumerate(cases)], check)
 
@@ -127,7 +129,7 @@ class Process(fault.Case):
         self.assertEqual(json.loads(result.out)["episodes"], 100, result)
         self.assertIn("a word of the simulator", result.err)
 
-        # what a script has on standard input stays there
+        # muster takes nothing from the standard input of the script that calls it
         lines = self.write("lines", "first\nsecond\n")
         with open(lines, encoding="utf-8") as file:
             command = program.command_line(["eval", noisy, "--episodes", "2"])
@@ -137,7 +139,7 @@ class Process(fault.Case):
     # --- or it ends with one message ---
 
     def check_end(self, result, place, cause, advice=ISOLATION):
-        """Ended with one message that says where and why, and with no good exit code."""
+        """Checks that the run ended with one message that says where and why, and with an exit code other than 0."""
         self.assertNotEqual(result.code, 0, result)
         self.assertEqual(len(result.messages), 1, result)
         for part in [place, cause, advice]:
@@ -199,7 +201,7 @@ class Process(fault.Case):
         for word in words:
             self.assertEqual(len([text for text in found if word in text]), 1, found)
 
-        # the process of a check that ends says nothing twice
+        # when the process of a check ends, nothing is said twice
         result = self.run_muster("check-env", PLUGIN, "--option", "kind=exit", "--json")
         self.assertIn("was ended with exit code 0 in step()", json.loads(result.out)[0]["findings"][1]["text"])
 

@@ -1,4 +1,4 @@
-"""What goes wrong before the first step, on one rank or on all of them, ends all ranks with one message."""
+"""A fault before the first step, on one rank or on all of them, ends all ranks with one message."""
 
 import fcntl
 import os
@@ -44,7 +44,8 @@ class Setup(program.Case):
         self.assertFalse((self.folder / "run").exists())
 
     def test_environment_that_fails_at_once(self):
-        # every actor meets it, in the same step: each may get to say so before the job ends, but no rank more than once
+        # every actor meets the fault in the same step: each may report it before the job ends, but no rank more than
+        # once
         config = "env: {name: Probe-v0, options: {fail_at_step: 1}}\nalgorithm: {name: ppo}\n"
         result = self.train_badly(config=config)
         self.assertEqual(result.code, 1, result)
@@ -54,7 +55,8 @@ class Setup(program.Case):
             self.assertRegex(message, rf"muster train: rank [12] on {program.HOST}: environment [04] .* told to fail")
 
     def test_the_cause_is_told(self):
-        """An actor that fails with the code that others have for its sake: it speaks, though it is not the first rank."""
+        """One actor fails, and the other ranks end with the same code because of it: the actor reports the fault,
+        although it is not the first rank."""
         config = f"env: {{name: Hangs-v0, plugin: {HANGS}, isolation: process, OPTIONS}}\nalgorithm: {{name: ppo}}\n"
         options = "options: {place: create, crashes: 1, rank: 2}"
         result = self.train_badly(config=config.replace("OPTIONS", options))
@@ -62,7 +64,8 @@ class Setup(program.Case):
         self.assertFalse((self.folder / "run").exists())
 
     def leave(self, locked):
-        """What a rank leaves in memory that is killed before all have it; its descriptor holds the lock or not."""
+        """Makes a file of shared memory as a rank leaves it that is killed before all ranks have opened it. `locked`:
+        its descriptor still holds the lock."""
         path = MEMORY / f"muster-{secrets.token_hex(3)}"
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
         self.addCleanup(path.unlink, missing_ok=True)
@@ -72,7 +75,7 @@ class Setup(program.Case):
         return path
 
     def test_left_in_memory(self):
-        """A job removes what killed ones have left in shared memory, and not what a living one is about to use."""
+        """A job removes what killed jobs have left in shared memory, but not what a living job is about to use."""
         dead, alive = self.leave(locked=False), self.leave(locked=True)
         other = MEMORY / f"muster-{secrets.token_hex(3)}.txt"
         other.touch()
@@ -82,7 +85,8 @@ class Setup(program.Case):
         self.assertEqual([dead.exists(), alive.exists(), other.exists()], [False, True, True])
 
     def test_limit_of_file_sizes(self):
-        """Files that may not grow are called that, and not a full disk; the run goes on to its end."""
+        """If a limit keeps files from growing, the message says that, and does not speak of a full disk; the run goes
+        on to its end."""
         limited = ["bash", "-c", 'ulimit -f 2; exec "$@"', "limited"]
         result = self.train_badly("--set", "run.tensorboard=false", ranks=None, prefix=limited)
         self.assertEqual(result.code, 1, result)

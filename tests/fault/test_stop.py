@@ -1,4 +1,5 @@
-"""A run that is asked to end, by whatever signal to whatever process or by the clock, ends in order, and loses nothing."""
+"""A run that is asked to end, by any signal to any of its processes or by the clock, ends in order and loses
+nothing."""
 
 import os
 import pathlib
@@ -9,7 +10,7 @@ import time
 import fault
 import program
 
-# slow enough to be asked in flight: after the first checkpoint three ranks sleep for 1.6 s
+# slow enough to be asked to end while it trains: after the first checkpoint three ranks sleep for 1.6 s
 CONFIG = """\
 seed: 3
 total_steps: 7680
@@ -21,8 +22,8 @@ checkpoint: {every: 1280, interval: 0, keep: 0}
 """
 STEPS_OF_ROLLOUT = 128
 
-# mpirun passes SIGTERM on after so many seconds, and kills after as many more. By default they are one, in which a loaded
-# machine may not get an iteration done; a run that mpirun is to end has to last longer than that.
+# mpirun passes SIGTERM on after this many seconds, and kills after as many more. The default is one second, in which a
+# busy machine may not complete an iteration. A run that mpirun is to end has to last longer than that.
 PATIENT = {"OMPI_MCA_odls_base_sigkill_timeout": "4"}
 LONG = CONFIG.replace("total_steps: 7680", "total_steps: 25600")
 
@@ -75,7 +76,8 @@ class Stop(fault.Case):
         return run, result
 
     def check_stopped(self, run, result, code):
-        """It ended in order, in the midst of training, with a checkpoint of that very moment, and says how to go on."""
+        """Checks that it ended in order before its training was complete, with a checkpoint of that moment, and says
+        how to go on."""
         self.assertEqual(result.code, code, result)
         summary = program.summary(run)
         self.assertEqual(summary["status"], "interrupted", result)
@@ -115,11 +117,13 @@ class Stop(fault.Case):
         self.check_resumed(run, 2, whole)
 
     def test_who_wants_the_end_wins(self):
-        """Even one who says it to an actor that waits for the learner, with no rollout to send before the learner decides."""
+        """A signal that ends the run for good wins over one that asks for a requeue, even if it reaches an actor that
+        waits for the learner and has no rollout to send before the learner decides."""
 
         def send(_, alive):
             fault.suspend(alive[0])
-            # an actor's rollout takes some 40 ms; where it takes longer the wish goes with it, which comes to the same
+            # an actor's rollout takes some 40 ms; if it takes longer, the request travels with the rollout, with the
+            # same effect
             time.sleep(0.5)
             os.kill(alive[1], signal.SIGUSR1)
             os.kill(alive[2], signal.SIGTERM)
@@ -130,8 +134,8 @@ class Stop(fault.Case):
         self.check_stopped(run, result, 0)
 
     def test_signal_to_mpirun(self):
-        """mpirun passes SIGUSR1 on at once. At SIGTERM and SIGINT it passes SIGTERM on later, kills after as long again, and
-        ends with a code of its own."""
+        """mpirun passes SIGUSR1 on at once. On SIGTERM and SIGINT it passes SIGTERM on after a while, kills after the
+        same time again, and ends with an exit code of its own."""
         whole = self.train_whole(LONG)
 
         def check(number, code):
@@ -142,7 +146,7 @@ class Stop(fault.Case):
         self.side_by_side(check, [(signal.SIGUSR1, EXIT_REQUEUE), (signal.SIGTERM, 1), (signal.SIGINT, 1)])
 
     def test_signal_to_everyone(self):
-        """As a terminal or a job scheduler does: mpirun and all ranks get it, some of them twice."""
+        """mpirun and all ranks get the signal, some of them twice, as from a terminal or a job scheduler."""
         whole = self.train_whole()
 
         def send(process, alive):
@@ -155,7 +159,7 @@ class Stop(fault.Case):
         self.check_resumed(run, None, whole)
 
     def test_signal_before_the_first_step(self):
-        """A run that was stopped before it had anything to write can be resumed as well."""
+        """A run that was stopped before it had anything to write can be resumed, too."""
         whole = self.train_whole()
 
         def check(delay):
@@ -172,7 +176,8 @@ class Stop(fault.Case):
         self.side_by_side(check, [(delay,) for delay in [0.0, 0.02, 0.05, 0.1, 0.15, 0.2]])
 
     def test_second_signal_ends_at_once(self):
-        """An environment that never returns keeps a run from ending in order; a second signal does not wait for it."""
+        """An environment that never returns keeps a run from ending in order; after a second signal the run does not
+        wait for it."""
         config = self.write("hangs.yaml", HANGS)
 
         def check(ranks, target):
@@ -193,7 +198,8 @@ class Stop(fault.Case):
         self.side_by_side(check, [(None, 0), (3, 0), (3, 1)])
 
     def test_signals_that_are_less_common(self):
-        """A terminal that closes, a limit of processor time, a wish for a checkpoint alone: to a rank and to mpirun."""
+        """A closed terminal, a limit of processor time, a request for a checkpoint only: signals to a rank and to
+        mpirun."""
         cases = {
             "hang-up": (None, 0, signal.SIGHUP, 0),
             "hang-up-of-one": (3, 2, signal.SIGHUP, 0),
@@ -203,7 +209,7 @@ class Stop(fault.Case):
             "save-of-one": (3, 2, signal.SIGUSR2, 0),
             "save-of-mpirun": (2, None, signal.SIGUSR2, 0),
         }
-        # without a checkpoint that nobody asks for
+        # with no checkpoints but those that a signal asks for
         path = self.write("run.yaml", LONG.replace("every: 1280", "every: 0"))
         running = {}
         for name, (ranks, target, number, _) in cases.items():
@@ -222,7 +228,7 @@ class Stop(fault.Case):
                 self.check_stopped(run, result, code)
 
     def test_what_was_ignored_stays_ignored(self):
-        """As nohup wants it."""
+        """A signal that was ignored when muster started stays ignored, as nohup needs it."""
         command = ["bash", "-c", "trap '' HUP; exec \"$@\"", "nohup"]
         run = self.folder / "run"
         process = self.start(self.config, run, prefix=command)
@@ -233,13 +239,13 @@ class Stop(fault.Case):
         self.assertEqual(program.summary(run)["status"], "finished", result)
 
     def test_asked_within_a_call(self):
-        """An environment that never comes back, or a long set-up, keeps nobody from ending: in the set-up soon, later within
-        run.watchdog."""
+        """Neither an environment that never returns nor a long set-up keeps a run from ending: during the set-up it
+        ends soon, later within run.watchdog."""
         soon = "the run was asked to end by {}; nothing was learned so far"
         later = "hangs: .* the run was asked to end by {}"
         stop, requeue, limit = "SIGTERM, SIGINT or SIGHUP", "SIGUSR1 or SIGXCPU", "run.time_limit"
         colocate, patient = ("--set", "ranks.colocate=true"), ("--set", "run.watchdog=2")
-        # orthogonal weights of so many take half a minute
+        # orthogonal weights of this size take half a minute to compute
         large = ("--set", "policy.hidden_sizes=[1500, 1500]")
         cases = {
             "create": (None, "place: create, call: 2", 0, signal.SIGTERM, 0, soon.format(stop)),
@@ -252,7 +258,7 @@ class Stop(fault.Case):
             "step": (3, "place: step, call: 641, rank: 1", 2, signal.SIGUSR1, EXIT_REQUEUE, later.format(requeue), *patient),
             "saving": (None, "place: save_state", 0, signal.SIGTERM, 0, later.format(stop), *patient),
         }
-        # step 641 of the second rank is the first one after the checkpoint; none is saved before that
+        # step 641 of the second rank is the first one after the first checkpoint
         path = self.write("hangs.yaml", HANGS_ANYWHERE)
         running = {}
         for name, (ranks, options, target, number, _, _, *more) in cases.items():
@@ -264,7 +270,7 @@ class Stop(fault.Case):
                 continue
             self.wait_until(lambda: {0, target} <= program.ranks_of(run).keys(), process, f"rank {target}")
             alive = program.ranks_of(run)
-            # in the midst of the call, or of what takes so long on rank 0
+            # during the call that hangs, or during the long computation on rank 0
             is_there = mark.exists if options else lambda: fault.cpu_seconds(alive[0]) > 1
             self.wait_until(is_there, process, "the place")
             os.kill(alive[target], number)
@@ -277,7 +283,7 @@ class Stop(fault.Case):
                 self.assertEqual(len(fault.checkpoints(self.folder / name)), int("hangs" in message), result)
 
     def test_asked_before_the_config_is_read(self):
-        """A config that never comes: the end does."""
+        """A run that waits for its config, which never comes, ends when it is asked to."""
         pipe = self.folder / "config.yaml"
         os.mkfifo(pipe)
         process = self.start(pipe, self.folder / "run")
@@ -290,7 +296,7 @@ class Stop(fault.Case):
     def test_time_limit(self):
         whole = self.train_whole()
         run = self.folder / "run"
-        # of the 4 s that the first sleeps, and what is left of 2 s for the second
+        # both limits are short enough: alone, the run would sleep for 4 s; on three ranks, for what is left of 2 s
         for ranks in [None, 3]:
             result = self.finish(self.config, run, "--resume", "--set", "run.time_limit=0.8", ranks=ranks)
             self.check_stopped(run, result, EXIT_REQUEUE)
@@ -306,7 +312,7 @@ class OneWriter(fault.Case):
         hangs = self.write("hangs.yaml", HANGS)
         run = self.folder / "run"
         first = self.start(hangs, run, ranks=3)
-        # that the oldest are removed is the last that happens before it hangs
+        # the last thing that happens before it hangs is that the oldest checkpoints are removed
         last = [1280, 1408, 1536]
         self.wait_until(lambda: fault.checkpoints(run) == last, first, "the last checkpoint before it hangs")
         before = program.listing(run)
@@ -319,7 +325,7 @@ class OneWriter(fault.Case):
         self.assert_nobody_left(run)
 
     def test_mpirun_killed_and_resumed_at_once(self):
-        """The ranks of an mpirun that was killed die with it; the next run may have to wait for that, and then goes on."""
+        """When mpirun is killed its ranks die, too; the next run waits for that if necessary, and then goes on."""
         result = self.finish(self.config, self.folder / "whole")
         self.assertEqual(result.code, 0, result)
         run = self.folder / "run"

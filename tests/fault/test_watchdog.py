@@ -1,5 +1,5 @@
-"""A rank that is stopped, or whose environment hangs, is noticed by run.watchdog: a message that names it, a checkpoint, and
-the whole job ends. Work that takes long, and a job that was suspended, is left alone."""
+"""run.watchdog notices a rank that is stopped or whose environment hangs: a message names the rank, a checkpoint is
+written, and the whole job ends. It does not end slow work or a job that was suspended."""
 
 import os
 import re
@@ -10,7 +10,7 @@ import time
 import fault
 import program
 
-# each step sleeps, so that there is time to do something to it
+# each step sleeps, so that there is time to disturb the run
 CONFIG = """\
 seed: 3
 total_steps: {total_steps}
@@ -25,7 +25,7 @@ SLOW = "{obs_dim: 4, sleep_us: 500, episode_length: 11, truncates: 1}"
 PPO = "batch_size: 64, n_epochs: 2, learning_rate: lin_0.001"
 STEPS_OF_ROLLOUT = 128
 
-# long enough to be stopped in the middle
+# a run that is long enough to be stopped in the middle
 EPISODES = """\
 seed: 3
 total_steps: 240000
@@ -59,14 +59,14 @@ def config(total_steps=12800, options=SLOW, algorithm="ppo", more=PPO, watchdog=
 
 class Watchdog(fault.Case):
     def begin(self, text, ranks, name="run"):
-        """Starts a run, and returns it with its folder and its ranks when it has the second checkpoint."""
+        """Starts a run and waits for its second checkpoint; returns its folder, its process and its ranks."""
         run = self.folder / name
         process = self.start(self.write(f"{name}.yaml", text), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
         return run, process, program.ranks_of(run)
 
     def stop(self, text, ranks, victim, name="run"):
-        """Stops a rank for good, and returns the run's folder, how it ended, and its checkpoints before that."""
+        """Stops a rank for good; returns the run's folder, how the run ended, and its checkpoints before that."""
         run, process, alive = self.begin(text, ranks, name)
         fault.suspend(alive[victim])
         before = fault.checkpoints(run)
@@ -91,7 +91,7 @@ class Watchdog(fault.Case):
         self.assertRegex(result.err, LOST.format(rank=2, role="actor", host=program.HOST), result)
         self.assertRegex(result.err, r"since \d\d:\d\d:\d\d, (waiting for other ranks|in its rollout) in iteration \d+")
 
-        # what was learned until then is kept, after a whole iteration
+        # what was learned until then is kept, as of the end of an iteration
         newest = max(fault.checkpoints(run))
         self.assertIn("wrote" if newest > max(before) else "the newest checkpoint has all", result.err)
         self.assertEqual(newest % STEPS_OF_ROLLOUT, 0)
@@ -108,8 +108,8 @@ class Watchdog(fault.Case):
         self.assert_same_end(run, whole, best=False)
 
     def test_exact_where_iterations_start_afresh(self):
-        """Where every rollout consists of whole episodes, nothing of the environments is lost with an actor; Probe-v0, which
-        remembers earlier episodes, is no example of that."""
+        """Where every rollout consists of whole episodes, no state of environments is lost with an actor. (Probe-v0
+        would not do here: it remembers earlier episodes.)"""
         text = EPISODES
         whole = self.folder / "whole"
         result = self.finish(self.write("run.yaml", text), whole)
@@ -128,8 +128,9 @@ class Watchdog(fault.Case):
         self.resume(run, config())
 
     def test_environment_hangs(self):
-        """Alive, but in a step that never returns: on an actor, and on a rank that does all."""
-        # environment 4 alone, of rank 2 among three; the last checkpoint is of 1,280 steps, the hang in the twelfth rollout
+        """A rank is alive, but in a step that never returns: an actor, and a rank that does all."""
+        # only environment 4 hangs, which rank 2 of three has; the last checkpoint is of 1,280 steps, the hang in
+        # rollout 12
         options = "{obs_dim: 4, faulty_percent: 15, hang_at_step: 180}"
         for ranks, rank, role in [(3, 2, "actor"), (None, 0, "learner")]:
             with self.subTest(ranks=ranks):
@@ -145,8 +146,8 @@ class Watchdog(fault.Case):
                 self.assert_nobody_left(run)
 
     def hang(self, places, config=None):
-        """Starts runs whose environments never come back, all at once; returns each with how it ended. `places`: name ->
-        (ranks, options of Hangs-v0, further arguments)."""
+        """Starts runs, all at the same time, whose environments do not return from a call; returns how each ended.
+        `places`: name -> (ranks, options of Hangs-v0, further arguments)."""
         path = self.write("hangs.yaml", config or HANGS)
         running = {}
         for name, (ranks, options, *arguments) in places.items():
@@ -160,10 +161,10 @@ class Watchdog(fault.Case):
         return ended
 
     def test_any_call_hangs(self):
-        """Wherever an environment does not come back, the run ends with a message that says where, and what was learned."""
+        """Whichever call does not return, the run ends with a message that names it, and keeps what was learned."""
         set_up, rollout = "in its set-up", "in its rollout in iteration"
         colocate, pipelined = ("--set", "ranks.colocate=true"), ("--set", "algorithm.pipeline=1")
-        # the first environment of a process on rank 0 is one to look at, made while the config is checked
+        # the first environment that rank 0 makes serves only to check the config
         expected = {
             "checked": ((None, "place: create"), 0, "learner", "create of environment 0", set_up),
             "describe": ((None, "place: describe, call: 2"), 0, "learner", "describe of environment 0", set_up),
@@ -193,7 +194,7 @@ class Watchdog(fault.Case):
                     self.assertIn("wrote", result.err)
 
     def test_loading_hangs(self):
-        """A resumed run whose environments do not take their states ends, too, and can be resumed again."""
+        """A resumed run whose environments hang while they load their states ends, too, and can be resumed again."""
         path = self.write("hangs.yaml", HANGS)
         run = self.folder / "run"
         options = ["--set", "env.options={place: load_state, call: 3, rank: 1}"]
@@ -206,7 +207,7 @@ class Watchdog(fault.Case):
         self.assertEqual((fault.checkpoints(run), fault.digest(run)), before)
 
     def test_end_hangs(self):
-        """An environment that cannot be destroyed costs nothing that the run has written and said."""
+        """An environment that hangs while it is destroyed costs nothing that the run has written or said."""
         places = {
             "alone": (None, "place: destroy, call: 4"),
             "actor": (3, "place: destroy, rank: 2"),
@@ -226,7 +227,7 @@ class Watchdog(fault.Case):
                 self.assertIn("at its end; what the run has to write is written", result.err)
 
     def test_failure_is_told_before_the_end(self):
-        """A step that fails, and then environments that cannot be destroyed: the cause is told first."""
+        """A step fails, and then environments hang while they are destroyed: the message tells the first cause."""
         options = "place: step, call: 100, fails: 1"
         for name, _, result in self.hang({"alone": (None, options), "actor": (2, options + ", rank: 1")}):
             with self.subTest(name=name):
@@ -234,7 +235,8 @@ class Watchdog(fault.Case):
                 self.assertIn("told to fail in step", result.err)
 
     def test_slow_is_not_lost(self):
-        """A step that takes a while, in a rollout that takes longer than the watchdog waits, and no watchdog at all."""
+        """A slow step, in a rollout that takes longer than the watchdog waits, ends no run; nor does it without a
+        watchdog."""
         # 16 steps of 4 environments of 0.06 s each: a step takes 0.24 s, a rollout 3.8 s
         options = "{obs_dim: 4, sleep_us: 60000, episode_length: 11}"
         for watchdog in ["3", "0"]:
@@ -246,7 +248,7 @@ class Watchdog(fault.Case):
                 self.assertNotIn("error", result.err)
 
     def test_suspended_job(self):
-        """A job scheduler may stop all processes of a job for a while: nobody is lost."""
+        """A job scheduler may stop all processes of a job for a while: no rank counts as lost."""
         text = config()
         whole = self.folder / "whole"
         result = self.finish(self.write("run.yaml", text), whole)
@@ -261,7 +263,8 @@ class Watchdog(fault.Case):
         self.assert_same_end(run, whole)
 
     def test_rank_never_comes(self):
-        """A rank that is stopped before MPI has started: nobody knows which, but the job ends, and leaves no folder."""
+        """A rank is stopped before MPI has started: no message can say which one, but the job ends, and leaves no
+        folder."""
         run = self.folder / "run"
         path = self.write("run.yaml", config())
         script = 'test $OMPI_COMM_WORLD_RANK = 1 && kill -STOP $$; exec "$@"'
@@ -274,8 +277,8 @@ class Watchdog(fault.Case):
         self.assertFalse(run.exists())
 
     def test_stopped_in_set_up(self):
-        """A rank that is stopped at any moment of the set-up: the job ends with a message, and can be started again."""
-        # of a run that is not over by then, should it take long to find the rank
+        """A rank is stopped at any moment of the set-up: the job ends with a message, and can be started again."""
+        # a run that is long enough not to be over before the rank is found
         path = self.write("run.yaml", config())
 
         def check(delay):
@@ -286,7 +289,7 @@ class Watchdog(fault.Case):
             time.sleep(delay)
             fault.suspend(found[2])
             result = program.finish(process)
-            # mpirun may crash itself when a job ends while it starts
+            # mpirun itself may crash when a job ends while it is starting
             self.assertNotEqual(result.code, 0, result)
             self.assertRegex(result.err, "is lost|has not started|have not met", result)
             self.assert_nobody_left(run)
