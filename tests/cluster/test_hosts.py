@@ -1,4 +1,5 @@
-"""The same answer, and nothing lost, over several hosts: network namespaces of this machine, with TCP between them."""
+"""The answer is the same, and nothing is lost, over several hosts: network namespaces of this machine, with TCP between
+them."""
 
 import os
 import pathlib
@@ -19,7 +20,7 @@ AGENT = str(pathlib.Path(__file__).with_name("agent"))
 
 
 class Case(fault.Case):
-    """Four hosts, named after a prefix and a number from 1 on, and runs over some of them."""
+    """Makes four hosts, each named by a prefix and a number from 1 on, for runs over some of them."""
 
     def setUp(self):
         super().setUp()
@@ -28,7 +29,7 @@ class Case(fault.Case):
         for tool in ["ip", "unshare"]:
             if shutil.which(tool) is None:
                 self.skipTest(f"there is no {tool} (iproute2, util-linux)")
-        # names and addresses that another run at the same time does not have
+        # names and addresses that no other test of this kind uses at the same time
         self.prefix = f"m{os.getpid() % 100000}h"
         self.network = f"10.{100 + os.getpid() // 250 % 100}.{os.getpid() % 250}"
         self.addCleanup(subprocess.run, [HOSTS, "down", self.prefix, "4"], check=False)
@@ -44,7 +45,7 @@ class Case(fault.Case):
         self.config = self.write("run.yaml", fault.CONFIG)
 
     def over(self, hosts, ranks):
-        """Environment that spreads ranks over so many hosts, in turn."""
+        """Environment variables that spread the ranks over this many hosts, in turn."""
         text = "".join(f"{self.network}.{i} slots={-(-ranks // hosts)}\n" for i in range(1, hosts + 1))
         network = f"{self.network}.0/24"
         return {
@@ -77,12 +78,13 @@ class Hosts(Case):
                 self.run_over(hosts, ranks, run)
                 self.assert_same_end(run, whole)
 
-                # each of the other hosts sends the learner one message for a rollout, however many ranks it has
+                # each of the other hosts sends the learner one message for each rollout, however many ranks it has
                 rollouts = fault.TOTAL_STEPS // fault.STEPS_OF_ROLLOUT
                 self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (hosts - 1))
 
     def test_placement(self):
-        """Whoever learns and whatever the actors have, over real hosts; the learner holds the folder."""
+        """The answer depends neither on which rank learns nor on which environments an actor has, over real hosts; the
+        learner writes the run folder."""
         whole = self.folder / "whole"
         result = self.finish(self.config, whole)
         self.assertEqual(result.code, 0, result)
@@ -96,7 +98,7 @@ class Hosts(Case):
                 self.assert_same_end(run, whole)
 
     def test_dry_run(self):
-        """Every host has its line or two, and an unknown one is refused with their names."""
+        """Every host has a line or two, and an unknown host is refused with a list of the known ones."""
         run, environment = self.folder / "run", self.over(4, 8)
         result = self.finish(self.config, run, "--dry-run", ranks=8, environment=environment)
         self.assertEqual(result.code, 0, result)
@@ -109,19 +111,20 @@ class Hosts(Case):
         self.assertFalse(run.exists())
 
     def test_trace(self):
-        """Each host is a process of the trace, and its clock is found to be that of the learner, which it is here."""
+        """Each host is a process of the trace, and its clock is found to be the same as the learner's, as is true
+        here."""
         run = self.folder / "run"
         self.run_over(3, 5, run, "--trace")
         found = trace.Trace(run / "trace.json")
         trace.check_form(self, found, 5)
         trace.check_accounts(self, run)
         hosts = [event for event in found.of_phase("M") if event["name"] == "process_name"]
-        # ranks go to the hosts in turn; the first of a host gives its process the number
+        # ranks go to the hosts in turn; a host's first rank is the number of its process
         self.assertEqual({event["pid"]: event["args"]["name"].split(",")[0] for event in hosts},
                          {host - 1: f"{self.prefix}{host}" for host in [1, 2, 3]})
         self.assertEqual({(event["tid"], event["pid"]) for event in found.of_phase("X")},
                          {(0, 0), (1, 1), (2, 2), (3, 0), (4, 1)})
-        # the clocks of the other hosts are off by no more than is said, and arrows go forwards all the same
+        # the clocks of the other hosts differ by no more than the trace says, and all arrows go forwards in time
         accuracy = {event["pid"]: re.search(r"clock within (.+) us", event["args"]["name"]) for event in hosts}
         self.assertIsNone(accuracy[0])
         lag = max(float(accuracy[pid].group(1)) for pid in [1, 2])
@@ -132,7 +135,8 @@ class Hosts(Case):
             trace.check_sums(self, found, figures, drift=2e-6 * lag)
 
     def test_killed_and_resumed(self):
-        """A rank on another host is killed, then mpirun; the run goes on elsewhere, and ends as if nothing had been."""
+        """A rank on another host is killed, then mpirun; the run goes on with other hosts, and ends like an undisturbed
+        one."""
         whole = self.folder / "whole"
         result = self.finish(self.config, whole)
         self.assertEqual(result.code, 0, result)

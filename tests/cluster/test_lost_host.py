@@ -1,14 +1,14 @@
-"""A host whose link goes down is noticed within run.watchdog, with a message that names it, a checkpoint where the learner is
-left, and the end of all processes: on the lost host as well."""
+"""When the link of a host goes down, the run notices it within run.watchdog: a message names the host, the learner
+writes a checkpoint if it is not lost itself, and all processes end, also those on the lost host."""
 
 import subprocess
 
-import test_hosts  # and with it the place of fault and program
+import test_hosts  # which also makes the modules fault and program known
 
 import fault
 import program
 
-# slow enough to be caught in flight
+# slow enough to lose a host while it trains
 CONFIG = """\
 seed: 3
 total_steps: 12800
@@ -23,8 +23,8 @@ run: {watchdog: 3}
 
 class LostHost(test_hosts.Case):
     def cut(self, name, host, mpirun_host, config=CONFIG):
-        """Cuts the link of host 1 or 2, over which four ranks run; returns the run's folder and how it ended. An mpirun on a
-        third host finds that out a little later than the ranks."""
+        """Starts four ranks on hosts 1 and 2, and cuts the link of one of them; returns the run's folder and how it
+        ended. If mpirun is on a third host, it notices that a little later than the ranks."""
         self.config = self.write("run.yaml", config)
         run = self.folder / name
         at = [test_hosts.HOSTS, "agent", f"{self.network}.{mpirun_host}"]
@@ -46,12 +46,12 @@ class LostHost(test_hosts.Case):
         lost = rf"learner 0: error: rank [13] \({role} on {self.prefix}2\) is lost: nothing has come from it for \d+\.\d s"
         self.assertRegex(result.err, lost)
         self.assertRegex(result.err, rf"as silent: rank [13] on {self.prefix}2")
-        # the learner answers while it waits for mpirun
+        # the learner still answers while it waits for mpirun
         self.assertNotIn("rank 0 (learner", result.err)
         newest = max(fault.checkpoints(run))
         stays = "the newest checkpoint has all"
         if "learner" in role:
-            # lost in the midst of an update, which on a busy machine takes its share of the time
+            # the host may be lost during an update, since on a busy machine updates take a part of the time
             stays += r"|in the midst of iteration \d+, which has no end now: the newest checkpoint in .* stays"
         self.assertRegex(result.err, "wrote" if newest > max(self.before) else stays)
         self.run_over(2, 4, run)
@@ -62,17 +62,19 @@ class LostHost(test_hosts.Case):
         return result
 
     def test_actors_lost(self):
-        """mpirun, on the learner's host, would wait for the daemon of the lost one."""
+        """mpirun is on the learner's host; by itself it would wait for the daemon of the lost host."""
         self.check_lost("actors", 1)
 
     def test_actors_lost_for_distant_mpirun(self):
-        """mpirun, on a third host, would wait a quarter of an hour if the ranks ended before it knows."""
+        """mpirun is on a third host; it would wait a quarter of an hour if the ranks ended before it knows of the
+        loss."""
         result = self.check_lost("distant", 3)
         self.assertIn("mpirun is to notice it within 6 s", result.err)
         self.assertIn("ORTE has lost communication with a remote daemon", result.err)
 
     def test_learners_lost(self):
-        """Two of the four that act and learn in turn, and those two that only learn with the first."""
+        """The lost host has two of four ranks that act and learn in turn; then, with three learners, a learner and an
+        actor."""
         self.check_lost("together", 1, CONFIG + "ranks: {colocate: true}\n", "learner")
         self.check_lost("apart", 1, CONFIG + "ranks: {learners: 3}\n", "(learner|actor)")
 
@@ -82,18 +84,19 @@ class LostHost(test_hosts.Case):
         self.check_lost("impala", 1, config + "\n")
 
     def test_learner_lost(self):
-        """The actors say it; mpirun is on a third host."""
+        """The learner's host is lost, and the actors report it; mpirun is on a third host."""
         run, result = self.cut("learner", 1, 3)
         lost = rf"actor [13]: error: rank 0 \(learner on {self.prefix}1\) is lost: nothing has come from it for \d+\.\d s"
         self.assertRegex(result.err, lost)
         self.assertIn(f"the newest checkpoint in {run} stays", result.err)
-        # a learner that is cut off, and not dead, does what it can
+        # a learner that is cut off is still alive, and may write a checkpoint
         self.assertLessEqual(set(self.before), set(fault.checkpoints(run)))
         self.run_over(2, 4, run)
         self.assertEqual(program.summary(run)["total_steps"], 12800)
 
     def test_same_address_twice(self):
-        """A bridge with one address on every host, as Docker makes it: Open MPI hangs, which is told; its cure works."""
+        """Every host has a bridge with the same address, as Docker makes it: Open MPI hangs, a message says so, and the
+        remedy works."""
         for host in [1, 2]:
             inside = ["ip", "netns", "exec", f"{self.prefix}{host}", "ip"]
             for command in ["link add docker0 type bridge", "addr add 172.31.250.1/24 dev docker0", "link set docker0 up"]:

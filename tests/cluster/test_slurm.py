@@ -17,7 +17,8 @@ import program
 INSIDE = "MUSTER_SLURM_FOLDER"
 SCRIPTS = program.SOURCE / "slurm"
 
-# one actor sleeps through it for longer than the half minute between two looks of slurmctld at the time that jobs have left
+# with one actor it sleeps for longer than the half minute after which slurmctld looks again at the time that jobs have
+# left
 SLOW = """\
 seed: 3
 total_steps: 7680
@@ -33,7 +34,7 @@ STEPS_OF_ROLLOUT = 128
 NO_CHECKPOINTS = ["--set", "checkpoint.every=0"]
 
 
-# the job whose time is up is submitted first, and the others run while it sleeps
+# the job that is to reach its time limit is submitted first, and the others run while it sleeps
 TIME_IS_UP = program.WORK / "time-is-up"
 time_is_up_job = ""
 
@@ -55,7 +56,7 @@ def sbatch(folder, arguments, launcher="auto", environment=None):
 
 @functools.lru_cache(maxsize=None)
 def whole_run():
-    """The slow run without SLURM and interruption; eight actors sleep at the same time."""
+    """The slow run without SLURM and without interruption; its eight actors sleep at the same time."""
     folder = program.WORK / "whole"
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
@@ -101,14 +102,16 @@ class Slurm(fault.Case):
         self.wait_until(lambda: {s for s, _ in self.states(job)} <= ends, job, "the end of the job")
 
     def wait_for(self, job, state="COMPLETED", code="0:0"):
-        """Waits until a job, or all tasks of an array, have ended, in this state and with this exit code (None: any)."""
+        """Waits until a job, or all tasks of an array, have ended; checks their state and exit code (None: any
+        code)."""
         self.wait_for_end(job)
         ended = {(s, None if code is None else c) for s, c in self.states(job)}
         self.assertEqual(ended, {(state, code)}, self.log(job))
 
     def complete(self, *arguments, **options):
-        """Submits a job and waits for its end, in order. Open MPI 4.1 has been seen to crash in MPI_Init, started by srun on
-        a busy machine: one job that did so, before muster said a word, is submitted once more, and that is said."""
+        """Submits a job and waits for its end, which must be in order. On a busy machine Open MPI 4.1 sometimes crashes
+        in MPI_Init when srun starts it: a job in which that happened, before muster printed anything, is submitted once
+        more, and a line says so."""
         job = self.sbatch(*arguments, **options)
         self.wait_for_end(job)
         log = self.log(job)
@@ -131,7 +134,7 @@ class Slurm(fault.Case):
 
 class Train(Slurm):
     def test_two_nodes(self):
-        """Both ways to start the ranks train on two nodes, and to the same end as without SLURM."""
+        """Both ways to start the ranks train on two nodes, and their runs end like the one without SLURM."""
         config = self.write("run.yaml", fault.CONFIG)
         result = self.finish(config, self.folder / "whole")
         self.assertEqual(result.code, 0, result)
@@ -168,14 +171,14 @@ class Train(Slurm):
         self.assert_same_end(run, whole_run(), best=False)
 
     def test_no_progress(self):
-        """A job whose time does not even suffice for an iteration ends, and is not requeued for ever."""
+        """A job whose time is too short even for one iteration fails, and is not requeued for ever."""
         config = self.write("run.yaml", fault.CONFIG)
         job = self.sbatch(SCRIPTS / "train.sbatch", config, "--set", "run.time_limit=0.001")
         self.wait_for(job, "FAILED", "1:0")
         self.assertIn("not requeued", self.log(job))
 
     def test_scancel(self):
-        """scancel, which signals every process of the job, leaves a checkpoint of that very moment."""
+        """scancel signals every process of the job; the run leaves a checkpoint of that moment."""
         config = self.write("slow.yaml", SLOW)
         for launcher in ["mpirun", "srun"]:
             for how in [[], ["--batch", "--signal=TERM"]]:
@@ -215,7 +218,7 @@ class Train(Slurm):
                 self.wait_for(job, "FAILED", "2:0")
                 self.assertIn(message, self.log(job))
                 self.assertIn("usage: sbatch", self.log(job))
-        # a failure of muster is the job's
+        # when muster fails, the job fails
         job = self.sbatch("-N1", "-n1", SCRIPTS / "train.sbatch", config, "--set", "algorithm.n_stpes=3")
         self.wait_for(job, "FAILED", "2:0")
         self.assertIn("did you mean algorithm.n_steps", self.log(job))
@@ -223,7 +226,7 @@ class Train(Slurm):
 
 class Sweep(Slurm):
     def test_seeds(self):
-        """An array of four seeds: four run folders, as if each had been trained alone, and one table."""
+        """An array of four seeds: four run folders like those of runs that are trained one by one, and one table."""
         config = self.write("run.yaml", fault.CONFIG)
         job = self.sbatch("--array=1-4", "-n2", SCRIPTS / "sweep.sbatch", config)
         self.wait_for(job)
@@ -276,7 +279,8 @@ class Eval(Slurm):
 
 class WallTime(Slurm):
     def test_requeued(self):
-        """SLURM's signal before the limit of wall time leads to a checkpoint, a requeued job, and the same end."""
+        """SLURM's signal before the limit of wall time leads to a checkpoint and a requeued job, and the run ends like
+        an undisturbed one."""
         job = time_is_up_job
         self.wait_for(job)
         for words in ["start 1 on", "the job is requeued", "start 2 on"]:
@@ -286,7 +290,7 @@ class WallTime(Slurm):
 
 if __name__ == "__main__":
     if INSIDE not in os.environ:
-        # the tests go on in the cluster, and nothing of it outlives them
+        # runs the tests inside the cluster, which ends with them
         folder = program.WORK / "cluster"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)

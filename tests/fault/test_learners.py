@@ -15,7 +15,8 @@ import test_stop
 ROUNDS = int(os.environ.get("MUSTER_KILL_ROUNDS", "6"))
 EXIT_REQUEUE = 75
 
-# by number of ranks: with 2 both act and learn in turn; with 3 two learn and one acts; with 4 three learn
+# by number of ranks: 2 act and learn in turn; of 3, two learn and one acts; of 4, all act and three of them also learn,
+# in turn
 LAYOUTS = {
     None: [],
     2: ["--set", "ranks.colocate=true"],

@@ -1,5 +1,5 @@
 /* Fuzzes the reader of checkpoints with a file of these bytes: opens it and reads all that it holds. With RESEAL the
- * header is made right first, so that what lies behind length and digest is fuzzed too. */
+ * header gets the right length and digest first, so that the checks of the content behind it are fuzzed, too. */
 #include "store/checkpoint.h"
 #include "store/checkpoint_container.h"
 
@@ -20,7 +20,7 @@ static bool count_all(const char *name) {
   return true;
 }
 
-/* every way of asking for an object, the wrong ones too */
+/* asks for an object in every way, also in wrong ones */
 static muster_status read_tensor(const struct tensor *described, void *context) {
   struct checkpoint_reader *reader = context;
   struct tensor tensor = *described;

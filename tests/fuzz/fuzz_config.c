@@ -1,5 +1,5 @@
-/* Fuzzes the reader of configs: YAML, the option tables, --set. The first byte chooses: '=' makes the rest one --set
- * assignment over an empty config, anything else is a config file as it stands. */
+/* Fuzzes the reader of configs: YAML, the option tables, --set. The first byte chooses: after '=' the rest is one
+ * assignment of --set over an empty config; with any other first byte the whole is a config file. */
 #include "config/document.h"
 #include "setup/config.h"
 
@@ -9,7 +9,7 @@
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
-/* a config that was accepted is written as text that reads back to the same config */
+/* a config that was accepted can be written as text, and that text reads back as the same config */
 static void check_round_trip(const struct run_config *config) {
   char *first, *second;
   struct run_config *again = malloc(sizeof *again);
@@ -23,7 +23,7 @@ static void check_round_trip(const struct run_config *config) {
   free(again);
 }
 
-/* the file as bytes, which may hold zeros: the document alone */
+/* reads the bytes, zeros among them, as a document only */
 static void read_document(const char *text, size_t size) {
   struct document *document;
   if (document_create(&document) != MUSTER_OK) abort();

@@ -1,23 +1,23 @@
 /* The protocol of asynchronous actors (src/comm/channel.h) with the phases of a run: two actors, one learner, two slots
- * an actor, commands of which a newer one replaces one that was not taken. The learner may pause, go on and end whenever it
- * is not asleep. It may also wait for one actor's trajectory, which would be too old later (on_lag: block), and hold back
- * what the other sends meanwhile: taken from the queue or received, but not yet credited. Whether messages bring
- * trajectories or gradients (a3c) makes no difference here. Steps are as small as they are in the program wherever two
- * ranks meet: tickets and entries of the queue, an event and who sleeps until it is signalled, filling a slot, copying what is there
- * and crediting it.
+ * for each actor, and commands; a newer command replaces one that was not yet taken. The learner may pause, go on and
+ * end whenever it is not asleep. It may also wait for one actor's trajectory, which would be too old later (on_lag:
+ * block), and hold back what the other actor sends meanwhile: taken from the queue or received, but not yet credited.
+ * Whether messages bring trajectories or gradients (a3c) makes no difference here. Wherever two ranks meet, the steps
+ * of the model are as small as those of the program: tickets and entries of the queue; an event, and who sleeps until
+ * it is signalled; filling a slot, copying its content and crediting it.
  *
  * REMOTE=1: actor 1 shares no memory with the learner: its messages and commands travel by MPI. The learner then polls.
  *
- * Runs are endless, and the search is exhaustive all the same, since nothing is kept that only grows:
- * - trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, as there are at most two under way;
- *   those of the other are not, since what is lost of one actor does not depend on the numbers of another;
- * - slots count from the oldest message that was not credited, tickets from the oldest entry that was not
- *   taken;
- * - of the number of an event only this is kept, whether it has changed since whoever waits for it looked. An actor's events
- *   change just when it has a free slot, or a command that it has not taken.
+ * Runs are endless. The search is nevertheless complete, since the model keeps no number that only grows: -
+ * trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, since at most two are under way;
+ * those of the other actor have no numbers, since whether one actor loses something does not depend on another's
+ * numbers;
+ * - slots count from the oldest message that was not credited, tickets from the oldest entry that was not taken; - of
+ * the number of an event the model keeps only whether it has changed since the rank that waits for it last looked. The
+ * events of an actor change exactly when it has a free slot, or a command that it has not taken.
  *
  * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
- * MUTANT_... breaks one thing, to see that it is noticed. */
+ * MUTANT_... breaks one thing, to show that the search notices it. */
 
 #ifndef REMOTE
 #define REMOTE 0
@@ -41,10 +41,10 @@ mtype = { NONE, RUN, PAUSE, STOP, TRAJECTORY, STATES };
 /* slots of actor a: 2a is the one to be credited next, 2a + 1 the other */
 mtype kind_in[4] = NONE;
 byte number_in[4];
-byte uncredited[2]; /* messages that the learner has not let go of */
+byte uncredited[2]; /* messages that the learner has not credited */
 chan messages = [2] of { mtype, byte }; /* messages of a remote actor; both receives are posted */
 
-/* the queue: entries from the oldest on, 0 where a ticket is drawn but the entry not yet filled in, else actor + 1 */
+/* the queue: entries from the oldest on: actor + 1, or 0 where a ticket is drawn but the entry is not yet filled in */
 byte entry[4];
 byte drawn;
 byte ticket[2];
@@ -55,17 +55,17 @@ bool slot_waits[2], slot_sleeps[2];
 byte order_waiters;
 bool order_sleeps[2];
 
-/* the newest command, and whether an actor has not taken it; that it is read whole is shown by commands.pml */
+/* the newest command, and for each actor whether it has not yet taken it; commands.pml shows that it is read whole */
 mtype told = NONE;
 bool is_new[2];
 chan commands = [2] of { mtype }; /* to a remote actor: one that has come, one that is being sent */
-bool is_pending;                /* the newest follows when that is done */
+bool is_pending;                /* the newest one follows when those are done */
 
 /* --- what is observed --- */
 
-byte made, learned; /* trajectories that the watched actor has sent; that the learner has of it; modulo 3 */
+byte made, learned; /* trajectories that the watched actor has sent, and that the learner has taken from it; modulo 3 */
 bool pausing;
-byte ended;         /* actors */
+byte ended;         /* actors that have ended */
 bool done;
 
 /* --- an actor --- */
@@ -84,7 +84,7 @@ inline wait_for_slot() {
   fi
 }
 
-/* one that trajectories of the watched actor bear */
+/* the number of a message: only trajectories of the watched actor have one */
 #define number_of(me) (word == RUN && me == WATCHED -> made : 0)
 inline count() {
   if
@@ -112,7 +112,7 @@ inline send(what) {
      :: else
      fi
   :: else ->
-     /* a receive is posted: it does not wait */
+     /* a receive is posted, so the actor does not wait */
      atomic { assert(len(messages) < 2); messages!what, number_of(me); uncredited[me]++; count() }
   fi
 }
@@ -167,7 +167,7 @@ proctype actor(byte me) {
      :: else ->
         await();
 #ifdef MUTANT_DEAF_AFTER_A_PAUSE
-        /* whatever comes is the end of the pause; but it may be the stop, or another pause */
+        /* takes any command for the end of the pause, although it may be the stop, or another pause */
         word = RUN
 #endif
      fi
@@ -215,7 +215,7 @@ inline take_entry() {
   ticket[1] = (ticket[1] > 0 -> ticket[1] - 1 : 0)
 }
 
-/* whose message is the oldest; a remote actor is heard of when it is its turn */
+/* finds the actor whose message is the oldest; messages of a remote actor are received in their turn */
 inline next() {
   do
   ::
@@ -263,7 +263,7 @@ inline credit() {
   fi
 }
 
-/* the oldest of those that were held back, else the next one */
+/* the oldest message that was held back, or else the next one */
 inline first() {
   if
   :: atomic { held?who; held_remote = held_remote - (REMOTE && who == 1) }
@@ -271,7 +271,8 @@ inline first() {
   fi
 }
 
-/* takes one message into its own memory: none lost, none doubled, in order; none after an actor's states */
+/* copies one message into its own memory. None is lost or doubled, they come in order, and none comes after an actor's
+ * states. */
 inline take() {
 #ifdef MUTANT_CREDITED_TOO_EARLY
   credit();
@@ -294,7 +295,7 @@ inline take() {
   who = 0
 }
 
-/* with the states of all actors nothing is under way that is not in its hands */
+/* when the learner has the states of all actors, nothing else is under way */
 inline rest() {
   atomic {
     assert(drawn == 0 && empty(messages));
@@ -307,7 +308,7 @@ inline rest() {
   }
 }
 
-/* waits for the trajectory of one actor, which may be among those that were held back */
+/* waits for the trajectory of one actor, which may be among the messages that were held back */
 inline wait_for(urgent) {
   do
 #ifdef MUTANT_HELD_NOT_SEARCHED
@@ -327,8 +328,8 @@ inline wait_for(urgent) {
 
 proctype learner() {
   byte who;
-  chan held = [4] of { byte }; /* whose messages were held back, from the oldest on */
-  byte held_remote;            /* those of a remote actor */
+  chan held = [4] of { byte }; /* the actors whose messages were held back, from the oldest on */
+  byte held_remote;            /* how many of those are of a remote actor */
   bool has_states[2];
   mtype next_word = RUN;
   do
@@ -370,6 +371,6 @@ proctype learner() {
 
 init { atomic { run learner(); run actor(0); run actor(1) } }
 
-/* every pause ends, and a stop ends the run: so the newest command arrives in the end, whatever it replaced */
+/* every pause ends, and a stop ends the run: so the newest command always arrives, whatever it replaced */
 ltl pauses_end { [] (pausing -> <> !pausing) }
 ltl stops_end { [] (told == STOP -> <> done) }

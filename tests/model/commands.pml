@@ -1,14 +1,15 @@
 /* How commands reach the ranks of the learner's node (src/comm/channel_memory.c): slots that are written in turn and say
- * which command they hold, and an event that stands at the newest. The words of a command are written and read in any command,
- * as the memory model allows between the fences. One writer, one reader, since readers do not know of each other; fewer
- * slots than the program has, so that the writer comes round to the reader's slot more often.
+ * which command they hold, and an event whose number is that of the newest. The words of a command are written and read
+ * in any order, as the memory model allows between the fences. One writer and one reader, since readers do not know of
+ * each other; fewer slots than in the program, so that the writer comes back to the reader's slot more often.
  *
- * What must hold: no command that is taken is torn or older than the last, and the reader gets the last one. */
+ * What must hold: no command that is taken is torn, or older than the one taken before it; and the reader gets the last
+ * one. */
 
 #define SLOTS 2
 #define COMMANDS 7
 
-byte version[SLOTS]; /* what a slot says that it holds */
+byte version[SLOTS]; /* the command that a slot says it holds */
 byte first_word[SLOTS], second_word[SLOTS];
 byte event;
 byte sleepers;
@@ -44,7 +45,7 @@ active proctype reader() {
      newest = event;
      if
      :: newest == last ->
-        /* sleeps until there is another */
+        /* sleeps until there is a newer command */
         sleepers++;
         do
         :: atomic { event != last -> break }

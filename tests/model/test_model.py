@@ -1,5 +1,5 @@
-"""The protocol of asynchronous actors, searched through by spin: every state that it can come to. And with one thing in
-it broken, to see that the search finds that."""
+"""spin searches every state that the protocol of asynchronous actors can reach. Then one thing in the protocol is
+broken, to show that the search finds it."""
 
 import pathlib
 import re
@@ -12,15 +12,15 @@ import program
 
 MODELS = pathlib.Path(__file__).parent
 
-# with these nobody's trajectories are told apart, which the formulas do not need, so that there are fewer states
+# with this no actor's trajectories have numbers; the formulas do not need them, and there are fewer states
 LIVENESS = ["-DWATCHED=2"]
 
 
 @unittest.skipIf(shutil.which("spin") is None, "spin is not installed: scripts/setup check")
 class Model(unittest.TestCase):
     def search(self, model, definitions=(), formula=None):
-        """Searches the whole model for what must not be, or for a run that breaks the formula where every process that
-        can go on does; returns what was found, "" if nothing was."""
+        """Searches the whole model for states that must not occur or, with a formula, for a run that breaks it although
+        every process that can go on does so; returns what was found, or "" if nothing was."""
         folder = program.WORK / "-".join([model, *definitions, formula or "safety"]).replace("=", "")
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -35,7 +35,7 @@ class Model(unittest.TestCase):
         run("cc", "-O2", "-w", "-DCOLLAPSE", "-DMEMLIM=4096", *kind, "-o", "pan", "pan.c")
         said = run("./pan", "-m8000000", "-w24", *(["-a", "-f", "-N", formula] if formula else []))
 
-        # a search that was cut short has found nothing, too
+        # a search that was cut short finds nothing either, so it must not pass
         found = re.search(r"^pan:1: (.*?) \(at depth", said, re.MULTILINE)
         errors = re.search(r"errors: (\d+)", said)
         self.assertIsNotNone(errors, said)
