@@ -1,5 +1,6 @@
-/* Loaded in front of the C library (LD_PRELOAD): tells the ranks of one machine that they are on several hosts, so that
- * placement can be tested where nobody may make hosts. MUSTER_RANKS_PER_HOST: ranks 0, 1, ... of host0, and so on. */
+/* Loaded before the C library (LD_PRELOAD): tells the ranks of one machine that they are on several hosts, so that
+ * placement can be tested without permission to make hosts. MUSTER_RANKS_PER_HOST: how many ranks each of host0, host1,
+ * ... has, in the order of ranks. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* Fails on purpose, on the last rank alone: test_harness.sh looks whether the whole run fails, and ends. */
+/* Fails on purpose on the last rank only: test_harness.sh checks that the whole run fails, and that it ends. */
 #include "support/everywhere.h"
 
 static void test_last_rank(void) { EVERYWHERE(comm_rank(everywhere_comm()) != comm_size(everywhere_comm()) - 1); }

@@ -1,4 +1,5 @@
-"""Every algorithm: the answer depends neither on the ranks nor on an interruption; whole episodes and groups, too."""
+"""Every algorithm: the answer depends neither on the ranks nor on an interruption, also with whole episodes and
+groups."""
 
 import program
 
@@ -42,7 +43,7 @@ ALGORITHMS = {
     "a2c_tf": config("name: a2c, optimizer: rmsprop_tf, gae_lambda: 0.9, normalize_advantage: true"),
     "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
 }
-# actors that never wait are deterministic on one rank; several have tests of their own (test_async.py)
+# actors that never wait are deterministic on one rank only; test_async.py tests them on several
 ASYNCHRONOUS = {
     "a3c": config("name: a3c"),
     "impala": config("name: impala, n_steps: 10"),
@@ -80,7 +81,7 @@ class Algorithms(program.Case):
     def test_steps_are_those_of_first_episodes(self):
         for name in WHOLE_EPISODES:
             rows = program.metrics(self.train(name, config=ALGORITHMS[name]))
-            # the first rollout is six episodes, all of them in the window: their mean length says how many steps
+            # the first rollout has six episodes, and the window has all of them: so their mean length gives the steps
             with self.subTest(algorithm=name):
                 first = rows[0]
                 self.assertAlmostEqual(

@@ -1,5 +1,5 @@
-"""Actors that never wait: deterministic on one rank; on several a run ends, keeps to its limits, and goes on from a
-checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
+"""Actors that never wait: on one rank a run is deterministic; on several it ends, keeps to its limits, and goes on from
+a checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
 
 import asynchronous
 import events
@@ -27,7 +27,7 @@ ALGORITHMS = {
     "appo": f"name: appo, n_steps: {N_STEPS}, batch: {BATCH}, batch_size: 30, n_epochs: 2",
     "a3c": f"name: a3c, n_steps: {N_STEPS}",
 }
-# trajectories wait for an update where those of a delivery do not fill it
+# some trajectories wait for the next update, since a delivery does not fill a whole number of batches
 UNEVEN = {name: text.replace(f"batch: {BATCH}", "batch: 11") for name, text in ALGORITHMS.items()}
 
 
@@ -53,7 +53,8 @@ class Async(program.Case):
         return result.out
 
     def test_one_rank_is_deterministic(self):
-        """Run again, with checkpoints or without, and resumed from any of them."""
+        """A run ends in the same way when it is repeated, with checkpoints or without, and when it is resumed from any
+        of them."""
         for name, algorithm in UNEVEN.items():
             with self.subTest(algorithm=name):
                 text = config(algorithm)
@@ -71,13 +72,13 @@ class Async(program.Case):
                     self.assertEqual(program.metrics(resumed), program.metrics(whole))
 
     def test_nothing_lost_or_doubled(self):
-        """At any number of ranks, and resumed at any other."""
+        """Nothing is lost or doubled at any number of ranks, nor when the run is resumed at another number."""
         for name, algorithm in ALGORITHMS.items():
             for number, before in enumerate(RANKS):
                 after = RANKS[(number + 2) % len(RANKS)]
                 with self.subTest(algorithm=name, before=before, after=after):
                     run = f"{name}-{before}"
-                    # evaluations are pauses, after which an update learns from all that has come meanwhile
+                    # no evaluations: they are pauses, after which an update learns from all that has come meanwhile
                     text = config(algorithm).replace("evaluation: {every: 1000", "evaluation: {every: 0")
                     first = self.go_on(run, text, 1500, before)
                     found = self.check_conserved(first)
@@ -85,7 +86,7 @@ class Async(program.Case):
                     digest, rows = self.digest(first), program.metrics(first)
                     self.assertGreaterEqual(program.summary(first)["total_steps"], 1500)
 
-                    # resumed with nothing left to do it is as it was; its columns of times aside
+                    # resumed with nothing left to do, the run stays as it was, apart from columns of times
                     self.go_on(run, text, 1500, after)
                     self.assertEqual(self.digest(first), digest)
                     self.assertEqual(program.metrics(first), rows)
@@ -95,7 +96,8 @@ class Async(program.Case):
                     self.trajectories(name, self.check_conserved(first), learned, after, found)
 
     def trajectories(self, name, found, learned, ranks, before=None):
-        """Those learned from, dropped and waiting are all that were made. Returns how many were learned from."""
+        """Checks that each trajectory that was made was learned from or dropped, or is waiting. Returns how many were
+        learned from."""
         made = integer(found, "progress/total_steps") // N_STEPS
         if name == "a3c":
             self.assertEqual(integer(found, "waiting/trajectories"), 0)
@@ -115,7 +117,7 @@ class Async(program.Case):
         return learned
 
     def test_checkpoints_on_the_way(self):
-        """Each pauses the actors; every one of them is whole, and a run goes on from it."""
+        """Each checkpoint pauses the actors; each is whole, and a run goes on from it."""
         for name, algorithm in UNEVEN.items():
             with self.subTest(algorithm=name):
                 run = self.train(name, config=config(algorithm, every=300), ranks=3)
@@ -142,7 +144,7 @@ class Async(program.Case):
                     self.check_conserved(run)
 
     def test_limit_of_lag(self):
-        """One actor is slower by far, so that the others are many updates ahead of it."""
+        """One actor is much slower, so that the others are many updates ahead of it."""
         slow = f"{TRUNCATING}, step_seconds: 0.0002, slow_envs: 6, slow_factor: 30"
         for name in ["impala", "appo"]:
             for limit, on_lag in [(1, "drop"), (3, "drop"), (1, "block"), (3, "block"), (0, "drop"), (None, "drop")]:
@@ -165,7 +167,8 @@ class Async(program.Case):
                         self.assertEqual(integer(found, "waiting/dropped"), 0)
 
     def test_kinds(self):
-        """Every kind of space, agents, masks and normalisation; on one rank the same again, resumed on several."""
+        """Every kind of space, agents, masks and normalisation: on one rank a resumed run ends in the same way; runs on
+        several ranks can be resumed, too."""
         for name, text in test_kinds.KINDS.items():
             head, tail = text.split("algorithm:")
             more = tail.split("\n", 1)[1]
@@ -185,7 +188,7 @@ class Async(program.Case):
                 self.check_rows(self.go_on(f"{name}-3", text, 2000, 4))
 
     def test_faults(self):
-        """A NaN of an environment: of environment 4 alone, on rank 2 among three."""
+        """A NaN from an environment: only environment 4 has it, on rank 2 of three."""
         place = "environment 4 (Probe-v0, seed 3), episode 6, step 4"
         options = "obs_dim: 4, faulty_percent: 15, nan_reward_at_step: 100"
         for name, algorithm in ALGORITHMS.items():
@@ -207,7 +210,7 @@ class Async(program.Case):
                     self.assertEqual(steps_of_probe(found), integer(found, "progress/total_steps"))
 
     def test_histograms(self):
-        """Of parameters and gradients; of actions where the learner has them."""
+        """Histograms of parameters and gradients, and of actions where the learner has them."""
         for name, algorithm in ALGORITHMS.items():
             with self.subTest(algorithm=name):
                 run = self.train(name, "--set", "run.histograms=7", config=config(algorithm), ranks=2)

@@ -1,6 +1,6 @@
-/* The gather of asynchronous actors: nothing lost, doubled, torn or out of command, whatever the delays; bounded;
- * clean ends. Runs with any number of ranks, on one node or, as its argument says (support/everywhere.h), on several.
- */
+/* The gather of asynchronous actors: nothing is lost, doubled, torn or out of order, whatever the delays; the number of
+ * messages is bounded, and all ends in order. Runs with any number of ranks, on one node or, as its argument says
+ * (support/everywhere.h), on several. */
 #include "comm/channel.h"
 #include "support/everywhere.h"
 
@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-/* rooms of messages, one after another over the ranks, and sizes of commands: below and above what MPI sends at once */
+/* the most bytes of a message, by rank in turn, and sizes of commands: below and above what MPI sends at once */
 static const size_t rooms[] = {40, 5000, 300000, 64}, command_sizes[] = {12, 1000, 700001};
 #define ROOMS (sizeof rooms / sizeof *rooms)
 
-/* what a message and a command begin with; the bytes behind it follow from it */
+/* what each message and each command begins with; all bytes behind it can be computed from it */
 struct mark {
   int32_t rank, number, last; /* last: the number of the last command; 1 in an actor's last message */
 };
@@ -58,7 +58,8 @@ static uint32_t draw(struct test *test, uint32_t n) {
   return (test->random >> 16) % n;
 }
 
-/* a third of the times for no time, else up to some hundred microseconds: other ranks come first, or later */
+/* does not wait in a third of all cases, else up to some hundred microseconds, so that other ranks come first or
+ * later */
 static void dally(struct test *test) {
   if (draw(test, 3) == 0) return;
   nanosleep(&(struct timespec){0, (long)draw(test, 300) * 1000}, NULL);
@@ -105,10 +106,10 @@ static muster_status tell(struct test *test, int number, int last) {
 
 /* --- the learner --- */
 
-/* what it holds of each rank, and whether all that it took was as it should be */
+/* what the learner holds from each rank, and whether all that it took was as it should be */
 struct hands {
   int *next, *held; /* [ranks] number of the next message; messages that are not credited */
-  int taken, last;  /* so far; of them the last of their actors */
+  int taken, last;  /* messages so far; how many of them were the last of an actor */
   bool right;
 };
 
@@ -124,7 +125,7 @@ static void close_hands(struct hands *hands) {
   free(hands->held);
 }
 
-/* takes a message and looks at it */
+/* takes a message and checks it */
 static muster_status take(struct test *test, struct hands *hands) {
   int rank;
   const void *message;
@@ -143,7 +144,7 @@ static muster_status take(struct test *test, struct hands *hands) {
   return MUSTER_OK;
 }
 
-/* gives back what it holds of all ranks but for `keep` of each, from the last rank to the first */
+/* credits all messages that it holds except `keep` of each rank, from the last rank to the first */
 static muster_status credit(struct test *test, struct hands *hands, int keep) {
   for (int rank = test->topology.ranks - 1; rank >= 0; rank--)
     for (; hands->held[rank] > keep; hands->held[rank]--) MUSTER_TRY(channel_credit(test->channel, rank));
@@ -181,7 +182,7 @@ static muster_status act(struct test *test, bool *right) {
   }
 }
 
-/* some messages for each command, some of which it keeps for a while */
+/* takes some messages for each command, and keeps some of those for a while */
 static muster_status learn(struct test *test, struct hands *hands) {
   for (int command = 1; command <= COMMANDS; command++) {
     MUSTER_TRY(tell(test, command, COMMANDS));
@@ -219,7 +220,7 @@ static void test_run(void) {
 
 /* --- commands --- */
 
-/* the learner tells many while actors are elsewhere: they get the newest, and few of the others */
+/* the learner gives many commands while actors do something else: they get the newest, and few of the others */
 static void test_newer_commands_replace_older_ones(void) {
   struct comm *comm = everywhere_comm();
   for (int learner = 0; learner < comm_size(comm) && comm_size(comm) > 1; learner++) {
@@ -229,7 +230,7 @@ static void test_newer_commands_replace_older_ones(void) {
       status = tell(&test, command, 200);
     EVERYWHERE_OK(status);
 
-    /* one that had come, one that was under way, the newest; where memory is shared, that one alone */
+    /* one that had come, one that was under way, and the newest; where memory is shared, only the newest */
     bool is_local = everywhere_shares() && everywhere_node(learner) == everywhere_node(comm_rank(comm));
     int taken = 0;
     while (!test.topology.learns && status == MUSTER_OK && mark_of(test.command).number < 200) {
@@ -248,7 +249,7 @@ static void test_newer_commands_replace_older_ones(void) {
 
 #define PRESSED 6
 
-/* actors that would send more than two at once wait; each credit lets one more come */
+/* an actor that wants to have more than two messages under way waits; each credit lets one more come */
 static muster_status press(struct test *test, struct hands *hands) {
   if (!test->topology.learns) {
     for (int number = 0; number < PRESSED; number++)
@@ -290,7 +291,7 @@ static void test_an_actor_has_two_places(void) {
 /* what an actor sends before a rest: 0, 1 or 2 */
 static int count_of(int rank, int rest) { return (rank * 5 + rest * 7 + rest / 3) % 3; }
 
-/* ranks come to rest in whatever state they are: nothing, or more, was told, sent, taken, credited */
+/* ranks come to rest from any state: no, one or more commands were given, and messages sent, taken, credited */
 static muster_status go_to_rest(struct test *test, struct hands *hands, int rest, int *number) {
   int sent = 0, commands = rest % 4;
   for (int rank = 0; rank < test->topology.ranks; rank++)
@@ -328,7 +329,7 @@ static void rest_with(int learner, size_t command_bytes) {
   for (int rest = 0; rest < RESTS; rest++) {
     EVERYWHERE_OK(go_to_rest(&test, &hands, rest, &number));
 
-    /* all have the last command */
+    /* all actors have the last command */
     int newest = number;
     muster_status status = comm_broadcast(comm, &newest, sizeof newest, learner);
     right = right && (newest == 0 || (mark_of(test.command).number == newest && is_whole(test.command, command_bytes)));
@@ -384,7 +385,8 @@ static void test_alone(void) {
   close_stream(&test);
 }
 
-/* a message that MPI cannot count is refused on all ranks; only where none of them has to find memory for it first */
+/* a message that is too large for MPI to count is refused on all ranks; tested only where no rank has to find memory
+ * for it first */
 static void test_too_large(void) {
   struct comm *comm = everywhere_comm();
   struct topology topology = topology_create(comm_size(comm), comm_rank(comm), 8);

@@ -1,6 +1,7 @@
 """Random combinations of algorithm, environment and layout: the same answer at one rank and at three.
 
-MUSTER_COMBINATIONS says how many (200), MUSTER_SEED which (1); `scripts/soak combinations` goes from seed to seed.
+MUSTER_COMBINATIONS is their number (200), MUSTER_SEED the seed that chooses them (1); `scripts/soak combinations` runs
+one seed after another.
 """
 
 import os
@@ -49,7 +50,7 @@ LAYOUTS = ["", "colocate: true", "learners: 2", "placement: spread"]
 
 
 def draw(dice):
-    """A config and the layout that three ranks have with it."""
+    """Draws a config and the layout of its run on three ranks."""
     env, options = dice.choice(ENVIRONMENTS)
     num_envs = dice.choice([3, 4, 5, 8])
     n_steps = dice.choice([5, 8, 16])

@@ -1,5 +1,5 @@
-/* The job over MPI: topology, gather, broadcast, agreement. Runs with any number of ranks, on one node
- * or, as its argument says (support/everywhere.h), on several. */
+/* The calls in which the ranks of a job take part: topology, gather, broadcast, agreement. Runs with any number of
+ * ranks, on one node or, as its argument says (support/everywhere.h), on several. */
 #include "comm/broadcast.h"
 #include "comm/clock_offset.h"
 #include "comm/collect.h"
@@ -34,7 +34,7 @@ static void test_topology_covers_all_environments(void) {
     EVERYWHERE(topology.learns == (rank == topology.learner));
     EVERYWHERE(topology.acts == topology_rank_acts(&topology, rank));
 
-    /* the ranges follow each other without a gap, and differ by one at most */
+    /* the ranges follow each other without a gap, and their sizes differ by one at most */
     int next = 0, smallest = n, largest = 0;
     for (int r = 0; r < ranks; r++) {
       struct env_range range = topology_envs(&topology, r);
@@ -51,7 +51,7 @@ static void test_topology_covers_all_environments(void) {
 
 /* --- gather --- */
 
-/* what a rank holds: two fields and a list; values tell where they come from */
+/* what a rank holds: two fields and a list; each value shows where it comes from */
 struct rows {
   int n;
   double *wide;         /* [n, 3] */
@@ -66,7 +66,7 @@ static unsigned char byte_value(int env, int column, int round) {
   return (unsigned char)(env * 31 + column * 7 + round);
 }
 
-/* items that an environment has in a round: none at all in round 0, none of some environments in the others */
+/* how many items an environment has in a round: in round 0 none has any, in other rounds some environments have none */
 static int item_count(int env, int round) { return round == 0 ? 0 : (env + round) % 3 == 0 ? 2 : (env % 4 == 1); }
 
 static void rows_create(struct rows *rows, int n) {
@@ -127,7 +127,7 @@ static struct topology with_learner(int learner, int n) {
   return topology;
 }
 
-/* nodes that the learner is not on: each sends it one message, or each of its ranks where these share no memory */
+/* senders to the learner: one from each node that the learner is not on, or each rank where ranks share no memory */
 static int count_node_leaders(int learner) {
   struct comm *comm = everywhere_comm();
   int node_leaders = 0;
@@ -149,8 +149,7 @@ static int32_t expected_notes(const struct topology *topology, int round) {
     if (rank != topology->learner) notes |= notes_of(rank, round);
   return notes;
 }
-/* what all actors together worked, each as many seconds as its rank in round 0; nothing moves where one rank is alone
- */
+/* whether the working times are those that the actors gave: round + rank seconds each; none where one rank is alone */
 static bool same_work(const struct topology *topology, struct gather_work work, int round) {
   struct gather_work expected = {0};
   for (int rank = 0, n = 0; topology->ranks > 1 && rank < topology->ranks; rank++) {
@@ -168,7 +167,7 @@ static muster_status gather_once(struct gather *gather) {
   return gather_end(gather);
 }
 
-/* gathers a few rounds from the actors, and compares with what they were told to send */
+/* gathers a few rounds from the actors, and compares the result with what they had to send */
 static void gather_and_compare(int learner, int n) {
   struct topology topology = with_learner(learner, n);
   struct env_range range = topology_envs(&topology, topology.rank);
@@ -180,7 +179,7 @@ static void gather_and_compare(int learner, int n) {
   EVERYWHERE_OK(connect(&mine, &topology, MAX_ITEMS, &gather));
   EVERYWHERE((gather_bytes(gather) > 0) == (topology.ranks > 1));
 
-  /* one round right after the other: ranks may be far apart */
+  /* one round right after the other, so that ranks may be in different rounds */
   muster_status status = MUSTER_OK;
   bool right = true;
   for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
@@ -210,8 +209,8 @@ static void test_gather(void) {
     for (int i = 0; i < SPLITS - 1; i++) gather_and_compare(learner, split(i, actors));
 }
 
-/* scatters a few rounds, some of them followed by a gather of the same rows: what one leaves in shared memory must not
- * reach the other */
+/* scatters for a few rounds, some of them followed by a gather of the same rows: what the one leaves in shared memory
+ * must not get into the other */
 static void scatter_and_compare(int learner, int n) {
   struct topology topology = with_learner(learner, n);
   struct env_range range = topology_envs(&topology, topology.rank);
@@ -246,7 +245,7 @@ static void test_scatter(void) {
     for (int i = 0; i < SPLITS; i++) scatter_and_compare(learner, split(i, actors));
 }
 
-/* an item more than the learner has room for is an error there, not a write behind the end */
+/* if the learner has no room for an item, that is an error there, and not a write behind the end */
 static void test_list_that_does_not_fit(void) {
   struct comm *comm = everywhere_comm();
   if (comm_size(comm) != 2) return;
@@ -261,7 +260,7 @@ static void test_list_that_does_not_fit(void) {
   bool right = topology.acts ? status == MUSTER_OK : muster_status_code(status) == MUSTER_ERROR_INTERNAL;
   muster_status_clear(&status);
 
-  /* what the learner refused is fetched, so that nothing is left under way; in a node buffer it has come already */
+  /* receives what the learner refused, so that nothing is left under way; in a node buffer it has come already */
   for (int field = 0; topology.learns && count_node_leaders(0) == 0 && field < 2; field++) {
     char refused[3 * sizeof(float[2])];
     right = right &&
@@ -278,7 +277,7 @@ static unsigned char told_value(size_t place, int root, int round) {
   return (unsigned char)(place * 13 + (size_t)root + (size_t)round * 5);
 }
 
-/* whether the bytes are what the root tells in a round, and the one behind them is untouched */
+/* whether the bytes are those that the root sends in a round, and the byte behind them is unchanged */
 static bool was_told(const unsigned char *data, size_t bytes, int root, int round) {
   size_t right = 0;
   while (right < bytes && data[right] == told_value(right, root, round)) right++;
@@ -316,7 +315,7 @@ static void test_broadcasts(void) {
       struct broadcast *broadcast = NULL;
       EVERYWHERE_OK(broadcast_create(comm, data, told_sizes[i], root, &broadcast));
 
-      /* one right after the other: a rank may be slow to read the first while the root tells the second */
+      /* one right after the other: a rank may still be reading the first while the root sends the second */
       muster_status status = MUSTER_OK;
       bool right = true;
       for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
@@ -340,7 +339,7 @@ static void test_agreement_on_errors(void) {
   EVERYWHERE_OK(comm_agree(comm, MUSTER_OK));
   muster_status status = comm_agree(comm, fails ? status_error(MUSTER_ERROR_USAGE, "mine") : MUSTER_OK);
   bool right = muster_status_code(status) == (fails ? MUSTER_ERROR_USAGE : MUSTER_ERROR_COMM);
-  /* and who does not know why has nothing to say, whatever is wrapped around it */
+  /* a rank that does not know the cause has no message, whatever is wrapped around it */
   status = status_wrap(status, "in vain");
   right &= strcmp(muster_status_message(status), fails ? "in vain: mine" : "") == 0;
   muster_status_clear(&status);
@@ -357,11 +356,11 @@ static void test_agreement(void) {
   EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 0, true, &speaks) == 1);
   EVERYWHERE(speaks == (rank == 0));
 
-  /* the larger code wins, and the first rank that has it speaks */
+  /* the larger code wins, and the first rank that has it prints the message */
   EVERYWHERE(comm_agree_exit_code(comm, rank == 0 ? 1 : 2, true, &speaks) == (last > 0 ? 2 : 1));
   EVERYWHERE(speaks == (rank == (last > 0 ? 1 : 0)));
 
-  /* one that only heard of it speaks for nobody, whatever its code */
+  /* a rank that only heard of the fault does not count, whatever its code */
   EVERYWHERE(comm_agree_exit_code(comm, rank == last ? 1 : 2, rank == last, &speaks) == 1);
   EVERYWHERE(speaks == (rank == last));
 
@@ -391,7 +390,7 @@ static void test_places(void) {
   free(places);
 }
 
-/* what rank r gives: r + 1 bytes of the value 10 + r; the last rank so many that they do not fit a small message */
+/* what rank r gives: r + 1 bytes of the value 10 + r; the last rank gives too many for a small message */
 static size_t given_bytes(int rank, int ranks) { return rank == ranks - 1 ? 300000 : (size_t)rank + 1; }
 
 struct visits {
@@ -406,7 +405,7 @@ static muster_status visit(void *context, int rank, const void *data, size_t byt
   return rank == visits->fail_at ? status_error(MUSTER_ERROR_IO, "no more") : MUSTER_OK;
 }
 
-/* the root sees what each rank gave, in order; an error ends the visits, but leaves nobody waiting */
+/* the root sees what each rank gave, in the order of ranks; an error ends the visits, but leaves no rank waiting */
 static void test_collect(void) {
   struct comm *comm = everywhere_comm();
   int rank = comm_rank(comm), ranks = comm_size(comm);
@@ -427,7 +426,7 @@ static void test_collect(void) {
   free(given);
 }
 
-/* ranks of one host share its clock; those of other nodes measure it, and here find no more than their accuracy */
+/* ranks of one node share its clock; ranks of other nodes measure the offset, which here is within their accuracy */
 static void test_clock_offset(void) {
   struct comm *comm = everywhere_comm();
   for (int root = 0; root < comm_size(comm); root++) {
@@ -439,7 +438,7 @@ static void test_clock_offset(void) {
   }
 }
 
-/* two measurements: of a clock that may run as the root's does; of one that has drifted */
+/* two measurements of a clock that may run like the root's; and two of a clock that has drifted */
 static void test_clock_reconciled(void) {
   struct clock_offset early = {.at = 1, .seconds = 2.0, .accuracy = 0.5},
                       late = {.at = 9, .seconds = 2.5, .accuracy = 0.25};
@@ -451,7 +450,7 @@ static void test_clock_reconciled(void) {
   EVERYWHERE(early.seconds == 2.375 && late.seconds == 2.75);
 }
 
-/* a host's times are moved by the least that lets its messages come after they were sent */
+/* a host's times are shifted by the smallest amount that lets its messages arrive after they were sent */
 static void test_clock_shifted(void) {
   struct comm *comm = everywhere_comm();
   const int root = comm_size(comm) - 1, rank = comm_rank(comm);
@@ -461,7 +460,7 @@ static void test_clock_shifted(void) {
   } cases[] = {{-INFINITY, INFINITY, 0}, {-1, 1, 0}, {0.5, 2, 0.5}, {-3, -0.25, -0.25}, {1, 0.5, 0.75}};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     double shift = NAN;
-    /* the first rank of a node has all its limits, the others none */
+    /* the first rank of a node knows all limits of the node, the others none */
     bool has = true;
     for (int other = 0; other < rank; other++) has &= everywhere_node(other) != everywhere_node(rank);
     EVERYWHERE_OK(
@@ -472,7 +471,7 @@ static void test_clock_shifted(void) {
 
 /* --- preemption --- */
 
-/* an actor's place in an order that differs from round to round */
+/* an actor's place in the order in which actors are done, which differs from round to round */
 static int place_of(const struct topology *topology, int rank, int round) {
   return (topology_envs(topology, rank).first + round) % topology->actors;
 }
@@ -485,7 +484,7 @@ static bool is_over(struct preemption *preemption) {
   return over;
 }
 
-/* one rollout: while one too few are done it is over for nobody, however often one looks; then it is for all */
+/* one rollout: while one actor too few is done, it is over for no rank, however often the rank asks; then for all */
 static void roll_out(struct preemption *preemption, const struct topology *topology, int needed, int round) {
   const int place = topology->acts ? place_of(topology, topology->rank, round) : topology->actors;
   muster_status status = place < needed - 1 ? preemption_report_done(preemption) : MUSTER_OK;
@@ -494,20 +493,20 @@ static void roll_out(struct preemption *preemption, const struct topology *topol
   for (int look = 0; look < 100 && topology->acts && place >= needed - 1; look++) early = early || is_over(preemption);
   EVERYWHERE(!early);
 
-  /* those that are not among the fast ones cross when they are told */
+  /* actors that are not among the fast ones report that they are done only when they see that the rollout is over */
   if (topology->acts && place >= needed)
     while (!is_over(preemption)) sched_yield();
   if (topology->acts && place >= needed - 1) status = preemption_report_done(preemption);
   if (status == MUSTER_OK && topology->leads) status = preemption_await(preemption);
   EVERYWHERE_OK(status);
-  /* whoever leads is through with a rollout before the next one begins */
+  /* the rank that leads ends a rollout before the next one begins */
   if (topology->leads) status = preemption_end_rollout(preemption);
   EVERYWHERE_OK(status);
   if (!topology->leads) status = preemption_end_rollout(preemption);
   EVERYWHERE_OK(status);
 }
 
-/* with one environment for each actor, whose numbers are the actors' */
+/* with one environment for each actor, so that an environment's number is that of its actor */
 static void report_rollout_done(const int *group, int learners, bool colocated) {
   struct comm *comm = everywhere_comm();
   const int ranks = comm_size(comm), actors = colocated || ranks == 1 ? ranks : ranks - learners;
@@ -525,7 +524,7 @@ static void report_rollout_done(const int *group, int learners, bool colocated) 
   }
 }
 
-/* whoever leads, whether it acts or not, and together with another one that learns */
+/* any rank leads: one that only learns, one that also acts, and one that learns together with another */
 static void test_preemption(void) {
   const int ranks = comm_size(everywhere_comm());
   for (int learner = 0; learner < ranks; learner++) {

@@ -1,4 +1,5 @@
-"""Evaluations: the same numbers however they are dealt out, an end whatever happens, and what best.h5 is the best of."""
+"""Evaluations: their numbers do not depend on which ranks play which episodes, they always end, and best.h5 is the
+policy of the best one."""
 
 import json
 import os
@@ -42,7 +43,7 @@ TELLING = CONFIG.replace(
 
 
 def evaluations(run):
-    """The evaluations on the way: environment steps and mean return, as written."""
+    """The evaluations during training, from metrics.csv: environment steps and mean return."""
     rows = [row for row in program.rows(run) if row["eval/mean_reward"]]
     return {int(row["time/total_timesteps"]): float(row["eval/mean_reward"]) for row in rows}
 
@@ -55,7 +56,7 @@ class Evaluation(program.Case):
         return integer(found, "progress/total_steps"), score
 
     def test_dealt_out(self):
-        """Sampled actions and all: by whichever ranks the episodes are played."""
+        """The numbers are the same whichever ranks play the episodes, also with sampled actions."""
         self.assert_same_layouts("lockstep", CONFIG, LAYOUTS)
         pipelined = CONFIG.replace("name: ppo", "name: ppo, pipeline: 1")
         self.assert_same_layouts("pipelined", pipelined, LAYOUTS)
@@ -63,7 +64,7 @@ class Evaluation(program.Case):
         self.assert_same_layouts("few", few, [(4, [])])
 
     def made(self, ranks, episodes):
-        """How many environments a run makes."""
+        """How many environments a run creates."""
         path, run = self.write("telling.yaml", TELLING), self.folder / f"made-{ranks}-{episodes}"
         command = ["train", path, "--run-dir", run, "--set", f"evaluation.episodes={episodes}"]
         result = self.run_muster(*command, ranks=ranks)
@@ -71,7 +72,8 @@ class Evaluation(program.Case):
         return result.out.count("a word of the simulator")
 
     def test_environments(self):
-        """All ranks together make as many for evaluations as there are episodes, and no more than are trained in."""
+        """For evaluations all ranks together create as many environments as there are episodes, but no more than for
+        training."""
         for ranks in [None, 3]:
             trained_in = self.made(ranks, 0)
             self.assertGreaterEqual(trained_in, 8)
@@ -80,20 +82,20 @@ class Evaluation(program.Case):
                     self.assertEqual(self.made(ranks, episodes) - trained_in, min(episodes, 8))
 
     def test_none(self):
-        """episodes: 0 leaves out the last one, too."""
+        """`episodes: 0` leaves out the final evaluation, too."""
         run = self.train("none", "--set", "evaluation.episodes=0", config=CONFIG, ranks=2)
         self.assertEqual(evaluations(run), {})
         self.assertEqual(program.summary(run)["status"], "finished")
         self.assertIsNone(program.summary(run)["final_evaluation"])
 
     def test_best_is_evaluated(self):
-        """best.h5 is the policy of the best evaluation, and says so; killed and resumed, too."""
+        """best.h5 has the policy of the best evaluation, and its score; also after a kill and a resumption."""
         whole = self.train("whole", config=CONFIG)
         found = evaluations(whole)
         best = max(found, key=found.get)
         self.assertEqual(self.best(whole), (best, found[best]))
 
-        # what a kill right behind its evaluation leaves: best.h5 had no time to be named
+        # what a kill right after the best evaluation leaves: there was no time to name best.h5
         killed = self.folder / "killed"
         shutil.copytree(whole, killed, symlinks=True)
         (killed / "summary.json").unlink()
@@ -105,13 +107,14 @@ class Evaluation(program.Case):
         self.assertEqual(self.best(run), self.best(whole))
         self.assertEqual(evaluations(run), found)
 
-        # without evaluations it is a checkpoint of training, as its mean return says
+        # without evaluations best.h5 is a checkpoint of training, and its score a mean return of training
         trained = self.train("trained", "--set", "evaluation.every=0", config=CONFIG)
         _, score = self.best(trained)
         self.assertIn(str(score), [str(float(row["rollout/ep_rew_mean"])) for row in program.rows(trained)])
 
     def test_signal(self):
-        """Of a rank that plays nothing itself; the run that goes on begins with that evaluation."""
+        """A signal during an evaluation, to a rank that plays no episode itself; the resumed run begins with that
+        evaluation."""
         whole = self.train("whole", config=SLOW, ranks=2)
         path, run = self.write("broken.yaml", SLOW), self.folder / "broken"
         for delay in [0.1, 0.2, 0.4, 0.8, 1.6]:
@@ -132,14 +135,14 @@ class Evaluation(program.Case):
         self.assertEqual(integer(found, "progress/owes_evaluation"), 1)
         self.train("broken", "--resume", config=SLOW, ranks=2)
         self.assertEqual(evaluations(run), evaluations(whole))
-        # the evaluation is in the row of its iteration, as if nothing had been
+        # the evaluation is in the row of its iteration, as in an undisturbed run
         self.assertEqual(program.metrics(run), program.metrics(whole))
         self.assertEqual(events.rows(run), events.rows_of_metrics(run))
         self.assertEqual(self.best(run), self.best(whole))
         self.assertEqual(program.summary(run)["final_evaluation"], program.summary(whole)["final_evaluation"])
 
     def test_endless(self):
-        """A policy that never ends an episode."""
+        """A policy that never ends an episode: its episodes are cut off."""
         config = "total_steps: 200\nenv: {name: CliffWalking-v0}\nalgorithm: {name: a2c}\n"
         path = self.write("cliff.yaml", config)
         result = self.run_muster("train", path, "--run-dir", self.folder / "cliff")
@@ -159,7 +162,7 @@ class Evaluation(program.Case):
         longer = json.loads(self.run_muster("eval", run, "--json", "--set", "env.max_steps=18").out)
         self.assertEqual((longer["max_length"], longer["set"]), (18, ["env.max_steps=18"]))
 
-        # the ranks of a job share the episodes, and one of them tells
+        # the ranks of a job share the episodes, and one of them prints the result
         alone = self.run_muster("eval", run, "--stochastic", "--json")
         self.assertEqual(self.run_muster("eval", run, "--stochastic", "--json", ranks=3).out, alone.out)
 
@@ -171,7 +174,8 @@ class Evaluation(program.Case):
         self.assert_refused(result, 2, "expects an option of env")
 
     def test_moved_plugin(self):
-        """A policy is evaluated, on other options too, and a run goes on, where the plug-in lies now."""
+        """When a plug-in has moved and its new place is given, a policy can be evaluated, also with other options, and
+        a run can be resumed."""
         old, new = self.folder / "old.so", self.folder / "new.so"
         shutil.copy(MISBEHAVES, old)
         run = self.train("run", config=CONFIG.replace("env: {", f"env: {{plugin: {old}, name: Misbehaves-v0, "))

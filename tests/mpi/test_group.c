@@ -10,7 +10,7 @@ enum { MOST = 8 };
 
 static struct comm *comm_of_test(void) { return everywhere_comm(); }
 
-/* a group of all ranks from `first` on, counted round, but for the last `without` of them; NULL on the others */
+/* a group of all ranks, from `first` on and then from 0, without the last `without` of them; NULL on those */
 static struct group *create(int first, int without, int *n) {
   int members[MOST], ranks = comm_size(comm_of_test());
   *n = ranks - without;
@@ -30,7 +30,7 @@ static unsigned char byte_of(int round, int member, size_t place) {
   return (unsigned char)(round * 31 + member * 7 + (int)(place % 251));
 }
 
-/* ranges of uneven sizes, some empty, round after round by turns in two blocks */
+/* gathers ranges of uneven sizes, some of them empty, for many rounds, in two blocks by turns */
 static bool gather_rounds(struct group *group, int n) {
   const size_t sizes[] = {1000, 0, 64, 70001, 3, 0, 128, 9};
   size_t offsets[MOST + 1] = {0};
@@ -65,7 +65,7 @@ static void test_gather(void) {
     }
 }
 
-/* member 0 writes, the others read, and nobody reads what is written next before all have read */
+/* member 0 writes and the others read; nothing new is written before all have read */
 static bool spread_rounds(struct group *group) {
   enum { BYTES = 5000 };
   void *memory;
@@ -93,12 +93,12 @@ static bool broadcasts(struct group *group) {
 static void test_spread(void) {
   if (!holds_together()) return;
   for (int first = 0; first < comm_size(comm_of_test()); first++) {
-    int n, nodes[256] = {0}, n_nodes = 0; /* everywhere_node() is below that */
+    int n, nodes[256] = {0}, n_nodes = 0; /* everywhere_node() is below 256 */
     struct group *group = create(first, 1, &n);
     EVERYWHERE(group == NULL || spread_rounds(group));
     EVERYWHERE(group == NULL || broadcasts(group));
 
-    /* whether it spans nodes */
+    /* the group knows whether it spans nodes */
     for (int i = 0; i < n; i++) nodes[everywhere_node((first + i) % comm_size(comm_of_test()))] = 1;
     for (int i = 0; i < 256; i++) n_nodes += nodes[i];
     EVERYWHERE(group == NULL || group_spans_nodes(group) == (n_nodes > 1));

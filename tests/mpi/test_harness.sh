@@ -1,5 +1,5 @@
 #!/bin/sh
-# A check that fails on one rank fails the run, says where, and does not keep the others waiting.
+# A check that fails on one rank fails the run, says where it is, and does not keep the other ranks waiting.
 # usage: test_harness.sh MPIRUN ONE_RANK_FAILS WORK_FOLDER
 set -eu
 

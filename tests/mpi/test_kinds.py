@@ -1,5 +1,5 @@
-"""Every kind of space, layers, agents, masks and normalisation: the answer depends neither on the ranks nor on an interruption,
-the learner's log-probabilities are the actors', and evaluation changes nothing."""
+"""Every kind of space, layers, agents, masks and normalisation: the answer depends neither on the ranks nor on an
+interruption, the learner computes the same log-probabilities as the actors, and evaluation changes nothing."""
 
 import program
 
@@ -79,7 +79,7 @@ class Kinds(program.Case):
         self.assertEqual(learned(often), learned(never))
         self.assertIn("normalizer/obs_mean", learned(often))
 
-        # the statistics of the checkpoint are those of the last evaluation: playing again gives the same returns
+        # the checkpoint has the same statistics as the last evaluation: playing again gives the same returns
         before = program.tensors(often / "checkpoints" / "latest")
         result = self.run_muster("eval", often, "--episodes", 6, "--seed", 7, "--json")
         self.assertEqual(result.code, 0, result)

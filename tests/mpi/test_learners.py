@@ -1,12 +1,12 @@
-"""Several ranks that learn together, apart from the actors or acting in turn: the same answer as one, whatever the
-algorithm, and when a run is resumed with other numbers of them."""
+"""Several ranks that learn together, and either leave acting to others or act in turn: the answer is that of one rank,
+with any algorithm, and when a run is resumed with another number of them."""
 
 import program
 import test_algorithms
 import test_kinds
 import test_ranks
 
-# minibatches of 1 to 17 micro-batches, and of sizes that do not divide
+# minibatches of 1 to 17 micro-batches, and sizes that do not divide evenly
 MINIBATCHES = """\
 seed: 3
 total_steps: 12000
@@ -29,7 +29,7 @@ class Learners(program.Case):
     def test_number_of_learners(self):
         layouts = [(2, together()), (3, apart(2)), (4, together()), (5, apart(4)), (8, together()), (9, apart(8))]
         layouts += [(3, together()), (4, apart(3)), (4, together(2)), (3, together(1))]
-        # under the sanitizers, which are slow to start, some of each
+        # only some of each under the sanitizers, with which programs start slowly
         for batch_size in [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]:
             self.assert_same_layouts(f"minibatches-{batch_size}", MINIBATCHES.format(batch_size=batch_size), layouts)
 
@@ -38,7 +38,7 @@ class Learners(program.Case):
             self.assert_same_layouts(name, config, [(2, together()), (3, apart(2))])
 
     def test_algorithms(self):
-        """Each acts and learns in turn on two ranks, or learns on two while another acts."""
+        """Each algorithm with two ranks that act and learn in turn, or with two that learn while another acts."""
         for number, (name, config) in enumerate(test_algorithms.ALGORITHMS.items()):
             if program.SANITIZED and number % 4 > 1:
                 continue
@@ -55,7 +55,7 @@ class Learners(program.Case):
                     self.assert_same_run(self.train(name, *after[1], "--resume", ranks=after[0]), whole)
 
     def test_nodes(self):
-        """Over nodes: what each has is copied to the others (support/everywhere.h)."""
+        """Learners on several nodes: what each node has is copied to the others (support/everywhere.h)."""
         for name, config in [("cartpole", program.SHORT), ("truncating", test_ranks.TRUNCATING)]:
             alone = self.train(name, config=config)
             for nodes, ranks in [("0011", "{colocate: true}"), ("0101", "{colocate: true}"), ("012", "{colocate: true}"),

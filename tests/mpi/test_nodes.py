@@ -1,4 +1,4 @@
-"""The same answer over several nodes, each of which sends the learner one message for a rollout.
+"""The answer is the same over several nodes, each of which sends the learner one message for each rollout.
 
 The ranks of this machine count as being on several nodes (support/everywhere.h); tests/cluster has hosts of their own.
 """
@@ -31,7 +31,7 @@ class Nodes(program.Case):
             self.compare(name, config, ["0112"])
 
     def test_resumed(self):
-        """The states of environments go back to where they are continued."""
+        """The states of environments go back to the ranks that go on with them."""
         whole = self.train("whole")
         half = program.SHORT.replace("total_steps: 6144", "total_steps: 3072")
         for before, after in [("0111", "00112"), ("01", "0110"), ("0", "0122")]:

@@ -1,5 +1,5 @@
-"""Actors that roll out while the learner learns (algorithm.pipeline: 1): one version of lag, and the same answer whatever
-the layout, and however often a run is interrupted."""
+"""Actors that roll out while the learner learns (algorithm.pipeline: 1): their policy is one version old, and the
+answer is the same with any layout, and however often a run is interrupted."""
 
 import program
 import test_algorithms
@@ -24,7 +24,7 @@ HALF = ["--set", "total_steps=3072"]
 GRPO = pipelined(test_algorithms.ALGORITHMS["grpo_reference"])
 NORMALISED = pipelined(test_kinds.KINDS["normalised"])
 
-# who learns and acts, with how many ranks: None is a process of its own
+# numbers of ranks and who of them learns and acts; None is a process without mpirun
 LAYOUTS = [(None, []), (1, []), (2, []), (3, []), (4, []), (2, together()), (3, together()), (3, apart(2))]
 LAYOUTS += [(4, apart(2)), (4, together(2))]
 
@@ -38,7 +38,7 @@ class Pipelined(program.Case):
         alone = self.assert_same_layouts("cartpole", SHORT, LAYOUTS[1:])
         self.assert_same_layouts("truncating", pipelined(test_ranks.TRUNCATING), LAYOUTS[1:])
 
-        # the first update learns from its own policy's rollout, every other from the one's before
+        # the first update learns from a rollout of its own policy, every other from one of the policy before it
         mismatches = [int(row["train/first_ratio_mismatch"]) for row in program.metrics(alone)]
         self.assertEqual(mismatches[0], 0)
         self.assertGreater(min(mismatches[1:]), 0)
@@ -63,7 +63,7 @@ class Pipelined(program.Case):
             self.assert_same_layouts(name, config, [(3, []), (2, together()), (3, apart(2))])
 
     def test_resumed(self):
-        """The rollout that was under way at a checkpoint is made again, with the policy that made it."""
+        """The rollout that was under way at a checkpoint is made again, with the same policy."""
         whole = self.train("whole", config=SHORT)
         for before in LAYOUTS[2:]:
             for after in [LAYOUTS[0], LAYOUTS[3], (2, together()), (3, apart(2))]:
@@ -83,7 +83,8 @@ class Pipelined(program.Case):
                 self.assertEqual(program.metrics(run), program.metrics(whole))
 
     def test_checkpoints_change_nothing(self):
-        """After every update or none but the last; and from each of them a run ends in the same way."""
+        """Checkpoints after every update or only after the last: a run ends in the same way, also when it is resumed
+        from any of them."""
         last = self.train("last", "--set", "checkpoint.interval=0", config=SHORT)
         each = ["--set", "checkpoint.every=1", "--set", "checkpoint.keep=0"]
         runs = [self.train(f"each-{n}", *each, *sets, config=SHORT, ranks=ranks) for n, (ranks, sets) in
@@ -107,7 +108,7 @@ class Pipelined(program.Case):
                 self.assertEqual(program.metrics(run), program.metrics(last))
 
     def test_acting_policy(self):
-        """A checkpoint has the policy with which the next rollout is made: that of before the last update."""
+        """A checkpoint has the policy with which the next rollout is made: the policy from before the last update."""
         runs = {ranks: self.train(f"run-{ranks}", "--set", "checkpoint.every=1", "--set", "checkpoint.keep=0",
                                   config=SHORT, ranks=ranks) for ranks in [None, 3]}
         for ranks, run in runs.items():

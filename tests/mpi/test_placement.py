@@ -1,4 +1,5 @@
-"""Who learns and which actor has which environments changes nothing: equal hashes of the state of learning."""
+"""Which rank learns and which actor has which environments does not change the answer: equal hashes of the state of
+learning."""
 
 import os
 import unittest
@@ -8,7 +9,7 @@ import test_ranks
 
 HOSTS = os.environ.get("MUSTER_HOSTS_LIBRARY")
 
-# learner and environments of seven ranks, three on a host
+# the learner, and the environments of actors, among seven ranks with three on a host
 PLACEMENTS = {
     "packed": ([], {"0": "learner", "1": "environments 0 to 1", "2": "environments 2 to 3", "3": "environments 4 to 4"}),
     "spread": (
@@ -57,7 +58,7 @@ class Placement(program.Case):
         self.compare(program.SHORT, 7, PLACEMENTS)
 
     def test_truncating_environment(self):
-        """Last observations come in another order; five environments on three actors, unevenly."""
+        """Last observations arrive in another order; five environments are split unevenly over three actors."""
         sets = [["ranks.placement=spread"], ["ranks.learner_host=host1", "ranks.placement=spread"]]
         self.compare(test_ranks.TRUNCATING, 4, {f"run-{n}": (choice, {}) for n, choice in enumerate(sets)}, 2)
 
@@ -78,7 +79,7 @@ class Placement(program.Case):
         self.assertFalse((self.folder / "run").exists())
 
     def test_map(self):
-        """The start shows every host once."""
+        """The map at the start shows every host once for each role."""
         result = self.place("run", program.SHORT, 7, "ranks.learner_host=host1")
         self.assertEqual(result.code, 0, result)
         lines = [line.split() for line in result.out.split("\n\n", 1)[0].splitlines()]

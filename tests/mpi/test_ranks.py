@@ -1,4 +1,4 @@
-"""The answer does not depend on the ranks: a run learns and tells the same, bit for bit, at any number of them."""
+"""The answer does not depend on the ranks: a run learns and writes the same, bit for bit, at any number of them."""
 
 import program
 

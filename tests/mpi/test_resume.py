@@ -1,4 +1,4 @@
-"""Nothing is lost: a run that is stopped and resumed ends as one that was never stopped, at any numbers of ranks."""
+"""Nothing is lost: a run that is stopped and resumed ends like one that was never stopped, at any numbers of ranks."""
 
 import program
 

@@ -1,4 +1,5 @@
-"""The same answer: equal hashes of the state of learning, and equal metrics, however a run is cut, timed and repeated."""
+"""The same answer: equal hashes of the state of learning and equal metrics, however a run is split over ranks or
+disturbed, and whenever it is repeated."""
 
 import os
 import subprocess
@@ -30,12 +31,12 @@ class SameAnswer(program.Case):
         return result.out
 
     def compare(self, text, ranks, *arguments, name="run"):
-        """A run alone, and one at each number of ranks, end in the same hash and tell the same."""
+        """A run without ranks given, and one at each number of ranks, end with the same hash and the same metrics."""
         alone = self.train(f"{name}-alone", config=text)
         digest, rows = self.digest(alone), program.metrics(alone)
         self.assertGreater(len(rows), 5)
         for row in rows:
-            # the learner's forward pass gives the very log-probabilities that the actor sampled with
+            # the learner's forward pass gives exactly the log-probabilities with which the actor sampled
             self.assertEqual(row["train/first_ratio_mismatch"], "0")
         for number in ranks:
             with self.subTest(name=name, ranks=number):
@@ -62,7 +63,7 @@ class SameAnswer(program.Case):
         self.assertEqual(loaded, self.digest(self.train("alone", config=config())))
 
     def test_checkpoints_change_nothing(self):
-        """At every update or never, by the clock or not; the last one is always written."""
+        """Checkpoints after every update or only at the end, by the clock or not, change nothing."""
         self.compare(config(), [None, 3], "--set", "checkpoint.every=1", name="each")
         self.compare(config(), [None, 3], "--set", "checkpoint.every=0", name="last")
         self.compare(config(), [2], "--set", "checkpoint.every=0", "--set", "checkpoint.interval=0.01", name="clock")
@@ -89,7 +90,7 @@ class SameAnswer(program.Case):
             self.compare(config(num_envs, "Probe-v0", options), [2, 4], name=f"probe-{num_envs}")
 
     def test_first_minibatch_is_on_policy(self):
-        """With one epoch of one minibatch all of an update is its first minibatch: approx_kl is exactly zero."""
+        """With one epoch of one minibatch an update is nothing but its first minibatch: approx_kl is exactly zero."""
         text = config(policy="hidden_sizes: [100, 33]", num_envs=9)
         text = text.replace("batch_size: 50, n_epochs: 2", f"batch_size: {9 * 44}, n_epochs: 1")
         _, rows = self.compare(text, [3], name="one")
@@ -98,7 +99,7 @@ class SameAnswer(program.Case):
             self.assertEqual(float(row["train/clip_fraction"]), 0.0)
 
     def test_what_the_answer_depends_on(self):
-        """The hash is of what was learned: another seed, another number of environments, one step more give another."""
+        """The hash is of what was learned: another seed, number of environments or gamma gives another hash."""
         changes = [[], ["--set", "seed=12"], ["--set", "env.num_envs=13"], ["--set", "algorithm.gamma=0.98"]]
         digests = [self.digest(self.train(f"run-{n}", *change, config=config())) for n, change in enumerate(changes)]
         self.assertEqual(len(set(digests)), len(changes))

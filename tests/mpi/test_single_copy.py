@@ -1,4 +1,5 @@
-"""Where ranks may not read each other's memory, as in some containers, a run works and learns the same, without a word."""
+"""Where ranks may not read each other's memory, as in some containers, a run still works and learns the same, without
+any message."""
 
 import os
 

@@ -17,7 +17,7 @@ PLUGIN = os.environ["MUSTER_STRAGGLER"]
 ENVS, STEPS = 8, 32
 WHOLE = ENVS * STEPS
 
-# what is left of a batch may be less than one minibatch
+# what a cut leaves of a batch may be smaller than one minibatch
 PPO = f"name: ppo, n_steps: {STEPS}, batch_size: {WHOLE}, n_epochs: 4, learning_rate: 0.01"
 ALGORITHMS = {
     "ppo": PPO,
@@ -48,8 +48,8 @@ def together(learners=0):
     return f"ranks: {{colocate: true, learners: {learners}}}"
 
 
-# slow rank, fraction, and where it runs: every rank on one node, or nodes of ranks (support/everywhere.h);
-# where these find no memory to share no file can be written either: that is for mpi/nodes
+# nodes of the ranks (support/everywhere.h), slow rank, fraction, further options. Ranks that find no memory to share
+# are not tested here but in mpi/nodes, since in that case no file can be written either
 LAYOUTS = [
     ("000", 2, 0.5, ""),
     ("00000", 3, 0.75, ""),
@@ -69,8 +69,8 @@ LAYOUTS = [
 
 class Straggler(program.Case):
     def check_cut(self, run, whole_actors, actors, on_policy=True, learns=True):
-        """Some rollouts were cut, none of them below what is left to so many actors that were done; what the rows tell
-        agrees, and the run has learned."""
+        """Some rollouts were cut, but each has at least all steps of `whole_actors` actors; the values in the rows
+        agree, and the run has learned."""
         rows = program.metrics(run)
         self.assertEqual(events.rows(run), events.rows_of_metrics(run))
         whole_envs = whole_actors * (ENVS // actors)
@@ -78,7 +78,7 @@ class Straggler(program.Case):
         for row in rows:
             steps = int(row["time/total_timesteps"]) - before
             before += steps
-            # the others have made a step at least
+            # each environment of the other actors has made at least one step
             self.assertGreaterEqual(steps, whole_envs * STEPS + ENVS - whole_envs)
             self.assertLessEqual(steps, WHOLE)
             fractions.append(float(row["rollout/cut_fraction"]))
@@ -88,7 +88,7 @@ class Straggler(program.Case):
         self.assertGreater(max(fractions), 0)
         summary = program.summary(run)
         self.assertEqual(summary["total_steps"], before)
-        # at random it would be a quarter of the seven steps
+        # random actions would give a quarter of the seven steps
         if learns:
             self.assertGreater(summary["final_evaluation"]["mean_return"], 5)
 
@@ -109,11 +109,13 @@ class Straggler(program.Case):
                 with self.subTest(algorithm=name, normalize=normalize):
                     text = config(2, 0.5, algorithm, steps=12000, more=normalize)
                     run = self.train(f"{name}-{len(normalize)}", config=text, ranks=3)
-                    # Q(s, a) as a weight has no baseline: at this size it often stops at half of the targets, cut or not
+                    # Q(s, a) as a weight has no baseline: at this size it often reaches only half of the targets, cut
+                    # or not
                     self.check_cut(run, 1, 2, learns=name != "actor_critic_q")
 
     def test_resumed(self):
-        """From a checkpoint of cut rollouts a run goes on; where nothing cuts it, to the same end every time."""
+        """A run goes on from a checkpoint after cut rollouts; if no more rollouts are cut, it always ends in the same
+        way."""
         first = self.train("first", "--set", "total_steps=3000", config=config(2), ranks=3)
         rows = program.metrics(first)
         self.assertGreater(max(float(row["rollout/cut_fraction"]) for row in rows), 0)
@@ -128,7 +130,8 @@ class Straggler(program.Case):
         self.assertEqual(program.metrics(again)[: len(rows)], rows)
 
     def test_all_are_waited_for(self):
-        """With a share of 1, or of so few actors that it is all of them, the answer is that of any other run."""
+        """With a share of 1, or with so few actors that the share is all of them, the answer is that of any other
+        run."""
         text = config(-1, 1)
         whole = self.train("whole", config=text.replace(", straggler_fraction: 1", ""))
         self.assert_same_run(self.train("one", config=text, ranks=3), whole)

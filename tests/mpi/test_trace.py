@@ -5,7 +5,7 @@ import re
 import program
 import trace
 
-# with evaluations and checkpoints on the way
+# with evaluations and checkpoints during training
 CONFIG = program.SHORT.replace("episodes: 20", "episodes: 3, every: 2048") + "checkpoint: {every: 2048}\n"
 ITERATIONS = 24  # 6144 steps of 256
 
@@ -28,7 +28,7 @@ class Times(program.Case):
         return run, trace.Trace(run / "trace.json")
 
     def check(self, run, found, first=1, last=ITERATIONS):
-        """Form and arrows of a trace that holds these iterations."""
+        """Checks the form and the arrows of a trace that holds these iterations."""
         summary = program.summary(run)
         ranks = summary["ranks"]
         trace.check_form(self, found, ranks)
@@ -55,16 +55,16 @@ class Times(program.Case):
                 for figures in program.summary(run)["ranks_seconds"]:
                     trace.check_sums(self, found, figures)
                 for actor in range(1, ranks or 1):
-                    # of the learner's steps each actor has its share
+                    # each actor has a part of the learner's steps
                     steps = sum(s.args["steps"] for s in found.iterations(actor))
                     self.assertGreater(steps, 0)
                     self.assertLess(steps, 6144 if ranks > 2 else 6145)
                 self.assertEqual(sum(s.args["steps"] for s in found.iterations(0)), 6144)
-                # nothing of it changes what is learned
+                # tracing does not change what is learned
                 self.assert_same_run(run, plain)
 
     def test_every_stage_is_there(self):
-        """What each role does, and nothing that it does not."""
+        """The trace has all stages of each role, and no others."""
         run, found = self.traced("run", ranks=3)
         seconds = {figures["rank"]: figures for figures in program.summary(run)["ranks_seconds"]}
         learns = {"wait", "gather", "advantages", "update", "broadcast", "checkpoint", "evaluation", "other"}
@@ -98,7 +98,7 @@ class Times(program.Case):
             trace.check_sums(self, found, figures)
 
     def test_asynchronous(self):
-        """Each rank counts its own iterations: slices, but no arrows."""
+        """Each rank counts its own iterations, so there are slices but no arrows."""
         config = CONFIG.replace("name: ppo", "name: appo").replace("  gae_lambda: 0.8\n", "")
         _, found = self.traced("appo", ranks=3, config=config)
         trace.check_form(self, found, 3)
@@ -143,7 +143,7 @@ class Times(program.Case):
                 rows = [{k: float(v) for k, v in row.items() if v} for row in program.rows(run)]
                 stages = program.summary(run)["stage_seconds"]
                 for name in ["wait", "gather", "advantages", "update", "broadcast"]:
-                    # all rows together have what the learner spent, but for the command that ends the run
+                    # all rows together have the time that the learner spent, except for the command that ends the run
                     seconds = sum(row[f"time/{name}_seconds"] for row in rows)
                     self.assertLessEqual(seconds, stages[name] + 1e-9)
                     if name in ["gather", "advantages", "update"]:
@@ -157,7 +157,8 @@ class Times(program.Case):
                 self.assertEqual(same, ranks is None)
 
     def test_table(self):
-        """Each rank has a column where there are few, else actors are told of by least, median and largest."""
+        """Each rank has a column if there are few; otherwise the table shows least, median and largest of the
+        actors."""
         path = self.write("config.yaml", CONFIG)
         heads = {
             None: ["rank 0", "learner and actor"],
@@ -176,7 +177,7 @@ class Times(program.Case):
                 self.assertEqual("wait" in re.findall(r"(?m)^\w+", result.out), ranks is not None)
                 if ranks == 6:
                     continue
-                # shares of a rank sum to the whole, but for rounding
+                # the shares of a rank sum to 100 %, apart from rounding
                 rows = re.findall(r"(?m)^(\w+) ((?: +\d+\.\d\d +\d+\.\d %)+)$", result.out)
                 shares = {name: [float(x) for x in re.findall(r"(\S+) %", text)] for name, text in rows}
                 for column in range(columns):

@@ -1,6 +1,6 @@
-"""Traces opened in the two viewers that they are for: Perfetto's, and the one of chrome://tracing.
+"""Opens traces in the two viewers for which they are made: Perfetto's, and the one of chrome://tracing.
 
-Both come with a package of Python and run in Chromium. What they imported is read back out of their own models.
+Both come with a Python package and run in Chromium. The test then reads from each viewer's own model what it imported.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ import trace
 TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 CONFIG = program.SHORT.replace("episodes: 20", "episodes: 3, every: 2048") + "run: {trace: true}\n"
 
-# of a table of Perfetto's SQL all rows, as a text of JSON
+# returns all rows of a query in Perfetto's SQL, as JSON
 PERFETTO_ROWS = """
 app.trace.engine.query(`select json_group_array(json_array({columns})) as rows from ({query})`)
   .then(result => result.firstRow({{rows: "str"}}).rows)
@@ -38,7 +38,7 @@ select extract_arg(flow.arg_set_id, 'name') as name, tail.tid as tail, head.tid 
 from flow join ends tail on tail.id = slice_out join ends head on head.id = slice_in
 """
 
-# what the viewer of chrome://tracing makes of a file, with all that it found amiss
+# what the viewer of chrome://tracing imports from a file, with all its warnings
 CATAPULT = """
 fetch("/trace.json").then(file => file.text()).then(async text => {
   const model = new tr.Model(), options = new tr.importer.ImportOptions();
@@ -60,7 +60,7 @@ fetch("/trace.json").then(file => file.text()).then(async text => {
 
 
 class Files(http.server.SimpleHTTPRequestHandler):
-    """The viewers' files, and one trace."""
+    """Serves the viewers' files and one trace."""
 
     trace = None
 
@@ -119,7 +119,7 @@ class Viewers(program.Case):
             yield nodes, run / "trace.json"
 
     def check(self, look):
-        """Holds what `look` finds in a viewer, given the browser and an address, against each file."""
+        """Compares what `look` finds in a viewer, given the browser and an address, with each file."""
         chromium = browser.Browser(self.folder)
         self.addCleanup(chromium.close)
         for nodes, path in self.traces():

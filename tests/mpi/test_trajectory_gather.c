@@ -22,7 +22,7 @@ static unsigned char told(size_t env, int array, size_t byte, int round) {
 /* the step at which an environment was truncated */
 static int32_t truncated_at(size_t env, int round) { return (int32_t)((env + (size_t)round) % T); }
 
-/* bytes that tell where they are from; the final observation of every other environment */
+/* fills it with bytes that show where they come from; every other environment has a final observation */
 static void fill(struct trajectory *rollout, int round) {
   struct final_observations *finals = &rollout->final_observations;
   const size_t first = rollout->first_env;
@@ -45,7 +45,7 @@ static void fill(struct trajectory *rollout, int round) {
   }
 }
 
-/* final observations came in any order of ranks: those of an environment, by its number */
+/* final observations may come in any order of ranks, so they are compared by the number of their environment */
 static bool same_finals(const struct trajectory *a, const struct trajectory *b) {
   void *of_a[FINAL_FIELD_COUNT], *of_b[FINAL_FIELD_COUNT];
   trajectory_list_finals(a, of_a);

@@ -1,5 +1,5 @@
-/* train_in_turn FILE: trains as `muster train` does, one run after the other in the same ranks: a line of FILE is a
- * config and its run folder. test_combinations.py compares the runs. What a run prints is of no interest. */
+/* train_in_turn FILE: trains as `muster train` does, one run after another in the same ranks: each line of FILE is a
+ * config and its run folder. test_combinations.py compares the runs, but not what they print. */
 #include "env/isolation.h"
 #include "train/train.h"
 
@@ -20,7 +20,7 @@ static int train_line(struct comm *comm, const char *config, const char *run_dir
 }
 
 int main(int argc, char **argv) {
-  /* environments in child processes execute the program that they belong to */
+  /* child processes for environments are started with the same program */
   if (argc == 4 && strcmp(argv[1], "env-worker") == 0) return isolation_worker(atoi(argv[2]), atoi(argv[3]));
   struct comm *comm = NULL;
   FILE *list = argc == 2 ? fopen(argv[1], "r") : NULL;
