@@ -1,21 +1,22 @@
-"""What holds for a run whose actors never wait, however it came to its state (Probe-v0 counts its own steps)."""
+"""Checks that hold for every run whose actors never wait, in whatever way it came to its state (Probe-v0 counts its own
+steps)."""
 
 import struct
 
 import events
 import program
 
-# bytes in front of what an environment itself saves; Probe-v0 begins with its steps
+# bytes before those that an environment itself saves; the state of Probe-v0 begins with its number of steps
 HEAD_BYTES = 40
 
 
 def integer(found, name):
-    """A scalar of what program.contents() has found."""
+    """A scalar from the tensors that program.contents() returned."""
     return struct.unpack("<q", found[name][2])[0]
 
 
 def steps_of_probe(found):
-    """Steps that all environments have made, as their own states tell."""
+    """Steps that all environments have made, according to their own states."""
     _, shape, data = found["environments/states"]
     n_envs, size = map(int, shape.split("x"))
     return sum(struct.unpack_from("<q", data, n * size + HEAD_BYTES)[0] for n in range(n_envs))
@@ -28,7 +29,7 @@ def steps_of_episodes(found, length):
 
 
 def check_conserved(case, run, length):
-    """All steps that environments have made were counted, and are in episodes of this length, once each."""
+    """Checks that each step of an environment was counted once, and is in one episode of this length."""
     found = program.contents(run / "checkpoints" / "latest")
     total = integer(found, "progress/total_steps")
     case.assertEqual(steps_of_probe(found), total)
@@ -37,7 +38,8 @@ def check_conserved(case, run, length):
 
 
 def check_rows(case, run):
-    """No row is doubled or missing, in the event files as in metrics.csv, and lags are sane."""
+    """Checks that no row is doubled or missing in metrics.csv, that event files have the same rows, and that lags are
+    plausible."""
     rows = program.rows(run)
     iterations = [int(row["time/iterations"]) for row in rows]
     case.assertEqual(iterations, list(range(1, len(rows) + 1)))

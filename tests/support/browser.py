@@ -1,4 +1,5 @@
-"""Chromium without a screen, led by the DevTools protocol over a pipe: pages, and what their scripts know."""
+"""Chromium without a screen, which is controlled by the DevTools protocol over a pipe: opens pages and runs scripts in
+them."""
 
 import fcntl
 import json
@@ -10,11 +11,11 @@ import time
 
 BROWSER = next((path for path in map(shutil.which, ["chromium", "chromium-browser", "google-chrome"]) if path), None)
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage"]
-LIMIT = 120  # seconds, a net only
+LIMIT = 120  # seconds, only so that nothing hangs
 
 
 class Browser:
-    """A browser that reaches this machine alone; `folder` gets its profile."""
+    """A browser that can reach nothing but this machine; its profile is in `folder`."""
 
     def __init__(self, folder):
         command = [BROWSER, *FLAGS, f"--user-data-dir={folder / 'browser'}", "--remote-debugging-pipe"]
@@ -35,7 +36,7 @@ class Browser:
         self.waiting, self.count = b"", 0
 
     def close(self):
-        os.close(self.requests)  # at which it ends
+        os.close(self.requests)  # then the browser ends
         try:
             self.process.wait(LIMIT)
         finally:
@@ -67,19 +68,19 @@ class Browser:
         return answer["result"]
 
     def open(self, url):
-        """Opens a page; returns what the calls below know it by."""
+        """Opens a page; returns its name for the calls below."""
         target = self.call("Target.createTarget", url=url)["targetId"]
         return self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
 
     def evaluate(self, page, script):
-        """What a script comes to in a page, after its promises."""
+        """Runs a script in a page; returns its value, after its promises are fulfilled."""
         done = self.call("Runtime.evaluate", page, expression=script, returnByValue=True, awaitPromise=True)
         if "exceptionDetails" in done:
             raise AssertionError(f"{script}: {done['exceptionDetails']}")
         return done["result"].get("value")
 
     def wait_for(self, page, condition):
-        """Waits until a script comes to something true."""
+        """Waits until the value of a script is true."""
         deadline = time.monotonic() + LIMIT
         while not self.evaluate(page, condition):
             if time.monotonic() > deadline:

@@ -1,11 +1,11 @@
-"""Documents in Markdown: their fenced blocks, and what is said of them."""
+"""Documents in Markdown: their fenced blocks, with the comments and paragraphs before them."""
 
 import re
 
 
 class Block:
-    """A fenced block of a document: its language, its lines, what the comment before it says, and the paragraph before it in
-    one line."""
+    """A fenced block of a document: its language, its lines, the text of the comment before it, and the paragraph
+    before it as one line."""
 
     def __init__(self, document, number, language, lines, comment, paragraph=""):
         self.place, self.language, self.text = f"{document}:{number}", language, "\n".join(lines)
@@ -28,7 +28,7 @@ class Block:
 
 
 def blocks(document, text):
-    """The fenced blocks of a text in Markdown, those of lists with their indentation taken off."""
+    """The fenced blocks of a text in Markdown; blocks in lists without their indentation."""
     found, lines, comment, paragraph, has_ended, number = [], text.split("\n"), [], [], False, 0
     while number < len(lines):
         line = lines[number]

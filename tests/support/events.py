@@ -1,6 +1,7 @@
-"""Reads the scalars of a run's event files with nothing but the standard library, strictly: every record must be whole.
+"""Reads the scalars of a run's event files with nothing but the standard library. It is strict: every record must be
+whole.
 
-A second opinion besides TensorBoard's own reader (cli/tensorboard), which is not there everywhere.
+TensorBoard's own reader, which cli/tensorboard uses, is not installed everywhere.
 """
 
 import csv
@@ -10,7 +11,7 @@ HEADER, FOOTER = 12, 4
 
 
 def records(content):
-    """The payloads of all records; a torn one at the end is an error. CRCs are left to TensorBoard."""
+    """The payloads of all records; a torn one at the end is an error. TensorBoard checks the CRCs, not this."""
     at = 0
     while at < len(content):
         (size,) = struct.unpack_from("<Q", content, at)
@@ -51,7 +52,8 @@ def files(run):
 
 
 def rows(run):
-    """The scalars of all event files, in order: (step, {tag: value}). What was added to a step later counts with it."""
+    """The scalars of all event files, in order: (step, {tag: value}). Scalars that were added to a step later belong to
+    it."""
     found = []
     for path in files(run):
         for payload in records(path.read_bytes()):
@@ -69,7 +71,7 @@ def rows(run):
 
 
 def as_float(text):
-    """The number nearest to that of metrics.csv which an event can hold."""
+    """The number that an event can hold which is nearest to that of metrics.csv."""
     return struct.unpack("<f", struct.pack("<f", float(text)))[0]
 
 

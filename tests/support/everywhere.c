@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-/* CUnit's cases take no argument, so it is kept here: the job, or a group of all its ranks that counts as a job of its
+/* kept here since CUnit's cases take no argument: the job, or a group of all its ranks that counts as a job of its
  * own */
 static struct comm *job;
 static const char *nodes_of_ranks = ""; /* "": all on one */
@@ -54,7 +54,7 @@ static int report_failure(muster_status status) {
   return 1;
 }
 
-/* the cases with the ranks spread over nodes */
+/* runs the cases with the ranks spread over nodes */
 static int run_on_nodes(struct comm *whole, const char *nodes, const char *suite, const struct check_case *cases,
                         size_t n) {
   muster_status status = comm_create_group(whole, comm_rank(whole), &job);

@@ -1,5 +1,5 @@
-/* forbid COMMAND...: runs a command for which reading another process's memory is forbidden, as in some containers: the
- * system calls process_vm_readv and process_vm_writev fail with EPERM. For root or anybody. */
+/* forbid COMMAND...: runs a command that may not read another process's memory, as in some containers: the system calls
+ * process_vm_readv and process_vm_writev fail with EPERM. Any user may run it. */
 #include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>

@@ -12,7 +12,7 @@ static _Noreturn void give_up(const char *what, const char *file, const char *ob
   abort();
 }
 
-/* opens a file of tests/golden/, with HDF5's own error print switched off */
+/* opens a file of tests/golden/, with HDF5's own error messages switched off */
 static hid_t open_file(const char *file, const char *object) {
   char path[1024];
   snprintf(path, sizeof path, "%s/golden/%s", TEST_SOURCE_DIR, file);

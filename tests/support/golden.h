@@ -1,4 +1,5 @@
-/* Reads reference data from tests/golden/. What is missing fails the running case with a message that names it. */
+/* Reads reference data from tests/golden/. If something is missing, the running case fails with a message that names
+ * it. */
 #ifndef SUPPORT_GOLDEN_H
 #define SUPPORT_GOLDEN_H
 

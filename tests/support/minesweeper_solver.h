@@ -1,7 +1,7 @@
-/* A player of Minesweeper that looks at one revealed tile at a time: when as many mines are known around a tile as its
- * number says, its other neighbours are safe; when it has as many hidden neighbours as its number says, all of them are
- * mines. When no safe tile is known it guesses among the hidden tiles not known to be mines, all equally likely. It
- * sees what an agent sees: the observation, [rows, columns, 10], hidden or a number, one-hot. */
+/* A player of Minesweeper that looks at one revealed tile at a time: if as many mines are known around a tile as its
+ * number says, its other neighbours are safe; if it has as many hidden neighbours as its number says, all of them are
+ * mines. If no safe tile is known, it clicks a random one of the hidden tiles that are not known to be mines. It sees
+ * what an agent sees: the observation, [rows, columns, 10], hidden or a number, one-hot. */
 #ifndef SUPPORT_MINESWEEPER_SOLVER_H
 #define SUPPORT_MINESWEEPER_SOLVER_H
 
@@ -50,7 +50,7 @@ static inline bool solver_apply(struct solver *solver, int32_t tile) {
   return learnt;
 }
 
-/* Chooses the tile to click; `*guessed` tells whether by chance. */
+/* Chooses the tile to click; `*guessed` tells whether it was a random choice. */
 static inline int32_t solver_choose(struct solver *solver, const float *observation, muster_random *random,
                                     bool *guessed) {
   const int32_t tiles = solver->rows * solver->columns;
@@ -60,7 +60,7 @@ static inline int32_t solver_choose(struct solver *solver, const float *observat
     for (int channel = 0; channel < SOLVER_CHANNELS; channel++)
       if (observation[tile * SOLVER_CHANNELS + channel] > 0.5f) solver->number[tile] = (int8_t)(channel - 1);
 
-  /* until nothing new follows */
+  /* applies the rules until nothing new follows */
   bool learnt = true;
   while (learnt) {
     learnt = false;

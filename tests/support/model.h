@@ -46,7 +46,7 @@ static inline const struct parameter *find_parameter(const struct parameters *pa
   return NULL;
 }
 
-/* What the environments of such a model look like: a Box observation and these actions. Borrows from the shape. */
+/* The description of environments for such a model: a Box observation and these actions. Points into the shape. */
 static inline muster_env_spec describe_shape(const struct network_shape *shape) {
   muster_space action = {.kind = shape->kind, .rank = 1, .shape = {shape->elements}, .counts = shape->counts};
   if (shape->kind == 0) action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
@@ -95,7 +95,7 @@ static inline void randomize_model(struct model *model, uint64_t seed) {
   model_pack(model, true);
 }
 
-/* Fills a rollout of Box observations: random observations and rewards, actions and log-probabilities by `model`, some
+/* Fills a rollout of Box observations: random observations and rewards, actions and log-probabilities of `model`, some
  * choices forbidden where actions are masked, some episodes terminated or truncated (with their true last
  * observations). */
 static inline void fill_rollout(struct model *model, uint64_t seed, struct trajectory *rollout) {

@@ -1,4 +1,4 @@
-"""Packages of Python that only tests need, in a virtual environment of the build tree that is made once."""
+"""Python packages that only tests need, in a virtual environment in the build folder that is made once."""
 
 import fcntl
 import os
@@ -13,7 +13,7 @@ FOLDER = pathlib.Path(program.WORK).parent / "venv"
 
 
 def run(*command):
-    """One step of an installation; skips the test where it fails."""
+    """Runs one step of an installation; skips the test if it fails."""
     try:
         made = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except subprocess.TimeoutExpired:
@@ -24,11 +24,11 @@ def run(*command):
 
 
 def python_with(*requirements):
-    """The interpreter of an environment that has these packages; skips the test where they cannot be installed."""
+    """The interpreter of an environment that has these packages; skips the test if they cannot be installed."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     python = str(FOLDER / "bin" / "python")
     done = FOLDER / ("-".join(requirements) + ".installed")
-    # tests that run side by side share the environment; -E: the tests' own modules are not those of Python
+    # tests that run at the same time share the environment; -E: Python must not find the tests' own modules
     with open(FOLDER / ".lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
@@ -39,7 +39,7 @@ def python_with(*requirements):
 
 
 def main():
-    """unittest's main; where tests were skipped and none failed, CTest is told so by the exit code 77."""
+    """unittest's main; if tests were skipped and none failed, exit code 77 tells CTest so."""
     outcome = unittest.main(exit=False).result
     code = 1 if not outcome.wasSuccessful() else 77 if outcome.skipped else 0
     sys.stdout.flush()

@@ -1,5 +1,5 @@
-"""Reads an animated GIF by Pillow: prints as JSON its size, and of each frame the delay in ms, a digest of what is then
-shown, and the mean column of the pixels of a colour in the rows from `top` to `bottom` (null where there is none).
+"""Reads an animated GIF with Pillow. Prints as JSON its size and, for each frame, the delay in ms, a digest of the
+picture, and the mean column of the pixels of a colour in the rows from `top` to `bottom` (null if there are none).
 
 usage: pillow.py FILE COLOUR TOP BOTTOM, COLOUR as rrggbb
 """

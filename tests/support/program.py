@@ -1,7 +1,8 @@
-"""What tests of the program share: running it alone and under mpirun, folders of their own, and the files of a run.
+"""What tests of the program share: they run it alone and under mpirun, have folders of their own, and read the files of
+a run.
 
-CTest sets the MUSTER_ variables below. Every test method works in a folder of its own, so tests may run side by side.
-"""
+CTest sets the MUSTER_ variables below. Every test method works in a folder of its own, so tests may run at the same
+time. """
 
 import csv
 import hashlib
@@ -29,13 +30,13 @@ SANITIZED = os.environ["MUSTER_SANITIZED"] == "1"
 MPIRUN = str(SOURCE / "tests" / "support" / "mpirun")
 HOST = socket.gethostname()
 
-# where ranks can be put on nodes of their own choosing (support/everywhere.h)
+# a program that trains with ranks on nodes that the test chooses (support/everywhere.h)
 TRAIN_ON_NODES = os.environ.get("MUSTER_TRAIN_ON_NODES")
 
-# a net only: nothing that is tested comes near it
+# seconds, only so that nothing hangs: no test comes near it
 LIMIT = 240
 
-# rl-zoo's setting of CartPole, cut short, without schedules so that total_steps decides nothing but the end
+# rl-zoo's settings for CartPole, cut short, and without schedules, so that total_steps decides nothing but the end
 SHORT = """\
 seed: 1
 total_steps: 6144
@@ -66,7 +67,7 @@ class Result:
         return f"{' '.join(self.command)}\nexit code {self.code}\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
 
 
-# what starts tests in the background has them ignore these, which muster would, too
+# a shell that starts tests in the background lets them ignore these signals; then muster would ignore them, too
 for _signal in [signal.SIGINT, signal.SIGHUP]:
     if signal.getsignal(_signal) == signal.SIG_IGN:
         signal.signal(_signal, signal.SIG_DFL)
@@ -78,7 +79,7 @@ def command_line(arguments, ranks=None):
 
 
 def finish(process, limit=LIMIT):
-    """Waits for a process that has pipes; ends it, and mpirun with it its ranks, when it outlives the limit."""
+    """Waits for a process that has pipes. If it takes longer than the limit, ends it; mpirun then ends its ranks."""
     start = time.monotonic()
     try:
         out, err = process.communicate(timeout=limit)
@@ -94,7 +95,7 @@ def finish(process, limit=LIMIT):
 
 
 def start(arguments, ranks=None, cwd=None, prefix=(), env=None):
-    """Starts muster with these arguments, under mpirun where `ranks` is given; `prefix` is put before all."""
+    """Starts muster with these arguments, under mpirun if `ranks` is given; `prefix` comes before the whole command."""
     return start_command([*prefix, *command_line(arguments, ranks)], cwd, env)
 
 
@@ -111,7 +112,7 @@ def start_command(command, cwd=None, env=None):
 
 
 def copy_scripts(folder):
-    """The scripts and the program in a folder as after a build, of which nothing is left to do."""
+    """Copies the scripts into a folder and links the program there, as after a build; setup and build do nothing."""
     folder = pathlib.Path(folder)
     shutil.copytree(SOURCE / "scripts", folder / "scripts", dirs_exist_ok=True)
     for name in ["setup", "build"]:
@@ -125,8 +126,8 @@ _layouts_seen = set()
 
 
 def leaks_where_new(*layout):
-    """The environment of a run in which the sanitizers look for leaks only when none of this layout was looked through
-    before: the search takes as long as the run."""
+    """Environment variables of a run: the sanitizers look for leaks only in the first run of each layout, since the
+    search takes as long as the run."""
     if not SANITIZED or layout not in _layouts_seen:
         _layouts_seen.add(layout)
         return None
@@ -155,7 +156,7 @@ def contents(checkpoint):
 
 
 def tensors(checkpoint):
-    """The same with digests of the bytes."""
+    """The same as contents(), with digests instead of the bytes."""
     found = contents(checkpoint)
     return {name: (kind, shape, hashlib.sha256(data).hexdigest()) for name, (kind, shape, data) in found.items()}
 
@@ -196,7 +197,7 @@ def ranks_of(marker):
                 continue
             rank = re.search(rb"(?:^|\0)OMPI_COMM_WORLD_RANK=(\d+)", (folder / "environ").read_bytes())
         except OSError:
-            continue  # it has just ended, or is not ours
+            continue  # the process has just ended, or belongs to another user
         found[int(rank.group(1)) if rank else 0] = int(folder.name)
     return found
 
@@ -225,7 +226,7 @@ class Case(unittest.TestCase):
         return self._succeed(run, command, leaks_where_new(ranks, *layout))
 
     def train_on(self, nodes, run, config):
-        """The same with one rank on each of these nodes; goes on where the run exists."""
+        """The same with ranks on these nodes, a digit for each rank; if the run exists, resumes it."""
         path = self.write(f"{run}.yaml", config)
         command = [MPIRUN, "-n", str(len(nodes)), TRAIN_ON_NODES, nodes, str(path), str(self.folder / run)]
         return self._succeed(run, command, leaks_where_new("nodes", len(set(nodes))))
@@ -236,7 +237,7 @@ class Case(unittest.TestCase):
         return self.folder / run
 
     def assert_same_run(self, a, b):
-        """Two runs learned the same, bit for bit, and told the same."""
+        """Checks that two runs learned the same, bit for bit, and wrote the same metrics and results."""
         self.assertEqual(learned(a), learned(b))
         self.assertEqual(metrics(a), metrics(b))
         self.assertEqual(events.rows(b), events.rows_of_metrics(b))
@@ -244,7 +245,7 @@ class Case(unittest.TestCase):
             self.assertEqual(summary(a)[key], summary(b)[key], key)
 
     def assert_same_layouts(self, name, config, layouts):
-        """Every layout, of ranks and --set, learns what one rank learns; returns the folder of that one."""
+        """Checks that every layout, (ranks, arguments), learns what one rank learns; returns that rank's run folder."""
         alone = self.train(name, config=config)
         for number, (ranks, sets) in enumerate(layouts):
             with self.subTest(name=name, ranks=ranks, sets=sets):
@@ -253,7 +254,7 @@ class Case(unittest.TestCase):
         return alone
 
     def assert_refused(self, result, code, *parts):
-        """Ended with this exit code and one message that has all the parts."""
+        """Checks that the program ended with this exit code and one message that has all the parts."""
         self.assertEqual(result.code, code, result)
         self.assertEqual(len(result.messages), 1, result)
         for part in parts:
@@ -261,7 +262,7 @@ class Case(unittest.TestCase):
 
 
 def main():
-    """unittest's main; where nothing was done but skipped, CTest is told so by the exit code 77."""
+    """unittest's main; if all tests were skipped, exit code 77 tells CTest so."""
     outcome = unittest.main(exit=False).result
     sys.stdout.flush()
     if not outcome.wasSuccessful():

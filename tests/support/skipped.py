@@ -1,11 +1,10 @@
-"""Passes on what CTest prints; before its summary says how many tests, or cases of them, were skipped, and why.
+"""Passes on what CTest prints; before its summary it says how many tests, or cases of tests, were skipped, and why.
 
 usage: ctest ... | skipped.py BUILD_FOLDER
 
-What was skipped is told by CTest's log of all that the tests printed: unittest's "... skipped 'REASON'", or a line
-"skipped: REASON". The list is kept in BUILD_FOLDER/skipped.txt. Exit code 1 in CI, where scripts/setup has installed all that
-tests look for, if something was skipped for another reason than those below.
-"""
+It finds what was skipped in CTest's log of all that the tests printed: unittest's "... skipped 'REASON'", or a line
+"skipped: REASON". It writes the list to BUILD_FOLDER/skipped.txt. In CI, where scripts/setup has installed all that
+tests need, the exit code is 1 if something was skipped for another reason than those below. """
 
 import ast
 import os
@@ -13,24 +12,24 @@ import pathlib
 import re
 import sys
 
-# (test, part of the reason), as regular expressions
+# what may be skipped: (test, part of the reason), as regular expressions
 EXPECTED = [
     ("fault/disk", "root may write everywhere"),
     ("mpi/placement", "sanitizers"),
     ("fault/(failing_calls|setup)", "sanitizers"),
-    # a machine may have no way to Python's package index
+    # a machine may be unable to reach Python's package index
     ("cli/tensorboard|mpi/trace_viewers", "pip install"),
 ]
 
 SUMMARY = re.compile(r"^\d+% tests passed")
 TEST = re.compile(r"^\d+/\d+ Test: (.+)$")
 CASE = re.compile(r"^\s*(\w+) \([\w.]+\)")
-# what a test prints may stand between the case and this
+# output of a test may come between the line of its case and this text
 SKIPPED = re.compile(r"(?:^|\.\.\. )skipped (['\"].*['\"])$|^skipped: (.+)$")
 
 
 def find(log):
-    """(test, case or "", reason) of all that was skipped."""
+    """(test, case or "", reason) for everything that was skipped."""
     found, test, case = set(), "", ""
     for line in log.splitlines():
         if begins := TEST.match(line):
@@ -47,7 +46,7 @@ def is_expected(test, reason):
 
 
 def report(build):
-    """Prints the list, and keeps it; returns whether all of it was expected."""
+    """Prints the list and writes it to a file; returns whether all of it was expected."""
     log = (build / "Testing" / "Temporary" / "LastTest.log").read_text(encoding="utf-8", errors="replace")
     found = find(log)
     surprises = [one for one in found if not is_expected(one[0], one[2])]

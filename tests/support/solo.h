@@ -1,4 +1,4 @@
-/* One environment of the registry, played by hand: what the unit tests of single environments share. */
+/* What the unit tests of single environments share: one environment of the registry, which the test steps itself. */
 #ifndef SUPPORT_SOLO_H
 #define SUPPORT_SOLO_H
 
@@ -13,7 +13,7 @@
 struct solo {
   const muster_env_type *type;
   struct arena *arena;
-  const muster_env_setting *settings; /* matched */
+  const muster_env_setting *settings; /* the user's options, matched with those of the environment */
   void *env;
   muster_env_spec spec;
   struct random_stream stream;
@@ -24,7 +24,7 @@ struct solo {
   muster_env_error error;
 };
 
-/* Opens an environment with the user's options, ended by a NULL key; NULL: none. */
+/* Opens an environment with the user's options, a list that ends with a NULL key; NULL: no options. */
 static inline struct solo solo_open(const char *name, const muster_env_setting *options) {
   struct solo solo = {.spec = {.struct_size = sizeof solo.spec}};
   CHECK_OK_FATAL(env_registry_find(name, &solo.type));
@@ -106,7 +106,7 @@ static inline void solo_refuses_state(struct solo *solo, const void *bytes, cons
   CU_ASSERT_TRUE(told);
 }
 
-/* Checks that the state as text holds `part`, and is cut at a small buffer's end. */
+/* Checks that the state as text holds `part`, and that the text is cut off if the buffer is small. */
 static inline void solo_shows(const struct solo *solo, const char *part) {
   char text[4096], small[8];
   memset(small, '#', sizeof small);

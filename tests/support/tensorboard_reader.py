@@ -1,7 +1,8 @@
-"""What TensorBoard's own code reads from event files, as JSON on standard output; runs where tensorboard is installed.
+"""Prints as JSON what TensorBoard's own code reads from event files; runs where tensorboard is installed.
 
-events RUN   every event of every file, one after the other; CRCs are checked
-live RUN     reads what is there, says so by a line, waits for a line, reads on; then the series as TensorBoard shows them
+events RUN   every event of every file, in order; CRCs are checked
+live RUN     reads what is there, prints a line, waits for a line of input, and reads on; then prints the series as
+             TensorBoard shows them
 """
 
 import json

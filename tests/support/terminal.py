@@ -1,4 +1,5 @@
-"""A program on a pseudo-terminal, and what then stands on its screen. The terminal is a VT52, which knows few commands."""
+"""Runs a program on a pseudo-terminal, and keeps what its screen shows. The terminal is a VT52, which knows few
+commands."""
 
 import fcntl
 import os
@@ -19,7 +20,7 @@ class Terminal:
         self.process, self.descriptor = pty.fork()
         if self.process == 0:
             os.environ.update(env or {})
-            # who was started in the background, as by a script, may have been told to ignore it
+            # if a script has started the tests in the background, they may ignore this signal
             signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.read(ready, 1)
             os.execv(command[0], [str(part) for part in command])
@@ -46,7 +47,7 @@ class Terminal:
         return "\n".join("".join(row[: self.columns]).rstrip() for row in self.cells[: self.lines])
 
     def read(self, seconds):
-        """Takes what has been written; False when the program has closed the terminal."""
+        """Reads what the program has written; returns False if it has closed the terminal."""
         ready, _, _ = select.select([self.descriptor], [], [], seconds)
         if not ready:
             return True
@@ -61,7 +62,7 @@ class Terminal:
         return piece != b""
 
     def wait_until(self, holds, what, limit=60):
-        """Until holds(screen); fails with the screen when that does not come."""
+        """Waits until holds(screen) is true; otherwise fails, and shows the screen."""
         deadline = time.monotonic() + limit
         while not holds(self.text()):
             if time.monotonic() > deadline or not self.read(0.1):
@@ -69,11 +70,11 @@ class Terminal:
         return self.text()
 
     def wait_for(self, *parts):
-        """Until all parts are on the screen."""
+        """Waits until all parts are on the screen."""
         return self.wait_until(lambda text: all(part in text for part in parts), parts)
 
     def end(self, signal_number=None, limit=60):
-        """Waits until the program has ended, and returns its exit code (that of subprocess)."""
+        """Waits until the program has ended, and returns its exit code as subprocess gives it."""
         if signal_number is not None:
             os.kill(self.process, signal_number)
         deadline = time.monotonic() + limit
@@ -94,7 +95,7 @@ class Terminal:
         os.close(self.descriptor)
 
     def _take(self):
-        """Carries out the next command or character of what is pending; False when it is not all there."""
+        """Carries out the next command or character of the pending bytes; returns False if it is not yet complete."""
         if not self.pending:
             return False
         byte = self.pending[0]

@@ -1,4 +1,4 @@
-/* Reading minibatches that PyTorch was run on, and comparing with what came of them (tests/golden/{ppo,a2c}_*.h5). */
+/* Reads minibatches that PyTorch has learned from, and compares with its results (tests/golden/{ppo,a2c}_*.h5). */
 #ifndef SUPPORT_TORCH_H
 #define SUPPORT_TORCH_H
 
@@ -53,7 +53,7 @@ static inline void check_scalar(const char *file, const char *dataset, double va
   golden_free(&golden);
 }
 
-/* checks a block laid out as the parameters against one dataset a tensor */
+/* checks a block that is laid out like the parameters; each tensor has a dataset */
 static inline void check_tensors(const struct model *model, const char *file, const char *group, const float *block,
                                  double tolerance) {
   CU_ASSERT_EQUAL(model->parameters.tensors, model->head.own_count > 0 ? 13 : 12);
@@ -99,7 +99,7 @@ static inline void load_torch(const char *file, struct policy_gradient *learner,
   }
   model_pack(model, true);
 
-  /* one step of 64 environments: each row of observations and values has one more, which nothing reads */
+  /* one step of 64 environments: each row of observations and values has one step more, which nothing reads */
   size_t obs_dim = model->obs_dim, act_dim = model->head.elements;
   float observations[TORCH_SAMPLES * 4], actions[TORCH_SAMPLES * 2];
   read_floats(file, "in/obs", observations, TORCH_SAMPLES * obs_dim, 1);

@@ -1,8 +1,8 @@
-"""Reads a trace (trace.json of a run folder) and holds it against its form and against the run's summary.
+"""Reads a trace (trace.json of a run folder), and checks its form and compares it with the run's summary.
 
-Times become whole nanoseconds, which the file's decimals of microseconds are; so nothing here has a tolerance but where
-seconds of the summary, which were summed as floating-point numbers, are compared with sums of events.
-"""
+The file has times in microseconds with three decimals, which become whole nanoseconds. So nothing here needs a
+tolerance, except where sums of events are compared with seconds of the summary, which were summed as floating-point
+numbers. """
 
 import collections
 import json
@@ -23,7 +23,7 @@ class Trace:
     def __init__(self, path):
         content = json.loads(path.read_text(encoding="utf-8"))
         self.events, self.ranks = content["traceEvents"], content["otherData"]["ranks"]
-        self.slices = collections.defaultdict(list)  # of each rank, outer ones first
+        self.slices = collections.defaultdict(list)  # rank -> its slices, outer ones first
         for event in self.events:
             if event["ph"] == "X":
                 begin = nanoseconds(event["ts"])
@@ -43,7 +43,7 @@ class Trace:
 
 
 def check_form(case, trace, ranks):
-    """Every event is of a known kind, at a time from 0 on, and of a rank that has its names."""
+    """Every event is of a known kind, at a time of 0 or later, and of a rank that the trace names."""
     case.assertEqual({event["ph"] for event in trace.events} - set("MXCsf"), set())
     for event in trace.events:
         case.assertGreaterEqual(event.get("ts", 0), 0, event)
@@ -56,7 +56,7 @@ def check_form(case, trace, ranks):
 
 
 def check_slices(case, trace, rank):
-    """Iterations touch each other; the stages of a rank follow each other, each within its iteration."""
+    """Iterations follow each other without gaps; the stages of a rank follow each other, each within its iteration."""
     iterations, stages = trace.iterations(rank), trace.stages(rank)
     for before, after in zip(iterations, iterations[1:]):
         case.assertEqual(before.end, after.begin)
@@ -71,8 +71,8 @@ def check_slices(case, trace, rank):
 
 
 def check_sums(case, trace, figures, drift=0):
-    """Iterations cover all of a rank's time, and stages sum to what the summary says (`figures`: of this rank).
-    `drift`: seconds by which the clock of its host may have been aligned differently from start to end."""
+    """Iterations cover all of a rank's time, and its stages sum to what the summary says (`figures`, those of the
+    rank). `drift`: by how many seconds the offset of its host's clock may differ between start and end."""
     iterations, stages = trace.iterations(figures["rank"]), trace.stages(figures["rank"])
     rounding = 1e-9 * (len(iterations) + len(stages) + 1) + 1e-9 * figures["total"] + drift
     total = sum(s.end - s.begin for s in iterations) / 1e9
@@ -98,8 +98,8 @@ def check_accounts(case, run):
 
 
 def check_arrows(case, trace, actors, first, last):
-    """From the learner to each actor and back, forwards in time: the arrow of each order, the last of which says stop,
-    and that of each rollout."""
+    """There is an arrow from the learner to each actor for each command, the last of which says stop, and an arrow back
+    for each rollout; all go forwards in time."""
     starts = {event["id"]: event for event in trace.of_phase("s")}
     ends = {event["id"]: event for event in trace.of_phase("f")}
     expected = {2 * (i * trace.ranks + actor): "command" for i in range(first, last + 2) for actor in actors}
