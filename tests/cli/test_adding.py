@@ -3,7 +3,8 @@ builds it once, and runs their commands there. So this test shows that what each
 adds works at any number of ranks.
 
 The files that a page adds are also kept in tests/adding/, in a folder with the page's name, where they are formatted
-with all other code. """
+with all other code.
+"""
 
 import difflib
 import os

@@ -117,7 +117,7 @@ class Bench(program.Case):
         self.assert_refused(self.run_muster("bench", "updat", ranks=2), 2, "updat")
 
     def test_checkpoint_needs_a_folder(self):
-        """Where the current folder is gone, it says so."""
+        """If the current folder was removed, a message says so."""
         gone = self.folder / "gone"
         script = f'mkdir "{gone}" && cd "{gone}" && rmdir "{gone}" && exec "$@"'
         result = self.run_muster("bench", "--quick", "checkpoint", prefix=["sh", "-c", script, "sh"])

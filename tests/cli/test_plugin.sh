@@ -1,7 +1,7 @@
 #!/bin/sh
 # Builds examples/plugin-LANGUAGE outside the source tree against an installed muster, checks the environment, and
-# trains with its ppo.yaml: the policy has to reach the return at which the environment counts as solved. usage:
-# test_plugin.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER LANGUAGE; exits with 77 if there is no compiler for it
+# trains with its ppo.yaml: the policy has to reach the return at which the environment counts as solved.
+# usage: test_plugin.sh CMAKE SOURCE_FOLDER BUILD_FOLDER WORK_FOLDER LANGUAGE; exits with 77 without a compiler for it
 set -eu
 
 cmake=$1 source=$2 build=$3 work=$4 language=$5

@@ -208,7 +208,7 @@ class Damage(fault.Case):
         self.refuse(run, 1, run, "holds metrics.csv of a run, but no checkpoints/")
         (run / "metrics.csv").unlink()
         self.refuse(run, 1, run, "holds summary.json of a run, but no checkpoints/")
-        # killed before its first checkpoint, a run has an empty folder for them: it begins anew, and says so
+        # a run that was killed before its first checkpoint has an empty folder for them: it starts again, and says so
         begun = self.damage("begun", self.content)
         shutil.rmtree(begun / "checkpoints")
         (begun / "checkpoints").mkdir()

@@ -1,7 +1,8 @@
 """Makes every single file operation of a run fail, or kills the run at it; nothing is ever lost.
 
 A library that is loaded before the C library (shim.c) counts the operations below the run folder and breaks chosen
-ones. The tests go through all of them, so that none is forgotten. """
+ones. The tests go through all of them, so that none is forgotten.
+"""
 
 import errno
 import os

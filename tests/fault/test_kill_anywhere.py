@@ -2,7 +2,8 @@
 
 Each round kills, one to three times, a random rank or mpirun itself, at a random moment: anywhere between the start and
 the end, or when a checkpoint is about to be written, or while it is being written. Then the run is resumed at another
-number of ranks. MUSTER_KILL_ROUNDS is the number of rounds (50), MUSTER_KILL_SEED the seed of the random numbers. """
+number of ranks. MUSTER_KILL_ROUNDS is the number of rounds (50), MUSTER_KILL_SEED the seed of the random numbers.
+"""
 
 import collections
 import os

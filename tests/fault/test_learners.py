@@ -217,7 +217,7 @@ class Lost(Case):
                 is_new = fault.checkpoints(run) != before
                 result = self.finish(config, run, "--resume", ranks=4)
                 self.assertEqual(result.code, 0, result)
-                # a checkpoint that was written without an actor's states begins the actor's episodes anew
+                # from a checkpoint that was written without an actor's states, that actor's episodes start again
                 if not is_new:
                     self.assert_same_end(run, whole, best=False)
 

@@ -8,13 +8,12 @@
  *
  * REMOTE=1: actor 1 shares no memory with the learner: its messages and commands travel by MPI. The learner then polls.
  *
- * Runs are endless. The search is nevertheless complete, since the model keeps no number that only grows: -
- * trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, since at most two are under way;
- * those of the other actor have no numbers, since whether one actor loses something does not depend on another's
- * numbers;
- * - slots count from the oldest message that was not credited, tickets from the oldest entry that was not taken; - of
- * the number of an event the model keeps only whether it has changed since the rank that waits for it last looked. The
- * events of an actor change exactly when it has a free slot, or a command that it has not taken.
+ * Runs are endless. The search is nevertheless complete, since the model keeps no number that only grows:
+ * - trajectories of the actor WATCHED are numbered modulo 3, which tells them apart, since at most two are under way;
+ *   those of the other actor have no numbers, since whether one actor loses something does not depend on another's;
+ * - slots count from the oldest message that was not credited, tickets from the oldest entry that was not taken;
+ * - of the number of an event the model keeps only whether it has changed since the rank that waits for it last looked.
+ *   The events of an actor change exactly when it has a free slot, or a command that it has not taken.
  *
  * What must hold: the assertions, no deadlock, and, as long as every rank goes on, the formulas at the end. Each
  * MUTANT_... breaks one thing, to show that the search notices it. */

@@ -2,7 +2,8 @@
 a run.
 
 CTest sets the MUSTER_ variables below. Every test method works in a folder of its own, so tests may run at the same
-time. """
+time.
+"""
 
 import csv
 import hashlib

@@ -4,7 +4,8 @@ usage: ctest ... | skipped.py BUILD_FOLDER
 
 It finds what was skipped in CTest's log of all that the tests printed: unittest's "... skipped 'REASON'", or a line
 "skipped: REASON". It writes the list to BUILD_FOLDER/skipped.txt. In CI, where scripts/setup has installed all that
-tests need, the exit code is 1 if something was skipped for another reason than those below. """
+tests need, the exit code is 1 if something was skipped for another reason than those below.
+"""
 
 import ast
 import os

@@ -2,7 +2,8 @@
 
 The file has times in microseconds with three decimals, which become whole nanoseconds. So nothing here needs a
 tolerance, except where sums of events are compared with seconds of the summary, which were summed as floating-point
-numbers. """
+numbers.
+"""
 
 import collections
 import json
