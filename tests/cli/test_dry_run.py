@@ -77,7 +77,7 @@ class DryRun(program.Case):
             self.assertTrue((self.folder / "runs" / "CartPole-v1" / f"ppo-{number}").is_dir())
 
     def test_refusals(self):
-        """What a run would refuse is refused, and nothing is left."""
+        """A dry run refuses what a run would refuse, and leaves nothing behind."""
         choice = ["--set", "ranks.learner_host=nowhere"]
         self.assert_refused(self.dry_run(*choice), 2, "ranks.learner_host: nowhere", "expects one of", program.HOST)
         self.assert_refused(self.dry_run(*choice, ranks=3), 2, "ranks.learner_host: nowhere", program.HOST)

@@ -1,4 +1,4 @@
-"""Which runs belong together: `muster summary`, `muster plot` and `muster report` say the same of a mixed set."""
+"""`muster summary`, `muster plot` and `muster report` put the runs of a mixed set into the same groups."""
 
 import json
 import re

@@ -86,7 +86,7 @@ class Slurm(fault.Case):
         return "".join(path.read_text(encoding="utf-8") for path in paths)
 
     def states(self, job):
-        """What SLURM says of a job, or of each task of an array: state and exit code."""
+        """What SLURM says about a job, or about each task of an array: state and exit code."""
         text = subprocess.run(["scontrol", "show", "job", "-o", job], capture_output=True, text=True, check=True).stdout
         return re.findall(r"JobState=(\S+) .*?ExitCode=(\S+)", text)
 
@@ -241,7 +241,7 @@ class Sweep(Slurm):
         for seed in range(1, 5):
             self.assertRegex(table, rf"(?m)^CartPole-v1 +ppo +{seed} .* finished .*seed-{seed}$")
 
-        # and the policies are evaluated by another array
+        # another array evaluates the policies
         runs = [sweep / f"seed-{seed}" for seed in range(1, 5)]
         job = self.sbatch("--array=1-4", "--output=eval-%a.log", SCRIPTS / "eval.sbatch", *runs, "--episodes", "5")
         self.wait_for(job)

@@ -39,7 +39,7 @@ static bool is_watched(const char *path) {
   return length > 0 && strncmp(path, root, length) == 0 && (path[length] == '/' || path[length] == '\0');
 }
 
-/* whether `name` is in the list, or there is none */
+/* whether `name` is in the list, or there is no list */
 static bool is_chosen(const char *name) {
   const char *list = getenv("MUSTER_SHIM_ONLY");
   if (list == NULL) return true;

@@ -68,7 +68,7 @@ class Kill(test_kill_anywhere.KillAnywhere, Async):
                 run = self.folder / f"{name}-{number}"
                 run.mkdir()
                 with self.subTest(algorithm=name, seed=test_kill_anywhere.SEED, round=number):
-                    # every other round on one rank, where the end is known
+                    # every second round is on one rank, where the end is known
                     alone = number % 2 == 0
                     test_kill_anywhere.RANKS = [None, 1] if alone else RANKS
                     story = [self.kill_once(config_path, run, rng) for _ in range(rng.randint(1, 3))]

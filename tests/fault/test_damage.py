@@ -155,7 +155,7 @@ class Damage(fault.Case):
         self.assertEqual(program.metrics(run), rows)
 
     def test_another_run(self):
-        """A config that would learn something else, or a checkpoint of another run in this one's folder."""
+        """Refused: a config that would learn something else, and a checkpoint of another run in this run's folder."""
         run = self.damage("run", self.content)
         for old, new, key in [
             ("name: CartPole-v1, num_envs: 8", "name: Probe-v0, num_envs: 8", "env.name"),

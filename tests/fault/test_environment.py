@@ -21,7 +21,7 @@ PLACE = "environment 4 (Probe-v0, seed 3), episode 62, step 8"
 # the fault comes after 31 rollouts of 256 steps, the last checkpoint before it after 30
 NEWEST = "step-000000007680.h5"
 
-# the bound is 5 s; the harness leaves room for a loaded machine
+# a run should end within 5 s; the test allows more, since the machine may be busy
 SECONDS = 20
 
 

@@ -59,7 +59,7 @@ class FailingCalls(fault.Case):
         return result, [tuple(line.split(" ", 2)[1:]) for line in lines]
 
     def operations(self):
-        """The operations of a run to which nothing happens."""
+        """The operations of an undisturbed run."""
         result, seen = self.run_with_shim(self.folder / "counted")
         self.assertEqual(result.code, 0, result)
         self.assert_same_end(self.folder / "counted", self.whole)

@@ -42,7 +42,7 @@ class KillAnywhere(fault.Case):
                 time.sleep(0.001)
             victims.update(program.ranks_of(run))
         else:
-            # some checkpoints further on, unless it ends before
+            # waits for some more checkpoints, unless the run ends first
             steps = newest(run) + rng.randrange(0, 12) * fault.STEPS_OF_ROLLOUT
             while process.poll() is None and newest(run) < steps:
                 time.sleep(0.0005)

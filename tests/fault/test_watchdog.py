@@ -101,7 +101,7 @@ class Watchdog(fault.Case):
             self.assertEqual(len(re.findall("no state of 8 of the 8 environments", told.err)), 1, told)
         self.assertEqual(program.summary(resumed)["total_steps"], 12800)
 
-        # and the checkpoint before it is as exact as any
+        # from the checkpoint before it the run ends like an undisturbed one
         if newest % 1280 != 0:
             fault.checkpoint(run, newest).unlink()
         self.resume(run, text, ranks=2)

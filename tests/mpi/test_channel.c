@@ -86,7 +86,7 @@ static void close_stream(struct test *test) {
   free(test->command);
 }
 
-/* a message's bytes: at least the mark, at most the room */
+/* the size of a message in bytes: at least the mark, at most the room */
 static size_t size_of(int rank, int number) {
   size_t span = room_of(rank) - sizeof(struct mark) + 1;
   return sizeof(struct mark) + (size_t)number * 7919 % span;

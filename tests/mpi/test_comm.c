@@ -99,7 +99,7 @@ static bool same_fields(const struct rows *a, const struct rows *b) {
          memcmp(a->bytes, b->bytes, (size_t)a->n * 5) == 0;
 }
 
-/* every item is there once; actors may have been served in any order */
+/* every item is there once; the items of actors may come in any order */
 static bool same_items(const struct rows *a, const struct rows *b) {
   if (a->count != b->count) return false;
   for (int i = 0; i < b->count; i++) {
@@ -141,7 +141,7 @@ static int count_node_leaders(int learner) {
   return node_leaders;
 }
 
-/* what a rank notes in a round, and what the learner then reads: the bits of all actors, and the longest work */
+/* the flags that a rank sets in a round, and those that the learner then reads: the bits of all actors */
 static int32_t notes_of(int rank, int round) { return (int32_t)(1U << (unsigned)((rank + round) % 16)); }
 static int32_t expected_notes(const struct topology *topology, int round) {
   int32_t notes = 0;

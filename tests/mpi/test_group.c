@@ -106,7 +106,7 @@ static void test_spread(void) {
   }
 }
 
-/* where the ranks of a node share no memory there is no group, and a message that says what to do */
+/* if the ranks of a node share no memory, no group is made, and a message says what to do */
 static void test_no_memory(void) {
   if (everywhere_shares() || comm_size(comm_of_test()) < 2) return;
   int members[MOST], n = comm_size(comm_of_test());
