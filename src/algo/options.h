@@ -66,7 +66,7 @@
   {                                                                                                                    \
     ROW(T, target_kl), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 0, .min_exclusive = true,           \
                        .max = OPTION_NO_MAX,                                                                           \
-                       .help = "an update stops when approx_kl exceeds 1.5 times this; null: never"                    \
+                       .help = "an update stops when approx_kl of a minibatch exceeds 1.5 times this; null: never"     \
   }
 #define ROW_ENT_COEF(T, value)                                                                                         \
   {                                                                                                                    \

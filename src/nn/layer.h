@@ -1,4 +1,4 @@
-/* Layers: what networks are made of. Each has a file in nn/layers/ and a line in the registry (layer.c).
+/* Layers: what networks are made of. Each has a file in nn/layers/ and a line in the registry below.
  *
  * A layer works on tiles: at most TILE rows, one for each observation, and a row's numbers depend neither on the other
  * rows nor on the row's place. A layer is handed the gradients of its output before its activation: the layer above,

@@ -85,8 +85,7 @@ class Setup(program.Case):
         self.assertEqual([dead.exists(), alive.exists(), other.exists()], [False, True, True])
 
     def test_limit_of_file_sizes(self):
-        """If a limit keeps files from growing, the message says that, and does not speak of a full disk; the run goes
-        on to its end."""
+        """If a limit keeps files from growing, the run fails, and the message names the limit and not a full disk."""
         limited = ["bash", "-c", 'ulimit -f 2; exec "$@"', "limited"]
         result = self.train_badly("--set", "run.tensorboard=false", ranks=None, prefix=limited)
         self.assertEqual(result.code, 1, result)
