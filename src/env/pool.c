@@ -489,12 +489,14 @@ static muster_status check_results(struct env_pool *pool, const void *actions) {
 
 /* merges the flags of the environments with the step limit into `ended`; tells whether any episode ended */
 static bool mark_ended(struct env_pool *pool) {
-  uint8_t any = 0;
-  for (int32_t i = 0; i < pool->count; i++) {
-    uint8_t terminated = pool->terminated[i] != 0;
-    uint8_t truncated = (pool->truncated[i] != 0) | (pool->step[i] >= pool->max_steps);
-    pool->ended[i] = (uint8_t)(terminated * ENV_TERMINATED | truncated * ENV_TRUNCATED);
-    any |= pool->ended[i];
+  const uint8_t *restrict terminated = pool->terminated, *restrict truncated = pool->truncated;
+  const int32_t *restrict step = pool->step, limit = pool->max_steps;
+  uint8_t *restrict ended = pool->ended, any = 0;
+  const size_t n = (size_t)pool->count;
+  for (size_t i = 0; i < n; i++) {
+    const uint8_t is_terminated = terminated[i] != 0, is_truncated = (truncated[i] != 0) | (step[i] >= limit);
+    ended[i] = (uint8_t)(is_terminated * ENV_TERMINATED | is_truncated * ENV_TRUNCATED);
+    any |= ended[i];
   }
   return any != 0;
 }
@@ -533,9 +535,20 @@ static muster_status finish_episodes(struct env_pool *pool, int32_t time,
   return MUSTER_OK;
 }
 
+/* counts a step of each environment that is stepped */
+static void count_step(struct env_pool *pool) {
+  int32_t *restrict step = pool->step;
+  const uint8_t *restrict rests = pool->rests;
+  const size_t n = (size_t)pool->count;
+  if (pool->block.block != NULL)
+    for (size_t i = 0; i < n; i++) step[i]++;
+  else
+    for (size_t i = 0; i < n; i++) step[i] += rests[i] == 0;
+}
+
 muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t time, struct env_pool_result *result) {
   const size_t n = (size_t)pool->count;
-  for (size_t i = 0; i < n; i++) pool->step[i] += !is_left_out(pool, (int32_t)i);
+  count_step(pool);
   const void *bounded = bound_actions(pool, actions);
   MUSTER_TRY(step_environments(pool, bounded));
   note_losses(pool, bounded);
