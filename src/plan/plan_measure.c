@@ -50,12 +50,10 @@ static struct run_config in_step(const struct run_config *config) {
   lockstep.ranks.learners = 0;
   lockstep.ranks.colocate = false;
   if (schedule_of(&lockstep) == &schedule_in_step) return lockstep;
-  const struct algorithm_type *const *type = algorithm_list();
-  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
   snprintf(lockstep.algorithm_name, sizeof lockstep.algorithm_name, "a2c");
   memset(lockstep.algorithm, 0, sizeof lockstep.algorithm);
   ((struct a2c_options *)lockstep.algorithm)->settings.n_steps =
-      (int64_t)algorithm_needs(*type, config->algorithm).n_steps;
+      (int64_t)algorithm_needs(run_config_algorithm(config), config->algorithm).n_steps;
   return lockstep;
 }
 

@@ -267,6 +267,12 @@ static muster_status locate_plugin(const struct document *document, const char *
   return status;
 }
 
+const struct algorithm_type *run_config_algorithm(const struct run_config *config) {
+  const struct algorithm_type *const *type = algorithm_list();
+  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
+  return *type;
+}
+
 /* the key by which the config names the environment */
 static void env_key(const char *section, const struct run_config *config, char key[TEXT_KEY_SIZE]) {
   snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
@@ -276,12 +282,10 @@ static void env_key(const char *section, const struct run_config *config, char k
 static muster_status check_policy(const struct document *document, const struct run_config *config,
                                   struct env_pool *pool) {
   const struct env_wrappers wrappers = run_config_env_wrappers(config);
-  const struct algorithm_type *algorithm;
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
   MUSTER_TRY(locate_own_key(document, env_pool_wrap(pool, &wrappers)));
   const muster_env_spec *spec = env_pool_spec(pool);
   return locate_own_key(document, model_check(&config->policy, &spec->observation, &spec->action,
-                                              algorithm_networks(algorithm, config->algorithm)));
+                                              algorithm_networks(run_config_algorithm(config), config->algorithm)));
 }
 
 /* Whether the environment type takes the options, whether environments can be created with them, and, with `to_learn`,
@@ -511,18 +515,12 @@ muster_status run_config_read(const char *path, struct run_config *config) {
 
 /* --- writing --- */
 
-static const struct algorithm_type *config_algorithm(const struct run_config *config) {
-  const struct algorithm_type *const *type = algorithm_list();
-  while (strcmp((*type)->name, config->algorithm_name) != 0) type++;
-  return *type;
-}
-
 void run_config_visit(const struct run_config *config, run_config_visitor visit, void *context) {
   struct run_config copy = *config;
   struct algorithm_choice choice;
   snprintf(choice.name, sizeof choice.name, "%s", config->algorithm_name);
   struct binding bindings[BINDINGS];
-  bind_tables(&copy, config_algorithm(config), bindings);
+  bind_tables(&copy, run_config_algorithm(config), bindings);
   for (int i = 0; i < BINDINGS; i++) {
     /* algorithm.name comes before the algorithm's own options */
     if (bindings[i].object == copy.algorithm) visit(&algorithm_table, &choice, true, context);
@@ -563,8 +561,8 @@ bool run_config_differs(const struct run_config *before, const struct run_config
   struct run_config old = *before, new = *now;
   old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
   struct binding old_bindings[BINDINGS], new_bindings[BINDINGS];
-  bind_tables(&old, config_algorithm(&old), old_bindings);
-  bind_tables(&new, config_algorithm(&new), new_bindings);
+  bind_tables(&old, run_config_algorithm(&old), old_bindings);
+  bind_tables(&new, run_config_algorithm(&new), new_bindings);
   for (int i = 0; i < BINDINGS; i++) {
     if (!old_bindings[i].decides) continue;
     const struct option_table *table = old_bindings[i].table;

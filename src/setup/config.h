@@ -155,6 +155,9 @@ void run_config_visit(const struct run_config *config, run_config_visitor visit,
 /* All option tables: the general ones, and those of every algorithm. Returns their number. */
 size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES]);
 
+/* The algorithm of a config; the registry has it, since the config was checked. */
+const struct algorithm_type *run_config_algorithm(const struct run_config *config);
+
 /* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
 

@@ -9,7 +9,7 @@
 
 muster_status asynchronous_prepare_gradients(struct actor *actor) {
   struct run *run = actor->run;
-  MUSTER_TRY(algorithm_find(run->config.algorithm_name, &actor->type));
+  actor->type = run_config_algorithm(&run->config);
   const struct algorithm_context context = {
       .options = run->config.algorithm,
       .model = actor->model,

@@ -8,7 +8,7 @@ static muster_status create_algorithm(struct learner *learner) {
   struct run *run = learner->run;
   const struct run_config *config = &run->config;
   const muster_env_spec *spec = env_pool_spec(run->pool);
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &learner->type));
+  learner->type = run_config_algorithm(config);
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
                           algorithm_networks(learner->type, config->algorithm), run->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));

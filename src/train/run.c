@@ -26,9 +26,7 @@ muster_status run_create(const struct run_config *config, const struct topology 
   run->topology = placed != NULL ? *placed : topology_create(comm_size(comm), comm_rank(comm), num_envs);
   run->logger = (struct logger){LOG_INFO, run->topology.learns ? "learner" : "actor", run->topology.rank};
   MUSTER_TRY(arena_create(&run->arena));
-  const struct algorithm_type *algorithm;
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &algorithm));
-  run->needs = algorithm_needs(algorithm, config->algorithm);
+  run->needs = algorithm_needs(run_config_algorithm(config), config->algorithm);
   run->schedule = schedule_of(&run->config);
   MUSTER_TRY(comm_agree(comm, create_pool(run)));
   run->env_state_bytes = env_pool_state_bytes(run->pool);

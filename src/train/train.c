@@ -132,10 +132,9 @@ static muster_status create_policy(struct training *training) {
   struct run *run = &training->run;
   const muster_env_spec *spec = env_pool_spec(run->pool);
   const struct run_config *config = &run->config;
-  const struct algorithm_type *type;
-  MUSTER_TRY(algorithm_find(config->algorithm_name, &type));
   const bool computes = run->schedule->actors_compute_gradients;
-  const struct model_network_spec *critics = computes ? algorithm_networks(type, config->algorithm) : NULL;
+  const struct model_network_spec *critics =
+      computes ? algorithm_networks(run_config_algorithm(config), config->algorithm) : NULL;
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action, critics, run->arena, &training->policy));
   return normalizer_prepare(&config->normalize, run->arena, &training->policy.encoder);
 }
