@@ -70,7 +70,7 @@ static const float *expected_values(struct model *model, size_t rows, const void
   float probability[TILE] = {0};
   int32_t actions[TILE];
   memset(values, 0, rows * sizeof *values);
-  for (size_t a = 0; a < model->value_outputs; a++) {
+  for (size_t a = 0; a < model_value_outputs(model); a++) {
     for (size_t r = 0; r < rows; r++) actions[r] = (int32_t)a;
     model->head.distribution->evaluate(&model->head, rows, net, net_ld, mask, actions);
     vector_exp(rows, model->head.log_prob, probability);
@@ -98,7 +98,7 @@ static void evaluate_rollout(struct batch *batch, struct model *model) {
 }
 
 /* V of the true last observations of truncated episodes, whose masks are not known: all choices count */
-static void evaluate_finals(struct batch *batch, struct model *model) {
+static void evaluate_final_observations(struct batch *batch, struct model *model) {
   const struct trajectory *rollout = batch->rollout;
   size_t count = (size_t)rollout->final_observations.count * rollout->agents, q_ld;
   for (size_t first = 0; first < count; first += TILE) {
@@ -113,7 +113,7 @@ static void evaluate_finals(struct batch *batch, struct model *model) {
 /* weights Q(s_t, a_t), and the targets of expected SARSA: r_t + gamma sum_a pi(a | s_{t+1}) Q(s_{t+1}, a) */
 static void estimate_q(struct batch *batch, struct model *model, float gamma) {
   evaluate_rollout(batch, model);
-  evaluate_finals(batch, model);
+  evaluate_final_observations(batch, model);
   size_t n_steps = batch->rollout->n_steps;
   for (size_t index = 0; index < batch->rollout->n_rows; index++) {
     const struct advantage_row row = batch_row(batch, index);
@@ -128,7 +128,7 @@ static void value_loss_q(struct policy_gradient *policy, const float *value, siz
   (void)context;
   const struct batch_tile *tile = &policy->tile;
   const int32_t *action = tile->action;
-  const size_t ld = linear_padded(policy->model->value_outputs);
+  const size_t ld = linear_padded(model_value_outputs(policy->model));
   const float scale = 2.0f * (float)policy->settings.vf_coef * inverse_n;
   memset(policy->d_value, 0, tile->padded_rows * ld * sizeof *policy->d_value);
   for (size_t r = 0; r < tile->rows; r++) {

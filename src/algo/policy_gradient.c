@@ -51,7 +51,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
   MUSTER_TRY(ARENA_TAKE(arena, policy->batch.capacity, "minibatch order", &policy->order));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "loss gradients", &policy->d_log_prob));
   MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(model->head.outputs), "loss gradients", &policy->d_net));
-  return ARENA_TAKE(arena, TILE * linear_padded(model->value_outputs), "loss gradients", &policy->d_value);
+  return ARENA_TAKE(arena, TILE * linear_padded(model_value_outputs(model)), "loss gradients", &policy->d_value);
 }
 
 static int list_state(void *algorithm, struct tensor *list) {
@@ -194,7 +194,7 @@ static void backward_tile(struct policy_gradient *policy, float d_entropy) {
   model->head.distribution->gradient(&model->head, tile->rows, tile->action, policy->d_log_prob, d_entropy,
                                      policy->d_net, d_net_ld);
   memset(policy->d_net + tile->rows * d_net_ld, 0, (tile->padded_rows - tile->rows) * d_net_ld * sizeof(float));
-  model_backward_tile(model, tile->rows, policy->d_net, policy->d_value);
+  model_backward_tile(model, policy->d_net, policy->d_value);
 }
 
 /* a minibatch whose gradient is being computed */
@@ -353,7 +353,7 @@ static double mean_std(const struct policy_head *head) {
 void policy_gradient_fill_common(const struct policy_gradient *policy, const struct update_totals *totals,
                                  double learning_rate, double *metrics) {
   double minibatches = (double)totals->minibatches;
-  bool has_critic = policy->model->value_outputs > 0;
+  bool has_critic = model_value_outputs(policy->model) > 0;
   metrics[METRIC_LOSS] = totals->last_loss;
   metrics[METRIC_POLICY_GRADIENT_LOSS] = totals->sums.policy / minibatches;
   metrics[METRIC_VALUE_LOSS] = has_critic ? totals->sums.value / minibatches : (double)NAN;

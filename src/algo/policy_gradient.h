@@ -33,8 +33,8 @@ struct tile_loss {
    * to the sums in `losses`. weight[TILE]: the advantages, normalised if that is wished. inverse_n: 1 / minibatch. */
   void (*policy)(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,
                  struct losses *losses);
-  /* Fills policy->d_value[TILE, linear_padded(value_outputs)] with vf_coef * dL/d(value network's outputs), 0 in the
-   * rows that complete the tile, and adds to losses->value. NULL: there is no critic. */
+  /* Fills policy->d_value[TILE, linear_padded(model_value_outputs())] with vf_coef * dL/d(value network's outputs), 0
+   * in the rows that complete the tile, and adds to losses->value. NULL: there is no critic. */
   void (*value)(struct policy_gradient *policy, const float *value, size_t value_ld, float inverse_n,
                 const void *context, struct losses *losses);
   const void *context;
@@ -70,7 +70,7 @@ struct policy_gradient {
   const uint32_t *tile_samples; /* [tile.rows] which ones they are */
   float *d_log_prob;            /* [TILE] */
   float *d_net;                 /* [TILE, linear_padded(outputs)] */
-  float *d_value;               /* [TILE, linear_padded(value_outputs)] */
+  float *d_value;               /* [TILE, linear_padded(model_value_outputs())] */
 };
 
 /* What a policy gradient does unless it says otherwise: it learns from rollouts of n_steps of every environment, has a

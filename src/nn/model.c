@@ -41,7 +41,6 @@ static muster_status list_networks(struct model *model, const struct model_netwo
   model->networks = FIRST_LISTED;
   for (size_t i = 0; i < listed; i++) enter_network(model, &critics[i]);
   model->value = model_find(model, "value");
-  model->value_outputs = model->value != NULL ? model->value->outputs : 0;
   return MUSTER_OK;
 }
 
@@ -359,8 +358,8 @@ const float *model_forward_tile(struct model *model, size_t rows, const void *ob
   return model_forward(model, model->policy, net_ld);
 }
 
-void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value) {
-  const size_t ld = model->features.x_ld;
+void model_backward_tile(struct model *model, const float *d_net, const float *d_value) {
+  const size_t rows = model->features.rows, ld = model->features.x_ld;
   bool shares = model->trunk->network.layers > 0;
   float *const *d_trunk = model->d_trunk;
   backward_network(model, model->policy, d_net, model->gradients, shares ? d_trunk[0] : NULL, ld);

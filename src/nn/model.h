@@ -72,7 +72,6 @@ struct model {
   struct model_network *network;        /* [networks]; the trunk has no layers where the model has no trunk */
   struct model_network *trunk, *policy; /* the first two */
   struct model_network *value;          /* the one named "value"; NULL: there is none */
-  size_t value_outputs;                 /* how many outputs `value` has, or 0 */
 
   float *scratch[2];          /* [TILE, widest] backward buffers */
   float *d_trunk[2];          /* [TILE, widest] gradients that meet at the shared trunk */
@@ -149,11 +148,16 @@ void model_values(struct model *model, size_t n, const void *observations, size_
 /* One tile of training, in two calls. Forward: takes any rows <= TILE and returns the policy head's output; *value
  * points to the values, row r at value[r * *value_ld]; it is NULL without a critic. Backward, after the forward pass of
  * the same rows: takes the gradients at both heads, [rows, linear_padded(outputs)] and [rows,
- * linear_padded(value_outputs)] (not read without a critic), and adds to `gradients`. The rows after the last, up to a
- * multiple of LINEAR_ROWS, must be finite. */
+ * linear_padded(model_value_outputs())] (not read without a critic), and adds to `gradients`. The rows after the last,
+ * up to a multiple of LINEAR_ROWS, must be finite. */
 const float *model_forward_tile(struct model *model, size_t rows, const void *observations, size_t stride,
                                 size_t *net_ld, const float **value, size_t *value_ld);
-void model_backward_tile(struct model *model, size_t rows, const float *d_net, const float *d_value);
+void model_backward_tile(struct model *model, const float *d_net, const float *d_value);
+
+/* How many outputs the network named "value" has; 0: there is none. */
+static inline size_t model_value_outputs(const struct model *model) {
+  return model->value != NULL ? model->value->outputs : 0;
+}
 
 /* From this call on model_backward_tile() adds to `gradients` [parameters.count], borrowed, not to
  * parameters.gradients.

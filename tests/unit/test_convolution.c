@@ -309,7 +309,7 @@ static void check_listed(const char *group) {
   const float *value, *y = model_forward_tile(&model, rows, input, model.encoder.bytes, &net_ld, &value, &value_ld);
   check_rows(group, "net", y, net_ld);
   check_rows(group, "value", value, value_ld);
-  model_backward_tile(&model, rows, d_net, d_value);
+  model_backward_tile(&model, d_net, d_value);
   for (int i = 0; i < model.parameters.tensors; i++) {
     const struct parameter *tensor = &model.parameters.tensor[i];
     char name[96];

@@ -257,7 +257,7 @@ static void test_list(void) {
   create_model(&critic_shape, model_critic_v, arena, &plain);
   CHECK_OK_FATAL(model_initialize(&model, &options, 9));
   CHECK_OK_FATAL(model_initialize(&plain, &options, 9));
-  CU_ASSERT_TRUE_FATAL(model.networks == 7 && model.value == NULL && model.value_outputs == 0);
+  CU_ASSERT_TRUE_FATAL(model.networks == 7 && model.value == NULL && model_value_outputs(&model) == 0);
   CU_ASSERT_TRUE(model.policy_count == plain.policy_count && plain.learned_count == plain.parameters.count);
   CU_ASSERT_EQUAL(memcmp(model.parameters.values, plain.parameters.values, plain.policy_count * sizeof(float)), 0);
   size_t end = model.policy_count;
@@ -419,7 +419,7 @@ static void test_single_passes_share_a_trunk(void) {
     randomize_model(&models[i], 7);
     model_forward_tile(&models[i], 9, observations, 6 * sizeof(float), &ld, &value, &value_ld);
   }
-  model_backward_tile(&models[0], 9, d_net, d_value);
+  model_backward_tile(&models[0], d_net, d_value);
   model_backward(&models[1], models[1].policy, d_net, models[1].parameters.gradients, NULL);
   CU_ASSERT_TRUE(models[0].trunk->count > 0);
   for (size_t k = 0; k < models[0].parameters.count; k++)

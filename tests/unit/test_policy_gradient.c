@@ -156,7 +156,7 @@ static double loss(const struct naive *p, const double *values) {
       double log_q = reference[action] - log_pi[action];
       sum += kl_coef * (exp(log_q) - log_q - 1);
     }
-    if (p->model->value_outputs == 0) continue;
+    if (model_value_outputs(p->model) == 0) continue;
     linear(p, "value", values, x, value);
     sum += vf_coef * pow(p->target[at] - value[p->is_q ? action : 0], 2);
   }
