@@ -122,7 +122,7 @@ muster_status node_wait_leader(struct node *node, uint32_t step) { return node_w
 muster_status node_wait_others(struct node *node, uint32_t step) {
   const struct comm *comm = node->comm;
   muster_status status = MUSTER_OK;
-  for (int rank = 0; rank < comm->size && node->is_shared && status == MUSTER_OK; rank++)
+  for (int rank = 0; rank < comm->size && status == MUSTER_OK; rank++)
     if (rank != comm->rank && comm_is_local(comm, rank)) status = node_wait(node, rank, step);
   return status;
 }
