@@ -114,15 +114,15 @@ static void append_steps(struct replay *replay, const struct trajectory *rollout
 
 /* appends the true last observations, which are listed in the order of steps for each environment */
 static void append_lasts(struct replay *replay, const struct trajectory *rollout) {
-  const struct final_observations *finals = &rollout->final_observations;
+  const struct final_observations *final_observations = &rollout->final_observations;
   const size_t bytes = rollout->obs_bytes, agents = replay->agents;
-  for (int32_t i = 0; i < finals->count; i++) {
-    const size_t env = (size_t)finals->environment[i] - rollout->first_env;
-    const int64_t number = replay->rollout_slot[env] + finals->step[i] + 1 + replay->rollout_lasts[env]++;
+  for (int32_t i = 0; i < final_observations->count; i++) {
+    const size_t env = (size_t)final_observations->environment[i] - rollout->first_env;
+    const int64_t number = replay->rollout_slot[env] + final_observations->step[i] + 1 + replay->rollout_lasts[env]++;
     if (replay->written[env] - number > (int64_t)replay->slots) continue;
     for (size_t agent = 0; agent < agents; agent++)
       memcpy(entry_at(replay, PLACE_observation, env * agents + agent, (size_t)number % replay->slots),
-             (const char *)finals->observation + ((size_t)i * agents + agent) * bytes, bytes);
+             (const char *)final_observations->observation + ((size_t)i * agents + agent) * bytes, bytes);
   }
 }
 

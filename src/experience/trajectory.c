@@ -14,7 +14,7 @@ size_t trajectory_final_bytes(const struct trajectory *trajectory, int i) {
   return field_row_count(field, 1, trajectory->agents) * field->bytes;
 }
 
-void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]) {
+void trajectory_list_final_observations(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]) {
 #define LIST(c_type, id, ...) trajectory->final_observations.id,
   void *all[] = {FINAL_FIELDS(LIST)};
   memcpy(arrays, all, sizeof all);
@@ -22,13 +22,14 @@ void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FI
 
 const char *trajectory_end(const struct trajectory *trajectory) {
   const int last = FINAL_FIELD_COUNT - 1;
-  void *finals[FINAL_FIELD_COUNT];
-  trajectory_list_finals(trajectory, finals);
-  return (char *)finals[last] + (size_t)trajectory->final_observations.count * trajectory_final_bytes(trajectory, last);
+  void *final_arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(trajectory, final_arrays);
+  return (char *)final_arrays[last] +
+         (size_t)trajectory->final_observations.count * trajectory_final_bytes(trajectory, last);
 }
 
 /* room for as many last observations as there are steps */
-static muster_status take_finals(struct trajectory *trajectory, struct arena *arena) {
+static muster_status take_final_observations(struct trajectory *trajectory, struct arena *arena) {
   const size_t capacity = trajectory->n_envs * trajectory->n_steps;
   trajectory->final_observations = (struct final_observations){.capacity = (int32_t)capacity};
 #define LIST_PLACE(c_type, id, ...) (void **)&trajectory->final_observations.id,
@@ -62,7 +63,7 @@ muster_status trajectory_create(const muster_env_spec *spec, size_t n_envs, size
     MUSTER_TRY(arena_take(arena, n_envs, trajectory_env_bytes(trajectory, i), trajectory->field[i].what,
                           &trajectory->array[i]));
   for (size_t row = 0; row < rows; row++) trajectory->length[row] = (int32_t)n_steps;
-  return take_finals(trajectory, arena);
+  return take_final_observations(trajectory, arena);
 }
 
 struct trajectory trajectory_window(const struct trajectory *whole, size_t first, size_t n_envs) {
@@ -79,7 +80,7 @@ struct trajectory trajectory_window(const struct trajectory *whole, size_t first
 muster_status trajectory_view(const struct trajectory *whole, size_t first, size_t n_envs, struct arena *arena,
                               struct trajectory *view) {
   *view = trajectory_window(whole, first, n_envs);
-  return take_finals(view, arena);
+  return take_final_observations(view, arena);
 }
 
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole) {
@@ -89,11 +90,11 @@ void trajectory_copy_rows(const struct trajectory *part, size_t first, struct tr
   }
 }
 
-void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole) {
+void trajectory_append_final_observations(const struct trajectory *part, struct trajectory *whole) {
   void *from[FINAL_FIELD_COUNT], *to[FINAL_FIELD_COUNT];
   const size_t count = (size_t)part->final_observations.count, at = (size_t)whole->final_observations.count;
-  trajectory_list_finals(part, from);
-  trajectory_list_finals(whole, to);
+  trajectory_list_final_observations(part, from);
+  trajectory_list_final_observations(whole, to);
   for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
     const size_t bytes = trajectory_final_bytes(whole, i);
     memcpy((char *)to[i] + at * bytes, from[i], count * bytes);
@@ -111,11 +112,11 @@ static bool is_packed(const struct trajectory *trajectory, enum trajectory_parts
 }
 
 size_t trajectory_packed_room(const struct trajectory *trajectory, enum trajectory_parts parts) {
-  const size_t finals = parts == TRAJECTORY_WHOLE ? (size_t)trajectory->final_observations.capacity : 0;
+  const size_t items = parts == TRAJECTORY_WHOLE ? (size_t)trajectory->final_observations.capacity : 0;
   size_t bytes = sizeof(int64_t);
   for (int i = 0; i < STEP_FIELD_COUNT; i++)
     if (is_packed(trajectory, parts, i)) bytes += padded(trajectory->n_envs * trajectory_env_bytes(trajectory, i));
-  for (int i = 0; i < FINAL_FIELD_COUNT; i++) bytes += padded(finals * trajectory_final_bytes(trajectory, i));
+  for (int i = 0; i < FINAL_FIELD_COUNT; i++) bytes += padded(items * trajectory_final_bytes(trajectory, i));
   return bytes;
 }
 
@@ -126,15 +127,15 @@ static char *pack_bytes(char *place, const void *from, size_t bytes) {
 }
 
 size_t trajectory_pack(const struct trajectory *trajectory, enum trajectory_parts parts, void *packed) {
-  void *finals[FINAL_FIELD_COUNT];
-  trajectory_list_finals(trajectory, finals);
+  void *final_arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(trajectory, final_arrays);
   const int64_t count = parts == TRAJECTORY_WHOLE ? trajectory->final_observations.count : 0;
   char *place = pack_bytes(packed, &count, sizeof count);
   for (int i = 0; i < STEP_FIELD_COUNT; i++)
     if (is_packed(trajectory, parts, i))
       place = pack_bytes(place, trajectory->array[i], trajectory->n_envs * trajectory_env_bytes(trajectory, i));
   for (int i = 0; i < FINAL_FIELD_COUNT; i++)
-    place = pack_bytes(place, finals[i], (size_t)count * trajectory_final_bytes(trajectory, i));
+    place = pack_bytes(place, final_arrays[i], (size_t)count * trajectory_final_bytes(trajectory, i));
   return (size_t)(place - (char *)packed);
 }
 
@@ -147,8 +148,8 @@ static const char *unpack_items(const char *place, size_t items, size_t item_byt
 void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n_envs, size_t first_env,
                        struct trajectory *whole, size_t first) {
   struct final_observations *final_observations = &whole->final_observations;
-  void *finals[FINAL_FIELD_COUNT];
-  trajectory_list_finals(whole, finals);
+  void *final_arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(whole, final_arrays);
   int64_t count;
   const char *place = unpack_items(packed, 1, sizeof count, &count, 0);
   for (int i = 0; i < STEP_FIELD_COUNT; i++)
@@ -156,7 +157,7 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
       place = unpack_items(place, n_envs, trajectory_env_bytes(whole, i), whole->array[i], first);
   const size_t at = (size_t)final_observations->count;
   for (int i = 0; i < FINAL_FIELD_COUNT; i++)
-    place = unpack_items(place, (size_t)count, trajectory_final_bytes(whole, i), finals[i], at);
+    place = unpack_items(place, (size_t)count, trajectory_final_bytes(whole, i), final_arrays[i], at);
   for (size_t i = at; i < at + (size_t)count; i++)
     final_observations->environment[i] += (int32_t)first - (int32_t)first_env;
   final_observations->count += (int32_t)count;
@@ -176,14 +177,14 @@ static struct tensor final_tensor(const struct trajectory *trajectory, int i, co
 
 void trajectory_list_tensors(const struct trajectory *trajectory, const char *const names[TRAJECTORY_TENSORS],
                              bool by_rows, struct tensor list[TRAJECTORY_TENSORS]) {
-  void *finals[FINAL_FIELD_COUNT];
-  trajectory_list_finals(trajectory, finals);
+  void *final_arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(trajectory, final_arrays);
   for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
     const int final = i - STEP_FIELD_COUNT;
     const struct field *field = final < 0 ? &trajectory->field[i] : &trajectory->final_field[final];
     const size_t rows = field_row_count(field, trajectory->n_envs, trajectory->agents);
     list[i] = final < 0 ? field_tensor(field, names[i], trajectory->array[i], rows, trajectory->n_steps)
-                        : final_tensor(trajectory, final, names[i], finals[final]);
+                        : final_tensor(trajectory, final, names[i], final_arrays[final]);
     if (by_rows) list[i] = field_row_tensor(field, &list[i]);
   }
 }

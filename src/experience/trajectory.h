@@ -43,10 +43,10 @@ MUSTER_CHECKED muster_status trajectory_view(const struct trajectory *whole, siz
                                              struct arena *arena, struct trajectory *view);
 
 /* trajectory_copy_rows() copies the rows of `part` to `whole`, to the environments from `first` on.
- * trajectory_append_finals() appends the final_observations of `part`, as far as there is room; `part` must number its
- * environments as `whole` does. */
+ * trajectory_append_final_observations() appends the final_observations of `part`, as far as there is room; `part` must
+ * number its environments as `whole` does. */
 void trajectory_copy_rows(const struct trajectory *part, size_t first, struct trajectory *whole);
-void trajectory_append_finals(const struct trajectory *part, struct trajectory *whole);
+void trajectory_append_final_observations(const struct trajectory *part, struct trajectory *whole);
 
 /* A trajectory packed into consecutive bytes: all of it, or only its FIELD_OUTCOME fields. trajectory_packed_room() is
  * how many bytes a trajectory of this size takes at most. */
@@ -65,9 +65,9 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
 size_t trajectory_env_bytes(const struct trajectory *trajectory, int i);
 size_t trajectory_final_bytes(const struct trajectory *trajectory, int i);
 
-/* trajectory_list_finals() lists the arrays of the final observations; trajectory_end() tells where the last of these
- * that are in use ends. In the arena, nothing of the trajectory follows after that. */
-void trajectory_list_finals(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]);
+/* trajectory_list_final_observations() lists the arrays of the final observations; trajectory_end() tells where the
+ * last of these that are in use ends. In the arena, nothing of the trajectory follows after that. */
+void trajectory_list_final_observations(const struct trajectory *trajectory, void *arrays[FINAL_FIELD_COUNT]);
 const char *trajectory_end(const struct trajectory *trajectory);
 
 /* Lists all arrays as tensors of these names: those of STEP_FIELDS, then those of FINAL_FIELDS; made by field_tensor()

@@ -7,10 +7,11 @@
 #include "experience/trajectory.h"
 
 /* Creates the gather of the rows of `rows`: the learner passes the batch, an actor its rollout, any other rank a
- * trajectory with the same fields. Final observations are those of `finals`: the learner's receives all, an actor's is
- * sent; a rank that has none passes a zeroed trajectory. Borrows the arrays of both and `finals`. Collective. */
+ * trajectory with the same fields. Final observations are those of `final_part`: the learner's receives all, an
+ * actor's is sent; a rank that has none passes a zeroed trajectory. Borrows the arrays of both and
+ * `final_part`. Collective. */
 MUSTER_CHECKED muster_status trajectory_gather_create(struct comm *comm, const struct topology *topology,
                                                       enum gather_rows which, const struct trajectory *rows,
-                                                      struct trajectory *finals, struct gather **out);
+                                                      struct trajectory *final_part, struct gather **out);
 
 #endif

@@ -162,7 +162,7 @@ static void add_own_part(struct learner *learner) {
   const struct actor *actor = learner->actor;
   if (actor == NULL || actor->rollout == batch) return;
   if (topology->ranks == 1) batch->final_observations.count = 0;
-  trajectory_append_finals(actor->rollout, batch);
+  trajectory_append_final_observations(actor->rollout, batch);
   const size_t first = (size_t)topology_envs(topology, topology->rank).first;
   if (!actor->is_in_place) trajectory_copy_rows(actor->rollout, first, batch);
 }

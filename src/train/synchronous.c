@@ -26,9 +26,9 @@ muster_status synchronous_connect(struct transport *transport, const struct endp
                               &transport->command_broadcast));
   const enum gather_rows which = run->schedule->rolls_out_in_place ? GATHER_IN_PLACE : GATHER_ALL;
   /* the leading rank's list collects the final observations of all; another rank has its own, or none */
-  struct trajectory *finals = topology->leads || topology->acts ? gathered_rows(ends) : &transport->nothing;
-  MUSTER_TRY(
-      trajectory_gather_create(run->comm, topology, which, gathered_rows(ends), finals, &transport->rollout_gather));
+  struct trajectory *final_part = topology->leads || topology->acts ? gathered_rows(ends) : &transport->nothing;
+  MUSTER_TRY(trajectory_gather_create(run->comm, topology, which, gathered_rows(ends), final_part,
+                                      &transport->rollout_gather));
   MUSTER_TRY(preemption_create(run->comm, topology, actors_needed(run), &transport->preemption));
   return evaluator_connect(transport->evaluator);
 }

@@ -158,7 +158,7 @@ class Watchdog(Async):
         return run, result, before
 
     def test_actor_stopped(self):
-        """The learner goes on with what the other actors deliver, then saves all that it has learned."""
+        """The learner goes on with what the other actors send, then saves all that it has learned."""
 
         def check(algorithm):
             text = config(algorithm, SLOW, total_steps=76800, every=1280)

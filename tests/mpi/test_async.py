@@ -27,7 +27,7 @@ ALGORITHMS = {
     "appo": f"name: appo, n_steps: {N_STEPS}, batch: {BATCH}, batch_size: 30, n_epochs: 2",
     "a3c": f"name: a3c, n_steps: {N_STEPS}",
 }
-# some trajectories wait for the next update, since a delivery does not fill a whole number of batches
+# some trajectories wait for the next update, since the trajectories of one rollout do not fill a whole number of batches
 UNEVEN = {name: text.replace(f"batch: {BATCH}", "batch: 11") for name, text in ALGORITHMS.items()}
 
 
@@ -105,10 +105,10 @@ class Async(program.Case):
             return made
         updates = integer(found, "progress/iteration")
         if before is not None:
-            # the first update takes all that waited, and what was delivered until there were enough
-            first, delivery = integer(before, "waiting/trajectories"), 8 // max((ranks or 1) - 1, 1)
+            # the first update takes all that waited, and what was sent until there were enough
+            first, message = integer(before, "waiting/trajectories"), 8 // max((ranks or 1) - 1, 1)
             while first < BATCH:
-                first += delivery
+                first += message
             learned += first
             updates -= integer(before, "progress/iteration") + 1
         learned += updates * BATCH

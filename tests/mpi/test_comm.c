@@ -142,12 +142,12 @@ static int count_node_leaders(int learner) {
 }
 
 /* the flags that a rank sets in a round, and those that the learner then reads: the bits of all actors */
-static int32_t notes_of(int rank, int round) { return (int32_t)(1U << (unsigned)((rank + round) % 16)); }
-static int32_t expected_notes(const struct topology *topology, int round) {
-  int32_t notes = 0;
+static int32_t flags_of(int rank, int round) { return (int32_t)(1U << (unsigned)((rank + round) % 16)); }
+static int32_t expected_flags(const struct topology *topology, int round) {
+  int32_t flags = 0;
   for (int rank = 0; rank < topology->ranks && topology->ranks > 1; rank++)
-    if (rank != topology->learner) notes |= notes_of(rank, round);
-  return notes;
+    if (rank != topology->learner) flags |= flags_of(rank, round);
+  return flags;
 }
 /* whether the working times are those that the actors gave: round + rank seconds each; none where one rank is alone */
 static bool same_work(const struct topology *topology, struct gather_work work, int round) {
@@ -185,14 +185,14 @@ static void gather_and_compare(int learner, int n) {
   for (int round = 0; round < ROUNDS && status == MUSTER_OK; round++) {
     /* a learner that does not act has only what was gathered before */
     if (topology.acts) rows_fill(&mine, range.first, round);
-    if (topology.acts) gather_set_flags(gather, notes_of(topology.rank, round), round + topology.rank);
+    if (topology.acts) gather_set_flags(gather, flags_of(topology.rank, round), round + topology.rank);
     rows_fill(&expected, 0, round);
     status = gather_once(gather);
     int64_t messages = topology.learns ? (round + 1) * count_node_leaders(learner) : 0;
     right = right && gather_messages(gather) == messages;
     if (!topology.learns) continue;
     right = right && same_fields(&mine, &expected) && same_items(&mine, &expected);
-    right = right && gather_flags(gather) == expected_notes(&topology, round);
+    right = right && gather_flags(gather) == expected_flags(&topology, round);
     right = right && same_work(&topology, gather_work(gather), round);
   }
   EVERYWHERE_OK(status);

@@ -24,7 +24,7 @@ static int32_t truncated_at(size_t env, int round) { return (int32_t)((env + (si
 
 /* fills it with bytes that show where they come from; every other environment has a final observation */
 static void fill(struct trajectory *rollout, int round) {
-  struct final_observations *finals = &rollout->final_observations;
+  struct final_observations *final_observations = &rollout->final_observations;
   const size_t first = rollout->first_env;
   for (int i = 0; i < STEP_FIELD_COUNT; i++) {
     const size_t bytes = trajectory_env_bytes(rollout, i);
@@ -32,24 +32,24 @@ static void fill(struct trajectory *rollout, int round) {
       ((unsigned char *)rollout->array[i])[b] = told(first + b / bytes, i, b % bytes, round);
   }
   void *arrays[FINAL_FIELD_COUNT];
-  trajectory_list_finals(rollout, arrays);
-  finals->count = 0;
+  trajectory_list_final_observations(rollout, arrays);
+  final_observations->count = 0;
   for (size_t env = first; env < first + rollout->n_envs; env++) {
     if ((env + (size_t)round) % 2 == 0) continue;
-    const size_t at = (size_t)finals->count++;
+    const size_t at = (size_t)final_observations->count++;
     for (int i = 0; i < FINAL_FIELD_COUNT; i++)
       for (size_t b = 0, bytes = trajectory_final_bytes(rollout, i); b < bytes; b++)
         ((unsigned char *)arrays[i])[at * bytes + b] = told(env, STEP_FIELD_COUNT + i, b, round);
-    finals->environment[at] = (int32_t)env;
-    finals->step[at] = truncated_at(env, round);
+    final_observations->environment[at] = (int32_t)env;
+    final_observations->step[at] = truncated_at(env, round);
   }
 }
 
 /* final observations may come in any order of ranks, so they are compared by the number of their environment */
-static bool same_finals(const struct trajectory *a, const struct trajectory *b) {
+static bool same_final_observations(const struct trajectory *a, const struct trajectory *b) {
   void *of_a[FINAL_FIELD_COUNT], *of_b[FINAL_FIELD_COUNT];
-  trajectory_list_finals(a, of_a);
-  trajectory_list_finals(b, of_b);
+  trajectory_list_final_observations(a, of_a);
+  trajectory_list_final_observations(b, of_b);
   for (int32_t at = 0; at < a->final_observations.count; at++) {
     int32_t other = 0;
     while (other < b->final_observations.count &&
@@ -92,7 +92,7 @@ static void gather_and_compare(int learner, int n) {
     fill(&expected, round);
     status = gather_begin(gather);
     if (status == MUSTER_OK) status = gather_end(gather);
-    if (topology.learns) right = right && same_rows(&mine, &expected) && same_finals(&mine, &expected);
+    if (topology.learns) right = right && same_rows(&mine, &expected) && same_final_observations(&mine, &expected);
   }
   EVERYWHERE_OK(status);
   EVERYWHERE(right);

@@ -265,7 +265,7 @@ static void test_not_finite(void) {
 static void copy_rollout(const struct trajectory *from, struct trajectory *to) {
   trajectory_copy_rows(from, 0, to);
   to->final_observations.count = 0;
-  trajectory_append_finals(from, to);
+  trajectory_append_final_observations(from, to);
 }
 
 /* with memory for more environments than an update uses, the update is the same to the last bit */

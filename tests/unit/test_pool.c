@@ -527,7 +527,7 @@ static void test_faults_of_rows(void) {
   env_pool_destroy(&bench.pool);
 }
 
-static void test_finals_overflow(void) {
+static void test_final_observations_overflow(void) {
   struct bench bench;
   bench_open(&bench, &tiny_type, NULL, 1, 0, 3);
   bench.final_observations.capacity = 2;
@@ -990,8 +990,9 @@ static void test_image_stack(void) {
     const int32_t action = 6 * steps; /* tiles far apart, until a mine ends the game */
     int32_t environment, step;
     float reward;
-    struct final_observations finals = {0, 1, &environment, &step, last};
-    struct env_pool_result result = {frames[steps], floats * sizeof(float), &reward, sizeof(float), &ended, 1, &finals};
+    struct final_observations final_observations = {0, 1, &environment, &step, last};
+    struct env_pool_result result = {frames[steps],      floats * sizeof(float), &reward, sizeof(float), &ended, 1,
+                                     &final_observations};
     if (steps > 0) CHECK_OK_FATAL(env_pool_step(plain.pool, &action, steps, &result));
     if (ended) break;
     result.observation = stack;
@@ -1112,7 +1113,7 @@ static const struct check_case cases[] = {
     {"options", test_options},
     {"faults of Probe are named", test_probe_faults},
     {"faults of rows are named", test_faults_of_rows},
-    {"more last observations than room", test_finals_overflow},
+    {"more last observations than room", test_final_observations_overflow},
     {"types that break the contract", test_contract},
     {"text", test_text},
     {"a viewer sees the last state of an episode", test_viewer},

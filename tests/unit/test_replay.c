@@ -60,10 +60,10 @@ static void roll_out(struct fixture *f) {
 }
 
 static const float *find_final(const struct fixture *f, size_t row, size_t t) {
-  const struct final_observations *finals = &f->rollout.final_observations;
-  for (int32_t i = 0; i < finals->count; i++)
-    if ((size_t)finals->environment[i] == row / AGENTS && (size_t)finals->step[i] == t)
-      return (const float *)finals->observation + ((size_t)i * AGENTS + row % AGENTS) * ELEMENTS;
+  const struct final_observations *final_observations = &f->rollout.final_observations;
+  for (int32_t i = 0; i < final_observations->count; i++)
+    if ((size_t)final_observations->environment[i] == row / AGENTS && (size_t)final_observations->step[i] == t)
+      return (const float *)final_observations->observation + ((size_t)i * AGENTS + row % AGENTS) * ELEMENTS;
   CU_FAIL_FATAL("a truncated episode has a final observation");
   return NULL;
 }
@@ -207,8 +207,9 @@ static void test_small_ring(void) {
     roll_out(&f);
     if (i % 3 == 1) {
       trajectory_cut(&f.rollout, 2);
-      struct final_observations *finals = &f.rollout.final_observations;
-      while (finals->count > 0 && finals->step[finals->count - 1] >= 2) finals->count--;
+      struct final_observations *final_observations = &f.rollout.final_observations;
+      while (final_observations->count > 0 && final_observations->step[final_observations->count - 1] >= 2)
+        final_observations->count--;
     } else {
       for (size_t row = 0; row < ROWS; row++) f.rollout.length[row] = STEPS;
     }

@@ -38,16 +38,16 @@ static void fill(struct trajectory *t, size_t first_env) {
 /* adds a final observation all bytes of which are 100 + 10 * environment + step, except where it says its own
  * environment and step */
 static void add_final(struct trajectory *t, int32_t environment, int32_t step) {
-  struct final_observations *finals = &t->final_observations;
-  const size_t at = (size_t)finals->count++;
+  struct final_observations *final_observations = &t->final_observations;
+  const size_t at = (size_t)final_observations->count++;
   void *arrays[FINAL_FIELD_COUNT];
-  trajectory_list_finals(t, arrays);
+  trajectory_list_final_observations(t, arrays);
   for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
     const size_t bytes = trajectory_final_bytes(t, i);
     memset((char *)arrays[i] + at * bytes, 100 + 10 * environment + step, bytes);
   }
-  finals->environment[at] = environment;
-  finals->step[at] = step;
+  final_observations->environment[at] = environment;
+  final_observations->step[at] = step;
 }
 
 static void check_same_rows(const struct trajectory *a, const struct trajectory *b, size_t n_envs) {
@@ -59,7 +59,7 @@ static void check_final(const struct trajectory *t, int32_t at, int32_t environm
   CU_ASSERT_EQUAL(t->final_observations.environment[at], environment);
   CU_ASSERT_EQUAL(t->final_observations.step[at], step);
   void *arrays[FINAL_FIELD_COUNT];
-  trajectory_list_finals(t, arrays);
+  trajectory_list_final_observations(t, arrays);
   for (int i = 0; i < FINAL_FIELD_COUNT; i++) {
     const size_t bytes = trajectory_final_bytes(t, i);
     const unsigned char *item = (const unsigned char *)arrays[i] + (size_t)at * bytes;
@@ -87,7 +87,7 @@ static void test_view(void) {
   check_same_rows(&whole, &other, N);
   add_final(&whole, 0, 1);
   add_final(&view, 3, 2);
-  trajectory_append_finals(&view, &whole);
+  trajectory_append_final_observations(&view, &whole);
   CU_ASSERT_EQUAL(whole.final_observations.count, 2);
   check_final(&whole, 1, 3, 2, 132);
   arena_destroy(&arena);
@@ -221,15 +221,15 @@ static void test_tensors(void) {
   struct trajectory t = create(arena, N);
   add_final(&t, 1, 2);
   add_final(&t, 3, 0);
-  void *finals[FINAL_FIELD_COUNT];
-  trajectory_list_finals(&t, finals);
+  void *final_arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(&t, final_arrays);
   struct tensor whole[TRAJECTORY_TENSORS], by_rows[TRAJECTORY_TENSORS];
   trajectory_list_tensors(&t, names, false, whole);
   trajectory_list_tensors(&t, names, true, by_rows);
   for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
     const int final = i - STEP_FIELD_COUNT;
     const size_t bytes = final < 0 ? N * trajectory_env_bytes(&t, i) : 2 * trajectory_final_bytes(&t, final);
-    CU_ASSERT_TRUE(whole[i].data == by_rows[i].data && whole[i].data == (final < 0 ? t.array[i] : finals[final]));
+    CU_ASSERT_TRUE(whole[i].data == by_rows[i].data && whole[i].data == (final < 0 ? t.array[i] : final_arrays[final]));
     CU_ASSERT_TRUE(tensor_bytes(&whole[i]) == bytes && tensor_bytes(&by_rows[i]) == bytes);
     CU_ASSERT_TRUE(by_rows[i].rank <= 2 && by_rows[i].shape[0] == whole[i].shape[0]);
     CU_ASSERT_PTR_EQUAL(whole[i].name, names[i]);
