@@ -551,7 +551,7 @@ muster_status env_pool_step(struct env_pool *pool, const void *actions, int32_t 
   count_step(pool);
   const void *bounded = bound_actions(pool, actions);
   MUSTER_TRY(step_environments(pool, bounded));
-  note_losses(pool, bounded);
+  if (isolation_wraps(pool->block.type)) note_losses(pool, bounded);
   MUSTER_TRY(check_results(pool, bounded));
   if (pool->frames > 1) push_frames(pool, 0, pool->rows - 1, false);
   bool any_ended = mark_ended(pool);

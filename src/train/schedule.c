@@ -2,8 +2,6 @@
 
 #include "algo/algorithm.h"
 
-#include <string.h>
-
 const struct schedule *schedule_of(const struct run_config *config) {
   switch (algorithm_needs(run_config_algorithm(config), config->algorithm).asynchronous) {
   case ASYNCHRONOUS_TRAJECTORIES: return &schedule_asynchronous;
