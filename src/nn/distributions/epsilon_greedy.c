@@ -40,3 +40,39 @@ static size_t nth_allowed(const struct policy_head *head, struct action_mask mas
     if (is_allowed(mask, row, a) && place-- == 0) return a;
   return 0;
 }
+
+static void epsilon_greedy_shape(struct policy_head *head, bool state_dependent) {
+  (void)state_dependent;
+  head->outputs = head->choices;
+  head->own_name = "epsilon";
+  head->own_count = 1;
+  head->workspace_floats = 2 * TILE;
+}
+
+/* probability of an action that is the greedy one, or another */
+static double probability(struct greedy greedy, double epsilon, bool is_best) {
+  return epsilon / (double)greedy.allowed + (is_best ? 1.0 - epsilon : 0.0);
+}
+
+/* The first word of a row says whether it explores, the second one which of the allowed actions it takes then. */
+static void epsilon_greedy_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                  struct action_mask mask, const struct action_random *random, void *actions) {
+  int32_t *action = actions;
+  const double epsilon = head->own[0];
+  for (size_t r = 0; r < rows; r++) {
+    const struct greedy greedy = find_greedy(head, net + r * net_ld, mask, r);
+    uint32_t words[4];
+    random_words(random->seed, RANDOM_ACTION, action_random_row(random, r), action_random_step(random, r), 0, words);
+    const bool explores = random_unit_float(words[0]) < (float)epsilon;
+    const size_t place = (size_t)(((uint64_t)words[1] * greedy.allowed) >> 32);
+    const size_t taken = explores ? nth_allowed(head, mask, r, place) : greedy.best;
+    action[r] = (int32_t)taken;
+    head->log_prob[r] = (float)log(probability(greedy, epsilon, taken == greedy.best));
+  }
+}
+
+static void epsilon_greedy_mode(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                struct action_mask mask, void *actions) {
+  for (size_t r = 0; r < rows; r++)
+    ((int32_t *)actions)[r] = (int32_t)find_greedy(head, net + r * net_ld, mask, r).best;
+}
