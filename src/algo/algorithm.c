@@ -16,7 +16,8 @@
   ENTRY(algorithm_grpo)                                                                                                \
   ENTRY(algorithm_a3c)                                                                                                 \
   ENTRY(algorithm_impala)                                                                                              \
-  ENTRY(algorithm_appo)
+  ENTRY(algorithm_appo)                                                                                                \
+  ENTRY(algorithm_dqn)
 
 #define DECLARE(type) extern const struct algorithm_type type;
 #define LIST(type) &type,
@@ -85,9 +86,16 @@ int algorithm_state(const struct algorithm_type *type, void *algorithm, struct t
   return type->state != NULL ? n + type->state(algorithm, list + n) : n;
 }
 
-muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm, int64_t *updates) {
-  return type->take_rollout != NULL ? type->take_rollout(algorithm, updates)
-                                    : type->base->take_rollout(algorithm, updates);
+struct policy_request algorithm_request(const struct algorithm_type *type, const void *options) {
+  struct policy_request request = {0};
+  if (type->request != NULL) type->request(options, &request);
+  return request;
+}
+
+muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm, double progress_remaining,
+                                     int64_t *updates) {
+  return type->take_rollout != NULL ? type->take_rollout(algorithm, progress_remaining, updates)
+                                    : type->base->take_rollout(algorithm, progress_remaining, updates);
 }
 
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,

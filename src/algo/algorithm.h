@@ -79,9 +79,11 @@ struct algorithm_type {
   void (*needs)(const void *options, struct rollout_needs *needs);
   muster_status (*create)(const struct algorithm_context *context, void *algorithm);
   int (*state)(void *algorithm, struct tensor *list);
+  /* Optional: what it needs of the policy; `request` is zero before. */
+  void (*request)(const void *options, struct policy_request *request);
   /* Optional: in place of the base's. */
   const struct model_network_spec *(*networks)(const void *options);
-  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
+  muster_status (*take_rollout)(void *algorithm, double progress_remaining, int64_t *updates);
 };
 
 /* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h, which
@@ -106,8 +108,9 @@ struct algorithm_base {
    * the number of tensors. */
   int (*state)(void *algorithm, struct tensor *list);
   /* Takes in what was gathered, the rollout, and says how many updates follow: none, one or many, the same on all that
-   * learn together. Called once for each gathering, before them. Collective over the group. */
-  muster_status (*take_rollout)(void *algorithm, int64_t *updates);
+   * learn together. Called once for each gathering, before them. `progress_remaining` as in update(). Collective over
+   * the group. */
+  muster_status (*take_rollout)(void *algorithm, double progress_remaining, int64_t *updates);
   /* Lists what the last update made of the rollout (values, advantages, ...), for a crash dump; likewise. */
   int (*intermediates)(void *algorithm, struct tensor *list);
 };
@@ -117,8 +120,9 @@ MUSTER_CHECKED muster_status algorithm_check(const struct algorithm_type *type, 
                                              const void *options, int64_t num_envs);
 struct rollout_needs algorithm_needs(const struct algorithm_type *type, const void *options);
 const struct model_network_spec *algorithm_networks(const struct algorithm_type *type, const void *options);
+struct policy_request algorithm_request(const struct algorithm_type *type, const void *options);
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
-                                                    int64_t *updates);
+                                                    double progress_remaining, int64_t *updates);
 double algorithm_discount(const struct algorithm_type *type, const void *options);
 /* The state comes from the context's arena. Collective over the group. */
 MUSTER_CHECKED muster_status algorithm_create(const struct algorithm_type *type,

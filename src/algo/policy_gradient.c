@@ -61,8 +61,9 @@ static int list_state(void *algorithm, struct tensor *list) {
   return n;
 }
 
-static muster_status learn_once(void *algorithm, int64_t *updates) {
+static muster_status learn_once(void *algorithm, double progress_remaining, int64_t *updates) {
   (void)algorithm;
+  (void)progress_remaining;
   *updates = 1;
   return MUSTER_OK;
 }

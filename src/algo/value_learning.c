@@ -69,13 +69,22 @@ static int list_state(void *algorithm, struct tensor *list) {
   return n;
 }
 
+/* the target network goes towards the learned one: target += tau * (learned - target) */
+static void renew_target(struct value_learning *learning) {
+  model_update_targets(learning->model, (float)learning->settings.tau);
+  if (learning->is_packed) model_pack_network(learning->model, learning->target, false);
+}
+
 /* the rollout goes into the replay; then updates, once there is enough to learn from */
-static muster_status take_rollout(void *algorithm, int64_t *updates) {
+muster_status value_learning_take_rollout(void *algorithm, double progress_remaining, int64_t *updates) {
+  (void)progress_remaining;
   struct value_learning *learning = algorithm;
   const struct value_learning_settings *settings = &learning->settings;
-  const int64_t steps = trajectory_steps(learning->rollout);
+  const int64_t steps = trajectory_steps(learning->rollout), interval = settings->target_update_interval;
   replay_append(&learning->replay, learning->rollout);
+  const bool is_due = (learning->steps + steps) / interval > learning->steps / interval;
   learning->steps += steps;
+  if (learning->counts_steps_to_target && is_due) renew_target(learning);
   *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
   if (learning->steps <= settings->learning_starts) *updates = 0;
   return MUSTER_OK;
@@ -99,7 +108,7 @@ const struct algorithm_base value_learning_base = {
     .discount = discount,
     .create = create,
     .state = list_state,
-    .take_rollout = take_rollout,
+    .take_rollout = value_learning_take_rollout,
     .intermediates = list_intermediates,
 };
 
@@ -110,6 +119,26 @@ struct minibatch {
   value_loss loss;
   float inverse_n;
 };
+
+/* the greedy actions of outputs at the next observations */
+static void choose_next(struct value_learning *learning, size_t rows, const float *values, size_t ld) {
+  struct policy_head *head = &learning->model->head;
+  const struct action_mask mask = {learning->tile.next.mask, head->choices};
+  head->distribution->mode(head, rows, values, ld, mask, learning->next_actions);
+}
+
+/* what the networks say of the next observations */
+static void look_ahead(struct value_learning *learning, size_t rows, struct value_pass *pass) {
+  struct model *model = learning->model;
+  model_take(model, rows, learning->tile.next.observation, learning->rollout->obs_bytes);
+  pass->next_values = model_forward(model, learning->target, &pass->next_ld);
+  pass->next_actions = learning->next_actions;
+  if (learning->chooses_next == CHOICE_BY_TARGET) choose_next(learning, rows, pass->next_values, pass->next_ld);
+  if (learning->chooses_next != CHOICE_BY_LEARNED) return;
+  size_t ld;
+  const float *values = model_forward(model, model->policy, &ld);
+  choose_next(learning, rows, values, ld);
+}
 
 /* adds the gradient and the losses of some steps of the minibatch, tile by tile */
 static void add_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
@@ -123,8 +152,7 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   for (const size_t end = first + n; first < end; first += TILE) {
     const size_t rows = end - first < TILE ? end - first : TILE;
     replay_gather(&learning->replay, learning->drawn + first, rows, settings->n_steps, settings->gamma, tile);
-    model_take(model, rows, tile->next.observation, obs_bytes);
-    pass.next_values = model_forward(model, learning->target, &pass.next_ld);
+    look_ahead(learning, rows, &pass);
     pass.values = model_policy(model, rows, tile->step.observation, obs_bytes, &pass.ld);
     memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
     minibatch->loss(learning, &pass, (struct value_losses *)terms);
@@ -132,25 +160,7 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   }
 }
 
-/* every target_update_interval updates: target += tau * (learned - target) */
-static void renew_target(struct value_learning *learning) {
-  const struct value_learning_settings *settings = &learning->settings;
-  if (learning->updates % settings->target_update_interval != 0) return;
-  model_update_targets(learning->model, (float)settings->tau);
-  model_pack_network(learning->model, learning->target, false);
-}
-
-enum { METRIC_LOSS, METRIC_VALUE, METRIC_GRADIENT_NORM, METRIC_LEARNING_RATE, METRIC_N_UPDATES, METRIC_REPLAY_SIZE };
-
-const char *const value_learning_metrics[] = {
-    [METRIC_LOSS] = "train/loss",
-    [METRIC_VALUE] = "train/q_value",
-    [METRIC_GRADIENT_NORM] = "train/gradient_norm",
-    [METRIC_LEARNING_RATE] = "train/learning_rate",
-    [METRIC_N_UPDATES] = "train/n_updates",
-    [METRIC_REPLAY_SIZE] = "replay/size",
-    NULL,
-};
+const char *const value_learning_metrics[VALUE_METRICS + 1] = {VALUE_METRIC_NAMES, NULL};
 
 muster_status value_learning_update(struct value_learning *learning, value_loss loss, double progress_remaining,
                                     double *metrics) {
@@ -172,13 +182,14 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));
   learning->updates++;
   model_pack_network(learning->model, learning->model->policy, true);
-  renew_target(learning);
+  if (!learning->counts_steps_to_target && learning->updates % settings->target_update_interval == 0)
+    renew_target(learning);
 
-  metrics[METRIC_LOSS] = losses.loss / (double)n;
-  metrics[METRIC_VALUE] = losses.value / (double)n;
-  metrics[METRIC_GRADIENT_NORM] = norm;
-  metrics[METRIC_LEARNING_RATE] = learning_rate;
-  metrics[METRIC_N_UPDATES] = (double)learning->updates;
-  metrics[METRIC_REPLAY_SIZE] = (double)replay_size(&learning->replay);
+  metrics[VALUE_METRIC_LOSS] = losses.loss / (double)n;
+  metrics[VALUE_METRIC_VALUE] = losses.value / (double)n;
+  metrics[VALUE_METRIC_GRADIENT_NORM] = norm;
+  metrics[VALUE_METRIC_LEARNING_RATE] = learning_rate;
+  metrics[VALUE_METRIC_N_UPDATES] = (double)learning->updates;
+  metrics[VALUE_METRIC_REPLAY_SIZE] = (double)replay_size(&learning->replay);
   return MUSTER_OK;
 }

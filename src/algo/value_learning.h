@@ -36,8 +36,12 @@ struct value_pass {
   const float *values,
       *next_values; /* [tile rows, ld] of the learned network at the step; of the target network next */
   size_t ld, next_ld;
-  float inverse_n; /* 1 / minibatch */
+  const int32_t *next_actions; /* [tile rows] the greedy actions next, as `chooses_next` says */
+  float inverse_n;             /* 1 / minibatch */
 };
+
+/* By whose values the greedy action of the next observation is chosen. */
+enum value_choice { CHOICE_NONE, CHOICE_BY_TARGET, CHOICE_BY_LEARNED };
 
 /* Fills learning->d_values[tile rows, d_ld], which is 0 before, with dL/d values, and adds to the sums. */
 typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
@@ -58,16 +62,24 @@ struct value_learning {
   int64_t steps, updates; /* of all environments that went into the replay; updates so far */
   uint64_t *drawn;        /* [batch_size] */
 
+  /* set by the algorithm's create() */
+  enum value_choice chooses_next;
+  bool counts_steps_to_target; /* target_update_interval counts steps of all environments, not updates */
+
   /* of the tile that is computed now */
   struct replay_tile tile;
   float *d_values; /* [TILE, d_ld] */
   size_t d_ld;
+  int32_t next_actions[TILE];
 };
 
 /* What learning from a replay does unless an algorithm says otherwise: rollouts of train_freq steps of every
  * environment go into the replay, and gradient_steps updates follow once there are learning_starts of them; there is no
  * critic besides the policy network, of which "target" is a copy. A checkpoint holds the replay and the counters. */
 extern const struct algorithm_base value_learning_base;
+
+/* The base's take_rollout(), for an algorithm that does more then. */
+MUSTER_CHECKED muster_status value_learning_take_rollout(void *algorithm, double progress_remaining, int64_t *updates);
 
 /* For .update: one step of the optimizer on batch_size steps of the replay; then the target network, where it is due.
  * Fills the metrics below. */
@@ -76,6 +88,20 @@ MUSTER_CHECKED muster_status value_learning_update(struct value_learning *learni
 
 /* --- metrics --- */
 
-extern const char *const value_learning_metrics[];
+enum {
+  VALUE_METRIC_LOSS,
+  VALUE_METRIC_VALUE,
+  VALUE_METRIC_GRADIENT_NORM,
+  VALUE_METRIC_LEARNING_RATE,
+  VALUE_METRIC_N_UPDATES,
+  VALUE_METRIC_REPLAY_SIZE,
+  VALUE_METRICS
+};
+
+#define VALUE_METRIC_NAMES                                                                                             \
+  "train/loss", "train/q_value", "train/gradient_norm", "train/learning_rate", "train/n_updates", "replay/size"
+
+/* For an algorithm that has no others. */
+extern const char *const value_learning_metrics[VALUE_METRICS + 1];
 
 #endif

@@ -10,6 +10,7 @@
  * one for the kind of actions is taken. */
 #define DISTRIBUTIONS(ENTRY)                                                                                           \
   ENTRY(distribution_categorical)                                                                                      \
+  ENTRY(distribution_epsilon_greedy)                                                                                   \
   ENTRY(distribution_gaussian)                                                                                         \
   ENTRY(distribution_multi_categorical)
 
@@ -54,31 +55,44 @@ muster_status distribution_check(const char *name) {
                       nearest_advise(&nearest).text);
 }
 
-static bool is_meant(const struct distribution *distribution, const muster_space *action, const char *name) {
-  return distribution->action_kind == action->kind && (name[0] == '\0' || strcmp(distribution->name, name) == 0);
+static bool has_name(const struct distribution *distribution, const char *name) {
+  return strcmp(distribution->name, name) == 0;
 }
 
-static muster_status find_distribution(const muster_space *action, const char *name, const struct distribution **out) {
+static bool fits(const struct distribution *distribution, const muster_space *action, const char *requested) {
+  if (distribution->action_kind != action->kind) return false;
+  return requested[0] != '\0' ? has_name(distribution, requested) : !distribution->is_requested;
+}
+
+/* `requested`, `name`: "": none */
+static muster_status find_distribution(const muster_space *action, const char *requested, const char *name,
+                                       const struct distribution **out) {
   struct nearest fitting = nearest_start(name);
   for (const struct distribution *const *entry = distributions; *entry != NULL; entry++) {
-    if ((*entry)->action_kind == action->kind) nearest_offer(&fitting, (*entry)->name);
-    if (!is_meant(*entry, action, name)) continue;
+    if (!fits(*entry, action, requested)) continue;
+    nearest_offer(&fitting, (*entry)->name);
+    if (name[0] != '\0' && !has_name(*entry, name)) continue;
     *out = *entry;
     return check_whole(*entry);
   }
   if (fitting.name != NULL)
     return status_error(MUSTER_ERROR_USAGE,
-                        "policy.distribution: %s is not for actions of this kind; expects null or %s", name,
-                        fitting.names);
+                        "policy.distribution: %s does not fit these actions and this algorithm; expects null or %s",
+                        name, fitting.names);
+  if (requested[0] != '\0')
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.name: it acts by the distribution %s, which is not for actions of "
+                        "this kind: see `muster parts`",
+                        requested);
   return status_error(MUSTER_ERROR_USAGE,
                       "no policy for this kind of action space: Discrete, MultiDiscrete and Box (float32) actions are "
                       "supported");
 }
 
-muster_status policy_head_create(const muster_space *action, const char *name, bool state_dependent,
-                                 struct arena *arena, struct policy_head *head) {
+muster_status policy_head_create(const muster_space *action, const struct policy_request *request, const char *name,
+                                 bool state_dependent, struct arena *arena, struct policy_head *head) {
   *head = (struct policy_head){.elements = muster_space_elements(action)};
-  MUSTER_TRY(find_distribution(action, name, &head->distribution));
+  MUSTER_TRY(find_distribution(action, request->distribution, name, &head->distribution));
   if (action->kind != MUSTER_SPACE_BOX) {
     MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));
     memcpy(head->counts, action->counts, head->elements * sizeof *head->counts);

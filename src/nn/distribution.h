@@ -40,6 +40,11 @@ struct action_mask {
   size_t stride;
 };
 
+/* What an algorithm needs of its policy, whatever the config says. All zero: nothing. */
+struct policy_request {
+  char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
+};
+
 /* A distribution with its action space, its own parameters, and its results for one tile. */
 struct policy_head {
   const struct distribution *distribution;
@@ -63,6 +68,7 @@ struct policy_head {
 struct distribution {
   const char *name, *summary;
   muster_space_kind action_kind;
+  bool is_requested; /* only algorithms that request it have it, since its outputs mean what only they learn: values */
 
   /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is set. `state_dependent`: all
    * parameters of the distribution come from the network (policy.log_std: state). */
@@ -88,11 +94,12 @@ struct distribution {
                    size_t d_net_ld);
 };
 
-/* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: of
- * the distribution; "": the first one for such actions. USAGE error when no distribution of that name fits the actions,
- * INTERNAL when it lacks a function. */
-MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, const char *name, bool state_dependent,
-                                                struct arena *arena, struct policy_head *head);
+/* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: the
+ * distribution that the user chose; "": the one that is requested, or the first one for such actions. USAGE error when
+ * no distribution of that name fits the actions and the request, INTERNAL when it lacks a function. */
+MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, const struct policy_request *request,
+                                                const char *name, bool state_dependent, struct arena *arena,
+                                                struct policy_head *head);
 
 /* The first member that is missing ("mode"), where all are required except `pathwise` of discrete actions; NULL: none
  * is missing. */

@@ -134,8 +134,8 @@ static muster_status lay_out(const struct model_options *options, const muster_s
                              struct model *model) {
   *model = (struct model){.action_bytes = muster_space_bytes(action)};
   MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
-  MUSTER_TRY(
-      policy_head_create(action, options->distribution, options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
+  MUSTER_TRY(policy_head_create(action, &options->request, options->distribution,
+                                options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
   model->obs_dim = model->encoder.width;
   model->observation = observation_shape(observation, &model->encoder);
   MUSTER_TRY(check_networks(options, critics, action->kind));

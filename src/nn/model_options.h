@@ -20,6 +20,8 @@ struct model_options {
   char distribution[OPTION_STRING_SIZE]; /* "": the default for the kind of the actions */
   double log_std_init;
   int log_std; /* enum model_log_std */
+
+  struct policy_request request; /* the algorithm's, and no option */
 };
 
 enum model_head { MODEL_HEAD_DENSE, MODEL_HEAD_CONV2D };

@@ -459,6 +459,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
     config->ranks.learners = 0;
     config->ranks.colocate = false;
   }
+  config->policy.request = algorithm_request(algorithm, config->algorithm);
   MUSTER_TRY(check_histograms(document, config));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));

@@ -235,7 +235,7 @@ muster_status learner_update_from_batch(struct learner *learner) {
   const struct gathering *gathering = learner->gathering;
   const double progress = gathering->head->progress_remaining;
   int64_t updates;
-  MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, &updates));
+  MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, progress, &updates));
   for (int64_t i = 0; i < updates; i++)
     MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
   normalizer_observe(&learner->normalizer, &gathering->batch);

@@ -184,7 +184,7 @@ static bool has_option(const struct algorithm_type *type, const char *key) {
 /* takes in the rollout, as often as needed until an update follows, and makes one update */
 static muster_status learn(const struct algorithm_type *type, struct work *w, double progress, double *metrics) {
   int64_t updates = 0;
-  while (updates == 0) MUSTER_TRY(algorithm_take_rollout(type, w->algorithm, &updates));
+  while (updates == 0) MUSTER_TRY(algorithm_take_rollout(type, w->algorithm, 1.0, &updates));
   return type->update(w->algorithm, progress, metrics);
 }
 

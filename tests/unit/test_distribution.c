@@ -28,10 +28,20 @@ static muster_space example_space(muster_space_kind kind) {
   }
 }
 
+/* the head of this distribution, which an algorithm requests where nobody else has it */
+static muster_status make_head(const muster_space *space, const char *name, bool state_dependent, struct arena *arena,
+                               struct policy_head *head) {
+  struct policy_request request = {""};
+  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
+    if (strcmp((*entry)->name, name) == 0 && (*entry)->is_requested)
+      snprintf(request.distribution, sizeof request.distribution, "%s", name);
+  return policy_head_create(space, &request, name, state_dependent, arena, head);
+}
+
 /* a head with its own parameters, where it has any, and memory for their gradients */
 static void create_head(const muster_space *space, const char *name, bool state_dependent, struct arena *arena,
                         struct policy_head *head) {
-  CHECK_OK_FATAL(policy_head_create(space, name, state_dependent, arena, head));
+  CHECK_OK_FATAL(make_head(space, name, state_dependent, arena, head));
   float *own;
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "parameters", &own));
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "gradients", &head->own_gradients));
@@ -47,7 +57,7 @@ static void test_registry(void) {
   for (size_t i = 0; list[i] != NULL; i++) {
     const muster_space space = example_space(list[i]->action_kind);
     struct policy_head head;
-    CHECK_OK_FATAL(policy_head_create(&space, list[i]->name, false, arena, &head));
+    CHECK_OK_FATAL(make_head(&space, list[i]->name, false, arena, &head));
     CU_ASSERT_PTR_EQUAL(head.distribution, list[i]);
     CU_ASSERT_TRUE(strlen(list[i]->name) > 0 && strlen(list[i]->summary) > 0 && head.outputs > 0);
     CU_ASSERT_EQUAL(head.own_name == NULL, head.own_count == 0);
@@ -55,7 +65,7 @@ static void test_registry(void) {
   }
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {4}};
   struct policy_head head;
-  CHECK_FAILS(policy_head_create(&image, "", false, arena, &head), MUSTER_ERROR_USAGE, "action space");
+  CHECK_FAILS(make_head(&image, "", false, arena, &head), MUSTER_ERROR_USAGE, "action space");
   arena_destroy(&arena);
 }
 
@@ -250,7 +260,7 @@ static void test_names(void) {
     const muster_space space = example_space((*entry)->action_kind);
     struct policy_head head;
     CHECK_OK(distribution_check((*entry)->name));
-    CHECK_OK_FATAL(policy_head_create(&space, (*entry)->name, false, arena, &head));
+    CHECK_OK_FATAL(make_head(&space, (*entry)->name, false, arena, &head));
     CU_ASSERT_PTR_EQUAL(head.distribution, *entry);
   }
   const muster_space space = example_space(MUSTER_SPACE_BOX);
@@ -258,8 +268,9 @@ static void test_names(void) {
   CHECK_OK(distribution_check(""));
   CHECK_FAILS(distribution_check("Gausian"), MUSTER_ERROR_USAGE,
               "expects the name of a distribution, or null: the nearest one is 'Gaussian'");
-  CHECK_FAILS(policy_head_create(&space, "Categorical", false, arena, &head), MUSTER_ERROR_USAGE,
-              "policy.distribution: Categorical is not for actions of this kind; expects null or 'Gaussian'");
+  CHECK_FAILS(
+      make_head(&space, "Categorical", false, arena, &head), MUSTER_ERROR_USAGE,
+      "policy.distribution: Categorical does not fit these actions and this algorithm; expects null or 'Gaussian'");
   arena_destroy(&arena);
 }
 

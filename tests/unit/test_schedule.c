@@ -52,7 +52,7 @@ struct fixture {
   struct algorithm_type type; /* the config's algorithm, with another number of updates */
 };
 
-static void setup(struct fixture *f, const char *text, muster_status (*take_rollout)(void *, int64_t *)) {
+static void setup(struct fixture *f, const char *text, muster_status (*take_rollout)(void *, double, int64_t *)) {
   struct run_config config;
   *f = (struct fixture){0};
   CHECK_OK_FATAL(run_config_parse("test", text, &config));

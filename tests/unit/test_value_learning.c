@@ -98,7 +98,7 @@ static void setup(struct fixture *f, struct value_learning_settings settings) {
 static int64_t take_rollout(struct fixture *f) {
   int64_t updates = -1;
   fill_rollout(&f->model, 100 + f->rollouts++, &f->rollout);
-  CHECK_OK_FATAL(algorithm_take_rollout(&type, f->learning, &updates));
+  CHECK_OK_FATAL(algorithm_take_rollout(&type, f->learning, 1.0, &updates));
   return updates;
 }
 

@@ -3,7 +3,7 @@
  *   pi(a) = epsilon / n + (1 - epsilon) [a = argmax Q],  n: the choices that are allowed
  *
  * Of equal values the first one is the greatest. epsilon is a parameter of its own, `policy/epsilon`, which no gradient
- * moves by itself: an algorithm sets it as its schedule says, and it reaches the actors with the policy.
+ * moves: the algorithm sets it by its schedule, and it reaches the actors with the policy.
  *
  *   H = -sum_a pi(a) log pi(a)
  *   d log pi(a) / d epsilon = (1 / n - [a = argmax Q]) / pi(a),  of the outputs: 0, as they move no probability */
@@ -49,7 +49,9 @@ static void epsilon_greedy_shape(struct policy_head *head, bool state_dependent)
   head->workspace_floats = 2 * TILE;
 }
 
-/* probability of an action that is the greedy one, or another */
+static double epsilon_of(const struct policy_head *head) { return fmin(fmax(head->own[0], 0.0), 1.0); }
+
+/* the probability of the greedy action, or of another one */
 static double probability(struct greedy greedy, double epsilon, bool is_best) {
   return epsilon / (double)greedy.allowed + (is_best ? 1.0 - epsilon : 0.0);
 }
@@ -58,7 +60,7 @@ static double probability(struct greedy greedy, double epsilon, bool is_best) {
 static void epsilon_greedy_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                                   struct action_mask mask, const struct action_random *random, void *actions) {
   int32_t *action = actions;
-  const double epsilon = head->own[0];
+  const double epsilon = epsilon_of(head);
   for (size_t r = 0; r < rows; r++) {
     const struct greedy greedy = find_greedy(head, net + r * net_ld, mask, r);
     uint32_t words[4];
@@ -76,3 +78,47 @@ static void epsilon_greedy_mode(struct policy_head *head, size_t rows, const flo
   for (size_t r = 0; r < rows; r++)
     ((int32_t *)actions)[r] = (int32_t)find_greedy(head, net + r * net_ld, mask, r).best;
 }
+
+/* Leaves the derivatives of log-probability and entropy with respect to epsilon in the workspace, for gradient(). */
+static void epsilon_greedy_evaluate(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                    struct action_mask mask, const void *actions) {
+  const int32_t *action = actions;
+  const double epsilon = epsilon_of(head);
+  float *d_log_prob = head->workspace, *d_entropy = head->workspace + TILE;
+  for (size_t r = 0; r < rows; r++) {
+    const struct greedy greedy = find_greedy(head, net + r * net_ld, mask, r);
+    const bool is_best = (size_t)action[r] == greedy.best;
+    const double n = (double)greedy.allowed, best = probability(greedy, epsilon, true),
+                 other = probability(greedy, epsilon, false), taken = is_best ? best : other;
+    const double log_best = log(best), log_other = other > 0 ? log(other) : 0;
+    const bool moves = epsilon > 0 && epsilon < 1;
+    head->log_prob[r] = (float)log(taken);
+    head->entropy[r] = (float)-(best * log_best + (n - 1) * other * log_other);
+    d_log_prob[r] = moves ? (float)((1 / n - is_best) / taken) : 0.0f;
+    d_entropy[r] = moves ? (float)((1 - 1 / n) * (log_best - log_other)) : 0.0f;
+  }
+}
+
+static void epsilon_greedy_gradient(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob,
+                                    float d_entropy, float *d_net, size_t d_net_ld) {
+  (void)actions;
+  double sum = 0;
+  for (size_t r = 0; r < rows; r++) {
+    memset(d_net + r * d_net_ld, 0, head->outputs * sizeof *d_net);
+    sum += (double)d_log_prob[r] * head->workspace[r] + (double)d_entropy * head->workspace[TILE + r];
+  }
+  head->own_gradients[0] += (float)sum;
+}
+
+const struct distribution distribution_epsilon_greedy = {
+    .name = "EpsilonGreedy",
+    .summary =
+        "the action of the greatest value, or with probability epsilon any one; for algorithms that learn values",
+    .action_kind = MUSTER_SPACE_DISCRETE,
+    .is_requested = true,
+    .shape = epsilon_greedy_shape,
+    .sample = epsilon_greedy_sample,
+    .mode = epsilon_greedy_mode,
+    .evaluate = epsilon_greedy_evaluate,
+    .gradient = epsilon_greedy_gradient,
+};

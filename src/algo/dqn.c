@@ -1,0 +1,141 @@
+/* Deep Q-networks (Mnih et al. 2015): Q(s, a) of all Discrete actions, learned from a replay towards the values that an
+ * older copy of the network, the target network, has for the next observation.
+ *
+ *   policy  epsilon-greedy over Q(s, .)
+ *   target  y = R + discount * Q(next s, a*; target network),  R and discount of a window of n_steps
+ *           a* = argmax over a of Q(next s, a; target network), or, with `double`, of Q(next s, a; learned network)
+ *           (van Hasselt et al. 2016, equation 4)
+ *   loss    L = mean H(Q(s, a) - y),  Huber's H(d) = d^2 / 2 within [-1, 1], |d| - 1/2 outside (algorithm 1: the clip
+ * of the error term to [-1, 1])
+ *
+ * epsilon falls linearly from exploration_initial_eps to exploration_final_eps over the first exploration_fraction of
+ * the run. Before learning_starts steps actions are drawn uniformly. target_update_interval counts steps of all
+ * environments, as in Stable-Baselines3. */
+#include "algo/options.h"
+#include "algo/value_learning.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+struct dqn_options {
+  struct value_learning_settings settings;
+  double exploration_fraction, exploration_initial_eps, exploration_final_eps;
+  bool double_q;
+};
+
+struct dqn {
+  struct value_learning base;
+  double exploration_rate; /* epsilon by its schedule */
+};
+
+/* --- options --- */
+
+static const struct option_spec dqn_option_list[] = {
+    ROW_BUFFER_SIZE(struct dqn_options, "1000000"),
+    ROW_LEARNING_STARTS(struct dqn_options, "100"),
+    ROW_TRAIN_FREQ(struct dqn_options, "4"),
+    ROW_GRADIENT_STEPS(struct dqn_options, "1"),
+    ROW_REPLAY_BATCH_SIZE(struct dqn_options, "32"),
+    ROW_REPLAY_N_STEPS(struct dqn_options, "1"),
+    ROW_GAMMA(struct dqn_options, "0.99"),
+    ROW_TAU(struct dqn_options, "1"),
+    {ROW_SETTING(struct dqn_options, target_update_interval), .type = OPTION_INT, .default_value = "10000", .min = 1,
+     .max = 1e12, .help = "steps of all environments after which the target network is renewed"},
+    {ROW(struct dqn_options, exploration_fraction), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 1,
+     .help = "part of the run over which the exploration rate falls"},
+    {ROW(struct dqn_options, exploration_initial_eps), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = 1,
+     .help = "probability of a random action at the start"},
+    {ROW(struct dqn_options, exploration_final_eps), .type = OPTION_FLOAT, .default_value = "0.05", .min = 0, .max = 1,
+     .help = "probability of a random action after exploration_fraction of the run"},
+    {.key = "double",
+     .offset = offsetof(struct dqn_options, double_q),
+     .type = OPTION_BOOL,
+     .default_value = "false",
+     .help = "whether the learned network chooses the next action, which the target network then values"},
+    ROW_LEARNING_RATE(struct dqn_options, "0.0001"),
+    ROW_MAX_GRAD_NORM(struct dqn_options, "10"),
+    ROW_OPTIMIZER(struct dqn_options, "adam"),
+    ROW_OPTIMIZER_EPSILON(struct dqn_options, "1e-8"),
+    {.key = NULL},
+};
+
+static void dqn_request(const void *options, struct policy_request *request) {
+  (void)options;
+  snprintf(request->distribution, sizeof request->distribution, "EpsilonGreedy");
+}
+
+/* --- exploration --- */
+
+/* the exploration rate when this part of the run is left */
+static double scheduled_epsilon(const struct dqn_options *options, double progress_remaining) {
+  const double part = 1.0 - progress_remaining,
+               fall = options->exploration_final_eps - options->exploration_initial_eps;
+  if (part >= options->exploration_fraction) return options->exploration_final_eps;
+  return options->exploration_initial_eps + part / options->exploration_fraction * fall;
+}
+
+static void set_epsilon(struct dqn *dqn, double progress_remaining) {
+  struct model *model = dqn->base.model;
+  const bool has_begun = dqn->base.steps >= dqn->base.settings.learning_starts;
+  dqn->exploration_rate = scheduled_epsilon(dqn->base.options, progress_remaining);
+  model->parameters.values[model->own_offset] = has_begun ? (float)dqn->exploration_rate : 1.0f;
+}
+
+static muster_status dqn_create(const struct algorithm_context *context, void *algorithm) {
+  (void)context;
+  struct dqn *dqn = algorithm;
+  const struct dqn_options *options = dqn->base.options;
+  dqn->base.chooses_next = options->double_q ? CHOICE_BY_LEARNED : CHOICE_BY_TARGET;
+  dqn->base.counts_steps_to_target = true;
+  set_epsilon(dqn, 1.0);
+  return MUSTER_OK;
+}
+
+static muster_status dqn_take_rollout(void *algorithm, double progress_remaining, int64_t *updates) {
+  MUSTER_TRY(value_learning_take_rollout(algorithm, progress_remaining, updates));
+  set_epsilon(algorithm, progress_remaining);
+  return MUSTER_OK;
+}
+
+/* --- the update --- */
+
+static void dqn_loss(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses) {
+  const struct replay_tile *tile = &learning->tile;
+  const int32_t *actions = tile->step.action;
+  for (size_t r = 0; r < tile->rows; r++) {
+    const size_t action = (size_t)actions[r], next = (size_t)pass->next_actions[r];
+    const float value = pass->values[r * pass->ld + action];
+    /* a next value of an episode that has terminated is not looked at, whatever it is */
+    const float rest = tile->discount[r] > 0 ? tile->discount[r] * pass->next_values[r * pass->next_ld + next] : 0.0f;
+    const float error = value - (tile->step.reward[r] + rest), size = fabsf(error);
+    losses->loss += size < 1 ? 0.5 * (double)error * error : size - 0.5;
+    losses->value += value;
+    learning->d_values[r * learning->d_ld + action] = fminf(fmaxf(error, -1.0f), 1.0f) * pass->inverse_n;
+  }
+}
+
+enum { METRIC_EXPLORATION_RATE = VALUE_METRICS, METRICS };
+
+static const char *const dqn_metrics[METRICS + 1] = {VALUE_METRIC_NAMES, "rollout/exploration_rate", NULL};
+
+static muster_status dqn_update(void *algorithm, double progress_remaining, double *metrics) {
+  const struct dqn *dqn = algorithm;
+  metrics[METRIC_EXPLORATION_RATE] = dqn->exploration_rate;
+  return value_learning_update(algorithm, dqn_loss, progress_remaining, metrics);
+}
+
+const struct algorithm_type algorithm_dqn = {
+    .name = "dqn",
+    .summary = "deep Q-networks from a replay, Discrete actions (Mnih et al. 2015)",
+    .base = &value_learning_base,
+    .options = OPTION_TABLE("dqn", dqn_option_list),
+    .options_size = sizeof(struct dqn_options),
+    .size = sizeof(struct dqn),
+    .corrects_lag = true,
+    .metrics = dqn_metrics,
+    .request = dqn_request,
+    .create = dqn_create,
+    .take_rollout = dqn_take_rollout,
+    .update = dqn_update,
+};
