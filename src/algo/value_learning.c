@@ -42,6 +42,11 @@ static muster_status create_memory(struct value_learning *learning, struct arena
   return ARENA_TAKE(arena, TILE * learning->d_ld, "loss gradients", &learning->d_values);
 }
 
+static void draw_uniformly(struct value_learning *learning) {
+  replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, (size_t)learning->settings.batch_size,
+              learning->drawn);
+}
+
 static muster_status create(const struct algorithm_context *context, void *algorithm) {
   struct value_learning *learning = algorithm;
   const struct value_learning_settings *settings = context->options;
@@ -54,6 +59,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
   learning->rollout = context->rollout;
   learning->seed = context->seed;
   learning->target = model_find(model, "target");
+  learning->draw = draw_uniformly;
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, parameters, settings->optimizer_epsilon, context->arena,
                                       &learning->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
@@ -173,7 +179,7 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   stages_enter(learning->stages, STAGE_UPDATE);
   if (!learning->is_packed) model_pack(learning->model, true);
   learning->is_packed = true;
-  replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, n, learning->drawn);
+  learning->draw(learning);
   MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
   if (!isfinite(losses.loss))
     return status_error(MUSTER_ERROR_NUMERIC, "the loss of update %lld is not finite: a smaller learning_rate may help",

@@ -43,6 +43,9 @@ struct value_pass {
 /* By whose values the greedy action of the next observation is chosen. */
 enum value_choice { CHOICE_NONE, CHOICE_BY_TARGET, CHOICE_BY_LEARNED };
 
+/* Fills learning->drawn with the steps of the next update. */
+typedef void (*value_draw)(struct value_learning *learning);
+
 /* Fills learning->d_values[tile rows, d_ld], which is 0 before, with dL/d values, and adds to the sums. */
 typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
 
@@ -63,6 +66,7 @@ struct value_learning {
   uint64_t *drawn;        /* [batch_size] */
 
   /* set by the algorithm's create() */
+  value_draw draw; /* uniformly, unless it says otherwise */
   enum value_choice chooses_next;
   bool counts_steps_to_target; /* target_update_interval counts steps of all environments, not updates */
 

@@ -1,6 +1,7 @@
 #include "env/pool.h"
 
 #include "base/arena.h"
+#include "base/copy.h"
 #include "base/random.h"
 #include "env/block.h"
 #include "env/isolation.h"
@@ -305,33 +306,14 @@ static uint8_t *env_mask(const struct env_pool *pool, int32_t env) {
   return pool->choices > 0 ? pool->mask + (size_t)env * pool->agents * pool->choices : NULL;
 }
 
-#define FEW_BYTES 256
-
-static inline void copy_piece(char **to, const char **from, size_t bytes) {
-  memcpy(*to, *from, bytes);
-  *to += bytes;
-  *from += bytes;
-}
-
-/* copies at most FEW_BYTES bytes, in pieces of fixed sizes: faster than a call of memcpy() */
-static inline void copy_few(char *to, const char *from, size_t bytes) {
-  for (size_t left = bytes; left >= 16; left -= 16) copy_piece(&to, &from, 16);
-  if (bytes & 8) copy_piece(&to, &from, 8);
-  if (bytes & 4) copy_piece(&to, &from, 4);
-  if (bytes & 2) copy_piece(&to, &from, 2);
-  if (bytes & 1) copy_piece(&to, &from, 1);
-}
-
 /* copies n rows of `bytes` bytes, packed, to rows `stride` bytes apart */
 static void copy_rows(void *to, size_t stride, const void *from, size_t bytes, size_t n) {
   char *target = to;
   const char *source = from;
   if (n > 1 && stride == bytes)
     memcpy(target, source, n * bytes);
-  else if (bytes > FEW_BYTES)
-    for (size_t i = 0; i < n; i++) memcpy(target + i * stride, source + i * bytes, bytes);
   else
-    for (size_t i = 0; i < n; i++) copy_few(target + i * stride, source + i * bytes, bytes);
+    for (size_t i = 0; i < n; i++) copy_bytes(target + i * stride, source + i * bytes, bytes);
 }
 
 /* the random stream of the running episode of one environment, at its start */

@@ -1,5 +1,5 @@
-/* Priorities of the slots of a replay, from which slots are drawn in proportion (Schaul et al. 2016, section 3.3): a tree
- * of sums, whose leaves are the slots.
+/* Priorities of the slots of a replay, from which slots are drawn in proportion (Schaul et al. 2016, section 3.3): a
+ * tree of sums, whose leaves are the slots.
  *
  * Priorities are 64-bit integers. So every sum is exact: it depends neither on the order in which priorities were set
  * nor on which rank set them, and never has to be computed anew.

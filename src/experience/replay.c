@@ -1,16 +1,34 @@
 #include "experience/replay.h"
 
+#include "base/copy.h"
 #include "base/random.h"
 
 #include <string.h>
-
-static bool is_kept(const struct field *field) { return (field->uses & FIELD_REPLAYED) != 0 && field->bytes > 0; }
 
 /* places in the table of fields */
 #define PLACE(c_type, id, ...) PLACE_##id,
 enum { STEP_FIELDS(PLACE) };
 
-static size_t row_bytes(const struct replay *replay, int i) { return replay->slots * replay->field[i].bytes; }
+#define RECORD_ALIGNMENT 4
+
+/* `ended` is kept apart: which slots are steps is looked up by itself */
+static bool is_kept(const struct field *field, int place) {
+  return (field->uses & FIELD_REPLAYED) != 0 && field->bytes > 0 && place != PLACE_ended;
+}
+
+static size_t align(size_t bytes) { return (bytes + RECORD_ALIGNMENT - 1) / RECORD_ALIGNMENT * RECORD_ALIGNMENT; }
+
+/* the fields of a record, one behind the other */
+static void lay_out_records(struct replay *replay) {
+  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
+    const struct field *field = &replay->field[i];
+    if (!is_kept(field, i)) continue;
+    replay->kept[replay->n_kept++] =
+        (struct replay_field){i, replay->record_bytes, field->bytes, field->steps == FIELD_EACH_AND_NEXT};
+    if (i == PLACE_reward) replay->reward_offset = replay->record_bytes;
+    replay->record_bytes = align(replay->record_bytes + field->bytes);
+  }
+}
 
 muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
                             struct replay *replay) {
@@ -22,12 +40,9 @@ muster_status replay_create(const struct trajectory *rollout, size_t capacity, s
                         capacity, n_envs, agents);
   *replay = (struct replay){.n_envs = n_envs, .agents = agents, .n_rows = rollout->n_rows, .slots = slots};
   memcpy(replay->field, rollout->field, sizeof replay->field);
-  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-    const struct field *field = &replay->field[i];
-    if (!is_kept(field)) continue;
-    const size_t rows = field_row_count(field, n_envs, agents);
-    MUSTER_TRY(arena_take(arena, rows, row_bytes(replay, i), "replay", &replay->kept.array[i]));
-  }
+  lay_out_records(replay);
+  MUSTER_TRY(arena_take(arena, replay->n_rows * slots, replay->record_bytes, "replay", (void **)&replay->records));
+  MUSTER_TRY(ARENA_TAKE(arena, n_envs * slots, "replay", &replay->ended));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_slot));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_lasts));
   return ARENA_TAKE(arena, n_envs, "replay", &replay->written);
@@ -35,8 +50,8 @@ muster_status replay_create(const struct trajectory *rollout, size_t capacity, s
 
 /* --- appending --- */
 
-static char *entry_at(const struct replay *replay, int i, size_t row, size_t slot) {
-  return (char *)replay->kept.array[i] + row * row_bytes(replay, i) + slot * replay->field[i].bytes;
+static char *record_at(const struct replay *replay, size_t row, size_t slot) {
+  return replay->records + (row * replay->slots + slot) * replay->record_bytes;
 }
 
 /* the number of the open slot */
@@ -45,7 +60,7 @@ static size_t open_slot(const struct replay *replay, size_t env) {
 }
 
 static uint8_t *ended_at(const struct replay *replay, size_t env, size_t slot) {
-  return replay->kept.ended + env * replay->slots + slot;
+  return replay->ended + env * replay->slots + slot;
 }
 
 static const char *rollout_entry(const struct trajectory *rollout, int i, size_t row, size_t t) {
@@ -53,28 +68,34 @@ static const char *rollout_entry(const struct trajectory *rollout, int i, size_t
   return (const char *)rollout->array[i] + (row * field_entries(field, rollout->n_steps) + t) * field->bytes;
 }
 
+/* the entry of a field for a row of the rollout; of an environment's field, for each of its agents */
+static const char *kept_entry(const struct replay *replay, const struct trajectory *rollout,
+                              const struct replay_field *kept, size_t row, size_t t) {
+  const bool is_of_agent = replay->field[kept->place].rows == FIELD_OF_AGENT;
+  return rollout_entry(rollout, kept->place, is_of_agent ? row : row / replay->agents, t);
+}
+
 /* copies step t of an environment of the rollout to its open slot: all of its fields, or only those that are known
  * before its action */
 static void copy_step(struct replay *replay, const struct trajectory *rollout, size_t env, size_t t, bool is_open) {
   const size_t slot = open_slot(replay, env);
-  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-    const struct field *field = &replay->field[i];
-    if (!is_kept(field) || (is_open && field->steps != FIELD_EACH_AND_NEXT)) continue;
-    const size_t rows = field_row_count(field, 1, replay->agents);
-    for (size_t row = env * rows; row < (env + 1) * rows; row++)
-      memcpy(entry_at(replay, i, row, slot), rollout_entry(rollout, i, row, t), field->bytes);
+  for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++) {
+    char *record = record_at(replay, row, slot);
+    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+      if (!is_open || kept->has_next)
+        copy_bytes(record + kept->offset, kept_entry(replay, rollout, kept, row, t), kept->bytes);
   }
+  if (!is_open) *ended_at(replay, env, slot) = *(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t);
 }
 
+/* whether the rollout's first observations are those of the open slot */
 static bool continues(const struct replay *replay, const struct trajectory *rollout, size_t env) {
   const size_t slot = open_slot(replay, env);
-  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-    const struct field *field = &replay->field[i];
-    if (!is_kept(field) || field->steps != FIELD_EACH_AND_NEXT) continue;
-    const size_t rows = field_row_count(field, 1, replay->agents);
-    for (size_t row = env * rows; row < (env + 1) * rows; row++)
-      if (memcmp(entry_at(replay, i, row, slot), rollout_entry(rollout, i, row, 0), field->bytes) != 0) return false;
-  }
+  for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
+    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+      if (kept->has_next && memcmp(record_at(replay, row, slot) + kept->offset,
+                                   kept_entry(replay, rollout, kept, row, 0), kept->bytes) != 0)
+        return false;
   return true;
 }
 
@@ -86,9 +107,10 @@ static void close_as_last(struct replay *replay, size_t env) {
 
 /* A last observation has no mask of its own: all is allowed. */
 static void allow_all(struct replay *replay, size_t env) {
-  const size_t bytes = replay->field[PLACE_mask].bytes, slot = open_slot(replay, env);
-  for (size_t row = env * replay->agents; bytes > 0 && row < (env + 1) * replay->agents; row++)
-    memset(entry_at(replay, PLACE_mask, row, slot), 1, bytes);
+  const size_t slot = open_slot(replay, env);
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+    for (size_t row = env * replay->agents; kept->place == PLACE_mask && row < (env + 1) * replay->agents; row++)
+      memset(record_at(replay, row, slot) + kept->offset, 1, kept->bytes);
 }
 
 /* appends an environment's steps; where an episode was truncated, also a slot for its last observation, which
@@ -120,8 +142,8 @@ static void append_lasts(struct replay *replay, const struct trajectory *rollout
     const size_t env = (size_t)final_observations->environment[i] - rollout->first_env;
     const int64_t number = replay->rollout_slot[env] + final_observations->step[i] + 1 + replay->rollout_lasts[env]++;
     if (replay->written[env] - number > (int64_t)replay->slots) continue;
-    for (size_t agent = 0; agent < agents; agent++)
-      memcpy(entry_at(replay, PLACE_observation, env * agents + agent, (size_t)number % replay->slots),
+    for (size_t agent = 0; agent < agents; agent++) /* an observation is the first field of a record */
+      memcpy(record_at(replay, env * agents + agent, (size_t)number % replay->slots),
              (const char *)final_observations->observation + ((size_t)i * agents + agent) * bytes, bytes);
   }
 }
@@ -165,19 +187,35 @@ static uint64_t below(const uint32_t words[2], uint64_t range) {
   return (uint64_t)((unsigned __int128)word * range >> 64);
 }
 
+/* where a number of 64 bits among all filled slots points to; false where that slot is not a step */
+static bool find_drawn(const struct replay *replay, size_t filled, const uint32_t words[2], uint64_t *drawn) {
+  const uint64_t place = below(words, replay->n_rows * filled);
+  const size_t row = place / filled, age = 1 + place % filled, env = row / replay->agents;
+  if (!is_step(replay, env, age)) return false;
+  *drawn = row * replay->slots + (size_t)(replay->written[env] - 1 - (int64_t)age) % replay->slots;
+  return true;
+}
+
+/* has a drawn record, and the one after it, read into the cache while others are drawn */
+static void prefetch(const struct replay *replay, uint64_t drawn) {
+  const char *record = replay->records + drawn * replay->record_bytes, *end = record + 2 * replay->record_bytes;
+  for (; record < end; record += 64) __builtin_prefetch(record);
+  __builtin_prefetch(end - 1);
+}
+
+/* A block of random words serves two draws; where a slot is not a step, the block of the next attempt is looked at. */
 void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn) {
-  const size_t filled = most_filled(replay), range = replay->n_rows * filled;
-  for (size_t i = 0; i < n; i++) {
-    /* where the slot is not a step, draw again */
-    for (uint32_t attempt = 0;; attempt++) {
+  const size_t filled = most_filled(replay);
+  for (size_t first = 0; first < n; first += 2) {
+    const size_t end = first + 2 < n ? first + 2 : n;
+    bool is_found[2] = {false, false};
+    for (uint32_t attempt = 0; !is_found[0] || (end - first == 2 && !is_found[1]); attempt++) {
       uint32_t words[4];
-      random_words(seed, RANDOM_REPLAY, (uint32_t)i, update, attempt, words);
-      const uint64_t place = below(words, range);
-      const size_t row = place / filled, age = 1 + place % filled, env = row / replay->agents;
-      if (!is_step(replay, env, age)) continue;
-      drawn[i] = row * replay->slots + (size_t)(replay->written[env] - 1 - (int64_t)age) % replay->slots;
-      break;
+      random_words(seed, RANDOM_REPLAY, (uint32_t)(first / 2), update, attempt, words);
+      for (size_t i = first; i < end; i++)
+        is_found[i - first] = is_found[i - first] || find_drawn(replay, filled, words + 2 * (i - first), &drawn[i]);
     }
+    for (size_t i = first; i < end; i++) prefetch(replay, drawn[i]);
   }
 }
 
@@ -186,12 +224,10 @@ void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, si
 muster_status replay_tile_create(const struct replay *replay, size_t rows, struct arena *arena,
                                  struct replay_tile *tile) {
   *tile = (struct replay_tile){0};
-  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-    const struct field *field = &replay->field[i];
-    if (!is_kept(field)) continue;
-    MUSTER_TRY(arena_take(arena, rows, field->bytes, "replayed steps", &tile->step.array[i]));
-    if (field->steps == FIELD_EACH_AND_NEXT)
-      MUSTER_TRY(arena_take(arena, rows, field->bytes, "replayed steps", &tile->next.array[i]));
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++) {
+    MUSTER_TRY(arena_take(arena, rows, kept->bytes, "replayed steps", &tile->step.array[kept->place]));
+    if (kept->has_next)
+      MUSTER_TRY(arena_take(arena, rows, kept->bytes, "replayed steps", &tile->next.array[kept->place]));
   }
   return ARENA_TAKE(arena, rows, "replayed steps", &tile->discount);
 }
@@ -203,7 +239,9 @@ static size_t sum_window(const struct replay *replay, size_t row, size_t slot, i
   double sum = 0, factor = 1;
   uint8_t ended = 0;
   for (int64_t k = 0; k < n_steps && ended == 0 && slot != open; k++) {
-    sum += factor * replay->kept.reward[row * slots + slot];
+    float step_reward;
+    memcpy(&step_reward, record_at(replay, row, slot) + replay->reward_offset, sizeof step_reward);
+    sum += factor * step_reward;
     factor *= gamma;
     ended = *ended_at(replay, env, slot);
     slot = (slot + 1) % slots;
@@ -222,13 +260,11 @@ void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t ro
     const size_t row = drawn[r] / replay->slots, slot = drawn[r] % replay->slots;
     float reward;
     const size_t next = sum_window(replay, row, slot, n_steps, gamma, &reward, &tile->discount[r]);
-    for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-      const struct field *field = &replay->field[i];
-      if (!is_kept(field)) continue;
-      const size_t of = field->rows == FIELD_OF_AGENT ? row : row / replay->agents, bytes = field->bytes;
-      memcpy((char *)tile->step.array[i] + r * bytes, entry_at(replay, i, of, slot), bytes);
-      if (field->steps == FIELD_EACH_AND_NEXT)
-        memcpy((char *)tile->next.array[i] + r * bytes, entry_at(replay, i, of, next), bytes);
+    const char *record = record_at(replay, row, slot), *next_record = record_at(replay, row, next);
+    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++) {
+      copy_bytes((char *)tile->step.array[kept->place] + r * kept->bytes, record + kept->offset, kept->bytes);
+      if (kept->has_next)
+        copy_bytes((char *)tile->next.array[kept->place] + r * kept->bytes, next_record + kept->offset, kept->bytes);
     }
     tile->step.reward[r] = reward;
   }
@@ -236,22 +272,12 @@ void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t ro
 
 /* --- what a checkpoint holds of it --- */
 
-#define NAME(c_type, id, ...) "replay/" #id,
-static const char *const names[] = {STEP_FIELDS(NAME)};
-
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]) {
-  int n = 0;
-  list[n++] = (struct tensor){"replay/written", TENSOR_I64, 1, {replay->n_envs}, replay->written, RANGE_COUNT};
-  for (int i = 0; i < STEP_FIELD_COUNT; i++) {
-    const struct field *field = &replay->field[i];
-    if (!is_kept(field)) continue;
-    const size_t rows = field_row_count(field, replay->n_envs, replay->agents);
-    struct tensor tensor = {names[i],    field->type, 3, {rows, replay->slots, field->elements}, replay->kept.array[i],
-                            field->range};
-    if (i == PLACE_ended) tensor.range = RANGE(0, REPLAY_LAST);
-    if (field->space != NULL && field->space->kind == MUSTER_SPACE_DISCRETE)
-      tensor.range = RANGE(0, (double)field->space->counts[0] - 1);
-    list[n++] = tensor;
-  }
-  return n;
+  const size_t rows = replay->n_rows, slots = replay->slots;
+  list[0] = (struct tensor){"replay/written", TENSOR_I64, 1, {replay->n_envs}, replay->written, RANGE_COUNT};
+  list[1] =
+      (struct tensor){"replay/ended", TENSOR_U8, 2, {replay->n_envs, slots}, replay->ended, RANGE(0, REPLAY_LAST)};
+  list[2] =
+      (struct tensor){"replay/records", TENSOR_U8, 3, {rows, slots, replay->record_bytes}, replay->records, RANGE_ANY};
+  return 3;
 }

@@ -32,14 +32,27 @@ struct step_arrays {
   };
 };
 
+/* A field in the records of a replay. */
+struct replay_field {
+  int place;            /* in STEP_FIELDS */
+  size_t offset, bytes; /* in a record */
+  bool has_next;        /* the step after the window has it, too: observation and mask */
+};
+
+/* A slot of a row is a record, in which its fields lie together, so that a step and the one after it, which are drawn
+ * together, are next to each other in memory. */
 struct replay {
   size_t n_envs, agents, n_rows; /* N, A, N * A; row = environment * A + agent */
   size_t slots;                  /* of each environment: one more than the steps that it keeps */
   struct field field[STEP_FIELD_COUNT];
-  struct step_arrays kept; /* [rows, slots, elements]; of an environment: [environments, slots, elements] */
-  int64_t *written;        /* [N] slots that were ever begun; the newest one is open */
-  int64_t *rollout_slot;   /* [N] while a rollout is appended: the number of the slot that its first step takes */
-  int32_t *rollout_lasts;  /* [N] and how many final observations of it are appended so far */
+  struct replay_field kept[STEP_FIELD_COUNT];
+  int n_kept;
+  size_t record_bytes, reward_offset;
+  char *records;          /* [N * A, slots, record_bytes] */
+  uint8_t *ended;         /* [N, slots] */
+  int64_t *written;       /* [N] slots that were ever begun; the newest one is open */
+  int64_t *rollout_slot;  /* [N] while a rollout is appended: the number of the slot that its first step takes */
+  int32_t *rollout_lasts; /* [N] and how many final observations of it are appended so far */
 };
 
 /* Makes a replay of `capacity` steps of such rollouts, rounded up to the same number for each environment, at least 2.
@@ -79,7 +92,7 @@ void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t ro
 
 /* Lists the replay's own arrays as tensors "replay/...", for a checkpoint to write or read; returns how many there
  * are. */
-#define REPLAY_STATE (STEP_FIELD_COUNT + 1)
+#define REPLAY_STATE 3
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
 
 #endif

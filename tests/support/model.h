@@ -27,6 +27,7 @@ struct network_shape {
   int32_t agents; /* 0: one */
   int64_t kernel_size;
   int32_t grid[3]; /* rows, columns and channels of the observations; 0: they have one dimension */
+  struct policy_request request;
 };
 
 /* Fills n floats with normals times `scale`, from the stream `index` of the seed. */
@@ -81,6 +82,7 @@ static inline void create_model(const struct network_shape *shape, const struct 
   options.share_trunk = shape->share_trunk;
   options.log_std = shape->log_std;
   options.kernel_size = shape->kernel_size;
+  options.request = shape->request;
   const muster_env_spec spec = describe_shape(shape);
   CHECK_OK_FATAL(model_create(&options, &spec.observation, &spec.action, critics, arena, model));
 }

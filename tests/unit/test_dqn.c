@@ -1,0 +1,337 @@
+/* DQN against PyTorch and Stable-Baselines3 (tests/golden/dqn*.h5): losses, five steps, targets, windows of n steps;
+ * and its exploration. Sizes come from the files. */
+#include "algo/options.h"
+#include "algo/value_learning.h"
+#include "support/check.h"
+#include "support/golden.h"
+#include "support/model.h"
+
+enum { UPDATES = 5, MOST = 256 };
+
+/* the rows of the file's minibatch, as places in the replay */
+static uint64_t file_rows[MOST];
+
+struct fixture {
+  const char *file;
+  struct arena *arena;
+  const struct algorithm_type *type;
+  unsigned char options[4096];
+  struct model model;
+  struct trajectory rollout;
+  struct value_learning *dqn;
+};
+
+/* --- reading --- */
+
+static float *read_all(const char *file, const char *dataset, size_t *n) {
+  struct golden golden = golden_read(file, dataset);
+  float *values = malloc(golden.n * sizeof *values);
+  for (size_t i = 0; i < golden.n; i++) values[i] = (float)golden.values[i];
+  if (n != NULL) *n = golden.n;
+  golden_free(&golden);
+  return values;
+}
+
+static size_t size_of(const char *file, const char *dataset, size_t dimension) {
+  struct golden golden = golden_read(file, dataset);
+  const size_t size = golden.shape[dimension];
+  golden_free(&golden);
+  return size;
+}
+
+/* "policy/1/weight" -> "<group>/q.2.weight", "target/1/weight" -> "<group>/q_target.2.weight": PyTorch counts the
+ * activations as layers; false for epsilon */
+static bool dataset_of(const char *group, const char *name, char *path, size_t size) {
+  char network[16] = "", part[16] = "";
+  int layer = -1;
+  if (sscanf(name, "%15[^/]/%d/%15s", network, &layer, part) != 3) return false;
+  snprintf(path, size, "%s/%s.%d.%s", group, strcmp(network, "policy") == 0 ? "q" : "q_target", 2 * layer, part);
+  return true;
+}
+
+static void load_weights(struct fixture *f) {
+  for (int i = 0; i < f->model.parameters.tensors; i++) {
+    const struct parameter *tensor = &f->model.parameters.tensor[i];
+    char path[96];
+    size_t n;
+    if (!dataset_of("w0", tensor->name, path, sizeof path)) continue;
+    float *values = read_all(f->file, path, &n);
+    CU_ASSERT_EQUAL_FATAL(n, tensor->count);
+    memcpy(f->model.parameters.values + tensor->offset, values, n * sizeof *values);
+    free(values);
+  }
+  model_pack(&f->model, true);
+}
+
+/* --- making a learner --- */
+
+static void set_option(struct fixture *f, const char *key, const char *value) {
+  for (const struct option_spec *option = f->type->options->options; option->key != NULL; option++)
+    if (strcmp(option->key, key) == 0) {
+      CHECK_OK_FATAL(option_parse(option, value, f->options));
+      return;
+    }
+  CU_FAIL_FATAL("no such option");
+}
+
+static void set_from_file(struct fixture *f, const char *key, const char *attribute) {
+  char text[40];
+  snprintf(text, sizeof text, "%.17g", golden_attribute(f->file, "/", attribute));
+  set_option(f, key, text);
+}
+
+/* a model of the file's size, and rollouts of n_steps steps of n_envs environments */
+static void setup(struct fixture *f, const char *file, size_t n_envs, size_t n_steps, size_t batch) {
+  *f = (struct fixture){.file = file};
+  char text[24];
+  CHECK_OK_FATAL(arena_create(&f->arena));
+  CHECK_OK_FATAL(algorithm_find("dqn", &f->type));
+  CHECK_OK_FATAL(option_set_defaults(f->type->options, f->options));
+  set_from_file(f, "gamma", "gamma");
+  set_from_file(f, "learning_rate", "lr");
+  set_from_file(f, "max_grad_norm", "max_grad_norm");
+  set_from_file(f, "optimizer_epsilon", "adam_eps");
+  snprintf(text, sizeof text, "%zu", batch);
+  set_option(f, "batch_size", text);
+
+  const struct network_shape shape = {
+      .obs_dim = size_of(file, "w0/q.0.weight", 1),
+      .actions = (int32_t)size_of(file, "w0/q.4.weight", 0),
+      .activation = 1,
+      .layers = 2,
+      .hidden = {(int64_t)size_of(file, "w0/q.0.weight", 0), (int64_t)size_of(file, "w0/q.2.weight", 0)},
+      .request = algorithm_request(f->type, f->options)};
+  create_model(&shape, algorithm_networks(f->type, f->options), f->arena, &f->model);
+  create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
+}
+
+static void draw_file_rows(struct value_learning *dqn) {
+  memcpy(dqn->drawn, file_rows, (size_t)dqn->settings.batch_size * sizeof *file_rows);
+}
+
+static void create_dqn(struct fixture *f) {
+  const struct algorithm_context context = {
+      .options = f->options, .model = &f->model, .rollout = &f->rollout, .seed = 7, .arena = f->arena};
+  void *algorithm;
+  CHECK_OK_FATAL(algorithm_create(f->type, &context, &algorithm));
+  f->dqn = algorithm;
+  f->dqn->draw = draw_file_rows;
+}
+
+/* --- filling the replay --- */
+
+/* step t of an environment */
+static void write_step(struct fixture *f, size_t env, size_t t, const float *observation, float action, float reward,
+                       bool terminated, bool truncated) {
+  struct trajectory *rollout = &f->rollout;
+  const size_t floats = f->model.obs_dim, steps = rollout->n_steps;
+  memcpy((float *)rollout->observation + (env * (steps + 1) + t) * floats, observation, floats * sizeof *observation);
+  ((int32_t *)rollout->action)[env * steps + t] = (int32_t)action;
+  rollout->reward[env * steps + t] = reward;
+  rollout->ended[env * steps + t] = (uint8_t)((terminated ? ENV_TERMINATED : 0) | (truncated ? ENV_TRUNCATED : 0));
+}
+
+/* what comes after step t: the true last observation where the episode is truncated; otherwise the next entry, if it is
+ * the last one of the rollout */
+static void write_next(struct fixture *f, size_t env, size_t t, const float *next) {
+  struct trajectory *rollout = &f->rollout;
+  struct final_observations *finals = &rollout->final_observations;
+  const size_t floats = f->model.obs_dim, steps = rollout->n_steps;
+  float *entry = (float *)rollout->observation + (env * (steps + 1) + steps) * floats;
+  if (rollout->ended[env * steps + t] == ENV_TRUNCATED) {
+    finals->environment[finals->count] = (int32_t)env;
+    finals->step[finals->count] = (int32_t)t;
+    entry = (float *)finals->observation + (size_t)finals->count++ * floats;
+  } else if (t + 1 < steps) {
+    return;
+  }
+  memcpy(entry, next, floats * sizeof *next);
+}
+
+/* one step of as many environments as the minibatch has rows */
+static void take_minibatch(struct fixture *f) {
+  const size_t rows = (size_t)f->dqn->settings.batch_size, floats = f->model.obs_dim;
+  float *observation = read_all(f->file, "in/obs", NULL), *next = read_all(f->file, "in/next_obs", NULL);
+  float *action = read_all(f->file, "in/act", NULL), *reward = read_all(f->file, "in/rew", NULL);
+  float *terminated = read_all(f->file, "in/terminated", NULL), *truncated = read_all(f->file, "in/truncated", NULL);
+  f->rollout.final_observations.count = 0;
+  for (size_t r = 0; r < rows; r++) {
+    write_step(f, r, 0, observation + r * floats, action[r], reward[r], terminated[r] != 0, truncated[r] != 0);
+    write_next(f, r, 0, next + r * floats);
+    file_rows[r] = r * f->dqn->replay.slots;
+  }
+  int64_t updates;
+  CHECK_OK_FATAL(algorithm_take_rollout(f->type, f->dqn, 1.0, &updates));
+  free(observation), free(next), free(action), free(reward), free(terminated), free(truncated);
+}
+
+/* --- comparing --- */
+
+static double metric(const struct fixture *f, const double *metrics, const char *name) {
+  for (size_t i = 0; f->type->metrics[i] != NULL; i++)
+    if (strcmp(f->type->metrics[i], name) == 0) return metrics[i];
+  CU_FAIL_FATAL("no such metric");
+  return NAN;
+}
+
+static void check_scalar(const struct fixture *f, const char *dataset, double value, double tolerance) {
+  struct golden golden = golden_read(f->file, dataset);
+  const double error = fabs(value - golden.values[0]) / fabs(golden.values[0]);
+  if (!(error <= tolerance)) printf("\n    %s: %s: %.9g, relative error %g\n", f->file, dataset, value, error);
+  CU_ASSERT_TRUE(error <= tolerance);
+  golden_free(&golden);
+}
+
+/* how far the tensors of a network have moved since w0, or, without w0, where they are */
+static void check_weights(const struct fixture *f, const char *network, const char *group, bool moved,
+                          double tolerance) {
+  for (int i = 0; i < f->model.parameters.tensors; i++) {
+    const struct parameter *tensor = &f->model.parameters.tensor[i];
+    char path[96], before_path[96];
+    if (strncmp(tensor->name, network, strlen(network)) != 0) continue;
+    if (!dataset_of(group, tensor->name, path, sizeof path)) continue;
+    dataset_of("w0", tensor->name, before_path, sizeof before_path);
+    struct golden after = golden_read(f->file, path), before = golden_read(f->file, before_path);
+    float values[64 * 64];
+    CU_ASSERT_FATAL(tensor->count <= 64 * 64 && after.n == tensor->count);
+    for (size_t k = 0; k < tensor->count; k++) {
+      const double origin = moved ? before.values[k] : 0;
+      values[k] = (float)(f->model.parameters.values[tensor->offset + k] - origin);
+      after.values[k] -= origin;
+    }
+    const double error = relative_error(values, after.values, tensor->count);
+    if (!(error <= tolerance)) printf("\n    %s: %s: relative error %g\n", f->file, path, error);
+    CU_ASSERT_TRUE(error <= tolerance);
+    golden_free(&after);
+    golden_free(&before);
+  }
+}
+
+/* five updates on the file's minibatch: loss and norm of the gradient each time, weights after the first and the last
+ */
+static void check_updates(struct fixture *f) {
+  for (int k = 1; k <= UPDATES; k++) {
+    double metrics[ALGORITHM_MAX_METRICS];
+    char path[40];
+    CHECK_OK_FATAL(f->type->update(f->dqn, 1.0, metrics));
+    snprintf(path, sizeof path, "f64/loss_at_step%d", k);
+    check_scalar(f, path, metric(f, metrics, "train/loss"), 1e-5);
+    snprintf(path, sizeof path, "f64/grad_norm_at_step%d", k);
+    check_scalar(f, path, metric(f, metrics, "train/gradient_norm"), 1e-5);
+    if (k == 1) check_weights(f, "policy", "f64/w1", true, 2e-3);
+  }
+  check_weights(f, "policy", "f64/w5", true, 2e-3);
+}
+
+static void check_file(struct fixture *f, const char *file, const char *is_double) {
+  const size_t rows = size_of(file, "in/act", 0);
+  CU_ASSERT_FATAL(rows <= MOST);
+  setup(f, file, rows, 1, rows);
+  set_option(f, "double", is_double);
+  create_dqn(f);
+  load_weights(f);
+  take_minibatch(f);
+  check_updates(f);
+}
+
+static void test_golden(void) {
+  struct fixture f;
+  check_file(&f, "dqn.h5", "false");
+  /* the target network stays where it is until steps of environments renew it */
+  check_weights(&f, "target", "w0", false, 0);
+  model_update_targets(&f.model, (float)golden_attribute(f.file, "/", "tau"));
+  check_weights(&f, "target", "f64/target_tau0.005", false, 1e-6);
+  model_update_targets(&f.model, 1.0f);
+  check_weights(&f, "target", "f64/target_hard", false, 1e-6);
+  arena_destroy(&f.arena);
+}
+
+static void test_golden_double(void) {
+  struct fixture f;
+  check_file(&f, "dqn_double.h5", "true");
+  arena_destroy(&f.arena);
+}
+
+/* --- windows of n steps: a sequence of all environments, of which the file draws some steps --- */
+
+static void take_sequence(struct fixture *f) {
+  const size_t envs = f->rollout.n_envs, steps = f->rollout.n_steps, floats = f->model.obs_dim;
+  float *observation = read_all(f->file, "in/seq_obs", NULL), *next = read_all(f->file, "in/seq_next_obs", NULL);
+  float *action = read_all(f->file, "in/seq_act", NULL), *reward = read_all(f->file, "in/seq_rew", NULL);
+  float *terminated = read_all(f->file, "in/seq_terminated", NULL);
+  float *truncated = read_all(f->file, "in/seq_truncated", NULL);
+  f->rollout.final_observations.count = 0;
+  for (size_t env = 0; env < envs; env++)
+    for (size_t t = 0; t < steps; t++) {
+      const size_t i = t * envs + env;
+      write_step(f, env, t, observation + i * floats, action[i], reward[i], terminated[i] != 0, truncated[i] != 0);
+      write_next(f, env, t, next + i * floats);
+    }
+  int64_t updates;
+  CHECK_OK_FATAL(algorithm_take_rollout(f->type, f->dqn, 1.0, &updates));
+  free(observation), free(next), free(action), free(reward), free(terminated), free(truncated);
+}
+
+/* the slot of step t: each truncated episode before it has taken one more */
+static size_t slot_of(const struct fixture *f, size_t env, size_t t) {
+  size_t slot = t;
+  for (size_t before = 0; before < t; before++)
+    slot += f->rollout.ended[env * f->rollout.n_steps + before] == ENV_TRUNCATED;
+  return slot;
+}
+
+static void test_golden_windows(void) {
+  static const char file[] = "dqn_nstep.h5";
+  const size_t rows = size_of(file, "in/act", 0), steps = size_of(file, "in/seq_act", 0),
+               envs = size_of(file, "in/seq_act", 1);
+  struct fixture f;
+  CU_ASSERT_FATAL(rows <= MOST);
+  setup(&f, file, envs, steps, rows);
+  set_from_file(&f, "n_steps", "n_steps");
+  create_dqn(&f);
+  load_weights(&f);
+  take_sequence(&f);
+  float *t = read_all(file, "in/batch_t", NULL), *env = read_all(file, "in/batch_n", NULL);
+  for (size_t r = 0; r < rows; r++)
+    file_rows[r] = (uint64_t)env[r] * f.dqn->replay.slots + slot_of(&f, (size_t)env[r], (size_t)t[r]);
+  free(t), free(env);
+  check_updates(&f);
+  arena_destroy(&f.arena);
+}
+
+/* --- exploration --- */
+
+/* epsilon after a rollout that leaves this part of the run */
+static double epsilon_after(struct fixture *f, double progress_remaining) {
+  int64_t updates;
+  fill_rollout(&f->model, 3, &f->rollout);
+  CHECK_OK_FATAL(algorithm_take_rollout(f->type, f->dqn, progress_remaining, &updates));
+  return f->model.head.own[0];
+}
+
+/* uniform before learning_starts steps, then from the initial to the final rate over exploration_fraction of the run */
+static void test_exploration(void) {
+  struct fixture f;
+  setup(&f, "dqn.h5", 2, 4, 8);
+  set_option(&f, "learning_starts", "12");
+  set_option(&f, "exploration_fraction", "0.25");
+  set_option(&f, "exploration_initial_eps", "0.5");
+  set_option(&f, "exploration_final_eps", "0.125");
+  create_dqn(&f);
+  randomize_model(&f.model, 5);
+  CU_ASSERT_STRING_EQUAL(f.model.head.distribution->name, "EpsilonGreedy");
+  CU_ASSERT_EQUAL(epsilon_after(&f, 0.95), 1);
+  CU_ASSERT_DOUBLE_EQUAL(epsilon_after(&f, 0.875), 0.3125, 1e-7);
+  CU_ASSERT_EQUAL(epsilon_after(&f, 0.75), 0.125);
+  CU_ASSERT_EQUAL(epsilon_after(&f, 0), 0.125);
+  arena_destroy(&f.arena);
+}
+
+static const struct check_case cases[] = {
+    {"losses, five steps and targets are PyTorch's", test_golden},
+    {"so they are where the learned network chooses", test_golden_double},
+    {"so they are with windows of n steps", test_golden_windows},
+    {"exploration follows its schedule", test_exploration},
+};
+
+CHECK_MAIN("dqn", cases)
