@@ -14,6 +14,7 @@
 #include "algo/options.h"
 #include "algo/value_learning.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,8 +84,9 @@ static void set_epsilon(struct dqn *dqn, double progress_remaining) {
 }
 
 static muster_status dqn_create(const struct algorithm_context *context, void *algorithm) {
-  (void)context;
   struct dqn *dqn = algorithm;
+  assert(context->model->head.own_count == 1);
+  (void)context;
   const struct dqn_options *options = dqn->base.options;
   dqn->base.chooses_next = options->double_q ? CHOICE_BY_LEARNED : CHOICE_BY_TARGET;
   dqn->base.counts_steps_to_target = true;

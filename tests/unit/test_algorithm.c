@@ -17,10 +17,11 @@ struct work {
 };
 
 static void start(const struct algorithm_type *type, uint64_t seed, size_t n_envs, struct work *w) {
-  static const struct network_shape shape = {.obs_dim = 4, .actions = 3, .layers = 1, .hidden = {16}};
+  struct network_shape shape = {.obs_dim = 4, .actions = 3, .layers = 1, .hidden = {16}};
   *w = (struct work){.options = calloc(1, type->options_size)};
   CHECK_OK_FATAL(arena_create(&w->arena));
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
+  shape.request = algorithm_request(type, w->options);
   create_model(&shape, algorithm_networks(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
   size_t n_steps = algorithm_needs(type, w->options).n_steps;

@@ -45,7 +45,9 @@ static void create_head(const muster_space *space, const char *name, bool state_
   float *own;
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "parameters", &own));
   CHECK_OK_FATAL(ARENA_TAKE(arena, head->own_count, "gradients", &head->own_gradients));
-  fill_normal(own, head->own_count, 0.5, 7, 0);
+  /* within the range of any parameter: epsilon is a probability */
+  fill_normal(own, head->own_count, 0.1, 7, 0);
+  for (size_t i = 0; i < head->own_count; i++) own[i] += 0.5f;
   head->own = own;
 }
 
