@@ -11,7 +11,7 @@
 #include "store/checkpoint.h"
 
 #define ALGORITHM_MAX_METRICS 32
-#define ALGORITHM_MAX_STATE (8 + REPLAY_STATE)
+#define ALGORITHM_MAX_STATE (10 + REPLAY_STATE)
 #define ALGORITHM_MAX_TERMS 8
 
 /* What actors send that do not wait for the learner. */

@@ -5,8 +5,8 @@
  *   target  y = R + discount * Q(next s, a*; target network),  R and discount of a window of n_steps
  *           a* = argmax over a of Q(next s, a; target network), or, with `double`, of Q(next s, a; learned network)
  *           (van Hasselt et al. 2016, equation 4)
- *   loss    L = mean H(Q(s, a) - y),  Huber's H(d) = d^2 / 2 within [-1, 1], |d| - 1/2 outside (algorithm 1: the clip
- * of the error term to [-1, 1])
+ *   loss    L = mean w H(Q(s, a) - y),  w = 1, or the weights of prioritized_replay.h
+ *           Huber's H(d) = d^2 / 2 within [-1, 1], |d| - 1/2 outside: the error term is clipped to [-1, 1]
  *
  * epsilon falls linearly from exploration_initial_eps to exploration_final_eps over the first exploration_fraction of
  * the run. Before learning_starts steps actions are drawn uniformly. target_update_interval counts steps of all
@@ -54,6 +54,11 @@ static const struct option_spec dqn_option_list[] = {
      .type = OPTION_BOOL,
      .default_value = "false",
      .help = "whether the learned network chooses the next action, which the target network then values"},
+    ROW_PRIORITIZED(struct dqn_options),
+    ROW_REPLAY_ALPHA(struct dqn_options),
+    ROW_REPLAY_BETA(struct dqn_options),
+    ROW_REPLAY_BETA_FINAL(struct dqn_options),
+    ROW_REPLAY_EPSILON(struct dqn_options),
     ROW_LEARNING_RATE(struct dqn_options, "0.0001"),
     ROW_MAX_GRAD_NORM(struct dqn_options, "10"),
     ROW_OPTIMIZER(struct dqn_options, "adam"),
@@ -111,9 +116,11 @@ static void dqn_loss(struct value_learning *learning, const struct value_pass *p
     /* a next value of an episode that has terminated is not looked at, whatever it is */
     const float rest = tile->discount[r] > 0 ? tile->discount[r] * pass->next_values[r * pass->next_ld + next] : 0.0f;
     const float error = value - (tile->step.reward[r] + rest), size = fabsf(error);
-    losses->loss += size < 1 ? 0.5 * (double)error * error : size - 0.5;
+    losses->loss += pass->weights[r] * (size < 1 ? 0.5 * (double)error * error : size - 0.5);
     losses->value += value;
-    learning->d_values[r * learning->d_ld + action] = fminf(fmaxf(error, -1.0f), 1.0f) * pass->inverse_n;
+    learning->d_values[r * learning->d_ld + action] =
+        pass->weights[r] * fminf(fmaxf(error, -1.0f), 1.0f) * pass->inverse_n;
+    pass->errors[r] = size;
   }
 }
 

@@ -143,4 +143,32 @@
                                             .help = "updates after which the target network is renewed"                \
   }
 
+/* priorities of steps (prioritized_replay.h) */
+#define ROW_REPLAY(T, name) .key = "replay." #name, .offset = offsetof(T, settings.replay.name)
+#define ROW_PRIORITIZED(T)                                                                                             \
+  {                                                                                                                    \
+    .key = "replay.prioritized", .offset = offsetof(T, settings.replay.is_on), .type = OPTION_BOOL,                    \
+    .default_value = "false", .help = "whether steps with larger errors are drawn more often"                          \
+  }
+#define ROW_REPLAY_ALPHA(T)                                                                                            \
+  {                                                                                                                    \
+    ROW_REPLAY(T, alpha), .type = OPTION_FLOAT, .default_value = "0.6", .min = 0, .max = 1,                            \
+                          .help = "how much priorities count: 0 not at all, 1 in proportion to the errors"             \
+  }
+#define ROW_REPLAY_BETA(T)                                                                                             \
+  {                                                                                                                    \
+    ROW_REPLAY(T, beta), .type = OPTION_FLOAT, .default_value = "0.4", .min = 0, .max = 1,                             \
+                         .help = "how much weights make up for that at the start: 0 not at all, 1 wholly"              \
+  }
+#define ROW_REPLAY_BETA_FINAL(T)                                                                                       \
+  {                                                                                                                    \
+    ROW_REPLAY(T, beta_final), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = 1,                         \
+                               .help = "the same at the end of the run"                                                \
+  }
+#define ROW_REPLAY_EPSILON(T)                                                                                          \
+  {                                                                                                                    \
+    ROW_REPLAY(T, epsilon), .type = OPTION_FLOAT, .default_value = "1e-6", .min = 0, .min_exclusive = true, .max = 1,  \
+                            .help = "added to an error, so that steps without error are drawn, too"                    \
+  }
+
 #endif

@@ -42,9 +42,32 @@ static muster_status create_memory(struct value_learning *learning, struct arena
   return ARENA_TAKE(arena, TILE * learning->d_ld, "loss gradients", &learning->d_values);
 }
 
-static void draw_uniformly(struct value_learning *learning) {
+/* the priorities of steps; or weights of 1, and room for errors that nobody reads */
+static muster_status create_priorities(struct value_learning *learning, const struct algorithm_context *context) {
+  const struct value_learning_settings *settings = &learning->settings;
+  struct prioritized_replay *prioritized = &learning->prioritized;
+  const size_t batch = (size_t)settings->batch_size;
+  if (settings->replay.is_on) {
+    MUSTER_TRY(prioritized_replay_create(&settings->replay, &learning->replay, batch, context->group, context->arena,
+                                         prioritized));
+  } else {
+    MUSTER_TRY(ARENA_TAKE(context->arena, batch, "weights of a minibatch", &prioritized->weights));
+    MUSTER_TRY(ARENA_TAKE(context->arena, batch, "errors", &prioritized->errors));
+    for (size_t i = 0; i < batch; i++) prioritized->weights[i] = 1.0f;
+  }
+  learning->weights = prioritized->weights;
+  return MUSTER_OK;
+}
+
+static void draw_uniformly(struct value_learning *learning, double progress_remaining) {
+  (void)progress_remaining;
   replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, (size_t)learning->settings.batch_size,
               learning->drawn);
+}
+
+static void draw_by_priority(struct value_learning *learning, double progress_remaining) {
+  prioritized_replay_draw(&learning->prioritized, learning->seed, (uint32_t)learning->updates, progress_remaining,
+                          learning->drawn);
 }
 
 static muster_status create(const struct algorithm_context *context, void *algorithm) {
@@ -59,17 +82,19 @@ static muster_status create(const struct algorithm_context *context, void *algor
   learning->rollout = context->rollout;
   learning->seed = context->seed;
   learning->target = model_find(model, "target");
-  learning->draw = draw_uniformly;
+  learning->draw = settings->replay.is_on ? draw_by_priority : draw_uniformly;
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, parameters, settings->optimizer_epsilon, context->arena,
                                       &learning->optimizer));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
-  return create_memory(learning, context->arena);
+  MUSTER_TRY(create_memory(learning, context->arena));
+  return create_priorities(learning, context);
 }
 
 static int list_state(void *algorithm, struct tensor *list) {
   struct value_learning *learning = algorithm;
   int n = optimizer_state(&learning->optimizer, list);
   n += replay_state(&learning->replay, list + n);
+  if (learning->settings.replay.is_on) n += prioritized_replay_state(&learning->prioritized, list + n);
   list[n++] = (struct tensor){"algorithm/steps", TENSOR_I64, 0, {0}, &learning->steps, RANGE_COUNT};
   list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &learning->updates, RANGE_COUNT};
   return n;
@@ -88,6 +113,7 @@ muster_status value_learning_take_rollout(void *algorithm, double progress_remai
   const struct value_learning_settings *settings = &learning->settings;
   const int64_t steps = trajectory_steps(learning->rollout), interval = settings->target_update_interval;
   replay_append(&learning->replay, learning->rollout);
+  if (settings->replay.is_on) prioritized_replay_note_rollout(&learning->prioritized);
   const bool is_due = (learning->steps + steps) / interval > learning->steps / interval;
   learning->steps += steps;
   if (learning->counts_steps_to_target && is_due) renew_target(learning);
@@ -158,6 +184,8 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   for (const size_t end = first + n; first < end; first += TILE) {
     const size_t rows = end - first < TILE ? end - first : TILE;
     replay_gather(&learning->replay, learning->drawn + first, rows, settings->n_steps, settings->gamma, tile);
+    pass.weights = learning->weights + first;
+    pass.errors = prioritized_replay_errors(&learning->prioritized) + first;
     look_ahead(learning, rows, &pass);
     pass.values = model_policy(model, rows, tile->step.observation, obs_bytes, &pass.ld);
     memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
@@ -179,13 +207,14 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   stages_enter(learning->stages, STAGE_UPDATE);
   if (!learning->is_packed) model_pack(learning->model, true);
   learning->is_packed = true;
-  learning->draw(learning);
+  learning->draw(learning, progress_remaining);
   MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
   if (!isfinite(losses.loss))
     return status_error(MUSTER_ERROR_NUMERIC, "the loss of update %lld is not finite: a smaller learning_rate may help",
                         (long long)learning->updates);
   double norm;
   MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));
+  if (settings->replay.is_on) MUSTER_TRY(prioritized_replay_renew(&learning->prioritized, learning->drawn));
   learning->updates++;
   model_pack_network(learning->model, learning->model->policy, true);
   if (!learning->counts_steps_to_target && learning->updates % settings->target_update_interval == 0)

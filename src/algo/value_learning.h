@@ -10,6 +10,7 @@
 
 #include "algo/algorithm.h"
 #include "algo/gradient_sum.h"
+#include "algo/prioritized_replay.h"
 #include "config/option.h"
 #include "experience/replay.h"
 #include "nn/optimizer.h"
@@ -22,6 +23,7 @@ struct value_learning_settings {
   struct option_schedule learning_rate;
   char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
   double optimizer_epsilon;
+  struct prioritized_options replay; /* off where an algorithm has no such rows */
 };
 
 /* Sums over a minibatch. All are doubles: they are the terms of a gradient_sum. */
@@ -38,13 +40,15 @@ struct value_pass {
   size_t ld, next_ld;
   const int32_t *next_actions; /* [tile rows] the greedy actions next, as `chooses_next` says */
   float inverse_n;             /* 1 / minibatch */
+  const float *weights;        /* [tile rows] of the losses */
+  float *errors;               /* [tile rows] to be filled: by how much each value is wrong, for its priority */
 };
 
 /* By whose values the greedy action of the next observation is chosen. */
 enum value_choice { CHOICE_NONE, CHOICE_BY_TARGET, CHOICE_BY_LEARNED };
 
-/* Fills learning->drawn with the steps of the next update. */
-typedef void (*value_draw)(struct value_learning *learning);
+/* Fills learning->drawn with the steps of the next update, and learning->weights. */
+typedef void (*value_draw)(struct value_learning *learning, double progress_remaining);
 
 /* Fills learning->d_values[tile rows, d_ld], which is 0 before, with dL/d values, and adds to the sums. */
 typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
@@ -60,13 +64,15 @@ struct value_learning {
   const struct trajectory *rollout;
   struct optimizer optimizer;
   struct replay replay;
+  struct prioritized_replay prioritized;
   struct gradient_sum sum;
   uint64_t seed;
   int64_t steps, updates; /* of all environments that went into the replay; updates so far */
   uint64_t *drawn;        /* [batch_size] */
+  const float *weights;   /* [batch_size] of the steps that were drawn */
 
   /* set by the algorithm's create() */
-  value_draw draw; /* uniformly, unless it says otherwise */
+  value_draw draw; /* as the options say, unless it says otherwise */
   enum value_choice chooses_next;
   bool counts_steps_to_target; /* target_update_interval counts steps of all environments, not updates */
 

@@ -12,9 +12,9 @@ muster_status priorities_create(size_t leaves, struct arena *arena, struct prior
     return status_error(MUSTER_ERROR_USAGE, "algorithm.buffer_size: %zu priorities are too many", leaves);
   size_t entries = leaves;
   do {
+    if (priorities->levels > 0) entries = round_up(entries) / CHILDREN;
     MUSTER_TRY(ARENA_TAKE(arena, round_up(entries), "priorities", &priorities->level[priorities->levels]));
     priorities->levels++;
-    entries = round_up(entries) / CHILDREN;
   } while (entries > 1 || priorities->levels < 2);
   return MUSTER_OK;
 }
@@ -34,23 +34,29 @@ void priorities_set(struct priorities *priorities, size_t leaf, uint64_t priorit
 
 uint64_t priorities_sum(const struct priorities *priorities) { return priorities->level[priorities->levels - 1][0]; }
 
-size_t priorities_find(const struct priorities *priorities, uint64_t place) {
-  size_t node = 0;
-  for (int i = priorities->levels - 2; i >= 0; i--) {
-    const uint64_t *child = priorities->level[i] + node * CHILDREN;
-    uint64_t sum = 0, before = 0;
-    size_t passed = 0;
-    /* without branches: which child it is cannot be foreseen */
-    for (int k = 0; k < CHILDREN - 1; k++) {
-      sum += child[k];
-      const uint64_t is_passed = place >= sum;
-      passed += is_passed;
-      before += child[k] & -is_passed;
-    }
-    place -= before;
-    node = node * CHILDREN + passed;
+/* The child at a place below a node, whose place becomes that below the child. Without branches, since which child it
+ * is cannot be foreseen. */
+static inline size_t descend(const uint64_t child[CHILDREN], uint64_t *place) {
+  uint64_t sum = 0, before = 0;
+  size_t passed = 0;
+  for (int k = 0; k < CHILDREN - 1; k++) {
+    sum += child[k];
+    const uint64_t is_passed = *place >= sum;
+    passed += is_passed;
+    before += child[k] & -is_passed;
   }
-  return node;
+  *place -= before;
+  return passed;
+}
+
+/* Level by level for all places, so that the processor waits for the memory of many at once. */
+void priorities_find(const struct priorities *priorities, size_t n, uint64_t *places, uint64_t *leaves) {
+  for (size_t i = 0; i < n; i++) leaves[i] = 0;
+  for (int level = priorities->levels - 2; level >= 0; level--)
+    for (size_t i = 0; i < n; i++) {
+      const uint64_t *child = priorities->level[level] + leaves[i] * CHILDREN;
+      leaves[i] = leaves[i] * CHILDREN + descend(child, &places[i]);
+    }
 }
 
 void priorities_add_up(struct priorities *priorities) {

@@ -39,9 +39,9 @@ static inline uint64_t priorities_get(const struct priorities *priorities, size_
 /* The sum of all. */
 uint64_t priorities_sum(const struct priorities *priorities);
 
-/* The leaf at a place 0 <= place < sum, where every leaf takes as many places as its priority, in the order of
- * leaves. */
-size_t priorities_find(const struct priorities *priorities, uint64_t place);
+/* The leaves at n places, 0 <= place < sum, where every leaf takes as many places as its priority, in the order of
+ * leaves. Places that ascend are found faster. places[n] are changed. */
+void priorities_find(const struct priorities *priorities, size_t n, uint64_t *places, uint64_t *leaves);
 
 /* Computes all sums from the leaves, after these were written as a whole. */
 void priorities_add_up(struct priorities *priorities);

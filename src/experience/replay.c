@@ -155,10 +155,18 @@ void replay_append(struct replay *replay, const struct trajectory *rollout) {
 
 /* --- drawing --- */
 
-/* whether the slot that is `age` slots older than the open one is a step */
-static bool is_step(const struct replay *replay, size_t env, size_t age) {
+bool replay_is_step(const struct replay *replay, size_t env, size_t slot) {
+  const int64_t written = replay->written[env];
+  const bool is_filled = written > (int64_t)replay->slots || (int64_t)slot < written;
+  return is_filled && slot != open_slot(replay, env) && *ended_at(replay, env, slot) != REPLAY_LAST;
+}
+
+/* the slot that is `age` slots older than the open one; false where there is none, or it is not a step */
+static bool find_step(const struct replay *replay, size_t env, size_t age, size_t *slot) {
   const int64_t number = replay->written[env] - 1 - (int64_t)age;
-  return number >= 0 && *ended_at(replay, env, (size_t)number % replay->slots) != REPLAY_LAST;
+  if (number < 0) return false;
+  *slot = (size_t)number % replay->slots;
+  return *ended_at(replay, env, *slot) != REPLAY_LAST;
 }
 
 /* how many slots an environment has before the open one */
@@ -190,9 +198,10 @@ static uint64_t below(const uint32_t words[2], uint64_t range) {
 /* where a number of 64 bits among all filled slots points to; false where that slot is not a step */
 static bool find_drawn(const struct replay *replay, size_t filled, const uint32_t words[2], uint64_t *drawn) {
   const uint64_t place = below(words, replay->n_rows * filled);
-  const size_t row = place / filled, age = 1 + place % filled, env = row / replay->agents;
-  if (!is_step(replay, env, age)) return false;
-  *drawn = row * replay->slots + (size_t)(replay->written[env] - 1 - (int64_t)age) % replay->slots;
+  const size_t row = place / filled, age = 1 + place % filled;
+  size_t slot;
+  if (!find_step(replay, row / replay->agents, age, &slot)) return false;
+  *drawn = row * replay->slots + slot;
   return true;
 }
 

@@ -64,6 +64,9 @@ MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, siz
  * last rollout; if the rollout's first observation differs from that of the open slot, it begins a new episode. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
+/* Whether a slot keeps a step: it is filled, is no last observation, and is not open. */
+bool replay_is_step(const struct replay *replay, size_t env, size_t slot);
+
 /* How many slots of all rows are filled, with steps or with last observations. */
 size_t replay_size(const struct replay *replay);
 

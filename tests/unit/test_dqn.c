@@ -105,7 +105,8 @@ static void setup(struct fixture *f, const char *file, size_t n_envs, size_t n_s
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
 }
 
-static void draw_file_rows(struct value_learning *dqn) {
+static void draw_file_rows(struct value_learning *dqn, double progress_remaining) {
+  (void)progress_remaining;
   memcpy(dqn->drawn, file_rows, (size_t)dqn->settings.batch_size * sizeof *file_rows);
 }
 
@@ -148,17 +149,24 @@ static void write_next(struct fixture *f, size_t env, size_t t, const float *nex
   memcpy(entry, next, floats * sizeof *next);
 }
 
-/* one step of as many environments as the minibatch has rows */
-static void take_minibatch(struct fixture *f) {
-  const size_t rows = (size_t)f->dqn->settings.batch_size, floats = f->model.obs_dim;
-  float *observation = read_all(f->file, "in/obs", NULL), *next = read_all(f->file, "in/next_obs", NULL);
-  float *action = read_all(f->file, "in/act", NULL), *reward = read_all(f->file, "in/rew", NULL);
-  float *terminated = read_all(f->file, "in/terminated", NULL), *truncated = read_all(f->file, "in/truncated", NULL);
+/* "<group>/<name>" of the file */
+static float *read_of(const struct fixture *f, const char *group, const char *name) {
+  char path[40];
+  snprintf(path, sizeof path, "%s/%s", group, name);
+  return read_all(f->file, path, NULL);
+}
+
+/* the steps of a group, each of which one environment makes; the minibatch is the first of them */
+static void take_steps(struct fixture *f, const char *group, size_t rows) {
+  const size_t floats = f->model.obs_dim;
+  float *observation = read_of(f, group, "obs"), *next = read_of(f, group, "next_obs");
+  float *action = read_of(f, group, "act"), *reward = read_of(f, group, "rew");
+  float *terminated = read_of(f, group, "terminated"), *truncated = read_of(f, group, "truncated");
   f->rollout.final_observations.count = 0;
   for (size_t r = 0; r < rows; r++) {
     write_step(f, r, 0, observation + r * floats, action[r], reward[r], terminated[r] != 0, truncated[r] != 0);
     write_next(f, r, 0, next + r * floats);
-    file_rows[r] = r * f->dqn->replay.slots;
+    if (r < MOST) file_rows[r] = r * f->dqn->replay.slots;
   }
   int64_t updates;
   CHECK_OK_FATAL(algorithm_take_rollout(f->type, f->dqn, 1.0, &updates));
@@ -230,7 +238,7 @@ static void check_file(struct fixture *f, const char *file, const char *is_doubl
   set_option(f, "double", is_double);
   create_dqn(f);
   load_weights(f);
-  take_minibatch(f);
+  take_steps(f, "in", rows);
   check_updates(f);
 }
 
@@ -299,6 +307,117 @@ static void test_golden_windows(void) {
   arena_destroy(&f.arena);
 }
 
+/* --- priorities: a buffer of which the file draws some steps, in proportion to its priorities --- */
+
+/* weights are those of the first draw in all updates of the file */
+static void draw_file_rows_weighed(struct value_learning *dqn, double progress_remaining) {
+  draw_file_rows(dqn, progress_remaining);
+  if (dqn->updates == 0) prioritized_replay_weigh(&dqn->prioritized, dqn->settings.replay.beta, dqn->drawn);
+}
+
+static uint64_t leaf_of(const struct fixture *f, size_t env) { return env * f->dqn->replay.slots; }
+
+/* every draw of the file by its own random number */
+static void check_draws(const struct fixture *f, size_t rows) {
+  const struct priorities *priorities = &f->dqn->prioritized.priorities;
+  uint64_t places[MOST];
+  struct golden uniform = golden_read(f->file, "in/uniforms"), index = golden_read(f->file, "per/indices");
+  for (size_t i = 0; i < rows; i++) {
+    const double part = ((double)i + uniform.values[i]) / (double)rows;
+    places[i] = (uint64_t)(part * (double)priorities_sum(priorities));
+  }
+  priorities_find(priorities, rows, places, file_rows);
+  for (size_t i = 0; i < rows; i++) CU_ASSERT_EQUAL(file_rows[i], leaf_of(f, (size_t)index.values[i]));
+  golden_free(&uniform);
+  golden_free(&index);
+}
+
+/* the priorities of all steps, to the power of alpha */
+static void check_priorities(const struct fixture *f, const char *dataset, double tolerance) {
+  struct golden expected = golden_read(f->file, dataset);
+  for (size_t env = 0; env < expected.n; env++) {
+    const double found =
+        (double)priorities_get(&f->dqn->prioritized.priorities, leaf_of(f, env)) / (double)PRIORITY_ONE;
+    CU_ASSERT_DOUBLE_EQUAL(found / pow(expected.values[env], f->dqn->settings.replay.alpha), 1, tolerance);
+  }
+  golden_free(&expected);
+}
+
+static void test_golden_priorities(void) {
+  static const char file[] = "dqn_per.h5";
+  const size_t rows = size_of(file, "in/act", 0), steps = size_of(file, "in/priorities", 0);
+  struct fixture f;
+  CU_ASSERT_FATAL(rows <= MOST);
+  setup(&f, file, steps, 1, rows);
+  set_option(&f, "replay.prioritized", "true");
+  set_from_file(&f, "replay.alpha", "alpha");
+  set_from_file(&f, "replay.beta", "beta");
+  set_from_file(&f, "replay.epsilon", "eps");
+  create_dqn(&f);
+  f.dqn->draw = draw_file_rows_weighed;
+  load_weights(&f);
+  take_steps(&f, "buffer", steps);
+
+  struct prioritized_replay *prioritized = &f.dqn->prioritized;
+  struct golden priority = golden_read(file, "in/priorities");
+  for (size_t env = 0; env < steps; env++)
+    priorities_set(&prioritized->priorities, leaf_of(&f, env),
+                   priorities_round(&prioritized->priorities, pow(priority.values[env], f.dqn->settings.replay.alpha)));
+  golden_free(&priority);
+  check_draws(&f, rows);
+  double metrics[ALGORITHM_MAX_METRICS];
+  CHECK_OK_FATAL(f.type->update(f.dqn, 1.0, metrics));
+  check_scalar(&f, "f64/loss", metric(&f, metrics, "train/loss"), 1e-5);
+  check_weights(&f, "policy", "f64/w1", true, 2e-3);
+  check_priorities(&f, "per/new_priorities", 1e-5);
+  struct golden weights = golden_read(file, "per/weights");
+  CU_ASSERT_TRUE(relative_error(prioritized->weights, weights.values, weights.n) < 1e-6);
+  golden_free(&weights);
+  arena_destroy(&f.arena);
+}
+
+/* every step, and nothing else, has a priority, through ends of episodes and turns of the ring; a new step has the
+ * largest; what a checkpoint held is put right */
+static void test_priorities(void) {
+  enum { BATCH = 8, ROLLOUTS = 12 };
+  struct fixture f;
+  setup(&f, "dqn.h5", 3, 7, BATCH);
+  set_option(&f, "buffer_size", "60");
+  set_option(&f, "learning_starts", "0");
+  set_option(&f, "replay.prioritized", "true");
+  create_dqn(&f);
+  randomize_model(&f.model, 5);
+  struct prioritized_replay *prioritized = &f.dqn->prioritized;
+  const struct replay *replay = &f.dqn->replay;
+  uint64_t drawn[BATCH];
+  for (uint32_t k = 0; k < ROLLOUTS; k++) {
+    int64_t updates;
+    uint64_t sum = 0;
+    fill_rollout(&f.model, 20 + k, &f.rollout);
+    CHECK_OK_FATAL(algorithm_take_rollout(f.type, f.dqn, 1.0, &updates));
+    prioritized_replay_draw(prioritized, 7, k, 1.0, drawn);
+    for (size_t leaf = 0; leaf < prioritized->priorities.leaves; leaf++) {
+      const uint64_t priority = priorities_get(&prioritized->priorities, leaf);
+      CU_ASSERT_EQUAL(priority > 0, replay_is_step(replay, leaf / replay->slots, leaf % replay->slots));
+      sum += priority;
+    }
+    CU_ASSERT_EQUAL(sum, priorities_sum(&prioritized->priorities));
+    for (size_t i = 0; i < BATCH; i++) {
+      CU_ASSERT_TRUE(replay_is_step(replay, drawn[i] / replay->slots, drawn[i] % replay->slots));
+      prioritized_replay_errors(prioritized)[i] = (float)(k + 1) * (float)i;
+    }
+    CHECK_OK_FATAL(prioritized_replay_renew(prioritized, drawn));
+  }
+  CU_ASSERT_DOUBLE_EQUAL((double)prioritized->largest / (double)PRIORITY_ONE, pow(ROLLOUTS * (BATCH - 1), 0.6), 1e-5);
+
+  memset(prioritized->priorities.level[0], 0, prioritized->priorities.leaves * sizeof(uint64_t));
+  prioritized->is_added_up = false;
+  prioritized_replay_draw(prioritized, 7, ROLLOUTS, 1.0, drawn);
+  for (size_t i = 0; i < BATCH; i++)
+    CU_ASSERT_TRUE(replay_is_step(replay, drawn[i] / replay->slots, drawn[i] % replay->slots));
+  arena_destroy(&f.arena);
+}
+
 /* --- exploration --- */
 
 /* epsilon after a rollout that leaves this part of the run */
@@ -331,6 +450,8 @@ static const struct check_case cases[] = {
     {"losses, five steps and targets are PyTorch's", test_golden},
     {"so they are where the learned network chooses", test_golden_double},
     {"so they are with windows of n steps", test_golden_windows},
+    {"so they are with priorities", test_golden_priorities},
+    {"steps have priorities, and nothing else has", test_priorities},
     {"exploration follows its schedule", test_exploration},
 };
 
