@@ -12,6 +12,7 @@
  * the run. Before learning_starts steps actions are drawn uniformly. target_update_interval counts steps of all
  * environments, as in Stable-Baselines3. */
 #include "algo/options.h"
+#include "algo/return_distribution.h"
 #include "algo/value_learning.h"
 
 #include <assert.h>
@@ -23,7 +24,13 @@ struct dqn_options {
   struct value_learning_settings settings;
   double exploration_fraction, exploration_initial_eps, exploration_final_eps;
   bool double_q;
+  int distributional; /* enum distributional */
+  int64_t n_quantiles, n_atoms;
+  double v_min, v_max;
 };
+
+/* what is learned of the return: its mean, quantiles (QR-DQN), or the probabilities of fixed values (C51) */
+enum distributional { DISTRIBUTIONAL_NONE, DISTRIBUTIONAL_QR, DISTRIBUTIONAL_C51 };
 
 struct dqn {
   struct value_learning base;
@@ -31,6 +38,8 @@ struct dqn {
 };
 
 /* --- options --- */
+
+static const char *const distributional_names[] = {"none", "qr", "c51", NULL};
 
 static const struct option_spec dqn_option_list[] = {
     ROW_BUFFER_SIZE(struct dqn_options, "1000000"),
@@ -54,6 +63,17 @@ static const struct option_spec dqn_option_list[] = {
      .type = OPTION_BOOL,
      .default_value = "false",
      .help = "whether the learned network chooses the next action, which the target network then values"},
+    {ROW(struct dqn_options, distributional), .type = OPTION_CHOICE, .default_value = "none",
+     .choices = distributional_names,
+     .help = "what is learned of the return: its mean (none), n_quantiles (qr), or n_atoms probabilities (c51)"},
+    {ROW(struct dqn_options, n_quantiles), .type = OPTION_INT, .default_value = "200", .min = 1,
+     .max = RETURN_ATOMS_MAX, .help = "qr: quantiles for each action"},
+    {ROW(struct dqn_options, n_atoms), .type = OPTION_INT, .default_value = "51", .min = 2, .max = RETURN_ATOMS_MAX,
+     .help = "c51: returns that have a probability for each action, evenly from v_min to v_max"},
+    {ROW(struct dqn_options, v_min), .type = OPTION_FLOAT, .default_value = "-10", .min = -OPTION_NO_MAX,
+     .max = OPTION_NO_MAX, .help = "c51: the least return; smaller ones count as this"},
+    {ROW(struct dqn_options, v_max), .type = OPTION_FLOAT, .default_value = "10", .min = -OPTION_NO_MAX,
+     .max = OPTION_NO_MAX, .help = "c51: the largest return; larger ones count as this"},
     ROW_PRIORITIZED(struct dqn_options),
     ROW_REPLAY_ALPHA(struct dqn_options),
     ROW_REPLAY_BETA(struct dqn_options),
@@ -66,9 +86,22 @@ static const struct option_spec dqn_option_list[] = {
     {.key = NULL},
 };
 
-static void dqn_request(const void *options, struct policy_request *request) {
-  (void)options;
-  snprintf(request->distribution, sizeof request->distribution, "EpsilonGreedy");
+static void dqn_request(const void *object, struct policy_request *request) {
+  static const char *const names[] = {"EpsilonGreedy", "EpsilonGreedyQuantiles", "EpsilonGreedyAtoms"};
+  const struct dqn_options *options = object;
+  const int64_t atoms[] = {1, options->n_quantiles, options->n_atoms};
+  snprintf(request->distribution, sizeof request->distribution, "%s", names[options->distributional]);
+  request->atoms = atoms[options->distributional];
+  request->low = options->v_min;
+  request->high = options->v_max;
+}
+
+static muster_status dqn_check(const struct document *document, const void *object, int64_t num_envs) {
+  (void)num_envs;
+  const struct dqn_options *options = object;
+  if (options->distributional != DISTRIBUTIONAL_C51 || options->v_min < options->v_max) return MUSTER_OK;
+  return document_error(document, "algorithm.v_max", "is %g, and v_min is %g; expects more than v_min", options->v_max,
+                        options->v_min);
 }
 
 /* --- exploration --- */
@@ -129,9 +162,11 @@ enum { METRIC_EXPLORATION_RATE = VALUE_METRICS, METRICS };
 static const char *const dqn_metrics[METRICS + 1] = {VALUE_METRIC_NAMES, "rollout/exploration_rate", NULL};
 
 static muster_status dqn_update(void *algorithm, double progress_remaining, double *metrics) {
+  static const value_loss losses[] = {dqn_loss, quantile_regression_loss, categorical_loss};
   const struct dqn *dqn = algorithm;
+  const struct dqn_options *options = dqn->base.options;
   metrics[METRIC_EXPLORATION_RATE] = dqn->exploration_rate;
-  return value_learning_update(algorithm, dqn_loss, progress_remaining, metrics);
+  return value_learning_update(algorithm, losses[options->distributional], progress_remaining, metrics);
 }
 
 const struct algorithm_type algorithm_dqn = {
@@ -143,6 +178,7 @@ const struct algorithm_type algorithm_dqn = {
     .size = sizeof(struct dqn),
     .corrects_lag = true,
     .metrics = dqn_metrics,
+    .check = dqn_check,
     .request = dqn_request,
     .create = dqn_create,
     .take_rollout = dqn_take_rollout,

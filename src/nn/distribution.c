@@ -11,6 +11,8 @@
 #define DISTRIBUTIONS(ENTRY)                                                                                           \
   ENTRY(distribution_categorical)                                                                                      \
   ENTRY(distribution_epsilon_greedy)                                                                                   \
+  ENTRY(distribution_epsilon_greedy_atoms)                                                                             \
+  ENTRY(distribution_epsilon_greedy_quantiles)                                                                         \
   ENTRY(distribution_gaussian)                                                                                         \
   ENTRY(distribution_multi_categorical)
 
@@ -91,7 +93,10 @@ static muster_status find_distribution(const muster_space *action, const char *r
 
 muster_status policy_head_create(const muster_space *action, const struct policy_request *request, const char *name,
                                  bool state_dependent, struct arena *arena, struct policy_head *head) {
-  *head = (struct policy_head){.elements = muster_space_elements(action)};
+  *head = (struct policy_head){.elements = muster_space_elements(action),
+                               .atoms = request->atoms > 0 ? (size_t)request->atoms : 1,
+                               .low = request->low,
+                               .high = request->high};
   MUSTER_TRY(find_distribution(action, request->distribution, name, &head->distribution));
   if (action->kind != MUSTER_SPACE_BOX) {
     MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));

@@ -43,6 +43,8 @@ struct action_mask {
 /* What an algorithm needs of its policy, whatever the config says. All zero: nothing. */
 struct policy_request {
   char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
+  int64_t atoms;         /* outputs for each choice of an action, where a return has a distribution; 0: one */
+  double low, high;      /* the returns that the first and the last atom stand for */
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */
@@ -52,6 +54,8 @@ struct policy_head {
   size_t outputs;  /* width of the policy network's output */
   int32_t *counts; /* [elements] how many choices each has, for discrete kinds; NULL for Box */
   size_t choices;  /* their sum: bytes of a mask's row */
+  size_t atoms;    /* outputs for each choice; and the returns that the first and the last one stand for */
+  double low, high;
 
   /* parameters that do not come from the network: views into the parameter block, set by the owner of the block */
   const char *own_name; /* NULL: none */

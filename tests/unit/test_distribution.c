@@ -31,7 +31,7 @@ static muster_space example_space(muster_space_kind kind) {
 /* the head of this distribution, which an algorithm requests where nobody else has it */
 static muster_status make_head(const muster_space *space, const char *name, bool state_dependent, struct arena *arena,
                                struct policy_head *head) {
-  struct policy_request request = {""};
+  struct policy_request request = {.atoms = 3, .low = -2, .high = 2};
   for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
     if (strcmp((*entry)->name, name) == 0 && (*entry)->is_requested)
       snprintf(request.distribution, sizeof request.distribution, "%s", name);

@@ -1,6 +1,7 @@
 /* DQN against PyTorch and Stable-Baselines3 (tests/golden/dqn*.h5): losses, five steps, targets, windows of n steps;
  * and its exploration. Sizes come from the files. */
 #include "algo/options.h"
+#include "algo/return_distribution.h"
 #include "algo/value_learning.h"
 #include "support/check.h"
 #include "support/golden.h"
@@ -49,15 +50,39 @@ static bool dataset_of(const char *group, const char *name, char *path, size_t s
   return true;
 }
 
+/* The last layer has its outputs by actions, each with its atoms; QR-DQN's file has them by atoms, each with its
+ * actions. `rows` of `width` floats. */
+static void swap_outputs(const struct fixture *f, float *values, size_t rows, size_t width) {
+  const size_t atoms = f->model.head.atoms, actions = rows / atoms;
+  float *by_atoms = malloc(rows * width * sizeof *by_atoms);
+  memcpy(by_atoms, values, rows * width * sizeof *values);
+  for (size_t a = 0; a < actions; a++)
+    for (size_t k = 0; k < atoms; k++)
+      memcpy(values + (a * atoms + k) * width, by_atoms + (k * actions + a) * width, width * sizeof *values);
+  free(by_atoms);
+}
+
+static bool has_quantiles(const struct fixture *f) {
+  return strcmp(f->model.head.distribution->name, "EpsilonGreedyQuantiles") == 0;
+}
+
+/* a tensor of the file, laid out as ours */
+static float *read_tensor(const struct fixture *f, const char *path, const struct parameter *tensor) {
+  size_t n;
+  float *values = read_all(f->file, path, &n);
+  CU_ASSERT_EQUAL_FATAL(n, tensor->count);
+  const size_t rows = (size_t)tensor->shape[0];
+  if (has_quantiles(f) && rows == f->model.head.outputs) swap_outputs(f, values, rows, n / rows);
+  return values;
+}
+
 static void load_weights(struct fixture *f) {
   for (int i = 0; i < f->model.parameters.tensors; i++) {
     const struct parameter *tensor = &f->model.parameters.tensor[i];
     char path[96];
-    size_t n;
     if (!dataset_of("w0", tensor->name, path, sizeof path)) continue;
-    float *values = read_all(f->file, path, &n);
-    CU_ASSERT_EQUAL_FATAL(n, tensor->count);
-    memcpy(f->model.parameters.values + tensor->offset, values, n * sizeof *values);
+    float *values = read_tensor(f, path, tensor);
+    memcpy(f->model.parameters.values + tensor->offset, values, tensor->count * sizeof *values);
     free(values);
   }
   model_pack(&f->model, true);
@@ -81,7 +106,9 @@ static void set_from_file(struct fixture *f, const char *key, const char *attrib
 }
 
 /* a model of the file's size, and rollouts of n_steps steps of n_envs environments */
-static void setup(struct fixture *f, const char *file, size_t n_envs, size_t n_steps, size_t batch) {
+static void setup(struct fixture *f, const char *file, const char *distributional, size_t n_envs, size_t n_steps,
+                  size_t batch) {
+  const bool is_clipped = strcmp(distributional, "none") == 0;
   *f = (struct fixture){.file = file};
   char text[24];
   CHECK_OK_FATAL(arena_create(&f->arena));
@@ -89,18 +116,29 @@ static void setup(struct fixture *f, const char *file, size_t n_envs, size_t n_s
   CHECK_OK_FATAL(option_set_defaults(f->type->options, f->options));
   set_from_file(f, "gamma", "gamma");
   set_from_file(f, "learning_rate", "lr");
-  set_from_file(f, "max_grad_norm", "max_grad_norm");
+  set_option(f, "distributional", distributional);
+  if (strcmp(distributional, "qr") == 0) set_from_file(f, "n_quantiles", "n_quantiles");
+  if (strcmp(distributional, "c51") == 0) {
+    set_from_file(f, "n_atoms", "n_atoms");
+    set_from_file(f, "v_min", "v_min");
+    set_from_file(f, "v_max", "v_max");
+  }
+  if (is_clipped)
+    set_from_file(f, "max_grad_norm", "max_grad_norm");
+  else
+    set_option(f, "max_grad_norm", "1e9");
   set_from_file(f, "optimizer_epsilon", "adam_eps");
   snprintf(text, sizeof text, "%zu", batch);
   set_option(f, "batch_size", text);
 
+  const struct policy_request request = algorithm_request(f->type, f->options);
   const struct network_shape shape = {
       .obs_dim = size_of(file, "w0/q.0.weight", 1),
-      .actions = (int32_t)size_of(file, "w0/q.4.weight", 0),
+      .actions = (int32_t)((int64_t)size_of(file, "w0/q.4.weight", 0) / request.atoms),
       .activation = 1,
       .layers = 2,
       .hidden = {(int64_t)size_of(file, "w0/q.0.weight", 0), (int64_t)size_of(file, "w0/q.2.weight", 0)},
-      .request = algorithm_request(f->type, f->options)};
+      .request = request};
   create_model(&shape, algorithm_networks(f->type, f->options), f->arena, &f->model);
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
 }
@@ -199,19 +237,18 @@ static void check_weights(const struct fixture *f, const char *network, const ch
     if (strncmp(tensor->name, network, strlen(network)) != 0) continue;
     if (!dataset_of(group, tensor->name, path, sizeof path)) continue;
     dataset_of("w0", tensor->name, before_path, sizeof before_path);
-    struct golden after = golden_read(f->file, path), before = golden_read(f->file, before_path);
-    float values[64 * 64];
-    CU_ASSERT_FATAL(tensor->count <= 64 * 64 && after.n == tensor->count);
+    float *after = read_tensor(f, path, tensor), *before = read_tensor(f, before_path, tensor);
+    double difference = 0, scale = 0;
     for (size_t k = 0; k < tensor->count; k++) {
-      const double origin = moved ? before.values[k] : 0;
-      values[k] = (float)(f->model.parameters.values[tensor->offset + k] - origin);
-      after.values[k] -= origin;
+      const double expected = after[k] - (moved ? before[k] : 0);
+      difference = fmax(difference, fabs((double)f->model.parameters.values[tensor->offset + k] - after[k]));
+      scale = fmax(scale, fabs(expected));
     }
-    const double error = relative_error(values, after.values, tensor->count);
-    if (!(error <= tolerance)) printf("\n    %s: %s: relative error %g\n", f->file, path, error);
-    CU_ASSERT_TRUE(error <= tolerance);
-    golden_free(&after);
-    golden_free(&before);
+    if (!(difference <= tolerance * scale))
+      printf("\n    %s: %s: relative error %g\n", f->file, path, difference / scale);
+    CU_ASSERT_TRUE(difference <= tolerance * scale);
+    free(after);
+    free(before);
   }
 }
 
@@ -231,10 +268,10 @@ static void check_updates(struct fixture *f) {
   check_weights(f, "policy", "f64/w5", true, 2e-3);
 }
 
-static void check_file(struct fixture *f, const char *file, const char *is_double) {
+static void check_file(struct fixture *f, const char *file, const char *distributional, const char *is_double) {
   const size_t rows = size_of(file, "in/act", 0);
   CU_ASSERT_FATAL(rows <= MOST);
-  setup(f, file, rows, 1, rows);
+  setup(f, file, distributional, rows, 1, rows);
   set_option(f, "double", is_double);
   create_dqn(f);
   load_weights(f);
@@ -244,7 +281,7 @@ static void check_file(struct fixture *f, const char *file, const char *is_doubl
 
 static void test_golden(void) {
   struct fixture f;
-  check_file(&f, "dqn.h5", "false");
+  check_file(&f, "dqn.h5", "none", "false");
   /* the target network stays where it is until steps of environments renew it */
   check_weights(&f, "target", "w0", false, 0);
   model_update_targets(&f.model, (float)golden_attribute(f.file, "/", "tau"));
@@ -256,8 +293,35 @@ static void test_golden(void) {
 
 static void test_golden_double(void) {
   struct fixture f;
-  check_file(&f, "dqn_double.h5", "true");
+  check_file(&f, "dqn_double.h5", "none", "true");
   arena_destroy(&f.arena);
+}
+
+static void test_golden_quantiles(void) {
+  struct fixture f;
+  check_file(&f, "qr_dqn.h5", "qr", "false");
+  arena_destroy(&f.arena);
+}
+
+static void test_golden_atoms(void) {
+  struct fixture f;
+  check_file(&f, "c51.h5", "c51", "false");
+  arena_destroy(&f.arena);
+}
+
+/* shifts onto atoms, between them, onto the ends and beyond */
+static void test_projection(void) {
+  static const char file[] = "c51.h5";
+  struct golden reward = golden_read(file, "projection/rew"), discount = golden_read(file, "projection/discount"),
+                probabilities = golden_read(file, "projection/probs"), target = golden_read(file, "projection/target");
+  const size_t atoms = target.shape[1];
+  double m[RETURN_ATOMS_MAX];
+  for (size_t r = 0; r < target.shape[0]; r++) {
+    categorical_project(atoms, golden_attribute(file, "/", "v_min"), golden_attribute(file, "/", "v_max"),
+                        reward.values[r], discount.values[r], probabilities.values + r * atoms, m);
+    for (size_t i = 0; i < atoms; i++) CU_ASSERT_DOUBLE_EQUAL(m[i], target.values[r * atoms + i], 1e-12);
+  }
+  golden_free(&reward), golden_free(&discount), golden_free(&probabilities), golden_free(&target);
 }
 
 /* --- windows of n steps: a sequence of all environments, of which the file draws some steps --- */
@@ -294,7 +358,7 @@ static void test_golden_windows(void) {
                envs = size_of(file, "in/seq_act", 1);
   struct fixture f;
   CU_ASSERT_FATAL(rows <= MOST);
-  setup(&f, file, envs, steps, rows);
+  setup(&f, file, "none", envs, steps, rows);
   set_from_file(&f, "n_steps", "n_steps");
   create_dqn(&f);
   load_weights(&f);
@@ -348,7 +412,7 @@ static void test_golden_priorities(void) {
   const size_t rows = size_of(file, "in/act", 0), steps = size_of(file, "in/priorities", 0);
   struct fixture f;
   CU_ASSERT_FATAL(rows <= MOST);
-  setup(&f, file, steps, 1, rows);
+  setup(&f, file, "none", steps, 1, rows);
   set_option(&f, "replay.prioritized", "true");
   set_from_file(&f, "replay.alpha", "alpha");
   set_from_file(&f, "replay.beta", "beta");
@@ -381,7 +445,7 @@ static void test_golden_priorities(void) {
 static void test_priorities(void) {
   enum { BATCH = 8, ROLLOUTS = 12 };
   struct fixture f;
-  setup(&f, "dqn.h5", 3, 7, BATCH);
+  setup(&f, "dqn.h5", "none", 3, 7, BATCH);
   set_option(&f, "buffer_size", "60");
   set_option(&f, "learning_starts", "0");
   set_option(&f, "replay.prioritized", "true");
@@ -431,7 +495,7 @@ static double epsilon_after(struct fixture *f, double progress_remaining) {
 /* uniform before learning_starts steps, then from the initial to the final rate over exploration_fraction of the run */
 static void test_exploration(void) {
   struct fixture f;
-  setup(&f, "dqn.h5", 2, 4, 8);
+  setup(&f, "dqn.h5", "none", 2, 4, 8);
   set_option(&f, "learning_starts", "12");
   set_option(&f, "exploration_fraction", "0.25");
   set_option(&f, "exploration_initial_eps", "0.5");
@@ -450,6 +514,9 @@ static const struct check_case cases[] = {
     {"losses, five steps and targets are PyTorch's", test_golden},
     {"so they are where the learned network chooses", test_golden_double},
     {"so they are with windows of n steps", test_golden_windows},
+    {"so they are of QR-DQN", test_golden_quantiles},
+    {"so they are of C51", test_golden_atoms},
+    {"C51's projection", test_projection},
     {"so they are with priorities", test_golden_priorities},
     {"steps have priorities, and nothing else has", test_priorities},
     {"exploration follows its schedule", test_exploration},
