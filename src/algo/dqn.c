@@ -23,7 +23,7 @@
 struct dqn_options {
   struct value_learning_settings settings;
   double exploration_fraction, exploration_initial_eps, exploration_final_eps;
-  bool double_q;
+  bool double_q, dueling;
   int distributional; /* enum distributional */
   int64_t n_quantiles, n_atoms;
   double v_min, v_max;
@@ -63,6 +63,8 @@ static const struct option_spec dqn_option_list[] = {
      .type = OPTION_BOOL,
      .default_value = "false",
      .help = "whether the learned network chooses the next action, which the target network then values"},
+    {ROW(struct dqn_options, dueling), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether the last layers divide into a value and advantages, each of the last hidden layer's width"},
     {ROW(struct dqn_options, distributional), .type = OPTION_CHOICE, .default_value = "none",
      .choices = distributional_names,
      .help = "what is learned of the return: its mean (none), n_quantiles (qr), or n_atoms probabilities (c51)"},
@@ -94,6 +96,7 @@ static void dqn_request(const void *object, struct policy_request *request) {
   request->atoms = atoms[options->distributional];
   request->low = options->v_min;
   request->high = options->v_max;
+  request->dueling = options->dueling;
 }
 
 static muster_status dqn_check(const struct document *document, const void *object, int64_t num_envs) {

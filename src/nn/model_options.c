@@ -91,9 +91,11 @@ const struct option_table model_option_table = {.section = "policy", .options = 
 /* ---- lists of layers ---- */
 
 /* the short form: a layer for each of hidden_sizes, followed by the activation; `kernel_size` 0: dense layers */
-static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, struct layer_list *list) {
+static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, bool doubles_last,
+                                 struct layer_list *list) {
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
-    int64_t width = options->hidden_sizes.values[i];
+    const bool is_last = i == options->hidden_sizes.count - 1;
+    const int64_t width = options->hidden_sizes.values[i] * (is_last && doubles_last ? 2 : 1);
     const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
     MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
     MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
@@ -117,14 +119,20 @@ muster_status model_options_hidden(const struct model_options *options, enum mod
   *list = (struct layer_list){0};
   *key = texts->is_null ? NULL : has_own ? "policy.value_network" : "policy.network";
   if (!texts->is_null) return list_texts(texts, list);
-  return list_hidden(options, part == MODEL_POLICY ? options->kernel_size : 0, list);
+  return list_hidden(options, part == MODEL_POLICY ? options->kernel_size : 0,
+                     part == MODEL_POLICY && options->request.dueling, list);
 }
 
 muster_status model_options_head(const struct model_options *options, const struct policy_head *head,
                                  struct layer_shape below, struct layer_spec *spec) {
   const size_t outputs = head->outputs, cells = below.rows * below.columns;
   *spec = (struct layer_spec){&layer_dense, {(int64_t)outputs}};
+  if (options->request.dueling)
+    *spec = (struct layer_spec){&layer_dueling, {(int64_t)head->choices, (int64_t)head->atoms}};
   if (options->head == MODEL_HEAD_DENSE && options->kernel_size == 0) return MUSTER_OK;
+  if (options->request.dueling)
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.dueling: true: the policy's last layer is a convolution, which "
+                                            "has no streams of values and advantages; expects false");
   if (head->counts == NULL)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.head: conv2d needs Discrete or MultiDiscrete actions; expects dense");

@@ -74,7 +74,7 @@ static inline void create_rollout(const struct network_shape *shape, size_t n_en
 /* Creates a model of this shape (critics: as in model_create()); parameters are zero. */
 static inline void create_model(const struct network_shape *shape, const struct model_network_spec *critics,
                                 struct arena *arena, struct model *model) {
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.hidden_sizes.count = shape->layers;
   memcpy(options.hidden_sizes.values, shape->hidden, sizeof shape->hidden);

@@ -189,7 +189,7 @@ static void test_translation(void) {
 static void test_misfits(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   const muster_space vector = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {18}};
   const muster_space grid = {.kind = MUSTER_SPACE_BOX, .rank = 3, .shape = {3, 3, 2}};
@@ -240,7 +240,7 @@ static void read_list(const char *group, const char *name, struct option_text_li
 /* the model of a group, with its weights */
 static void create_listed(const char *group, const struct golden *observations, int32_t choices, struct arena *arena,
                           struct model *model) {
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   read_list(group, "network", &options.network);
   read_list(group, "value_network", &options.value_network);

@@ -20,6 +20,7 @@ struct fixture {
   struct model model;
   struct trajectory rollout;
   struct value_learning *dqn;
+  bool duels; /* the file's networks have streams of values and advantages */
 };
 
 /* --- reading --- */
@@ -40,14 +41,33 @@ static size_t size_of(const char *file, const char *dataset, size_t dimension) {
   return size;
 }
 
-/* "policy/1/weight" -> "<group>/q.2.weight", "target/1/weight" -> "<group>/q_target.2.weight": PyTorch counts the
- * activations as layers; false for epsilon */
-static bool dataset_of(const char *group, const char *name, char *path, size_t size) {
-  char network[16] = "", part[16] = "";
+/* The datasets of a tensor, one behind the other; returns their number: 0 for epsilon.
+ *   "policy/1/weight" -> "<group>/q.2.weight", "target/1/weight" -> "<group>/q_target.2.weight": PyTorch counts the
+ *   activations as layers
+ *   of a dueling network, whose streams' hidden layers are one of ours:
+ *   "policy/0/weight" -> q.trunk.weight, "policy/1/weight" -> q.value.0.weight and q.advantage.0.weight,
+ *   "policy/2/value/weight" -> q.value.2.weight */
+static int datasets_of(const struct fixture *f, const char *group, const char *name, char path[2][96]) {
+  char network[16] = "", part[32] = "";
   int layer = -1;
-  if (sscanf(name, "%15[^/]/%d/%15s", network, &layer, part) != 3) return false;
-  snprintf(path, size, "%s/%s.%d.%s", group, strcmp(network, "policy") == 0 ? "q" : "q_target", 2 * layer, part);
-  return true;
+  if (sscanf(name, "%15[^/]/%d/%31s", network, &layer, part) != 3) return 0;
+  const char *q = strcmp(network, "policy") == 0 ? "q" : "q_target";
+  if (!f->duels) {
+    snprintf(path[0], sizeof path[0], "%s/%s.%d.%s", group, q, 2 * layer, part);
+    return 1;
+  }
+  char *slash = strchr(part, '/');
+  if (slash != NULL) {
+    *slash = '\0';
+    snprintf(path[0], sizeof path[0], "%s/%s.%s.2.%s", group, q, part, slash + 1);
+  } else if (layer == 0) {
+    snprintf(path[0], sizeof path[0], "%s/%s.trunk.%s", group, q, part);
+  } else {
+    snprintf(path[0], sizeof path[0], "%s/%s.value.0.%s", group, q, part);
+    snprintf(path[1], sizeof path[1], "%s/%s.advantage.0.%s", group, q, part);
+    return 2;
+  }
+  return 1;
 }
 
 /* The last layer has its outputs by actions, each with its atoms; QR-DQN's file has them by atoms, each with its
@@ -66,22 +86,30 @@ static bool has_quantiles(const struct fixture *f) {
   return strcmp(f->model.head.distribution->name, "EpsilonGreedyQuantiles") == 0;
 }
 
-/* a tensor of the file, laid out as ours */
-static float *read_tensor(const struct fixture *f, const char *path, const struct parameter *tensor) {
-  size_t n;
-  float *values = read_all(f->file, path, &n);
-  CU_ASSERT_EQUAL_FATAL(n, tensor->count);
+/* a tensor of a group of the file, laid out as ours; NULL where the file has none */
+static float *read_tensor(const struct fixture *f, const char *group, const struct parameter *tensor) {
+  char path[2][96];
+  const int parts = datasets_of(f, group, tensor->name, path);
+  if (parts == 0) return NULL;
+  float *values = malloc(tensor->count * sizeof *values);
+  size_t count = 0;
+  for (int i = 0; i < parts; i++) {
+    struct golden golden = golden_read(f->file, path[i]);
+    CU_ASSERT_FATAL(count + golden.n <= tensor->count);
+    for (size_t k = 0; k < golden.n; k++) values[count++] = (float)golden.values[k];
+    golden_free(&golden);
+  }
+  CU_ASSERT_EQUAL_FATAL(count, tensor->count);
   const size_t rows = (size_t)tensor->shape[0];
-  if (has_quantiles(f) && rows == f->model.head.outputs) swap_outputs(f, values, rows, n / rows);
+  if (has_quantiles(f) && rows == f->model.head.outputs) swap_outputs(f, values, rows, count / rows);
   return values;
 }
 
 static void load_weights(struct fixture *f) {
   for (int i = 0; i < f->model.parameters.tensors; i++) {
     const struct parameter *tensor = &f->model.parameters.tensor[i];
-    char path[96];
-    if (!dataset_of("w0", tensor->name, path, sizeof path)) continue;
-    float *values = read_tensor(f, path, tensor);
+    float *values = read_tensor(f, "w0", tensor);
+    if (values == NULL) continue;
     memcpy(f->model.parameters.values + tensor->offset, values, tensor->count * sizeof *values);
     free(values);
   }
@@ -109,7 +137,7 @@ static void set_from_file(struct fixture *f, const char *key, const char *attrib
 static void setup(struct fixture *f, const char *file, const char *distributional, size_t n_envs, size_t n_steps,
                   size_t batch) {
   const bool is_clipped = strcmp(distributional, "none") == 0;
-  *f = (struct fixture){.file = file};
+  *f = (struct fixture){.file = file, .duels = strcmp(file, "dqn_dueling.h5") == 0};
   char text[24];
   CHECK_OK_FATAL(arena_create(&f->arena));
   CHECK_OK_FATAL(algorithm_find("dqn", &f->type));
@@ -131,13 +159,17 @@ static void setup(struct fixture *f, const char *file, const char *distributiona
   snprintf(text, sizeof text, "%zu", batch);
   set_option(f, "batch_size", text);
 
+  set_option(f, "dueling", f->duels ? "true" : "false");
   const struct policy_request request = algorithm_request(f->type, f->options);
+  const char *names[] = {"w0/q.0.weight", "w0/q.2.weight", "w0/q.4.weight"};
+  const char *dueling[] = {"w0/q.trunk.weight", "w0/q.value.0.weight", "w0/q.advantage.2.weight"};
+  const char *const *layers = f->duels ? dueling : names;
   const struct network_shape shape = {
-      .obs_dim = size_of(file, "w0/q.0.weight", 1),
-      .actions = (int32_t)((int64_t)size_of(file, "w0/q.4.weight", 0) / request.atoms),
+      .obs_dim = size_of(file, layers[0], 1),
+      .actions = (int32_t)((int64_t)size_of(file, layers[2], 0) / request.atoms),
       .activation = 1,
       .layers = 2,
-      .hidden = {(int64_t)size_of(file, "w0/q.0.weight", 0), (int64_t)size_of(file, "w0/q.2.weight", 0)},
+      .hidden = {(int64_t)size_of(file, layers[0], 0), (int64_t)size_of(file, layers[1], 0)},
       .request = request};
   create_model(&shape, algorithm_networks(f->type, f->options), f->arena, &f->model);
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
@@ -233,11 +265,9 @@ static void check_weights(const struct fixture *f, const char *network, const ch
                           double tolerance) {
   for (int i = 0; i < f->model.parameters.tensors; i++) {
     const struct parameter *tensor = &f->model.parameters.tensor[i];
-    char path[96], before_path[96];
     if (strncmp(tensor->name, network, strlen(network)) != 0) continue;
-    if (!dataset_of(group, tensor->name, path, sizeof path)) continue;
-    dataset_of("w0", tensor->name, before_path, sizeof before_path);
-    float *after = read_tensor(f, path, tensor), *before = read_tensor(f, before_path, tensor);
+    float *after = read_tensor(f, group, tensor), *before = read_tensor(f, "w0", tensor);
+    if (after == NULL) continue;
     double difference = 0, scale = 0;
     for (size_t k = 0; k < tensor->count; k++) {
       const double expected = after[k] - (moved ? before[k] : 0);
@@ -245,7 +275,7 @@ static void check_weights(const struct fixture *f, const char *network, const ch
       scale = fmax(scale, fabs(expected));
     }
     if (!(difference <= tolerance * scale))
-      printf("\n    %s: %s: relative error %g\n", f->file, path, difference / scale);
+      printf("\n    %s: %s of %s: relative error %g\n", f->file, tensor->name, group, difference / scale);
     CU_ASSERT_TRUE(difference <= tolerance * scale);
     free(after);
     free(before);
@@ -294,6 +324,12 @@ static void test_golden(void) {
 static void test_golden_double(void) {
   struct fixture f;
   check_file(&f, "dqn_double.h5", "none", "true");
+  arena_destroy(&f.arena);
+}
+
+static void test_golden_dueling(void) {
+  struct fixture f;
+  check_file(&f, "dqn_dueling.h5", "none", "false");
   arena_destroy(&f.arena);
 }
 
@@ -514,6 +550,7 @@ static const struct check_case cases[] = {
     {"losses, five steps and targets are PyTorch's", test_golden},
     {"so they are where the learned network chooses", test_golden_double},
     {"so they are with windows of n steps", test_golden_windows},
+    {"so they are of dueling networks", test_golden_dueling},
     {"so they are of QR-DQN", test_golden_quantiles},
     {"so they are of C51", test_golden_atoms},
     {"C51's projection", test_projection},

@@ -127,7 +127,7 @@ static double objective(struct net *net) {
 
 /* the slope of the objective along one float */
 static double slope(struct net *net, float *at) {
-  const float h = 1.0f / 1024, before = *at;
+  const float h = 1.0f / 512, before = *at;
   *at = before + h;
   double above = objective(net), width = (double)*at;
   *at = before - h;

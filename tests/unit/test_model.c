@@ -98,7 +98,7 @@ static void test_policy_only(void) {
 
 /* networks may be as deep as the option allows, with a critic and deviations */
 static void test_deepest(void) {
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.hidden_sizes.count = OPTION_LIST_MAX;
   for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
@@ -118,7 +118,7 @@ static void test_deepest(void) {
 static void test_unsupported(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
   const muster_space image = {.kind = MUSTER_SPACE_BOX_U8, .rank = 1, .shape = {2}};
@@ -168,7 +168,7 @@ static void check_same(const struct model_options *brief, const struct model_opt
 }
 
 static void test_short_form(void) {
-  struct model_options brief, listed;
+  struct model_options brief = {0}, listed = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &brief));
   listed = brief;
   brief.hidden_sizes = (struct option_int_list){2, {20, 9}};
@@ -194,7 +194,7 @@ static void test_short_form(void) {
 
 /* convolutions with strides below dense layers, another value network, and options that contradict each other */
 static void test_lists(void) {
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -251,7 +251,7 @@ static void test_list(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
   struct model model, plain;
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   create_model(&critic_shape, twin_critics, arena, &model);
   create_model(&critic_shape, model_critic_v, arena, &plain);
@@ -428,7 +428,7 @@ static void test_single_passes_share_a_trunk(void) {
 }
 
 static void test_list_misfits(void) {
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
   CHECK_OK(model_check(&options, &box, &box, twin_critics));
@@ -469,7 +469,7 @@ static void check_zero(const struct model *model, const char *name) {
 static void test_orthogonal_init(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   CU_ASSERT_TRUE(options.ortho_init);
   for (size_t i = 0; i < SHAPES; i++) {
@@ -511,7 +511,7 @@ static void test_orthogonal_init(void) {
 static void test_uniform_init(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
-  struct model_options options;
+  struct model_options options = {0};
   CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
   options.ortho_init = false;
   struct model model;
