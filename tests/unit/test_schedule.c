@@ -92,14 +92,16 @@ static float sum_of(const struct parameters *parameters) {
   return sum;
 }
 
-static muster_status ask_for_none(void *algorithm, int64_t *updates) {
+static muster_status ask_for_none(void *algorithm, double progress_remaining, int64_t *updates) {
   (void)algorithm;
+  (void)progress_remaining;
   *updates = 0;
   return MUSTER_OK;
 }
 
-static muster_status ask_for_three(void *algorithm, int64_t *updates) {
+static muster_status ask_for_three(void *algorithm, double progress_remaining, int64_t *updates) {
   (void)algorithm;
+  (void)progress_remaining;
   *updates = 3;
   return MUSTER_OK;
 }
@@ -120,7 +122,7 @@ static int64_t steps_of_gatherings(struct fixture *f) {
 }
 
 static void check_updates(const char *text) {
-  muster_status (*const wishes[])(void *, int64_t *) = {NULL, ask_for_none, ask_for_three};
+  muster_status (*const wishes[])(void *, double, int64_t *) = {NULL, ask_for_none, ask_for_three};
   int64_t steps[3];
   for (int i = 0; i < 3; i++) {
     struct fixture f;
