@@ -79,8 +79,8 @@ static muster_status find_distribution(const muster_space *action, const char *r
   }
   if (fitting.name != NULL)
     return status_error(MUSTER_ERROR_USAGE,
-                        "policy.distribution: %s does not fit these actions and this algorithm; expects null or %s",
-                        name, fitting.names);
+                        "policy.distribution: not for actions of this kind and this algorithm; expects null or %s",
+                        fitting.names);
   if (requested[0] != '\0')
     return status_error(MUSTER_ERROR_USAGE,
                         "algorithm.name: it acts by the distribution %s, which is not for actions of "
