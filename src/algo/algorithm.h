@@ -60,6 +60,7 @@ struct algorithm_type {
   size_t size;                /* optional: of its state, which begins with the base's; 0: it has no more than that */
   bool corrects_lag;          /* optional: it may learn from what an older policy did */
   const char *const *metrics; /* columns that update() fills, ended by NULL; at most ALGORITHM_MAX_METRICS */
+  const struct option_table *policy; /* optional: defaults of its policy (MODEL_DEFAULTS); NULL: model_option_table's */
 
   /* One update from the rollout. `progress_remaining` in [0, 1] drives the schedules. Fills metrics[] in the order of
    * `metrics`; NAN where there is nothing to say. NUMERIC error when a loss or gradient is not finite: parameters and

@@ -181,6 +181,7 @@ const struct algorithm_type algorithm_dqn = {
     .size = sizeof(struct dqn),
     .corrects_lag = true,
     .metrics = dqn_metrics,
+    .policy = MODEL_DEFAULTS("dqn", "[64, 64]", "relu", "false"),
     .check = dqn_check,
     .request = dqn_request,
     .create = dqn_create,

@@ -113,7 +113,8 @@ int command_algos(int argc, char **argv) {
   muster_status status = algorithm_find(name, &type);
   if (status == MUSTER_OK) {
     printf("%s: %s\n\n", type->name, type->summary);
-    config_reference_print(stdout, &type->options, 1, NULL);
+    const struct option_table *tables[] = {type->options, type->policy};
+    config_reference_print(stdout, tables, type->policy != NULL ? 2 : 1, NULL);
   }
   return command_finish("algos", status);
 }

@@ -6,19 +6,13 @@ _Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes h
 _Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
                "a network lists as many layers as there may be; a head comes on top");
 
-static const char *const activation_names[] = {"tanh", "relu", NULL};
+const char *const model_activation_names[] = {"tanh", "relu", NULL};
 static const struct layer_type *const activations[] = {&layer_tanh, &layer_relu};
 static const char *const head_names[] = {"dense", "conv2d", NULL};
 static const char *const log_std_names[] = {"parameter", "state", NULL};
 
 static const struct option_spec model_options[] = {
-    {.key = "hidden_sizes",
-     .type = OPTION_INT_LIST,
-     .offset = offsetof(struct model_options, hidden_sizes),
-     .default_value = "[64, 64]",
-     .min = 1,
-     .max = 65536,
-     .help = "widths of the hidden layers, of policy and value network alike"},
+    ROW_HIDDEN_SIZES("[64, 64]"),
     {.key = "kernel_size",
      .type = OPTION_INT,
      .offset = offsetof(struct model_options, kernel_size),
@@ -27,12 +21,7 @@ static const struct option_spec model_options[] = {
      .max = 63,
      .help = "the policy's hidden layers are convolutions of kernel_size x kernel_size cells (odd), hidden_sizes their "
              "channels, for observations [rows, columns, channels] and actions for each cell; 0: dense layers"},
-    {.key = "activation",
-     .type = OPTION_CHOICE,
-     .offset = offsetof(struct model_options, activation),
-     .default_value = "tanh",
-     .choices = activation_names,
-     .help = "nonlinearity of the hidden layers"},
+    ROW_ACTIVATION("tanh"),
     {.key = "network",
      .type = OPTION_TEXT_LIST,
      .offset = offsetof(struct model_options, network),
@@ -54,11 +43,7 @@ static const struct option_spec model_options[] = {
      .help =
          "last layer of the policy: dense, or conv2d with the same outputs for each cell of the grid below it, as a "
          "kernel_size implies"},
-    {.key = "ortho_init",
-     .type = OPTION_BOOL,
-     .offset = offsetof(struct model_options, ortho_init),
-     .default_value = "true",
-     .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"},
+    ROW_ORTHO_INIT("true"),
     {.key = "share_trunk",
      .type = OPTION_BOOL,
      .offset = offsetof(struct model_options, share_trunk),
@@ -153,10 +138,11 @@ muster_status model_options_head(const struct model_options *options, const stru
 
 /* ---- options that contradict each other ---- */
 
-/* where layers are listed, no option of the short form may be set: each must equal its default */
-static muster_status check_short_form(const struct model_options *options) {
+muster_status model_options_check_short_form(const struct model_options *options,
+                                             const struct option_table *own_defaults) {
   struct model_options unsaid;
   MUSTER_TRY(option_set_defaults(&model_option_table, &unsaid));
+  if (own_defaults != NULL) MUSTER_TRY(option_set_defaults(own_defaults, &unsaid));
   const struct option_int_list *sizes = &options->hidden_sizes;
   const char *said = NULL;
   if (sizes->count != unsaid.hidden_sizes.count ||
@@ -171,7 +157,6 @@ static muster_status check_short_form(const struct model_options *options) {
 }
 
 muster_status model_options_check(const struct model_options *options) {
-  MUSTER_TRY(check_short_form(options));
   if (!options->value_network.is_null && options->share_trunk)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");

@@ -30,8 +30,43 @@ enum model_log_std { MODEL_LOG_STD_PARAMETER, MODEL_LOG_STD_STATE };
 
 extern const struct option_table model_option_table;
 
+/* The rows of the table whose defaults depend on the algorithm: most leave them as they are in model_option_table,
+ * others have a table of their own (MODEL_DEFAULTS) that is applied after it. */
+#define ROW_HIDDEN_SIZES(value)                                                                                        \
+  {                                                                                                                    \
+    .key = "hidden_sizes", .type = OPTION_INT_LIST, .offset = offsetof(struct model_options, hidden_sizes),            \
+    .default_value = value, .min = 1, .max = 65536,                                                                    \
+    .help = "widths of the hidden layers, of policy and value network alike"                                           \
+  }
+#define ROW_ACTIVATION(value)                                                                                          \
+  {                                                                                                                    \
+    .key = "activation", .type = OPTION_CHOICE, .offset = offsetof(struct model_options, activation),                  \
+    .default_value = value, .choices = model_activation_names, .help = "nonlinearity of the hidden layers"             \
+  }
+#define ROW_ORTHO_INIT(value)                                                                                          \
+  {                                                                                                                    \
+    .key = "ortho_init", .type = OPTION_BOOL, .offset = offsetof(struct model_options, ortho_init),                    \
+    .default_value = value, .help = "orthogonal initial weights; false: uniform as torch.nn.Linear"                    \
+  }
+
+extern const char *const model_activation_names[];
+
+/* The policy of an algorithm whose defaults are others, as texts of YAML: MODEL_DEFAULTS("dqn", "[64, 64]", "relu",
+ * "false"). */
+#define MODEL_DEFAULTS(name, hidden_sizes, activation, ortho_init)                                                     \
+  (&(const struct option_table){                                                                                       \
+      .section = "policy",                                                                                             \
+      .owner = name,                                                                                                   \
+      .options = (const struct option_spec[]){                                                                         \
+          ROW_HIDDEN_SIZES(hidden_sizes), ROW_ACTIVATION(activation), ROW_ORTHO_INIT(ortho_init), {.key = NULL}}})
+
 /* USAGE error where options contradict each other. Such errors begin with the key: "policy.kernel_size: ...". */
 MUSTER_CHECKED muster_status model_options_check(const struct model_options *options);
+
+/* USAGE error, which begins with the key, where layers are listed and an option of the short form is set, too: it
+ * differs from its default, which may be that of an algorithm's own table (NULL: it has none). */
+MUSTER_CHECKED muster_status model_options_check_short_form(const struct model_options *options,
+                                                            const struct option_table *own_defaults);
 
 /* USAGE error, which begins with the key, where a policy of convolutions does not fit the observations or the
  * actions. */

@@ -181,6 +181,8 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   tables[n++] = &env_host_table;
   tables[n++] = &normalize_option_table;
   tables[n++] = &model_option_table;
+  for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
+    if ((*type)->policy != NULL) tables[n++] = (*type)->policy;
   tables[n++] = &algorithm_table;
   tables[n++] = &loop_table;
   for (const struct algorithm_type *const *type = algorithm_list(); *type != NULL; type++)
@@ -451,6 +453,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   struct binding bindings[BINDINGS];
   bind_tables(config, algorithm, bindings);
   for (int i = 0; i < BINDINGS; i++) MUSTER_TRY(document_apply(document, bindings[i].table, bindings[i].object));
+  if (algorithm->policy != NULL) MUSTER_TRY(document_apply(document, algorithm->policy, &config->policy));
   const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
   MUSTER_TRY(document_check_unknown(document, tables, run_config_tables(tables)));
 
@@ -461,6 +464,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   }
   config->policy.request = algorithm_request(algorithm, config->algorithm);
   MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(locate_own_key(document, model_options_check_short_form(&config->policy, algorithm->policy)));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
   return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);

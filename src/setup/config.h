@@ -10,7 +10,7 @@
 #include "nn/model.h"
 
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
-#define RUN_CONFIG_MAX_TABLES 128 /* one for each algorithm, and a dozen others */
+#define RUN_CONFIG_MAX_TABLES 128 /* at most two for each algorithm, and a dozen others */
 
 /* The largest seed: beyond it JSON and other programs no longer tell neighbouring integers apart. */
 #define RUN_SEED_MAX 9007199254740992

@@ -118,6 +118,21 @@ static void test_round_trip(void) {
   CU_ASSERT_EQUAL(ppo->settings.learning_rate.initial, 3.3333333333333335e-05);
 }
 
+/* an algorithm may have a policy by default that is not the one of others; what the config says comes before it */
+static void test_own_policy_defaults(void) {
+  struct run_config config;
+  CHECK_OK_FATAL(parse("algorithm: {name: dqn}\n", &config));
+  CU_ASSERT_TRUE(config.policy.activation == 1 && !config.policy.ortho_init && config.policy.hidden_sizes.count == 2);
+  check_round_trip(&config);
+  CHECK_OK_FATAL(parse("algorithm: {name: dqn}\npolicy: {activation: tanh, hidden_sizes: [3]}\n", &config));
+  CU_ASSERT_TRUE(config.policy.activation == 0 && !config.policy.ortho_init && config.policy.hidden_sizes.count == 1);
+  check_round_trip(&config);
+  CHECK_OK_FATAL(parse("algorithm: {name: dqn}\npolicy: {network: [dense 3]}\n", &config));
+  check_round_trip(&config);
+  CHECK_OK_FATAL(parse("algorithm: {name: a2c}\n", &config));
+  CU_ASSERT_TRUE(config.policy.activation == 0 && config.policy.ortho_init);
+}
+
 static void test_environment_settings(void) {
   struct run_config config;
   CHECK_OK_FATAL(parse("env: {name: Probe-v0, options: {obs_dim: 5, truncates: 1}}\n", &config));
@@ -247,6 +262,7 @@ static void test_load(void) {
 static const struct check_case cases[] = {
     {"a block of rl-zoo", test_block_of_rl_zoo},
     {"write and read back", test_round_trip},
+    {"policy defaults of an algorithm", test_own_policy_defaults},
     {"the environment's settings", test_environment_settings},
     {"what differs between two configs", test_differences},
     {"a difference at the end of a long map", test_difference_far_behind},

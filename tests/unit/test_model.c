@@ -218,12 +218,6 @@ static void test_lists(void) {
   options.head = MODEL_HEAD_DENSE;
   set_list(&options.value_network, (const char *[]){"dense 3", "conv2d 3 3", NULL});
   FAILS("policy.value_network: conv2d: reads a grid [rows, columns, channels], and there is a vector of 3");
-  options.kernel_size = 3;
-  FAILS("policy.kernel_size: is short for a list of layers, and policy.network is one; expects only one of them");
-  options.kernel_size = 0;
-  options.hidden_sizes.values[0]++;
-  FAILS("policy.hidden_sizes: is short for a list of layers, and policy.network is one; expects only one of them");
-  options.hidden_sizes.values[0]--;
   options.share_trunk = true;
   FAILS("policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
   const muster_space vector = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {6}};
@@ -231,6 +225,28 @@ static void test_lists(void) {
   CHECK_FAILS(model_create(&options, &vector, &cell_actions, model_critic_v, arena, &model), MUSTER_ERROR_USAGE,
               "policy.network: conv2d: reads a grid");
   arena_destroy(&arena);
+}
+
+/* where layers are listed, options of the short form must be those that the algorithm has by default */
+static void test_short_form_beside_list(void) {
+  struct model_options options = {0};
+  const struct option_table *own = MODEL_DEFAULTS("some", "[400, 300]", "relu", "false");
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  set_list(&options.network, (const char *[]){"dense 7", "tanh", NULL});
+#define REFUSES(key, defaults)                                                                                         \
+  CHECK_FAILS(model_options_check_short_form(&options, defaults), MUSTER_ERROR_USAGE,                                  \
+              "policy." key ": is short for a list of layers, and policy.network is one; expects only one of them")
+  CHECK_OK(model_options_check_short_form(&options, NULL));
+  REFUSES("activation", own);
+  CHECK_OK_FATAL(option_set_defaults(own, &options));
+  CU_ASSERT_TRUE(options.hidden_sizes.values[0] == 400 && !options.ortho_init && options.kernel_size == 0);
+  CHECK_OK(model_options_check_short_form(&options, own));
+  options.hidden_sizes.values[1]++;
+  REFUSES("hidden_sizes", own);
+  options.kernel_size = 3;
+  REFUSES("kernel_size", own);
+  options.network.is_null = true;
+  CHECK_OK(model_options_check_short_form(&options, own));
 }
 
 /* --- other networks, as algorithms ask for them --- */
@@ -633,6 +649,7 @@ static const struct check_case cases[] = {
     {"an action space that no network supports", test_unsupported},
     {"the short form of a list of layers", test_short_form},
     {"lists of layers", test_lists},
+    {"short form beside a list", test_short_form_beside_list},
     {"a list of networks", test_list},
     {"what lists of networks ask for", test_list_misfits},
     {"a critic that reads actions", test_critic_of_actions},
