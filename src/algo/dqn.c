@@ -21,7 +21,7 @@
 #include <string.h>
 
 struct dqn_options {
-  struct value_learning_settings settings;
+  struct replay_learning_settings settings;
   double exploration_fraction, exploration_initial_eps, exploration_final_eps;
   bool double_q, dueling;
   int distributional; /* enum distributional */
@@ -118,9 +118,9 @@ static double scheduled_epsilon(const struct dqn_options *options, double progre
 }
 
 static void set_epsilon(struct dqn *dqn, double progress_remaining) {
-  struct model *model = dqn->base.model;
-  const bool has_begun = dqn->base.steps >= dqn->base.settings.learning_starts;
-  dqn->exploration_rate = scheduled_epsilon(dqn->base.options, progress_remaining);
+  struct model *model = dqn->base.base.model;
+  const bool has_begun = dqn->base.base.steps >= dqn->base.base.settings.learning_starts;
+  dqn->exploration_rate = scheduled_epsilon(dqn->base.base.options, progress_remaining);
   model->parameters.values[model->own_offset] = has_begun ? (float)dqn->exploration_rate : 1.0f;
 }
 
@@ -128,7 +128,7 @@ static muster_status dqn_create(const struct algorithm_context *context, void *a
   struct dqn *dqn = algorithm;
   assert(context->model->head.own_count == 1);
   (void)context;
-  const struct dqn_options *options = dqn->base.options;
+  const struct dqn_options *options = dqn->base.base.options;
   dqn->base.chooses_next = options->double_q ? CHOICE_BY_LEARNED : CHOICE_BY_TARGET;
   dqn->base.counts_steps_to_target = true;
   set_epsilon(dqn, 1.0);
@@ -144,7 +144,7 @@ static muster_status dqn_take_rollout(void *algorithm, double progress_remaining
 /* --- the update --- */
 
 static void dqn_loss(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses) {
-  const struct replay_tile *tile = &learning->tile;
+  const struct replay_tile *tile = &learning->base.tile;
   const int32_t *actions = tile->step.action;
   for (size_t r = 0; r < tile->rows; r++) {
     const size_t action = (size_t)actions[r], next = (size_t)pass->next_actions[r];
@@ -167,7 +167,7 @@ static const char *const dqn_metrics[METRICS + 1] = {VALUE_METRIC_NAMES, "rollou
 static muster_status dqn_update(void *algorithm, double progress_remaining, double *metrics) {
   static const value_loss losses[] = {dqn_loss, quantile_regression_loss, categorical_loss};
   const struct dqn *dqn = algorithm;
-  const struct dqn_options *options = dqn->base.options;
+  const struct dqn_options *options = dqn->base.base.options;
   metrics[METRIC_EXPLORATION_RATE] = dqn->exploration_rate;
   return value_learning_update(algorithm, losses[options->distributional], progress_remaining, metrics);
 }

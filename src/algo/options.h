@@ -7,7 +7,7 @@
 
 #define ROW(T, name) .key = #name, .offset = offsetof(T, name)
 /* the same of what all algorithms with one base share, in the struct's field `settings` (policy_gradient.h,
- * value_learning.h) */
+ * replay_learning.h) */
 #define ROW_SETTING(T, name) .key = #name, .offset = offsetof(T, settings.name)
 
 /* The table of an algorithm's rows. */
@@ -99,7 +99,7 @@
                                        .max = 1, .help = "keeps the optimizer's division finite"                       \
   }
 
-/* --- of algorithms with a replay (value_learning.h) --- */
+/* --- of algorithms with a replay (replay_learning.h) --- */
 
 #define ROW_BUFFER_SIZE(T, value)                                                                                      \
   {                                                                                                                    \

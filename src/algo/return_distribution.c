@@ -11,8 +11,8 @@ struct step {
 };
 
 static struct step step_of(const struct value_learning *learning, const struct value_pass *pass, size_t r) {
-  const struct replay_tile *tile = &learning->tile;
-  const size_t n = learning->model->head.atoms, action = (size_t)((const int32_t *)tile->step.action)[r];
+  const struct replay_tile *tile = &learning->base.tile;
+  const size_t n = learning->base.model->head.atoms, action = (size_t)((const int32_t *)tile->step.action)[r];
   return (struct step){.n = n,
                        .values = pass->values + r * pass->ld + action * n,
                        .next = pass->next_values + r * pass->next_ld + (size_t)pass->next_actions[r] * n,
@@ -39,7 +39,7 @@ static double regress(const double *targets, size_t n, double quantile, double t
 void quantile_regression_loss(struct value_learning *learning, const struct value_pass *pass,
                               struct value_losses *losses) {
   double targets[RETURN_ATOMS_MAX];
-  for (size_t r = 0; r < learning->tile.rows; r++) {
+  for (size_t r = 0; r < learning->base.tile.rows; r++) {
     const struct step step = step_of(learning, pass, r);
     double loss = 0, value = 0, target = 0;
     for (size_t j = 0; j < step.n; j++) {
@@ -84,9 +84,9 @@ static double softmax(const float *logits, size_t n, double *probabilities) {
 }
 
 void categorical_loss(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses) {
-  const struct policy_head *head = &learning->model->head;
+  const struct policy_head *head = &learning->base.model->head;
   double probabilities[RETURN_ATOMS_MAX], m[RETURN_ATOMS_MAX];
-  for (size_t r = 0; r < learning->tile.rows; r++) {
+  for (size_t r = 0; r < learning->base.tile.rows; r++) {
     const struct step step = step_of(learning, pass, r);
     const double gap = (head->high - head->low) / (double)(step.n - 1);
     double loss = 0, value = 0;

@@ -1,5 +1,5 @@
-/* What all algorithms share that learn values from a replay (experience/replay.h): gathered rollouts go into it, and
- * every update learns from steps that are drawn from it. An algorithm adds its target and its loss.
+/* What all algorithms share that learn the values of Discrete actions from a replay (replay_learning.h). An algorithm
+ * adds its target and its loss.
  *
  *   target y = R + discount * v(next observation; target network),  R and discount of a window of n_steps
  *   L = mean loss(Q(s, a; theta), y)
@@ -8,23 +8,9 @@
 #ifndef ALGO_VALUE_LEARNING_H
 #define ALGO_VALUE_LEARNING_H
 
-#include "algo/algorithm.h"
 #include "algo/gradient_sum.h"
-#include "algo/prioritized_replay.h"
-#include "config/option.h"
-#include "experience/replay.h"
+#include "algo/replay_learning.h"
 #include "nn/optimizer.h"
-
-/* The options that all of them have (their rows are in options.h): the struct of an algorithm's options begins with
- * them. */
-struct value_learning_settings {
-  int64_t buffer_size, learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
-  double gamma, tau, max_grad_norm;
-  struct option_schedule learning_rate;
-  char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
-  double optimizer_epsilon;
-  struct prioritized_options replay; /* off where an algorithm has no such rows */
-};
 
 /* Sums over a minibatch. All are doubles: they are the terms of a gradient_sum. */
 struct value_losses {
@@ -33,7 +19,7 @@ struct value_losses {
 
 struct value_learning;
 
-/* The outputs of the networks for one tile, whose steps are in learning->tile. */
+/* The outputs of the networks for one tile, whose steps are in learning->base.tile. */
 struct value_pass {
   const float *values,
       *next_values; /* [tile rows, ld] of the learned network at the step; of the target network next */
@@ -47,45 +33,29 @@ struct value_pass {
 /* By whose values the greedy action of the next observation is chosen. */
 enum value_choice { CHOICE_NONE, CHOICE_BY_TARGET, CHOICE_BY_LEARNED };
 
-/* Fills learning->drawn with the steps of the next update, and learning->weights. */
-typedef void (*value_draw)(struct value_learning *learning, double progress_remaining);
-
 /* Fills learning->d_values[tile rows, d_ld], which is 0 before, with dL/d values, and adds to the sums. */
 typedef void (*value_loss)(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses);
 
 /* The state of an algorithm begins with this; many have no more. */
 struct value_learning {
-  const void *options; /* the algorithm's own, which begin with the settings; borrowed */
-  struct value_learning_settings settings;
-  struct model *model; /* borrowed */
+  struct replay_learning base;
   struct model_network *target;
-  bool is_packed; /* its networks, which happens when the first update begins, and where their parameters change */
-  struct stages *stages; /* borrowed; may be NULL */
-  const struct trajectory *rollout;
   struct optimizer optimizer;
-  struct replay replay;
-  struct prioritized_replay prioritized;
   struct gradient_sum sum;
-  uint64_t seed;
-  int64_t steps, updates; /* of all environments that went into the replay; updates so far */
-  uint64_t *drawn;        /* [batch_size] */
-  const float *weights;   /* [batch_size] of the steps that were drawn */
 
   /* set by the algorithm's create() */
-  value_draw draw; /* as the options say, unless it says otherwise */
   enum value_choice chooses_next;
   bool counts_steps_to_target; /* target_update_interval counts steps of all environments, not updates */
 
-  /* of the tile that is computed now */
-  struct replay_tile tile;
+  /* of the tile that is computed now, whose steps are in base.tile */
   float *d_values; /* [TILE, d_ld] */
   size_t d_ld;
   int32_t next_actions[TILE];
 };
 
-/* What learning from a replay does unless an algorithm says otherwise: rollouts of train_freq steps of every
- * environment go into the replay, and gradient_steps updates follow once there are learning_starts of them; there is no
- * critic besides the policy network, of which "target" is a copy. A checkpoint holds the replay and the counters. */
+/* What learning values does unless an algorithm says otherwise: rollouts of train_freq steps of every environment go
+ * into the replay, and gradient_steps updates follow once there are learning_starts of them; there is no critic besides
+ * the policy network, of which "target" is a copy. A checkpoint holds the optimizer, the replay and the counters. */
 extern const struct algorithm_base value_learning_base;
 
 /* The base's take_rollout(), for an algorithm that does more then. */

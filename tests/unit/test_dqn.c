@@ -175,7 +175,7 @@ static void setup(struct fixture *f, const char *file, const char *distributiona
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
 }
 
-static void draw_file_rows(struct value_learning *dqn, double progress_remaining) {
+static void draw_file_rows(struct replay_learning *dqn, double progress_remaining) {
   (void)progress_remaining;
   memcpy(dqn->drawn, file_rows, (size_t)dqn->settings.batch_size * sizeof *file_rows);
 }
@@ -186,7 +186,7 @@ static void create_dqn(struct fixture *f) {
   void *algorithm;
   CHECK_OK_FATAL(algorithm_create(f->type, &context, &algorithm));
   f->dqn = algorithm;
-  f->dqn->draw = draw_file_rows;
+  f->dqn->base.draw = draw_file_rows;
 }
 
 /* --- filling the replay --- */
@@ -236,7 +236,7 @@ static void take_steps(struct fixture *f, const char *group, size_t rows) {
   for (size_t r = 0; r < rows; r++) {
     write_step(f, r, 0, observation + r * floats, action[r], reward[r], terminated[r] != 0, truncated[r] != 0);
     write_next(f, r, 0, next + r * floats);
-    if (r < MOST) file_rows[r] = r * f->dqn->replay.slots;
+    if (r < MOST) file_rows[r] = r * f->dqn->base.replay.slots;
   }
   int64_t updates;
   CHECK_OK_FATAL(algorithm_take_rollout(f->type, f->dqn, 1.0, &updates));
@@ -401,7 +401,7 @@ static void test_golden_windows(void) {
   take_sequence(&f);
   float *t = read_all(file, "in/batch_t", NULL), *env = read_all(file, "in/batch_n", NULL);
   for (size_t r = 0; r < rows; r++)
-    file_rows[r] = (uint64_t)env[r] * f.dqn->replay.slots + slot_of(&f, (size_t)env[r], (size_t)t[r]);
+    file_rows[r] = (uint64_t)env[r] * f.dqn->base.replay.slots + slot_of(&f, (size_t)env[r], (size_t)t[r]);
   free(t), free(env);
   check_updates(&f);
   arena_destroy(&f.arena);
@@ -410,16 +410,16 @@ static void test_golden_windows(void) {
 /* --- priorities: a buffer of which the file draws some steps, in proportion to its priorities --- */
 
 /* weights are those of the first draw in all updates of the file */
-static void draw_file_rows_weighed(struct value_learning *dqn, double progress_remaining) {
+static void draw_file_rows_weighed(struct replay_learning *dqn, double progress_remaining) {
   draw_file_rows(dqn, progress_remaining);
   if (dqn->updates == 0) prioritized_replay_weigh(&dqn->prioritized, dqn->settings.replay.beta, dqn->drawn);
 }
 
-static uint64_t leaf_of(const struct fixture *f, size_t env) { return env * f->dqn->replay.slots; }
+static uint64_t leaf_of(const struct fixture *f, size_t env) { return env * f->dqn->base.replay.slots; }
 
 /* every draw of the file by its own random number */
 static void check_draws(const struct fixture *f, size_t rows) {
-  const struct priorities *priorities = &f->dqn->prioritized.priorities;
+  const struct priorities *priorities = &f->dqn->base.prioritized.priorities;
   uint64_t places[MOST];
   struct golden uniform = golden_read(f->file, "in/uniforms"), index = golden_read(f->file, "per/indices");
   for (size_t i = 0; i < rows; i++) {
@@ -437,8 +437,8 @@ static void check_priorities(const struct fixture *f, const char *dataset, doubl
   struct golden expected = golden_read(f->file, dataset);
   for (size_t env = 0; env < expected.n; env++) {
     const double found =
-        (double)priorities_get(&f->dqn->prioritized.priorities, leaf_of(f, env)) / (double)PRIORITY_ONE;
-    CU_ASSERT_DOUBLE_EQUAL(found / pow(expected.values[env], f->dqn->settings.replay.alpha), 1, tolerance);
+        (double)priorities_get(&f->dqn->base.prioritized.priorities, leaf_of(f, env)) / (double)PRIORITY_ONE;
+    CU_ASSERT_DOUBLE_EQUAL(found / pow(expected.values[env], f->dqn->base.settings.replay.alpha), 1, tolerance);
   }
   golden_free(&expected);
 }
@@ -454,15 +454,16 @@ static void test_golden_priorities(void) {
   set_from_file(&f, "replay.beta", "beta");
   set_from_file(&f, "replay.epsilon", "eps");
   create_dqn(&f);
-  f.dqn->draw = draw_file_rows_weighed;
+  f.dqn->base.draw = draw_file_rows_weighed;
   load_weights(&f);
   take_steps(&f, "buffer", steps);
 
-  struct prioritized_replay *prioritized = &f.dqn->prioritized;
+  struct prioritized_replay *prioritized = &f.dqn->base.prioritized;
   struct golden priority = golden_read(file, "in/priorities");
   for (size_t env = 0; env < steps; env++)
-    priorities_set(&prioritized->priorities, leaf_of(&f, env),
-                   priorities_round(&prioritized->priorities, pow(priority.values[env], f.dqn->settings.replay.alpha)));
+    priorities_set(
+        &prioritized->priorities, leaf_of(&f, env),
+        priorities_round(&prioritized->priorities, pow(priority.values[env], f.dqn->base.settings.replay.alpha)));
   golden_free(&priority);
   check_draws(&f, rows);
   double metrics[ALGORITHM_MAX_METRICS];
@@ -487,8 +488,8 @@ static void test_priorities(void) {
   set_option(&f, "replay.prioritized", "true");
   create_dqn(&f);
   randomize_model(&f.model, 5);
-  struct prioritized_replay *prioritized = &f.dqn->prioritized;
-  const struct replay *replay = &f.dqn->replay;
+  struct prioritized_replay *prioritized = &f.dqn->base.prioritized;
+  const struct replay *replay = &f.dqn->base.replay;
   uint64_t drawn[BATCH];
   for (uint32_t k = 0; k < ROLLOUTS; k++) {
     int64_t updates;

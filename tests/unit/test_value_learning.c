@@ -14,12 +14,12 @@ static const struct network_shape shape = {.obs_dim = 3, .actions = 4, .layers =
 static double target_of(const struct value_learning *learning, const struct value_pass *pass, size_t r) {
   double mean = 0;
   for (size_t a = 0; a < 4; a++) mean += pass->next_values[r * pass->next_ld + a] / 4;
-  return learning->tile.step.reward[r] + learning->tile.discount[r] * mean;
+  return learning->base.tile.step.reward[r] + learning->base.tile.discount[r] * mean;
 }
 
 static void loss(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses) {
-  for (size_t r = 0; r < learning->tile.rows; r++) {
-    const size_t action = (size_t)((int32_t *)learning->tile.step.action)[r];
+  for (size_t r = 0; r < learning->base.tile.rows; r++) {
+    const size_t action = (size_t)((int32_t *)learning->base.tile.step.action)[r];
     const double value = pass->values[r * pass->ld + action], error = value - target_of(learning, pass, r);
     losses->loss += 0.5 * error * error;
     losses->value += value;
@@ -37,7 +37,7 @@ static muster_status update(void *algorithm, double progress_remaining, double *
 }
 
 struct options {
-  struct value_learning_settings settings;
+  struct replay_learning_settings settings;
 };
 
 static const struct option_spec options_list[] = {
@@ -59,13 +59,13 @@ struct fixture {
   struct arena *arena;
   struct model model;
   struct trajectory rollout;
-  struct value_learning_settings settings;
+  struct replay_learning_settings settings;
   struct value_learning *learning;
   uint64_t rollouts;
 };
 
-static struct value_learning_settings defaults(void) {
-  return (struct value_learning_settings){
+static struct replay_learning_settings defaults(void) {
+  return (struct replay_learning_settings){
       .buffer_size = 1000,
       .learning_starts = 2 * ENVS * STEPS,
       .train_freq = STEPS,
@@ -82,7 +82,7 @@ static struct value_learning_settings defaults(void) {
   };
 }
 
-static void setup(struct fixture *f, struct value_learning_settings settings) {
+static void setup(struct fixture *f, struct replay_learning_settings settings) {
   *f = (struct fixture){.settings = settings};
   CHECK_OK_FATAL(arena_create(&f->arena));
   create_model(&shape, algorithm_networks(&type, &f->settings), f->arena, &f->model);
@@ -112,7 +112,7 @@ static void test_number_of_updates(void) {
   CU_ASSERT_EQUAL(take_rollout(&f), 0);
   CU_ASSERT_EQUAL(take_rollout(&f), 2);
   arena_destroy(&f.arena);
-  struct value_learning_settings as_many = defaults();
+  struct replay_learning_settings as_many = defaults();
   as_many.gradient_steps = -1;
   as_many.learning_starts = 0;
   setup(&f, as_many);
@@ -130,11 +130,11 @@ static double loss_of(struct fixture *f) {
     const size_t rows = n - first < TILE ? n - first : TILE;
     struct value_pass pass = {.inverse_n = 0};
     struct value_losses losses = {0};
-    replay_gather(&learning->replay, learning->drawn + first, rows, f->settings.n_steps, f->settings.gamma,
-                  &learning->tile);
-    model_take(&f->model, rows, learning->tile.next.observation, f->rollout.obs_bytes);
+    replay_gather(&learning->base.replay, learning->base.drawn + first, rows, f->settings.n_steps, f->settings.gamma,
+                  &learning->base.tile);
+    model_take(&f->model, rows, learning->base.tile.next.observation, f->rollout.obs_bytes);
     pass.next_values = model_forward(&f->model, learning->target, &pass.next_ld);
-    pass.values = model_policy(&f->model, rows, learning->tile.step.observation, f->rollout.obs_bytes, &pass.ld);
+    pass.values = model_policy(&f->model, rows, learning->base.tile.step.observation, f->rollout.obs_bytes, &pass.ld);
     loss(learning, &pass, &losses);
     sum += losses.loss;
   }
@@ -175,7 +175,7 @@ static void test_gradient(void) {
 static void test_target(void) {
   struct fixture f;
   double metrics[ALGORITHM_MAX_METRICS];
-  struct value_learning_settings settings = defaults();
+  struct replay_learning_settings settings = defaults();
   settings.target_update_interval = 3;
   setup(&f, settings);
   for (int i = 0; i < 3; i++) take_rollout(&f);
@@ -202,7 +202,7 @@ static void test_target(void) {
 static void test_state(void) {
   struct fixture f, copy;
   double metrics[ALGORITHM_MAX_METRICS], metrics_of_copy[ALGORITHM_MAX_METRICS];
-  struct value_learning_settings settings = defaults();
+  struct replay_learning_settings settings = defaults();
   strcpy(settings.optimizer, "adam");
   settings.learning_rate.initial = 0.01;
   setup(&f, settings);
@@ -239,7 +239,7 @@ static void test_errors(void) {
   CU_ASSERT_EQUAL(f.model.parameters.values[0], before);
   arena_destroy(&f.arena);
   struct document *document;
-  struct value_learning_settings settings = defaults();
+  struct replay_learning_settings settings = defaults();
   CHECK_OK_FATAL(document_create(&document));
   static const char text[] = "algorithm: {buffer_size: 99}\n";
   CHECK_OK_FATAL(document_read_text(document, "test", text, sizeof text - 1));

@@ -13,7 +13,7 @@
 #include <math.h>
 
 struct soft_q_options {
-  struct value_learning_settings settings;
+  struct replay_learning_settings settings;
   double temperature;
 };
 
@@ -47,9 +47,9 @@ static double log_sum_exp(const float *outputs, const uint8_t *mask, size_t acti
 }
 
 static void loss(struct value_learning *learning, const struct value_pass *pass, struct value_losses *losses) {
-  const struct soft_q_options *options = learning->options;
-  const struct replay_tile *tile = &learning->tile;
-  const size_t actions = learning->model->head.choices;
+  const struct soft_q_options *options = learning->base.options;
+  const struct replay_tile *tile = &learning->base.tile;
+  const size_t actions = learning->base.model->head.choices;
   for (size_t r = 0; r < tile->rows; r++) {
     const int32_t action = ((const int32_t *)tile->step.action)[r];
     const uint8_t *mask = tile->next.mask != NULL ? tile->next.mask + r * actions : NULL;

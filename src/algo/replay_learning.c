@@ -1,0 +1,125 @@
+#include "algo/replay_learning.h"
+
+#include <math.h>
+
+/* --- what all of them do --- */
+
+muster_status replay_learning_check(const struct document *document, const void *object, int64_t num_envs) {
+  const struct replay_learning_settings *settings = object;
+  if (settings->train_freq > INT32_MAX / num_envs)
+    return document_error(document, "algorithm.train_freq",
+                          "makes rollouts of %lld steps with num_envs %lld; expects at most %d",
+                          (long long)(settings->train_freq * num_envs), (long long)num_envs, INT32_MAX);
+  if (settings->buffer_size < settings->batch_size)
+    return document_error(document, "algorithm.buffer_size",
+                          "keeps %lld steps, and an update draws %lld; expects at least batch_size",
+                          (long long)settings->buffer_size, (long long)settings->batch_size);
+  return MUSTER_OK;
+}
+
+struct rollout_needs replay_learning_needs(const void *object) {
+  return (struct rollout_needs){.n_steps = (size_t)((const struct replay_learning_settings *)object)->train_freq};
+}
+
+double replay_learning_discount(const void *object) { return ((const struct replay_learning_settings *)object)->gamma; }
+
+static void draw_uniformly(struct replay_learning *learning, double progress_remaining) {
+  (void)progress_remaining;
+  replay_draw(&learning->replay, learning->seed, (uint32_t)learning->updates, (size_t)learning->settings.batch_size,
+              learning->drawn);
+}
+
+static void draw_by_priority(struct replay_learning *learning, double progress_remaining) {
+  prioritized_replay_draw(&learning->prioritized, learning->seed, (uint32_t)learning->updates, progress_remaining,
+                          learning->drawn);
+}
+
+/* the priorities of steps; or weights of 1, and room for errors that nobody reads */
+static muster_status create_priorities(struct replay_learning *learning, const struct algorithm_context *context) {
+  const struct replay_learning_settings *settings = &learning->settings;
+  struct prioritized_replay *prioritized = &learning->prioritized;
+  const size_t batch = (size_t)settings->batch_size;
+  if (settings->replay.is_on) {
+    MUSTER_TRY(prioritized_replay_create(&settings->replay, &learning->replay, batch, context->group, context->arena,
+                                         prioritized));
+  } else {
+    MUSTER_TRY(ARENA_TAKE(context->arena, batch, "weights of a minibatch", &prioritized->weights));
+    MUSTER_TRY(ARENA_TAKE(context->arena, batch, "errors", &prioritized->errors));
+    for (size_t i = 0; i < batch; i++) prioritized->weights[i] = 1.0f;
+  }
+  learning->weights = prioritized->weights;
+  return MUSTER_OK;
+}
+
+muster_status replay_learning_create(const struct algorithm_context *context, struct replay_learning *learning) {
+  const struct replay_learning_settings *settings = context->options;
+  learning->options = context->options;
+  learning->settings = *settings;
+  learning->model = context->model;
+  learning->stages = context->stages;
+  learning->rollout = context->rollout;
+  learning->seed = context->seed;
+  learning->draw = settings->replay.is_on ? draw_by_priority : draw_uniformly;
+  MUSTER_TRY(replay_create(context->rollout, (size_t)settings->buffer_size, context->arena, &learning->replay));
+  MUSTER_TRY(replay_tile_create(&learning->replay, TILE, context->arena, &learning->tile));
+  MUSTER_TRY(ARENA_TAKE(context->arena, (size_t)settings->batch_size, "minibatch", &learning->drawn));
+  return create_priorities(learning, context);
+}
+
+int replay_learning_state(struct replay_learning *learning, struct tensor *list) {
+  int n = replay_state(&learning->replay, list);
+  if (learning->settings.replay.is_on) n += prioritized_replay_state(&learning->prioritized, list + n);
+  list[n++] = (struct tensor){"algorithm/steps", TENSOR_I64, 0, {0}, &learning->steps, RANGE_COUNT};
+  list[n++] = (struct tensor){"algorithm/updates", TENSOR_I64, 0, {0}, &learning->updates, RANGE_COUNT};
+  return n;
+}
+
+muster_status replay_learning_take_rollout(void *algorithm, double progress_remaining, int64_t *updates) {
+  (void)progress_remaining;
+  struct replay_learning *learning = algorithm;
+  const struct replay_learning_settings *settings = &learning->settings;
+  const int64_t steps = trajectory_steps(learning->rollout);
+  replay_append(&learning->replay, learning->rollout);
+  if (settings->replay.is_on) prioritized_replay_note_rollout(&learning->prioritized);
+  learning->steps += steps;
+  *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
+  if (learning->steps <= settings->learning_starts) *updates = 0;
+  return MUSTER_OK;
+}
+
+int replay_learning_intermediates(void *algorithm, struct tensor *list) {
+  struct replay_learning *learning = algorithm;
+  list[0] = (struct tensor){"batch/drawn",   TENSOR_I64, 1, {(size_t)learning->settings.batch_size},
+                            learning->drawn, RANGE_NONE};
+  return 1;
+}
+
+/* --- an update --- */
+
+void replay_learning_begin_update(struct replay_learning *learning, double progress_remaining) {
+  stages_enter(learning->stages, STAGE_UPDATE);
+  if (!learning->is_packed) model_pack(learning->model, true);
+  learning->is_packed = true;
+  learning->draw(learning, progress_remaining);
+}
+
+void replay_learning_gather(struct replay_learning *learning, size_t first, size_t rows) {
+  replay_gather(&learning->replay, learning->drawn + first, rows, learning->settings.n_steps, learning->settings.gamma,
+                &learning->tile);
+}
+
+float *replay_learning_errors(struct replay_learning *learning, size_t first) {
+  return prioritized_replay_errors(&learning->prioritized) + first;
+}
+
+muster_status replay_learning_end_update(struct replay_learning *learning) {
+  if (learning->settings.replay.is_on) MUSTER_TRY(prioritized_replay_renew(&learning->prioritized, learning->drawn));
+  learning->updates++;
+  return MUSTER_OK;
+}
+
+muster_status replay_learning_check_loss(const struct replay_learning *learning, const char *name, double loss) {
+  if (isfinite(loss)) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_NUMERIC, "the %s of update %lld is not finite: a smaller learning_rate may help",
+                      name, (long long)learning->updates);
+}
