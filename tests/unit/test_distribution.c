@@ -270,9 +270,8 @@ static void test_names(void) {
   CHECK_OK(distribution_check(""));
   CHECK_FAILS(distribution_check("Gausian"), MUSTER_ERROR_USAGE,
               "expects the name of a distribution, or null: the nearest one is 'Gaussian'");
-  CHECK_FAILS(
-      make_head(&space, "Categorical", false, arena, &head), MUSTER_ERROR_USAGE,
-      "policy.distribution: Categorical does not fit these actions and this algorithm; expects null or 'Gaussian'");
+  CHECK_FAILS(make_head(&space, "Categorical", false, arena, &head), MUSTER_ERROR_USAGE,
+              "policy.distribution: not for actions of this kind and this algorithm; expects null or 'Gaussian'");
   arena_destroy(&arena);
 }
 
