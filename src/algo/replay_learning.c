@@ -51,6 +51,20 @@ static muster_status create_priorities(struct replay_learning *learning, const s
   return MUSTER_OK;
 }
 
+/* the replay, or a part of it; and room for the steps of a minibatch */
+static muster_status create_memory(struct replay_learning *learning, const struct algorithm_context *context) {
+  const struct replay_learning_settings *settings = &learning->settings;
+  const struct replay_division division = replay_exchange_division(context->group, settings->n_steps);
+  const size_t batch = (size_t)settings->batch_size;
+  struct replay *replay = &learning->replay;
+  struct arena *arena = context->arena;
+  MUSTER_TRY(replay_create(context->rollout, (size_t)settings->buffer_size, &division, arena, replay));
+  MUSTER_TRY(replay_tile_create(replay, TILE, arena, &learning->tile));
+  MUSTER_TRY(ARENA_TAKE(arena, batch, "minibatch", &learning->drawn));
+  return replay_exchange_create(replay, context->group, batch, settings->n_steps, settings->gamma, arena,
+                                &learning->exchange);
+}
+
 muster_status replay_learning_create(const struct algorithm_context *context, struct replay_learning *learning) {
   const struct replay_learning_settings *settings = context->options;
   learning->options = context->options;
@@ -60,9 +74,7 @@ muster_status replay_learning_create(const struct algorithm_context *context, st
   learning->rollout = context->rollout;
   learning->seed = context->seed;
   learning->draw = settings->replay.is_on ? draw_by_priority : draw_uniformly;
-  MUSTER_TRY(replay_create(context->rollout, (size_t)settings->buffer_size, context->arena, &learning->replay));
-  MUSTER_TRY(replay_tile_create(&learning->replay, TILE, context->arena, &learning->tile));
-  MUSTER_TRY(ARENA_TAKE(context->arena, (size_t)settings->batch_size, "minibatch", &learning->drawn));
+  MUSTER_TRY(create_memory(learning, context));
   return create_priorities(learning, context);
 }
 
@@ -96,16 +108,16 @@ int replay_learning_intermediates(void *algorithm, struct tensor *list) {
 
 /* --- an update --- */
 
-void replay_learning_begin_update(struct replay_learning *learning, double progress_remaining) {
+muster_status replay_learning_begin_update(struct replay_learning *learning, double progress_remaining) {
   stages_enter(learning->stages, STAGE_UPDATE);
   if (!learning->is_packed) model_pack(learning->model, true);
   learning->is_packed = true;
   learning->draw(learning, progress_remaining);
+  return replay_exchange_gather(&learning->exchange, learning->drawn);
 }
 
 void replay_learning_gather(struct replay_learning *learning, size_t first, size_t rows) {
-  replay_gather(&learning->replay, learning->drawn + first, rows, learning->settings.n_steps, learning->settings.gamma,
-                &learning->tile);
+  replay_exchange_fill(&learning->exchange, learning->drawn, first, rows, &learning->tile);
 }
 
 float *replay_learning_errors(struct replay_learning *learning, size_t first) {

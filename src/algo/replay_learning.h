@@ -6,6 +6,7 @@
 
 #include "algo/algorithm.h"
 #include "algo/prioritized_replay.h"
+#include "algo/replay_exchange.h"
 #include "config/option.h"
 #include "experience/replay.h"
 
@@ -35,6 +36,7 @@ struct replay_learning {
   const struct trajectory *rollout;
   struct replay replay;
   struct prioritized_replay prioritized;
+  struct replay_exchange exchange;
   struct replay_tile tile; /* the steps that are computed now */
   uint64_t seed;
   int64_t steps, updates;       /* of all environments that went into the replay; updates so far */
@@ -60,8 +62,9 @@ int replay_learning_intermediates(void *algorithm, struct tensor *list);
 
 /* --- an update --- */
 
-/* Begins one: packs the networks, where that is still to be done, and draws its steps. */
-void replay_learning_begin_update(struct replay_learning *learning, double progress_remaining);
+/* Begins one: packs the networks, where that is still to be done, draws its steps, and brings those that other learners
+ * hold. Collective over the group. */
+MUSTER_CHECKED muster_status replay_learning_begin_update(struct replay_learning *learning, double progress_remaining);
 
 /* Gathers `rows` <= TILE of the steps that were drawn, from `first` on, into the tile. */
 void replay_learning_gather(struct replay_learning *learning, size_t first, size_t rows);

@@ -119,7 +119,7 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   struct minibatch minibatch = {learning, loss, 1.0f / (float)n};
   struct value_losses losses;
   double norm;
-  replay_learning_begin_update(base, progress_remaining);
+  MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
   MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss", losses.loss));
   MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));

@@ -27,11 +27,47 @@ static void lay_out_records(struct replay *replay) {
         (struct replay_field){i, replay->record_bytes, field->bytes, field->steps == FIELD_EACH_AND_NEXT};
     if (i == PLACE_reward) replay->reward_offset = replay->record_bytes;
     replay->record_bytes = align(replay->record_bytes + field->bytes);
+    if (field->steps == FIELD_EACH_AND_NEXT) replay->next_bytes = replay->record_bytes;
   }
 }
 
-muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
-                            struct replay *replay) {
+/* --- which records are here --- */
+
+static size_t total_slots(const struct replay *replay) { return replay->n_rows * replay->slots; }
+
+static size_t part_begins(const struct replay *replay, size_t member) {
+  return total_slots(replay) * member / replay->division.members;
+}
+
+size_t replay_owner(const struct replay *replay, uint64_t slot) {
+  return ((slot + 1) * replay->division.members - 1) / total_slots(replay);
+}
+
+static muster_status add_reach(struct replay *replay, size_t row, size_t slot, struct arena *arena) {
+  struct replay_reach *reach = &replay->reach[replay->n_reach++];
+  *reach = (struct replay_reach){.row = row, .slot = slot};
+  return arena_take(arena, replay->reach_slots, replay->record_bytes, "replay", (void **)&reach->records);
+}
+
+/* takes memory for the records of this member's part, and for those behind it */
+static muster_status take_records(struct replay *replay, struct arena *arena) {
+  const struct replay_division *division = &replay->division;
+  const size_t slots = replay->slots, total = total_slots(replay);
+  const size_t first = division->holds_all ? 0 : part_begins(replay, division->index);
+  const size_t end = division->holds_all ? total : part_begins(replay, division->index + 1);
+  replay->first = first;
+  replay->held = end - first;
+  replay->reach_slots = (size_t)division->window < slots ? (size_t)division->window : slots;
+  if (first == end) return MUSTER_OK;
+  MUSTER_TRY(arena_take(arena, replay->held, replay->record_bytes, "replay", (void **)&replay->records));
+  if (end % slots != 0) MUSTER_TRY(add_reach(replay, end / slots, end % slots, arena));
+  /* what comes after the last slot of a row that is cut where the part begins */
+  const bool has_rows_end = end >= (first / slots + 1) * slots;
+  return first % slots != 0 && has_rows_end ? add_reach(replay, first / slots, 0, arena) : MUSTER_OK;
+}
+
+muster_status replay_create(const struct trajectory *rollout, size_t capacity, const struct replay_division *division,
+                            struct arena *arena, struct replay *replay) {
   const size_t n_envs = rollout->n_envs, agents = rollout->agents, steps = (capacity + n_envs - 1) / n_envs;
   const size_t slots = (steps < 2 ? 2 : steps) + 1;
   if (slots > UINT32_MAX / agents / n_envs)
@@ -39,9 +75,11 @@ muster_status replay_create(const struct trajectory *rollout, size_t capacity, s
                         "algorithm.buffer_size: %zu steps of %zu environments with %zu agents are too many to count",
                         capacity, n_envs, agents);
   *replay = (struct replay){.n_envs = n_envs, .agents = agents, .n_rows = rollout->n_rows, .slots = slots};
+  replay->division = division != NULL ? *division : (struct replay_division){.members = 1};
   memcpy(replay->field, rollout->field, sizeof replay->field);
   lay_out_records(replay);
-  MUSTER_TRY(arena_take(arena, replay->n_rows * slots, replay->record_bytes, "replay", (void **)&replay->records));
+  MUSTER_TRY(take_records(replay, arena));
+  MUSTER_TRY(arena_take(arena, replay->n_rows, replay->next_bytes, "replay", (void **)&replay->open));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * slots, "replay", &replay->ended));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_slot));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_lasts));
@@ -50,9 +88,26 @@ muster_status replay_create(const struct trajectory *rollout, size_t capacity, s
 
 /* --- appending --- */
 
-static char *record_at(const struct replay *replay, size_t row, size_t slot) {
-  return replay->records + (row * replay->slots + slot) * replay->record_bytes;
+/* a record behind the part that is here; NULL where it is not here either */
+static char *record_within_reach(const struct replay *replay, size_t row, size_t slot) {
+  for (const struct replay_reach *reach = replay->reach; reach < replay->reach + replay->n_reach; reach++) {
+    const size_t place = (slot + replay->slots - reach->slot) % replay->slots;
+    if (row == reach->row && place < replay->reach_slots) return reach->records + place * replay->record_bytes;
+  }
+  return NULL;
 }
+
+/* NULL where it is not here */
+static char *record_at(const struct replay *replay, size_t row, size_t slot) {
+  const size_t place = row * replay->slots + slot - replay->first;
+  return place < replay->held ? replay->records + place * replay->record_bytes : record_within_reach(replay, row, slot);
+}
+
+char *replay_record(const struct replay *replay, uint64_t slot) {
+  return record_at(replay, slot / replay->slots, slot % replay->slots);
+}
+
+static char *open_record(const struct replay *replay, size_t row) { return replay->open + row * replay->next_bytes; }
 
 /* the number of the open slot */
 static size_t open_slot(const struct replay *replay, size_t env) {
@@ -75,26 +130,31 @@ static const char *kept_entry(const struct replay *replay, const struct trajecto
   return rollout_entry(rollout, kept->place, is_of_agent ? row : row / replay->agents, t);
 }
 
-/* copies step t of an environment of the rollout to its open slot: all of its fields, or only those that are known
- * before its action */
-static void copy_step(struct replay *replay, const struct trajectory *rollout, size_t env, size_t t, bool is_open) {
+/* copies fields of a row's step t in the rollout to a record: all of them, or those that a next step has, too */
+static void copy_fields(const struct replay *replay, const struct trajectory *rollout, size_t row, size_t t,
+                        bool is_open, char *record) {
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+    if (!is_open || kept->has_next)
+      copy_bytes(record + kept->offset, kept_entry(replay, rollout, kept, row, t), kept->bytes);
+}
+
+/* step t of an environment of the rollout fills its open slot, and opens the next one */
+static void append_step(struct replay *replay, const struct trajectory *rollout, size_t env, size_t t) {
   const size_t slot = open_slot(replay, env);
   for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++) {
     char *record = record_at(replay, row, slot);
-    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-      if (!is_open || kept->has_next)
-        copy_bytes(record + kept->offset, kept_entry(replay, rollout, kept, row, t), kept->bytes);
+    if (record != NULL) copy_fields(replay, rollout, row, t, false, record);
   }
-  if (!is_open) *ended_at(replay, env, slot) = *(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t);
+  *ended_at(replay, env, slot) = *(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t);
+  replay->written[env]++;
 }
 
 /* whether the rollout's first observations are those of the open slot */
 static bool continues(const struct replay *replay, const struct trajectory *rollout, size_t env) {
-  const size_t slot = open_slot(replay, env);
   for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
     for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-      if (kept->has_next && memcmp(record_at(replay, row, slot) + kept->offset,
-                                   kept_entry(replay, rollout, kept, row, 0), kept->bytes) != 0)
+      if (kept->has_next &&
+          memcmp(open_record(replay, row) + kept->offset, kept_entry(replay, rollout, kept, row, 0), kept->bytes) != 0)
         return false;
   return true;
 }
@@ -105,33 +165,40 @@ static void close_as_last(struct replay *replay, size_t env) {
   replay->written[env]++;
 }
 
-/* A last observation has no mask of its own: all is allowed. */
-static void allow_all(struct replay *replay, size_t env) {
-  const size_t slot = open_slot(replay, env);
-  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-    for (size_t row = env * replay->agents; kept->place == PLACE_mask && row < (env + 1) * replay->agents; row++)
-      memset(record_at(replay, row, slot) + kept->offset, 1, kept->bytes);
+/* the next steps were lost: what is known of the open slot becomes a last observation */
+static void append_lost(struct replay *replay, size_t env) {
+  for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++) {
+    char *record = record_at(replay, row, open_slot(replay, env));
+    if (record != NULL) memcpy(record, open_record(replay, row), replay->next_bytes);
+  }
+  close_as_last(replay, env);
 }
 
-/* appends an environment's steps; where an episode was truncated, also a slot for its last observation, which
- * append_lasts() fills */
+/* A slot for a true last observation, which append_lasts() fills. It has no mask of its own: all is allowed. */
+static void append_last(struct replay *replay, size_t env) {
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+    for (size_t row = env * replay->agents; kept->place == PLACE_mask && row < (env + 1) * replay->agents; row++) {
+      char *record = record_at(replay, row, open_slot(replay, env));
+      if (record != NULL) memset(record + kept->offset, 1, kept->bytes);
+    }
+  close_as_last(replay, env);
+}
+
+/* appends an environment's steps; where an episode was truncated, also a slot for its last observation */
 static void append_steps(struct replay *replay, const struct trajectory *rollout, size_t env) {
   if (replay->written[env] == 0)
     replay->written[env] = 1;
   else if (!continues(replay, rollout, env))
-    close_as_last(replay, env);
+    append_lost(replay, env);
   replay->rollout_slot[env] = replay->written[env] - 1;
   replay->rollout_lasts[env] = 0;
   const size_t length = (size_t)rollout->length[env * replay->agents];
   for (size_t t = 0; t < length; t++) {
-    copy_step(replay, rollout, env, t, false);
-    const uint8_t ended = *ended_at(replay, env, open_slot(replay, env));
-    replay->written[env]++;
-    if (ended != ENV_TRUNCATED) continue;
-    allow_all(replay, env);
-    close_as_last(replay, env);
+    append_step(replay, rollout, env, t);
+    if (*(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t) == ENV_TRUNCATED) append_last(replay, env);
   }
-  copy_step(replay, rollout, env, rollout->n_steps, true);
+  for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
+    copy_fields(replay, rollout, row, rollout->n_steps, true, open_record(replay, row));
 }
 
 /* appends the true last observations, which are listed in the order of steps for each environment */
@@ -142,9 +209,11 @@ static void append_lasts(struct replay *replay, const struct trajectory *rollout
     const size_t env = (size_t)final_observations->environment[i] - rollout->first_env;
     const int64_t number = replay->rollout_slot[env] + final_observations->step[i] + 1 + replay->rollout_lasts[env]++;
     if (replay->written[env] - number > (int64_t)replay->slots) continue;
-    for (size_t agent = 0; agent < agents; agent++) /* an observation is the first field of a record */
-      memcpy(record_at(replay, env * agents + agent, (size_t)number % replay->slots),
-             (const char *)final_observations->observation + ((size_t)i * agents + agent) * bytes, bytes);
+    for (size_t agent = 0; agent < agents; agent++) {
+      char *record = record_at(replay, env * agents + agent, (size_t)number % replay->slots);
+      const char *observation = (const char *)final_observations->observation + ((size_t)i * agents + agent) * bytes;
+      if (record != NULL) memcpy(record, observation, bytes); /* it is the first field of a record */
+    }
   }
 }
 
@@ -205,9 +274,11 @@ static bool find_drawn(const struct replay *replay, size_t filled, const uint32_
   return true;
 }
 
-/* has a drawn record, and the one after it, read into the cache while others are drawn */
+/* has a drawn record that is here, and the one after it, read into the cache while others are drawn */
 static void prefetch(const struct replay *replay, uint64_t drawn) {
-  const char *record = replay->records + drawn * replay->record_bytes, *end = record + 2 * replay->record_bytes;
+  if (drawn - replay->first >= replay->held) return;
+  const char *record = replay->records + (drawn - replay->first) * replay->record_bytes;
+  const char *end = record + 2 * replay->record_bytes;
   for (; record < end; record += 64) __builtin_prefetch(record);
   __builtin_prefetch(end - 1);
 }
@@ -241,9 +312,15 @@ muster_status replay_tile_create(const struct replay *replay, size_t rows, struc
   return ARENA_TAKE(arena, rows, "replayed steps", &tile->discount);
 }
 
-/* computes reward and discount from the window of a step; returns the slot after the window */
+/* A drawn step: its record, what is known of the step after its window, and the sums over the window. */
+struct found {
+  const char *record, *next;
+  float reward, discount;
+};
+
+/* sums up the window of a step; returns the slot after the window */
 static size_t sum_window(const struct replay *replay, size_t row, size_t slot, int64_t n_steps, double gamma,
-                         float *reward, float *discount) {
+                         struct found *found) {
   const size_t env = row / replay->agents, open = open_slot(replay, env), slots = replay->slots;
   double sum = 0, factor = 1;
   uint8_t ended = 0;
@@ -257,36 +334,69 @@ static size_t sum_window(const struct replay *replay, size_t row, size_t slot, i
     /* the steps after it were lost */
     if (slot != open && *ended_at(replay, env, slot) == REPLAY_LAST) break;
   }
-  *reward = (float)sum;
-  *discount = (ended & ENV_TERMINATED) != 0 ? 0.0f : (float)factor;
+  found->reward = (float)sum;
+  found->discount = (ended & ENV_TERMINATED) != 0 ? 0.0f : (float)factor;
   return slot;
+}
+
+static struct found find(const struct replay *replay, uint64_t drawn, int64_t n_steps, double gamma) {
+  const size_t row = drawn / replay->slots, slot = drawn % replay->slots;
+  struct found found = {.record = record_at(replay, row, slot)};
+  const size_t next = sum_window(replay, row, slot, n_steps, gamma, &found);
+  const bool is_open = next == open_slot(replay, row / replay->agents);
+  found.next = is_open ? open_record(replay, row) : record_at(replay, row, next);
+  return found;
+}
+
+static void put_into_tile(const struct replay *replay, const struct found *found, struct replay_tile *tile, size_t r) {
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++) {
+    copy_bytes((char *)tile->step.array[kept->place] + r * kept->bytes, found->record + kept->offset, kept->bytes);
+    if (kept->has_next)
+      copy_bytes((char *)tile->next.array[kept->place] + r * kept->bytes, found->next + kept->offset, kept->bytes);
+  }
+  tile->step.reward[r] = found->reward;
+  tile->discount[r] = found->discount;
 }
 
 void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
                    struct replay_tile *tile) {
   tile->rows = rows;
   for (size_t r = 0; r < rows; r++) {
-    const size_t row = drawn[r] / replay->slots, slot = drawn[r] % replay->slots;
-    float reward;
-    const size_t next = sum_window(replay, row, slot, n_steps, gamma, &reward, &tile->discount[r]);
-    const char *record = record_at(replay, row, slot), *next_record = record_at(replay, row, next);
-    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++) {
-      copy_bytes((char *)tile->step.array[kept->place] + r * kept->bytes, record + kept->offset, kept->bytes);
-      if (kept->has_next)
-        copy_bytes((char *)tile->next.array[kept->place] + r * kept->bytes, next_record + kept->offset, kept->bytes);
-    }
-    tile->step.reward[r] = reward;
+    const struct found found = find(replay, drawn[r], n_steps, gamma);
+    put_into_tile(replay, &found, tile, r);
   }
+}
+
+/* the record, what is known of the next step, reward and discount */
+size_t replay_packed_bytes(const struct replay *replay) {
+  return replay->record_bytes + replay->next_bytes + 2 * sizeof(float);
+}
+
+void replay_pack(const struct replay *replay, uint64_t drawn, int64_t n_steps, double gamma, char *packed) {
+  const struct found found = find(replay, drawn, n_steps, gamma);
+  const float sums[2] = {found.reward, found.discount};
+  copy_bytes(packed, found.record, replay->record_bytes);
+  copy_bytes(packed + replay->record_bytes, found.next, replay->next_bytes);
+  memcpy(packed + replay->record_bytes + replay->next_bytes, sums, sizeof sums);
+}
+
+void replay_unpack(const struct replay *replay, const char *packed, struct replay_tile *tile, size_t r) {
+  struct found found = {.record = packed, .next = packed + replay->record_bytes};
+  float sums[2];
+  memcpy(sums, packed + replay->record_bytes + replay->next_bytes, sizeof sums);
+  found.reward = sums[0];
+  found.discount = sums[1];
+  put_into_tile(replay, &found, tile, r);
 }
 
 /* --- what a checkpoint holds of it --- */
 
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]) {
-  const size_t rows = replay->n_rows, slots = replay->slots;
+  const size_t rows = replay->n_rows, slots = replay->slots, record = replay->record_bytes;
   list[0] = (struct tensor){"replay/written", TENSOR_I64, 1, {replay->n_envs}, replay->written, RANGE_COUNT};
   list[1] =
       (struct tensor){"replay/ended", TENSOR_U8, 2, {replay->n_envs, slots}, replay->ended, RANGE(0, REPLAY_LAST)};
-  list[2] =
-      (struct tensor){"replay/records", TENSOR_U8, 3, {rows, slots, replay->record_bytes}, replay->records, RANGE_ANY};
-  return 3;
+  list[2] = (struct tensor){"replay/open", TENSOR_U8, 2, {rows, replay->next_bytes}, replay->open, RANGE_ANY};
+  list[3] = (struct tensor){REPLAY_RECORDS, TENSOR_U8, 3, {rows, slots, record}, replay->records, RANGE_ANY};
+  return REPLAY_STATE;
 }

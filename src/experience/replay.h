@@ -39,8 +39,24 @@ struct replay_field {
   bool has_next;        /* the step after the window has it, too: observation and mask */
 };
 
+/* Which records a replay holds where several learners divide them: the slots of all rows, one row after the other, are
+ * cut into `members` parts of equal size, and member `index` holds its part. Where a cut goes through a row, it also
+ * holds the `window` slots behind its part of the row, into which the windows of its last steps reach. */
+struct replay_division {
+  size_t members, index;
+  int64_t window;
+  bool holds_all; /* it holds the parts of the others, too */
+};
+
+/* The slots behind a part of a row that is cut. The slot behind the last one of a row is its first. */
+struct replay_reach {
+  size_t row, slot; /* where it begins */
+  char *records;    /* [reach_slots, record_bytes] */
+};
+
 /* A slot of a row is a record, in which its fields lie together, so that a step and the one after it, which are drawn
- * together, are next to each other in memory. */
+ * together, are next to each other in memory. The records of the open slots are kept apart: with all that is needed to
+ * draw steps, these are what each learner has whose records are divided. */
 struct replay {
   size_t n_envs, agents, n_rows; /* N, A, N * A; row = environment * A + agent */
   size_t slots;                  /* of each environment: one more than the steps that it keeps */
@@ -48,19 +64,35 @@ struct replay {
   struct replay_field kept[STEP_FIELD_COUNT];
   int n_kept;
   size_t record_bytes, reward_offset;
-  char *records;          /* [N * A, slots, record_bytes] */
+  size_t next_bytes;      /* of the fields that a next step has; they come first in a record */
+  char *open;             /* [N * A, next_bytes] of the open slots: what is known before their actions */
   uint8_t *ended;         /* [N, slots] */
   int64_t *written;       /* [N] slots that were ever begun; the newest one is open */
   int64_t *rollout_slot;  /* [N] while a rollout is appended: the number of the slot that its first step takes */
   int32_t *rollout_lasts; /* [N] and how many final observations of it are appended so far */
+
+  struct replay_division division;
+  size_t first, held;           /* the records row * slots + slot that are here: so many from `first` on */
+  char *records;                /* [held, record_bytes] */
+  struct replay_reach reach[2]; /* of the rows that are cut where the part begins, and where it ends */
+  int n_reach;
+  size_t reach_slots;
 };
 
 /* Makes a replay of `capacity` steps of such rollouts, rounded up to the same number for each environment, at least 2.
- * USAGE error where these are too many to count. */
-MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity, struct arena *arena,
+ * `division` NULL: all records are here. USAGE error where these are too many to count. */
+MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity,
+                                           const struct replay_division *division, struct arena *arena,
                                            struct replay *replay);
 
-/* Appends the steps of a rollout that count, and its final observations. An environment goes on with the episode of the
+/* The member in whose part a slot is, row * slots + slot. */
+size_t replay_owner(const struct replay *replay, uint64_t slot);
+
+/* Its record; NULL where it is not here. */
+char *replay_record(const struct replay *replay, uint64_t slot);
+
+/* Appends the steps of a rollout that count, and its final observations; keeps the records that it holds. An
+ * environment goes on with the episode of the
  * last rollout; if the rollout's first observation differs from that of the open slot, it begins a new episode. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
@@ -89,13 +121,21 @@ struct replay_tile {
 MUSTER_CHECKED muster_status replay_tile_create(const struct replay *replay, size_t rows, struct arena *arena,
                                                 struct replay_tile *tile);
 
-/* Gathers drawn[0 .. rows - 1] into the tile. */
+/* Gathers drawn[0 .. rows - 1], which are held here, into the tile. */
 void replay_gather(const struct replay *replay, const uint64_t *drawn, size_t rows, int64_t n_steps, double gamma,
                    struct replay_tile *tile);
 
+/* The same in two halves, for steps that another member holds: a drawn step with the sums over its window becomes
+ * replay_packed_bytes() bytes, which become row r of a tile. */
+size_t replay_packed_bytes(const struct replay *replay);
+void replay_pack(const struct replay *replay, uint64_t drawn, int64_t n_steps, double gamma, char *packed);
+void replay_unpack(const struct replay *replay, const char *packed, struct replay_tile *tile, size_t r);
+
 /* Lists the replay's own arrays as tensors "replay/...", for a checkpoint to write or read; returns how many there
- * are. */
-#define REPLAY_STATE 3
+ * are. The last one is REPLAY_RECORDS, of which each member has its own, and which only a replay that holds all can
+ * write or read. */
+#define REPLAY_RECORDS "replay/records"
+#define REPLAY_STATE 4
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
 
 #endif

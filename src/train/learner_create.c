@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <math.h>
+#include <string.h>
 
 static muster_status create_algorithm(struct learner *learner) {
   struct run *run = learner->run;
@@ -76,8 +77,10 @@ muster_status learner_open_files(struct learner *learner) {
 muster_status learner_join(struct learner *learner) {
   if (learner->gathering->group == NULL) return MUSTER_OK;
   struct tensor list[LEARNER_MAX_STATE];
-  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
-    MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
+  for (int i = learner_state(learner, list) - 1; i >= 0; i--) {
+    const bool is_divided = strcmp(list[i].name, REPLAY_RECORDS) == 0;
+    if (!is_divided) MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
+  }
   normalizer_publish(&learner->normalizer);
   model_pack(&learner->model, true);
   return MUSTER_OK;

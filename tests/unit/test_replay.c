@@ -34,7 +34,7 @@ static void setup(struct fixture *f, size_t capacity) {
   create_model(&shape, NULL, f->arena, &f->model);
   randomize_model(&f->model, 5);
   create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
-  CHECK_OK_FATAL(replay_create(&f->rollout, capacity, f->arena, &f->replay));
+  CHECK_OK_FATAL(replay_create(&f->rollout, capacity, NULL, f->arena, &f->replay));
 }
 
 static float *observation_of(struct trajectory *rollout, size_t row, size_t t) {
@@ -224,7 +224,7 @@ static void test_state(void) {
   static struct fixture f;
   struct replay copy;
   setup(&f, 40 * ENVS);
-  CHECK_OK_FATAL(replay_create(&f.rollout, 40 * ENVS, f.arena, &copy));
+  CHECK_OK_FATAL(replay_create(&f.rollout, 40 * ENVS, NULL, f.arena, &copy));
   for (int i = 0; i < 20; i++) {
     roll_out(&f);
     if (i > 10) replay_append(&copy, &f.rollout);
@@ -251,11 +251,87 @@ static void test_state(void) {
   arena_destroy(&f.arena);
 }
 
+/* Members that divide the records: each has its part, and gathers the same of it as one that has all. */
+static void check_division(struct fixture *f, const struct replay *members, size_t count, int n_steps) {
+  enum { DRAWS = 640 };
+  uint64_t drawn[DRAWS], own[DRAWS];
+  struct replay_tile whole, part;
+  char packed[256];
+  CHECK_OK_FATAL(replay_tile_create(&f->replay, 1, f->arena, &whole));
+  CHECK_OK_FATAL(replay_tile_create(&f->replay, 1, f->arena, &part));
+  CU_ASSERT_TRUE_FATAL(replay_packed_bytes(&f->replay) <= sizeof packed);
+  replay_draw(&f->replay, 3, (uint32_t)f->rollouts, DRAWS, drawn);
+  for (size_t i = 0; i < count; i++) {
+    replay_draw(&members[i], 3, (uint32_t)f->rollouts, DRAWS, own);
+    CU_ASSERT_EQUAL(memcmp(own, drawn, sizeof drawn), 0);
+  }
+  for (size_t d = 0; d < DRAWS; d++) {
+    const struct replay *owner = &members[replay_owner(&members[0], drawn[d])];
+    CU_ASSERT_TRUE_FATAL(drawn[d] - owner->first < owner->held);
+    replay_gather(&f->replay, &drawn[d], 1, n_steps, 0.9, &whole);
+    replay_gather(owner, &drawn[d], 1, n_steps, 0.9, &part);
+    for (int k = 0; k < 2; k++) {
+      CU_ASSERT_EQUAL(part.step.reward[0], whole.step.reward[0]);
+      CU_ASSERT_EQUAL(part.discount[0], whole.discount[0]);
+      CU_ASSERT_EQUAL(memcmp(part.step.observation, whole.step.observation, ELEMENTS * sizeof(float)), 0);
+      CU_ASSERT_EQUAL(memcmp(part.step.mask, whole.step.mask, CHOICES), 0);
+      CU_ASSERT_EQUAL(memcmp(part.step.action, whole.step.action, sizeof(int32_t)), 0);
+      CU_ASSERT_EQUAL(memcmp(part.next.observation, whole.next.observation, ELEMENTS * sizeof(float)), 0);
+      CU_ASSERT_EQUAL(memcmp(part.next.mask, whole.next.mask, CHOICES), 0);
+      memset(part.step.reward, 0, sizeof *part.step.reward);
+      memset(part.next.observation, 0, ELEMENTS * sizeof(float));
+      replay_pack(owner, drawn[d], n_steps, 0.9, packed);
+      replay_unpack(&f->replay, packed, &part, 0);
+    }
+  }
+}
+
+/* no member has more than its share and what windows reach into, and all of them together have everything */
+static void check_shares(const struct replay *members, size_t count, size_t window) {
+  size_t held = 0;
+  for (size_t i = 0; i < count; i++) {
+    const size_t reach = (size_t)members[i].n_reach * members[i].reach_slots;
+    CU_ASSERT_EQUAL(members[i].first, held);
+    CU_ASSERT_TRUE(members[i].held <= ROWS * members[i].slots / count + 1);
+    CU_ASSERT_TRUE(reach <= 2 * window);
+    held += members[i].held;
+  }
+  CU_ASSERT_EQUAL(held, ROWS * members[0].slots);
+}
+
+static void divide(size_t capacity, size_t count, int n_steps) {
+  static struct fixture f;
+  struct replay members[64];
+  setup(&f, capacity);
+  for (size_t i = 0; i < count; i++) {
+    const struct replay_division division = {.members = count, .index = i, .window = n_steps};
+    CHECK_OK_FATAL(replay_create(&f.rollout, capacity, &division, f.arena, &members[i]));
+  }
+  check_shares(members, count, (size_t)n_steps);
+  for (int i = 0; i < 20; i++) {
+    roll_out(&f);
+    append(&f);
+    for (size_t k = 0; k < count; k++) replay_append(&members[k], &f.rollout);
+    if (i % 3 == 0) check_division(&f, members, count, n_steps);
+    if (i % 4 == 1) lose(&f);
+  }
+  arena_destroy(&f.arena);
+}
+
+static void test_division(void) {
+  const size_t counts[] = {1, 2, 3, 4, 5, 6, 12, 13, 64};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    for (int n_steps = 1; n_steps <= 7; n_steps += 3) {
+      divide(40 * ENVS, counts[i], n_steps);
+      divide(1, counts[i], n_steps); /* three slots a row: windows are longer, and some members have none */
+    }
+}
+
 static void test_errors(void) {
   static struct fixture f;
   struct replay replay;
   setup(&f, 10);
-  CHECK_FAILS(replay_create(&f.rollout, (size_t)1 << 40, f.arena, &replay), MUSTER_ERROR_USAGE, "buffer_size");
+  CHECK_FAILS(replay_create(&f.rollout, (size_t)1 << 40, NULL, f.arena, &replay), MUSTER_ERROR_USAGE, "buffer_size");
   arena_destroy(&f.arena);
 }
 
@@ -265,6 +341,7 @@ static const struct check_case cases[] = {
     {"lost rollouts", test_lost_rollouts},
     {"a ring shorter than a rollout, rollouts that were cut", test_small_ring},
     {"state", test_state},
+    {"records that members divide", test_division},
     {"too much to count", test_errors},
 };
 
