@@ -36,6 +36,35 @@ checkpoint: {every: 256, interval: 0, keep: 0}
 run: {watchdog: 2}
 """
 
+# the same with a replay, which the learners divide: what fault.CONFIG is for PPO; long updates
+REPLAY = """\
+seed: 5
+total_steps: 10240
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [32, 32]}
+algorithm:
+  name: dqn
+  buffer_size: 3001
+  learning_starts: 512
+  train_freq: 32
+  gradient_steps: 8
+  batch_size: 128
+  n_steps: 3
+  replay: {prioritized: true}
+evaluation: {every: 2560, episodes: 3}
+checkpoint: {every: 256, interval: 0, keep: 3}
+"""
+LONG_REPLAY = """\
+seed: 5
+total_steps: 1280
+env: {name: CartPole-v1, num_envs: 4}
+policy: {hidden_sizes: [64, 64]}
+algorithm: {name: dqn, buffer_size: 601, learning_starts: 0, train_freq: 64, gradient_steps: 4000, batch_size: 128}
+evaluation: {episodes: 2}
+checkpoint: {every: 256, interval: 0, keep: 0}
+run: {watchdog: 2}
+"""
+
 # parameters that soon grow beyond what a float can hold: the gradient or the loss is the first to overflow
 DIVERGING = """\
 seed: {seed}
@@ -46,12 +75,34 @@ algorithm: {{name: ppo, n_steps: 64, batch_size: 128, n_epochs: 4, learning_rate
 evaluation: {{episodes: 1}}
 run: {{on_nan: {on_nan}}}
 """
+DIVERGING_REPLAY = """\
+seed: {seed}
+total_steps: 2560
+env: {{name: CartPole-v1, num_envs: 8}}
+policy: {{network: [dense 16, dense 16, dense 16]}}
+algorithm:
+  name: dqn
+  buffer_size: 601
+  train_freq: 16
+  gradient_steps: 4
+  batch_size: 128
+  n_steps: 3
+  target_update_interval: 1
+  optimizer: sgd
+  learning_rate: 10
+  max_grad_norm: 1.0e+30
+evaluation: {{episodes: 1}}
+run: {{on_nan: {on_nan}}}
+"""
 
 
 def pipelined(config):
     """The same config with actors that roll out while the learners learn."""
-    assert config.count("name: ppo") == 1
-    return config.replace("name: ppo", "name: ppo, pipeline: 1")
+    for name in ["name: ppo, ", "name: dqn, "]:
+        config = config.replace(name, f"{name}pipeline: 1, ")
+    config = config.replace("name: dqn\n", "name: dqn\n  pipeline: 1\n")
+    assert config.count("pipeline: 1") == 1
+    return config
 
 
 class Case(fault.Case):
@@ -91,6 +142,12 @@ class Kill(Case, test_kill_anywhere.KillAnywhere):
         """While the learner learns, its actors already make the next rollout: a resumed run makes it again, with the
         same policy."""
         self.kill_rounds(pipelined(fault.CONFIG), ROUNDS)
+
+    def test_kill_anywhere_replay(self):
+        self.kill_rounds(REPLAY, ROUNDS)
+
+    def test_kill_anywhere_replay_pipelined(self):
+        self.kill_rounds(pipelined(REPLAY), ROUNDS)
 
 
 class Stop(Case):
@@ -132,10 +189,10 @@ class Stop(Case):
 
 
 class Lost(Case):
-    def suspend_in_update(self, whole, ranks, victim):
+    def suspend_in_update(self, text, whole, ranks, victim):
         """Stops a rank during an update; the job ends long before the rank would have been given up as too slow."""
         run = self.folder / f"run-{ranks}-{victim}"
-        process = self.start(self.write("run.yaml", LONG_UPDATES), run, ranks=ranks)
+        process = self.start(self.write("run.yaml", text), run, ranks=ranks)
         self.wait_until(lambda: len(fault.checkpoints(run)) > 1, process, "two checkpoints")
         # the rollout that comes next is very short compared with the update, in which rank 0 always takes part
         alive = program.ranks_of(run)
@@ -148,19 +205,25 @@ class Lost(Case):
         self.assertEqual(result.code, 1, result)
         self.assert_nobody_left(run)
         saved = fault.checkpoints(run)[len(before) :]
-        resumed = self.finish(self.write("run.yaml", LONG_UPDATES), run, "--resume", ranks=3)
+        resumed = self.finish(self.write("run.yaml", text), run, "--resume", ranks=3)
         self.assertEqual(resumed.code, 0, resumed)
         if not saved:
             self.assert_same_end(run, whole, best=False)
         return run, result, saved
 
     def test_in_an_update(self):
+        self.check_in_an_update(LONG_UPDATES)
+
+    def test_in_an_update_from_a_replay(self):
+        self.check_in_an_update(LONG_REPLAY)
+
+    def check_in_an_update(self, text):
         whole = self.folder / "whole"
-        result = self.finish(self.write("run.yaml", LONG_UPDATES), whole)
+        result = self.finish(self.write("run.yaml", text), whole)
         self.assertEqual(result.code, 0, result)
         for ranks, victim in [(2, 1), (3, 1), (4, 2)]:
             with self.subTest(follows=victim, ranks=ranks):
-                run, result, saved = self.suspend_in_update(whole, ranks, victim)
+                run, result, saved = self.suspend_in_update(text, whole, ranks, victim)
                 self.assertRegex(result.err, rf"rank {victim} \(learner on {program.HOST}\) is lost")
                 self.assertRegex(
                     result.err,
@@ -170,12 +233,12 @@ class Lost(Case):
                 self.assertEqual(saved, [])
         for ranks in [2, 3]:
             with self.subTest(leads=0, ranks=ranks):
-                run, result, saved = self.suspend_in_update(whole, ranks, 0)
+                run, result, saved = self.suspend_in_update(text, whole, ranks, 0)
                 self.assertRegex(result.err, rf"rank 0 \(learner on {program.HOST}\) is lost")
                 self.assertIn(f"the newest checkpoint in {run} stays", result.err)
                 self.assertEqual(saved, [])
         with self.subTest("an actor, which no update waits for"):
-            run, result, saved = self.suspend_in_update(whole, 3, 2)
+            run, result, saved = self.suspend_in_update(text, whole, 3, 2)
             self.assertRegex(result.err, rf"rank 2 \(actor on {program.HOST}\) is lost")
             self.assertIn("without the states of the environments", result.err)
             self.assertEqual(len(saved), 1)
@@ -242,11 +305,17 @@ class Faults(Case):
             self.assert_nobody_left(run)
 
     def test_numerical(self):
+        self.check_numerical(DIVERGING, [(1, "the gradient of policy/log_std is not finite"), (2, "the loss of minibatch")])
+
+    def test_numerical_with_replay(self):
+        self.check_numerical(DIVERGING_REPLAY, [(1, "the loss of update")])
+
+    def check_numerical(self, text, cases):
         """A numerical fault in an update, which all ranks meet at once: the run ends with one message, or (on_nan:
         skip) skips the update; its rows are those of one rank."""
-        for seed, cause in [(1, "the gradient of policy/log_std is not finite"), (2, "the loss of minibatch")]:
+        for seed, cause in cases:
             for on_nan in ["stop", "skip"]:
-                path = self.write("run.yaml", DIVERGING.format(seed=seed, on_nan=on_nan))
+                path = self.write("run.yaml", text.format(seed=seed, on_nan=on_nan))
                 alone = self.folder / f"alone-{on_nan}-{seed}"
                 first = self.finish(path, alone)
                 for ranks in [2, 3, 4]:
