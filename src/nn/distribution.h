@@ -40,12 +40,18 @@ struct action_mask {
   size_t stride;
 };
 
+/* What an algorithm needs of the hidden layers that policy.hidden_sizes is short for. */
+struct hidden_request {
+  bool layer_norm; /* each one is normalised before its activation */
+};
+
 /* What an algorithm needs of its policy, whatever the config says. All zero: nothing. */
 struct policy_request {
   char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
   int64_t atoms;         /* outputs for each choice of an action, where a return has a distribution; 0: one */
   double low, high;      /* the returns that the first and the last atom stand for */
   bool dueling; /* whether the last layer is `dueling`, whose streams have the last hidden layer's width each */
+  struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */

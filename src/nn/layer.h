@@ -107,6 +107,7 @@ struct layer_type {
 #define LAYERS(ENTRY)                                                                                                  \
   ENTRY(layer_dense)                                                                                                   \
   ENTRY(layer_conv2d)                                                                                                  \
+  ENTRY(layer_norm)                                                                                                    \
   ENTRY(layer_dueling)                                                                                                 \
   ENTRY(layer_tanh)                                                                                                    \
   ENTRY(layer_relu)

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-_Static_assert(NETWORK_MAX_LAYERS > 2 * OPTION_LIST_MAX, "each of hidden_sizes has an activation; a head comes on top");
+#define LAYERS_OF_EACH 3 /* of hidden_sizes: weights, layer_norm, activation */
+_Static_assert(NETWORK_MAX_LAYERS > LAYERS_OF_EACH * OPTION_LIST_MAX, "a head comes on top");
 _Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
                "a network lists as many layers as there may be; a head comes on top");
 
@@ -75,14 +76,19 @@ const struct option_table model_option_table = {.section = "policy", .options = 
 
 /* ---- lists of layers ---- */
 
-/* the short form: a layer for each of hidden_sizes, followed by the activation; `kernel_size` 0: dense layers */
-static muster_status list_hidden(const struct model_options *options, int64_t kernel_size, bool doubles_last,
-                                 struct layer_list *list) {
+/* the short form: a layer for each of hidden_sizes, followed by what is requested and the activation; convolutions for
+ * the policy alone */
+static muster_status list_hidden(const struct model_options *options, enum model_part part, struct layer_list *list) {
+  const struct policy_request *request = &options->request;
+  const struct hidden_request *requested = part == MODEL_CRITIC ? &request->critics : &request->hidden;
+  const int64_t kernel_size = part == MODEL_POLICY ? options->kernel_size : 0;
+  const bool doubles_last = part == MODEL_POLICY && request->dueling;
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
     const bool is_last = i == options->hidden_sizes.count - 1;
     const int64_t width = options->hidden_sizes.values[i] * (is_last && doubles_last ? 2 : 1);
     const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
     MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
+    if (requested->layer_norm) MUSTER_TRY(layer_list_add(list, (struct layer_spec){&layer_norm, {0}}));
     MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
   }
   return MUSTER_OK;
@@ -104,8 +110,7 @@ muster_status model_options_hidden(const struct model_options *options, enum mod
   *list = (struct layer_list){0};
   *key = texts->is_null ? NULL : has_own ? "policy.value_network" : "policy.network";
   if (!texts->is_null) return list_texts(texts, list);
-  return list_hidden(options, part == MODEL_POLICY ? options->kernel_size : 0,
-                     part == MODEL_POLICY && options->request.dueling, list);
+  return list_hidden(options, part, list);
 }
 
 muster_status model_options_head(const struct model_options *options, const struct policy_head *head,

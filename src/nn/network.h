@@ -4,7 +4,7 @@
 
 #include "nn/layer.h"
 
-#define NETWORK_MAX_LAYERS 33 /* 32 layers of a list, and the head */
+#define NETWORK_MAX_LAYERS 65 /* 64 layers of a list, and the head */
 
 /* What a network is made of. */
 struct layer_list {

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARAMETERS_MAX_TENSORS 133 /* two networks with the most layers that there may be, and log-deviations */
+#define PARAMETERS_MAX_TENSORS 261 /* two networks with the most layers that there may be, and log-deviations */
 
 struct parameter {
   char name[64]; /* path in a checkpoint: "policy/0/weight" */

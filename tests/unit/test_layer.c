@@ -146,6 +146,20 @@ static void check_slopes(struct net *net, const char *what, float *values, const
   free(expected);
 }
 
+/* the gradient of the input has the same bits where those of the parameters are not wanted */
+static void check_input_alone(struct net *net, const struct layer_pass *pass, const struct layer_return *back) {
+  const size_t floats = TILE * linear_padded(IN);
+  float *dx = malloc(floats * sizeof *dx);
+  struct layer_return alone = *back;
+  memcpy(dx, net->dx, floats * sizeof *dx);
+  memset(net->dx, 0, floats * sizeof *dx);
+  alone.gradients = NULL;
+  network_backward(&net->network, pass, &alone, net->scratch);
+  for (size_t r = 0; r < ROWS; r++)
+    CU_ASSERT_EQUAL(memcmp(net->dx + r * linear_padded(IN), dx + r * linear_padded(IN), IN * sizeof *dx), 0);
+  free(dx);
+}
+
 /* gradients of all parameters and of the input against finite differences; gradients are added to what is there, and
  * rows beyond those of the pass do not count */
 static void check_backward(struct net *net) {
@@ -171,8 +185,11 @@ static void check_backward(struct net *net) {
   for (size_t r = 0; r < ROWS; r++) check_slopes(net, "dx", net->x + r * X_LD, net->dx + r * linear_padded(IN), IN);
   network_pack(&net->network, net->parameters.values, true);
   network_forward(&net->network, &pass, &ld);
-  network_backward(&net->network, &pass, &back, net->scratch);
+  struct layer_return alone = back;
+  alone.dx = NULL;
+  network_backward(&net->network, &pass, &alone, net->scratch);
   for (size_t k = 0; k < count; k++) CHECK_CLOSE(net->parameters.gradients[k], 2.0 * once[k], 1e-5);
+  check_input_alone(net, &pass, &back);
   free(once);
   free(dy);
 }
@@ -254,6 +271,42 @@ static void test_strides(void) {
   arena_destroy(&net.arena);
 }
 
+/* layer_norm against torch.nn.LayerNorm's formula in double: the biased variance, 1e-5 inside the root; and with the
+ * activation above it, which it applies itself */
+static void test_layer_norm(void) {
+  struct net net;
+  create_from_texts((const char *[]){"layer_norm", "relu", NULL}, &net);
+  CU_ASSERT_TRUE(net.network.layers == 1 && net.network.output.is_grid);
+  const float *gain = net.parameters.values + find_parameter(&net.parameters, "policy", 0, "gain")->offset;
+  const float *bias = net.parameters.values + find_parameter(&net.parameters, "policy", 0, "bias")->offset;
+  /* rows far from zero, and rows that hardly vary, where 1e-5 counts */
+  for (size_t i = 0; i < IN; i++) net.x[1 * X_LD + i] += 100.0f;
+  for (size_t i = 0; i < IN; i++) net.x[2 * X_LD + i] *= 1e-3f;
+  size_t ld;
+  const struct layer_pass pass = pass_of(&net);
+  const float *y = network_forward(&net.network, &pass, &ld);
+  for (size_t r = 0; r < ROWS; r++) {
+    const float *x = net.x + r * X_LD;
+    double mean = 0, variance = 0;
+    for (size_t i = 0; i < IN; i++) mean += x[i] / (double)IN;
+    for (size_t i = 0; i < IN; i++) variance += (x[i] - mean) * (x[i] - mean) / IN;
+    for (size_t i = 0; i < IN; i++) {
+      double expected = gain[i] * (x[i] - mean) / sqrt(variance + 1e-5) + bias[i];
+      CHECK_CLOSE(y[r * ld + i], expected > 0 ? expected : 0, r == 1 ? 2e-5 : 1e-6);
+    }
+  }
+  arena_destroy(&net.arena);
+}
+
+/* it begins as plain normalisation */
+static void test_layer_norm_initial(void) {
+  struct net net;
+  create_from_texts((const char *[]){"layer_norm", NULL}, &net);
+  CHECK_OK(network_initialize(&net.network, net.parameters.values, (struct layer_init){.orthogonal = true}, 1.0));
+  for (size_t i = 0; i < 2 * IN; i++) CU_ASSERT_EQUAL(net.parameters.values[i], i < IN ? 1.0f : 0.0f);
+  arena_destroy(&net.arena);
+}
+
 static void test_misfits(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -269,7 +322,7 @@ static void test_misfits(void) {
               "conv2d: STRIDE 5 is beyond the grid of 3 x 4 cells; expects at most 4");
   struct layer_list list = {0};
   for (int i = 0; i < NETWORK_MAX_LAYERS; i++) CHECK_OK(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}));
-  CHECK_FAILS(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}), MUSTER_ERROR_USAGE, "more than 32 layers");
+  CHECK_FAILS(layer_list_add(&list, (struct layer_spec){&layer_dense, {2}}), MUSTER_ERROR_USAGE, "more than 64 layers");
   arena_destroy(&arena);
 }
 
@@ -319,6 +372,8 @@ static const struct check_case cases[] = {
     {"what every layer does", test_every_entry},
     {"activations within and between layers", test_activations},
     {"strides of convolutions", test_strides},
+    {"layer normalisation", test_layer_norm},
+    {"layer normalisation at the start", test_layer_norm_initial},
     {"what does not fit", test_misfits},
     {"memory", test_memory},
 };

@@ -103,13 +103,16 @@ static void test_deepest(void) {
   options.hidden_sizes.count = OPTION_LIST_MAX;
   for (int i = 0; i < OPTION_LIST_MAX; i++) options.hidden_sizes.values[i] = 2;
   const muster_space box = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}};
-  for (int shares = 0; shares < 2; shares++) {
+  for (int form = 0; form < 4; form++) {
     struct arena *arena = NULL;
     struct model model;
     CHECK_OK_FATAL(arena_create(&arena));
-    options.share_trunk = shares == 1;
+    const bool shares = form % 2 == 1, normalises = form / 2 == 1;
+    options.share_trunk = shares;
+    options.request.hidden.layer_norm = options.request.critics.layer_norm = normalises;
     CHECK_OK(model_create(&options, &box, &box, model_critic_v, arena, &model));
-    CU_ASSERT_EQUAL(model.parameters.tensors, shares ? 2 * OPTION_LIST_MAX + 5 : 4 * OPTION_LIST_MAX + 5);
+    const int tensors = (shares ? 1 : 2) * (normalises ? 4 : 2) * OPTION_LIST_MAX;
+    CU_ASSERT_EQUAL(model.parameters.tensors, tensors + 5);
     arena_destroy(&arena);
   }
 }
@@ -189,6 +192,30 @@ static void test_short_form(void) {
   set_list(&listed.network, (const char *[]){"conv2d 6 3", "relu", "conv2d 4 3", "relu", NULL});
   set_list(&listed.value_network, (const char *[]){"dense 6", "relu", "dense 4", "relu", NULL});
   listed.head = MODEL_HEAD_CONV2D;
+  check_same(&brief, &listed);
+}
+
+/* what an algorithm requests of hidden layers comes before their activations; of the trunk, where there is one */
+static void test_requested_layers(void) {
+  struct model_options brief = {0}, listed = {0};
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &brief));
+  listed = brief;
+  brief.hidden_sizes = (struct option_int_list){2, {20, 9}};
+  static const char *const plain[] = {"dense 20", "tanh", "dense 9", "tanh", NULL};
+  static const char *const normalised[] = {"dense 20", "layer_norm", "tanh", "dense 9", "layer_norm", "tanh", NULL};
+  set_list(&listed.network, normalised);
+  set_list(&listed.value_network, plain);
+  brief.request.hidden.layer_norm = true;
+  check_same(&brief, &listed);
+
+  listed.value_network.is_null = true;
+  brief.share_trunk = listed.share_trunk = true;
+  check_same(&brief, &listed);
+
+  brief.share_trunk = listed.share_trunk = false;
+  brief.request = (struct policy_request){.critics.layer_norm = true};
+  set_list(&listed.network, plain);
+  set_list(&listed.value_network, normalised);
   check_same(&brief, &listed);
 }
 
@@ -648,6 +675,7 @@ static const struct check_case cases[] = {
     {"the deepest networks", test_deepest},
     {"an action space that no network supports", test_unsupported},
     {"the short form of a list of layers", test_short_form},
+    {"requested layers", test_requested_layers},
     {"lists of layers", test_lists},
     {"short form beside a list", test_short_form_beside_list},
     {"a list of networks", test_list},

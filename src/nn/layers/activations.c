@@ -2,7 +2,6 @@
  * (network_add()). Anywhere else it is a layer that copies its input and applies the activation. */
 #include "nn/layer.h"
 
-#include "math/vector.h"
 #include "nn/layers/slope.h"
 
 #include <string.h>
@@ -13,18 +12,11 @@ static muster_status activation_shape(struct layer *layer, struct arena *arena) 
   return MUSTER_OK;
 }
 
-static void tanh_forward(struct layer *layer, const struct layer_pass *pass) {
+static void activation_forward(struct layer *layer, const struct layer_pass *pass) {
   const size_t ld = linear_padded(layer->out);
-  for (size_t r = 0; r < pass->rows; r++) vector_tanh(layer->out, pass->x + r * pass->x_ld, layer->output + r * ld);
-}
-
-static void relu_forward(struct layer *layer, const struct layer_pass *pass) {
-  const size_t ld = linear_padded(layer->out);
-  for (size_t r = 0; r < pass->rows; r++) {
-    const float *x = pass->x + r * pass->x_ld;
-    float *y = layer->output + r * ld;
-    for (size_t i = 0; i < layer->out; i++) y[i] = x[i] < 0.0f ? 0.0f : x[i];
-  }
+  for (size_t r = 0; r < pass->rows; r++)
+    memcpy(layer->output + r * ld, pass->x + r * pass->x_ld, layer->out * sizeof *layer->output);
+  layer_activate(layer->activation, pass->rows, layer->out, layer->output, ld);
 }
 
 static void activation_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
@@ -40,7 +32,7 @@ const struct layer_type layer_tanh = {
     .example = "tanh",
     .activation = ACTIVATION_TANH,
     .shape = activation_shape,
-    .forward = tanh_forward,
+    .forward = activation_forward,
     .backward = activation_backward,
 };
 
@@ -50,6 +42,6 @@ const struct layer_type layer_relu = {
     .example = "relu",
     .activation = ACTIVATION_RELU,
     .shape = activation_shape,
-    .forward = relu_forward,
+    .forward = activation_forward,
     .backward = activation_backward,
 };
