@@ -28,6 +28,8 @@ struct rollout_needs {
    * truncated after n_steps. */
   bool whole_episodes;
   int32_t group_size; /* with whole episodes: neighbouring environments that start in the same state; 0 or 1: none */
+  size_t replay;      /* steps of all environments that it keeps to learn from again, as they came; 0: it keeps none */
+  int64_t warm_up;    /* with a replay: steps of all environments after which updates begin */
   enum asynchronous asynchronous;
   /* with ASYNCHRONOUS_TRAJECTORIES: */
   size_t batch;           /* an update begins once it has so many: rollouts of one environment */
@@ -89,8 +91,8 @@ struct algorithm_type {
 
 /* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h, which
  * learns from each rollout as it comes, and value_learning_base of value_learning.h, which puts it into a replay and
- * learns from that. Every member is required. `options` and `algorithm` are an algorithm's own structs, which begin
- * with those of the base. */
+ * learns from that. Every member but the last is required. `options` and `algorithm` are an algorithm's own structs,
+ * which begin with those of the base. */
 struct algorithm_base {
   const char *name;
   size_t options_size, size; /* of the structs with which options and state begin */
@@ -114,6 +116,8 @@ struct algorithm_base {
   muster_status (*take_rollout)(void *algorithm, double progress_remaining, int64_t *updates);
   /* Lists what the last update made of the rollout (values, advantages, ...), for a crash dump; likewise. */
   int (*intermediates)(void *algorithm, struct tensor *list);
+  /* Optional: the replay that it learns from; NULL: it has none. */
+  const struct replay *(*replay)(const void *algorithm);
 };
 
 /* The functions of a type: those of its base, and what it adds to them or has in their place. */

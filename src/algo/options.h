@@ -101,10 +101,18 @@
 
 /* --- of algorithms with a replay (replay_learning.h) --- */
 
+/* two rows: Stable-Baselines3's name, and that of the section of the replay */
 #define ROW_BUFFER_SIZE(T, value)                                                                                      \
+  {ROW_SETTING(T, buffer_size),                                                                                        \
+   .type = OPTION_INT,                                                                                                 \
+   .default_value = value,                                                                                             \
+   .min = 1,                                                                                                           \
+   .max = 1e12,                                                                                                        \
+   .help = "steps of all environments that the replay keeps"},                                                         \
   {                                                                                                                    \
-    ROW_SETTING(T, buffer_size), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e12,                    \
-                                 .help = "steps of all environments that the replay keeps"                             \
+    .key = "replay.capacity", .offset = offsetof(T, settings.capacity), .type = OPTION_MAYBE_INT,                      \
+    .default_value = "null", .min = 1, .max = 1e12,                                                                    \
+    .help = "steps that the replay keeps in place of buffer_size; null: buffer_size"                                   \
   }
 #define ROW_LEARNING_STARTS(T, value)                                                                                  \
   {                                                                                                                    \
@@ -119,8 +127,8 @@
 #define ROW_GRADIENT_STEPS(T, value)                                                                                   \
   {                                                                                                                    \
     ROW_SETTING(T, gradient_steps), .type = OPTION_INT, .default_value = value, .min = -1, .max = 1e9,                 \
-                                    .help = "updates after train_freq steps; -1: as many as all environments made "    \
-                                            "steps"                                                                    \
+                                    .help = "updates after train_freq steps, at least 1; -1: as many as all "          \
+                                            "environments made steps"                                                  \
   }
 #define ROW_REPLAY_BATCH_SIZE(T, value)                                                                                \
   {                                                                                                                    \

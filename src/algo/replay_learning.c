@@ -4,21 +4,43 @@
 
 /* --- what all of them do --- */
 
+int64_t replay_learning_capacity(const struct replay_learning_settings *settings) {
+  return settings->capacity > 0 ? settings->capacity : settings->buffer_size;
+}
+
+/* what the replay keeps, against what an update draws from it */
+static muster_status check_capacity(const struct document *document, const struct replay_learning_settings *settings,
+                                    int64_t num_envs) {
+  const int64_t capacity = replay_learning_capacity(settings), each = (capacity + num_envs - 1) / num_envs;
+  const char *key = settings->capacity > 0 ? "algorithm.replay.capacity" : "algorithm.buffer_size";
+  if (capacity < settings->batch_size)
+    return document_error(document, key, "keeps %lld steps, and an update draws %lld; expects at least batch_size",
+                          (long long)capacity, (long long)settings->batch_size);
+  if (each < settings->n_steps)
+    return document_error(document, "algorithm.n_steps",
+                          "is longer than the replay, which keeps %lld steps of each of %lld environments; expects at "
+                          "most %lld, or a larger buffer_size",
+                          (long long)each, (long long)num_envs, (long long)each);
+  return MUSTER_OK;
+}
+
 muster_status replay_learning_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct replay_learning_settings *settings = object;
   if (settings->train_freq > INT32_MAX / num_envs)
     return document_error(document, "algorithm.train_freq",
                           "makes rollouts of %lld steps with num_envs %lld; expects at most %d",
                           (long long)(settings->train_freq * num_envs), (long long)num_envs, INT32_MAX);
-  if (settings->buffer_size < settings->batch_size)
-    return document_error(document, "algorithm.buffer_size",
-                          "keeps %lld steps, and an update draws %lld; expects at least batch_size",
-                          (long long)settings->buffer_size, (long long)settings->batch_size);
-  return MUSTER_OK;
+  if (settings->gradient_steps == 0)
+    return document_error(document, "algorithm.gradient_steps",
+                          "would never learn; expects at least 1, or -1 for as many updates as steps");
+  return check_capacity(document, settings, num_envs);
 }
 
 struct rollout_needs replay_learning_needs(const void *object) {
-  return (struct rollout_needs){.n_steps = (size_t)((const struct replay_learning_settings *)object)->train_freq};
+  const struct replay_learning_settings *settings = object;
+  return (struct rollout_needs){.n_steps = (size_t)settings->train_freq,
+                                .replay = (size_t)replay_learning_capacity(settings),
+                                .warm_up = settings->learning_starts};
 }
 
 double replay_learning_discount(const void *object) { return ((const struct replay_learning_settings *)object)->gamma; }
@@ -58,7 +80,7 @@ static muster_status create_memory(struct replay_learning *learning, const struc
   const size_t batch = (size_t)settings->batch_size;
   struct replay *replay = &learning->replay;
   struct arena *arena = context->arena;
-  MUSTER_TRY(replay_create(context->rollout, (size_t)settings->buffer_size, &division, arena, replay));
+  MUSTER_TRY(replay_create(context->rollout, (size_t)replay_learning_capacity(settings), &division, arena, replay));
   MUSTER_TRY(replay_tile_create(replay, TILE, arena, &learning->tile));
   MUSTER_TRY(ARENA_TAKE(arena, batch, "minibatch", &learning->drawn));
   return replay_exchange_create(replay, context->group, batch, settings->n_steps, settings->gamma, arena,
@@ -97,6 +119,10 @@ muster_status replay_learning_take_rollout(void *algorithm, double progress_rema
   *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
   if (learning->steps <= settings->learning_starts) *updates = 0;
   return MUSTER_OK;
+}
+
+const struct replay *replay_learning_replay(const void *algorithm) {
+  return &((const struct replay_learning *)algorithm)->replay;
 }
 
 int replay_learning_intermediates(void *algorithm, struct tensor *list) {

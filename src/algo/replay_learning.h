@@ -13,7 +13,8 @@
 /* The options that all of them have (their rows are in options.h): the struct of an algorithm's options begins with
  * them. */
 struct replay_learning_settings {
-  int64_t buffer_size, learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
+  int64_t buffer_size, capacity; /* capacity: 0 or OPTION_NULL_INT for buffer_size */
+  int64_t learning_starts, train_freq, gradient_steps, batch_size, n_steps, target_update_interval;
   double gamma, tau, max_grad_norm;
   struct option_schedule learning_rate;
   char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
@@ -45,6 +46,9 @@ struct replay_learning {
   replay_learning_drawing draw; /* as the options say, unless the algorithm's create() says otherwise */
 };
 
+/* How many steps of all environments the replay keeps. */
+int64_t replay_learning_capacity(const struct replay_learning_settings *settings);
+
 /* --- for the members of an algorithm_base --- */
 
 MUSTER_CHECKED muster_status replay_learning_check(const struct document *document, const void *options,
@@ -57,6 +61,7 @@ MUSTER_CHECKED muster_status replay_learning_create(const struct algorithm_conte
 int replay_learning_state(struct replay_learning *learning, struct tensor *list);
 /* The rollout goes into the replay; `updates` follow, once there are more than learning_starts steps. */
 MUSTER_CHECKED muster_status replay_learning_take_rollout(void *algorithm, double progress_remaining, int64_t *updates);
+const struct replay *replay_learning_replay(const void *algorithm);
 /* Lists the steps that the last update drew. */
 int replay_learning_intermediates(void *algorithm, struct tensor *list);
 

@@ -57,6 +57,7 @@ const struct algorithm_base value_learning_base = {
     .state = list_state,
     .take_rollout = value_learning_take_rollout,
     .intermediates = replay_learning_intermediates,
+    .replay = replay_learning_replay,
 };
 
 /* --- an update --- */

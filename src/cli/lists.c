@@ -30,10 +30,8 @@ static int parse_word(int argc, char **argv, const char *help, const char **word
   return -1;
 }
 
-static const char *const space_kinds[] = {"?", "Box", "Box uint8", "Discrete", "MultiDiscrete"};
-
 static void format_space(const muster_space *space, char *text, size_t size) {
-  int used = snprintf(text, size, "%s(", space_kinds[space->kind]);
+  int used = snprintf(text, size, "%s(", space_kind_name(space->kind));
   if (space->kind == MUSTER_SPACE_DISCRETE) used += snprintf(text + used, size - (size_t)used, "%d", space->counts[0]);
   for (int32_t i = 0; i < space->rank; i++)
     used += snprintf(text + used, size - (size_t)used, "%s%d", i > 0 ? ", " : "", space->shape[i]);
@@ -134,7 +132,7 @@ static muster_status print_distributions(void) {
   MUSTER_TRY(distribution_check_list(distribution_list()));
   printf("\n%-34s %-14s %s\n", "distribution (policy.distribution)", "actions", "what it is");
   for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
-    printf("%-34s %-14s %s\n", (*entry)->name, space_kinds[(*entry)->action_kind], (*entry)->summary);
+    printf("%-34s %-14s %s\n", (*entry)->name, space_kind_name((*entry)->action_kind), (*entry)->summary);
   return MUSTER_OK;
 }
 

@@ -31,6 +31,22 @@ static void lay_out_records(struct replay *replay) {
   }
 }
 
+/* so many of each environment */
+static size_t count_slots(size_t capacity, size_t n_envs) {
+  const size_t steps = (capacity + n_envs - 1) / n_envs;
+  return (steps < 2 ? 2 : steps) + 1;
+}
+
+double replay_bytes(const muster_env_spec *env, size_t n_envs, size_t capacity) {
+  struct replay replay = {0};
+  step_fields_list(env, 1, replay.field);
+  lay_out_records(&replay);
+  const double envs = (double)n_envs, slots = (double)count_slots(capacity, n_envs);
+  const double agents = (double)env->agents, each_slot = agents * (double)replay.record_bytes + sizeof *replay.ended;
+  const size_t counters = sizeof *replay.written + sizeof *replay.rollout_slot + sizeof *replay.rollout_lasts;
+  return envs * (slots * each_slot + agents * (double)replay.next_bytes + (double)counters);
+}
+
 /* --- which records are here --- */
 
 static size_t total_slots(const struct replay *replay) { return replay->n_rows * replay->slots; }
@@ -68,8 +84,7 @@ static muster_status take_records(struct replay *replay, struct arena *arena) {
 
 muster_status replay_create(const struct trajectory *rollout, size_t capacity, const struct replay_division *division,
                             struct arena *arena, struct replay *replay) {
-  const size_t n_envs = rollout->n_envs, agents = rollout->agents, steps = (capacity + n_envs - 1) / n_envs;
-  const size_t slots = (steps < 2 ? 2 : steps) + 1;
+  const size_t n_envs = rollout->n_envs, agents = rollout->agents, slots = count_slots(capacity, n_envs);
   if (slots > UINT32_MAX / agents / n_envs)
     return status_error(MUSTER_ERROR_USAGE,
                         "algorithm.buffer_size: %zu steps of %zu environments with %zu agents are too many to count",
@@ -78,12 +93,15 @@ muster_status replay_create(const struct trajectory *rollout, size_t capacity, c
   replay->division = division != NULL ? *division : (struct replay_division){.members = 1};
   memcpy(replay->field, rollout->field, sizeof replay->field);
   lay_out_records(replay);
+  const size_t before = arena_bytes(arena);
   MUSTER_TRY(take_records(replay, arena));
   MUSTER_TRY(arena_take(arena, replay->n_rows, replay->next_bytes, "replay", (void **)&replay->open));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs * slots, "replay", &replay->ended));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_slot));
   MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->rollout_lasts));
-  return ARENA_TAKE(arena, n_envs, "replay", &replay->written);
+  MUSTER_TRY(ARENA_TAKE(arena, n_envs, "replay", &replay->written));
+  replay->bytes = arena_bytes(arena) - before;
+  return MUSTER_OK;
 }
 
 /* --- appending --- */

@@ -63,6 +63,7 @@ struct replay {
   struct field field[STEP_FIELD_COUNT];
   struct replay_field kept[STEP_FIELD_COUNT];
   int n_kept;
+  size_t bytes; /* that it takes from its arena */
   size_t record_bytes, reward_offset;
   size_t next_bytes;      /* of the fields that a next step has; they come first in a record */
   char *open;             /* [N * A, next_bytes] of the open slots: what is known before their actions */
@@ -84,6 +85,9 @@ struct replay {
 MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity,
                                            const struct replay_division *division, struct arena *arena,
                                            struct replay *replay);
+
+/* The bytes that such a replay of n_envs of these environments takes from its arena, where all records are here. */
+double replay_bytes(const muster_env_spec *env, size_t n_envs, size_t capacity);
 
 /* The member in whose part a slot is, row * slots + slot. */
 size_t replay_owner(const struct replay *replay, uint64_t slot);

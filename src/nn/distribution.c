@@ -57,6 +57,22 @@ muster_status distribution_check(const char *name) {
                       nearest_advise(&nearest).text);
 }
 
+const char *space_kind_name(muster_space_kind kind) {
+  static const char *const names[] = {"?", "Box", "Box uint8", "Discrete", "MultiDiscrete"};
+  return names[kind];
+}
+
+/* the error for actions that the distribution is not for which an algorithm requests */
+static muster_status refuse_actions(const char *requested, muster_space_kind kind) {
+  const struct distribution *const *entry = distributions;
+  while (*entry != NULL && strcmp((*entry)->name, requested) != 0) entry++;
+  if (*entry == NULL) return status_error(MUSTER_ERROR_INTERNAL, "there is no distribution %s", requested);
+  return status_error(MUSTER_ERROR_USAGE,
+                      "algorithm.name: is for %s actions, and those of this environment are %s; expects an algorithm "
+                      "for these: see `muster algos`",
+                      space_kind_name((*entry)->action_kind), space_kind_name(kind));
+}
+
 static bool has_name(const struct distribution *distribution, const char *name) {
   return strcmp(distribution->name, name) == 0;
 }
@@ -81,11 +97,7 @@ static muster_status find_distribution(const muster_space *action, const char *r
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.distribution: not for actions of this kind and this algorithm; expects null or %s",
                         fitting.names);
-  if (requested[0] != '\0')
-    return status_error(MUSTER_ERROR_USAGE,
-                        "algorithm.name: it acts by the distribution %s, which is not for actions of "
-                        "this kind: see `muster parts`",
-                        requested);
+  if (requested[0] != '\0') return refuse_actions(requested, action->kind);
   return status_error(MUSTER_ERROR_USAGE,
                       "no policy for this kind of action space: Discrete, MultiDiscrete and Box (float32) actions are "
                       "supported");

@@ -76,6 +76,9 @@ struct policy_head {
   size_t workspace_floats;
 };
 
+/* "Box", "Discrete", ... */
+const char *space_kind_name(muster_space_kind kind);
+
 struct distribution {
   const char *name, *summary;
   muster_space_kind action_kind;

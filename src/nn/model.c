@@ -54,8 +54,7 @@ static muster_status check_networks(const struct model_options *options, const s
     if (reads_action && actions != MUSTER_SPACE_BOX)
       return status_error(MUSTER_ERROR_USAGE, "a critic that reads actions needs Box (float32) actions");
     if (options->share_trunk && (reads_action || !is_own))
-      return status_error(MUSTER_ERROR_USAGE, "policy.share_trunk: true: %s shares no layers; expects false",
-                          critics->name);
+      return status_error(MUSTER_ERROR_USAGE, "policy.share_trunk: %s shares no layers; expects false", critics->name);
   }
   return MUSTER_OK;
 }

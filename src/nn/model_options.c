@@ -121,7 +121,7 @@ muster_status model_options_head(const struct model_options *options, const stru
     *spec = (struct layer_spec){&layer_dueling, {(int64_t)head->choices, (int64_t)head->atoms}};
   if (options->head == MODEL_HEAD_DENSE && options->kernel_size == 0) return MUSTER_OK;
   if (options->request.dueling)
-    return status_error(MUSTER_ERROR_USAGE, "algorithm.dueling: true: the policy's last layer is a convolution, which "
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.dueling: the policy's last layer is a convolution, which "
                                             "has no streams of values and advantages; expects false");
   if (head->counts == NULL)
     return status_error(MUSTER_ERROR_USAGE,
@@ -171,7 +171,7 @@ muster_status model_options_check(const struct model_options *options) {
                         (int)options->kernel_size);
   if (options->share_trunk)
     return status_error(MUSTER_ERROR_USAGE,
-                        "policy.share_trunk: true: a policy with a kernel_size shares no layers; expects false");
+                        "policy.share_trunk: a policy with a kernel_size shares no layers; expects false");
   if (options->hidden_sizes.count == 0)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.hidden_sizes: a policy with a kernel_size needs the channels of at least one layer");

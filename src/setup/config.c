@@ -1,9 +1,11 @@
 #include "setup/config.h"
 
+#include "base/memory.h"
 #include "config/text.h"
 #include "env/options.h"
 #include "env/plugin.h"
 #include "env/pool.h"
+#include "experience/replay.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -280,14 +282,36 @@ static void env_key(const char *section, const struct run_config *config, char k
   snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
 }
 
-/* whether a model can be built for the spaces of such an environment */
+/* the key by which the config says how many steps a replay keeps */
+static const char *replay_key(const struct document *document) {
+  static const char key[] = "algorithm.replay.capacity";
+  const char *capacity = document_get(document, key);
+  return capacity != NULL && !text_is_null(capacity) ? key : "algorithm.buffer_size";
+}
+
+/* Whether a learner's share of the replay fits into a machine like this one. Where all ranks learn, how many these are
+ * is known later. */
+static muster_status check_replay_memory(const struct document *document, const struct run_config *config,
+                                         const muster_env_spec *spec) {
+  const size_t capacity = algorithm_needs(run_config_algorithm(config), config->algorithm).replay;
+  const double bytes = replay_bytes(spec, (size_t)config->env.num_envs, capacity), total = memory_total();
+  const bool shares = config->ranks.learners > 1 || config->ranks.colocate;
+  if (capacity == 0 || shares || bytes <= total) return MUSTER_OK;
+  return document_error(document, replay_key(document),
+                        "needs %.1f GB for these observations, and this machine has %.1f GB; expects at most %.0f",
+                        1e-9 * bytes, 1e-9 * total, (double)capacity * total / bytes);
+}
+
+/* whether a model can be built for the spaces of such an environment, and a replay for what it keeps of its steps */
 static muster_status check_policy(const struct document *document, const struct run_config *config,
                                   struct env_pool *pool) {
   const struct env_wrappers wrappers = run_config_env_wrappers(config);
   MUSTER_TRY(locate_own_key(document, env_pool_wrap(pool, &wrappers)));
   const muster_env_spec *spec = env_pool_spec(pool);
-  return locate_own_key(document, model_check(&config->policy, &spec->observation, &spec->action,
-                                              algorithm_networks(run_config_algorithm(config), config->algorithm)));
+  MUSTER_TRY(
+      locate_own_key(document, model_check(&config->policy, &spec->observation, &spec->action,
+                                           algorithm_networks(run_config_algorithm(config), config->algorithm))));
+  return check_replay_memory(document, config, spec);
 }
 
 /* Whether the environment type takes the options, whether environments can be created with them, and, with `to_learn`,
@@ -440,6 +464,22 @@ static muster_status check_loop(const struct document *document, const struct ru
                         algorithm->name, names);
 }
 
+/* options beside those of the algorithm that do not go together with its replay */
+static muster_status check_replay(const struct document *document, const struct run_config *config,
+                                  const struct algorithm_type *algorithm) {
+  const struct rollout_needs needs = algorithm_needs(algorithm, config->algorithm);
+  if (needs.replay == 0) return MUSTER_OK;
+  if (config->normalize.norm_reward)
+    return document_error(document, "normalize.norm_reward",
+                          "divides rewards by statistics that change as the run goes on, and the replay of %s keeps "
+                          "rewards of all times; expects false",
+                          algorithm->name);
+  if (needs.warm_up < config->general.total_steps) return MUSTER_OK;
+  return document_error(document, "algorithm.learning_starts",
+                        "leaves nothing to learn from: the run has %lld steps; expects less than total_steps",
+                        (long long)config->general.total_steps);
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
   MUSTER_TRY(check_normalize(document));
@@ -467,6 +507,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   MUSTER_TRY(locate_own_key(document, model_options_check_short_form(&config->policy, algorithm->policy)));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
+  MUSTER_TRY(check_replay(document, config, algorithm));
   return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);
 }
 

@@ -20,22 +20,46 @@ static void print_training(const struct run *run, const struct learner *learner)
   printf("parameters   %zu, of them %zu of the policy\n", learner->model.parameters.count, learner->model.policy_count);
 }
 
+/* what a rank takes */
+struct share {
+  size_t arena, replay; /* bytes; those of the replay are in the arena, too */
+};
+
+/* the memory of the replay in each learner; the leading one may have more of it than the others */
+static void print_replay(const struct run *run, const struct topology *topology, const struct share *shares) {
+  char steps[32];
+  if (run->needs.replay == 0) return;
+  terminal_format_count((double)run->needs.replay, steps, sizeof steps);
+  size_t others = 0;
+  int learners = 0;
+  for (int rank = 0; rank < topology->ranks; rank++) {
+    learners += shares[rank].replay > 0;
+    if (rank != topology->learner && shares[rank].replay > others) others = shares[rank].replay;
+  }
+  const double mine = 1e-6 * (double)shares[topology->learner].replay, theirs = 1e-6 * (double)others;
+  if (learners == 1)
+    printf("replay       %s steps, %.1f MB in the learner\n", steps, mine);
+  else
+    printf("replay       %s steps, %.1f MB in the leading learner, %.1f MB at most in each of the others\n", steps,
+           mine, theirs);
+}
+
 /* the memory of the run's arrays: the most of an actor and of a host; MPI, libraries and environments need more */
-static void print_memory(const struct placement *placement, const size_t *bytes) {
+static void print_memory(const struct placement *placement, const struct share *shares) {
   const struct topology *topology = &placement->topology;
   size_t actor = 0, host = 0, *on_host = calloc((size_t)placement->n_hosts, sizeof *on_host);
   if (on_host == NULL) return;
   int fullest = 0;
   for (int rank = 0; rank < topology->ranks; rank++) {
-    if (rank != topology->learner && bytes[rank] > actor) actor = bytes[rank];
+    if (rank != topology->learner && shares[rank].arena > actor) actor = shares[rank].arena;
     size_t *sum = &on_host[placement->hosts[rank]];
-    *sum += bytes[rank];
+    *sum += shares[rank].arena;
     if (*sum <= host) continue;
     host = *sum;
     fullest = rank;
   }
   free(on_host);
-  printf("memory       learner %.1f MB", 1e-6 * (double)bytes[topology->learner]);
+  printf("memory       learner %.1f MB", 1e-6 * (double)shares[topology->learner].arena);
   if (topology->ranks > 1)
     printf(", each actor %.1f MB at most, %s %.1f MB", 1e-6 * (double)actor, placement->places[fullest].host,
            1e-6 * (double)host);
@@ -44,21 +68,24 @@ static void print_memory(const struct placement *placement, const size_t *bytes)
 
 muster_status dry_run(struct run *run, const struct placement *placement, const struct learner *learner,
                       const struct run_folder *folder) {
-  const size_t mine = arena_bytes(run->arena);
-  size_t *bytes = calloc((size_t)placement->topology.ranks, sizeof *bytes);
-  if (bytes == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", placement->topology.ranks);
-  muster_status status = comm_gather(run->comm, &mine, sizeof mine, bytes);
+  const struct algorithm_base *base = run_config_algorithm(&run->config)->base;
+  const bool has_replay = learner->algorithm != NULL && base->replay != NULL;
+  const struct share mine = {arena_bytes(run->arena), has_replay ? base->replay(learner->algorithm)->bytes : 0};
+  struct share *shares = calloc((size_t)placement->topology.ranks, sizeof *shares);
+  if (shares == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", placement->topology.ranks);
+  muster_status status = comm_gather(run->comm, &mine, sizeof mine, shares);
   if (status == MUSTER_OK && placement->topology.leads) {
     placement_write_map(placement, stdout);
     fputc('\n', stdout);
     print_training(run, learner);
     shown_print(stdout, "run folder   %s%s\n", folder->path,
                 folder->resumes ? ", whose run would go on" : ", which would be made");
-    print_memory(placement, bytes);
+    print_replay(run, &placement->topology, shares);
+    print_memory(placement, shares);
     printf("\na dry run: nothing was trained or written\n");
     fflush(stdout);
     placement_write_warnings(placement, &run->config.ranks, stderr);
   }
-  free(bytes);
+  free(shares);
   return status;
 }

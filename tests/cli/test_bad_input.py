@@ -166,6 +166,50 @@ class BadConfig(program.Case):
             self.assertEqual(result.code, 1, result)
             self.assertIn(cause, result.out, result)
 
+    DQN = """total_steps: 2000
+env: {num_envs: 4}
+algorithm:
+  name: dqn
+  batch_size: 32
+"""
+
+    def refuse_replay(self, option, *parts, config=DQN, mpirun=False):
+        """An option of an algorithm with a replay, in the config's last line, is at fault."""
+        config += f"  {option}\n"
+        where = f"config.yaml:{config.count(chr(10))}: algorithm.{option}: "
+        self.refuse(config, where, *parts, mpirun=mpirun)
+
+    def test_replay(self):
+        self.refuse_replay("buffer_size: 31", "keeps 31 steps, and an update draws 32", "at least batch_size", mpirun=True)
+        self.refuse_replay("replay.capacity: 31", "keeps 31 steps", "at least batch_size")
+        self.refuse_replay("learning_starts: 2000", "the run has 2000 steps; expects less than total_steps")
+        self.refuse_replay("gradient_steps: 0", "expects at least 1, or -1 for as many updates as steps")
+        self.refuse_replay("gradient_steps: -2", "expects an integer from -1")
+        self.refuse_replay("n_steps: 0", "expects an integer from 1")
+        config = self.DQN + "  buffer_size: 400\n"
+        self.refuse_replay("n_steps: 101", "keeps 100 steps of each of 4 environments; expects at most 100", config=config)
+        self.refuse_replay("replay.alpha: 2", "expects a number from 0 to 1")
+        self.refuse_replay("replay.epsilon: 0", "expects a number > 0")
+        self.refuse_replay("group_size: 8", "is an option of grpo, which this run does not use")
+        self.refuse_replay("gae_lambda: 0.9", "is an option of a2c, ppo")
+        self.refuse_replay("double: yes please", "expects true or false")
+
+    def test_replay_and_memory(self):
+        for option in ["buffer_size: 1000000000000", "replay.capacity: 1e12"]:
+            self.refuse_replay(option, "GB for these observations, and this machine has", "expects at most")
+
+    def test_replay_and_rewards(self):
+        config = self.DQN + "normalize: {norm_reward: true}\n"
+        self.refuse(config, "config.yaml:6: normalize.norm_reward: true: ", "the replay of dqn", "expects false")
+
+    def test_actions_of_another_kind(self):
+        config = self.DQN.replace("{num_envs: 4}", "{num_envs: 4, name: Pendulum-v1}")
+        parts = ["is for Discrete actions, and those of this environment are Box", "see `muster algos`"]
+        self.refuse(config, "config.yaml:4: algorithm.name: dqn: ", *parts, mpirun=True)
+        for option in ["share_trunk: true", "distribution: Categorical"]:
+            config = self.DQN + f"policy: {{{option}}}\n"
+            self.refuse(config, f"config.yaml:6: policy.{option}: ", "expects")
+
     def test_no_file(self):
         for path, cause in [("none.yaml", "No such file"), (".", "director")]:
             result = self.run_muster("train", path, "--run-dir", "run")

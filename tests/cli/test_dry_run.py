@@ -52,6 +52,14 @@ class DryRun(program.Case):
         self.assertGreater(actor, rollout / 2)
         self.assertAlmostEqual(host, learner + 2 * actor, delta=0.2)
 
+    def test_replay(self):
+        """A slot of CartPole-v1 keeps four floats, action, reward and end; each environment has one more than steps."""
+        config = "algorithm: {name: dqn, replay: {capacity: 100000}}\n"
+        facts = self.succeed(config=config)[1]
+        bytes_of_replay = 8 * ((12500 + 1) * (4 * 4 + 4 + 4 + 1) + 20 + 16)
+        self.assertEqual(facts["replay"], f"100k steps, {1e-6 * bytes_of_replay:.1f} MB in the learner")
+        self.assertGreater(float(facts["memory"].split()[1]), 1e-6 * bytes_of_replay)
+
     def test_warnings(self):
         cores = os.cpu_count()
         result = self.succeed("--set", "env.num_envs=64", ranks=cores + 1)[2]

@@ -479,7 +479,7 @@ static void test_list_misfits(void) {
   CHECK_FAILS(model_check(&options, &box, &box, model_critic_q), MUSTER_ERROR_USAGE, "needs Discrete actions");
   options.share_trunk = true;
   CHECK_FAILS(model_check(&options, &box, &box, twin_critics), MUSTER_ERROR_USAGE,
-              "policy.share_trunk: true: q1 shares no layers; expects false");
+              "policy.share_trunk: q1 shares no layers; expects false");
   options.share_trunk = false;
   set_list(&options.value_network, (const char *[]){"conv2d 3 3", NULL});
   CHECK_FAILS(model_check(&options, &grid_space, &box, twin_critics), MUSTER_ERROR_USAGE,

@@ -327,6 +327,21 @@ static void test_division(void) {
     }
 }
 
+/* what a replay is said to take is what it takes */
+static void test_bytes(void) {
+  static struct fixture f;
+  struct replay replay;
+  setup(&f, 10);
+  const muster_env_spec spec = describe_shape(&shape);
+  for (size_t capacity = 1; capacity < 1000; capacity += 333) {
+    const size_t before = arena_bytes(f.arena);
+    CHECK_OK_FATAL(replay_create(&f.rollout, capacity, NULL, f.arena, &replay));
+    CU_ASSERT_EQUAL((double)(arena_bytes(f.arena) - before), replay_bytes(&spec, ENVS, capacity));
+    CU_ASSERT_EQUAL((double)replay.bytes, replay_bytes(&spec, ENVS, capacity));
+  }
+  arena_destroy(&f.arena);
+}
+
 static void test_errors(void) {
   static struct fixture f;
   struct replay replay;
@@ -338,6 +353,7 @@ static void test_errors(void) {
 static const struct check_case cases[] = {
     {"steps of a ring, and what is behind them", test_ring},
     {"windows of several steps", test_windows},
+    {"memory", test_bytes},
     {"lost rollouts", test_lost_rollouts},
     {"a ring shorter than a rollout, rollouts that were cut", test_small_ring},
     {"state", test_state},
