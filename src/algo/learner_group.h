@@ -21,6 +21,10 @@ struct learner_group {
   /* Waits for all members; then the bytes offsets[i] .. offsets[i + 1] behind `memory`, which member i has written, can
    * be read by all. offsets [size + 1] ascending; NULL: all only meet. Collective. */
   muster_status (*gather)(void *context, void *memory, const size_t *offsets);
+  /* Waits for all members that share memory with this one: then they can read what each has written there. All members
+   * make the same calls of a group in the same order. Collective. */
+  muster_status (*meet_on_node)(void *context);
+  size_t node_size, node_index; /* how many these are, and the number of this one among them */
 };
 
 /* Members of a group; 1 where there is none. And the number of this one. */

@@ -44,6 +44,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
   policy->seed = context->seed;
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, model->learned_count, settings->optimizer_epsilon, arena,
                                       &policy->optimizer));
+  MUSTER_TRY(divided_step_create(&policy->optimizer, context->group, &policy->step));
   MUSTER_TRY(gradient_sum_create(context->group, model->learned_count, sizeof(struct losses) / sizeof(double), arena,
                                  &policy->sum));
   MUSTER_TRY(batch_create(context->rollout, context->group, arena, &policy->batch));
@@ -248,8 +249,8 @@ muster_status policy_gradient_gradient(struct policy_gradient *policy, const str
 
 muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                              double *gradient_norm) {
-  return optimizer_clipped_step(&policy->optimizer, &policy->model->parameters, policy->settings.max_grad_norm,
-                                learning_rate, gradient_norm);
+  return divided_step_make(&policy->step, &policy->model->parameters, policy->settings.max_grad_norm, learning_rate,
+                           gradient_norm);
 }
 
 /* --- steps --- */

@@ -9,6 +9,7 @@
 
 #include "algo/algorithm.h"
 #include "algo/batch.h"
+#include "algo/divided_step.h"
 #include "algo/gradient_sum.h"
 #include "config/option.h"
 #include "nn/optimizer.h"
@@ -59,6 +60,7 @@ struct policy_gradient {
   struct model *model;   /* borrowed */
   struct stages *stages; /* borrowed; may be NULL */
   struct optimizer optimizer;
+  struct divided_step step;
   struct batch batch;
   uint64_t seed;
   int64_t epochs;  /* counted over the run: passes over samples, and the number of each one's random order */
@@ -105,7 +107,7 @@ MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *po
 MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_gradient *policy,
                                                         const struct losses *losses, int64_t minibatch);
 
-/* One step of the optimizer, the gradient clipped to max_grad_norm: optimizer_clipped_step(). */
+/* One step of the optimizer, the gradient clipped to max_grad_norm: divided_step_make(). Collective over the group. */
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                                             double *gradient_norm);
 

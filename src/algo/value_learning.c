@@ -19,6 +19,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
   learning->target = model_find(model, "target");
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, parameters, settings->optimizer_epsilon, context->arena,
                                       &learning->optimizer));
+  MUSTER_TRY(divided_step_create(&learning->optimizer, context->group, &learning->step));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
   learning->d_ld = linear_padded(model->head.outputs);
   return ARENA_TAKE(context->arena, TILE * learning->d_ld, "loss gradients", &learning->d_values);
@@ -123,7 +124,7 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
   MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss", losses.loss));
-  MUSTER_TRY(optimizer_clipped_step(&learning->optimizer, parameters, settings->max_grad_norm, learning_rate, &norm));
+  MUSTER_TRY(divided_step_make(&learning->step, parameters, settings->max_grad_norm, learning_rate, &norm));
   MUSTER_TRY(replay_learning_end_update(base));
   model_pack_network(base->model, base->model->policy, true);
   if (!learning->counts_steps_to_target && base->updates % settings->target_update_interval == 0)

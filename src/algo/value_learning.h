@@ -8,6 +8,7 @@
 #ifndef ALGO_VALUE_LEARNING_H
 #define ALGO_VALUE_LEARNING_H
 
+#include "algo/divided_step.h"
 #include "algo/gradient_sum.h"
 #include "algo/replay_learning.h"
 #include "nn/optimizer.h"
@@ -41,6 +42,7 @@ struct value_learning {
   struct replay_learning base;
   struct model_network *target;
   struct optimizer optimizer;
+  struct divided_step step;
   struct gradient_sum sum;
 
   /* set by the algorithm's create() */

@@ -69,6 +69,13 @@ void group_destroy(struct group **handle) {
 int group_ranks(const struct group *group) { return group->subcomm->size; }
 int group_rank(const struct group *group) { return group->subcomm->rank; }
 
+int group_node_ranks(const struct group *group) { return group->node->is_shared ? group->subcomm->local_size : 1; }
+
+int group_node_rank(const struct group *group) {
+  const struct comm *subcomm = group->subcomm;
+  return group->node->is_shared ? subcomm->node_ranks[subcomm->rank] : 0;
+}
+
 bool group_spans_nodes(const struct group *group) { return group->node->n_nodes > 1; }
 
 muster_status group_share(struct group *group, size_t bytes, void **memory) {
@@ -109,6 +116,12 @@ static muster_status meet(struct group *group, leaders_part part, void *memory, 
   }
   node_reach(node, all_here);
   return node_wait_leader(node, all_there);
+}
+
+muster_status group_meet_on_node(struct group *group) {
+  group->step += 2;
+  node_reach(group->node, group->step);
+  return node_wait_others(group->node, group->step);
 }
 
 /* in pieces whose counts fit an int */

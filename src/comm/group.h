@@ -24,6 +24,14 @@ int group_rank(const struct group *group);
 /* Whether members are on several nodes. */
 bool group_spans_nodes(const struct group *group);
 
+/* The members of this node, and this rank's number among them. */
+int group_node_ranks(const struct group *group);
+int group_node_rank(const struct group *group);
+
+/* Waits until all members of this node have made this call: then what each wrote to shared memory can be read by all of
+ * them. All members of all nodes make the same calls of the group in the same order. */
+MUSTER_CHECKED muster_status group_meet_on_node(struct group *group);
+
 /* Zeroed memory of `bytes` bytes that the members of this node share; it lives as long as the group. COMM error where
  * they cannot. Collective over the group. */
 MUSTER_CHECKED muster_status group_share(struct group *group, size_t bytes, void **memory);

@@ -49,7 +49,7 @@ muster_status optimizer_check(const char *name) {
 muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon, struct arena *arena,
                                struct optimizer *optimizer) {
   MUSTER_TRY(check_whole(type));
-  *optimizer = (struct optimizer){.type = type, .count = count, .epsilon = epsilon};
+  *optimizer = (struct optimizer){.type = type, .count = count, .part_count = count, .epsilon = epsilon};
   for (int k = 0; k < type->moments; k++) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "moments of the optimizer", &optimizer->moment[k]));
     for (size_t i = 0; i < count; i++) optimizer->moment[k][i] = type->initial_moment;
@@ -66,8 +66,12 @@ muster_status optimizer_create_by_name(const char *name, size_t count, double ep
 
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate) {
-  optimizer->steps++;
-  optimizer->type->step(optimizer, parameters, gradients, gradient_scale, learning_rate);
+  const size_t first = optimizer->part_first;
+  struct optimizer part = *optimizer;
+  optimizer->steps = ++part.steps;
+  part.count = optimizer->part_count;
+  for (int k = 0; k < optimizer->type->moments; k++) part.moment[k] += first;
+  optimizer->type->step(&part, parameters + first, gradients + first, gradient_scale, learning_rate);
 }
 
 muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters, double max_grad_norm,

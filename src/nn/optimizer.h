@@ -28,6 +28,7 @@ struct optimizer_type {
 struct optimizer {
   const struct optimizer_type *type;
   size_t count;
+  size_t part_first, part_count;        /* the parameters that a step moves: all, unless several ranks divide them */
   float *moment[OPTIMIZER_MAX_MOMENTS]; /* [count] each */
   int64_t steps;
   double epsilon;

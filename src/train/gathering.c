@@ -10,6 +10,8 @@ static muster_status gather_memory(void *group, void *memory, const size_t *offs
   return group_gather(group, memory, offsets);
 }
 
+static muster_status meet_on_node(void *group) { return group_meet_on_node(group); }
+
 static muster_status create_group(struct gathering *gathering) {
   const struct topology *topology = &gathering->run->topology;
   if (topology->learners == 1) return MUSTER_OK;
@@ -18,8 +20,11 @@ static muster_status create_group(struct gathering *gathering) {
   gathering->learners = (struct learner_group){.size = (size_t)group_ranks(gathering->group),
                                                .index = (size_t)group_rank(gathering->group),
                                                .context = gathering->group,
+                                               .node_size = (size_t)group_node_ranks(gathering->group),
+                                               .node_index = (size_t)group_node_rank(gathering->group),
                                                .share = share_memory,
-                                               .gather = gather_memory};
+                                               .gather = gather_memory,
+                                               .meet_on_node = meet_on_node};
   return MUSTER_OK;
 }
 

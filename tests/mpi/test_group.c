@@ -106,6 +106,38 @@ static void test_spread(void) {
   }
 }
 
+/* the members of each node meet, while those of other nodes go on; and all of them meet now and then */
+static bool meet_on_nodes(struct group *group) {
+  enum { BYTES = 3000 };
+  const int own = group_node_rank(group), members = group_node_ranks(group);
+  void *memory;
+  if (!check_ok(group_share(group, MOST * BYTES, &memory), __FILE__, __LINE__)) return false;
+  unsigned char *bytes = memory;
+  bool right = true;
+  for (int round = 0; round < 60; round++) {
+    for (size_t i = 0; i < BYTES; i++) bytes[own * BYTES + (int)i] = byte_of(round, own, i);
+    if (!check_ok(group_meet_on_node(group), __FILE__, __LINE__)) return false;
+    for (int member = 0; member < members; member++)
+      for (size_t i = 0; i < BYTES; i++) right = right && bytes[member * BYTES + (int)i] == byte_of(round, member, i);
+    muster_status met = round % 3 == 0 ? group_gather(group, NULL, NULL) : group_meet_on_node(group);
+    if (!check_ok(met, __FILE__, __LINE__)) return false;
+  }
+  return right;
+}
+
+static void test_nodes(void) {
+  if (!holds_together()) return;
+  for (int first = 0; first < comm_size(comm_of_test()); first++) {
+    int n;
+    struct group *group = create(first, 0, &n);
+    int on_node = 0;
+    for (int rank = 0; rank < n; rank++) on_node += everywhere_node(rank) == everywhere_node(comm_rank(comm_of_test()));
+    EVERYWHERE(group == NULL || group_node_ranks(group) == on_node);
+    EVERYWHERE(group == NULL || meet_on_nodes(group));
+    group_destroy(&group);
+  }
+}
+
 /* if the ranks of a node share no memory, no group is made, and a message says what to do */
 static void test_no_memory(void) {
   if (everywhere_shares() || comm_size(comm_of_test()) < 2) return;
@@ -120,6 +152,7 @@ static void test_no_memory(void) {
 static const struct check_case cases[] = {
     {"members get what the others wrote", test_gather},
     {"and what the first one wrote", test_spread},
+    {"members of a node meet", test_nodes},
     {"without shared memory", test_no_memory},
 };
 

@@ -17,6 +17,17 @@ evaluation: {{episodes: 2}}
 """
 
 
+# so many parameters that the learners of a node divide the steps of the optimizer (algo/divided_step.h)
+LARGE = """\
+seed: 3
+total_steps: 2560
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [160, 160]}
+algorithm: {name: ppo, n_steps: 64, batch_size: 256, n_epochs: 2}
+evaluation: {episodes: 2}
+"""
+
+
 def apart(learners):
     return ["--set", f"ranks.learners={learners}"]
 
@@ -32,6 +43,17 @@ class Learners(program.Case):
         # only some of each under the sanitizers, with which programs start slowly
         for batch_size in [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]:
             self.assert_same_layouts(f"minibatches-{batch_size}", MINIBATCHES.format(batch_size=batch_size), layouts)
+
+    def test_large_network(self):
+        layouts = [(2, together()), (3, apart(2)), (3, together()), (5, apart(4))]
+        alone = self.assert_same_layouts("large", LARGE, layouts)
+        moments = program.contents(alone / "checkpoints" / "latest")["optimizer/m"][2]
+        self.assertGreater(len(moments) // 4, 32768)
+        for nodes, ranks in [("0011", "{colocate: true}"), ("0001", "{colocate: true}"), ("00112", "{learners: 4}")]:
+            with self.subTest(nodes=nodes, ranks=ranks):
+                self.assert_same_run(self.train_on(nodes, f"large-{nodes}", f"{LARGE}ranks: {ranks}\n"), alone)
+        self.train("part", *together(), "--set", "total_steps=1024", config=LARGE, ranks=2)
+        self.assert_same_run(self.train("part", *apart(2), "--resume", config=LARGE, ranks=3), alone)
 
     def test_kinds(self):
         for name, config in test_kinds.KINDS.items():

@@ -197,6 +197,36 @@ static void test_state(void) {
   arena_destroy(&arena);
 }
 
+/* several that divide the parameters, with the same moments, move them as one does, bit for bit */
+static void test_parts(void) {
+  enum { LONG = 300, PARTS = 3 };
+  static const size_t begins[PARTS + 1] = {0, 128, 192, LONG};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  for (const struct optimizer_type *const *type = optimizer_list(); *type != NULL; type++) {
+    struct optimizer whole, part[PARTS];
+    float parameters[LONG], moved[LONG], gradients[LONG];
+    CHECK_OK_FATAL(optimizer_create(*type, LONG, 1e-5, arena, &whole));
+    for (int i = 0; i < PARTS; i++) {
+      CHECK_OK_FATAL(optimizer_create(*type, LONG, 1e-5, arena, &part[i]));
+      for (int k = 0; k < (*type)->moments; k++) part[i].moment[k] = part[0].moment[k];
+      part[i].part_first = begins[i];
+      part[i].part_count = begins[i + 1] - begins[i];
+    }
+    fill_normal(parameters, LONG, 1.0, 1, 0);
+    memcpy(moved, parameters, sizeof moved);
+    for (uint32_t t = 0; t < 5; t++) {
+      fill_normal(gradients, LONG, 0.5, 2, t);
+      optimizer_step(&whole, parameters, gradients, 0.7, 0.01);
+      for (int i = 0; i < PARTS; i++) optimizer_step(&part[i], moved, gradients, 0.7, 0.01);
+      CU_ASSERT_EQUAL(memcmp(moved, parameters, sizeof moved), 0);
+    }
+    for (int k = 0; k < (*type)->moments; k++)
+      CU_ASSERT_EQUAL(memcmp(whole.moment[k], part[0].moment[k], sizeof moved), 0);
+  }
+  arena_destroy(&arena);
+}
+
 static const struct check_case cases[] = {
     {"thirty steps of Adam", test_formula},
     {"the first step", test_first_step},
@@ -205,6 +235,7 @@ static const struct check_case cases[] = {
     {"what a table lacks", test_lacks},
     {"what every optimizer does", test_every_entry},
     {"the state of every optimizer", test_state},
+    {"steps that several divide", test_parts},
 };
 
 CHECK_MAIN("optimizer", cases)
