@@ -11,18 +11,18 @@
  * epsilon falls linearly from exploration_initial_eps to exploration_final_eps over the first exploration_fraction of
  * the run. Before learning_starts steps actions are drawn uniformly. target_update_interval counts steps of all
  * environments, as in Stable-Baselines3. */
+#include "algo/exploration.h"
 #include "algo/options.h"
 #include "algo/return_distribution.h"
 #include "algo/value_learning.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 struct dqn_options {
   struct replay_learning_settings settings;
-  double exploration_fraction, exploration_initial_eps, exploration_final_eps;
+  struct exploration exploration;
   bool double_q, dueling;
   int distributional; /* enum distributional */
   int64_t n_quantiles, n_atoms;
@@ -52,12 +52,9 @@ static const struct option_spec dqn_option_list[] = {
     ROW_TAU(struct dqn_options, "1"),
     {ROW_SETTING(struct dqn_options, target_update_interval), .type = OPTION_INT, .default_value = "10000", .min = 1,
      .max = 1e12, .help = "steps of all environments after which the target network is renewed"},
-    {ROW(struct dqn_options, exploration_fraction), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 1,
-     .help = "part of the run over which the exploration rate falls"},
-    {ROW(struct dqn_options, exploration_initial_eps), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = 1,
-     .help = "probability of a random action at the start"},
-    {ROW(struct dqn_options, exploration_final_eps), .type = OPTION_FLOAT, .default_value = "0.05", .min = 0, .max = 1,
-     .help = "probability of a random action after exploration_fraction of the run"},
+    ROW_EXPLORATION_FRACTION(struct dqn_options, exploration, "0.1"),
+    ROW_EXPLORATION_INITIAL_EPS(struct dqn_options, exploration, "1"),
+    ROW_EXPLORATION_FINAL_EPS(struct dqn_options, exploration, "0.05"),
     {.key = "double",
      .offset = offsetof(struct dqn_options, double_q),
      .type = OPTION_BOOL,
@@ -109,24 +106,15 @@ static muster_status dqn_check(const struct document *document, const void *obje
 
 /* --- exploration --- */
 
-/* the exploration rate when this part of the run is left */
-static double scheduled_epsilon(const struct dqn_options *options, double progress_remaining) {
-  const double part = 1.0 - progress_remaining,
-               fall = options->exploration_final_eps - options->exploration_initial_eps;
-  if (part >= options->exploration_fraction) return options->exploration_final_eps;
-  return options->exploration_initial_eps + part / options->exploration_fraction * fall;
-}
-
 static void set_epsilon(struct dqn *dqn, double progress_remaining) {
-  struct model *model = dqn->base.base.model;
+  const struct dqn_options *options = dqn->base.base.options;
   const bool has_begun = dqn->base.base.steps >= dqn->base.base.settings.learning_starts;
-  dqn->exploration_rate = scheduled_epsilon(dqn->base.base.options, progress_remaining);
-  model->parameters.values[model->own_offset] = has_begun ? (float)dqn->exploration_rate : 1.0f;
+  dqn->exploration_rate = exploration_rate(&options->exploration, progress_remaining);
+  exploration_set(dqn->base.base.model, has_begun ? dqn->exploration_rate : 1.0);
 }
 
 static muster_status dqn_create(const struct algorithm_context *context, void *algorithm) {
   struct dqn *dqn = algorithm;
-  assert(context->model->head.own_count == 1);
   (void)context;
   const struct dqn_options *options = dqn->base.base.options;
   dqn->base.chooses_next = options->double_q ? CHOICE_BY_LEARNED : CHOICE_BY_TARGET;
