@@ -50,6 +50,7 @@ struct policy_request {
   char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
   int64_t atoms;         /* outputs for each choice of an action, where a return has a distribution; 0: one */
   double low, high;      /* the returns that the first and the last atom stand for */
+  bool table;            /* whether it is a table: a row of outputs for each Discrete observation, and no layers */
   bool dueling; /* whether the last layer is `dueling`, whose streams have the last hidden layer's width each */
   struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
 };

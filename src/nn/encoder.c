@@ -21,6 +21,23 @@ muster_status encoder_create(const muster_space *observation, struct arena *aren
   return MUSTER_OK;
 }
 
+#define MOST_NUMBERS (1 << 24) /* up to here a float holds every integer */
+
+muster_status encoder_take_numbers(struct encoder *encoder) {
+  if (encoder->kind != MUSTER_SPACE_DISCRETE)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.name: a table has a row for each of finitely many observations, and those of this "
+                        "environment are not Discrete; expects dqn, or another one with networks");
+  if (encoder->counts[0] > MOST_NUMBERS)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.name: a table has at most %d rows, and there are %d observations; expects dqn, or "
+                        "another one with networks",
+                        MOST_NUMBERS, (int)encoder->counts[0]);
+  encoder->is_number = true;
+  encoder->width = 1;
+  return MUSTER_OK;
+}
+
 muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena) {
   if (!normalizes && isinf(clip)) return MUSTER_OK;
   if (encoder->kind != MUSTER_SPACE_BOX)
@@ -74,7 +91,12 @@ void encoder_encode(const struct encoder *encoder, size_t rows, const void *obse
       for (size_t i = 0; i < encoder->elements; i++) out[i] = (float)((const uint8_t *)row)[i] * (1.0f / 255.0f);
       break;
     case MUSTER_SPACE_DISCRETE:
-    case MUSTER_SPACE_MULTI_DISCRETE: encode_one_hot(encoder, row, out); break;
+    case MUSTER_SPACE_MULTI_DISCRETE:
+      if (encoder->is_number)
+        *out = (float)*(const int32_t *)row;
+      else
+        encode_one_hot(encoder, row, out);
+      break;
     }
   }
 }

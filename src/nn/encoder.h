@@ -2,7 +2,7 @@
  *
  *   Box               the floats themselves; where scaled: clip((x - mean) * inverse_std)
  *   Box uint8         x / 255
- *   Discrete          one-hot, [choices]
+ *   Discrete          one-hot, [choices]; or, for a table, its number
  *   MultiDiscrete     the one-hot vectors of its elements, one after the other
  *
  * The statistics belong to the normalizer (experience/normalizer.h); the encoder holds the copy that acting and
@@ -22,6 +22,7 @@ struct encoder {
   size_t elements, bytes; /* of one observation */
   size_t width;           /* floats of an encoded row */
   int32_t *counts;        /* [elements] how many choices each has, for discrete kinds */
+  bool is_number;         /* Discrete: encoded as its number, not one-hot */
   bool scales;            /* Box: whether values are scaled or clipped */
   float clip;             /* Box: scaled values stay within +- this; may be infinite */
   float *statistics;      /* Box that is normalised: [2, elements] mean and inverse standard deviation; else NULL */
@@ -35,6 +36,11 @@ MUSTER_CHECKED muster_status encoder_create(const muster_space *observation, str
 /* Switches scaling on: values are clipped to +-clip (INFINITY: not at all) and, with `normalizes`, the statistics,
  * which start at mean 0 and standard deviation 1. USAGE error where observations are not Box (float32). */
 MUSTER_CHECKED muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena);
+
+/* From this call on a Discrete observation is encoded as one float, its number, which says the row of a table. USAGE
+ * error, which begins with the key of the option, where observations are not Discrete or have more choices than floats
+ * can tell apart. */
+MUSTER_CHECKED muster_status encoder_take_numbers(struct encoder *encoder);
 
 /* Whether networks can read a row of observations as it is, without encoding. */
 static inline bool encoder_is_identity(const struct encoder *encoder) {

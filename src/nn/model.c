@@ -1,5 +1,7 @@
 #include "nn/model.h"
 
+#include "nn/layers/table.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -84,7 +86,7 @@ static muster_status add_hidden(struct model *model, const struct model_options 
   const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
   struct layer_list list;
   const char *key;
-  if (options->share_trunk != (entry == model->trunk)) return MUSTER_OK;
+  if (options->share_trunk != (entry == model->trunk) || options->request.table) return MUSTER_OK;
   MUSTER_TRY(model_options_hidden(options, part_of(model, original), &list, &key));
   muster_status status = network_add(&entry->network, &list, &model->parameters, arena);
   return key != NULL ? status_wrap(status, "%s", key) : status;
@@ -96,7 +98,9 @@ static muster_status add_head(struct model *model, const struct model_options *o
   const struct model_network *original = entry->copied != NULL ? entry->copied : entry;
   struct layer_list list = {.count = 1, .layer = {{&layer_dense, {(int64_t)entry->outputs}}}};
   if (entry->outputs == 0) return MUSTER_OK;
-  if (original == model->policy)
+  if (options->request.table)
+    list.layer[0] = (struct layer_spec){&layer_table, {model->encoder.counts[0], (int64_t)entry->outputs}};
+  else if (original == model->policy)
     MUSTER_TRY(model_options_head(options, &model->head, entry->network.output, &list.layer[0]));
   return network_add(&entry->network, &list, &model->parameters, arena);
 }
@@ -127,12 +131,22 @@ static muster_status build_networks(struct model *model, const struct model_opti
   return MUSTER_OK;
 }
 
+/* a policy that is a table reads the numbers of its rows */
+static muster_status take_numbers(struct model *model, muster_space_kind actions) {
+  if (actions != MUSTER_SPACE_DISCRETE)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.name: a table has a value for each of finitely many actions, and those of this "
+                        "environment are not Discrete; expects ppo, or another one with networks");
+  return encoder_take_numbers(&model->encoder);
+}
+
 /* everything except the memory of parameters and passes */
 static muster_status lay_out(const struct model_options *options, const muster_space *observation,
                              const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
                              struct model *model) {
   *model = (struct model){.action_bytes = muster_space_bytes(action)};
   MUSTER_TRY(encoder_create(observation, arena, &model->encoder));
+  if (options->request.table) MUSTER_TRY(take_numbers(model, action->kind));
   MUSTER_TRY(policy_head_create(action, &options->request, options->distribution,
                                 options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
   model->obs_dim = model->encoder.width;

@@ -143,11 +143,27 @@ muster_status model_options_head(const struct model_options *options, const stru
 
 /* ---- options that contradict each other ---- */
 
+/* a table has no layers: each option must equal its default, but for the distribution, which others check */
+static muster_status check_table(const struct model_options *options, const struct model_options *unsaid) {
+  for (const struct option_spec *option = model_option_table.options; option->key != NULL; option++) {
+    char said[OPTION_TEXT_SIZE], expected[OPTION_TEXT_SIZE];
+    option_format(option, options, said, sizeof said);
+    option_format(option, unsaid, expected, sizeof expected);
+    if (strcmp(said, expected) == 0 || strcmp(option->key, "distribution") == 0) continue;
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.%s: the policy of this algorithm is a table, which has no layers; expects the default, "
+                        "%s",
+                        option->key, expected);
+  }
+  return MUSTER_OK;
+}
+
 muster_status model_options_check_short_form(const struct model_options *options,
                                              const struct option_table *own_defaults) {
   struct model_options unsaid;
   MUSTER_TRY(option_set_defaults(&model_option_table, &unsaid));
   if (own_defaults != NULL) MUSTER_TRY(option_set_defaults(own_defaults, &unsaid));
+  if (options->request.table) return check_table(options, &unsaid);
   const struct option_int_list *sizes = &options->hidden_sizes;
   const char *said = NULL;
   if (sizes->count != unsaid.hidden_sizes.count ||

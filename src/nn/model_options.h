@@ -64,7 +64,8 @@ extern const char *const model_activation_names[];
 MUSTER_CHECKED muster_status model_options_check(const struct model_options *options);
 
 /* USAGE error, which begins with the key, where layers are listed and an option of the short form is set, too: it
- * differs from its default, which may be that of an algorithm's own table (NULL: it has none). */
+ * differs from its default, which may be that of an algorithm's own table (NULL: it has none). Likewise where the
+ * policy is a table and any option is set, but for the distribution. */
 MUSTER_CHECKED muster_status model_options_check_short_form(const struct model_options *options,
                                                             const struct option_table *own_defaults);
 

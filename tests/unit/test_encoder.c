@@ -78,6 +78,17 @@ static void test_one_hot(void) {
   arena_destroy(&f.arena);
 }
 
+/* for a table, a Discrete observation is the number of its row */
+static void test_numbers(void) {
+  struct fixture f;
+  const int32_t most = 1 << 24;
+  setup(&f, &(muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &most});
+  CHECK_OK(encoder_take_numbers(&f.encoder));
+  CU_ASSERT_EQUAL(f.encoder.width, 1);
+  check(&f, 3, (const int32_t[]){2, most - 1, 0}, 4, (const float[]){2, (float)(most - 1), 0});
+  arena_destroy(&f.arena);
+}
+
 /* a value at one end of the range of float, with the mean at the other end, still gives a finite result */
 static void test_far(void) {
   struct fixture f;
@@ -94,11 +105,8 @@ static void test_far(void) {
 }
 
 static const struct check_case cases[] = {
-    {"Box as it is", test_box},
-    {"Box normalised and clipped", test_scaled},
-    {"Box at the ends of float", test_far},
-    {"images", test_image},
-    {"one-hot", test_one_hot},
+    {"Box as it is", test_box}, {"Box normalised and clipped", test_scaled}, {"Box at the ends of float", test_far},
+    {"images", test_image},     {"numbers of rows", test_numbers},           {"one-hot", test_one_hot},
 };
 
 CHECK_MAIN("encoder", cases)
