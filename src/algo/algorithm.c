@@ -17,6 +17,10 @@
   ENTRY(algorithm_a3c)                                                                                                 \
   ENTRY(algorithm_impala)                                                                                              \
   ENTRY(algorithm_appo)                                                                                                \
+  ENTRY(algorithm_q_learning)                                                                                          \
+  ENTRY(algorithm_sarsa)                                                                                               \
+  ENTRY(algorithm_expected_sarsa)                                                                                      \
+  ENTRY(algorithm_double_q_learning)                                                                                   \
   ENTRY(algorithm_dqn)
 
 #define DECLARE(type) extern const struct algorithm_type type;

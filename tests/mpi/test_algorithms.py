@@ -7,7 +7,7 @@ CONFIG = """\
 seed: 7
 total_steps: {steps}
 env: {env}
-policy: {{hidden_sizes: [32, 32]}}
+policy: {policy}
 algorithm: {{{algorithm}}}
 evaluation: {{episodes: 6}}
 {more}
@@ -21,8 +21,22 @@ PROBE = (
 )
 
 
-def config(algorithm, env=CARTPOLE, steps=3000, more=""):
-    return CONFIG.format(algorithm=algorithm, env=env, steps=steps, more=more)
+LAKE = "{name: FrozenLake-v1, num_envs: 6, max_steps: 12}"
+# the same as PROBE, with Discrete observations
+STATES = (
+    "{name: Probe-v0, num_envs: 6, max_steps: 9, options: {observation: discrete, obs_dim: 6, truncates: 1,"
+    " episode_length: 7, agents: 2, masks: 1}}"
+)
+
+
+def config(algorithm, env=CARTPOLE, steps=3000, more="", policy="{hidden_sizes: [32, 32]}"):
+    return CONFIG.format(algorithm=algorithm, env=env, steps=steps, more=more, policy=policy)
+
+
+def table(algorithm, env=LAKE):
+    # the same exploration always: a run that was planned to be shorter explores as the whole one
+    exploration = "exploration_initial_eps: 0.3, exploration_final_eps: 0.3"
+    return config(f"{algorithm}, {exploration}", env=env, policy="{}")
 
 
 ALGORITHMS = {
@@ -41,6 +55,15 @@ ALGORITHMS = {
     "actor_critic_agents": config("name: actor-critic, critic: q", env=PROBE, steps=1200),
     "a2c": config("name: a2c"),
     "a2c_tf": config("name: a2c, optimizer: rmsprop_tf, gae_lambda: 0.9, normalize_advantage: true"),
+    "q_learning": table("name: q-learning"),
+    "q_learning_windows": table("name: q-learning, n_steps: 4, train_freq: 3"),
+    "q_learning_traces": table("name: q-learning, trace: replacing"),
+    "sarsa": table("name: sarsa"),
+    "sarsa_windows": table("name: sarsa, n_steps: 5", env=STATES),
+    "sarsa_traces": table("name: sarsa, trace: accumulating, lambda: 0.8, train_freq: 2", env=STATES),
+    "expected_sarsa": table("name: expected-sarsa", env=STATES),
+    "expected_sarsa_traces": table("name: expected-sarsa, trace: replacing"),
+    "double_q_learning": table("name: double-q-learning, n_steps: 2", env=STATES),
     "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
 }
 # actors that never wait are deterministic on one rank only; test_async.py tests them on several

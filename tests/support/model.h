@@ -26,6 +26,7 @@ struct network_shape {
   int log_std;    /* enum model_log_std */
   int32_t agents; /* 0: one */
   int64_t kernel_size;
+  int32_t states;  /* of Discrete observations; 0: they are Box */
   int32_t grid[3]; /* rows, columns and channels of the observations; 0: they have one dimension */
   struct policy_request request;
 };
@@ -47,11 +48,12 @@ static inline const struct parameter *find_parameter(const struct parameters *pa
   return NULL;
 }
 
-/* The description of environments for such a model: a Box observation and these actions. Points into the shape. */
+/* The description of environments for such a model: its observation and these actions. Points into the shape. */
 static inline muster_env_spec describe_shape(const struct network_shape *shape) {
   muster_space action = {.kind = shape->kind, .rank = 1, .shape = {shape->elements}, .counts = shape->counts};
   if (shape->kind == 0) action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
   muster_space observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}};
+  if (shape->states > 0) observation = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->states};
   if (shape->grid[0] > 0) {
     observation.rank = 3;
     memcpy(observation.shape, shape->grid, sizeof shape->grid);
@@ -97,13 +99,26 @@ static inline void randomize_model(struct model *model, uint64_t seed) {
   model_pack(model, true);
 }
 
-/* Fills a rollout of Box observations: random observations and rewards, actions and log-probabilities of `model`, some
- * choices forbidden where actions are masked, some episodes terminated or truncated (with their true last
+/* Fills n observations: normals, or Discrete ones, all equally likely. */
+static inline void fill_observations(const struct model *model, void *observations, size_t n, uint64_t seed,
+                                     uint32_t index) {
+  const struct encoder *encoder = &model->encoder;
+  if (encoder->kind != MUSTER_SPACE_DISCRETE) {
+    fill_normal(observations, n * encoder->elements, 1.0, seed, index);
+    return;
+  }
+  struct random_stream stream = random_stream_start(seed, RANDOM_ENV, index, 0);
+  for (size_t i = 0; i < n; i++)
+    ((int32_t *)observations)[i] = (int32_t)muster_random_below(&stream.base, (uint32_t)encoder->counts[0]);
+}
+
+/* Fills a rollout of Box or Discrete observations: random observations and rewards, actions and log-probabilities of
+ * `model`, some choices forbidden where actions are masked, some episodes terminated or truncated (with their true last
  * observations). */
 static inline void fill_rollout(struct model *model, uint64_t seed, struct trajectory *rollout) {
   size_t n_envs = rollout->n_envs, rows = rollout->n_rows, n_steps = rollout->n_steps;
-  size_t elements = rollout->obs_bytes / sizeof(float), bytes = rollout->action_bytes;
-  fill_normal(rollout->observation, rows * (n_steps + 1) * elements, 1.0, seed, 1);
+  size_t bytes = rollout->action_bytes;
+  fill_observations(model, rollout->observation, rows * (n_steps + 1), seed, 1);
   fill_normal(rollout->reward, rows * n_steps, 1.0, seed, 2);
   struct random_stream ends = random_stream_start(seed, RANDOM_ENV, 3, 0);
   for (size_t i = 0; i < rows * (n_steps + 1) * rollout->mask_bytes; i++)
@@ -123,11 +138,12 @@ static inline void fill_rollout(struct model *model, uint64_t seed, struct traje
       rollout->ended[n * n_steps + t] = u < 0.05 ? ENV_TERMINATED : (u < 0.1 ? ENV_TRUNCATED : 0);
       if (rollout->ended[n * n_steps + t] != ENV_TRUNCATED) continue;
       int32_t final = rollout->final_observations.count++;
-      size_t floats = rollout->agents * elements;
       rollout->final_observations.environment[final] = (int32_t)n;
       rollout->final_observations.step[final] = (int32_t)t;
-      fill_normal((float *)rollout->final_observations.observation + (size_t) final * floats, floats, 1.0, seed,
-                  (uint32_t)(10 + final));
+      fill_observations(model,
+                        (char *)rollout->final_observations.observation +
+                            (size_t) final * rollout->agents * rollout->obs_bytes,
+                        rollout->agents, seed, (uint32_t)(10 + final));
     }
   }
   free(actions);
