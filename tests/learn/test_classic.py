@@ -21,19 +21,19 @@ BARS = {
 
 
 class Learn(program.Case):
-    def learn(self, env, seeds):
-        config = program.SOURCE / "configs" / env / "ppo.yaml"
+    def learn(self, env, seeds, algorithm="ppo"):
+        config = program.SOURCE / "configs" / env / f"{algorithm}.yaml"
         bar, most_steps = BARS[env]
         returns = []
         for seed in seeds:
-            run = self.folder / f"{env}-{seed}"
+            run = self.folder / f"{env}-{algorithm}-{seed}"
             trained = self.run_muster("train", config, "--set", f"seed={seed}", "--run-dir", run)
             self.assertEqual(trained.code, 0, trained)
             summary = program.summary(run)
             self.assertLessEqual(summary["total_steps"], most_steps or summary["total_steps"])
             self.assertGreaterEqual(summary["final_evaluation"]["episodes"], 100)
             returns.append(summary["final_evaluation"]["mean_return"])
-        print(f"{env}: median {statistics.median(returns):.4f}, worst {min(returns):.4f}, all {returns}")
+        print(f"{env}, {algorithm}: median {statistics.median(returns):.4f}, worst {min(returns):.4f}, all {returns}")
         self.assertGreaterEqual(statistics.median(returns), bar, returns)
 
 
