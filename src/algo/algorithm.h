@@ -6,6 +6,7 @@
 #include "algo/learner_group.h"
 #include "base/stages.h"
 #include "config/document.h"
+#include "experience/rate_limiter.h"
 #include "experience/replay.h"
 #include "nn/model.h"
 #include "store/checkpoint.h"
@@ -18,6 +19,7 @@
 enum asynchronous {
   ASYNCHRONOUS_NONE,         /* they do wait: one rollout of all environments for each update */
   ASYNCHRONOUS_TRAJECTORIES, /* rollouts as they are full, of older policies too, for update() */
+  ASYNCHRONOUS_REPLAY,       /* the same, for take_rollout(), one by one; how many updates follow, the limits say */
   ASYNCHRONOUS_GRADIENTS     /* gradients of their own rollouts, by gradient(), for apply() */
 };
 
@@ -32,9 +34,10 @@ struct rollout_needs {
   int64_t warm_up;    /* with a replay: steps of all environments after which updates begin */
   enum asynchronous asynchronous;
   /* with ASYNCHRONOUS_TRAJECTORIES: */
-  size_t batch;           /* an update begins once it has so many: rollouts of one environment */
-  int64_t max_policy_lag; /* updates that a trajectory's policy may be behind; INT64_MAX: no limit */
-  bool block_on_lag;      /* older ones are waited for before they become so; otherwise they are thrown away */
+  size_t batch;              /* an update begins once it has so many: rollouts of one environment */
+  int64_t max_policy_lag;    /* updates that a trajectory's policy may be behind; INT64_MAX: no limit */
+  bool block_on_lag;         /* older ones are waited for before they become so; otherwise they are thrown away */
+  struct rate_limits limits; /* with ASYNCHRONOUS_REPLAY */
 };
 
 /* What an algorithm works on. All is borrowed, and lives longer than the algorithm. */
@@ -42,7 +45,7 @@ struct algorithm_context {
   const void *options; /* the struct that its table describes; 0 in what has no option */
   struct model *model;
   /* What was gathered, with rewards as they are to be learned from. It never has more environments than at create();
-   * with fewer, update() learns from those. For an algorithm with a replay the number never changes. */
+   * with fewer, update() learns from those, and take_rollout() gets those from number rollout->first_env on. */
   const struct trajectory *rollout;
   uint64_t seed;
   struct arena *arena;

@@ -78,6 +78,7 @@ static const struct option_spec dqn_option_list[] = {
     ROW_REPLAY_BETA(struct dqn_options),
     ROW_REPLAY_BETA_FINAL(struct dqn_options),
     ROW_REPLAY_EPSILON(struct dqn_options),
+    ROWS_ASYNCHRONOUS(struct dqn_options),
     ROW_LEARNING_RATE(struct dqn_options, "0.0001"),
     ROW_MAX_GRAD_NORM(struct dqn_options, "10"),
     ROW_OPTIMIZER(struct dqn_options, "adam"),

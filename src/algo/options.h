@@ -179,4 +179,26 @@
                             .help = "added to an error, so that steps without error are drawn, too"                    \
   }
 
+/* asynchronous runs (experience/rate_limiter.h) */
+#define ROW_ASYNCHRONOUS(T)                                                                                            \
+  {                                                                                                                    \
+    ROW_SETTING(T, asynchronous), .type = OPTION_BOOL, .default_value = "false",                                       \
+                                  .help = "whether neither actors nor the learner wait for each other, but for the "   \
+                                          "ratio of samples to steps"                                                  \
+  }
+#define ROW_SAMPLES_PER_INSERT(T)                                                                                      \
+  {                                                                                                                    \
+    .key = "replay.samples_per_insert", .offset = offsetof(T, settings.samples_per_insert),                            \
+    .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 0, .min_exclusive = true, .max = 1e9,                  \
+    .may_change = true,                                                                                                \
+    .help = "asynchronous: how often a step is drawn; null: as by train_freq, gradient_steps and batch_size"           \
+  }
+#define ROW_TOLERANCE(T)                                                                                               \
+  {                                                                                                                    \
+    .key = "replay.tolerance", .offset = offsetof(T, settings.tolerance), .type = OPTION_MAYBE_FLOAT,                  \
+    .default_value = "null", .min = 0, .min_exclusive = true, .max = 1e15, .may_change = true,                         \
+    .help = "asynchronous: steps that actors or the learner may be ahead of that ratio; null: what it takes"           \
+  }
+#define ROWS_ASYNCHRONOUS(T) ROW_ASYNCHRONOUS(T), ROW_SAMPLES_PER_INSERT(T), ROW_TOLERANCE(T)
+
 #endif

@@ -24,9 +24,9 @@ static void set_priority(struct prioritized_replay *prioritized, size_t env, siz
     priorities_set(&prioritized->priorities, row * replay->slots + slot, priority);
 }
 
-void prioritized_replay_note_rollout(struct prioritized_replay *prioritized) {
+void prioritized_replay_note_rollout(struct prioritized_replay *prioritized, const struct trajectory *rollout) {
   const struct replay *replay = prioritized->replay;
-  for (size_t env = 0; env < replay->n_envs; env++) {
+  for (size_t env = rollout->first_env; env < rollout->first_env + rollout->n_envs; env++) {
     const int64_t open = replay->written[env] - 1, oldest = open - (int64_t)replay->slots + 1;
     int64_t number = replay->rollout_slot[env] < oldest ? oldest : replay->rollout_slot[env];
     for (; number <= open; number++) {

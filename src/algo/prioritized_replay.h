@@ -43,7 +43,7 @@ MUSTER_CHECKED muster_status prioritized_replay_create(const struct prioritized_
                                                        struct prioritized_replay *prioritized);
 
 /* Gives the steps of the rollout that was appended last their priorities. */
-void prioritized_replay_note_rollout(struct prioritized_replay *prioritized);
+void prioritized_replay_note_rollout(struct prioritized_replay *prioritized, const struct trajectory *rollout);
 
 /* Draws drawn[batch] for the update of this number, and fills the weights. */
 void prioritized_replay_draw(struct prioritized_replay *prioritized, uint64_t seed, uint32_t update,

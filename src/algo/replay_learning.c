@@ -24,6 +24,34 @@ static muster_status check_capacity(const struct document *document, const struc
   return MUSTER_OK;
 }
 
+static struct rate_limits limits_of(const struct replay_learning_settings *settings) {
+  return (struct rate_limits){.samples_per_insert = settings->samples_per_insert,
+                              .gradient_steps = settings->gradient_steps,
+                              .batch_size = settings->batch_size,
+                              .tolerance = settings->tolerance,
+                              .min_size = settings->learning_starts};
+}
+
+/* the ratio of an asynchronous run; in step it is that of gradient_steps to train_freq */
+static muster_status check_ratio(const struct document *document, const struct replay_learning_settings *settings,
+                                 int64_t num_envs) {
+  const char *const names[] = {"algorithm.replay.samples_per_insert", "algorithm.replay.tolerance"};
+  const double values[] = {settings->samples_per_insert, settings->tolerance};
+  for (int i = 0; i < 2; i++)
+    if (!settings->asynchronous && values[i] > 0)
+      return document_error(document, names[i],
+                            "is for runs whose actors do not wait; expects null, or algorithm.asynchronous: true");
+  if (!settings->asynchronous || isnan(settings->tolerance)) return MUSTER_OK;
+  const struct rate_limits limits = limits_of(settings);
+  const int64_t steps = settings->train_freq * num_envs;
+  const double least = rate_limits_least_tolerance(&limits, steps);
+  if (settings->tolerance >= least) return MUSTER_OK;
+  return document_error(document, names[1],
+                        "is %g steps, where an actor may send %lld and an update is worth %g: they would wait for each "
+                        "other; expects at least %g, or null",
+                        settings->tolerance, (long long)steps, 2 * least - (double)steps, least);
+}
+
 muster_status replay_learning_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct replay_learning_settings *settings = object;
   if (settings->train_freq > INT32_MAX / num_envs)
@@ -33,14 +61,20 @@ muster_status replay_learning_check(const struct document *document, const void 
   if (settings->gradient_steps == 0)
     return document_error(document, "algorithm.gradient_steps",
                           "would never learn; expects at least 1, or -1 for as many updates as steps");
-  return check_capacity(document, settings, num_envs);
+  MUSTER_TRY(check_capacity(document, settings, num_envs));
+  return check_ratio(document, settings, num_envs);
 }
 
 struct rollout_needs replay_learning_needs(const void *object) {
   const struct replay_learning_settings *settings = object;
-  return (struct rollout_needs){.n_steps = (size_t)settings->train_freq,
-                                .replay = (size_t)replay_learning_capacity(settings),
-                                .warm_up = settings->learning_starts};
+  return (struct rollout_needs){
+      .n_steps = (size_t)settings->train_freq,
+      .replay = (size_t)replay_learning_capacity(settings),
+      .warm_up = settings->learning_starts,
+      .asynchronous = settings->asynchronous ? ASYNCHRONOUS_REPLAY : ASYNCHRONOUS_NONE,
+      .max_policy_lag = INT64_MAX,
+      .limits = limits_of(settings),
+  };
 }
 
 double replay_learning_discount(const void *object) { return ((const struct replay_learning_settings *)object)->gamma; }
@@ -114,7 +148,7 @@ muster_status replay_learning_take_rollout(void *algorithm, double progress_rema
   const struct replay_learning_settings *settings = &learning->settings;
   const int64_t steps = trajectory_steps(learning->rollout);
   replay_append(&learning->replay, learning->rollout);
-  if (settings->replay.is_on) prioritized_replay_note_rollout(&learning->prioritized);
+  if (settings->replay.is_on) prioritized_replay_note_rollout(&learning->prioritized, learning->rollout);
   learning->steps += steps;
   *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
   if (learning->steps <= settings->learning_starts) *updates = 0;

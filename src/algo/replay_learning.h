@@ -20,6 +20,8 @@ struct replay_learning_settings {
   char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
   double optimizer_epsilon;
   struct prioritized_options replay; /* off where an algorithm has no such rows */
+  bool asynchronous;
+  double samples_per_insert, tolerance; /* of an asynchronous run: struct rate_limits */
 };
 
 struct replay_learning;

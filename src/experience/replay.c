@@ -141,11 +141,17 @@ static const char *rollout_entry(const struct trajectory *rollout, int i, size_t
   return (const char *)rollout->array[i] + (row * field_entries(field, rollout->n_steps) + t) * field->bytes;
 }
 
-/* the entry of a field for a row of the rollout; of an environment's field, for each of its agents */
+/* the entry of a field for a row, which the rollout numbers from its first environment on; of an environment's field,
+ * for each of its agents */
 static const char *kept_entry(const struct replay *replay, const struct trajectory *rollout,
                               const struct replay_field *kept, size_t row, size_t t) {
   const bool is_of_agent = replay->field[kept->place].rows == FIELD_OF_AGENT;
-  return rollout_entry(rollout, kept->place, is_of_agent ? row : row / replay->agents, t);
+  const size_t of_rollout = row - rollout->first_env * replay->agents;
+  return rollout_entry(rollout, kept->place, is_of_agent ? of_rollout : of_rollout / replay->agents, t);
+}
+
+static uint8_t ended_in_rollout(const struct trajectory *rollout, size_t env, size_t t) {
+  return *(const uint8_t *)rollout_entry(rollout, PLACE_ended, env - rollout->first_env, t);
 }
 
 /* copies fields of a row's step t in the rollout to a record: all of them, or those that a next step has, too */
@@ -163,7 +169,7 @@ static void append_step(struct replay *replay, const struct trajectory *rollout,
     char *record = record_at(replay, row, slot);
     if (record != NULL) copy_fields(replay, rollout, row, t, false, record);
   }
-  *ended_at(replay, env, slot) = *(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t);
+  *ended_at(replay, env, slot) = ended_in_rollout(rollout, env, t);
   replay->written[env]++;
 }
 
@@ -210,10 +216,10 @@ static void append_steps(struct replay *replay, const struct trajectory *rollout
     append_lost(replay, env);
   replay->rollout_slot[env] = replay->written[env] - 1;
   replay->rollout_lasts[env] = 0;
-  const size_t length = (size_t)rollout->length[env * replay->agents];
+  const size_t length = (size_t)rollout->length[(env - rollout->first_env) * replay->agents];
   for (size_t t = 0; t < length; t++) {
     append_step(replay, rollout, env, t);
-    if (*(const uint8_t *)rollout_entry(rollout, PLACE_ended, env, t) == ENV_TRUNCATED) append_last(replay, env);
+    if (ended_in_rollout(rollout, env, t) == ENV_TRUNCATED) append_last(replay, env);
   }
   for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
     copy_fields(replay, rollout, row, rollout->n_steps, true, open_record(replay, row));
@@ -224,7 +230,7 @@ static void append_lasts(struct replay *replay, const struct trajectory *rollout
   const struct final_observations *final_observations = &rollout->final_observations;
   const size_t bytes = rollout->obs_bytes, agents = replay->agents;
   for (int32_t i = 0; i < final_observations->count; i++) {
-    const size_t env = (size_t)final_observations->environment[i] - rollout->first_env;
+    const size_t env = (size_t)final_observations->environment[i];
     const int64_t number = replay->rollout_slot[env] + final_observations->step[i] + 1 + replay->rollout_lasts[env]++;
     if (replay->written[env] - number > (int64_t)replay->slots) continue;
     for (size_t agent = 0; agent < agents; agent++) {
@@ -236,7 +242,7 @@ static void append_lasts(struct replay *replay, const struct trajectory *rollout
 }
 
 void replay_append(struct replay *replay, const struct trajectory *rollout) {
-  for (size_t env = 0; env < replay->n_envs; env++) append_steps(replay, rollout, env);
+  for (size_t n = 0; n < rollout->n_envs; n++) append_steps(replay, rollout, rollout->first_env + n);
   append_lasts(replay, rollout);
 }
 

@@ -95,9 +95,10 @@ size_t replay_owner(const struct replay *replay, uint64_t slot);
 /* Its record; NULL where it is not here. */
 char *replay_record(const struct replay *replay, uint64_t slot);
 
-/* Appends the steps of a rollout that count, and its final observations; keeps the records that it holds. An
- * environment goes on with the episode of the
- * last rollout; if the rollout's first observation differs from that of the open slot, it begins a new episode. */
+/* Appends the steps of a rollout that count, and its final observations; keeps the records that it holds. The rollout
+ * may be of some environments only, from number rollout->first_env on; its final observations bear the same numbers. An
+ * environment goes on with the episode of its last rollout; if the rollout's first observation differs from that of the
+ * open slot, it begins a new episode. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
 
 /* Whether a slot keeps a step: it is filled, is no last observation, and is not open. */

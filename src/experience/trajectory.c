@@ -159,7 +159,7 @@ void trajectory_unpack(const void *packed, enum trajectory_parts parts, size_t n
   for (int i = 0; i < FINAL_FIELD_COUNT; i++)
     place = unpack_items(place, (size_t)count, trajectory_final_bytes(whole, i), final_arrays[i], at);
   for (size_t i = at; i < at + (size_t)count; i++)
-    final_observations->environment[i] += (int32_t)first - (int32_t)first_env;
+    final_observations->environment[i] += (int32_t)(whole->first_env + first) - (int32_t)first_env;
   final_observations->count += (int32_t)count;
 }
 

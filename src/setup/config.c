@@ -614,6 +614,7 @@ bool run_config_differs(const struct run_config *before, const struct run_config
     const struct option_table *table = old_bindings[i].table;
     for (const struct option_spec *option = table->options; option->key != NULL; option++) {
       char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
+      if (option->may_change) continue;
       option_format(option, old_bindings[i].object, old_value, sizeof old_value);
       option_format(option, new_bindings[i].object, new_value, sizeof new_value);
       if (strcmp(old_value, new_value) == 0) continue;

@@ -18,11 +18,12 @@
 struct held_message {
   int rank;
   const struct message *message;
+  bool is_noted; /* its wait is counted */
 };
 
 /* what is done with the messages of actors, which bring trajectories or gradients */
 struct sent {
-  /* takes messages until there are enough for one update, and makes it */
+  /* one turn: takes messages, as many as the schedule has before it learns, and learns */
   muster_status (*learn_from_next)(struct learner *learner);
   /* takes one that comes while the actors begin to pause */
   muster_status (*take_in_pause)(struct learner *learner, const struct held_message *taken);
@@ -40,6 +41,10 @@ struct asynchronous_learner {
   int64_t rollouts;                         /* the most that an actor has made */
   double terms[ALGORITHM_MAX_TERMS];        /* of the gradient that is applied */
   bool evaluation_waits;                    /* for the actors to pause */
+
+  /* where trajectories go into a replay */
+  struct rate_limiter limiter;
+  int64_t taken; /* trajectories that went in since the last turn ended */
 };
 
 static inline struct asynchronous_learner *asynchronous_of(const struct learner *learner) {
@@ -57,6 +62,34 @@ MUSTER_CHECKED muster_status asynchronous_before_step(struct actor *actor, size_
  * one more rollout. */
 MUSTER_CHECKED muster_status asynchronous_take_turn(struct actor *actor);
 MUSTER_CHECKED muster_status asynchronous_act(struct actor *actor);
+
+/* --- the learner (train/asynchronous_learner.c): what its schedules share --- */
+
+/* Waits for the next message; a rank that acts and learns sends it first. asynchronous_first_message() has the oldest
+ * that was held back go before. */
+MUSTER_CHECKED muster_status asynchronous_next_message(struct learner *learner, struct held_message *next);
+MUSTER_CHECKED muster_status asynchronous_first_message(struct learner *learner, struct held_message *next);
+/* Takes what is in the head of a message of any kind. */
+void asynchronous_note_message(struct learner *learner, int rank, const struct message *message);
+/* Counts how far the policy that acted is behind. */
+void asynchronous_count_lag(struct learner *learner, int64_t acted, int64_t trajectories);
+/* Writes a row that still waits for its evaluation: before the next update. */
+MUSTER_CHECKED muster_status asynchronous_flush_row(struct learner *learner);
+/* Counts an iteration, and has schedule->update() learn. */
+MUSTER_CHECKED muster_status asynchronous_learn(struct learner *learner);
+/* Reports the iteration, if there was one since `before`, and empties the batch. */
+MUSTER_CHECKED muster_status asynchronous_end_iteration(struct learner *learner, int64_t before);
+
+MUSTER_CHECKED muster_status asynchronous_prepare_learner(struct learner *learner, const struct sent *sent);
+
+/* As in struct schedule. */
+MUSTER_CHECKED muster_status asynchronous_connect(struct transport *transport, const struct endpoints *endpoints);
+MUSTER_CHECKED muster_status asynchronous_lead(struct learner *learner);
+MUSTER_CHECKED muster_status asynchronous_follow(struct learner *learner);
+MUSTER_CHECKED muster_status asynchronous_iterate(struct learner *learner);
+MUSTER_CHECKED muster_status asynchronous_play_slice(struct learner *learner);
+MUSTER_CHECKED muster_status asynchronous_end_evaluation(struct learner *learner);
+int64_t asynchronous_give_up_rollouts(struct learner *learner);
 
 /* --- the batch (train/asynchronous_batch.c) --- */
 

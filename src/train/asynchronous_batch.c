@@ -61,6 +61,16 @@ static int64_t most_waiting(const struct learner *learner) {
 #define FINAL_NAME(c_type, id, ...) "waiting/final_" #id,
 static const char *const names[] = {STEP_FIELDS(NAME) FINAL_FIELDS(FINAL_NAME)};
 
+/* of schedules with a rate limiter */
+#define RATE_TENSORS (RATE_LIMITER_STATE + 2)
+static int list_rates(struct learner *learner, struct tensor list[RATE_TENSORS]) {
+  struct asynchronous_learner *async = learner->schedule_data;
+  list[0] = (struct tensor){"waiting/taken", TENSOR_I64, 0, {0}, &async->taken, RANGE_COUNT};
+  list[1] =
+      (struct tensor){"waiting/reported_iteration", TENSOR_I64, 0, {0}, &learner->reported_iteration, RANGE_COUNT};
+  return 2 + rate_limiter_state(&async->limiter, list + 2);
+}
+
 int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_STATE]) {
   struct asynchronous_learner *async = learner->schedule_data;
   const struct trajectory *batch = &learner->gathering->batch;
@@ -75,9 +85,11 @@ int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_
       {"waiting/reported_steps", TENSOR_I64, 0, {0}, &learner->reported_steps, RANGE_COUNT},
       {"waiting/version", TENSOR_I64, 1, {n}, async->versions, RANGE(0, (double)learner->iteration)},
   };
-  _Static_assert(sizeof counts / sizeof *counts + TRAJECTORY_TENSORS <= SCHEDULE_MAX_STATE, "room for all tensors");
+  _Static_assert(sizeof counts / sizeof *counts + RATE_TENSORS + TRAJECTORY_TENSORS <= SCHEDULE_MAX_STATE,
+                 "room for all tensors");
   memcpy(list, counts, sizeof counts);
   int listed = sizeof counts / sizeof *counts;
+  if (learner->run->schedule->limits_rates) listed += list_rates(learner, list + listed);
   struct tensor arrays[TRAJECTORY_TENSORS];
   trajectory_list_tensors(batch, names, true, arrays);
   for (int i = 0; i < TRAJECTORY_TENSORS; i++) {
@@ -118,6 +130,7 @@ static muster_status check_values(const struct field *field, const struct tensor
 
 /* trajectories that wait were counted after the last iteration, so that reported_steps is in the checkpoint */
 muster_status asynchronous_restored(struct learner *learner) {
+  rate_limiter_restored(&asynchronous_of(learner)->limiter);
   const struct trajectory *batch = &learner->gathering->batch;
   struct tensor arrays[TRAJECTORY_TENSORS];
   trajectory_list_tensors(batch, names, false, arrays);

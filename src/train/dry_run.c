@@ -7,15 +7,17 @@
 
 static void print_training(const struct run *run, const struct learner *learner) {
   const struct run_config *config = &run->config;
-  const struct trajectory *rollout = &learner->gathering->batch;
-  int64_t each = (int64_t)(rollout->n_envs * rollout->n_steps), total = config->general.total_steps;
+  const int64_t n_envs = config->env.num_envs, n_steps = (int64_t)run->needs.n_steps,
+                total = config->general.total_steps;
+  const bool fills_batch = run->needs.asynchronous == ASYNCHRONOUS_TRAJECTORIES;
+  const int64_t each = (fills_batch ? (int64_t)run->needs.batch : n_envs) * n_steps;
   char steps[32], wanted[32];
   terminal_format_count((double)each, steps, sizeof steps);
   terminal_format_count((double)total, wanted, sizeof wanted);
   printf("algorithm    %s\n", config->algorithm_name);
   const char *at_most = run->needs.whole_episodes ? "at most " : "";
-  shown_print(stdout, "environment  %s: %zu environments, %s%zu steps each in a rollout\n", config->env.name,
-              rollout->n_envs, at_most, rollout->n_steps);
+  shown_print(stdout, "environment  %s: %lld environments, %s%lld steps each in a rollout\n", config->env.name,
+              (long long)n_envs, at_most, (long long)n_steps);
   printf("steps        %s in iterations of %s%s\n", wanted, at_most, steps);
   printf("parameters   %zu, of them %zu of the policy\n", learner->model.parameters.count, learner->model.policy_count);
 }

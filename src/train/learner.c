@@ -414,6 +414,7 @@ void learner_prepare_row(struct learner *learner) {
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,
       .lag = &learner->policy_lag,
+      .limiter = learner->limiter,
   };
 }
 

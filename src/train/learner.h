@@ -40,9 +40,11 @@ struct learner {
   int64_t iteration, total_steps;     /* rollouts and steps that were learned from */
   int64_t collected, collected_steps; /* the same with those of the batch */
   int64_t reported_steps;             /* total_steps at the last report */
+  int64_t reported_iteration;         /* iteration at the last report, where the schedule has some without */
   int flags;                          /* of the actors, with the last rollouts: enum interrupt, FLAG_... */
   struct policy_lag policy_lag;       /* of the trajectories that were learned from, where the schedule reports it */
   void *schedule_data;                /* of the schedule, which knows its type */
+  const struct rate_limiter *limiter; /* the schedule's; NULL: it has none */
   int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;
   double actors_start;     /* clock when the actors could begin their rollouts */

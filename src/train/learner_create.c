@@ -35,14 +35,15 @@ static muster_status create_report(struct learner *learner) {
   struct run *run = learner->run;
   struct arena *arena = run->arena;
   MUSTER_TRY(episodes_create((size_t)run->config.env.num_envs, arena, &learner->episodes));
-  /* where actors send gradients, the learner does not get their actions */
-  const struct trajectory *learned_from = run->schedule->actors_compute_gradients ? NULL : &learner->gathering->batch;
+  /* where actors send gradients, the learner does not get their actions; where it has a replay, these are no batch */
+  const bool has_batch = !run->schedule->actors_compute_gradients && !run->schedule->limits_rates;
+  const struct trajectory *learned_from = has_batch ? &learner->gathering->batch : NULL;
   if (run->config.run.histograms > 0)
     MUSTER_TRY(histograms_create(&learner->model, learned_from, arena, &learner->histograms));
   MUSTER_TRY(run->schedule->prepare_learner(learner));
 
   report_init(&learner->report, &run->config, learner->type, env_pool_spec(run->pool)->reward_threshold,
-              run->schedule->reports_policy_lag, &run->phases->clock);
+              run->schedule->reports_policy_lag, run->schedule->limits_rates, &run->phases->clock);
   learner->checkpoint_clock = clock_seconds();
   return MUSTER_OK;
 }

@@ -48,17 +48,23 @@ static const char *const lag_columns[] = {"train/policy_lag_min", "train/policy_
                                           "train/dropped_trajectories"};
 #define LAG_COLUMNS (sizeof lag_columns / sizeof *lag_columns)
 
+/* where a rate limiter keeps a ratio */
+static const char *const rate_columns[] = {"replay/samples_per_insert", "replay/steps_ahead", "replay/waits_for_steps",
+                                           "replay/waits_for_updates"};
+#define RATE_COLUMNS (sizeof rate_columns / sizeof *rate_columns)
+
 /* where rollouts may end before all actors are done */
 static const char cut_column[] = "rollout/cut_fraction";
 
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold, bool tells_lag, struct stages *stages) {
+                 double reward_threshold, bool tells_lag, bool tells_rates, struct stages *stages) {
   *report = (struct report){
       .config = config,
       .algorithm = algorithm,
       .terminal = terminal_is_watched(),
       .start = clock_seconds(),
       .tells_lag = tells_lag,
+      .tells_rates = tells_rates,
       .reward_threshold = reward_threshold,
       .keep_rows = -1,
       .solved_steps = -1,
@@ -69,11 +75,13 @@ void report_init(struct report *report, const struct run_config *config, const s
 }
 
 static muster_status list_columns(struct report *report, struct arena *arena) {
-  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + 1 + LAG_COLUMNS + ALGORITHM_MAX_METRICS, "columns", &report->columns));
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + 1 + LAG_COLUMNS + RATE_COLUMNS + ALGORITHM_MAX_METRICS, "columns",
+                        &report->columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
   if (report->config->loop.straggler_fraction < 1) report->columns[n++] = cut_column;
   for (size_t i = 0; report->tells_lag && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
+  for (size_t i = 0; report->tells_rates && i < RATE_COLUMNS; i++) report->columns[n++] = rate_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
     report->columns[n++] = *metric;
   report->n_columns = n;
@@ -156,6 +164,14 @@ static void set_lag(struct report *report, struct policy_lag *lag) {
   *lag = (struct policy_lag){.dropped = lag->dropped};
 }
 
+/* steps_ahead: of what the updates so far allow; negative where the updates are ahead */
+static void set_rates(struct metrics *metrics, const struct rate_limiter *limiter) {
+  metrics_set(metrics, "replay/samples_per_insert", rate_limiter_reached(limiter));
+  metrics_set(metrics, "replay/steps_ahead", rate_limiter_balance(limiter) / limiter->samples_per_insert);
+  metrics_set(metrics, "replay/waits_for_steps", (double)limiter->waits_for_steps);
+  metrics_set(metrics, "replay/waits_for_updates", (double)limiter->waits_for_updates);
+}
+
 /* what all rows have */
 static void begin_row(struct report *report, int64_t iteration, int64_t total_steps) {
   metrics_set(report->metrics, "time/iterations", (double)iteration);
@@ -185,6 +201,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
   if (report->tells_lag) set_lag(report, iteration->lag);
+  if (report->tells_rates) set_rates(metrics, iteration->limiter);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
     metrics_set(metrics, report->algorithm->metrics[i], iteration->algorithm_metrics[i]);
   report->last_row = now;
@@ -233,8 +250,10 @@ muster_status report_iteration(struct report *report, const struct iteration_rep
   report->steps.made += iteration->steps;
   report->steps.whole += iteration->whole_steps;
   double now = clock_seconds();
-  bool due = iteration->iteration % report->config->run.log_interval == 0 || iteration->evaluation != NULL ||
+  const int64_t interval = report->config->run.log_interval;
+  bool due = iteration->iteration / interval > report->told_iteration / interval || iteration->evaluation != NULL ||
              iteration->owes_evaluation || last;
+  report->told_iteration = iteration->iteration;
   muster_status status = due ? write_row(report, iteration, now) : MUSTER_OK;
   if (report->events != NULL) status = first_failure(status, events_flush(report->events));
   show_progress(report, iteration, now, last);

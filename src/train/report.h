@@ -25,10 +25,12 @@ struct report {
   int64_t earlier_steps;  /* steps of the run before it was resumed */
   int64_t keep_rows;      /* of metrics.csv, in a run that goes on; -1: the run begins */
   int64_t told_steps;     /* at the last iteration before it was resumed */
+  int64_t told_iteration; /* the last one that was reported */
   double last_shown;      /* clock */
   double last_row;        /* clock */
   int64_t last_row_steps;
   bool tells_lag;             /* rows have columns for the policy lag */
+  bool tells_rates;           /* and for the ratio that a rate limiter keeps */
   double reward_threshold;    /* NAN: none */
   int64_t solved_steps;       /* -1: not yet */
   double solved_seconds;      /* wall time of the run; NAN: not yet */
@@ -61,11 +63,13 @@ struct iteration_report {
   const struct evaluation *evaluation; /* NULL: none this time */
   bool owes_evaluation;                /* one was due: a row is written, which a resumed run completes */
   struct policy_lag *lag;              /* set back by each row that reports it */
+  const struct rate_limiter *limiter;  /* NULL: there is none */
 };
 
-/* Starts the run's clock. `tells_lag`: rows have columns for the policy lag. */
+/* Starts the run's clock. `tells_lag`, `tells_rates`: rows have columns for the policy lag, and for the rate limiter.
+ */
 void report_init(struct report *report, const struct run_config *config, const struct algorithm_type *algorithm,
-                 double reward_threshold, bool tells_lag, struct stages *stages);
+                 double reward_threshold, bool tells_lag, bool tells_rates, struct stages *stages);
 /* Opens metrics.csv, which is cut back to keep_rows rows if that is not -1, and begins an event file; earlier ones are
  * cut back to told_steps. `*missing_rows`: how many of keep_rows metrics.csv lacks, since somebody has cut it. */
 MUSTER_CHECKED muster_status report_open(struct report *report, const struct run_folder *folder, struct arena *arena,

@@ -59,9 +59,9 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 }
 
 bool run_checkpoint_is_learning_state(const char *tensor) {
-  static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds", "progress/solved_seconds",
-                                       "progress/best_return",  "progress/best_steps",   best_is_evaluation,
-                                       owes_evaluation};
+  static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds",   "progress/solved_seconds",
+                                       "progress/best_return",  "progress/best_steps",     best_is_evaluation,
+                                       owes_evaluation,         "limiter/waits_for_steps", "limiter/waits_for_updates"};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
   return true;
@@ -257,6 +257,8 @@ static muster_status read_state(struct learner *learner, const char *path, int64
   learner->collected_steps = learner->total_steps;
   learner->report.keep_rows = progress.metrics_rows;
   learner->report.told_steps = learner->reported_steps;
+  learner->report.told_iteration =
+      learner->run->schedule->limits_rates ? learner->reported_iteration : learner->iteration;
   learner->report.earlier_seconds = progress.wall_seconds;
   learner->report.earlier_steps = learner->report.last_row_steps = learner->total_steps;
   learner->checkpoint_steps = learner->total_steps;

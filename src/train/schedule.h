@@ -7,11 +7,12 @@
 #ifndef TRAIN_SCHEDULE_H
 #define TRAIN_SCHEDULE_H
 
+#include "experience/rate_limiter.h"
 #include "experience/trajectory.h"
 #include "setup/config.h"
 #include "store/checkpoint.h"
 
-#define SCHEDULE_MAX_STATE (8 + TRAJECTORY_TENSORS) /* tensors of a checkpoint */
+#define SCHEDULE_MAX_STATE (8 + RATE_LIMITER_STATE + TRAJECTORY_TENSORS) /* tensors of a checkpoint */
 
 struct actor;
 struct learner;
@@ -28,6 +29,7 @@ struct schedule {
                                         it meanwhile */
   bool actors_compute_gradients;     /* of their own rollouts, with all parameters; the learner applies them */
   bool reports_policy_lag;           /* metrics.csv has columns for how old the policies were that acted */
+  bool limits_rates;                 /* and for the ratio of samples to steps, which a rate limiter keeps */
   bool is_deterministic;             /* the result depends neither on the ranks nor on their speed */
   bool counts_together;              /* all ranks count the same iterations */
   bool next_command_ends_evaluation; /* end_evaluation() is only called at the end of the run */
@@ -86,7 +88,7 @@ struct schedule {
 };
 
 extern const struct schedule schedule_in_step, schedule_pipelined, schedule_asynchronous,
-    schedule_asynchronous_gradients;
+    schedule_asynchronous_gradients, schedule_asynchronous_replay;
 
 /* The schedule of a config. */
 const struct schedule *schedule_of(const struct run_config *config);

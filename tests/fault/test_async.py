@@ -32,6 +32,8 @@ ALGORITHMS = {
     "impala": "name: impala, n_steps: 16, batch: 11, max_policy_lag: 4, on_lag: block, learning_rate: lin_0.001",
     "appo": "name: appo, n_steps: 16, batch: 11, batch_size: 40, n_epochs: 2, max_policy_lag: 4",
     "a3c": "name: a3c, n_steps: 16",
+    "dqn": "name: dqn, asynchronous: true, train_freq: 16, learning_starts: 300, buffer_size: 2000, batch_size: 16, "
+    "gradient_steps: 2, target_update_interval: 500, replay: {prioritized: true}",
 }
 SLOW = "sleep_us: 400"
 

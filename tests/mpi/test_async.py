@@ -26,6 +26,9 @@ ALGORITHMS = {
     "impala": f"name: impala, n_steps: {N_STEPS}, batch: {BATCH}",
     "appo": f"name: appo, n_steps: {N_STEPS}, batch: {BATCH}, batch_size: 30, n_epochs: 2",
     "a3c": f"name: a3c, n_steps: {N_STEPS}",
+    "dqn": f"name: dqn, asynchronous: true, train_freq: {N_STEPS}, gradient_steps: 2, learning_starts: 150, "
+    "buffer_size: 900, n_steps: 3, target_update_interval: 200, replay: {prioritized: true, beta: 1}, "
+    "exploration_initial_eps: 0.2, exploration_final_eps: 0.2",
 }
 # some trajectories wait for the next update, since the trajectories of one rollout do not fill a whole number of batches
 UNEVEN = {name: text.replace(f"batch: {BATCH}", "batch: 11") for name, text in ALGORITHMS.items()}
@@ -99,7 +102,7 @@ class Async(program.Case):
         """Checks that each trajectory that was made was learned from or dropped, or is waiting. Returns how many were
         learned from."""
         made = integer(found, "progress/total_steps") // N_STEPS
-        if name == "a3c":
+        if name in ["a3c", "dqn"]:
             self.assertEqual(integer(found, "waiting/trajectories"), 0)
             self.assertEqual(integer(found, "waiting/dropped"), 0)
             return made
@@ -166,13 +169,56 @@ class Async(program.Case):
                     else:
                         self.assertEqual(integer(found, "waiting/dropped"), 0)
 
+    def test_rate_limiter(self):
+        """Whoever is slower, the ratio of samples to steps stays within the tolerance, and the other side waits. A resumed
+        run may have another ratio, which then counts from there on."""
+        # what a slow environment costs, and a slow update
+        cases = {"actors": ("step_seconds: 0.0003", 1), "learner": ("step_seconds: 0", 40)}
+        tolerance = 120
+        for slow, (speed, updates) in cases.items():
+            with self.subTest(slow=slow):
+                algorithm = (
+                    f"name: dqn, asynchronous: true, train_freq: {N_STEPS}, gradient_steps: {updates}, batch_size: 64, "
+                    f"learning_starts: 200, replay: {{tolerance: {tolerance}}}"
+                )
+                text = config(algorithm, f"{TRUNCATING}, {speed}").replace("every: 1000", "every: 0")
+                run = self.train(slow, config=text, ranks=3)
+                ratio = updates * 64 / (N_STEPS * 8)
+                rows = self.check_ratio(run, ratio, tolerance, 200, 0)
+                waits = {what: int(rows[-1][f"replay/waits_for_{what}"]) for what in ["steps", "updates"]}
+                self.assertGreater(waits["steps" if slow == "actors" else "updates"], 10)
+                self.check_conserved(run)
+
+                before = integer(program.contents(run / "checkpoints" / "latest"), "limiter/samples")
+                settings = ["--set", "algorithm.replay.samples_per_insert=2.5", "--set", "algorithm.replay.tolerance=80"]
+                more = self.train(slow, "--resume", "--set", "total_steps=6000", *settings, config=text, ranks=2)
+                # the last pause has let in what was under way
+                start = integer(program.contents(run / "checkpoints" / "latest"), "limiter/base_inserts")
+                self.assertGreaterEqual(start, 3000)
+                rows = self.check_ratio(more, 2.5, 80, start, before, start)
+                self.assertGreater(len(rows), 20)
+
+    def check_ratio(self, run, ratio, tolerance, start, before, after=0):
+        """Checks the ratio in all rows after a number of steps."""
+        rows = [row for row in asynchronous.check_rows(self, run) if int(row["time/total_timesteps"]) > max(after, start)]
+        for row in rows:
+            steps = int(row["time/total_timesteps"]) - start
+            ahead, reached = float(row["replay/steps_ahead"]), float(row["replay/samples_per_insert"])
+            self.assertLessEqual(abs(ahead), tolerance)
+            self.assertAlmostEqual(reached * steps, ratio * (steps - ahead), delta=1e-6 * ratio * steps)
+            # samples are what updates have drawn
+            if row["train/n_updates"] != "":
+                samples = float(row["train/n_updates"]) * 64 - before
+                self.assertAlmostEqual(reached * steps, samples, delta=1e-6 * (1 + samples))
+        return rows
+
     def test_kinds(self):
         """Every kind of space, agents, masks and normalisation: on one rank a resumed run ends in the same way; runs on
         several ranks can be resumed, too."""
         for name, text in test_kinds.KINDS.items():
             head, tail = text.split("algorithm:")
             more = tail.split("\n", 1)[1]
-            algorithm = list(ALGORITHMS)[len(name) % 2]
+            algorithm = ["impala", "appo"][len(name) % 2]
             text = f"{head}algorithm: {{{UNEVEN[algorithm]}}}\n{more}"
             with self.subTest(kind=name, algorithm=algorithm):
                 self.train(name, "--set", "total_steps=900", config=text)
@@ -217,7 +263,7 @@ class Async(program.Case):
                 self.check_rows(run)
                 content = b"".join(path.read_bytes() for path in events.files(run))
                 self.assertIn(b"gradients/policy/0/weight", content)
-                self.assertEqual(b"rollout/actions" in content, name != "a3c")
+                self.assertEqual(b"rollout/actions" in content, name in ["impala", "appo"])
 
     def test_wrong_use(self):
         waits = "is for actors that wait, which those of {name} do not; expects {value}"

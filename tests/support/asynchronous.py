@@ -42,11 +42,16 @@ def check_rows(case, run):
     plausible."""
     rows = program.rows(run)
     iterations = [int(row["time/iterations"]) for row in rows]
-    case.assertEqual(iterations, list(range(1, len(rows) + 1)))
+    # with a replay, updates without new steps are told in the next row
+    has_replay = "replay/size" in rows[0]
+    case.assertEqual(iterations, sorted(set(iterations)) if has_replay else list(range(1, len(rows) + 1)))
     steps = [int(row["time/total_timesteps"]) for row in rows]
     case.assertEqual(steps, sorted(set(steps)))
     case.assertEqual(events.rows(run), events.rows_of_metrics(run))
     for row in rows:
+        # the trajectories of a pause may have been the last ones before a run was resumed, or have faults
+        if has_replay and row["train/policy_lag_min"] == "":
+            continue
         lags = [float(row[f"train/policy_lag_{what}"]) for what in ["min", "mean", "max"]]
         case.assertEqual(lags, sorted(lags))
         case.assertGreaterEqual(lags[0], 0)

@@ -350,11 +350,49 @@ static void test_errors(void) {
   arena_destroy(&f.arena);
 }
 
+/* appends environment n of the rollout alone */
+static void append_alone(const struct trajectory *rollout, size_t n, struct replay *replay) {
+  const struct final_observations *all = &rollout->final_observations;
+  struct trajectory alone = trajectory_window(rollout, n, 1);
+  static int32_t environment[MOST], step[MOST];
+  static float observation[MOST][AGENTS * ELEMENTS];
+  alone.final_observations =
+      (struct final_observations){.environment = environment, .step = step, .observation = observation};
+  for (int32_t i = 0; i < all->count; i++) {
+    if ((size_t)all->environment[i] != n) continue;
+    const int32_t at = alone.final_observations.count++;
+    environment[at] = all->environment[i];
+    step[at] = all->step[i];
+    memcpy(observation[at], (const float *)all->observation + (size_t)i * AGENTS * ELEMENTS, sizeof observation[at]);
+  }
+  replay_append(replay, &alone);
+}
+
+/* environments that come one by one, in any order, make the same replay as all of them at once */
+static void test_one_by_one(void) {
+  static struct fixture f;
+  struct replay replay;
+  struct tensor together[REPLAY_STATE], alone[REPLAY_STATE];
+  setup(&f, 50);
+  CHECK_OK_FATAL(replay_create(&f.rollout, 50, NULL, f.arena, &replay));
+  for (int i = 0; i < 30; i++) {
+    roll_out(&f);
+    replay_append(&f.replay, &f.rollout);
+    for (size_t n = 0; n < ENVS; n++) append_alone(&f.rollout, (n * 2 + (size_t)i) % ENVS, &replay);
+    const int tensors = replay_state(&f.replay, together);
+    replay_state(&replay, alone);
+    for (int k = 0; k < tensors; k++)
+      CU_ASSERT_EQUAL_FATAL(memcmp(together[k].data, alone[k].data, tensor_bytes(&alone[k])), 0);
+  }
+  arena_destroy(&f.arena);
+}
+
 static const struct check_case cases[] = {
     {"steps of a ring, and what is behind them", test_ring},
     {"windows of several steps", test_windows},
     {"memory", test_bytes},
     {"lost rollouts", test_lost_rollouts},
+    {"environments one by one", test_one_by_one},
     {"a ring shorter than a rollout, rollouts that were cut", test_small_ring},
     {"state", test_state},
     {"records that members divide", test_division},

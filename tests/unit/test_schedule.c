@@ -9,7 +9,7 @@
 #include <string.h>
 
 static const struct schedule *const schedules[] = {&schedule_in_step, &schedule_pipelined, &schedule_asynchronous,
-                                                   &schedule_asynchronous_gradients};
+                                                   &schedule_asynchronous_gradients, &schedule_asynchronous_replay};
 #define SCHEDULES (sizeof schedules / sizeof *schedules)
 
 static void test_choice(void) {
@@ -18,6 +18,7 @@ static void test_choice(void) {
       "env: {name: CartPole-v1}\nalgorithm: {name: ppo, pipeline: 1}\n",
       "env: {name: CartPole-v1}\nalgorithm: {name: impala}\n",
       "env: {name: CartPole-v1}\nalgorithm: {name: a3c}\n",
+      "env: {name: CartPole-v1}\nalgorithm: {name: dqn, asynchronous: true}\n",
   };
   for (size_t i = 0; i < SCHEDULES; i++) {
     struct run_config config;
