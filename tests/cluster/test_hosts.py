@@ -97,6 +97,27 @@ class Hosts(Case):
                 self.assertIn(f"rank {hosts - 1} on {learner}: learner\n", layout)
                 self.assert_same_end(run, whole)
 
+    def test_replay(self):
+        """Learners on several hosts divide a replay; a run goes on over other hosts, where they divide it in another
+        way."""
+        self.config = self.write("replay.yaml", fault.REPLAY)
+        whole = self.folder / "whole"
+        result = self.finish(self.config, whole)
+        self.assertEqual(result.code, 0, result)
+        for hosts, ranks, layout in [(2, 2, "colocate=true"), (2, 5, "learners=4"), (4, 5, "learners=3")]:
+            with self.subTest(hosts=hosts, ranks=ranks):
+                run = self.folder / f"{hosts}-hosts-{ranks}-ranks"
+                self.run_over(hosts, ranks, run, "--set", f"ranks.{layout}")
+                self.assert_same_end(run, whole)
+        run = self.folder / "run"
+        process = self.start(self.config, run, "--set", "ranks.colocate=true", ranks=4, environment=self.over(4, 4))
+        self.wait_until(lambda: max(fault.checkpoints(run), default=0) > 3000, process, "some checkpoints")
+        os.kill(program.ranks_of(run)[1], signal.SIGKILL)
+        self.assertNotEqual(program.finish(process).code, 0)
+        self.assert_nobody_left(run)
+        self.run_over(2, 3, run, "--set", "ranks.learners=2")
+        self.assert_same_end(run, whole)
+
     def test_dry_run(self):
         """Every host has a line or two, and an unknown host is refused with a list of the known ones."""
         run, environment = self.folder / "run", self.over(4, 8)

@@ -23,7 +23,26 @@ evaluation: {every: 2560, episodes: 3}
 checkpoint: {every: 256, interval: 0, keep: 3}
 """
 
-# of CONFIG
+# the same with a replay, which learners divide
+REPLAY = """\
+seed: 5
+total_steps: 10240
+env: {name: CartPole-v1, num_envs: 8}
+policy: {hidden_sizes: [32, 32]}
+algorithm:
+  name: dqn
+  buffer_size: 3001
+  learning_starts: 512
+  train_freq: 32
+  gradient_steps: 8
+  batch_size: 128
+  n_steps: 3
+  replay: {prioritized: true}
+evaluation: {every: 2560, episodes: 3}
+checkpoint: {every: 256, interval: 0, keep: 3}
+"""
+
+# of both
 TOTAL_STEPS, STEPS_OF_ROLLOUT = 10240, 256
 
 

@@ -36,24 +36,7 @@ checkpoint: {every: 256, interval: 0, keep: 0}
 run: {watchdog: 2}
 """
 
-# the same with a replay, which the learners divide: what fault.CONFIG is for PPO; long updates
-REPLAY = """\
-seed: 5
-total_steps: 10240
-env: {name: CartPole-v1, num_envs: 8}
-policy: {hidden_sizes: [32, 32]}
-algorithm:
-  name: dqn
-  buffer_size: 3001
-  learning_starts: 512
-  train_freq: 32
-  gradient_steps: 8
-  batch_size: 128
-  n_steps: 3
-  replay: {prioritized: true}
-evaluation: {every: 2560, episodes: 3}
-checkpoint: {every: 256, interval: 0, keep: 3}
-"""
+# the same with a replay
 LONG_REPLAY = """\
 seed: 5
 total_steps: 1280
@@ -144,10 +127,10 @@ class Kill(Case, test_kill_anywhere.KillAnywhere):
         self.kill_rounds(pipelined(fault.CONFIG), ROUNDS)
 
     def test_kill_anywhere_replay(self):
-        self.kill_rounds(REPLAY, ROUNDS)
+        self.kill_rounds(fault.REPLAY, ROUNDS)
 
     def test_kill_anywhere_replay_pipelined(self):
-        self.kill_rounds(pipelined(REPLAY), ROUNDS)
+        self.kill_rounds(pipelined(fault.REPLAY), ROUNDS)
 
 
 class Stop(Case):

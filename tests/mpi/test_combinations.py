@@ -36,6 +36,7 @@ ENVIRONMENTS = [
     ("Probe-v0", f"{PROBE}, action_space: box"),
 ]
 STACKED = {"CartPole-v1", "Pendulum-v1", "MountainCarContinuous-v0", "RockPaperScissors-v0"}
+NOT_DISCRETE = {"Pendulum-v1", "Reacher6-v0", "MountainCarContinuous-v0"}  # what is done there
 BOXES = {"CartPole-v1", "Pendulum-v1", "Reacher6-v0", "MountainCarContinuous-v0"}
 ALGORITHMS = {
     "ppo": "n_steps: {n}, batch_size: {b}, n_epochs: {e}",
@@ -44,6 +45,8 @@ ALGORITHMS = {
     "reinforce-baseline": "n_steps: 60",
     "grpo": "n_steps: 60, group_size: {g}, batch_size: {b}",
     "actor-critic": "",
+    "dqn": "buffer_size: {r}, learning_starts: 20, train_freq: {n}, gradient_steps: {e}, batch_size: {b},"
+    " n_steps: {w}, double: {d}, replay: {{prioritized: {p}}}",
 }
 LAYERS = ["hidden_sizes: []", "hidden_sizes: [8]", "hidden_sizes: [16, 8]", "network: [dense 9, relu, tanh, dense 5]"]
 LAYOUTS = ["", "colocate: true", "learners: 2", "placement: spread"]
@@ -54,20 +57,30 @@ def draw(dice):
     env, options = dice.choice(ENVIRONMENTS)
     num_envs = dice.choice([3, 4, 5, 8])
     n_steps = dice.choice([5, 8, 16])
-    name = dice.choice(list(ALGORITHMS))
+    is_discrete = env not in NOT_DISCRETE and "box" not in options and "multi_discrete" not in options
+    name = dice.choice([name for name in ALGORITHMS if name != "dqn" or is_discrete])
     group = dice.choice([size for size in (2, 3, 4, 5, 8) if num_envs % size == 0])
     settings = ALGORITHMS[name].format(
-        n=n_steps, b=num_envs * n_steps // dice.choice([1, 2]), e=dice.choice([1, 2]), g=group
+        n=n_steps,
+        b=num_envs * n_steps // dice.choice([1, 2]),
+        e=dice.choice([1, 2]),
+        g=group,
+        r=num_envs * dice.choice([17, 30, 100]),
+        w=dice.choice([1, 3]),
+        d=dice.choice(["true", "false"]),
+        p=dice.choice(["true", "false"]),
     )
-    pipeline = ", pipeline: 1" if name == "ppo" and dice.random() < 0.3 else ""
+    pipeline = ", pipeline: 1" if name in ("ppo", "dqn") and dice.random() < 0.3 else ""
     wrappers = ", max_steps: 9" if dice.random() < 0.3 else ""
     if env in STACKED and dice.random() < 0.3:
         wrappers += ", frame_stack: 2"
     if dice.random() < 0.05:
         wrappers += ", isolation: process"
-    normalize = "{norm_obs: true, norm_reward: true}" if env in BOXES and dice.random() < 0.3 else "{}"
+    normalize = "{}"
+    if env in BOXES and dice.random() < 0.3:
+        normalize = f"{{norm_obs: true, norm_reward: {'false' if name == 'dqn' else 'true'}}}"
     layers, shared = dice.choice(LAYERS), "true" if dice.random() < 0.2 else "false"
-    steps = num_envs * (n_steps * 3 if name in ("ppo", "a2c") else 20)
+    steps = num_envs * (n_steps * 3 if name in ("ppo", "a2c", "dqn") else 20)
     return f"""\
 seed: {dice.randrange(1000)}
 total_steps: {steps}
