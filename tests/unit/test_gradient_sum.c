@@ -110,7 +110,8 @@ static void sum_together(size_t members, size_t samples, struct result *results)
   struct pretended_group pretended[LEARNER_GROUP_MAX];
   for (size_t i = 0; i < members; i++) {
     pretended[i] = (struct pretended_group){.memory = {memory[0], memory[1]}};
-    pretended[i].group = (struct learner_group){members, i, &pretended[i], pretend_share, pretend_gather};
+    pretended[i].group = (struct learner_group){
+        .size = members, .index = i, .context = &pretended[i], .share = pretend_share, .gather = pretend_gather};
     CHECK_OK_FATAL(gradient_sum_create(&pretended[i].group, COUNT, TERMS, arena, &sums[i]));
     memory[0] = pretended[i].memory[0];
   }
