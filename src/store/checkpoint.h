@@ -70,6 +70,10 @@ MUSTER_CHECKED muster_status checkpoint_write_text(struct checkpoint_writer *wri
  * the writer. On failure the temporary file is removed, and what was at `path` before stays as it is. (A limit on file
  * sizes leads to an error only in a process that ignores SIGXFSZ; else that signal ends it.) */
 MUSTER_CHECKED muster_status checkpoint_write_commit(struct checkpoint_writer **handle);
+/* The same, and tells the digest of the file that is in its first line, by which others may refer to it. */
+#define CHECKPOINT_SEAL_BYTES 16
+MUSTER_CHECKED muster_status checkpoint_write_commit_sealed(struct checkpoint_writer **handle,
+                                                            uint8_t seal[CHECKPOINT_SEAL_BYTES]);
 /* Drops what was added; does nothing where *handle is NULL. */
 void checkpoint_write_abandon(struct checkpoint_writer **handle);
 
@@ -83,6 +87,8 @@ struct checkpoint_reader;
 MUSTER_CHECKED muster_status checkpoint_open(const char *path, struct checkpoint_reader **out);
 void checkpoint_close(struct checkpoint_reader **handle);       /* does nothing where *handle is NULL */
 size_t checkpoint_size(const struct checkpoint_reader *reader); /* bytes of the file */
+/* The digest in its first line, as checkpoint_write_commit_sealed() told it. */
+void checkpoint_seal(const struct checkpoint_reader *reader, uint8_t seal[CHECKPOINT_SEAL_BYTES]);
 
 /* Reads the dataset `tensor->name` into tensor->data. Its type, rank and shape must be those of the file; otherwise the
  * error names both. */
@@ -129,14 +135,23 @@ MUSTER_CHECKED muster_status checkpoint_publish(const char *folder, int64_t tota
 /* Makes `best`, a path in the same folder, another name of the checkpoint of that step count, in one step: it stays
  * when the checkpoint itself is removed. Where the file system has no hard links the file is copied. */
 MUSTER_CHECKED muster_status checkpoint_keep(const char *folder, int64_t total_steps, const char *best);
-/* Finds the newest file in `folder` that verifies and has the steps that its name tells. A damaged file is renamed to
- * <name>.damaged, or .damaged.2 and so on where that is taken; one with a wrong name stays. Both are reported through
- * `on_passed_over` (may be NULL), and the next older file is tried. `path` is "" when there is none, or no folder. A
- * file that cannot be read, or is complete but of a newer format, is not damaged: it stays, and its error is
- * returned. */
-typedef void (*checkpoint_passed_over)(const char *path, bool is_damaged, const char *reason, void *context);
-MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over on_passed_over,
-                                                    void *context, char *path, size_t size);
+/* Finds the newest file in `folder` that verifies, has the steps that its name tells, and is usable. A damaged file is
+ * renamed to <name>.damaged, or .damaged.2 and so on where that is taken; one with a wrong name, or that is not usable,
+ * stays. All are reported through `on_passed_over`, and the next older file is tried. `path` is "" when there is none,
+ * or no folder. A file that cannot be read, or is complete but of a newer format, is not damaged: it stays, and its
+ * error is returned. */
+struct checkpoint_search {
+  void (*on_passed_over)(const char *path, bool is_damaged, const char *reason, void *context); /* may be NULL */
+  /* Whether a whole file can be continued from: FORMAT error, which gets the file's path in front, where it cannot; any
+   * other error ends the search. May be NULL. */
+  muster_status (*is_usable)(struct checkpoint_reader *reader, void *context);
+  void *context;
+};
+MUSTER_CHECKED muster_status checkpoint_find_newest(const char *folder, const struct checkpoint_search *search,
+                                                    char *path, size_t size);
+/* Whether a complete file is of another format version than this program's: then it is no damage that it cannot be
+ * read. */
+bool checkpoint_is_of_other_version(const char *path);
 /* The name of the file with the most steps; "" when there is none. The file is not read, so use this only to show
  * it. */
 MUSTER_CHECKED muster_status checkpoint_newest_name(const char *folder, char *name, size_t size);

@@ -68,6 +68,17 @@ void container_seal(unsigned char *image, size_t size, unsigned version) {
   memcpy(image + digest_at, seal.digest, DIGEST_DIGITS);
 }
 
+void container_digest(const unsigned char *image, uint8_t digest[CONTAINER_DIGEST_SIZE]) {
+  struct seal seal;
+  size_t digest_at;
+  memset(digest, 0, CONTAINER_DIGEST_SIZE);
+  if (!seal_parse(image, &seal, &digest_at)) return;
+  for (size_t i = 0; i < CONTAINER_DIGEST_SIZE; i++) {
+    const char digits[3] = {seal.digest[2 * i], seal.digest[2 * i + 1]};
+    digest[i] = (uint8_t)strtoul(digits, NULL, 16);
+  }
+}
+
 /* reads size bytes or up to the end of the file; *got says how many */
 static muster_status read_all(int file, const char *path, unsigned char *bytes, size_t size, size_t *got) {
   *got = 0;

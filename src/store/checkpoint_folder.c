@@ -76,36 +76,48 @@ static muster_status check_length(const char *folder, size_t size) {
 /* --- the state of a file --- */
 
 /* the reason why a file of the folder cannot be used */
-enum flaw { FLAW_NONE, FLAW_DAMAGED, FLAW_MISNAMED, FLAW_OTHER };
+enum flaw { FLAW_NONE, FLAW_DAMAGED, FLAW_MISNAMED, FLAW_NOT_USABLE, FLAW_OTHER };
 
-/* whether a complete file is of our version: one of another version is not damaged */
-static bool is_of_our_version(const char *path) {
+bool checkpoint_is_of_other_version(const char *path) {
   struct container container = {0};
   muster_status loaded = container_load(path, &container);
-  bool is_ours = loaded != MUSTER_OK || container.version == CHECKPOINT_FORMAT_VERSION;
+  bool is_other = loaded == MUSTER_OK && container.version != CHECKPOINT_FORMAT_VERSION;
   free(container.bytes);
   muster_status_clear(&loaded);
-  return is_ours;
+  return is_other;
 }
 
-/* opens and closes a file: OK when it is complete, of our version, and has as many steps as its name tells */
-static muster_status verify(const char *folder, int64_t total_steps, char *path, size_t size, enum flaw *flaw) {
+/* whether a whole checkpoint can be continued from, as the search says */
+static muster_status ask_usable(const struct checkpoint_search *search, struct checkpoint_reader *reader,
+                                const char *path, enum flaw *flaw) {
+  if (search == NULL || search->is_usable == NULL) return MUSTER_OK;
+  muster_status status = search->is_usable(reader, search->context);
+  if (status == MUSTER_OK) return MUSTER_OK;
+  *flaw = muster_status_code(status) == MUSTER_ERROR_FORMAT ? FLAW_NOT_USABLE : FLAW_OTHER;
+  return status_wrap(status, "checkpoint '%s'", path);
+}
+
+/* opens and closes a file: OK when it is complete, of our version, has as many steps as its name tells, and is usable,
+ * if there is a search (else NULL) */
+static muster_status verify(const char *folder, int64_t total_steps, const struct checkpoint_search *search, char *path,
+                            size_t size, enum flaw *flaw) {
   struct checkpoint_reader *reader = NULL;
   checkpoint_path(folder, total_steps, path, size);
   *flaw = FLAW_NONE;
   muster_status status = checkpoint_open(path, &reader);
   if (status != MUSTER_OK) {
-    bool is_damaged = muster_status_code(status) == MUSTER_ERROR_FORMAT && is_of_our_version(path);
+    bool is_damaged = muster_status_code(status) == MUSTER_ERROR_FORMAT && !checkpoint_is_of_other_version(path);
     *flaw = is_damaged ? FLAW_DAMAGED : FLAW_OTHER;
     return status;
   }
   int64_t steps;
   status = checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps);
-  checkpoint_close(&reader);
   if (status == MUSTER_OK && steps != total_steps)
     status = status_error(MUSTER_ERROR_FORMAT, "'%s' is the checkpoint of %" PRId64 " steps under another's name", path,
                           steps);
   if (status != MUSTER_OK) *flaw = FLAW_MISNAMED;
+  if (status == MUSTER_OK) status = ask_usable(search, reader, path, flaw);
+  checkpoint_close(&reader);
   return status;
 }
 
@@ -120,7 +132,7 @@ static muster_status remove_file(const char *path) {
 static bool is_whole(const char *folder, int64_t total_steps) {
   char path[DURABLE_PATH_SIZE];
   enum flaw flaw;
-  muster_status status = verify(folder, total_steps, path, sizeof path, &flaw);
+  muster_status status = verify(folder, total_steps, NULL, path, sizeof path, &flaw);
   muster_status_clear(&status);
   return flaw == FLAW_NONE;
 }
@@ -182,23 +194,23 @@ static muster_status set_aside(const char *path) {
   return status_errno(MUSTER_ERROR_IO, "cannot rename the damaged checkpoint '%s' to '%s'", path, aside);
 }
 
-muster_status checkpoint_find_newest(const char *folder, checkpoint_passed_over on_passed_over, void *context,
-                                     char *path, size_t size) {
+muster_status checkpoint_find_newest(const char *folder, const struct checkpoint_search *search, char *path,
+                                     size_t size) {
   struct listing listing = {0};
   muster_status status = check_length(folder, size);
   if (status == MUSTER_OK) status = listing_read(folder, &listing);
   bool found = false;
   for (size_t i = 0; status == MUSTER_OK && !found && i < listing.n; i++) {
     enum flaw flaw;
-    muster_status reason = verify(folder, listing.steps[i], path, size, &flaw);
+    muster_status reason = verify(folder, listing.steps[i], search, path, size, &flaw);
     found = flaw == FLAW_NONE;
     if (flaw == FLAW_OTHER) {
       status = reason;
       break;
     }
     if (flaw == FLAW_DAMAGED) status = set_aside(path);
-    if (!found && status == MUSTER_OK && on_passed_over != NULL)
-      on_passed_over(path, flaw == FLAW_DAMAGED, muster_status_message(reason), context);
+    if (!found && status == MUSTER_OK && search->on_passed_over != NULL)
+      search->on_passed_over(path, flaw == FLAW_DAMAGED, muster_status_message(reason), search->context);
     muster_status_clear(&reason);
   }
   free(listing.steps);
@@ -216,7 +228,7 @@ static muster_status find_whole(const char *folder, char *path, size_t size) {
   bool go_on = first == MUSTER_OK;
   for (size_t i = 0; go_on && i < listing.n; i++) {
     enum flaw flaw;
-    muster_status status = verify(folder, listing.steps[i], path, size, &flaw);
+    muster_status status = verify(folder, listing.steps[i], NULL, path, size, &flaw);
     go_on = flaw == FLAW_DAMAGED || flaw == FLAW_MISNAMED;
     // keep the newest file's error, unless a complete file follows
     if (status == MUSTER_OK || first == MUSTER_OK) {

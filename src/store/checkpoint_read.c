@@ -76,6 +76,10 @@ void checkpoint_close(struct checkpoint_reader **handle) {
 
 size_t checkpoint_size(const struct checkpoint_reader *reader) { return reader->memory.size; }
 
+void checkpoint_seal(const struct checkpoint_reader *reader, uint8_t seal[CHECKPOINT_SEAL_BYTES]) {
+  container_digest(reader->memory.bytes, seal);
+}
+
 /* --- type and shape of a dataset --- */
 
 static muster_status absent(const struct checkpoint_reader *reader, const char *what, const char *name) {

@@ -144,6 +144,11 @@ muster_status checkpoint_write_float(struct checkpoint_writer *writer, const cha
 }
 
 muster_status checkpoint_write_commit(struct checkpoint_writer **handle) {
+  uint8_t seal[CHECKPOINT_SEAL_BYTES];
+  return checkpoint_write_commit_sealed(handle, seal);
+}
+
+muster_status checkpoint_write_commit_sealed(struct checkpoint_writer **handle, uint8_t seal[CHECKPOINT_SEAL_BYTES]) {
   struct checkpoint_writer *writer = *handle;
   muster_status status;
   if (H5Fflush(writer->file, H5F_SCOPE_GLOBAL) < 0 || H5Fclose(writer->file) < 0) {
@@ -152,6 +157,7 @@ muster_status checkpoint_write_commit(struct checkpoint_writer **handle) {
     // HDF5 is not needed from here on
     writer->file = -1;
     container_seal(writer->memory.bytes, writer->memory.size, CHECKPOINT_FORMAT_VERSION);
+    container_digest(writer->memory.bytes, seal);
     status = durable_write(writer->path, writer->memory.bytes, writer->memory.size);
   }
   checkpoint_write_abandon(handle);

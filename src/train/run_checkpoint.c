@@ -282,7 +282,8 @@ muster_status run_checkpoint_restore(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
   struct passed_over passed_over = {&learner->run->logger, 0};
-  MUSTER_TRY(checkpoint_find_newest(folder, warn_passed_over, &passed_over, path, sizeof path));
+  const struct checkpoint_search search = {.on_passed_over = warn_passed_over, .context = &passed_over};
+  MUSTER_TRY(checkpoint_find_newest(folder, &search, path, sizeof path));
   /* to start from the beginning would overwrite the results so far */
   if (path[0] == '\0' && passed_over.files > 0)
     return status_error(MUSTER_ERROR_FORMAT,

@@ -850,6 +850,8 @@ static void test_leftovers(void) {
 struct reports {
   int n, damaged;
   char path[PATH_SIZE], reason[PATH_SIZE];
+  int64_t usable; /* steps of the newest checkpoint that is; others are refused with this code */
+  enum muster_code refuses_with;
 };
 
 static void report(const char *path, bool is_damaged, const char *reason, void *context) {
@@ -864,25 +866,26 @@ static void test_find_newest(void) {
   const char *folder = check_folder("checkpoint_newest");
   char path[PATH_SIZE] = "before", missing[PATH_SIZE];
   struct reports reports = {0};
+  const struct checkpoint_search search = {.on_passed_over = report, .context = &reports};
 
   // neither a missing nor an empty folder has a newest one
   join(missing, folder, "missing");
-  CHECK_OK(checkpoint_find_newest(missing, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(missing, &search, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
-  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
 
   // the order is that of the numbers, not of the names
   publish_steps(folder, 3, 0);
   write_step(folder, 1234567890123);
-  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
   CU_ASSERT_PTR_NOT_NULL(strstr(path, "step-1234567890123.h5"));
   CU_ASSERT_EQUAL(reports.n, 0);
 
   // the two newest are damaged: both are set aside
   damage(folder, "step-1234567890123.h5");
   damage(folder, "step-000000000300.h5");
-  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
   CU_ASSERT_PTR_NOT_NULL(strstr(path, "step-000000000200.h5"));
   check_holds(path, 200);
   CU_ASSERT_EQUAL(reports.n, 2);
@@ -895,7 +898,7 @@ static void test_find_newest(void) {
   // all are damaged: none is found, and a caller need not ask for reports
   damage(folder, "step-000000000200.h5");
   damage(folder, "step-000000000100.h5");
-  CHECK_OK(checkpoint_find_newest(folder, NULL, NULL, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &(struct checkpoint_search){0}, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
 }
 
@@ -906,11 +909,12 @@ static void test_damaged_twice(void) {
                                       "step-000000000200.h5.damaged.3"};
   char path[PATH_SIZE], file[PATH_SIZE];
   struct reports reports = {0};
+  const struct checkpoint_search search = {.on_passed_over = report, .context = &reports};
   publish_steps(folder, 1, 0);
   join(file, folder, "step-000000000200.h5");
   for (int time = 0; time < 3; time++) {
     write_bytes(file, &"first, second, third"[7 * time], 3);
-    CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+    CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
     check_holds(path, 100);
     CU_ASSERT_EQUAL(reports.damaged, time + 1);
   }
@@ -928,18 +932,19 @@ static void test_misnamed(void) {
   const char *run = check_folder("checkpoint_misnamed");
   char folder[PATH_SIZE], path[PATH_SIZE];
   struct reports reports = {0};
+  const struct checkpoint_search search = {.on_passed_over = report, .context = &reports};
   join(folder, run, "checkpoints");
   CU_ASSERT_EQUAL_FATAL(mkdir(folder, 0777), 0);
   write_misnamed(folder, 200, 900);
   CHECK_FAILS(checkpoint_resolve(run, path, sizeof path), MUSTER_ERROR_FORMAT,
               "step-000000000900.h5' is the checkpoint of 200 steps under another's name");
-  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
   CU_ASSERT_STRING_EQUAL(path, "");
   CU_ASSERT_EQUAL(reports.n, 1);
   publish_steps(folder, 3, 1);
   CHECK_OK(checkpoint_resolve(run, path, sizeof path));
   check_holds(path, 300);
-  CHECK_OK(checkpoint_find_newest(folder, report, &reports, path, sizeof path));
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
   check_holds(path, 300);
   CU_ASSERT_EQUAL(reports.n, 2);
   CU_ASSERT_EQUAL(reports.damaged, 0);
@@ -959,6 +964,7 @@ static void test_find_newest_stops_at_newer_version(void) {
   const char *folder = check_folder("checkpoint_newest_newer");
   char path[PATH_SIZE];
   struct reports reports = {0};
+  const struct checkpoint_search search = {.on_passed_over = report, .context = &reports};
   size_t size;
   publish_steps(folder, 2, 0);
   checkpoint_path(folder, 200, path, sizeof path);
@@ -966,9 +972,60 @@ static void test_find_newest_stops_at_newer_version(void) {
   container_seal(bytes, size, CHECKPOINT_FORMAT_VERSION + 1);
   write_bytes(path, bytes, size);
   free(bytes);
-  CHECK_FAILS(checkpoint_find_newest(folder, report, &reports, path, sizeof path), MUSTER_ERROR_FORMAT, "version 2");
+  CHECK_FAILS(checkpoint_find_newest(folder, &search, path, sizeof path), MUSTER_ERROR_FORMAT, "version 2");
   CU_ASSERT_EQUAL(reports.n, 0);
   CU_ASSERT_TRUE(exists(folder, "step-000000000200.h5"));
+}
+
+/* refuses the checkpoints of up to so many steps, as what has lost a file that belongs to it */
+static muster_status refuse_above(struct checkpoint_reader *reader, void *context) {
+  struct reports *reports = context;
+  int64_t steps;
+  MUSTER_TRY(checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps));
+  if (steps <= reports->usable) return MUSTER_OK;
+  return status_error(reports->refuses_with, "a file is missing");
+}
+
+/* a whole checkpoint that cannot be continued from stays, and the one before it is found; any other error ends the
+ * search */
+static void test_find_newest_usable(void) {
+  const char *folder = check_folder("checkpoint_usable");
+  char path[PATH_SIZE];
+  struct reports reports = {.usable = 200, .refuses_with = MUSTER_ERROR_FORMAT};
+  const struct checkpoint_search search = {report, refuse_above, &reports};
+  publish_steps(folder, 4, 0);
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
+  check_holds(path, 200);
+  CU_ASSERT_EQUAL(reports.n, 2);
+  CU_ASSERT_EQUAL(reports.damaged, 0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(reports.reason, "step-000000000300.h5': a file is missing"));
+  CU_ASSERT_TRUE(exists(folder, "step-000000000400.h5"));
+  reports.refuses_with = MUSTER_ERROR_IO;
+  CHECK_FAILS(checkpoint_find_newest(folder, &search, path, sizeof path), MUSTER_ERROR_IO, "a file is missing");
+  CU_ASSERT_STRING_EQUAL(path, "");
+}
+
+/* the seal of a file, as its writer and its readers know it, are the digits in its first line */
+static void test_seal(void) {
+  const char *folder = check_folder("checkpoint_seal");
+  char path[PATH_SIZE], line[128], digits[2 * CHECKPOINT_SEAL_BYTES + 1];
+  uint8_t written[CHECKPOINT_SEAL_BYTES], read[CHECKPOINT_SEAL_BYTES];
+  struct checkpoint_writer *writer;
+  struct checkpoint_reader *reader;
+  join(path, folder, "sealed.h5");
+  CHECK_OK_FATAL(checkpoint_write_begin(path, &writer));
+  CHECK_OK_FATAL(checkpoint_write_int(writer, "value", 7));
+  CHECK_OK_FATAL(checkpoint_write_commit_sealed(&writer, written));
+  CHECK_OK_FATAL(checkpoint_open(path, &reader));
+  checkpoint_seal(reader, read);
+  checkpoint_close(&reader);
+  CU_ASSERT_EQUAL(memcmp(written, read, sizeof read), 0);
+  for (size_t i = 0; i < sizeof read; i++) snprintf(digits + 2 * i, 3, "%02x", read[i]);
+  size_t size;
+  unsigned char *bytes = read_bytes(path, &size);
+  snprintf(line, sizeof line, "%.100s", (char *)bytes);
+  free(bytes);
+  CU_ASSERT_PTR_NOT_NULL(strstr(line, digits));
 }
 
 static void test_resolve(void) {
@@ -1031,6 +1088,8 @@ static const struct check_case cases[] = {
     {"damaged twice", test_damaged_twice},
     {"names are not believed", test_misnamed},
     {"a newer version is not damage", test_find_newest_stops_at_newer_version},
+    {"the newest that can be continued from", test_find_newest_usable},
+    {"the seal of a file", test_seal},
     {"resolve what a user typed", test_resolve},
 };
 
