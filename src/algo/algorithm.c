@@ -90,6 +90,10 @@ int algorithm_state(const struct algorithm_type *type, void *algorithm, struct t
   return type->state != NULL ? n + type->state(algorithm, list + n) : n;
 }
 
+struct replay_log *algorithm_replay_log(const struct algorithm_type *type, void *algorithm) {
+  return type->base->replay_log != NULL ? type->base->replay_log(algorithm) : NULL;
+}
+
 struct policy_request algorithm_request(const struct algorithm_type *type, const void *options) {
   struct policy_request request = {0};
   if (type->request != NULL) type->request(options, &request);

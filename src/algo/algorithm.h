@@ -7,12 +7,12 @@
 #include "base/stages.h"
 #include "config/document.h"
 #include "experience/rate_limiter.h"
-#include "experience/replay.h"
+#include "experience/replay_log.h"
 #include "nn/model.h"
 #include "store/checkpoint.h"
 
 #define ALGORITHM_MAX_METRICS 32
-#define ALGORITHM_MAX_STATE (10 + REPLAY_STATE)
+#define ALGORITHM_MAX_STATE (12 + REPLAY_STATE)
 #define ALGORITHM_MAX_TERMS 8
 
 /* What actors send that do not wait for the learner. */
@@ -51,6 +51,7 @@ struct algorithm_context {
   struct arena *arena;
   struct stages *stages;             /* is told when minibatches begin; may be NULL */
   const struct learner_group *group; /* NULL: it learns alone */
+  bool keeps_log;                    /* checkpoints are written here: a replay keeps a log for them */
 };
 
 struct algorithm_base;
@@ -119,8 +120,9 @@ struct algorithm_base {
   muster_status (*take_rollout)(void *algorithm, double progress_remaining, int64_t *updates);
   /* Lists what the last update made of the rollout (values, advantages, ...), for a crash dump; likewise. */
   int (*intermediates)(void *algorithm, struct tensor *list);
-  /* Optional: the replay that it learns from; NULL: it has none. */
-  const struct replay *(*replay)(const void *algorithm);
+  /* Optional: the log of the replay that it learns from, by which checkpoints hold it; the log is not kept unless the
+   * context says so. NULL: it has no replay. */
+  struct replay_log *(*replay_log)(void *algorithm);
 };
 
 /* The functions of a type: those of its base, and what it adds to them or has in their place. */
@@ -135,6 +137,7 @@ double algorithm_discount(const struct algorithm_type *type, const void *options
 /* The state comes from the context's arena. Collective over the group. */
 MUSTER_CHECKED muster_status algorithm_create(const struct algorithm_type *type,
                                               const struct algorithm_context *context, void **algorithm);
+struct replay_log *algorithm_replay_log(const struct algorithm_type *type, void *algorithm); /* may be NULL */
 int algorithm_state(const struct algorithm_type *type, void *algorithm, struct tensor list[ALGORITHM_MAX_STATE]);
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]);

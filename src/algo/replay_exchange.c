@@ -3,9 +3,8 @@
 #include <string.h>
 
 struct replay_division replay_exchange_division(const struct learner_group *group, int64_t n_steps) {
-  const size_t index = learner_group_index(group);
   return (struct replay_division){
-      .members = learner_group_size(group), .index = index, .window = n_steps, .holds_all = index == 0};
+      .members = learner_group_size(group), .index = learner_group_index(group), .window = n_steps};
 }
 
 muster_status replay_exchange_create(const struct replay *replay, const struct learner_group *group, size_t batch,
@@ -34,40 +33,12 @@ static void place_steps(struct replay_exchange *exchange, const uint64_t *drawn,
     exchange->place[i] = (uint32_t)next[replay_owner(exchange->replay, drawn[i])]++;
 }
 
-/* n records from `first` on, of the first member, to all that hold them */
-static muster_status spread_records(struct replay_exchange *exchange, uint64_t first, size_t n) {
-  const struct learner_group *group = exchange->group;
-  const size_t bytes = exchange->replay->record_bytes;
-  size_t offsets[LEARNER_GROUP_MAX + 1] = {0};
-  for (size_t i = 1; i <= group->size; i++) offsets[i] = n * bytes;
-  exchange->turns++;
-  char *records = packed_steps(exchange);
-  if (group->index == 0) memcpy(records, replay_record(exchange->replay, first), n * bytes);
-  MUSTER_TRY(group->gather(group->context, records, offsets));
-  for (size_t i = 0; i < n; i++) {
-    char *record = replay_record(exchange->replay, first + i);
-    if (record != NULL && group->index > 0) memcpy(record, records + i * bytes, bytes);
-  }
-  return MUSTER_OK;
-}
-
-/* after a checkpoint was read, the first member alone has all records */
-static muster_status spread(struct replay_exchange *exchange) {
-  const struct replay *replay = exchange->replay;
-  const size_t all = replay->n_rows * replay->slots;
-  for (size_t first = 0; first < all && !exchange->is_spread; first += exchange->batch)
-    MUSTER_TRY(spread_records(exchange, first, exchange->batch < all - first ? exchange->batch : all - first));
-  exchange->is_spread = true;
-  return MUSTER_OK;
-}
-
 muster_status replay_exchange_gather(struct replay_exchange *exchange, const uint64_t *drawn) {
   const struct learner_group *group = exchange->group;
   const struct replay *replay = exchange->replay;
   if (exchange->packed == NULL) return MUSTER_OK;
   const size_t bytes = replay_packed_bytes(replay);
   size_t offsets[LEARNER_GROUP_MAX + 1];
-  MUSTER_TRY(spread(exchange));
   exchange->turns++;
   place_steps(exchange, drawn, offsets);
   char *packed = packed_steps(exchange);

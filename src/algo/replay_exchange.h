@@ -17,7 +17,6 @@ struct replay_exchange {
                       shares it. The steps of a minibatch are in the order of the members that hold them. NULL: alone */
   uint32_t turns;  /* minibatches so far */
   uint32_t *place; /* [batch] of each drawn step among those of this minibatch */
-  bool is_spread;  /* all have their part of the records that the first member may have read from a checkpoint */
 };
 
 /* How learner `group` of several divides a replay whose windows are of n_steps. */

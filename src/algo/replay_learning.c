@@ -115,6 +115,7 @@ static muster_status create_memory(struct replay_learning *learning, const struc
   struct replay *replay = &learning->replay;
   struct arena *arena = context->arena;
   MUSTER_TRY(replay_create(context->rollout, (size_t)replay_learning_capacity(settings), &division, arena, replay));
+  MUSTER_TRY(replay_log_create(replay, context->rollout, context->keeps_log, arena, &learning->log));
   MUSTER_TRY(replay_tile_create(replay, TILE, arena, &learning->tile));
   MUSTER_TRY(ARENA_TAKE(arena, batch, "minibatch", &learning->drawn));
   return replay_exchange_create(replay, context->group, batch, settings->n_steps, settings->gamma, arena,
@@ -148,6 +149,7 @@ muster_status replay_learning_take_rollout(void *algorithm, double progress_rema
   const struct replay_learning_settings *settings = &learning->settings;
   const int64_t steps = trajectory_steps(learning->rollout);
   replay_append(&learning->replay, learning->rollout);
+  MUSTER_TRY(replay_log_append(&learning->log, learning->rollout));
   if (settings->replay.is_on) prioritized_replay_note_rollout(&learning->prioritized, learning->rollout);
   learning->steps += steps;
   *updates = settings->gradient_steps < 0 ? steps : settings->gradient_steps;
@@ -155,8 +157,8 @@ muster_status replay_learning_take_rollout(void *algorithm, double progress_rema
   return MUSTER_OK;
 }
 
-const struct replay *replay_learning_replay(const void *algorithm) {
-  return &((const struct replay_learning *)algorithm)->replay;
+struct replay_log *replay_learning_log(void *algorithm) {
+  return &((struct replay_learning *)algorithm)->log;
 }
 
 int replay_learning_intermediates(void *algorithm, struct tensor *list) {

@@ -8,7 +8,7 @@
 #include "algo/prioritized_replay.h"
 #include "algo/replay_exchange.h"
 #include "config/option.h"
-#include "experience/replay.h"
+#include "experience/replay_log.h"
 
 /* The options that all of them have (their rows are in options.h): the struct of an algorithm's options begins with
  * them. */
@@ -38,6 +38,7 @@ struct replay_learning {
   struct stages *stages; /* borrowed; may be NULL */
   const struct trajectory *rollout;
   struct replay replay;
+  struct replay_log log; /* of the replay, for checkpoints */
   struct prioritized_replay prioritized;
   struct replay_exchange exchange;
   struct replay_tile tile; /* the steps that are computed now */
@@ -63,7 +64,7 @@ MUSTER_CHECKED muster_status replay_learning_create(const struct algorithm_conte
 int replay_learning_state(struct replay_learning *learning, struct tensor *list);
 /* The rollout goes into the replay; `updates` follow, once there are more than learning_starts steps. */
 MUSTER_CHECKED muster_status replay_learning_take_rollout(void *algorithm, double progress_remaining, int64_t *updates);
-const struct replay *replay_learning_replay(const void *algorithm);
+struct replay_log *replay_learning_log(void *algorithm);
 /* Lists the steps that the last update drew. */
 int replay_learning_intermediates(void *algorithm, struct tensor *list);
 

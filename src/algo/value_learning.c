@@ -57,8 +57,8 @@ const struct algorithm_base value_learning_base = {
     .create = create,
     .state = list_state,
     .take_rollout = value_learning_take_rollout,
+    .replay_log = replay_learning_log,
     .intermediates = replay_learning_intermediates,
-    .replay = replay_learning_replay,
 };
 
 /* --- an update --- */

@@ -1,5 +1,6 @@
 #include "base/shown.h"
 #include "cli/command.h"
+#include "cli/inspect_replay.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
 #include "train/run_checkpoint.h"
@@ -13,7 +14,8 @@
 static const char help[] = "usage: muster inspect CHECKPOINT [--json | --digest]\n"
                            "\n"
                            "Shows what a checkpoint holds: environment, algorithm, steps, every tensor with its shape\n"
-                           "and norm, and the config. CHECKPOINT is a file, or a run folder (its newest one).\n"
+                           "and norm, the files of its replay, and the config. CHECKPOINT is a file, or a run folder\n"
+                           "(its newest one).\n"
                            "\n"
                            "      --json     print one JSON object\n"
                            "      --digest   print one hash over the state of learning alone: equal hash, equal state\n"
@@ -117,6 +119,14 @@ static muster_status show_config(struct view *view) {
   return MUSTER_OK;
 }
 
+static muster_status show_description(struct view *view) {
+  MUSTER_TRY(show_texts(view, text_names));
+  /* texts that version 0.1.0 did not write */
+  static const char *const later[] = {"about/kernels", NULL};
+  if (checkpoint_has(view->reader, later[0])) MUSTER_TRY(show_texts(view, later));
+  return show_numbers(view);
+}
+
 static muster_status show_all(struct view *view, const char *path) {
   if (view->json != NULL) {
     json_open_object(view->json, NULL);
@@ -124,18 +134,17 @@ static muster_status show_all(struct view *view, const char *path) {
   } else {
     shown_print(stdout, "%-15s %s\n", "checkpoint", path);
   }
-  MUSTER_TRY(show_texts(view, text_names));
-  /* texts that version 0.1.0 did not write */
-  static const char *const later[] = {"about/kernels", NULL};
-  if (checkpoint_has(view->reader, later[0])) MUSTER_TRY(show_texts(view, later));
-  MUSTER_TRY(show_numbers(view));
+  /* a file of a replay (train/replay_files.h) has tensors alone */
+  const bool is_described = !checkpoint_has(view->reader, "replay/first");
+  if (is_described) MUSTER_TRY(show_description(view));
   if (view->json != NULL)
     json_open_array(view->json, "tensors");
   else
     printf("\ntensors\n");
   MUSTER_TRY(checkpoint_for_each(view->reader, show_tensor, view));
   if (view->json != NULL) json_close_array(view->json);
-  MUSTER_TRY(show_config(view));
+  MUSTER_TRY(inspect_replay(view->reader, path, view->json));
+  if (is_described) MUSTER_TRY(show_config(view));
   if (view->json != NULL) json_close_object(view->json);
   return MUSTER_OK;
 }

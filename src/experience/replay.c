@@ -68,9 +68,8 @@ static muster_status add_reach(struct replay *replay, size_t row, size_t slot, s
 /* takes memory for the records of this member's part, and for those behind it */
 static muster_status take_records(struct replay *replay, struct arena *arena) {
   const struct replay_division *division = &replay->division;
-  const size_t slots = replay->slots, total = total_slots(replay);
-  const size_t first = division->holds_all ? 0 : part_begins(replay, division->index);
-  const size_t end = division->holds_all ? total : part_begins(replay, division->index + 1);
+  const size_t slots = replay->slots;
+  const size_t first = part_begins(replay, division->index), end = part_begins(replay, division->index + 1);
   replay->first = first;
   replay->held = end - first;
   replay->reach_slots = (size_t)division->window < slots ? (size_t)division->window : slots;
@@ -121,10 +120,6 @@ static char *record_at(const struct replay *replay, size_t row, size_t slot) {
   return place < replay->held ? replay->records + place * replay->record_bytes : record_within_reach(replay, row, slot);
 }
 
-char *replay_record(const struct replay *replay, uint64_t slot) {
-  return record_at(replay, slot / replay->slots, slot % replay->slots);
-}
-
 static char *open_record(const struct replay *replay, size_t row) { return replay->open + row * replay->next_bytes; }
 
 /* the number of the open slot */
@@ -141,10 +136,8 @@ static const char *rollout_entry(const struct trajectory *rollout, int i, size_t
   return (const char *)rollout->array[i] + (row * field_entries(field, rollout->n_steps) + t) * field->bytes;
 }
 
-/* the entry of a field for a row, which the rollout numbers from its first environment on; of an environment's field,
- * for each of its agents */
-static const char *kept_entry(const struct replay *replay, const struct trajectory *rollout,
-                              const struct replay_field *kept, size_t row, size_t t) {
+const char *replay_rollout_entry(const struct replay *replay, const struct trajectory *rollout,
+                                 const struct replay_field *kept, size_t row, size_t t) {
   const bool is_of_agent = replay->field[kept->place].rows == FIELD_OF_AGENT;
   const size_t of_rollout = row - rollout->first_env * replay->agents;
   return rollout_entry(rollout, kept->place, is_of_agent ? of_rollout : of_rollout / replay->agents, t);
@@ -159,7 +152,7 @@ static void copy_fields(const struct replay *replay, const struct trajectory *ro
                         bool is_open, char *record) {
   for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
     if (!is_open || kept->has_next)
-      copy_bytes(record + kept->offset, kept_entry(replay, rollout, kept, row, t), kept->bytes);
+      copy_bytes(record + kept->offset, replay_rollout_entry(replay, rollout, kept, row, t), kept->bytes);
 }
 
 /* step t of an environment of the rollout fills its open slot, and opens the next one */
@@ -177,8 +170,8 @@ static void append_step(struct replay *replay, const struct trajectory *rollout,
 static bool continues(const struct replay *replay, const struct trajectory *rollout, size_t env) {
   for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
     for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-      if (kept->has_next &&
-          memcmp(open_record(replay, row) + kept->offset, kept_entry(replay, rollout, kept, row, 0), kept->bytes) != 0)
+      if (kept->has_next && memcmp(open_record(replay, row) + kept->offset,
+                                   replay_rollout_entry(replay, rollout, kept, row, 0), kept->bytes) != 0)
         return false;
   return true;
 }
@@ -416,11 +409,20 @@ void replay_unpack(const struct replay *replay, const char *packed, struct repla
 /* --- what a checkpoint holds of it --- */
 
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]) {
-  const size_t rows = replay->n_rows, slots = replay->slots, record = replay->record_bytes;
   list[0] = (struct tensor){"replay/written", TENSOR_I64, 1, {replay->n_envs}, replay->written, RANGE_COUNT};
-  list[1] =
-      (struct tensor){"replay/ended", TENSOR_U8, 2, {replay->n_envs, slots}, replay->ended, RANGE(0, REPLAY_LAST)};
-  list[2] = (struct tensor){"replay/open", TENSOR_U8, 2, {rows, replay->next_bytes}, replay->open, RANGE_ANY};
-  list[3] = (struct tensor){REPLAY_RECORDS, TENSOR_U8, 3, {rows, slots, record}, replay->records, RANGE_ANY};
-  return REPLAY_STATE;
+  return 1;
+}
+
+void replay_put(struct replay *replay, size_t env, int64_t number, uint8_t ended,
+                const void *const entry[STEP_FIELD_COUNT]) {
+  const size_t slot = (size_t)number % replay->slots;
+  const bool is_open = number == replay->written[env] - 1;
+  for (size_t agent = 0; agent < replay->agents; agent++) {
+    const size_t row = env * replay->agents + agent;
+    char *record = is_open ? open_record(replay, row) : record_at(replay, row, slot);
+    for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
+      if (record != NULL && (!is_open || kept->has_next))
+        copy_bytes(record + kept->offset, (const char *)entry[kept->place] + agent * kept->bytes, kept->bytes);
+  }
+  *ended_at(replay, env, slot) = ended;
 }

@@ -45,7 +45,6 @@ struct replay_field {
 struct replay_division {
   size_t members, index;
   int64_t window;
-  bool holds_all; /* it holds the parts of the others, too */
 };
 
 /* The slots behind a part of a row that is cut. The slot behind the last one of a row is its first. */
@@ -92,14 +91,16 @@ double replay_bytes(const muster_env_spec *env, size_t n_envs, size_t capacity);
 /* The member in whose part a slot is, row * slots + slot. */
 size_t replay_owner(const struct replay *replay, uint64_t slot);
 
-/* Its record; NULL where it is not here. */
-char *replay_record(const struct replay *replay, uint64_t slot);
-
 /* Appends the steps of a rollout that count, and its final observations; keeps the records that it holds. The rollout
  * may be of some environments only, from number rollout->first_env on; its final observations bear the same numbers. An
  * environment goes on with the episode of its last rollout; if the rollout's first observation differs from that of the
  * open slot, it begins a new episode. */
 void replay_append(struct replay *replay, const struct trajectory *rollout);
+
+/* A kept field's entry for a row at step t of the rollout, which numbers rows from its first environment on; of an
+ * environment's field, for each of its agents. */
+const char *replay_rollout_entry(const struct replay *replay, const struct trajectory *rollout,
+                                 const struct replay_field *kept, size_t row, size_t t);
 
 /* Whether a slot keeps a step: it is filled, is no last observation, and is not open. */
 bool replay_is_step(const struct replay *replay, size_t env, size_t slot);
@@ -136,11 +137,14 @@ size_t replay_packed_bytes(const struct replay *replay);
 void replay_pack(const struct replay *replay, uint64_t drawn, int64_t n_steps, double gamma, char *packed);
 void replay_unpack(const struct replay *replay, const char *packed, struct replay_tile *tile, size_t r);
 
-/* Lists the replay's own arrays as tensors "replay/...", for a checkpoint to write or read; returns how many there
- * are. The last one is REPLAY_RECORDS, of which each member has its own, and which only a replay that holds all can
- * write or read. */
-#define REPLAY_RECORDS "replay/records"
-#define REPLAY_STATE 4
+/* Lists what a checkpoint holds of the replay besides its slots, which are in segments (experience/replay_segment.h),
+ * as tensors "replay/..."; returns how many there are. */
+#define REPLAY_STATE 1
 int replay_state(struct replay *replay, struct tensor list[REPLAY_STATE]);
+
+/* Fills the slot of this number, which replay->written[env] slots do not overwrite, if it is held here; entry[i]:
+ * [agents, elements] of the field at this place in STEP_FIELDS. */
+void replay_put(struct replay *replay, size_t env, int64_t number, uint8_t ended,
+                const void *const entry[STEP_FIELD_COUNT]);
 
 #endif

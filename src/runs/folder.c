@@ -200,6 +200,7 @@ muster_status run_folder_prepare(const struct run_config *config, const char *wa
   MUSTER_TRY(check_content(folder, resume));
   folder->made = is_new && !folder->resumes;
   snprintf(folder->checkpoints, sizeof folder->checkpoints, "%s/" RUN_CHECKPOINT_FOLDER, folder->place);
+  snprintf(folder->replay, sizeof folder->replay, "%s/" RUN_REPLAY_FOLDER, folder->place);
   snprintf(folder->best, sizeof folder->best, "%s/best.h5", folder->checkpoints);
   snprintf(folder->metrics, sizeof folder->metrics, "%s/" RUN_METRICS_FILE, folder->place);
   snprintf(folder->summary, sizeof folder->summary, "%s/" RUN_SUMMARY_FILE, folder->place);

@@ -14,6 +14,7 @@
 #define RUN_METRICS_FILE "metrics.csv"
 #define RUN_SUMMARY_FILE "summary.json"
 #define RUN_CHECKPOINT_FOLDER "checkpoints"
+#define RUN_REPLAY_FOLDER "replay"
 #define RUN_LOCK_FILE ".lock"
 
 struct run_folder {
@@ -21,6 +22,7 @@ struct run_folder {
   char place[RUN_PATH_SIZE]; /* the same as an absolute path, like those of the files below: a simulator may change the
                                 working directory of its process */
   char checkpoints[RUN_PATH_SIZE + 32];
+  char replay[RUN_PATH_SIZE + 32]; /* of the segments of a replay (train/replay_files.h), once there is one */
   char metrics[RUN_PATH_SIZE + 32];
   char summary[RUN_PATH_SIZE + 32];
   char config[RUN_PATH_SIZE + 32];

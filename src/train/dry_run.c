@@ -70,9 +70,8 @@ static void print_memory(const struct placement *placement, const struct share *
 
 muster_status dry_run(struct run *run, const struct placement *placement, const struct learner *learner,
                       const struct run_folder *folder) {
-  const struct algorithm_base *base = run_config_algorithm(&run->config)->base;
-  const bool has_replay = learner->algorithm != NULL && base->replay != NULL;
-  const struct share mine = {arena_bytes(run->arena), has_replay ? base->replay(learner->algorithm)->bytes : 0};
+  const struct replay_log *log = learner->replay_files.log;
+  const struct share mine = {arena_bytes(run->arena), log != NULL ? log->replay->bytes : 0};
   struct share *shares = calloc((size_t)placement->topology.ranks, sizeof *shares);
   if (shares == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %d ranks", placement->topology.ranks);
   muster_status status = comm_gather(run->comm, &mine, sizeof mine, shares);

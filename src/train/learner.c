@@ -282,6 +282,16 @@ muster_status learner_update(struct learner *learner) {
   return learner_learn(learner);
 }
 
+/* what a replay has no room for is written before the next rollout */
+static muster_status keep_up_files(struct learner *learner) {
+  const struct replay_log *log = learner->replay_files.log;
+  if (log == NULL || replay_log_waiting(log) == NULL) return MUSTER_OK;
+  go_on(learner, PHASE_CHECKPOINT);
+  muster_status status = replay_files_keep_up(&learner->replay_files);
+  go_on(learner, PHASE_STATISTICS);
+  return status;
+}
+
 muster_status learner_learn(struct learner *learner) {
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
   muster_status status = learn(learner);
@@ -290,7 +300,7 @@ muster_status learner_learn(struct learner *learner) {
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
   if (status == MUSTER_OK) status = check_parameters(learner);
   go_on(learner, PHASE_STATISTICS);
-  return status;
+  return status == MUSTER_OK ? keep_up_files(learner) : status;
 }
 
 muster_status learner_follow(struct learner *learner) {

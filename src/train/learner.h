@@ -10,6 +10,7 @@
 #include "train/evaluator.h"
 #include "train/gathering.h"
 #include "train/histograms.h"
+#include "train/replay_files.h"
 #include "train/report.h"
 #include "train/transport.h"
 
@@ -32,6 +33,7 @@ struct learner {
   struct normalizer normalizer;
   const struct algorithm_type *type;
   void *algorithm;
+  struct replay_files replay_files;      /* of an algorithm with a replay */
   double metrics[ALGORITHM_MAX_METRICS]; /* of the last update */
   struct episodes episodes;
   struct report report;

@@ -1,9 +1,9 @@
 #include "train/learner.h"
 
 #include "base/clock.h"
+#include "train/replay_restore.h"
 
 #include <math.h>
-#include <string.h>
 
 static muster_status create_algorithm(struct learner *learner) {
   struct run *run = learner->run;
@@ -26,8 +26,12 @@ static muster_status create_algorithm(struct learner *learner) {
       .arena = run->arena,
       .stages = &run->phases->clock,
       .group = learner->gathering->group != NULL ? &learner->gathering->learners : NULL,
+      .keeps_log = run->topology.leads,
   };
-  return algorithm_create(learner->type, &context, &learner->algorithm);
+  MUSTER_TRY(algorithm_create(learner->type, &context, &learner->algorithm));
+  replay_files_init(algorithm_replay_log(learner->type, learner->algorithm), learner->folder, &run->logger,
+                    &learner->replay_files);
+  return MUSTER_OK;
 }
 
 /* what only the leading rank has: statistics and the report */
@@ -78,10 +82,9 @@ muster_status learner_open_files(struct learner *learner) {
 muster_status learner_join(struct learner *learner) {
   if (learner->gathering->group == NULL) return MUSTER_OK;
   struct tensor list[LEARNER_MAX_STATE];
-  for (int i = learner_state(learner, list) - 1; i >= 0; i--) {
-    const bool is_divided = strcmp(list[i].name, REPLAY_RECORDS) == 0;
-    if (!is_divided) MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
-  }
+  for (int i = learner_state(learner, list) - 1; i >= 0; i--)
+    MUSTER_TRY(group_broadcast_part(learner->gathering->group, list[i].data, tensor_bytes(&list[i])));
+  MUSTER_TRY(replay_share(&learner->replay_files, learner->resumed, learner->gathering->group));
   normalizer_publish(&learner->normalizer);
   model_pack(&learner->model, true);
   return MUSTER_OK;
@@ -99,4 +102,7 @@ double learner_progress_remaining(const struct learner *learner, int64_t total_s
   return fmax(0.0, 1.0 - (double)learner->total_steps / (double)total_steps);
 }
 
-void learner_release(struct learner *learner) { report_close(&learner->report); }
+void learner_release(struct learner *learner) {
+  replay_files_release(&learner->replay_files);
+  report_close(&learner->report);
+}

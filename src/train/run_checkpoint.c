@@ -6,6 +6,7 @@
 #include "muster/version.h"
 #include "setup/build.h"
 #include "setup/spaces.h"
+#include "train/replay_restore.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -61,7 +62,8 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 bool run_checkpoint_is_learning_state(const char *tensor) {
   static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds",   "progress/solved_seconds",
                                        "progress/best_return",  "progress/best_steps",     best_is_evaluation,
-                                       owes_evaluation,         "limiter/waits_for_steps", "limiter/waits_for_updates"};
+                                       owes_evaluation,         "limiter/waits_for_steps", "limiter/waits_for_updates",
+                                       REPLAY_LIST_NUMBERS};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
   return true;
@@ -99,6 +101,8 @@ static muster_status write_file(struct learner *learner) {
   MUSTER_TRY(checkpoint_write_begin(path, &writer));
   muster_status status = write_description(learner, writer);
   for (int i = 0; i < n && status == MUSTER_OK; i++) status = checkpoint_write_tensor(writer, &list[i]);
+  if (learner->replay_files.log != NULL && status == MUSTER_OK)
+    status = replay_files_add(&learner->replay_files, writer);
   if (status == MUSTER_OK) return checkpoint_write_commit(&writer);
   checkpoint_write_abandon(&writer);
   return status;
@@ -112,12 +116,15 @@ static muster_status publish(struct learner *learner) {
   if (options->keep_best && learner->best_waits)
     MUSTER_TRY(checkpoint_keep(folder, learner->best.steps, learner->folder->best));
   learner->best_waits = false;
-  return checkpoint_publish(folder, learner->total_steps, options->keep);
+  MUSTER_TRY(checkpoint_publish(folder, learner->total_steps, options->keep));
+  return replay_files_prune(&learner->replay_files);
 }
 
 muster_status run_checkpoint_write(struct learner *learner) {
   /* the rows that the checkpoint counts must be on the disk before it is */
   muster_status status = report_sync(&learner->report);
+  /* and so must be what it needs of the replay */
+  if (status == MUSTER_OK) status = replay_files_write(&learner->replay_files);
   if (status == MUSTER_OK) status = write_file(learner);
   if (status != MUSTER_OK) {
     /* the best policy is in no checkpoint: the one before it counts again */
@@ -155,8 +162,16 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
 /* checkpoints that were passed over on the way to the newest whole one */
 struct passed_over {
   const struct logger *logger;
+  const struct replay_files *replay_files;
   int files;
 };
+
+/* whether all segments of the replay are there that a checkpoint needs */
+static muster_status has_replay(struct checkpoint_reader *reader, void *context) {
+  const struct replay_files *files = ((struct passed_over *)context)->replay_files;
+  if (files->log == NULL || !checkpoint_has(reader, REPLAY_LIST_NUMBERS)) return MUSTER_OK;
+  return replay_check(files, reader);
+}
 
 static void warn_passed_over(const char *path, bool is_damaged, const char *reason, void *context) {
   struct passed_over *passed_over = context;
@@ -227,6 +242,8 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   const struct schedule *schedule = learner->run->schedule;
   MUSTER_TRY(schedule->restore_counts(learner, reader));
   MUSTER_TRY(restore_all(reader, list, list_state(learner, progress, list)));
+  if (learner->replay_files.log != NULL)
+    MUSTER_TRY(status_wrap(replay_restore(&learner->replay_files, reader), "checkpoint '%s'", path));
   return status_wrap(schedule->restored(learner), "checkpoint '%s'", path);
 }
 
@@ -281,8 +298,8 @@ static void tell_lost_states(const struct learner *learner) {
 muster_status run_checkpoint_restore(struct learner *learner) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
-  struct passed_over passed_over = {&learner->run->logger, 0};
-  const struct checkpoint_search search = {.on_passed_over = warn_passed_over, .context = &passed_over};
+  struct passed_over passed_over = {&learner->run->logger, &learner->replay_files, 0};
+  const struct checkpoint_search search = {warn_passed_over, has_replay, &passed_over};
   MUSTER_TRY(checkpoint_find_newest(folder, &search, path, sizeof path));
   /* to start from the beginning would overwrite the results so far */
   if (path[0] == '\0' && passed_over.files > 0)
@@ -305,7 +322,8 @@ muster_status run_checkpoint_restore(struct learner *learner) {
 }
 
 muster_status run_checkpoint_publish(struct learner *learner) {
-  if (!learner->resumed) return MUSTER_OK;
+  /* a run that was killed before a checkpoint needed them has left segments */
+  if (!learner->resumed) return replay_files_prune(&learner->replay_files);
   /* a run that was killed right after it wrote a checkpoint could not give it its other names */
   char best[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->best.steps, best, sizeof best);

@@ -20,12 +20,21 @@ checkpoint: {every: 128, interval: 0, keep: 2}
 """
 
 
+# a segment of the replay has 256 slots: two of them come between two checkpoints
+WITH_REPLAY = CONFIG.replace(
+    "{name: ppo, n_steps: 16, batch_size: 64, n_epochs: 2, learning_rate: lin_0.001}",
+    "{name: dqn, buffer_size: 248, learning_starts: 64, train_freq: 16, gradient_steps: 1, batch_size: 16}",
+).replace("checkpoint: {every: 128", "checkpoint: {every: 512")
+
+
 class Disk(fault.Case):
+    CONFIG = CONFIG
+
     def setUp(self):
         # an earlier test that was killed has left it mounted
         subprocess.run(["umount", "--lazy", program.WORK / self.id() / "disk"], capture_output=True, check=False)
         super().setUp()
-        self.config = self.write("run.yaml", CONFIG)
+        self.config = self.write("run.yaml", self.CONFIG)
         self.disk = self.folder / "disk"
         self.disk.mkdir()
         if os.geteuid() != 0:
@@ -113,6 +122,10 @@ class Disk(fault.Case):
         result = self.finish(self.config, self.run_folder, "--resume")
         self.assertEqual(result.code, 0, result)
         self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+
+
+class DiskWithReplay(Disk):
+    CONFIG = WITH_REPLAY
 
 
 class NoPermission(fault.Case):

@@ -41,9 +41,11 @@ def is_harmless(name, path, code):
 
 @unittest.skipIf(program.SANITIZED, "the sanitizers want to be loaded first")
 class FailingCalls(fault.Case):
+    CONFIG = CONFIG
+
     def setUp(self):
         super().setUp()
-        self.config = self.write("run.yaml", CONFIG)
+        self.config = self.write("run.yaml", self.CONFIG)
         self.whole = self.folder / "whole"
         result = self.finish(self.config, self.whole)
         self.assertEqual(result.code, 0, result)

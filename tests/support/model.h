@@ -69,8 +69,14 @@ static inline muster_env_spec describe_shape(const struct network_shape *shape) 
 /* Creates a rollout for such environments. */
 static inline void create_rollout(const struct network_shape *shape, size_t n_envs, size_t n_steps, struct arena *arena,
                                   struct trajectory *rollout) {
-  const muster_env_spec spec = describe_shape(shape);
-  CHECK_OK_FATAL(trajectory_create(&spec, n_envs, n_steps, arena, rollout));
+  struct {
+    struct network_shape shape;
+    muster_env_spec spec;
+  } * kept; /* the rollout borrows it */
+  CHECK_OK_FATAL(ARENA_TAKE(arena, 1, "spec", &kept));
+  kept->shape = *shape;
+  kept->spec = describe_shape(&kept->shape);
+  CHECK_OK_FATAL(trajectory_create(&kept->spec, n_envs, n_steps, arena, rollout));
 }
 
 /* Creates a model of this shape (critics: as in model_create()); parameters are zero. */

@@ -166,7 +166,8 @@ def learned(run):
     """The tensors of a run's newest checkpoint that must not depend on where and how fast it ran."""
     found = tensors(run / "checkpoints" / "latest")
     measured = ["progress/wall_seconds", "progress/solved_seconds"]
-    return {name: tensor for name, tensor in found.items() if name not in measured}
+    names_of_files = ["replay/segments/number"]
+    return {name: tensor for name, tensor in found.items() if name not in measured + names_of_files}
 
 
 def rows(run):

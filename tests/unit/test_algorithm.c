@@ -3,6 +3,7 @@
 #include "algo/table_learning.h"
 #include "support/check.h"
 #include "support/model.h"
+#include "support/replays.h"
 
 #include <stdio.h>
 
@@ -30,7 +31,7 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   CU_ASSERT_FATAL(n_steps > 0);
   create_rollout(&shape, n_envs, n_steps, w->arena, &w->rollout);
   fill_rollout(&w->model, 4, &w->rollout);
-  struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL, NULL};
+  struct algorithm_context context = {w->options, &w->model, &w->rollout, seed, w->arena, NULL, NULL, true};
   CHECK_OK_FATAL(algorithm_create(type, &context, &w->algorithm));
 }
 
@@ -221,7 +222,7 @@ static void test_update(void) {
   }
 }
 
-/* copies parameters and state into another algorithm of the same type, which has to list the same tensors */
+/* copies parameters, state and replay into another algorithm of the same type, which has to list the same tensors */
 static void copy_state(const struct algorithm_type *type, struct work *work, struct work *other) {
   struct tensor list[ALGORITHM_MAX_STATE], target[ALGORITHM_MAX_STATE];
   int n = algorithm_state(type, work->algorithm, list);
@@ -235,6 +236,8 @@ static void copy_state(const struct algorithm_type *type, struct work *work, str
     memcpy(target[i].data, list[i].data, tensor_bytes(&list[i]));
   }
   memcpy(other->model.parameters.values, work->model.parameters.values, work->model.parameters.count * sizeof(float));
+  struct replay_log *log = algorithm_replay_log(type, work->algorithm);
+  if (log != NULL) copy_replay(log, algorithm_replay_log(type, other->algorithm));
 }
 
 /* every tensor of the state has its own name, a size and memory; and none is missing: copied into a fresh algorithm,

@@ -219,38 +219,6 @@ static void test_small_ring(void) {
   arena_destroy(&f.arena);
 }
 
-/* a copy of its tensors draws and gathers the same, and goes on in the same way */
-static void test_state(void) {
-  static struct fixture f;
-  struct replay copy;
-  setup(&f, 40 * ENVS);
-  CHECK_OK_FATAL(replay_create(&f.rollout, 40 * ENVS, NULL, f.arena, &copy));
-  for (int i = 0; i < 20; i++) {
-    roll_out(&f);
-    if (i > 10) replay_append(&copy, &f.rollout);
-    append(&f);
-    if (i != 10) continue;
-    struct tensor from[REPLAY_STATE], to[REPLAY_STATE];
-    const int n = replay_state(&f.replay, from);
-    CU_ASSERT_EQUAL_FATAL(replay_state(&copy, to), n);
-    for (int k = 0; k < n; k++) {
-      CU_ASSERT_EQUAL_FATAL(tensor_bytes(&from[k]), tensor_bytes(&to[k]));
-      memcpy(to[k].data, from[k].data, tensor_bytes(&from[k]));
-    }
-  }
-  uint64_t drawn[500], again[500];
-  replay_draw(&f.replay, 9, 4, 500, drawn);
-  replay_draw(&copy, 9, 4, 500, again);
-  CU_ASSERT_EQUAL(memcmp(drawn, again, sizeof drawn), 0);
-  replay_draw(&copy, 9, 5, 500, again);
-  CU_ASSERT_NOT_EQUAL(memcmp(drawn, again, sizeof drawn), 0);
-  struct tensor from[REPLAY_STATE], to[REPLAY_STATE];
-  const int n = replay_state(&f.replay, from);
-  replay_state(&copy, to);
-  for (int k = 0; k < n; k++) CU_ASSERT_EQUAL(memcmp(from[k].data, to[k].data, tensor_bytes(&from[k])), 0);
-  arena_destroy(&f.arena);
-}
-
 /* Members that divide the records: each has its part, and gathers the same of it as one that has all. */
 static void check_division(struct fixture *f, const struct replay *members, size_t count, int n_steps) {
   enum { DRAWS = 640 };
@@ -394,7 +362,6 @@ static const struct check_case cases[] = {
     {"lost rollouts", test_lost_rollouts},
     {"environments one by one", test_one_by_one},
     {"a ring shorter than a rollout, rollouts that were cut", test_small_ring},
-    {"state", test_state},
     {"records that members divide", test_division},
     {"too much to count", test_errors},
 };

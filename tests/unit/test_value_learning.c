@@ -5,6 +5,7 @@
 #include "config/option.h"
 #include "support/check.h"
 #include "support/model.h"
+#include "support/replays.h"
 
 enum { ENVS = 3, STEPS = 4 };
 
@@ -89,8 +90,12 @@ static void setup(struct fixture *f, struct replay_learning_settings settings) {
   randomize_model(&f->model, 5);
   model_update_targets(&f->model, 1);
   create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
-  const struct algorithm_context context = {
-      .options = &f->settings, .model = &f->model, .rollout = &f->rollout, .seed = 7, .arena = f->arena};
+  const struct algorithm_context context = {.options = &f->settings,
+                                            .model = &f->model,
+                                            .rollout = &f->rollout,
+                                            .seed = 7,
+                                            .arena = f->arena,
+                                            .keeps_log = true};
   CHECK_OK_FATAL(algorithm_create(&type, &context, (void **)&f->learning));
 }
 
@@ -213,6 +218,7 @@ static void test_state(void) {
   const int n = algorithm_state(&type, f.learning, from);
   CU_ASSERT_EQUAL_FATAL(algorithm_state(&type, copy.learning, to), n);
   for (int i = 0; i < n; i++) memcpy(to[i].data, from[i].data, tensor_bytes(&from[i]));
+  copy_replay(algorithm_replay_log(&type, f.learning), algorithm_replay_log(&type, copy.learning));
   const size_t bytes = f.model.parameters.count * sizeof(float);
   memcpy(copy.model.parameters.values, f.model.parameters.values, bytes);
   model_pack(&copy.model, true);
