@@ -69,6 +69,13 @@ static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TE
   return MUSTER_OK;
 }
 
+/* the gradient of an actor, whose steps are made elsewhere */
+static muster_status a3c_gradient_to_send(void *algorithm, double terms[ALGORITHM_MAX_TERMS]) {
+  MUSTER_TRY(a3c_gradient(algorithm, terms));
+  ((struct policy_gradient *)algorithm)->gradients_sent++;
+  return MUSTER_OK;
+}
+
 static muster_status a3c_apply(void *algorithm, double progress_remaining, const double terms[ALGORITHM_MAX_TERMS],
                                double *metrics) {
   struct policy_gradient *policy = algorithm;
@@ -103,6 +110,6 @@ const struct algorithm_type algorithm_a3c = {
     .metrics = policy_gradient_metrics,
     .needs = a3c_needs,
     .update = a3c_update,
-    .gradient = a3c_gradient,
+    .gradient = a3c_gradient_to_send,
     .apply = a3c_apply,
 };

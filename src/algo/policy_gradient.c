@@ -205,6 +205,7 @@ struct minibatch {
   const struct tile_loss *loss;
   const uint32_t *index;
   float inverse_n;
+  uint32_t update; /* its number, for what layers drop at random */
   struct standardization standard;
 };
 
@@ -220,7 +221,10 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
   for (const size_t end = first + n; first < end; first += TILE) {
     const float *value;
     size_t value_ld;
+    const struct layer_random random = {policy->seed, minibatch->update, (uint32_t)first};
+    model_set_random(policy->model, &random);
     forward_tile(policy, minibatch->index + first, end - first < TILE ? end - first : TILE, &value, &value_ld);
+    model_set_random(policy->model, NULL);
 
     /* gradients at the log-probability, the value and the entropy */
     const struct batch_tile *tile = &policy->tile;
@@ -236,7 +240,12 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
 muster_status policy_gradient_gradient(struct policy_gradient *policy, const struct tile_loss *loss,
                                        const uint32_t *index, size_t n, struct losses *losses) {
   struct parameters *parameters = &policy->model->parameters;
-  struct minibatch minibatch = {policy, loss, index, 1.0f / (float)n, standardize_advantages(policy, index, n)};
+  struct minibatch minibatch = {.policy = policy,
+                                .loss = loss,
+                                .index = index,
+                                .inverse_n = 1.0f / (float)n,
+                                .update = (uint32_t)policy->optimizer.steps + policy->gradients_sent,
+                                .standard = standardize_advantages(policy, index, n)};
   MUSTER_TRY(gradient_sum_make(&policy->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)losses));
   losses->policy /= (double)n;
   losses->value /= (double)n;

@@ -66,6 +66,7 @@ struct policy_gradient {
   int64_t epochs;  /* counted over the run: passes over samples, and the number of each one's random order */
   uint32_t *order; /* [rows * T] */
   struct gradient_sum sum;
+  uint32_t gradients_sent; /* made here, for steps that are made elsewhere */
 
   /* of the tile that is computed now */
   struct batch_tile tile;

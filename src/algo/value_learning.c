@@ -102,7 +102,10 @@ static void add_gradient(void *context, size_t first, size_t n, float *gradient,
     pass.weights = base->weights + first;
     pass.errors = replay_learning_errors(base, first);
     look_ahead(learning, rows, &pass);
+    const struct layer_random random = {base->seed, (uint32_t)base->updates, (uint32_t)first};
+    model_set_random(model, &random);
     pass.values = model_policy(model, rows, base->tile.step.observation, base->rollout->obs_bytes, &pass.ld);
+    model_set_random(model, NULL);
     memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
     minibatch->loss(learning, &pass, (struct value_losses *)terms);
     model_backward(model, model->policy, learning->d_values, gradient, NULL);

@@ -17,7 +17,8 @@ enum random_purpose {
   RANDOM_EVALUATION = 5, /* added to RANDOM_ENV and RANDOM_ACTION indices of evaluation episodes: see random_key() */
   RANDOM_GROUP = 6,      /* starts that a group of environments shares: index = group, sequence = episode */
   RANDOM_REPLAY = 7,     /* steps that an update learns from again: index = row of the minibatch, sequence = update */
-  RANDOM_TABLE = 8       /* learning of tables: index = 0 which table, 1 an action; sequence = update */
+  RANDOM_TABLE = 8,      /* learning of tables: index = 0 which table, 1 an action; sequence = update */
+  RANDOM_DROPOUT = 9     /* what dropout layers drop: index = row of the minibatch, sequence = update */
 };
 
 /* One stream. A value: copy it to save the position. `base` comes first, so that a stream can be handed to an

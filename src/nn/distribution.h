@@ -42,6 +42,7 @@ struct action_mask {
 
 /* What an algorithm needs of the hidden layers that policy.hidden_sizes is short for. */
 struct hidden_request {
+  double dropout;  /* the share of its numbers that each one drops while it learns, before normalisation; 0: none */
   bool layer_norm; /* each one is normalised before its activation */
 };
 

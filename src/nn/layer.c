@@ -3,9 +3,6 @@
 #include "base/nearest.h"
 #include "base/registry.h"
 
-#include <ctype.h>
-#include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +53,8 @@ static muster_status expects(const struct layer_type *type) {
   layer_format_usage(type, usage, sizeof usage);
   for (int i = 0; i < LAYER_MAX_ARGUMENTS && type->argument[i].name != NULL; i++) {
     const struct layer_argument *argument = &type->argument[i];
-    length += (size_t)snprintf(ranges + length, sizeof ranges - length, ", %s from %" PRId64 " to %" PRId64,
-                               argument->name, argument->min, argument->max);
+    length += (size_t)snprintf(ranges + length, sizeof ranges - length, ", %s from %.15g to %.15g", argument->name,
+                               argument->min, argument->max);
   }
   return status_error(MUSTER_ERROR_USAGE, "expects %s%s", usage, ranges);
 }
@@ -84,13 +81,11 @@ static bool read_word(const char **text, char *word, size_t size) {
   return length > 0;
 }
 
-static bool read_argument(const struct layer_argument *argument, const char *word, int64_t *out) {
+static bool read_argument(const struct layer_argument *argument, const char *word, double *out) {
   char *end;
-  errno = 0;
-  long long value = strtoll(word, &end, 10);
-  if (!isdigit((unsigned char)word[0]) || *end != '\0' || errno == ERANGE) return false;
-  *out = value;
-  return value >= argument->min && value <= argument->max;
+  if (strspn(word, argument->is_fraction ? "0123456789.eE-" : "0123456789") != strlen(word)) return false;
+  *out = strtod(word, &end);
+  return end != word && *end == '\0' && *out >= argument->min && *out <= argument->max;
 }
 
 muster_status layer_spec_parse(const char *text, struct layer_spec *out) {

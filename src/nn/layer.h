@@ -23,30 +23,39 @@ static inline size_t layer_shape_floats(struct layer_shape shape) {
   return shape.rows * shape.columns * shape.channels;
 }
 
-/* An argument, an integer behind a layer's name: "dense 64". */
+/* An argument, a number behind a layer's name: "dense 64". */
 struct layer_argument {
   const char *name; /* in capitals; NULL: no more */
-  int64_t min, max;
-  int64_t otherwise; /* its value where it is left out; 0: it may not be left out */
+  double min, max;
+  double otherwise; /* its value where it is left out; 0: it may not be left out */
+  bool is_fraction; /* it need not be an integer */
 };
 
 /* A layer as a list of layers in a config names it: its type and its arguments. */
 struct layer_spec {
   const struct layer_type *type;
-  int64_t argument[LAYER_MAX_ARGUMENTS];
+  double argument[LAYER_MAX_ARGUMENTS];
 };
 
 struct layer {
   const struct layer_type *type;
-  int64_t argument[LAYER_MAX_ARGUMENTS];
+  double argument[LAYER_MAX_ARGUMENTS];
   struct layer_shape below, above; /* of input and output */
   size_t in, out;                  /* numbers of floats of both */
   enum activation activation;      /* of the output */
   int number;                      /* its number among the layers that have parameters */
+  uint32_t stream;                 /* of its random numbers, in passes that have some; below 2^14 */
   size_t memory;                   /* floats that a row keeps from one step to the next; 0: none */
   size_t memory_offset;            /* where these lie in the network's memory */
   float *output;                   /* [TILE, linear_padded(out)] of the last forward pass */
   void *state;                     /* the layer's own, from the arena */
+};
+
+/* What random numbers of a pass are a function of, besides the layer's stream: row r of the tile is row first_row + r
+ * of the minibatch of an update, which is counted over the run. */
+struct layer_random {
+  uint64_t seed;
+  uint32_t update, first_row;
 };
 
 /* A forward pass of one tile: x [rows, x_ld] becomes layer->output. Rows after the last are read up to a multiple of
@@ -58,6 +67,7 @@ struct layer_pass {
   size_t x_ld;
   float *memory; /* [rows, memory_ld], read and updated; NULL where no layer has any */
   size_t memory_ld;
+  const struct layer_random *random; /* of a pass that learns; NULL: nothing is random */
 };
 
 /* The backward pass of the same tile, after its forward pass. */
@@ -108,6 +118,7 @@ struct layer_type {
   ENTRY(layer_dense)                                                                                                   \
   ENTRY(layer_conv2d)                                                                                                  \
   ENTRY(layer_norm)                                                                                                    \
+  ENTRY(layer_dropout)                                                                                                 \
   ENTRY(layer_dueling)                                                                                                 \
   ENTRY(layer_tanh)                                                                                                    \
   ENTRY(layer_relu)

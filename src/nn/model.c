@@ -108,6 +108,7 @@ static muster_status add_head(struct model *model, const struct model_options *o
 static muster_status add_layers(struct model *model, const struct model_options *options, struct model_network *entry,
                                 struct arena *arena) {
   network_start(entry->network.name, input_shape(model, entry), &entry->network);
+  entry->network.stream = NETWORK_MAX_LAYERS * (uint32_t)(entry - model->network);
   entry->first = model->parameters.count;
   MUSTER_TRY(add_hidden(model, options, entry, arena));
   MUSTER_TRY(add_head(model, options, entry, arena));
@@ -253,11 +254,21 @@ void model_direct_gradients(struct model *model, float *gradients) {
 
 /* ---- passes of single networks ---- */
 
+void model_set_random(struct model *model, const struct layer_random *random) {
+  model->is_random = random != NULL;
+  if (random != NULL) model->random = *random;
+}
+
+static const struct layer_random *random_of(const struct model *model) {
+  return model->is_random ? &model->random : NULL;
+}
+
 /* The networks' input for up to TILE observations: encoded, and padded with zero rows to a multiple of LINEAR_ROWS; or
  * the observations in place, if they are so already. */
 static struct layer_pass take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
   size_t padded = linear_padded_rows(rows), ld = model->obs_dim;
-  struct layer_pass pass = {.values = model->parameters.values, .rows = rows, .x = model->rows, .x_ld = ld};
+  struct layer_pass pass = {
+      .values = model->parameters.values, .rows = rows, .x = model->rows, .x_ld = ld, .random = random_of(model)};
   if (padded == rows && encoder_is_identity(&model->encoder)) {
     pass.x = observations;
     pass.x_ld = stride / sizeof(float);
@@ -281,7 +292,8 @@ void model_take_with_actions(struct model *model, size_t rows, const void *obser
   for (size_t r = 0; r < rows; r++)
     memcpy(model->joint + r * ld + model->obs_dim, actions + r * elements, elements * sizeof *actions);
   memset(model->joint + rows * ld, 0, (linear_padded_rows(rows) - rows) * ld * sizeof *model->joint);
-  model->acting = (struct layer_pass){.values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld};
+  model->acting = (struct layer_pass){
+      .values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld, .random = random_of(model)};
 }
 
 const float *model_forward(struct model *model, struct model_network *entry, size_t *ld) {

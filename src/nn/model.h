@@ -80,6 +80,8 @@ struct model {
   struct layer_pass input;    /* the observations of the last model_take(), as networks read them */
   struct layer_pass features; /* the trunk's output for them; without a trunk the same observations */
   struct layer_pass acting;   /* the same observations with their actions */
+  struct layer_random random; /* of passes that learn, while is_random */
+  bool is_random;
 };
 
 /* Builds the networks for these spaces. Memory comes from the arena. `critics`: the networks that learning needs in
@@ -113,6 +115,11 @@ void model_pack_network(struct model *model, struct model_network *network, bool
 void model_update_targets(struct model *model, float tau);
 
 /* ---- passes of single networks ---- */
+
+/* From this call on layers that drop numbers at random do so, in passes of what is taken from now on; NULL: they do
+ * not, as at first. Copies what the random numbers are a function of. For passes that learn alone: whoever turns it on
+ * for a tile turns it off again. */
+void model_set_random(struct model *model, const struct layer_random *random);
 
 /* Takes `rows` <= TILE observations, `stride` bytes apart, as the input of all passes until the next call. The second
  * one takes Box actions as well, [rows, elements], for networks that read them. Observations and actions are borrowed

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#define LAYERS_OF_EACH 3 /* of hidden_sizes: weights, layer_norm, activation */
+#define LAYERS_OF_EACH 4 /* of hidden_sizes: weights, dropout, layer_norm, activation */
 _Static_assert(NETWORK_MAX_LAYERS > LAYERS_OF_EACH * OPTION_LIST_MAX, "a head comes on top");
 _Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
                "a network lists as many layers as there may be; a head comes on top");
@@ -88,6 +88,8 @@ static muster_status list_hidden(const struct model_options *options, enum model
     const int64_t width = options->hidden_sizes.values[i] * (is_last && doubles_last ? 2 : 1);
     const struct layer_spec dense = {&layer_dense, {width}}, conv = {&layer_conv2d, {width, kernel_size, 1}};
     MUSTER_TRY(layer_list_add(list, kernel_size > 0 ? conv : dense));
+    if (requested->dropout > 0)
+      MUSTER_TRY(layer_list_add(list, (struct layer_spec){&layer_dropout, {requested->dropout}}));
     if (requested->layer_norm) MUSTER_TRY(layer_list_add(list, (struct layer_spec){&layer_norm, {0}}));
     MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
   }

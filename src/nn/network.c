@@ -37,6 +37,7 @@ static muster_status add_layer(struct network *network, const struct layer_spec 
                           .in = layer_shape_floats(network->output),
                           .activation = spec->type->activation,
                           .number = network->numbered,
+                          .stream = network->stream + (uint32_t)network->layers,
                           .memory_offset = network->memory};
   for (int i = 0; i < LAYER_MAX_ARGUMENTS; i++) layer->argument[i] = spec->argument[i];
   MUSTER_TRY(status_wrap(spec->type->shape(layer, arena), "%s", spec->type->name));

@@ -15,6 +15,7 @@ struct layer_list {
 /* A network in memory from the arena. It may have no layers: then its output is its input. */
 struct network {
   const char *name;     /* borrowed: tensors are "<name>/<number>/..." */
+  uint32_t stream;      /* of its first layer, those of the others follow; set before layers are added, 0 by default */
   int layers, numbered; /* and those of them that have parameters */
   struct layer layer[NETWORK_MAX_LAYERS];
   struct layer_shape output; /* the shape of the last layer's output, or of the input */

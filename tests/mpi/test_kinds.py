@@ -34,7 +34,8 @@ KINDS = {
         env="Minesweeper-v0",
         options="rows: 4, columns: 5, mines: 3",
         wrappers=", max_steps: 6",
-        network="network: [conv2d 6 3 2, relu, dense 24, tanh], value_network: [conv2d 4 2, tanh, dense 8, relu]",
+        network="network: [conv2d 6 3 2, relu, dense 24, tanh], "
+        "value_network: [conv2d 4 2, tanh, dropout 0.2, dense 8, layer_norm, relu]",
         policy=", distribution: Categorical",
     ),
     "normalised": config(

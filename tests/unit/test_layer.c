@@ -58,6 +58,11 @@ static void test_texts(void) {
                                       "dense 6.5", "dense x", "dense 1 2", "dense 99999999999999999999"};
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
     CHECK_FAILS(layer_check(wrong[i]), MUSTER_ERROR_USAGE, "expects dense WIDTH, WIDTH from 1 to 65536");
+  CHECK_OK_FATAL(layer_spec_parse("dropout 1e-3", &spec));
+  CU_ASSERT_TRUE(spec.type == &layer_dropout && spec.argument[0] == 1e-3);
+  static const char *const rates[] = {"dropout", "dropout 1", "dropout -0.1", "dropout nan", "dropout 0.1x"};
+  for (size_t i = 0; i < sizeof rates / sizeof *rates; i++)
+    CHECK_FAILS(layer_check(rates[i]), MUSTER_ERROR_USAGE, "expects dropout RATE, RATE from 0 to 0.99");
   CHECK_FAILS(layer_check("tanh 3"), MUSTER_ERROR_USAGE, "expects tanh");
   CHECK_FAILS(layer_check("conv2d 8"), MUSTER_ERROR_USAGE,
               "expects conv2d CHANNELS KERNEL [STRIDE], CHANNELS from 1 to 65536, KERNEL from 1 to 63, STRIDE from 1");
@@ -71,6 +76,7 @@ struct net {
   struct parameters parameters;
   float *scratch[2], *x, *dy, *dx; /* [TILE, X_LD], [TILE, padded output], [TILE, padded IN] */
   size_t outputs;
+  const struct layer_random *random; /* of its passes; NULL: nothing is random */
 };
 
 static void create_net(const struct layer_list *list, bool trains, struct net *net) {
@@ -109,7 +115,8 @@ static void create_from_texts(const char *const *texts, struct net *net) {
 }
 
 static struct layer_pass pass_of(const struct net *net) {
-  return (struct layer_pass){.values = net->parameters.values, .rows = ROWS, .x = net->x, .x_ld = X_LD};
+  return (struct layer_pass){
+      .values = net->parameters.values, .rows = ROWS, .x = net->x, .x_ld = X_LD, .random = net->random};
 }
 
 /* what backward() differentiates: sum(dy * y) */
@@ -194,15 +201,18 @@ static void check_backward(struct net *net) {
   free(dy);
 }
 
-/* a row gives the same bits alone, at another place, and in a network that does not train */
+/* a row gives the same bits alone, at another place, and, where nothing is random, in a network that does not train */
 static void check_rows(const struct layer_list *list, struct net *net) {
   struct net other;
-  create_net(list, false, &other);
+  create_net(list, net->random != NULL, &other);
   size_t ld;
   struct layer_pass pass = pass_of(net);
   const float *y = network_forward(&net->network, &pass, &ld);
   for (size_t first = 0; first < ROWS; first++) {
     struct layer_pass part = pass_of(&other);
+    struct layer_random random = net->random != NULL ? *net->random : (struct layer_random){0};
+    random.first_row += (uint32_t)first;
+    part.random = net->random != NULL ? &random : NULL;
     part.x += first * X_LD;
     part.rows = first % 3 + 1 < ROWS - first ? first % 3 + 1 : ROWS - first;
     const float *again = network_forward(&other.network, &part, &ld);
@@ -212,7 +222,7 @@ static void check_rows(const struct layer_list *list, struct net *net) {
   arena_destroy(&other.arena);
 }
 
-/* each layer on top of a grid, alone and between others */
+/* each layer on top of a grid, alone and between others, in passes of both kinds */
 static void test_every_entry(void) {
   for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
     struct layer_spec entry;
@@ -222,10 +232,12 @@ static void test_every_entry(void) {
         .count = 5,
         .layer = {{&layer_conv2d, {2, 3, 1}}, {&layer_tanh, {0}}, entry, {&layer_tanh, {0}}, {&layer_dense, {3}}}};
     const struct layer_list *const lists[] = {&alone, &between};
-    for (size_t i = 0; i < 2; i++) {
+    static const struct layer_random random = {.seed = 7, .update = 3, .first_row = 100};
+    for (size_t i = 0; i < 4; i++) {
       struct net net;
-      create_net(lists[i], true, &net);
-      check_rows(lists[i], &net);
+      create_net(lists[i % 2], true, &net);
+      net.random = i < 2 ? NULL : &random;
+      check_rows(lists[i % 2], &net);
       check_backward(&net);
       arena_destroy(&net.arena);
     }
@@ -307,6 +319,38 @@ static void test_layer_norm_initial(void) {
   arena_destroy(&net.arena);
 }
 
+/* a pass that learns keeps a number with 1 - RATE, scaled up, and no other pass changes any */
+static void test_dropout(void) {
+  struct net net;
+  size_t ld, dropped = 0, moved = 0, alike = 0;
+  create_from_texts((const char *[]){"dropout 0.25", "dropout 0.25", NULL}, &net);
+  const struct layer_random first = {.seed = 1}, second = {.seed = 1, .update = 1};
+  struct layer_pass pass = pass_of(&net);
+  const float *y = network_forward(&net.network, &pass, &ld);
+  for (size_t r = 0; r < ROWS; r++) CU_ASSERT_EQUAL(memcmp(y + r * ld, net.x + r * X_LD, IN * sizeof *y), 0);
+
+  const float *once = net.network.layer[0].output, *twice = net.network.layer[1].output;
+  float before[ROWS * IN];
+  pass.random = &first;
+  network_forward(&net.network, &pass, &ld);
+  for (size_t i = 0; i < ROWS * IN; i++) before[i] = once[i / IN * ld + i % IN];
+  for (size_t i = 0; i < ROWS * IN; i++) {
+    const double x = net.x[i / IN * X_LD + i % IN], x1 = before[i], x2 = twice[i / IN * ld + i % IN];
+    if (x1 != 0) CHECK_CLOSE(x1, x / 0.75, 1e-6);
+    if (x2 != 0) CHECK_CLOSE(x2, x1 / 0.75, 1e-6);
+    dropped += x1 == 0;
+    alike += (x1 == 0) == (x2 == 0);
+  }
+  pass.random = &second;
+  network_forward(&net.network, &pass, &ld);
+  for (size_t i = 0; i < ROWS * IN; i++) moved += before[i] != once[i / IN * ld + i % IN];
+  /* 264 numbers: 66 and a deviation of 7 are dropped; two passes differ in 99 and 8; the second layer drops others */
+  CU_ASSERT_TRUE(dropped > 66 - 28 && dropped < 66 + 28);
+  CU_ASSERT_TRUE(moved > 99 - 32 && moved < 99 + 32);
+  CU_ASSERT_TRUE(alike < ROWS * IN - 20);
+  arena_destroy(&net.arena);
+}
+
 static void test_misfits(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -374,6 +418,7 @@ static const struct check_case cases[] = {
     {"strides of convolutions", test_strides},
     {"layer normalisation", test_layer_norm},
     {"layer normalisation at the start", test_layer_norm_initial},
+    {"dropout", test_dropout},
     {"what does not fit", test_misfits},
     {"memory", test_memory},
 };

@@ -109,7 +109,8 @@ static void test_deepest(void) {
     CHECK_OK_FATAL(arena_create(&arena));
     const bool shares = form % 2 == 1, normalises = form / 2 == 1;
     options.share_trunk = shares;
-    options.request.hidden.layer_norm = options.request.critics.layer_norm = normalises;
+    options.request.hidden = (struct hidden_request){.dropout = normalises ? 0.1 : 0, .layer_norm = normalises};
+    options.request.critics = options.request.hidden;
     CHECK_OK(model_create(&options, &box, &box, model_critic_v, arena, &model));
     const int tensors = (shares ? 1 : 2) * (normalises ? 4 : 2) * OPTION_LIST_MAX;
     CU_ASSERT_EQUAL(model.parameters.tensors, tensors + 5);
@@ -203,6 +204,8 @@ static void test_requested_layers(void) {
   brief.hidden_sizes = (struct option_int_list){2, {20, 9}};
   static const char *const plain[] = {"dense 20", "tanh", "dense 9", "tanh", NULL};
   static const char *const normalised[] = {"dense 20", "layer_norm", "tanh", "dense 9", "layer_norm", "tanh", NULL};
+  static const char *const dropping[] = {"dense 20",    "dropout 0.1", "layer_norm", "tanh", "dense 9",
+                                         "dropout 0.1", "layer_norm",  "tanh",       NULL};
   set_list(&listed.network, normalised);
   set_list(&listed.value_network, plain);
   brief.request.hidden.layer_norm = true;
@@ -213,9 +216,9 @@ static void test_requested_layers(void) {
   check_same(&brief, &listed);
 
   brief.share_trunk = listed.share_trunk = false;
-  brief.request = (struct policy_request){.critics.layer_norm = true};
+  brief.request = (struct policy_request){.critics = {.dropout = 0.1, .layer_norm = true}};
   set_list(&listed.network, plain);
-  set_list(&listed.value_network, normalised);
+  set_list(&listed.value_network, dropping);
   check_same(&brief, &listed);
 }
 
