@@ -21,7 +21,8 @@
   ENTRY(algorithm_sarsa)                                                                                               \
   ENTRY(algorithm_expected_sarsa)                                                                                      \
   ENTRY(algorithm_double_q_learning)                                                                                   \
-  ENTRY(algorithm_dqn)
+  ENTRY(algorithm_dqn)                                                                                                 \
+  ENTRY(algorithm_pqn)
 
 #define DECLARE(type) extern const struct algorithm_type type;
 #define LIST(type) &type,

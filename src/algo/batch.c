@@ -6,6 +6,13 @@
 
 const char *const advantage_estimator_names[] = {"gae", "td_residual", "baseline", "return_to_go", NULL};
 
+/* the values that the critic for V(s) has */
+static void critic_values(struct model *model, size_t n, const void *observations, size_t stride,
+                          struct action_mask mask, float *values) {
+  (void)mask;
+  model_values(model, n, observations, stride, values);
+}
+
 /* bytes of the entries of a row */
 static size_t row_bytes(const struct batch *batch, const struct field *field) {
   return field_entries(field, batch->rollout->n_steps) * field->bytes;
@@ -15,7 +22,7 @@ muster_status batch_create(const struct trajectory *rollout, const struct learne
                            struct batch *batch) {
   const struct field lines[] = {ESTIMATED_FIELDS(FIELD_LINE)};
   size_t steps = rollout->n_rows * rollout->n_steps;
-  *batch = (struct batch){.rollout = rollout, .capacity = steps, .group = group};
+  *batch = (struct batch){.rollout = rollout, .valuation = critic_values, .capacity = steps, .group = group};
   fields_resolve(lines, ESTIMATED_FIELD_COUNT, batch->estimated_field);
   for (int i = 0; i < ESTIMATED_FIELD_COUNT; i++) {
     const struct field *field = &batch->estimated_field[i];
@@ -82,10 +89,12 @@ static void evaluate_rows(struct batch *batch, struct model *model, size_t first
   const struct trajectory *rollout = batch->rollout;
   const size_t steps = rollout->n_steps + 1;
   const char *observations = (const char *)rollout->observation + first * trajectory_obs_stride(rollout);
-  model_values(model, (end - first) * steps, observations, rollout->obs_bytes, batch->values + first * steps);
+  struct action_mask mask = {NULL, rollout->mask_bytes};
+  if (rollout->mask_bytes > 0) mask.bytes = rollout->mask + first * trajectory_mask_stride(rollout);
+  batch->valuation(model, (end - first) * steps, observations, rollout->obs_bytes, mask, batch->values + first * steps);
   const struct final_observations *final_observations = &rollout->final_observations;
-  model_values(model, (size_t)final_observations->count * rollout->agents, final_observations->observation,
-               rollout->obs_bytes, batch->final_values);
+  batch->valuation(model, (size_t)final_observations->count * rollout->agents, final_observations->observation,
+                   rollout->obs_bytes, (struct action_mask){NULL, 0}, batch->final_values);
   batch_place_bootstraps(batch);
 }
 

@@ -17,13 +17,19 @@
   FIELD(float, returns, "return", NUMBER(F32), AGENT, EACH, FIELD_LEARNED, RANGE_NONE)
 enum { ESTIMATED_FIELD_COUNT = ESTIMATED_FIELDS(FIELD_COUNT_ONE) };
 
+/* Fills values[n] of n observations, `stride` bytes apart, with these masks of their actions. The model's weights are
+ * packed. */
+typedef void (*batch_valuation)(struct model *model, size_t n, const void *observations, size_t stride,
+                                struct action_mask mask, float *values);
+
 struct batch {
   const struct trajectory *rollout;
-  size_t capacity;     /* rows * T samples, row-major; sample = row * T + step */
-  size_t count;        /* those that count in this rollout */
-  uint32_t *sample;    /* [count] which ones, ascending */
-  float *bootstrap;    /* [rows, T] values of true last observations; only where truncated */
-  float *final_values; /* [rows * T] values of rollout->final_observations, in their order, agents side by side */
+  batch_valuation valuation; /* what observations are worth; by the critic for V(s), unless an algorithm sets another */
+  size_t capacity;           /* rows * T samples, row-major; sample = row * T + step */
+  size_t count;              /* those that count in this rollout */
+  uint32_t *sample;          /* [count] which ones, ascending */
+  float *bootstrap;          /* [rows, T] values of true last observations; only where truncated */
+  float *final_values;       /* [rows * T] values of rollout->final_observations, in their order, agents side by side */
   union {
     struct {
       ESTIMATED_FIELDS(FIELD_MEMBER) /* values [rows, T + 1], advantages [rows, T], returns [rows, T] */
@@ -56,8 +62,8 @@ void batch_list_samples(struct batch *batch);
 /* One row of the batch for the estimators of experience/advantage.h: the steps of it that count. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
-/* Evaluates the critic for V(s) on every observation of the rollout and on the true last ones of truncated episodes.
- * The model's weights must be packed. */
+/* Values every observation of the rollout, and the true last ones of truncated episodes, whose masks are not known: all
+ * choices count. The model's weights must be packed. */
 void batch_evaluate(struct batch *batch, struct model *model);
 
 /* The same, then estimates advantages, and returns for the critic to learn. Each learner of a group estimates a part of

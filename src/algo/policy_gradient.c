@@ -178,14 +178,12 @@ static void evaluate_tile(struct policy_gradient *policy, const float *net, size
   head->distribution->evaluate(head, tile->rows, net, net_ld, batch_tile_mask(&policy->batch, tile), tile->action);
 }
 
-/* gathers samples into the tile, and runs both networks and the distribution over them */
-static void forward_tile(struct policy_gradient *policy, const uint32_t *index, size_t rows, const float **value,
-                         size_t *value_ld) {
+/* gathers samples into the tile, and runs both networks over them */
+static const float *forward_tile(struct policy_gradient *policy, const uint32_t *index, size_t rows, size_t *net_ld,
+                                 const float **value, size_t *value_ld) {
   gather_tile(policy, index, rows);
-  size_t net_ld;
-  const float *net = model_forward_tile(policy->model, rows, policy->tile.observation, policy->batch.rollout->obs_bytes,
-                                        &net_ld, value, value_ld);
-  evaluate_tile(policy, net, net_ld);
+  return model_forward_tile(policy->model, rows, policy->tile.observation, policy->batch.rollout->obs_bytes, net_ld,
+                            value, value_ld);
 }
 
 /* through the distribution and both networks; the rows that pad the tile have no gradient */
@@ -209,31 +207,42 @@ struct minibatch {
   struct standardization standard;
 };
 
+/* the loss of the tile, whose forward pass is done, and its gradients at the outputs of both networks; then backward */
+static void learn_tile(const struct minibatch *minibatch, const float *net, size_t net_ld, const float *value,
+                       size_t value_ld, struct losses *losses) {
+  struct policy_gradient *policy = minibatch->policy;
+  const struct tile_loss *loss = minibatch->loss;
+  const struct standardization standard = minibatch->standard;
+  const struct batch_tile *tile = &policy->tile;
+  evaluate_tile(policy, net, net_ld);
+  float weight[TILE];
+  for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantages[r] - standard.mean) * standard.scale;
+  loss->policy(policy, weight, minibatch->inverse_n, loss->context, losses);
+  for (size_t r = 0; r < tile->rows; r++) losses->entropy -= policy->model->head.entropy[r];
+  if (loss->value != NULL) loss->value(policy, value, value_ld, minibatch->inverse_n, loss->context, losses);
+  backward_tile(policy, -(float)policy->settings.ent_coef * minibatch->inverse_n);
+}
+
 /* adds the gradient and the losses of some samples of the minibatch, tile by tile */
 static void add_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
   const struct minibatch *minibatch = context;
   struct policy_gradient *policy = minibatch->policy;
-  const struct tile_loss *loss = minibatch->loss;
-  const struct standardization standard = minibatch->standard;
-  const float inverse_n = minibatch->inverse_n;
   struct losses *losses = (struct losses *)terms;
   model_direct_gradients(policy->model, gradient);
   for (const size_t end = first + n; first < end; first += TILE) {
-    const float *value;
-    size_t value_ld;
     const struct layer_random random = {policy->seed, minibatch->update, (uint32_t)first};
+    const size_t rows = end - first < TILE ? end - first : TILE;
+    const float *value;
+    size_t net_ld, value_ld;
     model_set_random(policy->model, &random);
-    forward_tile(policy, minibatch->index + first, end - first < TILE ? end - first : TILE, &value, &value_ld);
+    const float *net = forward_tile(policy, minibatch->index + first, rows, &net_ld, &value, &value_ld);
     model_set_random(policy->model, NULL);
-
-    /* gradients at the log-probability, the value and the entropy */
-    const struct batch_tile *tile = &policy->tile;
-    float weight[TILE];
-    for (size_t r = 0; r < TILE; r++) weight[r] = (tile->advantages[r] - standard.mean) * standard.scale;
-    loss->policy(policy, weight, inverse_n, loss->context, losses);
-    for (size_t r = 0; r < tile->rows; r++) losses->entropy -= policy->model->head.entropy[r];
-    if (loss->value != NULL) loss->value(policy, value, value_ld, inverse_n, loss->context, losses);
-    backward_tile(policy, -(float)policy->settings.ent_coef * inverse_n);
+    if (minibatch->loss->outputs == NULL) {
+      learn_tile(minibatch, net, net_ld, value, value_ld, losses);
+      continue;
+    }
+    minibatch->loss->outputs(policy, net, net_ld, minibatch->inverse_n, losses);
+    model_backward_tile(policy->model, policy->d_net, NULL);
   }
 }
 

@@ -3,7 +3,8 @@
  *
  *   L = policy loss + vf_coef * value loss - ent_coef * mean H
  *
- * A minibatch is run in tiles of 64 samples: forward, loss, backward. */
+ * A minibatch is run in tiles of 64 samples: forward, loss, backward. Values that are learned from rollouts in the same
+ * way share all but the loss (pqn.c). */
 #ifndef ALGO_POLICY_GRADIENT_H
 #define ALGO_POLICY_GRADIENT_H
 
@@ -30,6 +31,11 @@ struct policy_gradient;
 
 /* The loss of one tile, whose samples are in policy->tile and whose forward pass and evaluate() are done. */
 struct tile_loss {
+  /* Where the policy network's outputs are learned as they are, such as values of actions, in place of the two
+   * functions below: fills policy->d_net[TILE, linear_padded(outputs)] with dL/d(outputs), 0 in the rows that complete
+   * the tile, and adds the samples' terms. There is no critic, and no entropy in the loss. Otherwise NULL. */
+  void (*outputs)(struct policy_gradient *policy, const float *net, size_t net_ld, float inverse_n,
+                  struct losses *losses);
   /* Fills policy->d_log_prob[TILE] with dL/d log pi(a_r | s_r), 0 beyond the tile's rows, and adds the samples' terms
    * to the sums in `losses`. weight[TILE]: the advantages, normalised if that is wished. inverse_n: 1 / minibatch. */
   void (*policy)(struct policy_gradient *policy, const float *weight, float inverse_n, const void *context,

@@ -37,6 +37,7 @@ struct optimizer {
 /* The registry: one line for each optimizer, the table that its file defines. */
 #define OPTIMIZERS(ENTRY)                                                                                              \
   ENTRY(optimizer_adam)                                                                                                \
+  ENTRY(optimizer_radam)                                                                                               \
   ENTRY(optimizer_rmsprop)                                                                                             \
   ENTRY(optimizer_rmsprop_tf)                                                                                          \
   ENTRY(optimizer_sgd)
