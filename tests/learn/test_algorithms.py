@@ -1,4 +1,4 @@
-"""Every policy gradient other than PPO learns CartPole-v1 with its shipped config: the median over seeds of a
+"""Every algorithm that learns from rollouts, other than PPO, learns CartPole-v1 with its shipped config: the median over seeds of a
 deterministic evaluation. Here three seeds; test_slow_algorithms.py has ten, and the other environments."""
 
 import statistics
@@ -15,6 +15,7 @@ BARS = {
     "Acrobot-v1/a2c.yaml": (-85.0, 500000),
     "MountainCar-v0/a2c.yaml": (-115.0, 1000000),
     "Pendulum-v1/a2c.yaml": (-180.0, 1000000),
+    "CartPole-v1/pqn.yaml": (500.0, 502000),
     "CartPole-v1/a3c.yaml": (475.0, 500000),
     "CartPole-v1/impala.yaml": (475.0, 500000),
     "CartPole-v1/appo.yaml": (475.0, 201000),
@@ -63,6 +64,9 @@ class Algorithms(Learn):
 
     def test_grpo(self):
         self.learn("CartPole-v1/grpo.yaml", self.SEEDS)
+
+    def test_pqn(self):
+        self.learn("CartPole-v1/pqn.yaml", [1])
 
     def test_a3c(self):
         self.learn("CartPole-v1/a3c.yaml", self.SEEDS)

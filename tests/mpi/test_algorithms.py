@@ -64,6 +64,8 @@ ALGORITHMS = {
     "expected_sarsa": table("name: expected-sarsa", env=STATES),
     "expected_sarsa_traces": table("name: expected-sarsa, trace: replacing"),
     "double_q_learning": table("name: double-q-learning, n_steps: 2", env=STATES),
+    "pqn": config("name: pqn, n_steps: 20, batch_size: 50"),
+    "pqn_agents": config("name: pqn, n_steps: 20, batch_size: 50, q_lambda: 0.9", env=PROBE, steps=2000),
     "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
 }
 # actors that never wait are deterministic on one rank only; test_async.py tests them on several
