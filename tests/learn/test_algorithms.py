@@ -15,7 +15,7 @@ BARS = {
     "Acrobot-v1/a2c.yaml": (-85.0, 500000),
     "MountainCar-v0/a2c.yaml": (-115.0, 1000000),
     "Pendulum-v1/a2c.yaml": (-180.0, 1000000),
-    "CartPole-v1/pqn.yaml": (500.0, 502000),
+    "CartPole-v1/pqn.yaml": (500.0, 302000),
     "CartPole-v1/a3c.yaml": (475.0, 500000),
     "CartPole-v1/impala.yaml": (475.0, 500000),
     "CartPole-v1/appo.yaml": (475.0, 201000),
