@@ -2,6 +2,8 @@
  *
  *   critic: v   weight r_t + gamma V(s_{t+1}) - V(s_t), the TD residual;      V learns r_t + gamma V(s_{t+1})
  *   critic: q   weight Q(s_t, a_t);   Q learns r_t + gamma sum_a pi(a | s_{t+1}) Q(s_{t+1}, a)   (expected SARSA)
+ *               with a target network the Q of the next state is that of a copy, which follows the critic more slowly
+ *               (Mnih et al. 2015)
  *   L = -mean weight_t log pi(a_t | s_t) + vf_coef * mean (target_t - critic)^2 - ent_coef * mean H
  *
  * What changes against REINFORCE with a baseline (reinforce_baseline.c): the critic's value stands for all of the
@@ -18,6 +20,8 @@ enum weight { WEIGHT_AUTO, WEIGHT_TD_RESIDUAL, WEIGHT_Q };
 struct actor_critic_options {
   struct policy_gradient_settings settings;
   int critic, weight; /* enum critic, enum weight */
+  double tau;
+  int64_t target_update_interval; /* 0: there is no target network */
 };
 
 /* --- options --- */
@@ -36,6 +40,12 @@ static const struct option_spec actor_critic_option_list[] = {
      .default_value = "auto",
      .choices = weight_names,
      .help = "weight of the policy gradient; auto: td_residual with critic v, q with critic q"},
+    {ROW(struct actor_critic_options, tau), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .min_exclusive = true,
+     .max = 1, .help = "how far the target network goes towards the critic; 1: it becomes a copy"},
+    {ROW(struct actor_critic_options, target_update_interval), .type = OPTION_INT, .default_value = "0", .min = 0,
+     .max = 1e12,
+     .help = "critic q: updates after which the target network is renewed that values the next state; 0: the critic "
+             "itself values it"},
     ROW_LEARNING_RATE(struct actor_critic_options, "0.0007"),
     ROW_ENT_COEF(struct actor_critic_options, "0"),
     ROW_VF_COEF(struct actor_critic_options, "0.5"),
@@ -49,6 +59,10 @@ static const struct option_spec actor_critic_option_list[] = {
 static muster_status actor_critic_check(const struct document *document, const void *object, int64_t num_envs) {
   const struct actor_critic_options *options = object;
   (void)num_envs;
+  if (options->target_update_interval > 0 && options->critic == CRITIC_V)
+    return document_error(document, "algorithm.target_update_interval",
+                          "is %lld, and critic v has no target network; expects 0, or critic q",
+                          (long long)options->target_update_interval);
   bool fits = options->weight == WEIGHT_AUTO || (options->weight == WEIGHT_Q) == (options->critic == CRITIC_Q);
   if (fits) return MUSTER_OK;
   return document_error(document, "algorithm.advantage.estimator",
@@ -56,17 +70,25 @@ static muster_status actor_critic_check(const struct document *document, const v
 }
 
 static const struct model_network_spec *actor_critic_critic(const void *object) {
-  return ((const struct actor_critic_options *)object)->critic == CRITIC_Q ? model_critic_q : model_critic_v;
+  static const struct model_network_spec with_target[] = {
+      {.name = "value", .outputs = MODEL_OUTPUTS_CHOICES}, {.name = "target", .copy_of = "value"}, {0}};
+  const struct actor_critic_options *options = object;
+  if (options->critic == CRITIC_V) return model_critic_v;
+  return options->target_update_interval > 0 ? with_target : model_critic_q;
 }
 
 /* --- a critic for Q --- */
 
-/* one tile: values[rows] = sum_a pi(a | s) Q(s, a); returns Q, row r at r * *q_ld */
+/* one tile: values[rows] = sum_a pi(a | s) Q(s, a), with the target network's Q where there is one; returns the
+ * critic's Q, row r at r * *q_ld */
 static const float *expected_values(struct model *model, size_t rows, const void *observations, size_t obs_bytes,
                                     struct action_mask mask, float *values, size_t *q_ld) {
   size_t net_ld;
   const float *q;
   const float *net = model_forward_tile(model, rows, observations, obs_bytes, &net_ld, &q, q_ld);
+  struct model_network *target = model_find(model, "target");
+  size_t target_ld = *q_ld;
+  const float *target_q = target != NULL ? model_forward(model, target, &target_ld) : q;
   float probability[TILE] = {0};
   int32_t actions[TILE];
   memset(values, 0, rows * sizeof *values);
@@ -74,7 +96,7 @@ static const float *expected_values(struct model *model, size_t rows, const void
     for (size_t r = 0; r < rows; r++) actions[r] = (int32_t)a;
     model->head.distribution->evaluate(&model->head, rows, net, net_ld, mask, actions);
     vector_exp(rows, model->head.log_prob, probability);
-    for (size_t r = 0; r < rows; r++) values[r] += probability[r] * q[r * *q_ld + a];
+    for (size_t r = 0; r < rows; r++) values[r] += probability[r] * target_q[r * target_ld + a];
   }
   return q;
 }
@@ -153,7 +175,10 @@ static muster_status actor_critic_update(void *algorithm, double progress_remain
   else
     MUSTER_TRY(batch_estimate_advantages(&policy->batch, policy->model, ADVANTAGE_TD_RESIDUAL, gamma, 0.0));
   const struct tile_loss loss = {.policy = policy_loss_log_prob, .value = learns_q ? value_loss_q : value_loss_squared};
-  return policy_gradient_single_update(policy, &loss, progress_remaining, metrics);
+  MUSTER_TRY(policy_gradient_single_update(policy, &loss, progress_remaining, metrics));
+  if (options->target_update_interval > 0 && policy->epochs % options->target_update_interval == 0)
+    model_update_targets(policy->model, (float)options->tau);
+  return MUSTER_OK;
 }
 
 const struct algorithm_type algorithm_actor_critic = {

@@ -10,6 +10,7 @@ BARS = {
     "CartPole-v1/reinforce.yaml": (400.0, 520000),
     "CartPole-v1/reinforce-baseline.yaml": (475.0, 520000),
     "CartPole-v1/actor-critic.yaml": (450.0, 500000),
+    "CartPole-v1/actor-critic-q.yaml": (475.0, 500000),
     "CartPole-v1/a2c.yaml": (500.0, 500000),
     "CartPole-v1/grpo.yaml": (450.0, 520000),
     "Acrobot-v1/a2c.yaml": (-85.0, 500000),
@@ -57,7 +58,9 @@ class Algorithms(Learn):
         self.learn("CartPole-v1/reinforce-baseline.yaml", self.SEEDS)
 
     def test_actor_critic(self):
-        self.learn("CartPole-v1/actor-critic.yaml", self.SEEDS)
+        for config in ["CartPole-v1/actor-critic.yaml", "CartPole-v1/actor-critic-q.yaml"]:
+            with self.subTest(config):
+                self.learn(config, self.SEEDS)
 
     def test_a2c(self):
         self.learn("CartPole-v1/a2c.yaml", self.SEEDS)

@@ -52,6 +52,9 @@ ALGORITHMS = {
     "grpo_agents": config("name: grpo, group_size: 3, batch_size: 50", env=PROBE, steps=2000),
     "actor_critic": config("name: actor-critic", steps=1200),
     "actor_critic_q": config("name: actor-critic, critic: q", steps=1200),
+    "actor_critic_target": config(
+        "name: actor-critic, critic: q, target_update_interval: 2, tau: 0.5", steps=1200
+    ),
     "actor_critic_agents": config("name: actor-critic, critic: q", env=PROBE, steps=1200),
     "a2c": config("name: a2c"),
     "a2c_tf": config("name: a2c, optimizer: rmsprop_tf, gae_lambda: 0.9, normalize_advantage: true"),

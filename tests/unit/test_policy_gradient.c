@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { ENVS = 6, T = 12, OBS = 3, ACTIONS = 3, SAMPLES = ENVS * T, MAX_PARAMETERS = 32 };
+enum { ENVS = 6, T = 12, OBS = 3, ACTIONS = 3, SAMPLES = ENVS * T, MAX_PARAMETERS = 40 };
 
 struct fixture {
   struct arena *arena;
@@ -98,6 +98,7 @@ struct naive {
   const struct model *model;
   const struct trajectory *rollout;
   const double *reference; /* parameters of the reference policy; NULL: no term for it */
+  const char *valued_by;   /* the critic that values states: "value", or a target network */
   bool clips, is_q;        /* the loss of the policy has ratios; the critic has an output for each action */
   size_t n;                /* number of samples that count */
   size_t sample[SAMPLES];  /* row * T + t */
@@ -128,7 +129,7 @@ static void log_probs(const struct naive *p, const double *values, const float *
 /* V(s), or sum_a pi(a | s) Q(s, a); and the output of an action */
 static double state_value(const struct naive *p, const double *values, const float *x) {
   double value[ACTIONS], log_pi[ACTIONS], sum = 0;
-  linear(p, "value", values, x, value);
+  linear(p, p->valued_by, values, x, value);
   if (!p->is_q) return value[0];
   log_probs(p, values, x, log_pi);
   for (int a = 0; a < ACTIONS; a++) sum += exp(log_pi[a]) * value[a];
@@ -282,6 +283,7 @@ static const struct gradient_case gradient_cases[] = {
     {"reinforce-baseline", ", baseline: none", RETURN},
     {"actor-critic", ", n_steps: 12", RESIDUAL},
     {"actor-critic", ", n_steps: 12, critic: q", ACTION_VALUE},
+    {"actor-critic", ", n_steps: 12, critic: q, target_update_interval: 2", ACTION_VALUE},
     {"a2c", ", n_steps: 12, advantage: {lambda: 0}", RESIDUAL},
     {"a2c", ", n_steps: 12, advantage: {estimator: td_residual}", RESIDUAL},
     {"grpo", ", group_size: 3, n_epochs: 1, batch_size: 1000, clip_range: 0.2", GROUP},
@@ -311,6 +313,7 @@ static double gradient_error(const struct gradient_case *c, uint64_t seed) {
   snprintf(options, sizeof options, ", gamma: 0.9, ent_coef: 0.02%s", c->options);
   setup(&f, c->name, options, &shape, ENVS, T);
   struct naive p = {.model = &f.model, .rollout = &f.rollout, .is_q = c->weighing == ACTION_VALUE};
+  p.valued_by = strstr(c->options, "target_update_interval") != NULL ? "target" : "value";
   size_t count = f.model.parameters.count;
   double values[MAX_PARAMETERS], reference[MAX_PARAMETERS];
 
@@ -427,6 +430,54 @@ static void test_actor_in_the_middle(void) {
   for (size_t i = 0; i < 2; i++) teardown(&f[i]);
 }
 
+/* --- the target network of a critic for Q --- */
+
+/* some updates of actor-critic from the same rollout; fills target[] after each one, and what is learned after the last
+ * one; returns how many floats a critic has */
+static size_t update_critic(const char *options, int updates, float target[][MAX_PARAMETERS],
+                            float value[][MAX_PARAMETERS], float learned[MAX_PARAMETERS]) {
+  const struct network_shape shape = {.obs_dim = OBS, .actions = ACTIONS};
+  struct fixture f;
+  char text[256];
+  snprintf(text, sizeof text, ", n_steps: 12, critic: q%s", options);
+  setup(&f, "actor-critic", text, &shape, ENVS, T);
+  randomize_model(&f.model, 1);
+  model_update_targets(&f.model, 1.0f);
+  create_algorithm(&f);
+  fill_rollout(&f.model, 1, &f.rollout);
+  const struct model_network *critic = f.model.value, *copy = model_find(&f.model, "target");
+  const float *values = f.model.parameters.values;
+  for (int i = 0; i < updates; i++) {
+    double metrics[ALGORITHM_MAX_METRICS];
+    CHECK_OK_FATAL(f.type->update(f.algorithm, 1.0, metrics));
+    if (copy != NULL) memcpy(target[i], values + copy->first, copy->count * sizeof *values);
+    memcpy(value[i], values + critic->first, critic->count * sizeof *values);
+  }
+  memcpy(learned, values, f.model.learned_count * sizeof *values);
+  const size_t count = critic->count;
+  teardown(&f);
+  return count;
+}
+
+static void test_target_network(void) {
+  float target[4][MAX_PARAMETERS], value[4][MAX_PARAMETERS], learned[MAX_PARAMETERS], plain[MAX_PARAMETERS];
+  const size_t n = update_critic(", target_update_interval: 2, tau: 0.25", 4, target, value, learned);
+  /* it moves after the second and the fourth update, a quarter of the way */
+  for (size_t i = 0; i < n; i++) {
+    CU_ASSERT_EQUAL(target[1][i], 0.75f * target[0][i] + 0.25f * value[1][i]);
+    CU_ASSERT_EQUAL(target[2][i], target[1][i]);
+    CU_ASSERT_EQUAL(target[3][i], 0.75f * target[2][i] + 0.25f * value[3][i]);
+  }
+  CU_ASSERT_NOT_EQUAL(memcmp(target[0], value[0], n * sizeof(float)), 0);
+
+  /* one that is a copy after each update changes nothing, to the bit */
+  memset(learned, 0, sizeof learned);
+  memset(plain, 0, sizeof plain);
+  update_critic(", target_update_interval: 1", 4, target, value, learned);
+  update_critic("", 4, target, value, plain);
+  CU_ASSERT_EQUAL(memcmp(learned, plain, sizeof plain), 0);
+}
+
 static const struct check_case cases[] = {
     {"softmax over two actions", test_softmax},
     {"one parameter", test_one_parameter},
@@ -434,6 +485,7 @@ static const struct check_case cases[] = {
     {"advantages of groups by hand", test_groups},
     {"in step, a3c and impala are a2c", test_same_as_a2c},
     {"the gradient of an actor whose environments are not the first", test_actor_in_the_middle},
+    {"the target network of actor-critic", test_target_network},
 };
 
 CHECK_MAIN("policy_gradient", cases)
