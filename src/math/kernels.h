@@ -25,6 +25,9 @@ struct vector_kernels {
                float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
   double (*sum_of_squares)(size_t n, const float *x);
   void (*add)(size_t n, const float *x, const float *y, float *sum);
+  float (*normalize)(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y);
+  void (*normalize_back)(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
+                         float *d_bias, float *dx);
 };
 
 extern const struct linear_kernels linear_kernels_baseline, linear_kernels_blas;

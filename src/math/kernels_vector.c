@@ -2,6 +2,8 @@
 #include "math/approx.h"
 #include "math/kernels.h"
 
+#include <math.h>
+
 /* Applies `function` to whole vectors; the remaining elements are padded to one vector with zeros. */
 SIMD_INLINE void apply(size_t n, const float *x, float *y, vec (*function)(vec)) {
   size_t i = 0;
@@ -94,5 +96,60 @@ static void add_kernel(size_t n, const float *x, const float *y, float *sum) {
   if (i < n) vec_store_part(sum + i, n - i, vec_load_part(x + i, n - i) + vec_load_part(y + i, n - i));
 }
 
+/* A sum in eight partial sums, on every set: element i goes into sum i % LANES. */
+enum { LANES = 8 };
+typedef float lanes __attribute__((vector_size(4 * LANES)));
+
+SIMD_INLINE lanes lanes_load(const float *p, size_t n) {
+  lanes l = {0};
+  memcpy(&l, p, (n < LANES ? n : LANES) * sizeof *p);
+  return l;
+}
+
+SIMD_INLINE float lanes_mean(lanes l, size_t n) {
+  return (((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))) / (float)n;
+}
+
+static float mean_of(size_t n, const float *x) {
+  lanes sums = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) sums += lanes_load(x + i, LANES);
+  if (i < n) sums += lanes_load(x + i, n - i);
+  return lanes_mean(sums, n);
+}
+
+static float mean_of_products(size_t n, const float *x, const float *y) {
+  lanes sums = {0};
+  size_t i = 0;
+  for (; i + LANES <= n; i += LANES) sums += lanes_load(x + i, LANES) * lanes_load(y + i, LANES);
+  if (i < n) sums += lanes_load(x + i, n - i) * lanes_load(y + i, n - i);
+  return lanes_mean(sums, n);
+}
+
+static float normalize_kernel(size_t n, const float *restrict x, const float *restrict gain, const float *restrict bias,
+                              float *restrict h, float *restrict y) {
+  const float mean = mean_of(n, x);
+  for (size_t i = 0; i < n; i++) h[i] = x[i] - mean;
+  const float inverse = 1.0f / sqrtf(mean_of_products(n, h, h) + 1e-5f);
+  for (size_t i = 0; i < n; i++) {
+    h[i] *= inverse;
+    y[i] = gain[i] * h[i] + bias[i];
+  }
+  return inverse;
+}
+
+static void normalize_back_kernel(size_t n, const float *restrict gain, const float *restrict dy,
+                                  const float *restrict h, float inverse, float *restrict d_gain,
+                                  float *restrict d_bias, float *restrict dx) {
+  for (size_t i = 0; d_gain != NULL && i < n; i++) {
+    d_gain[i] += dy[i] * h[i];
+    d_bias[i] += dy[i];
+  }
+  if (dx == NULL) return;
+  for (size_t i = 0; i < n; i++) dx[i] = gain[i] * dy[i];
+  const float mean_d = mean_of(n, dx), mean_dh = mean_of_products(n, dx, h);
+  for (size_t i = 0; i < n; i++) dx[i] = inverse * (dx[i] - mean_d - h[i] * mean_dh);
+}
+
 const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel,           exp_kernel, log_kernel, adam_kernel,
-                                                          sum_of_squares_kernel, add_kernel};
+                                                          sum_of_squares_kernel, add_kernel, normalize_kernel, normalize_back_kernel};

@@ -28,4 +28,13 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
 
 double vector_sum_of_squares(size_t n, const float *x) { return kernels()->sum_of_squares(n, x); }
 
+float vector_normalize(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y) {
+  return kernels()->normalize(n, x, gain, bias, h, y);
+}
+
+void vector_normalize_back(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
+                           float *d_bias, float *dx) {
+  kernels()->normalize_back(n, gain, dy, h, inverse, d_gain, d_bias, dx);
+}
+
 void vector_add(size_t n, const float *x, const float *y, float *sum) { kernels()->add(n, x, y, sum); }

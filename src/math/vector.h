@@ -31,6 +31,17 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
  * if any element is NaN, otherwise infinite if any is. */
 double vector_sum_of_squares(size_t n, const float *x);
 
+/* Layer normalisation of one row (nn/layers/layer_norm.c): h[i] = (x[i] - mean x) / s and y[i] = gain[i] * h[i] + bias[i]
+ * with s = sqrt(mean (x - mean x)^2 + 1e-5). Returns 1 / s. The same bits on every instruction set; the arrays do not
+ * overlap. */
+float vector_normalize(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y);
+
+/* The way back through it, from dy, the gradient of y: with d[i] = gain[i] * dy[i] fills
+ *   dx[i] = (d[i] - mean d - h[i] * mean (d h)) / s
+ * and adds dy[i] * h[i] to d_gain[i] and dy[i] to d_bias[i]. dx NULL, or d_gain NULL: not wanted. Likewise. */
+void vector_normalize_back(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
+                           float *d_bias, float *dx);
+
 /* sum[i] = x[i] + y[i]; sum may be x or y. */
 void vector_add(size_t n, const float *x, const float *y, float *sum);
 

@@ -6,15 +6,13 @@
  *   dL/dg_i = h_i dL/dy_i,   dL/db_i = dL/dy_i,   dL/dx_i = (d_i - mean d - h_i mean(d h)) / s
  *
  * Gain g and bias b are learned; they begin as 1 and 0. A grid is normalised as the vector of all its cells. */
+#include "math/vector.h"
 #include "nn/layer.h"
 #include "nn/layers/slope.h"
-
-#include <math.h>
 
 struct layer_norm {
   size_t gain, bias;       /* offsets of g [n] and b [n] in the parameter block */
   float *h, inverse[TILE]; /* [TILE, linear_padded(n)] of the last forward pass; 1 / s of its rows */
-  float *d;                /* [n] of one row */
 };
 
 static muster_status layer_norm_shape(struct layer *layer, struct arena *arena) {
@@ -44,75 +42,29 @@ static muster_status layer_norm_initialize(const struct layer *layer, float *val
 static muster_status layer_norm_allocate(struct layer *layer, bool trains, struct arena *arena) {
   (void)trains;
   struct layer_norm *norm = layer->state;
-  MUSTER_TRY(ARENA_TAKE(arena, layer->in, "backward buffers", &norm->d));
   return ARENA_TAKE(arena, TILE * linear_padded(layer->in), "normalised rows", &norm->h);
-}
-
-/* Sums are made of eight partial sums: an order that depends on n alone, and that vector instructions can follow. */
-enum { LANES = 8 };
-
-static float sum_of_lanes(const float lane[LANES]) {
-  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
-}
-
-static float mean_of(size_t n, const float *x) {
-  float lane[LANES] = {0};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k];
-  for (size_t k = 0; i < n; i++, k++) lane[k] += x[i];
-  return sum_of_lanes(lane) / (float)n;
-}
-
-static float mean_of_products(size_t n, const float *x, const float *y) {
-  float lane[LANES] = {0};
-  size_t i = 0;
-  for (; i + LANES <= n; i += LANES)
-    for (size_t k = 0; k < LANES; k++) lane[k] += x[i + k] * y[i + k];
-  for (size_t k = 0; i < n; i++, k++) lane[k] += x[i] * y[i];
-  return sum_of_lanes(lane) / (float)n;
-}
-
-/* fills h [n] of one row; returns 1 / s */
-static float normalize(size_t n, const float *x, float *h) {
-  const float mean = mean_of(n, x);
-  for (size_t i = 0; i < n; i++) h[i] = x[i] - mean;
-  const float inverse = 1.0f / sqrtf(mean_of_products(n, h, h) + 1e-5f);
-  for (size_t i = 0; i < n; i++) h[i] *= inverse;
-  return inverse;
 }
 
 static void layer_norm_forward(struct layer *layer, const struct layer_pass *pass) {
   struct layer_norm *norm = layer->state;
   const size_t n = layer->in, ld = linear_padded(n);
   const float *gain = pass->values + norm->gain, *bias = pass->values + norm->bias;
-  for (size_t r = 0; r < pass->rows; r++) {
-    float *h = norm->h + r * ld, *y = layer->output + r * ld;
-    norm->inverse[r] = normalize(n, pass->x + r * pass->x_ld, h);
-    for (size_t i = 0; i < n; i++) y[i] = gain[i] * h[i] + bias[i];
-  }
+  for (size_t r = 0; r < pass->rows; r++)
+    norm->inverse[r] =
+        vector_normalize(n, pass->x + r * pass->x_ld, gain, bias, norm->h + r * ld, layer->output + r * ld);
   layer_activate(layer->activation, pass->rows, n, layer->output, ld);
 }
 
 static void layer_norm_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct layer_norm *norm = layer->state;
   const size_t n = layer->in, ld = linear_padded(n);
-  const float *gain = pass->values + norm->gain;
-  for (size_t r = 0; back->gradients != NULL && r < pass->rows; r++) {
-    const float *dy = back->dy + r * back->dy_ld, *h = norm->h + r * ld;
-    float *d_gain = back->gradients + norm->gain, *d_bias = back->gradients + norm->bias;
-    for (size_t i = 0; i < n; i++) d_gain[i] += dy[i] * h[i];
-    for (size_t i = 0; i < n; i++) d_bias[i] += dy[i];
-  }
-  if (back->dx == NULL) return;
-  for (size_t r = 0; r < pass->rows; r++) {
-    const float *dy = back->dy + r * back->dy_ld, *h = norm->h + r * ld, inverse = norm->inverse[r];
-    float *d = norm->d, *dx = back->dx + r * back->dx_ld;
-    for (size_t i = 0; i < n; i++) d[i] = gain[i] * dy[i];
-    const float mean_d = mean_of(n, d), mean_dh = mean_of_products(n, d, h);
-    for (size_t i = 0; i < n; i++) dx[i] = inverse * (d[i] - mean_d - h[i] * mean_dh);
-  }
-  layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
+  float *d_gain = back->gradients != NULL ? back->gradients + norm->gain : NULL;
+  float *d_bias = back->gradients != NULL ? back->gradients + norm->bias : NULL;
+  for (size_t r = 0; r < pass->rows; r++)
+    vector_normalize_back(n, pass->values + norm->gain, back->dy + r * back->dy_ld, norm->h + r * ld, norm->inverse[r],
+                          d_gain, d_bias, back->dx != NULL ? back->dx + r * back->dx_ld : NULL);
+  if (back->dx != NULL)
+    layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
 const struct layer_type layer_norm = {
