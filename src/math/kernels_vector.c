@@ -151,5 +151,6 @@ static void normalize_back_kernel(size_t n, const float *restrict gain, const fl
   for (size_t i = 0; i < n; i++) dx[i] = inverse * (dx[i] - mean_d - h[i] * mean_dh);
 }
 
-const struct vector_kernels KERNEL_SET(vector_kernels) = {tanh_kernel,           exp_kernel, log_kernel, adam_kernel,
-                                                          sum_of_squares_kernel, add_kernel, normalize_kernel, normalize_back_kernel};
+const struct vector_kernels KERNEL_SET(vector_kernels) = {
+    tanh_kernel,           exp_kernel, log_kernel,       adam_kernel,
+    sum_of_squares_kernel, add_kernel, normalize_kernel, normalize_back_kernel};

@@ -31,9 +31,9 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
  * if any element is NaN, otherwise infinite if any is. */
 double vector_sum_of_squares(size_t n, const float *x);
 
-/* Layer normalisation of one row (nn/layers/layer_norm.c): h[i] = (x[i] - mean x) / s and y[i] = gain[i] * h[i] + bias[i]
- * with s = sqrt(mean (x - mean x)^2 + 1e-5). Returns 1 / s. The same bits on every instruction set; the arrays do not
- * overlap. */
+/* Layer normalisation of one row (nn/layers/layer_norm.c): h[i] = (x[i] - mean x) / s and y[i] = gain[i] * h[i] +
+ * bias[i] with s = sqrt(mean (x - mean x)^2 + 1e-5). Returns 1 / s. The same bits on every instruction set; the arrays
+ * do not overlap. */
 float vector_normalize(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y);
 
 /* The way back through it, from dy, the gradient of y: with d[i] = gain[i] * dy[i] fills

@@ -185,6 +185,41 @@ static void test_sum_of_squares(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
+/* Layer normalisation: the same bits everywhere, of rows of any length, and nothing beyond their ends. (unit/layer
+ * compares it with the formula.) */
+static void test_normalize(void) {
+  enum { N = 70 };
+  float x[N], gain[N], bias[N], first[5][N + 1], inverse = 0;
+  for (size_t i = 0; i < N; i++) {
+    x[i] = sinf((float)i) * 3.0f + 1.0f;
+    gain[i] = cosf((float)i);
+    bias[i] = sinf((float)(2 * i));
+  }
+  for (size_t n = 1; n <= N; n++)
+    for (size_t k = 0; k < COUNT(set_names) + 1; k++) {
+      /* h, y, d_gain, d_bias, dx */
+      float own[5][N + 1];
+      for (size_t i = 0; i < 5 * (N + 1); i++) own[i / (N + 1)][i % (N + 1)] = -1.0f;
+      if (!linear_select(k == 0 ? "baseline" : set_names[k - 1])) continue;
+      const float found = vector_normalize(n, x, gain, bias, own[0], own[1]);
+      vector_normalize_back(n, gain, x, own[0], found, own[2], own[3], own[4]);
+      for (size_t i = 0; i < 5; i++) CU_ASSERT_EQUAL(own[i][n], -1.0f);
+      if (k == 0) memcpy(first, own, sizeof own);
+      if (k == 0) inverse = found;
+      CU_ASSERT_EQUAL(found, inverse);
+      CU_ASSERT_EQUAL(memcmp(own, first, sizeof own), 0);
+
+      /* what is not wanted is not touched, and changes nothing else */
+      float dx[N];
+      vector_normalize_back(n, gain, x, own[0], found, NULL, NULL, dx);
+      CU_ASSERT_EQUAL(memcmp(dx, own[4], n * sizeof *dx), 0);
+      for (size_t i = 0; i <= n; i++) own[2][i] = own[3][i] = -1.0f;
+      vector_normalize_back(n, gain, x, own[0], found, own[2], own[3], NULL);
+      CU_ASSERT_EQUAL(memcmp(own, first, sizeof own), 0);
+    }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
 /* each element is the sum, whatever the length, and one of the arrays may be the result */
 static void add(void) {
   enum { N = 70 };
@@ -226,6 +261,7 @@ static const struct check_case cases[] = {
     {"an element's place does not matter", test_place},
     {"Adam equals the paper's formula", test_adam},
     {"Adam has the same bits on every instruction set", test_adam_same_bits},
+    {"layer normalisation has the same bits on every instruction set", test_normalize},
     {"the sum of squares has the same bits on every instruction set", test_sum_of_squares},
     {"sums of two arrays", test_add},
     {"the sum of squares shows NaN and infinity", test_broken_sums},
