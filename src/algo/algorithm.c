@@ -22,7 +22,10 @@
   ENTRY(algorithm_expected_sarsa)                                                                                      \
   ENTRY(algorithm_double_q_learning)                                                                                   \
   ENTRY(algorithm_dqn)                                                                                                 \
-  ENTRY(algorithm_pqn)
+  ENTRY(algorithm_pqn)                                                                                                 \
+  ENTRY(algorithm_ddpg)                                                                                                \
+  ENTRY(algorithm_td3)                                                                                                 \
+  ENTRY(algorithm_sac)
 
 #define DECLARE(type) extern const struct algorithm_type type;
 #define LIST(type) &type,

@@ -12,7 +12,7 @@
 #include "store/checkpoint.h"
 
 #define ALGORITHM_MAX_METRICS 32
-#define ALGORITHM_MAX_STATE (12 + REPLAY_STATE)
+#define ALGORITHM_MAX_STATE (20 + REPLAY_STATE)
 #define ALGORITHM_MAX_TERMS 8
 
 /* What actors send that do not wait for the learner. */
@@ -94,9 +94,9 @@ struct algorithm_type {
 };
 
 /* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h, which
- * learns from each rollout as it comes, and value_learning_base of value_learning.h, which puts it into a replay and
- * learns from that. Every member but the last is required. `options` and `algorithm` are an algorithm's own structs,
- * which begin with those of the base. */
+ * learns from each rollout as it comes; value_learning_base of value_learning.h and critic_learning_base of
+ * critic_learning.h, which put it into a replay and learn from that. Every member but the last is required. `options`
+ * and `algorithm` are an algorithm's own structs, which begin with those of the base. */
 struct algorithm_base {
   const char *name;
   size_t options_size, size; /* of the structs with which options and state begin */

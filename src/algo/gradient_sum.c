@@ -53,6 +53,11 @@ static void add_sums(const struct gradient_sum *sum, struct partial_sum left, st
   for (size_t i = 0; i < sum->terms; i++) out.terms[i] = left.terms[i] + right.terms[i];
 }
 
+/* where the parameter block's gradient would begin, of which there is a part alone */
+static float *block_of(const struct gradient_sum *sum, float *part) {
+  return (float *)((uintptr_t)part - sum->first * sizeof *part);
+}
+
 /* sums n micro-batches from `first` on, all of this member; `level`: where the sum of the right half may go */
 static void sum_block(struct walk *walk, size_t first, size_t n, int level, struct partial_sum out) {
   struct gradient_sum *sum = walk->sum;
@@ -61,7 +66,7 @@ static void sum_block(struct walk *walk, size_t first, size_t n, int level, stru
     size_t end = micro_batches_first_sample(walk->samples, walk->micro_batches, first + 1);
     memset(out.gradient, 0, sum->count * sizeof *out.gradient);
     memset(out.terms, 0, sum->terms * sizeof *out.terms);
-    walk->add(walk->context, sample, end - sample, out.gradient, out.terms);
+    walk->add(walk->context, sample, end - sample, block_of(sum, out.gradient), out.terms);
     return;
   }
   struct partial_sum right = sum_at(sum, sum->level[level]);

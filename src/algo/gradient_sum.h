@@ -12,24 +12,24 @@
 
 struct gradient_sum {
   const struct learner_group *group; /* borrowed; NULL: alone */
-  size_t count, terms;               /* floats of a gradient; terms */
+  size_t first, count, terms;        /* the part of the parameters that a gradient has; terms */
   void *level[MICRO_BATCHES_LEVELS]; /* room for the sum of a right half at each level of the tree */
   char *partial_sums;                /* [2, most_sums], which the group shares, used by turns; NULL: alone */
   size_t most_sums;
   uint32_t sums; /* so far */
 };
 
-/* Adds the gradient of samples first .. first + n - 1 of the minibatch to `gradient` [count] and their terms to `terms`
- * [terms]. */
+/* Adds the gradient of samples first .. first + n - 1 of the minibatch to `gradient`, and their terms to `terms`
+ * [terms]. `gradient` is laid out as the parameter block, of which there is nothing but the sum's part. */
 typedef void (*gradient_of_samples)(void *context, size_t first, size_t n, float *gradient, double *terms);
 
-/* Collective over the group. */
+/* Sums of gradients of `count` parameters, from the first one of the block on; `first` may be set afterwards.
+ * Collective over the group. */
 MUSTER_CHECKED muster_status gradient_sum_create(const struct learner_group *group, size_t count, size_t terms,
                                                  struct arena *arena, struct gradient_sum *sum);
 
-/* The sums over a minibatch of so many samples, into `gradient` and `terms`, on every member. Collective over the
- * group.
- */
+/* The sums over a minibatch of so many samples, into `gradient` [count] and `terms`, on every member. Collective over
+ * the group. */
 MUSTER_CHECKED muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradient_of_samples add,
                                                void *context, float *gradient, double *terms);
 

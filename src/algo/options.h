@@ -151,6 +151,13 @@
                                             .help = "updates after which the target network is renewed"                \
   }
 
+/* of actor-critics with a replay (critic_learning.h) */
+#define ROW_N_CRITICS(T, value)                                                                                        \
+  {                                                                                                                    \
+    ROW(T, n_critics), .type = OPTION_INT, .default_value = value, .min = 1, .max = CRITICS_MAX,                       \
+                       .help = "critics, of which the least value counts in a target"                                  \
+  }
+
 /* priorities of steps (prioritized_replay.h) */
 #define ROW_REPLAY(T, name) .key = "replay." #name, .offset = offsetof(T, settings.replay.name)
 #define ROW_PRIORITIZED(T)                                                                                             \

@@ -18,7 +18,9 @@ enum random_purpose {
   RANDOM_GROUP = 6,      /* starts that a group of environments shares: index = group, sequence = episode */
   RANDOM_REPLAY = 7,     /* steps that an update learns from again: index = row of the minibatch, sequence = update */
   RANDOM_TABLE = 8,      /* learning of tables: index = 0 which table, 1 an action; sequence = update */
-  RANDOM_DROPOUT = 9     /* what dropout layers drop: index = row of the minibatch, sequence = update */
+  RANDOM_DROPOUT = 9,    /* what dropout layers drop: index = row of the minibatch, sequence = update */
+  RANDOM_NOISE = 10,     /* noise of actions in an update: index = row of the minibatch, sequence = update */
+  RANDOM_DRIFT = 11      /* action noise that lasts: index = row of the run, sequence = step */
 };
 
 /* One stream. A value: copy it to save the position. `base` comes first, so that a stream can be handed to an

@@ -4,17 +4,20 @@
 #include "base/registry.h"
 #include "nn/layer.h"
 
+#include <math.h>
 #include <string.h>
 
 /* The registry: one line for each distribution, the table that its file defines. Where a config names none, the first
  * one for the kind of actions is taken. */
 #define DISTRIBUTIONS(ENTRY)                                                                                           \
   ENTRY(distribution_categorical)                                                                                      \
+  ENTRY(distribution_deterministic)                                                                                    \
   ENTRY(distribution_epsilon_greedy)                                                                                   \
   ENTRY(distribution_epsilon_greedy_atoms)                                                                             \
   ENTRY(distribution_epsilon_greedy_quantiles)                                                                         \
   ENTRY(distribution_gaussian)                                                                                         \
-  ENTRY(distribution_multi_categorical)
+  ENTRY(distribution_multi_categorical)                                                                                \
+  ENTRY(distribution_squashed_gaussian)
 
 #define DECLARE(table) extern const struct distribution table;
 #define LIST(table) &table,
@@ -31,8 +34,8 @@ const char *distribution_lacks(const struct distribution *distribution) {
   if (distribution->shape == NULL) return "shape";
   if (distribution->sample == NULL) return "sample";
   if (distribution->mode == NULL) return "mode";
-  if (distribution->evaluate == NULL) return "evaluate";
-  if (distribution->gradient == NULL) return "gradient";
+  if (distribution->evaluate == NULL && !distribution->is_requested) return "evaluate";
+  if (distribution->gradient == NULL && !distribution->is_requested) return "gradient";
   bool has_smooth_actions = distribution->action_kind == MUSTER_SPACE_BOX;
   return has_smooth_actions && distribution->pathwise == NULL ? "pathwise" : NULL;
 }
@@ -103,18 +106,40 @@ static muster_status find_distribution(const muster_space *action, const char *r
                       "supported");
 }
 
+/* the bounds of a Box, where all are finite */
+static muster_status take_bounds(const muster_space *action, struct arena *arena, struct policy_head *head) {
+  if (action->low == NULL || action->high == NULL) return MUSTER_OK;
+  for (size_t i = 0; i < head->elements; i++)
+    if (!isfinite(action->low[i]) || !isfinite(action->high[i])) return MUSTER_OK;
+  MUSTER_TRY(ARENA_TAKE(arena, head->elements, "bounds of actions", &head->centre));
+  MUSTER_TRY(ARENA_TAKE(arena, head->elements, "bounds of actions", &head->half_width));
+  for (size_t i = 0; i < head->elements; i++) {
+    head->centre[i] = 0.5f * action->low[i] + 0.5f * action->high[i];
+    head->half_width[i] = 0.5f * action->high[i] - 0.5f * action->low[i];
+  }
+  return MUSTER_OK;
+}
+
 muster_status policy_head_create(const muster_space *action, const struct policy_request *request, const char *name,
                                  bool state_dependent, struct arena *arena, struct policy_head *head) {
   *head = (struct policy_head){.elements = muster_space_elements(action),
                                .atoms = request->atoms > 0 ? (size_t)request->atoms : 1,
                                .low = request->low,
-                               .high = request->high};
-  MUSTER_TRY(find_distribution(action, request->distribution, name, &head->distribution));
+                               .high = request->high,
+                               .action_noise = request->action_noise,
+                               .noise_std = request->noise_std};
+  const bool is_other = action->kind == MUSTER_SPACE_DISCRETE && request->discrete[0] != '\0';
+  MUSTER_TRY(
+      find_distribution(action, is_other ? request->discrete : request->distribution, name, &head->distribution));
   if (action->kind != MUSTER_SPACE_BOX) {
     MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));
     memcpy(head->counts, action->counts, head->elements * sizeof *head->counts);
     for (size_t i = 0; i < head->elements; i++) head->choices += (size_t)head->counts[i];
   }
+  if (action->kind == MUSTER_SPACE_BOX) MUSTER_TRY(take_bounds(action, arena, head));
+  if (head->distribution->needs_bounds && head->centre == NULL)
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.name: it acts within bounds, and those of the actions are not "
+                                            "all finite");
   head->distribution->shape(head, state_dependent);
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "log-probabilities", &head->log_prob));
   MUSTER_TRY(ARENA_TAKE(arena, TILE, "entropies", &head->entropy));

@@ -46,14 +46,21 @@ struct hidden_request {
   bool layer_norm; /* each one is normalised before its activation */
 };
 
-/* What an algorithm needs of its policy, whatever the config says. All zero: nothing. */
+/* Noise that a deterministic policy adds to its actions, in units in which these go from -1 to 1. */
+enum action_noise { ACTION_NOISE_NONE, ACTION_NOISE_NORMAL, ACTION_NOISE_ORNSTEIN_UHLENBECK };
+
+/* What an algorithm needs of its model, whatever the config says. All zero: nothing. */
 struct policy_request {
   char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
+  char discrete[32];     /* the same for Discrete actions, where that is another one; "": it is not */
   int64_t atoms;         /* outputs for each choice of an action, where a return has a distribution; 0: one */
   double low, high;      /* the returns that the first and the last atom stand for */
   bool table;            /* whether it is a table: a row of outputs for each Discrete observation, and no layers */
   bool dueling; /* whether the last layer is `dueling`, whose streams have the last hidden layer's width each */
   struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
+  int64_t n_critics, critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
+  int action_noise;                /* enum action_noise */
+  double noise_std;
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */
@@ -65,6 +72,10 @@ struct policy_head {
   size_t choices;  /* their sum: bytes of a mask's row */
   size_t atoms;    /* outputs for each choice; and the returns that the first and the last one stand for */
   double low, high;
+  /* [elements] the middle and half the width of a Box whose bounds are all finite; NULL: it is another space */
+  float *centre, *half_width;
+  int action_noise; /* enum action_noise; its scale is noise_std */
+  double noise_std;
 
   /* parameters that do not come from the network: views into the parameter block, set by the owner of the block */
   const char *own_name; /* NULL: none */
@@ -85,6 +96,7 @@ struct distribution {
   const char *name, *summary;
   muster_space_kind action_kind;
   bool is_requested; /* only algorithms that request it have it, since its outputs mean what only they learn: values */
+  bool needs_bounds; /* it acts within the bounds of a Box, which must be finite */
 
   /* Fills outputs, own_name, own_count and workspace_floats of a head whose space is set. `state_dependent`: all
    * parameters of the distribution come from the network (policy.log_std: state). */
@@ -92,10 +104,11 @@ struct distribution {
   /* Draws actions and fills log_prob. */
   void (*sample)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
                  const struct action_random *random, void *actions);
-  /* The most probable action of each row. */
+  /* The most probable action of each row; of a deterministic policy with noise, the action without noise. */
   void (*mode)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
                void *actions);
-  /* Fills log_prob of the given actions, and entropy. */
+  /* Fills log_prob of the given actions, and entropy. This and gradient() may be NULL where a distribution is
+   * requested. */
   void (*evaluate)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
                    const void *actions);
   /* After evaluate() of the same rows or more: d_net [rows, d_net_ld] = d_log_prob[r] * grad log pi(a_r) + d_entropy *
@@ -108,6 +121,10 @@ struct distribution {
    * log-probabilities. Fills d_net and adds to own_gradients as gradient() does. NULL for discrete actions. */
   void (*pathwise)(struct policy_head *head, size_t rows, const float *d_actions, const float *d_log_prob, float *d_net,
                    size_t d_net_ld);
+  /* Optional: the actions, and their log_prob, that this standard normal noise [elements, TILE] leads to; pathwise()
+   * may follow. Nothing explores: neither a random action nor the noise of a deterministic policy. */
+  void (*from_noise)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, const float *noise,
+                     float *actions);
 };
 
 /* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: the
@@ -117,8 +134,8 @@ MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, cons
                                                 const char *name, bool state_dependent, struct arena *arena,
                                                 struct policy_head *head);
 
-/* The first member that is missing ("mode"), where all are required except `pathwise` of discrete actions; NULL: none
- * is missing. */
+/* The first member that is missing ("mode"), where all are required except those that are optional and `pathwise` of
+ * discrete actions; NULL: none is missing. */
 const char *distribution_lacks(const struct distribution *distribution);
 
 /* INTERNAL error unless all in a list that ends with NULL are complete; it names the distribution and what that

@@ -3,9 +3,12 @@
 #include "nn/layers/table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 _Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * NETWORK_MAX_LAYERS + 1, "weights and biases of two networks, log_std");
+
+enum { NAME_SIZE = 24 }; /* of a member of an ensemble */
 
 const struct model_network_spec model_no_critic[] = {{0}};
 const struct model_network_spec model_critic_v[] = {{.name = "value", .outputs = MODEL_OUTPUTS_ONE}, {0}};
@@ -22,26 +25,63 @@ struct model_network *model_find(struct model *model, const char *name) {
   return NULL;
 }
 
-/* adds a network of the list, which gets its layers later */
-static void enter_network(struct model *model, const struct model_network_spec *spec) {
-  struct model_network *copied = spec->copy_of != NULL ? model_find(model, spec->copy_of) : NULL;
-  const size_t outputs = spec->outputs == MODEL_OUTPUTS_ONE ? 1 : model->head.choices;
-  model->network[model->networks++] = (struct model_network){.network.name = spec->name,
-                                                             .reads = copied != NULL ? copied->reads : spec->reads,
-                                                             .copied = copied,
-                                                             .outputs = copied != NULL ? copied->outputs : outputs};
+static void write_member(const char *ensemble, size_t i, char name[NAME_SIZE]) {
+  snprintf(name, NAME_SIZE, "%.18s%zu", ensemble, i + 1);
 }
 
-static muster_status list_networks(struct model *model, const struct model_network_spec *critics, struct arena *arena) {
+struct model_network *model_find_member(struct model *model, const char *name, size_t i) {
+  char member[NAME_SIZE];
+  write_member(name, i, member);
+  return model_find(model, member);
+}
+
+/* adds a network of the list, which gets its layers later; `copied`: what it is a target copy of, or NULL */
+static void enter_network(struct model *model, const struct model_network_spec *spec, const char *name,
+                          struct model_network *copied, size_t atoms) {
+  struct model_network entry = {.network.name = name, .reads = spec->reads, .copied = copied};
+  const bool has_choices = model->head.counts != NULL;
+  bool of_choices = spec->outputs == MODEL_OUTPUTS_CHOICES;
+  if (spec->reads == MODEL_READS_BOX) {
+    entry.reads = has_choices ? MODEL_READS_FEATURES : MODEL_READS_ACTION;
+    of_choices |= has_choices;
+  }
+  entry.outputs = (of_choices ? model->head.choices : 1) * atoms;
+  if (copied != NULL) {
+    entry.reads = copied->reads;
+    entry.outputs = copied->outputs;
+  }
+  model->network[model->networks++] = entry;
+}
+
+static muster_status enter_ensemble(struct model *model, const struct model_network_spec *spec,
+                                    const struct policy_request *request, struct arena *arena) {
+  char(*names)[NAME_SIZE];
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)request->n_critics, "names of networks", &names));
+  for (size_t i = 0; i < (size_t)request->n_critics; i++) {
+    struct model_network *copied = spec->copy_of != NULL ? model_find_member(model, spec->copy_of, i) : NULL;
+    write_member(spec->name, i, names[i]);
+    enter_network(model, spec, names[i], copied, request->critic_atoms > 0 ? (size_t)request->critic_atoms : 1);
+  }
+  return MUSTER_OK;
+}
+
+static muster_status list_networks(struct model *model, const struct model_network_spec *critics,
+                                   const struct policy_request *request, struct arena *arena) {
   size_t listed = 0;
-  while (critics != NULL && critics[listed].name != NULL) listed++;
+  for (const struct model_network_spec *spec = critics; spec != NULL && spec->name != NULL; spec++)
+    listed += spec->is_ensemble ? (size_t)request->n_critics : 1;
   MUSTER_TRY(ARENA_TAKE(arena, FIRST_LISTED + listed, "networks", &model->network));
   model->trunk = &model->network[TRUNK];
   model->policy = &model->network[POLICY];
   *model->trunk = (struct model_network){.network.name = "trunk"};
   *model->policy = (struct model_network){.network.name = "policy", .outputs = model->head.outputs};
   model->networks = FIRST_LISTED;
-  for (size_t i = 0; i < listed; i++) enter_network(model, &critics[i]);
+  for (const struct model_network_spec *spec = critics; spec != NULL && spec->name != NULL; spec++) {
+    if (spec->is_ensemble)
+      MUSTER_TRY(enter_ensemble(model, spec, request, arena));
+    else
+      enter_network(model, spec, spec->name, spec->copy_of != NULL ? model_find(model, spec->copy_of) : NULL, 1);
+  }
   model->value = model_find(model, "value");
   return MUSTER_OK;
 }
@@ -155,7 +195,7 @@ static muster_status lay_out(const struct model_options *options, const muster_s
   MUSTER_TRY(check_networks(options, critics, action->kind));
   MUSTER_TRY(model_options_check(options));
   MUSTER_TRY(model_options_check_spaces(options, &model->head, model->observation));
-  MUSTER_TRY(list_networks(model, critics, arena));
+  MUSTER_TRY(list_networks(model, critics, &options->request, arena));
   return build_networks(model, options, arena);
 }
 
@@ -207,10 +247,11 @@ muster_status model_create(const struct model_options *options, const muster_spa
 
 /* ---- parameters ---- */
 
-/* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs */
+/* a Gaussian's log-deviations: its own parameters, or the second half of the policy head's outputs; what an algorithm
+ * requests has none, or has them begin as its other outputs do */
 static void initialize_deviations(struct model *model, const struct model_options *options) {
   const struct policy_head *head = &model->head;
-  if (head->counts != NULL) return;
+  if (head->counts != NULL || head->distribution->is_requested) return;
   size_t last = head->own_count > 0 ? model->own_offset : model->policy_count - head->outputs + head->elements;
   for (size_t i = 0; i < head->elements; i++) model->parameters.values[last + i] = (float)options->log_std_init;
 }

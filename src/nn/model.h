@@ -18,7 +18,9 @@
 
 enum model_reads {
   MODEL_READS_FEATURES, /* the observation, or the output of a shared trunk for it */
-  MODEL_READS_ACTION    /* the observation, and behind it a Box action */
+  MODEL_READS_ACTION,   /* the observation, and behind it a Box action */
+  MODEL_READS_BOX       /* the same where actions are a Box; where they are Discrete, the observation: then the network
+                         * has outputs for each choice instead */
 };
 
 enum model_outputs {
@@ -32,6 +34,9 @@ struct model_network_spec {
   const char *name; /* begins the names of its tensors: "<name>/<number>/..." */
   enum model_reads reads;
   enum model_outputs outputs;
+  /* an ensemble: as many networks as the request has `n_critics`, "<name>1", "<name>2", ..., with `critic_atoms` outputs
+   * in place of each one; a target copy of it is an ensemble, too */
+  bool is_ensemble;
   /* for a target copy the name of the network that it copies, "policy" or one earlier in the list; else NULL. A copy
    * has the layers of that network, begins equal to it, is not trained, and follows it by model_update_targets() */
   const char *copy_of;
@@ -96,8 +101,9 @@ MUSTER_CHECKED muster_status model_create(const struct model_options *options, c
 MUSTER_CHECKED muster_status model_check(const struct model_options *options, const muster_space *observation,
                                          const muster_space *action, const struct model_network_spec *critics);
 
-/* The network of this name; NULL: there is none. */
+/* The network of this name; NULL: there is none. And member i, from 0 on, of the ensemble of this name. */
 struct model_network *model_find(struct model *model, const char *name);
+struct model_network *model_find_member(struct model *model, const char *name, size_t i);
 
 /* Initial parameters from the seed: orthogonal with gain sqrt(2) for hidden layers, 0.01 for the policy head, 1 for the
  * others, zero biases (SB3's ActorCriticPolicy); or PyTorch's default uniform when ortho_init is off. A Gaussian's

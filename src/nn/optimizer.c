@@ -5,6 +5,7 @@
 #include "math/vector.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LIST(type) &type,
@@ -50,11 +51,23 @@ muster_status optimizer_create(const struct optimizer_type *type, size_t count, 
                                struct optimizer *optimizer) {
   MUSTER_TRY(check_whole(type));
   *optimizer = (struct optimizer){.type = type, .count = count, .part_count = count, .epsilon = epsilon};
+  for (int k = 0; k < type->moments; k++)
+    snprintf(optimizer->names[k], sizeof optimizer->names[k], "%s", type->moment_names[k]);
+  snprintf(optimizer->names[type->moments], sizeof optimizer->names[0], "optimizer/steps");
   for (int k = 0; k < type->moments; k++) {
     MUSTER_TRY(ARENA_TAKE(arena, count, "moments of the optimizer", &optimizer->moment[k]));
     for (size_t i = 0; i < count; i++) optimizer->moment[k][i] = type->initial_moment;
   }
   return MUSTER_OK;
+}
+
+void optimizer_narrow(struct optimizer *optimizer, const char *part, size_t first) {
+  optimizer->first = first;
+  for (int k = 0; k <= optimizer->type->moments; k++) {
+    char plain[sizeof optimizer->names[k]];
+    memcpy(plain, optimizer->names[k], sizeof plain);
+    snprintf(optimizer->names[k], sizeof optimizer->names[k], "optimizer/%.12s/%.16s", part, strchr(plain, '/') + 1);
+  }
 }
 
 muster_status optimizer_create_by_name(const char *name, size_t count, double epsilon, struct arena *arena,
@@ -76,23 +89,24 @@ void optimizer_step(struct optimizer *optimizer, float *parameters, const float 
 
 muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters, double max_grad_norm,
                                      double learning_rate, double *gradient_norm) {
-  double norm = sqrt(vector_sum_of_squares(optimizer->count, parameters->gradients));
+  const float *gradients = parameters->gradients + optimizer->first;
+  double norm = sqrt(vector_sum_of_squares(optimizer->count, gradients));
   *gradient_norm = norm;
   if (!isfinite(norm))
     return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
                         parameters_find_not_finite(parameters, parameters->gradients));
   double scale = max_grad_norm / (norm + 1e-6);
-  optimizer_step(optimizer, parameters->values, parameters->gradients, scale < 1.0 ? scale : 1.0, learning_rate);
+  optimizer_step(optimizer, parameters->values + optimizer->first, gradients, scale < 1.0 ? scale : 1.0, learning_rate);
   return MUSTER_OK;
 }
 
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]) {
   int n = 0;
   for (; n < optimizer->type->moments; n++) {
-    list[n] = (struct tensor){
-        optimizer->type->moment_names[n], TENSOR_F32, 1, {optimizer->count}, optimizer->moment[n], RANGE_FINITE};
+    list[n] =
+        (struct tensor){optimizer->names[n], TENSOR_F32, 1, {optimizer->count}, optimizer->moment[n], RANGE_FINITE};
     if (optimizer->type->is_square[n]) list[n].range = RANGE(0, INFINITY);
   }
-  list[n++] = (struct tensor){"optimizer/steps", TENSOR_I64, 0, {0}, &optimizer->steps, RANGE_COUNT};
-  return n;
+  list[n] = (struct tensor){optimizer->names[n], TENSOR_I64, 0, {0}, &optimizer->steps, RANGE_COUNT};
+  return n + 1;
 }

@@ -27,11 +27,12 @@ struct optimizer_type {
 
 struct optimizer {
   const struct optimizer_type *type;
-  size_t count;
-  size_t part_first, part_count;        /* the parameters that a step moves: all, unless several ranks divide them */
+  size_t first, count; /* of the parameters that it moves: where they begin in the block, and how many they are */
+  size_t part_first, part_count;        /* those of them that a step moves: all, unless several ranks divide them */
   float *moment[OPTIMIZER_MAX_MOMENTS]; /* [count] each */
   int64_t steps;
   double epsilon;
+  char names[OPTIMIZER_STATE][48]; /* of its state */
 };
 
 /* The registry: one line for each optimizer, the table that its file defines. */
@@ -63,7 +64,11 @@ MUSTER_CHECKED muster_status optimizer_check_list(const struct optimizer_type *c
 MUSTER_CHECKED muster_status optimizer_create(const struct optimizer_type *type, size_t count, double epsilon,
                                               struct arena *arena, struct optimizer *optimizer);
 
-/* The same for the optimizer of that name; "": Adam. */
+/* Has an optimizer move a part of the parameters alone, those from `first` on. Its state is named
+ * "optimizer/<part>/...". To be called before its first step and its first optimizer_state(). */
+void optimizer_narrow(struct optimizer *optimizer, const char *part, size_t first);
+
+/* optimizer_create() for the optimizer of that name; "": Adam. */
 MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t count, double epsilon,
                                                       struct arena *arena, struct optimizer *optimizer);
 
@@ -71,7 +76,7 @@ MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t c
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate);
 
-/* The same with the gradients of the first `count` of `parameters`, clipped to the global norm max_grad_norm as by
+/* The same for its part of `parameters`, with gradients clipped to the global norm max_grad_norm as by
  * torch.nn.utils.clip_grad_norm_; *gradient_norm is the norm before that. NUMERIC error, with nothing changed, when the
  * norm is not finite. */
 MUSTER_CHECKED muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters,

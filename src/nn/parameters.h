@@ -11,7 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PARAMETERS_MAX_TENSORS 261 /* two networks with the most layers that there may be, and log-deviations */
+/* 20 critics of 6 layers and their copies, and a policy; two networks of the most layers have 261 */
+#define PARAMETERS_MAX_TENSORS 640
 
 struct parameter {
   char name[64]; /* path in a checkpoint: "policy/0/weight" */

@@ -7,15 +7,12 @@
  *
  * The probability is that of the action as drawn, before an environment clips it to its bounds or does anything else
  * with it. */
-#include "base/random.h"
-#include "math/vector.h"
 #include "nn/distributions/location_scale.h"
+#include "nn/normals.h"
 
-#include <math.h>
 #include <string.h>
 
 #define HALF_LOG_2PI 0.918938533f
-#define TWO_PI 6.28318531f
 
 static void gaussian_shape(struct policy_head *head, bool state_dependent) {
   location_scale_shape(head, state_dependent, "log_std");
@@ -32,30 +29,6 @@ static void log_probability(struct policy_head *head, size_t rows, const float *
   }
 }
 
-/* Standard normal numbers of elements first .. first + 3 (Box and Muller 1958): four random words of a row, at the
- * counter first / 4, give two pairs. */
-static void draw_normals(const struct action_random *random, size_t first, size_t rows, float normals[4][TILE]) {
-  float radius[2][TILE], angle[2][TILE];
-  memset(radius, 0, sizeof radius);
-  for (size_t r = 0; r < rows; r++) {
-    uint32_t words[4];
-    random_words(random->seed, RANDOM_ACTION, action_random_row(random, r), action_random_step(random, r),
-                 (uint32_t)(first / 4), words);
-    for (int pair = 0; pair < 2; pair++) {
-      radius[pair][r] = 1.0f - random_unit_float(words[2 * pair]); /* in (0, 1] */
-      angle[pair][r] = TWO_PI * random_unit_float(words[2 * pair + 1]);
-    }
-  }
-  for (int pair = 0; pair < 2; pair++) {
-    vector_log(TILE, radius[pair], radius[pair]);
-    for (size_t r = 0; r < rows; r++) {
-      float length = sqrtf(-2.0f * radius[pair][r]);
-      normals[2 * pair][r] = length * cosf(angle[pair][r]);
-      normals[2 * pair + 1][r] = length * sinf(angle[pair][r]);
-    }
-  }
-}
-
 static void gaussian_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                             struct action_mask mask, const struct action_random *random, void *actions) {
   (void)mask;
@@ -63,7 +36,7 @@ static void gaussian_sample(struct policy_head *head, size_t rows, const float *
   const struct location_scale tile = location_scale_take(head, rows, net, net_ld);
   for (size_t first = 0; first < head->elements; first += 4) {
     float normals[4][TILE];
-    draw_normals(random, first, rows, normals);
+    normals_of_actions(random, first, rows, normals);
     for (size_t i = first; i < head->elements && i < first + 4; i++)
       for (size_t r = 0; r < rows; r++)
         action[r * head->elements + i] = net[r * net_ld + i] + tile.scale[i * TILE + r] * normals[i - first][r];

@@ -1,0 +1,360 @@
+#include "algo/critic_learning.h"
+
+#include "nn/normals.h"
+
+#include <math.h>
+#include <string.h>
+
+/* --- critic_learning_base: what all of them do --- */
+
+#define CRITICS                                                                                                        \
+  { .name = "q", .reads = MODEL_READS_BOX, .outputs = MODEL_OUTPUTS_ONE, .is_ensemble = true }
+#define COPIES                                                                                                         \
+  { .name = "target_q", .copy_of = "q", .is_ensemble = true }
+
+static const struct model_network_spec *list_networks(const void *options) {
+  static const struct model_network_spec networks[] = {CRITICS, COPIES, {0}};
+  (void)options;
+  return networks;
+}
+
+const struct model_network_spec *critic_learning_networks_with_policy(const void *options) {
+  static const struct model_network_spec networks[] = {
+      CRITICS, {.name = "target_policy", .copy_of = "policy"}, COPIES, {0}};
+  (void)options;
+  return networks;
+}
+
+static void draw_normals(struct critic_learning *learning, enum critic_noise which, size_t first, size_t rows,
+                         float *noise) {
+  normals_of_minibatch(learning->base.seed, (uint32_t)learning->base.updates, which, first, rows,
+                       learning->base.model->head.elements, noise);
+}
+
+static muster_status find_networks(struct critic_learning *learning) {
+  struct model *model = learning->base.model;
+  while (learning->n_critics < CRITICS_MAX && model_find_member(model, "q", learning->n_critics) != NULL) {
+    const size_t i = learning->n_critics++;
+    learning->critic[i] = model_find_member(model, "q", i);
+    learning->target[i] = model_find_member(model, "target_q", i);
+  }
+  const size_t choices = model->head.counts != NULL ? model->head.choices : 1;
+  learning->atoms = learning->critic[0]->outputs / choices;
+  struct model_network *copy = model_find(model, "target_policy");
+  learning->next_policy = copy != NULL ? copy : model->policy;
+  return MUSTER_OK;
+}
+
+static muster_status create_optimizers(struct critic_learning *learning, const struct algorithm_context *context) {
+  const struct replay_learning_settings *settings = &learning->base.settings;
+  const struct model *model = learning->base.model;
+  const size_t actor = model->policy_count, critics = model->learned_count - actor;
+  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, critics, settings->optimizer_epsilon, context->arena,
+                                      &learning->critics_optimizer));
+  optimizer_narrow(&learning->critics_optimizer, "critics", actor);
+  MUSTER_TRY(optimizer_create_by_name(settings->optimizer, actor, settings->optimizer_epsilon, context->arena,
+                                      &learning->actor_optimizer));
+  optimizer_narrow(&learning->actor_optimizer, "actor", 0);
+  MUSTER_TRY(gradient_sum_create(context->group, critics, sizeof(struct critic_losses) / sizeof(double), context->arena,
+                                 &learning->critics_sum));
+  learning->critics_sum.first = actor;
+  return gradient_sum_create(context->group, actor, sizeof(struct actor_losses) / sizeof(double), context->arena,
+                             &learning->actor_sum);
+}
+
+static muster_status create_memory(struct critic_learning *learning, struct arena *arena) {
+  const struct policy_head *head = &learning->base.model->head;
+  const size_t actions = TILE * head->elements;
+  learning->value_ld = linear_padded(learning->critic[0]->outputs);
+  learning->d_net_ld = linear_padded(head->outputs);
+  MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->obs_bytes,
+                        "observations of a minibatch", &learning->observations));
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->n_critics * learning->atoms, "targets", &learning->targets));
+  for (size_t i = 0; i < learning->n_critics; i++)
+    MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->value_ld, "loss gradients", &learning->d_values[i]));
+  MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->actions));
+  MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_actions));
+  MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->unit_actions));
+  MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_unit));
+  MUSTER_TRY(ARENA_TAKE(arena, actions, "noise", &learning->noise));
+  return ARENA_TAKE(arena, TILE * learning->d_net_ld, "loss gradients", &learning->d_net);
+}
+
+/* before learning_starts all actions are random */
+static void set_exploration(struct critic_learning *learning) {
+  const struct replay_learning *base = &learning->base;
+  if (base->model->head.own_count > 0)
+    base->model->parameters.values[base->model->own_offset] = base->steps >= base->settings.learning_starts ? 0 : 1;
+}
+
+static muster_status create(const struct algorithm_context *context, void *algorithm) {
+  struct critic_learning *learning = algorithm;
+  MUSTER_TRY(replay_learning_create(context, &learning->base));
+  learning->draw_noise = draw_normals;
+  learning->policy_delay = learning->target_update_interval = 1;
+  learning->n_targets = 1;
+  learning->actor_loss = NAN;
+  MUSTER_TRY(find_networks(learning));
+  MUSTER_TRY(create_optimizers(learning, context));
+  MUSTER_TRY(create_memory(learning, context->arena));
+  set_exploration(learning);
+  return MUSTER_OK;
+}
+
+static int list_state(void *algorithm, struct tensor *list) {
+  struct critic_learning *learning = algorithm;
+  int n = optimizer_state(&learning->critics_optimizer, list);
+  n += optimizer_state(&learning->actor_optimizer, list + n);
+  list[n++] = (struct tensor){"algorithm/actor_loss", TENSOR_F64, 0, {0}, &learning->actor_loss, RANGE_ANY};
+  return n + replay_learning_state(&learning->base, list + n);
+}
+
+static muster_status take_rollout(void *algorithm, double progress_remaining, int64_t *updates) {
+  MUSTER_TRY(replay_learning_take_rollout(algorithm, progress_remaining, updates));
+  set_exploration(algorithm);
+  return MUSTER_OK;
+}
+
+const struct algorithm_base critic_learning_base = {
+    .name = "critic learning",
+    .options_size = sizeof(struct replay_learning_settings),
+    .size = sizeof(struct critic_learning),
+    .check = replay_learning_check,
+    .needs = replay_learning_needs,
+    .networks = list_networks,
+    .discount = replay_learning_discount,
+    .create = create,
+    .state = list_state,
+    .take_rollout = take_rollout,
+    .intermediates = replay_learning_intermediates,
+};
+
+/* --- for rules --- */
+
+/* actions within their bounds as numbers from -1 to 1 */
+static void scale_actions(struct critic_learning *learning, size_t rows, const float *actions) {
+  const struct policy_head *head = &learning->base.model->head;
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < head->elements; i++) {
+      const float half = head->half_width[i], from_centre = actions[r * head->elements + i] - head->centre[i];
+      learning->unit_actions[r * head->elements + i] = half > 0 ? from_centre / half : 0.0f;
+    }
+}
+
+void critic_learning_take(struct critic_learning *learning, size_t rows, const void *observations,
+                          const void *actions) {
+  struct model *model = learning->base.model;
+  const size_t obs_bytes = learning->base.rollout->obs_bytes;
+  if (learning->critic[0]->reads == MODEL_READS_FEATURES) {
+    model_take(model, rows, observations, obs_bytes);
+    return;
+  }
+  scale_actions(learning, rows, actions);
+  model_take_with_actions(model, rows, observations, obs_bytes, learning->unit_actions);
+}
+
+void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    learning->values[i] = model_forward(learning->base.model, networks[i], &learning->value_ld);
+}
+
+void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
+                         size_t first, size_t rows, const void *observations) {
+  struct model *model = learning->base.model;
+  size_t ld;
+  model_take(model, rows, observations, learning->base.rollout->obs_bytes);
+  const float *net = model_forward(model, policy, &ld);
+  learning->draw_noise(learning, which, first, rows, learning->noise);
+  model->head.distribution->from_noise(&model->head, rows, net, ld, learning->noise, learning->actions);
+}
+
+float critic_learning_least(const struct critic_learning *learning, size_t r, size_t *which) {
+  *which = 0;
+  for (size_t i = 1; i < learning->n_critics; i++)
+    if (learning->values[i][r * learning->value_ld] < learning->values[*which][r * learning->value_ld]) *which = i;
+  return learning->values[*which][r * learning->value_ld];
+}
+
+/* The value of row r, of which each output has the derivative -`share` in the loss's gradients. */
+static double choose_value(struct critic_learning *learning, enum critic_choice choice, size_t r, float share) {
+  const size_t at = r * learning->value_ld, outputs = learning->n_critics * learning->atoms;
+  size_t which = 0;
+  if (choice != CRITIC_MEAN) {
+    if (choice == CRITIC_LEAST) critic_learning_least(learning, r, &which);
+    learning->d_values[which][at] = -share;
+    return learning->values[which][at];
+  }
+  double sum = 0;
+  for (size_t i = 0; i < learning->n_critics; i++)
+    for (size_t k = 0; k < learning->atoms; k++) {
+      sum += learning->values[i][at + k];
+      learning->d_values[i][at + k] = -share / (float)outputs;
+    }
+  return sum / (double)outputs;
+}
+
+/* gradients of the critics' values become gradients of the actions */
+static void find_action_gradients(struct critic_learning *learning, size_t n, size_t rows) {
+  struct model *model = learning->base.model;
+  const struct policy_head *head = &model->head;
+  float *sum = learning->d_actions;
+  memset(sum, 0, TILE * head->elements * sizeof *sum);
+  for (size_t i = 0; i < n; i++) {
+    model_backward(model, learning->critic[i], learning->d_values[i], NULL, learning->d_unit);
+    for (size_t k = 0; k < rows * head->elements; k++) sum[k] += learning->d_unit[k];
+  }
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < head->elements; i++) {
+      const float half = head->half_width[i];
+      sum[r * head->elements + i] = half > 0 ? sum[r * head->elements + i] / half : 0.0f;
+    }
+}
+
+void critic_learning_climb(struct critic_learning *learning, enum critic_choice choice, double alpha, size_t first,
+                           size_t rows, const void *observations, float *gradient, struct actor_losses *losses) {
+  struct model *model = learning->base.model;
+  struct policy_head *head = &model->head;
+  const float inverse_n = 1.0f / (float)learning->base.settings.batch_size;
+  const size_t n = choice == CRITIC_FIRST ? 1 : learning->n_critics;
+  critic_learning_act(learning, model->policy, CRITIC_NOISE_NOW, first, rows, observations);
+  critic_learning_take(learning, rows, observations, learning->actions);
+  critic_learning_run(learning, learning->critic, n);
+  for (size_t i = 0; i < n; i++)
+    memset(learning->d_values[i], 0, TILE * learning->value_ld * sizeof *learning->d_values[i]);
+  for (size_t r = 0; r < rows; r++) {
+    losses->loss += alpha * head->log_prob[r] - choose_value(learning, choice, r, inverse_n);
+    losses->log_prob += head->log_prob[r];
+    learning->d_log_prob[r] = (float)alpha * inverse_n;
+  }
+  find_action_gradients(learning, n, rows);
+  memset(learning->d_net, 0, TILE * learning->d_net_ld * sizeof *learning->d_net);
+  head->distribution->pathwise(head, rows, learning->d_actions, learning->d_log_prob, learning->d_net,
+                               learning->d_net_ld);
+  model_backward(model, model->policy, learning->d_net, gradient, NULL);
+}
+
+/* --- the critics' part of an update --- */
+
+/* what the loss of one critic for one tile reads, and where it adds to */
+struct critic_tile {
+  const float *values, *weights;
+  float *d_values, *errors;
+  size_t rows;
+  float inverse_n;
+};
+
+/* where the outputs of the action that row r took begin */
+static size_t outputs_of(const struct critic_learning *learning, size_t r) {
+  const struct replay_tile *tile = &learning->base.tile;
+  const bool has_choices = learning->base.model->head.counts != NULL;
+  const size_t action = has_choices ? (size_t)((const int32_t *)tile->step.action)[r] : 0;
+  return r * learning->value_ld + action * learning->atoms;
+}
+
+/* mean over the minibatch of w squares (Q - y)^2 */
+static void squared_loss(const struct critic_learning *learning, const struct critic_tile *tile,
+                         struct critic_losses *losses) {
+  const float squares = learning->rules->squares;
+  for (size_t r = 0; r < tile->rows; r++) {
+    const size_t at = outputs_of(learning, r);
+    const float value = tile->values[at], error = value - learning->targets[r];
+    losses->loss += (double)tile->weights[r] * squares * error * error;
+    losses->value += (double)value / (double)learning->n_critics;
+    tile->d_values[at] = tile->weights[r] * 2.0f * squares * error * tile->inverse_n;
+    tile->errors[r] += fabsf(error) / (float)learning->n_critics;
+  }
+}
+
+/* adds the gradient of the critics and the losses of some steps of the minibatch, tile by tile */
+static void add_critics_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+  struct critic_learning *learning = context;
+  struct replay_learning *base = &learning->base;
+  const size_t obs_bytes = base->rollout->obs_bytes;
+  for (const size_t end = first + n; first < end; first += TILE) {
+    const size_t rows = end - first < TILE ? end - first : TILE;
+    struct critic_tile tile = {.weights = base->weights + first,
+                               .d_values = learning->d_values[0],
+                               .errors = replay_learning_errors(base, first),
+                               .rows = rows,
+                               .inverse_n = 1.0f / (float)base->settings.batch_size};
+    replay_learning_gather(base, first, rows);
+    memcpy(learning->observations + first * obs_bytes, base->tile.step.observation, rows * obs_bytes);
+    memset(tile.errors, 0, rows * sizeof *tile.errors);
+    learning->rules->find_targets(learning, first, rows);
+    critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
+    for (size_t i = 0; i < learning->n_critics; i++) {
+      tile.values = model_forward(base->model, learning->critic[i], &learning->value_ld);
+      memset(tile.d_values, 0, TILE * learning->value_ld * sizeof *tile.d_values);
+      squared_loss(learning, &tile, (struct critic_losses *)terms);
+      model_backward(base->model, learning->critic[i], tile.d_values, gradient, NULL);
+    }
+  }
+}
+
+static muster_status update_critics(struct critic_learning *learning, double learning_rate,
+                                    struct critic_losses *losses) {
+  struct replay_learning *base = &learning->base;
+  struct parameters *parameters = &base->model->parameters;
+  double norm;
+  MUSTER_TRY(gradient_sum_make(&learning->critics_sum, (size_t)base->settings.batch_size, add_critics_gradient,
+                               learning, parameters->gradients + learning->critics_sum.first, (double *)losses));
+  MUSTER_TRY(replay_learning_check_loss(base, "loss of the critics", losses->loss));
+  MUSTER_TRY(optimizer_clipped_step(&learning->critics_optimizer, parameters, INFINITY, learning_rate, &norm));
+  for (size_t i = 0; i < learning->n_critics; i++) model_pack_network(base->model, learning->critic[i], true);
+  return MUSTER_OK;
+}
+
+/* --- the policy's part --- */
+
+static void add_actor_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+  struct critic_learning *learning = context;
+  const size_t obs_bytes = learning->base.rollout->obs_bytes;
+  for (const size_t end = first + n; first < end; first += TILE)
+    learning->rules->improve(learning, first, end - first < TILE ? end - first : TILE,
+                             learning->observations + first * obs_bytes, gradient, (struct actor_losses *)terms);
+}
+
+static muster_status update_actor(struct critic_learning *learning, double learning_rate) {
+  struct replay_learning *base = &learning->base;
+  struct parameters *parameters = &base->model->parameters;
+  struct actor_losses losses;
+  double norm;
+  MUSTER_TRY(gradient_sum_make(&learning->actor_sum, (size_t)base->settings.batch_size, add_actor_gradient, learning,
+                               parameters->gradients, (double *)&losses));
+  MUSTER_TRY(replay_learning_check_loss(base, "loss of the policy", losses.loss));
+  MUSTER_TRY(optimizer_clipped_step(&learning->actor_optimizer, parameters, INFINITY, learning_rate, &norm));
+  model_pack_network(base->model, base->model->policy, true);
+  learning->actor_loss = losses.loss / (double)base->settings.batch_size;
+  return learning->rules->finish != NULL ? learning->rules->finish(learning, &losses, learning_rate) : MUSTER_OK;
+}
+
+/* --- an update --- */
+
+static void renew_copies(struct critic_learning *learning) {
+  struct model *model = learning->base.model;
+  model_update_targets(model, (float)learning->base.settings.tau);
+  for (size_t i = 0; i < learning->n_critics; i++) model_pack_network(model, learning->target[i], false);
+  if (learning->next_policy != model->policy) model_pack_network(model, learning->next_policy, false);
+}
+
+const char *const critic_learning_metrics[CRITIC_METRICS + 1] = {CRITIC_METRIC_NAMES, NULL};
+
+muster_status critic_learning_update(struct critic_learning *learning, double progress_remaining, double *metrics) {
+  struct replay_learning *base = &learning->base;
+  const double n = (double)base->settings.batch_size,
+               learning_rate = option_schedule_value(&base->settings.learning_rate, progress_remaining);
+  struct critic_losses losses;
+  replay_learning_begin_update(base, progress_remaining);
+  MUSTER_TRY(update_critics(learning, learning_rate, &losses));
+  if ((base->updates + 1) % learning->policy_delay == 0) MUSTER_TRY(update_actor(learning, learning_rate));
+  MUSTER_TRY(replay_learning_end_update(base));
+  if (base->updates % learning->target_update_interval == 0) renew_copies(learning);
+
+  metrics[CRITIC_METRIC_ACTOR_LOSS] = learning->actor_loss;
+  metrics[CRITIC_METRIC_CRITIC_LOSS] = losses.loss / n;
+  metrics[CRITIC_METRIC_VALUE] = losses.value / n;
+  metrics[CRITIC_METRIC_LEARNING_RATE] = learning_rate;
+  metrics[CRITIC_METRIC_N_UPDATES] = (double)base->updates;
+  metrics[CRITIC_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
+  return MUSTER_OK;
+}

@@ -1,0 +1,139 @@
+/* What actor-critics with a replay share (replay_learning.h): critics Q(s, a) learn from drawn steps towards targets
+ * that slow copies of the networks give, and the policy learns to act so that the critics' values are large (Silver et
+ * al. 2014). An algorithm adds its targets, and how its policy improves.
+ *
+ *   critics  L = sum over the critics of mean w squares (Q_i(s, a) - y)^2
+ *   policy   every policy_delay updates: a loss of the critics' values of its own actions
+ *   copies   copy += tau * (learned - copy), every target_update_interval updates
+ *
+ * Networks: "q1", "q2", ... are the critics, "target_q1", ... their copies, "target_policy" the policy's, where the
+ * algorithm has one. Critics read the observation and behind it the action, of which each element goes from -1 to 1
+ * whatever the bounds are; or, of a Discrete action, they have an output for every choice.
+ *
+ * An update runs the minibatch in tiles of 64 steps, twice: once for the critics, and where the policy is due once for
+ * the policy, after the critics' step. Nothing is run forward twice: targets are found once for all critics. */
+#ifndef ALGO_CRITIC_LEARNING_H
+#define ALGO_CRITIC_LEARNING_H
+
+#include "algo/gradient_sum.h"
+#include "algo/replay_learning.h"
+#include "nn/optimizer.h"
+
+#define CRITICS_MAX 20
+
+/* Sums over a minibatch. All are doubles: they are the terms of a gradient_sum. */
+struct critic_losses {
+  double loss, value; /* of all critics; Q(s, a), their mean */
+};
+struct actor_losses {
+  double loss, log_prob; /* by the algorithm's definition; of its actions, or of all actions by their probability */
+};
+
+struct critic_learning;
+
+/* What an algorithm adds. */
+struct critic_rules {
+  float squares; /* the factor of squared errors */
+  /* For the steps first .. first + rows - 1 of the minibatch, which are in learning->base.tile: fills learning->targets
+   * [rows, n_targets]. */
+  void (*find_targets)(struct critic_learning *learning, size_t first, size_t rows);
+  /* For the same steps, with the observations [rows]: adds the gradient of the policy's loss, whose mean over the
+   * minibatch is wanted, to `gradient`, and to the sums. */
+  void (*improve)(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
+                  float *gradient, struct actor_losses *losses);
+  /* Optional: what follows the policy's step, from the sums over the minibatch. */
+  muster_status (*finish)(struct critic_learning *learning, const struct actor_losses *losses, double learning_rate);
+};
+
+/* Noises of one update, each of its own. */
+enum critic_noise { CRITIC_NOISE_NEXT, CRITIC_NOISE_NOW };
+
+/* Fills noise [elements, TILE] with standard normal numbers for steps first .. first + rows - 1 of the minibatch. */
+typedef void (*critic_noise_drawing)(struct critic_learning *learning, enum critic_noise which, size_t first,
+                                     size_t rows, float *noise);
+
+/* The state of an algorithm begins with this. */
+struct critic_learning {
+  struct replay_learning base;
+  size_t n_critics, atoms; /* outputs of a critic for each value: 1, or quantiles of the return */
+  struct model_network *critic[CRITICS_MAX], *target[CRITICS_MAX];
+  struct model_network *next_policy; /* that chooses the next actions: the policy, or its copy */
+  struct optimizer critics_optimizer, actor_optimizer;
+  struct gradient_sum critics_sum, actor_sum;
+  char *observations; /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
+  double actor_loss;  /* the last one; NAN before */
+
+  /* set by the algorithm's create() */
+  const struct critic_rules *rules;
+  int64_t policy_delay, target_update_interval; /* both 1 unless it says otherwise */
+  size_t n_targets;                             /* of each step: 1, or as many as `targets` has room for */
+  critic_noise_drawing draw_noise;              /* normals_of_minibatch() unless it says otherwise */
+
+  /* of the tile that is computed now */
+  float *targets;                   /* [TILE, n_targets] */
+  float *actions, *d_actions;       /* [TILE, elements] */
+  float *unit_actions, *d_unit;     /* [TILE, elements] of which each is from -1 to 1 */
+  float *noise;                     /* [elements, TILE] */
+  const float *values[CRITICS_MAX]; /* [rows, value_ld] outputs of critics or copies */
+  size_t value_ld;
+  float *d_values[CRITICS_MAX]; /* [TILE, value_ld] */
+  float *d_net;                 /* [TILE, d_net_ld] */
+  size_t d_net_ld;
+  float d_log_prob[TILE];
+};
+
+/* What actor-critics with a replay do unless an algorithm says otherwise, with the critics of "Q learning of one
+ * policy": `networks` without a copy of the policy. A checkpoint holds the optimizers, the replay and the counters. */
+extern const struct algorithm_base critic_learning_base;
+
+/* For .networks: critics, their copies, and a copy of the policy. */
+const struct model_network_spec *critic_learning_networks_with_policy(const void *options);
+
+/* For .update. Fills the metrics below. */
+MUSTER_CHECKED muster_status critic_learning_update(struct critic_learning *learning, double progress_remaining,
+                                                    double *metrics);
+
+/* --- for rules --- */
+
+/* Takes observations [rows] and actions [rows, elements] as what critics read next; of Discrete actions, the
+ * observations alone. */
+void critic_learning_take(struct critic_learning *learning, size_t rows, const void *observations, const void *actions);
+
+/* Runs so many critics, or their copies, over what was taken: fills `values`. */
+void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n);
+
+/* The policy's, or its copy's, actions at observations [rows], with the noise; fills `actions` and head->log_prob, and
+ * takes both for the critics. */
+void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
+                         size_t first, size_t rows, const void *observations);
+
+/* The smallest of the values of row r. */
+float critic_learning_least(const struct critic_learning *learning, size_t r, size_t *which);
+
+/* How the critics' values make one. */
+enum critic_choice { CRITIC_FIRST, CRITIC_LEAST, CRITIC_MEAN };
+
+/* For .improve, where actions are a Box: the policy's gradient through the critics' values of its actions,
+ *   loss  mean of  alpha log pi(a|s) - Q(s, a),   Q by `choice` */
+void critic_learning_climb(struct critic_learning *learning, enum critic_choice choice, double alpha, size_t first,
+                           size_t rows, const void *observations, float *gradient, struct actor_losses *losses);
+
+/* --- metrics --- */
+
+enum {
+  CRITIC_METRIC_ACTOR_LOSS,
+  CRITIC_METRIC_CRITIC_LOSS,
+  CRITIC_METRIC_VALUE,
+  CRITIC_METRIC_LEARNING_RATE,
+  CRITIC_METRIC_N_UPDATES,
+  CRITIC_METRIC_REPLAY_SIZE,
+  CRITIC_METRICS
+};
+
+#define CRITIC_METRIC_NAMES                                                                                            \
+  "train/actor_loss", "train/critic_loss", "train/q_value", "train/learning_rate", "train/n_updates", "replay/size"
+
+/* For an algorithm that has no others. */
+extern const char *const critic_learning_metrics[CRITIC_METRICS + 1];
+
+#endif

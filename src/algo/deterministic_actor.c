@@ -1,0 +1,69 @@
+#include "algo/deterministic_actor.h"
+
+#include <math.h>
+#include <stdio.h>
+
+const char *const action_noise_names[] = {"none", "normal", "ornstein-uhlenbeck", NULL};
+
+void deterministic_actor_request(const void *object, struct policy_request *request) {
+  const struct deterministic_actor_options *options = object;
+  snprintf(request->distribution, sizeof request->distribution, "Deterministic");
+  request->n_critics = options->n_critics;
+  request->action_noise = options->action_noise;
+  request->noise_std = options->noise_std;
+}
+
+/* Target policy smoothing (Fujimoto et al. 2018, equation 14): adds clipped noise to the next actions, in units in
+ * which they go from -1 to 1. */
+static void smooth_actions(struct critic_learning *learning, size_t rows, size_t first) {
+  const struct deterministic_actor_options *options = learning->base.options;
+  const struct policy_head *head = &learning->base.model->head;
+  const float std = (float)options->target_policy_noise, most = (float)options->target_noise_clip;
+  if (std == 0) return;
+  learning->draw_noise(learning, CRITIC_NOISE_NEXT, first, rows, learning->noise);
+  for (size_t r = 0; r < rows; r++)
+    for (size_t i = 0; i < head->elements; i++) {
+      float *action = &learning->actions[r * head->elements + i];
+      const float noise = fminf(fmaxf(std * learning->noise[i * TILE + r], -most), most), half = head->half_width[i];
+      const float low = head->centre[i] - half, high = head->centre[i] + half;
+      *action = fminf(fmaxf(*action + half * noise, low), high);
+    }
+}
+
+/* y = R + discount * min over the critics' copies of Q(next s, a'),  a' of the policy's copy, smoothed */
+static void find_targets(struct critic_learning *learning, size_t first, size_t rows) {
+  const struct replay_tile *tile = &learning->base.tile;
+  struct model *model = learning->base.model;
+  size_t ld, which;
+  model_take(model, rows, tile->next.observation, learning->base.rollout->obs_bytes);
+  const float *net = model_forward(model, learning->next_policy, &ld);
+  model->head.distribution->mode(&model->head, rows, net, ld, (struct action_mask){0}, learning->actions);
+  smooth_actions(learning, rows, first);
+  critic_learning_take(learning, rows, tile->next.observation, learning->actions);
+  critic_learning_run(learning, learning->target, learning->n_critics);
+  for (size_t r = 0; r < rows; r++) {
+    /* a next value of an episode that has terminated is not looked at, whatever it is */
+    const float next = critic_learning_least(learning, r, &which), discount = tile->discount[r];
+    learning->targets[r] = tile->step.reward[r] + (discount > 0 ? discount * next : 0.0f);
+  }
+}
+
+/* the policy climbs the first critic's value of its actions */
+static void improve(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
+                    float *gradient, struct actor_losses *losses) {
+  critic_learning_climb(learning, CRITIC_FIRST, 0.0, first, rows, observations, gradient, losses);
+}
+
+muster_status deterministic_actor_create(const struct algorithm_context *context, void *algorithm) {
+  static const struct critic_rules rules = {.squares = 1.0f, .find_targets = find_targets, .improve = improve};
+  struct critic_learning *learning = algorithm;
+  const struct deterministic_actor_options *options = context->options;
+  learning->rules = &rules;
+  learning->policy_delay = options->policy_delay > 0 ? options->policy_delay : 1;
+  learning->target_update_interval = learning->policy_delay;
+  return MUSTER_OK;
+}
+
+muster_status deterministic_actor_update(void *algorithm, double progress_remaining, double *metrics) {
+  return critic_learning_update(algorithm, progress_remaining, metrics);
+}

@@ -1,0 +1,40 @@
+/* What ddpg and td3 share: actor-critics with a replay (critic_learning.h) whose policy is deterministic, and explores
+ * by noise that is added to its actions (nn/distributions/deterministic.c). */
+#ifndef ALGO_DETERMINISTIC_ACTOR_H
+#define ALGO_DETERMINISTIC_ACTOR_H
+
+#include "algo/critic_learning.h"
+#include "algo/options.h"
+
+/* Options of both. Those of td3 alone are 0 in ddpg. */
+struct deterministic_actor_options {
+  struct replay_learning_settings settings;
+  int64_t n_critics;
+  int action_noise; /* enum action_noise */
+  double noise_std;
+  int64_t policy_delay; /* 0: 1 */
+  double target_policy_noise, target_noise_clip;
+};
+
+extern const char *const action_noise_names[];
+
+#define ROW_ACTION_NOISE(T)                                                                                            \
+  {                                                                                                                    \
+    ROW(T, action_noise), .type = OPTION_CHOICE, .default_value = "none", .choices = action_noise_names,               \
+                          .help = "noise that explores, added to actions whose elements go from -1 to 1"               \
+  }
+#define ROW_NOISE_STD(T)                                                                                               \
+  {                                                                                                                    \
+    ROW(T, noise_std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 10,                              \
+                       .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes, "     \
+                               "per root of a unit of time, 100 steps"                                                 \
+  }
+
+/* For .request. */
+void deterministic_actor_request(const void *options, struct policy_request *request);
+
+/* For .create and .update. */
+MUSTER_CHECKED muster_status deterministic_actor_create(const struct algorithm_context *context, void *algorithm);
+MUSTER_CHECKED muster_status deterministic_actor_update(void *algorithm, double progress_remaining, double *metrics);
+
+#endif
