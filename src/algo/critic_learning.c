@@ -344,7 +344,7 @@ muster_status critic_learning_update(struct critic_learning *learning, double pr
   const double n = (double)base->settings.batch_size,
                learning_rate = option_schedule_value(&base->settings.learning_rate, progress_remaining);
   struct critic_losses losses;
-  replay_learning_begin_update(base, progress_remaining);
+  MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
   MUSTER_TRY(update_critics(learning, learning_rate, &losses));
   if ((base->updates + 1) % learning->policy_delay == 0) MUSTER_TRY(update_actor(learning, learning_rate));
   MUSTER_TRY(replay_learning_end_update(base));

@@ -58,8 +58,9 @@ struct policy_request {
   bool table;            /* whether it is a table: a row of outputs for each Discrete observation, and no layers */
   bool dueling; /* whether the last layer is `dueling`, whose streams have the last hidden layer's width each */
   struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
-  int64_t n_critics, critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
-  int action_noise;                /* enum action_noise */
+  int64_t n_critics,
+      critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
+  int action_noise; /* enum action_noise */
   double noise_std;
 };
 

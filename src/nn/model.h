@@ -34,8 +34,8 @@ struct model_network_spec {
   const char *name; /* begins the names of its tensors: "<name>/<number>/..." */
   enum model_reads reads;
   enum model_outputs outputs;
-  /* an ensemble: as many networks as the request has `n_critics`, "<name>1", "<name>2", ..., with `critic_atoms` outputs
-   * in place of each one; a target copy of it is an ensemble, too */
+  /* an ensemble: as many networks as the request has `n_critics`, "<name>1", "<name>2", ..., with `critic_atoms`
+   * outputs in place of each one; a target copy of it is an ensemble, too */
   bool is_ensemble;
   /* for a target copy the name of the network that it copies, "policy" or one earlier in the list; else NULL. A copy
    * has the layers of that network, begins equal to it, is not trained, and follows it by model_update_targets() */

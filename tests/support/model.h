@@ -19,9 +19,10 @@ struct network_shape {
   bool share_trunk;
   int32_t layers;
   int64_t hidden[4];
-  muster_space_kind kind; /* of the actions; 0: Discrete with `actions` choices */
-  int32_t elements;       /* of a Box or MultiDiscrete action */
-  int32_t counts[4];      /* of a MultiDiscrete action */
+  muster_space_kind kind;  /* of the actions; 0: Discrete with `actions` choices */
+  int32_t elements;        /* of a Box or MultiDiscrete action */
+  int32_t counts[4];       /* of a MultiDiscrete action */
+  const float *low, *high; /* bounds of a Box action, borrowed; NULL: none */
   bool masks;
   int log_std;    /* enum model_log_std */
   int32_t agents; /* 0: one */
@@ -50,7 +51,12 @@ static inline const struct parameter *find_parameter(const struct parameters *pa
 
 /* The description of environments for such a model: its observation and these actions. Points into the shape. */
 static inline muster_env_spec describe_shape(const struct network_shape *shape) {
-  muster_space action = {.kind = shape->kind, .rank = 1, .shape = {shape->elements}, .counts = shape->counts};
+  muster_space action = {.kind = shape->kind,
+                         .rank = 1,
+                         .shape = {shape->elements},
+                         .counts = shape->counts,
+                         .low = shape->low,
+                         .high = shape->high};
   if (shape->kind == 0) action = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->actions};
   muster_space observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {(int32_t)shape->obs_dim}};
   if (shape->states > 0) observation = (muster_space){.kind = MUSTER_SPACE_DISCRETE, .counts = &shape->states};

@@ -18,6 +18,13 @@ struct work {
   void *algorithm;
 };
 
+/* whether the distribution that an algorithm requests is of Box actions */
+static bool acts_in_box(const struct policy_request *request) {
+  for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++)
+    if (strcmp((*entry)->name, request->distribution) == 0) return (*entry)->action_kind == MUSTER_SPACE_BOX;
+  return false;
+}
+
 static void start(const struct algorithm_type *type, uint64_t seed, size_t n_envs, struct work *w) {
   struct network_shape shape = {.obs_dim = 4, .actions = 3, .layers = 1, .hidden = {16}};
   *w = (struct work){.options = calloc(1, type->options_size)};
@@ -25,6 +32,13 @@ static void start(const struct algorithm_type *type, uint64_t seed, size_t n_env
   CHECK_OK_FATAL(option_set_defaults(type->options, w->options));
   shape.request = algorithm_request(type, w->options);
   if (shape.request.table) shape.states = 5;
+  if (acts_in_box(&shape.request)) {
+    static const float low[] = {-1, -2}, high[] = {1, 2};
+    shape.kind = MUSTER_SPACE_BOX;
+    shape.elements = 2;
+    shape.low = low;
+    shape.high = high;
+  }
   create_model(&shape, algorithm_networks(type, w->options), w->arena, &w->model);
   randomize_model(&w->model, 3);
   size_t n_steps = algorithm_needs(type, w->options).n_steps;
@@ -185,10 +199,16 @@ static bool has_option(const struct algorithm_type *type, const char *key) {
   return false;
 }
 
-/* takes in the rollout, as often as needed until an update follows, and makes one update */
-static muster_status learn(const struct algorithm_type *type, struct work *w, double progress, double *metrics) {
+/* takes in the rollout, as often as needed until an update follows */
+static muster_status take_rollouts(const struct algorithm_type *type, struct work *w) {
   int64_t updates = 0;
   while (updates == 0) MUSTER_TRY(algorithm_take_rollout(type, w->algorithm, 1.0, &updates));
+  return MUSTER_OK;
+}
+
+/* takes in the rollout, as often as needed, and makes one update */
+static muster_status learn(const struct algorithm_type *type, struct work *w, double progress, double *metrics) {
+  MUSTER_TRY(take_rollouts(type, w));
   return type->update(w->algorithm, progress, metrics);
 }
 
@@ -267,6 +287,7 @@ static void test_not_finite(void) {
     start(*type, 7, ENVS, &untouched);
     for (size_t i = 0; i < work.rollout.n_envs * work.rollout.n_steps; i++) work.rollout.reward[i] = NAN;
     double metrics[ALGORITHM_MAX_METRICS];
+    CHECK_OK(take_rollouts(*type, &untouched));
     CHECK_FAILS(learn(*type, &work, 1.0, metrics), MUSTER_ERROR_NUMERIC, "not finite");
     CU_ASSERT_TRUE(same_parameters(&work, &untouched));
     stop(&work);

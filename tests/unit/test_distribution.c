@@ -4,6 +4,7 @@
 #include "base/random.h"
 #include "nn/distribution.h"
 #include "nn/layer.h"
+#include "nn/normals.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"
@@ -102,15 +103,38 @@ static void test_lacks(void) {
   arena_destroy(&arena);
 }
 
-/* samples are reproducible, their log-probabilities are those that evaluate() finds in any other row, and the mode is
- * at least as probable */
+enum { ENTRY_ROWS = 45 };
+
+/* log-probabilities of samples are those that evaluate() finds in any other row, and the mode is at least as probable
+ */
+static void check_evaluation(struct policy_head *head, const float *net, const int32_t *actions,
+                             const float *log_prob) {
+  const struct distribution *distribution = head->distribution;
+  const size_t elements = head->elements, ld = head->outputs + 3;
+  float turned[TILE * (MAX_OUTPUTS + 3)];
+  int32_t again[TILE * 4];
+  /* the last thirteen rows, moved to the front of a tile that holds nothing else */
+  for (size_t r = 0; r < 13; r++) {
+    memcpy(turned + r * ld, net + (ENTRY_ROWS - 1 - r) * ld, ld * sizeof *net);
+    memcpy(again + r * elements, actions + (ENTRY_ROWS - 1 - r) * elements, elements * sizeof *actions);
+  }
+  distribution->evaluate(head, 13, turned, ld, all_allowed, again);
+  for (size_t r = 0; r < 13; r++) CU_ASSERT_EQUAL(head->log_prob[r], log_prob[ENTRY_ROWS - 1 - r]);
+
+  distribution->mode(head, ENTRY_ROWS, net, ld, all_allowed, again);
+  distribution->evaluate(head, ENTRY_ROWS, net, ld, all_allowed, again);
+  for (size_t r = 0; r < ENTRY_ROWS; r++)
+    CU_ASSERT_TRUE(head->log_prob[r] >= log_prob[r] && isfinite(head->entropy[r]));
+}
+
+/* samples are reproducible */
 static void check_entry(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
-  enum { ROWS = 45 };
+  enum { ROWS = ENTRY_ROWS };
   const muster_space space = example_space(distribution->action_kind);
   struct policy_head head;
   create_head(&space, distribution->name, state_dependent, arena, &head);
   size_t outputs = head.outputs, elements = head.elements, ld = outputs + 3;
-  float net[TILE * (MAX_OUTPUTS + 3)], turned[TILE * (MAX_OUTPUTS + 3)], log_prob[ROWS];
+  float net[TILE * (MAX_OUTPUTS + 3)], log_prob[ROWS];
   int32_t actions[TILE * 4], again[TILE * 4];
   CU_ASSERT_FATAL(outputs <= MAX_OUTPUTS && elements <= 4);
   fill_normal(net, ROWS * ld, 2.0, 1, 0);
@@ -120,17 +144,7 @@ static void check_entry(const struct distribution *distribution, bool state_depe
   distribution->sample(&head, ROWS, net, ld, all_allowed, &random, again);
   CU_ASSERT_EQUAL(memcmp(actions, again, ROWS * elements * sizeof *actions), 0);
 
-  /* the last thirteen rows, moved to the front of a tile that holds nothing else */
-  for (size_t r = 0; r < 13; r++) {
-    memcpy(turned + r * ld, net + (ROWS - 1 - r) * ld, ld * sizeof *net);
-    memcpy(again + r * elements, actions + (ROWS - 1 - r) * elements, elements * sizeof *actions);
-  }
-  distribution->evaluate(&head, 13, turned, ld, all_allowed, again);
-  for (size_t r = 0; r < 13; r++) CU_ASSERT_EQUAL(head.log_prob[r], log_prob[ROWS - 1 - r]);
-
-  distribution->mode(&head, ROWS, net, ld, all_allowed, again);
-  distribution->evaluate(&head, ROWS, net, ld, all_allowed, again);
-  for (size_t r = 0; r < ROWS; r++) CU_ASSERT_TRUE(head.log_prob[r] >= log_prob[r] && isfinite(head.entropy[r]));
+  if (distribution->evaluate != NULL) check_evaluation(&head, net, actions, log_prob);
 
   /* a draw depends on its row of the run and its step, not on its position in the tile */
   struct action_random later = {.seed = 2, .first_row = 3, .step = 5};
@@ -160,6 +174,7 @@ static double density_slope(struct policy_head *head, size_t rows, const float *
  * there */
 static void check_gradient(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
   enum { ROWS = 13 };
+  if (distribution->gradient == NULL) return;
   const muster_space space = example_space(distribution->action_kind);
   struct policy_head head;
   create_head(&space, distribution->name, state_dependent, arena, &head);
@@ -183,17 +198,28 @@ static void check_gradient(const struct distribution *distribution, bool state_d
   }
 }
 
-/* the slope along one float of sum(d_actions * a) + sum(d_log_prob * log pi(a)), for sampled actions with the same
- * noise */
+/* actions with the same noise each time */
+static void act_with_noise(struct policy_head *head, size_t rows, const float *net, float *actions) {
+  const struct distribution *distribution = head->distribution;
+  if (distribution->from_noise == NULL) {
+    const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
+    distribution->sample(head, rows, net, head->outputs, all_allowed, &random, actions);
+    return;
+  }
+  float noise[4 * TILE];
+  fill_normal(noise, head->elements * TILE, 1.0, 64, 0);
+  distribution->from_noise(head, rows, net, head->outputs, noise, actions);
+}
+
+/* the slope along one float of sum(d_actions * a) + sum(d_log_prob * log pi(a)), for actions with the same noise */
 static double path_slope(struct policy_head *head, size_t rows, const float *net, const float *d_actions,
                          const float *d_log_prob, float *at) {
-  const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
   const float h = 1.0f / 256, before = *at;
   double sides[2] = {0, 0};
   for (int side = 0; side < 2; side++) {
     float actions[TILE * 4];
     *at = side == 0 ? before - h : before + h;
-    head->distribution->sample(head, rows, net, head->outputs, all_allowed, &random, actions);
+    act_with_noise(head, rows, net, actions);
     for (size_t i = 0; i < rows * head->elements; i++) sides[side] += (double)d_actions[i] * actions[i];
     for (size_t r = 0; r < rows; r++) sides[side] += (double)d_log_prob[r] * head->log_prob[r];
   }
@@ -201,7 +227,7 @@ static double path_slope(struct policy_head *head, size_t rows, const float *net
   return (sides[1] - sides[0]) / (2 * h);
 }
 
-/* actions as a function of parameters and noise: pathwise() against central differences of sample() */
+/* actions as a function of parameters and noise: pathwise() against central differences of actions with that noise */
 static void check_pathwise(const struct distribution *distribution, bool state_dependent, struct arena *arena) {
   enum { ROWS = 13 };
   const muster_space space = example_space(distribution->action_kind);
@@ -221,12 +247,12 @@ static void check_pathwise(const struct distribution *distribution, bool state_d
   for (size_t i = 0; i < head.own_count; i++)
     own[i] = path_slope(&head, ROWS, net, d_actions, d_log_prob, (float *)head.own + i);
 
-  const struct action_random random = {.seed = 8, .first_row = 3, .step = 4};
-  distribution->sample(&head, ROWS, net, outputs, all_allowed, &random, actions);
+  act_with_noise(&head, ROWS, net, actions);
   distribution->pathwise(&head, ROWS, d_actions, d_log_prob, d_net, outputs);
   CU_ASSERT_TRUE(relative_error(d_net, expected, ROWS * outputs) <= 2e-3);
   CU_ASSERT_TRUE(relative_error(head.own_gradients, own, head.own_count) <= 2e-3);
 
+  if (distribution->evaluate == NULL) return;
   /* gradients of own parameters are added to what is there, and evaluate() of the same actions can take the place of
    * sample() */
   float again[TILE * MAX_OUTPUTS];
@@ -582,6 +608,127 @@ static void test_gaussian_mode(void) {
   arena_destroy(&arena);
 }
 
+/* --- squashed Gaussian, and noise that lasts --- */
+
+/* Against PyTorch, out to saturation and beyond both limits of the deviation (tests/golden/sac.h5, squash/): actions,
+ * log-probabilities and their gradients in the form that has 1e-6. */
+static void test_squash(void) {
+  static const char file[] = "sac.h5";
+  static const float low = -1, high = 1;
+  const muster_space space = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {1}, .low = &low, .high = &high};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, "SquashedGaussian", false, arena, &head);
+  struct golden mean = golden_read(file, "squash/f64/mu"), deviation = golden_read(file, "squash/f64/log_std_raw"),
+                drawn = golden_read(file, "squash/f64/noise"), action = golden_read(file, "squash/f64/action"),
+                log_prob = golden_read(file, "squash/f64/log_prob"), d_mean = golden_read(file, "squash/f64/grad_mu"),
+                d_deviation = golden_read(file, "squash/f64/grad_log_std_raw");
+  float net[2 * TILE], noise[TILE] = {0}, actions[TILE], d_net[2 * TILE], d_actions[TILE] = {0}, ones[TILE];
+  CU_ASSERT_FATAL(mean.n <= TILE);
+  for (size_t r = 0; r < mean.n; r++) {
+    net[2 * r] = (float)mean.values[r];
+    net[2 * r + 1] = (float)deviation.values[r];
+    noise[r] = (float)drawn.values[r];
+    ones[r] = 1;
+  }
+  head.distribution->from_noise(&head, mean.n, net, 2, noise, actions);
+  head.distribution->pathwise(&head, mean.n, d_actions, ones, d_net, 2);
+  for (size_t r = 0; r < mean.n; r++) {
+    CU_ASSERT_DOUBLE_EQUAL(actions[r], action.values[r], 3e-7);
+    CHECK_CLOSE(head.log_prob[r], log_prob.values[r], 2e-6);
+    CHECK_CLOSE(d_net[2 * r], d_mean.values[r], 2e-6);
+    CHECK_CLOSE(d_net[2 * r + 1], d_deviation.values[r], 2e-6);
+  }
+  golden_free(&mean), golden_free(&deviation), golden_free(&drawn), golden_free(&action), golden_free(&log_prob);
+  golden_free(&d_mean), golden_free(&d_deviation);
+  arena_destroy(&arena);
+}
+
+/* with policy/random 1 actions are uniform within the bounds: mean and variance within 4.5 standard errors */
+static void test_random_actions(void) {
+  static const char *const names[] = {"SquashedGaussian", "Deterministic"};
+  const muster_space space = example_space(MUSTER_SPACE_BOX);
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  for (size_t k = 0; k < 2; k++) {
+    struct policy_head head;
+    create_head(&space, names[k], false, arena, &head);
+    *(float *)head.own = 1;
+    float net[TILE * 4] = {0}, actions[TILE * 2];
+    double sum[2] = {0}, squares[2] = {0};
+    const double n = 200 * TILE;
+    for (uint32_t step = 0; step < 200; step++) {
+      const struct action_random random = {.seed = 5, .step = step};
+      head.distribution->sample(&head, TILE, net, head.outputs, all_allowed, &random, actions);
+      for (size_t r = 0; r < TILE; r++)
+        for (size_t i = 0; i < 2; i++) {
+          const double unit = actions[2 * r + i] / space.high[i];
+          CU_ASSERT_FATAL(unit >= -1 && unit <= 1);
+          sum[i] += unit;
+          squares[i] += unit * unit;
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+      CU_ASSERT_TRUE(fabs(sum[i] / n) < 4.5 * sqrt(1.0 / 3 / n));
+      CU_ASSERT_TRUE(fabs(squares[i] / n - 1.0 / 3) < 4.5 * sqrt(4.0 / 45 / n));
+    }
+  }
+  arena_destroy(&arena);
+}
+
+/* The process of normals_drift(): over many rows its mean, its variance, and its correlation with itself some steps
+ * later, within 4.5 standard errors; also across the numbers that are drawn alone, at multiples of 65536. */
+static void test_drift(void) {
+  enum { ROWS = 20000 };
+  static const uint32_t first[] = {0, 12345, 65535, 131072 - 40}, later[] = {0, 1, 10, 100, 1000};
+  const double decay = 1 - 0.15 * 0.01, variance = 0.01 / (1 - decay * decay);
+  for (size_t k = 0; k < 4; k++) {
+    double sum = 0, products[5] = {0};
+    for (uint32_t row = 0; row < ROWS; row++) {
+      const double x = normals_drift(3, row, first[k], 1);
+      sum += x;
+      for (size_t i = 0; i < 5; i++) products[i] += x * normals_drift(3, row, first[k] + later[i], 1) / ROWS;
+    }
+    CU_ASSERT_TRUE(fabs(sum / ROWS) < 4.5 * sqrt(variance / ROWS));
+    for (size_t i = 0; i < 5; i++) {
+      const double correlation = pow(decay, later[i]);
+      CU_ASSERT_TRUE(fabs(products[i] / variance - correlation) < 4.5 * sqrt((1 + correlation * correlation) / ROWS));
+    }
+  }
+  /* each row and element has its own; the changes from step to step are those of the recursion */
+  double changes = 0;
+  for (uint32_t row = 0; row < ROWS; row++) {
+    const double change = normals_drift(3, row, 78, 0) - decay * normals_drift(3, row, 77, 0);
+    changes += change * change / ROWS;
+  }
+  CU_ASSERT_TRUE(fabs(changes / 0.01 - 1) < 4.5 * sqrt(2.0 / ROWS));
+  CU_ASSERT_TRUE(normals_drift(3, 0, 5, 0) != normals_drift(3, 1, 5, 0));
+  CU_ASSERT_TRUE(normals_drift(3, 0, 5, 0) != normals_drift(3, 0, 5, 1));
+}
+
+/* numbers of a minibatch: their moments, and that neither tiles nor the other elements matter */
+static void test_minibatch_normals(void) {
+  enum { ELEMENTS = 3, UPDATES = 300 };
+  double moments[4] = {0};
+  float noise[ELEMENTS * TILE], again[ELEMENTS * TILE];
+  for (uint32_t update = 0; update < UPDATES; update++) {
+    normals_of_minibatch(6, update, 1, TILE, TILE, ELEMENTS, noise);
+    for (size_t k = 0; k < ELEMENTS * TILE; k++)
+      for (int power = 1; power <= 4; power++) moments[power - 1] += pow(noise[k], power);
+  }
+  const double n = ELEMENTS * TILE * UPDATES;
+  CU_ASSERT_TRUE(fabs(moments[0] / n) < 4.5 / sqrt(n));
+  CU_ASSERT_TRUE(fabs(moments[1] / n - 1) < 4.5 * sqrt(2 / n));
+  CU_ASSERT_TRUE(fabs(moments[2] / n) < 4.5 * sqrt(15 / n));
+  CU_ASSERT_TRUE(fabs(moments[3] / n - 3) < 4.5 * sqrt(96 / n));
+  normals_of_minibatch(6, UPDATES - 1, 1, TILE + 8, 21, 2, again);
+  for (size_t i = 0; i < 2; i++)
+    for (size_t r = 0; r < 21; r++) CU_ASSERT_EQUAL(again[i * TILE + r], noise[i * TILE + r + 8]);
+  normals_of_minibatch(6, UPDATES - 1, 0, TILE, TILE, ELEMENTS, again);
+  CU_ASSERT_TRUE(again[0] != noise[0]);
+}
+
 /* --- against PyTorch --- */
 
 #define GOLDEN "distributions.h5"
@@ -700,6 +847,10 @@ static const struct check_case cases[] = {
     {"Gaussian: moments of draws", test_normal_moments},
     {"Gaussian: mode", test_gaussian_mode},
     {"Gaussian: deviations at their limits", test_clamped_deviations},
+    {"squashed Gaussian: against PyTorch", test_squash},
+    {"random actions", test_random_actions},
+    {"Ornstein-Uhlenbeck noise", test_drift},
+    {"normal numbers of a minibatch", test_minibatch_normals},
     {"against PyTorch", test_golden},
 };
 

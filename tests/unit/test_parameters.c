@@ -32,7 +32,7 @@ static void test_too_many(void) {
   for (int i = 0; i < PARAMETERS_MAX_TENSORS; i++)
     CHECK_OK_FATAL(parameters_add(&parameters, "policy", "weight", 1, 1, 1, &offset));
   CHECK_FAILS(parameters_add(&parameters, "policy", "weight", 1, 1, 1, &offset), MUSTER_ERROR_USAGE,
-              "more than 261 tensors");
+              "more than 640 tensors");
   CU_ASSERT_EQUAL(parameters.count, PARAMETERS_MAX_TENSORS);
 }
 
