@@ -15,12 +15,13 @@ seed: 7
 total_steps: {steps}
 env: {env}
 policy: {{hidden_sizes: [16, 16]}}
-algorithm: {{name: dqn, learning_starts: 150, learning_rate: 0.001, target_update_interval: 64, {algorithm}}}
+algorithm: {{name: {name}, learning_starts: 150, learning_rate: 0.001, {algorithm}}}
 evaluation: {{every: 500, episodes: 3}}
 checkpoint: {{interval: 0}}
 """
 
 CARTPOLE = "{name: CartPole-v1, num_envs: 5}"
+PENDULUM = "{name: Pendulum-v1, num_envs: 4}"
 # episodes of random length that are truncated, not terminated, with two agents and masks
 PROBE = (
     "{name: Probe-v0, num_envs: 4, max_steps: 9,"
@@ -30,7 +31,11 @@ IMAGES = "{name: Probe-v0, num_envs: 3, options: {obs_dim: 5, episode_length: 7,
 
 
 def config(algorithm, env=CARTPOLE, steps=1200):
-    return CONFIG.format(algorithm=algorithm, env=env, steps=steps)
+    return CONFIG.format(name="dqn", algorithm=f"target_update_interval: 64, {algorithm}", env=env, steps=steps)
+
+
+def actor_critic(name, algorithm, env=PENDULUM, steps=1200):
+    return CONFIG.format(name=name, algorithm=algorithm, env=env, steps=steps)
 
 
 # minibatches of 1 to 4 micro-batches; replays that do not divide evenly, and turn over
@@ -42,6 +47,10 @@ KINDS = {
     "one_env": config("buffer_size: 211, batch_size: 128, n_steps: 3", "{name: CartPole-v1, num_envs: 1}"),
     "truncating": config("buffer_size: 200, batch_size: 150, n_steps: 3", PROBE),
     "images": config("buffer_size: 200, batch_size: 70, train_freq: 8", IMAGES, steps=600),
+    "sac": actor_critic("sac", "buffer_size: 403, batch_size: 256, gradient_steps: 2"),
+    "td3": actor_critic("td3", "buffer_size: 700, batch_size: 130, n_steps: 3, n_critics: 3, action_noise: normal"),
+    "ddpg": actor_critic("ddpg", "buffer_size: 211, batch_size: 70, action_noise: ornstein-uhlenbeck,"
+                         " replay: {prioritized: true}"),
     "quantiles": config("buffer_size: 403, batch_size: 130, train_freq: 8, distributional: qr, n_quantiles: 8"),
 }
 
@@ -95,7 +104,7 @@ class Replay(program.Case):
         """From a checkpoint in the midst of a run, whose learners divide the replay in another way."""
         layouts = [(2, together()), (1, []), (3, apart(2)), (5, apart(4))]
         keep = ["--set", "checkpoint.every=400", "--set", "checkpoint.keep=0"]
-        for name in ["prioritized", "truncating"]:
+        for name in ["prioritized", "truncating", "sac", "td3"]:
             for text in [KINDS[name], pipelined(KINDS[name])]:
                 runs = [self.train(f"{name}-{len(text)}-{ranks}", *sets, *keep, config=text, ranks=ranks)
                         for ranks, sets in layouts]
