@@ -52,9 +52,11 @@ static muster_status create_optimizers(struct critic_learning *learning, const s
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, critics, settings->optimizer_epsilon, context->arena,
                                       &learning->critics_optimizer));
   optimizer_narrow(&learning->critics_optimizer, "critics", actor);
+  MUSTER_TRY(divided_step_create(&learning->critics_optimizer, context->group, &learning->critics_step));
   MUSTER_TRY(optimizer_create_by_name(settings->optimizer, actor, settings->optimizer_epsilon, context->arena,
                                       &learning->actor_optimizer));
   optimizer_narrow(&learning->actor_optimizer, "actor", 0);
+  MUSTER_TRY(divided_step_create(&learning->actor_optimizer, context->group, &learning->actor_step));
   MUSTER_TRY(gradient_sum_create(context->group, critics, sizeof(struct critic_losses) / sizeof(double), context->arena,
                                  &learning->critics_sum));
   learning->critics_sum.first = actor;
@@ -127,6 +129,7 @@ const struct algorithm_base critic_learning_base = {
     .state = list_state,
     .take_rollout = take_rollout,
     .intermediates = replay_learning_intermediates,
+    .replay = replay_learning_replay,
 };
 
 /* --- for rules --- */
@@ -299,7 +302,7 @@ static muster_status update_critics(struct critic_learning *learning, double lea
   MUSTER_TRY(gradient_sum_make(&learning->critics_sum, (size_t)base->settings.batch_size, add_critics_gradient,
                                learning, parameters->gradients + learning->critics_sum.first, (double *)losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the critics", losses->loss));
-  MUSTER_TRY(optimizer_clipped_step(&learning->critics_optimizer, parameters, INFINITY, learning_rate, &norm));
+  MUSTER_TRY(divided_step_make(&learning->critics_step, parameters, INFINITY, learning_rate, &norm));
   for (size_t i = 0; i < learning->n_critics; i++) model_pack_network(base->model, learning->critic[i], true);
   return MUSTER_OK;
 }
@@ -322,7 +325,7 @@ static muster_status update_actor(struct critic_learning *learning, double learn
   MUSTER_TRY(gradient_sum_make(&learning->actor_sum, (size_t)base->settings.batch_size, add_actor_gradient, learning,
                                parameters->gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the policy", losses.loss));
-  MUSTER_TRY(optimizer_clipped_step(&learning->actor_optimizer, parameters, INFINITY, learning_rate, &norm));
+  MUSTER_TRY(divided_step_make(&learning->actor_step, parameters, INFINITY, learning_rate, &norm));
   model_pack_network(base->model, base->model->policy, true);
   learning->actor_loss = losses.loss / (double)base->settings.batch_size;
   return learning->rules->finish != NULL ? learning->rules->finish(learning, &losses, learning_rate) : MUSTER_OK;

@@ -15,6 +15,7 @@
 #ifndef ALGO_CRITIC_LEARNING_H
 #define ALGO_CRITIC_LEARNING_H
 
+#include "algo/divided_step.h"
 #include "algo/gradient_sum.h"
 #include "algo/replay_learning.h"
 #include "nn/optimizer.h"
@@ -59,6 +60,7 @@ struct critic_learning {
   struct model_network *critic[CRITICS_MAX], *target[CRITICS_MAX];
   struct model_network *next_policy; /* that chooses the next actions: the policy, or its copy */
   struct optimizer critics_optimizer, actor_optimizer;
+  struct divided_step critics_step, actor_step;
   struct gradient_sum critics_sum, actor_sum;
   char *observations; /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
   double actor_loss;  /* the last one; NAN before */

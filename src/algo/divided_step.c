@@ -34,7 +34,7 @@ muster_status divided_step_create(struct optimizer *optimizer, const struct lear
 muster_status divided_step_make(struct divided_step *step, struct parameters *parameters, double max_grad_norm,
                                 double learning_rate, double *gradient_norm) {
   const struct optimizer *optimizer = step->optimizer;
-  float *values = parameters->values, *moved = step->moved;
+  float *values = parameters->values + optimizer->first, *moved = step->moved;
   const size_t first = optimizer->part_first, end = first + optimizer->part_count;
   MUSTER_TRY(optimizer_clipped_step(step->optimizer, parameters, max_grad_norm, learning_rate, gradient_norm));
   if (moved == NULL) return MUSTER_OK;
