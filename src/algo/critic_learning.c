@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+const char *const action_noise_names[] = {"none", "normal", "ornstein-uhlenbeck", NULL};
+
 /* --- critic_learning_base: what all of them do --- */
 
 #define CRITICS                                                                                                        \
@@ -71,6 +73,9 @@ static muster_status create_memory(struct critic_learning *learning, struct aren
   learning->d_net_ld = linear_padded(head->outputs);
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->obs_bytes,
                         "observations of a minibatch", &learning->observations));
+  if (learning->base.rollout->mask_bytes > 0)
+    MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->mask_bytes,
+                          "action masks of a minibatch", &learning->masks));
   MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->n_critics * learning->atoms, "targets", &learning->targets));
   for (size_t i = 0; i < learning->n_critics; i++)
     MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->value_ld, "loss gradients", &learning->d_values[i]));
@@ -156,7 +161,12 @@ void critic_learning_take(struct critic_learning *learning, size_t rows, const v
   model_take_with_actions(model, rows, observations, obs_bytes, learning->unit_actions);
 }
 
+const uint8_t *critic_learning_masks(const struct critic_learning *learning, size_t first) {
+  return learning->masks != NULL ? learning->masks + first * learning->base.rollout->mask_bytes : NULL;
+}
+
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n) {
+  learning->n_run = n;
   for (size_t i = 0; i < n; i++)
     learning->values[i] = model_forward(learning->base.model, networks[i], &learning->value_ld);
 }
@@ -173,7 +183,7 @@ void critic_learning_act(struct critic_learning *learning, struct model_network 
 
 float critic_learning_least(const struct critic_learning *learning, size_t r, size_t *which) {
   *which = 0;
-  for (size_t i = 1; i < learning->n_critics; i++)
+  for (size_t i = 1; i < learning->n_run; i++)
     if (learning->values[i][r * learning->value_ld] < learning->values[*which][r * learning->value_ld]) *which = i;
   return learning->values[*which][r * learning->value_ld];
 }
@@ -268,11 +278,47 @@ static void squared_loss(const struct critic_learning *learning, const struct cr
   }
 }
 
+/* keeps what the policy's part of the update reads of these steps, too */
+static void keep_inputs(struct critic_learning *learning, size_t first, size_t rows) {
+  const struct replay_tile *tile = &learning->base.tile;
+  const size_t obs_bytes = learning->base.rollout->obs_bytes, mask_bytes = learning->base.rollout->mask_bytes;
+  memcpy(learning->observations + first * obs_bytes, tile->step.observation, rows * obs_bytes);
+  if (learning->masks != NULL) memcpy(learning->masks + first * mask_bytes, tile->step.mask, rows * mask_bytes);
+}
+
+/* Huber's loss of quantile regression (Kuznetsov et al. 2020, equation 6): with the fractions tau_k = (k + 1/2) / n of
+ * a critic's n quantiles and m targets, the mean over critics, quantiles and targets of |tau_k - [y_j < q_k]| H(y_j -
+ * q_k),  H(d) = d^2 / 2 within [-1, 1], |d| - 1/2 outside */
+static void quantile_loss(const struct critic_learning *learning, const struct critic_tile *tile,
+                          struct critic_losses *losses) {
+  const size_t n = learning->atoms, m = learning->n_targets;
+  const double share = 1.0 / (double)(learning->n_critics * n * m);
+  for (size_t r = 0; r < tile->rows; r++) {
+    const size_t at = outputs_of(learning, r);
+    const float *targets = learning->targets + r * m;
+    double loss = 0, value = 0, target = 0;
+    for (size_t j = 0; j < m; j++) target += targets[j] / (double)m;
+    for (size_t k = 0; k < n; k++) {
+      const double fraction = ((double)k + 0.5) / (double)n, quantile = tile->values[at + k];
+      double slope = 0;
+      for (size_t j = 0; j < m; j++) {
+        const double d = targets[j] - quantile, size = fabs(d), side = d < 0 ? 1 - fraction : fraction;
+        loss += side * (size < 1 ? 0.5 * d * d : size - 0.5);
+        slope -= side * fmin(fmax(d, -1), 1);
+      }
+      tile->d_values[at + k] = (float)(tile->weights[r] * slope * share) * tile->inverse_n;
+      value += quantile / (double)n;
+    }
+    losses->loss += tile->weights[r] * loss * share;
+    losses->value += value / (double)learning->n_critics;
+    tile->errors[r] += (float)fabs(value - target) / (float)learning->n_critics;
+  }
+}
+
 /* adds the gradient of the critics and the losses of some steps of the minibatch, tile by tile */
 static void add_critics_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
   struct critic_learning *learning = context;
   struct replay_learning *base = &learning->base;
-  const size_t obs_bytes = base->rollout->obs_bytes;
   for (const size_t end = first + n; first < end; first += TILE) {
     const size_t rows = end - first < TILE ? end - first : TILE;
     struct critic_tile tile = {.weights = base->weights + first,
@@ -281,14 +327,14 @@ static void add_critics_gradient(void *context, size_t first, size_t n, float *g
                                .rows = rows,
                                .inverse_n = 1.0f / (float)base->settings.batch_size};
     replay_learning_gather(base, first, rows);
-    memcpy(learning->observations + first * obs_bytes, base->tile.step.observation, rows * obs_bytes);
+    keep_inputs(learning, first, rows);
     memset(tile.errors, 0, rows * sizeof *tile.errors);
     learning->rules->find_targets(learning, first, rows);
     critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
     for (size_t i = 0; i < learning->n_critics; i++) {
       tile.values = model_forward(base->model, learning->critic[i], &learning->value_ld);
       memset(tile.d_values, 0, TILE * learning->value_ld * sizeof *tile.d_values);
-      squared_loss(learning, &tile, (struct critic_losses *)terms);
+      (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, &tile, (struct critic_losses *)terms);
       model_backward(base->model, learning->critic[i], tile.d_values, gradient, NULL);
     }
   }

@@ -22,6 +22,9 @@
 
 #define CRITICS_MAX 20
 
+/* The choices of action_noise (enum action_noise), ended by NULL. */
+extern const char *const action_noise_names[];
+
 /* Sums over a minibatch. All are doubles: they are the terms of a gradient_sum. */
 struct critic_losses {
   double loss, value; /* of all critics; Q(s, a), their mean */
@@ -34,7 +37,7 @@ struct critic_learning;
 
 /* What an algorithm adds. */
 struct critic_rules {
-  float squares; /* the factor of squared errors */
+  float squares; /* the factor of squared errors; critics of quantiles have the loss of quantile regression instead */
   /* For the steps first .. first + rows - 1 of the minibatch, which are in learning->base.tile: fills learning->targets
    * [rows, n_targets]. */
   void (*find_targets)(struct critic_learning *learning, size_t first, size_t rows);
@@ -63,6 +66,7 @@ struct critic_learning {
   struct divided_step critics_step, actor_step;
   struct gradient_sum critics_sum, actor_sum;
   char *observations; /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
+  uint8_t *masks;     /* [batch_size, mask_bytes] likewise; NULL: actions are not masked */
   double actor_loss;  /* the last one; NAN before */
 
   /* set by the algorithm's create() */
@@ -76,6 +80,7 @@ struct critic_learning {
   float *actions, *d_actions;       /* [TILE, elements] */
   float *unit_actions, *d_unit;     /* [TILE, elements] of which each is from -1 to 1 */
   float *noise;                     /* [elements, TILE] */
+  size_t n_run;                     /* how many critics or copies were run last */
   const float *values[CRITICS_MAX]; /* [rows, value_ld] outputs of critics or copies */
   size_t value_ld;
   float *d_values[CRITICS_MAX]; /* [TILE, value_ld] */
@@ -101,6 +106,9 @@ MUSTER_CHECKED muster_status critic_learning_update(struct critic_learning *lear
  * observations alone. */
 void critic_learning_take(struct critic_learning *learning, size_t rows, const void *observations, const void *actions);
 
+/* The action masks [rows, choices] of the steps from `first` on, for .improve; NULL: actions are not masked. */
+const uint8_t *critic_learning_masks(const struct critic_learning *learning, size_t first);
+
 /* Runs so many critics, or their copies, over what was taken: fills `values`. */
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n);
 
@@ -109,7 +117,7 @@ void critic_learning_run(struct critic_learning *learning, struct model_network 
 void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
                          size_t first, size_t rows, const void *observations);
 
-/* The smallest of the values of row r. */
+/* The smallest of the values of row r that were run, each of one output. */
 float critic_learning_least(const struct critic_learning *learning, size_t r, size_t *which);
 
 /* How the critics' values make one. */

@@ -3,8 +3,6 @@
 #include <math.h>
 #include <stdio.h>
 
-const char *const action_noise_names[] = {"none", "normal", "ornstein-uhlenbeck", NULL};
-
 void deterministic_actor_request(const void *object, struct policy_request *request) {
   const struct deterministic_actor_options *options = object;
   snprintf(request->distribution, sizeof request->distribution, "Deterministic");

@@ -16,20 +16,6 @@ struct deterministic_actor_options {
   double target_policy_noise, target_noise_clip;
 };
 
-extern const char *const action_noise_names[];
-
-#define ROW_ACTION_NOISE(T)                                                                                            \
-  {                                                                                                                    \
-    ROW(T, action_noise), .type = OPTION_CHOICE, .default_value = "none", .choices = action_noise_names,               \
-                          .help = "noise that explores, added to actions whose elements go from -1 to 1"               \
-  }
-#define ROW_NOISE_STD(T)                                                                                               \
-  {                                                                                                                    \
-    ROW(T, noise_std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 10,                              \
-                       .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes, "     \
-                               "per root of a unit of time, 100 steps"                                                 \
-  }
-
 /* For .request. */
 void deterministic_actor_request(const void *options, struct policy_request *request);
 

@@ -158,6 +158,18 @@
                        .help = "critics, of which the least value counts in a target"                                  \
   }
 
+#define ROW_ACTION_NOISE(T)                                                                                            \
+  {                                                                                                                    \
+    ROW(T, action_noise), .type = OPTION_CHOICE, .default_value = "none", .choices = action_noise_names,               \
+                          .help = "noise that explores, added to actions whose elements go from -1 to 1"               \
+  }
+#define ROW_NOISE_STD(T)                                                                                               \
+  {                                                                                                                    \
+    ROW(T, noise_std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 10,                              \
+                       .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes, "     \
+                               "per root of a unit of time, 100 steps"                                                 \
+  }
+
 /* priorities of steps (prioritized_replay.h) */
 #define ROW_REPLAY(T, name) .key = "replay." #name, .offset = offsetof(T, settings.replay.name)
 #define ROW_PRIORITIZED(T)                                                                                             \

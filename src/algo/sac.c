@@ -11,29 +11,26 @@
  *
  * An update is in the order of Stable-Baselines3: the critics' step, then those of policy and temperature, of which
  * both read the same actions; all losses have the temperature from before. The policy is a squashed Gaussian
- * (nn/distributions/squashed_gaussian.c). */
-#include "algo/critic_learning.h"
+ * (nn/distributions/squashed_gaussian.c); Discrete actions have a form of their own (sac_discrete.c). */
+#include "algo/sac.h"
 #include "algo/options.h"
+
+#include "base/random.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define QUANTILES_MAX 200
+
 struct sac_options {
   struct replay_learning_settings settings;
-  int64_t n_critics;
+  int64_t n_critics, target_critics, quantiles, top_quantiles_to_drop_per_net;
+  bool layer_norm;
+  int action_noise; /* enum action_noise */
+  double noise_std;
   char ent_coef[OPTION_STRING_SIZE], target_entropy[OPTION_STRING_SIZE];
-};
-
-struct sac {
-  struct critic_learning base;
-  bool learns_temperature;
-  float log_ent_coef; /* the logarithm of the temperature */
-  double ent_coef;    /* the temperature in this update */
-  double target_entropy;
-  double ent_coef_loss; /* of the last update; NAN where it is not learned */
-  struct optimizer optimizer;
 };
 
 /* --- options --- */
@@ -81,8 +78,22 @@ static const struct option_spec sac_option_list[] = {
      .help = "the temperature, the weight of the entropy: auto learns it, auto_X from X on; or a number"},
     {ROW(struct sac_options, target_entropy), .type = OPTION_STRING, .default_value = "auto",
      .check = check_target_entropy,
-     .help = "the entropy towards which the temperature is learned; auto: minus the number of the action's elements"},
+     .help = "the entropy towards which the temperature is learned; auto: minus the number of the action's elements, "
+             "or of n Discrete actions 0.98 log n"},
     ROW_N_CRITICS(struct sac_options, "2"),
+    {ROW(struct sac_options, target_critics), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 1,
+     .max = CRITICS_MAX,
+     .help = "critics that count in a target, drawn for each update, of which the policy's loss then has the mean "
+             "(REDQ); null: all, and the least in both"},
+    {ROW(struct sac_options, quantiles), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 2,
+     .max = QUANTILES_MAX, .help = "critics learn so many quantiles of the return (TQC); null: its mean"},
+    {ROW(struct sac_options, top_quantiles_to_drop_per_net), .type = OPTION_INT, .default_value = "2", .min = 0,
+     .max = QUANTILES_MAX - 1,
+     .help = "quantiles: so many for each critic, the largest of all, do not count in a target"},
+    {ROW(struct sac_options, layer_norm), .type = OPTION_BOOL, .default_value = "false",
+     .help = "whether the critics' hidden layers are normalised before their activation"},
+    ROW_ACTION_NOISE(struct sac_options),
+    ROW_NOISE_STD(struct sac_options),
     ROW_PRIORITIZED(struct sac_options),
     ROW_REPLAY_ALPHA(struct sac_options),
     ROW_REPLAY_BETA(struct sac_options),
@@ -97,35 +108,96 @@ static const struct option_spec sac_option_list[] = {
 static void sac_request(const void *object, struct policy_request *request) {
   const struct sac_options *options = object;
   snprintf(request->distribution, sizeof request->distribution, "SquashedGaussian");
+  snprintf(request->discrete, sizeof request->discrete, "Categorical");
   request->n_critics = options->n_critics;
+  request->critic_atoms = options->quantiles == OPTION_NULL_INT ? 1 : options->quantiles;
+  request->critics.layer_norm = options->layer_norm;
+  request->action_noise = options->action_noise;
+  request->noise_std = options->noise_std;
+}
+
+static muster_status sac_check(const struct document *document, const void *object, int64_t num_envs) {
+  (void)num_envs;
+  const struct sac_options *options = object;
+  const bool has_quantiles = options->quantiles != OPTION_NULL_INT;
+  if (options->target_critics != OPTION_NULL_INT && options->target_critics > options->n_critics)
+    return document_error(document, "algorithm.target_critics", "is %lld; expects at most n_critics, %lld",
+                          (long long)options->target_critics, (long long)options->n_critics);
+  if (has_quantiles && options->target_critics != OPTION_NULL_INT)
+    return document_error(document, "algorithm.target_critics", "with quantiles all critics count; expects null");
+  if (has_quantiles && options->top_quantiles_to_drop_per_net >= options->quantiles)
+    return document_error(document, "algorithm.top_quantiles_to_drop_per_net",
+                          "drops all %lld quantiles; expects fewer", (long long)options->quantiles);
+  return MUSTER_OK;
 }
 
 /* --- the update --- */
 
-static void find_targets(struct critic_learning *learning, size_t first, size_t rows) {
-  const struct sac *sac = (const struct sac *)learning;
-  const struct replay_tile *tile = &learning->base.tile;
-  const float *log_prob = learning->base.model->head.log_prob, alpha = (float)sac->ent_coef;
+/* The copies of n_chosen critics, drawn for each update (Chen et al. 2021, algorithm 1): the first places of a random
+ * order. */
+void sac_run_targets(struct critic_learning *learning) {
+  const size_t n = learning->n_critics, chosen = ((const struct sac *)learning)->n_chosen;
+  const struct replay_learning *base = &learning->base;
+  struct model_network *copies[CRITICS_MAX];
+  memcpy(copies, learning->target, n * sizeof *copies);
+  for (size_t i = 0; i < chosen && chosen < n; i++) {
+    uint32_t words[4];
+    random_words(base->seed, RANDOM_NOISE, UINT32_MAX, (uint32_t)base->updates, (uint32_t)i, words);
+    const size_t k = i + (size_t)(((uint64_t)words[0] * (n - i)) >> 32);
+    struct model_network *copy = copies[k];
+    copies[k] = copies[i];
+    copies[i] = copy;
+  }
+  critic_learning_run(learning, copies, chosen);
+}
+
+static int compare_floats(const void *a, const void *b) {
+  const float x = *(const float *)a, y = *(const float *)b;
+  return (x > y) - (x < y);
+}
+
+/* what comes after row r: the least value, or the lower part of all quantiles (Kuznetsov et al. 2020, section 3) */
+static void find_values(const struct critic_learning *learning, size_t r, float *values) {
+  float all[CRITICS_MAX * QUANTILES_MAX];
+  const size_t atoms = learning->atoms, n = learning->n_run * atoms;
   size_t which;
+  if (atoms == 1) {
+    *values = critic_learning_least(learning, r, &which);
+    return;
+  }
+  for (size_t i = 0; i < learning->n_run; i++)
+    memcpy(all + i * atoms, learning->values[i] + r * learning->value_ld, atoms * sizeof *all);
+  qsort(all, n, sizeof *all, compare_floats);
+  memcpy(values, all, learning->n_targets * sizeof *all);
+}
+
+static void find_targets(struct critic_learning *learning, size_t first, size_t rows) {
+  const struct replay_tile *tile = &learning->base.tile;
+  const float *log_prob = learning->base.model->head.log_prob, alpha = (float)((struct sac *)learning)->ent_coef;
+  const size_t n = learning->n_targets;
   critic_learning_act(learning, learning->next_policy, CRITIC_NOISE_NEXT, first, rows, tile->next.observation);
   critic_learning_take(learning, rows, tile->next.observation, learning->actions);
-  critic_learning_run(learning, learning->target, learning->n_critics);
+  sac_run_targets(learning);
   for (size_t r = 0; r < rows; r++) {
+    const float reward = tile->step.reward[r], discount = tile->discount[r];
+    float *targets = learning->targets + r * n;
+    find_values(learning, r, targets);
     /* a next value of an episode that has terminated is not looked at, whatever it is */
-    const float next = critic_learning_least(learning, r, &which) - alpha * log_prob[r], discount = tile->discount[r];
-    learning->targets[r] = tile->step.reward[r] + (discount > 0 ? discount * next : 0.0f);
+    for (size_t j = 0; j < n; j++)
+      targets[j] = reward + (discount > 0 ? discount * (targets[j] - alpha * log_prob[r]) : 0.0f);
   }
 }
 
 static void improve(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
                     float *gradient, struct actor_losses *losses) {
   const struct sac *sac = (const struct sac *)learning;
-  critic_learning_climb(learning, CRITIC_LEAST, sac->ent_coef, first, rows, observations, gradient, losses);
+  const bool takes_all = learning->atoms > 1 || sac->n_chosen < learning->n_critics;
+  critic_learning_climb(learning, takes_all ? CRITIC_MEAN : CRITIC_LEAST, sac->ent_coef, first, rows, observations,
+                        gradient, losses);
 }
 
-/* the temperature's step */
-static muster_status learn_temperature(struct critic_learning *learning, const struct actor_losses *losses,
-                                       double learning_rate) {
+muster_status sac_learn_temperature(struct critic_learning *learning, const struct actor_losses *losses,
+                                    double learning_rate) {
   struct sac *sac = (struct sac *)learning;
   if (!sac->learns_temperature) return MUSTER_OK;
   const double n = (double)learning->base.settings.batch_size, gap = losses->log_prob / n + sac->target_entropy;
@@ -137,17 +209,24 @@ static muster_status learn_temperature(struct critic_learning *learning, const s
 
 static muster_status sac_create(const struct algorithm_context *context, void *algorithm) {
   static const struct critic_rules rules = {
-      .squares = 0.5f, .find_targets = find_targets, .improve = improve, .finish = learn_temperature};
+      .squares = 0.5f, .find_targets = find_targets, .improve = improve, .finish = sac_learn_temperature};
   struct sac *sac = algorithm;
   const struct sac_options *options = context->options;
   const struct replay_learning_settings *settings = &options->settings;
-  sac->base.rules = &rules;
+  const struct policy_head *head = &context->model->head;
+  const bool has_choices = head->counts != NULL;
+  sac->base.rules = has_choices ? &sac_discrete_rules : &rules;
   sac->base.target_update_interval = settings->target_update_interval;
   sac->ent_coef_loss = NAN;
+  if (has_choices && sac->base.atoms > 1)
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.quantiles: for Box actions only; expects null");
+  if (sac->base.atoms > 1)
+    sac->base.n_targets = sac->base.n_critics * (sac->base.atoms - (size_t)options->top_quantiles_to_drop_per_net);
+  sac->n_chosen = options->target_critics != OPTION_NULL_INT ? (size_t)options->target_critics : sac->base.n_critics;
   read_ent_coef(options->ent_coef, &sac->learns_temperature, &sac->ent_coef);
   sac->log_ent_coef = sac->learns_temperature ? (float)log(sac->ent_coef) : 0.0f;
   if (!read_number(options->target_entropy, &sac->target_entropy))
-    sac->target_entropy = -(double)context->model->head.elements;
+    sac->target_entropy = has_choices ? sac_discrete_target_entropy(head->choices) : -(double)head->elements;
   MUSTER_TRY(
       optimizer_create_by_name(settings->optimizer, 1, settings->optimizer_epsilon, context->arena, &sac->optimizer));
   optimizer_narrow(&sac->optimizer, "temperature", 0);
@@ -178,7 +257,7 @@ static muster_status sac_update(void *algorithm, double progress_remaining, doub
 
 const struct algorithm_type algorithm_sac = {
     .name = "sac",
-    .summary = "soft actor-critic from a replay, Box actions (Haarnoja et al. 2018)",
+    .summary = "soft actor-critic from a replay, Box or Discrete actions (Haarnoja et al. 2018)",
     .base = &critic_learning_base,
     .options = OPTION_TABLE("sac", sac_option_list),
     .options_size = sizeof(struct sac_options),
@@ -186,6 +265,7 @@ const struct algorithm_type algorithm_sac = {
     .corrects_lag = true,
     .metrics = sac_metrics,
     .policy = MODEL_DEFAULTS("sac", "[256, 256]", "relu", "false"),
+    .check = sac_check,
     .request = sac_request,
     .create = sac_create,
     .state = sac_state,

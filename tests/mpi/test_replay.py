@@ -51,6 +51,9 @@ KINDS = {
     "td3": actor_critic("td3", "buffer_size: 700, batch_size: 130, n_steps: 3, n_critics: 3, action_noise: normal"),
     "ddpg": actor_critic("ddpg", "buffer_size: 211, batch_size: 70, action_noise: ornstein-uhlenbeck,"
                          " replay: {prioritized: true}"),
+    "sac_discrete": actor_critic("sac", "buffer_size: 403, batch_size: 130, n_critics: 3, target_critics: 2", CARTPOLE),
+    "sac_quantiles": actor_critic("sac", "buffer_size: 403, batch_size: 130, train_freq: 8, quantiles: 7,"
+                                  " action_noise: ornstein-uhlenbeck"),
     "quantiles": config("buffer_size: 403, batch_size: 130, train_freq: 8, distributional: qr, n_quantiles: 8"),
 }
 

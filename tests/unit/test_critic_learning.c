@@ -378,6 +378,11 @@ static void test_sac(void) {
   check_sac("sac.h5", layers);
 }
 
+static void test_sac_discrete(void) {
+  static const char *const layers[] = {"w0/actor.0.weight", "w0/actor.2.weight"};
+  check_sac("sac_discrete.h5", layers);
+}
+
 /* --- what does not come from the files --- */
 
 static const float wide_low[] = {-2, 0}, wide_high[] = {2, 10};
@@ -465,6 +470,105 @@ static void test_terminated(void) {
   arena_destroy(&f.arena);
 }
 
+/* a loss of the update of number 0, and gradients of both losses; learning_rate is 0, so nothing moves */
+static double loss_of(struct fixture *f, const char *name) {
+  double metrics[ALGORITHM_MAX_METRICS];
+  f->learning->base.updates = 0;
+  model_pack(&f->model, true);
+  CHECK_OK_FATAL(f->type->update(f->learning, 1.0, metrics));
+  return metric(f, metrics, name);
+}
+
+/* gradients of some parameters from `first` on against differences of the loss on both sides */
+static void check_differences(struct fixture *f, const char *name, size_t first, size_t end) {
+  enum { SOME = 60 };
+  float found[SOME];
+  double expected[SOME];
+  size_t n = 0;
+  loss_of(f, name);
+  for (size_t i = first; i < end && n < SOME; i += 1 + (end - first) / SOME)
+    found[n++] = f->model.parameters.gradients[i];
+  n = 0;
+  for (size_t i = first; i < end && n < SOME; i += 1 + (end - first) / SOME) {
+    const float step = 4e-3f, before = f->model.parameters.values[i];
+    f->model.parameters.values[i] = before + step;
+    const double above = loss_of(f, name);
+    f->model.parameters.values[i] = before - step;
+    expected[n++] = (above - loss_of(f, name)) / (2 * (double)step);
+    f->model.parameters.values[i] = before;
+  }
+  CU_ASSERT_TRUE(relative_error(found, expected, n) < 5e-3);
+}
+
+/* what no file has: quantiles, critics that are drawn for a target, normalised layers, windows of several steps */
+static void test_gradients(void) {
+  static const char *const variants[][3][2] = {
+      {{"quantiles", "5"}, {"n_critics", "3"}},
+      {{"quantiles", "4"}, {"top_quantiles_to_drop_per_net", "0"}, {"n_critics", "1"}},
+      {{"target_critics", "2"}, {"n_critics", "4"}},
+      {{"layer_norm", "true"}, {"n_steps", "3"}},
+  };
+  for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
+    struct fixture f;
+    int64_t updates;
+    start(&f, "sac", NULL);
+    set_option(&f, "learning_rate", "0");
+    set_option(&f, "ent_coef", "0.3");
+    set_option(&f, "batch_size", "70");
+    for (size_t i = 0; i < 3 && variants[v][i][0] != NULL; i++) set_option(&f, variants[v][i][0], variants[v][i][1]);
+    create_wide(&f, 80);
+    f.model.parameters.values[f.model.own_offset] = 0;
+    fill_rollout(&f.model, 9, &f.rollout);
+    for (int i = 0; i < 3; i++) CHECK_OK_FATAL(algorithm_take_rollout(f.type, f.learning, 1.0, &updates));
+    check_differences(&f, "train/critic_loss", f.model.policy_count, f.model.learned_count);
+    check_differences(&f, "train/actor_loss", 0, f.model.own_offset);
+    arena_destroy(&f.arena);
+  }
+}
+
+/* the largest quantiles of all critics do not count: targets are the others, in ascending order */
+static void test_dropped_quantiles(void) {
+  struct fixture f;
+  int64_t updates;
+  double metrics[ALGORITHM_MAX_METRICS];
+  start(&f, "sac", NULL);
+  set_option(&f, "quantiles", "5");
+  set_option(&f, "top_quantiles_to_drop_per_net", "2");
+  set_option(&f, "ent_coef", "0");
+  set_option(&f, "batch_size", "8");
+  create_wide(&f, 8);
+  fill_rollout(&f.model, 9, &f.rollout);
+  CHECK_OK_FATAL(algorithm_take_rollout(f.type, f.learning, 1.0, &updates));
+  CHECK_OK_FATAL(f.type->update(f.learning, 1.0, metrics));
+  CU_ASSERT_EQUAL_FATAL(f.learning->n_targets, 2 * 3);
+  for (size_t r = 0; r < 8; r++)
+    for (size_t j = 1; j < 6; j++) CU_ASSERT_TRUE(f.learning->targets[r * 6 + j - 1] <= f.learning->targets[r * 6 + j]);
+  arena_destroy(&f.arena);
+}
+
+/* options of sac that contradict each other */
+static void test_checks(void) {
+  static const struct {
+    const char *text, *part;
+  } wrong[] = {
+      {"algorithm: {n_critics: 2, target_critics: 3}\n",
+       "algorithm.target_critics: is 3; expects at most n_critics, 2"},
+      {"algorithm: {quantiles: 5, target_critics: 1}\n", "algorithm.target_critics: with quantiles all critics count"},
+      {"algorithm: {quantiles: 2}\n", "algorithm.top_quantiles_to_drop_per_net: drops all 2 quantiles"},
+  };
+  for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+    struct fixture f;
+    struct document *document;
+    start(&f, "sac", NULL);
+    CHECK_OK_FATAL(document_create(&document));
+    CHECK_OK_FATAL(document_read_text(document, "test", wrong[i].text, strlen(wrong[i].text)));
+    CHECK_OK_FATAL(document_apply(document, f.type->options, f.options));
+    CHECK_FAILS(algorithm_check(f.type, document, f.options, 8), MUSTER_ERROR_USAGE, wrong[i].part);
+    document_destroy(&document);
+    arena_destroy(&f.arena);
+  }
+}
+
 /* the texts that ent_coef and target_entropy may be */
 static void test_temperature_options(void) {
   struct fixture f;
@@ -500,9 +604,13 @@ static const struct check_case cases[] = {
     {"ddpg against PyTorch", test_ddpg},
     {"td3 against PyTorch", test_td3},
     {"sac against PyTorch", test_sac},
+    {"sac for Discrete actions against PyTorch", test_sac_discrete},
     {"random actions before learning starts", test_exploration},
     {"bounds of actions", test_bounds},
     {"terminated episodes", test_terminated},
+    {"gradients against differences", test_gradients},
+    {"dropped quantiles", test_dropped_quantiles},
+    {"options that contradict each other", test_checks},
     {"options of the temperature", test_temperature_options},
     {"actions without bounds", test_unbounded},
 };

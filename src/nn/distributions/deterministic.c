@@ -1,13 +1,8 @@
 /* A deterministic policy over a Box with bounds (Silver et al. 2014): x = tanh(output) goes from [-1, 1] to the bounds.
- * Where it explores it adds noise to x, of deviation noise_std, and cuts the sum to [-1, 1], as Stable-Baselines3 does:
- *   normal                independent numbers
- *   ornstein-uhlenbeck    numbers of a process that drifts (normals.h), one for each row of the run and element
- * It has no probabilities: log_prob is 0. */
+ * It explores by the algorithm's action noise (bounded.h), and has no probabilities: log_prob is 0. */
 #include "math/vector.h"
 #include "nn/distributions/bounded.h"
-#include "nn/normals.h"
 
-#include <math.h>
 #include <string.h>
 
 /* x of one tile: [elements, TILE] */
@@ -40,34 +35,12 @@ static void deterministic_from_noise(struct policy_head *head, size_t rows, cons
   deterministic_mode(head, rows, net, net_ld, (struct action_mask){0}, actions);
 }
 
-/* standard numbers of elements first .. first + 3 */
-static void draw_noise(const struct policy_head *head, const struct action_random *random, size_t first, size_t rows,
-                       float noise[4][TILE]) {
-  if (head->action_noise == ACTION_NOISE_NORMAL) {
-    normals_of_actions(random, first, rows, noise);
-    return;
-  }
-  for (size_t i = first; i < head->elements && i < first + 4; i++)
-    for (size_t r = 0; r < rows; r++)
-      noise[i - first][r] =
-          normals_drift(random->seed, action_random_row(random, r), action_random_step(random, r), (uint32_t)i);
-}
-
 static void deterministic_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                                  struct action_mask mask, const struct action_random *random, void *actions) {
   (void)mask;
-  float *action = actions;
-  const float std = (float)head->noise_std, *x = tanh_of_outputs(head, rows, net, net_ld);
-  for (size_t first = 0; first < head->elements; first += 4) {
-    float noise[4][TILE] = {{0}};
-    if (head->action_noise != ACTION_NOISE_NONE) draw_noise(head, random, first, rows, noise);
-    for (size_t i = first; i < head->elements && i < first + 4; i++)
-      for (size_t r = 0; r < rows; r++)
-        action[r * head->elements + i] =
-            bounded_action(head, i, fminf(fmaxf(x[i * TILE + r] + std * noise[i - first][r], -1.0f), 1.0f));
-  }
+  bounded_act_with_noise(head, rows, tanh_of_outputs(head, rows, net, net_ld), random, actions);
   memset(head->log_prob, 0, TILE * sizeof *head->log_prob);
-  bounded_explore(head, rows, random, action);
+  bounded_explore(head, rows, random, actions);
 }
 
 /* d x / d output = 1 - x^2 */
