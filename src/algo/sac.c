@@ -121,8 +121,8 @@ static muster_status sac_check(const struct document *document, const void *obje
   const struct sac_options *options = object;
   const bool has_quantiles = options->quantiles != OPTION_NULL_INT;
   if (options->target_critics != OPTION_NULL_INT && options->target_critics > options->n_critics)
-    return document_error(document, "algorithm.target_critics", "is %lld; expects at most n_critics, %lld",
-                          (long long)options->target_critics, (long long)options->n_critics);
+    return document_error(document, "algorithm.target_critics", "expects at most n_critics, %lld",
+                          (long long)options->n_critics);
   if (has_quantiles && options->target_critics != OPTION_NULL_INT)
     return document_error(document, "algorithm.target_critics", "with quantiles all critics count; expects null");
   if (has_quantiles && options->top_quantiles_to_drop_per_net >= options->quantiles)

@@ -513,6 +513,7 @@ static void test_gradients(void) {
     int64_t updates;
     start(&f, "sac", NULL);
     set_option(&f, "learning_rate", "0");
+    set_option(&f, "target_update_interval", "1000000");
     set_option(&f, "ent_coef", "0.3");
     set_option(&f, "batch_size", "70");
     for (size_t i = 0; i < 3 && variants[v][i][0] != NULL; i++) set_option(&f, variants[v][i][0], variants[v][i][1]);
@@ -551,9 +552,9 @@ static void test_checks(void) {
   static const struct {
     const char *text, *part;
   } wrong[] = {
-      {"algorithm: {n_critics: 2, target_critics: 3}\n",
-       "algorithm.target_critics: is 3; expects at most n_critics, 2"},
-      {"algorithm: {quantiles: 5, target_critics: 1}\n", "algorithm.target_critics: with quantiles all critics count"},
+      {"algorithm: {n_critics: 2, target_critics: 3}\n", "algorithm.target_critics: 3: expects at most n_critics, 2"},
+      {"algorithm: {quantiles: 5, target_critics: 1}\n",
+       "algorithm.target_critics: 1: with quantiles all critics count"},
       {"algorithm: {quantiles: 2}\n", "algorithm.top_quantiles_to_drop_per_net: drops all 2 quantiles"},
   };
   for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
