@@ -134,7 +134,7 @@ const struct algorithm_base critic_learning_base = {
     .state = list_state,
     .take_rollout = take_rollout,
     .intermediates = replay_learning_intermediates,
-    .replay = replay_learning_replay,
+    .replay_log = replay_learning_log,
 };
 
 /* --- for rules --- */
