@@ -110,6 +110,11 @@ muster_status algorithm_take_rollout(const struct algorithm_type *type, void *al
                                     : type->base->take_rollout(algorithm, progress_remaining, updates);
 }
 
+void algorithm_measure(const struct algorithm_type *type, const void *algorithm, double *metrics) {
+  if (type->base->measure != NULL) type->base->measure(algorithm, metrics);
+  if (type->measure != NULL) type->measure(algorithm, metrics);
+}
+
 int algorithm_intermediates(const struct algorithm_type *type, void *algorithm,
                             struct tensor list[ALGORITHM_MAX_STATE]) {
   return type->base->intermediates(algorithm, list);

@@ -32,6 +32,8 @@ struct rollout_needs {
   int32_t group_size; /* with whole episodes: neighbouring environments that start in the same state; 0 or 1: none */
   size_t replay;      /* steps of all environments that it keeps to learn from again, as they came; 0: it keeps none */
   int64_t warm_up;    /* with a replay: steps of all environments after which updates begin */
+  size_t minibatch;   /* with a replay: steps that an update draws from it */
+  bool is_brief;      /* a rollout has few steps, so there are very many of them */
   enum asynchronous asynchronous;
   /* with ASYNCHRONOUS_TRAJECTORIES: */
   size_t batch;              /* an update begins once it has so many: rollouts of one environment */
@@ -91,12 +93,14 @@ struct algorithm_type {
   /* Optional: in place of the base's. */
   const struct model_network_spec *(*networks)(const void *options);
   muster_status (*take_rollout)(void *algorithm, double progress_remaining, int64_t *updates);
+  /* Optional, after the base's function of the same name. */
+  void (*measure)(const void *algorithm, double *metrics);
 };
 
 /* What all algorithms of one kind do, each in a file of its own: policy_gradient_base of policy_gradient.h, which
  * learns from each rollout as it comes; value_learning_base of value_learning.h and critic_learning_base of
- * critic_learning.h, which put it into a replay and learn from that. Every member but the last is required. `options`
- * and `algorithm` are an algorithm's own structs, which begin with those of the base. */
+ * critic_learning.h, which put it into a replay and learn from that. Every member is required but for those marked
+ * as optional. `options` and `algorithm` are an algorithm's own structs, which begin with those of the base. */
 struct algorithm_base {
   const char *name;
   size_t options_size, size; /* of the structs with which options and state begin */
@@ -123,6 +127,9 @@ struct algorithm_base {
   /* Optional: the log of the replay that it learns from, by which checkpoints hold it; the log is not kept unless the
    * context says so. NULL: it has no replay. */
   struct replay_log *(*replay_log)(void *algorithm);
+  /* Optional: fills the metrics that need no update, which may be the only ones while there are none. Called after the
+   * updates of a gathering. */
+  void (*measure)(const void *algorithm, double *metrics);
 };
 
 /* The functions of a type: those of its base, and what it adds to them or has in their place. */
@@ -133,6 +140,7 @@ const struct model_network_spec *algorithm_networks(const struct algorithm_type 
 struct policy_request algorithm_request(const struct algorithm_type *type, const void *options);
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
                                                     double progress_remaining, int64_t *updates);
+void algorithm_measure(const struct algorithm_type *type, const void *algorithm, double *metrics);
 double algorithm_discount(const struct algorithm_type *type, const void *options);
 /* The state comes from the context's arena. Collective over the group. */
 MUSTER_CHECKED muster_status algorithm_create(const struct algorithm_type *type,

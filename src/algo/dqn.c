@@ -157,8 +157,11 @@ static muster_status dqn_update(void *algorithm, double progress_remaining, doub
   static const value_loss losses[] = {dqn_loss, quantile_regression_loss, categorical_loss};
   const struct dqn *dqn = algorithm;
   const struct dqn_options *options = dqn->base.base.options;
-  metrics[METRIC_EXPLORATION_RATE] = dqn->exploration_rate;
   return value_learning_update(algorithm, losses[options->distributional], progress_remaining, metrics);
+}
+
+static void dqn_measure(const void *algorithm, double *metrics) {
+  metrics[METRIC_EXPLORATION_RATE] = ((const struct dqn *)algorithm)->exploration_rate;
 }
 
 const struct algorithm_type algorithm_dqn = {
@@ -176,4 +179,5 @@ const struct algorithm_type algorithm_dqn = {
     .create = dqn_create,
     .take_rollout = dqn_take_rollout,
     .update = dqn_update,
+    .measure = dqn_measure,
 };

@@ -71,6 +71,8 @@ struct rollout_needs replay_learning_needs(const void *object) {
       .n_steps = (size_t)settings->train_freq,
       .replay = (size_t)replay_learning_capacity(settings),
       .warm_up = settings->learning_starts,
+      .minibatch = (size_t)settings->batch_size,
+      .is_brief = true,
       .asynchronous = settings->asynchronous ? ASYNCHRONOUS_REPLAY : ASYNCHRONOUS_NONE,
       .max_policy_lag = INT64_MAX,
       .limits = limits_of(settings),

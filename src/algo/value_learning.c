@@ -46,6 +46,12 @@ muster_status value_learning_take_rollout(void *algorithm, double progress_remai
   return MUSTER_OK;
 }
 
+static void measure(const void *algorithm, double *metrics) {
+  const struct replay_learning *base = algorithm;
+  metrics[VALUE_METRIC_N_UPDATES] = (double)base->updates;
+  metrics[VALUE_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
+}
+
 const struct algorithm_base value_learning_base = {
     .name = "value learning",
     .options_size = sizeof(struct replay_learning_settings),
@@ -59,6 +65,7 @@ const struct algorithm_base value_learning_base = {
     .take_rollout = value_learning_take_rollout,
     .replay_log = replay_learning_log,
     .intermediates = replay_learning_intermediates,
+    .measure = measure,
 };
 
 /* --- an update --- */
@@ -137,7 +144,5 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   metrics[VALUE_METRIC_VALUE] = losses.value / (double)n;
   metrics[VALUE_METRIC_GRADIENT_NORM] = norm;
   metrics[VALUE_METRIC_LEARNING_RATE] = learning_rate;
-  metrics[VALUE_METRIC_N_UPDATES] = (double)base->updates;
-  metrics[VALUE_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
   return MUSTER_OK;
 }

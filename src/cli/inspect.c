@@ -1,6 +1,8 @@
+#include "algo/algorithm.h"
 #include "base/shown.h"
 #include "cli/command.h"
 #include "cli/inspect_replay.h"
+#include "setup/config.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
 #include "train/run_checkpoint.h"
@@ -109,6 +111,57 @@ static muster_status show_numbers(struct view *view) {
   return MUSTER_OK;
 }
 
+static muster_status read_elements(struct view *view, const char *name, struct tensor *tensor) {
+  *tensor = (struct tensor){.name = name};
+  MUSTER_TRY(checkpoint_describe_tensor(view->reader, tensor));
+  const size_t bytes = tensor_bytes(tensor);
+  tensor->data = malloc(bytes > 0 ? bytes : 1);
+  if (tensor->data == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s", name);
+  return checkpoint_read_tensor(view->reader, tensor);
+}
+
+/* steps that are in a replay of which each environment has begun so many slots, its newest one open */
+static muster_status count_steps(struct view *view, int64_t slots, int64_t *steps) {
+  struct tensor written;
+  muster_status status = read_elements(view, "replay/written", &written);
+  *steps = 0;
+  for (size_t i = 0; status == MUSTER_OK && i < tensor_elements(&written); i++) {
+    const int64_t begun = (int64_t)tensor_element(&written, i);
+    *steps += (begun < slots ? begun : slots) - (begun > 0);
+  }
+  free(written.data);
+  return status;
+}
+
+/* how far an algorithm with a replay is: updates, and how full the replay is */
+static muster_status show_replay(struct view *view) {
+  if (!checkpoint_has(view->reader, "replay/written")) return MUSTER_OK;
+  char *text;
+  struct run_config *config = malloc(sizeof *config);
+  if (config == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  int64_t steps = 0, capacity = 0, updates = 0;
+  muster_status status = checkpoint_read_text(view->reader, "about/config", &text);
+  if (status == MUSTER_OK) status = run_config_parse("config", text, config), free(text);
+  if (status == MUSTER_OK) {
+    const int64_t kept = (int64_t)algorithm_needs(run_config_algorithm(config), config->algorithm).replay;
+    const int64_t envs = config->env.num_envs, each = (kept + envs - 1) / envs, slots = (each < 2 ? 2 : each) + 1;
+    capacity = envs * (slots - 1);
+    status = count_steps(view, slots, &steps);
+  }
+  free(config);
+  struct tensor counter = {.name = "algorithm/updates", .type = TENSOR_I64, .data = &updates};
+  if (status == MUSTER_OK) status = checkpoint_read_tensor(view->reader, &counter);
+  if (status == MUSTER_OK && view->json != NULL) {
+    json_int(view->json, "updates", updates);
+    json_int(view->json, "replay_steps", steps);
+    json_int(view->json, "replay_capacity", capacity);
+  } else if (status == MUSTER_OK) {
+    printf("%-15s %lld\n%-15s %lld of %lld steps\n", "updates", (long long)updates, "replay", (long long)steps,
+           (long long)capacity);
+  }
+  return status;
+}
+
 static muster_status show_config(struct view *view) {
   if (view->json != NULL) return show_texts(view, (const char *const[]){"about/config", NULL});
   char *text;
@@ -124,7 +177,8 @@ static muster_status show_description(struct view *view) {
   /* texts that version 0.1.0 did not write */
   static const char *const later[] = {"about/kernels", NULL};
   if (checkpoint_has(view->reader, later[0])) MUSTER_TRY(show_texts(view, later));
-  return show_numbers(view);
+  MUSTER_TRY(show_numbers(view));
+  return show_replay(view);
 }
 
 static muster_status show_all(struct view *view, const char *path) {

@@ -182,18 +182,34 @@ static double seconds_between(const struct stages *before, const struct stages *
   return after->seconds[stage] - before->seconds[stage];
 }
 
+static muster_status iterate(struct learning *learning) {
+  struct learner *learner = &learning->learner;
+  learning->single.transport.command->iteration = learner->iteration;
+  return learner->run->schedule->iterate(learner);
+}
+
+/* runs iterations until a replay is learned from, in as much time as is measured afterwards */
+static muster_status fill_replay(struct learning *learning, const struct effort *effort) {
+  const struct learner *learner = &learning->learner;
+  const struct rollout_needs *needs = &learner->run->needs;
+  const double end = clock_seconds() + effort->seconds;
+  while (needs->replay > 0 && learner->total_steps <= needs->warm_up && clock_seconds() < end)
+    MUSTER_TRY(iterate(learning));
+  return MUSTER_OK;
+}
+
 /* runs iterations; the first two warm up, then `from` gets the counts */
 static muster_status time_iterations(struct learning *learning, const struct effort *effort, struct counts *from) {
   struct learner *learner = &learning->learner;
   struct stages *stages = &learning->single.run.phases->clock;
   const int warm = 2;
-  double end = clock_seconds() + effort->seconds;
+  MUSTER_TRY(fill_replay(learning, effort));
+  const double end = clock_seconds() + effort->seconds;
   for (int i = 0; i < MAX_SAMPLES && (i < warm + effort->fewest || clock_seconds() < end); i++) {
     if (i == warm) *from = count(learner);
     stages_total(stages);
     const struct stages before = *stages;
-    learning->single.transport.command->iteration = learner->iteration;
-    MUSTER_TRY(learner->run->schedule->iterate(learner));
+    MUSTER_TRY(iterate(learning));
     if (i < warm) continue;
     stages_total(stages);
     add_sample(&learning->rollout, seconds_between(&before, stages, STAGE_ROLLOUT));
@@ -231,7 +247,8 @@ static muster_status sum_up(struct learning *learning, const struct counts *from
   const struct counts to = count(&learning->learner);
   const double n = learning->update.n, steps = (to.steps - from->steps) / n;
   const double optimizer_steps = (to.optimizer_steps - from->optimizer_steps) / n;
-  const double samples = steps * (double)batch->agents * (to.epochs - from->epochs) / n;
+  const double samples = run->needs.replay > 0 ? optimizer_steps * (double)run->needs.minibatch
+                                               : steps * (double)batch->agents * (to.epochs - from->epochs) / n;
   double whole = steps; /* steps of an iteration */
   if (costs->mode == PLAN_ASYNCHRONOUS) whole = (double)costs->num_envs * (double)run->needs.n_steps;
   const double part = whole / steps;

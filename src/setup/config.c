@@ -124,8 +124,10 @@ static const char *const on_nan_names[] = {"stop", "skip", NULL};
 static const struct option_spec run_options[] = {
     {IN(run_options, dir), .type = OPTION_STRING, .default_value = "null",
      .help = "the run folder; null: a new numbered one, runs/<env>/<algorithm>-<number>"},
-    {IN(run_options, log_interval), .type = OPTION_INT, .default_value = "1", .min = 1, .max = 1e9,
-     .help = "iterations between rows of metrics.csv"},
+    {IN(run_options, log_interval), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 1, .max = 1e9,
+     .help =
+         "iterations between rows of metrics.csv; null: 1, or, for rollouts of a few steps as with a replay, so many "
+         "that the run has 1000 rows"},
     {IN(run_options, tensorboard), .type = OPTION_BOOL, .default_value = "true",
      .help = "whether the run folder gets event files of TensorBoard, with what metrics.csv has"},
     {IN(run_options, histograms), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e9,
@@ -480,6 +482,17 @@ static muster_status check_replay(const struct document *document, const struct 
                         (long long)config->general.total_steps);
 }
 
+/* where run.log_interval is null: at most so many rows where rollouts are brief, one for each rollout elsewhere */
+#define BRIEF_ROWS 1000
+
+static void resolve_log_interval(struct run_config *config, const struct algorithm_type *algorithm) {
+  const struct rollout_needs needs = algorithm_needs(algorithm, config->algorithm);
+  const int64_t each = (int64_t)needs.n_steps * config->env.num_envs, rollouts = config->general.total_steps / each;
+  int64_t *interval = &config->run.log_interval;
+  if (*interval != OPTION_NULL_INT) return;
+  *interval = needs.is_brief && rollouts > BRIEF_ROWS ? rollouts / BRIEF_ROWS : 1;
+}
+
 static muster_status resolve(struct document *document, struct run_config *config) {
   memset(config, 0, sizeof *config);
   MUSTER_TRY(check_normalize(document));
@@ -508,7 +521,9 @@ static muster_status resolve(struct document *document, struct run_config *confi
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
   MUSTER_TRY(check_replay(document, config, algorithm));
-  return algorithm_check(algorithm, document, config->algorithm, config->env.num_envs);
+  MUSTER_TRY(algorithm_check(algorithm, document, config->algorithm, config->env.num_envs));
+  resolve_log_interval(config, algorithm);
+  return MUSTER_OK;
 }
 
 muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,

@@ -238,6 +238,7 @@ muster_status learner_update_from_batch(struct learner *learner) {
   MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, progress, &updates));
   for (int64_t i = 0; i < updates; i++)
     MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+  algorithm_measure(learner->type, learner->algorithm, learner->metrics);
   normalizer_observe(&learner->normalizer, &gathering->batch);
   return MUSTER_OK;
 }

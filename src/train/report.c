@@ -227,14 +227,16 @@ static void show_progress(struct report *report, const struct iteration_report *
   terminal_format_count((double)iteration->total_steps, steps, sizeof steps);
   terminal_format_count(fps, rate, sizeof rate);
   terminal_format_seconds(left, time_left, sizeof time_left);
-  char line[256], mean_return[32] = "", divergence[32] = "";
+  char line[256], mean_return[32] = "", divergence[32] = "", exploration[32] = "";
   if (!isnan(iteration->episodes.mean_return))
     snprintf(mean_return, sizeof mean_return, " | return %.1f", iteration->episodes.mean_return);
   double kl = algorithm_metric(report, iteration->algorithm_metrics, "train/approx_kl");
   if (!isnan(kl)) snprintf(divergence, sizeof divergence, " | kl %.4f", kl);
-  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s%s%s | %s left",
+  double epsilon = algorithm_metric(report, iteration->algorithm_metrics, "rollout/exploration_rate");
+  if (!isnan(epsilon)) snprintf(exploration, sizeof exploration, " | epsilon %.2f", epsilon);
+  snprintf(line, sizeof line, "iteration %lld | %s steps (%.0f %%) | %s steps/s%s%s%s | %s left",
            (long long)iteration->iteration, steps, fmin(100.0, 100.0 * (double)iteration->total_steps / total), rate,
-           mean_return, divergence, time_left);
+           mean_return, divergence, exploration, time_left);
   terminal_show_progress(report->terminal, line, last);
 }
 

@@ -21,6 +21,8 @@ const struct plot_panel plot_report_panels[] = {
     {"train/value_loss", false},
     {"train/entropy_loss", false},
     {"train/explained_variance", false},
+    {"train/q_value", false},
+    {"rollout/exploration_rate", false},
     {"time/fps", true},
     {NULL, false},
 };
@@ -39,6 +41,8 @@ static const struct {
     {"train/approx_kl", "KL divergence of an update"},
     {"train/clip_fraction", "Share of clipped samples"},
     {"train/explained_variance", "Explained variance"},
+    {"train/q_value", "Value of the actions taken"},
+    {"rollout/exploration_rate", "Probability of a random action"},
     {"train/learning_rate", "Learning rate"},
     {"time/fps", "Steps per second"},
 };

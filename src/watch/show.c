@@ -172,9 +172,9 @@ static const char *trend_of(const double *values, size_t n, bool utf8) {
 /* lists the metrics of a section that have values: first the given names, in their order, then the others */
 static int list_metrics(const struct metrics_table *metrics, const char **names, int max) {
   static const char *const first[] = {
-      "train/approx_kl",    "train/clip_fraction", "train/entropy_loss",       "train/policy_gradient_loss",
-      "train/value_loss",   "train/loss",          "train/explained_variance", "train/gradient_norm",
-      "train/learning_rate"};
+      "train/approx_kl",     "train/clip_fraction",      "train/entropy_loss", "train/policy_gradient_loss",
+      "train/value_loss",    "rollout/exploration_rate", "train/loss",         "train/explained_variance",
+      "train/gradient_norm", "train/learning_rate"};
   static const char *const left_out[] = {"train/n_updates", "train/clip_range", "train/first_ratio_mismatch",
                                          "train/skipped_updates"};
   int n = 0;
@@ -193,7 +193,7 @@ static int list_metrics(const struct metrics_table *metrics, const char **names,
 static void add_metric(struct styled_text *styled, const struct metrics_table *metrics, const char *name, int columns) {
   char text[32], spark[CHART_ROW_BYTES];
   const double *values = metrics_table_column(metrics, name);
-  styled_add(styled, "%-*.*s %9s %s ", NAME_COLUMNS, NAME_COLUMNS, name + strlen("train/"),
+  styled_add(styled, "%-*.*s %9s %s ", NAME_COLUMNS, NAME_COLUMNS, strrchr(name, '/') + 1,
              value_text(metrics_table_last(metrics, name), text), trend_of(values, metrics->n_rows, styled->utf8));
   chart_spark(values, metrics->n_rows, columns - NAME_COLUMNS - 13, styled->utf8, spark);
   styled_add(styled, STYLE_DIM "%s" STYLE_PLAIN, spark);

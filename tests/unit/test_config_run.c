@@ -133,6 +133,19 @@ static void test_own_policy_defaults(void) {
   CU_ASSERT_TRUE(config.policy.activation == 0 && config.policy.ortho_init);
 }
 
+/* rows of metrics: one for each rollout, or at most 1000 where rollouts are brief */
+static void test_log_interval(void) {
+  struct run_config config;
+  CHECK_OK_FATAL(parse("total_steps: 1000000\nenv: {num_envs: 8}\nalgorithm: {name: dqn, train_freq: 4}\n", &config));
+  CU_ASSERT_EQUAL(config.run.log_interval, 31);
+  CHECK_OK_FATAL(parse("total_steps: 10000\nenv: {num_envs: 8}\nalgorithm: {name: dqn, train_freq: 4}\n", &config));
+  CU_ASSERT_EQUAL(config.run.log_interval, 1);
+  CHECK_OK_FATAL(parse("total_steps: 1000000\nalgorithm: {name: a2c}\n", &config));
+  CU_ASSERT_EQUAL(config.run.log_interval, 1);
+  CHECK_OK_FATAL(parse("algorithm: {name: dqn}\nrun: {log_interval: 7}\n", &config));
+  CU_ASSERT_EQUAL(config.run.log_interval, 7);
+}
+
 static void test_environment_settings(void) {
   struct run_config config;
   CHECK_OK_FATAL(parse("env: {name: Probe-v0, options: {obs_dim: 5, truncates: 1}}\n", &config));
@@ -263,6 +276,7 @@ static const struct check_case cases[] = {
     {"a block of rl-zoo", test_block_of_rl_zoo},
     {"write and read back", test_round_trip},
     {"policy defaults of an algorithm", test_own_policy_defaults},
+    {"rows of metrics", test_log_interval},
     {"the environment's settings", test_environment_settings},
     {"what differs between two configs", test_differences},
     {"a difference at the end of a long map", test_difference_far_behind},

@@ -1,0 +1,86 @@
+"""Runs that learn from a replay, as a user of the program sees them: what they write and how often, and what the other
+commands tell of them."""
+
+import json
+import math
+
+import events
+import program
+
+DQN = """\
+seed: 1
+total_steps: 6000
+env: {num_envs: 2}
+policy: {hidden_sizes: [16]}
+algorithm: {name: dqn, learning_starts: 1500, buffer_size: 4000, train_freq: 1, exploration_fraction: 0.5}
+evaluation: {every: 1000, episodes: 2}
+"""
+
+# the tags that Stable-Baselines3's DQN logs with an EvalCallback
+SB3_TAGS = {
+    "eval/mean_ep_length",
+    "eval/mean_reward",
+    "rollout/ep_len_mean",
+    "rollout/ep_rew_mean",
+    "rollout/exploration_rate",
+    "time/fps",
+    "time/total_timesteps",
+    "train/learning_rate",
+    "train/loss",
+    "train/n_updates",
+}
+
+
+class OffPolicy(program.Case):
+    def test_rows(self):
+        """A run has a thousand rows, and further ones for evaluations."""
+        run = self.train("run", config=DQN)
+        rows = program.metrics(run)
+        evaluated = list(range(1000, 6001, 1000))
+        expected = sorted({*range(6, 6001, 6), *evaluated})
+        self.assertEqual([int(row["time/total_timesteps"]) for row in rows], expected)
+        self.assertEqual([int(row["time/total_timesteps"]) for row in rows if row["eval/mean_reward"]], evaluated)
+
+    def test_rows_of_a_long_interval(self):
+        run = self.train("run", "--set", "run.log_interval=1000", config=DQN)
+        rows = program.metrics(run)
+        steps = [int(row["time/total_timesteps"]) for row in rows]
+        self.assertEqual(steps, [1000, 2000, 3000, 4000, 5000, 6000])
+        self.assertIn("log_interval: 1000", (run / "config.yaml").read_text())
+        first, last = rows[0], rows[-1]
+        self.assertEqual([first["train/loss"], first["train/n_updates"], first["replay/size"]], ["", "0", "1000"])
+        # epsilon falls by 0.95 within 3000 steps
+        self.assertTrue(math.isclose(float(first["rollout/exploration_rate"]), 1 - 0.95 * 1000 / 3000))
+        self.assertEqual([last["train/n_updates"], last["replay/size"]], ["2250", "4000"])
+        self.assertEqual(float(last["rollout/exploration_rate"]), 0.05)
+        self.assertGreater(float(last["train/loss"]), 0)
+        tags = {tag for _, scalars in events.rows(run) for tag in scalars}
+        self.assertLessEqual(SB3_TAGS, tags)
+
+    def test_commands(self):
+        result = self.run_muster("train", self.write("run.yaml", DQN), "--run-dir", "run")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(" | epsilon 0.05 |", result.out)
+        text = self.run_muster("inspect", "run").out
+        self.assertRegex(text, r"\nupdates +2250\nreplay +4000 of 4000 steps\n")
+        facts = json.loads(self.run_muster("inspect", "--json", "run").out)
+        self.assertEqual([facts["updates"], facts["replay_steps"], facts["replay_capacity"]], [2250, 4000, 4000])
+        for command, part in [
+            (["eval", "run", "--episodes", "2"], "return"),
+            (["report", "run", "-o", "report.html"], "report.html"),
+            (["summary", "run"], "dqn"),
+        ]:
+            result = self.run_muster(*command)
+            self.assertEqual(result.code, 0, result)
+            self.assertIn(part, result.out)
+        self.assertIn("rollout/exploration_rate", (self.folder / "report.html").read_text(encoding="utf-8"))
+
+    def test_plan(self):
+        """The plan is for a run that learns, not for its warm-up: 1 update for each iteration."""
+        result = self.run_muster("plan", "--ranks", "2", "--config", self.write("run.yaml", DQN))
+        self.assertEqual(result.code, 0, result)
+        self.assertIn(" 1 steps of the optimizer", result.out)
+
+
+if __name__ == "__main__":
+    program.main()
