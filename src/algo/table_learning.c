@@ -22,7 +22,8 @@ static muster_status check_options(const struct document *document, const void *
 }
 
 static struct rollout_needs list_needs(const void *object) {
-  return (struct rollout_needs){.n_steps = (size_t)((const struct table_learning_settings *)object)->train_freq};
+  const struct table_learning_settings *settings = object;
+  return (struct rollout_needs){.n_steps = (size_t)settings->train_freq, .is_brief = true};
 }
 
 static const struct model_network_spec *list_networks(const void *options) {
