@@ -10,7 +10,7 @@ BARS = {
     "CartPole-v1/reinforce.yaml": (400.0, 520000),
     "CartPole-v1/reinforce-baseline.yaml": (475.0, 520000),
     "CartPole-v1/actor-critic.yaml": (450.0, 500000),
-    "CartPole-v1/actor-critic-q.yaml": (475.0, 500000),
+    "CartPole-v1/actor-critic-q.yaml": (475.0, 501000),
     "CartPole-v1/a2c.yaml": (500.0, 500000),
     "CartPole-v1/grpo.yaml": (450.0, 520000),
     "Acrobot-v1/a2c.yaml": (-85.0, 500000),
