@@ -26,6 +26,7 @@ static const struct option_spec ddpg_option_list[] = {
     ROW_REPLAY_BETA(struct deterministic_actor_options),
     ROW_REPLAY_BETA_FINAL(struct deterministic_actor_options),
     ROW_REPLAY_EPSILON(struct deterministic_actor_options),
+    ROWS_ASYNCHRONOUS(struct deterministic_actor_options),
     ROW_LEARNING_RATE(struct deterministic_actor_options, "0.001"),
     ROW_OPTIMIZER(struct deterministic_actor_options, "adam"),
     ROW_OPTIMIZER_EPSILON(struct deterministic_actor_options, "1e-8"),

@@ -99,6 +99,7 @@ static const struct option_spec sac_option_list[] = {
     ROW_REPLAY_BETA(struct sac_options),
     ROW_REPLAY_BETA_FINAL(struct sac_options),
     ROW_REPLAY_EPSILON(struct sac_options),
+    ROWS_ASYNCHRONOUS(struct sac_options),
     ROW_LEARNING_RATE(struct sac_options, "0.0003"),
     ROW_OPTIMIZER(struct sac_options, "adam"),
     ROW_OPTIMIZER_EPSILON(struct sac_options, "1e-8"),

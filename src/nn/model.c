@@ -8,7 +8,7 @@
 
 _Static_assert(PARAMETERS_MAX_TENSORS >= 2 * 2 * NETWORK_MAX_LAYERS + 1, "weights and biases of two networks, log_std");
 
-enum { NAME_SIZE = 24 }; /* of a member of an ensemble */
+enum { NAME_SIZE = 40 }; /* of a member of an ensemble */
 
 const struct model_network_spec model_no_critic[] = {{0}};
 const struct model_network_spec model_critic_v[] = {{.name = "value", .outputs = MODEL_OUTPUTS_ONE}, {0}};

@@ -52,7 +52,7 @@ static void turn(float u, float *cosine, float *sine) {
 
 /* Four random words give the numbers of four neighbouring rows. */
 static void fill_element(uint64_t seed, uint32_t update, uint32_t counter, size_t first, size_t rows, float *noise) {
-  float radius[TILE / 2], place[TILE / 2];
+  float radius[TILE / 2] = {0}, place[TILE / 2] = {0};
   const size_t groups = (rows + 3) / 4;
   for (size_t g = 0; g < groups; g++) {
     uint32_t words[4];
