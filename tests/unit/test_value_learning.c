@@ -230,6 +230,8 @@ static void test_state(void) {
     CHECK_OK_FATAL(type.update(copy.learning, 1, metrics_of_copy));
   }
   CU_ASSERT_EQUAL(memcmp(copy.model.parameters.values, f.model.parameters.values, bytes), 0);
+  algorithm_measure(&type, f.learning, metrics);
+  algorithm_measure(&type, copy.learning, metrics_of_copy);
   for (int i = 0; value_learning_metrics[i] != NULL; i++) CU_ASSERT_EQUAL(metrics[i], metrics_of_copy[i]);
   arena_destroy(&f.arena);
   arena_destroy(&copy.arena);
