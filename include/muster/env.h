@@ -138,6 +138,10 @@ typedef struct muster_env_type {
 
   /* How many steps a second look natural to somebody who watches, as Gymnasium's metadata["render_fps"]; 0: 10. */
   double render_fps;
+
+  /* Optional, where observations are Discrete: a policy as text, such as a map with arrows, zero-terminated, at most
+   * `size` bytes. `actions`: [choices of an observation] what it does at each; -1: it has no preference there. */
+  void (*render_policy)(const void *env, const int32_t *actions, char *text, size_t size);
 } muster_env_type;
 
 /* ---- plug-ins ----

@@ -2,6 +2,7 @@
 #include "base/shown.h"
 #include "cli/command.h"
 #include "cli/inspect_replay.h"
+#include "cli/inspect_table.h"
 #include "setup/config.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
@@ -16,8 +17,10 @@
 static const char help[] = "usage: muster inspect CHECKPOINT [--json | --digest]\n"
                            "\n"
                            "Shows what a checkpoint holds: environment, algorithm, steps, every tensor with its shape\n"
-                           "and norm, the files of its replay, and the config. CHECKPOINT is a file, or a run folder\n"
-                           "(its newest one).\n"
+                           "and norm, the files of its replay, and the config; of a policy that is a table, such as\n"
+                           "that of q-learning, also the values, and what is greedy by them: as a map where the\n"
+                           "environment draws one, and as a list. CHECKPOINT is a file, or a run folder (its newest\n"
+                           "one).\n"
                            "\n"
                            "      --json     print one JSON object\n"
                            "      --digest   print one hash over the state of learning alone: equal hash, equal state\n"
@@ -198,6 +201,7 @@ static muster_status show_all(struct view *view, const char *path) {
   MUSTER_TRY(checkpoint_for_each(view->reader, show_tensor, view));
   if (view->json != NULL) json_close_array(view->json);
   MUSTER_TRY(inspect_replay(view->reader, path, view->json));
+  if (is_described) MUSTER_TRY(inspect_table_show(view->reader, view->json));
   if (is_described) MUSTER_TRY(show_config(view));
   if (view->json != NULL) json_close_object(view->json);
   return MUSTER_OK;

@@ -247,6 +247,18 @@ void env_block_render_text(const struct env_block *block, const muster_env_setti
   close_viewer(block, viewer);
 }
 
+void env_block_render_policy(const struct env_block *block, const muster_env_setting *settings, const int32_t *actions,
+                             char *text, size_t size) {
+  if (size == 0) return;
+  text[0] = '\0';
+  void *viewer = block->type->render_policy != NULL ? open_viewer(block, settings, 0) : NULL;
+  if (viewer == NULL) return;
+  foreign_enter(block->foreign, OUTCALL_RENDER, 0);
+  block->type->render_policy(viewer, actions, text, size);
+  foreign_leave(block->foreign, true);
+  close_viewer(block, viewer);
+}
+
 bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                               muster_canvas *canvas) {
   void *viewer = block->type->render_picture != NULL ? open_viewer(block, settings, row) : NULL;

@@ -48,6 +48,11 @@ int env_block_load(struct env_block *block, int32_t row, const void *bytes, must
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
                            size_t size);
 
+/* Writes a policy as text: actions [choices of a Discrete observation], -1 where it has no preference; "" when the type
+ * has no such function. */
+void env_block_render_policy(const struct env_block *block, const muster_env_setting *settings, const int32_t *actions,
+                             char *text, size_t size);
+
 /* Draws one environment's state as a picture; false, and nothing is drawn, when the type has no such function. */
 bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                               muster_canvas *canvas);

@@ -377,25 +377,53 @@ void check_blocks(struct subject *subject) {
 
 /* ---- text ---- */
 
+static const size_t text_sizes[] = {1, 16, 80, 4096};
+
+/* calls render_text(), or with `actions` render_policy(), for a text of some bytes, which must end within them */
+static void check_text_of(struct subject *subject, void *env, const int32_t *actions, size_t size) {
+  struct examination *examination = subject->examination;
+  const char *call = actions != NULL ? "render_policy()" : "render_text()";
+  struct guarded text = guarded_create(examination, "text", size, GUARD_BEHIND);
+  memset(text.bytes, 'x', size);
+  examination->call = call;
+  if (actions != NULL)
+    subject->type->render_policy(env, actions, (char *)text.bytes, size);
+  else
+    subject->type->render_text(env, (char *)text.bytes, size);
+  guarded_check(examination, &text);
+  if (memchr(text.bytes, '\0', size) == NULL)
+    examination_fail(examination, "%s leaves a text of %zu bytes without its zero at the end", call, size);
+  guarded_destroy(&text);
+}
+
+/* a policy that does at every observation the last action, or has no preference */
+static void check_policy_text(struct subject *subject, void *env) {
+  struct examination *examination = subject->examination;
+  const muster_env_spec *spec = &subject->spec;
+  if (spec->observation.kind != MUSTER_SPACE_DISCRETE || spec->action.kind != MUSTER_SPACE_DISCRETE)
+    examination_fail(examination, "it has render_policy, which is for Discrete observations and actions");
+  const size_t states = (size_t)spec->observation.counts[0];
+  int32_t *actions = malloc(states * sizeof *actions);
+  for (int last = 0; last < 2; last++) {
+    for (size_t state = 0; state < states; state++) actions[state] = last ? spec->action.counts[0] - 1 : -1;
+    for (size_t i = 0; i < sizeof text_sizes / sizeof *text_sizes; i++)
+      check_text_of(subject, env, actions, text_sizes[i]);
+  }
+  free(actions);
+}
+
 void check_text(struct subject *subject) {
   struct examination *examination = subject->examination;
-  if (subject->type->render_text == NULL) {
+  const muster_env_type *type = subject->type;
+  if (type->render_text == NULL && type->render_policy == NULL) {
     examination_find(examination, CONFORMANCE_PASS, "it has no render_text, which is only for looking at it");
     return;
   }
   struct player player = player_create(subject, 0, GUARD_NONE);
   play_into_episode(&player, 3);
-  const size_t sizes[] = {1, 16, 80, 4096};
-  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
-    struct guarded text = guarded_create(examination, "text", sizes[i], GUARD_BEHIND);
-    memset(text.bytes, 'x', sizes[i]);
-    examination->call = "render_text()";
-    subject->type->render_text(player.env, (char *)text.bytes, sizes[i]);
-    guarded_check(examination, &text);
-    if (memchr(text.bytes, '\0', sizes[i]) == NULL)
-      examination_fail(examination, "render_text() leaves a text of %zu bytes without its zero at the end", sizes[i]);
-    guarded_destroy(&text);
-  }
+  for (size_t i = 0; type->render_text != NULL && i < sizeof text_sizes / sizeof *text_sizes; i++)
+    check_text_of(subject, player.env, NULL, text_sizes[i]);
+  if (type->render_policy != NULL) check_policy_text(subject, player.env);
   player_destroy(&player);
   examination_find(examination, CONFORMANCE_PASS, "text ends in a zero, and fits");
 }

@@ -141,7 +141,7 @@ static void put_call(struct line *line, enum outcall call, bool is_block) {
       [OUTCALL_STEP] = "step()",
       [OUTCALL_SAVE] = "save_state()",
       [OUTCALL_LOAD] = "load_state()",
-      [OUTCALL_RENDER] = "render_text() or render_picture()",
+      [OUTCALL_RENDER] = "render_text(), render_policy() or render_picture()",
       [OUTCALL_DESTROY] = "destroy()",
   };
   put(line, call == OUTCALL_OPEN ? ", as it was loaded" : is_block && call != OUTCALL_RENDER ? ", in block_" : ", in ");

@@ -648,6 +648,7 @@ static void replace_functions(muster_env_type *type) {
   type->save_state = isolated_save_state;
   type->load_state = isolated_load_state;
   if (type->render_text != NULL) type->render_text = isolated_render_text;
+  type->render_policy = NULL; /* nobody asks a run's environments for it */
   type->block_create = isolated_block_create;
   type->block_destroy = isolated_block_destroy;
   type->block_describe = isolated_block_describe;

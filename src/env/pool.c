@@ -212,6 +212,10 @@ void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, 
   env_block_render_text(&pool->block, pool->settings, env, text, size);
 }
 
+void env_pool_render_policy(const struct env_pool *pool, const int32_t *actions, char *text, size_t size) {
+  env_block_render_policy(&pool->block, pool->settings, actions, text, size);
+}
+
 bool env_pool_render_picture(const struct env_pool *pool, int32_t env, muster_canvas *canvas) {
   return env_block_render_picture(&pool->block, pool->settings, env, canvas);
 }

@@ -135,6 +135,9 @@ bool env_pool_is_lost(const void *bytes);
 
 /* Writes one environment's state as text for a terminal; "" when the type has no such function. */
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size);
+/* Writes a policy as text: actions [choices of a Discrete observation], -1 where it has no preference; "" when the type
+ * has no such function. Call it after a reset. */
+void env_pool_render_policy(const struct env_pool *pool, const int32_t *actions, char *text, size_t size);
 /* Draws one environment's state as a picture; false, and nothing is drawn, when the type has no such function. */
 bool env_pool_render_picture(const struct env_pool *pool, int32_t env, muster_canvas *canvas);
 

@@ -246,6 +246,11 @@ static void walk_render_text(const void *env, char *text, size_t size) {
   if (fault != ENDLESS_TEXT) text[size - 1] = '\0';
 }
 
+static void walk_render_policy(const void *env, const int32_t *actions, char *text, size_t size) {
+  (void)env, (void)actions;
+  snprintf(text, size, "it has no Discrete observations");
+}
+
 static void walk_render_picture(const void *env, muster_canvas *canvas) {
   const struct walk *walk = env;
   if (fault != NO_VIEW) canvas->view(canvas, -10.0, 10.0, -1.0, fault == FLAT_VIEW ? -1.0 : 1.0, 0xffffff);
@@ -259,6 +264,7 @@ static void walk_render_picture(const void *env, muster_canvas *canvas) {
   .render_text = walk_render_text, .render_picture = walk_render_picture
 
 static const muster_env_type walk_type = {WALK};
+static const muster_env_type drawing_type = {WALK, .render_policy = walk_render_policy};
 
 /* ---- the same in blocks ---- */
 
@@ -601,6 +607,9 @@ static void test_memory(void) {
       {FLAT_VIEW, CONFORMANCE_FAIL, "picture", "expects left < right and bottom < top"},
   };
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
+  static const struct breakage drawing[] = {
+      {NO_FAULT, CONFORMANCE_FAIL, "text", "render_policy, which is for Discrete observations"}};
+  expect(&drawing_type, drawing, 1);
 }
 
 static void test_leaks(void) {

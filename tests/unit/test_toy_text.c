@@ -373,6 +373,45 @@ static void check_text(const struct subject *subject, int32_t state, const char 
   tabular_destroy(env);
 }
 
+/* a policy as text; too small a text is cut */
+static void check_policy(const struct subject *subject, const int32_t *actions, const char *expected) {
+  const muster_env_type *type = find(subject->name);
+  struct tabular_block *env = create_single(subject);
+  char text[4096], small[10];
+  type->render_policy(env, actions, text, sizeof text);
+  CU_ASSERT_EQUAL(strncmp(text, expected, strlen(expected)), 0);
+  type->render_policy(env, actions, small, sizeof small);
+  CU_ASSERT_EQUAL(strlen(small), sizeof small - 1);
+  CU_ASSERT_EQUAL(strncmp(small, expected, sizeof small - 1), 0);
+  tabular_destroy(env);
+}
+
+/* arrows point where an action goes, and a dot is a cell without a preference */
+static void test_policies(void) {
+  const int32_t lake[16] = {0, 1, 2, 3, -1, 0, 0, 0, 2, 2, 1, 0, 0, 2, 2, 0};
+  check_policy(&subjects[0], lake, "<  v  >  ^\n.  H  <  H\n>  >  v  H\nH  >  >  G\n");
+  int32_t cliff[48];
+  for (int32_t state = 0; state < 48; state++) cliff[state] = state < 4 ? state : -1;
+  check_policy(&subjects[7], cliff,
+               "^  >  v  <  .  .  .  .  .  .  .  .\n"
+               ".  .  .  .  .  .  .  .  .  .  .  .\n"
+               ".  .  .  .  .  .  .  .  .  .  .  .\n"
+               ".  C  C  C  C  C  C  C  C  C  C  T\n");
+}
+
+/* of the taxi there is a map for each passenger and destination */
+static void test_policy_of_taxi(void) {
+  size_t taxi = 0;
+  while (strcmp(subjects[taxi].name, "Taxi-v3") != 0) taxi++;
+  int32_t actions[500];
+  for (int32_t state = 0; state < 500; state++) actions[state] = state < 120 && state % 4 != 0 ? state / 20 : -1;
+  check_policy(&subjects[taxi], actions,
+               "R to R       R to G       R to Y       R to B   \n"
+               ". . . . .    v ^ > < P    v ^ > < P    v ^ > < P\n"
+               ". . . . .    D . . . .    D . . . .    D . . . .\n"
+               ". . . . .    . . . . .    . . . . .    . . . . .\n");
+}
+
 static void test_text(void) {
   check_text(&subjects[0], 6, " S  F  F  F \n F  H [F] H \n F  F  F  H \n H  F  F  G \n");
   check_text(&subjects[7], 36,
@@ -397,6 +436,10 @@ static const struct check_case cases[] = {
     {"block equals single", test_block_equals_single},
     {"refuses wrong options, actions and states", test_refuses},
     {"text", test_text},
+    {"policies as texts", test_policies},
+    {"the taxi's policy as text", test_policy_of_taxi},
+    {"policies", test_policies},
+    {"the taxi's policy", test_policy_of_taxi},
 };
 
 CHECK_MAIN("toy_text", cases)

@@ -74,6 +74,16 @@ static void cliff_walking_render_text(const void *env, char *text, size_t size) 
   }
 }
 
+/* arrows; C cliff, T goal */
+static void cliff_walking_render_policy(const void *env, const int32_t *actions, char *text, size_t size) {
+  (void)env;
+  size_t used = 0;
+  for (int32_t state = 0; state < STATES && used < size; state++) {
+    char cell = state == GOAL ? 'T' : is_cliff(state) ? 'C' : tabular_mark("^>v<", actions[state]);
+    used += (size_t)snprintf(text + used, size - used, "%c%s", cell, (state + 1) % COLUMNS == 0 ? "\n" : "  ");
+  }
+}
+
 static void cliff_walking_render_picture(const void *env, muster_canvas *canvas) {
   const int32_t here = ((const struct tabular_block *)env)->state[0];
   tiles_view(canvas, ROWS, COLUMNS, 0x9a8b6f);
@@ -94,6 +104,7 @@ const muster_env_type env_cliff_walking_v0 = {
     .render_text = cliff_walking_render_text,
     .render_picture = cliff_walking_render_picture,
     .render_fps = TILES_FPS,
+    .render_policy = cliff_walking_render_policy,
     TABULAR_FUNCTIONS,
 };
 
@@ -108,5 +119,6 @@ const muster_env_type env_cliff_walking_v1 = {
     .render_text = cliff_walking_render_text,
     .render_picture = cliff_walking_render_picture,
     .render_fps = TILES_FPS,
+    .render_policy = cliff_walking_render_policy,
     TABULAR_FUNCTIONS,
 };

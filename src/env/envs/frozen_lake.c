@@ -102,6 +102,18 @@ static void frozen_lake_render_text(const void *env, char *text, size_t size) {
   }
 }
 
+/* arrows; H hole, G goal */
+static void frozen_lake_render_policy(const void *env, const int32_t *actions, char *text, size_t size) {
+  const struct tabular_block *block = env;
+  const struct lake *lake = block->table.states == 16 ? &lakes[0] : &lakes[1];
+  size_t used = 0;
+  for (int32_t state = 0; state < block->table.states && used < size; state++) {
+    const char cell = lake->cells[state];
+    const char shown = cell == 'H' || cell == 'G' ? cell : tabular_mark("<v>^", actions[state]);
+    used += (size_t)snprintf(text + used, size - used, "%c%s", shown, (state + 1) % lake->size == 0 ? "\n" : "  ");
+  }
+}
+
 static void frozen_lake_render_picture(const void *env, muster_canvas *canvas) {
   const struct tabular_block *block = env;
   const struct lake *lake = block->table.states == 16 ? &lakes[0] : &lakes[1];
@@ -126,6 +138,7 @@ const muster_env_type env_frozen_lake = {
     .render_text = frozen_lake_render_text,
     .render_picture = frozen_lake_render_picture,
     .render_fps = TILES_FPS,
+    .render_policy = frozen_lake_render_policy,
     TABULAR_FUNCTIONS,
 };
 
@@ -140,5 +153,6 @@ const muster_env_type env_frozen_lake_8x8 = {
     .render_text = frozen_lake_render_text,
     .render_picture = frozen_lake_render_picture,
     .render_fps = TILES_FPS,
+    .render_policy = frozen_lake_render_policy,
     TABULAR_FUNCTIONS,
 };

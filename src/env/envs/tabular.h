@@ -43,6 +43,9 @@ struct tabular_block {
   int32_t *state; /* [n] */
 };
 
+/* The letter of an action in a text: marks[action], or '.' where it is -1. */
+static inline char tabular_mark(const char *marks, int32_t action) { return action >= 0 ? marks[action] : '.'; }
+
 /* The functions for single environments and for blocks, except those that create; the environment's own create() and
  * block_create() call tabular_create(). */
 int tabular_create(tabular_build *build, const muster_env_setting *settings, int32_t n, void **out,

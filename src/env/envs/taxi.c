@@ -106,6 +106,34 @@ static void taxi_render_text(const void *env, char *text, size_t size) {
              names[ride.destination]);
 }
 
+/* a row of the maps of all destinations, or, with -1, their headings */
+static size_t write_policy_row(int32_t passenger, int32_t row, const int32_t *actions, char *text, size_t size) {
+  static const char names[PLACES + 1] = {'R', 'G', 'Y', 'B', '@'}; /* @: the passenger is in the taxi */
+  size_t used = 0;
+  for (int32_t destination = 0; destination < PLACES; destination++) {
+    const char *gap = destination > 0 ? "    " : "";
+    char line[3 * SIDE];
+    for (int32_t column = 0; column < SIDE && row >= 0; column++) {
+      const struct ride ride = {row, column, passenger, destination};
+      const char mark = tabular_mark("v^><PD", actions[encode(&ride)]);
+      snprintf(line + 2 * column, sizeof line - 2 * (size_t)column, "%c ", mark);
+    }
+    if (row < 0) snprintf(line, sizeof line, "%c to %c    ", names[passenger], names[destination]);
+    if (used < size) used += (size_t)snprintf(text + used, size - used, "%s%.9s", gap, line);
+  }
+  if (used < size) used += (size_t)snprintf(text + used, size - used, "\n");
+  return used;
+}
+
+/* for each passenger and destination a map of arrows; P pick up, D set down */
+static void taxi_render_policy(const void *env, const int32_t *actions, char *text, size_t size) {
+  size_t used = 0;
+  (void)env;
+  for (int32_t passenger = 0; passenger <= IN_TAXI; passenger++)
+    for (int32_t row = -1; row < SIDE && used < size; row++)
+      used += write_policy_row(passenger, row, actions, text + used, size - used);
+}
+
 /* the map with its four places; the passenger waits or rides, the flag is the destination */
 static void taxi_render_picture(const void *env, muster_canvas *canvas) {
   static const uint32_t place_color[PLACES] = {0xe76f6f, 0x7cb87c, 0xe3c84f, 0x6fa0dd}; /* red, green, yellow, blue */
@@ -142,5 +170,6 @@ const muster_env_type env_taxi = {
     .render_text = taxi_render_text,
     .render_picture = taxi_render_picture,
     .render_fps = TILES_FPS,
+    .render_policy = taxi_render_policy,
     TABULAR_FUNCTIONS,
 };
