@@ -78,6 +78,10 @@ static muster_status create(const struct algorithm_context *context, void *algor
   learning->states = (size_t)model->encoder.counts[0];
   learning->actions = model->head.choices;
   learning->pairs = learning->states * learning->actions;
+  if (learning->pairs > INT32_MAX)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.name: a table of %zu observations and %zu actions is too large; expects dqn",
+                        learning->states, learning->actions);
   learning->policy = model->parameters.values + model->policy->first;
   learning->tables = 1;
   learning->choose_table = toss_coin;

@@ -108,6 +108,12 @@ void table_learning_request(const void *options, struct policy_request *request)
 MUSTER_CHECKED muster_status table_learning_update(void *algorithm, double progress_remaining, double *metrics);
 extern const char *const table_learning_metrics[];
 
+/* For .policy: a table has no hidden layers. */
+#define TABLE_POLICY(name)                                                                                             \
+  (&(const struct option_table){.section = "policy",                                                                   \
+                                .owner = name,                                                                         \
+                                .options = (const struct option_spec[]){ROW_HIDDEN_SIZES("[]"), {.key = NULL}}})
+
 /* For .create: a second table, equal to the first one. Each update then changes one of them, by the toss of a coin. */
 MUSTER_CHECKED muster_status table_learning_add_table(struct table_learning *learning, struct arena *arena);
 
