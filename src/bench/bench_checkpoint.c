@@ -1,17 +1,13 @@
 /* Writing a checkpoint as a run does, including the environments' states, as both the newest and the best one, into a
  * new folder in the current one. The limit is a plain write and fsync of the same number of bytes there. */
+#include "bench/bare_write.h"
 #include "bench/parts.h"
 #include "bench/single_rank.h"
 #include "train/actor.h"
 #include "train/run_checkpoint.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 struct checkpoint_case {
   int num_envs, hidden;
@@ -25,37 +21,12 @@ struct saving {
   struct bench_work work;
 };
 
-struct bare_write {
-  char path[64];
-  size_t bytes;
-  unsigned char *content;
-  struct bench_work work;
-};
-
 /* --- what is timed --- */
 
 static muster_status run_save(void *context) {
   struct saving *saving = context;
   actor_save_states(&saving->actor);
   return learner_write_checkpoint(&saving->learner);
-}
-
-static muster_status run_bare_write(void *context) {
-  struct bare_write *bare = context;
-  int file = open(bare->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-  if (file < 0) return status_errno(MUSTER_ERROR_IO, "cannot create '%s'", bare->path);
-  muster_status status = MUSTER_OK;
-  for (size_t done = 0; done < bare->bytes && status == MUSTER_OK;) {
-    ssize_t written = write(file, bare->content + done, bare->bytes - done);
-    if (written >= 0)
-      done += (size_t)written;
-    else if (errno != EINTR)
-      status = status_errno(MUSTER_ERROR_IO, "cannot write '%s'", bare->path);
-  }
-  if (status == MUSTER_OK && fsync(file) != 0)
-    status = status_errno(MUSTER_ERROR_IO, "cannot bring '%s' to the disk", bare->path);
-  if (close(file) != 0 && status == MUSTER_OK) status = status_errno(MUSTER_ERROR_IO, "cannot close '%s'", bare->path);
-  return status;
 }
 
 /* --- set-up --- */
@@ -83,14 +54,7 @@ static muster_status create_bare(struct saving *saving, const char *folder, stru
   struct stat information;
   checkpoint_path(saving->folder.checkpoints, saving->learner.total_steps, path, sizeof path);
   if (stat(path, &information) != 0) return status_errno(MUSTER_ERROR_IO, "cannot see '%s'", path);
-  *bare = (struct bare_write){.bytes = (size_t)information.st_size, .work = {.run = run_bare_write, .context = bare}};
-  snprintf(bare->path, sizeof bare->path, "%s/bare", folder);
-  return ARENA_TAKE(saving->single.run.arena, bare->bytes, "a bare file", &bare->content);
-}
-
-static int remove_entry(const char *path, const struct stat *information, int type, struct FTW *place) {
-  (void)information, (void)type, (void)place;
-  return remove(path);
+  return bare_write_create(folder, (size_t)information.st_size, saving->single.run.arena, bare);
 }
 
 /* --- the part --- */
@@ -112,22 +76,19 @@ static muster_status measure(struct bench *bench, const struct checkpoint_case *
 }
 
 static muster_status measure_case(struct bench *bench, const struct checkpoint_case *which) {
-  char folder[] = "muster-bench-XXXXXX";
-  if (mkdtemp(folder) == NULL)
-    return status_errno(MUSTER_ERROR_IO, "cannot make a folder in the current one to write checkpoints to");
+  char folder[BENCH_FOLDER_SIZE];
+  MUSTER_TRY(bench_folder_make(folder));
   struct saving saving = {0};
   muster_status status = create_saving(which, folder, &saving);
   if (status == MUSTER_OK) status = measure(bench, which, &saving, folder);
   learner_release(&saving.learner);
   run_folder_release(&saving.folder);
   single_rank_release(&saving.single);
-  if (nftw(folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS) != 0 && status == MUSTER_OK)
-    status = status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", folder);
-  return status;
+  return bench_folder_remove(folder, status);
 }
 
 muster_status bench_checkpoint(struct bench *bench) {
   static const struct checkpoint_case cases[] = {{8, 64}, {512, 64}, {512, 256}};
   for (int i = 0; i < 3; i++) MUSTER_TRY(measure_case(bench, &cases[i]));
-  return MUSTER_OK;
+  return bench_checkpoint_replay(bench);
 }

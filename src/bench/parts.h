@@ -10,6 +10,7 @@ MUSTER_CHECKED muster_status bench_rollout(struct bench *bench);
 MUSTER_CHECKED muster_status bench_update(struct bench *bench);
 MUSTER_CHECKED muster_status bench_exchange(struct bench *bench);
 MUSTER_CHECKED muster_status bench_checkpoint(struct bench *bench);
+MUSTER_CHECKED muster_status bench_checkpoint_replay(struct bench *bench); /* its rows about replays */
 MUSTER_CHECKED muster_status bench_variance(struct bench *bench);
 
 #endif

@@ -58,7 +58,7 @@ class Bench(program.Case):
         self.assertAlmostEqual(time * rate / (2 * (2 * (2 * 4 * 64 + 3 * 64 * 64) + 3 * 3 * 64) / 1000), 1.0, 6)
 
     def test_checkpoint(self):
-        self.assert_part("checkpoint", "checkpoint/CartPole-v1/512/64x64")
+        self.assert_part("checkpoint", "checkpoint/CartPole-v1/512/64x64", "checkpoint/replay/1000000/new65536")
 
     def test_variance(self):
         rows, _ = self.assert_part("variance", "variance/no_baseline", "variance/gae_0.95")

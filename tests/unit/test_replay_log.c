@@ -21,6 +21,7 @@ struct fixture {
   struct arena *arena;
   struct model model;
   struct trajectory rollout;
+  struct trajectory part[2]; /* its first environment, and the others */
   struct replay replay;
   struct replay_log log;
   struct file file[FILES];
@@ -34,6 +35,8 @@ static void setup(struct fixture *f, size_t capacity) {
   create_model(&shape, NULL, f->arena, &f->model);
   randomize_model(&f->model, 5);
   create_rollout(&shape, ENVS, STEPS, f->arena, &f->rollout);
+  CHECK_OK_FATAL(trajectory_view(&f->rollout, 0, 1, f->arena, &f->part[0]));
+  CHECK_OK_FATAL(trajectory_view(&f->rollout, 1, ENVS - 1, f->arena, &f->part[1]));
   CHECK_OK_FATAL(replay_create(&f->rollout, capacity, NULL, f->arena, &f->replay));
   CHECK_OK_FATAL(replay_log_create(&f->replay, &f->rollout, true, f->arena, &f->log));
 }
@@ -110,6 +113,31 @@ static void append(struct fixture *f) {
   CHECK_OK_FATAL(replay_log_append(&f->log, &f->rollout));
 }
 
+/* the last observations of a part's environments */
+static void select_lasts(const struct trajectory *rollout, struct trajectory *part) {
+  const struct final_observations *from = &rollout->final_observations;
+  struct final_observations *to = &part->final_observations;
+  const size_t bytes = AGENTS * rollout->obs_bytes;
+  to->count = 0;
+  for (int32_t i = 0; i < from->count; i++) {
+    const size_t env = (size_t)from->environment[i];
+    if (env < part->first_env || env >= part->first_env + part->n_envs) continue;
+    to->environment[to->count] = from->environment[i];
+    to->step[to->count] = from->step[i];
+    memcpy((char *)to->observation + (size_t)to->count++ * bytes, (char *)from->observation + (size_t)i * bytes, bytes);
+  }
+}
+
+/* The same in two parts, the last environments first; unless `both`, the first environment is left out, and its steps
+ * are lost. */
+static void append_parts(struct fixture *f, bool both) {
+  for (int i = 1; i >= (both ? 0 : 1); i--) {
+    select_lasts(&f->rollout, &f->part[i]);
+    replay_append(&f->replay, &f->part[i]);
+    CHECK_OK_FATAL(replay_log_append(&f->log, &f->part[i]));
+  }
+}
+
 /* every step that one replay has, the other has, too, with the same window */
 static void check_same_replay(const struct replay *a, const struct replay *b, struct arena *arena) {
   struct replay_tile tile, other;
@@ -182,6 +210,21 @@ static void test_restored(void) {
       if (k % 3 == 0) check_restored(&f);
     }
     CU_ASSERT_EQUAL(f.files > 2, capacities[i] < 10000);
+    teardown(&f);
+  }
+}
+
+/* rollouts of some environments only, of which one comes more seldom */
+static void test_parts(void) {
+  static const size_t capacities[] = {10000, 60 * ENVS, 20 * ENVS};
+  for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+    static struct fixture f;
+    setup(&f, capacities[i]);
+    for (int k = 0; k < 30; k++) {
+      roll_out(&f);
+      append_parts(&f, k % 4 == 1);
+      if (k % 3 == 2) check_restored(&f);
+    }
     teardown(&f);
   }
 }
@@ -275,11 +318,9 @@ static void test_refused(void) {
 }
 
 static const struct check_case cases[] = {
-    {"a replay from segments and tail", test_restored},
-    {"segments that cannot be written", test_waiting},
-    {"how large segments are", test_sizes},
-    {"a log that is not kept", test_not_kept},
-    {"what is refused", test_refused},
+    {"a replay from segments and tail", test_restored}, {"rollouts of some environments", test_parts},
+    {"segments that cannot be written", test_waiting},  {"how large segments are", test_sizes},
+    {"a log that is not kept", test_not_kept},          {"what is refused", test_refused},
 };
 
 CHECK_MAIN("replay_log", cases)
