@@ -17,8 +17,13 @@ static const struct bench_part {
   muster_status (*run)(struct bench *bench);
   int min_ranks; /* from 2 on, all ranks take part */
 } parts[] = {
-    {"math", bench_math, 1},         {"env", bench_env, 1},           {"rollout", bench_rollout, 1},
-    {"update", bench_update, 1},     {"exchange", bench_exchange, 2}, {"checkpoint", bench_checkpoint, 1},
+    {"math", bench_math, 1},
+    {"env", bench_env, 1},
+    {"rollout", bench_rollout, 1},
+    {"update", bench_update, 1},
+    {"off-policy", bench_off_policy, 1},
+    {"exchange", bench_exchange, 2},
+    {"checkpoint", bench_checkpoint, 1},
     {"variance", bench_variance, 1},
 };
 #define PARTS (sizeof parts / sizeof *parts)

@@ -14,6 +14,7 @@ const struct bench_unit unit_gflops = {"GFLOP/s", true, 1e-9};
 const struct bench_unit unit_gigabytes = {"GB/s", true, 1e-9};
 const struct bench_unit unit_megabytes = {"MB/s", true, 1e-6};
 const struct bench_unit unit_msteps = {"Msteps/s", true, 1e-6};
+const struct bench_unit unit_updates = {"updates/s", true, 1.0};
 const struct bench_unit unit_ns_element = {"ns/element", false, 1e9};
 const struct bench_unit unit_us_sample = {"us/sample", false, 1e6};
 const struct bench_unit unit_us = {"us", false, 1e6};

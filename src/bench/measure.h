@@ -34,8 +34,8 @@ struct bench_unit {
   double scale;
 };
 
-extern const struct bench_unit unit_gflops, unit_gigabytes, unit_megabytes, unit_msteps; /* rates */
-extern const struct bench_unit unit_ns_element, unit_us_sample, unit_us, unit_ms;        /* times */
+extern const struct bench_unit unit_gflops, unit_gigabytes, unit_megabytes, unit_msteps, unit_updates; /* rates */
+extern const struct bench_unit unit_ns_element, unit_us_sample, unit_us, unit_ms;                      /* times */
 
 struct bench_row {
   char name[64];

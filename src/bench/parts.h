@@ -8,6 +8,7 @@ MUSTER_CHECKED muster_status bench_math(struct bench *bench);
 MUSTER_CHECKED muster_status bench_env(struct bench *bench);
 MUSTER_CHECKED muster_status bench_rollout(struct bench *bench);
 MUSTER_CHECKED muster_status bench_update(struct bench *bench);
+MUSTER_CHECKED muster_status bench_off_policy(struct bench *bench);
 MUSTER_CHECKED muster_status bench_exchange(struct bench *bench);
 MUSTER_CHECKED muster_status bench_checkpoint(struct bench *bench);
 MUSTER_CHECKED muster_status bench_checkpoint_replay(struct bench *bench); /* its rows about replays */
