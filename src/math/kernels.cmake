@@ -10,7 +10,8 @@ set(muster_kernel_flags_avx2 -mavx2 -mfma)
 set(muster_kernel_flags_avx512 -mavx512f -mavx512dq -mavx512bw -mavx512vl -mavx2 -mfma)
 
 foreach(set ${muster_kernel_sets})
-  add_library(muster_math_${set} OBJECT math/kernels_linear.c math/kernels_vector.c math/kernels_peak.c)
+  add_library(muster_math_${set} OBJECT math/kernels_linear.c math/kernels_vector.c
+              math/kernels_adam.c math/kernels_peak.c)
   target_include_directories(muster_math_${set} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muster_math_${set} PRIVATE muster_flags)
   target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O2,-O3> ${muster_kernel_flags_${set}})

@@ -30,6 +30,14 @@ struct vector_kernels {
                          float *d_bias, float *dx);
 };
 
+/* a kernel in a file of its own (kernels_adam.c) */
+#define ADAM_KERNEL(set)                                                                                               \
+  void adam_kernel_##set(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,  \
+                         float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
+ADAM_KERNEL(baseline)
+ADAM_KERNEL(avx2)
+ADAM_KERNEL(avx512)
+
 extern const struct linear_kernels linear_kernels_baseline, linear_kernels_blas;
 extern const struct vector_kernels vector_kernels_baseline;
 #if defined(__x86_64__)

@@ -12,9 +12,10 @@
 enum {
   TILE_ROWS = MANY_REGISTERS ? 8 : 4, /* rows of a tile of y or dx, of 1 or 2 vectors each */
   BLOCK_DEPTH = 256,                  /* a panel of this depth fills two thirds of a first-level cache */
-  WEIGHT_ROWS = 4,                    /* rows of a tile of dw, of up to WEIGHT_VECS vectors each */
+  WEIGHT_ROWS = HAS_FMA ? 6 : 4,      /* most rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
-  WEIGHT_PANEL = 64,                                              /* columns of dw that are computed together */
+  MANY_WEIGHT_ROWS = 128, /* so many rows of dw are divided into the largest tiles */
+  WEIGHT_PANEL = 64,      /* columns of dw that are computed together */
   FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows of a last group that does not fill a vector,
                                                                      where there is one output */
   FAR_APART = 256 /* rows that lie this many floats apart share few sets of the cache */
@@ -234,6 +235,7 @@ SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_s
     accumulate(count, vecs, p->rows, p->a + i, 1, p->a_ld, b, b_step, acc);                                            \
     add_tile(p, i, j, columns, count, vecs, acc);                                                                      \
   }
+  if (p->m >= MANY_WEIGHT_ROWS) TILES(WEIGHT_ROWS)
   TILES(4)
   TILES(2)
   TILES(1)
@@ -260,11 +262,12 @@ static void outer_product(const struct outer *p, bool b_whole) {
     }
     for (size_t done = 0; done < columns;) {
       size_t left = columns - done;
-      int vecs = left > (WEIGHT_VECS - 1) * SIMD_WIDTH ? WEIGHT_VECS : left > SIMD_WIDTH ? 2 : 1;
+      int vecs = (int)least((left + SIMD_WIDTH - 1) / SIMD_WIDTH, WEIGHT_VECS);
       size_t wanted = least(left, (size_t)vecs * SIMD_WIDTH);
       switch (vecs) {
       case 1: outer_columns(p, b + done, b_step, j + done, wanted, 1); break;
       case 2: outer_columns(p, b + done, b_step, j + done, wanted, 2); break;
+      case 3: outer_columns(p, b + done, b_step, j + done, wanted, 3); break;
       default: outer_columns(p, b + done, b_step, j + done, wanted, WEIGHT_VECS); break;
       }
       done += wanted;
@@ -286,8 +289,8 @@ static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, 
 
 static void backward_weight_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                                    size_t dy_ld, float *d_weight, float *d_bias) {
-  // lays vectors along the dimension that wastes less of them
-  bool along_in = linear_padded(in) * out <= linear_padded(out) * in;
+  // lays vectors along the dimension that wastes less of them; across the rows of dw the sums cost more to add
+  bool along_in = linear_padded(in) * out <= linear_padded(out) * in * 17 / 16;
   for (size_t row = 0; row < rows; row += LINEAR_TILE) {
     size_t count = least(rows - row, LINEAR_TILE);
     const float *x_rows = x + row * x_ld, *dy_rows = dy + row * dy_ld;

@@ -15,48 +15,6 @@ static void tanh_kernel(size_t n, const float *x, float *y) { apply(n, x, y, app
 static void exp_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_exp); }
 static void log_kernel(size_t n, const float *x, float *y) { apply(n, x, y, approximate_log); }
 
-/* The constants of one step of Adam, repeated in every element, and the state of SIMD_WIDTH parameters. */
-struct adam {
-  vec scale, step, beta1, rest1, beta2, rest2, epsilon, inverse;
-};
-
-struct adam_vecs {
-  vec parameter, gradient, m, v;
-};
-
-SIMD_INLINE struct adam_vecs adam_step(const struct adam *a, struct adam_vecs l) {
-  vec g = l.gradient * a->scale;
-  l.m = a->beta1 * l.m + a->rest1 * g;
-  l.v = a->beta2 * l.v + a->rest2 * (g * g);
-  l.parameter -= a->step * l.m / (vec_sqrt(l.v) * a->inverse + a->epsilon);
-  return l;
-}
-
-static void adam_kernel(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
-                        float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2) {
-  const struct adam a = {vec_set(gradient_scale), vec_set(step_size),
-                         vec_set((float)beta1),   vec_set((float)(1.0 - beta1)),
-                         vec_set((float)beta2),   vec_set((float)(1.0 - beta2)),
-                         vec_set(epsilon),        vec_set(inverse_sqrt_bias2)};
-  size_t i = 0;
-  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) {
-    struct adam_vecs l = {vec_load(parameter + i), vec_load(gradient + i), vec_load(m + i), vec_load(v + i)};
-    l = adam_step(&a, l);
-    vec_store(parameter + i, l.parameter);
-    vec_store(m + i, l.m);
-    vec_store(v + i, l.v);
-  }
-  if (i < n) {
-    size_t rest = n - i;
-    struct adam_vecs l = {vec_load_part(parameter + i, rest), vec_load_part(gradient + i, rest),
-                          vec_load_part(m + i, rest), vec_load_part(v + i, rest)};
-    l = adam_step(&a, l);
-    vec_store_part(parameter + i, rest, l.parameter);
-    vec_store_part(m + i, rest, l.m);
-    vec_store_part(v + i, rest, l.v);
-  }
-}
-
 /* A vector of half as many floats as a vec, and a register full of doubles. */
 typedef float half_vec __attribute__((vector_size(2 * SIMD_WIDTH)));
 typedef double double_vec __attribute__((vector_size(4 * SIMD_WIDTH)));
@@ -152,5 +110,5 @@ static void normalize_back_kernel(size_t n, const float *restrict gain, const fl
 }
 
 const struct vector_kernels KERNEL_SET(vector_kernels) = {
-    tanh_kernel,           exp_kernel, log_kernel,       adam_kernel,
+    tanh_kernel,           exp_kernel, log_kernel,       KERNEL_SET(adam_kernel),
     sum_of_squares_kernel, add_kernel, normalize_kernel, normalize_back_kernel};

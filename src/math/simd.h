@@ -4,6 +4,7 @@
 #ifndef MATH_SIMD_H
 #define MATH_SIMD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -22,6 +23,13 @@
 #endif
 #define SIMD_WIDTH 4
 #define KERNEL_SET(name) name##_baseline
+#endif
+
+/* whether vec_fma() rounds once */
+#if SIMD_WIDTH > 4 || defined(__aarch64__)
+#define HAS_FMA 1
+#else
+#define HAS_FMA 0
 #endif
 
 /* 32 vector registers rather than 16: larger tiles stay in registers */
@@ -52,6 +60,23 @@ SIMD_INLINE vec vec_load(const float *p) {
 
 SIMD_INLINE void vec_store(float *p, vec v) { memcpy(p, &v, sizeof v); }
 
+#if SIMD_WIDTH == 16
+
+SIMD_INLINE __mmask16 first_lanes(size_t n) { return (__mmask16)((1u << n) - 1); }
+SIMD_INLINE vec vec_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps(first_lanes(n), p); }
+SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) { _mm512_mask_storeu_ps(p, first_lanes(n), v); }
+
+#elif SIMD_WIDTH == 8
+
+SIMD_INLINE __m256i first_lanes(size_t n) {
+  static const int32_t lanes[] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+  return _mm256_loadu_si256((const __m256i *)(lanes + SIMD_WIDTH - n));
+}
+SIMD_INLINE vec vec_load_part(const float *p, size_t n) { return _mm256_maskload_ps(p, first_lanes(n)); }
+SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) { _mm256_maskstore_ps(p, first_lanes(n), v); }
+
+#else
+
 SIMD_INLINE vec vec_load_part(const float *p, size_t n) {
   float values[SIMD_WIDTH] = {0};
   memcpy(values, p, n * sizeof *p);
@@ -64,8 +89,11 @@ SIMD_INLINE void vec_store_part(float *p, size_t n, vec v) {
   memcpy(p, values, n * sizeof *p);
 }
 
+#endif
+
 /* vec_fma: a * b + c; vec_fnma: c - a * b; vec_min and vec_max: the first argument if it is smaller (greater), else the
- * second, so that a NaN in the second passes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no).
+ * second, so that a NaN in the second passes through; vec_greater(a, b): a > b, for vec_blend(mask, yes, no);
+ * vec_any: whether any bit is set.
  * vec_odd(s, a, b), s a power of 2: element l is b[l] where l & s, else a[l]. vec_swap(s, a): element l is a[l ^ s]. */
 #if SIMD_WIDTH == 16
 
@@ -78,6 +106,7 @@ SIMD_INLINE vec vec_max(vec a, vec b) { return _mm512_max_ps(a, b); }
 SIMD_INLINE vec vec_sqrt(vec a) { return _mm512_sqrt_ps(a); }
 SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return _mm512_cmp_ps_mask(a, b, _CMP_GT_OQ); }
 SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return _mm512_mask_blend_ps(mask, no, yes); }
+SIMD_INLINE bool vec_any(uvec a) { return _mm512_test_epi32_mask((__m512i)a, (__m512i)a) != 0; }
 
 SIMD_INLINE vec vec_odd(int s, vec a, vec b) {
   const __mmask16 masks[] = {0xAAAA, 0xCCCC, 0xF0F0, 0xFF00};
@@ -104,6 +133,7 @@ SIMD_INLINE vec vec_max(vec a, vec b) { return _mm256_max_ps(a, b); }
 SIMD_INLINE vec vec_sqrt(vec a) { return _mm256_sqrt_ps(a); }
 SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return _mm256_cmp_ps(a, b, _CMP_GT_OQ); }
 SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return _mm256_blendv_ps(no, yes, mask); }
+SIMD_INLINE bool vec_any(uvec a) { return !_mm256_testz_si256((__m256i)a, (__m256i)a); }
 
 SIMD_INLINE vec vec_odd(int s, vec a, vec b) {
   switch (s) {
@@ -134,6 +164,7 @@ SIMD_INLINE vec vec_fnma(vec a, vec b, vec c) { return c - a * b; }
 #endif
 SIMD_INLINE vec_mask vec_greater(vec a, vec b) { return a > b; }
 SIMD_INLINE vec vec_blend(vec_mask mask, vec yes, vec no) { return (vec)((mask & (ivec)yes) | (~mask & (ivec)no)); }
+SIMD_INLINE bool vec_any(uvec a) { return (a[0] | a[1] | a[2] | a[3]) != 0; }
 SIMD_INLINE vec vec_min(vec a, vec b) { return vec_blend(a < b, a, b); }
 SIMD_INLINE vec vec_max(vec a, vec b) { return vec_blend(a > b, a, b); }
 

@@ -1,4 +1,5 @@
 /* Elementwise functions, Adam and the sum of squares, on every instruction set of this machine. */
+#include "base/random.h"
 #include "math/linear.h"
 #include "math/vector.h"
 #include "support/check.h"
@@ -167,6 +168,42 @@ static void test_adam_same_bits(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
+/* moments that have decayed to numbers below 2^-100, normal and subnormal ones and zeros; parameters of all sizes */
+static void start_decayed(struct training *t) {
+  struct random_stream stream = random_stream_start(1, RANDOM_PARAMETERS, 0, 0);
+  for (int i = 0; i < PARAMETERS; i++) {
+    const uint32_t normals = (uint32_t)(i % 4) << 24, sign = (uint32_t)(i % 2) << 31;
+    const uint32_t m = muster_random_below(&stream.base, normals + (1u << (i % 24))) | sign,
+                   v = muster_random_below(&stream.base, (1u << (i % 25)));
+    memcpy(&t->m[i], &m, sizeof m);
+    memcpy(&t->v[i], &v, sizeof v);
+    t->parameter[i] = ldexpf(cosf((float)i), -(i % 40));
+  }
+}
+
+/* most gradients are zero for long; some moments are smaller than what they lose in a step */
+static void train_decayed(struct training *t) {
+  start_decayed(t);
+  for (int step = 1; step <= 500; step++) {
+    float gradient[PARAMETERS];
+    for (int i = 0; i < PARAMETERS; i++) gradient[i] = i % 32 > 0 ? 0.0f : step % 200 == i ? 1e-3f : -0.0f;
+    vector_adam(PARAMETERS, t->parameter, gradient, t->m, t->v, 0.5f, 1e-3f, 0.9, 0.999, step % 2 == 0 ? 1e-8f : 1e-12f,
+                2.0f);
+  }
+}
+
+static void test_adam_decayed(void) {
+  struct training first, other;
+  CU_ASSERT_TRUE_FATAL(linear_select("baseline"));
+  train_decayed(&first);
+  for (size_t i = 0; i < COUNT(set_names); i++) {
+    if (!linear_select(set_names[i])) continue;
+    train_decayed(&other);
+    CU_ASSERT_EQUAL(memcmp(&first, &other, sizeof first), 0);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
 /* Against a plain sum, and the same bits everywhere. */
 static void test_sum_of_squares(void) {
   enum { N = 1000 };
@@ -261,6 +298,7 @@ static const struct check_case cases[] = {
     {"an element's place does not matter", test_place},
     {"Adam equals the paper's formula", test_adam},
     {"Adam has the same bits on every instruction set", test_adam_same_bits},
+    {"Adam has the same bits where moments have decayed", test_adam_decayed},
     {"layer normalisation has the same bits on every instruction set", test_normalize},
     {"the sum of squares has the same bits on every instruction set", test_sum_of_squares},
     {"sums of two arrays", test_add},
