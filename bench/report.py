@@ -26,6 +26,8 @@ PARTS = {
     "and writes.",
     "rollout": "Limit: the environments alone, and the policy's multiply-adds in registers.",
     "update": "Limit: the useful operations of a sample at the peak of sgemm; for `flops`, multiply-adds in registers.",
+    "off-policy": "Limit: the useful multiply-adds of an update in registers; for `uniform` and `prioritized`, a copy of "
+    "as many bytes that lie together.",
     "exchange": "Limit: the same bytes between plain buffers by plain MPI calls.",
     "checkpoint": "Limit: a bare write and fsync of as many bytes.",
 }

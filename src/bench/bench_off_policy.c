@@ -38,19 +38,6 @@ static double work_of_dqn(const struct widths *values, const struct widths *crit
   return forward(values) + learn(values);
 }
 
-/* the next action, both target critics, and what both critics learn; in every second update the actor learns through
- * one critic */
-static double work_of_td3(const struct widths *actor, const struct widths *critic, size_t actions) {
-  const double critics = forward(actor) + 2 * forward(critic) + 2 * learn(critic);
-  return critics + (learn(actor) + forward(critic) + back(critic, actions)) / 2;
-}
-
-/* the same, but that the actor learns in every update, and through both critics */
-static double work_of_sac(const struct widths *actor, const struct widths *critic, size_t actions) {
-  const double critics = forward(actor) + 2 * forward(critic) + 2 * learn(critic);
-  return critics + learn(actor) + 2 * (forward(critic) + back(critic, actions));
-}
-
 /* --- updates --- */
 
 struct update_case {
@@ -165,9 +152,15 @@ static muster_status measure_update(struct bench *bench, const struct update_cas
   if (status == MUSTER_OK) status = bench_measure(bench, works, 2);
   arena_destroy(&arena);
   if (status != MUSTER_OK) return status;
-  return bench_add(bench, &unit_updates, bench_per_item(&update.work, 1.0),
-                   bench_per_item(&fma->work, fma->flops / flops_of(which)), "off-policy/%s/%zux%zu/mb%zu",
-                   which->algorithm, which->hidden[0], which->hidden[1], which->minibatch);
+  // one measurement as two figures
+  const double flops = flops_of(which);
+  char name[64];
+  snprintf(name, sizeof name, "off-policy/%s/%zux%zu/mb%zu", which->algorithm, which->hidden[0], which->hidden[1],
+           which->minibatch);
+  MUSTER_TRY(bench_add(bench, &unit_updates, bench_per_item(&update.work, 1.0),
+                       bench_per_item(&fma->work, fma->flops / flops), "%s", name));
+  return bench_add(bench, &unit_gflops, bench_per_item(&update.work, flops), bench_per_item(&fma->work, fma->flops),
+                   "%s/flops", name);
 }
 
 /* --- the replay --- */
@@ -206,13 +199,13 @@ static muster_status create_drawing(size_t capacity, struct arena *arena, struct
   drawing->uniform = (struct bench_work){.run = draw_uniformly, .context = drawing};
   drawing->by_priority = (struct bench_work){.run = draw_by_priority, .context = drawing};
   MUSTER_TRY(trajectory_create(&pendulum, 1, BLOCK, arena, &drawing->rollout));
-  MUSTER_TRY(replay_create(&drawing->rollout, capacity, arena, &drawing->replay));
+  MUSTER_TRY(replay_create(&drawing->rollout, capacity, NULL, arena, &drawing->replay));
   MUSTER_TRY(replay_tile_create(&drawing->replay, TILE, arena, &drawing->tile));
   MUSTER_TRY(prioritized_replay_create(&options, &drawing->replay, MINIBATCH, NULL, arena, &drawing->prioritized));
   for (size_t filled = 0; filled < capacity; filled += BLOCK) {
     fill_rollout(&pendulum, (uint32_t)(filled / BLOCK), &drawing->rollout);
     replay_append(&drawing->replay, &drawing->rollout);
-    prioritized_replay_note_rollout(&drawing->prioritized);
+    prioritized_replay_note_rollout(&drawing->prioritized, &drawing->rollout);
   }
   return MUSTER_OK;
 }

@@ -8,7 +8,7 @@ import sys
 import program
 
 KEYS = ["name", "value", "unit", "min", "max", "limit", "ratio"]
-ALONE = ["math", "env", "rollout", "update", "checkpoint", "variance"]
+ALONE = ["math", "env", "rollout", "update", "off-policy", "checkpoint", "variance"]
 
 
 class Bench(program.Case):
@@ -56,6 +56,14 @@ class Bench(program.Case):
         time = rows["update/64x64/obs4/mb256"]["value"]
         rate = rows["update/64x64/obs4/mb256/flops"]["value"]
         self.assertAlmostEqual(time * rate / (2 * (2 * (2 * 4 * 64 + 3 * 64 * 64) + 3 * 3 * 64) / 1000), 1.0, 6)
+
+    def test_off_policy(self):
+        rows, _ = self.assert_part("off-policy", "off-policy/uniform/mb256/10000", "off-policy/prioritized/mb256/10000")
+
+        # both rows of a case come from the same measurement: so many million useful operations in an update
+        for case, operations in [("dqn/256x256/mb64", 34.2)]:
+            rate, flops = rows[f"off-policy/{case}"]["value"], rows[f"off-policy/{case}/flops"]["value"]
+            self.assertAlmostEqual(1000 * flops / rate / operations, 1, 2)
 
     def test_checkpoint(self):
         self.assert_part("checkpoint", "checkpoint/CartPole-v1/512/64x64", "checkpoint/replay/1000000/new65536")
