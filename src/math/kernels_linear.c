@@ -18,6 +18,8 @@ enum {
   WEIGHT_PANEL = 64,      /* columns of dw that are computed together */
   FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows of a last group that does not fill a vector,
                                                                      where there is one output */
+  LATER_FLOATS = PANEL / (LINEAR_TILE / TILE_ROWS), /* of the next panel, read with each step of one tile of rows */
+  FAR_FLOATS = 128 * 128,                           /* a weight of so many may not be in the second-level cache */
   FAR_APART = 256 /* rows that lie this many floats apart share few sets of the cache */
 };
 
@@ -38,6 +40,19 @@ SIMD_INLINE void accumulate(int rows, int vecs, size_t depth, const float *a, si
       UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_fma(x, w[v], acc[r][v]);
     }
   }
+}
+
+/* The same with `depth` neighbouring steps of a; meanwhile reads depth * LATER_FLOATS floats from `later` on into the
+ * second-level cache. */
+SIMD_INLINE void accumulate_and_prefetch(int rows, int vecs, size_t depth, const float *a, size_t a_row, const float *b,
+                                         size_t b_step, const float *later, tile acc) {
+  const size_t steps = 16 / LATER_FLOATS; /* for each line of the cache */
+  size_t k = 0;
+  for (; k + steps <= depth; k += steps) {
+    __builtin_prefetch(later + k * LATER_FLOATS, 0, 2);
+    accumulate(rows, vecs, steps, a + k, a_row, 1, b + k * b_step, b_step, acc);
+  }
+  accumulate(rows, vecs, depth - k, a + k, a_row, 1, b + k * b_step, b_step, acc);
 }
 
 /* What is done to a sum before it is stored: an activation, or the product with its derivative. */
@@ -79,6 +94,7 @@ struct product {
 /* The part of a product that a tile works on: depth `from` to `to` of a panel. */
 struct part {
   size_t from, to, panel_ld;
+  const float *later;         /* the same part of the next panel; NULL: it is in a near cache anyway */
   const float *panel, *start; /* start: [panel_ld], the initial values of the sums when from == 0 */
 };
 
@@ -93,8 +109,13 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
       acc[r][v] = vec_load(start + v * SIMD_WIDTH);
     }
   }
-  accumulate(TILE_ROWS, vecs, part->to - part->from, p->a + row * p->a_ld + part->from, p->a_ld, 1,
-             part->panel + part->from * part->panel_ld + offset, part->panel_ld, acc);
+  const size_t depth = part->to - part->from;
+  const float *a = p->a + row * p->a_ld + part->from, *b = part->panel + part->from * part->panel_ld + offset;
+  if (part->later == NULL)
+    accumulate(TILE_ROWS, vecs, depth, a, p->a_ld, 1, b, part->panel_ld, acc);
+  else
+    accumulate_and_prefetch(TILE_ROWS, vecs, depth, a, p->a_ld, b, part->panel_ld,
+                            part->later + row % LINEAR_TILE / TILE_ROWS * depth * LATER_FLOATS, acc);
   const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
   UNROLL for (int r = 0; r < TILE_ROWS; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
@@ -136,9 +157,12 @@ static void product(const struct product *p) {
       float start[PANEL] = {0};
       if (p->bias) memcpy(start, p->bias + column, least(p->width - column, PANEL) * sizeof *start);
 
-      struct part part = {0, 0, panel_width(p->width - column), p->panels + column * p->depth, start};
+      const bool is_far = p->depth * p->width >= FAR_FLOATS && column + PANEL < p->width;
+      struct part part = {
+          .panel_ld = panel_width(p->width - column), .panel = p->panels + column * p->depth, .start = start};
       for (; part.from < p->depth; part.from = part.to) {
         part.to = least(part.from + BLOCK_DEPTH, p->depth);
+        if (is_far) part.later = p->panels + (column + PANEL) * p->depth + part.from * PANEL;
         product_part(p, &part, row, rows, column);
       }
     }
