@@ -11,6 +11,7 @@
 
 static const char help[] =
     "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--dry-run] [--trace]\n"
+    "       [--replay-schedule RUN]\n"
     "\n"
     "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0, or the first rank on ranks.learner_host, "
     "learns\n"
@@ -22,6 +23,10 @@ static const char help[] =
     "                        the number of ranks may differ\n"
     "  -n, --dry-run         show which rank does what on which host, what of it will be slow, the run folder and the\n"
     "                        memory; train nothing and leave nothing behind\n"
+    "  -p, --replay-schedule RUN\n"
+    "                        repeat the run in the folder RUN, whose actors did not wait, bit for bit: trajectories "
+    "meet\n"
+    "                        updates as they did there; the number of ranks may differ\n"
     "  -t, --trace           write a trace of where the time of every rank goes into the run folder, for Perfetto;\n"
     "                        the same as --set run.trace=true\n"
     "  -h, --help            this text\n"
@@ -68,17 +73,19 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
                                           {"run-dir", required_argument, NULL, 'd'},
                                           {"resume", no_argument, NULL, 'r'},
                                           {"dry-run", no_argument, NULL, 'n'},
+                                          {"replay-schedule", required_argument, NULL, 'p'},
                                           {"trace", no_argument, NULL, 't'},
                                           {"help", no_argument, NULL, 'h'},
                                           {0}};
   bool traces = false;
   opterr = command_speaks();
-  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnth", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnp:th", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
     case 'd': request->run_dir = optarg; break;
     case 'r': request->resume = true; break;
     case 'n': request->dry_run = true; break;
+    case 'p': request->replay_schedule = optarg; break;
     case 't': traces = true; break;
     case 'h': fputs(help, stdout); return EXIT_DONE;
     default: return EXIT_USAGE; /* getopt_long() said what is wrong */

@@ -614,13 +614,15 @@ muster_status run_config_text(const struct run_config *config, char **text) {
   return MUSTER_OK;
 }
 
-bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
+/* the first option that decides what is learned and differs; `exactly`: also where it may change in a run */
+static bool find_difference(const struct run_config *before, const struct run_config *now, bool exactly, char *text,
+                            size_t size) {
   if (strcmp(before->algorithm_name, now->algorithm_name) != 0) {
     snprintf(text, size, "algorithm.name was %s and is now %s", before->algorithm_name, now->algorithm_name);
     return true;
   }
   struct run_config old = *before, new = *now;
-  old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
+  if (!exactly) old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
   struct binding old_bindings[BINDINGS], new_bindings[BINDINGS];
   bind_tables(&old, run_config_algorithm(&old), old_bindings);
   bind_tables(&new, run_config_algorithm(&new), new_bindings);
@@ -629,7 +631,7 @@ bool run_config_differs(const struct run_config *before, const struct run_config
     const struct option_table *table = old_bindings[i].table;
     for (const struct option_spec *option = table->options; option->key != NULL; option++) {
       char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
-      if (option->may_change) continue;
+      if (option->may_change && !exactly) continue;
       option_format(option, old_bindings[i].object, old_value, sizeof old_value);
       option_format(option, new_bindings[i].object, new_value, sizeof new_value);
       if (strcmp(old_value, new_value) == 0) continue;
@@ -639,6 +641,14 @@ bool run_config_differs(const struct run_config *before, const struct run_config
     }
   }
   return false;
+}
+
+bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
+  return find_difference(before, now, false, text, size);
+}
+
+bool run_config_cannot_repeat(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
+  return find_difference(before, now, true, text, size);
 }
 
 /* --- environments of evaluations --- */

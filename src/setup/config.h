@@ -146,6 +146,9 @@ MUSTER_CHECKED muster_status run_config_text(const struct run_config *config, ch
  * key and both values into text[size]; false when there is none. A resumed run may differ in ranks, checkpoints,
  * evaluation and folders. */
 bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size);
+/* The same of options that must be equal where a run repeats another one: total_steps, too, and those that may change
+ * in a run. */
+bool run_config_cannot_repeat(const struct run_config *before, const struct run_config *now, char *text, size_t size);
 
 /* Calls `visit` for every table that applies to the config, with the struct that it describes, in the order in which a
  * config is written; `decides`: whether the table's options decide what is learned. */

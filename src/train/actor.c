@@ -18,7 +18,7 @@ static muster_status create_rollout(struct actor *actor, struct gathering *gathe
   actor->rollout = &actor->own;
   actor->is_in_place = topology->learns && run->schedule->rolls_out_in_place;
   if (!actor->is_in_place) {
-    MUSTER_TRY(trajectory_create(env_pool_spec(run->pool), count, run->needs.n_steps, run->arena, actor->rollout));
+    MUSTER_TRY(trajectory_create(env_pool_spec(actor->pool), count, run->needs.n_steps, run->arena, actor->rollout));
     actor->rollout->first_env = first;
     return MUSTER_OK;
   }
@@ -40,7 +40,7 @@ muster_status actor_create(struct gathering *gathering, struct transport *transp
                            struct actor *actor) {
   struct run *run = gathering->run;
   const struct env_range range = topology_envs(&run->topology, run->topology.rank);
-  *actor = (struct actor){.run = run, .transport = transport, .model = model};
+  *actor = (struct actor){.run = run, .pool = run->pool, .transport = transport, .model = model};
   MUSTER_TRY(create_rollout(actor, gathering));
   MUSTER_TRY(create_states(actor, gathering));
   const struct trajectory *rollout = actor->rollout;
@@ -58,22 +58,22 @@ muster_status actor_start_envs(struct actor *actor, bool from_states) {
   uint8_t *last_mask = trajectory_mask(rollout, rollout->n_steps);
   size_t stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
   if (!from_states) {
-    MUSTER_TRY(env_pool_reset(run->pool, last, stride));
-    env_pool_observe(run->pool, NULL, 0, last_mask, mask_stride);
+    MUSTER_TRY(env_pool_reset(actor->pool, last, stride));
+    env_pool_observe(actor->pool, NULL, 0, last_mask, mask_stride);
     return MUSTER_OK;
   }
   for (size_t n = 0; n < rollout->n_envs; n++) {
     bool fresh; /* the learner has logged it */
-    MUSTER_TRY(env_pool_load(run->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes, NULL, &fresh));
+    MUSTER_TRY(env_pool_load(actor->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes, NULL, &fresh));
   }
-  env_pool_observe(run->pool, last, stride, last_mask, mask_stride);
+  env_pool_observe(actor->pool, last, stride, last_mask, mask_stride);
   return MUSTER_OK;
 }
 
 void actor_save_states(struct actor *actor) {
   struct run *run = actor->run;
   for (size_t n = 0; n < actor->rollout->n_envs; n++)
-    env_pool_save(run->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes);
+    env_pool_save(actor->pool, (int32_t)n, actor->env_states + n * run->env_state_bytes);
 }
 
 /* reading the clock at each step would cost some per cent of small environments' rollouts */
@@ -109,8 +109,8 @@ static muster_status step_envs(struct actor *actor, size_t t) {
       .ended_stride = n_steps,
       .final_observations = &rollout->final_observations,
   };
-  MUSTER_TRY(env_pool_step(run->pool, actor->actions, (int32_t)t, &result));
-  env_pool_observe(run->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
+  MUSTER_TRY(env_pool_step(actor->pool, actor->actions, (int32_t)t, &result));
+  env_pool_observe(actor->pool, NULL, 0, trajectory_mask(rollout, t + 1), mask_stride);
   if (looks) {
     run->looked_at.policy += acted - start;
     run->looked_at.environments += clock_seconds() - acted;
@@ -122,7 +122,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
 static void note_faults(struct actor *actor) {
   struct run *run = actor->run;
   const char *first;
-  int32_t faults = env_pool_take_faults(run->pool, &first);
+  int32_t faults = env_pool_take_faults(actor->pool, &first);
   actor->has_faults = faults > 0;
   if (faults == 0) return;
   log_warn(&run->logger, "%d faults in this rollout, its update is skipped; the first: %s", faults, first);
@@ -134,7 +134,7 @@ static void note_faults(struct actor *actor) {
 static void note_restarts(struct actor *actor) {
   struct run *run = actor->run;
   struct env_restarts restarts;
-  env_pool_take_restarts(run->pool, &restarts);
+  env_pool_take_restarts(actor->pool, &restarts);
   actor->rollout->restarts[0] = restarts.count;
   for (int32_t i = 0; i < restarts.texts; i++) log_warn(&run->logger, "%s", restarts.text[i]);
   actor->envs_are_dead |= restarts.stays_dead;
@@ -164,8 +164,8 @@ static muster_status finish_episodes(struct actor *actor) {
     if ((size_t)rollout->length[n * rollout->agents] == n_steps && *last == 0) *last = ENV_TRUNCATED;
   }
   /* an episode's number is the rollout's, however many an environment has begun in it */
-  MUSTER_TRY(env_pool_restart(run->pool, (uint32_t)actor->transport->command->iteration + 1));
-  env_pool_observe(run->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
+  MUSTER_TRY(env_pool_restart(actor->pool, (uint32_t)actor->transport->command->iteration + 1));
+  env_pool_observe(actor->pool, trajectory_observation(rollout, n_steps), trajectory_obs_stride(rollout),
                    trajectory_mask(rollout, n_steps), trajectory_mask_stride(rollout));
   return MUSTER_OK;
 }

@@ -7,7 +7,8 @@
 #include "train/transport.h"
 
 struct actor {
-  struct run *run; /* borrowed, as the transport is */
+  struct run *run;       /* borrowed, as the transport is */
+  struct env_pool *pool; /* its environments, borrowed: the run's */
   struct transport *transport;
   struct trajectory own, *rollout; /* of its environments: `own`, or rows of the batch on this rank */
   bool is_in_place;          /* the rollout is rows of the batch: this rank learns, too, and its schedule allows it */

@@ -13,20 +13,24 @@
 
 #include "train/learner.h"
 #include "train/message.h"
+#include "train/repeated_schedule.h"
 
 /* a message that has come and waits for the next update */
 struct held_message {
   int rank;
   const struct message *message;
+  size_t bytes;
   bool is_noted; /* its wait is counted */
+  /* in a run that repeats a schedule, in place of a message: trajectories whose messages have come and are kept */
+  const struct recorded_row *row;
 };
 
 /* what is done with the messages of actors, which bring trajectories or gradients */
 struct sent {
   /* one turn: takes messages, as many as the schedule has before it learns, and learns */
   muster_status (*learn_from_next)(struct learner *learner);
-  /* takes one that comes while the actors begin to pause */
-  muster_status (*take_in_pause)(struct learner *learner, const struct held_message *taken);
+  /* takes one, also while the actors begin to pause */
+  muster_status (*take)(struct learner *learner, const struct held_message *taken);
 };
 
 /* what the learner keeps: learner->schedule_data */
@@ -69,6 +73,8 @@ MUSTER_CHECKED muster_status asynchronous_act(struct actor *actor);
  * that was held back go before. */
 MUSTER_CHECKED muster_status asynchronous_next_message(struct learner *learner, struct held_message *next);
 MUSTER_CHECKED muster_status asynchronous_first_message(struct learner *learner, struct held_message *next);
+/* Takes all that comes before the next update in the schedule that is repeated. */
+MUSTER_CHECKED muster_status asynchronous_repeat(struct learner *learner);
 /* Takes what is in the head of a message of any kind. */
 void asynchronous_note_message(struct learner *learner, int rank, const struct message *message);
 /* Counts how far the policy that acted is behind. */
@@ -93,10 +99,11 @@ int64_t asynchronous_give_up_rollouts(struct learner *learner);
 
 /* --- the batch (train/asynchronous_batch.c) --- */
 
-/* Counts the rollout of a message, and adds it to the end of the batch, unless it is not learned from: since its policy
- * is too old, it has faults, or its gradient came with it. */
-MUSTER_CHECKED muster_status asynchronous_take_rollout(struct learner *learner, int rank,
-                                                       const struct message *message);
+/* Takes a message, records that, and gives its slot back. Its rollout is counted, and added to the end of the batch,
+ * unless it is not learned from: since its policy is too old, it has faults, or its gradient came with it. `*version`:
+ * of its policy. */
+MUSTER_CHECKED muster_status asynchronous_take_rollout(struct learner *learner, const struct held_message *taken,
+                                                       int64_t *version);
 void asynchronous_empty_batch(struct learner *learner);
 
 /* As in struct schedule: the trajectories that wait, and the number of rollouts, which random numbers go by. */

@@ -42,6 +42,8 @@ static struct message make_head(const struct actor *actor, enum message_kind kin
                           .version = version,
                           .next_version = actor->transport->command->iteration,
                           .rollouts = actor->rollouts,
+                          .first_env = (int32_t)actor->rollout->first_env,
+                          .n_envs = (int32_t)actor->rollout->n_envs,
                           .seconds = actor->seconds};
 }
 
@@ -57,7 +59,9 @@ static muster_status send_states_message(struct actor *actor) {
   phases_go_on(phases, PHASE_STATES);
   struct message *message = slot;
   if (actor->transport->command->send_states == SEND_FOR_CHECKPOINT) interrupt_saved();
-  actor_save_states(actor);
+  struct repeated_schedule *repeated = actor->run->repeated;
+  if (repeated == NULL) actor_save_states(actor);
+  for (int i = 0; repeated != NULL && i < repeated->n_parts; i++) actor_save_states(&repeated->parts[i]);
   *message = make_head(actor, MESSAGE_STATES, actor->transport->command->iteration);
   MUSTER_TRY(channel_send(actor->transport->channel, message_write_states(actor, message)));
   phases_go_on(phases, PHASE_LOOP);
@@ -121,10 +125,19 @@ static muster_status send_episodes_message(struct actor *actor) {
   return MUSTER_OK;
 }
 
-muster_status asynchronous_take_turn(struct actor *actor) {
+static muster_status await_command(struct actor *actor) {
+  struct phases *phases = actor->run->phases;
+  phases_enter(phases, PHASE_COMMAND, actor->transport->command->iteration + 1);
+  MUSTER_TRY(channel_await_command(actor->transport->channel));
+  stages_mark(&phases->clock, EVENT_COMMAND);
+  actor_take_parameters(actor);
+  phases_go_on(phases, PHASE_LOOP);
+  return MUSTER_OK;
+}
+
+/* rolls out the environments of an actor, or of a part of it, and sends what came of it */
+static muster_status roll_out(struct actor *actor) {
   struct run *run = actor->run;
-  if (asks_for_episodes(actor->transport->command)) return send_episodes_message(actor);
-  if (actor->transport->command->send_states) return send_states_message(actor);
   MUSTER_TRY(actor_roll_out(actor));
   double terms[ALGORITHM_MAX_TERMS] = {0};
   const bool computes = run->schedule->actors_compute_gradients;
@@ -134,14 +147,14 @@ muster_status asynchronous_take_turn(struct actor *actor) {
   return MUSTER_OK;
 }
 
-static muster_status await_command(struct actor *actor) {
-  struct phases *phases = actor->run->phases;
-  phases_enter(phases, PHASE_COMMAND, actor->transport->command->iteration + 1);
-  MUSTER_TRY(channel_await_command(actor->transport->channel));
-  stages_mark(&phases->clock, EVENT_COMMAND);
-  actor_take_parameters(actor);
-  phases_go_on(phases, PHASE_LOOP);
-  return MUSTER_OK;
+muster_status asynchronous_take_turn(struct actor *actor) {
+  const struct command *command = actor->transport->command;
+  struct repeated_schedule *repeated = actor->run->repeated;
+  if (asks_for_episodes(command)) return send_episodes_message(actor);
+  if (command->send_states) return send_states_message(actor);
+  if (repeated == NULL) return roll_out(actor);
+  struct actor *due = repeated_schedule_due(repeated, command->iteration);
+  return due != NULL ? roll_out(due) : await_command(actor);
 }
 
 /* after the last rollout: the evaluation of a run that is finished */

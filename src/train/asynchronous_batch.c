@@ -3,6 +3,7 @@
 #include "env/values.h"
 #include "train/asynchronous.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void set_trajectories(struct learner *learner, int64_t n) {
@@ -17,36 +18,126 @@ void asynchronous_empty_batch(struct learner *learner) {
   learner->gathering->batch.final_observations.count = 0;
 }
 
-muster_status asynchronous_take_rollout(struct learner *learner, int rank, const struct message *message) {
-  struct run *run = learner->run;
+static void swap_bytes(char *a, char *b, size_t bytes) {
+  for (size_t i = 0; i < bytes; i++) {
+    const char swapped = a[i];
+    a[i] = b[i];
+    b[i] = swapped;
+  }
+}
+
+/* a rollout that is unpacked and not counted yet */
+struct arrival {
+  struct recorded_row row;
+  int flags;
+  bool is_gradient;
+  size_t at;                  /* the first of its trajectories in the batch */
+  int32_t final_observations; /* before it */
+};
+
+static muster_status check_room(const struct learner *learner, size_t n) {
+  const struct asynchronous_learner *async = asynchronous_of(learner);
+  if (async->trajectories + (int64_t)n <= async->capacity) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_FORMAT, "%lld trajectories wait, and there is no room for %zu more",
+                      (long long)async->trajectories, n);
+}
+
+/* unpacks the rollout of a message behind what is unpacked of this arrival so far */
+static void unpack(struct learner *learner, const struct message *message, struct arrival *arrival) {
+  struct trajectory *batch = &learner->gathering->batch;
+  const bool is_gradient = message->kind == MESSAGE_GRADIENT;
+  trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE,
+                    (size_t)message->n_envs, (size_t)message->first_env, batch,
+                    arrival->at + (size_t)(message->first_env - arrival->row.first_env));
+  arrival->flags |= message->flags;
+  arrival->is_gradient = is_gradient;
+}
+
+/* the final observations from `first` on, in the order in which one rollout would have them: of steps, then of
+ * environments */
+static void sort_final_observations(struct trajectory *batch, int32_t first) {
+  struct final_observations *list = &batch->final_observations;
+  const size_t bytes = batch->agents * batch->obs_bytes;
+  char *observation = list->observation;
+  for (int32_t i = first + 1; i < list->count; i++)
+    for (int32_t k = i; k > first; k--) {
+      const bool is_later = list->step[k] > list->step[k - 1];
+      const bool is_same = list->step[k] == list->step[k - 1];
+      if (is_later || (is_same && list->environment[k] > list->environment[k - 1])) break;
+      const int32_t step = list->step[k], environment = list->environment[k];
+      list->step[k] = list->step[k - 1];
+      list->environment[k] = list->environment[k - 1];
+      list->step[k - 1] = step;
+      list->environment[k - 1] = environment;
+      swap_bytes(observation + (size_t)k * bytes, observation + (size_t)(k - 1) * bytes, bytes);
+    }
+}
+
+/* unpacks the messages that a row of the repeated schedule is made of */
+static muster_status unpack_row(struct learner *learner, struct arrival *arrival) {
+  const int64_t end = arrival->row.first_env + arrival->row.n_envs;
+  for (int64_t env = arrival->row.first_env; env < end;) {
+    struct kept_message *kept;
+    MUSTER_TRY(repeated_schedule_find(learner->run->repeated, env, arrival->row.rollout, &kept));
+    unpack(learner, &kept->message, arrival);
+    env += kept->message.n_envs;
+    free(kept);
+  }
+  sort_final_observations(&learner->gathering->batch, arrival->final_observations);
+  return MUSTER_OK;
+}
+
+/* counts the rollout; it stays in the batch if it is learned from */
+static void count_arrival(struct learner *learner, const struct arrival *arrival) {
   struct asynchronous_learner *async = learner->schedule_data;
   struct trajectory *batch = &learner->gathering->batch;
-  const struct env_range range = topology_envs(&run->topology, rank);
-  const size_t first_env = (size_t)range.first, n = (size_t)range.count, at = (size_t)async->trajectories;
-  const int32_t final_observations = batch->final_observations.count;
-  if (at + n > (size_t)async->capacity)
-    return status_error(MUSTER_ERROR_FORMAT, "%zu trajectories wait, and there is no room for %zu more", at, n);
-  bool is_gradient = message->kind == MESSAGE_GRADIENT;
-  trajectory_unpack(message_content(message), is_gradient ? TRAJECTORY_OUTCOME : TRAJECTORY_WHOLE, n, first_env, batch,
-                    at);
-  struct trajectory rollout = trajectory_window(batch, at, n);
-  rollout.first_env = first_env;
+  const size_t n = (size_t)arrival->row.n_envs;
+  struct trajectory rollout = trajectory_window(batch, arrival->at, n);
+  rollout.first_env = (size_t)arrival->row.first_env;
   episodes_add_rollout(&learner->episodes, &rollout);
   learner->total_steps += trajectory_steps(&rollout);
   learner->collected_steps = learner->total_steps;
   for (size_t i = 0; i < n; i++) learner->env_restarts += rollout.restarts[i];
 
-  bool has_faults = (message->flags & FLAG_FAULT) != 0;
-  bool is_old = !is_gradient && learner->iteration - message->version > run->needs.max_policy_lag;
+  const bool has_faults = (arrival->flags & FLAG_FAULT) != 0;
+  const bool is_old =
+      !arrival->is_gradient && learner->iteration - arrival->row.version > learner->run->needs.max_policy_lag;
   learner->skipped_updates += has_faults;
   learner->policy_lag.dropped += is_old && !has_faults ? (int64_t)n : 0;
-  if (has_faults || is_old || is_gradient) {
-    batch->final_observations.count = final_observations;
-    return MUSTER_OK;
+  if (has_faults || is_old || arrival->is_gradient) {
+    batch->final_observations.count = arrival->final_observations;
+    return;
   }
   normalizer_scale_rewards(&learner->normalizer, &rollout);
-  for (size_t i = 0; i < n; i++) async->versions[at + i] = message->version;
+  for (size_t i = 0; i < n; i++) async->versions[arrival->at + i] = arrival->row.version;
   set_trajectories(learner, async->trajectories + (int64_t)n);
+}
+
+static struct recorded_row row_of(const struct learner *learner, const struct message *message) {
+  return (struct recorded_row){message->first_env, message->n_envs, message->rollouts, message->version,
+                               learner->iteration + 1};
+}
+
+muster_status asynchronous_take_rollout(struct learner *learner, const struct held_message *taken, int64_t *version) {
+  struct asynchronous_learner *async = learner->schedule_data;
+  struct trajectory *batch = &learner->gathering->batch;
+  struct arrival arrival = {.row = taken->row != NULL ? *taken->row : row_of(learner, taken->message),
+                            .at = (size_t)async->trajectories,
+                            .final_observations = batch->final_observations.count};
+  phases_enter(learner->run->phases, PHASE_TAKE, learner->iteration + 1);
+  MUSTER_TRY(check_room(learner, (size_t)arrival.row.n_envs));
+  batch->first_env = learner->run->schedule->limits_rates ? (size_t)arrival.row.first_env : 0;
+  if (taken->row == NULL) {
+    asynchronous_note_message(learner, taken->rank, taken->message);
+    unpack(learner, taken->message, &arrival);
+    MUSTER_TRY(channel_credit(learner->transport->channel, taken->rank));
+  } else {
+    MUSTER_TRY(unpack_row(learner, &arrival));
+    if (arrival.row.rollout > async->rollouts) async->rollouts = arrival.row.rollout;
+  }
+  count_arrival(learner, &arrival);
+  recorded_schedule_add(&learner->recorded, &arrival.row);
+  *version = arrival.row.version;
   return MUSTER_OK;
 }
 

@@ -33,7 +33,7 @@ muster_status asynchronous_next_message(struct learner *learner, struct held_mes
   int rank;
   phases_enter(learner->run->phases, PHASE_GATHER, learner->iteration + 1);
   MUSTER_TRY(channel_next(learner->transport->channel, &rank, &message, &bytes));
-  *next = (struct held_message){.rank = rank, .message = message};
+  *next = (struct held_message){.rank = rank, .message = message, .bytes = bytes};
   return MUSTER_OK;
 }
 
@@ -43,6 +43,20 @@ muster_status asynchronous_first_message(struct learner *learner, struct held_me
   if (async->n_held == 0) return asynchronous_next_message(learner, next);
   *next = async->held[0];
   memmove(async->held, async->held + 1, (size_t)--async->n_held * sizeof *async->held);
+  return MUSTER_OK;
+}
+
+muster_status asynchronous_repeat(struct learner *learner) {
+  struct repeated_schedule *schedule = learner->run->repeated;
+  while (repeated_schedule_awaits(schedule, learner->iteration)) {
+    struct held_message next;
+    MUSTER_TRY(asynchronous_next_message(learner, &next));
+    asynchronous_note_message(learner, next.rank, next.message);
+    MUSTER_TRY(repeated_schedule_keep(schedule, next.message, next.bytes));
+    MUSTER_TRY(channel_credit(learner->transport->channel, next.rank));
+  }
+  for (const struct recorded_row *row; (row = repeated_schedule_next(schedule, learner->iteration + 1)) != NULL;)
+    MUSTER_TRY(asynchronous_of(learner)->sent->take(learner, &(struct held_message){.row = row}));
   return MUSTER_OK;
 }
 
@@ -135,6 +149,11 @@ static muster_status tell_command(struct learner *learner) {
   struct phases *phases = learner->run->phases;
   learner_begin_command(learner);
   struct command *command = learner->transport->command;
+  /* a run that repeats another one has trajectories that come later: no checkpoint could hold them */
+  if (learner->run->repeated != NULL) {
+    learner->checkpoint_is_due = false;
+    command->send_states = SEND_NOTHING;
+  }
   /* at the end the actors pause, too */
   learner->checkpoint_is_due |= command->stop != STOP_NOT;
   if (learner->checkpoint_is_due) command->send_states = SEND_FOR_CHECKPOINT;
@@ -153,7 +172,7 @@ static muster_status pause_actors(struct learner *learner) {
     struct held_message next;
     MUSTER_TRY(asynchronous_first_message(learner, &next));
     if (next.message->kind != MESSAGE_STATES) {
-      MUSTER_TRY(asynchronous_of(learner)->sent->take_in_pause(learner, &next));
+      MUSTER_TRY(asynchronous_of(learner)->sent->take(learner, &next));
     } else {
       /* which an emergency checkpoint would write, too */
       phases_enter(run->phases, PHASE_CHECKPOINT, learner->iteration + 1);
@@ -163,6 +182,9 @@ static muster_status pause_actors(struct learner *learner) {
       paused++;
     }
   }
+  /* what the pause at the end of the recorded run let in */
+  if (run->repeated != NULL && learner->transport->command->stop == STOP_FINISHED)
+    MUSTER_TRY(asynchronous_repeat(learner));
   phases_go_on(run->phases, PHASE_STATISTICS);
   return MUSTER_OK;
 }
@@ -174,6 +196,11 @@ static muster_status take_turn(struct learner *learner) {
   MUSTER_TRY(asynchronous_end_iteration(learner, updates));
   stages_end_iteration(&learner->run->phases->clock, learner->total_steps - steps);
   return MUSTER_OK;
+}
+
+/* a run that repeats another one only has its last checkpoint */
+static bool can_save(const struct learner *learner) {
+  return learner->run->repeated == NULL || learner->transport->command->stop == STOP_FINISHED;
 }
 
 muster_status asynchronous_lead(struct learner *learner) {
@@ -191,7 +218,7 @@ muster_status asynchronous_lead(struct learner *learner) {
     if (command->send_states) {
       MUSTER_TRY(pause_actors(learner));
       MUSTER_TRY(evaluate_in_pause(learner));
-      MUSTER_TRY(learner_save(learner));
+      if (can_save(learner)) MUSTER_TRY(learner_save(learner));
     }
     if (command->stop != STOP_NOT) {
       MUSTER_TRY(learner_evaluate_at_end(learner));
@@ -209,6 +236,8 @@ muster_status asynchronous_follow(struct learner *learner) {
 
 /* those that each actor may have sent, and the one that it makes */
 int64_t asynchronous_give_up_rollouts(struct learner *learner) {
+  recorded_schedule_add(&learner->recorded,
+                        &(struct recorded_row){.first_env = RECORDED_STATES_LOST, .update = learner->iteration + 1});
   return asynchronous_of(learner)->rollouts += CHANNEL_SLOTS + 1;
 }
 

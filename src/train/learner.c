@@ -124,6 +124,8 @@ muster_status learner_take_states(struct learner *learner) {
 /* makes the present policy the best, if its score is higher */
 static void judge(struct learner *learner, double score, int64_t is_evaluation) {
   const struct best *best = &learner->best;
+  /* a run that repeats another one has no checkpoint to be the best */
+  if (learner->run->repeated != NULL) return;
   bool is_first = isnan(best->score) || best->is_evaluation < is_evaluation;
   if (!is_first && !(score > best->score)) return;
   learner->previous_best = *best;
@@ -490,6 +492,10 @@ static const char *what_is_saved(const struct learner *learner) {
 /* writes the emergency checkpoint, unless there is one of these steps already */
 static void save_rest(struct learner *learner) {
   struct run *run = learner->run;
+  if (run->repeated != NULL) {
+    log_info(&run->logger, "a run that repeats another one has no checkpoint before its end");
+    return;
+  }
   char path[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->total_steps, path, sizeof path);
   bool is_written = learner->total_steps == 0 || access(path, F_OK) == 0;

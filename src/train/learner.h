@@ -10,6 +10,7 @@
 #include "train/evaluator.h"
 #include "train/gathering.h"
 #include "train/histograms.h"
+#include "train/recorded_schedule.h"
 #include "train/replay_files.h"
 #include "train/report.h"
 #include "train/transport.h"
@@ -46,6 +47,8 @@ struct learner {
   int flags;                          /* of the actors, with the last rollouts: enum interrupt, FLAG_... */
   struct policy_lag policy_lag;       /* of the trajectories that were learned from, where the schedule reports it */
   void *schedule_data;                /* of the schedule, which knows its type */
+  struct recorded_schedule recorded;  /* what has come when, where the schedule records that */
+  int64_t recorded_rows;              /* of it, in the checkpoint that the run goes on from; -1: none */
   const struct rate_limiter *limiter; /* the schedule's; NULL: it has none */
   int64_t checkpoint_steps;           /* total_steps of the newest checkpoint; -1: none */
   double checkpoint_clock;

@@ -60,6 +60,7 @@ muster_status learner_create(struct gathering *gathering, struct transport *tran
                               .transport = transport,
                               .folder = folder,
                               .checkpoint_steps = -1,
+                              .recorded_rows = -1,
                               .best = {NAN, -1, 0},
                               .evaluated = -1};
   for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
@@ -76,7 +77,11 @@ muster_status learner_open_files(struct learner *learner) {
   if (missing > 0)
     log_warn(&run->logger, "%s lacks %lld rows that were in it when the checkpoint was written",
              learner->folder->metrics, (long long)missing);
-  return MUSTER_OK;
+  /* a checkpoint of before there were such records counts none */
+  const bool lacks_record = learner->resumed && learner->recorded_rows < 0;
+  if (!run->schedule->records_schedule || lacks_record) return MUSTER_OK;
+  return recorded_schedule_open(&run->config, learner->folder->place, learner->recorded_rows, &run->logger,
+                                &learner->recorded);
 }
 
 muster_status learner_join(struct learner *learner) {
@@ -105,4 +110,5 @@ double learner_progress_remaining(const struct learner *learner, int64_t total_s
 void learner_release(struct learner *learner) {
   replay_files_release(&learner->replay_files);
   report_close(&learner->report);
+  recorded_schedule_close(&learner->recorded);
 }

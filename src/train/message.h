@@ -14,6 +14,7 @@ struct message {
   int64_t version;                   /* updates before the policy that acted */
   int64_t next_version;              /* the same of the policy that this actor acts with next */
   int64_t rollouts;                  /* that this actor has made */
+  int32_t first_env, n_envs;         /* of the rollout */
   double seconds;                    /* that the rollout took */
   size_t rollout_bytes;              /* of the packed rollout, which comes first in the content */
   double terms[ALGORITHM_MAX_TERMS]; /* of a gradient, which comes after the rollout */

@@ -2,21 +2,25 @@
 
 #include "algo/algorithm.h"
 
+muster_status run_create_pool(const struct run *run, struct env_range range, struct env_pool **out) {
+  const struct run_config *config = &run->config;
+  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  run_config_env_settings(config, settings);
+  MUSTER_TRY(env_pool_create(run->env.type, settings, (uint64_t)config->general.seed, range.first, range.count, out));
+  struct env_wrappers wrappers = run_config_env_wrappers(config);
+  wrappers.group_size = run->needs.group_size;
+  MUSTER_TRY(env_pool_wrap(*out, &wrappers));
+  if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(*out);
+  return MUSTER_OK;
+}
+
 static muster_status create_pool(struct run *run) {
   const struct run_config *config = &run->config;
   const struct env_source_request request = run_config_env_source(config);
   MUSTER_TRY(env_source_open(&request, &run->env));
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
-  run_config_env_settings(config, settings);
   struct env_range range = topology_envs(&run->topology, run->topology.rank);
   if (range.count == 0) range.count = 1;
-  MUSTER_TRY(
-      env_pool_create(run->env.type, settings, (uint64_t)config->general.seed, range.first, range.count, &run->pool));
-  struct env_wrappers wrappers = run_config_env_wrappers(config);
-  wrappers.group_size = run->needs.group_size;
-  MUSTER_TRY(env_pool_wrap(run->pool, &wrappers));
-  if (config->run.on_nan == ON_NAN_SKIP) env_pool_tolerate_faults(run->pool);
-  return MUSTER_OK;
+  return run_create_pool(run, range, &run->pool);
 }
 
 muster_status run_create(const struct run_config *config, const struct topology *placed, const char *folder,

@@ -12,6 +12,8 @@
 #include "setup/config.h"
 #include "train/schedule.h"
 
+struct repeated_schedule;
+
 /* The events of a traced run, and where its trace begins. */
 struct trace_base {
   struct stage_event *events; /* [capacity]; NULL: there is no trace */
@@ -34,6 +36,7 @@ struct run {
   struct env_pool *pool; /* this rank's environments; one on a rank that does not act, for its description */
   size_t env_state_bytes;
   struct trace_base trace;
+  struct repeated_schedule *repeated; /* of another run, which this one repeats; borrowed; NULL: none */
 
   struct phases *phases; /* what this rank does, and where its time goes; of `comm` */
   /* seconds in the policy and in the environments, of the steps that are timed: one in many */
@@ -46,6 +49,9 @@ struct run {
  * copied, what it points to borrowed. Collective. On failure run_release() is still to be called. */
 MUSTER_CHECKED muster_status run_create(const struct run_config *config, const struct topology *placed,
                                         const char *folder, struct comm *comm, struct run *run);
+
+/* Creates environments of the run, with its wrappers. */
+MUSTER_CHECKED muster_status run_create_pool(const struct run *run, struct env_range range, struct env_pool **out);
 
 /* Starts the clock of this rank's stages: its loop begins. */
 void run_start_clock(struct run *run);

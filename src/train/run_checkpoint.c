@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + 13)
+#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + 14)
 
 /* numbers that are in no variable that a tensor could point to */
 struct progress {
@@ -23,7 +23,8 @@ struct progress {
 };
 
 /* checkpoints of version 0.1 do not have these */
-static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_evaluation[] = "progress/owes_evaluation";
+static const char best_is_evaluation[] = "progress/best_is_evaluation", owes_evaluation[] = "progress/owes_evaluation",
+                  recorded_rows[] = "progress/recorded_rows";
 
 /* they come first: ranges of others depend on them */
 static int list_counters(struct learner *learner, struct tensor *list) {
@@ -52,6 +53,8 @@ static int list_state(struct learner *learner, struct progress *progress, struct
       (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best.steps, RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){best_is_evaluation, TENSOR_I64, 0, {0}, &learner->best.is_evaluation, RANGE(0, 1)};
   list[n++] = (struct tensor){owes_evaluation, TENSOR_I64, 0, {0}, &learner->owes_evaluation, RANGE(0, 1)};
+  if (run->schedule->records_schedule)
+    list[n++] = (struct tensor){recorded_rows, TENSOR_I64, 0, {0}, &learner->recorded_rows, RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){"progress/solved_steps",   TENSOR_I64, 0, {0}, &learner->report.solved_steps,
                               RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){"progress/solved_seconds",       TENSOR_F64, 0, {0}, &learner->report.solved_seconds,
@@ -60,10 +63,10 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 }
 
 bool run_checkpoint_is_learning_state(const char *tensor) {
-  static const char *const others[] = {"progress/metrics_rows", "progress/wall_seconds",   "progress/solved_seconds",
-                                       "progress/best_return",  "progress/best_steps",     best_is_evaluation,
-                                       owes_evaluation,         "limiter/waits_for_steps", "limiter/waits_for_updates",
-                                       REPLAY_LIST_NUMBERS};
+  static const char *const others[] = {
+      "progress/metrics_rows",   "progress/wall_seconds",    "progress/solved_seconds", "progress/best_return",
+      "progress/best_steps",     best_is_evaluation,         owes_evaluation,           recorded_rows,
+      "limiter/waits_for_steps", "limiter/waits_for_updates", REPLAY_LIST_NUMBERS};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
   return true;
@@ -123,6 +126,8 @@ static muster_status publish(struct learner *learner) {
 muster_status run_checkpoint_write(struct learner *learner) {
   /* the rows that the checkpoint counts must be on the disk before it is */
   muster_status status = report_sync(&learner->report);
+  if (status == MUSTER_OK) status = recorded_schedule_sync(&learner->recorded);
+  learner->recorded_rows = recorded_schedule_rows(&learner->recorded);
   /* and so must be what it needs of the replay */
   if (status == MUSTER_OK) status = replay_files_write(&learner->replay_files);
   if (status == MUSTER_OK) status = write_file(learner);
@@ -218,7 +223,8 @@ static void warn_of_kernels(const struct learner *learner, struct checkpoint_rea
 }
 
 static bool may_be_missing(const char *tensor) {
-  return strcmp(tensor, best_is_evaluation) == 0 || strcmp(tensor, owes_evaluation) == 0;
+  return strcmp(tensor, best_is_evaluation) == 0 || strcmp(tensor, owes_evaluation) == 0 ||
+         strcmp(tensor, recorded_rows) == 0;
 }
 
 static muster_status restore_all(struct checkpoint_reader *reader, const struct tensor *list, int n) {

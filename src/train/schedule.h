@@ -28,6 +28,7 @@ struct schedule {
   bool rolls_out_in_place;           /* ranks that act and learn write their rollouts into the batch: nobody learns from
                                         it meanwhile */
   bool actors_compute_gradients;     /* of their own rollouts, with all parameters; the learner applies them */
+  bool records_schedule;             /* its run writes down what came when, and may repeat what another one has */
   bool reports_policy_lag;           /* metrics.csv has columns for how old the policies were that acted */
   bool limits_rates;                 /* and for the ratio of samples to steps, which a rate limiter keeps */
   bool is_deterministic;             /* the result depends neither on the ranks nor on their speed */

@@ -5,12 +5,9 @@
 #include <string.h>
 
 static muster_status take_into_batch(struct learner *learner, const struct held_message *taken) {
-  struct phases *phases = learner->run->phases;
-  phases_enter(phases, PHASE_TAKE, learner->iteration + 1);
-  asynchronous_note_message(learner, taken->rank, taken->message);
-  MUSTER_TRY(asynchronous_take_rollout(learner, taken->rank, taken->message));
-  MUSTER_TRY(channel_credit(learner->transport->channel, taken->rank));
-  phases_go_on(phases, PHASE_STATISTICS);
+  int64_t version;
+  MUSTER_TRY(asynchronous_take_rollout(learner, taken, &version));
+  phases_go_on(learner->run->phases, PHASE_STATISTICS);
   return MUSTER_OK;
 }
 
@@ -35,6 +32,7 @@ static muster_status collect_batch(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
   const int64_t enough = (int64_t)learner->run->needs.batch;
   struct held_message next;
+  if (learner->run->repeated != NULL) return asynchronous_repeat(learner);
   while (async->trajectories < enough) {
     MUSTER_TRY(asynchronous_first_message(learner, &next));
     MUSTER_TRY(take_into_batch(learner, &next));
@@ -93,7 +91,7 @@ static muster_status learn_from_next_gradient(struct learner *learner) {
 
 /* --- actors send trajectories, which wait in the batch until there are enough for an update --- */
 
-static const struct sent sent_trajectories = {.learn_from_next = learn_from_batch, .take_in_pause = take_into_batch};
+static const struct sent sent_trajectories = {.learn_from_next = learn_from_batch, .take = take_into_batch};
 
 static muster_status prepare_for_trajectories(struct learner *learner) {
   return asynchronous_prepare_learner(learner, &sent_trajectories);
@@ -106,6 +104,7 @@ static size_t batch_of_trajectories(const struct run *run) {
 
 const struct schedule schedule_asynchronous = {
     .name = "asynchronous",
+    .records_schedule = true,
     .reports_policy_lag = true,
     .next_command_ends_evaluation = true,
     .batch_envs = batch_of_trajectories,
@@ -135,8 +134,7 @@ static muster_status learn_in_pause(struct learner *learner, const struct held_m
   return asynchronous_end_iteration(learner, before);
 }
 
-static const struct sent sent_gradients = {.learn_from_next = learn_from_next_gradient,
-                                           .take_in_pause = learn_in_pause};
+static const struct sent sent_gradients = {.learn_from_next = learn_from_next_gradient, .take = learn_in_pause};
 
 static muster_status prepare_for_gradients(struct learner *learner) {
   return asynchronous_prepare_learner(learner, &sent_gradients);

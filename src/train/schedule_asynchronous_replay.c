@@ -24,19 +24,15 @@ static muster_status insert(struct learner *learner) {
 }
 
 static muster_status take_into_replay(struct learner *learner, const struct held_message *taken) {
-  struct phases *phases = learner->run->phases;
-  struct trajectory *batch = &learner->gathering->batch;
-  phases_enter(phases, PHASE_TAKE, learner->iteration + 1);
-  asynchronous_note_message(learner, taken->rank, taken->message);
-  batch->first_env = (size_t)topology_envs(&learner->run->topology, taken->rank).first;
-  MUSTER_TRY(asynchronous_take_rollout(learner, taken->rank, taken->message));
+  const struct trajectory *batch = &learner->gathering->batch;
+  int64_t version;
+  MUSTER_TRY(asynchronous_take_rollout(learner, taken, &version));
   if (batch->n_envs > 0) {
-    asynchronous_count_lag(learner, taken->message->version, (int64_t)batch->n_envs);
+    asynchronous_count_lag(learner, version, (int64_t)batch->n_envs);
     MUSTER_TRY(insert(learner));
   }
   asynchronous_empty_batch(learner);
-  MUSTER_TRY(channel_credit(learner->transport->channel, taken->rank));
-  phases_go_on(phases, PHASE_STATISTICS);
+  phases_go_on(learner->run->phases, PHASE_STATISTICS);
   return MUSTER_OK;
 }
 
@@ -71,6 +67,7 @@ static bool is_admitted(struct learner *learner) {
  * rollouts, at most. */
 static muster_status take_what_has_come(struct learner *learner) {
   struct asynchronous_learner *async = learner->schedule_data;
+  if (learner->run->repeated != NULL) return asynchronous_repeat(learner);
   while (async->taken < 2 * learner->run->config.env.num_envs) {
     bool is_found;
     MUSTER_TRY(find_message(learner, &is_found));
@@ -108,7 +105,7 @@ static muster_status update(struct learner *learner) {
 
 /* --- the schedule --- */
 
-static const struct sent sent_to_replay = {.learn_from_next = take_turn, .take_in_pause = take_into_replay};
+static const struct sent sent_to_replay = {.learn_from_next = take_turn, .take = take_into_replay};
 
 static muster_status prepare_learner(struct learner *learner) {
   const struct run *run = learner->run;
@@ -124,6 +121,7 @@ static size_t batch_of_message(const struct run *run) { return (size_t)run->conf
 
 const struct schedule schedule_asynchronous_replay = {
     .name = "asynchronous",
+    .records_schedule = true,
     .reports_policy_lag = true,
     .limits_rates = true,
     .next_command_ends_evaluation = true,

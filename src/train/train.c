@@ -8,6 +8,7 @@
 #include "math/linear.h"
 #include "train/dry_run.h"
 #include "train/interrupt.h"
+#include "train/repeated_schedule.h"
 #include "train/run_checkpoint.h"
 #include "train/trace.h"
 
@@ -30,7 +31,8 @@ struct training {
   struct learner learner;
   struct actor actor;
   struct model policy; /* of a rank that only acts */
-  int stages;          /* of the set-up that are done */
+  struct repeated_schedule repeated;
+  int stages; /* of the set-up that are done */
 };
 
 /* --- stages of the set-up; each may fail on one rank alone --- */
@@ -114,6 +116,26 @@ static muster_status create_watchdog(struct training *training, const struct top
   return watchdog_create(training->comm, &options);
 }
 
+/* the leading rank reads the schedule that is to be repeated; then all get it */
+static muster_status read_schedule(struct training *training, const struct train_request *request) {
+  if (request->replay_schedule == NULL || !training->placement.topology.leads) return MUSTER_OK;
+  if (training->folder.resumes)
+    return status_error(
+        MUSTER_ERROR_USAGE,
+        "--replay-schedule repeats a run from its beginning, and %s holds one that would go on; expects "
+        "a new --run-dir",
+        training->folder.path);
+  char run[RUN_PATH_SIZE];
+  path_absolute(training->home, request->replay_schedule, run, sizeof run);
+  return repeated_schedule_read(run, &training->config, &training->repeated);
+}
+
+static muster_status share_schedule(struct training *training, const struct train_request *request) {
+  if (request->replay_schedule == NULL) return MUSTER_OK;
+  return repeated_schedule_share(training->comm, training->placement.topology.learner, training->config.env.num_envs,
+                                 &training->repeated);
+}
+
 static muster_status create_run(struct training *training) {
   const struct topology *topology = &training->placement.topology;
   char *place = training->folder.place;
@@ -151,7 +173,10 @@ static muster_status create_roles(struct training *training, const struct train_
     MUSTER_TRY(create_policy(training));
   if (topology->leads && folder->resumes && !request->dry_run) MUSTER_TRY(run_checkpoint_restore(learner));
   struct model *model = topology->learns ? &learner->model : &training->policy;
-  return topology->acts ? actor_create(gathering, transport, model, &training->actor) : MUSTER_OK;
+  if (!topology->acts) return MUSTER_OK;
+  MUSTER_TRY(actor_create(gathering, transport, model, &training->actor));
+  if (request->replay_schedule == NULL) return MUSTER_OK;
+  return repeated_schedule_divide(&training->repeated, &training->actor);
 }
 
 /* NULL on a rank that does not act */
@@ -173,7 +198,10 @@ static muster_status start_envs(struct training *training) {
   bool resumed = steps >= 0;
   if (resumed) MUSTER_TRY(gather_scatter_back(training->transport.state_gather));
   if (!run->topology.acts) return MUSTER_OK;
-  muster_status status = actor_start_envs(&training->actor, resumed);
+  muster_status status = MUSTER_OK;
+  if (run->repeated == NULL) status = actor_start_envs(&training->actor, resumed);
+  for (int i = 0; run->repeated != NULL && status == MUSTER_OK && i < run->repeated->n_parts; i++)
+    status = actor_start_envs(&run->repeated->parts[i], false);
   if (!resumed) return status;
   char checkpoint[64];
   checkpoint_path("checkpoints", steps, checkpoint, sizeof checkpoint);
@@ -283,7 +311,10 @@ static muster_status set_up(struct training *training, const struct train_reques
   MUSTER_TRY(appoint(training));
   watchdog_on_loss(training->comm, discard_folder, &training->folder);
   MUSTER_TRY(agree(training, prepare_folder(training, request)));
+  MUSTER_TRY(agree(training, read_schedule(training, request)));
+  MUSTER_TRY(agree(training, share_schedule(training, request)));
   MUSTER_TRY(agree(training, create_run(training)));
+  if (request->replay_schedule != NULL) training->run.repeated = &training->repeated;
   MUSTER_TRY(agree(training, create_roles(training, request)));
   MUSTER_TRY(agree(training, join_learners(training)));
   const struct model *model = training->run.topology.learns ? &training->learner.model : &training->policy;
@@ -349,6 +380,7 @@ static void release(struct training *training) {
   learner_release(&training->learner);
   transport_release(&training->transport);
   gathering_release(&training->gathering);
+  repeated_schedule_release(&training->repeated);
   run_release(&training->run);
   placement_release(&training->placement);
   run_folder_release(&training->folder);

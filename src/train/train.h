@@ -11,7 +11,8 @@ struct train_request {
   size_t n_sets;
   const char *run_dir; /* NULL: run.dir, or a new folder */
   bool resume;
-  bool dry_run; /* shows what would be done, and leaves nothing behind */
+  const char *replay_schedule; /* the folder of a run whose schedule is repeated; NULL: none */
+  bool dry_run;                /* shows what would be done, and leaves nothing behind */
   /* Fills in ranks.learners and ranks.colocate, on every rank the same, where ranks.layout is auto; NULL: as if it were
    * not. Collective; fails on all ranks or on none. */
   muster_status (*choose_layout)(struct comm *comm, struct run_config *config);

@@ -1,6 +1,8 @@
 """Actors that never wait: on one rank a run is deterministic; on several it ends, keeps to its limits, and goes on from
 a checkpoint with exactly what was there: no step of an environment is lost, doubled or learned from twice."""
 
+import shutil
+
 import asynchronous
 import events
 import program
@@ -145,6 +147,78 @@ class Async(program.Case):
                     run = self.train_on(nodes, name, text)
                     self.check_rows(run)
                     self.check_conserved(run)
+
+    def schedule(self, run):
+        """The rows of a run's recorded schedule."""
+        return b"".join(program.contents(path)["schedule"][2] for path in sorted((run / "schedule").iterdir()))
+
+    def repeat(self, name, text, run, ranks):
+        repeated = self.train(name, "--replay-schedule", run, config=text, ranks=ranks)
+        self.assertEqual(self.digest(repeated), self.digest(run))
+        self.assertEqual(self.schedule(repeated), self.schedule(run))
+
+    def test_repeated(self):
+        """A run on several ranks is repeated to the same end, at any number of ranks, from the schedule that it has
+        recorded: also where it was interrupted, and went on at another number of ranks."""
+        normalised = "normalize: {norm_obs: true, norm_reward: true}"
+        cases = {
+            "impala": (UNEVEN["impala"], TRUNCATING, normalised, [3, None, 5]),
+            "appo": (f"{UNEVEN['appo']}, max_policy_lag: 1", f"{TRUNCATING}, agents: 2", "", [2, 4]),
+            "dqn": (ALGORITHMS["dqn"], f"{TRUNCATING}, masks: 1", "", [3, 2, None]),
+        }
+        for name, (algorithm, options, more, repeats) in cases.items():
+            with self.subTest(algorithm=name):
+                text = config(algorithm, options, every=700, more=more)
+                run = self.train(name, config=text, ranks=3)
+                for ranks in repeats:
+                    self.repeat(f"{name}-{ranks}", text, run, ranks)
+
+                slow = config(algorithm, f"{options}, step_seconds: 0.0004", every=700, more=more)
+                path = self.write(f"{name}-slow.yaml", slow)
+                run = self.folder / f"{name}-slow"
+                codes = []
+                for ranks in [3, 4, 2]:
+                    limit = ["--set", "run.time_limit=0.15"] if len(codes) < 2 else []
+                    result = self.run_muster("train", path, "--run-dir", run, "--resume", *limit, ranks=ranks)
+                    codes.append(result.code)
+                self.assertEqual(codes, [75, 75, 0])
+                self.check_conserved(run)
+                self.repeat(f"{name}-slow-repeated", slow, run, repeats[0])
+
+    def test_repeated_wrong_use(self):
+        text = config(ALGORITHMS["dqn"])
+        path = self.write("run.yaml", text)
+        run = self.go_on("run", text, 1500, 3)
+        in_step = self.train("in-step", "--set", "algorithm.asynchronous=false", config=text)
+        prolonged = self.go_on("prolonged", text, 1500, 3)
+        self.go_on("prolonged", text, 3000, 3)
+        damaged = self.folder / "damaged"
+        shutil.copytree(run, damaged)
+        segment = damaged / "schedule" / "segment-000000.h5"
+        content = bytearray(segment.read_bytes())
+        content[-100] ^= 1
+        segment.write_bytes(content)
+        interrupted = self.folder / "interrupted"
+        slow = self.write("slow.yaml", config(ALGORITHMS["dqn"], f"{TRUNCATING}, step_seconds: 0.001"))
+        result = self.run_muster("train", slow, "--run-dir", interrupted, "--set", "run.time_limit=0.3", ranks=3)
+        self.assertEqual(result.code, 75, result)
+        fewer = ["--set", "total_steps=1500"]
+        wrong = [
+            (path, ["--replay-schedule", in_step], "there is no"),
+            (path, ["--replay-schedule", run], "total_steps was 1500 and is now 3000"),
+            (path, ["--replay-schedule", run, *fewer, "--set", "seed=8"], "seed was 7 and is now 8"),
+            (path, ["--replay-schedule", run, *fewer, "--set", "algorithm.asynchronous=false"], "actors do not wait"),
+            (path, ["--replay-schedule", prolonged], "resumed with other options"),
+            (path, ["--replay-schedule", damaged, *fewer], "segment-000000.h5"),
+            (slow, ["--replay-schedule", interrupted], "of 3000 steps"),
+        ]
+        for config_path, settings, message in wrong:
+            with self.subTest(message=message):
+                result = self.run_muster("train", config_path, *settings, "--run-dir", "never", ranks=3)
+                self.assert_refused(result, 2, "--replay-schedule", message)
+                self.assertFalse((self.folder / "never").exists())
+        result = self.run_muster("train", path, "--replay-schedule", run, *fewer, "--run-dir", run, "--resume", ranks=2)
+        self.assert_refused(result, 2, "--replay-schedule", "would go on")
 
     def test_limit_of_lag(self):
         """One actor is much slower, so that the others are many updates ahead of it."""

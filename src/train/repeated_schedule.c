@@ -1,0 +1,241 @@
+#include "train/repeated_schedule.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* --- the table --- */
+
+/* an error of row i */
+static muster_status row_error(int64_t i, const char *what) {
+  return status_error(MUSTER_ERROR_USAGE, "--replay-schedule: row %lld of the schedule %s", (long long)i, what);
+}
+
+static muster_status check_break(const struct recorded_row *row) {
+  const char *what = row->first_env == RECORDED_STATES_LOST
+                         ? "a rank was lost, and with it the states of its environments"
+                         : "the run was resumed with other options";
+  return status_error(MUSTER_ERROR_USAGE,
+                      "--replay-schedule: before update %lld %s: from there on it cannot be repeated",
+                      (long long)row->update, what);
+}
+
+/* Every environment goes on where it was; nothing comes before its policy does. last[environments]: their rollouts and
+ * versions so far. */
+static muster_status check_rows(const struct repeated_schedule *schedule, int64_t environments,
+                                struct recorded_row *last) {
+  int64_t update = 1;
+  for (int64_t i = 0; i < schedule->n; i++) {
+    const struct recorded_row *row = &schedule->rows[i];
+    if (row->n_envs == 0) return check_break(row);
+    if (row->n_envs > environments || row->first_env > environments - row->n_envs)
+      return row_error(i, "has environments that this run does not have");
+    if (row->update < update || row->version >= row->update) return row_error(i, "comes before its policy does");
+    update = row->update;
+    for (int64_t env = row->first_env; env < row->first_env + row->n_envs; env++) {
+      if (row->rollout <= last[env].rollout || row->version < last[env].version)
+        return row_error(i, "goes back in the rollouts of an environment");
+      last[env] = *row;
+    }
+  }
+  return MUSTER_OK;
+}
+
+/* whether the rows have as many steps as the run wants */
+static muster_status check_length(const struct repeated_schedule *schedule, const struct run_config *config) {
+  const int64_t n_steps = (int64_t)algorithm_needs(run_config_algorithm(config), config->algorithm).n_steps;
+  int64_t steps = 0;
+  for (int64_t i = 0; i < schedule->n; i++) steps += schedule->rows[i].n_envs * n_steps;
+  if (steps >= config->general.total_steps) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE,
+                      "--replay-schedule: the schedule ends after %lld of %lld steps: expects that of a run that is "
+                      "finished",
+                      (long long)steps, (long long)config->general.total_steps);
+}
+
+static muster_status check_config(const struct run_config *before, const struct run_config *config) {
+  char difference[3 * OPTION_STRING_SIZE];
+  if (!schedule_of(config)->records_schedule)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "--replay-schedule: there is no schedule to be repeated in a run of this config; expects an "
+                        "algorithm whose actors do not wait, and send trajectories");
+  if (!run_config_cannot_repeat(before, config, difference, sizeof difference)) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE,
+                      "--replay-schedule: in that run %s; expects the same options, but for those of ranks, run, "
+                      "checkpoint and evaluation",
+                      difference);
+}
+
+static muster_status check_all(const struct repeated_schedule *schedule, const struct run_config *before,
+                               const struct run_config *config) {
+  MUSTER_TRY(check_config(before, config));
+  struct recorded_row *last = calloc((size_t)config->env.num_envs, sizeof *last);
+  if (last == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule");
+  muster_status status = check_rows(schedule, config->env.num_envs, last);
+  free(last);
+  return status == MUSTER_OK ? check_length(schedule, config) : status;
+}
+
+muster_status repeated_schedule_read(const char *run_folder, const struct run_config *config,
+                                     struct repeated_schedule *schedule) {
+  struct run_config *before = malloc(sizeof *before);
+  if (before == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule");
+  muster_status status = recorded_schedule_read(run_folder, before, &schedule->rows, &schedule->n);
+  if (status == MUSTER_OK) status = check_all(schedule, before, config);
+  free(before);
+  return status;
+}
+
+/* --- on every rank --- */
+
+struct version_of_row {
+  int64_t version, row;
+};
+
+static int compare_versions(const void *a, const void *b) {
+  const struct version_of_row *first = a, *second = b;
+  if (first->version != second->version) return first->version < second->version ? -1 : 1;
+  return first->row < second->row ? -1 : first->row > second->row;
+}
+
+static muster_status prepare(struct repeated_schedule *schedule) {
+  const size_t n = (size_t)schedule->n;
+  struct version_of_row *sorted = malloc((n + 1) * sizeof *sorted);
+  schedule->order = malloc((n + 1) * sizeof *schedule->order);
+  schedule->cuts = calloc((size_t)schedule->environments + 1, 1);
+  if (sorted == NULL || schedule->order == NULL || schedule->cuts == NULL) {
+    free(sorted);
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule of %zu rows", n);
+  }
+  for (size_t i = 0; i < n; i++) {
+    const struct recorded_row *row = &schedule->rows[i];
+    sorted[i] = (struct version_of_row){row->version, (int64_t)i};
+    schedule->cuts[row->first_env] = schedule->cuts[row->first_env + row->n_envs] = 1;
+  }
+  qsort(sorted, n, sizeof *sorted, compare_versions);
+  for (size_t i = 0; i < n; i++) schedule->order[i] = sorted[i].row;
+  free(sorted);
+  return MUSTER_OK;
+}
+
+muster_status repeated_schedule_share(struct comm *comm, int leader, int64_t environments,
+                                      struct repeated_schedule *schedule) {
+  muster_status status = MUSTER_OK;
+  schedule->environments = environments;
+  MUSTER_TRY(comm_broadcast(comm, &schedule->n, sizeof schedule->n, leader));
+  if (comm_rank(comm) != leader) schedule->rows = malloc(((size_t)schedule->n + 1) * sizeof *schedule->rows);
+  if (schedule->rows == NULL)
+    status = status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule of %lld rows", (long long)schedule->n);
+  MUSTER_TRY(comm_agree(comm, status));
+  MUSTER_TRY(comm_broadcast(comm, schedule->rows, (size_t)schedule->n * sizeof *schedule->rows, leader));
+  return comm_agree(comm, prepare(schedule));
+}
+
+void repeated_schedule_release(struct repeated_schedule *schedule) {
+  for (int i = 0; schedule->n_parts > 1 && i < schedule->n_parts; i++) env_pool_destroy(&schedule->parts[i].pool);
+  schedule->n_parts = 0;
+  while (schedule->kept != NULL) {
+    struct kept_message *next = schedule->kept->next;
+    free(schedule->kept);
+    schedule->kept = next;
+  }
+  free(schedule->rows);
+  free(schedule->order);
+  free(schedule->cuts);
+  schedule->rows = NULL;
+  schedule->order = NULL;
+  schedule->cuts = NULL;
+}
+
+/* --- an actor --- */
+
+static muster_status create_part(struct actor *actor, struct env_range range, struct actor *part) {
+  struct run *run = actor->run;
+  const struct env_range whole = topology_envs(&run->topology, run->topology.rank);
+  *part = *actor;
+  part->pool = NULL;
+  MUSTER_TRY(run_create_pool(run, range, &part->pool));
+  part->rollout = &part->own;
+  MUSTER_TRY(
+      trajectory_create(env_pool_spec(part->pool), (size_t)range.count, run->needs.n_steps, run->arena, part->rollout));
+  part->rollout->first_env = (size_t)range.first;
+  part->first_row = (uint32_t)range.first * (uint32_t)part->rollout->agents;
+  part->env_states = actor->env_states + (size_t)(range.first - whole.first) * run->env_state_bytes;
+  return ARENA_TAKE(run->arena, part->rollout->n_rows * part->rollout->action_bytes, "actions", &part->actions);
+}
+
+muster_status repeated_schedule_divide(struct repeated_schedule *schedule, struct actor *actor) {
+  const struct topology *topology = &actor->run->topology;
+  const struct env_range whole = topology_envs(topology, topology->rank);
+  const int32_t end = whole.first + whole.count;
+  int n = 1;
+  for (int32_t env = whole.first + 1; env < end; env++) n += schedule->cuts[env];
+  MUSTER_TRY(ARENA_TAKE(actor->run->arena, (size_t)n, "parts of environments", &schedule->parts));
+  if (n == 1) schedule->parts[0] = *actor;
+  for (int32_t env = whole.first; n > 1 && env < end;) {
+    int32_t next = env + 1;
+    while (next < end && !schedule->cuts[next]) next++;
+    MUSTER_TRY(create_part(actor, (struct env_range){env, next - env}, &schedule->parts[schedule->n_parts]));
+    schedule->n_parts++;
+    env = next;
+  }
+  schedule->n_parts = n;
+  return MUSTER_OK;
+}
+
+static bool is_of_row(const struct actor *part, const struct recorded_row *row) {
+  const int64_t first = (int64_t)part->rollout->first_env;
+  return first >= row->first_env && first < row->first_env + row->n_envs;
+}
+
+struct actor *repeated_schedule_due(struct repeated_schedule *schedule, int64_t version) {
+  for (; schedule->at < schedule->n; schedule->at++, schedule->at_part = 0) {
+    const struct recorded_row *row = &schedule->rows[schedule->order[schedule->at]];
+    for (; schedule->at_part < schedule->n_parts; schedule->at_part++) {
+      struct actor *part = &schedule->parts[schedule->at_part];
+      if (!is_of_row(part, row)) continue;
+      if (row->version != version) return NULL;
+      part->rollouts = row->rollout - 1;
+      schedule->at_part++;
+      return part;
+    }
+  }
+  return NULL;
+}
+
+/* --- the learner --- */
+
+bool repeated_schedule_awaits(struct repeated_schedule *schedule, int64_t version) {
+  for (; schedule->expected_rows < schedule->n; schedule->expected_rows++) {
+    const struct recorded_row *row = &schedule->rows[schedule->order[schedule->expected_rows]];
+    if (row->version > version) break;
+    schedule->expected += row->n_envs;
+  }
+  return schedule->arrived < schedule->expected;
+}
+
+muster_status repeated_schedule_keep(struct repeated_schedule *schedule, const struct message *message, size_t bytes) {
+  struct kept_message *kept = malloc(offsetof(struct kept_message, message) + bytes);
+  if (kept == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: trajectories that come later");
+  memcpy(&kept->message, message, bytes);
+  kept->next = schedule->kept;
+  schedule->kept = kept;
+  schedule->arrived += message->n_envs;
+  return MUSTER_OK;
+}
+
+const struct recorded_row *repeated_schedule_next(struct repeated_schedule *schedule, int64_t update) {
+  if (schedule->taken == schedule->n || schedule->rows[schedule->taken].update != update) return NULL;
+  return &schedule->rows[schedule->taken++];
+}
+
+muster_status repeated_schedule_find(struct repeated_schedule *schedule, int64_t first_env, int64_t rollout,
+                                     struct kept_message **found) {
+  for (struct kept_message **place = &schedule->kept; *place != NULL; place = &(*place)->next) {
+    if ((*place)->message.first_env != first_env || (*place)->message.rollouts != rollout) continue;
+    *found = *place;
+    *place = (*place)->next;
+    return MUSTER_OK;
+  }
+  return status_error(MUSTER_ERROR_INTERNAL, "rollout %lld of environment %lld has not come", (long long)rollout,
+                      (long long)first_env);
+}
