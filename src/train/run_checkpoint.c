@@ -64,8 +64,8 @@ static int list_state(struct learner *learner, struct progress *progress, struct
 
 bool run_checkpoint_is_learning_state(const char *tensor) {
   static const char *const others[] = {
-      "progress/metrics_rows",   "progress/wall_seconds",    "progress/solved_seconds", "progress/best_return",
-      "progress/best_steps",     best_is_evaluation,         owes_evaluation,           recorded_rows,
+      "progress/metrics_rows",   "progress/wall_seconds",     "progress/solved_seconds", "progress/best_return",
+      "progress/best_steps",     best_is_evaluation,          owes_evaluation,           recorded_rows,
       "limiter/waits_for_steps", "limiter/waits_for_updates", REPLAY_LIST_NUMBERS};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
