@@ -54,6 +54,8 @@ KINDS = {
     "sac_discrete": actor_critic("sac", "buffer_size: 403, batch_size: 130, n_critics: 3, target_critics: 2", CARTPOLE),
     "sac_quantiles": actor_critic("sac", "buffer_size: 403, batch_size: 130, train_freq: 8, quantiles: 7,"
                                   " action_noise: ornstein-uhlenbeck"),
+    "normalized": config("buffer_size: 300, batch_size: 130, n_steps: 3", PROBE) + "normalize: {norm_obs: true}\n",
+    "isolated": config("buffer_size: 200, batch_size: 70", PROBE.replace("{", "{isolation: process, ", 1), steps=600),
     "quantiles": config("buffer_size: 403, batch_size: 130, train_freq: 8, distributional: qr, n_quantiles: 8"),
 }
 
@@ -107,7 +109,7 @@ class Replay(program.Case):
         """From a checkpoint in the midst of a run, whose learners divide the replay in another way."""
         layouts = [(2, together()), (1, []), (3, apart(2)), (5, apart(4))]
         keep = ["--set", "checkpoint.every=400", "--set", "checkpoint.keep=0"]
-        for name in ["prioritized", "truncating", "sac", "td3"]:
+        for name in ["prioritized", "truncating", "normalized", "sac", "td3"]:
             for text in [KINDS[name], pipelined(KINDS[name])]:
                 runs = [self.train(f"{name}-{len(text)}-{ranks}", *sets, *keep, config=text, ranks=ranks)
                         for ranks, sets in layouts]
