@@ -38,6 +38,19 @@ static double work_of_dqn(const struct widths *values, const struct widths *crit
   return forward(values) + learn(values);
 }
 
+/* the next action, both target critics, and what both critics learn; in every second update the actor learns through
+ * one critic */
+static double work_of_td3(const struct widths *actor, const struct widths *critic, size_t actions) {
+  const double critics = forward(actor) + 2 * forward(critic) + 2 * learn(critic);
+  return critics + (learn(actor) + forward(critic) + back(critic, actions)) / 2;
+}
+
+/* the same, but that the actor learns in every update, and through both critics */
+static double work_of_sac(const struct widths *actor, const struct widths *critic, size_t actions) {
+  const double critics = forward(actor) + 2 * forward(critic) + 2 * learn(critic);
+  return critics + learn(actor) + 2 * (forward(critic) + back(critic, actions));
+}
+
 /* --- updates --- */
 
 struct update_case {
@@ -60,7 +73,9 @@ static const muster_env_spec pendulum = {
     .agents = 1};
 
 static const struct update_case cases[] = {
-    {"dqn", work_of_dqn, &cart_pole, 2, {256, 256}, 64},
+    {"dqn", work_of_dqn, &cart_pole, 2, {256, 256}, 64}, {"td3", work_of_td3, &pendulum, 1, {64, 64}, 100},
+    {"td3", work_of_td3, &pendulum, 1, {400, 300}, 256}, {"sac", work_of_sac, &pendulum, 2, {64, 64}, 100},
+    {"sac", work_of_sac, &pendulum, 2, {256, 256}, 256},
 };
 
 struct update {
@@ -114,6 +129,7 @@ static void fill_rollout(const muster_env_spec *env, uint32_t number, struct tra
 static muster_status create_model(const struct update_case *which, struct arena *arena, struct update *update) {
   struct model_options *options = &update->model_options;
   MUSTER_TRY(option_set_defaults(&model_option_table, options));
+  if (update->type->policy != NULL) MUSTER_TRY(option_set_defaults(update->type->policy, options));
   options->hidden_sizes = (struct option_int_list){2, {(int64_t)which->hidden[0], (int64_t)which->hidden[1]}};
   options->request = algorithm_request(update->type, update->options);
   MUSTER_TRY(model_create(options, &which->env->observation, &which->env->action,

@@ -61,7 +61,9 @@ class Bench(program.Case):
         rows, _ = self.assert_part("off-policy", "off-policy/uniform/mb256/10000", "off-policy/prioritized/mb256/10000")
 
         # both rows of a case come from the same measurement: so many million useful operations in an update
-        for case, operations in [("dqn/256x256/mb64", 34.2)]:
+        for case, operations in [("dqn/256x256/mb64", 34.2), ("td3/64x64/mb100", 10.0),
+                                 ("td3/400x300/mb256", 715), ("sac/64x64/mb100", 13.9),
+                                 ("sac/256x256/mb256", 545)]:
             rate, flops = rows[f"off-policy/{case}"]["value"], rows[f"off-policy/{case}/flops"]["value"]
             self.assertAlmostEqual(1000 * flops / rate / operations, 1, 2)
 
