@@ -218,6 +218,10 @@ muster_status asynchronous_lead(struct learner *learner) {
     if (command->send_states) {
       MUSTER_TRY(pause_actors(learner));
       MUSTER_TRY(evaluate_in_pause(learner));
+      if (command->stop == STOP_FINISHED)
+        recorded_schedule_add(&learner->recorded, &(struct recorded_row){.first_env = RECORDED_END,
+                                                                         .version = learner->iteration,
+                                                                         .update = learner->iteration + 1});
       if (can_save(learner)) MUSTER_TRY(learner_save(learner));
     }
     if (command->stop != STOP_NOT) {

@@ -5,6 +5,7 @@
 #include "store/durable.h"
 #include "train/crash_dump.h"
 #include "train/interrupt.h"
+#include "train/repeated_schedule.h"
 #include "train/run_checkpoint.h"
 
 #include <math.h>
@@ -22,6 +23,8 @@ static void enter(const struct learner *learner, enum phase phase) {
 static void go_on(const struct learner *learner, enum phase phase) { phases_go_on(learner->run->phases, phase); }
 
 static bool is_finished(const struct learner *learner) {
+  const struct repeated_schedule *repeated = learner->run->repeated;
+  if (repeated != NULL) return learner->iteration >= repeated->updates;
   return learner->collected_steps >= learner->run->config.general.total_steps;
 }
 

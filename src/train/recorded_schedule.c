@@ -1,6 +1,7 @@
 #include "train/recorded_schedule.h"
 
 #include "store/checkpoint.h"
+#include "store/durable.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -195,6 +196,12 @@ static void remove_later(const struct recorded_schedule *schedule) {
   } while (unlink(path) == 0);
 }
 
+/* what a writer left that was killed */
+static muster_status remove_leftovers(const struct recorded_schedule *schedule) {
+  static const char *const starts[] = {".segment-", NULL};
+  return access(schedule->folder, F_OK) == 0 ? durable_remove_leftovers(schedule->folder, starts) : MUSTER_OK;
+}
+
 muster_status recorded_schedule_open(const struct run_config *config, const char *run_folder, int64_t keep_rows,
                                      const struct logger *logger, struct recorded_schedule *schedule) {
   *schedule = (struct recorded_schedule){
@@ -209,5 +216,5 @@ muster_status recorded_schedule_open(const struct run_config *config, const char
   if (status != MUSTER_OK) turn_off(schedule, muster_status_message(status));
   muster_status_clear(&status);
   if (!schedule->is_off) remove_later(schedule);
-  return MUSTER_OK;
+  return remove_leftovers(schedule);
 }

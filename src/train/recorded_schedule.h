@@ -17,16 +17,18 @@
 /* Trajectories of neighbouring environments that were taken together; a row of the table, whose columns have this
  * order. */
 struct recorded_row {
-  int64_t first_env, n_envs; /* n_envs 0: what follows cannot be repeated, and first_env is an enum recorded_break */
+  int64_t first_env, n_envs; /* n_envs 0: no trajectories, and first_env is an enum recorded_event */
   int64_t rollout;           /* its number, which its random numbers depend on */
   int64_t version;           /* of the policy that acted: updates before it */
   int64_t update;            /* number of the update that came next, from 1 */
 };
 enum { RECORDED_COLUMNS = sizeof(struct recorded_row) / sizeof(int64_t) };
 
-enum recorded_break {
-  RECORDED_STATES_LOST,   /* a rank was lost, and the states of its environments with it */
-  RECORDED_CONFIG_CHANGED /* the run was resumed with other options that decide what is learned */
+/* What comes before an update besides trajectories; after the first two nothing can be repeated. */
+enum recorded_event {
+  RECORDED_STATES_LOST,    /* a rank was lost, and the states of its environments with it */
+  RECORDED_CONFIG_CHANGED, /* the run was resumed with other options that decide what is learned */
+  RECORDED_END             /* the run is finished: the update is not made */
 };
 
 struct recorded_schedule {
@@ -41,7 +43,7 @@ struct recorded_schedule {
 };
 
 /* Begins the table in the folder of a run, or goes on with the one that is there, of which `keep_rows` rows count (-1:
- * the run begins). Where these cannot be read, a warning is logged, and nothing more is recorded. Error MEMORY. */
+ * the run begins). Where these cannot be read, a warning is logged, and nothing more is recorded. Errors MEMORY, IO. */
 MUSTER_CHECKED muster_status recorded_schedule_open(const struct run_config *config, const char *run_folder,
                                                     int64_t keep_rows, const struct logger *logger,
                                                     struct recorded_schedule *schedule);

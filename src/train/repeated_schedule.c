@@ -40,12 +40,18 @@ static muster_status check_rows(const struct repeated_schedule *schedule, int64_
   return MUSTER_OK;
 }
 
-/* whether the rows have as many steps as the run wants */
-static muster_status check_length(const struct repeated_schedule *schedule, const struct run_config *config) {
+/* takes off the rows that say that the run is finished; where there is none, it was interrupted */
+static muster_status find_end(struct repeated_schedule *schedule, const struct run_config *config) {
+  int64_t n = schedule->n;
+  while (n > 0 && schedule->rows[n - 1].n_envs == 0 && schedule->rows[n - 1].first_env == RECORDED_END) n--;
+  if (n < schedule->n) {
+    schedule->updates = schedule->rows[n].update - 1;
+    schedule->n = n;
+    return MUSTER_OK;
+  }
   const int64_t n_steps = (int64_t)algorithm_needs(run_config_algorithm(config), config->algorithm).n_steps;
   int64_t steps = 0;
-  for (int64_t i = 0; i < schedule->n; i++) steps += schedule->rows[i].n_envs * n_steps;
-  if (steps >= config->general.total_steps) return MUSTER_OK;
+  for (int64_t i = 0; i < n; i++) steps += schedule->rows[i].n_envs * n_steps;
   return status_error(MUSTER_ERROR_USAGE,
                       "--replay-schedule: the schedule ends after %lld of %lld steps: expects that of a run that is "
                       "finished",
@@ -65,14 +71,15 @@ static muster_status check_config(const struct run_config *before, const struct 
                       difference);
 }
 
-static muster_status check_all(const struct repeated_schedule *schedule, const struct run_config *before,
+static muster_status check_all(struct repeated_schedule *schedule, const struct run_config *before,
                                const struct run_config *config) {
   MUSTER_TRY(check_config(before, config));
+  MUSTER_TRY(find_end(schedule, config));
   struct recorded_row *last = calloc((size_t)config->env.num_envs, sizeof *last);
   if (last == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule");
   muster_status status = check_rows(schedule, config->env.num_envs, last);
   free(last);
-  return status == MUSTER_OK ? check_length(schedule, config) : status;
+  return status;
 }
 
 muster_status repeated_schedule_read(const char *run_folder, const struct run_config *config,
@@ -122,6 +129,7 @@ muster_status repeated_schedule_share(struct comm *comm, int leader, int64_t env
   muster_status status = MUSTER_OK;
   schedule->environments = environments;
   MUSTER_TRY(comm_broadcast(comm, &schedule->n, sizeof schedule->n, leader));
+  MUSTER_TRY(comm_broadcast(comm, &schedule->updates, sizeof schedule->updates, leader));
   if (comm_rank(comm) != leader) schedule->rows = malloc(((size_t)schedule->n + 1) * sizeof *schedule->rows);
   if (schedule->rows == NULL)
     status = status_error(MUSTER_ERROR_MEMORY, "out of memory: a schedule of %lld rows", (long long)schedule->n);

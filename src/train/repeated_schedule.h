@@ -27,6 +27,7 @@ struct repeated_schedule {
   int64_t *order;      /* [n], owned: the rows by their versions, those of one version in the order of the table */
   unsigned char *cuts; /* [environments + 1], owned: whether a part begins there */
   int64_t environments;
+  int64_t updates; /* that the run has made when it is finished */
 
   /* the learner */
   int64_t taken;             /* rows so far */

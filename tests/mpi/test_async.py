@@ -28,7 +28,7 @@ ALGORITHMS = {
     "impala": f"name: impala, n_steps: {N_STEPS}, batch: {BATCH}",
     "appo": f"name: appo, n_steps: {N_STEPS}, batch: {BATCH}, batch_size: 30, n_epochs: 2",
     "a3c": f"name: a3c, n_steps: {N_STEPS}",
-    "dqn": f"name: dqn, asynchronous: true, train_freq: {N_STEPS}, gradient_steps: 2, learning_starts: 150, "
+    "dqn": f"name: dqn, asynchronous: true, train_freq: {N_STEPS}, gradient_steps: 2, learning_starts: 70, "
     "buffer_size: 900, n_steps: 3, target_update_interval: 200, replay: {prioritized: true, beta: 1}, "
     "exploration_initial_eps: 0.2, exploration_final_eps: 0.2",
 }
