@@ -60,8 +60,8 @@ static muster_status create(struct variance *v) {
   v->options.settings.gamma = gamma_of_returns;
   v->options.gae_lambda = 1.0;
   v->options.batch_size = 256;
-  const struct algorithm_context context = {&v->options, &v->model, &single->gathering.batch, 1, run->arena,
-                                            NULL,        NULL};
+  const struct algorithm_context context = {
+      .options = &v->options, .model = &v->model, .rollout = &single->gathering.batch, .seed = 1, .arena = run->arena};
   MUSTER_TRY(algorithm_create(v->type, &context, (void **)&v->ppo));
   MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "policy", &v->policy));
   for (int w = 0; w < WEIGHTS; w++) MUSTER_TRY(ARENA_TAKE(run->arena, v->model.policy_count, "gradients", &v->mean[w]));

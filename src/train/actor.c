@@ -156,7 +156,6 @@ static size_t note_lengths(struct trajectory *rollout, size_t t, size_t playing)
 
 /* cuts what is longer than the rollout, and starts every environment afresh where the next rollout begins */
 static muster_status finish_episodes(struct actor *actor) {
-  struct run *run = actor->run;
   struct trajectory *rollout = actor->rollout;
   size_t n_steps = rollout->n_steps;
   for (size_t n = 0; n < rollout->n_envs; n++) {

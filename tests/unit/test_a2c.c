@@ -42,7 +42,8 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   f->options.settings.optimizer_epsilon = golden_attribute(c->file, "/", "eps");
   f->options.settings.normalize_advantage = golden_attribute(c->file, "/", "normalize_advantage") != 0;
   strcpy(f->options.settings.optimizer, c->optimizer->name);
-  struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
+  struct algorithm_context context = {
+      .options = &f->options, .model = &f->model, .rollout = &f->rollout, .seed = 5, .arena = f->arena};
   CHECK_OK_FATAL(algorithm_create(type, &context, &algorithm));
   f->learner = algorithm;
   load_torch(c->file, f->learner, &f->rollout);

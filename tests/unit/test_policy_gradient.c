@@ -38,7 +38,8 @@ static void setup(struct fixture *f, const char *name, const char *options, cons
 }
 
 static void create_algorithm(struct fixture *f) {
-  struct algorithm_context context = {f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
+  struct algorithm_context context = {
+      .options = f->options, .model = &f->model, .rollout = &f->rollout, .seed = 5, .arena = f->arena};
   CHECK_OK_FATAL(algorithm_create(f->type, &context, &f->algorithm));
 }
 

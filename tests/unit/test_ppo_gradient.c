@@ -188,7 +188,8 @@ static double check_problem(struct problem *p, uint64_t seed) {
   options.settings.vf_coef = p->vf_coef;
   options.settings.normalize_advantage = p->normalize;
   options.clip_range_vf_form = p->value_clip == CLIP_MAX ? PPO_VALUE_CLIP_MAX : PPO_VALUE_CLIP_REPLACE;
-  struct algorithm_context context = {&options, &model, &rollout, 1, arena, NULL, NULL};
+  struct algorithm_context context = {
+      .options = &options, .model = &model, .rollout = &rollout, .seed = 1, .arena = arena};
   void *ppo;
   CHECK_OK_FATAL(algorithm_create(type, &context, &ppo));
 

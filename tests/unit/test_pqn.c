@@ -32,7 +32,8 @@ static void setup(struct fixture *f, const char *options, struct network_shape s
   shape.request = algorithm_request(f->type, &f->options);
   create_model(&shape, algorithm_networks(f->type, &f->options), f->arena, &f->model);
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
-  const struct algorithm_context context = {&f->options, &f->model, &f->rollout, 5, f->arena, NULL, NULL};
+  const struct algorithm_context context = {
+      .options = &f->options, .model = &f->model, .rollout = &f->rollout, .seed = 5, .arena = f->arena};
   void *algorithm;
   CHECK_OK_FATAL(algorithm_create(f->type, &context, &algorithm));
   f->pqn = algorithm;
