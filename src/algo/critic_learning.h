@@ -89,8 +89,9 @@ struct critic_learning {
   float d_log_prob[TILE];
 };
 
-/* What actor-critics with a replay do unless an algorithm says otherwise, with the critics of "Q learning of one
- * policy": `networks` without a copy of the policy. A checkpoint holds the optimizers, the replay and the counters. */
+/* What actor-critics with a replay do unless an algorithm says otherwise: rollouts of train_freq steps of every
+ * environment go into the replay, before learning_starts steps with random actions, and gradient_steps updates follow.
+ * Its networks are the critics and their copies. A checkpoint holds the optimizers, the replay and the counters. */
 extern const struct algorithm_base critic_learning_base;
 
 /* For .networks: critics, their copies, and a copy of the policy. */

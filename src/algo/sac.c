@@ -152,9 +152,17 @@ void sac_run_targets(struct critic_learning *learning) {
   critic_learning_run(learning, copies, chosen);
 }
 
-static int compare_floats(const void *a, const void *b) {
-  const float x = *(const float *)a, y = *(const float *)b;
-  return (x > y) - (x < y);
+/* sorts in ascending order, by insertion at shrinking distances (Shell 1959; Ciura 2001): unlike qsort() it takes no
+ * memory */
+static void sort(float *values, size_t n) {
+  static const size_t gaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+  for (size_t g = 0; g < sizeof gaps / sizeof *gaps; g++)
+    for (size_t i = gaps[g]; i < n; i++) {
+      const float value = values[i];
+      size_t k = i;
+      for (; k >= gaps[g] && values[k - gaps[g]] > value; k -= gaps[g]) values[k] = values[k - gaps[g]];
+      values[k] = value;
+    }
 }
 
 /* what comes after row r: the least value, or the lower part of all quantiles (Kuznetsov et al. 2020, section 3) */
@@ -168,7 +176,7 @@ static void find_values(const struct critic_learning *learning, size_t r, float 
   }
   for (size_t i = 0; i < learning->n_run; i++)
     memcpy(all + i * atoms, learning->values[i] + r * learning->value_ld, atoms * sizeof *all);
-  qsort(all, n, sizeof *all, compare_floats);
+  sort(all, n);
   memcpy(values, all, learning->n_targets * sizeof *all);
 }
 
