@@ -122,6 +122,12 @@ static muster_status take_rollout(void *algorithm, double progress_remaining, in
   return MUSTER_OK;
 }
 
+static void measure(const void *algorithm, double *metrics) {
+  const struct replay_learning *base = algorithm;
+  metrics[CRITIC_METRIC_N_UPDATES] = (double)base->updates;
+  metrics[CRITIC_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
+}
+
 const struct algorithm_base critic_learning_base = {
     .name = "critic learning",
     .options_size = sizeof(struct replay_learning_settings),
@@ -134,6 +140,7 @@ const struct algorithm_base critic_learning_base = {
     .state = list_state,
     .take_rollout = take_rollout,
     .intermediates = replay_learning_intermediates,
+    .measure = measure,
     .replay_log = replay_learning_log,
 };
 
@@ -403,7 +410,5 @@ muster_status critic_learning_update(struct critic_learning *learning, double pr
   metrics[CRITIC_METRIC_CRITIC_LOSS] = losses.loss / n;
   metrics[CRITIC_METRIC_VALUE] = losses.value / n;
   metrics[CRITIC_METRIC_LEARNING_RATE] = learning_rate;
-  metrics[CRITIC_METRIC_N_UPDATES] = (double)base->updates;
-  metrics[CRITIC_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
   return MUSTER_OK;
 }
