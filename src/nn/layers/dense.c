@@ -48,7 +48,7 @@ static void dense_backward(struct layer *layer, const struct layer_pass *pass, c
 const struct layer_type layer_dense = {
     .name = "dense",
     .summary = "every output reads every input",
-    .argument = {{"WIDTH", 1, 65536, 0}},
+    .argument = {{.name = "WIDTH", .min = 1, .max = 65536}},
     .example = "dense 5",
     .applies_activation = true,
     .shape = dense_shape,

@@ -142,7 +142,7 @@ static void dueling_backward(struct layer *layer, const struct layer_pass *pass,
 const struct layer_type layer_dueling = {
     .name = "dueling",
     .summary = "values of actions: a value from the first half of the input, plus advantages from the second",
-    .argument = {{"ACTIONS", 1, 65536, 0}, {"ATOMS", 1, 1024, 1}},
+    .argument = {{.name = "ACTIONS", .min = 1, .max = 65536}, {.name = "ATOMS", .min = 1, .max = 1024, .otherwise = 1}},
     .example = "dueling 3 2",
     .shape = dueling_shape,
     .add_parameters = dueling_add_parameters,
