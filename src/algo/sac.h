@@ -1,4 +1,5 @@
-/* What the two forms of sac share: that for Box actions in sac.c, and that for Discrete ones in sac_discrete.c. */
+/* What the two forms of sac share (sac_common.c): that for Box actions in sac.c, and that for Discrete ones in
+ * sac_discrete.c. */
 #ifndef ALGO_SAC_H
 #define ALGO_SAC_H
 

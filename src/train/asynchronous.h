@@ -75,8 +75,6 @@ MUSTER_CHECKED muster_status asynchronous_next_message(struct learner *learner, 
 MUSTER_CHECKED muster_status asynchronous_first_message(struct learner *learner, struct held_message *next);
 /* Takes all that comes before the next update in the schedule that is repeated. */
 MUSTER_CHECKED muster_status asynchronous_repeat(struct learner *learner);
-/* Takes what is in the head of a message of any kind. */
-void asynchronous_note_message(struct learner *learner, int rank, const struct message *message);
 /* Counts how far the policy that acted is behind. */
 void asynchronous_count_lag(struct learner *learner, int64_t acted, int64_t trajectories);
 /* Writes a row that still waits for its evaluation: before the next update. */
@@ -99,6 +97,8 @@ int64_t asynchronous_give_up_rollouts(struct learner *learner);
 
 /* --- the batch (train/asynchronous_batch.c) --- */
 
+/* Takes what is in the head of a message of any kind. */
+void asynchronous_note_message(struct learner *learner, int rank, const struct message *message);
 /* Takes a message, records that, and gives its slot back. Its rollout is counted, and added to the end of the batch,
  * unless it is not learned from: since its policy is too old, it has faults, or its gradient came with it. `*version`:
  * of its policy. */

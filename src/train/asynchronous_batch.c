@@ -18,6 +18,18 @@ void asynchronous_empty_batch(struct learner *learner) {
   learner->gathering->batch.final_observations.count = 0;
 }
 
+/* the header of a message; its content is taken by its kind */
+void asynchronous_note_message(struct learner *learner, int rank, const struct message *message) {
+  struct asynchronous_learner *async = learner->schedule_data;
+  learner->flags |= message->flags & ~FLAG_FAULT;
+  async->under_way[rank] = message->next_version;
+  if (message->rollouts > async->rollouts) async->rollouts = message->rollouts;
+  if (message->kind == MESSAGE_STATES || message->kind == MESSAGE_EPISODES) return;
+  const double seconds = message->seconds, actors = learner->run->topology.actors;
+  const struct gather_work work = {seconds / actors, seconds / actors, seconds};
+  report_rollout(&learner->report, &work, learner->run->topology.actors);
+}
+
 static void swap_bytes(char *a, char *b, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) {
     const char swapped = a[i];

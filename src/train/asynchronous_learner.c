@@ -13,18 +13,6 @@ static void take_states(struct learner *learner, int rank, const struct message 
          (size_t)range.count * run->env_state_bytes);
 }
 
-/* the header of a message; its content is taken by its kind */
-void asynchronous_note_message(struct learner *learner, int rank, const struct message *message) {
-  struct asynchronous_learner *async = learner->schedule_data;
-  learner->flags |= message->flags & ~FLAG_FAULT;
-  async->under_way[rank] = message->next_version;
-  if (message->rollouts > async->rollouts) async->rollouts = message->rollouts;
-  if (message->kind == MESSAGE_STATES || message->kind == MESSAGE_EPISODES) return;
-  const double seconds = message->seconds, actors = learner->run->topology.actors;
-  const struct gather_work work = {seconds / actors, seconds / actors, seconds};
-  report_rollout(&learner->report, &work, learner->run->topology.actors);
-}
-
 /* waits for the next message; a rank that acts and learns sends it first */
 muster_status asynchronous_next_message(struct learner *learner, struct held_message *next) {
   if (learner->actor != NULL) MUSTER_TRY(asynchronous_take_turn(learner->actor));
