@@ -33,10 +33,12 @@ def config(algorithm, env=CARTPOLE, steps=3000, more="", policy="{hidden_sizes: 
     return CONFIG.format(algorithm=algorithm, env=env, steps=steps, more=more, policy=policy)
 
 
+# always the same: a run that was planned to be shorter explores as the whole one
+EXPLORATION = "exploration_initial_eps: 0.3, exploration_final_eps: 0.3"
+
+
 def table(algorithm, env=LAKE):
-    # the same exploration always: a run that was planned to be shorter explores as the whole one
-    exploration = "exploration_initial_eps: 0.3, exploration_final_eps: 0.3"
-    return config(f"{algorithm}, {exploration}", env=env, policy="{}")
+    return config(f"{algorithm}, {EXPLORATION}", env=env, policy="{}")
 
 
 ALGORITHMS = {
@@ -67,8 +69,8 @@ ALGORITHMS = {
     "expected_sarsa": table("name: expected-sarsa", env=STATES),
     "expected_sarsa_traces": table("name: expected-sarsa, trace: replacing"),
     "double_q_learning": table("name: double-q-learning, n_steps: 2", env=STATES),
-    "pqn": config("name: pqn, n_steps: 20, batch_size: 50"),
-    "pqn_agents": config("name: pqn, n_steps: 20, batch_size: 50, q_lambda: 0.9", env=PROBE, steps=2000),
+    "pqn": config(f"name: pqn, n_steps: 20, batch_size: 50, {EXPLORATION}"),
+    "pqn_agents": config(f"name: pqn, n_steps: 20, batch_size: 50, q_lambda: 0.9, {EXPLORATION}", PROBE, steps=2000),
     "ppo_residual": config("name: ppo, n_steps: 20, batch_size: 60, advantage: {estimator: td_residual}"),
 }
 # actors that never wait are deterministic on one rank only; test_async.py tests them on several

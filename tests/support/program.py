@@ -166,8 +166,9 @@ def learned(run):
     """The tensors of a run's newest checkpoint that must not depend on where and how fast it ran."""
     found = tensors(run / "checkpoints" / "latest")
     measured = ["progress/wall_seconds", "progress/solved_seconds"]
-    names_of_files = ["replay/segments/number"]
-    return {name: tensor for name, tensor in found.items() if name not in measured + names_of_files}
+    # the numbers of files, and how often the run ended, which its recorded schedule says
+    files = ["replay/segments/number", "progress/recorded_rows"]
+    return {name: tensor for name, tensor in found.items() if name not in measured + files}
 
 
 def rows(run):
