@@ -198,6 +198,9 @@
                             .help = "added to an error, so that steps without error are drawn, too"                    \
   }
 
+#define ROWS_PRIORITIZED(T)                                                                                            \
+  ROW_PRIORITIZED(T), ROW_REPLAY_ALPHA(T), ROW_REPLAY_BETA(T), ROW_REPLAY_BETA_FINAL(T), ROW_REPLAY_EPSILON(T)
+
 /* asynchronous runs (experience/rate_limiter.h) */
 #define ROW_ASYNCHRONOUS(T)                                                                                            \
   {                                                                                                                    \
