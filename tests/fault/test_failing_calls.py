@@ -41,7 +41,7 @@ def is_harmless(name, path, code):
 
 @unittest.skipIf(program.SANITIZED, "the sanitizers want to be loaded first")
 class FailingCalls(fault.Case):
-    CONFIG = CONFIG
+    CONFIG, TOTAL_STEPS = CONFIG, 1024
 
     def setUp(self):
         super().setUp()
@@ -115,7 +115,7 @@ class FailingCalls(fault.Case):
         """On a file system without links there is no message, `latest` and best.h5 are files of their own, and a run
         can be resumed; once links are possible again, `latest` is a link again."""
         run = self.folder / "no-links"
-        for steps, error in [(1024, errno.EPERM), (1280, errno.EOPNOTSUPP)]:
+        for steps, error in [(self.TOTAL_STEPS, errno.EPERM), (self.TOTAL_STEPS + 256, errno.EOPNOTSUPP)]:
             settings = {"first": 1, "count": 10**9, "action": error, "only": "link,symlink"}
             result, seen = self.run_with_shim(run, "--resume", "--set", f"total_steps={steps}", **settings)
             # apart from the message that the schedule of the learning rate now ends elsewhere
@@ -127,11 +127,12 @@ class FailingCalls(fault.Case):
             self.assertEqual([latest.stat().st_nlink, (run / "checkpoints" / "best.h5").stat().st_nlink], [1, 1])
             newest = fault.checkpoint(run, max(fault.checkpoints(run)))
             self.assertEqual(latest.read_bytes(), newest.read_bytes())
-            if steps == 1024:
+            if steps == self.TOTAL_STEPS:
                 self.assert_same_end(run, self.whole)
         self.assertEqual(self.run_muster("eval", latest, "--episodes", "1").code, 0)
-        self.assertEqual(self.finish(self.config, run, "--resume", "--set", "total_steps=1536").code, 0)
-        self.assertEqual(os.readlink(latest), fault.checkpoint(run, 1536).name)
+        steps = self.TOTAL_STEPS + 512
+        self.assertEqual(self.finish(self.config, run, "--resume", "--set", f"total_steps={steps}").code, 0)
+        self.assertEqual(os.readlink(latest), fault.checkpoint(run, steps).name)
 
     def check_survived(self, result, run):
         """After failures the run either came to its end or said why not; when resumed, it ends like an undisturbed

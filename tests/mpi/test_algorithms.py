@@ -92,19 +92,16 @@ def learned(run):
 
 class Algorithms(program.Case):
     def test_any_number_of_ranks(self):
-        for name, text in ALGORITHMS.items():
-            alone = self.train(name, config=text)
-            for ranks in [2, 4]:
-                with self.subTest(algorithm=name, ranks=ranks):
-                    self.assert_same_run(self.train(f"{name}-{ranks}", config=text, ranks=ranks), alone)
+        self.assert_same_layouts(ALGORITHMS, [(2, []), (4, [])])
 
     def test_resumed(self):
-        for name, text in {**ALGORITHMS, **ASYNCHRONOUS}.items():
-            before, after = (3, 2) if name in ALGORITHMS else (None, None)
-            with self.subTest(algorithm=name):
-                whole = self.train(f"{name}-whole", config=text)
-                self.train(name, "--set", "total_steps=700", config=text, ranks=before)
-                run = self.train(name, "--resume", config=text, ranks=after)
+        configs = {**ALGORITHMS, **ASYNCHRONOUS}
+        wholes = self.train_all([(f"{name}-whole", text, None, []) for name, text in configs.items()])
+        for part, arguments in enumerate([["--set", "total_steps=700"], ["--resume"]]):
+            runs = self.train_all([(name, text, (3, 2)[part] if name in ALGORITHMS else None, arguments)
+                                   for name, text in configs.items()])
+        for run, whole in zip(runs, wholes):
+            with self.subTest(algorithm=run.name):
                 self.assertEqual(learned(run), learned(whole))
                 self.assertEqual(program.metrics(run), program.metrics(whole))
 

@@ -140,11 +140,11 @@ class Async(program.Case):
 
     def test_nodes(self):
         """Messages and commands between nodes (support/everywhere.h)."""
-        for name, algorithm in UNEVEN.items():
-            for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
-                with self.subTest(algorithm=name, nodes=nodes):
-                    text = config(algorithm, every=300).replace("total_steps: 3000", f"total_steps: {steps}")
-                    run = self.train_on(nodes, name, text)
+        for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
+            arguments = ["--resume", "--set", f"total_steps={steps}"]
+            texts = {name: config(algorithm, every=300) for name, algorithm in UNEVEN.items()}
+            for run in self.train_all([(name, text, nodes, arguments) for name, text in texts.items()]):
+                with self.subTest(algorithm=run.name, nodes=nodes):
                     self.check_rows(run)
                     self.check_conserved(run)
 

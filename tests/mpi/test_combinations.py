@@ -6,14 +6,11 @@ one seed after another.
 
 import os
 import random
-import subprocess
 
 import program
 
 COUNT = int(os.environ.get("MUSTER_COMBINATIONS", "200"))
 SEED = int(os.environ.get("MUSTER_SEED", "1"))
-IN_TURN = os.environ.get("MUSTER_TRAIN_IN_TURN")
-MPIRUN = program.MPIRUN
 
 PROBE = "obs_dim: 5, episode_length: 7"
 ENVIRONMENTS = [
@@ -97,25 +94,12 @@ run: {{on_nan: {dice.choice(["stop", "skip"])}, watchdog: null, tensorboard: fal
 class Combinations(program.Case):
     def test_same_answer(self):
         dice = random.Random(SEED)
-        lists = {1: [], 3: []}
-        configs = []
-        for number in range(COUNT):
-            config, layout = draw(dice)
-            configs.append(f"{config}ranks: {{{layout}}}\n")
-            for ranks, layout_of in [(1, ""), (3, layout)]:
-                path = self.write(f"{number}-{ranks}.yaml", f"{config}ranks: {{{layout_of}}}\n")
-                lists[ranks].append(f"{path} {self.folder / f'run-{number}-{ranks}'}")
-        for ranks, lines in lists.items():
-            path = self.write(f"list-{ranks}", "\n".join(lines))
-            launch = [] if ranks == 1 else [MPIRUN, "-n", str(ranks)]
-            result = subprocess.run(
-                [*launch, IN_TURN, path], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, timeout=3600
-            )
-            failed = [line for line in result.stderr.splitlines() if line.startswith("train_in_turn")]
-            self.assertEqual((result.returncode, failed), (0, []), result.stderr[-2000:])
-        for number, config in enumerate(configs):
-            with self.subTest(seed=SEED, number=number, config=config):
-                runs = [self.folder / f"run-{number}-{ranks}" for ranks in (1, 3)]
+        drawn = [draw(dice) for _ in range(COUNT)]
+        layouts = [f"{config}ranks: {{{layout}}}\n" for config, layout in drawn]
+        all_alone = self.train_all([(f"{n}-1", config, None, []) for n, (config, _) in enumerate(drawn)])
+        all_together = self.train_all([(f"{n}-3", config, 3, []) for n, config in enumerate(layouts)])
+        for number, runs in enumerate(zip(all_alone, all_together)):
+            with self.subTest(seed=SEED, number=number, config=layouts[number]):
                 alone, together = [self.run_muster("inspect", "--digest", run).out for run in runs]
                 self.assertRegex(alone, r"^[0-9a-f]{32}\n$")
                 self.assertEqual(together, alone)

@@ -57,11 +57,9 @@ class Evaluation(program.Case):
 
     def test_dealt_out(self):
         """The numbers are the same whichever ranks play the episodes, also with sampled actions."""
-        self.assert_same_layouts("lockstep", CONFIG, LAYOUTS)
         pipelined = CONFIG.replace("name: ppo", "name: ppo, pipeline: 1")
-        self.assert_same_layouts("pipelined", pipelined, LAYOUTS)
-        few = CONFIG.replace("episodes: 11", "episodes: 1")
-        self.assert_same_layouts("few", few, [(4, [])])
+        self.assert_same_layouts({"lockstep": CONFIG, "pipelined": pipelined}, LAYOUTS)
+        self.assert_same_layouts({"few": CONFIG.replace("episodes: 11", "episodes: 1")}, [(4, [])])
 
     def made(self, ranks, episodes):
         """How many environments a run creates."""

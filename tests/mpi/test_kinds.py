@@ -52,25 +52,21 @@ def learned(run):
 
 class Kinds(program.Case):
     def test_any_number_of_ranks(self):
-        for name, text in KINDS.items():
-            alone = self.train(name, config=text)
-            for ranks in [2, 3, 6]:
-                with self.subTest(kind=name, ranks=ranks):
-                    self.assert_same_run(self.train(f"{name}-{ranks}", config=text, ranks=ranks), alone)
+        self.assert_same_layouts(KINDS, [(2, []), (3, []), (6, [])])
 
     def test_resumed(self):
-        for name, text in KINDS.items():
-            with self.subTest(kind=name):
-                whole = self.train(f"{name}-whole", config=text)
-                self.train(name, "--set", "total_steps=900", config=text, ranks=3)
-                run = self.train(name, "--resume", config=text, ranks=2)
+        wholes = self.train_all([(f"{name}-whole", text, None, []) for name, text in KINDS.items()])
+        for ranks, arguments in [(3, ["--set", "total_steps=900"]), (2, ["--resume"])]:
+            runs = self.train_all([(name, text, ranks, arguments) for name, text in KINDS.items()])
+        for run, whole in zip(runs, wholes):
+            with self.subTest(kind=run.name):
                 self.assertEqual(learned(run), learned(whole))
                 self.assertEqual(program.metrics(run), program.metrics(whole))
 
     def test_first_ratios_are_one(self):
-        for name, text in KINDS.items():
-            with self.subTest(kind=name):
-                rows = program.metrics(self.train(name, config=text, ranks=2))
+        for run in self.train_all([(name, text, 2, []) for name, text in KINDS.items()]):
+            with self.subTest(kind=run.name):
+                rows = program.metrics(run)
                 self.assertEqual({row["train/first_ratio_mismatch"] for row in rows}, {"0"})
 
     def test_evaluation_changes_nothing(self):

@@ -41,51 +41,38 @@ class Learners(program.Case):
         layouts = [(2, together()), (3, apart(2)), (4, together()), (5, apart(4)), (8, together()), (9, apart(8))]
         layouts += [(3, together()), (4, apart(3)), (4, together(2)), (3, together(1))]
         # only some of each under the sanitizers, with which programs start slowly
-        for batch_size in [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]:
-            self.assert_same_layouts(f"minibatches-{batch_size}", MINIBATCHES.format(batch_size=batch_size), layouts)
+        sizes = [256, 3000] if program.SANITIZED else [64, 256, 1000, 3000]
+        configs = {f"minibatches-{size}": MINIBATCHES.format(batch_size=size) for size in sizes}
+        self.assert_same_layouts(configs, layouts)
 
     def test_large_network(self):
-        layouts = [(2, together()), (3, apart(2)), (3, together()), (5, apart(4))]
-        alone = self.assert_same_layouts("large", LARGE, layouts)
+        layouts = [(2, together()), (3, apart(2)), (3, together()), (5, apart(4)), ("0011", together())]
+        layouts += [("0001", together()), ("00112", apart(4))]
+        alone = self.assert_same_layouts({"large": LARGE}, layouts)["large"]
         moments = program.contents(alone / "checkpoints" / "latest")["optimizer/m"][2]
         self.assertGreater(len(moments) // 4, 32768)
-        for nodes, ranks in [("0011", "{colocate: true}"), ("0001", "{colocate: true}"), ("00112", "{learners: 4}")]:
-            with self.subTest(nodes=nodes, ranks=ranks):
-                self.assert_same_run(self.train_on(nodes, f"large-{nodes}", f"{LARGE}ranks: {ranks}\n"), alone)
         self.train("part", *together(), "--set", "total_steps=1024", config=LARGE, ranks=2)
         self.assert_same_run(self.train("part", *apart(2), "--resume", config=LARGE, ranks=3), alone)
 
     def test_kinds(self):
-        for name, config in test_kinds.KINDS.items():
-            self.assert_same_layouts(name, config, [(2, together()), (3, apart(2))])
+        self.assert_same_layouts(test_kinds.KINDS, [(2, together()), (3, apart(2))])
 
     def test_algorithms(self):
         """Each algorithm with two ranks that act and learn in turn, or with two that learn while another acts."""
-        for number, (name, config) in enumerate(test_algorithms.ALGORITHMS.items()):
-            if program.SANITIZED and number % 4 > 1:
-                continue
-            self.assert_same_layouts(name, config, [[(2, together()), (3, apart(2))][number % 2]])
+        layouts = [(2, together()), (3, apart(2))]
+        algorithms = test_algorithms.ALGORITHMS
+        self.assert_same_layouts(algorithms, {name: [layouts[n % 2]] for n, name in enumerate(algorithms)})
 
     def test_resumed(self):
         whole = self.train("whole")
         layouts = [(2, together()), (1, []), (3, apart(2)), (4, together())]
-        for before in layouts:
-            for after in layouts:
-                with self.subTest(before=before, after=after):
-                    name = f"from-{layouts.index(before)}-to-{layouts.index(after)}"
-                    self.train(name, *before[1], "--set", "total_steps=3072", ranks=before[0])
-                    self.assert_same_run(self.train(name, *after[1], "--resume", ranks=after[0]), whole)
+        self.assert_resumes_like(whole, program.SHORT, "total_steps=3072", layouts, layouts)
 
     def test_nodes(self):
         """Learners on several nodes: what each node has is copied to the others (support/everywhere.h)."""
-        for name, config in [("cartpole", program.SHORT), ("truncating", test_ranks.TRUNCATING)]:
-            alone = self.train(name, config=config)
-            for nodes, ranks in [("0011", "{colocate: true}"), ("0101", "{colocate: true}"), ("012", "{colocate: true}"),
-                                 ("00112", "{learners: 2}"), ("0012", "{learners: 3}"), ("01100", "{learners: 4}"),
-                                 ("0011", "{colocate: true, learners: 3}")]:
-                with self.subTest(name=name, nodes=nodes, ranks=ranks):
-                    run = self.train_on(nodes, f"{name}-{nodes}-{ranks}", f"{config}ranks: {ranks}\n")
-                    self.assert_same_run(run, alone)
+        layouts = [("0011", together()), ("0101", together()), ("012", together()), ("00112", apart(2))]
+        layouts += [("0012", apart(3)), ("01100", apart(4)), ("0011", together(3))]
+        self.assert_same_layouts({"cartpole": program.SHORT, "truncating": test_ranks.TRUNCATING}, layouts)
 
     def test_too_many(self):
         path = self.write("run.yaml", program.SHORT)

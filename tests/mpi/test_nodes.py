@@ -9,26 +9,23 @@ import test_ranks
 
 
 class Nodes(program.Case):
-    def compare(self, name, config, spreads):
-        alone = self.train(name, config=config)
-        self.assertEqual(program.summary(alone)["rollout_messages"], 0)
-        rollouts = int(program.metrics(alone)[-1]["time/iterations"])
-        for nodes in spreads:
-            with self.subTest(name=name, nodes=nodes):
-                run = self.train_on(nodes, f"{name}-{nodes}", config)
-                self.assertEqual(program.summary(run)["rollout_messages"], rollouts * (len(set(nodes)) - 1))
-                self.assert_same_run(run, alone)
+    def compare(self, configs, spreads):
+        for name, alone in self.assert_same_layouts(configs, [(nodes, []) for nodes in spreads]).items():
+            self.assertEqual(program.summary(alone)["rollout_messages"], 0)
+            rollouts = int(program.metrics(alone)[-1]["time/iterations"])
+            for number, nodes in enumerate(spreads):
+                messages = program.summary(self.folder / f"{name}-{number}")["rollout_messages"]
+                self.assertEqual(messages, rollouts * (len(set(nodes)) - 1), (name, nodes))
 
     def test_cartpole(self):
-        self.compare("cartpole", program.SHORT, ["000", "001", "011", "012", "01022", "00112233", "01230123"])
+        self.compare({"cartpole": program.SHORT}, ["000", "001", "011", "012", "01022", "00112233", "01230123"])
 
     def test_truncating_environment(self):
         """Last observations of truncated episodes travel in the same message."""
-        self.compare("truncating", test_ranks.TRUNCATING, ["01", "0111", "0101", "001122"])
+        self.compare({"truncating": test_ranks.TRUNCATING}, ["01", "0111", "0101", "001122"])
 
     def test_kinds(self):
-        for name, config in test_kinds.KINDS.items():
-            self.compare(name, config, ["0112"])
+        self.compare(test_kinds.KINDS, ["0112"])
 
     def test_resumed(self):
         """The states of environments go back to the ranks that go on with them."""
@@ -39,7 +36,7 @@ class Nodes(program.Case):
                 name = f"{before}-{after}"
                 self.train_on(before, name, half)
                 self.assertEqual(program.summary(self.folder / name)["total_steps"], 3072)
-                self.train_on(after, name, program.SHORT)
+                self.train_on(after, name, program.SHORT, "--resume")
                 self.assert_same_run(self.folder / name, whole)
 
 

@@ -29,14 +29,14 @@ LAYOUTS = [(None, []), (1, []), (2, []), (3, []), (4, []), (2, together()), (3, 
 LAYOUTS += [(4, apart(2)), (4, together(2))]
 
 # ranks on nodes (support/everywhere.h)
-NODES = [("011", ""), ("012", ""), ("01022", ""), ("0011", "{colocate: true}"), ("0101", "{colocate: true}")]
-NODES += [("00112", "{learners: 2}"), ("0101", "{learners: 2}"), ("0011", "{colocate: true, learners: 2}")]
+NODES = [("011", []), ("012", []), ("01022", []), ("0011", together()), ("0101", together()), ("00112", apart(2))]
+NODES += [("0101", apart(2)), ("0011", together(2))]
+CONFIGS = {"cartpole": SHORT, "truncating": pipelined(test_ranks.TRUNCATING)}
 
 
 class Pipelined(program.Case):
     def test_layouts(self):
-        alone = self.assert_same_layouts("cartpole", SHORT, LAYOUTS[1:])
-        self.assert_same_layouts("truncating", pipelined(test_ranks.TRUNCATING), LAYOUTS[1:])
+        alone = self.assert_same_layouts(CONFIGS, LAYOUTS[1:])["cartpole"]
 
         # the first update learns from a rollout of its own policy, every other from one of the policy before it
         mismatches = [int(row["train/first_ratio_mismatch"]) for row in program.metrics(alone)]
@@ -45,32 +45,22 @@ class Pipelined(program.Case):
         self.assertNotEqual(program.learned(alone), program.learned(self.train("lockstep")))
 
     def test_nodes(self):
-        for name, config in [("cartpole", SHORT), ("truncating", pipelined(test_ranks.TRUNCATING))]:
-            alone = self.train(name, config=config)
-            for nodes, ranks in NODES:
-                with self.subTest(name=name, nodes=nodes, ranks=ranks):
-                    text = config + (f"ranks: {ranks}\n" if ranks else "")
-                    run = self.train_on(nodes, f"{name}-{nodes}-{ranks}", text)
-                    self.assert_same_run(run, alone)
+        self.assert_same_layouts(CONFIGS, NODES)
 
     def test_kinds(self):
-        for name, config in test_kinds.KINDS.items():
-            self.assert_same_layouts(name, pipelined(config), [(3, []), (2, together())])
+        configs = {name: pipelined(config) for name, config in test_kinds.KINDS.items()}
+        self.assert_same_layouts(configs, [(3, []), (2, together())])
 
     def test_whole_episodes(self):
-        for name in ["grpo", "grpo_reference", "grpo_agents"]:
-            config = pipelined(test_algorithms.ALGORITHMS[name])
-            self.assert_same_layouts(name, config, [(3, []), (2, together()), (3, apart(2))])
+        names = ["grpo", "grpo_reference", "grpo_agents"]
+        configs = {name: pipelined(test_algorithms.ALGORITHMS[name]) for name in names}
+        self.assert_same_layouts(configs, [(3, []), (2, together()), (3, apart(2))])
 
     def test_resumed(self):
         """The rollout that was under way at a checkpoint is made again, with the same policy."""
         whole = self.train("whole", config=SHORT)
-        for before in LAYOUTS[2:]:
-            for after in [LAYOUTS[0], LAYOUTS[3], (2, together()), (3, apart(2))]:
-                with self.subTest(before=before, after=after):
-                    name = f"from-{LAYOUTS.index(before)}-to-{LAYOUTS.index(after)}"
-                    self.train(name, *before[1], *HALF, config=SHORT, ranks=before[0])
-                    self.assert_same_run(self.train(name, *after[1], "--resume", config=SHORT, ranks=after[0]), whole)
+        afterwards = [LAYOUTS[0], LAYOUTS[3], (2, together()), (3, apart(2))]
+        self.assert_resumes_like(whole, SHORT, HALF[1], LAYOUTS[2:], afterwards)
 
     def test_resumed_kinds(self):
         for name, config, steps in [("normalised", NORMALISED, 900), ("grpo", GRPO, 700)]:

@@ -66,8 +66,8 @@ LAYOUTS = [(1, [], 1), (2, [], 1), (3, [], 2), (5, [], 4), (3, apart(2), 1), (5,
 SOME = [(2, [], 1), (3, apart(2), 1), (5, apart(4), 1), (3, together(), 3)]
 
 # ranks on nodes (support/everywhere.h)
-NODES = [("01", "{colocate: true}"), ("0011", "{learners: 2}"), ("00112", "{learners: 4}"), ("0012", "{learners: 3}"),
-         ("0101", "{colocate: true}"), ("012", "")]
+NODES = [("01", together()), ("0011", apart(2)), ("00112", apart(4)), ("0012", apart(3)), ("0101", together()),
+         ("012", [])]
 
 
 def pipelined(text):
@@ -81,44 +81,46 @@ def possible(text, layouts):
 
 
 class Replay(program.Case):
-    def compare(self, name, text, layouts):
+    def compare(self, configs, layouts):
         """Every layout learns what one rank learns, and something at all."""
-        alone = self.assert_same_layouts(name, text, possible(text, layouts))
-        self.assertGreater(int(program.metrics(alone)[-1]["train/n_updates"]), 10)
+        alone = self.assert_same_layouts(configs, {name: possible(configs[name], layouts[name]) for name in configs})
+        for run in alone.values():
+            self.assertGreater(int(program.metrics(run)[-1]["train/n_updates"]), 10)
         return alone
 
     def test_layouts(self):
-        for number, (name, text) in enumerate(KINDS.items()):
-            self.compare(name, text, LAYOUTS if number < 3 and not program.SANITIZED else SOME)
+        self.compare(KINDS, {name: LAYOUTS if number < 3 else SOME for number, name in enumerate(KINDS)})
 
     def test_pipelined(self):
-        for name, text in KINDS.items():
-            alone = self.compare(name, pipelined(text), SOME)
-        self.assertNotEqual(program.learned(alone), program.learned(self.train("in-step", config=text)))
+        configs = {name: pipelined(text) for name, text in KINDS.items()}
+        alone = self.compare(configs, {name: SOME for name in configs})
+        for name in ["uniform", "sac", "quantiles"]:
+            in_step = self.train(f"{name}-in-step", config=KINDS[name])
+            self.assertNotEqual(program.learned(alone[name]), program.learned(in_step))
 
     def test_nodes(self):
-        for name in ["uniform", "n_steps", "truncating"]:
-            for text in [KINDS[name], pipelined(KINDS[name])]:
-                alone = self.train(f"{name}-{len(text)}", config=text)
-                for nodes, ranks in NODES:
-                    with self.subTest(name=name, nodes=nodes, ranks=ranks):
-                        run = self.train_on(nodes, f"{name}-{nodes}-{ranks}-{len(text)}", f"{text}ranks: {ranks or '{}'}\n")
-                        self.assert_same_run(run, alone)
+        texts = {name: KINDS[name] for name in ["uniform", "n_steps", "truncating"]}
+        self.assert_same_layouts({**texts, **{f"pipelined-{name}": pipelined(text) for name, text in texts.items()}}, NODES)
 
     def test_resumed(self):
         """From a checkpoint in the midst of a run, whose learners divide the replay in another way."""
         layouts = [(2, together()), (1, []), (3, apart(2)), (5, apart(4))]
         keep = ["--set", "checkpoint.every=400", "--set", "checkpoint.keep=0"]
-        for name in ["prioritized", "truncating", "normalized", "sac", "td3"]:
-            for text in [KINDS[name], pipelined(KINDS[name])]:
-                runs = [self.train(f"{name}-{len(text)}-{ranks}", *sets, *keep, config=text, ranks=ranks)
-                        for ranks, sets in layouts]
-                for number, (ranks, sets) in enumerate(layouts):
-                    with self.subTest(name=name, ranks=ranks, pipelined=text != KINDS[name]):
-                        run = self.copy_first_part(runs[number - 1])
-                        run = self.train(run.name, *sets, *keep, "--resume", config=text, ranks=ranks)
-                        self.assertEqual(test_algorithms.learned(run), test_algorithms.learned(runs[0]))
-                        self.assertEqual(program.metrics(run), program.metrics(runs[0]))
+        texts = {name: KINDS[name] for name in ["prioritized", "truncating", "normalized", "sac", "td3"]}
+        texts.update({f"pipelined-{name}": pipelined(text) for name, text in texts.items()})
+        whole, parts = {}, []
+        runs = self.train_all([(f"{name}-{ranks}", text, ranks, [*sets, *keep])
+                               for name, text in texts.items() for ranks, sets in layouts])
+        for number, (name, text) in enumerate(texts.items()):
+            of_name = runs[number * len(layouts) : (number + 1) * len(layouts)]
+            whole[name] = of_name[0]
+            for (ranks, sets), before in zip(layouts, of_name[-1:] + of_name[:-1]):
+                parts.append((name, (self.copy_first_part(before).name, text, ranks, [*sets, *keep, "--resume"])))
+        resumed = self.train_all([part for _, part in parts])
+        for (name, _), run in zip(parts, resumed):
+            with self.subTest(run=run.name):
+                self.assertEqual(test_algorithms.learned(run), test_algorithms.learned(whole[name]))
+                self.assertEqual(program.metrics(run), program.metrics(whole[name]))
 
     def copy_first_part(self, run):
         """Copies a run folder as if the run had been killed long before its end."""

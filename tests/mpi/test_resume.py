@@ -88,8 +88,8 @@ class Replay(program.Case):
                 self.assert_same_run(run, whole)
 
     def test_uninterrupted_on_several_learners(self):
-        alone = self.assert_same_layouts("whole", REPLAY, [(2, []), (3, ["--set", "ranks.learners=2"])])
-        self.assertGreater(len(self.segments(alone)), 0)
+        alone = self.assert_same_layouts({"whole": REPLAY}, [(2, []), (3, ["--set", "ranks.learners=2"])])
+        self.assertGreater(len(self.segments(alone["whole"])), 0)
 
     def test_files_of_a_run(self):
         """Segments stay as long as a checkpoint needs them, best.h5 among them, and no longer."""

@@ -32,15 +32,16 @@ class SameAnswer(program.Case):
 
     def compare(self, text, ranks, *arguments, name="run"):
         """A run without ranks given, and one at each number of ranks, end with the same hash and the same metrics."""
-        alone = self.train(f"{name}-alone", config=text)
+        runs = self.train_all([(f"{name}-alone", text, None, [])]
+                              + [(f"{name}-{number}", text, number, arguments) for number in ranks])
+        alone = runs[0]
         digest, rows = self.digest(alone), program.metrics(alone)
         self.assertGreater(len(rows), 5)
         for row in rows:
             # the learner's forward pass gives exactly the log-probabilities with which the actor sampled
             self.assertEqual(row["train/first_ratio_mismatch"], "0")
-        for number in ranks:
+        for number, run in zip(ranks, runs[1:]):
             with self.subTest(name=name, ranks=number):
-                run = self.train(f"{name}-{number}", *arguments, config=text, ranks=number)
                 self.assertEqual(self.digest(run), digest)
                 self.assertEqual(program.metrics(run), rows)
         return digest, rows

@@ -93,15 +93,14 @@ class Straggler(program.Case):
             self.assertGreater(summary["final_evaluation"]["mean_return"], 5)
 
     def test_layouts(self):
-        for number, (nodes, slow_rank, fraction, more) in enumerate(LAYOUTS):
+        cases = [(*layout, pipeline) for layout in LAYOUTS for pipeline in [0, 1]]
+        runs = self.train_all([(str(number), config(slow_rank, fraction, f"{PPO}, pipeline: {pipeline}", more=more), nodes, [])
+                               for number, (nodes, slow_rank, fraction, more, pipeline) in enumerate(cases)])
+        for run, (nodes, slow_rank, fraction, more, pipeline) in zip(runs, cases):
             learn_only = 0 if "colocate" in more else 2 if "learners" in more else 1
             actors = len(nodes) - learn_only
-            for pipeline in [0, 1]:
-                with self.subTest(nodes=nodes, slow_rank=slow_rank, fraction=fraction, more=more, pipeline=pipeline):
-                    algorithm = f"{PPO}, pipeline: {pipeline}"
-                    text = config(slow_rank, fraction, algorithm, more=more)
-                    run = self.train_on(nodes, f"{number}-{pipeline}", text)
-                    self.check_cut(run, math.ceil(fraction * actors), actors, on_policy=pipeline == 0)
+            with self.subTest(nodes=nodes, slow_rank=slow_rank, fraction=fraction, more=more, pipeline=pipeline):
+                self.check_cut(run, math.ceil(fraction * actors), actors, on_policy=pipeline == 0)
 
     def test_algorithms(self):
         for name, algorithm in ALGORITHMS.items():

@@ -7,7 +7,6 @@ import contextlib
 import functools
 import http.server
 import json
-import os
 import pathlib
 import subprocess
 import threading
@@ -18,7 +17,6 @@ import packages
 import program
 import trace
 
-TRAIN = os.environ["MUSTER_TRAIN_ON_NODES"]
 CONFIG = program.SHORT.replace("episodes: 20", "episodes: 3, every: 2048") + "run: {trace: true}\n"
 
 # returns all rows of a query in Perfetto's SQL, as JSON
@@ -110,13 +108,8 @@ class Viewers(program.Case):
 
     def traces(self):
         """Traces of one rank, of several, and of several on three nodes, by name."""
-        path = self.write("run.yaml", CONFIG)
         for nodes in ["0", "000", "00112"]:
-            run = self.folder / nodes
-            command = [program.MPIRUN, "-n", str(len(nodes)), TRAIN, nodes, str(path), str(run)]
-            done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=program.LIMIT)
-            self.assertEqual(done.returncode, 0, done)
-            yield nodes, run / "trace.json"
+            yield nodes, self.train_on(nodes, nodes, CONFIG) / "trace.json"
 
     def check(self, look):
         """Compares what `look` finds in a viewer, given the browser and an address, with each file."""

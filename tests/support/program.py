@@ -31,8 +31,8 @@ SANITIZED = os.environ["MUSTER_SANITIZED"] == "1"
 MPIRUN = str(SOURCE / "tests" / "support" / "mpirun")
 HOST = socket.gethostname()
 
-# a program that trains with ranks on nodes that the test chooses (support/everywhere.h)
-TRAIN_ON_NODES = os.environ.get("MUSTER_TRAIN_ON_NODES")
+# a program that trains several runs in the same ranks, on nodes that the test chooses (tests/mpi/train_in_turn.c)
+TRAIN_IN_TURN = os.environ.get("MUSTER_TRAIN_IN_TURN")
 
 # seconds, only so that nothing hangs: no test comes near it
 LIMIT = 240
@@ -228,14 +228,29 @@ class Case(unittest.TestCase):
         layout = [argument for argument in arguments if str(argument).startswith("ranks.")]
         return self._succeed(run, command, leaks_where_new(ranks, *layout))
 
-    def train_on(self, nodes, run, config):
-        """The same with ranks on these nodes, a digit for each rank; if the run exists, resumes it."""
-        path = self.write(f"{run}.yaml", config)
-        command = [MPIRUN, "-n", str(len(nodes)), TRAIN_ON_NODES, nodes, str(path), str(self.folder / run)]
-        return self._succeed(run, command, leaks_where_new("nodes", len(set(nodes))))
+    def train_on(self, nodes, run, config, *arguments):
+        """The same with ranks on these nodes, a digit for each rank (support/everywhere.h)."""
+        return self.train_all([(run, config, nodes, arguments)])[0]
 
-    def _succeed(self, run, command, env):
-        result = finish(start_command(command, self.folder, env))
+    def train_all(self, runs):
+        """Trains several runs, each given as (name, config, ranks, arguments) with `ranks` as in train() or train_on(),
+        which must succeed. Ranks are started once for all runs that have the same, which takes far less time. Returns
+        the run folders."""
+        lines = {}
+        for run, config, ranks, arguments in runs:
+            path = self.write(f"{run}.yaml", config)
+            words = [path, self.folder / run, *arguments]
+            lines.setdefault(ranks, []).append(" ".join(str(word) for word in words))
+        for ranks, list_of_runs in lines.items():
+            nodes = [ranks] if isinstance(ranks, str) else []
+            launch = [] if ranks is None else [MPIRUN, "-n", str(len(ranks) if nodes else ranks)]
+            path = self.write("list", "\n".join(list_of_runs) + "\n")
+            command = [*launch, TRAIN_IN_TURN, str(path), *nodes]
+            self._succeed(runs[0][0], command, leaks_where_new("in turn", ranks), LIMIT + 20 * len(list_of_runs))
+        return [self.folder / run for run, *_ in runs]
+
+    def _succeed(self, run, command, env, limit=LIMIT):
+        result = finish(start_command(command, self.folder, env), limit)
         self.assertEqual(result.code, 0, result)
         return self.folder / run
 
@@ -247,14 +262,30 @@ class Case(unittest.TestCase):
         for key in ["total_steps", "mean_return", "std_return", "solved_at_steps", "final_evaluation"]:
             self.assertEqual(summary(a)[key], summary(b)[key], key)
 
-    def assert_same_layouts(self, name, config, layouts):
-        """Checks that every layout, (ranks, arguments), learns what one rank learns; returns that rank's run folder."""
-        alone = self.train(name, config=config)
-        for number, (ranks, sets) in enumerate(layouts):
+    def assert_same_layouts(self, configs, layouts):
+        """Checks that each config, by its name, learns in every layout, (ranks, arguments), what one rank learns.
+        `layouts` may be a dict with those of each config. Returns the run folders of one rank, by name."""
+        layouts_of = layouts if isinstance(layouts, dict) else {name: layouts for name in configs}
+        cases = [(name, number, *layout) for name in configs for number, layout in enumerate(layouts_of[name])]
+        alone = dict(zip(configs, self.train_all([(name, text, None, []) for name, text in configs.items()])))
+        runs = self.train_all([(f"{name}-{number}", configs[name], ranks, sets) for name, number, ranks, sets in cases])
+        for (name, _, ranks, sets), run in zip(cases, runs):
             with self.subTest(name=name, ranks=ranks, sets=sets):
-                run = self.train(f"{name}-{number}", *sets, config=config, ranks=ranks)
-                self.assert_same_run(run, alone)
+                self.assert_same_run(run, alone[name])
         return alone
+
+    def assert_resumes_like(self, whole, config, ending, befores, afters):
+        """Checks that runs which end early, by the option `ending`, and go on in another layout, (ranks, arguments), end
+        like `whole`, for each layout before and after."""
+        pairs = [(b, a) for b in range(len(befores)) for a in range(len(afters))]
+        names = [f"from-{before}-to-{after}" for before, after in pairs]
+        self.train_all([(name, config, befores[before][0], [*befores[before][1], "--set", ending])
+                        for name, (before, _) in zip(names, pairs)])
+        runs = self.train_all([(name, config, afters[after][0], [*afters[after][1], "--resume"])
+                               for name, (_, after) in zip(names, pairs)])
+        for (before, after), run in zip(pairs, runs):
+            with self.subTest(before=befores[before], after=afters[after]):
+                self.assert_same_run(run, whole)
 
     def assert_refused(self, result, code, *parts):
         """Checks that the program ended with this exit code and one message that has all the parts."""
