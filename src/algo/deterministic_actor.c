@@ -7,8 +7,7 @@ void deterministic_actor_request(const void *object, struct policy_request *requ
   const struct deterministic_actor_options *options = object;
   snprintf(request->distribution, sizeof request->distribution, "Deterministic");
   request->n_critics = options->n_critics;
-  request->action_noise = options->action_noise;
-  request->noise_std = options->noise_std;
+  request->noise = options->noise;
 }
 
 /* Target policy smoothing (Fujimoto et al. 2018, equation 14): adds clipped noise to the next actions, in units in

@@ -10,8 +10,7 @@
 struct deterministic_actor_options {
   struct replay_learning_settings settings;
   int64_t n_critics;
-  int action_noise; /* enum action_noise */
-  double noise_std;
+  struct action_noise noise;
   int64_t policy_delay; /* 0: 1 */
   double target_policy_noise, target_noise_clip;
 };

@@ -158,17 +158,32 @@
                        .help = "critics, of which the least value counts in a target"                                  \
   }
 
-#define ROW_ACTION_NOISE(T)                                                                                            \
+/* noise that explores (struct action_noise) */
+#define ROW_NOISE_KIND(T)                                                                                              \
   {                                                                                                                    \
-    ROW(T, action_noise), .type = OPTION_CHOICE, .default_value = "none", .choices = action_noise_names,               \
-                          .help = "noise that explores, added to actions whose elements go from -1 to 1"               \
+    .key = "action_noise", .offset = offsetof(T, noise.kind), .type = OPTION_CHOICE, .default_value = "none",          \
+    .choices = action_noise_names, .help = "noise that explores, added to actions whose elements go from -1 to 1"      \
   }
 #define ROW_NOISE_STD(T)                                                                                               \
   {                                                                                                                    \
-    ROW(T, noise_std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0, .max = 10,                              \
-                       .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes, "     \
-                               "per root of a unit of time, 100 steps"                                                 \
+    .key = "noise_std", .offset = offsetof(T, noise.std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0,      \
+    .max = 10,                                                                                                         \
+    .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes in a unit of time"        \
   }
+#define ROW_NOISE_THETA(T)                                                                                             \
+  {                                                                                                                    \
+    .key = "noise_theta", .offset = offsetof(T, noise.theta), .type = OPTION_FLOAT, .default_value = "0.15",           \
+    .min = 0.01, .max = 1,                                                                                             \
+    .help = "ornstein-uhlenbeck: how fast the noise goes back to 0, as a share of it in a unit of time"                \
+  }
+#define ROW_NOISE_DT(T)                                                                                                \
+  {                                                                                                                    \
+    .key = "noise_dt", .offset = offsetof(T, noise.dt), .type = OPTION_FLOAT, .default_value = "0.01", .min = 0.01,    \
+    .max = 1,                                                                                                          \
+    .help = "ornstein-uhlenbeck: units of time that a step takes; the noise lasts about 1 / (noise_theta noise_dt) "   \
+            "steps"                                                                                                    \
+  }
+#define ROWS_ACTION_NOISE(T) ROW_NOISE_KIND(T), ROW_NOISE_STD(T), ROW_NOISE_THETA(T), ROW_NOISE_DT(T)
 
 /* priorities of steps (prioritized_replay.h) */
 #define ROW_REPLAY(T, name) .key = "replay." #name, .offset = offsetof(T, settings.replay.name)

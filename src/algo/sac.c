@@ -28,8 +28,7 @@ struct sac_options {
   struct replay_learning_settings settings;
   int64_t n_critics, target_critics, quantiles, top_quantiles_to_drop_per_net;
   bool layer_norm;
-  int action_noise; /* enum action_noise */
-  double noise_std;
+  struct action_noise noise;
   char ent_coef[OPTION_STRING_SIZE], target_entropy[OPTION_STRING_SIZE];
 };
 
@@ -92,8 +91,7 @@ static const struct option_spec sac_option_list[] = {
      .help = "quantiles: so many for each critic, the largest of all, do not count in a target"},
     {ROW(struct sac_options, layer_norm), .type = OPTION_BOOL, .default_value = "false",
      .help = "whether the critics' hidden layers are normalised before their activation"},
-    ROW_ACTION_NOISE(struct sac_options),
-    ROW_NOISE_STD(struct sac_options),
+    ROWS_ACTION_NOISE(struct sac_options),
     ROWS_PRIORITIZED(struct sac_options),
     ROWS_ASYNCHRONOUS(struct sac_options),
     ROW_LEARNING_RATE(struct sac_options, "0.0003"),
@@ -109,8 +107,7 @@ static void sac_request(const void *object, struct policy_request *request) {
   request->n_critics = options->n_critics;
   request->critic_atoms = options->quantiles == OPTION_NULL_INT ? 1 : options->quantiles;
   request->critics.layer_norm = options->layer_norm;
-  request->action_noise = options->action_noise;
-  request->noise_std = options->noise_std;
+  request->noise = options->noise;
 }
 
 static muster_status sac_check(const struct document *document, const void *object, int64_t num_envs) {

@@ -126,8 +126,7 @@ muster_status policy_head_create(const muster_space *action, const struct policy
                                .atoms = request->atoms > 0 ? (size_t)request->atoms : 1,
                                .low = request->low,
                                .high = request->high,
-                               .action_noise = request->action_noise,
-                               .noise_std = request->noise_std};
+                               .noise = request->noise};
   const bool is_other = action->kind == MUSTER_SPACE_DISCRETE && request->discrete[0] != '\0';
   MUSTER_TRY(
       find_distribution(action, is_other ? request->discrete : request->distribution, name, &head->distribution));

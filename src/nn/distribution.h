@@ -46,8 +46,14 @@ struct hidden_request {
   bool layer_norm; /* each one is normalised before its activation */
 };
 
-/* Noise that a deterministic policy adds to its actions, in units in which these go from -1 to 1. */
-enum action_noise { ACTION_NOISE_NONE, ACTION_NOISE_NORMAL, ACTION_NOISE_ORNSTEIN_UHLENBECK };
+enum action_noise_kind { ACTION_NOISE_NONE, ACTION_NOISE_NORMAL, ACTION_NOISE_ORNSTEIN_UHLENBECK };
+
+/* Noise that is added to actions where a policy explores, in units in which these go from -1 to 1: independent normal
+ * numbers with deviation std, or std times the numbers of a process that drifts (normals_drift(), nn/normals.h). */
+struct action_noise {
+  int kind; /* enum action_noise_kind */
+  double std, theta, dt;
+};
 
 /* What an algorithm needs of its model, whatever the config says. All zero: nothing. */
 struct policy_request {
@@ -60,8 +66,7 @@ struct policy_request {
   struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
   int64_t n_critics,
       critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
-  int action_noise; /* enum action_noise */
-  double noise_std;
+  struct action_noise noise;
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */
@@ -75,8 +80,7 @@ struct policy_head {
   double low, high;
   /* [elements] the middle and half the width of a Box whose bounds are all finite; NULL: it is another space */
   float *centre, *half_width;
-  int action_noise; /* enum action_noise; its scale is noise_std */
-  double noise_std;
+  struct action_noise noise;
 
   /* parameters that do not come from the network: views into the parameter block, set by the owner of the block */
   const char *own_name; /* NULL: none */

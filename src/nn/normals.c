@@ -80,7 +80,8 @@ void normals_of_minibatch(uint64_t seed, uint32_t update, uint32_t purpose, size
 
 /* --- an Ornstein-Uhlenbeck process --- */
 
-/* steps between two numbers of a process that are as good as independent */
+/* steps between two numbers of a process that are as good as independent: with theta dt >= 1e-4, as the options have
+ * it, their correlation is below 0.0015 */
 enum { DRIFT_SPAN = 1 << 16 };
 
 static double drift_normal(uint64_t seed, uint32_t row, uint32_t time, uint32_t element, uint32_t is_knot) {
@@ -94,8 +95,8 @@ static double drift_normal(uint64_t seed, uint32_t row, uint32_t time, uint32_t 
  *   x(t) given x(t - h) and x(t + h)  has mean r / (1 + r^2) (x(t - h) + x(t + h))  and variance V (1 - r^2) / (1 +
  * r^2). Numbers at multiples of DRIFT_SPAN are drawn alone; from there on the middle of an interval is drawn, and then
  * that of the half which has the step. */
-float normals_drift(uint64_t seed, uint32_t row, uint32_t step, uint32_t element) {
-  const double theta = 0.15, dt = 0.01, decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
+float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t element) {
+  const double decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
   uint32_t low = step / DRIFT_SPAN * DRIFT_SPAN;
   double left = sqrt(variance) * drift_normal(seed, row, low, element, 1),
          right = sqrt(variance) * drift_normal(seed, row, low + DRIFT_SPAN, element, 1);

@@ -14,9 +14,9 @@ void normals_of_minibatch(uint64_t seed, uint32_t update, uint32_t purpose, size
                           float *noise);
 
 /* A number of a row's Ornstein-Uhlenbeck process at a step, of which Stable-Baselines3 computes
- *   x(t) = x(t - 1) - theta dt x(t - 1) + sqrt(dt) n(t),  theta = 0.15, dt = 0.01
+ *   x(t) = x(t - 1) - theta dt x(t - 1) + sqrt(dt) n(t),  0 < theta dt <= 1
  * from step to step: here a pure function of seed, row, step and element with the same distribution as that sequence
  * has after many steps, so that there is no state to keep. */
-float normals_drift(uint64_t seed, uint32_t row, uint32_t step, uint32_t element);
+float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t element);
 
 #endif

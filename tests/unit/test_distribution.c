@@ -677,18 +677,43 @@ static void test_random_actions(void) {
   arena_destroy(&arena);
 }
 
+/* Random actions have the algorithm's noise as well: a random one with noise is the sum, cut to the bounds, of the same
+ * one without noise and of what noise makes of 0. */
+static void test_noise_of_random_actions(void) {
+  const muster_space space = example_space(MUSTER_SPACE_BOX);
+  const struct action_noise noise = {.kind = ACTION_NOISE_ORNSTEIN_UHLENBECK, .std = 0.1, .theta = 0.15, .dt = 0.5};
+  const struct action_random random = {.seed = 5, .step = 7};
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, "Deterministic", false, arena, &head);
+  float zeros[TILE * 2] = {0}, drawn[TILE * 2], drift[TILE * 2], both[TILE * 2];
+  *(float *)head.own = 1;
+  head.distribution->sample(&head, TILE, zeros, head.outputs, all_allowed, &random, drawn);
+  head.noise = noise;
+  head.distribution->sample(&head, TILE, zeros, head.outputs, all_allowed, &random, both);
+  *(float *)head.own = 0;
+  head.distribution->sample(&head, TILE, zeros, head.outputs, all_allowed, &random, drift);
+  for (size_t k = 0; k < TILE * 2; k++) {
+    const float most = space.high[k % 2];
+    CU_ASSERT_TRUE(drift[k] != 0 && fabsf(drift[k]) < most);
+    CU_ASSERT_DOUBLE_EQUAL(both[k], fminf(fmaxf(drawn[k] + drift[k], -most), most), 1e-6 * most);
+  }
+  arena_destroy(&arena);
+}
+
 /* The process of normals_drift(): over many rows its mean, its variance, and its correlation with itself some steps
  * later, within 4.5 standard errors; also across the numbers that are drawn alone, at multiples of 65536. */
-static void test_drift(void) {
+static void check_drift(double theta, double dt) {
   enum { ROWS = 20000 };
   static const uint32_t first[] = {0, 12345, 65535, 131072 - 40}, later[] = {0, 1, 10, 100, 1000};
-  const double decay = 1 - 0.15 * 0.01, variance = 0.01 / (1 - decay * decay);
+  const double decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
   for (size_t k = 0; k < 4; k++) {
     double sum = 0, products[5] = {0};
     for (uint32_t row = 0; row < ROWS; row++) {
-      const double x = normals_drift(3, row, first[k], 1);
+      const double x = normals_drift(theta, dt, 3, row, first[k], 1);
       sum += x;
-      for (size_t i = 0; i < 5; i++) products[i] += x * normals_drift(3, row, first[k] + later[i], 1) / ROWS;
+      for (size_t i = 0; i < 5; i++) products[i] += x * normals_drift(theta, dt, 3, row, first[k] + later[i], 1) / ROWS;
     }
     CU_ASSERT_TRUE(fabs(sum / ROWS) < 4.5 * sqrt(variance / ROWS));
     for (size_t i = 0; i < 5; i++) {
@@ -699,12 +724,18 @@ static void test_drift(void) {
   /* each row and element has its own; the changes from step to step are those of the recursion */
   double changes = 0;
   for (uint32_t row = 0; row < ROWS; row++) {
-    const double change = normals_drift(3, row, 78, 0) - decay * normals_drift(3, row, 77, 0);
+    const double change = normals_drift(theta, dt, 3, row, 78, 0) - decay * normals_drift(theta, dt, 3, row, 77, 0);
     changes += change * change / ROWS;
   }
-  CU_ASSERT_TRUE(fabs(changes / 0.01 - 1) < 4.5 * sqrt(2.0 / ROWS));
-  CU_ASSERT_TRUE(normals_drift(3, 0, 5, 0) != normals_drift(3, 1, 5, 0));
-  CU_ASSERT_TRUE(normals_drift(3, 0, 5, 0) != normals_drift(3, 0, 5, 1));
+  CU_ASSERT_TRUE(fabs(changes / dt - 1) < 4.5 * sqrt(2.0 / ROWS));
+  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 0) != normals_drift(theta, dt, 3, 1, 5, 0));
+  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 0) != normals_drift(theta, dt, 3, 0, 5, 1));
+}
+
+static void test_drift(void) {
+  check_drift(0.15, 0.01);
+  check_drift(0.15, 0.3);
+  check_drift(1.0, 1.0); /* numbers that know nothing of each other */
 }
 
 /* numbers of a minibatch: their moments, and that neither tiles nor the other elements matter */
@@ -849,6 +880,7 @@ static const struct check_case cases[] = {
     {"Gaussian: deviations at their limits", test_clamped_deviations},
     {"squashed Gaussian: against PyTorch", test_squash},
     {"random actions", test_random_actions},
+    {"noise of random actions", test_noise_of_random_actions},
     {"Ornstein-Uhlenbeck noise", test_drift},
     {"normal numbers of a minibatch", test_minibatch_normals},
     {"against PyTorch", test_golden},

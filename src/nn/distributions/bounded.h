@@ -18,13 +18,11 @@ static inline float bounded_action(const struct policy_head *head, size_t i, flo
   return head->centre[i] + head->half_width[i] * unit;
 }
 
-/* The actions that numbers x [elements, TILE] in [-1, 1] stand for, with the algorithm's action noise: it is added to
- * x, with the deviation noise_std, and the sum is cut to [-1, 1], as Stable-Baselines3 does. normal independent numbers
- *   ornstein-uhlenbeck    numbers of a process that drifts (nn/normals.h), one for each row of the run and element */
-void bounded_act_with_noise(const struct policy_head *head, size_t rows, const float *x,
-                            const struct action_random *random, float *actions);
-
-/* Puts random actions, and their log_prob, in place of those of the rows that act randomly. */
-void bounded_explore(struct policy_head *head, size_t rows, const struct action_random *random, float *actions);
+/* The actions [rows, elements] by which a policy explores that would act by x [elements, TILE], numbers in [-1, 1]. Of
+ * rows that act randomly x and log_prob are replaced; the algorithm's action noise is added to all, and the sum is cut
+ * to [-1, 1], as in Stable-Baselines3. The noise's process is one for each row of the run and element. log_prob does
+ * not count the noise. */
+void bounded_explore(struct policy_head *head, size_t rows, const struct action_random *random, float *x,
+                     float *actions);
 
 #endif

@@ -38,9 +38,8 @@ static void deterministic_from_noise(struct policy_head *head, size_t rows, cons
 static void deterministic_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                                  struct action_mask mask, const struct action_random *random, void *actions) {
   (void)mask;
-  bounded_act_with_noise(head, rows, tanh_of_outputs(head, rows, net, net_ld), random, actions);
   memset(head->log_prob, 0, TILE * sizeof *head->log_prob);
-  bounded_explore(head, rows, random, actions);
+  bounded_explore(head, rows, random, tanh_of_outputs(head, rows, net, net_ld), actions);
 }
 
 /* d x / d output = 1 - x^2 */

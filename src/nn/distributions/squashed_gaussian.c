@@ -107,8 +107,7 @@ static void squashed_sample(struct policy_head *head, size_t rows, const float *
       memcpy(tile.noise + i * TILE, normals[i - first], rows * sizeof *tile.noise);
   }
   squash(head, rows, net, net_ld, actions);
-  if (head->action_noise != ACTION_NOISE_NONE) bounded_act_with_noise(head, rows, tile.squashed, random, actions);
-  bounded_explore(head, rows, random, actions);
+  bounded_explore(head, rows, random, tile.squashed, actions);
 }
 
 /* the squashed means */
