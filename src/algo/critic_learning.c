@@ -172,10 +172,18 @@ const uint8_t *critic_learning_masks(const struct critic_learning *learning, siz
   return learning->masks != NULL ? learning->masks + first * learning->base.rollout->mask_bytes : NULL;
 }
 
+/* what the steps from `first` on drop: in an update's two halves, the critics' and the policy's, not the same */
+static void set_random(struct critic_learning *learning, bool improves, size_t first) {
+  const struct replay_learning *base = &learning->base;
+  learning->random = (struct layer_random){base->seed, 2 * (uint32_t)base->updates + improves, (uint32_t)first};
+}
+
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n) {
+  struct model *model = learning->base.model;
   learning->n_run = n;
-  for (size_t i = 0; i < n; i++)
-    learning->values[i] = model_forward(learning->base.model, networks[i], &learning->value_ld);
+  model_set_random(model, &learning->random);
+  for (size_t i = 0; i < n; i++) learning->values[i] = model_forward(model, networks[i], &learning->value_ld);
+  model_set_random(model, NULL);
 }
 
 void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
@@ -335,11 +343,13 @@ static void add_critics_gradient(void *context, size_t first, size_t n, float *g
                                .inverse_n = 1.0f / (float)base->settings.batch_size};
     replay_learning_gather(base, first, rows);
     keep_inputs(learning, first, rows);
+    set_random(learning, false, first);
     memset(tile.errors, 0, rows * sizeof *tile.errors);
     learning->rules->find_targets(learning, first, rows);
     critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
     for (size_t i = 0; i < learning->n_critics; i++) {
-      tile.values = model_forward(base->model, learning->critic[i], &learning->value_ld);
+      critic_learning_run(learning, &learning->critic[i], 1);
+      tile.values = learning->values[0];
       memset(tile.d_values, 0, TILE * learning->value_ld * sizeof *tile.d_values);
       (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, &tile, (struct critic_losses *)terms);
       model_backward(base->model, learning->critic[i], tile.d_values, gradient, NULL);
@@ -365,9 +375,11 @@ static muster_status update_critics(struct critic_learning *learning, double lea
 static void add_actor_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
   struct critic_learning *learning = context;
   const size_t obs_bytes = learning->base.rollout->obs_bytes;
-  for (const size_t end = first + n; first < end; first += TILE)
+  for (const size_t end = first + n; first < end; first += TILE) {
+    set_random(learning, true, first);
     learning->rules->improve(learning, first, end - first < TILE ? end - first : TILE,
                              learning->observations + first * obs_bytes, gradient, (struct actor_losses *)terms);
+  }
 }
 
 static muster_status update_actor(struct critic_learning *learning, double learning_rate) {

@@ -65,9 +65,10 @@ struct critic_learning {
   struct optimizer critics_optimizer, actor_optimizer;
   struct divided_step critics_step, actor_step;
   struct gradient_sum critics_sum, actor_sum;
-  char *observations; /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
-  uint8_t *masks;     /* [batch_size, mask_bytes] likewise; NULL: actions are not masked */
-  double actor_loss;  /* the last one; NAN before */
+  char *observations;         /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
+  uint8_t *masks;             /* [batch_size, mask_bytes] likewise; NULL: actions are not masked */
+  double actor_loss;          /* the last one; NAN before */
+  struct layer_random random; /* of the critics' layers that drop numbers, for the tile that is computed now */
 
   /* set by the algorithm's create() */
   const struct critic_rules *rules;
@@ -110,7 +111,9 @@ void critic_learning_take(struct critic_learning *learning, size_t rows, const v
 /* The action masks [rows, choices] of the steps from `first` on, for .improve; NULL: actions are not masked. */
 const uint8_t *critic_learning_masks(const struct critic_learning *learning, size_t first);
 
-/* Runs so many critics, or their copies, over what was taken: fills `values`. */
+/* Runs so many critics, or their copies, over what was taken: fills `values`. Layers that drop numbers do so, in the
+ * copies, in the critics' own step and in the policy's step with numbers of their own, as in DroQ (Hiraoka et al.
+ * 2022); the policy's do not. */
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n);
 
 /* The policy's, or its copy's, actions at observations [rows], with the noise; fills `actions` and head->log_prob, and

@@ -28,6 +28,7 @@ struct sac_options {
   struct replay_learning_settings settings;
   int64_t n_critics, target_critics, quantiles, top_quantiles_to_drop_per_net;
   bool layer_norm;
+  double dropout;
   struct action_noise noise;
   char ent_coef[OPTION_STRING_SIZE], target_entropy[OPTION_STRING_SIZE];
 };
@@ -91,6 +92,9 @@ static const struct option_spec sac_option_list[] = {
      .help = "quantiles: so many for each critic, the largest of all, do not count in a target"},
     {ROW(struct sac_options, layer_norm), .type = OPTION_BOOL, .default_value = "false",
      .help = "whether the critics' hidden layers are normalised before their activation"},
+    {ROW(struct sac_options, dropout), .type = OPTION_FLOAT, .default_value = "0", .min = 0, .max = 0.99,
+     .help = "share of the numbers that the critics' hidden layers drop at each update, before they are normalised "
+             "(DroQ)"},
     ROWS_ACTION_NOISE(struct sac_options),
     ROWS_PRIORITIZED(struct sac_options),
     ROWS_ASYNCHRONOUS(struct sac_options),
@@ -103,10 +107,10 @@ static const struct option_spec sac_option_list[] = {
 static void sac_request(const void *object, struct policy_request *request) {
   const struct sac_options *options = object;
   snprintf(request->distribution, sizeof request->distribution, "SquashedGaussian");
-  snprintf(request->discrete, sizeof request->discrete, "Categorical");
+  snprintf(request->discrete, sizeof request->discrete, "ExploringCategorical");
   request->n_critics = options->n_critics;
   request->critic_atoms = options->quantiles == OPTION_NULL_INT ? 1 : options->quantiles;
-  request->critics.layer_norm = options->layer_norm;
+  request->critics = (struct hidden_request){.dropout = options->dropout, .layer_norm = options->layer_norm};
   request->noise = options->noise;
 }
 

@@ -15,6 +15,7 @@
   ENTRY(distribution_epsilon_greedy)                                                                                   \
   ENTRY(distribution_epsilon_greedy_atoms)                                                                             \
   ENTRY(distribution_epsilon_greedy_quantiles)                                                                         \
+  ENTRY(distribution_exploring_categorical)                                                                            \
   ENTRY(distribution_gaussian)                                                                                         \
   ENTRY(distribution_multi_categorical)                                                                                \
   ENTRY(distribution_squashed_gaussian)

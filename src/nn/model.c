@@ -333,12 +333,12 @@ void model_take_with_actions(struct model *model, size_t rows, const void *obser
   for (size_t r = 0; r < rows; r++)
     memcpy(model->joint + r * ld + model->obs_dim, actions + r * elements, elements * sizeof *actions);
   memset(model->joint + rows * ld, 0, (linear_padded_rows(rows) - rows) * ld * sizeof *model->joint);
-  model->acting = (struct layer_pass){
-      .values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld, .random = random_of(model)};
+  model->acting = (struct layer_pass){.values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld};
 }
 
 const float *model_forward(struct model *model, struct model_network *entry, size_t *ld) {
   entry->pass = entry->reads == MODEL_READS_ACTION ? model->acting : model->features;
+  entry->pass.random = random_of(model);
   return network_forward(&entry->network, &entry->pass, ld);
 }
 

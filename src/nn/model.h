@@ -122,9 +122,9 @@ void model_update_targets(struct model *model, float tau);
 
 /* ---- passes of single networks ---- */
 
-/* From this call on layers that drop numbers at random do so, in passes of what is taken from now on; NULL: they do
- * not, as at first. Copies what the random numbers are a function of. For passes that learn alone: whoever turns it on
- * for a tile turns it off again. */
+/* From this call on layers that drop numbers at random do so, in every forward pass and in the backward pass that
+ * follows that; NULL: they do not, as at first. Copies what the random numbers are a function of. For passes that learn
+ * alone: whoever turns it on for a tile turns it off again. */
 void model_set_random(struct model *model, const struct layer_random *random);
 
 /* Takes `rows` <= TILE observations, `stride` bytes apart, as the input of all passes until the next call. The second

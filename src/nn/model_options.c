@@ -183,6 +183,15 @@ muster_status model_options_check(const struct model_options *options) {
   if (!options->value_network.is_null && options->share_trunk)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");
+  const bool lists_critics = !options->network.is_null || !options->value_network.is_null;
+  const struct hidden_request *critics = &options->request.critics;
+  if (lists_critics && (critics->dropout > 0 || critics->layer_norm))
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.%s: is for critics of policy.hidden_sizes, and policy.%s lists their layers; "
+                        "expects `%s` in that list",
+                        critics->dropout > 0 ? "dropout" : "layer_norm",
+                        options->value_network.is_null ? "network" : "value_network",
+                        critics->dropout > 0 ? "dropout RATE" : "layer_norm");
   if (options->kernel_size == 0) return MUSTER_OK;
   if (options->kernel_size % 2 == 0)
     return status_error(MUSTER_ERROR_USAGE, "policy.kernel_size: expects an odd number, or 0, got %d",

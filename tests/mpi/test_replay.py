@@ -52,6 +52,8 @@ KINDS = {
     "ddpg": actor_critic("ddpg", "buffer_size: 211, batch_size: 70, action_noise: ornstein-uhlenbeck,"
                          " replay: {prioritized: true}"),
     "sac_discrete": actor_critic("sac", "buffer_size: 403, batch_size: 130, n_critics: 3, target_critics: 2", CARTPOLE),
+    "sac_dropout": actor_critic("sac", "buffer_size: 403, batch_size: 130, gradient_steps: 5, train_freq: 2, dropout: 0.1,"
+                                " layer_norm: true"),
     "sac_quantiles": actor_critic("sac", "buffer_size: 403, batch_size: 130, train_freq: 8, quantiles: 7,"
                                   " action_noise: ornstein-uhlenbeck"),
     "normalized": config("buffer_size: 300, batch_size: 130, n_steps: 3", PROBE) + "normalize: {norm_obs: true}\n",

@@ -421,6 +421,40 @@ static void test_exploration(void) {
   arena_destroy(&f.arena);
 }
 
+/* before learning_starts steps every allowed Discrete action is equally likely, whatever the policy says */
+static void test_exploration_discrete(void) {
+  enum { ROWS = 64, STEPS = 100 };
+  struct fixture f;
+  struct network_shape shape = {.obs_dim = 3, .actions = 4, .layers = 1, .hidden = {8}};
+  start(&f, "sac", NULL);
+  set_number(&f, "learning_starts", 2 * ROWS);
+  shape.request = algorithm_request(f.type, f.options);
+  create(&f, &shape, ROWS);
+  float net[ROWS * 4];
+  uint8_t allowed[ROWS * 4];
+  for (size_t i = 0; i < ROWS * 4; i++) net[i] = i % 4 == 3 ? 50 : 0, allowed[i] = i % 4 != 1;
+  struct policy_head *head = &f.model.head;
+  for (int after = 0; after < 2; after++) {
+    int32_t actions[ROWS];
+    int counts[4] = {0};
+    CU_ASSERT_EQUAL(head->own[0], after ? 0 : 1);
+    for (uint32_t step = 0; step < STEPS; step++) {
+      const struct action_random random = {.seed = 3, .step = step};
+      head->distribution->sample(head, ROWS, net, 4, (struct action_mask){allowed, 4}, &random, actions);
+      for (size_t r = 0; r < ROWS; r++) counts[actions[r]]++;
+    }
+    /* of 6400 draws a third each, with a deviation of 38 */
+    CU_ASSERT_EQUAL(counts[1], 0);
+    for (int a = 0; a < 4; a += a == 0 ? 2 : 1)
+      CU_ASSERT_TRUE(after ? counts[a] == (a == 3 ? ROWS * STEPS : 0) : abs(counts[a] - ROWS * STEPS / 3) < 200);
+    int64_t updates;
+    fill_rollout(&f.model, 11, &f.rollout);
+    for (int rollouts = 0; rollouts < 2; rollouts++)
+      CHECK_OK_FATAL(algorithm_take_rollout(f.type, f.learning, 1.0, &updates));
+  }
+  arena_destroy(&f.arena);
+}
+
 /* critics read actions from -1 to 1, whatever the bounds are: learning is the same where bounds are wider and the
  * actions with them, but for the rounding of actions */
 static void test_bounds(void) {
@@ -507,6 +541,7 @@ static void test_gradients(void) {
       {{"quantiles", "4"}, {"top_quantiles_to_drop_per_net", "0"}, {"n_critics", "1"}},
       {{"target_critics", "2"}, {"n_critics", "4"}},
       {{"layer_norm", "true"}, {"n_steps", "3"}},
+      {{"layer_norm", "true"}, {"dropout", "0.2"}},
   };
   for (size_t v = 0; v < sizeof variants / sizeof *variants; v++) {
     struct fixture f;
@@ -525,6 +560,52 @@ static void test_gradients(void) {
     check_differences(&f, "train/actor_loss", 0, f.model.own_offset);
     arena_destroy(&f.arena);
   }
+}
+
+/* the first outputs of the first critic, or of its copy, for two equal steps */
+static void run_twins(struct fixture *f, struct model_network *const *networks, float values[2]) {
+  static const float observations[2 * 3] = {1, 2, 3, 1, 2, 3}, actions[2 * 2] = {0};
+  critic_learning_take(f->learning, 2, observations, actions);
+  critic_learning_run(f->learning, networks, 1);
+  for (size_t r = 0; r < 2; r++) values[r] = f->learning->values[0][r * f->learning->value_ld];
+}
+
+/* What critics drop differs between updates and their halves, rows, and a critic and its copy, which has the same
+ * weights here; of the same it is the same, whatever tile a row is in. */
+static void test_dropout(void) {
+  struct fixture f;
+  float first[2], other[2];
+  struct network_shape shape = wide;
+  start(&f, "sac", NULL);
+  set_option(&f, "dropout", "0.3");
+  shape.request = algorithm_request(f.type, f.options);
+  shape.hidden[0] = 64;
+  create(&f, &shape, 4);
+  randomize_model(&f.model, 5);
+  model_update_targets(&f.model, 1.0f);
+  model_pack(&f.model, true);
+  f.learning->random = (struct layer_random){7, 20, 64};
+  run_twins(&f, f.learning->critic, first);
+  CU_ASSERT_NOT_EQUAL(first[0], first[1]);
+  run_twins(&f, f.learning->target, other);
+  CU_ASSERT_NOT_EQUAL(first[0], other[0]);
+  f.learning->random.first_row = 65;
+  run_twins(&f, f.learning->critic, other);
+  CU_ASSERT_EQUAL(first[1], other[0]);
+  for (uint32_t half = 21; half <= 22; half++) {
+    f.learning->random = (struct layer_random){7, half, 64};
+    run_twins(&f, f.learning->critic, other);
+    CU_ASSERT_NOT_EQUAL(first[0], other[0]);
+  }
+  f.learning->random = (struct layer_random){7, 20, 64};
+  run_twins(&f, f.learning->critic, other);
+  CU_ASSERT_EQUAL(first[0], other[0]);
+
+  /* outside of updates nothing is dropped */
+  size_t ld;
+  const float *values = model_forward(&f.model, f.learning->critic[0], &ld);
+  CU_ASSERT_EQUAL(values[0], values[ld]);
+  arena_destroy(&f.arena);
 }
 
 /* the largest quantiles of all critics do not count: targets are the others, in ascending order */
@@ -601,19 +682,42 @@ static void test_unbounded(void) {
   }
 }
 
+/* what is asked of the critics' hidden layers is not left out where a list says what these are */
+static void test_listed_layers(void) {
+  static const char *const options_of[][2] = {{"dropout", "0.1"}, {"layer_norm", "true"}};
+  for (size_t i = 0; i < 2; i++) {
+    struct fixture f;
+    struct model_options options;
+    char expected[64];
+    start(&f, "sac", NULL);
+    CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+    options.value_network.is_null = false;
+    options.request = algorithm_request(f.type, f.options);
+    CHECK_OK(model_options_check(&options));
+    set_option(&f, options_of[i][0], options_of[i][1]);
+    options.request = algorithm_request(f.type, f.options);
+    snprintf(expected, sizeof expected, "algorithm.%s: is for critics of policy.hidden_sizes", options_of[i][0]);
+    CHECK_FAILS(model_options_check(&options), MUSTER_ERROR_USAGE, expected);
+    arena_destroy(&f.arena);
+  }
+}
+
 static const struct check_case cases[] = {
     {"ddpg against PyTorch", test_ddpg},
     {"td3 against PyTorch", test_td3},
     {"sac against PyTorch", test_sac},
     {"sac for Discrete actions against PyTorch", test_sac_discrete},
     {"random actions before learning starts", test_exploration},
+    {"random Discrete actions before learning starts", test_exploration_discrete},
     {"bounds of actions", test_bounds},
     {"terminated episodes", test_terminated},
     {"gradients against differences", test_gradients},
+    {"what critics drop", test_dropout},
     {"dropped quantiles", test_dropped_quantiles},
     {"options that contradict each other", test_checks},
     {"options of the temperature", test_temperature_options},
     {"actions without bounds", test_unbounded},
+    {"critics whose layers are listed", test_listed_layers},
 };
 
 CHECK_MAIN("critic learning", cases)
