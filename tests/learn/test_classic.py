@@ -21,8 +21,8 @@ BARS = {
 
 
 class Learn(program.Case):
-    def learn(self, env, seeds, algorithm="ppo", other_bar=None):
-        """`other_bar`: the smallest median, where it is not that of BARS."""
+    def learn(self, env, seeds, algorithm="ppo", other_bar=None, worst=None):
+        """`other_bar`: the smallest median, where it is not that of BARS; `worst`: the smallest return of any seed."""
         config = program.SOURCE / "configs" / env / f"{algorithm}.yaml"
         bar, most_steps = BARS[env] if other_bar is None else (other_bar, None)
         returns = []
@@ -36,6 +36,8 @@ class Learn(program.Case):
             returns.append(summary["final_evaluation"]["mean_return"])
         print(f"{env}, {algorithm}: median {statistics.median(returns):.4f}, worst {min(returns):.4f}, all {returns}")
         self.assertGreaterEqual(statistics.median(returns), bar, returns)
+        if worst is not None:
+            self.assertGreaterEqual(min(returns), worst, returns)
 
 
 class Classic(Learn):

@@ -1,4 +1,4 @@
-"""DQN with the shipped configs. Here some seeds; test_slow_off_policy.py has ten of every config."""
+"""DQN, DDPG, TD3 and SAC with the shipped configs. Here some seeds; test_slow_off_policy.py has ten of every config."""
 
 import program
 import test_classic
@@ -15,6 +15,11 @@ class OffPolicy(test_classic.Learn):
 
     def test_taxi(self):
         self.learn("Taxi-v3", self.SEEDS, "dqn")
+
+    def test_pendulum(self):
+        for algorithm in ["sac", "td3", "ddpg"]:
+            with self.subTest(algorithm):
+                self.learn("Pendulum-v1", self.SEEDS[:1], algorithm, -180.0)
 
 
 if __name__ == "__main__":
