@@ -110,6 +110,25 @@ muster_status algorithm_take_rollout(const struct algorithm_type *type, void *al
                                     : type->base->take_rollout(algorithm, progress_remaining, updates);
 }
 
+muster_status algorithm_update(const struct algorithm_type *type, void *algorithm, double progress_remaining,
+                               struct algorithm_means *means) {
+  double metrics[ALGORITHM_MAX_METRICS];
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) metrics[i] = NAN;
+  MUSTER_TRY(type->update(algorithm, progress_remaining, metrics));
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) {
+    if (isnan(metrics[i])) continue;
+    /* in this form the mean of equal numbers is that number */
+    means->mean[i] =
+        means->updates[i] == 0 ? metrics[i] : means->mean[i] + (metrics[i] - means->mean[i]) / (means->updates[i] + 1);
+    means->updates[i]++;
+  }
+  return MUSTER_OK;
+}
+
+void algorithm_forget_means(struct algorithm_means *means) {
+  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) means->mean[i] = NAN, means->updates[i] = 0;
+}
+
 void algorithm_measure(const struct algorithm_type *type, const void *algorithm, double *metrics) {
   if (type->base->measure != NULL) type->base->measure(algorithm, metrics);
   if (type->measure != NULL) type->measure(algorithm, metrics);

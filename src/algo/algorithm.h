@@ -128,7 +128,7 @@ struct algorithm_base {
    * context says so. NULL: it has no replay. */
   struct replay_log *(*replay_log)(void *algorithm);
   /* Optional: fills the metrics that need no update, which may be the only ones while there are none. Called after the
-   * updates of a gathering. */
+   * updates of a gathering, with the means of their metrics. */
   void (*measure)(const void *algorithm, double *metrics);
 };
 
@@ -141,6 +141,19 @@ struct policy_request algorithm_request(const struct algorithm_type *type, const
 MUSTER_CHECKED muster_status algorithm_take_rollout(const struct algorithm_type *type, void *algorithm,
                                                     double progress_remaining, int64_t *updates);
 void algorithm_measure(const struct algorithm_type *type, const void *algorithm, double *metrics);
+
+/* The metrics of several updates, as Stable-Baselines3 logs them: the mean over those updates that say something. */
+struct algorithm_means {
+  double mean[ALGORITHM_MAX_METRICS];    /* NAN: no update has said anything */
+  double updates[ALGORITHM_MAX_METRICS]; /* how many have */
+};
+
+/* Empties them. */
+void algorithm_forget_means(struct algorithm_means *means);
+
+/* The type's update(), whose metrics go into the means. */
+MUSTER_CHECKED muster_status algorithm_update(const struct algorithm_type *type, void *algorithm,
+                                              double progress_remaining, struct algorithm_means *means);
 double algorithm_discount(const struct algorithm_type *type, const void *options);
 /* The state comes from the context's arena. Collective over the group. */
 MUSTER_CHECKED muster_status algorithm_create(const struct algorithm_type *type,

@@ -122,10 +122,11 @@ static muster_status take_rollout(void *algorithm, double progress_remaining, in
   return MUSTER_OK;
 }
 
+/* the policy's loss is the last one while it does not move */
 static void measure(const void *algorithm, double *metrics) {
-  const struct replay_learning *base = algorithm;
-  metrics[CRITIC_METRIC_N_UPDATES] = (double)base->updates;
-  metrics[CRITIC_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
+  const struct critic_learning *learning = algorithm;
+  replay_learning_measure(&learning->base, metrics + CRITIC_METRIC_N_UPDATES);
+  if (isnan(metrics[CRITIC_METRIC_ACTOR_LOSS])) metrics[CRITIC_METRIC_ACTOR_LOSS] = learning->actor_loss;
 }
 
 const struct algorithm_base critic_learning_base = {
@@ -414,11 +415,12 @@ muster_status critic_learning_update(struct critic_learning *learning, double pr
   struct critic_losses losses;
   MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
   MUSTER_TRY(update_critics(learning, learning_rate, &losses));
-  if ((base->updates + 1) % learning->policy_delay == 0) MUSTER_TRY(update_actor(learning, learning_rate));
+  const bool improves = (base->updates + 1) % learning->policy_delay == 0;
+  if (improves) MUSTER_TRY(update_actor(learning, learning_rate));
   MUSTER_TRY(replay_learning_end_update(base));
   if (base->updates % learning->target_update_interval == 0) renew_copies(learning);
 
-  metrics[CRITIC_METRIC_ACTOR_LOSS] = learning->actor_loss;
+  metrics[CRITIC_METRIC_ACTOR_LOSS] = improves ? learning->actor_loss : NAN;
   metrics[CRITIC_METRIC_CRITIC_LOSS] = losses.loss / n;
   metrics[CRITIC_METRIC_VALUE] = losses.value / n;
   metrics[CRITIC_METRIC_LEARNING_RATE] = learning_rate;

@@ -140,12 +140,11 @@ enum {
   CRITIC_METRIC_VALUE,
   CRITIC_METRIC_LEARNING_RATE,
   CRITIC_METRIC_N_UPDATES,
-  CRITIC_METRIC_REPLAY_SIZE,
-  CRITIC_METRICS
+  CRITIC_METRICS = CRITIC_METRIC_N_UPDATES + REPLAY_METRICS
 };
 
 #define CRITIC_METRIC_NAMES                                                                                            \
-  "train/actor_loss", "train/critic_loss", "train/q_value", "train/learning_rate", "train/n_updates", "replay/size"
+  "train/actor_loss", "train/critic_loss", "train/q_value", "train/learning_rate", REPLAY_METRIC_NAMES
 
 /* For an algorithm that has no others. */
 extern const char *const critic_learning_metrics[CRITIC_METRICS + 1];

@@ -170,6 +170,11 @@ int replay_learning_intermediates(void *algorithm, struct tensor *list) {
   return 1;
 }
 
+void replay_learning_measure(const struct replay_learning *learning, double metrics[REPLAY_METRICS]) {
+  metrics[0] = (double)learning->updates;
+  metrics[1] = (double)replay_size(&learning->replay);
+}
+
 /* --- an update --- */
 
 muster_status replay_learning_begin_update(struct replay_learning *learning, double progress_remaining) {

@@ -68,6 +68,11 @@ struct replay_log *replay_learning_log(void *algorithm);
 /* Lists the steps that the last update drew. */
 int replay_learning_intermediates(void *algorithm, struct tensor *list);
 
+/* The metrics of a replay: updates so far, and the steps that the replay holds; and their names. */
+enum { REPLAY_METRICS = 2 };
+#define REPLAY_METRIC_NAMES "train/n_updates", "replay/size"
+void replay_learning_measure(const struct replay_learning *learning, double metrics[REPLAY_METRICS]);
+
 /* --- an update --- */
 
 /* Begins one: packs the networks, where that is still to be done, draws its steps, and brings those that other learners

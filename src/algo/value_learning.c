@@ -47,9 +47,7 @@ muster_status value_learning_take_rollout(void *algorithm, double progress_remai
 }
 
 static void measure(const void *algorithm, double *metrics) {
-  const struct replay_learning *base = algorithm;
-  metrics[VALUE_METRIC_N_UPDATES] = (double)base->updates;
-  metrics[VALUE_METRIC_REPLAY_SIZE] = (double)replay_size(&base->replay);
+  replay_learning_measure(algorithm, metrics + VALUE_METRIC_N_UPDATES);
 }
 
 const struct algorithm_base value_learning_base = {

@@ -76,12 +76,11 @@ enum {
   VALUE_METRIC_GRADIENT_NORM,
   VALUE_METRIC_LEARNING_RATE,
   VALUE_METRIC_N_UPDATES,
-  VALUE_METRIC_REPLAY_SIZE,
-  VALUE_METRICS
+  VALUE_METRICS = VALUE_METRIC_N_UPDATES + REPLAY_METRICS
 };
 
 #define VALUE_METRIC_NAMES                                                                                             \
-  "train/loss", "train/q_value", "train/gradient_norm", "train/learning_rate", "train/n_updates", "replay/size"
+  "train/loss", "train/q_value", "train/gradient_norm", "train/learning_rate", REPLAY_METRIC_NAMES
 
 /* For an algorithm that has no others. */
 extern const char *const value_learning_metrics[VALUE_METRICS + 1];

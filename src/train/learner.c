@@ -234,6 +234,15 @@ static muster_status check_parameters(const struct learner *learner) {
   return status_error(MUSTER_ERROR_NUMERIC, "the parameter %s is not finite: a smaller learning_rate may help", name);
 }
 
+muster_status learner_make_update(struct learner *learner) {
+  const double progress = learner->gathering->head->progress_remaining;
+  return algorithm_update(learner->type, learner->algorithm, progress, &learner->metrics);
+}
+
+void learner_measure(struct learner *learner) {
+  algorithm_measure(learner->type, learner->algorithm, learner->metrics.mean);
+}
+
 /* as many updates as the algorithm asks for; then the statistics of observations are renewed: the updates need those
  * that the actors had */
 muster_status learner_update_from_batch(struct learner *learner) {
@@ -241,9 +250,8 @@ muster_status learner_update_from_batch(struct learner *learner) {
   const double progress = gathering->head->progress_remaining;
   int64_t updates;
   MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, progress, &updates));
-  for (int64_t i = 0; i < updates; i++)
-    MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
-  algorithm_measure(learner->type, learner->algorithm, learner->metrics);
+  for (int64_t i = 0; i < updates; i++) MUSTER_TRY(learner_make_update(learner));
+  learner_measure(learner);
   normalizer_observe(&learner->normalizer, &gathering->batch);
   return MUSTER_OK;
 }
@@ -299,7 +307,7 @@ static muster_status keep_up_files(struct learner *learner) {
 }
 
 muster_status learner_learn(struct learner *learner) {
-  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  algorithm_forget_means(&learner->metrics);
   muster_status status = learn(learner);
   status =
       status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
@@ -426,7 +434,7 @@ void learner_prepare_row(struct learner *learner) {
       .steps = trajectory_steps(batch),
       .whole_steps = (int64_t)(batch->n_envs * batch->n_steps),
       .episodes = episodes,
-      .algorithm_metrics = learner->metrics,
+      .algorithm_metrics = learner->metrics.mean,
       .skipped_updates = learner->skipped_updates,
       .env_restarts = learner->env_restarts,
       .lag = &learner->policy_lag,

@@ -34,8 +34,8 @@ struct learner {
   struct normalizer normalizer;
   const struct algorithm_type *type;
   void *algorithm;
-  struct replay_files replay_files;      /* of an algorithm with a replay */
-  double metrics[ALGORITHM_MAX_METRICS]; /* of the last update */
+  struct replay_files replay_files; /* of an algorithm with a replay */
+  struct algorithm_means metrics;   /* of the updates of the last iteration */
   struct episodes episodes;
   struct report report;
   struct histograms histograms; /* if run.histograms asks for them */
@@ -122,6 +122,11 @@ MUSTER_CHECKED muster_status learner_update(struct learner *learner);
 /* The core of that: calls the schedule's update(), once the head of the batch is filled, and handles faults as
  * run.on_nan says. */
 MUSTER_CHECKED muster_status learner_learn(struct learner *learner);
+
+/* One update, whose metrics become part of the iteration's; after the last of an iteration learner_measure() adds those
+ * that are no means. */
+MUSTER_CHECKED muster_status learner_make_update(struct learner *learner);
+void learner_measure(struct learner *learner);
 
 /* For schedule->update: as many updates from the batch as the algorithm asks for. */
 MUSTER_CHECKED muster_status learner_update_from_batch(struct learner *learner);

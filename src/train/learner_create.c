@@ -63,7 +63,7 @@ muster_status learner_create(struct gathering *gathering, struct transport *tran
                               .recorded_rows = -1,
                               .best = {NAN, -1, 0},
                               .evaluated = -1};
-  for (int i = 0; i < ALGORITHM_MAX_METRICS; i++) learner->metrics[i] = NAN;
+  algorithm_forget_means(&learner->metrics);
   MUSTER_TRY(create_algorithm(learner));
   if (run->topology.leads) MUSTER_TRY(create_report(learner));
   model_pack(&learner->model, true);

@@ -144,7 +144,7 @@ static size_t batch_of_gradients(const struct run *run) { return (size_t)run->co
 
 static muster_status apply_gradient(struct learner *learner) {
   return learner->type->apply(learner->algorithm, learner->gathering->head->progress_remaining,
-                              asynchronous_of(learner)->terms, learner->metrics);
+                              asynchronous_of(learner)->terms, learner->metrics.mean);
 }
 
 const struct schedule schedule_asynchronous_gradients = {

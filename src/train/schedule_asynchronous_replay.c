@@ -95,11 +95,11 @@ static muster_status take_turn(struct learner *learner) {
 /* as many updates as a turn may have */
 static muster_status update(struct learner *learner) {
   struct rate_limiter *limiter = &asynchronous_of(learner)->limiter;
-  const double progress = learner->gathering->head->progress_remaining;
   for (int64_t i = 0; i < limiter->updates_at_once && rate_limiter_allows_update(limiter); i++) {
     rate_limiter_update(limiter);
-    MUSTER_TRY(learner->type->update(learner->algorithm, progress, learner->metrics));
+    MUSTER_TRY(learner_make_update(learner));
   }
+  learner_measure(learner);
   return MUSTER_OK;
 }
 

@@ -57,6 +57,24 @@ class OffPolicy(program.Case):
         tags = {tag for _, scalars in events.rows(run) for tag in scalars}
         self.assertLessEqual(SB3_TAGS, tags)
 
+    def test_rows_of_an_asynchronous_run(self):
+        """Every row has the counters, and the losses once there are updates."""
+        run = self.train("run", "--set", "algorithm.asynchronous=true", config=DQN, ranks=2)
+        rows = program.metrics(run)
+        for name in ["train/n_updates", "replay/size", "rollout/exploration_rate"]:
+            self.assertNotIn("", [row[name] for row in rows], name)
+        self.assertGreater(float(rows[-1]["train/loss"]), 0)
+
+    def test_loss_of_the_policy(self):
+        """Where the policy moves less often than there are rows, its last loss stays."""
+        td3 = DQN.replace("exploration_fraction: 0.5", "policy_delay: 3, batch_size: 16").replace("name: dqn", "name: td3")
+        td3 = td3.replace("num_envs: 2", "name: Pendulum-v1, num_envs: 2").replace("total_steps: 6000", "total_steps: 1600")
+        run = self.train("run", "--set", "run.log_interval=1", config=td3)
+        losses = [row["train/actor_loss"] for row in program.metrics(run) if int(row["train/n_updates"]) > 3]
+        self.assertGreater(len(losses), 20)
+        changes = [before != after for before, after in zip(losses, losses[1:])]
+        self.assertEqual(sum(changes[:18]), 6)
+
     def test_commands(self):
         result = self.run_muster("train", self.write("run.yaml", DQN), "--run-dir", "run")
         self.assertEqual(result.code, 0, result)

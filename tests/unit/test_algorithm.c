@@ -416,6 +416,35 @@ static void test_plans(void) {
   free(object);
 }
 
+/* an update that says what the next of these numbers are, in the first and the last place */
+static muster_status say_next(void *algorithm, double progress_remaining, double *metrics) {
+  static const double first[] = {0.1, NAN, 0.1, 0.1}, last[] = {1, 2, 6, NAN};
+  int *update = algorithm;
+  CU_ASSERT_EQUAL(progress_remaining, 0.5);
+  if (*update == 4) return status_error(MUSTER_ERROR_NUMERIC, "not finite");
+  metrics[0] = first[*update];
+  metrics[ALGORITHM_MAX_METRICS - 1] = last[(*update)++];
+  return MUSTER_OK;
+}
+
+/* metrics of several updates are the mean of those that say something; one that fails changes nothing */
+static void test_means(void) {
+  const struct algorithm_type type = {.update = say_next};
+  struct algorithm_means means;
+  int update = 0;
+  algorithm_forget_means(&means);
+  CU_ASSERT_TRUE(isnan(means.mean[0]));
+  for (int i = 0; i < 4; i++) CHECK_OK(algorithm_update(&type, &update, 0.5, &means));
+  CHECK_FAILS(algorithm_update(&type, &update, 0.5, &means), MUSTER_ERROR_NUMERIC, "not finite");
+  CU_ASSERT_EQUAL(means.mean[0], 0.1);
+  CU_ASSERT_EQUAL(means.mean[ALGORITHM_MAX_METRICS - 1], 3);
+  CU_ASSERT_TRUE(isnan(means.mean[1]));
+  algorithm_forget_means(&means);
+  update = 2;
+  CHECK_OK(algorithm_update(&type, &update, 0.5, &means));
+  CU_ASSERT_EQUAL(means.mean[ALGORITHM_MAX_METRICS - 1], 6);
+}
+
 static const struct check_case cases[] = {
     {"registry", test_registry},
     {"whole, or what it lacks", test_whole},
@@ -423,6 +452,7 @@ static const struct check_case cases[] = {
     {"a base, and what is added to it", test_base},
     {"options and metrics", test_options_and_metrics},
     {"an update learns and is reproducible", test_update},
+    {"metrics of several updates", test_means},
     {"the state is whole", test_state},
     {"what is not finite is refused", test_not_finite},
     {"more room than rows in use", test_rows_in_use},
