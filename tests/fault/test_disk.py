@@ -1,6 +1,7 @@
 """A disk that is really full, and a folder that really cannot be written, on a small file system made for the test."""
 
 import os
+import signal
 import subprocess
 import time
 import unittest
@@ -126,6 +127,35 @@ class Disk(fault.Case):
 
 class DiskWithReplay(Disk):
     CONFIG = WITH_REPLAY
+
+    def test_full_and_signalled(self):
+        """A signal that asks for a checkpoint while there is no space: where the run goes on it tries again later, and
+        where it ends it says why there is none, and goes on from the one before when there is space."""
+        for ranks, number in [(None, signal.SIGTERM), (3, signal.SIGUSR1), (2, signal.SIGUSR2)]:
+            with self.subTest(ranks=ranks, signal=number.name):
+                process = self.start_and_fill(ranks)
+                newest = fault.checkpoints(self.run_folder)[-1]
+                failures = self.errors().count("no checkpoint at")
+                os.kill(program.ranks_of(self.run_folder)[0], number)
+                if number == signal.SIGUSR2:
+                    said = lambda: self.fill() or self.errors().count("no checkpoint at") > failures
+                    self.wait_until(said, process, "the next checkpoint that fails")
+                    self.filler.unlink()
+                    self.assertEqual(program.finish(process).code, 0, self.errors())
+                else:
+                    while process.poll() is None:
+                        self.fill()
+                        time.sleep(0.001)
+                    self.assertEqual(program.finish(process).code, 1, self.errors())
+                    last = [line for line in self.errors().splitlines() if line.startswith("muster")]
+                    self.assertIn("No space left on device", last[0])
+                    self.assertEqual(fault.checkpoints(self.run_folder)[-1], newest)
+                    fault.digest(self.run_folder)
+                    self.filler.unlink()
+                    result = self.finish(self.config, self.run_folder, "--resume", ranks=ranks)
+                    self.assertEqual(result.code, 0, result)
+                self.assert_same_end(self.run_folder, self.folder / "whole", best=False)
+                subprocess.run(["rm", "-rf", self.run_folder], check=True)
 
 
 class NoPermission(fault.Case):
