@@ -16,10 +16,10 @@
 #include "algo/options.h"
 
 #include "base/random.h"
+#include "config/text.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define QUANTILES_MAX 200
@@ -35,20 +35,13 @@ struct sac_options {
 
 /* --- options --- */
 
-/* the number that a text is, without anything behind it */
-static bool read_number(const char *text, double *out) {
-  char *end;
-  *out = strtod(text, &end);
-  return text[0] != '\0' && *end == '\0' && isfinite(*out);
-}
-
 /* the temperature that a text gives, or at which learning begins: 1 for "auto" */
 static bool read_ent_coef(const char *text, bool *is_learned, double *value) {
   *is_learned = strncmp(text, "auto", 4) == 0;
   *value = 1.0;
-  if (!*is_learned) return read_number(text, value) && *value >= 0;
+  if (!*is_learned) return text_to_number(text, value) && *value >= 0;
   if (text[4] == '\0') return true;
-  return text[4] == '_' && read_number(text + 5, value) && *value > 0;
+  return text[4] == '_' && text_to_number(text + 5, value) && *value > 0;
 }
 
 static muster_status check_ent_coef(const char *text) {
@@ -60,7 +53,7 @@ static muster_status check_ent_coef(const char *text) {
 
 static muster_status check_target_entropy(const char *text) {
   double value;
-  if (strcmp(text, "auto") == 0 || read_number(text, &value)) return MUSTER_OK;
+  if (strcmp(text, "auto") == 0 || text_to_number(text, &value)) return MUSTER_OK;
   return status_error(MUSTER_ERROR_USAGE, "expects auto or a number");
 }
 
@@ -195,14 +188,12 @@ static muster_status sac_create(const struct algorithm_context *context, void *a
   sac->base.rules = has_choices ? &sac_discrete_rules : &rules;
   sac->base.target_update_interval = settings->target_update_interval;
   sac->ent_coef_loss = NAN;
-  if (has_choices && sac->base.atoms > 1)
-    return status_error(MUSTER_ERROR_USAGE, "algorithm.quantiles: for Box actions only; expects null");
   if (sac->base.atoms > 1)
     sac->base.n_targets = sac->base.n_critics * (sac->base.atoms - (size_t)options->top_quantiles_to_drop_per_net);
   sac->n_chosen = options->target_critics != OPTION_NULL_INT ? (size_t)options->target_critics : sac->base.n_critics;
   read_ent_coef(options->ent_coef, &sac->learns_temperature, &sac->ent_coef);
   sac->log_ent_coef = sac->learns_temperature ? (float)log(sac->ent_coef) : 0.0f;
-  if (!read_number(options->target_entropy, &sac->target_entropy))
+  if (!text_to_number(options->target_entropy, &sac->target_entropy))
     sac->target_entropy = has_choices ? sac_discrete_target_entropy(head->choices) : -(double)head->elements;
   MUSTER_TRY(
       optimizer_create_by_name(settings->optimizer, 1, settings->optimizer_epsilon, context->arena, &sac->optimizer));

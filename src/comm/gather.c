@@ -196,7 +196,7 @@ static muster_status check_fields(const struct gather_field *fields, int n_field
     if (fields[i].env_bytes > INT_MAX)
       return status_error(MUSTER_ERROR_USAGE,
                           "a rollout holds %zu bytes of one environment in one array; the gather takes at most %d: "
-                          "use a smaller algorithm.n_steps",
+                          "shorten the rollouts",
                           fields[i].env_bytes, INT_MAX);
   return MUSTER_OK;
 }

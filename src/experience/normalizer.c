@@ -30,6 +30,11 @@ static double resolve_clip(double clip, bool normalizes) {
   return normalizes ? DEFAULT_CLIP : INFINITY;
 }
 
+muster_status normalizer_check(const struct normalize_options *options, muster_space_kind observation) {
+  const float clip = (float)resolve_clip(options->clip_obs, options->norm_obs);
+  return encoder_check_scale(observation, options->norm_obs, clip);
+}
+
 muster_status normalizer_prepare(const struct normalize_options *options, struct arena *arena,
                                  struct encoder *encoder) {
   return encoder_scale(encoder, options->norm_obs, (float)resolve_clip(options->clip_obs, options->norm_obs), arena);

@@ -37,6 +37,9 @@ struct normalizer {
   double *rollout_mean, *rollout_square; /* [observation elements] of the last rollout */
 };
 
+/* Whether these options fit observations of this kind; the error (USAGE) begins with the option's key. */
+MUSTER_CHECKED muster_status normalizer_check(const struct normalize_options *options, muster_space_kind observation);
+
 /* Prepares an encoder for observations under these options. Every rank calls it. USAGE error where they do not fit. */
 MUSTER_CHECKED muster_status normalizer_prepare(const struct normalize_options *options, struct arena *arena,
                                                 struct encoder *encoder);

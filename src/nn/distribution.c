@@ -121,6 +121,17 @@ static muster_status take_bounds(const muster_space *action, struct arena *arena
   return MUSTER_OK;
 }
 
+/* whether a policy for Discrete actions is asked for what only Box actions can have */
+static muster_status check_request_for_choices(const struct policy_request *request) {
+  if (request->action_noise != ACTION_NOISE_NONE)
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.action_noise: is for Box actions, and those of this environment "
+                                            "are Discrete; expects none");
+  if (request->critic_atoms > 1)
+    return status_error(MUSTER_ERROR_USAGE, "algorithm.quantiles: is for Box actions, and those of this environment "
+                                            "are Discrete; expects null");
+  return MUSTER_OK;
+}
+
 muster_status policy_head_create(const muster_space *action, const struct policy_request *request, const char *name,
                                  bool state_dependent, struct arena *arena, struct policy_head *head) {
   *head = (struct policy_head){.elements = muster_space_elements(action),
@@ -131,6 +142,7 @@ muster_status policy_head_create(const muster_space *action, const struct policy
   const bool is_other = action->kind == MUSTER_SPACE_DISCRETE && request->discrete[0] != '\0';
   MUSTER_TRY(
       find_distribution(action, is_other ? request->discrete : request->distribution, name, &head->distribution));
+  if (is_other) MUSTER_TRY(check_request_for_choices(request));
   if (action->kind != MUSTER_SPACE_BOX) {
     MUSTER_TRY(ARENA_TAKE(arena, head->elements, "choices of actions", &head->counts));
     memcpy(head->counts, action->counts, head->elements * sizeof *head->counts);

@@ -38,12 +38,18 @@ muster_status encoder_take_numbers(struct encoder *encoder) {
   return MUSTER_OK;
 }
 
+muster_status encoder_check_scale(muster_space_kind kind, bool normalizes, float clip) {
+  if (kind == MUSTER_SPACE_BOX || (!normalizes && isinf(clip))) return MUSTER_OK;
+  return status_error(
+      MUSTER_ERROR_USAGE,
+      "normalize.%s: is for Box (float32) observations, which those of this environment are not: images "
+      "are scaled, and discrete observations encoded one-hot, without it; expects %s",
+      normalizes ? "norm_obs" : "clip_obs", normalizes ? "false" : "null");
+}
+
 muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena) {
   if (!normalizes && isinf(clip)) return MUSTER_OK;
-  if (encoder->kind != MUSTER_SPACE_BOX)
-    return status_error(MUSTER_ERROR_USAGE,
-                        "normalize.norm_obs and normalize.clip_obs are for Box (float32) observations; images are "
-                        "scaled and discrete observations encoded one-hot without them");
+  MUSTER_TRY(encoder_check_scale(encoder->kind, normalizes, clip));
   encoder->scales = true;
   encoder->clip = clip;
   if (!normalizes) return MUSTER_OK;

@@ -33,6 +33,10 @@ struct encoder {
 MUSTER_CHECKED muster_status encoder_create(const muster_space *observation, struct arena *arena,
                                             struct encoder *encoder);
 
+/* Whether observations of this kind can be scaled as encoder_scale() does it; the error (USAGE) begins with the
+ * option's key. */
+MUSTER_CHECKED muster_status encoder_check_scale(muster_space_kind kind, bool normalizes, float clip);
+
 /* Switches scaling on: values are clipped to +-clip (INFINITY: not at all) and, with `normalizes`, the statistics,
  * which start at mean 0 and standard deviation 1. USAGE error where observations are not Box (float32). */
 MUSTER_CHECKED muster_status encoder_scale(struct encoder *encoder, bool normalizes, float clip, struct arena *arena);

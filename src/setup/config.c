@@ -1,13 +1,11 @@
 #include "setup/config.h"
 
-#include "base/memory.h"
 #include "config/text.h"
 #include "env/options.h"
 #include "env/plugin.h"
 #include "env/pool.h"
-#include "experience/replay.h"
+#include "setup/memory.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -284,27 +282,7 @@ static void env_key(const char *section, const struct run_config *config, char k
   snprintf(key, TEXT_KEY_SIZE, "%s.%s", section, config->env_host.plugin[0] != '\0' ? "plugin" : "name");
 }
 
-/* the key by which the config says how many steps a replay keeps */
-static const char *replay_key(const struct document *document) {
-  static const char key[] = "algorithm.replay.capacity";
-  const char *capacity = document_get(document, key);
-  return capacity != NULL && !text_is_null(capacity) ? key : "algorithm.buffer_size";
-}
-
-/* Whether a learner's share of the replay fits into a machine like this one. Where all ranks learn, how many these are
- * is known later. */
-static muster_status check_replay_memory(const struct document *document, const struct run_config *config,
-                                         const muster_env_spec *spec) {
-  const size_t capacity = algorithm_needs(run_config_algorithm(config), config->algorithm).replay;
-  const double bytes = replay_bytes(spec, (size_t)config->env.num_envs, capacity), total = memory_total();
-  const bool shares = config->ranks.learners > 1 || config->ranks.colocate;
-  if (capacity == 0 || shares || bytes <= total) return MUSTER_OK;
-  return document_error(document, replay_key(document),
-                        "needs %.1f GB for these observations, and this machine has %.1f GB; expects at most %.0f",
-                        1e-9 * bytes, 1e-9 * total, (double)capacity * total / bytes);
-}
-
-/* whether a model can be built for the spaces of such an environment, and a replay for what it keeps of its steps */
+/* whether a model can be built for the spaces of such an environment, and memory holds what is kept of its steps */
 static muster_status check_policy(const struct document *document, const struct run_config *config,
                                   struct env_pool *pool) {
   const struct env_wrappers wrappers = run_config_env_wrappers(config);
@@ -313,7 +291,8 @@ static muster_status check_policy(const struct document *document, const struct 
   MUSTER_TRY(
       locate_own_key(document, model_check(&config->policy, &spec->observation, &spec->action,
                                            algorithm_networks(run_config_algorithm(config), config->algorithm))));
-  return check_replay_memory(document, config, spec);
+  MUSTER_TRY(locate_own_key(document, normalizer_check(&config->normalize, spec->observation.kind)));
+  return check_memory(document, config, run_config_algorithm(config), spec);
 }
 
 /* Whether the environment type takes the options, whether environments can be created with them, and, with `to_learn`,

@@ -210,6 +210,37 @@ algorithm:
             config = self.DQN + f"policy: {{{option}}}\n"
             self.refuse(config, f"config.yaml:6: policy.{option}: ", "expects")
 
+    def test_box_only(self):
+        """Of Discrete actions nothing is accepted that only Box actions can have, and nothing is ignored."""
+        config = self.DQN.replace("name: dqn", "name: sac")
+        for option, right in [("action_noise: normal", "none"), ("quantiles: 25", "null")]:
+            parts = ["is for Box actions, and those of this environment are Discrete", f"expects {right}"]
+            self.refuse_replay(option, *parts, config=config)
+
+    def test_temperature(self):
+        config = self.DQN.replace("name: dqn", "name: sac")
+        for text in ["auto_0", "auto_-1", "auto_nan", "auto_ 1", "autos", "nan", "-1", "0x10"]:
+            self.refuse_replay(f"ent_coef: {text}", "expects auto, auto_X", "or a number >= 0", config=config)
+        for text in ["nan", "inf", "0x10", "autos"]:
+            self.refuse_replay(f"target_entropy: {text}", "expects auto or a number", config=config)
+
+    def test_normalized_observations(self):
+        for option, right in [("norm_obs: true", "false"), ("clip_obs: 5.0", "null")]:
+            config = f"env: {{name: CliffWalking-v0}}\nnormalize: {{{option}}}\n"
+            self.refuse(config, f"config.yaml:2: normalize.{option}: ", "Box (float32)", f"expects {right}")
+
+    def test_rollouts_and_memory(self):
+        """The option is named that this algorithm has, before any memory is taken."""
+        for algorithm, env, option in [
+            ("dqn", "CartPole-v1", "train_freq"),
+            ("q-learning", "CliffWalking-v0", "train_freq"),
+            ("pqn", "CartPole-v1", "n_steps"),
+            ("ppo", "CartPole-v1", "n_steps"),
+        ]:
+            config = f"env: {{name: {env}, num_envs: 2}}\nalgorithm:\n  name: {algorithm}\n  {option}: 1000000000\n"
+            where = f"config.yaml:4: algorithm.{option}: 1000000000: makes rollouts of "
+            self.refuse(config, where, "GB of each environment", "expects at most")
+
     def test_no_file(self):
         for path, cause in [("none.yaml", "No such file"), (".", "director")]:
             result = self.run_muster("train", path, "--run-dir", "run")
