@@ -16,6 +16,10 @@ static muster_status check_capacity(const struct document *document, const struc
   if (capacity < settings->batch_size)
     return document_error(document, key, "keeps %lld steps, and an update draws %lld; expects at least batch_size",
                           (long long)capacity, (long long)settings->batch_size);
+  if (capacity < REPLAY_LEAST_STEPS * num_envs)
+    return document_error(document, key, "keeps %lld steps of %lld environments; expects at least %d of each, %lld",
+                          (long long)capacity, (long long)num_envs, REPLAY_LEAST_STEPS,
+                          (long long)(REPLAY_LEAST_STEPS * num_envs));
   if (each < settings->n_steps)
     return document_error(document, "algorithm.n_steps",
                           "is longer than the replay, which keeps %lld steps of each of %lld environments; expects at "
@@ -202,5 +206,5 @@ muster_status replay_learning_end_update(struct replay_learning *learning) {
 muster_status replay_learning_check_loss(const struct replay_learning *learning, const char *name, double loss) {
   if (isfinite(loss)) return MUSTER_OK;
   return status_error(MUSTER_ERROR_NUMERIC, "the %s of update %lld is not finite: a smaller learning_rate may help",
-                      name, (long long)learning->updates);
+                      name, (long long)learning->updates + 1);
 }

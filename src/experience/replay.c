@@ -34,7 +34,7 @@ static void lay_out_records(struct replay *replay) {
 /* so many of each environment */
 static size_t count_slots(size_t capacity, size_t n_envs) {
   const size_t steps = (capacity + n_envs - 1) / n_envs;
-  return (steps < 2 ? 2 : steps) + 1;
+  return (steps < REPLAY_LEAST_STEPS ? REPLAY_LEAST_STEPS : steps) + 1;
 }
 
 double replay_bytes(const muster_env_spec *env, size_t n_envs, size_t capacity) {

@@ -20,7 +20,8 @@
 
 /* A further value of the field `ended`, which may have ENV_TERMINATED and ENV_TRUNCATED (env/pool.h), too: the slot is
  * not a step. */
-#define REPLAY_LAST 4 /* the last observation of a truncated episode, or of one whose next steps were lost */
+#define REPLAY_LAST 4        /* the last observation of a truncated episode, or of one whose next steps were lost */
+#define REPLAY_LEAST_STEPS 2 /* of an environment that a replay keeps */
 
 /* One array for each line of STEP_FIELDS, by its name or by its place in the table; NULL where there is none. */
 struct step_arrays {
@@ -79,8 +80,8 @@ struct replay {
   size_t reach_slots;
 };
 
-/* Makes a replay of `capacity` steps of such rollouts, rounded up to the same number for each environment, at least 2.
- * `division` NULL: all records are here. USAGE error where these are too many to count. */
+/* Makes a replay of `capacity` steps of such rollouts, rounded up to the same number for each environment, at least
+ * REPLAY_LEAST_STEPS. `division` NULL: all records are here. USAGE error where these are too many to count. */
 MUSTER_CHECKED muster_status replay_create(const struct trajectory *rollout, size_t capacity,
                                            const struct replay_division *division, struct arena *arena,
                                            struct replay *replay);

@@ -239,10 +239,6 @@ muster_status learner_make_update(struct learner *learner) {
   return algorithm_update(learner->type, learner->algorithm, progress, &learner->metrics);
 }
 
-void learner_measure(struct learner *learner) {
-  algorithm_measure(learner->type, learner->algorithm, learner->metrics.mean);
-}
-
 /* as many updates as the algorithm asks for; then the statistics of observations are renewed: the updates need those
  * that the actors had */
 muster_status learner_update_from_batch(struct learner *learner) {
@@ -251,7 +247,6 @@ muster_status learner_update_from_batch(struct learner *learner) {
   int64_t updates;
   MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, progress, &updates));
   for (int64_t i = 0; i < updates; i++) MUSTER_TRY(learner_make_update(learner));
-  learner_measure(learner);
   normalizer_observe(&learner->normalizer, &gathering->batch);
   return MUSTER_OK;
 }
@@ -309,9 +304,11 @@ static muster_status keep_up_files(struct learner *learner) {
 muster_status learner_learn(struct learner *learner) {
   algorithm_forget_means(&learner->metrics);
   muster_status status = learn(learner);
-  status =
-      status_wrap(status, "update %lld at %lld steps", (long long)learner->iteration, (long long)learner->total_steps);
+  status = status_wrap(status, "iteration %lld at %lld steps", (long long)learner->iteration,
+                       (long long)learner->total_steps);
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
+  /* whatever the schedule is, and also where updates were skipped */
+  if (status == MUSTER_OK) algorithm_measure(learner->type, learner->algorithm, learner->metrics.mean);
   if (status == MUSTER_OK) status = check_parameters(learner);
   go_on(learner, PHASE_STATISTICS);
   return status == MUSTER_OK ? keep_up_files(learner) : status;

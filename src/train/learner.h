@@ -119,14 +119,12 @@ MUSTER_CHECKED muster_status learner_collect(struct learner *learner);
 /* Learns from the batch: advantages, epochs and minibatches. */
 MUSTER_CHECKED muster_status learner_update(struct learner *learner);
 
-/* The core of that: calls the schedule's update(), once the head of the batch is filled, and handles faults as
- * run.on_nan says. */
+/* The core of that: calls the schedule's update(), once the head of the batch is filled, handles faults as run.on_nan
+ * says, and adds the metrics that need no update. */
 MUSTER_CHECKED muster_status learner_learn(struct learner *learner);
 
-/* One update, whose metrics become part of the iteration's; after the last of an iteration learner_measure() adds those
- * that are no means. */
+/* For schedule->update: one update, whose metrics become part of the iteration's. */
 MUSTER_CHECKED muster_status learner_make_update(struct learner *learner);
-void learner_measure(struct learner *learner);
 
 /* For schedule->update: as many updates from the batch as the algorithm asks for. */
 MUSTER_CHECKED muster_status learner_update_from_batch(struct learner *learner);

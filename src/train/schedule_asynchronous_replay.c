@@ -99,7 +99,6 @@ static muster_status update(struct learner *learner) {
     rate_limiter_update(limiter);
     MUSTER_TRY(learner_make_update(learner));
   }
-  learner_measure(learner);
   return MUSTER_OK;
 }
 

@@ -182,6 +182,8 @@ algorithm:
     def test_replay(self):
         self.refuse_replay("buffer_size: 31", "keeps 31 steps, and an update draws 32", "at least batch_size", mpirun=True)
         self.refuse_replay("replay.capacity: 31", "keeps 31 steps", "at least batch_size")
+        few = self.DQN.replace("num_envs: 4", "num_envs: 100")
+        self.refuse_replay("buffer_size: 199", "keeps 199 steps of 100 environments", "at least 2 of each, 200", config=few)
         self.refuse_replay("learning_starts: 2000", "the run has 2000 steps; expects less than total_steps")
         self.refuse_replay("gradient_steps: 0", "expects at least 1, or -1 for as many updates as steps")
         self.refuse_replay("gradient_steps: -2", "expects an integer from -1")

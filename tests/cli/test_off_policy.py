@@ -41,6 +41,20 @@ class OffPolicy(program.Case):
         self.assertEqual([int(row["time/total_timesteps"]) for row in rows], expected)
         self.assertEqual([int(row["time/total_timesteps"]) for row in rows if row["eval/mean_reward"]], evaluated)
 
+    def test_rows_of_an_asynchronous_run(self):
+        """They have what those in step have: how many updates there were, what the replay holds, and epsilon."""
+        config = DQN.replace("train_freq: 1,", "train_freq: 1, asynchronous: true,")
+        for ranks in [None, 2]:
+            rows = program.metrics(self.train(f"run-{ranks}", config=config, ranks=ranks))
+            for row in rows:
+                steps = int(row["time/total_timesteps"])
+                self.assertEqual(int(row["replay/size"]), min(steps, 4000))
+                self.assertLessEqual(0.05, float(row["rollout/exploration_rate"]))
+            updates = [int(row["train/n_updates"]) for row in rows]
+            self.assertEqual([updates, updates[0]], [sorted(updates), 0])
+            self.assertGreater(updates[-1], 2000)
+            self.assertEqual(float(rows[-1]["rollout/exploration_rate"]), 0.05)
+
     def test_rows_of_a_long_interval(self):
         run = self.train("run", "--set", "run.log_interval=1000", config=DQN)
         rows = program.metrics(run)

@@ -292,6 +292,12 @@ class Faults(Case):
 
     def test_numerical_with_replay(self):
         self.check_numerical(DIVERGING_REPLAY, [(1, "the loss of update")])
+        rows = program.metrics(self.folder / "run-skip-1-2")
+        self.assertGreater(int(rows[-1]["train/skipped_updates"]), 0)
+        for row in rows:
+            # what needs no update is known also where updates are skipped
+            self.assertGreaterEqual(int(row["train/n_updates"]), 0)
+            self.assertGreater(int(row["replay/size"]), 0)
 
     def check_numerical(self, text, cases):
         """A numerical fault in an update, which all ranks meet at once: the run ends with one message, or (on_nan:
@@ -309,7 +315,7 @@ class Faults(Case):
                         self.assertIn(cause, first.err)
                         self.assertEqual(program.metrics(run), program.metrics(alone))
                         if on_nan == "stop":
-                            self.assert_refused(result, 1, f"muster train: rank 0 on {program.HOST}: update ", cause)
+                            self.assert_refused(result, 1, f"muster train: rank 0 on {program.HOST}: iteration ", cause)
                             self.assertEqual(len(list((run / "forensics").iterdir())), 1)
                         else:
                             self.assertEqual((first.code, result.code), (0, 0), result)

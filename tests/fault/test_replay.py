@@ -56,7 +56,7 @@ NOT_LEARNED = ("environments/", "episodes/", "progress/", "replay/segments/numbe
 
 class Numerical(fault.Case):
     def test_loss_is_not_finite(self):
-        """The message names the update, and each checkpoint is that of a run which was planned to end before; resumed, the
+        """The message names the iteration, and each checkpoint is that of a run which was planned to end before; resumed, the
         run says the same, and changes none of them."""
         for name, text in DIVERGING.items():
             for ranks in [None, 3]:
@@ -65,7 +65,7 @@ class Numerical(fault.Case):
                     run = self.folder / f"{name}-{ranks}"
                     result = self.finish(config, run, ranks=ranks)
                     self.assert_refused(result, 1)
-                    self.assertRegex(result.messages[0], rf"update \d+ at \d+ steps: {CAUSES[name]}")
+                    self.assertRegex(result.messages[0], rf"iteration \d+ at \d+ steps: {CAUSES[name]}")
                     self.assert_nobody_left(run)
                     self.assertEqual(len(list((run / "forensics").iterdir())), 1)
                     self.check_checkpoints(run, config)
