@@ -229,6 +229,16 @@ struct pruning {
   bool knows; /* the checkpoints were looked through */
 };
 
+/* Removes the file of a segment. A folder of that name is not the run's, and stays. */
+static muster_status remove_segment(const char *folder, int64_t number) {
+  char path[REPLAY_FILE_PATH_SIZE];
+  struct stat info;
+  replay_file_path(folder, number, path);
+  if (lstat(path, &info) == 0 && S_ISDIR(info.st_mode)) return MUSTER_OK;
+  if (unlink(path) != 0 && errno != ENOENT) return status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", path);
+  return MUSTER_OK;
+}
+
 /* which segments checkpoints need is only looked up where there is one that the log does not need */
 static muster_status remove_unneeded(int64_t number, void *context) {
   struct pruning *pruning = context;
@@ -237,10 +247,7 @@ static muster_status remove_unneeded(int64_t number, void *context) {
   if (!pruning->knows) MUSTER_TRY(replay_needs_look(&files->needs, files->folder->checkpoints));
   pruning->knows = true;
   if (replay_needs_has(&files->needs, number)) return MUSTER_OK;
-  char path[REPLAY_FILE_PATH_SIZE];
-  replay_file_path(files->folder->replay, number, path);
-  if (unlink(path) != 0 && errno != ENOENT) return status_errno(MUSTER_ERROR_IO, "cannot remove '%s'", path);
-  return MUSTER_OK;
+  return remove_segment(files->folder->replay, number);
 }
 
 muster_status replay_files_prune(struct replay_files *files) {
@@ -249,6 +256,17 @@ muster_status replay_files_prune(struct replay_files *files) {
   if (files->log == NULL || files->folder == NULL || access(files->folder->replay, F_OK) != 0) return MUSTER_OK;
   MUSTER_TRY(for_each_number(files, remove_unneeded, &pruning));
   return durable_remove_leftovers(files->folder->replay, temporaries);
+}
+
+muster_status replay_files_tidy(struct replay_files *files) {
+  muster_status status = replay_files_prune(files);
+  const bool fails = muster_status_code(status) == MUSTER_ERROR_IO;
+  if (fails && !files->cannot_remove)
+    log_warn(files->logger, "%s; parts of the replay that are not needed any more stay in %s until that is mended",
+             muster_status_message(status), files->folder->replay);
+  if (fails) muster_status_clear(&status);
+  files->cannot_remove = fails;
+  return status;
 }
 
 void replay_files_release(struct replay_files *files) {

@@ -29,6 +29,7 @@ struct replay_files {
   size_t n;
   int64_t next_number; /* of the next segment; 0: the folder was not looked at yet */
   bool cannot_write;   /* a segment waits since it could not be written, and that was said */
+  bool cannot_remove;  /* segments that nobody needs stay, and that was said */
   struct replay_needs needs;
 };
 
@@ -50,8 +51,12 @@ MUSTER_CHECKED muster_status replay_files_keep_up(struct replay_files *files);
 /* Adds tail and list to a checkpoint: "replay/tail/...", "replay/segments/...". No segment may wait. */
 MUSTER_CHECKED muster_status replay_files_add(struct replay_files *files, struct checkpoint_writer *writer);
 
-/* Removes the segments that neither the log nor any checkpoint in the folder needs, and what killed writers left. */
+/* Removes the segments that neither the log nor any checkpoint in the folder needs, and what killed writers left. IO
+ * error where a checkpoint cannot be read, which may need any of them, or a segment not be removed. */
 MUSTER_CHECKED muster_status replay_files_prune(struct replay_files *files);
+
+/* The same, for a run: that segments stay which nobody needs is said once, and is no error. */
+MUSTER_CHECKED muster_status replay_files_tidy(struct replay_files *files);
 
 /* Describes the file of a segment, but for its number and seal. MEMORY error. */
 MUSTER_CHECKED muster_status replay_file_create(const struct replay_segment *segment, struct replay_file *file);

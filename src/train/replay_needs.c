@@ -57,6 +57,8 @@ static muster_status note_need(struct replay_needs *needs, const char *path) {
   struct stat info;
   if (stat(path, &info) != 0)
     return errno == ENOENT ? MUSTER_OK : status_errno(MUSTER_ERROR_IO, "cannot read '%s'", path);
+  /* a folder of such a name is none */
+  if (S_ISDIR(info.st_mode)) return MUSTER_OK;
   struct replay_need *need = find_need(needs, &info);
   if (need == NULL) {
     struct replay_need *grown = realloc(needs->need, (needs->n + 1) * sizeof *grown);

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 /* A segment that was read, and its memory. */
 struct loaded {
@@ -33,9 +33,12 @@ static muster_status open_listed(const char *folder, const struct replay_list *l
   char path[REPLAY_FILE_PATH_SIZE];
   uint8_t seal[CHECKPOINT_SEAL_BYTES];
   replay_file_path(folder, list->number[i], path);
-  if (access(path, F_OK) != 0 && errno == ENOENT)
+  struct stat info;
+  const bool is_found = stat(path, &info) == 0;
+  if ((is_found && !S_ISREG(info.st_mode)) || (!is_found && errno == ENOENT))
     return status_error(MUSTER_ERROR_FORMAT,
-                        "its part of the replay '%s' is missing: copy the folder replay/ of the run there, too", path);
+                        "its part of the replay '%s' is %s: copy the folder replay/ of the run there, too", path,
+                        is_found ? "not a file" : "missing");
   MUSTER_TRY(status_wrap(checkpoint_open(path, out), "its part of the replay"));
   checkpoint_seal(*out, seal);
   if (memcmp(seal, list->seal + i * CHECKPOINT_SEAL_BYTES, sizeof seal) == 0) return MUSTER_OK;

@@ -120,7 +120,7 @@ static muster_status publish(struct learner *learner) {
     MUSTER_TRY(checkpoint_keep(folder, learner->best.steps, learner->folder->best));
   learner->best_waits = false;
   MUSTER_TRY(checkpoint_publish(folder, learner->total_steps, options->keep));
-  return replay_files_prune(&learner->replay_files);
+  return replay_files_tidy(&learner->replay_files);
 }
 
 muster_status run_checkpoint_write(struct learner *learner) {
@@ -329,7 +329,7 @@ muster_status run_checkpoint_restore(struct learner *learner) {
 
 muster_status run_checkpoint_publish(struct learner *learner) {
   /* a run that was killed before a checkpoint needed them has left segments */
-  if (!learner->resumed) return replay_files_prune(&learner->replay_files);
+  if (!learner->resumed) return replay_files_tidy(&learner->replay_files);
   /* a run that was killed right after it wrote a checkpoint could not give it its other names */
   char best[RUN_PATH_SIZE + 96];
   checkpoint_path(learner->folder->checkpoints, learner->best.steps, best, sizeof best);

@@ -170,6 +170,16 @@ class Replay(program.Case):
                 if spoiled is not None and segment.exists():
                     self.assertEqual(segment.read_bytes(), spoiled)
 
+    def test_checkpoints_that_cannot_be_read(self):
+        """Parts of the replay that nobody needs stay then, which costs the run nothing else."""
+        run = self.train("run", "--set", "total_steps=4864", config=REPLAY)
+        (run / "checkpoints" / "circle.h5").symlink_to("circle.h5")
+        path = self.write("run.yaml", REPLAY)
+        result = self.run_muster("train", path, "--run-dir", run, "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assertEqual(result.err.count("parts of the replay that are not needed any more stay in"), 1, result)
+        self.assert_same_run(run, self.train("whole", config=REPLAY))
+
     def test_no_checkpoint_can_be_continued_from(self):
         run = self.train("run", "--set", "total_steps=4864", config=REPLAY)
         path = self.write("run.yaml", REPLAY)

@@ -218,20 +218,42 @@ static void test_prune_beside_unreadable(void) {
   setup("replay_unreadable", &f);
   while (f.files.n == 0) append(&f, 1);
   const int64_t first = f.files.file[0].number;
-  path_of(&f, "folder.h5", path);
-  CU_ASSERT_EQUAL_FATAL(mkdir(path, 0777), 0);
+  path_of(&f, "circle.h5", path);
+  CU_ASSERT_EQUAL_FATAL(symlink("circle.h5", path), 0);
   while (f.files.file[0].number == first) {
     append(&f, 1);
     write_checkpoint(&f, "step-000000000002.h5");
   }
-  CHECK_FAILS(replay_files_prune(&f.files), MUSTER_ERROR_IO, "is a folder");
+  CHECK_FAILS(replay_files_prune(&f.files), MUSTER_ERROR_IO, "cannot read");
   CU_ASSERT_TRUE(has_file(&f, first));
-  rmdir(path);
+  unlink(path);
   FILE *file = fopen(path, "w");
   fputs("no checkpoint", file);
   fclose(file);
   CHECK_OK(replay_files_prune(&f.files));
   CU_ASSERT_FALSE(has_file(&f, first));
+  teardown(&f);
+}
+
+/* folders with names of checkpoints and segments are neither, and stay */
+static void test_prune_beside_folders(void) {
+  struct fixture f;
+  char checkpoint[REPLAY_FILE_PATH_SIZE], segment[REPLAY_FILE_PATH_SIZE];
+  setup("replay_folders", &f);
+  while (f.files.n == 0) append(&f, 1);
+  const int64_t first = f.files.file[0].number;
+  path_of(&f, "folder.h5", checkpoint);
+  replay_file_path(f.folder.replay, 999, segment);
+  CU_ASSERT_EQUAL_FATAL(mkdir(checkpoint, 0777), 0);
+  CU_ASSERT_EQUAL_FATAL(mkdir(segment, 0777), 0);
+  while (f.files.file[0].number == first) {
+    append(&f, 1);
+    write_checkpoint(&f, "step-000000000002.h5");
+  }
+  CHECK_OK(replay_files_prune(&f.files));
+  CU_ASSERT_FALSE(has_file(&f, first));
+  CU_ASSERT_EQUAL(rmdir(segment), 0);
+  CU_ASSERT_EQUAL(rmdir(checkpoint), 0);
   teardown(&f);
 }
 
@@ -318,6 +340,9 @@ static void test_damaged(void) {
   check_refused(&f, "is another one than it was written with");
   unlink(path);
   check_refused(&f, "is missing: copy the folder replay/");
+  CU_ASSERT_EQUAL(mkdir(path, 0777), 0);
+  check_refused(&f, "is not a file: copy the folder replay/");
+  rmdir(path);
   write_file(path, bytes, size);
   struct fixture whole;
   CHECK_OK(restore_other(&f, "step-000000000001.h5", &whole));
@@ -413,6 +438,7 @@ static const struct check_case cases[] = {
     {"what is written is read", test_round_trip},
     {"files that nobody needs", test_prune},
     {"files beside what cannot be read", test_prune_beside_unreadable},
+    {"files beside folders", test_prune_beside_folders},
     {"segments that cannot be written", test_waiting},
     {"damaged and missing files", test_damaged},
     {"forged contents", test_forged},
