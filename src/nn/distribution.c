@@ -123,7 +123,7 @@ static muster_status take_bounds(const muster_space *action, struct arena *arena
 
 /* whether a policy for Discrete actions is asked for what only Box actions can have */
 static muster_status check_request_for_choices(const struct policy_request *request) {
-  if (request->action_noise != ACTION_NOISE_NONE)
+  if (request->noise.kind != ACTION_NOISE_NONE)
     return status_error(MUSTER_ERROR_USAGE, "algorithm.action_noise: is for Box actions, and those of this environment "
                                             "are Discrete; expects none");
   if (request->critic_atoms > 1)
