@@ -3,8 +3,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define ARENA_ALIGNMENT 64
+#define LARGE_PAGE ((size_t)2 << 20) /* bytes */
 
 struct arena_block {
   struct arena_block *next;
@@ -68,6 +70,25 @@ muster_status arena_take(struct arena *arena, size_t count, size_t size, const c
   arena->bytes += bytes;
   arena->room += room;
   *out = taken;
+  return MUSTER_OK;
+}
+
+/* asks for large pages in the part of the block that whole ones fill; it is a wish, of which a system may know nothing
+ */
+static void ask_for_large_pages(void *block, size_t bytes) {
+#ifdef MADV_HUGEPAGE
+  const uintptr_t first = ((uintptr_t)block + LARGE_PAGE - 1) & ~(LARGE_PAGE - 1);
+  const uintptr_t end = ((uintptr_t)block + bytes) & ~(LARGE_PAGE - 1);
+  if (end > first) (void)madvise((void *)first, end - first, MADV_HUGEPAGE);
+#else
+  (void)block;
+  (void)bytes;
+#endif
+}
+
+muster_status arena_take_scattered(struct arena *arena, size_t count, size_t size, const char *what, void **out) {
+  MUSTER_TRY(arena_take(arena, count, size, what, out));
+  if (arena->memory == NULL) ask_for_large_pages(*out, count * size);
   return MUSTER_OK;
 }
 

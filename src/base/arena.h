@@ -18,6 +18,13 @@ void arena_destroy(struct arena **arena); /* accepts NULL inside, nulls the hand
  * error. */
 MUSTER_CHECKED muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 
+/* The same for bytes that are read here and there, such as drawn steps of a replay: where the system has large pages to
+ * give (on Linux transparent ones, "madvise" or "always"), a large block gets them, and reading takes one look into the
+ * memory in place of two, since the processor knows where its pages are. Then a page of 2 MB is resident as soon as a
+ * byte of it is written. Without large pages, or of memory that was handed to the arena, it is arena_take(). */
+MUSTER_CHECKED muster_status arena_take_scattered(struct arena *arena, size_t count, size_t size, const char *what,
+                                                  void **out);
+
 /* Bytes handed out so far; and how much memory arena_create_in() needs to hand out the same again. */
 size_t arena_bytes(const struct arena *arena);
 size_t arena_room(const struct arena *arena);

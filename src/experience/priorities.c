@@ -13,7 +13,8 @@ muster_status priorities_create(size_t leaves, struct arena *arena, struct prior
   size_t entries = leaves;
   do {
     if (priorities->levels > 0) entries = round_up(entries) / CHILDREN;
-    MUSTER_TRY(ARENA_TAKE(arena, round_up(entries), "priorities", &priorities->level[priorities->levels]));
+    MUSTER_TRY(arena_take_scattered(arena, round_up(entries), sizeof(uint64_t), "priorities",
+                                    (void **)&priorities->level[priorities->levels]));
     priorities->levels++;
   } while (entries > 1 || priorities->levels < 2);
   return MUSTER_OK;

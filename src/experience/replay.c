@@ -74,7 +74,7 @@ static muster_status take_records(struct replay *replay, struct arena *arena) {
   replay->held = end - first;
   replay->reach_slots = (size_t)division->window < slots ? (size_t)division->window : slots;
   if (first == end) return MUSTER_OK;
-  MUSTER_TRY(arena_take(arena, replay->held, replay->record_bytes, "replay", (void **)&replay->records));
+  MUSTER_TRY(arena_take_scattered(arena, replay->held, replay->record_bytes, "replay", (void **)&replay->records));
   if (end % slots != 0) MUSTER_TRY(add_reach(replay, end / slots, end % slots, arena));
   /* what comes after the last slot of a row that is cut where the part begins */
   const bool has_rows_end = end >= (first / slots + 1) * slots;
@@ -247,14 +247,6 @@ bool replay_is_step(const struct replay *replay, size_t env, size_t slot) {
   return is_filled && slot != open_slot(replay, env) && *ended_at(replay, env, slot) != REPLAY_LAST;
 }
 
-/* the slot that is `age` slots older than the open one; false where there is none, or it is not a step */
-static bool find_step(const struct replay *replay, size_t env, size_t age, size_t *slot) {
-  const int64_t number = replay->written[env] - 1 - (int64_t)age;
-  if (number < 0) return false;
-  *slot = (size_t)number % replay->slots;
-  return *ended_at(replay, env, *slot) != REPLAY_LAST;
-}
-
 /* how many slots an environment has before the open one */
 static size_t filled_slots(const struct replay *replay, size_t env) {
   const int64_t begun = replay->written[env];
@@ -281,38 +273,72 @@ static uint64_t below(const uint32_t words[2], uint64_t range) {
   return (uint64_t)((unsigned __int128)word * range >> 64);
 }
 
-/* where a number of 64 bits among all filled slots points to; false where that slot is not a step */
-static bool find_drawn(const struct replay *replay, size_t filled, const uint32_t words[2], uint64_t *drawn) {
-  const uint64_t place = below(words, replay->n_rows * filled);
-  const size_t row = place / filled, age = 1 + place % filled;
-  size_t slot;
-  if (!find_step(replay, row / replay->agents, age, &slot)) return false;
-  *drawn = row * replay->slots + slot;
-  return true;
-}
+/* A slot that was drawn, which may not be a step. */
+struct candidate {
+  uint64_t slot;        /* row * slots + slot */
+  const uint8_t *ended; /* NULL: its environment has fewer slots */
+};
 
-/* has a drawn record that is here, and the one after it, read into the cache while others are drawn */
-static void prefetch(const struct replay *replay, uint64_t drawn) {
-  if (drawn - replay->first >= replay->held) return;
-  const char *record = replay->records + (drawn - replay->first) * replay->record_bytes;
+/* has a record that is here, and the one after it, read into the cache while others are drawn */
+static void prefetch_records(const struct replay *replay, uint64_t slot) {
+  if (slot - replay->first >= replay->held) return;
+  const char *record = replay->records + (slot - replay->first) * replay->record_bytes;
   const char *end = record + 2 * replay->record_bytes;
   for (; record < end; record += 64) __builtin_prefetch(record);
   __builtin_prefetch(end - 1);
 }
 
-/* A block of random words serves two draws; where a slot is not a step, the block of the next attempt is looked at. */
+/* The slot to which a number of 64 bits among all filled slots points: the filled slots of each row are counted from
+ * the newest one, which is before the open slot. */
+static struct candidate find_candidate(const struct replay *replay, size_t filled, const uint32_t words[2]) {
+  const uint64_t place = below(words, replay->n_rows * filled);
+  const size_t row = place / filled, age = 1 + place % filled, env = row / replay->agents;
+  const int64_t number = replay->written[env] - 1 - (int64_t)age;
+  if (number < 0) return (struct candidate){.ended = NULL};
+  const size_t slot = (size_t)number % replay->slots;
+  return (struct candidate){row * replay->slots + slot, ended_at(replay, env, slot)};
+}
+
+static bool is_step(const struct candidate *candidate) {
+  return candidate->ended != NULL && *candidate->ended != REPLAY_LAST;
+}
+
+/* draw i of the update; the attempts of two neighbours share their blocks of random words */
+static struct candidate try_to_draw(const struct replay *replay, size_t filled, uint64_t seed, uint32_t update,
+                                    size_t i, uint32_t attempt) {
+  uint32_t words[4];
+  random_words(seed, RANDOM_REPLAY, (uint32_t)(i / 2), update, attempt, words);
+  return find_candidate(replay, filled, words + 2 * (i % 2));
+}
+
+/* the first attempts of some draws, from `first` on; what will be read of these slots comes into the cache meanwhile */
+static void find_candidates(const struct replay *replay, size_t filled, uint64_t seed, uint32_t update, size_t first,
+                            size_t n, struct candidate *candidate) {
+  for (size_t i = 0; i < n; i += 2) {
+    uint32_t words[4];
+    random_words(seed, RANDOM_REPLAY, (uint32_t)((first + i) / 2), update, 0, words);
+    for (size_t k = i; k < n && k < i + 2; k++) {
+      candidate[k] = find_candidate(replay, filled, words + 2 * (k - i));
+      if (candidate[k].ended == NULL) continue;
+      __builtin_prefetch(candidate[k].ended);
+      prefetch_records(replay, candidate[k].slot);
+    }
+  }
+}
+
+enum { DRAWN_TOGETHER = 64 };
+
 void replay_draw(const struct replay *replay, uint64_t seed, uint32_t update, size_t n, uint64_t *drawn) {
   const size_t filled = most_filled(replay);
-  for (size_t first = 0; first < n; first += 2) {
-    const size_t end = first + 2 < n ? first + 2 : n;
-    bool is_found[2] = {false, false};
-    for (uint32_t attempt = 0; !is_found[0] || (end - first == 2 && !is_found[1]); attempt++) {
-      uint32_t words[4];
-      random_words(seed, RANDOM_REPLAY, (uint32_t)(first / 2), update, attempt, words);
-      for (size_t i = first; i < end; i++)
-        is_found[i - first] = is_found[i - first] || find_drawn(replay, filled, words + 2 * (i - first), &drawn[i]);
+  struct candidate candidate[DRAWN_TOGETHER];
+  for (size_t first = 0; first < n; first += DRAWN_TOGETHER) {
+    const size_t together = n - first < DRAWN_TOGETHER ? n - first : DRAWN_TOGETHER;
+    find_candidates(replay, filled, seed, update, first, together, candidate);
+    for (size_t i = 0; i < together; i++) {
+      for (uint32_t attempt = 1; !is_step(&candidate[i]); attempt++)
+        candidate[i] = try_to_draw(replay, filled, seed, update, first + i, attempt);
+      drawn[first + i] = candidate[i].slot;
     }
-    for (size_t i = first; i < end; i++) prefetch(replay, drawn[i]);
   }
 }
 
@@ -335,10 +361,12 @@ struct found {
   float reward, discount;
 };
 
-/* sums up the window of a step; returns the slot after the window */
-static size_t sum_window(const struct replay *replay, size_t row, size_t slot, int64_t n_steps, double gamma,
-                         struct found *found) {
-  const size_t env = row / replay->agents, open = open_slot(replay, env), slots = replay->slots;
+static size_t slot_after(const struct replay *replay, size_t slot) { return slot + 1 < replay->slots ? slot + 1 : 0; }
+
+/* sums up the window of a step, which ends at the open slot at the latest; returns the slot after the window */
+static size_t sum_window(const struct replay *replay, size_t row, size_t slot, size_t open, int64_t n_steps,
+                         double gamma, struct found *found) {
+  const size_t env = row / replay->agents;
   double sum = 0, factor = 1;
   uint8_t ended = 0;
   for (int64_t k = 0; k < n_steps && ended == 0 && slot != open; k++) {
@@ -347,7 +375,7 @@ static size_t sum_window(const struct replay *replay, size_t row, size_t slot, i
     sum += factor * step_reward;
     factor *= gamma;
     ended = *ended_at(replay, env, slot);
-    slot = (slot + 1) % slots;
+    slot = slot_after(replay, slot);
     /* the steps after it were lost */
     if (slot != open && *ended_at(replay, env, slot) == REPLAY_LAST) break;
   }
@@ -356,12 +384,13 @@ static size_t sum_window(const struct replay *replay, size_t row, size_t slot, i
   return slot;
 }
 
+/* replay_create() has seen to it that numbers of slots fit into 32 bits, of which a processor divides faster */
 static struct found find(const struct replay *replay, uint64_t drawn, int64_t n_steps, double gamma) {
-  const size_t row = drawn / replay->slots, slot = drawn % replay->slots;
+  const size_t row = (uint32_t)drawn / (uint32_t)replay->slots, slot = drawn - row * replay->slots;
+  const size_t open = open_slot(replay, row / replay->agents);
   struct found found = {.record = record_at(replay, row, slot)};
-  const size_t next = sum_window(replay, row, slot, n_steps, gamma, &found);
-  const bool is_open = next == open_slot(replay, row / replay->agents);
-  found.next = is_open ? open_record(replay, row) : record_at(replay, row, next);
+  const size_t next = sum_window(replay, row, slot, open, n_steps, gamma, &found);
+  found.next = next == open ? open_record(replay, row) : record_at(replay, row, next);
   return found;
 }
 
