@@ -89,7 +89,6 @@ static muster_status a3c_apply(void *algorithm, double progress_remaining, const
   stages_enter(policy->stages, STAGE_UPDATE);
   MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &totals.gradient_norm));
   policy->epochs++;
-  model_pack(policy->model, true);
   policy_gradient_fill_common(policy, &totals, learning_rate, metrics);
   metrics[METRIC_EXPLAINED_VARIANCE] = terms[TERM_EXPLAINED_VARIANCE];
   return MUSTER_OK;

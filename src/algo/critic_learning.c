@@ -358,17 +358,21 @@ static void add_critics_gradient(void *context, size_t first, size_t n, float *g
   }
 }
 
-static muster_status update_critics(struct critic_learning *learning, double learning_rate,
+/* a step of which nobody wants the gradient's norm; with `renews_copies` target copies follow */
+static struct step_settings step_of(const struct critic_learning *learning, double learning_rate, bool renews_copies) {
+  return (struct step_settings){.max_grad_norm = INFINITY,
+                                .learning_rate = learning_rate,
+                                .tau = renews_copies ? (float)learning->base.settings.tau : 0.0f};
+}
+
+static muster_status update_critics(struct critic_learning *learning, const struct step_settings *step,
                                     struct critic_losses *losses) {
   struct replay_learning *base = &learning->base;
   struct parameters *parameters = &base->model->parameters;
-  double norm;
   MUSTER_TRY(gradient_sum_make(&learning->critics_sum, (size_t)base->settings.batch_size, add_critics_gradient,
                                learning, parameters->gradients + learning->critics_sum.first, (double *)losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the critics", losses->loss));
-  MUSTER_TRY(divided_step_make(&learning->critics_step, parameters, INFINITY, learning_rate, &norm));
-  for (size_t i = 0; i < learning->n_critics; i++) model_pack_network(base->model, learning->critic[i], true);
-  return MUSTER_OK;
+  return divided_step_make(&learning->critics_step, base->model, step, NULL);
 }
 
 /* --- the policy's part --- */
@@ -383,27 +387,26 @@ static void add_actor_gradient(void *context, size_t first, size_t n, float *gra
   }
 }
 
-static muster_status update_actor(struct critic_learning *learning, double learning_rate) {
+static muster_status update_actor(struct critic_learning *learning, const struct step_settings *step) {
   struct replay_learning *base = &learning->base;
   struct parameters *parameters = &base->model->parameters;
   struct actor_losses losses;
-  double norm;
   MUSTER_TRY(gradient_sum_make(&learning->actor_sum, (size_t)base->settings.batch_size, add_actor_gradient, learning,
                                parameters->gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the policy", losses.loss));
-  MUSTER_TRY(divided_step_make(&learning->actor_step, parameters, INFINITY, learning_rate, &norm));
-  model_pack_network(base->model, base->model->policy, true);
+  MUSTER_TRY(divided_step_make(&learning->actor_step, base->model, step, NULL));
   learning->actor_loss = losses.loss / (double)base->settings.batch_size;
-  return learning->rules->finish != NULL ? learning->rules->finish(learning, &losses, learning_rate) : MUSTER_OK;
+  return learning->rules->finish != NULL ? learning->rules->finish(learning, &losses, step->learning_rate) : MUSTER_OK;
 }
 
 /* --- an update --- */
 
-static void renew_copies(struct critic_learning *learning) {
+/* the policy's copy follows, where the policy itself was not due */
+static void renew_next_policy(struct critic_learning *learning) {
   struct model *model = learning->base.model;
-  model_update_targets(model, (float)learning->base.settings.tau);
-  for (size_t i = 0; i < learning->n_critics; i++) model_pack_network(model, learning->target[i], false);
-  if (learning->next_policy != model->policy) model_pack_network(model, learning->next_policy, false);
+  if (learning->next_policy == model->policy) return;
+  model_update_target(model, learning->next_policy, (float)learning->base.settings.tau);
+  model_pack_network(model, learning->next_policy, false);
 }
 
 const char *const critic_learning_metrics[CRITIC_METRICS + 1] = {CRITIC_METRIC_NAMES, NULL};
@@ -412,13 +415,17 @@ muster_status critic_learning_update(struct critic_learning *learning, double pr
   struct replay_learning *base = &learning->base;
   const double n = (double)base->settings.batch_size,
                learning_rate = option_schedule_value(&base->settings.learning_rate, progress_remaining);
+  const bool renews_copies = (base->updates + 1) % learning->target_update_interval == 0;
+  const struct step_settings step = step_of(learning, learning_rate, renews_copies);
   struct critic_losses losses;
   MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
-  MUSTER_TRY(update_critics(learning, learning_rate, &losses));
+  MUSTER_TRY(update_critics(learning, &step, &losses));
   const bool improves = (base->updates + 1) % learning->policy_delay == 0;
-  if (improves) MUSTER_TRY(update_actor(learning, learning_rate));
+  if (improves)
+    MUSTER_TRY(update_actor(learning, &step));
+  else if (renews_copies)
+    renew_next_policy(learning);
   MUSTER_TRY(replay_learning_end_update(base));
-  if (base->updates % learning->target_update_interval == 0) renew_copies(learning);
 
   metrics[CRITIC_METRIC_ACTOR_LOSS] = improves ? learning->actor_loss : NAN;
   metrics[CRITIC_METRIC_CRITIC_LOSS] = losses.loss / n;

@@ -31,16 +31,51 @@ muster_status divided_step_create(struct optimizer *optimizer, const struct lear
   return MUSTER_OK;
 }
 
-muster_status divided_step_make(struct divided_step *step, struct parameters *parameters, double max_grad_norm,
-                                double learning_rate, double *gradient_norm) {
+/* how the parameters of the block from `first` on, so many, get their new values: by a step, or from who moved them */
+struct move {
+  const struct divided_step *step;
+  struct parameters *parameters;
+};
+
+static void move_by_step(void *context, size_t first, size_t count) {
+  const struct move *move = context;
+  const struct optimizer *optimizer = move->step->optimizer;
+  optimizer_step_part(optimizer, first - optimizer->first, count, move->parameters->values + first,
+                      move->parameters->gradients + first);
+}
+
+static void take_moved(void *context, size_t first, size_t count) {
+  const struct move *move = context;
+  memcpy(move->parameters->values + first, move->step->moved + first - move->step->optimizer->first,
+         count * sizeof *move->step->moved);
+}
+
+/* moves this member's part, and waits until the others have moved theirs */
+static muster_status move_part(const struct divided_step *step, struct parameters *parameters) {
   const struct optimizer *optimizer = step->optimizer;
-  float *values = parameters->values + optimizer->first, *moved = step->moved;
-  const size_t first = optimizer->part_first, end = first + optimizer->part_count;
-  MUSTER_TRY(optimizer_clipped_step(step->optimizer, parameters, max_grad_norm, learning_rate, gradient_norm));
-  if (moved == NULL) return MUSTER_OK;
-  memcpy(moved + first, values + first, (end - first) * sizeof *moved);
-  MUSTER_TRY(step->group->meet_on_node(step->group->context));
-  memcpy(values, moved, first * sizeof *moved);
-  memcpy(values + end, moved + end, (optimizer->count - end) * sizeof *moved);
+  const size_t first = optimizer->part_first, count = optimizer->part_count, at = optimizer->first + first;
+  memcpy(step->moved + first, parameters->values + at, count * sizeof *step->moved);
+  optimizer_step_part(optimizer, first, count, step->moved + first, parameters->gradients + at);
+  return step->group->meet_on_node(step->group->context);
+}
+
+muster_status divided_step_make(struct divided_step *step, struct model *model, const struct step_settings *settings,
+                                double *gradient_norm) {
+  struct optimizer *optimizer = step->optimizer;
+  struct parameters *parameters = &model->parameters;
+  struct move move = {step, parameters};
+  struct model_renewal renewal = {.first = optimizer->first,
+                                  .count = optimizer->count,
+                                  .change = move_by_step,
+                                  .context = &move,
+                                  .tau = settings->tau};
+  double scale;
+  MUSTER_TRY(optimizer_clip(optimizer, parameters, settings->max_grad_norm, &scale, gradient_norm));
+  optimizer_begin_step(optimizer, scale, settings->learning_rate);
+  if (step->moved != NULL) {
+    MUSTER_TRY(move_part(step, parameters));
+    renewal.change = take_moved;
+  }
+  model_renew(model, &renewal);
   return MUSTER_OK;
 }

@@ -5,6 +5,7 @@
 #define ALGO_DIVIDED_STEP_H
 
 #include "algo/learner_group.h"
+#include "nn/model.h"
 #include "nn/optimizer.h"
 
 /* Steps of fewer parameters are not divided: they take no longer than to meet. */
@@ -20,9 +21,16 @@ struct divided_step {
 MUSTER_CHECKED muster_status divided_step_create(struct optimizer *optimizer, const struct learner_group *group,
                                                  struct divided_step *step);
 
-/* optimizer_clipped_step() by all together. Between two steps the group has met otherwise, as sums of gradients do.
- * Collective over the group. */
-MUSTER_CHECKED muster_status divided_step_make(struct divided_step *step, struct parameters *parameters,
-                                               double max_grad_norm, double learning_rate, double *gradient_norm);
+struct step_settings {
+  double max_grad_norm, learning_rate; /* INFINITY: gradients are not clipped */
+  float tau;                           /* of target copies, which follow where tau > 0 */
+};
+
+/* Makes a step, by all together, of the model's parameters that the optimizer moves, against parameters.gradients,
+ * clipped as by optimizer_clip(); has target copies follow and packs as model_renew() does. *gradient_norm is the norm
+ * before clipping; NULL: it is not wanted. Between two steps the group has met otherwise, as sums of gradients do.
+ * NUMERIC error, with nothing changed, when a gradient is not finite. Collective over the group. */
+MUSTER_CHECKED muster_status divided_step_make(struct divided_step *step, struct model *model,
+                                               const struct step_settings *settings, double *gradient_norm);
 
 #endif

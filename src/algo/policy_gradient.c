@@ -267,8 +267,9 @@ muster_status policy_gradient_gradient(struct policy_gradient *policy, const str
 
 muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                              double *gradient_norm) {
-  return divided_step_make(&policy->step, &policy->model->parameters, policy->settings.max_grad_norm, learning_rate,
-                           gradient_norm);
+  const struct step_settings settings = {.max_grad_norm = policy->settings.max_grad_norm,
+                                         .learning_rate = learning_rate};
+  return divided_step_make(&policy->step, policy->model, &settings, gradient_norm);
 }
 
 /* --- steps --- */
@@ -311,7 +312,6 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
   MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &norm));
   totals->gradient_norm += norm;
   totals->steps++;
-  model_pack(policy->model, true);
   return MUSTER_OK;
 }
 

@@ -114,7 +114,8 @@ MUSTER_CHECKED muster_status policy_gradient_gradient(struct policy_gradient *po
 MUSTER_CHECKED muster_status policy_gradient_loss_error(const struct policy_gradient *policy,
                                                         const struct losses *losses, int64_t minibatch);
 
-/* One step of the optimizer, the gradient clipped to max_grad_norm: divided_step_make(). Collective over the group. */
+/* One step of the optimizer, the gradient clipped to max_grad_norm, and the new weights packed: divided_step_make().
+ * Collective over the group. */
 MUSTER_CHECKED muster_status policy_gradient_optimizer_step(struct policy_gradient *policy, double learning_rate,
                                                             double *gradient_norm);
 

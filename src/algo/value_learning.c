@@ -123,20 +123,22 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
                                     double *metrics) {
   struct replay_learning *base = &learning->base;
   const struct replay_learning_settings *settings = &base->settings;
-  struct parameters *parameters = &base->model->parameters;
   const size_t n = (size_t)settings->batch_size;
   const double learning_rate = option_schedule_value(&settings->learning_rate, progress_remaining);
+  const bool renews_target =
+      !learning->counts_steps_to_target && (base->updates + 1) % settings->target_update_interval == 0;
+  const struct step_settings step = {.max_grad_norm = settings->max_grad_norm,
+                                     .learning_rate = learning_rate,
+                                     .tau = renews_target ? (float)settings->tau : 0.0f};
   struct minibatch minibatch = {learning, loss, 1.0f / (float)n};
   struct value_losses losses;
   double norm;
   MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
-  MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, parameters->gradients, (double *)&losses));
+  MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, base->model->parameters.gradients,
+                               (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss", losses.loss));
-  MUSTER_TRY(divided_step_make(&learning->step, parameters, settings->max_grad_norm, learning_rate, &norm));
+  MUSTER_TRY(divided_step_make(&learning->step, base->model, &step, &norm));
   MUSTER_TRY(replay_learning_end_update(base));
-  model_pack_network(base->model, base->model->policy, true);
-  if (!learning->counts_steps_to_target && base->updates % settings->target_update_interval == 0)
-    renew_target(learning);
 
   metrics[VALUE_METRIC_LOSS] = losses.loss / (double)n;
   metrics[VALUE_METRIC_VALUE] = losses.value / (double)n;

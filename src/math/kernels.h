@@ -24,6 +24,8 @@ struct vector_kernels {
   void (*adam)(size_t n, float *parameter, const float *gradient, float *m, float *v, float gradient_scale,
                float step_size, double beta1, double beta2, float epsilon, float inverse_sqrt_bias2);
   double (*sum_of_squares)(size_t n, const float *x);
+  bool (*is_finite)(size_t n, const float *x);
+  void (*follow)(size_t n, float tau, const float *x, float *copy);
   void (*add)(size_t n, const float *x, const float *y, float *sum);
   float (*normalize)(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y);
   void (*normalize_back)(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,

@@ -48,6 +48,29 @@ static double sum_of_squares_kernel(size_t n, const float *x) {
   return total;
 }
 
+/* all bits of the exponent are set in infinity and NaN */
+static bool is_finite_kernel(size_t n, const float *x) {
+  const uint32_t infinity = UINT32_C(0xff) << 23;
+  uvec found = {0};
+  size_t i = 0;
+  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH)
+    found |= (uvec)(((uvec)vec_load(x + i) & infinity) == ((uvec){0} | infinity));
+  if (i < n) found |= (uvec)(((uvec)vec_load_part(x + i, n - i) & infinity) == ((uvec){0} | infinity));
+  return !vec_any(found);
+}
+
+static void follow_kernel(size_t n, float tau, const float *x, float *copy) {
+  const vec rate = vec_set(tau), keep = vec_set(1.0f - tau);
+  size_t i = 0;
+  if (tau == 1.0f) {
+    memcpy(copy, x, n * sizeof *x);
+    return;
+  }
+  for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) vec_store(copy + i, keep * vec_load(copy + i) + rate * vec_load(x + i));
+  if (i < n)
+    vec_store_part(copy + i, n - i, keep * vec_load_part(copy + i, n - i) + rate * vec_load_part(x + i, n - i));
+}
+
 static void add_kernel(size_t n, const float *x, const float *y, float *sum) {
   size_t i = 0;
   for (; i + SIMD_WIDTH <= n; i += SIMD_WIDTH) vec_store(sum + i, vec_load(x + i) + vec_load(y + i));
@@ -110,5 +133,5 @@ static void normalize_back_kernel(size_t n, const float *restrict gain, const fl
 }
 
 const struct vector_kernels KERNEL_SET(vector_kernels) = {
-    tanh_kernel,           exp_kernel, log_kernel,       KERNEL_SET(adam_kernel),
-    sum_of_squares_kernel, add_kernel, normalize_kernel, normalize_back_kernel};
+    tanh_kernel,      exp_kernel,    log_kernel, KERNEL_SET(adam_kernel), sum_of_squares_kernel,
+    is_finite_kernel, follow_kernel, add_kernel, normalize_kernel,        normalize_back_kernel};

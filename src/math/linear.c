@@ -15,6 +15,8 @@ static const struct linear_kernels *const sets[INSTRUCTION_SETS] = {
     [SET_BLAS] = &linear_kernels_blas,
 };
 
+_Static_assert(LINEAR_PACK_OUTPUTS == PANEL, "whole panels are packed");
+
 static const struct linear_kernels *kernels(void) { return sets[instruction_set_in_use()]; }
 
 bool linear_select(const char *name) { return instruction_set_select(name); }
@@ -27,8 +29,13 @@ size_t linear_packed_floats(size_t in, size_t out) {
 size_t linear_packed_transposed_floats(size_t in, size_t out) { return linear_padded(in) * out; }
 
 void linear_pack(size_t in, size_t out, const float *weight, float *packed) {
+  linear_pack_part(in, out, 0, out, weight, packed);
+}
+
+void linear_pack_part(size_t in, size_t out, size_t first, size_t outputs, const float *weight, float *packed) {
+  assert(first % LINEAR_PACK_OUTPUTS == 0 && first + outputs <= out);
   if (out > NARROW_OUT) {
-    kernels()->pack(in, out, weight, packed);
+    kernels()->pack(in, outputs, weight + first * in, packed + first * in);
     return;
   }
   size_t ld = linear_padded(in);
@@ -37,17 +44,23 @@ void linear_pack(size_t in, size_t out, const float *weight, float *packed) {
 }
 
 void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed) {
+  linear_pack_transposed_part(in, out, 0, out, weight, packed);
+}
+
+void linear_pack_transposed_part(size_t in, size_t out, size_t first, size_t outputs, const float *weight,
+                                 float *packed) {
   for (size_t column = 0; column < in; column += PANEL) {
-    const float *from = weight + column;
     size_t ld = panel_width(in - column), used = in - column < ld ? in - column : ld;
-    for (size_t o = 0; o < out; o++, from += in, packed += ld) {
+    const float *from = weight + first * in + column;
+    float *to = packed + column * out + first * ld;
+    for (size_t o = 0; o < outputs; o++, from += in, to += ld) {
       // copies whole panels with a constant length, which the compiler inlines
       if (used == PANEL) {
-        memcpy(packed, from, PANEL * sizeof *packed);
+        memcpy(to, from, PANEL * sizeof *to);
         continue;
       }
-      memset(packed, 0, ld * sizeof *packed);
-      memcpy(packed, from, used * sizeof *packed);
+      memset(to + used, 0, (ld - used) * sizeof *to);
+      memcpy(to, from, used * sizeof *to);
     }
   }
 }

@@ -38,6 +38,13 @@ size_t linear_packed_transposed_floats(size_t in, size_t out);
 void linear_pack(size_t in, size_t out, const float *weight, float *packed);
 void linear_pack_transposed(size_t in, size_t out, const float *weight, float *packed);
 
+/* The same for the outputs from `first` on, so many, alone: a multiple of LINEAR_PACK_OUTPUTS, or up to the last one;
+ * `first` is such a multiple, too. */
+#define LINEAR_PACK_OUTPUTS 32
+void linear_pack_part(size_t in, size_t out, size_t first, size_t outputs, const float *weight, float *packed);
+void linear_pack_transposed_part(size_t in, size_t out, size_t first, size_t outputs, const float *weight,
+                                 float *packed);
+
 /* y[rows, out] = activation(x[rows, in] W^T + bias), bias [out]. `y_ld` >= linear_padded(out); columns of y past `out`
  * hold the result for zero weights and bias, or keep their old values. `x_ld` >= in may be any stride (observations lie
  * in the trajectory); nothing past `in` is read. NaN and infinity pass through. */

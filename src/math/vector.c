@@ -37,4 +37,8 @@ void vector_normalize_back(size_t n, const float *gain, const float *dy, const f
   kernels()->normalize_back(n, gain, dy, h, inverse, d_gain, d_bias, dx);
 }
 
+bool vector_is_finite(size_t n, const float *x) { return kernels()->is_finite(n, x); }
+
+void vector_follow(size_t n, float tau, const float *x, float *copy) { kernels()->follow(n, tau, x, copy); }
+
 void vector_add(size_t n, const float *x, const float *y, float *sum) { kernels()->add(n, x, y, sum); }

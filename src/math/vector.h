@@ -3,6 +3,7 @@
 #ifndef MATH_VECTOR_H
 #define MATH_VECTOR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* y[i] = tanh(x[i]); y may be x. Odd, never beyond +-1, exactly +-1 for |x| >= 8.31; NaN in, NaN out. Largest error,
@@ -31,6 +32,9 @@ void vector_adam(size_t n, float *parameter, const float *gradient, float *m, fl
  * if any element is NaN, otherwise infinite if any is. */
 double vector_sum_of_squares(size_t n, const float *x);
 
+/* Whether no x[i] is infinite or NaN. */
+bool vector_is_finite(size_t n, const float *x);
+
 /* Layer normalisation of one row (nn/layers/layer_norm.c): h[i] = (x[i] - mean x) / s and y[i] = gain[i] * h[i] +
  * bias[i] with s = sqrt(mean (x - mean x)^2 + 1e-5). Returns 1 / s. The same bits on every instruction set; the arrays
  * do not overlap. */
@@ -41,6 +45,9 @@ float vector_normalize(size_t n, const float *x, const float *gain, const float 
  * and adds dy[i] * h[i] to d_gain[i] and dy[i] to d_bias[i]. dx NULL, or d_gain NULL: not wanted. Likewise. */
 void vector_normalize_back(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
                            float *d_bias, float *dx);
+
+/* copy[i] = (1 - tau) * copy[i] + tau * x[i]; with tau 1 it is x[i]. The same bits on every instruction set. */
+void vector_follow(size_t n, float tau, const float *x, float *copy);
 
 /* sum[i] = x[i] + y[i]; sum may be x or y. */
 void vector_add(size_t n, const float *x, const float *y, float *sum);

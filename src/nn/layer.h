@@ -44,6 +44,7 @@ struct layer {
   size_t in, out;                  /* numbers of floats of both */
   enum activation activation;      /* of the output */
   int number;                      /* its number among the layers that have parameters */
+  size_t first, parameters;        /* where these begin in the block, and how many they are */
   uint32_t stream;                 /* of its random numbers, in passes that have some; below 2^14 */
   size_t memory;                   /* floats that a row keeps from one step to the next; 0: none */
   size_t memory_offset;            /* where these lie in the network's memory */
@@ -80,6 +81,16 @@ struct layer_return {
   size_t dx_ld;
 };
 
+/* Parameters that get new values, part by part. */
+struct layer_renewal {
+  /* Gives the parameters first to first + count - 1 of the block their new values. Every parameter is given one by
+   * exactly one call, which reads the old values of those parameters at most. */
+  void (*change)(void *context, size_t first, size_t count);
+  void *context;
+  float *values; /* the parameter block */
+  float tau;     /* the layer of a target copy, too: it becomes (1 - tau) * itself + tau * what it copies */
+};
+
 /* How initial weights are drawn. */
 struct layer_init {
   bool orthogonal; /* with `gain`, and no biases; else uniform as torch.nn.Linear */
@@ -106,6 +117,10 @@ struct layer_type {
   /* After the parameters changed: brings them into the form that the kernels read; that for backward() only when
    * `for_training`. NULL: the kernels read the parameters themselves. */
   void (*pack)(struct layer *layer, const float *values, bool for_training);
+  /* Changes the layer's parameters, has the same layer of a target copy follow them (NULL: there is none), and packs
+   * both: that for training, the copy's not. Does part by part, while the part is in the cache, what would otherwise
+   * be done for the whole layer, one after the other, and to the same bits. NULL: that is done. */
+  void (*renew)(struct layer *layer, struct layer *copy, const struct layer_renewal *renewal);
   /* Takes working memory from the arena; that for backward() only where the network `trains`. NULL: the layer needs
    * none besides its output. */
   muster_status (*allocate)(struct layer *layer, bool trains, struct arena *arena);

@@ -1,5 +1,6 @@
 #include "nn/model.h"
 
+#include "math/vector.h"
 #include "nn/layers/table.h"
 
 #include <math.h>
@@ -277,15 +278,33 @@ void model_pack(struct model *model, bool for_training) {
   for (size_t i = 0; i < model->networks; i++) model_pack_network(model, &model->network[i], for_training);
 }
 
+void model_update_target(struct model *model, struct model_network *target, float tau) {
+  float *values = model->parameters.values;
+  vector_follow(target->count, tau, values + target->copied->first, values + target->first);
+}
+
 void model_update_targets(struct model *model, float tau) {
-  const float keep = 1.0f - tau;
-  for (const struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
-    if (entry->copied == NULL) continue;
-    float *target = model->parameters.values + entry->first;
-    const float *learned = model->parameters.values + entry->copied->first;
-    for (size_t i = 0; i < entry->count; i++)
-      target[i] = tau == 1.0f ? learned[i] : keep * target[i] + tau * learned[i];
+  for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++)
+    if (entry->copied != NULL) model_update_target(model, entry, tau);
+}
+
+static struct network *copy_of(struct model *model, const struct model_network *original) {
+  for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++)
+    if (entry->copied == original) return &entry->network;
+  return NULL;
+}
+
+void model_renew(struct model *model, const struct model_renewal *renewal) {
+  const struct layer_renewal of_layers = {renewal->change, renewal->context, model->parameters.values, renewal->tau};
+  const size_t end = renewal->first + renewal->count;
+  size_t at = renewal->first;
+  for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
+    if (entry->copied != NULL || entry->count == 0 || entry->first < at || entry->first >= end) continue;
+    if (entry->first > at) renewal->change(renewal->context, at, entry->first - at);
+    network_renew(&entry->network, renewal->tau > 0 ? copy_of(model, entry) : NULL, &of_layers);
+    at = entry->first + entry->count;
   }
+  if (end > at) renewal->change(renewal->context, at, end - at);
 }
 
 void model_direct_gradients(struct model *model, float *gradients) {

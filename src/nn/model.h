@@ -37,8 +37,9 @@ struct model_network_spec {
   /* an ensemble: as many networks as the request has `n_critics`, "<name>1", "<name>2", ..., with `critic_atoms`
    * outputs in place of each one; a target copy of it is an ensemble, too */
   bool is_ensemble;
-  /* for a target copy the name of the network that it copies, "policy" or one earlier in the list; else NULL. A copy
-   * has the layers of that network, begins equal to it, is not trained, and follows it by model_update_targets() */
+  /* for a target copy the name of the network that it copies, which has no other copy, "policy" or one earlier in the
+   * list; else NULL. A copy has the layers of that network, begins equal to it, is not trained, and follows it by
+   * model_update_targets() */
   const char *copy_of;
 };
 
@@ -119,6 +120,18 @@ void model_pack_network(struct model *model, struct model_network *network, bool
 /* Every target copy becomes (1 - tau) * itself + tau * what it copies (Lillicrap et al. 2016, algorithm 1); with tau 1
  * it becomes equal. Pack the weights afterwards. */
 void model_update_targets(struct model *model, float tau);
+void model_update_target(struct model *model, struct model_network *target, float tau);
+
+/* Changes the learned parameters first to first + count - 1, which are whole networks and what lies between them, by
+ * `change` (struct layer_renewal), and packs these networks for training. Where tau > 0, their target copies follow as
+ * in model_update_targets(), and are packed, too. All of it goes through memory once. */
+struct model_renewal {
+  size_t first, count;
+  void (*change)(void *context, size_t first, size_t count);
+  void *context;
+  float tau;
+};
+void model_renew(struct model *model, const struct model_renewal *renewal);
 
 /* ---- passes of single networks ---- */
 

@@ -1,5 +1,7 @@
 #include "nn/network.h"
 
+#include "math/vector.h"
+
 #include <stdio.h>
 
 muster_status layer_list_add(struct layer_list *list, struct layer_spec spec) {
@@ -48,7 +50,10 @@ static muster_status add_layer(struct network *network, const struct layer_spec 
   if (spec->type->add_parameters == NULL) return MUSTER_OK;
   char path[48];
   snprintf(path, sizeof path, "%s/%d", network->name, network->numbered++);
-  return spec->type->add_parameters(layer, parameters, path);
+  layer->first = parameters->count;
+  MUSTER_TRY(spec->type->add_parameters(layer, parameters, path));
+  layer->parameters = parameters->count - layer->first;
+  return MUSTER_OK;
 }
 
 muster_status network_add(struct network *network, const struct layer_list *list, struct parameters *parameters,
@@ -80,6 +85,22 @@ muster_status network_initialize(const struct network *network, float *values, s
 void network_pack(struct network *network, const float *values, bool for_training) {
   for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
     if (layer->type->pack != NULL) layer->type->pack(layer, values, for_training);
+}
+
+/* the whole layer at once */
+static void renew_layer(struct layer *layer, struct layer *copy, const struct layer_renewal *renewal) {
+  renewal->change(renewal->context, layer->first, layer->parameters);
+  if (layer->type->pack != NULL) layer->type->pack(layer, renewal->values, true);
+  if (copy == NULL) return;
+  vector_follow(layer->parameters, renewal->tau, renewal->values + layer->first, renewal->values + copy->first);
+  if (copy->type->pack != NULL) copy->type->pack(copy, renewal->values, false);
+}
+
+void network_renew(struct network *network, struct network *copy, const struct layer_renewal *renewal) {
+  for (int i = 0; i < network->layers; i++) {
+    struct layer *layer = &network->layer[i], *of_copy = copy != NULL ? &copy->layer[i] : NULL;
+    if (layer->parameters > 0) (layer->type->renew != NULL ? layer->type->renew : renew_layer)(layer, of_copy, renewal);
+  }
 }
 
 /* the input that layer i read when the tile went through the network */

@@ -44,6 +44,10 @@ MUSTER_CHECKED muster_status network_initialize(const struct network *network, f
  * `for_training`. */
 void network_pack(struct network *network, const float *values, bool for_training);
 
+/* Changes all parameters of the network, has a target copy follow (NULL: there is none), and packs both: the network
+ * for training, the copy for forward passes alone. */
+void network_renew(struct network *network, struct network *copy, const struct layer_renewal *renewal);
+
 /* Runs the tile of `pass` through all layers. Returns the output [pass->rows, *y_ld], borrowed until the next forward
  * pass (x itself where there are no layers). */
 const float *network_forward(struct network *network, const struct layer_pass *pass, size_t *y_ld);

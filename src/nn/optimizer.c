@@ -77,26 +77,39 @@ muster_status optimizer_create_by_name(const char *name, size_t count, double ep
   return optimizer_create(type, count, epsilon, arena, optimizer);
 }
 
+void optimizer_begin_step(struct optimizer *optimizer, double gradient_scale, double learning_rate) {
+  optimizer->steps++;
+  optimizer->gradient_scale = gradient_scale;
+  optimizer->learning_rate = learning_rate;
+  if (optimizer->type->begin != NULL) optimizer->type->begin(optimizer, learning_rate);
+}
+
+void optimizer_step_part(const struct optimizer *optimizer, size_t first, size_t count, float *parameters,
+                         const float *gradients) {
+  struct optimizer part = *optimizer;
+  part.count = count;
+  for (int k = 0; k < optimizer->type->moments; k++) part.moment[k] += first;
+  optimizer->type->step(&part, parameters, gradients, optimizer->gradient_scale, optimizer->learning_rate);
+}
+
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate) {
   const size_t first = optimizer->part_first;
-  struct optimizer part = *optimizer;
-  optimizer->steps = ++part.steps;
-  part.count = optimizer->part_count;
-  for (int k = 0; k < optimizer->type->moments; k++) part.moment[k] += first;
-  optimizer->type->step(&part, parameters + first, gradients + first, gradient_scale, learning_rate);
+  optimizer_begin_step(optimizer, gradient_scale, learning_rate);
+  optimizer_step_part(optimizer, first, optimizer->part_count, parameters + first, gradients + first);
 }
 
-muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters, double max_grad_norm,
-                                     double learning_rate, double *gradient_norm) {
+muster_status optimizer_clip(const struct optimizer *optimizer, const struct parameters *parameters,
+                             double max_grad_norm, double *gradient_scale, double *gradient_norm) {
   const float *gradients = parameters->gradients + optimizer->first;
-  double norm = sqrt(vector_sum_of_squares(optimizer->count, gradients));
-  *gradient_norm = norm;
-  if (!isfinite(norm))
+  const bool needs_norm = gradient_norm != NULL || !isinf(max_grad_norm);
+  const double norm = needs_norm ? sqrt(vector_sum_of_squares(optimizer->count, gradients)) : 0;
+  if (gradient_norm != NULL) *gradient_norm = norm;
+  if (needs_norm ? !isfinite(norm) : !vector_is_finite(optimizer->count, gradients))
     return status_error(MUSTER_ERROR_NUMERIC, "the gradient of %s is not finite",
                         parameters_find_not_finite(parameters, parameters->gradients));
-  double scale = max_grad_norm / (norm + 1e-6);
-  optimizer_step(optimizer, parameters->values + optimizer->first, gradients, scale < 1.0 ? scale : 1.0, learning_rate);
+  const double scale = max_grad_norm / (norm + 1e-6);
+  *gradient_scale = scale < 1.0 ? scale : 1.0;
   return MUSTER_OK;
 }
 

@@ -11,6 +11,7 @@
 
 #define OPTIMIZER_MAX_MOMENTS 2
 #define OPTIMIZER_STATE (OPTIMIZER_MAX_MOMENTS + 1)
+#define OPTIMIZER_CONSTANTS 3
 
 struct optimizer;
 
@@ -20,7 +21,10 @@ struct optimizer_type {
   const char *moment_names[OPTIMIZER_MAX_MOMENTS];
   bool is_square[OPTIMIZER_MAX_MOMENTS]; /* never negative, and infinite where squares of gradients are */
   float initial_moment;
-  /* Makes one step, which `steps` includes already. Gradients are multiplied by gradient_scale. */
+  /* Optional: finds `constant`, which is the same for all parameters, at the beginning of a step. */
+  void (*begin)(struct optimizer *optimizer, double learning_rate);
+  /* Makes one step, which `steps` includes already, of `count` parameters, each of which moves independently of the
+   * others: all, or a part of them, with their moments. Gradients are multiplied by gradient_scale. */
   void (*step)(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                double learning_rate);
 };
@@ -31,8 +35,9 @@ struct optimizer {
   size_t part_first, part_count;        /* those of them that a step moves: all, unless several ranks divide them */
   float *moment[OPTIMIZER_MAX_MOMENTS]; /* [count] each */
   int64_t steps;
-  double epsilon;
-  char names[OPTIMIZER_STATE][48]; /* of its state */
+  double epsilon, constant[OPTIMIZER_CONSTANTS];
+  double gradient_scale, learning_rate; /* of the step that is being made */
+  char names[OPTIMIZER_STATE][48];      /* of its state */
 };
 
 /* The registry: one line for each optimizer, the table that its file defines. */
@@ -76,11 +81,17 @@ MUSTER_CHECKED muster_status optimizer_create_by_name(const char *name, size_t c
 void optimizer_step(struct optimizer *optimizer, float *parameters, const float *gradients, double gradient_scale,
                     double learning_rate);
 
-/* The same for its part of `parameters`, with gradients clipped to the global norm max_grad_norm as by
- * torch.nn.utils.clip_grad_norm_; *gradient_norm is the norm before that. NUMERIC error, with nothing changed, when the
- * norm is not finite. */
-MUSTER_CHECKED muster_status optimizer_clipped_step(struct optimizer *optimizer, struct parameters *parameters,
-                                                    double max_grad_norm, double learning_rate, double *gradient_norm);
+/* The same part by part: a step begins, and then moves every parameter once, in calls for `count` of them from `first`
+ * on, whose values and gradients begin at these pointers. */
+void optimizer_begin_step(struct optimizer *optimizer, double gradient_scale, double learning_rate);
+void optimizer_step_part(const struct optimizer *optimizer, size_t first, size_t count, float *parameters,
+                         const float *gradients);
+
+/* Finds the factor by which the gradients of its part of `parameters` are to be multiplied, so that they are clipped to
+ * the global norm max_grad_norm as by torch.nn.utils.clip_grad_norm_; INFINITY: they are not. *gradient_norm is the
+ * norm before that; NULL: it is not wanted. NUMERIC error when a gradient is not finite. */
+MUSTER_CHECKED muster_status optimizer_clip(const struct optimizer *optimizer, const struct parameters *parameters,
+                                            double max_grad_norm, double *gradient_scale, double *gradient_norm);
 
 /* Lists the state as tensors "optimizer/..." for a checkpoint; returns how many there are. */
 int optimizer_state(struct optimizer *optimizer, struct tensor list[OPTIMIZER_STATE]);

@@ -121,42 +121,108 @@ static void test_exchange(void) {
 
 /* --- steps of the optimizer --- */
 
+static const struct network_shape large = {.obs_dim = 4, .actions = 2, .layers = 2, .hidden = {256, 130}};
+static const struct model_network_spec with_copy[] = {{.name = "target", .copy_of = "policy"}, {0}};
+enum { MEMBERS = 3 };
+
+/* a learner, one of MEMBERS; or the last one, which is alone */
+struct learner {
+  struct pretended pretended;
+  struct model model;
+  struct optimizer optimizer;
+  struct divided_step step;
+  double norm;
+};
+
+static void create_learner(struct learner *learner, size_t index, void **blocks, struct arena *arena) {
+  struct optimizer *optimizer = &learner->optimizer;
+  create_model(&large, with_copy, arena, &learner->model);
+  randomize_model(&learner->model, 3);
+  CU_ASSERT_TRUE_FATAL(learner->model.learned_count >= DIVIDED_STEP_LEAST);
+  CHECK_OK_FATAL(optimizer_create(&optimizer_adam, learner->model.learned_count, 1e-5, arena, optimizer));
+  if (index < MEMBERS) pretend(&learner->pretended, MEMBERS, index, blocks);
+  CHECK_OK_FATAL(divided_step_create(optimizer, index < MEMBERS ? &learner->pretended.group : NULL, &learner->step));
+}
+
+static void make_step(struct learner *learner, uint32_t t) {
+  const struct step_settings settings = {.max_grad_norm = 10, .learning_rate = 0.01, .tau = 0.25f};
+  fill_normal(learner->model.parameters.gradients, learner->model.learned_count, 0.5, 2, t);
+  CHECK_OK(divided_step_make(&learner->step, &learner->model, &settings, &learner->norm));
+}
+
+/* the parameters, and what networks compute from packed ones */
+static void check_equal(struct model *model, struct model *expected) {
+  float observations[8 * 4];
+  size_t ld;
+  fill_normal(observations, 8 * 4, 1.0, 7, 0);
+  CU_ASSERT_EQUAL(
+      memcmp(model->parameters.values, expected->parameters.values, expected->parameters.count * sizeof(float)), 0);
+  for (size_t i = 1; i < expected->networks; i++) {
+    model_take(model, 8, observations, 4 * sizeof(float));
+    model_take(expected, 8, observations, 4 * sizeof(float));
+    const float *outputs = model_forward(model, &model->network[i], &ld),
+                *wanted = model_forward(expected, &expected->network[i], &ld);
+    for (size_t r = 0; r < 8; r++) CU_ASSERT_EQUAL(memcmp(outputs + r * ld, wanted + r * ld, 2 * sizeof(float)), 0);
+  }
+}
+
 static void test_divided_steps(void) {
-  enum { COUNT = DIVIDED_STEP_LEAST + 77, MEMBERS = 3 };
-  static float values[MEMBERS + 1][COUNT], gradients[COUNT];
-  struct optimizer optimizer[MEMBERS + 1];
-  struct divided_step step[MEMBERS + 1];
-  struct pretended pretended[MEMBERS];
+  static struct learner learner[MEMBERS + 1];
   struct arena *arena;
   void *blocks[BLOCKS] = {NULL};
-  double norm[MEMBERS + 1];
   CHECK_OK_FATAL(arena_create(&arena));
-  for (size_t i = 0; i <= MEMBERS; i++) {
-    CHECK_OK_FATAL(optimizer_create(&optimizer_adam, COUNT, 1e-5, arena, &optimizer[i]));
-    if (i < MEMBERS) pretend(&pretended[i], MEMBERS, i, blocks);
-    CHECK_OK_FATAL(divided_step_create(&optimizer[i], i < MEMBERS ? &pretended[i].group : NULL, &step[i]));
-    fill_normal(values[i], COUNT, 1.0, 3, 0);
-  }
+  for (size_t i = 0; i <= MEMBERS; i++) create_learner(&learner[i], i, blocks, arena);
+  const size_t bytes = learner[0].model.parameters.count * sizeof(float);
   for (uint32_t t = 0; t < 3; t++) {
-    fill_normal(gradients, COUNT, 0.5, 2, t);
     /* who comes last gets what all have moved; the others are given it afterwards, since nobody waits here */
     for (int i = MEMBERS; i >= 0; i--) {
-      struct parameters parameters = {.values = values[i], .gradients = gradients};
-      CHECK_OK(divided_step_make(&step[i], &parameters, 10, 0.01, &norm[i]));
-      CU_ASSERT_EQUAL(norm[i], norm[MEMBERS]);
+      make_step(&learner[i], t);
+      CU_ASSERT_EQUAL(learner[i].norm, learner[MEMBERS].norm);
     }
-    CU_ASSERT_EQUAL(memcmp(values[0], values[MEMBERS], sizeof values[0]), 0);
-    for (int i = 1; i < MEMBERS; i++) memcpy(values[i], values[0], sizeof values[0]);
+    check_equal(&learner[0].model, &learner[MEMBERS].model);
+    for (int i = 1; i < MEMBERS; i++)
+      memcpy(learner[i].model.parameters.values, learner[0].model.parameters.values, bytes);
   }
   for (int k = 0; k < 2; k++)
-    CU_ASSERT_EQUAL(memcmp(optimizer[0].moment[k], optimizer[MEMBERS].moment[k], sizeof values[0]), 0);
+    CU_ASSERT_EQUAL(memcmp(learner[0].optimizer.moment[k], learner[MEMBERS].optimizer.moment[k],
+                           learner[0].model.learned_count * sizeof(float)),
+                    0);
   free(blocks[0]);
+  arena_destroy(&arena);
+}
+
+/* a gradient that is not finite is named, and nothing changes, whether a norm is wanted or not */
+static void test_not_finite(void) {
+  static struct learner learner;
+  const struct step_settings settings[] = {{.max_grad_norm = 10, .learning_rate = 0.01, .tau = 1},
+                                           {.max_grad_norm = INFINITY, .learning_rate = 0.01, .tau = 1}};
+  static const float bad[] = {INFINITY, -INFINITY, NAN, -NAN};
+  struct arena *arena;
+  CHECK_OK_FATAL(arena_create(&arena));
+  create_learner(&learner, MEMBERS, NULL, arena);
+  struct parameters *parameters = &learner.model.parameters;
+  const size_t bytes = parameters->count * sizeof(float);
+  float *before = malloc(bytes);
+  memcpy(before, parameters->values, bytes);
+  const struct parameter *bias = find_parameter(parameters, "policy", 1, "bias");
+  for (size_t i = 0; i < 4; i++) {
+    parameters->gradients[bias->offset + 17] = bad[i];
+    for (size_t k = 0; k < 2; k++)
+      CHECK_FAILS(divided_step_make(&learner.step, &learner.model, &settings[k], k == 0 ? &learner.norm : NULL),
+                  MUSTER_ERROR_NUMERIC, "the gradient of policy/1/bias is not finite");
+  }
+  CU_ASSERT_EQUAL(learner.optimizer.steps, 0);
+  CU_ASSERT_EQUAL(memcmp(before, parameters->values, bytes), 0);
+  parameters->gradients[bias->offset + 17] = 1;
+  CHECK_OK(divided_step_make(&learner.step, &learner.model, &settings[1], NULL));
+  free(before);
   arena_destroy(&arena);
 }
 
 static const struct check_case cases[] = {
     {"steps of a minibatch", test_exchange},
     {"steps of the optimizer", test_divided_steps},
+    {"gradients that are not finite", test_not_finite},
 };
 
 CHECK_MAIN("divided", cases)

@@ -342,6 +342,94 @@ static void test_list(void) {
   arena_destroy(&arena);
 }
 
+/* what changes parameters in a test: it notes how often each is changed */
+struct changing {
+  float *values;
+  int *times;
+};
+
+static void change_parameters(void *context, size_t first, size_t count) {
+  const struct changing *changing = context;
+  for (size_t i = first; i < first + count; i++) {
+    changing->values[i] += 0.01f * (float)(i % 7) - 0.02f;
+    changing->times[i]++;
+  }
+}
+
+static const struct model_network_spec follower[] = {{.name = "target", .copy_of = "policy"}, {0}};
+
+/* a model with these layers, twice the same; NULL: a dueling network */
+static void create_twice(const char *const *layers, struct arena *arena, struct model model[2]) {
+  struct model_options options = {0};
+  CHECK_OK_FATAL(option_set_defaults(&model_option_table, &options));
+  options.hidden_sizes = (struct option_int_list){2, {20, 35}};
+  options.request = (struct policy_request){.distribution = "EpsilonGreedy", .dueling = layers == NULL};
+  if (layers != NULL) set_list(&options.network, layers);
+  for (int i = 0; i < 2; i++) {
+    CHECK_OK_FATAL(model_create(&options, &grid_space, &cell_actions, follower, arena, &model[i]));
+    randomize_model(&model[i], 11);
+  }
+}
+
+/* outputs of policy and copy, and the gradients of the policy, which all read packed weights */
+static void check_passes(struct model *model, struct model *expected) {
+  enum { ROWS = 11 };
+  const size_t stride = expected->encoder.elements * sizeof(float), outputs = expected->head.outputs;
+  float *observations = malloc(ROWS * stride), dy[TILE * 64] = {0};
+  CU_ASSERT_TRUE_FATAL(linear_padded(outputs) <= 64);
+  fill_normal(observations, ROWS * expected->encoder.elements, 1.0, 13, 0);
+  for (size_t r = 0; r < ROWS; r++) fill_normal(dy + r * linear_padded(outputs), outputs, 1.0, 14, (uint32_t)r);
+  for (size_t i = 1; i < expected->networks; i++) {
+    size_t ld;
+    model_take(model, ROWS, observations, stride);
+    model_take(expected, ROWS, observations, stride);
+    const float *y = model_forward(model, &model->network[i], &ld),
+                *wanted = model_forward(expected, &expected->network[i], &ld);
+    for (size_t r = 0; r < ROWS; r++) CU_ASSERT_EQUAL(memcmp(y + r * ld, wanted + r * ld, outputs * sizeof *y), 0);
+    if (&model->network[i] != model->policy) continue;
+    model_backward(model, model->policy, dy, model->parameters.gradients, NULL);
+    model_backward(expected, expected->policy, dy, expected->parameters.gradients, NULL);
+    CU_ASSERT_EQUAL(
+        memcmp(model->parameters.gradients, expected->parameters.gradients, expected->learned_count * sizeof(float)),
+        0);
+  }
+  free(observations);
+}
+
+static void check_renewal(const char *const *layers, float tau) {
+  struct arena *arena = NULL;
+  struct model model[2];
+  CHECK_OK_FATAL(arena_create(&arena));
+  create_twice(layers, arena, model);
+  const size_t learned = model[0].learned_count, count = model[0].parameters.count;
+  int *times = calloc(count, sizeof *times);
+  struct changing changing[2] = {{model[0].parameters.values, times}, {model[1].parameters.values, times}};
+  model_renew(&model[0], &(struct model_renewal){0, learned, change_parameters, &changing[0], tau});
+  for (size_t i = 0; i < count; i++) CU_ASSERT_EQUAL(times[i], i < learned ? 1 : 0);
+  change_parameters(&changing[1], 0, learned);
+  if (tau > 0) model_update_targets(&model[1], tau);
+  model_pack(&model[1], true);
+  CU_ASSERT_EQUAL(memcmp(model[0].parameters.values, model[1].parameters.values, count * sizeof(float)), 0);
+  check_passes(&model[0], &model[1]);
+  free(times);
+  arena_destroy(&arena);
+}
+
+/* Networks that are changed part by part, followed and packed meanwhile, are those that are changed, followed and
+ * packed one after the other: layers of a few outputs, of several parts, of parts with a rest. */
+static void test_renewal(void) {
+  static const char *const wide[] = {"dense 150", "relu", "dense 97", "tanh", NULL};
+  static const char *const narrow[] = {"dense 3", "tanh", "dense 33", "relu", "dense 2", NULL};
+  static const char *const other[] = {"conv2d 5 3 1", "relu", "layer_norm", "dense 140", "layer_norm", "relu", NULL};
+  static const float taus[] = {0, 0.005f, 1};
+  for (size_t i = 0; i < 3; i++) {
+    check_renewal(wide, taus[i]);
+    check_renewal(narrow, taus[i]);
+    check_renewal(other, taus[i]);
+    check_renewal(NULL, taus[i]);
+  }
+}
+
 /* sum(dy * q(s, a)) of a critic */
 static double critic_objective(struct model *model, struct model_network *critic, const float *observations,
                                const float *actions, const float *dy) {
@@ -683,6 +771,7 @@ static const struct check_case cases[] = {
     {"short form beside a list", test_short_form_beside_list},
     {"a list of networks", test_list},
     {"what lists of networks ask for", test_list_misfits},
+    {"a network that is changed part by part", test_renewal},
     {"a critic that reads actions", test_critic_of_actions},
     {"a policy's gradient through a critic", test_policy_through_critic},
     {"one network above a shared trunk", test_single_passes_share_a_trunk},

@@ -1,5 +1,7 @@
 #include "nn/layers/affine.h"
 
+#include "math/vector.h"
+
 #include <math.h>
 
 muster_status affine_add_parameters(struct affine *affine, struct parameters *parameters, const char *path) {
@@ -27,4 +29,33 @@ muster_status affine_allocate(struct affine *affine, struct arena *arena) {
 void affine_pack(struct affine *affine, const float *values, bool for_training) {
   linear_pack(affine->in, affine->out, values + affine->weight, affine->packed);
   if (for_training) linear_pack_transposed(affine->in, affine->out, values + affine->weight, affine->packed_transposed);
+}
+
+/* Parts have about so many weights: what a step reads and writes of one fits into a second-level cache, and most of it
+ * into a first-level one. */
+#define PART_WEIGHTS 4096
+
+static size_t outputs_of_part(const struct affine *affine) {
+  const size_t outputs = PART_WEIGHTS / affine->in / LINEAR_PACK_OUTPUTS * LINEAR_PACK_OUTPUTS;
+  return outputs > 0 ? outputs : LINEAR_PACK_OUTPUTS;
+}
+
+/* new values for so many parameters, and for those of the copy */
+static void change(const struct layer_renewal *renewal, size_t first, size_t count, const size_t *copy) {
+  renewal->change(renewal->context, first, count);
+  if (copy != NULL) vector_follow(count, renewal->tau, renewal->values + first, renewal->values + *copy);
+}
+
+void affine_renew(struct affine *affine, struct affine *copy, const struct layer_renewal *renewal) {
+  const size_t in = affine->in, out = affine->out, most = outputs_of_part(affine);
+  const float *weight = renewal->values + affine->weight;
+  for (size_t first = 0, outputs; first < out; first += outputs) {
+    outputs = out - first < most ? out - first : most;
+    const size_t of_copy = copy != NULL ? copy->weight + first * in : 0;
+    change(renewal, affine->weight + first * in, outputs * in, copy != NULL ? &of_copy : NULL);
+    linear_pack_part(in, out, first, outputs, weight, affine->packed);
+    linear_pack_transposed_part(in, out, first, outputs, weight, affine->packed_transposed);
+    if (copy != NULL) linear_pack_part(in, out, first, outputs, renewal->values + copy->weight, copy->packed);
+  }
+  change(renewal, affine->bias, out, copy != NULL ? &copy->bias : NULL);
 }

@@ -18,4 +18,7 @@ MUSTER_CHECKED muster_status affine_initialize(const struct affine *affine, floa
 MUSTER_CHECKED muster_status affine_allocate(struct affine *affine, struct arena *arena);
 void affine_pack(struct affine *affine, const float *values, bool for_training);
 
+/* For a layer's renew(); `copy`: of the target copy, or NULL. */
+void affine_renew(struct affine *affine, struct affine *copy, const struct layer_renewal *renewal);
+
 #endif

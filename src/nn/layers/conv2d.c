@@ -66,6 +66,11 @@ static void conv2d_pack(struct layer *layer, const float *values, bool for_train
   affine_pack(&conv->affine, values, for_training);
 }
 
+static void conv2d_renew(struct layer *layer, struct layer *copy, const struct layer_renewal *renewal) {
+  struct conv2d *conv = layer->state;
+  affine_renew(&conv->affine, copy != NULL ? &((struct conv2d *)copy->state)->affine : NULL, renewal);
+}
+
 static muster_status conv2d_allocate(struct layer *layer, bool trains, struct arena *arena) {
   struct conv2d *conv = layer->state;
   const size_t input = conv->group_rows * linear_padded(conv->affine.in);
@@ -199,6 +204,7 @@ const struct layer_type layer_conv2d = {
     .add_parameters = conv2d_add_parameters,
     .initialize = conv2d_initialize,
     .pack = conv2d_pack,
+    .renew = conv2d_renew,
     .allocate = conv2d_allocate,
     .forward = conv2d_forward,
     .backward = conv2d_backward,

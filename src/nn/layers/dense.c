@@ -28,6 +28,10 @@ static void dense_pack(struct layer *layer, const float *values, bool for_traini
   affine_pack(layer->state, values, for_training);
 }
 
+static void dense_renew(struct layer *layer, struct layer *copy, const struct layer_renewal *renewal) {
+  affine_renew(layer->state, copy != NULL ? copy->state : NULL, renewal);
+}
+
 static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
   const struct affine *affine = layer->state;
   linear_forward(linear_padded_rows(pass->rows), layer->in, layer->out, pass->x, pass->x_ld, affine->packed,
@@ -56,6 +60,7 @@ const struct layer_type layer_dense = {
     .initialize = dense_initialize,
     .allocate = dense_allocate,
     .pack = dense_pack,
+    .renew = dense_renew,
     .forward = dense_forward,
     .backward = dense_backward,
 };

@@ -67,6 +67,12 @@ static void dueling_pack(struct layer *layer, const float *values, bool for_trai
   for (int i = 0; i < STREAMS; i++) affine_pack(&dueling->stream[i].affine, values, for_training);
 }
 
+static void dueling_renew(struct layer *layer, struct layer *copy, const struct layer_renewal *renewal) {
+  struct dueling *dueling = layer->state, *of_copy = copy != NULL ? copy->state : NULL;
+  for (int i = 0; i < STREAMS; i++)
+    affine_renew(&dueling->stream[i].affine, of_copy != NULL ? &of_copy->stream[i].affine : NULL, renewal);
+}
+
 static muster_status dueling_allocate(struct layer *layer, bool trains, struct arena *arena) {
   (void)trains;
   struct dueling *dueling = layer->state;
@@ -149,6 +155,7 @@ const struct layer_type layer_dueling = {
     .initialize = dueling_initialize,
     .allocate = dueling_allocate,
     .pack = dueling_pack,
+    .renew = dueling_renew,
     .forward = dueling_forward,
     .backward = dueling_backward,
 };
