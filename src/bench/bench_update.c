@@ -40,7 +40,6 @@ static muster_status run_epoch(void *context) {
     MUSTER_TRY(ppo_minibatch_gradient(ppo, update->order + first, minibatch, 0.2, INFINITY, &loss));
     // steps are so small that the policy stays close to the one with the rollout's probabilities
     MUSTER_TRY(policy_gradient_optimizer_step(ppo, 1e-9, &norm));
-    model_pack(&update->model, true);
   }
   return MUSTER_OK;
 }

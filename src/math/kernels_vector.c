@@ -19,15 +19,25 @@ static void log_kernel(size_t n, const float *x, float *y) { apply(n, x, y, appr
 typedef float half_vec __attribute__((vector_size(2 * SIMD_WIDTH)));
 typedef double double_vec __attribute__((vector_size(4 * SIMD_WIDTH)));
 
-/* Sums of squares in SUMS partial sums: element i goes into sum i % SUMS; the square of a float is exact in double. */
+/* sum + d * d, for floats d: their square is exact in double, so that rounding once and rounding twice are the same. */
+SIMD_INLINE double_vec add_square(double_vec sum, double_vec d) {
+#if SIMD_WIDTH == 16
+  return _mm512_fmadd_pd(d, d, sum);
+#elif SIMD_WIDTH == 8
+  return _mm256_fmadd_pd(d, d, sum);
+#else
+  return sum + d * d;
+#endif
+}
+
+/* Sums of squares in SUMS partial sums: element i goes into sum i % SUMS. */
 enum { SUMS = 32, SUM_VECS = 2 * SUMS / SIMD_WIDTH };
 
 SIMD_INLINE void add_squares(const float *x, double_vec sums[SUM_VECS]) {
   UNROLL for (int j = 0; j < SUM_VECS; j++) {
     half_vec floats;
     memcpy(&floats, x + j * (SIMD_WIDTH / 2), sizeof floats);
-    double_vec d = __builtin_convertvector(floats, double_vec);
-    sums[j] += d * d;
+    sums[j] = add_square(sums[j], __builtin_convertvector(floats, double_vec));
   }
 }
 
