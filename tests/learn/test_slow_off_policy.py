@@ -24,6 +24,9 @@ class SlowOffPolicy(test_classic.Learn):
             with self.subTest(algorithm):
                 self.learn("Pendulum-v1", self.SEEDS, algorithm, -155.0, worst=-180.0)
 
+    def test_mountain_car_continuous(self):
+        self.learn("MountainCarContinuous-v0", self.SEEDS, "sac", 93.0)
+
 
 if __name__ == "__main__":
     program.main()
