@@ -68,7 +68,7 @@ static muster_status create_optimizers(struct critic_learning *learning, const s
 
 static muster_status create_memory(struct critic_learning *learning, struct arena *arena) {
   const struct policy_head *head = &learning->base.model->head;
-  const size_t actions = TILE * head->elements;
+  const size_t actions = BLOCK_ROWS * head->elements;
   learning->value_ld = linear_padded(learning->critic[0]->outputs);
   learning->d_net_ld = linear_padded(head->outputs);
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->obs_bytes,
@@ -76,15 +76,15 @@ static muster_status create_memory(struct critic_learning *learning, struct aren
   if (learning->base.rollout->mask_bytes > 0)
     MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->mask_bytes,
                           "action masks of a minibatch", &learning->masks));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->n_critics * learning->atoms, "targets", &learning->targets));
+  MUSTER_TRY(ARENA_TAKE(arena, BLOCK_ROWS * learning->n_critics * learning->atoms, "targets", &learning->targets));
   for (size_t i = 0; i < learning->n_critics; i++)
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * learning->value_ld, "loss gradients", &learning->d_values[i]));
+    MUSTER_TRY(ARENA_TAKE(arena, BLOCK_ROWS * learning->value_ld, "loss gradients", &learning->d_values[i]));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->unit_actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_unit));
-  MUSTER_TRY(ARENA_TAKE(arena, actions, "noise", &learning->noise));
-  return ARENA_TAKE(arena, TILE * learning->d_net_ld, "loss gradients", &learning->d_net);
+  MUSTER_TRY(ARENA_TAKE(arena, TILE * head->elements, "noise", &learning->noise));
+  return ARENA_TAKE(arena, BLOCK_ROWS * learning->d_net_ld, "loss gradients", &learning->d_net);
 }
 
 /* before learning_starts all actions are random */
@@ -173,7 +173,8 @@ const uint8_t *critic_learning_masks(const struct critic_learning *learning, siz
   return learning->masks != NULL ? learning->masks + first * learning->base.rollout->mask_bytes : NULL;
 }
 
-/* what the steps from `first` on drop: in an update's two halves, the critics' and the policy's, not the same */
+/* what the block of steps from `first` on drops: in an update's two halves, the critics' and the policy's, not the same
+ */
 static void set_random(struct critic_learning *learning, bool improves, size_t first) {
   const struct replay_learning *base = &learning->base;
   learning->random = (struct layer_random){base->seed, 2 * (uint32_t)base->updates + improves, (uint32_t)first};
@@ -187,14 +188,23 @@ void critic_learning_run(struct critic_learning *learning, struct model_network 
   model_set_random(model, NULL);
 }
 
+static size_t rows_of_tile(size_t rows, size_t done) { return rows - done < TILE ? rows - done : TILE; }
+
 void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
                          size_t first, size_t rows, const void *observations) {
   struct model *model = learning->base.model;
+  struct policy_head *head = &model->head;
   size_t ld;
   model_take(model, rows, observations, learning->base.rollout->obs_bytes);
   const float *net = model_forward(model, policy, &ld);
-  learning->draw_noise(learning, which, first, rows, learning->noise);
-  model->head.distribution->from_noise(&model->head, rows, net, ld, learning->noise, learning->actions);
+  for (size_t done = 0; done < rows; done += TILE) {
+    const size_t some = rows_of_tile(rows, done);
+    policy_head_choose_tile(head, done / TILE);
+    learning->draw_noise(learning, which, first + done, some, learning->noise);
+    head->distribution->from_noise(head, some, net + done * ld, ld, learning->noise,
+                                   learning->actions + done * head->elements);
+  }
+  policy_head_choose_tile(head, 0);
 }
 
 float critic_learning_least(const struct critic_learning *learning, size_t r, size_t *which) {
@@ -222,12 +232,17 @@ static double choose_value(struct critic_learning *learning, enum critic_choice 
   return sum / (double)outputs;
 }
 
+/* clears the gradients of a critic's values */
+static void clear_values(struct critic_learning *learning, size_t critic, size_t rows) {
+  memset(learning->d_values[critic], 0, linear_padded_rows(rows) * learning->value_ld * sizeof(float));
+}
+
 /* gradients of the critics' values become gradients of the actions */
 static void find_action_gradients(struct critic_learning *learning, size_t n, size_t rows) {
   struct model *model = learning->base.model;
   const struct policy_head *head = &model->head;
   float *sum = learning->d_actions;
-  memset(sum, 0, TILE * head->elements * sizeof *sum);
+  memset(sum, 0, rows * head->elements * sizeof *sum);
   for (size_t i = 0; i < n; i++) {
     model_backward(model, learning->critic[i], learning->d_values[i], NULL, learning->d_unit);
     for (size_t k = 0; k < rows * head->elements; k++) sum[k] += learning->d_unit[k];
@@ -239,36 +254,55 @@ static void find_action_gradients(struct critic_learning *learning, size_t n, si
     }
 }
 
-void critic_learning_climb(struct critic_learning *learning, enum critic_choice choice, double alpha, size_t first,
-                           size_t rows, const void *observations, float *gradient, struct actor_losses *losses) {
+/* gradients of the actions and of their log-probabilities become gradients of the policy's outputs */
+static void find_output_gradients(struct critic_learning *learning, size_t rows) {
+  struct policy_head *head = &learning->base.model->head;
+  memset(learning->d_net, 0, linear_padded_rows(rows) * learning->d_net_ld * sizeof *learning->d_net);
+  for (size_t done = 0; done < rows; done += TILE) {
+    policy_head_choose_tile(head, done / TILE);
+    head->distribution->pathwise(head, rows_of_tile(rows, done), learning->d_actions + done * head->elements,
+                                 learning->d_log_prob + done, learning->d_net + done * learning->d_net_ld,
+                                 learning->d_net_ld);
+  }
+  policy_head_choose_tile(head, 0);
+}
+
+void critic_learning_fill_gradient(struct critic_learning *learning, const struct linear_groups *groups,
+                                   float *gradient) {
   struct model *model = learning->base.model;
-  struct policy_head *head = &model->head;
+  model_backward_groups(model, model->policy, groups, learning->d_net, gradient, NULL);
+  /* what the policy has besides its network tells how it explores, and is not learned */
+  memset(gradient + model->own_offset, 0, model->head.own_count * sizeof *gradient);
+}
+
+void critic_learning_climb(struct critic_learning *learning, enum critic_choice choice, double alpha, size_t first,
+                           const struct linear_groups *groups, const void *observations, float *gradient,
+                           struct actor_losses *losses) {
+  struct model *model = learning->base.model;
+  const struct policy_head *head = &model->head;
   const float inverse_n = 1.0f / (float)learning->base.settings.batch_size;
-  const size_t n = choice == CRITIC_FIRST ? 1 : learning->n_critics;
+  const size_t n = choice == CRITIC_FIRST ? 1 : learning->n_critics, rows = linear_groups_rows(groups);
   critic_learning_act(learning, model->policy, CRITIC_NOISE_NOW, first, rows, observations);
   critic_learning_take(learning, rows, observations, learning->actions);
   critic_learning_run(learning, learning->critic, n);
-  for (size_t i = 0; i < n; i++)
-    memset(learning->d_values[i], 0, TILE * learning->value_ld * sizeof *learning->d_values[i]);
-  for (size_t r = 0; r < rows; r++) {
-    losses->loss += alpha * head->log_prob[r] - choose_value(learning, choice, r, inverse_n);
-    losses->log_prob += head->log_prob[r];
-    learning->d_log_prob[r] = (float)alpha * inverse_n;
-  }
+  for (size_t i = 0; i < n; i++) clear_values(learning, i, rows);
+  for (size_t i = 0, r = 0, end = 0; i < groups->count; i++)
+    for (end += groups->rows[i]; r < end; r++) {
+      losses[i].loss += alpha * head->log_probs[r] - choose_value(learning, choice, r, inverse_n);
+      losses[i].log_prob += head->log_probs[r];
+      learning->d_log_prob[r] = (float)alpha * inverse_n;
+    }
   find_action_gradients(learning, n, rows);
-  memset(learning->d_net, 0, TILE * learning->d_net_ld * sizeof *learning->d_net);
-  head->distribution->pathwise(head, rows, learning->d_actions, learning->d_log_prob, learning->d_net,
-                               learning->d_net_ld);
-  model_backward(model, model->policy, learning->d_net, gradient, NULL);
+  find_output_gradients(learning, rows);
+  critic_learning_fill_gradient(learning, groups, gradient);
 }
 
 /* --- the critics' part of an update --- */
 
-/* what the loss of one critic for one tile reads, and where it adds to */
-struct critic_tile {
+/* what the loss of one critic for a block of steps reads, and where it adds to */
+struct critic_block {
   const float *values, *weights;
   float *d_values, *errors;
-  size_t rows;
   float inverse_n;
 };
 
@@ -280,17 +314,17 @@ static size_t outputs_of(const struct critic_learning *learning, size_t r) {
   return r * learning->value_ld + action * learning->atoms;
 }
 
-/* mean over the minibatch of w squares (Q - y)^2 */
-static void squared_loss(const struct critic_learning *learning, const struct critic_tile *tile,
+/* mean over the minibatch of w squares (Q - y)^2; of rows r .. end - 1 of a block */
+static void squared_loss(const struct critic_learning *learning, const struct critic_block *block, size_t r, size_t end,
                          struct critic_losses *losses) {
   const float squares = learning->rules->squares;
-  for (size_t r = 0; r < tile->rows; r++) {
+  for (; r < end; r++) {
     const size_t at = outputs_of(learning, r);
-    const float value = tile->values[at], error = value - learning->targets[r];
-    losses->loss += (double)tile->weights[r] * squares * error * error;
+    const float value = block->values[at], error = value - learning->targets[r];
+    losses->loss += (double)block->weights[r] * squares * error * error;
     losses->value += (double)value / (double)learning->n_critics;
-    tile->d_values[at] = tile->weights[r] * 2.0f * squares * error * tile->inverse_n;
-    tile->errors[r] += fabsf(error) / (float)learning->n_critics;
+    block->d_values[at] = block->weights[r] * 2.0f * squares * error * block->inverse_n;
+    block->errors[r] += fabsf(error) / (float)learning->n_critics;
   }
 }
 
@@ -305,57 +339,61 @@ static void keep_inputs(struct critic_learning *learning, size_t first, size_t r
 /* Huber's loss of quantile regression (Kuznetsov et al. 2020, equation 6): with the fractions tau_k = (k + 1/2) / n of
  * a critic's n quantiles and m targets, the mean over critics, quantiles and targets of |tau_k - [y_j < q_k]| H(y_j -
  * q_k),  H(d) = d^2 / 2 within [-1, 1], |d| - 1/2 outside */
-static void quantile_loss(const struct critic_learning *learning, const struct critic_tile *tile,
-                          struct critic_losses *losses) {
+static void quantile_loss(const struct critic_learning *learning, const struct critic_block *block, size_t r,
+                          size_t end, struct critic_losses *losses) {
   const size_t n = learning->atoms, m = learning->n_targets;
   const double share = 1.0 / (double)(learning->n_critics * n * m);
-  for (size_t r = 0; r < tile->rows; r++) {
+  for (; r < end; r++) {
     const size_t at = outputs_of(learning, r);
     const float *targets = learning->targets + r * m;
     double loss = 0, value = 0, target = 0;
     for (size_t j = 0; j < m; j++) target += targets[j] / (double)m;
     for (size_t k = 0; k < n; k++) {
-      const double fraction = ((double)k + 0.5) / (double)n, quantile = tile->values[at + k];
+      const double fraction = ((double)k + 0.5) / (double)n, quantile = block->values[at + k];
       double slope = 0;
       for (size_t j = 0; j < m; j++) {
         const double d = targets[j] - quantile, size = fabs(d), side = d < 0 ? 1 - fraction : fraction;
         loss += side * (size < 1 ? 0.5 * d * d : size - 0.5);
         slope -= side * fmin(fmax(d, -1), 1);
       }
-      tile->d_values[at + k] = (float)(tile->weights[r] * slope * share) * tile->inverse_n;
+      block->d_values[at + k] = (float)(block->weights[r] * slope * share) * block->inverse_n;
       value += quantile / (double)n;
     }
-    losses->loss += tile->weights[r] * loss * share;
+    losses->loss += block->weights[r] * loss * share;
     losses->value += value / (double)learning->n_critics;
-    tile->errors[r] += (float)fabs(value - target) / (float)learning->n_critics;
+    block->errors[r] += (float)fabs(value - target) / (float)learning->n_critics;
   }
 }
 
-/* adds the gradient of the critics and the losses of some steps of the minibatch, tile by tile */
-static void add_critics_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+/* one critic of a block of steps: forward, the losses of each group, and its part of the gradient */
+static void learn_critic(struct critic_learning *learning, size_t critic, const struct linear_groups *groups,
+                         struct critic_block *block, float *gradient, struct critic_losses *losses) {
+  critic_learning_run(learning, &learning->critic[critic], 1);
+  block->values = learning->values[0];
+  block->d_values = learning->d_values[critic];
+  clear_values(learning, critic, linear_groups_rows(groups));
+  for (size_t i = 0, row = 0; i < groups->count; row += groups->rows[i++])
+    (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, block, row, row + groups->rows[i], &losses[i]);
+  model_backward_groups(learning->base.model, learning->critic[critic], groups, block->d_values, gradient, NULL);
+}
+
+/* the gradient of the critics and the losses of a block of steps */
+static void find_critics_gradient(void *context, size_t first, const struct linear_groups *groups, float *gradient,
+                                  double *terms) {
   struct critic_learning *learning = context;
   struct replay_learning *base = &learning->base;
-  for (const size_t end = first + n; first < end; first += TILE) {
-    const size_t rows = end - first < TILE ? end - first : TILE;
-    struct critic_tile tile = {.weights = base->weights + first,
-                               .d_values = learning->d_values[0],
+  const size_t rows = linear_groups_rows(groups);
+  struct critic_block block = {.weights = base->weights + first,
                                .errors = replay_learning_errors(base, first),
-                               .rows = rows,
                                .inverse_n = 1.0f / (float)base->settings.batch_size};
-    replay_learning_gather(base, first, rows);
-    keep_inputs(learning, first, rows);
-    set_random(learning, false, first);
-    memset(tile.errors, 0, rows * sizeof *tile.errors);
-    learning->rules->find_targets(learning, first, rows);
-    critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
-    for (size_t i = 0; i < learning->n_critics; i++) {
-      critic_learning_run(learning, &learning->critic[i], 1);
-      tile.values = learning->values[0];
-      memset(tile.d_values, 0, TILE * learning->value_ld * sizeof *tile.d_values);
-      (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, &tile, (struct critic_losses *)terms);
-      model_backward(base->model, learning->critic[i], tile.d_values, gradient, NULL);
-    }
-  }
+  replay_learning_gather(base, first, rows);
+  keep_inputs(learning, first, rows);
+  set_random(learning, false, first);
+  memset(block.errors, 0, rows * sizeof *block.errors);
+  learning->rules->find_targets(learning, first, rows);
+  critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
+  for (size_t i = 0; i < learning->n_critics; i++)
+    learn_critic(learning, i, groups, &block, gradient, (struct critic_losses *)terms);
 }
 
 /* a step of which nobody wants the gradient's norm; with `renews_copies` target copies follow */
@@ -369,30 +407,29 @@ static muster_status update_critics(struct critic_learning *learning, const stru
                                     struct critic_losses *losses) {
   struct replay_learning *base = &learning->base;
   struct parameters *parameters = &base->model->parameters;
-  MUSTER_TRY(gradient_sum_make(&learning->critics_sum, (size_t)base->settings.batch_size, add_critics_gradient,
-                               learning, parameters->gradients + learning->critics_sum.first, (double *)losses));
+  MUSTER_TRY(gradient_sum_make_of_groups(&learning->critics_sum, (size_t)base->settings.batch_size,
+                                         find_critics_gradient, learning,
+                                         parameters->gradients + learning->critics_sum.first, (double *)losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the critics", losses->loss));
   return divided_step_make(&learning->critics_step, base->model, step, NULL);
 }
 
 /* --- the policy's part --- */
 
-static void add_actor_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+static void find_actor_gradient(void *context, size_t first, const struct linear_groups *groups, float *gradient,
+                                double *terms) {
   struct critic_learning *learning = context;
-  const size_t obs_bytes = learning->base.rollout->obs_bytes;
-  for (const size_t end = first + n; first < end; first += TILE) {
-    set_random(learning, true, first);
-    learning->rules->improve(learning, first, end - first < TILE ? end - first : TILE,
-                             learning->observations + first * obs_bytes, gradient, (struct actor_losses *)terms);
-  }
+  const char *observations = learning->observations + first * learning->base.rollout->obs_bytes;
+  set_random(learning, true, first);
+  learning->rules->improve(learning, first, groups, observations, gradient, (struct actor_losses *)terms);
 }
 
 static muster_status update_actor(struct critic_learning *learning, const struct step_settings *step) {
   struct replay_learning *base = &learning->base;
   struct parameters *parameters = &base->model->parameters;
   struct actor_losses losses;
-  MUSTER_TRY(gradient_sum_make(&learning->actor_sum, (size_t)base->settings.batch_size, add_actor_gradient, learning,
-                               parameters->gradients, (double *)&losses));
+  MUSTER_TRY(gradient_sum_make_of_groups(&learning->actor_sum, (size_t)base->settings.batch_size, find_actor_gradient,
+                                         learning, parameters->gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the policy", losses.loss));
   MUSTER_TRY(divided_step_make(&learning->actor_step, base->model, step, NULL));
   learning->actor_loss = losses.loss / (double)base->settings.batch_size;

@@ -10,8 +10,10 @@
  * algorithm has one. Critics read the observation and behind it the action, of which each element goes from -1 to 1
  * whatever the bounds are; or, of a Discrete action, they have an output for every choice.
  *
- * An update runs the minibatch in tiles of 64 steps, twice: once for the critics, and where the policy is due once for
- * the policy, after the critics' step. Nothing is run forward twice: targets are found once for all critics. */
+ * An update runs the minibatch in blocks of tiles of 64 steps, twice: once for the critics, and where the policy is due
+ * once for the policy, after the critics' step. A block goes through one network after the other, layer by layer, so
+ * that a layer's weights are read from memory once for all its steps. Nothing is run forward twice: targets are found
+ * once for all critics. */
 #ifndef ALGO_CRITIC_LEARNING_H
 #define ALGO_CRITIC_LEARNING_H
 
@@ -38,13 +40,14 @@ struct critic_learning;
 /* What an algorithm adds. */
 struct critic_rules {
   float squares; /* the factor of squared errors; critics of quantiles have the loss of quantile regression instead */
-  /* For the steps first .. first + rows - 1 of the minibatch, which are in learning->base.tile: fills learning->targets
-   * [rows, n_targets]. */
+  /* For the block of steps first .. first + rows - 1 of the minibatch, which are in learning->base.tile: fills
+   * learning->targets [rows, n_targets]. */
   void (*find_targets)(struct critic_learning *learning, size_t first, size_t rows);
-  /* For the same steps, with the observations [rows]: adds the gradient of the policy's loss, whose mean over the
-   * minibatch is wanted, to `gradient`, and to the sums. */
-  void (*improve)(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
-                  float *gradient, struct actor_losses *losses);
+  /* For the same steps, in groups, with their observations: fills the policy's part of `gradient` with the sum over
+   * these groups (gradient_of_groups) of that of its loss, whose mean over the minibatch is wanted, and adds to the
+   * sums of losses of each group. */
+  void (*improve)(struct critic_learning *learning, size_t first, const struct linear_groups *groups,
+                  const void *observations, float *gradient, struct actor_losses *losses);
   /* Optional: what follows the policy's step, from the sums over the minibatch. */
   muster_status (*finish)(struct critic_learning *learning, const struct actor_losses *losses, double learning_rate);
 };
@@ -52,7 +55,8 @@ struct critic_rules {
 /* Noises of one update, each of its own. */
 enum critic_noise { CRITIC_NOISE_NEXT, CRITIC_NOISE_NOW };
 
-/* Fills noise [elements, TILE] with standard normal numbers for steps first .. first + rows - 1 of the minibatch. */
+/* Fills noise [elements, TILE] with standard normal numbers for steps first .. first + rows - 1 of the minibatch, at
+ * most a tile. */
 typedef void (*critic_noise_drawing)(struct critic_learning *learning, enum critic_noise which, size_t first,
                                      size_t rows, float *noise);
 
@@ -68,7 +72,7 @@ struct critic_learning {
   char *observations;         /* [batch_size, obs_bytes] of the minibatch, of this member's steps */
   uint8_t *masks;             /* [batch_size, mask_bytes] likewise; NULL: actions are not masked */
   double actor_loss;          /* the last one; NAN before */
-  struct layer_random random; /* of the critics' layers that drop numbers, for the tile that is computed now */
+  struct layer_random random; /* of the critics' layers that drop numbers, for the block that is computed now */
 
   /* set by the algorithm's create() */
   const struct critic_rules *rules;
@@ -76,18 +80,18 @@ struct critic_learning {
   size_t n_targets;                             /* of each step: 1, or as many as `targets` has room for */
   critic_noise_drawing draw_noise;              /* normals_of_minibatch() unless it says otherwise */
 
-  /* of the tile that is computed now */
-  float *targets;                   /* [TILE, n_targets] */
-  float *actions, *d_actions;       /* [TILE, elements] */
-  float *unit_actions, *d_unit;     /* [TILE, elements] of which each is from -1 to 1 */
-  float *noise;                     /* [elements, TILE] */
+  /* of the block that is computed now */
+  float *targets;                   /* [BLOCK_ROWS, n_targets] */
+  float *actions, *d_actions;       /* [BLOCK_ROWS, elements] */
+  float *unit_actions, *d_unit;     /* [BLOCK_ROWS, elements] of which each is from -1 to 1 */
+  float *noise;                     /* [elements, TILE] of one tile */
   size_t n_run;                     /* how many critics or copies were run last */
   const float *values[CRITICS_MAX]; /* [rows, value_ld] outputs of critics or copies */
   size_t value_ld;
-  float *d_values[CRITICS_MAX]; /* [TILE, value_ld] */
-  float *d_net;                 /* [TILE, d_net_ld] */
+  float *d_values[CRITICS_MAX]; /* [BLOCK_ROWS, value_ld] */
+  float *d_net;                 /* [BLOCK_ROWS, d_net_ld] */
   size_t d_net_ld;
-  float d_log_prob[TILE];
+  float d_log_prob[BLOCK_ROWS];
 };
 
 /* What actor-critics with a replay do unless an algorithm says otherwise: rollouts of train_freq steps of every
@@ -116,8 +120,7 @@ const uint8_t *critic_learning_masks(const struct critic_learning *learning, siz
  * 2022); the policy's do not. */
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n);
 
-/* The policy's, or its copy's, actions at observations [rows], with the noise; fills `actions` and head->log_prob, and
- * takes both for the critics. */
+/* The policy's, or its copy's, actions at observations [rows], with the noise; fills `actions` and head->log_probs. */
 void critic_learning_act(struct critic_learning *learning, struct model_network *policy, enum critic_noise which,
                          size_t first, size_t rows, const void *observations);
 
@@ -130,7 +133,12 @@ enum critic_choice { CRITIC_FIRST, CRITIC_LEAST, CRITIC_MEAN };
 /* For .improve, where actions are a Box: the policy's gradient through the critics' values of its actions,
  *   loss  mean of  alpha log pi(a|s) - Q(s, a),   Q by `choice` */
 void critic_learning_climb(struct critic_learning *learning, enum critic_choice choice, double alpha, size_t first,
-                           size_t rows, const void *observations, float *gradient, struct actor_losses *losses);
+                           const struct linear_groups *groups, const void *observations, float *gradient,
+                           struct actor_losses *losses);
+
+/* The end of .improve, from d_net: fills the policy's part of `gradient`. */
+void critic_learning_fill_gradient(struct critic_learning *learning, const struct linear_groups *groups,
+                                   float *gradient);
 
 /* --- metrics --- */
 

@@ -24,7 +24,7 @@ muster_status gradient_sum_create(const struct learner_group *group, size_t coun
                                   struct gradient_sum *sum) {
   *sum = (struct gradient_sum){.group = group, .count = count, .terms = terms};
   size_t bytes = sum_bytes(sum);
-  for (int i = 0; i < MICRO_BATCHES_LEVELS; i++)
+  for (int i = 0; i <= MICRO_BATCHES_LEVELS; i++)
     MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
   if (learner_group_size(group) == 1) return MUSTER_OK;
   sum->most_sums = micro_batches_most_sums(group->size);
@@ -36,7 +36,8 @@ muster_status gradient_sum_create(const struct learner_group *group, size_t coun
 struct walk {
   struct gradient_sum *sum;
   size_t samples, micro_batches, members;
-  gradient_of_samples add;
+  gradient_of_samples add; /* or: */
+  gradient_of_groups find;
   void *context;
   char *partial_sums; /* of all members */
   size_t next_sum;    /* among them, in the order in which the walk through the tree comes by */
@@ -58,15 +59,64 @@ static float *block_of(const struct gradient_sum *sum, float *part) {
   return (float *)((uintptr_t)part - sum->first * sizeof *part);
 }
 
+/* sums samples of one micro-batch */
+static void sum_samples(const struct walk *walk, size_t sample, size_t end, struct partial_sum out) {
+  const struct gradient_sum *sum = walk->sum;
+  memset(out.gradient, 0, sum->count * sizeof *out.gradient);
+  memset(out.terms, 0, sum->terms * sizeof *out.terms);
+  walk->add(walk->context, sample, end - sample, block_of(sum, out.gradient), out.terms);
+}
+
+/* sums groups of samples over their tree */
+static void sum_groups(const struct walk *walk, size_t sample, const struct linear_groups *groups,
+                       struct partial_sum out) {
+  const struct gradient_sum *sum = walk->sum;
+  double terms[LINEAR_GROUPS * GRADIENT_TERMS_MAX] = {0};
+  walk->find(walk->context, sample, groups, block_of(sum, out.gradient), terms);
+  for (size_t apart = 1; apart < groups->count; apart *= 2)
+    for (size_t left = 0; left < groups->count; left += 2 * apart)
+      for (size_t i = 0; i < sum->terms; i++) terms[left * sum->terms + i] += terms[(left + apart) * sum->terms + i];
+  memcpy(out.terms, terms, sum->terms * sizeof *terms);
+}
+
+/* sums one micro-batch, which is longer than a block, block by block */
+static void sum_blocks(const struct walk *walk, size_t sample, size_t end, int level, struct partial_sum out) {
+  const struct partial_sum next = sum_at(walk->sum, walk->sum->level[level]);
+  for (size_t begin = sample; begin < end; begin += BLOCK_ROWS) {
+    const struct linear_groups groups = {1, {end - begin < BLOCK_ROWS ? end - begin : BLOCK_ROWS}};
+    sum_groups(walk, begin, &groups, begin == sample ? out : next);
+    if (begin > sample) add_sums(walk->sum, out, next, out);
+  }
+}
+
+/* whether n micro-batches make a block: then their numbers of samples */
+static bool makes_block(const struct walk *walk, size_t first, size_t n, struct linear_groups *groups) {
+  size_t rows = 0;
+  if (n > LINEAR_GROUPS) return false;
+  groups->count = n;
+  for (size_t i = 0; i < n; i++) {
+    groups->rows[i] = micro_batches_first_sample(walk->samples, walk->micro_batches, first + i + 1) -
+                      micro_batches_first_sample(walk->samples, walk->micro_batches, first + i);
+    rows += groups->rows[i];
+  }
+  return rows <= BLOCK_ROWS;
+}
+
 /* sums n micro-batches from `first` on, all of this member; `level`: where the sum of the right half may go */
 static void sum_block(struct walk *walk, size_t first, size_t n, int level, struct partial_sum out) {
   struct gradient_sum *sum = walk->sum;
+  struct linear_groups groups;
+  const size_t sample = micro_batches_first_sample(walk->samples, walk->micro_batches, first);
+  const size_t end = micro_batches_first_sample(walk->samples, walk->micro_batches, first + n);
+  if (walk->find != NULL && makes_block(walk, first, n, &groups)) {
+    sum_groups(walk, sample, &groups, out);
+    return;
+  }
   if (n == 1) {
-    size_t sample = micro_batches_first_sample(walk->samples, walk->micro_batches, first);
-    size_t end = micro_batches_first_sample(walk->samples, walk->micro_batches, first + 1);
-    memset(out.gradient, 0, sum->count * sizeof *out.gradient);
-    memset(out.terms, 0, sum->terms * sizeof *out.terms);
-    walk->add(walk->context, sample, end - sample, block_of(sum, out.gradient), out.terms);
+    if (walk->find != NULL)
+      sum_blocks(walk, sample, end, level, out);
+    else
+      sum_samples(walk, sample, end, out);
     return;
   }
   struct partial_sum right = sum_at(sum, sum->level[level]);
@@ -106,27 +156,34 @@ static muster_status gather_sums(const struct walk *walk) {
   return group->gather(group->context, walk->partial_sums, offsets);
 }
 
-muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradient_of_samples add, void *context,
-                                float *gradient, double *terms) {
-  const struct partial_sum out = {gradient, terms};
-  struct walk walk = {.sum = sum,
-                      .samples = samples,
-                      .micro_batches = micro_batches_count(samples),
-                      .members = learner_group_size(sum->group),
-                      .add = add,
-                      .context = context};
-  if (walk.members == 1) {
-    sum_block(&walk, 0, walk.micro_batches, 0, out);
+static muster_status make(struct walk *walk, struct partial_sum out) {
+  struct gradient_sum *sum = walk->sum;
+  walk->micro_batches = micro_batches_count(walk->samples);
+  walk->members = learner_group_size(sum->group);
+  if (walk->members == 1) {
+    sum_block(walk, 0, walk->micro_batches, 0, out);
     return MUSTER_OK;
   }
   /* two buffers by turns: no learner writes the partial sums of one sum while another still reads those of the last */
-  walk.partial_sums = sum->partial_sums + (sum->sums++ % 2) * sum->most_sums * sum_bytes(sum);
-  compute_sums(&walk, 0, walk.micro_batches);
-  MUSTER_TRY(gather_sums(&walk));
-  walk.next_sum = 0;
-  struct partial_sum joined = join_sums(&walk, 0, walk.micro_batches, 0, out);
-  if (joined.gradient == gradient) return MUSTER_OK;
-  memcpy(gradient, joined.gradient, sum->count * sizeof *gradient);
-  memcpy(terms, joined.terms, sum->terms * sizeof *terms);
+  walk->partial_sums = sum->partial_sums + (sum->sums++ % 2) * sum->most_sums * sum_bytes(sum);
+  compute_sums(walk, 0, walk->micro_batches);
+  MUSTER_TRY(gather_sums(walk));
+  walk->next_sum = 0;
+  struct partial_sum joined = join_sums(walk, 0, walk->micro_batches, 0, out);
+  if (joined.gradient == out.gradient) return MUSTER_OK;
+  memcpy(out.gradient, joined.gradient, sum->count * sizeof *out.gradient);
+  memcpy(out.terms, joined.terms, sum->terms * sizeof *out.terms);
   return MUSTER_OK;
+}
+
+muster_status gradient_sum_make(struct gradient_sum *sum, size_t samples, gradient_of_samples add, void *context,
+                                float *gradient, double *terms) {
+  struct walk walk = {.sum = sum, .samples = samples, .add = add, .context = context};
+  return make(&walk, (struct partial_sum){gradient, terms});
+}
+
+muster_status gradient_sum_make_of_groups(struct gradient_sum *sum, size_t samples, gradient_of_groups find,
+                                          void *context, float *gradient, double *terms) {
+  struct walk walk = {.sum = sum, .samples = samples, .find = find, .context = context};
+  return make(&walk, (struct partial_sum){gradient, terms});
 }

@@ -122,7 +122,7 @@ static muster_status create_memory(struct replay_learning *learning, const struc
   struct arena *arena = context->arena;
   MUSTER_TRY(replay_create(context->rollout, (size_t)replay_learning_capacity(settings), &division, arena, replay));
   MUSTER_TRY(replay_log_create(replay, context->rollout, context->keeps_log, arena, &learning->log));
-  MUSTER_TRY(replay_tile_create(replay, TILE, arena, &learning->tile));
+  MUSTER_TRY(replay_tile_create(replay, BLOCK_ROWS, arena, &learning->tile));
   MUSTER_TRY(ARENA_TAKE(arena, batch, "minibatch", &learning->drawn));
   return replay_exchange_create(replay, context->group, batch, settings->n_steps, settings->gamma, arena,
                                 &learning->exchange);

@@ -79,7 +79,7 @@ void replay_learning_measure(const struct replay_learning *learning, double metr
  * hold. Collective over the group. */
 MUSTER_CHECKED muster_status replay_learning_begin_update(struct replay_learning *learning, double progress_remaining);
 
-/* Gathers `rows` <= TILE of the steps that were drawn, from `first` on, into the tile. */
+/* Gathers `rows` <= BLOCK_ROWS of the steps that were drawn, from `first` on, into the tile. */
 void replay_learning_gather(struct replay_learning *learning, size_t first, size_t rows);
 
 /* Where the errors of the steps go that were drawn, from `first` on: by how much each value is wrong, for its

@@ -102,6 +102,7 @@ static void sac_request(const void *object, struct policy_request *request) {
   snprintf(request->distribution, sizeof request->distribution, "SquashedGaussian");
   snprintf(request->discrete, sizeof request->discrete, "ExploringCategorical");
   request->n_critics = options->n_critics;
+  request->blocks = true;
   request->critic_atoms = options->quantiles == OPTION_NULL_INT ? 1 : options->quantiles;
   request->critics = (struct hidden_request){.dropout = options->dropout, .layer_norm = options->layer_norm};
   request->noise = options->noise;
@@ -154,7 +155,7 @@ static void find_values(const struct critic_learning *learning, size_t r, float 
 
 static void find_targets(struct critic_learning *learning, size_t first, size_t rows) {
   const struct replay_tile *tile = &learning->base.tile;
-  const float *log_prob = learning->base.model->head.log_prob, alpha = (float)((struct sac *)learning)->ent_coef;
+  const float *log_prob = learning->base.model->head.log_probs, alpha = (float)((struct sac *)learning)->ent_coef;
   const size_t n = learning->n_targets;
   critic_learning_act(learning, learning->next_policy, CRITIC_NOISE_NEXT, first, rows, tile->next.observation);
   critic_learning_take(learning, rows, tile->next.observation, learning->actions);
@@ -169,11 +170,11 @@ static void find_targets(struct critic_learning *learning, size_t first, size_t 
   }
 }
 
-static void improve(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
-                    float *gradient, struct actor_losses *losses) {
+static void improve(struct critic_learning *learning, size_t first, const struct linear_groups *groups,
+                    const void *observations, float *gradient, struct actor_losses *losses) {
   const struct sac *sac = (const struct sac *)learning;
   const bool takes_all = learning->atoms > 1 || sac->n_chosen < learning->n_critics;
-  critic_learning_climb(learning, takes_all ? CRITIC_MEAN : CRITIC_LEAST, sac->ent_coef, first, rows, observations,
+  critic_learning_climb(learning, takes_all ? CRITIC_MEAN : CRITIC_LEAST, sac->ent_coef, first, groups, observations,
                         gradient, losses);
 }
 

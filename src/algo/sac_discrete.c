@@ -80,29 +80,36 @@ static void find_targets(struct critic_learning *learning, size_t first, size_t 
   }
 }
 
-static void improve(struct critic_learning *learning, size_t first, size_t rows, const void *observations,
-                    float *gradient, struct actor_losses *losses) {
-  struct model *model = learning->base.model;
+/* the loss of row r, whose gradients by the logits become a row of d_net */
+static void find_loss(struct critic_learning *learning, const struct row *row, size_t r, struct actor_losses *losses) {
   const double alpha = ((struct sac *)learning)->ent_coef, inverse_n = 1.0 / (double)learning->base.settings.batch_size;
+  double mean_log_prob;
+  const double mean = mean_loss(learning, row, r, &mean_log_prob);
+  losses->loss += mean;
+  losses->log_prob += mean_log_prob;
+  for (size_t a = 0; a < row->choices; a++) {
+    if (!is_allowed(row, a)) continue;
+    const double log_prob = log_probability(row, a), own = alpha * log_prob - least_value(learning, r, a);
+    learning->d_net[r * learning->d_net_ld + a] = (float)(exp(log_prob) * (own - mean) * inverse_n);
+  }
+}
+
+static void improve(struct critic_learning *learning, size_t first, const struct linear_groups *groups,
+                    const void *observations, float *gradient, struct actor_losses *losses) {
+  struct model *model = learning->base.model;
   const uint8_t *mask = critic_learning_masks(learning, first);
+  const size_t rows = linear_groups_rows(groups);
   size_t ld;
   critic_learning_take(learning, rows, observations, NULL);
   const float *net = model_forward(model, model->policy, &ld);
   critic_learning_run(learning, learning->critic, learning->n_critics);
-  memset(learning->d_net, 0, TILE * learning->d_net_ld * sizeof *learning->d_net);
-  for (size_t r = 0; r < rows; r++) {
-    const struct row row = row_of(learning, net, ld, mask, r);
-    double mean_log_prob;
-    const double mean = mean_loss(learning, &row, r, &mean_log_prob);
-    losses->loss += mean;
-    losses->log_prob += mean_log_prob;
-    for (size_t a = 0; a < row.choices; a++) {
-      if (!is_allowed(&row, a)) continue;
-      const double log_prob = log_probability(&row, a), own = alpha * log_prob - least_value(learning, r, a);
-      learning->d_net[r * learning->d_net_ld + a] = (float)(exp(log_prob) * (own - mean) * inverse_n);
+  memset(learning->d_net, 0, linear_padded_rows(rows) * learning->d_net_ld * sizeof *learning->d_net);
+  for (size_t i = 0, r = 0, end = 0; i < groups->count; i++)
+    for (end += groups->rows[i]; r < end; r++) {
+      const struct row row = row_of(learning, net, ld, mask, r);
+      find_loss(learning, &row, r, &losses[i]);
     }
-  }
-  model_backward(model, model->policy, learning->d_net, gradient, NULL);
+  critic_learning_fill_gradient(learning, groups, gradient);
 }
 
 double sac_discrete_target_entropy(size_t choices) { return 0.98 * log((double)choices); }

@@ -15,6 +15,8 @@ struct linear_kernels {
                          float *dx, size_t dx_ld);
   void (*backward_weight)(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                           size_t dy_ld, float *d_weight, float *d_bias);
+  void (*sum_weight)(const struct linear_groups *groups, size_t in, size_t out, const float *x, size_t x_ld,
+                     const float *dy, size_t dy_ld, float *d_weight, float *d_bias);
 };
 
 struct vector_kernels {

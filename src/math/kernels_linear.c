@@ -102,6 +102,14 @@ struct part {
 SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column,
                               size_t offset, int vecs, enum finish finish) {
   float *y = p->y + row * p->y_ld + column;
+  const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
+  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    UNROLL for (int v = 0; v < vecs; v++) {
+      __builtin_prefetch(y + r * p->y_ld + v * SIMD_WIDTH, 1, 3);
+      if (finish == FINISH_TANH_SLOPE || finish == FINISH_RELU_SLOPE)
+        __builtin_prefetch(output + r * p->output_ld + v * SIMD_WIDTH, 0, 3);
+    }
+  }
   tile acc;
   UNROLL for (int r = 0; r < TILE_ROWS; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
@@ -111,12 +119,11 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
   }
   const size_t depth = part->to - part->from;
   const float *a = p->a + row * p->a_ld + part->from, *b = part->panel + part->from * part->panel_ld + offset;
-  if (part->later == NULL)
+  if (part->later == NULL || row >= LINEAR_TILE)
     accumulate(TILE_ROWS, vecs, depth, a, p->a_ld, 1, b, part->panel_ld, acc);
   else
     accumulate_and_prefetch(TILE_ROWS, vecs, depth, a, p->a_ld, b, part->panel_ld,
-                            part->later + row % LINEAR_TILE / TILE_ROWS * depth * LATER_FLOATS, acc);
-  const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
+                            part->later + row / TILE_ROWS * depth * LATER_FLOATS, acc);
   UNROLL for (int r = 0; r < TILE_ROWS; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
       const float *place = output ? output + r * p->output_ld + v * SIMD_WIDTH : NULL;
@@ -125,20 +132,19 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
   }
 }
 
-/* All rows of one part of one panel. */
-SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column,
-                              int vecs, enum finish finish) {
-  for (size_t r = row; r < row + rows; r += TILE_ROWS) {
+/* All rows of one part of one panel, which stays in the first-level cache. */
+SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t column, int vecs,
+                              enum finish finish) {
+  for (size_t row = 0; row < p->rows; row += TILE_ROWS) {
     for (size_t offset = 0; offset < part->panel_ld; offset += (size_t)vecs * SIMD_WIDTH) {
-      product_tile(p, part, r, column + offset, offset, vecs, finish);
+      product_tile(p, part, row, column + offset, offset, vecs, finish);
     }
   }
 }
 
-static void product_part(const struct product *p, const struct part *part, size_t row, size_t rows, size_t column) {
+static void product_part(const struct product *p, const struct part *part, size_t column) {
   bool one = part->panel_ld < 2 * SIMD_WIDTH;
-#define ROWS(finish)                                                                                                   \
-  (one ? product_rows(p, part, row, rows, column, 1, finish) : product_rows(p, part, row, rows, column, 2, finish))
+#define ROWS(finish) (one ? product_rows(p, part, column, 1, finish) : product_rows(p, part, column, 2, finish))
   // only the last part applies `finish` to the sums
   switch (part->to == p->depth ? p->finish : FINISH_NONE) {
   case FINISH_NONE: ROWS(FINISH_NONE); break;
@@ -151,20 +157,17 @@ static void product_part(const struct product *p, const struct part *part, size_
 }
 
 static void product(const struct product *p) {
-  for (size_t row = 0; row < p->rows; row += LINEAR_TILE) {
-    size_t rows = least(p->rows - row, LINEAR_TILE);
-    for (size_t column = 0; column < p->width; column += PANEL) {
-      float start[PANEL] = {0};
-      if (p->bias) memcpy(start, p->bias + column, least(p->width - column, PANEL) * sizeof *start);
+  for (size_t column = 0; column < p->width; column += PANEL) {
+    float start[PANEL] = {0};
+    if (p->bias) memcpy(start, p->bias + column, least(p->width - column, PANEL) * sizeof *start);
 
-      const bool is_far = p->depth * p->width >= FAR_FLOATS && column + PANEL < p->width;
-      struct part part = {
-          .panel_ld = panel_width(p->width - column), .panel = p->panels + column * p->depth, .start = start};
-      for (; part.from < p->depth; part.from = part.to) {
-        part.to = least(part.from + BLOCK_DEPTH, p->depth);
-        if (is_far) part.later = p->panels + (column + PANEL) * p->depth + part.from * PANEL;
-        product_part(p, &part, row, rows, column);
-      }
+    const bool is_far = p->depth * p->width >= FAR_FLOATS && column + PANEL < p->width;
+    struct part part = {
+        .panel_ld = panel_width(p->width - column), .panel = p->panels + column * p->depth, .start = start};
+    for (; part.from < p->depth; part.from = part.to) {
+      part.to = least(part.from + BLOCK_DEPTH, p->depth);
+      if (is_far) part.later = p->panels + (column + PANEL) * p->depth + part.from * PANEL;
+      product_part(p, &part, column);
     }
   }
 }
@@ -216,24 +219,36 @@ SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, co
 }
 
 /* c[i][j] += sum over rows of a[row][i] * b[row][j] for i < m, j < n, where c[i][j] lies at c + i * c_row + j *
- * c_column and one of the two strides is 1. */
+ * c_column and one of the two strides is 1. With groups c becomes the sum over the tree of groups instead. */
 struct outer {
   size_t rows, m, n, a_ld, b_ld, c_row, c_column;
   const float *a, *b;
   float *c;
+  const struct linear_groups *groups; /* NULL: at most LINEAR_TILE rows, whose sum is added */
 };
 
-/* Adds the first `columns` columns of a tile of sums to c at (i, j). */
-SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t columns, int rows, int vecs, tile acc) {
+/* Adds the first `columns` columns of a tile of sums to c at (i, j), or puts them there. */
+SIMD_INLINE void put_tile(const struct outer *p, size_t i, size_t j, size_t columns, int rows, int vecs, bool adds,
+                          tile acc) {
+  if (p->c_column == 1 && columns >= (size_t)vecs * SIMD_WIDTH) {
+    float *place = p->c + i * p->c_row + j;
+    UNROLL for (int r = 0; r < rows; r++, place += p->c_row) {
+      UNROLL for (int v = 0; v < vecs; v++) {
+        float *at = place + v * SIMD_WIDTH;
+        vec_store(at, adds ? vec_load(at) + acc[r][v] : acc[r][v]);
+      }
+    }
+    return;
+  }
   if (p->c_column == 1) {
     UNROLL for (int r = 0; r < rows; r++) {
       UNROLL for (int v = 0; v < vecs; v++) {
         float *place = p->c + (i + (size_t)r) * p->c_row + j + (size_t)v * SIMD_WIDTH;
         size_t left = columns - (size_t)v * SIMD_WIDTH;
         if (left >= SIMD_WIDTH)
-          vec_store(place, vec_load(place) + acc[r][v]);
+          vec_store(place, adds ? vec_load(place) + acc[r][v] : acc[r][v]);
         else
-          vec_store_part(place, left, vec_load_part(place, left) + acc[r][v]);
+          vec_store_part(place, left, adds ? vec_load_part(place, left) + acc[r][v] : acc[r][v]);
       }
     }
     return;
@@ -244,20 +259,61 @@ SIMD_INLINE void add_tile(const struct outer *p, size_t i, size_t j, size_t colu
   }
   for (size_t column = 0; column < columns; column++) {
     float *place = p->c + i + (j + column) * p->c_column;
-    for (int r = 0; r < rows; r++) place[r] += sums[r][column];
+    for (int r = 0; r < rows; r++) place[r] = adds ? place[r] + sums[r][column] : sums[r][column];
   }
 }
 
+#define EACH_SUM(statement)                                                                                            \
+  UNROLL for (int r = 0; r < rows; r++) { UNROLL for (int v = 0; v < vecs; v++) statement; }
+
+/* The sum of one group: one chain of sums over its tiles of rows. */
+SIMD_INLINE void sum_group(const struct outer *p, size_t i, size_t row, size_t end, const float *b, size_t b_step,
+                           int rows, int vecs, tile sum) {
+  EACH_SUM(sum[r][v] = vec_set(0.0f))
+  for (size_t depth; row < end; row += depth) {
+    tile acc;
+    depth = least(end - row, LINEAR_TILE);
+    EACH_SUM(acc[r][v] = vec_set(0.0f))
+    accumulate(rows, vecs, depth, p->a + row * p->a_ld + i, 1, p->a_ld, b + row * b_step, b_step, acc);
+    EACH_SUM(sum[r][v] += acc[r][v])
+  }
+}
+
+/* The sum over a tree of groups, for rows of c from i on. Neighbours go through the groups in opposite directions,
+ * since the groups that one had last are still in the first-level cache for the next; the bits are the same, since it
+ * does not matter to a sum which half comes first. */
+SIMD_INLINE void sum_groups(const struct outer *p, size_t i, const float *b, size_t b_step, int rows, int vecs,
+                            tile sum) {
+  tile waiting[LINEAR_GROUPS_LEVELS]; /* sums of halves whose other halves are still to come */
+  const size_t count = p->groups->count;
+  const bool backwards = i / (size_t)rows % 2 != 0;
+  size_t row = backwards ? p->rows : 0;
+  for (size_t done = 0; done < count; done++) {
+    const size_t group_rows = p->groups->rows[backwards ? count - 1 - done : done];
+    if (backwards) row -= group_rows;
+    sum_group(p, i, row, row + group_rows, b, b_step, rows, vecs, sum);
+    if (!backwards) row += group_rows;
+    size_t level = 0;
+    for (size_t nodes = done + 1; nodes % 2 == 0; nodes /= 2, level++) EACH_SUM(sum[r][v] += waiting[level][r][v])
+    if (done + 1 < count) EACH_SUM(waiting[level][r][v] = sum[r][v])
+  }
+}
+#undef EACH_SUM
+
 /* Computes all rows of c in `vecs` vectors of columns; b_step is the distance between rows of b. */
-SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_step, size_t j, size_t columns,
-                               int vecs) {
+SIMD_INLINE void outer_columns(const struct outer *shared, const float *b, size_t b_step, size_t j, size_t columns,
+                               int vecs, bool in_groups) {
+  const struct outer own = *shared, *p = &own; /* the compiler sees that stores to c do not change it */
   size_t i = 0;
 #define TILES(count)                                                                                                   \
   for (; i + count <= p->m; i += count) {                                                                              \
     tile acc;                                                                                                          \
     UNROLL for (int r = 0; r < count; r++) { UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_set(0.0f); }        \
-    accumulate(count, vecs, p->rows, p->a + i, 1, p->a_ld, b, b_step, acc);                                            \
-    add_tile(p, i, j, columns, count, vecs, acc);                                                                      \
+    if (in_groups)                                                                                                     \
+      sum_groups(p, i, b, b_step, count, vecs, acc);                                                                   \
+    else                                                                                                               \
+      accumulate(count, vecs, p->rows, p->a + i, 1, p->a_ld, b, b_step, acc);                                          \
+    put_tile(p, i, j, columns, count, vecs, !in_groups, acc);                                                          \
   }
   if (p->m >= MANY_WEIGHT_ROWS) TILES(WEIGHT_ROWS)
   TILES(4)
@@ -266,10 +322,9 @@ SIMD_INLINE void outer_columns(const struct outer *p, const float *b, size_t b_s
 #undef TILES
 }
 
-/* Computes an outer product of up to LINEAR_TILE rows. `b_whole`: b may be read up to the end of its last vector of
- * columns. */
-static void outer_product(const struct outer *p, bool b_whole) {
-  _Alignas(64) float copy[LINEAR_TILE][WEIGHT_PANEL];
+/* Computes an outer product. `b_whole`: b may be read up to the end of its last vector of columns. `copy` [rows,
+ * WEIGHT_PANEL] is working memory. */
+SIMD_INLINE void outer_panels(const struct outer *p, bool b_whole, bool in_groups, float (*copy)[WEIGHT_PANEL]) {
   for (size_t j = 0; j < p->n; j += WEIGHT_PANEL) {
     size_t columns = least(p->n - j, WEIGHT_PANEL);
     const float *b = p->b + j;
@@ -289,14 +344,24 @@ static void outer_product(const struct outer *p, bool b_whole) {
       int vecs = (int)least((left + SIMD_WIDTH - 1) / SIMD_WIDTH, WEIGHT_VECS);
       size_t wanted = least(left, (size_t)vecs * SIMD_WIDTH);
       switch (vecs) {
-      case 1: outer_columns(p, b + done, b_step, j + done, wanted, 1); break;
-      case 2: outer_columns(p, b + done, b_step, j + done, wanted, 2); break;
-      case 3: outer_columns(p, b + done, b_step, j + done, wanted, 3); break;
-      default: outer_columns(p, b + done, b_step, j + done, wanted, WEIGHT_VECS); break;
+      case 1: outer_columns(p, b + done, b_step, j + done, wanted, 1, in_groups); break;
+      case 2: outer_columns(p, b + done, b_step, j + done, wanted, 2, in_groups); break;
+      case 3: outer_columns(p, b + done, b_step, j + done, wanted, 3, in_groups); break;
+      default: outer_columns(p, b + done, b_step, j + done, wanted, WEIGHT_VECS, in_groups); break;
       }
       done += wanted;
     }
   }
+}
+
+static void outer_product(const struct outer *p, bool b_whole) {
+  _Alignas(64) float copy[LINEAR_TILE][WEIGHT_PANEL];
+  outer_panels(p, b_whole, false, copy);
+}
+
+static void outer_product_of_groups(const struct outer *p, bool b_whole) {
+  _Alignas(64) float copy[LINEAR_GROUPS_ROWS][WEIGHT_PANEL];
+  outer_panels(p, b_whole, true, copy);
 }
 
 /* sums[j] += the sum of column j of dy. */
@@ -311,18 +376,54 @@ static void add_columns(size_t rows, size_t out, const float *dy, size_t dy_ld, 
   }
 }
 
+/* lays vectors along the dimension that wastes less of them; across the rows of dw the sums cost more to add */
+static bool is_along_in(size_t in, size_t out) { return linear_padded(in) * out <= linear_padded(out) * in * 17 / 16; }
+
 static void backward_weight_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                                    size_t dy_ld, float *d_weight, float *d_bias) {
-  // lays vectors along the dimension that wastes less of them; across the rows of dw the sums cost more to add
-  bool along_in = linear_padded(in) * out <= linear_padded(out) * in * 17 / 16;
+  const bool along_in = is_along_in(in, out);
   for (size_t row = 0; row < rows; row += LINEAR_TILE) {
     size_t count = least(rows - row, LINEAR_TILE);
     const float *x_rows = x + row * x_ld, *dy_rows = dy + row * dy_ld;
-    struct outer p = {count, out, in, dy_ld, x_ld, in, 1, dy_rows, x_rows, d_weight};
-    if (!along_in) p = (struct outer){count, in, out, x_ld, dy_ld, 1, in, x_rows, dy_rows, d_weight};
+    struct outer p = {count, out, in, dy_ld, x_ld, in, 1, dy_rows, x_rows, d_weight, NULL};
+    if (!along_in) p = (struct outer){count, in, out, x_ld, dy_ld, 1, in, x_rows, dy_rows, d_weight, NULL};
     outer_product(&p, !along_in);
     add_columns(count, out, dy_rows, dy_ld, d_bias);
   }
+}
+
+/* The sums of the columns of dy over a tree of groups. */
+static void sum_columns(const struct linear_groups *groups, size_t out, const float *dy, size_t dy_ld, float *sums) {
+  for (size_t j = 0; j < out; j += SIMD_WIDTH) {
+    vec waiting[LINEAR_GROUPS_LEVELS], sum = vec_set(0.0f);
+    const float *place = dy + j;
+    for (size_t group = 0; group < groups->count; group++) {
+      sum = vec_set(0.0f);
+      for (size_t rows = groups->rows[group], depth; rows > 0; rows -= depth) {
+        vec acc = vec_set(0.0f);
+        depth = least(rows, LINEAR_TILE);
+        for (size_t row = 0; row < depth; row++, place += dy_ld) acc += vec_load(place);
+        sum += acc;
+      }
+      size_t level = 0;
+      for (size_t nodes = group + 1; nodes % 2 == 0; nodes /= 2, level++) sum = waiting[level] + sum;
+      if (group + 1 < groups->count) waiting[level] = sum;
+    }
+    if (out - j >= SIMD_WIDTH)
+      vec_store(sums + j, sum);
+    else
+      vec_store_part(sums + j, out - j, sum);
+  }
+}
+
+static void sum_weight_kernel(const struct linear_groups *groups, size_t in, size_t out, const float *x, size_t x_ld,
+                              const float *dy, size_t dy_ld, float *d_weight, float *d_bias) {
+  const size_t rows = linear_groups_rows(groups);
+  const bool along_in = is_along_in(in, out);
+  struct outer p = {rows, out, in, dy_ld, x_ld, in, 1, dy, x, d_weight, groups};
+  if (!along_in) p = (struct outer){rows, in, out, x_ld, dy_ld, 1, in, x, dy, d_weight, groups};
+  outer_product_of_groups(&p, !along_in);
+  sum_columns(groups, out, dy, dy_ld, d_bias);
 }
 
 static void forward_kernel(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *packed,
@@ -379,4 +480,4 @@ static void pack_kernel(size_t in, size_t out, const float *weight, float *packe
 }
 
 const struct linear_kernels KERNEL_SET(linear_kernels) = {pack_kernel, forward_kernel, backward_input_kernel,
-                                                          backward_weight_kernel};
+                                                          backward_weight_kernel, sum_weight_kernel};

@@ -83,3 +83,10 @@ void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, 
   assert(dy_ld >= linear_padded(out) && in > 0 && out > 0);
   kernels()->backward_weight(rows, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
 }
+
+void linear_sum_weight(const struct linear_groups *groups, size_t in, size_t out, const float *x, size_t x_ld,
+                       const float *dy, size_t dy_ld, float *d_weight, float *d_bias) {
+  assert(dy_ld >= linear_padded(out) && in > 0 && out > 0 && linear_groups_rows(groups) <= LINEAR_GROUPS_ROWS);
+  assert(groups->count <= LINEAR_GROUPS && (groups->count & (groups->count - 1)) == 0);
+  kernels()->sum_weight(groups, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
+}

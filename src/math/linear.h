@@ -63,6 +63,27 @@ void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, 
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias);
 
+/* Neighbouring groups of rows, of any number each. */
+#define LINEAR_GROUPS 8        /* most groups */
+#define LINEAR_GROUPS_LEVELS 3 /* of a tree over them, below its root */
+#define LINEAR_GROUPS_ROWS 256 /* most rows of all groups */
+struct linear_groups {
+  size_t count; /* a power of two */
+  size_t rows[LINEAR_GROUPS];
+};
+
+static inline size_t linear_groups_rows(const struct linear_groups *groups) {
+  size_t rows = 0;
+  for (size_t i = 0; i < groups->count; i++) rows += groups->rows[i];
+  return rows;
+}
+
+/* d_weight[out, in] = the sum of the groups' dy^T x, and d_bias[out] that of their column sums of dy: the bits that
+ * linear_backward_weight() gives for each group alone, added to zeros, and then added up in a binary tree over the
+ * groups. */
+void linear_sum_weight(const struct linear_groups *groups, size_t in, size_t out, const float *x, size_t x_ld,
+                       const float *dy, size_t dy_ld, float *d_weight, float *d_bias);
+
 /* The instruction set in use, here and in math/vector.h: "avx512", "avx2", "baseline" (any processor), or "blas": the
  * platform's BLAS. linear_select(NULL) chooses the best that the machine has (done by itself at the first call); a name
  * forces one and returns false if it is not available. Packed weights remain valid. Must not be called while another

@@ -61,4 +61,11 @@ static void blas_backward_weight(size_t rows, size_t in, size_t out, const float
     for (size_t o = 0; o < out; o++) d_bias[o] += dy[r * dy_ld + o];
 }
 
-const struct linear_kernels linear_kernels_blas = {blas_pack, blas_forward, blas_backward_input, blas_backward_weight};
+/* BLAS has no sum over a tree */
+static void blas_sum_weight(const struct linear_groups *groups, size_t in, size_t out, const float *x, size_t x_ld,
+                            const float *dy, size_t dy_ld, float *d_weight, float *d_bias) {
+  linear_kernels_baseline.sum_weight(groups, in, out, x, x_ld, dy, dy_ld, d_weight, d_bias);
+}
+
+const struct linear_kernels linear_kernels_blas = {blas_pack, blas_forward, blas_backward_input, blas_backward_weight,
+                                                   blas_sum_weight};

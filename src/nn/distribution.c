@@ -132,6 +132,14 @@ static muster_status check_request_for_choices(const struct policy_request *requ
   return MUSTER_OK;
 }
 
+static muster_status allocate_results(size_t tiles, struct arena *arena, struct policy_head *head) {
+  MUSTER_TRY(ARENA_TAKE(arena, tiles * TILE, "log-probabilities", &head->log_probs));
+  MUSTER_TRY(ARENA_TAKE(arena, tiles * TILE, "entropies", &head->entropies));
+  MUSTER_TRY(ARENA_TAKE(arena, tiles * head->workspace_floats, "distribution workspace", &head->workspaces));
+  policy_head_choose_tile(head, 0);
+  return MUSTER_OK;
+}
+
 muster_status policy_head_create(const muster_space *action, const struct policy_request *request, const char *name,
                                  bool state_dependent, struct arena *arena, struct policy_head *head) {
   *head = (struct policy_head){.elements = muster_space_elements(action),
@@ -153,7 +161,11 @@ muster_status policy_head_create(const muster_space *action, const struct policy
     return status_error(MUSTER_ERROR_USAGE, "algorithm.name: it acts within bounds, and those of the actions are not "
                                             "all finite");
   head->distribution->shape(head, state_dependent);
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "log-probabilities", &head->log_prob));
-  MUSTER_TRY(ARENA_TAKE(arena, TILE, "entropies", &head->entropy));
-  return ARENA_TAKE(arena, head->workspace_floats, "distribution workspace", &head->workspace);
+  return allocate_results(request->blocks ? BLOCK_ROWS / TILE : 1, arena, head);
+}
+
+void policy_head_choose_tile(struct policy_head *head, size_t tile) {
+  head->log_prob = head->log_probs + tile * TILE;
+  head->entropy = head->entropies + tile * TILE;
+  head->workspace = head->workspaces + tile * head->workspace_floats;
 }

@@ -1,9 +1,10 @@
 /* Action distributions: what the policy's last layer means. Each has a file in nn/distributions/ and a line in the
  * registry (distribution.c).
  *
- * All functions work on one tile: rows <= TILE; `net` [rows, net_ld] is the policy network's output, `actions` [rows,
- * elements], int32 or float, as the space says. A row's numbers depend neither on the number of rows nor on the row's
- * place, so that the learner computes, bit for bit, the same log-probabilities as the actor that sampled. */
+ * All functions work on one tile, rows <= TILE, for which the head keeps results; `net` [rows, net_ld] is the policy
+ * network's output, `actions` [rows, elements], int32 or float, as the space says. A row's numbers depend neither on
+ * the number of rows nor on the row's place, so that the learner computes, bit for bit, the same log-probabilities as
+ * the actor that sampled. */
 #ifndef NN_DISTRIBUTION_H
 #define NN_DISTRIBUTION_H
 
@@ -67,6 +68,7 @@ struct policy_request {
   int64_t n_critics,
       critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
   struct action_noise noise;
+  bool blocks; /* whether it learns from blocks of tiles at once */
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */
@@ -88,10 +90,13 @@ struct policy_head {
   const float *own;     /* [own_count] */
   float *own_gradients; /* [own_count]; NULL on an actor */
 
-  float *log_prob;  /* [TILE] of the actions of the last sample() or evaluate() */
+  float *log_prob;  /* [TILE] of the actions of the last sample(), evaluate() or from_noise() */
   float *entropy;   /* [TILE] of the last evaluate() */
   float *workspace; /* [workspace_floats], private; kept from evaluate() to gradient() */
   size_t workspace_floats;
+
+  /* of the tiles of a block, of which the three above are views; policy_head_choose_tile() */
+  float *log_probs, *entropies, *workspaces;
 };
 
 /* "Box", "Discrete", ... */
@@ -138,6 +143,10 @@ struct distribution {
 MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, const struct policy_request *request,
                                                 const char *name, bool state_dependent, struct arena *arena,
                                                 struct policy_head *head);
+
+/* From this call on the head's results are those of this tile of a block; of tile 0 at first. The model of an algorithm
+ * that does not request blocks has tile 0 alone. */
+void policy_head_choose_tile(struct policy_head *head, size_t tile);
 
 /* The first member that is missing ("mode"), where all are required except those that are optional and `pathwise` of
  * discrete actions; NULL: none is missing. */

@@ -1,16 +1,18 @@
 /* Layers: what networks are made of. Each has a file in nn/layers/ and a line in the registry below.
  *
- * A layer works on tiles: at most TILE rows, one for each observation, and a row's numbers depend neither on the other
- * rows nor on the row's place. A layer is handed the gradients of its output before its activation: the layer above,
- * which computes the gradient of its own input, multiplies it by the slope of the activation that made that input. So
- * an activation costs no extra pass where the kernel of a layer applies it. */
+ * A layer works on rows, one for each observation: at most a tile, or in networks that learn from a replay at most a
+ * block of tiles. A row's numbers depend neither on the other rows nor on the row's place. A layer is handed the
+ * gradients of its output before its activation: the layer above, which computes the gradient of its own input,
+ * multiplies it by the slope of the activation that made that input. So an activation costs no extra pass where the
+ * kernel of a layer applies it. */
 #ifndef NN_LAYER_H
 #define NN_LAYER_H
 
 #include "math/linear.h"
 #include "nn/parameters.h"
 
-#define TILE LINEAR_TILE /* rows of a tile */
+#define TILE LINEAR_TILE              /* rows of a tile */
+#define BLOCK_ROWS LINEAR_GROUPS_ROWS /* rows of a block of tiles */
 #define LAYER_MAX_ARGUMENTS 3
 
 /* What a layer reads or writes of one row: [rows, columns, channels], row-major; a vector is [1, 1, channels]. */
@@ -48,7 +50,8 @@ struct layer {
   uint32_t stream;                 /* of its random numbers, in passes that have some; below 2^14 */
   size_t memory;                   /* floats that a row keeps from one step to the next; 0: none */
   size_t memory_offset;            /* where these lie in the network's memory */
-  float *output;                   /* [TILE, linear_padded(out)] of the last forward pass */
+  size_t rows;                     /* most rows of a pass: TILE, or BLOCK_ROWS */
+  float *output;                   /* [rows, linear_padded(out)] of the last forward pass */
   void *state;                     /* the layer's own, from the arena */
 };
 
@@ -59,7 +62,7 @@ struct layer_random {
   uint32_t update, first_row;
 };
 
-/* A forward pass of one tile: x [rows, x_ld] becomes layer->output. Rows after the last are read up to a multiple of
+/* A forward pass: x [rows, x_ld] becomes layer->output. Rows after the last are read up to a multiple of
  * LINEAR_ROWS, but nobody reads what is computed from them. */
 struct layer_pass {
   const float *values; /* the parameter block */
@@ -69,13 +72,17 @@ struct layer_pass {
   float *memory; /* [rows, memory_ld], read and updated; NULL where no layer has any */
   size_t memory_ld;
   const struct layer_random *random; /* of a pass that learns; NULL: nothing is random */
+  size_t first_row; /* of a backward pass: which of the forward pass's rows is its first one; 0 otherwise */
 };
 
-/* The backward pass of the same tile, after its forward pass. */
+/* The backward pass of the same rows, after their forward pass; or of some of them. */
 struct layer_return {
   const float *dy; /* [rows, dy_ld] of the output before the layer's activation */
   size_t dy_ld;
-  float *gradients;             /* laid out as the parameter block; the pass adds to them; NULL: they are not wanted */
+  float *gradients; /* laid out as the parameter block; the pass adds to them; NULL: they are not wanted */
+  /* for a layer that sums groups: of which rows `gradients` become the sum, as linear_sum_weight() tells; NULL: the
+   * pass adds to them */
+  const struct linear_groups *groups;
   enum activation x_activation; /* the activation that made x */
   float *dx;                    /* [rows, dx_ld], written, times the slope of x_activation at x; NULL: not wanted */
   size_t dx_ld;
@@ -107,6 +114,9 @@ struct layer_type {
   /* The activation that the layer is, if it is one. Above a layer that applies activations itself it costs nothing. */
   enum activation activation;
   bool applies_activation;
+
+  /* whether backward() computes the gradients of groups of rows; if not it is called for the tiles of each group */
+  bool sums_groups;
 
   /* Fills `above` and `memory` of a layer whose arguments and `below` are set, and takes the layer's state from the
    * arena. Error: USAGE "reads ...", where the layer cannot read what is below it. */

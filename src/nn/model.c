@@ -213,28 +213,29 @@ muster_status model_check(const struct model_options *options, const muster_spac
 
 /* memory for observations with their actions, where a network reads actions */
 static muster_status allocate_joint(struct model *model, bool trains, struct arena *arena) {
-  const size_t width = model->obs_dim + model->head.elements;
+  const size_t width = model->obs_dim + model->head.elements, rows = model->most_rows;
   bool is_read = false;
   for (size_t i = 0; i < model->networks; i++) is_read |= model->network[i].reads == MODEL_READS_ACTION;
   if (!is_read) return MUSTER_OK;
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * width, "observation and action tile", &model->joint));
+  MUSTER_TRY(ARENA_TAKE(arena, rows * width, "observations and actions", &model->joint));
   if (!trains) return MUSTER_OK;
-  return ARENA_TAKE(arena, TILE * linear_padded(width), "backward buffers", &model->d_joint);
+  return ARENA_TAKE(arena, rows * linear_padded(width), "backward buffers", &model->d_joint);
 }
 
 static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
   size_t widest = 0;
   MUSTER_TRY(parameters_allocate(&model->parameters, arena));
   for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
+    entry->network.rows = model->most_rows;
     MUSTER_TRY(network_allocate(&entry->network, trains, arena));
     if (network_widest(&entry->network) > widest) widest = network_widest(&entry->network);
   }
   if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
   model_direct_gradients(model, model->parameters.gradients);
-  MUSTER_TRY(ARENA_TAKE(arena, TILE * model->obs_dim, "observation tile", &model->rows));
+  MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * model->obs_dim, "observations", &model->rows));
   for (int i = 0; trains && i < 2; i++) {
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->scratch[i]));
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * widest, "backward buffers", &model->d_trunk[i]));
+    MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * widest, "backward buffers", &model->scratch[i]));
+    MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * widest, "backward buffers", &model->d_trunk[i]));
   }
   return allocate_joint(model, trains, arena);
 }
@@ -243,6 +244,7 @@ muster_status model_create(const struct model_options *options, const muster_spa
                            const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
                            struct model *model) {
   MUSTER_TRY(lay_out(options, observation, action, critics, arena, model));
+  model->most_rows = critics != NULL && options->request.blocks ? BLOCK_ROWS : TILE;
   return allocate_buffers(model, critics != NULL, arena);
 }
 
@@ -323,8 +325,8 @@ static const struct layer_random *random_of(const struct model *model) {
   return model->is_random ? &model->random : NULL;
 }
 
-/* The networks' input for up to TILE observations: encoded, and padded with zero rows to a multiple of LINEAR_ROWS; or
- * the observations in place, if they are so already. */
+/* The networks' input for a tile, or a block, of observations: encoded, and padded with zero rows to a multiple of
+ * LINEAR_ROWS; or the observations in place, if they are so already. */
 static struct layer_pass take_input(struct model *model, size_t rows, const void *observations, size_t stride) {
   size_t padded = linear_padded_rows(rows), ld = model->obs_dim;
   struct layer_pass pass = {
@@ -362,11 +364,12 @@ const float *model_forward(struct model *model, struct model_network *entry, siz
 }
 
 /* backward through one network alone; fills dx [rows, dx_ld] unless it is NULL */
-static void backward_network(struct model *model, struct model_network *entry, const float *dy, float *gradients,
-                             float *dx, size_t dx_ld) {
+static void backward_network(struct model *model, struct model_network *entry, const struct linear_groups *groups,
+                             const float *dy, float *gradients, float *dx, size_t dx_ld) {
   const struct layer_return back = {.dy = dy,
                                     .dy_ld = linear_padded(entry->outputs),
                                     .gradients = gradients,
+                                    .groups = gradients != NULL ? groups : NULL,
                                     .x_activation = entry->reads == MODEL_READS_FEATURES
                                                         ? network_activation(&model->trunk->network)
                                                         : ACTIVATION_NONE,
@@ -376,21 +379,30 @@ static void backward_network(struct model *model, struct model_network *entry, c
 }
 
 /* backward through the trunk, from the gradient of its output */
-static void backward_trunk(struct model *model, const float *d_trunk, float *gradients) {
-  const struct layer_return back = {.dy = d_trunk, .dy_ld = model->features.x_ld, .gradients = gradients};
+static void backward_trunk(struct model *model, const struct linear_groups *groups, const float *d_trunk,
+                           float *gradients) {
+  const struct layer_return back = {.dy = d_trunk,
+                                    .dy_ld = model->features.x_ld,
+                                    .gradients = gradients,
+                                    .groups = gradients != NULL ? groups : NULL};
   network_backward(&model->trunk->network, &model->input, &back, model->scratch);
 }
 
 void model_backward(struct model *model, struct model_network *entry, const float *dy, float *gradients,
                     float *d_actions) {
+  model_backward_groups(model, entry, NULL, dy, gradients, d_actions);
+}
+
+void model_backward_groups(struct model *model, struct model_network *entry, const struct linear_groups *groups,
+                           const float *dy, float *gradients, float *d_actions) {
   const size_t elements = model->head.elements, width = model->obs_dim + elements, ld = linear_padded(width);
   if (entry->reads == MODEL_READS_FEATURES) {
     bool shares = model->trunk->network.layers > 0;
-    backward_network(model, entry, dy, gradients, shares ? model->d_trunk[0] : NULL, entry->pass.x_ld);
-    if (shares) backward_trunk(model, model->d_trunk[0], gradients);
+    backward_network(model, entry, groups, dy, gradients, shares ? model->d_trunk[0] : NULL, entry->pass.x_ld);
+    if (shares) backward_trunk(model, groups, model->d_trunk[0], gradients);
     return;
   }
-  backward_network(model, entry, dy, gradients, d_actions != NULL ? model->d_joint : NULL, ld);
+  backward_network(model, entry, groups, dy, gradients, d_actions != NULL ? model->d_joint : NULL, ld);
   for (size_t r = 0; d_actions != NULL && r < entry->pass.rows; r++)
     memcpy(d_actions + r * elements, model->d_joint + r * ld + model->obs_dim, elements * sizeof *d_actions);
 }
@@ -447,12 +459,12 @@ void model_backward_tile(struct model *model, const float *d_net, const float *d
   const size_t rows = model->features.rows, ld = model->features.x_ld;
   bool shares = model->trunk->network.layers > 0;
   float *const *d_trunk = model->d_trunk;
-  backward_network(model, model->policy, d_net, model->gradients, shares ? d_trunk[0] : NULL, ld);
+  backward_network(model, model->policy, NULL, d_net, model->gradients, shares ? d_trunk[0] : NULL, ld);
   if (model->value != NULL)
-    backward_network(model, model->value, d_value, model->gradients, shares ? d_trunk[1] : NULL, ld);
+    backward_network(model, model->value, NULL, d_value, model->gradients, shares ? d_trunk[1] : NULL, ld);
   if (!shares) return;
 
   /* both heads send their gradient into the trunk, where it is summed */
   for (size_t i = 0; model->value != NULL && i < rows * ld; i++) d_trunk[0][i] += d_trunk[1][i];
-  backward_trunk(model, d_trunk[0], model->gradients);
+  backward_trunk(model, NULL, d_trunk[0], model->gradients);
 }

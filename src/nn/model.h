@@ -79,10 +79,11 @@ struct model {
   struct model_network *trunk, *policy; /* the first two */
   struct model_network *value;          /* the one named "value"; NULL: there is none */
 
-  float *scratch[2];          /* [TILE, widest] backward buffers */
-  float *d_trunk[2];          /* [TILE, widest] gradients that meet at the shared trunk */
-  float *rows;                /* [TILE, obs_dim]: tiles encoded, and padded with zero rows */
-  float *joint, *d_joint;     /* [TILE, linear_padded(obs_dim + elements)]: observation and action; and the gradient */
+  size_t most_rows;       /* of a pass: TILE, or BLOCK_ROWS where an algorithm requests blocks */
+  float *scratch[2];      /* [most_rows, widest] backward buffers */
+  float *d_trunk[2];      /* [most_rows, widest] gradients that meet at the shared trunk */
+  float *rows;            /* [most_rows, obs_dim]: rows encoded, and padded with zero rows */
+  float *joint, *d_joint; /* [most_rows, linear_padded(obs_dim + elements)]: observation and action; and the gradient */
   struct layer_pass input;    /* the observations of the last model_take(), as networks read them */
   struct layer_pass features; /* the trunk's output for them; without a trunk the same observations */
   struct layer_pass acting;   /* the same observations with their actions */
@@ -140,9 +141,9 @@ void model_renew(struct model *model, const struct model_renewal *renewal);
  * alone: whoever turns it on for a tile turns it off again. */
 void model_set_random(struct model *model, const struct layer_random *random);
 
-/* Takes `rows` <= TILE observations, `stride` bytes apart, as the input of all passes until the next call. The second
- * one takes Box actions as well, [rows, elements], for networks that read them. Observations and actions are borrowed
- * until these passes are done. */
+/* Takes `rows` <= most_rows observations, `stride` bytes apart, as the input of all passes until the next call. The
+ * second one takes Box actions as well, [rows, elements], for networks that read them. Observations and actions are
+ * borrowed until these passes are done. */
 void model_take(struct model *model, size_t rows, const void *observations, size_t stride);
 void model_take_with_actions(struct model *model, size_t rows, const void *observations, size_t stride,
                              const float *actions);
@@ -157,6 +158,11 @@ const float *model_forward(struct model *model, struct model_network *network, s
  * that were taken for the forward pass must not have changed. */
 void model_backward(struct model *model, struct model_network *network, const float *dy, float *gradients,
                     float *d_actions);
+
+/* The same, but the network's part of `gradients` becomes the sum over a tree of groups of its rows, as
+ * linear_sum_weight() tells: what micro-batches give that are added up in a tree (algo/micro_batches.h). */
+void model_backward_groups(struct model *model, struct model_network *network, const struct linear_groups *groups,
+                           const float *dy, float *gradients, float *d_actions);
 
 /* ---- the policy, and a critic of the name "value" ---- */
 

@@ -2,7 +2,9 @@
 
 #include "math/vector.h"
 
+#include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 muster_status layer_list_add(struct layer_list *list, struct layer_spec spec) {
   if (list->count == NETWORK_MAX_LAYERS)
@@ -12,7 +14,7 @@ muster_status layer_list_add(struct layer_list *list, struct layer_spec spec) {
 }
 
 void network_start(const char *name, struct layer_shape input, struct network *network) {
-  *network = (struct network){.name = name, .output = input};
+  *network = (struct network){.name = name, .rows = TILE, .output = input};
 }
 
 static inline struct layer *top_of(struct network *network) {
@@ -62,10 +64,22 @@ muster_status network_add(struct network *network, const struct layer_list *list
   return MUSTER_OK;
 }
 
+/* room for gradients of halves of groups, of layers that do not sum groups themselves */
+static muster_status allocate_sums(struct network *network, struct arena *arena) {
+  size_t most = 0;
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (!layer->type->sums_groups && layer->parameters > most) most = layer->parameters;
+  for (int i = 0; i < LINEAR_GROUPS_LEVELS && most > 0; i++)
+    MUSTER_TRY(ARENA_TAKE(arena, most, "sums of gradients", &network->sums[i]));
+  return MUSTER_OK;
+}
+
 muster_status network_allocate(struct network *network, bool trains, struct arena *arena) {
+  if (trains && network->rows > TILE) MUSTER_TRY(allocate_sums(network, arena));
   for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++) {
+    layer->rows = network->rows;
     if (layer->type->allocate != NULL) MUSTER_TRY(layer->type->allocate(layer, trains, arena));
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(layer->out), "activations", &layer->output));
+    MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "activations", &layer->output));
   }
   return MUSTER_OK;
 }
@@ -123,6 +137,39 @@ const float *network_forward(struct network *network, const struct layer_pass *p
   return top != NULL ? top->output : pass->x;
 }
 
+/* a pass over some rows of a layer's backward pass, tile by tile; it adds to the layer's gradients */
+static void add_rows(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back, size_t first,
+                     size_t end, float *gradients) {
+  for (; first < end; first += TILE) {
+    struct layer_pass some = *pass;
+    struct layer_return own = *back;
+    some.first_row = first;
+    some.rows = end - first < TILE ? end - first : TILE;
+    some.x += first * pass->x_ld;
+    own.dy += first * back->dy_ld;
+    if (back->dx != NULL) own.dx += first * back->dx_ld;
+    own.groups = NULL;
+    own.gradients = (float *)((uintptr_t)gradients - layer->first * sizeof *gradients);
+    layer->type->backward(layer, &some, &own);
+  }
+}
+
+/* backward through a layer that does not sum groups itself: the sums of halves wait until their other halves come */
+static void sum_groups(struct network *network, struct layer *layer, const struct layer_pass *pass,
+                       const struct layer_return *back) {
+  float *sums[1 + LINEAR_GROUPS_LEVELS] = {back->gradients + layer->first};
+  memcpy(sums + 1, network->sums, sizeof network->sums);
+  size_t waiting = 0, row = 0;
+  for (size_t group = 0; group < back->groups->count; group++) {
+    const size_t rows = back->groups->rows[group];
+    memset(sums[waiting], 0, layer->parameters * sizeof *sums[waiting]);
+    add_rows(layer, pass, back, row, row + rows, sums[waiting++]);
+    row += rows;
+    for (size_t nodes = group + 1; nodes % 2 == 0; nodes /= 2, waiting--)
+      vector_add(layer->parameters, sums[waiting - 2], sums[waiting - 1], sums[waiting - 2]);
+  }
+}
+
 void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
                       float *const scratch[2]) {
   struct layer_return own = *back;
@@ -132,7 +179,10 @@ void network_backward(struct network *network, const struct layer_pass *pass, co
     own.x_activation = i > 0 ? layer[-1].activation : back->x_activation;
     own.dx = i > 0 ? scratch[i % 2] : back->dx;
     own.dx_ld = i > 0 ? linear_padded(layer->in) : back->dx_ld;
-    layer->type->backward(layer, &below, &own);
+    if (back->groups == NULL || layer->type->sums_groups || layer->parameters == 0)
+      layer->type->backward(layer, &below, &own);
+    else
+      sum_groups(network, layer, &below, &own);
     own.dy = own.dx;
     own.dy_ld = own.dx_ld;
   }

@@ -1,4 +1,5 @@
-/* A network: a list of layers, run forward and backward over one tile of rows, so that activations stay in cache. */
+/* A network: a list of layers, run forward and backward over a tile of rows, so that activations stay in cache; or over
+ * a block of tiles, layer by layer, so that the weights of a layer do. */
 #ifndef NN_NETWORK_H
 #define NN_NETWORK_H
 
@@ -18,8 +19,10 @@ struct network {
   uint32_t stream;      /* of its first layer, those of the others follow; set before layers are added, 0 by default */
   int layers, numbered; /* and those of them that have parameters */
   struct layer layer[NETWORK_MAX_LAYERS];
-  struct layer_shape output; /* the shape of the last layer's output, or of the input */
-  size_t memory;             /* floats that a row keeps from one step to the next */
+  size_t rows; /* most rows of a pass: TILE, or BLOCK_ROWS if that is set before network_allocate() */
+  float *sums[LINEAR_GROUPS_LEVELS]; /* room for gradients of halves of groups; NULL: it is not needed */
+  struct layer_shape output;         /* the shape of the last layer's output, or of the input */
+  size_t memory;                     /* floats that a row keeps from one step to the next */
 };
 
 /* Appends a layer. USAGE error where the list is full. */
@@ -48,12 +51,12 @@ void network_pack(struct network *network, const float *values, bool for_trainin
  * for training, the copy for forward passes alone. */
 void network_renew(struct network *network, struct network *copy, const struct layer_renewal *renewal);
 
-/* Runs the tile of `pass` through all layers. Returns the output [pass->rows, *y_ld], borrowed until the next forward
+/* Runs the rows of `pass` through all layers. Returns the output [pass->rows, *y_ld], borrowed until the next forward
  * pass (x itself where there are no layers). */
 const float *network_forward(struct network *network, const struct layer_pass *pass, size_t *y_ld);
 
 /* Backward through the last forward pass, which `pass` describes; `back` as for a layer, where dy is the gradient of
- * the network's output. `scratch` holds two [TILE, widest] buffers. Only the first `rows` rows count towards the
+ * the network's output. `scratch` holds two [rows, widest] buffers. Only the first `rows` rows count towards the
  * gradients. */
 void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
                       float *const scratch[2]);

@@ -95,14 +95,33 @@ static void add_samples(void *context, size_t first, size_t n, float *gradient, 
   }
 }
 
+/* the same in groups: each added up alone, and then in a tree */
+static void find_groups(void *context, size_t first, const struct linear_groups *groups, float *gradient,
+                        double *terms) {
+  float sums[LINEAR_GROUPS][COUNT] = {{0}};
+  const size_t n = groups->count;
+  CU_ASSERT_TRUE(linear_groups_rows(groups) <= BLOCK_ROWS && n <= LINEAR_GROUPS);
+  for (size_t i = 0; i < n; first += groups->rows[i++])
+    add_samples(context, first, groups->rows[i], sums[i], terms + i * TERMS);
+  for (size_t apart = 1; apart < n; apart *= 2)
+    for (size_t left = 0; left < n; left += 2 * apart)
+      for (size_t k = 0; k < COUNT; k++) sums[left][k] += sums[left + apart][k];
+  memcpy(gradient, sums[0], sizeof sums[0]);
+}
+
 struct result {
   float gradient[COUNT];
   double terms[TERMS];
 };
 
+static muster_status make(struct gradient_sum *sum, size_t samples, bool in_groups, struct result *result) {
+  if (in_groups) return gradient_sum_make_of_groups(sum, samples, find_groups, NULL, result->gradient, result->terms);
+  return gradient_sum_make(sum, samples, add_samples, NULL, result->gradient, result->terms);
+}
+
 /* what each of this many members gets for a minibatch; the first round of sums leaves in memory what members read in
  * the second round */
-static void sum_together(size_t members, size_t samples, struct result *results) {
+static void sum_together(size_t members, size_t samples, bool in_groups, struct result *results) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
   void *memory[2] = {NULL, NULL};
@@ -118,27 +137,46 @@ static void sum_together(size_t members, size_t samples, struct result *results)
   for (int round = 0; round < 2; round++)
     for (size_t i = 0; i < members; i++) {
       sums[i].sums = 0;
-      CHECK_OK_FATAL(gradient_sum_make(&sums[i], samples, add_samples, NULL, results[i].gradient, results[i].terms));
+      CHECK_OK_FATAL(make(&sums[i], samples, in_groups, &results[i]));
     }
   free(memory[0]);
   arena_destroy(&arena);
 }
 
-static void test_same_bits(void) {
-  static const size_t sizes[] = {1, 63, 64, 65, 128, 200, 256, 300, 512, 777, 2048, 4096, 5000, 16384};
-  static struct result alone, together[LEARNER_GROUP_MAX];
+static size_t longest_micro_batch(size_t samples) {
+  const size_t count = micro_batches_count(samples);
+  size_t longest = 0;
+  for (size_t i = 0; i < count; i++) {
+    const size_t first = micro_batches_first_sample(samples, count, i);
+    const size_t n = micro_batches_first_sample(samples, count, i + 1) - first;
+    if (n > longest) longest = n;
+  }
+  return longest;
+}
+
+static void check_same_bits(bool in_groups) {
+  static const size_t sizes[] = {1, 63, 64, 65, 128, 200, 256, 300, 512, 777, 2048, 4096, 5000, 16384, 20000};
+  static struct result alone, together[LEARNER_GROUP_MAX], one_by_one;
   struct arena *arena;
   struct gradient_sum sum;
   CHECK_OK_FATAL(arena_create(&arena));
   CHECK_OK_FATAL(gradient_sum_create(NULL, COUNT, TERMS, arena, &sum));
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-    CHECK_OK_FATAL(gradient_sum_make(&sum, sizes[s], add_samples, NULL, alone.gradient, alone.terms));
+    CHECK_OK_FATAL(make(&sum, sizes[s], in_groups, &alone));
+    CHECK_OK_FATAL(make(&sum, sizes[s], false, &one_by_one));
+    /* a micro-batch that is no longer than a block is added up alike in both forms */
+    if (longest_micro_batch(sizes[s]) <= BLOCK_ROWS) CU_ASSERT_EQUAL(memcmp(&alone, &one_by_one, sizeof alone), 0);
     for (size_t members = 2; members <= LEARNER_GROUP_MAX; members += members < 9 ? 1 : 11) {
-      sum_together(members, sizes[s], together);
+      sum_together(members, sizes[s], in_groups, together);
       for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(memcmp(&alone, &together[i], sizeof alone), 0);
     }
   }
   arena_destroy(&arena);
+}
+
+static void test_same_bits(void) {
+  check_same_bits(false);
+  check_same_bits(true);
 }
 
 /* the sum equals the one in double, except for rounding */

@@ -74,25 +74,27 @@ struct net {
   struct arena *arena;
   struct network network;
   struct parameters parameters;
-  float *scratch[2], *x, *dy, *dx; /* [TILE, X_LD], [TILE, padded output], [TILE, padded IN] */
+  float *scratch[2], *x, *dy, *dx; /* of each row: X_LD floats, the padded output, the padded IN */
   size_t outputs;
   const struct layer_random *random; /* of its passes; NULL: nothing is random */
 };
 
-static void create_net(const struct layer_list *list, bool trains, struct net *net) {
+/* `rows`: most rows of a pass */
+static void create_net_for(const struct layer_list *list, bool trains, size_t rows, struct net *net) {
   *net = (struct net){0};
   CHECK_OK_FATAL(arena_create(&net->arena));
   network_start("policy", (struct layer_shape){3, 4, 2, true}, &net->network);
   CHECK_OK_FATAL(network_add(&net->network, list, &net->parameters, net->arena));
   CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
+  net->network.rows = rows;
   CHECK_OK_FATAL(network_allocate(&net->network, trains, net->arena));
   net->outputs = layer_shape_floats(net->network.output);
   CU_ASSERT_FATAL(net->outputs <= MAX_FLOATS);
   for (int i = 0; i < 2; i++)
-    CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * network_widest(&net->network), "gradients", &net->scratch[i]));
-  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * X_LD, "inputs", &net->x));
-  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * linear_padded(net->outputs), "gradients", &net->dy));
-  CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * linear_padded(IN), "gradients", &net->dx));
+    CHECK_OK_FATAL(ARENA_TAKE(net->arena, rows * network_widest(&net->network), "gradients", &net->scratch[i]));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, rows * X_LD, "inputs", &net->x));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, rows * linear_padded(net->outputs), "gradients", &net->dy));
+  CHECK_OK_FATAL(ARENA_TAKE(net->arena, rows * linear_padded(IN), "gradients", &net->dx));
   for (int i = 0; i < net->parameters.tensors; i++) {
     const struct parameter *tensor = &net->parameters.tensor[i];
     double scale = tensor->rank == 2 ? 1.0 / sqrt((double)tensor->shape[1]) : 0.3;
@@ -102,6 +104,18 @@ static void create_net(const struct layer_list *list, bool trains, struct net *n
   for (size_t r = 0; r < ROWS; r++)
     fill_normal(net->dy + r * linear_padded(net->outputs), net->outputs, 1.0, 4, (uint32_t)r);
   network_pack(&net->network, net->parameters.values, trains);
+}
+
+static void create_net(const struct layer_list *list, bool trains, struct net *net) {
+  create_net_for(list, trains, TILE, net);
+}
+
+/* one that trains, with numbers in all of its rows */
+static void create_net_of(const struct layer_list *list, size_t rows, struct net *net) {
+  create_net_for(list, true, rows, net);
+  fill_normal(net->x, rows * X_LD, 1.0, 8, 0);
+  for (size_t r = 0; r < rows; r++)
+    fill_normal(net->dy + r * linear_padded(net->outputs), net->outputs, 1.0, 9, (uint32_t)r);
 }
 
 static void create_from_texts(const char *const *texts, struct net *net) {
@@ -222,6 +236,41 @@ static void check_rows(const struct layer_list *list, struct net *net) {
   arena_destroy(&other.arena);
 }
 
+/* the gradients of groups of rows are the sum over a tree of those of each group alone, whatever was there before */
+static void check_groups(const struct layer_list *list, const struct layer_random *random) {
+  static const struct linear_groups groups = {2, {TILE, 36}};
+  struct net whole, part;
+  create_net_of(list, BLOCK_ROWS, &whole);
+  create_net_of(list, TILE, &part);
+  const size_t count = whole.parameters.count, dy_ld = linear_padded(whole.outputs);
+  struct layer_pass pass = pass_of(&whole);
+  struct layer_return back = {.dy = whole.dy, .dy_ld = dy_ld, .gradients = whole.parameters.gradients};
+  float *left = calloc(count + 1, sizeof *left);
+  size_t ld;
+  pass.rows = linear_groups_rows(&groups);
+  pass.random = random;
+  back.groups = &groups;
+  for (size_t i = 0; i < count; i++) back.gradients[i] = 7.0f;
+  network_forward(&whole.network, &pass, &ld);
+  network_backward(&whole.network, &pass, &back, whole.scratch);
+  for (size_t i = 0, first = 0; i < 2; first += groups.rows[i++]) {
+    struct layer_random moved = random != NULL ? *random : (struct layer_random){0};
+    struct layer_return own = {.dy = whole.dy + first * dy_ld, .dy_ld = dy_ld, .gradients = part.parameters.gradients};
+    moved.first_row += (uint32_t)first;
+    pass.x = whole.x + first * X_LD;
+    pass.rows = groups.rows[i];
+    if (random != NULL) pass.random = &moved;
+    memcpy(left, own.gradients, count * sizeof *left);
+    memset(own.gradients, 0, count * sizeof *left);
+    network_forward(&part.network, &pass, &ld);
+    network_backward(&part.network, &pass, &own, part.scratch);
+  }
+  for (size_t i = 0; i < count; i++) CU_ASSERT_EQUAL(back.gradients[i], left[i] + part.parameters.gradients[i]);
+  free(left);
+  arena_destroy(&whole.arena);
+  arena_destroy(&part.arena);
+}
+
 /* each layer on top of a grid, alone and between others, in passes of both kinds */
 static void test_every_entry(void) {
   for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
@@ -239,6 +288,7 @@ static void test_every_entry(void) {
       net.random = i < 2 ? NULL : &random;
       check_rows(lists[i % 2], &net);
       check_backward(&net);
+      check_groups(lists[i % 2], net.random);
       arena_destroy(&net.arena);
     }
   }

@@ -211,6 +211,62 @@ static void test_backward_weight(void) {
   FOR_EACH(const size_t, n, rows) for_each_shape(*n, backward_weight_matches);
 }
 
+/* gradients that a sum must overwrite */
+static void fill_anew(struct layer *l) {
+  for (size_t i = 0; i < l->in * l->out; i++) l->d_weight[i] = uniform();
+  for (size_t i = 0; i < l->out; i++) l->d_bias[i] = NAN;
+}
+
+/* the gradients of groups `first` .. first + n - 1, added up in a tree, from linear_backward_weight() */
+static void sum_by_parts(const struct layer *l, const struct linear_groups *groups, size_t first, size_t n,
+                         float *d_weight, float *d_bias) {
+  const size_t weights = l->in * l->out;
+  memset(d_weight, 0, weights * sizeof *d_weight);
+  memset(d_bias, 0, l->out * sizeof *d_bias);
+  if (n == 1) {
+    size_t row = 0;
+    for (size_t i = 0; i < first; i++) row += groups->rows[i];
+    linear_backward_weight(groups->rows[first], l->in, l->out, l->x + row * l->x_ld, l->x_ld, l->dy + row * l->y_ld,
+                           l->y_ld, d_weight, d_bias);
+    return;
+  }
+  float *right = exact_floats(weights), *right_bias = exact_floats(l->out);
+  sum_by_parts(l, groups, first, n / 2, d_weight, d_bias);
+  sum_by_parts(l, groups, first + n / 2, n / 2, right, right_bias);
+  for (size_t i = 0; i < weights; i++) d_weight[i] += right[i];
+  for (size_t i = 0; i < l->out; i++) d_bias[i] += right_bias[i];
+  free(right);
+  free(right_bias);
+}
+
+static void sum_weight_matches(size_t rows, size_t in, size_t out) {
+  static const struct linear_groups all[] = {
+      {1, {1}}, {1, {256}}, {2, {64, 36}}, {2, {65, 1}}, {4, {64, 64, 64, 64}}, {8, {3, 64, 7, 1, 40, 100, 8, 33}}};
+  if (strcmp(linear_selected(), "blas") == 0) return; /* it has no such sums of its own */
+  struct layer l;
+  layer_open(&l, rows, in, out);
+  float *d_weight = exact_floats(in * out), *d_bias = exact_floats(out);
+  FOR_EACH(const struct linear_groups, groups, all) {
+    fill_anew(&l);
+    linear_sum_weight(groups, in, out, l.x, l.x_ld, l.dy, l.y_ld, l.d_weight, l.d_bias);
+    sum_by_parts(&l, groups, 0, groups->count, d_weight, d_bias);
+    CU_ASSERT_TRUE(same_bits(1, in * out, l.d_weight, 0, d_weight, 0));
+    CU_ASSERT_TRUE(same_bits(1, out, l.d_bias, 0, d_bias, 0));
+  }
+  free(d_weight);
+  free(d_bias);
+  layer_close(&l);
+}
+
+/* Sums over trees of groups, whatever was there before. */
+static void test_sum_weight(void) {
+  for_each_shape(LINEAR_GROUPS_ROWS, sum_weight_matches);
+  FOR_EACH(const char *const, name, set_names) {
+    if (linear_select(*name)) sum_weight_matches(LINEAR_GROUPS_ROWS, 520, 40);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
 /* Rows and columns so far apart that the kernel copies x. */
 static void test_backward_weight_wide(void) {
   FOR_EACH(const char *const, name, set_names) {
@@ -371,6 +427,7 @@ static const struct check_case cases[] = {
     {"forward equals its naive twin", test_forward},
     {"backward_input equals its naive twin", test_backward_input},
     {"backward_weight equals its naive twin", test_backward_weight},
+    {"sums over trees of groups", test_sum_weight},
     {"backward_weight with wide rows", test_backward_weight_wide},
     {"a row's bits do not depend on its neighbours", test_row_invariance},
     {"the fused tanh is vector_tanh", test_fused_tanh},

@@ -59,3 +59,13 @@ void affine_renew(struct affine *affine, struct affine *copy, const struct layer
   }
   change(renewal, affine->bias, out, copy != NULL ? &copy->bias : NULL);
 }
+
+void affine_find_gradients(const struct affine *affine, size_t rows, const float *x, size_t x_ld, const float *dy,
+                           size_t dy_ld, const struct layer_return *back) {
+  if (back->gradients == NULL) return;
+  float *weight = back->gradients + affine->weight, *bias = back->gradients + affine->bias;
+  if (back->groups != NULL)
+    linear_sum_weight(back->groups, affine->in, affine->out, x, x_ld, dy, dy_ld, weight, bias);
+  else
+    linear_backward_weight(rows, affine->in, affine->out, x, x_ld, dy, dy_ld, weight, bias);
+}

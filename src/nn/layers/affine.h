@@ -16,6 +16,10 @@ MUSTER_CHECKED muster_status affine_add_parameters(struct affine *affine, struct
 MUSTER_CHECKED muster_status affine_initialize(const struct affine *affine, float *values,
                                                const struct layer_init *init);
 MUSTER_CHECKED muster_status affine_allocate(struct affine *affine, struct arena *arena);
+/* The gradients of weight and bias from x and dy, as linear_backward_weight(), or as linear_sum_weight() where `back`
+ * has groups; nothing where it wants none. */
+void affine_find_gradients(const struct affine *affine, size_t rows, const float *x, size_t x_ld, const float *dy,
+                           size_t dy_ld, const struct layer_return *back);
 void affine_pack(struct affine *affine, const float *values, bool for_training);
 
 /* For a layer's renew(); `copy`: of the target copy, or NULL. */

@@ -180,9 +180,7 @@ static void conv2d_backward(struct layer *layer, const struct layer_pass *pass, 
     const size_t rows = n * conv->windows;
     take_windows(layer, conv, pass, first, n);
     take_gradient(conv, back, first, n);
-    if (back->gradients != NULL)
-      linear_backward_weight(rows, affine->in, affine->out, conv->input, in_ld, conv->output, out_ld,
-                             back->gradients + affine->weight, back->gradients + affine->bias);
+    affine_find_gradients(affine, rows, conv->input, in_ld, conv->output, out_ld, back);
     if (back->dx == NULL) continue;
     linear_backward_input(linear_padded_rows(rows), affine->in, affine->out, conv->output, out_ld,
                           affine->packed_transposed, back->x_activation, conv->input, in_ld, conv->d_input, in_ld);

@@ -41,9 +41,7 @@ static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
 /* rows that fill up the last group of eight are passed on to the layers below, but add to no weight's gradient */
 static void dense_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct affine *affine = layer->state;
-  if (back->gradients != NULL)
-    linear_backward_weight(pass->rows, layer->in, layer->out, pass->x, pass->x_ld, back->dy, back->dy_ld,
-                           back->gradients + affine->weight, back->gradients + affine->bias);
+  affine_find_gradients(affine, pass->rows, pass->x, pass->x_ld, back->dy, back->dy_ld, back);
   if (back->dx == NULL) return;
   linear_backward_input(linear_padded_rows(pass->rows), layer->in, layer->out, back->dy, back->dy_ld,
                         affine->packed_transposed, back->x_activation, pass->x, pass->x_ld, back->dx, back->dx_ld);
@@ -55,6 +53,7 @@ const struct layer_type layer_dense = {
     .argument = {{.name = "WIDTH", .min = 1, .max = 65536}},
     .example = "dense 5",
     .applies_activation = true,
+    .sums_groups = true,
     .shape = dense_shape,
     .add_parameters = dense_add_parameters,
     .initialize = dense_initialize,

@@ -14,7 +14,7 @@
 #include <string.h>
 
 struct dropout {
-  float *kept; /* [TILE, linear_padded(n)] k of the last forward pass that dropped; NULL in a network that only acts */
+  float *kept; /* [rows, linear_padded(n)] k of the last forward pass that dropped; NULL in a network that only acts */
 };
 
 enum { WORDS = 4, BLOCKS_BITS = 18 }; /* of a row, its random numbers come in blocks; fewer than 2^18 blocks a layer */
@@ -32,8 +32,9 @@ static muster_status dropout_shape(struct layer *layer, struct arena *arena) {
 
 static muster_status dropout_allocate(struct layer *layer, bool trains, struct arena *arena) {
   struct dropout *dropout = layer->state;
-  return trains ? ARENA_TAKE(arena, TILE * linear_padded(layer->in), "what is kept of activations", &dropout->kept)
-                : MUSTER_OK;
+  return trains
+             ? ARENA_TAKE(arena, layer->rows * linear_padded(layer->in), "what is kept of activations", &dropout->kept)
+             : MUSTER_OK;
 }
 
 /* fills k [n] of one row */

@@ -15,14 +15,14 @@ enum { VALUE, ADVANTAGE, STREAMS };
 /* a half of the input, and what is made of it */
 struct stream {
   struct affine affine;
-  float *x;      /* [TILE, linear_padded(in)] */
-  float *y, *dy; /* [TILE, linear_padded(out)] */
+  float *x;      /* [rows, linear_padded(in)] */
+  float *y, *dy; /* [rows, linear_padded(out)] */
 };
 
 struct dueling {
   size_t actions, atoms, half; /* floats of half of the input */
   struct stream stream[STREAMS];
-  float *dx; /* [TILE, linear_padded(half)] */
+  float *dx; /* [rows, linear_padded(half)] */
 };
 
 static muster_status dueling_shape(struct layer *layer, struct arena *arena) {
@@ -78,13 +78,13 @@ static muster_status dueling_allocate(struct layer *layer, bool trains, struct a
   struct dueling *dueling = layer->state;
   for (int i = 0; i < STREAMS; i++) {
     struct stream *stream = &dueling->stream[i];
-    const size_t outputs = TILE * linear_padded(stream->affine.out);
+    const size_t outputs = layer->rows * linear_padded(stream->affine.out);
     MUSTER_TRY(affine_allocate(&stream->affine, arena));
-    MUSTER_TRY(ARENA_TAKE(arena, TILE * linear_padded(dueling->half), "activations", &stream->x));
+    MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(dueling->half), "activations", &stream->x));
     MUSTER_TRY(ARENA_TAKE(arena, outputs, "activations", &stream->y));
     MUSTER_TRY(ARENA_TAKE(arena, outputs, "backward buffers", &stream->dy));
   }
-  return ARENA_TAKE(arena, TILE * linear_padded(dueling->half), "backward buffers", &dueling->dx);
+  return ARENA_TAKE(arena, layer->rows * linear_padded(dueling->half), "backward buffers", &dueling->dx);
 }
 
 static void run_stream(struct stream *stream, const struct layer_pass *pass, size_t first) {
@@ -134,9 +134,7 @@ static void dueling_backward(struct layer *layer, const struct layer_pass *pass,
     const struct stream *stream = &dueling->stream[i];
     const struct affine *affine = &stream->affine;
     const size_t dy_ld = linear_padded(affine->out);
-    if (back->gradients != NULL)
-      linear_backward_weight(pass->rows, half, affine->out, stream->x, x_ld, stream->dy, dy_ld,
-                             back->gradients + affine->weight, back->gradients + affine->bias);
+    affine_find_gradients(affine, pass->rows, stream->x, x_ld, stream->dy, dy_ld, back);
     if (back->dx == NULL) continue;
     linear_backward_input(rows, half, affine->out, stream->dy, dy_ld, affine->packed_transposed, back->x_activation,
                           stream->x, x_ld, dueling->dx, x_ld);
@@ -150,6 +148,7 @@ const struct layer_type layer_dueling = {
     .summary = "values of actions: a value from the first half of the input, plus advantages from the second",
     .argument = {{.name = "ACTIONS", .min = 1, .max = 65536}, {.name = "ATOMS", .min = 1, .max = 1024, .otherwise = 1}},
     .example = "dueling 3 2",
+    .sums_groups = true,
     .shape = dueling_shape,
     .add_parameters = dueling_add_parameters,
     .initialize = dueling_initialize,

@@ -11,8 +11,8 @@
 #include "nn/layers/slope.h"
 
 struct layer_norm {
-  size_t gain, bias;       /* offsets of g [n] and b [n] in the parameter block */
-  float *h, inverse[TILE]; /* [TILE, linear_padded(n)] of the last forward pass; 1 / s of its rows */
+  size_t gain, bias;  /* offsets of g [n] and b [n] in the parameter block */
+  float *h, *inverse; /* [rows, linear_padded(n)] of the last forward pass; [rows] 1 / s of its rows */
 };
 
 static muster_status layer_norm_shape(struct layer *layer, struct arena *arena) {
@@ -42,7 +42,8 @@ static muster_status layer_norm_initialize(const struct layer *layer, float *val
 static muster_status layer_norm_allocate(struct layer *layer, bool trains, struct arena *arena) {
   (void)trains;
   struct layer_norm *norm = layer->state;
-  return ARENA_TAKE(arena, TILE * linear_padded(layer->in), "normalised rows", &norm->h);
+  MUSTER_TRY(ARENA_TAKE(arena, layer->rows, "normalised rows", &norm->inverse));
+  return ARENA_TAKE(arena, layer->rows * linear_padded(layer->in), "normalised rows", &norm->h);
 }
 
 static void layer_norm_forward(struct layer *layer, const struct layer_pass *pass) {
@@ -60,9 +61,10 @@ static void layer_norm_backward(struct layer *layer, const struct layer_pass *pa
   const size_t n = layer->in, ld = linear_padded(n);
   float *d_gain = back->gradients != NULL ? back->gradients + norm->gain : NULL;
   float *d_bias = back->gradients != NULL ? back->gradients + norm->bias : NULL;
+  const float *h = norm->h + pass->first_row * ld, *inverse = norm->inverse + pass->first_row;
   for (size_t r = 0; r < pass->rows; r++)
-    vector_normalize_back(n, pass->values + norm->gain, back->dy + r * back->dy_ld, norm->h + r * ld, norm->inverse[r],
-                          d_gain, d_bias, back->dx != NULL ? back->dx + r * back->dx_ld : NULL);
+    vector_normalize_back(n, pass->values + norm->gain, back->dy + r * back->dy_ld, h + r * ld, inverse[r], d_gain,
+                          d_bias, back->dx != NULL ? back->dx + r * back->dx_ld : NULL);
   if (back->dx != NULL)
     layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
