@@ -119,14 +119,14 @@ static void evaluate_rollout(struct batch *batch, struct model *model) {
   }
 }
 
-/* V of the true last observations of truncated episodes, whose masks are not known: all choices count */
+/* V of the true last observations of truncated episodes */
 static void evaluate_final_observations(struct batch *batch, struct model *model) {
   const struct trajectory *rollout = batch->rollout;
   size_t count = (size_t)rollout->final_observations.count * rollout->agents, q_ld;
   for (size_t first = 0; first < count; first += TILE) {
     size_t rows = count - first < TILE ? count - first : TILE;
     const char *observations = (const char *)rollout->final_observations.observation + first * rollout->obs_bytes;
-    expected_values(model, rows, observations, rollout->obs_bytes, (struct action_mask){NULL, 0},
+    expected_values(model, rows, observations, rollout->obs_bytes, batch_final_mask(rollout, first),
                     batch->final_values + first, &q_ld);
   }
   batch_place_bootstraps(batch);

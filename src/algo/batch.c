@@ -94,7 +94,7 @@ static void evaluate_rows(struct batch *batch, struct model *model, size_t first
   batch->valuation(model, (end - first) * steps, observations, rollout->obs_bytes, mask, batch->values + first * steps);
   const struct final_observations *final_observations = &rollout->final_observations;
   batch->valuation(model, (size_t)final_observations->count * rollout->agents, final_observations->observation,
-                   rollout->obs_bytes, (struct action_mask){NULL, 0}, batch->final_values);
+                   rollout->obs_bytes, batch_final_mask(rollout, 0), batch->final_values);
   batch_place_bootstraps(batch);
 }
 

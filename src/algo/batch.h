@@ -56,14 +56,20 @@ enum advantage_estimator {
 };
 extern const char *const advantage_estimator_names[];
 
+/* The masks of the final observations of a rollout, from number `first` on, agents side by side. */
+static inline struct action_mask batch_final_mask(const struct trajectory *rollout, size_t first) {
+  const size_t bytes = rollout->mask_bytes;
+  return (struct action_mask){bytes > 0 ? rollout->final_observations.mask + first * bytes : NULL, bytes};
+}
+
 /* Lists the samples that count: the first `length` steps of each row. */
 void batch_list_samples(struct batch *batch);
 
 /* One row of the batch for the estimators of experience/advantage.h: the steps of it that count. */
 struct advantage_row batch_row(const struct batch *batch, size_t row);
 
-/* Values every observation of the rollout, and the true last ones of truncated episodes, whose masks are not known: all
- * choices count. The model's weights must be packed. */
+/* Values every observation of the rollout, and the true last ones of truncated episodes. The model's weights must be
+ * packed. */
 void batch_evaluate(struct batch *batch, struct model *model);
 
 /* The same, then estimates advantages, and returns for the critic to learn. Each learner of a group estimates a part of

@@ -63,7 +63,7 @@ static muster_status create_rows(struct table_learning *learning, struct arena *
 }
 
 static int toss_coin(const struct table_learning *learning);
-static size_t choose_by_policy(const struct table_learning *learning, size_t state);
+static size_t choose_by_policy(const struct table_learning *learning, const struct table_next *next);
 
 static muster_status create(const struct algorithm_context *context, void *algorithm) {
   struct table_learning *learning = algorithm;
@@ -177,17 +177,20 @@ static int toss_coin(const struct table_learning *learning) {
   return (int)(words[0] >> 31);
 }
 
-/* the action that the policy would take after a truncated step, where nobody acts; its mask is not known */
-static size_t choose_by_policy(const struct table_learning *learning, size_t state) {
-  const float *values = learning->policy + state * learning->actions;
+/* the action that the policy would take after a truncated step, where nobody acts */
+static size_t choose_by_policy(const struct table_learning *learning, const struct table_next *next) {
+  const float *values = learning->policy + next->state * learning->actions;
   uint32_t words[4];
-  size_t best = 0;
+  size_t best = learning->actions, allowed = 0;
   draw(learning, DRAW_ACTION, words);
-  if (random_unit_float(words[0]) < (float)learning->exploration_rate)
-    return (size_t)(((uint64_t)words[1] * learning->actions) >> 32);
-  for (size_t a = 1; a < learning->actions; a++)
-    if (values[a] > values[best]) best = a;
-  return best;
+  for (size_t a = 0; a < learning->actions; a++) {
+    if (next->mask != NULL && next->mask[a] == 0) continue;
+    if (allowed++ == 0 || values[a] > values[best]) best = a;
+  }
+  if (random_unit_float(words[0]) >= (float)learning->exploration_rate) return best;
+  size_t place = (size_t)(((uint64_t)words[1] * allowed) >> 32), a = 0;
+  while ((next->mask != NULL && next->mask[a] == 0) || place-- > 0) a++;
+  return a;
 }
 
 /* --- values --- */
@@ -329,9 +332,10 @@ static muster_status learn(struct table_learning *learning, size_t row, const st
 }
 
 /* learns what is left of an episode, of which no more is known than the state after its last step */
-static muster_status learn_end(struct table_learning *learning, size_t row, size_t state, uint8_t ended) {
-  struct table_next next = {.state = state};
-  if (learning->awaits_action && (ended & ENV_TERMINATED) == 0) next.action = learning->choose_action(learning, state);
+static muster_status learn_end(struct table_learning *learning, size_t row, size_t state, const uint8_t *mask,
+                               uint8_t ended) {
+  struct table_next next = {.state = state, .mask = mask};
+  if (learning->awaits_action && (ended & ENV_TERMINATED) == 0) next.action = learning->choose_action(learning, &next);
   learning->open_state[row] = -1;
   return learn(learning, row, &next, ended);
 }
@@ -347,12 +351,12 @@ static void hold(struct table_learning *learning, size_t row, const struct table
 muster_status table_learning_take_step(struct table_learning *learning, size_t row, const struct table_step *step) {
   /* where a rollout was lost, the episode ends as a truncated one does */
   if (learning->open_state[row] >= 0 && learning->open_state[row] != (int32_t)step->state)
-    MUSTER_TRY(learn_end(learning, row, (size_t)learning->open_state[row], ENV_TRUNCATED));
+    MUSTER_TRY(learn_end(learning, row, (size_t)learning->open_state[row], NULL, ENV_TRUNCATED));
   if (learning->waits[row] != 0)
     MUSTER_TRY(learn(learning, row, &(struct table_next){step->state, step->action, step->mask}, 0));
 
   hold(learning, row, step);
-  if (step->ended != 0) return learn_end(learning, row, step->next_state, step->ended);
+  if (step->ended != 0) return learn_end(learning, row, step->next_state, step->next_mask, step->ended);
   learning->open_state[row] = (int32_t)step->next_state;
   learning->waits[row] = learning->awaits_action;
   if (learning->awaits_action) return MUSTER_OK;
@@ -371,16 +375,20 @@ static void find_last_observations(struct table_learning *learning) {
   }
 }
 
-/* the state after step t of a row; of a truncated episode the one in which it was cut */
-static size_t state_after(const struct table_learning *learning, size_t row, size_t t, uint8_t ended) {
+/* what comes after step t of a row; of a truncated episode the state in which it was cut */
+static struct table_next find_next(const struct table_learning *learning, size_t row, size_t t, uint8_t ended) {
   const struct trajectory *rollout = learning->rollout;
   const size_t env = row / rollout->agents, agent = row % rollout->agents;
-  const int32_t *observations = rollout->observation, *finals = rollout->final_observations.observation;
-  if (ended == ENV_TRUNCATED)
-    return (size_t)finals[(size_t)learning->final[env * rollout->n_steps + t] * rollout->agents + agent];
+  const struct final_observations *finals = &rollout->final_observations;
+  const int32_t *observations = ended == ENV_TRUNCATED ? finals->observation : rollout->observation;
+  const uint8_t *masks = ended == ENV_TRUNCATED ? finals->mask : rollout->mask;
   /* of a rollout that was cut short, what comes after it is where it would have ended */
   const size_t next = t + 1 < (size_t)rollout->length[row] ? t + 1 : rollout->n_steps;
-  return (size_t)observations[row * (rollout->n_steps + 1) + next];
+  const size_t at = ended == ENV_TRUNCATED
+                        ? (size_t)learning->final[env * rollout->n_steps + t] * rollout->agents + agent
+                        : row * (rollout->n_steps + 1) + next;
+  return (struct table_next){.state = (size_t)observations[at],
+                             .mask = rollout->mask_bytes > 0 ? masks + at * rollout->mask_bytes : NULL};
 }
 
 static muster_status learn_step(struct table_learning *learning, size_t row, size_t t) {
@@ -388,15 +396,15 @@ static muster_status learn_step(struct table_learning *learning, size_t row, siz
   const size_t at = row * rollout->n_steps + t, entry = row * (rollout->n_steps + 1) + t;
   const uint8_t ended = rollout->ended[row / rollout->agents * rollout->n_steps + t];
   const uint8_t *mask = rollout->mask_bytes > 0 ? rollout->mask + entry * rollout->mask_bytes : NULL;
-  const bool is_last = t + 1 == (size_t)rollout->length[row];
+  const struct table_next next = find_next(learning, row, t, ended);
   const struct table_step step = {
       .state = (size_t)((const int32_t *)rollout->observation)[entry],
       .action = (size_t)((const int32_t *)rollout->action)[at],
       .mask = mask,
       .reward = rollout->reward[at],
       .ended = ended,
-      .next_state = state_after(learning, row, t, ended),
-      .next_mask = mask != NULL ? mask + (is_last ? rollout->n_steps - t : 1) * rollout->mask_bytes : NULL,
+      .next_state = next.state,
+      .next_mask = next.mask,
   };
   return table_learning_take_step(learning, row, &step);
 }

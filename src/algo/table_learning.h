@@ -49,7 +49,7 @@ struct table_step {
   double reward;
   uint8_t ended; /* 0, ENV_TERMINATED | ENV_TRUNCATED */
   size_t next_state;
-  const uint8_t *next_mask; /* NULL also at the last observation of an episode, whose mask nobody keeps */
+  const uint8_t *next_mask;
 };
 
 struct table_learning;
@@ -82,7 +82,7 @@ struct table_learning {
 
   /* chances that a test decides by itself: the table that an update changes, and the action after a truncated step */
   int (*choose_table)(const struct table_learning *learning);
-  size_t (*choose_action)(const struct table_learning *learning, size_t state);
+  size_t (*choose_action)(const struct table_learning *learning, const struct table_next *next);
 
   /* what each row has begun */
   int32_t *open_state;   /* [rows] the state that its episode is in; -1: it begins a new one */

@@ -393,7 +393,8 @@ void check_truncation(struct subject *subject) {
   run.final_observation = take(subject, subject->observation_bytes);
   run.reward = take(subject, agents * sizeof(float));
   run.ended = take(subject, 1);
-  run.final_observations = (struct final_observations){0, 1, &run.environment, &run.step, run.final_observation};
+  run.final_observations = (struct final_observations){
+      .capacity = 1, .environment = &run.environment, .step = &run.step, .observation = run.final_observation};
   status = env_pool_reset(run.pool, run.observation, subject->observation_bytes / agents);
   if (status != MUSTER_OK) examination_fail(examination, "%s", muster_status_message(status));
   struct player player = player_create(subject, 0, GUARD_NONE);

@@ -487,6 +487,21 @@ static bool mark_ended(struct env_pool *pool) {
   return any != 0;
 }
 
+/* the masks of an environment at the end of an episode, where an environment need not say anything */
+static void copy_final_masks(const struct env_pool *pool, int32_t env, uint8_t *out) {
+  const muster_space *space = &pool->spec.action;
+  const uint8_t *mask = env_mask(pool, env);
+  for (size_t agent = 0; agent < pool->agents; agent++)
+    for (size_t i = 0; i < muster_space_elements(space); i++) {
+      const size_t n = (size_t)space->counts[i];
+      uint8_t allowed = 0;
+      for (size_t a = 0; a < n; a++) allowed |= mask[a];
+      for (size_t a = 0; a < n; a++) out[a] = allowed != 0 ? mask[a] : 1;
+      mask += n;
+      out += n;
+    }
+}
+
 static muster_status append_final(const struct env_pool *pool, int32_t env, int32_t time,
                                   struct final_observations *final_observations) {
   if (final_observations->count >= final_observations->capacity)
@@ -497,6 +512,9 @@ static muster_status append_final(const struct env_pool *pool, int32_t env, int3
   final_observations->step[final_observations->count] = time;
   memcpy((char *)final_observations->observation + (size_t)final_observations->count * bytes,
          env_observation(pool, env), bytes);
+  if (pool->choices > 0 && final_observations->mask != NULL)
+    copy_final_masks(pool, env,
+                     final_observations->mask + (size_t)final_observations->count * pool->agents * pool->choices);
   final_observations->count++;
   return MUSTER_OK;
 }

@@ -27,6 +27,8 @@ struct final_observations {
   int32_t *environment; /* [capacity] global index */
   int32_t *step;        /* [capacity] step of the rollout at which the episode was cut: the `time` of env_pool_step() */
   void *observation;    /* [capacity, agents, observation elements] */
+  uint8_t *mask; /* [capacity, agents, choices] where actions are masked; NULL: not wanted. All choices of an element
+                    are allowed where an environment allowed none at its end. */
 };
 
 /* What the pool changes between its environments and its user. With all fields zero, actions are clipped to their

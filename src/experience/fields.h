@@ -53,6 +53,7 @@ enum field_uses {
 #define FINAL_FIELDS(FIELD)                                                                                            \
   FIELD(int32_t, environment, "final environment", NUMBER(I32), ENV, ONCE, 0, RANGE_NONE)                              \
   FIELD(int32_t, step, "final step", NUMBER(I32), ENV, ONCE, 0, RANGE(0, (double)n_steps - 1))                         \
+  FIELD(uint8_t, mask, "final action mask", NUMBERS(U8, choices(env)), AGENT, ONCE, 0, RANGE_ANY)                      \
   FIELD(void, observation, "final observation", OF_SPACE(&env->observation), AGENT, ONCE, 0, RANGE_ANY)
 
 /* Macros that turn the lines of such a table into members of a struct, into elements of an array of struct field, and

@@ -191,16 +191,6 @@ static void append_lost(struct replay *replay, size_t env) {
   close_as_last(replay, env);
 }
 
-/* A slot for a true last observation, which append_lasts() fills. It has no mask of its own: all is allowed. */
-static void append_last(struct replay *replay, size_t env) {
-  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-    for (size_t row = env * replay->agents; kept->place == PLACE_mask && row < (env + 1) * replay->agents; row++) {
-      char *record = record_at(replay, row, open_slot(replay, env));
-      if (record != NULL) memset(record + kept->offset, 1, kept->bytes);
-    }
-  close_as_last(replay, env);
-}
-
 /* appends an environment's steps; where an episode was truncated, also a slot for its last observation */
 static void append_steps(struct replay *replay, const struct trajectory *rollout, size_t env) {
   if (replay->written[env] == 0)
@@ -212,24 +202,33 @@ static void append_steps(struct replay *replay, const struct trajectory *rollout
   const size_t length = (size_t)rollout->length[(env - rollout->first_env) * replay->agents];
   for (size_t t = 0; t < length; t++) {
     append_step(replay, rollout, env, t);
-    if (ended_in_rollout(rollout, env, t) == ENV_TRUNCATED) append_last(replay, env);
+    if (ended_in_rollout(rollout, env, t) == ENV_TRUNCATED) close_as_last(replay, env);
   }
   for (size_t row = env * replay->agents; row < (env + 1) * replay->agents; row++)
     copy_fields(replay, rollout, row, rollout->n_steps, true, open_record(replay, row));
 }
 
+/* fills a record with a true last observation, and its mask */
+static void fill_last(const struct replay *replay, const struct trajectory *rollout, size_t item, char *record) {
+  const struct final_observations *finals = &rollout->final_observations;
+  for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++) {
+    if (kept->place == PLACE_observation)
+      memcpy(record + kept->offset, (const char *)finals->observation + item * kept->bytes, kept->bytes);
+    if (kept->place == PLACE_mask) memcpy(record + kept->offset, finals->mask + item * kept->bytes, kept->bytes);
+  }
+}
+
 /* appends the true last observations, which are listed in the order of steps for each environment */
 static void append_lasts(struct replay *replay, const struct trajectory *rollout) {
   const struct final_observations *final_observations = &rollout->final_observations;
-  const size_t bytes = rollout->obs_bytes, agents = replay->agents;
+  const size_t agents = replay->agents;
   for (int32_t i = 0; i < final_observations->count; i++) {
     const size_t env = (size_t)final_observations->environment[i];
     const int64_t number = replay->rollout_slot[env] + final_observations->step[i] + 1 + replay->rollout_lasts[env]++;
     if (replay->written[env] - number > (int64_t)replay->slots) continue;
     for (size_t agent = 0; agent < agents; agent++) {
       char *record = record_at(replay, env * agents + agent, (size_t)number % replay->slots);
-      const char *observation = (const char *)final_observations->observation + ((size_t)i * agents + agent) * bytes;
-      if (record != NULL) memcpy(record, observation, bytes); /* it is the first field of a record */
+      if (record != NULL) fill_last(replay, rollout, (size_t)i * agents + agent, record);
     }
   }
 }

@@ -69,11 +69,11 @@ static void put_step(struct replay_log *log, const struct trajectory *rollout, s
   log->tail.ended[place] = is_open ? 0 : rollout->ended[(env - rollout->first_env) * rollout->n_steps + t];
 }
 
-/* A last observation comes later (put_lasts()); it has no mask of its own: all is allowed. */
+/* a last observation and its mask come later (put_lasts()) */
 static void put_last(struct replay_log *log, size_t place) {
   const struct replay *replay = log->replay;
   for (const struct replay_field *kept = replay->kept; kept < replay->kept + replay->n_kept; kept++)
-    memset(entry_at(log, kept, place, 0), kept->place == PLACE_mask ? 1 : 0, replay->agents * kept->bytes);
+    memset(entry_at(log, kept, place, 0), 0, replay->agents * kept->bytes);
   log->tail.ended[place] = REPLAY_LAST;
 }
 
@@ -116,13 +116,16 @@ static void append_steps(struct replay_log *log, const struct trajectory *rollou
 /* the true last observations, listed in the order of steps for each environment */
 static void put_lasts(struct replay_log *log, const struct trajectory *rollout) {
   const struct final_observations *final_observations = &rollout->final_observations;
-  const size_t bytes = log->tail.agents * rollout->obs_bytes;
+  const size_t bytes = log->tail.agents * rollout->obs_bytes, mask_bytes = log->tail.agents * rollout->mask_bytes;
   for (int32_t i = 0; i < final_observations->count; i++) {
     struct replay_log_env *of = &log->env[final_observations->environment[i]];
     /* the slots of a rollout are next to each other, but for the first one */
     const size_t place = of->next + (size_t)(final_observations->step[i] + of->lasts++);
     memcpy((char *)log->tail.array[PLACE_observation] + place * bytes,
            (const char *)final_observations->observation + (size_t)i * bytes, bytes);
+    if (mask_bytes > 0)
+      memcpy((char *)log->tail.array[PLACE_mask] + place * mask_bytes,
+             final_observations->mask + (size_t)i * mask_bytes, mask_bytes);
   }
 }
 

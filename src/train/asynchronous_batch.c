@@ -69,19 +69,18 @@ static void unpack(struct learner *learner, const struct message *message, struc
  * environments */
 static void sort_final_observations(struct trajectory *batch, int32_t first) {
   struct final_observations *list = &batch->final_observations;
-  const size_t bytes = batch->agents * batch->obs_bytes;
-  char *observation = list->observation;
+  void *arrays[FINAL_FIELD_COUNT];
+  trajectory_list_final_observations(batch, arrays);
   for (int32_t i = first + 1; i < list->count; i++)
     for (int32_t k = i; k > first; k--) {
       const bool is_later = list->step[k] > list->step[k - 1];
       const bool is_same = list->step[k] == list->step[k - 1];
       if (is_later || (is_same && list->environment[k] > list->environment[k - 1])) break;
-      const int32_t step = list->step[k], environment = list->environment[k];
-      list->step[k] = list->step[k - 1];
-      list->environment[k] = list->environment[k - 1];
-      list->step[k - 1] = step;
-      list->environment[k - 1] = environment;
-      swap_bytes(observation + (size_t)k * bytes, observation + (size_t)(k - 1) * bytes, bytes);
+      for (int f = 0; f < FINAL_FIELD_COUNT; f++) {
+        const size_t bytes = trajectory_final_bytes(batch, f);
+        char *later = (char *)arrays[f] + (size_t)k * bytes;
+        swap_bytes(later, later - bytes, bytes);
+      }
     }
 }
 
@@ -201,7 +200,9 @@ int asynchronous_state(struct learner *learner, struct tensor list[SCHEDULE_MAX_
       arrays[i].name = "waiting/final_trajectory";
       arrays[i].range = RANGE(0, (double)n - 1);
     }
-    if (arrays[i].range.kind != RANGE_IS_MISSING) list[listed++] = arrays[i];
+    const bool is_final = i >= STEP_FIELD_COUNT,
+               is_there = !is_final || batch->final_field[i - STEP_FIELD_COUNT].bytes > 0;
+    if (arrays[i].range.kind != RANGE_IS_MISSING && is_there) list[listed++] = arrays[i];
   }
   return listed;
 }

@@ -156,6 +156,9 @@ static inline void fill_rollout(struct model *model, uint64_t seed, struct traje
                         (char *)rollout->final_observations.observation +
                             (size_t) final * rollout->agents * rollout->obs_bytes,
                         rollout->agents, seed, (uint32_t)(10 + final));
+      for (size_t i = 0; i < rollout->agents * rollout->mask_bytes; i++)
+        rollout->final_observations.mask[(size_t) final * rollout->agents * rollout->mask_bytes + i] =
+            (i + (size_t) final) % 3 != 1;
     }
   }
   free(actions);

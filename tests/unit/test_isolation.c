@@ -54,7 +54,8 @@ static muster_status rig_open_plugin(struct rig *rig, const char *plugin, const 
   rig->reward = take(rig->rows, sizeof(float));
   rig->ended = take(rig->n, 1);
   rig->final_observations = (struct final_observations){
-      0, n, take(rig->n, sizeof(int32_t)), take(rig->n, sizeof(int32_t)), take(rig->rows, rig->observation_bytes)};
+      0,   n, take(rig->n, sizeof(int32_t)), take(rig->n, sizeof(int32_t)), take(rig->rows, rig->observation_bytes),
+      NULL};
   return env_pool_reset(rig->pool, rig->observation, rig->observation_bytes);
 }
 

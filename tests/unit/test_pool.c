@@ -808,8 +808,8 @@ static void check_walk(const muster_env_type *type, const muster_env_setting *op
       struct walk *walk = &walks[k];
       env_pool_observe(walk->pool, NULL, 0, choices > 0 ? walk->mask : NULL, choices);
       if (k == 0) draw_actions(spec, walk->mask, &stream.base, actions);
-      struct final_observations final_observations = {0, WALK_ENVS, walk->final_environment, walk->final_step,
-                                                      walk->final_observation};
+      struct final_observations final_observations = {
+          0, WALK_ENVS, walk->final_environment, walk->final_step, walk->final_observation, NULL};
       struct env_pool_result result = {walk->observation, bytes, walk->reward,       sizeof(float),
                                        walk->ended,       1,     &final_observations};
       CHECK_OK_FATAL(env_pool_step(walk->pool, actions, t, &result));
@@ -868,8 +868,10 @@ static void test_agents(void) {
   float observation[ROWS * (N + 1)], reward[ROWS], last[ENVS * AGENTS * N];
   uint8_t mask[ROWS * N], ended[ENVS];
   int32_t environments[ENVS], steps[ENVS], actions[ROWS];
-  struct final_observations final_observations = {0, ENVS, environments, steps, last};
+  uint8_t last_mask[ENVS * AGENTS * N];
+  struct final_observations final_observations = {0, ENVS, environments, steps, last, last_mask};
   const size_t stride = (N + 1) * sizeof(float);
+  int forbidden = 0;
   CHECK_OK_FATAL(env_pool_reset(pool, observation, stride));
   for (int32_t t = 1; t <= 10; t++) {
     int32_t target[ROWS];
@@ -894,9 +896,16 @@ static void test_agents(void) {
         float sum = 0;
         for (int32_t a = 0; a < N; a++) sum += last[(k * AGENTS + agent) * N + a];
         CU_ASSERT_EQUAL(sum, 1.0f);
+        /* the mask is that of the last observation, which allows its target, and in some rows not everything */
+        for (int32_t a = 0; a < N; a++) {
+          const size_t at = (size_t)(k * AGENTS + agent) * N + (size_t)a;
+          CU_ASSERT_TRUE(last[at] != 1.0f || last_mask[at] == 1);
+          forbidden += last_mask[at] == 0;
+        }
       }
     }
   }
+  CU_ASSERT_TRUE(forbidden > 0);
   env_pool_destroy(&pool);
 }
 
@@ -945,7 +954,7 @@ static void test_frame_stack(void) {
   float observation[ENVS * STACK], last[ENVS * STACK], reward[ENVS];
   uint8_t ended[ENVS];
   int32_t environments[ENVS], steps[ENVS];
-  struct final_observations final_observations = {0, ENVS, environments, steps, last};
+  struct final_observations final_observations = {0, ENVS, environments, steps, last, NULL};
   struct env_pool_result result = {observation, sizeof observation / ENVS, reward, sizeof(float), ended,
                                    1,           &final_observations};
   CHECK_OK_FATAL(env_pool_reset(bench.pool, observation, sizeof observation / ENVS));
@@ -990,7 +999,7 @@ static void test_image_stack(void) {
     const int32_t action = 6 * steps; /* tiles far apart, until a mine ends the game */
     int32_t environment, step;
     float reward;
-    struct final_observations final_observations = {0, 1, &environment, &step, last};
+    struct final_observations final_observations = {0, 1, &environment, &step, last, NULL};
     struct env_pool_result result = {frames[steps],      floats * sizeof(float), &reward, sizeof(float), &ended, 1,
                                      &final_observations};
     if (steps > 0) CHECK_OK_FATAL(env_pool_step(plain.pool, &action, steps, &result));

@@ -108,7 +108,7 @@ static double naive_final(const struct fixture *f, const struct naive *n, size_t
   const struct final_observations *final = &f->rollout.final_observations;
   for (size_t i = 0; i < (size_t) final->count; i++)
     if ((size_t) final->environment[i] == env && (size_t) final->step[i] == t)
-      return naive_greatest(n, (const float *) final->observation + i * OBS, NULL);
+      return naive_greatest(n, (const float *) final->observation + i * OBS, final->mask + i * ACTIONS);
   CU_FAIL_FATAL("no last observation of a truncated episode");
   return 0;
 }

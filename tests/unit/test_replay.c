@@ -59,13 +59,14 @@ static void roll_out(struct fixture *f) {
   }
 }
 
-static const float *find_final(const struct fixture *f, size_t row, size_t t) {
+/* number of the last observation among those of all agents */
+static size_t find_final(const struct fixture *f, size_t row, size_t t) {
   const struct final_observations *final_observations = &f->rollout.final_observations;
   for (int32_t i = 0; i < final_observations->count; i++)
     if ((size_t)final_observations->environment[i] == row / AGENTS && (size_t)final_observations->step[i] == t)
-      return (const float *)final_observations->observation + ((size_t)i * AGENTS + row % AGENTS) * ELEMENTS;
+      return (size_t)i * AGENTS + row % AGENTS;
   CU_FAIL_FATAL("a truncated episode has a final observation");
-  return NULL;
+  return 0;
 }
 
 /* appends the rollout to the list, too */
@@ -84,8 +85,10 @@ static void append(struct fixture *f) {
       memcpy(seen->next_mask, mask_of(&f->rollout, row, t + 1), sizeof seen->next_mask);
       f->slot[row][at] = f->slots[row]++;
       if (seen->ended != ENV_TRUNCATED) continue;
-      memcpy(seen->next, find_final(f, row, t), sizeof seen->next);
-      memset(seen->next_mask, 1, sizeof seen->next_mask);
+      const size_t final = find_final(f, row, t);
+      const struct final_observations *finals = &f->rollout.final_observations;
+      memcpy(seen->next, (const float *)finals->observation + final * ELEMENTS, sizeof seen->next);
+      memcpy(seen->next_mask, finals->mask + final * CHOICES, sizeof seen->next_mask);
       f->slots[row]++;
     }
 }
@@ -324,14 +327,16 @@ static void append_alone(const struct trajectory *rollout, size_t n, struct repl
   struct trajectory alone = trajectory_window(rollout, n, 1);
   static int32_t environment[MOST], step[MOST];
   static float observation[MOST][AGENTS * ELEMENTS];
-  alone.final_observations =
-      (struct final_observations){.environment = environment, .step = step, .observation = observation};
+  static uint8_t mask[MOST][AGENTS * CHOICES];
+  alone.final_observations = (struct final_observations){
+      .environment = environment, .step = step, .observation = observation, .mask = mask[0]};
   for (int32_t i = 0; i < all->count; i++) {
     if ((size_t)all->environment[i] != n) continue;
     const int32_t at = alone.final_observations.count++;
     environment[at] = all->environment[i];
     step[at] = all->step[i];
     memcpy(observation[at], (const float *)all->observation + (size_t)i * AGENTS * ELEMENTS, sizeof observation[at]);
+    memcpy(mask[at], all->mask + (size_t)i * AGENTS * CHOICES, sizeof mask[at]);
   }
   replay_append(replay, &alone);
 }

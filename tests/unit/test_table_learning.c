@@ -61,12 +61,12 @@ static int toss_file_coin(const struct table_learning *learning) {
 }
 
 /* the file's action after a truncated step */
-static size_t file_action(const struct table_learning *learning, size_t state) {
+static size_t file_action(const struct table_learning *learning, const struct table_next *next) {
   size_t i = 0, seen = 0;
   (void)learning;
   while (!is_truncated(i) || seen++ < truncations) i++;
   truncations++;
-  CU_ASSERT_EQUAL(state, (size_t)steps.next_state[i]);
+  CU_ASSERT_EQUAL(next->state, (size_t)steps.next_state[i]);
   return (size_t)steps.next_action[i];
 }
 
@@ -386,13 +386,17 @@ static void test_lost_rollout(void) {
  * seed */
 static void test_chances(void) {
   struct fixture f;
-  int heads = 0, greedy = 0, differ = 0;
+  const uint8_t mask[] = {1, 0, 1};
+  int heads = 0, greedy = 0, differ = 0, last = 0;
   setup_small(&f, "double-q-learning", "1", 1);
   f.learning->policy[3 + 1] = 9;
   for (int i = 0; i < 1000; i++) {
     f.learning->updates = i;
     const int coin = f.learning->choose_table(f.learning);
-    const size_t action = f.learning->choose_action(f.learning, 1);
+    const size_t action = f.learning->choose_action(f.learning, &(struct table_next){.state = 1});
+    const size_t masked = f.learning->choose_action(f.learning, &(struct table_next){.state = 1, .mask = mask});
+    CU_ASSERT_NOT_EQUAL(masked, 1);
+    last += masked == 2;
     heads += coin;
     greedy += action == 1;
     f.learning->seed = 8;
@@ -402,6 +406,8 @@ static void test_chances(void) {
   CU_ASSERT_TRUE(abs(heads - 500) < 60 && abs(differ - 500) < 60);
   /* 1 - epsilon, and a third of epsilon 0.4 */
   CU_ASSERT_TRUE(abs(greedy - 733) < 60);
+  /* of two that are allowed, with equal values: half of epsilon */
+  CU_ASSERT_TRUE(abs(last - 200) < 60);
   arena_destroy(&f.arena);
 }
 
