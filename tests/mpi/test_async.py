@@ -78,27 +78,33 @@ class Async(program.Case):
 
     def test_nothing_lost_or_doubled(self):
         """Nothing is lost or doubled at any number of ranks, nor when the run is resumed at another number."""
-        for name, algorithm in ALGORITHMS.items():
-            for number, before in enumerate(RANKS):
-                after = RANKS[(number + 2) % len(RANKS)]
-                with self.subTest(algorithm=name, before=before, after=after):
-                    run = f"{name}-{before}"
-                    # no evaluations: they are pauses, after which an update learns from all that has come meanwhile
-                    text = config(algorithm).replace("evaluation: {every: 1000", "evaluation: {every: 0")
-                    first = self.go_on(run, text, 1500, before)
-                    found = self.check_conserved(first)
-                    learned = self.trajectories(name, found, 0, before)
-                    digest, rows = self.digest(first), program.metrics(first)
-                    self.assertGreaterEqual(program.summary(first)["total_steps"], 1500)
+        # no evaluations: they are pauses, after which an update learns from all that has come meanwhile
+        texts = {name: config(algorithm).replace("evaluation: {every: 1000", "evaluation: {every: 0")
+                 for name, algorithm in ALGORITHMS.items()}
+        cases = [(name, before, RANKS[(number + 2) % len(RANKS)])
+                 for name in ALGORITHMS for number, before in enumerate(RANKS)]
 
-                    # resumed with nothing left to do, the run stays as it was, apart from columns of times
-                    self.go_on(run, text, 1500, after)
-                    self.assertEqual(self.digest(first), digest)
-                    self.assertEqual(program.metrics(first), rows)
-                    self.go_on(run, text, 3000, after)
-                    self.assertEqual(program.metrics(first)[: len(rows)], rows)
-                    self.check_rows(first)
-                    self.trajectories(name, self.check_conserved(first), learned, after, found)
+        def go_on(steps, after):
+            arguments = ["--resume", "--set", f"total_steps={steps}"]
+            runs = [(f"{case[0]}-{case[1]}", texts[case[0]], case[1 + after], arguments) for case in cases]
+            return zip(cases, self.train_all(runs))
+
+        seen = {}
+        for (name, before, after), run in go_on(1500, after=False):
+            with self.subTest(algorithm=name, before=before, after=after):
+                found = self.check_conserved(run)
+                seen[run] = found, self.trajectories(name, found, 0, before), self.digest(run), program.metrics(run)
+                self.assertGreaterEqual(program.summary(run)["total_steps"], 1500)
+        # resumed with nothing left to do, a run stays as it was, apart from columns of times
+        for (name, before, after), run in go_on(1500, after=True):
+            with self.subTest(algorithm=name, before=before, after=after):
+                self.assertEqual((self.digest(run), program.metrics(run)), seen[run][2:])
+        for (name, before, after), run in go_on(3000, after=True):
+            with self.subTest(algorithm=name, before=before, after=after):
+                found, learned, _, rows = seen[run]
+                self.assertEqual(program.metrics(run)[: len(rows)], rows)
+                self.check_rows(run)
+                self.trajectories(name, self.check_conserved(run), learned, after, found)
 
     def trajectories(self, name, found, learned, ranks, before=None):
         """Checks that each trajectory that was made was learned from or dropped, or is waiting. Returns how many were
@@ -223,25 +229,28 @@ class Async(program.Case):
     def test_limit_of_lag(self):
         """One actor is much slower, so that the others are many updates ahead of it."""
         slow = f"{TRUNCATING}, step_seconds: 0.0002, slow_envs: 6, slow_factor: 30"
-        for name in ["impala", "appo"]:
-            for limit, on_lag in [(1, "drop"), (3, "drop"), (1, "block"), (3, "block"), (0, "drop"), (None, "drop")]:
-                with self.subTest(algorithm=name, limit=limit, on_lag=on_lag):
-                    algorithm = f"{ALGORITHMS[name]}, on_lag: {on_lag}, max_policy_lag: {'null' if limit is None else limit}"
-                    run = self.train(f"{name}-{on_lag}-{limit}", config=config(algorithm, slow, every=700), ranks=5)
-                    rows = self.check_rows(run)
-                    found = self.check_conserved(run)
-                    dropped = [int(row["train/dropped_trajectories"]) for row in rows]
-                    self.assertEqual(dropped, sorted(dropped))
-                    self.assertGreaterEqual(integer(found, "waiting/dropped"), dropped[-1])
-                    most = max(float(row["train/policy_lag_max"]) for row in rows)
-                    if limit is None:
-                        self.assertGreater(most, 3)
-                    else:
-                        self.assertLessEqual(most, limit)
-                    if limit is not None and on_lag == "drop":
-                        self.assertGreater(dropped[-1], 0)
-                    else:
-                        self.assertEqual(integer(found, "waiting/dropped"), 0)
+        limits = [(1, "drop"), (3, "drop"), (1, "block"), (3, "block"), (0, "drop"), (None, "drop")]
+        cases = [(name, *limit) for name in ["impala", "appo"] for limit in limits]
+        algorithms = [f"{ALGORITHMS[name]}, on_lag: {on_lag}, max_policy_lag: {'null' if limit is None else limit}"
+                      for name, limit, on_lag in cases]
+        runs = self.train_all([(str(number), config(algorithm, slow, every=700), 5, [])
+                               for number, algorithm in enumerate(algorithms)])
+        for (name, limit, on_lag), run in zip(cases, runs):
+            with self.subTest(algorithm=name, limit=limit, on_lag=on_lag):
+                rows = self.check_rows(run)
+                found = self.check_conserved(run)
+                dropped = [int(row["train/dropped_trajectories"]) for row in rows]
+                self.assertEqual(dropped, sorted(dropped))
+                self.assertGreaterEqual(integer(found, "waiting/dropped"), dropped[-1])
+                most = max(float(row["train/policy_lag_max"]) for row in rows)
+                if limit is None:
+                    self.assertGreater(most, 3)
+                else:
+                    self.assertLessEqual(most, limit)
+                if limit is not None and on_lag == "drop":
+                    self.assertGreater(dropped[-1], 0)
+                else:
+                    self.assertEqual(integer(found, "waiting/dropped"), 0)
 
     def test_rate_limiter(self):
         """Whoever is slower, the ratio of samples to steps stays within the tolerance, and the other side waits. A resumed
