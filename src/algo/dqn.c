@@ -23,6 +23,7 @@
 struct dqn_options {
   struct replay_learning_settings settings;
   struct exploration exploration;
+  double exploration_alpha;
   bool double_q, dueling;
   int distributional; /* enum distributional */
   int64_t n_quantiles, n_atoms;
@@ -55,6 +56,9 @@ static const struct option_spec dqn_option_list[] = {
     ROW_EXPLORATION_FRACTION(struct dqn_options, exploration, "0.1"),
     ROW_EXPLORATION_INITIAL_EPS(struct dqn_options, exploration, "1"),
     ROW_EXPLORATION_FINAL_EPS(struct dqn_options, exploration, "0.05"),
+    {ROW(struct dqn_options, exploration_alpha), .type = OPTION_FLOAT, .default_value = "0", .min = 0, .max = 100,
+     .help = "how much less later environments explore: environment i of n has the exploration rate to the power "
+             "1 + exploration_alpha i / (n - 1) (Ape-X: 7); 0: all the same"},
     {.key = "double",
      .offset = offsetof(struct dqn_options, double_q),
      .type = OPTION_BOOL,
@@ -91,6 +95,7 @@ static void dqn_request(const void *object, struct policy_request *request) {
   request->low = options->v_min;
   request->high = options->v_max;
   request->dueling = options->dueling;
+  request->exploration_alpha = options->exploration_alpha;
 }
 
 static muster_status dqn_check(const struct document *document, const void *object, int64_t num_envs) {

@@ -146,6 +146,7 @@ muster_status policy_head_create(const muster_space *action, const struct policy
                                .atoms = request->atoms > 0 ? (size_t)request->atoms : 1,
                                .low = request->low,
                                .high = request->high,
+                               .exploration_alpha = request->exploration_alpha,
                                .noise = request->noise};
   const bool is_other = action->kind == MUSTER_SPACE_DISCRETE && request->discrete[0] != '\0';
   MUSTER_TRY(

@@ -23,6 +23,7 @@ struct action_random {
   uint32_t step; /* the step that each environment is at, counted over the run */
   /* where rows are not all at the same step: row and step of each, in place of the two above; else NULL */
   const uint32_t *rows, *steps;
+  uint32_t n_rows; /* that all environments of a run in training have; 0 elsewhere */
 };
 
 static inline uint32_t action_random_row(const struct action_random *random, size_t r) {
@@ -58,11 +59,12 @@ struct action_noise {
 
 /* What an algorithm needs of its model, whatever the config says. All zero: nothing. */
 struct policy_request {
-  char distribution[32]; /* the name of the distribution that it acts by; "": any but those that are requested */
-  char discrete[32];     /* the same for Discrete actions, where that is another one; "": it is not */
-  int64_t atoms;         /* outputs for each choice of an action, where a return has a distribution; 0: one */
-  double low, high;      /* the returns that the first and the last atom stand for */
-  bool table;            /* whether it is a table: a row of outputs for each Discrete observation, and no layers */
+  char distribution[32];    /* the name of the distribution that it acts by; "": any but those that are requested */
+  char discrete[32];        /* the same for Discrete actions, where that is another one; "": it is not */
+  int64_t atoms;            /* outputs for each choice of an action, where a return has a distribution; 0: one */
+  double low, high;         /* the returns that the first and the last atom stand for */
+  bool table;               /* whether it is a table: a row of outputs for each Discrete observation, and no layers */
+  double exploration_alpha; /* of an epsilon-greedy policy: how much less later rows explore than the first one */
   bool dueling; /* whether the last layer is `dueling`, whose streams have the last hidden layer's width each */
   struct hidden_request hidden, critics; /* of the policy, or of a trunk that is shared; of the other networks */
   int64_t n_critics,
@@ -82,6 +84,7 @@ struct policy_head {
   double low, high;
   /* [elements] the middle and half the width of a Box whose bounds are all finite; NULL: it is another space */
   float *centre, *half_width;
+  double exploration_alpha;
   struct action_noise noise;
 
   /* parameters that do not come from the network: views into the parameter block, set by the owner of the block */

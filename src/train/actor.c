@@ -91,6 +91,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
       .seed = (uint64_t)run->config.general.seed,
       .first_row = actor->first_row,
       .step = (uint32_t)((size_t)actor->rollouts * n_steps + t),
+      .n_rows = (uint32_t)((size_t)run->config.env.num_envs * rollout->agents),
   };
   const struct model_input input = {
       trajectory_observation(rollout, t), obs_stride, {trajectory_mask(rollout, t), mask_stride}};

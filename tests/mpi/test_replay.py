@@ -58,6 +58,7 @@ KINDS = {
                                   " action_noise: ornstein-uhlenbeck"),
     "normalized": config("buffer_size: 300, batch_size: 130, n_steps: 3", PROBE) + "normalize: {norm_obs: true}\n",
     "isolated": config("buffer_size: 200, batch_size: 70", PROBE.replace("{", "{isolation: process, ", 1), steps=600),
+    "epsilons": config("buffer_size: 403, batch_size: 70, exploration_alpha: 7, exploration_final_eps: 0.4"),
     "quantiles": config("buffer_size: 403, batch_size: 130, train_freq: 8, distributional: qr, n_quantiles: 8"),
 }
 

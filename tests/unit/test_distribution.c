@@ -864,7 +864,43 @@ static void test_golden(void) {
   check_pathwise_group("gaussian_state_pathwise", true);
 }
 
+/* Rows of a run explore less and less: of 3 rows with epsilon 0.25 and alpha 2 with 0.25, 0.25^2 and 0.25^3, of which a
+ * fifth takes the greedy action; the same wherever a row is computed. Where the rows of the run are not known, all have
+ * epsilon. */
+static void test_epsilon_of_rows(void) {
+  enum { ROWS = 3, STEPS = 20000, CHOICES = 5 };
+  const muster_space space = example_space(MUSTER_SPACE_DISCRETE);
+  const struct policy_request request = {.distribution = "EpsilonGreedy", .exploration_alpha = 2};
+  const double expected[2][ROWS] = {{0.25, 0.25, 0.25}, {0.25, 0.0625, 0.015625}};
+  const float epsilon = 0.25f;
+  float net[ROWS * CHOICES] = {0};
+  struct policy_head head;
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  CHECK_OK_FATAL(policy_head_create(&space, &request, "", false, arena, &head));
+  head.own = &epsilon;
+  for (size_t r = 0; r < ROWS; r++) net[r * CHOICES + 2] = 1;
+  for (uint32_t known = 0; known < 2; known++) {
+    int others[ROWS] = {0};
+    for (uint32_t step = 0; step < STEPS; step++) {
+      struct action_random random = {.seed = 5, .step = step, .n_rows = known * ROWS};
+      int32_t actions[ROWS], alone;
+      head.distribution->sample(&head, ROWS, net, CHOICES, (struct action_mask){NULL, 0}, &random, actions);
+      for (size_t r = 0; r < ROWS; r++) others[r] += actions[r] != 2;
+      random.first_row = 1;
+      head.distribution->sample(&head, 1, net, CHOICES, (struct action_mask){NULL, 0}, &random, &alone);
+      CU_ASSERT_EQUAL(alone, actions[1]);
+    }
+    for (size_t r = 0; r < ROWS; r++) {
+      const double mean = STEPS * expected[known][r] * (CHOICES - 1) / CHOICES;
+      CU_ASSERT_TRUE(fabs(others[r] - mean) < 5 * sqrt(mean));
+    }
+  }
+  arena_destroy(&arena);
+}
+
 static const struct check_case cases[] = {
+    {"epsilon of rows", test_epsilon_of_rows},
     {"registry", test_registry},
     {"what a table lacks", test_lacks},
     {"names", test_names},

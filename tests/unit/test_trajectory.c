@@ -172,7 +172,8 @@ static void test_lines(void) {
   arena_destroy(&arena);
 }
 
-/* fields that a run does not have take no memory and no bytes of a message */
+/* fields that a run does not have, the masks of its steps and of final observations, take no memory and no bytes of a
+ * message */
 static void test_without(void) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -185,7 +186,8 @@ static void test_without(void) {
   for (int i = 0; i < STEP_FIELD_COUNT; i++)
     CU_ASSERT_EQUAL(trajectory_env_bytes(&t, i), t.array[i] != t.mask ? trajectory_env_bytes(&masked, i) : 0);
   CU_ASSERT_EQUAL(trajectory_packed_room(&masked, TRAJECTORY_WHOLE) - trajectory_packed_room(&t, TRAJECTORY_WHOLE),
-                  (N * AGENTS * trajectory_mask_stride(&masked) + 7) / 8 * 8);
+                  (N * AGENTS * trajectory_mask_stride(&masked) + 7) / 8 * 8 +
+                      (N * T * AGENTS * masked.mask_bytes + 7) / 8 * 8);
   arena_destroy(&arena);
 }
 

@@ -49,13 +49,22 @@ static double probability(struct greedy greedy, double epsilon, bool is_best) {
   return epsilon / (double)greedy.allowed + (is_best ? 1.0 - epsilon : 0.0);
 }
 
+/* The epsilon of a row, which falls from the first row of the run to the last: epsilon^(1 + alpha i / (n - 1)), i from
+ * 0 on (Ape-X, Horgan et al. 2018). */
+static double epsilon_of_row(const struct policy_head *head, const struct action_random *random, size_t r) {
+  const double epsilon = epsilon_of(head);
+  if (head->exploration_alpha == 0 || random->n_rows < 2) return epsilon;
+  const double place = (double)action_random_row(random, r) / (double)(random->n_rows - 1);
+  return pow(epsilon, 1 + head->exploration_alpha * place);
+}
+
 /* The first word of a row says whether it explores, the second one which of the allowed actions it takes then. */
 void greedy_sample(struct policy_head *head, greedy_values values_of, size_t rows, const float *net, size_t net_ld,
                    struct action_mask mask, const struct action_random *random, void *actions) {
   int32_t *action = actions;
-  const double epsilon = epsilon_of(head);
   for (size_t r = 0; r < rows; r++) {
     const struct greedy greedy = find_greedy(head, values_of, net + r * net_ld, mask, r);
+    const double epsilon = epsilon_of_row(head, random, r);
     uint32_t words[4];
     random_words(random->seed, RANDOM_ACTION, action_random_row(random, r), action_random_step(random, r), 0, words);
     const bool explores = random_unit_float(words[0]) < (float)epsilon;
