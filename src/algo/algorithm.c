@@ -2,6 +2,7 @@
 
 #include "base/nearest.h"
 #include "base/registry.h"
+#include "config/other_tools.h"
 
 #include <string.h>
 
@@ -54,6 +55,8 @@ muster_status algorithm_find(const char *name, const struct algorithm_type **out
     *out = *type;
     return MUSTER_OK;
   }
+  const char *here = other_tools_algorithm(name);
+  if (here != NULL) return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s': it is %s here", name, here);
   return status_error(MUSTER_ERROR_USAGE, "unknown algorithm '%s'; %s", name, nearest_advise(&nearest).text);
 }
 

@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define OFF_POLICY "is of off-policy algorithms with a replay buffer, which muster does not have: leave it out"
+#define GSDE "is of state-dependent exploration (gSDE), which muster does not have: leave it out"
 #define PYTHON "is of Python's side, which muster does not have: leave it out"
 
 static const struct other_key {
@@ -35,12 +35,12 @@ static const struct other_key {
     {"eval_episodes", "is called evaluation.episodes here"},
     {"save_freq", "is called checkpoint.every here, in steps of all environments together"},
     /* keys that muster does not have */
-    {"use_sde", "is state-dependent exploration (gSDE), which muster does not have: leave it out, or let the deviation "
-                "depend on the state by policy.log_std: state"},
-    {"sde_sample_freq", "is of state-dependent exploration (gSDE), which muster does not have: leave it out"},
-    {"use_expln", "is of state-dependent exploration (gSDE), which muster does not have: leave it out"},
-    {"squash_output", "is of state-dependent exploration (gSDE), which muster does not have: leave it out"},
-    {"full_std", "is of state-dependent exploration (gSDE), which muster does not have: leave it out"},
+    {"use_sde", "is state-dependent exploration (gSDE), which muster does not have: leave it out; the deviation "
+                "depends on the state with policy.log_std: state, as that of sac always does"},
+    {"sde_sample_freq", GSDE},
+    {"use_expln", GSDE},
+    {"squash_output", GSDE},
+    {"full_std", GSDE},
     {"env_wrapper", "is a wrapper in Python, which muster does not have; it has normalize, env.frame_stack, "
                     "env.max_steps and env.action_bounds: leave it out"},
     {"vec_env_wrapper", "is a wrapper in Python, which muster does not have: leave it out"},
@@ -52,25 +52,48 @@ static const struct other_key {
     {"features_extractor_class", "is code in Python; muster lists layers, convolutions among them, in policy.network"},
     {"features_extractor_kwargs", "is code in Python; muster lists layers, convolutions among them, in policy.network"},
     {"optimizer_kwargs", "is a dictionary of Python; the optimizer's options stand in the section algorithm"},
-    {"buffer_size", OFF_POLICY},
-    {"learning_starts", OFF_POLICY},
-    {"tau", OFF_POLICY},
-    {"train_freq", OFF_POLICY},
-    {"gradient_steps", OFF_POLICY},
-    {"target_update_interval", OFF_POLICY},
-    {"exploration_fraction", OFF_POLICY},
-    {"exploration_initial_eps", OFF_POLICY},
-    {"exploration_final_eps", OFF_POLICY},
-    {"replay_buffer_class", OFF_POLICY},
-    {"replay_buffer_kwargs", OFF_POLICY},
-    {"action_noise", OFF_POLICY},
-    {"noise_type", OFF_POLICY},
-    {"noise_std", OFF_POLICY},
-    {"n_critics", OFF_POLICY},
+    /* of Stable-Baselines3's off-policy algorithms */
+    {"noise_type",
+     "is called algorithm.action_noise here: none, normal or ornstein-uhlenbeck; its noise_std has the same "
+     "name"},
+    {"optimize_memory_usage", "is not needed: a replay keeps every observation once; leave it out"},
+    {"handle_timeout_termination",
+     "is not needed: truncated episodes are never taken for terminated ones; leave it out"},
+    {"use_sde_at_warmup", GSDE},
+    {"replay_buffer_class", "is code in Python; here algorithm.replay.prioritized chooses how steps are drawn"},
+    {"replay_buffer_kwargs", "is a dictionary of Python; here the replay has the options algorithm.replay.*"},
+    {"prioritized_replay", "is called algorithm.replay.prioritized here"},
+    {"prioritized_replay_alpha", "is called algorithm.replay.alpha here"},
+    {"prioritized_replay_beta0", "is called algorithm.replay.beta here"},
+    {"prioritized_replay_eps", "is called algorithm.replay.epsilon here"},
+    {"stats_window_size", "is always 100 here: leave it out"},
 };
 
-const char *other_tools_advice(const char *key) {
-  for (size_t i = 0; i < sizeof other_keys / sizeof *other_keys; i++)
-    if (strcmp(text_last_word(key), other_keys[i].key) == 0) return other_keys[i].advice;
+static const struct other_key other_algorithms[] = {
+    {"ddqn", "dqn with double: true"},
+    {"double-dqn", "dqn with double: true"},
+    {"dueling-dqn", "dqn with dueling: true"},
+    {"qrdqn", "dqn with distributional: qr"},
+    {"qr-dqn", "dqn with distributional: qr"},
+    {"c51", "dqn with distributional: c51"},
+    {"rainbow", "dqn with double, dueling, n_steps, distributional: c51 and replay: {prioritized: true}"},
+    {"apex", "dqn with asynchronous: true and replay: {prioritized: true}"},
+    {"tqc", "sac with quantiles: 25"},
+    {"redq", "sac with n_critics: 10, target_critics: 2 and gradient_steps: 20"},
+    {"droq", "sac with dropout: 0.01, layer_norm: true and gradient_steps: 20"},
+    {"crossq", "most like sac with tau: 1 and layer_norm: true"},
+};
+
+static const char *find_advice(const struct other_key *keys, size_t n, const char *key) {
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(key, keys[i].key) == 0) return keys[i].advice;
   return NULL;
+}
+
+const char *other_tools_advice(const char *key) {
+  return find_advice(other_keys, sizeof other_keys / sizeof *other_keys, text_last_word(key));
+}
+
+const char *other_tools_algorithm(const char *name) {
+  return find_advice(other_algorithms, sizeof other_algorithms / sizeof *other_algorithms, name);
 }

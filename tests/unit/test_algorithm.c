@@ -73,6 +73,11 @@ static void test_registry(void) {
     snprintf(typo, sizeof typo, "%sx", types[i]->name);
     CHECK_FAILS(algorithm_find(typo, &found), MUSTER_ERROR_USAGE, types[i]->name);
   }
+  /* what is an option here, and an algorithm elsewhere */
+  const struct algorithm_type *none;
+  CHECK_FAILS(algorithm_find("tqc", &none), MUSTER_ERROR_USAGE,
+              "unknown algorithm 'tqc': it is sac with quantiles: 25");
+  CHECK_FAILS(algorithm_find("qrdqn", &none), MUSTER_ERROR_USAGE, "it is dqn with distributional: qr here");
 }
 
 /* every type is complete; of an incomplete one, the check names what it lacks */

@@ -691,8 +691,8 @@ static void test_unknown_keys(void) {
   refuses("CartPole-v1: {n_envs: 8}\n", "CartPole-v1.n_envs: 8: unknown key: it is called env.num_envs here");
   refuses("n_timesteps: 5\n", "f.yaml:1: n_timesteps: 5: unknown key: it is called total_steps here");
   refuses("algorithm: {policy_kwargs: dict()}\n", "it is the section policy here: net_arch is policy.hidden_sizes");
-  refuses_set("algorithm.buffer_size=100",
-              "it is of off-policy algorithms with a replay buffer, which muster does not");
+  refuses_set("algorithm.noise_type=normal", "it is called algorithm.action_noise here");
+  refuses_set("algorithm.prioritized_replay_alpha=0.6", "it is called algorithm.replay.alpha here");
   refuses("zzz: {}\n", "f.yaml:1: zzz: {...}: unknown key");
   refuses("algorithm.n_steps.deep: 1\n", "unknown key");
   refuses("algorithm: {rho_bar: 2}\n",
