@@ -33,7 +33,10 @@ struct rollout_needs {
   size_t replay;      /* steps of all environments that it keeps to learn from again, as they came; 0: it keeps none */
   int64_t warm_up;    /* with a replay: steps of all environments after which updates begin */
   size_t minibatch;   /* with a replay: steps that an update draws from it */
-  bool is_brief;      /* a rollout has few steps, so there are very many of them */
+  /* of a table with a number for each observation and action, a pair: bytes for each pair, and further ones for each
+   * pair and row of a rollout; 0: it keeps none */
+  size_t pair_bytes, row_pair_bytes;
+  bool is_brief; /* a rollout has few steps, so there are very many of them */
   enum asynchronous asynchronous;
   /* with ASYNCHRONOUS_TRAJECTORIES: */
   size_t batch;              /* an update begins once it has so many: rollouts of one environment */

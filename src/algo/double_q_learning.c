@@ -24,6 +24,11 @@ static double value_by_other(const struct table_learning *learning, const struct
   return table_values(learning, 1 - learning->turn, next->state)[table_greedy(learning, choosing, next->mask)];
 }
 
+static void add_needs(const void *options, struct rollout_needs *needs) {
+  (void)options;
+  needs->pair_bytes += sizeof(double);
+}
+
 static muster_status double_q_learning_create(const struct algorithm_context *context, void *algorithm) {
   struct table_learning *learning = algorithm;
   learning->value = value_by_other;
@@ -39,6 +44,7 @@ const struct algorithm_type algorithm_double_q_learning = {
     .corrects_lag = true,
     .metrics = table_learning_metrics,
     .policy = TABLE_POLICY("double-q-learning"),
+    .needs = add_needs,
     .request = table_learning_request,
     .create = double_q_learning_create,
     .update = table_learning_update,

@@ -23,7 +23,11 @@ static muster_status check_options(const struct document *document, const void *
 
 static struct rollout_needs list_needs(const void *object) {
   const struct table_learning_settings *settings = object;
-  return (struct rollout_needs){.n_steps = (size_t)settings->train_freq, .is_brief = true};
+  const size_t policy = sizeof(float), trace = sizeof(double) + sizeof(int32_t);
+  return (struct rollout_needs){.n_steps = (size_t)settings->train_freq,
+                                .pair_bytes = policy + sizeof(double),
+                                .row_pair_bytes = settings->trace != TRACE_NONE ? trace : 0,
+                                .is_brief = true};
 }
 
 static const struct model_network_spec *list_networks(const void *options) {

@@ -57,8 +57,30 @@ static muster_status check_replay(const struct document *document, const struct 
                         bytes / GB, total / GB, (double)capacity * total / bytes);
 }
 
+/* Where the algorithm keeps a table, both spaces are Discrete. */
+static muster_status check_table(const struct document *document, const struct run_config *config,
+                                 const struct algorithm_type *algorithm, const muster_env_spec *spec) {
+  const struct rollout_needs needs = algorithm_needs(algorithm, config->algorithm);
+  if (needs.pair_bytes == 0) return MUSTER_OK;
+  const int observations = spec->observation.counts[0], actions = spec->action.counts[0];
+  const double pairs = (double)observations * actions, rows = (double)config->env.num_envs * spec->agents;
+  const double table = pairs * (double)needs.pair_bytes, traces = pairs * rows * (double)needs.row_pair_bytes;
+  const double total = memory_total();
+  if (pairs > INT32_MAX || table > total)
+    return document_error(document, "algorithm.name",
+                          "a table of %d observations and %d actions has %.0f values, %.1f GB, and this machine has "
+                          "%.1f GB; expects at most %d values, or dqn, which has networks",
+                          observations, actions, pairs, table / GB, total / GB, INT32_MAX);
+  if (table + traces <= total) return MUSTER_OK;
+  return document_error(document, "algorithm.trace",
+                        "needs %.1f GB for traces of %.0f values in each of %.0f environments and agents, and this "
+                        "machine has %.1f GB; expects none, or fewer environments",
+                        traces / GB, pairs, rows, total / GB);
+}
+
 muster_status check_memory(const struct document *document, const struct run_config *config,
                            const struct algorithm_type *algorithm, const muster_env_spec *spec) {
   MUSTER_TRY(check_rollout(document, config, algorithm, spec));
+  MUSTER_TRY(check_table(document, config, algorithm, spec));
   return check_replay(document, config, algorithm, spec);
 }

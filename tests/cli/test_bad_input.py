@@ -243,6 +243,17 @@ algorithm:
             where = f"config.yaml:4: algorithm.{option}: 1000000000: makes rollouts of "
             self.refuse(config, where, "GB of each environment", "expects at most")
 
+    def test_tables_and_memory(self):
+        config = """\
+env: {name: Probe-v0, num_envs: 1000, options: {observation: discrete, obs_dim: %d}}
+algorithm:
+  name: q-learning
+  trace: replacing
+"""
+        self.refuse(config % 10000, "config.yaml:4: algorithm.trace: replacing: needs", "GB for traces", "expects none")
+        parts = ["a table of 60000 observations and 60000 actions has 3600000000 values", "expects at most 2147483647"]
+        self.refuse(config % 60000, "config.yaml:3: algorithm.name: q-learning: ", *parts)
+
     def test_no_file(self):
         for path, cause in [("none.yaml", "No such file"), (".", "director")]:
             result = self.run_muster("train", path, "--run-dir", "run")
