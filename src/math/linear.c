@@ -1,5 +1,6 @@
 #include "math/linear.h"
 
+#include "base/copy.h"
 #include "math/instruction_set.h"
 #include "math/kernels.h"
 
@@ -47,6 +48,14 @@ void linear_pack_transposed(size_t in, size_t out, const float *weight, float *p
   linear_pack_transposed_part(in, out, 0, out, weight, packed);
 }
 
+/* A row of a last panel, with zeros behind it. Lengths are constant, or of a few pieces: calls would take longer than
+ * what they do. */
+static inline void copy_and_fill(const float *from, size_t used, float *to, size_t ld) {
+  memset(to, 0, LINEAR_COLUMNS * sizeof *to);
+  if (ld > LINEAR_COLUMNS) memset(to + LINEAR_COLUMNS, 0, LINEAR_COLUMNS * sizeof *to);
+  copy_bytes(to, from, used * sizeof *to);
+}
+
 void linear_pack_transposed_part(size_t in, size_t out, size_t first, size_t outputs, const float *weight,
                                  float *packed) {
   for (size_t column = 0; column < in; column += PANEL) {
@@ -54,13 +63,10 @@ void linear_pack_transposed_part(size_t in, size_t out, size_t first, size_t out
     const float *from = weight + first * in + column;
     float *to = packed + column * out + first * ld;
     for (size_t o = 0; o < outputs; o++, from += in, to += ld) {
-      // copies whole panels with a constant length, which the compiler inlines
-      if (used == PANEL) {
+      if (used == PANEL)
         memcpy(to, from, PANEL * sizeof *to);
-        continue;
-      }
-      memset(to + used, 0, (ld - used) * sizeof *to);
-      memcpy(to, from, used * sizeof *to);
+      else
+        copy_and_fill(from, used, to, ld);
     }
   }
 }
