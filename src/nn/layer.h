@@ -95,7 +95,9 @@ struct layer_renewal {
   void (*change)(void *context, size_t first, size_t count);
   void *context;
   float *values; /* the parameter block */
-  float tau;     /* the layer of a target copy, too: it becomes (1 - tau) * itself + tau * what it copies */
+  /* the layer of a target copy, too, whose packed weights are those of its parameters: it becomes (1 - tau) * itself +
+   * tau * what it copies */
+  float tau;
 };
 
 /* How initial weights are drawn. */

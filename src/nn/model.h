@@ -125,7 +125,8 @@ void model_update_target(struct model *model, struct model_network *target, floa
 
 /* Changes the learned parameters first to first + count - 1, which are whole networks and what lies between them, by
  * `change` (struct layer_renewal), and packs these networks for training. Where tau > 0, their target copies follow as
- * in model_update_targets(), and are packed, too. All of it goes through memory once. */
+ * in model_update_targets(), and so do their packed weights: they must have been packed since their parameters were
+ * changed in another way. All of it goes through memory once. */
 struct model_renewal {
   size_t first, count;
   void (*change)(void *context, size_t first, size_t count);
