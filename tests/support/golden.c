@@ -51,6 +51,22 @@ void golden_free(struct golden *golden) {
   *golden = (struct golden){0};
 }
 
+float *golden_floats(const char *file, const char *dataset, size_t *n) {
+  struct golden golden = golden_read(file, dataset);
+  float *values = malloc(golden.n * sizeof *values);
+  for (size_t i = 0; i < golden.n; i++) values[i] = (float)golden.values[i];
+  if (n != NULL) *n = golden.n;
+  golden_free(&golden);
+  return values;
+}
+
+size_t golden_size(const char *file, const char *dataset, size_t dimension) {
+  struct golden golden = golden_read(file, dataset);
+  const size_t size = golden.shape[dimension];
+  golden_free(&golden);
+  return size;
+}
+
 double golden_attribute(const char *file, const char *object, const char *name) {
   hid_t file_id = open_file(file, object);
   hid_t id = H5Aopen_by_name(file_id, object, name, H5P_DEFAULT, H5P_DEFAULT);

@@ -19,6 +19,10 @@ struct golden {
 struct golden golden_read(const char *file, const char *dataset);
 void golden_free(struct golden *golden); /* accepts a zeroed one */
 
+/* A dataset as floats, for the caller to free; `n`: how many, or NULL. And the size of one of its dimensions. */
+float *golden_floats(const char *file, const char *dataset, size_t *n);
+size_t golden_size(const char *file, const char *dataset, size_t dimension);
+
 /* A scalar attribute of a group ("/" for the file's own) or of a dataset. */
 double golden_attribute(const char *file, const char *object, const char *name);
 

@@ -2,6 +2,7 @@
  * gradients and weights of five updates with given noise; exploration; and their errors. Sizes come from the files. */
 #include "algo/critic_learning.h"
 #include "algo/options.h"
+#include "support/algorithm.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"
@@ -24,21 +25,6 @@ struct fixture {
 };
 
 /* --- reading --- */
-
-static float *read_all(const char *file, const char *dataset) {
-  struct golden golden = golden_read(file, dataset);
-  float *values = malloc(golden.n * sizeof *values);
-  for (size_t i = 0; i < golden.n; i++) values[i] = (float)golden.values[i];
-  golden_free(&golden);
-  return values;
-}
-
-static size_t size_of(const char *file, const char *dataset, size_t dimension) {
-  struct golden golden = golden_read(file, dataset);
-  const size_t size = golden.shape[dimension];
-  golden_free(&golden);
-  return size;
-}
 
 static bool is_sac(const struct fixture *f) { return strcmp(f->type->name, "sac") == 0; }
 
@@ -101,12 +87,7 @@ static void load_weights(struct fixture *f) {
 /* --- making a learner --- */
 
 static void set_option(struct fixture *f, const char *key, const char *value) {
-  for (const struct option_spec *option = f->type->options->options; option->key != NULL; option++)
-    if (strcmp(option->key, key) == 0) {
-      CHECK_OK_FATAL(option_parse(option, value, f->options));
-      return;
-    }
-  CU_FAIL_FATAL("no such option");
+  set_algorithm_option(f->type, f->options, key, value);
 }
 
 static void set_number(struct fixture *f, const char *key, double value) {
@@ -134,9 +115,11 @@ static void take_file_noise(struct critic_learning *learning, enum critic_noise 
   const bool is_td3 = strcmp(current_file, "td3.h5") == 0 || strcmp(current_file, "ddpg.h5") == 0;
   const size_t elements = learning->base.model->head.elements;
   if (is_td3 && which == CRITIC_NOISE_NOW) return;
-  float *all = read_all(current_file, is_td3                       ? "in/noise"
-                                      : which == CRITIC_NOISE_NEXT ? "in/noise_next"
-                                                                   : "in/noise_pi");
+  float *all = golden_floats(current_file,
+                             is_td3                       ? "in/noise"
+                             : which == CRITIC_NOISE_NEXT ? "in/noise_next"
+                                                          : "in/noise_pi",
+                             NULL);
   const size_t before = (size_t)learning->base.updates * (size_t)learning->base.settings.batch_size + first;
   for (size_t r = 0; r < rows; r++)
     for (size_t i = 0; i < elements; i++) noise[i * TILE + r] = all[(before + r) * elements + i];
@@ -167,9 +150,10 @@ static void take_steps(struct fixture *f) {
   struct trajectory *rollout = &f->rollout;
   struct final_observations *finals = &rollout->final_observations;
   const size_t floats = f->model.obs_dim, elements = f->model.head.elements, rows = rollout->n_envs;
-  float *observation = read_all(f->file, "in/obs"), *next = read_all(f->file, "in/next_obs"),
-        *action = read_all(f->file, "in/act"), *reward = read_all(f->file, "in/rew"),
-        *terminated = read_all(f->file, "in/terminated"), *truncated = read_all(f->file, "in/truncated");
+  float *observation = golden_floats(f->file, "in/obs", NULL), *next = golden_floats(f->file, "in/next_obs", NULL),
+        *action = golden_floats(f->file, "in/act", NULL), *reward = golden_floats(f->file, "in/rew", NULL),
+        *terminated = golden_floats(f->file, "in/terminated", NULL),
+        *truncated = golden_floats(f->file, "in/truncated", NULL);
   finals->count = 0;
   for (size_t r = 0; r < rows; r++) {
     float *entries = (float *)rollout->observation + 2 * r * floats;
@@ -196,20 +180,14 @@ static void take_steps(struct fixture *f) {
 
 /* --- comparing --- */
 
-static double metric(const struct fixture *f, const double *metrics, const char *name) {
-  for (size_t i = 0; f->type->metrics[i] != NULL; i++)
-    if (strcmp(f->type->metrics[i], name) == 0) return metrics[i];
-  CU_FAIL_FATAL("no such metric");
-  return NAN;
-}
-
 /* a metric against "f64/<name>_at_step<k>" */
 static void check_metric(const struct fixture *f, const double *metrics, const char *name, size_t k) {
   char dataset[48], column[48];
   snprintf(dataset, sizeof dataset, "f64/%s_at_step%zu", name, k);
   snprintf(column, sizeof column, "train/%s", name);
   struct golden golden = golden_read(f->file, dataset);
-  const double value = metric(f, metrics, column), error = fabs(value - golden.values[0]) / fabs(golden.values[0]);
+  const double value = metric_of(f->type, metrics, column),
+               error = fabs(value - golden.values[0]) / fabs(golden.values[0]);
   if (!(error <= 1e-5)) printf("\n    %s: %s: %.9g, relative error %g\n", f->file, dataset, value, error);
   CU_ASSERT_TRUE(error <= 1e-5);
   golden_free(&golden);
@@ -256,7 +234,7 @@ static void check_still(const struct fixture *f, const char *network) {
 }
 
 static void setup_file(struct fixture *f, const char *algorithm, const char *file) {
-  const size_t updates = size_of(file, "in/act", 0), batch = size_of(file, "in/act", 1);
+  const size_t updates = golden_size(file, "in/act", 0), batch = golden_size(file, "in/act", 1);
   CU_ASSERT_FATAL(updates * batch <= MOST);
   start(f, algorithm, file);
   f->updates = updates;
@@ -273,15 +251,15 @@ static void create_from_file(struct fixture *f, const char *const layers[2]) {
   static const float low[] = {-1, -1, -1, -1}, high[] = {1, 1, 1, 1};
   const bool is_discrete = strcmp(f->file, "sac_discrete.h5") == 0;
   const struct network_shape shape = {
-      .obs_dim = size_of(f->file, "in/obs", 2),
+      .obs_dim = golden_size(f->file, "in/obs", 2),
       .kind = is_discrete ? 0 : MUSTER_SPACE_BOX,
-      .actions = is_discrete ? (int32_t)size_of(f->file, "w0/critic.qf0.4.bias", 0) : 0,
-      .elements = is_discrete ? 1 : (int32_t)size_of(f->file, "in/act", 2),
+      .actions = is_discrete ? (int32_t)golden_size(f->file, "w0/critic.qf0.4.bias", 0) : 0,
+      .elements = is_discrete ? 1 : (int32_t)golden_size(f->file, "in/act", 2),
       .low = low,
       .high = high,
       .activation = 1,
       .layers = 2,
-      .hidden = {(int64_t)size_of(f->file, layers[0], 0), (int64_t)size_of(f->file, layers[1], 0)},
+      .hidden = {(int64_t)golden_size(f->file, layers[0], 0), (int64_t)golden_size(f->file, layers[1], 0)},
       .request = algorithm_request(f->type, f->options)};
   create(f, &shape, f->updates * f->batch);
   f->learning->base.draw = draw_file_rows;
@@ -510,7 +488,7 @@ static double loss_of(struct fixture *f, const char *name) {
   f->learning->base.updates = 0;
   model_pack(&f->model, true);
   CHECK_OK_FATAL(f->type->update(f->learning, 1.0, metrics));
-  return metric(f, metrics, name);
+  return metric_of(f->type, metrics, name);
 }
 
 /* gradients of some parameters from `first` on against differences of the loss on both sides */

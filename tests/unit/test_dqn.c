@@ -3,6 +3,7 @@
 #include "algo/options.h"
 #include "algo/return_distribution.h"
 #include "algo/value_learning.h"
+#include "support/algorithm.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"
@@ -24,22 +25,6 @@ struct fixture {
 };
 
 /* --- reading --- */
-
-static float *read_all(const char *file, const char *dataset, size_t *n) {
-  struct golden golden = golden_read(file, dataset);
-  float *values = malloc(golden.n * sizeof *values);
-  for (size_t i = 0; i < golden.n; i++) values[i] = (float)golden.values[i];
-  if (n != NULL) *n = golden.n;
-  golden_free(&golden);
-  return values;
-}
-
-static size_t size_of(const char *file, const char *dataset, size_t dimension) {
-  struct golden golden = golden_read(file, dataset);
-  const size_t size = golden.shape[dimension];
-  golden_free(&golden);
-  return size;
-}
 
 /* The datasets of a tensor, one behind the other; returns their number: 0 for epsilon.
  *   "policy/1/weight" -> "<group>/q.2.weight", "target/1/weight" -> "<group>/q_target.2.weight": PyTorch counts the
@@ -119,12 +104,7 @@ static void load_weights(struct fixture *f) {
 /* --- making a learner --- */
 
 static void set_option(struct fixture *f, const char *key, const char *value) {
-  for (const struct option_spec *option = f->type->options->options; option->key != NULL; option++)
-    if (strcmp(option->key, key) == 0) {
-      CHECK_OK_FATAL(option_parse(option, value, f->options));
-      return;
-    }
-  CU_FAIL_FATAL("no such option");
+  set_algorithm_option(f->type, f->options, key, value);
 }
 
 static void set_from_file(struct fixture *f, const char *key, const char *attribute) {
@@ -165,11 +145,11 @@ static void setup(struct fixture *f, const char *file, const char *distributiona
   const char *dueling[] = {"w0/q.trunk.weight", "w0/q.value.0.weight", "w0/q.advantage.2.weight"};
   const char *const *layers = f->duels ? dueling : names;
   const struct network_shape shape = {
-      .obs_dim = size_of(file, layers[0], 1),
-      .actions = (int32_t)((int64_t)size_of(file, layers[2], 0) / request.atoms),
+      .obs_dim = golden_size(file, layers[0], 1),
+      .actions = (int32_t)((int64_t)golden_size(file, layers[2], 0) / request.atoms),
       .activation = 1,
       .layers = 2,
-      .hidden = {(int64_t)size_of(file, layers[0], 0), (int64_t)size_of(file, layers[1], 0)},
+      .hidden = {(int64_t)golden_size(file, layers[0], 0), (int64_t)golden_size(file, layers[1], 0)},
       .request = request};
   create_model(&shape, algorithm_networks(f->type, f->options), f->arena, &f->model);
   create_rollout(&shape, n_envs, n_steps, f->arena, &f->rollout);
@@ -223,7 +203,7 @@ static void write_next(struct fixture *f, size_t env, size_t t, const float *nex
 static float *read_of(const struct fixture *f, const char *group, const char *name) {
   char path[40];
   snprintf(path, sizeof path, "%s/%s", group, name);
-  return read_all(f->file, path, NULL);
+  return golden_floats(f->file, path, NULL);
 }
 
 /* the steps of a group, each of which one environment makes; the minibatch is the first of them */
@@ -244,13 +224,6 @@ static void take_steps(struct fixture *f, const char *group, size_t rows) {
 }
 
 /* --- comparing --- */
-
-static double metric(const struct fixture *f, const double *metrics, const char *name) {
-  for (size_t i = 0; f->type->metrics[i] != NULL; i++)
-    if (strcmp(f->type->metrics[i], name) == 0) return metrics[i];
-  CU_FAIL_FATAL("no such metric");
-  return NAN;
-}
 
 static void check_scalar(const struct fixture *f, const char *dataset, double value, double tolerance) {
   struct golden golden = golden_read(f->file, dataset);
@@ -290,16 +263,16 @@ static void check_updates(struct fixture *f) {
     char path[40];
     CHECK_OK_FATAL(f->type->update(f->dqn, 1.0, metrics));
     snprintf(path, sizeof path, "f64/loss_at_step%d", k);
-    check_scalar(f, path, metric(f, metrics, "train/loss"), 1e-5);
+    check_scalar(f, path, metric_of(f->type, metrics, "train/loss"), 1e-5);
     snprintf(path, sizeof path, "f64/grad_norm_at_step%d", k);
-    check_scalar(f, path, metric(f, metrics, "train/gradient_norm"), 1e-5);
+    check_scalar(f, path, metric_of(f->type, metrics, "train/gradient_norm"), 1e-5);
     if (k == 1) check_weights(f, "policy", "f64/w1", true, 2e-3);
   }
   check_weights(f, "policy", "f64/w5", true, 2e-3);
 }
 
 static void check_file(struct fixture *f, const char *file, const char *distributional, const char *is_double) {
-  const size_t rows = size_of(file, "in/act", 0);
+  const size_t rows = golden_size(file, "in/act", 0);
   CU_ASSERT_FATAL(rows <= MOST);
   setup(f, file, distributional, rows, 1, rows);
   set_option(f, "double", is_double);
@@ -364,10 +337,11 @@ static void test_projection(void) {
 
 static void take_sequence(struct fixture *f) {
   const size_t envs = f->rollout.n_envs, steps = f->rollout.n_steps, floats = f->model.obs_dim;
-  float *observation = read_all(f->file, "in/seq_obs", NULL), *next = read_all(f->file, "in/seq_next_obs", NULL);
-  float *action = read_all(f->file, "in/seq_act", NULL), *reward = read_all(f->file, "in/seq_rew", NULL);
-  float *terminated = read_all(f->file, "in/seq_terminated", NULL);
-  float *truncated = read_all(f->file, "in/seq_truncated", NULL);
+  float *observation = golden_floats(f->file, "in/seq_obs", NULL),
+        *next = golden_floats(f->file, "in/seq_next_obs", NULL);
+  float *action = golden_floats(f->file, "in/seq_act", NULL), *reward = golden_floats(f->file, "in/seq_rew", NULL);
+  float *terminated = golden_floats(f->file, "in/seq_terminated", NULL);
+  float *truncated = golden_floats(f->file, "in/seq_truncated", NULL);
   f->rollout.final_observations.count = 0;
   for (size_t env = 0; env < envs; env++)
     for (size_t t = 0; t < steps; t++) {
@@ -390,8 +364,8 @@ static size_t slot_of(const struct fixture *f, size_t env, size_t t) {
 
 static void test_golden_windows(void) {
   static const char file[] = "dqn_nstep.h5";
-  const size_t rows = size_of(file, "in/act", 0), steps = size_of(file, "in/seq_act", 0),
-               envs = size_of(file, "in/seq_act", 1);
+  const size_t rows = golden_size(file, "in/act", 0), steps = golden_size(file, "in/seq_act", 0),
+               envs = golden_size(file, "in/seq_act", 1);
   struct fixture f;
   CU_ASSERT_FATAL(rows <= MOST);
   setup(&f, file, "none", envs, steps, rows);
@@ -399,7 +373,7 @@ static void test_golden_windows(void) {
   create_dqn(&f);
   load_weights(&f);
   take_sequence(&f);
-  float *t = read_all(file, "in/batch_t", NULL), *env = read_all(file, "in/batch_n", NULL);
+  float *t = golden_floats(file, "in/batch_t", NULL), *env = golden_floats(file, "in/batch_n", NULL);
   for (size_t r = 0; r < rows; r++)
     file_rows[r] = (uint64_t)env[r] * f.dqn->base.replay.slots + slot_of(&f, (size_t)env[r], (size_t)t[r]);
   free(t), free(env);
@@ -445,7 +419,7 @@ static void check_priorities(const struct fixture *f, const char *dataset, doubl
 
 static void test_golden_priorities(void) {
   static const char file[] = "dqn_per.h5";
-  const size_t rows = size_of(file, "in/act", 0), steps = size_of(file, "in/priorities", 0);
+  const size_t rows = golden_size(file, "in/act", 0), steps = golden_size(file, "in/priorities", 0);
   struct fixture f;
   CU_ASSERT_FATAL(rows <= MOST);
   setup(&f, file, "none", steps, 1, rows);
@@ -468,7 +442,7 @@ static void test_golden_priorities(void) {
   check_draws(&f, rows);
   double metrics[ALGORITHM_MAX_METRICS];
   CHECK_OK_FATAL(f.type->update(f.dqn, 1.0, metrics));
-  check_scalar(&f, "f64/loss", metric(&f, metrics, "train/loss"), 1e-5);
+  check_scalar(&f, "f64/loss", metric_of(f.type, metrics, "train/loss"), 1e-5);
   check_weights(&f, "policy", "f64/w1", true, 2e-3);
   check_priorities(&f, "per/new_priorities", 1e-5);
   struct golden weights = golden_read(file, "per/weights");

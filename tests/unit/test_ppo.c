@@ -2,6 +2,7 @@
 #include "algo/batch.h"
 #include "algo/ppo.h"
 #include "math/vector.h"
+#include "support/algorithm.h"
 #include "support/check.h"
 #include "support/torch.h"
 
@@ -34,14 +35,6 @@ static void create_ppo(struct fixture *f) {
   void *algorithm;
   CHECK_OK_FATAL(algorithm_create(f->type, &context, &algorithm));
   f->ppo = algorithm;
-}
-
-/* a metric by its name */
-static double metric(const struct fixture *f, const double *metrics, const char *name) {
-  for (size_t i = 0; f->type->metrics[i] != NULL; i++)
-    if (strcmp(f->type->metrics[i], name) == 0) return metrics[i];
-  CU_FAIL_FATAL("no such metric");
-  return NAN;
 }
 
 /* a tensor of the algorithm's state by its name */
@@ -237,11 +230,11 @@ static void test_update_counts(void) {
   CHECK_OK_FATAL(f.type->update(f.ppo, 0.25, metrics));
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "optimizer/steps"), 12);
   CU_ASSERT_EQUAL(*(const int64_t *)state(&f, "algorithm/epochs"), 4);
-  CHECK_CLOSE(metric(&f, metrics, "train/n_updates"), 4, 0);
-  CHECK_CLOSE(metric(&f, metrics, "train/learning_rate"), 0.005, 1e-12);
-  CHECK_CLOSE(metric(&f, metrics, "train/clip_range"), 0.2, 1e-12);
-  CHECK_CLOSE(metric(&f, metrics, "train/first_ratio_mismatch"), 0, 0);
-  CU_ASSERT_TRUE(metric(&f, metrics, "train/approx_kl") > 0);
+  CHECK_CLOSE(metric_of(f.type, metrics, "train/n_updates"), 4, 0);
+  CHECK_CLOSE(metric_of(f.type, metrics, "train/learning_rate"), 0.005, 1e-12);
+  CHECK_CLOSE(metric_of(f.type, metrics, "train/clip_range"), 0.2, 1e-12);
+  CHECK_CLOSE(metric_of(f.type, metrics, "train/first_ratio_mismatch"), 0, 0);
+  CU_ASSERT_TRUE(metric_of(f.type, metrics, "train/approx_kl") > 0);
   arena_destroy(&f.arena);
 }
 
@@ -259,7 +252,7 @@ static void test_target_kl_stops(void) {
 
   /* the norm is that of the gradient of the only step; the approx_kl of the second minibatch counts although it led to
    * no step, as in SB3 */
-  double norm = metric(&f, metrics, "train/gradient_norm"), kl = metric(&f, metrics, "train/approx_kl");
+  double norm = metric_of(f.type, metrics, "train/gradient_norm"), kl = metric_of(f.type, metrics, "train/approx_kl");
   CU_ASSERT_TRUE(kl > 1.5e-12 / 2);
   arena_destroy(&f.arena);
   setup_update(&f);
@@ -299,8 +292,8 @@ static void test_value_clip_of_zero(void) {
     copy_critic(&f, before);
     CHECK_OK_FATAL(f.type->update(f.ppo, i == 0 ? 0.0 : 1.0, metrics));
     copy_critic(&f, after);
-    CU_ASSERT_TRUE(i == 2 ? isnan(metric(&f, metrics, "train/clip_range_vf"))
-                          : metric(&f, metrics, "train/clip_range_vf") == (i == 0 ? 0.0 : 0.2));
+    CU_ASSERT_TRUE(i == 2 ? isnan(metric_of(f.type, metrics, "train/clip_range_vf"))
+                          : metric_of(f.type, metrics, "train/clip_range_vf") == (i == 0 ? 0.0 : 0.2));
     moved[i] = 0;
     for (size_t k = 0; k < f.model.parameters.count - f.model.policy_count; k++)
       moved[i] += fabs((double)after[k] - before[k]);

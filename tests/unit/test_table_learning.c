@@ -2,6 +2,7 @@
  * not have: rollouts of any length give the same tables, masks, lost rollouts, and what is refused. */
 #include "algo/options.h"
 #include "algo/table_learning.h"
+#include "support/algorithm.h"
 #include "support/check.h"
 #include "support/golden.h"
 #include "support/model.h"
@@ -73,12 +74,7 @@ static size_t file_action(const struct table_learning *learning, const struct ta
 /* --- making a learner --- */
 
 static void set_option(struct fixture *f, const char *key, const char *value) {
-  for (const struct option_spec *option = f->type->options->options; option->key != NULL; option++)
-    if (strcmp(option->key, key) == 0) {
-      CHECK_OK_FATAL(option_parse(option, value, f->options));
-      return;
-    }
-  CU_FAIL_FATAL("no such option");
+  set_algorithm_option(f->type, f->options, key, value);
 }
 
 static void set_from_file(struct fixture *f, const char *key, const char *attribute) {
