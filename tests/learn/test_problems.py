@@ -27,9 +27,24 @@ class Problems(program.Case):
         return json.loads(measured.stdout)
 
 
-class QuickProblems(Problems):
+class ProblemsOfTenSeeds(Problems):
     SEEDS = range(1, 11)
 
+    def shares(self, config, episodes, key):
+        """The share of episodes that `key` tells, for each seed."""
+        shares = [self.measure("successes", config, seed, episodes)[key] for seed in self.SEEDS]
+        print(f"{config}, {key}: median {statistics.median(shares):.4f}, worst {min(shares):.4f}")
+        return shares
+
+    def check_minesweeper(self, config):
+        """More of 10,000 games are won than by the player that knows the rules of single tiles."""
+        measured = [self.measure("successes", config, seed, 10000) for seed in self.SEEDS]
+        won, by_rules = [games["won"] for games in measured], measured[0]["won_by_rules"]
+        print(f"{config}, won: median {statistics.median(won):.4f}, worst {min(won):.4f}, by rules {by_rules:.4f}")
+        self.assertGreater(min(won), by_rules)
+
+
+class QuickProblems(ProblemsOfTenSeeds):
     def probabilities(self, config, settings=()):
         return [self.measure("probabilities", config, seed, settings=settings) for seed in self.SEEDS]
 
