@@ -22,7 +22,7 @@ static struct partial_sum sum_at(const struct gradient_sum *sum, void *memory) {
 
 muster_status gradient_sum_create(const struct learner_group *group, size_t count, size_t terms, struct arena *arena,
                                   struct gradient_sum *sum) {
-  *sum = (struct gradient_sum){.group = group, .count = count, .terms = terms};
+  *sum = (struct gradient_sum){.group = group, .count = count, .terms = terms, .most_rows = BLOCK_ROWS};
   size_t bytes = sum_bytes(sum);
   for (int i = 0; i <= MICRO_BATCHES_LEVELS; i++)
     MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
@@ -82,8 +82,9 @@ static void sum_groups(const struct walk *walk, size_t sample, const struct line
 /* sums one micro-batch, which is longer than a block, block by block */
 static void sum_blocks(const struct walk *walk, size_t sample, size_t end, int level, struct partial_sum out) {
   const struct partial_sum next = sum_at(walk->sum, walk->sum->level[level]);
-  for (size_t begin = sample; begin < end; begin += BLOCK_ROWS) {
-    const struct linear_groups groups = {1, {end - begin < BLOCK_ROWS ? end - begin : BLOCK_ROWS}};
+  const size_t most = walk->sum->most_rows;
+  for (size_t begin = sample; begin < end; begin += most) {
+    const struct linear_groups groups = {1, {end - begin < most ? end - begin : most}};
     sum_groups(walk, begin, &groups, begin == sample ? out : next);
     if (begin > sample) add_sums(walk->sum, out, next, out);
   }
@@ -99,7 +100,7 @@ static bool makes_block(const struct walk *walk, size_t first, size_t n, struct 
                       micro_batches_first_sample(walk->samples, walk->micro_batches, first + i);
     rows += groups->rows[i];
   }
-  return rows <= BLOCK_ROWS;
+  return rows <= walk->sum->most_rows;
 }
 
 /* sums n micro-batches from `first` on, all of this member; `level`: where the sum of the right half may go */

@@ -21,6 +21,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
                                       &learning->optimizer));
   MUSTER_TRY(divided_step_create(&learning->optimizer, context->group, &learning->step));
   MUSTER_TRY(gradient_sum_create(context->group, parameters, terms, context->arena, &learning->sum));
+  learning->sum.most_rows = TILE;
   learning->d_ld = linear_padded(model->head.outputs);
   return ARENA_TAKE(context->arena, TILE * learning->d_ld, "loss gradients", &learning->d_values);
 }
@@ -94,27 +95,28 @@ static void look_ahead(struct value_learning *learning, size_t rows, struct valu
   choose_next(learning, rows, values, ld);
 }
 
-/* adds the gradient and the losses of some steps of the minibatch, tile by tile */
-static void add_gradient(void *context, size_t first, size_t n, float *gradient, double *terms) {
+/* the gradient and the losses of one tile of the minibatch */
+static void find_gradient(void *context, size_t first, const struct linear_groups *groups, float *gradient,
+                          double *terms) {
   const struct minibatch *minibatch = context;
   struct value_learning *learning = minibatch->learning;
   struct replay_learning *base = &learning->base;
   struct model *model = base->model;
-  struct value_pass pass = {.inverse_n = minibatch->inverse_n};
-  for (const size_t end = first + n; first < end; first += TILE) {
-    const size_t rows = end - first < TILE ? end - first : TILE;
-    replay_learning_gather(base, first, rows);
-    pass.weights = base->weights + first;
-    pass.errors = replay_learning_errors(base, first);
-    look_ahead(learning, rows, &pass);
-    const struct layer_random random = {base->seed, (uint32_t)base->updates, (uint32_t)first};
-    model_set_random(model, &random);
-    pass.values = model_policy(model, rows, base->tile.step.observation, base->rollout->obs_bytes, &pass.ld);
-    model_set_random(model, NULL);
-    memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
-    minibatch->loss(learning, &pass, (struct value_losses *)terms);
-    model_backward(model, model->policy, learning->d_values, gradient, NULL);
-  }
+  const size_t rows = linear_groups_rows(groups), end = model->policy->first + model->policy->count;
+  struct value_pass pass = {.inverse_n = minibatch->inverse_n,
+                            .weights = base->weights + first,
+                            .errors = replay_learning_errors(base, first)};
+  replay_learning_gather(base, first, rows);
+  look_ahead(learning, rows, &pass);
+  const struct layer_random random = {base->seed, (uint32_t)base->updates, (uint32_t)first};
+  model_set_random(model, &random);
+  pass.values = model_policy(model, rows, base->tile.step.observation, base->rollout->obs_bytes, &pass.ld);
+  model_set_random(model, NULL);
+  memset(learning->d_values, 0, TILE * learning->d_ld * sizeof *learning->d_values);
+  minibatch->loss(learning, &pass, (struct value_losses *)terms);
+  model_backward_groups(model, model->policy, groups, learning->d_values, gradient, NULL);
+  /* what there is besides the network, as how it explores, is not learned */
+  memset(gradient + end, 0, (model->learned_count - end) * sizeof *gradient);
 }
 
 const char *const value_learning_metrics[VALUE_METRICS + 1] = {VALUE_METRIC_NAMES, NULL};
@@ -134,8 +136,8 @@ muster_status value_learning_update(struct value_learning *learning, value_loss 
   struct value_losses losses;
   double norm;
   MUSTER_TRY(replay_learning_begin_update(base, progress_remaining));
-  MUSTER_TRY(gradient_sum_make(&learning->sum, n, add_gradient, &minibatch, base->model->parameters.gradients,
-                               (double *)&losses));
+  MUSTER_TRY(gradient_sum_make_of_groups(&learning->sum, n, find_gradient, &minibatch,
+                                         base->model->parameters.gradients, (double *)&losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss", losses.loss));
   MUSTER_TRY(divided_step_make(&learning->step, base->model, &step, &norm));
   MUSTER_TRY(replay_learning_end_update(base));

@@ -114,14 +114,17 @@ struct result {
   double terms[TERMS];
 };
 
-static muster_status make(struct gradient_sum *sum, size_t samples, bool in_groups, struct result *result) {
-  if (in_groups) return gradient_sum_make_of_groups(sum, samples, find_groups, NULL, result->gradient, result->terms);
+/* `most_rows` of groups at once; 0: one micro-batch after the other */
+static muster_status make(struct gradient_sum *sum, size_t samples, size_t most_rows, struct result *result) {
+  sum->most_rows = most_rows;
+  if (most_rows > 0)
+    return gradient_sum_make_of_groups(sum, samples, find_groups, NULL, result->gradient, result->terms);
   return gradient_sum_make(sum, samples, add_samples, NULL, result->gradient, result->terms);
 }
 
 /* what each of this many members gets for a minibatch; the first round of sums leaves in memory what members read in
  * the second round */
-static void sum_together(size_t members, size_t samples, bool in_groups, struct result *results) {
+static void sum_together(size_t members, size_t samples, size_t most_rows, struct result *results) {
   struct arena *arena;
   CHECK_OK_FATAL(arena_create(&arena));
   void *memory[2] = {NULL, NULL};
@@ -137,7 +140,7 @@ static void sum_together(size_t members, size_t samples, bool in_groups, struct 
   for (int round = 0; round < 2; round++)
     for (size_t i = 0; i < members; i++) {
       sums[i].sums = 0;
-      CHECK_OK_FATAL(make(&sums[i], samples, in_groups, &results[i]));
+      CHECK_OK_FATAL(make(&sums[i], samples, most_rows, &results[i]));
     }
   free(memory[0]);
   arena_destroy(&arena);
@@ -154,7 +157,7 @@ static size_t longest_micro_batch(size_t samples) {
   return longest;
 }
 
-static void check_same_bits(bool in_groups) {
+static void check_same_bits(size_t most_rows) {
   static const size_t sizes[] = {1, 63, 64, 65, 128, 200, 256, 300, 512, 777, 2048, 4096, 5000, 16384, 20000};
   static struct result alone, together[LEARNER_GROUP_MAX], one_by_one;
   struct arena *arena;
@@ -162,12 +165,12 @@ static void check_same_bits(bool in_groups) {
   CHECK_OK_FATAL(arena_create(&arena));
   CHECK_OK_FATAL(gradient_sum_create(NULL, COUNT, TERMS, arena, &sum));
   for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-    CHECK_OK_FATAL(make(&sum, sizes[s], in_groups, &alone));
-    CHECK_OK_FATAL(make(&sum, sizes[s], false, &one_by_one));
-    /* a micro-batch that is no longer than a block is added up alike in both forms */
-    if (longest_micro_batch(sizes[s]) <= BLOCK_ROWS) CU_ASSERT_EQUAL(memcmp(&alone, &one_by_one, sizeof alone), 0);
+    CHECK_OK_FATAL(make(&sum, sizes[s], most_rows, &alone));
+    CHECK_OK_FATAL(make(&sum, sizes[s], 0, &one_by_one));
+    /* a micro-batch that is summed at once is added up alike in both forms */
+    if (longest_micro_batch(sizes[s]) <= most_rows) CU_ASSERT_EQUAL(memcmp(&alone, &one_by_one, sizeof alone), 0);
     for (size_t members = 2; members <= LEARNER_GROUP_MAX; members += members < 9 ? 1 : 11) {
-      sum_together(members, sizes[s], in_groups, together);
+      sum_together(members, sizes[s], most_rows, together);
       for (size_t i = 0; i < members; i++) CU_ASSERT_EQUAL(memcmp(&alone, &together[i], sizeof alone), 0);
     }
   }
@@ -175,8 +178,9 @@ static void check_same_bits(bool in_groups) {
 }
 
 static void test_same_bits(void) {
-  check_same_bits(false);
-  check_same_bits(true);
+  check_same_bits(0);
+  check_same_bits(TILE);
+  check_same_bits(BLOCK_ROWS);
 }
 
 /* the sum equals the one in double, except for rounding */
