@@ -3,7 +3,7 @@
 hyper-parameters, one core.
 
     bench/compare_off_policy.py [--muster build/muster] [--venv DIR] [--cases dqn,sac] [--seeds 3] [--steps N]
-                                [--peers sb3,sbx] [--rltools PROGRAM] [-o table.md]
+                                [--peers sb3,sbx] [--rltools PROGRAM] [--into FILE]
 
 Peers: Stable-Baselines3 (PyTorch) and SBX (JAX), the packages stable-baselines3 and sbx-rl. They are installed into
 the virtual environment that --venv names, outside of this repository, unless it has them: some gigabytes, since
@@ -33,6 +33,10 @@ import subprocess
 import sys
 import tempfile
 import venv
+
+import report
+
+BEGIN = "<!-- begin: written by bench/compare_off_policy.py -->"
 
 # hyper-parameters as Stable-Baselines3, SBX and muster call them; "hidden" are the networks' layers
 PENDULUM_DETERMINISTIC = {"learning_rate": 0.001, "gamma": 0.98, "buffer_size": 200000, "learning_starts": 10000,
@@ -148,6 +152,14 @@ def prepare_peers(folder, peers):
     return python, present
 
 
+def versions(python, peers):
+    """The versions of the packages that ran, and of what computes in them."""
+    packages = [name for peer in peers for name in {"sb3": ["stable-baselines3", "torch"], "sbx": ["sbx-rl", "jax"]}[peer]]
+    program = "import importlib.metadata, sys; print(*(importlib.metadata.version(name) for name in sys.argv[1:]))"
+    found = subprocess.run([python, "-c", program, *packages], capture_output=True, text=True, check=True).stdout.split()
+    return ", ".join(f"{name} {version}" for name, version in zip(packages, found))
+
+
 def has_algorithm(program, name):
     return subprocess.run([program, "algos", name], capture_output=True, check=False).returncode == 0
 
@@ -200,7 +212,7 @@ def parse():
     parser.add_argument("--rltools", help="RLtools' program for sac on Pendulum")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, help="in place of each case's own number")
-    parser.add_argument("-o", "--output", help="write the table here, too")
+    parser.add_argument("--into", help="a Markdown file with the two marks, whose text between them is replaced")
     options = parser.parse_args()
     options.muster = os.path.abspath(options.muster)
     if not os.access(options.muster, os.X_OK):
@@ -225,9 +237,11 @@ def main():
             table.extend(rows(name, CASES[name], times))
     if len(table) == 2:
         sys.exit(3)
-    print("\n".join(table))
-    if options.output:
-        pathlib.Path(options.output).write_text("\n".join(table) + "\n", encoding="utf-8")
+    machine = "; ".join(filter(None, [report.processor(), versions(python, peers) if peers else ""]))
+    text = "\n".join([f"Measured on: {machine}; {options.seeds} seeds.", "", *table])
+    print(text)
+    if options.into:
+        report.replace(options.into, text, BEGIN)
 
 
 if __name__ == "__main__":

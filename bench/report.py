@@ -5,8 +5,13 @@
     mpirun -n 2 build/muster bench --json exchange >exchange.json
     bench/report.py all.json exchange.json --log all.log --into docs/benchmarks.md
 
-Prints the tables; with --into replaces the text between the two marks in that file. If a figure is in several files,
-the first one counts. Needs nothing but Python 3.7.
+Prints the tables; with --into replaces the text between the two marks in that file. A part that was measured on its own,
+on another machine, has marks of its own:
+
+    build/muster bench --json math off-policy >off-policy.json 2>off-policy.log
+    bench/report.py off-policy.json --log off-policy.log --into docs/benchmarks.md --block off-policy
+
+If a figure is in several files, the first one counts. Needs nothing but Python 3.7.
 """
 
 import argparse
@@ -16,6 +21,7 @@ import pathlib
 import sys
 
 BEGIN = "<!-- begin: written by bench/report.py -->"
+BLOCK = "<!-- begin: written by bench/report.py, %s -->"
 END = "<!-- end -->"
 
 # the limit that each part is compared with, in the order of the tables
@@ -104,13 +110,14 @@ def main():
     parser.add_argument("figures", nargs="+", help="what `muster bench --json` wrote")
     parser.add_argument("--log", help="what it wrote on standard error, for the line about the machine")
     parser.add_argument("--into", help="a Markdown file with the two marks")
+    parser.add_argument("--block", help="the name in these marks")
     arguments = parser.parse_args()
     machine = processor()
     if arguments.log:
         machine += "; " + settings(arguments.log)
     text = report(read(arguments.figures), machine)
     if arguments.into:
-        replace(arguments.into, text)
+        replace(arguments.into, text, BLOCK % arguments.block if arguments.block else BEGIN)
     else:
         sys.stdout.write(text + "\n")
 
