@@ -16,6 +16,9 @@ static bool has_option(const struct option_table *table, const char *key) {
   return option->key != NULL;
 }
 
+/* whether several ranks, which may be on several hosts, have a part each of what is gathered */
+static bool is_divided(const struct run_config *config) { return config->ranks.learners > 1 || config->ranks.colocate; }
+
 /* Whether the rollout of all environments fits, and each array of one environment into a message. */
 static muster_status check_rollout(const struct document *document, const struct run_config *config,
                                    const struct algorithm_type *algorithm, const muster_env_spec *spec) {
@@ -31,7 +34,7 @@ static muster_status check_rollout(const struct document *document, const struct
     largest = fmax(largest, array);
   }
   const double all = bytes * (double)config->env.num_envs, total = memory_total();
-  const double part = fmin(total / all, INT_MAX / largest);
+  const double part = fmin(is_divided(config) ? 1 : total / all, INT_MAX / largest);
   if (part >= 1) return MUSTER_OK;
   return document_error(document, key,
                         "makes rollouts of %.1f GB, %.1f GB of each environment; this machine has %.1f GB, and a "
@@ -50,8 +53,7 @@ static muster_status check_replay(const struct document *document, const struct 
                                   const struct algorithm_type *algorithm, const muster_env_spec *spec) {
   const size_t capacity = algorithm_needs(algorithm, config->algorithm).replay;
   const double bytes = replay_bytes(spec, (size_t)config->env.num_envs, capacity), total = memory_total();
-  const bool shares = config->ranks.learners > 1 || config->ranks.colocate;
-  if (capacity == 0 || shares || bytes <= total) return MUSTER_OK;
+  if (capacity == 0 || is_divided(config) || bytes <= total) return MUSTER_OK;
   return document_error(document, replay_key(document),
                         "needs %.1f GB for these observations, and this machine has %.1f GB; expects at most %.0f",
                         bytes / GB, total / GB, (double)capacity * total / bytes);

@@ -94,12 +94,14 @@ class Setup(program.Case):
 
     @unittest.skipIf(program.SANITIZED, "the sanitizers need more address space than the limit leaves")
     def test_memory(self):
+        """Rollouts beyond the limit are refused; where other things do not fit beside them, the run says so."""
         limited = ["bash", "-c", 'ulimit -v 4000000; exec "$@"', "limited"]
-        for ranks, origin in [(None, ""), (3, "rank ")]:
-            with self.subTest(ranks=ranks):
-                arguments = ["--set", "algorithm.n_steps=200000000"]
-                result = self.train_badly(*arguments, ranks=ranks, prefix=limited)
-                self.assert_refused(result, 1, f"muster train: {origin}", "out of memory")
+        for n_steps, code, text in [(200000000, 2, "algorithm.n_steps"), (17500000, 1, "out of memory")]:
+            for ranks, origin in [(None, ""), (3, "rank ")]:
+                with self.subTest(n_steps=n_steps, ranks=ranks):
+                    arguments = ["--set", f"algorithm.n_steps={n_steps}"]
+                    result = self.train_badly(*arguments, ranks=ranks, prefix=limited)
+                    self.assert_refused(result, code, f"muster train: {origin}", text)
 
 
 if __name__ == "__main__":
