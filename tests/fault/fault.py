@@ -133,13 +133,6 @@ class Case(program.Case):
                 self.fail(f"{what}: waited in vain: {program.finish(process)}")
             time.sleep(0.002)
 
-    def assert_nobody_left(self, run):
-        """No process of this run is alive any more; ranks whose mpirun was killed get time to notice that."""
-        start = time.monotonic()
-        while program.ranks_of(run):
-            self.assertLess(time.monotonic() - start, program.LIMIT, f"processes left: {program.ranks_of(run)}")
-            time.sleep(0.01)
-
     def assert_same_end(self, run, whole, best=True):
         """A run ended like the undisturbed run `whole`, which never changes: state of learning, metrics, best checkpoint, summary."""
         self.assertEqual(digest(run), digest_of_finished(whole))

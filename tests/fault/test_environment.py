@@ -35,7 +35,7 @@ class Environment(program.Case):
         print(f"{fault} at {ranks or 1} ranks: ended {seconds:.2f} s after the last row")
         self.assertLess(seconds, SECONDS, result)
         self.assertNotEqual(result.code, 0, result)
-        self.assertEqual(program.ranks_of(run), {}, "ranks are left alive")
+        self.assert_nobody_left(run)
 
         # the newest checkpoint is whole, and there is no half-written file in its folder
         checkpoints = run / "checkpoints"

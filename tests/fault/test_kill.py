@@ -37,7 +37,7 @@ class Kill(program.Case):
         print(f"rank {victim} of {ranks or 1} killed: ended after {result.seconds:.2f} s")
         self.assertLess(result.seconds, SECONDS, result)
         self.assertNotEqual(result.code, 0, result)
-        self.assertEqual(program.ranks_of(run), {}, "ranks are left alive")
+        self.assert_nobody_left(run)
         self.assertFalse((run / "summary.json").exists())
         inspected = self.run_muster("inspect", latest)
         self.assertEqual(inspected.code, 0, inspected)

@@ -162,7 +162,7 @@ class Process(fault.Case):
             result = self.train(f"{kind}-{ranks}", kind, ranks=ranks)
             place = AT_STEP if ranks is None else f"rank 1 on {program.HOST}: {AT_STEP}"
             self.check_end(result, f"muster train: {place}", self.ENDS[kind])
-            self.assertEqual(program.ranks_of(f"{kind}-{ranks}"), {}, "ranks are left alive")
+            self.assert_nobody_left(f"{kind}-{ranks}")
 
         self.each([*((kind, None) for kind in self.ENDS), *((kind, 2) for kind in ["exit", "_exit", "null"])], check)
 

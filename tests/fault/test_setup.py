@@ -18,7 +18,7 @@ class Setup(program.Case):
         result = self.run_muster(
             "train", path, "--run-dir", self.folder / "run", *arguments, ranks=ranks, prefix=prefix
         )
-        self.assertEqual(program.ranks_of(self.folder / "run"), {}, "ranks are left alive")
+        self.assert_nobody_left(self.folder / "run")
         return result
 
     def test_bad_config(self):

@@ -328,7 +328,7 @@ class Async(program.Case):
                     stopped = self.folder / f"{name}-{ranks}-stop"
                     result = self.run_muster("train", path, "--run-dir", stopped, ranks=ranks)
                     self.assert_refused(result, 1, place, "the reward is nan")
-                    self.assertEqual(program.ranks_of(stopped), {})
+                    self.assert_nobody_left(stopped)
                     (evidence,) = (stopped / "forensics").iterdir()
                     self.assertTrue(any(program.contents(evidence)["rollout/log_prob"][2]), "no rollout")
 

@@ -287,6 +287,14 @@ class Case(unittest.TestCase):
             with self.subTest(before=befores[before], after=afters[after]):
                 self.assert_same_run(run, whole)
 
+    def assert_nobody_left(self, marker):
+        """No process of the program whose command line holds `marker` is alive any more. On a busy machine a rank may end
+        after mpirun, and those whose mpirun was killed need time to notice that."""
+        start = time.monotonic()
+        while ranks_of(marker):
+            self.assertLess(time.monotonic() - start, LIMIT, f"processes left: {ranks_of(marker)}")
+            time.sleep(0.01)
+
     def assert_refused(self, result, code, *parts):
         """Checks that the program ended with this exit code and one message that has all the parts."""
         self.assertEqual(result.code, code, result)
