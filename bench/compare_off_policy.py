@@ -238,7 +238,7 @@ def main():
     if len(table) == 2:
         sys.exit(3)
     machine = "; ".join(filter(None, [report.processor(), versions(python, peers) if peers else ""]))
-    text = "\n".join([f"Measured on: {machine}; {options.seeds} seeds.", "", *table])
+    text = "\n".join([f"Measured on: {machine}; seeds: {options.seeds}.", "", *table])
     print(text)
     if options.into:
         report.replace(options.into, text, BEGIN)
