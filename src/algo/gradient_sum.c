@@ -26,6 +26,7 @@ muster_status gradient_sum_create(const struct learner_group *group, size_t coun
   size_t bytes = sum_bytes(sum);
   for (int i = 0; i <= MICRO_BATCHES_LEVELS; i++)
     MUSTER_TRY(arena_take(arena, 1, bytes, "sums of gradients", &sum->level[i]));
+  MUSTER_TRY(ARENA_TAKE(arena, LINEAR_GROUPS * terms, "sums of losses", &sum->group_terms));
   if (learner_group_size(group) == 1) return MUSTER_OK;
   sum->most_sums = micro_batches_most_sums(group->size);
   return group->share(group->context, 2 * sum->most_sums * bytes, (void **)&sum->partial_sums);
@@ -54,25 +55,21 @@ static void add_sums(const struct gradient_sum *sum, struct partial_sum left, st
   for (size_t i = 0; i < sum->terms; i++) out.terms[i] = left.terms[i] + right.terms[i];
 }
 
-/* where the parameter block's gradient would begin, of which there is a part alone */
-static float *block_of(const struct gradient_sum *sum, float *part) {
-  return (float *)((uintptr_t)part - sum->first * sizeof *part);
-}
-
 /* sums samples of one micro-batch */
 static void sum_samples(const struct walk *walk, size_t sample, size_t end, struct partial_sum out) {
   const struct gradient_sum *sum = walk->sum;
   memset(out.gradient, 0, sum->count * sizeof *out.gradient);
   memset(out.terms, 0, sum->terms * sizeof *out.terms);
-  walk->add(walk->context, sample, end - sample, block_of(sum, out.gradient), out.terms);
+  walk->add(walk->context, sample, end - sample, parameters_block_of(out.gradient, sum->first), out.terms);
 }
 
 /* sums groups of samples over their tree */
 static void sum_groups(const struct walk *walk, size_t sample, const struct linear_groups *groups,
                        struct partial_sum out) {
   const struct gradient_sum *sum = walk->sum;
-  double terms[LINEAR_GROUPS * GRADIENT_TERMS_MAX] = {0};
-  walk->find(walk->context, sample, groups, block_of(sum, out.gradient), terms);
+  double *terms = sum->group_terms;
+  memset(terms, 0, LINEAR_GROUPS * sum->terms * sizeof *terms);
+  walk->find(walk->context, sample, groups, parameters_block_of(out.gradient, sum->first), terms);
   for (size_t apart = 1; apart < groups->count; apart *= 2)
     for (size_t left = 0; left < groups->count; left += 2 * apart)
       for (size_t i = 0; i < sum->terms; i++) terms[left * sum->terms + i] += terms[(left + apart) * sum->terms + i];

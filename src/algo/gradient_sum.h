@@ -11,12 +11,11 @@
 
 #include <stdint.h>
 
-#define GRADIENT_TERMS_MAX 8
-
 struct gradient_sum {
   const struct learner_group *group;     /* borrowed; NULL: alone */
   size_t first, count, terms;            /* the part of the parameters that a gradient has; terms */
   void *level[MICRO_BATCHES_LEVELS + 1]; /* room for the sum of a right half at each level of the tree, and below it */
+  double *group_terms;                   /* [LINEAR_GROUPS, terms] of the groups that are summed now */
   size_t most_rows;                      /* of groups that are summed at once: BLOCK_ROWS unless set afterwards */
   char *partial_sums;                    /* [2, most_sums], which the group shares, used by turns; NULL: alone */
   size_t most_sums;

@@ -2,7 +2,6 @@
 
 #include "math/vector.h"
 
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -149,7 +148,7 @@ static void add_rows(struct layer *layer, const struct layer_pass *pass, const s
     own.dy += first * back->dy_ld;
     if (back->dx != NULL) own.dx += first * back->dx_ld;
     own.groups = NULL;
-    own.gradients = (float *)((uintptr_t)gradients - layer->first * sizeof *gradients);
+    own.gradients = parameters_block_of(gradients, layer->first);
     layer->type->backward(layer, &some, &own);
   }
 }

@@ -36,6 +36,11 @@ MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const
 /* Takes memory for the block and its gradients from the arena, zeroed. Call it after the last parameters_add(). */
 MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);
 
+/* What a block, laid out as the parameters, would begin with, of which only the part from `first` on is there. */
+static inline float *parameters_block_of(float *part, size_t first) {
+  return (float *)((uintptr_t)part - first * sizeof *part);
+}
+
 /* A parameter as a tensor of a checkpoint: a view of the block. */
 struct tensor parameter_tensor(const struct parameters *parameters, const struct parameter *parameter);
 
