@@ -1,4 +1,5 @@
-/* A trained policy in any C program: open a checkpoint and act.
+/* A trained policy in any C program: open a checkpoint and act, or ask how probable actions are and what a state is
+ * worth.
  *
  *   muster_policy *policy;
  *   muster_status status = muster_policy_open("runs/CartPole-v1/ppo-001", &policy);
@@ -7,7 +8,8 @@
  *   ...
  *   muster_policy_close(&policy);
  *
- * No MPI is needed. A policy may be used by one thread at a time; several policies may be open. */
+ * No MPI is needed: libmuster-policy has these functions and links no MPI; libmuster has them, too. A policy may be
+ * used by one thread at a time; several policies may be open. */
 #ifndef MUSTER_POLICY_H
 #define MUSTER_POLICY_H
 
@@ -57,6 +59,34 @@ MUSTER_API MUSTER_CHECKED muster_status muster_policy_act(muster_policy *policy,
 MUSTER_API MUSTER_CHECKED muster_status muster_policy_act_masked(muster_policy *policy, size_t n,
                                                                  const void *observations, const uint8_t *action_masks,
                                                                  muster_act_mode mode, void *actions);
+
+/* How many choices all elements of an action have together: the width of a row of masks, and of probabilities. 0 for
+ * Box. */
+MUSTER_API size_t muster_policy_choices(const muster_policy *policy);
+
+/* Fills probabilities [n, choices of all elements of an action together] with those by which MUSTER_ACT_STOCHASTIC
+ * chooses: those of one element of an action sum to 1. Observations, masks and errors as above; USAGE error where
+ * actions are Box. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_probabilities(muster_policy *policy, size_t n,
+                                                                    const void *observations,
+                                                                    const uint8_t *action_masks, float *probabilities);
+
+/* Fills values [n] with the discounted return that the algorithm expects from each observation on, in units of the
+ * environment's rewards: where training divided rewards by their deviation (normalize.norm_reward), that is undone.
+ *
+ *   a critic V(s)                                  V(s)
+ *   action values Q(s, a) by which it acts (dqn)   the greatest one of an allowed action
+ *   critics Q(s, a) beside a policy (sac, td3)     the mean over the critics, of the deterministic action; of Discrete
+ *                                                  actions, weighted by their probabilities
+ *
+ * Observations, masks and errors as above; USAGE error where the algorithm learns no values. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_values(muster_policy *policy, size_t n, const void *observations,
+                                                             const uint8_t *action_masks, float *values);
+
+/* Fills values [n, choices] with Q(s, a) of each Discrete action a, in the same units; USAGE error where the algorithm
+ * learns none. */
+MUSTER_API MUSTER_CHECKED muster_status muster_policy_action_values(muster_policy *policy, size_t n,
+                                                                    const void *observations, float *values);
 
 #ifdef __cplusplus
 }

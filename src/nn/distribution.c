@@ -38,7 +38,8 @@ const char *distribution_lacks(const struct distribution *distribution) {
   if (distribution->evaluate == NULL && !distribution->is_requested) return "evaluate";
   if (distribution->gradient == NULL && !distribution->is_requested) return "gradient";
   bool has_smooth_actions = distribution->action_kind == MUSTER_SPACE_BOX;
-  return has_smooth_actions && distribution->pathwise == NULL ? "pathwise" : NULL;
+  if (has_smooth_actions) return distribution->pathwise == NULL ? "pathwise" : NULL;
+  return distribution->probabilities == NULL ? "probabilities" : NULL;
 }
 
 static muster_status check_whole(const struct distribution *distribution) {

@@ -138,6 +138,12 @@ struct distribution {
    * may follow. Nothing explores: neither a random action nor the noise of a deterministic policy. */
   void (*from_noise)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, const float *noise,
                      float *actions);
+  /* Of discrete actions: fills probabilities [rows, choices] with that of each choice of each element, as sample()
+   * draws them. */
+  void (*probabilities)(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,
+                        float *probabilities);
+  /* Optional: where the outputs say what the choices are worth, fills values [rows, choices] with Q(s, a). */
+  void (*values)(const struct policy_head *head, size_t rows, const float *net, size_t net_ld, float *values);
 };
 
 /* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: the
@@ -151,8 +157,8 @@ MUSTER_CHECKED muster_status policy_head_create(const muster_space *action, cons
  * that does not request blocks has tile 0 alone. */
 void policy_head_choose_tile(struct policy_head *head, size_t tile);
 
-/* The first member that is missing ("mode"), where all are required except those that are optional and `pathwise` of
- * discrete actions; NULL: none is missing. */
+/* The first member that is missing ("mode"), where all are required except those that are optional, `pathwise` of
+ * discrete actions and `probabilities` of others; NULL: none is missing. */
 const char *distribution_lacks(const struct distribution *distribution);
 
 /* INTERNAL error unless all in a list that ends with NULL are complete; it names the distribution and what that

@@ -439,6 +439,27 @@ void model_act(struct model *model, size_t n, const struct model_input *input, c
   }
 }
 
+void model_probabilities(struct model *model, size_t n, const struct model_input *input, float *probabilities) {
+  for (size_t first = 0; first < n; first += TILE) {
+    const size_t rows = n - first < TILE ? n - first : TILE, stride = input->observation_stride;
+    struct action_mask mask = input->mask;
+    if (mask.bytes != NULL) mask.bytes += first * mask.stride;
+    size_t net_ld;
+    const float *net = model_policy(model, rows, (const char *)input->observation + first * stride, stride, &net_ld);
+    model->head.distribution->probabilities(&model->head, rows, net, net_ld, mask,
+                                            probabilities + first * model->head.choices);
+  }
+}
+
+void model_action_values(struct model *model, size_t n, const void *observations, size_t stride, float *values) {
+  for (size_t first = 0; first < n; first += TILE) {
+    const size_t rows = n - first < TILE ? n - first : TILE;
+    size_t net_ld;
+    const float *net = model_policy(model, rows, (const char *)observations + first * stride, stride, &net_ld);
+    model->head.distribution->values(&model->head, rows, net, net_ld, values + first * model->head.choices);
+  }
+}
+
 void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values) {
   for (size_t first = 0; first < n; first += TILE) {
     size_t rows = n - first < TILE ? n - first : TILE, ld;

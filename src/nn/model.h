@@ -175,6 +175,11 @@ const float *model_policy(struct model *model, size_t rows, const void *observat
 void model_act(struct model *model, size_t n, const struct model_input *input, const struct action_random *random,
                void *actions, float *log_prob, size_t log_prob_ld);
 
+/* Fills probabilities [n, choices] of the choices of discrete actions, and what the policy's outputs say that they are
+ * worth, where its distribution has `values`. */
+void model_probabilities(struct model *model, size_t n, const struct model_input *input, float *probabilities);
+void model_action_values(struct model *model, size_t n, const void *observations, size_t stride, float *values);
+
 /* Fills values[n] of n observations; the weights of the value network must be packed. */
 void model_values(struct model *model, size_t n, const void *observations, size_t stride, float *values);
 

@@ -7,12 +7,25 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+static muster_status read_reward_scale(struct muster_policy *policy, struct checkpoint_reader *reader) {
+  double variance = 1;
+  const struct tensor tensor = {
+      .name = "normalizer/return_variance", .type = TENSOR_F64, .data = &variance, .range = RANGE(0, DBL_MAX)};
+  policy->reward_scale = 1;
+  if (!policy->config.normalize.norm_reward) return MUSTER_OK;
+  MUSTER_TRY(checkpoint_restore_tensor(reader, &tensor));
+  policy->reward_scale = sqrt(variance + policy->config.normalize.epsilon);
+  return MUSTER_OK;
+}
 
 /* the statistics of observations, which no longer change */
 static muster_status read_statistics(struct muster_policy *policy, struct checkpoint_reader *reader) {
   struct normalize_options *options = &policy->config.normalize;
   struct encoder *encoder = &policy->model.encoder;
-  options->norm_reward = false; /* a policy alone has no use for it */
+  MUSTER_TRY(read_reward_scale(policy, reader));
+  options->norm_reward = false; /* a policy alone has no further use for it */
   MUSTER_TRY(normalizer_prepare(options, policy->arena, encoder));
   MUSTER_TRY(normalizer_create(options, encoder, 0, 0.0, policy->arena, &policy->normalizer));
   struct tensor list[NORMALIZER_STATE];
@@ -22,7 +35,36 @@ static muster_status read_statistics(struct muster_policy *policy, struct checkp
   return MUSTER_OK;
 }
 
-/* builds the network as the config says, as wide as the spaces say, with the weights in the tensors */
+/* what the values mean of the critics of an algorithm, the first of which is this one */
+static enum policy_values values_of_critics(const struct muster_policy *policy,
+                                            const struct model_network_spec *critic) {
+  const bool is_box = policy->action.kind == MUSTER_SPACE_BOX;
+  if (policy->model.head.distribution->values != NULL) return POLICY_VALUES_OWN;
+  if (critic->name == NULL) return POLICY_VALUES_NONE;
+  if (critic->reads == MODEL_READS_BOX) return is_box ? POLICY_VALUES_OF_ACTIONS : POLICY_VALUES_OF_CHOICES;
+  if (critic->reads == MODEL_READS_ACTION) return POLICY_VALUES_OF_ACTIONS;
+  return critic->outputs == MODEL_OUTPUTS_CHOICES ? POLICY_VALUES_OF_CHOICES : POLICY_VALUES_OF_STATES;
+}
+
+/* builds policy and critics of the algorithm, without the target copies, which come last in its list */
+static muster_status create_model(struct muster_policy *policy) {
+  const struct run_config *config = &policy->config;
+  const struct model_network_spec *listed = algorithm_networks(run_config_algorithm(config), config->algorithm);
+  struct model_network_spec *critics;
+  size_t n = 0;
+  while (listed[n].name != NULL && listed[n].copy_of == NULL) n++;
+  MUSTER_TRY(ARENA_TAKE(policy->arena, n + 1, "networks", &critics));
+  memcpy(critics, listed, n * sizeof *critics);
+  struct model *model = &policy->model;
+  MUSTER_TRY(model_create(&config->policy, &policy->observation, &policy->action, critics, policy->arena, model));
+  policy->values = values_of_critics(policy, critics);
+  const size_t choices = model->head.choices, elements = model->head.elements;
+  MUSTER_TRY(ARENA_TAKE(policy->arena, TILE * (choices > 0 ? choices : 1), "values", &policy->estimates));
+  MUSTER_TRY(ARENA_TAKE(policy->arena, TILE * choices, "probabilities", &policy->chances));
+  return ARENA_TAKE(policy->arena, choices > 0 ? 0 : 2 * TILE * elements, "actions", &policy->actions);
+}
+
+/* builds the networks as the config says, as wide as the spaces say, with the weights in the tensors */
 static muster_status read_policy(struct muster_policy *policy, struct checkpoint_reader *reader) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
@@ -32,8 +74,8 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
   MUSTER_TRY(checkpoint_read_int(reader, "about/total_steps", &policy->total_steps));
   MUSTER_TRY(spaces_read(reader, "spaces/observation", policy->arena, &policy->observation));
   MUSTER_TRY(spaces_read(reader, "spaces/action", policy->arena, &policy->action));
+  MUSTER_TRY(create_model(policy));
   struct model *model = &policy->model;
-  MUSTER_TRY(model_create(&policy->config.policy, &policy->observation, &policy->action, NULL, policy->arena, model));
   for (int i = 0; i < model->parameters.tensors; i++) {
     struct tensor tensor = parameter_tensor(&model->parameters, &model->parameters.tensor[i]);
     MUSTER_TRY(checkpoint_restore_tensor(reader, &tensor));
@@ -109,6 +151,15 @@ static muster_status check_masks(const struct muster_policy *policy, size_t n, c
   return MUSTER_OK;
 }
 
+muster_status policy_check_input(const struct muster_policy *policy, size_t n, const void *observations,
+                                 const uint8_t *action_masks) {
+  if (action_masks != NULL && policy->model.head.choices == 0)
+    return status_error(MUSTER_ERROR_USAGE, "actions of %s are not discrete and have no masks",
+                        policy->config.env.name);
+  MUSTER_TRY(check_observations(policy, n, observations));
+  return action_masks != NULL ? check_masks(policy, n, action_masks) : MUSTER_OK;
+}
+
 muster_status muster_policy_act(muster_policy *policy, size_t n, const void *observations, muster_act_mode mode,
                                 void *actions) {
   return muster_policy_act_masked(policy, n, observations, NULL, mode, actions);
@@ -117,11 +168,7 @@ muster_status muster_policy_act(muster_policy *policy, size_t n, const void *obs
 muster_status muster_policy_act_masked(muster_policy *policy, size_t n, const void *observations,
                                        const uint8_t *action_masks, muster_act_mode mode, void *actions) {
   struct model *model = &policy->model;
-  if (action_masks != NULL && model->head.choices == 0)
-    return status_error(MUSTER_ERROR_USAGE, "actions of %s are not discrete and have no masks",
-                        policy->config.env.name);
-  MUSTER_TRY(check_observations(policy, n, observations));
-  if (action_masks != NULL) MUSTER_TRY(check_masks(policy, n, action_masks));
+  MUSTER_TRY(policy_check_input(policy, n, observations, action_masks));
 
   /* in tiles, since sampling needs room for log-probabilities */
   struct action_random random = {.seed = policy->seed, .step = policy->acts++};

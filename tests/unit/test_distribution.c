@@ -98,7 +98,10 @@ static void test_lacks(void) {
   LACKS(evaluate);
   LACKS(gradient);
   LACKS(pathwise);
-  CHECK_FAILS(distribution_check_list(list), MUSTER_ERROR_INTERNAL, "the distribution 'Gaussian' is not whole");
+  const muster_space discrete = example_space(MUSTER_SPACE_DISCRETE);
+  create_head(&discrete, "Categorical", false, arena, &head);
+  LACKS(probabilities);
+  CHECK_FAILS(distribution_check_list(list), MUSTER_ERROR_INTERNAL, "the distribution 'Categorical' is not whole");
   CHECK_OK(distribution_check_list(distribution_list()));
   arena_destroy(&arena);
 }
@@ -125,6 +128,47 @@ static void check_evaluation(struct policy_head *head, const float *net, const i
   distribution->evaluate(head, ENTRY_ROWS, net, ld, all_allowed, again);
   for (size_t r = 0; r < ENTRY_ROWS; r++)
     CU_ASSERT_TRUE(head->log_prob[r] >= log_prob[r] && isfinite(head->entropy[r]));
+}
+
+/* Probabilities of choices are those that samples were drawn with, also under a mask, and sum to 1 for each element;
+ * the mode is the choice of the greatest value, where the outputs are values. */
+static void check_probabilities(const struct distribution *distribution, struct arena *arena) {
+  enum { ROWS = ENTRY_ROWS };
+  if (distribution->action_kind == MUSTER_SPACE_BOX) return;
+  const muster_space space = example_space(distribution->action_kind);
+  struct policy_head head;
+  create_head(&space, distribution->name, false, arena, &head);
+  const size_t choices = head.choices, ld = head.outputs + 3;
+  float net[TILE * (MAX_OUTPUTS + 3)], probabilities[ROWS * MAX_OUTPUTS], values[ROWS * MAX_OUTPUTS];
+  int32_t actions[TILE * 4];
+  uint8_t bytes[ROWS * MAX_OUTPUTS];
+  fill_normal(net, ROWS * ld, 2.0, 1, 0);
+  for (size_t i = 0; i < ROWS * choices; i++) bytes[i] = i % 3 != 1;
+  const struct action_random random = {.seed = 2, .first_row = 3, .step = 4};
+  for (int masked = 0; masked < 2; masked++) {
+    const struct action_mask mask = {masked ? bytes : NULL, choices};
+    distribution->probabilities(&head, ROWS, net, ld, mask, probabilities);
+    distribution->sample(&head, ROWS, net, ld, mask, &random, actions);
+    for (size_t r = 0; r < ROWS; r++) {
+      const float *chance = probabilities + r * choices;
+      double log_prob = 0;
+      for (size_t i = 0; i < head.elements; chance += head.counts[i++]) {
+        double sum = 0;
+        for (int32_t a = 0; a < head.counts[i]; a++) sum += chance[a];
+        CHECK_CLOSE(sum, 1, 1e-6);
+        log_prob += log(chance[actions[r * head.elements + i]]);
+      }
+      CHECK_CLOSE(log_prob, head.log_prob[r], 1e-5);
+      for (size_t a = 0; masked && a < choices; a++)
+        CU_ASSERT_EQUAL(probabilities[r * choices + a] == 0, bytes[r * choices + a] == 0);
+    }
+  }
+  if (distribution->values == NULL) return;
+  distribution->values(&head, ROWS, net, ld, values);
+  distribution->mode(&head, ROWS, net, ld, all_allowed, actions);
+  for (size_t r = 0; r < ROWS; r++)
+    for (size_t a = 0; a < choices; a++)
+      CU_ASSERT_TRUE(values[r * choices + a] <= values[r * choices + (size_t)actions[r]]);
 }
 
 /* samples are reproducible */
@@ -306,6 +350,7 @@ static void test_every_entry(void) {
   CHECK_OK_FATAL(arena_create(&arena));
   for (const struct distribution *const *entry = distribution_list(); *entry != NULL; entry++) {
     check_entry(*entry, false, arena);
+    check_probabilities(*entry, arena);
     check_entry(*entry, true, arena);
     check_gradient(*entry, false, arena);
     check_gradient(*entry, true, arena);

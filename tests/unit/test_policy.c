@@ -1,5 +1,6 @@
 /* The trained-policy interface: a checkpoint written here acts as the model that it was written from, with the
- * statistics of its observations, within its bounds, and under masks. */
+ * statistics of its observations, within its bounds, and under masks; and tells the probabilities and values that
+ * follow from that model. */
 #include "muster/policy.h"
 
 #include "setup/config.h"
@@ -44,8 +45,8 @@ static void setup(struct fixture *f, const char *config, const muster_env_spec *
   CHECK_OK_FATAL(arena_create(&f->arena));
   CHECK_OK_FATAL(run_config_parse("test", config, &f->config));
   struct encoder *encoder = &f->model.encoder;
-  CHECK_OK_FATAL(
-      model_create(&f->config.policy, &spec->observation, &spec->action, model_critic_v, f->arena, &f->model));
+  const struct model_network_spec *networks = algorithm_networks(run_config_algorithm(&f->config), f->config.algorithm);
+  CHECK_OK_FATAL(model_create(&f->config.policy, &spec->observation, &spec->action, networks, f->arena, &f->model));
   randomize_model(&f->model, 1);
   CHECK_OK_FATAL(normalizer_prepare(&f->config.normalize, f->arena, encoder));
   CHECK_OK_FATAL(normalizer_create(&f->config.normalize, encoder, 6, 0.9, f->arena, &f->normalizer));
@@ -53,6 +54,7 @@ static void setup(struct fixture *f, const char *config, const muster_env_spec *
     f->normalizer.obs_mean[i] = 0.5 + (double)i;
     f->normalizer.obs_variance[i] = 4.0 + (double)i;
   }
+  f->normalizer.return_variance = 4;
   normalizer_publish(&f->normalizer);
   snprintf(f->path, sizeof f->path, "%s/policy.h5", TEST_BINARY_DIR);
   struct checkpoint_writer *writer;
@@ -173,10 +175,180 @@ static void test_image(void) {
   arena_destroy(&f.arena);
 }
 
+/* --- probabilities and values --- */
+
+static const int32_t three = 3;
+static const muster_env_spec choice_of_three = {
+    .observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {3}},
+    .action = {.kind = MUSTER_SPACE_DISCRETE, .counts = &three},
+    .agents = 1,
+};
+
+/* a policy of three choices, with observations and masks for it */
+struct estimates {
+  struct fixture fixture;
+  muster_policy *policy;
+  float observations[N * 3];
+  uint8_t masks[N * 3];
+};
+
+static void open_estimates(struct estimates *e, const char *config, const muster_env_spec *spec) {
+  setup(&e->fixture, config, spec);
+  e->policy = open_policy(&e->fixture);
+  fill_normal(e->observations, N * 3, 1.0, 4, 0);
+  for (size_t i = 0; i < N * 3; i++) e->masks[i] = i % 3 == 1 || i % 4 == 0;
+}
+
+static void close_estimates(struct estimates *e) {
+  muster_policy_close(&e->policy);
+  arena_destroy(&e->fixture.arena);
+}
+
+/* those with which the model samples; the critic V(s) counts in units of the environment's rewards */
+static void test_actor_critic(void) {
+  struct estimates e;
+  open_estimates(&e, "normalize: {norm_reward: true}\npolicy: {hidden_sizes: [8]}", &choice_of_three);
+  struct model *model = &e.fixture.model;
+  float probabilities[N * 3], values[N], expected[N], log_prob[N];
+  int32_t actions[N];
+  CU_ASSERT_EQUAL(muster_policy_choices(e.policy), 3);
+  CHECK_OK(muster_policy_probabilities(e.policy, N, e.observations, e.masks, probabilities));
+  const struct model_input input = {e.observations, 12, {e.masks, 3}};
+  const struct action_random random = {.seed = 0};
+  model_act(model, N, &input, &random, actions, log_prob, 1);
+  for (size_t i = 0; i < N; i++) CHECK_CLOSE(log(probabilities[3 * i + (size_t)actions[i]]), log_prob[i], 1e-5);
+  for (size_t i = 0; i < N * 3; i++) CU_ASSERT_EQUAL(probabilities[i] == 0, e.masks[i] == 0);
+
+  CHECK_OK(muster_policy_values(e.policy, N, e.observations, NULL, values));
+  model_pack(model, false);
+  model_values(model, N, e.observations, 12, expected);
+  const double scale = sqrt(e.fixture.normalizer.return_variance + 1e-8);
+  CU_ASSERT_TRUE(scale > 1.5);
+  for (size_t i = 0; i < N; i++) CHECK_CLOSE(values[i], scale * expected[i], 1e-5);
+  CHECK_FAILS(muster_policy_action_values(e.policy, N, e.observations, probabilities), MUSTER_ERROR_USAGE,
+              "ppo learns no values of the choices of an action");
+  e.observations[4] = NAN;
+  CHECK_FAILS(muster_policy_values(e.policy, N, e.observations, NULL, values), MUSTER_ERROR_NUMERIC,
+              "observation 1, element 1");
+  close_estimates(&e);
+}
+
+/* Q(s, a) that the policy acts by: the value is the greatest one that is allowed */
+static void test_action_values(void) {
+  struct estimates e;
+  open_estimates(&e, "algorithm: {name: dqn}\npolicy: {hidden_sizes: [8]}", &choice_of_three);
+  float q[N * 3], values[N];
+  CHECK_OK(muster_policy_action_values(e.policy, N, e.observations, q));
+  CHECK_OK(muster_policy_values(e.policy, N, e.observations, e.masks, values));
+  for (size_t first = 0; first < N; first += TILE) {
+    const size_t rows = N - first < TILE ? N - first : TILE;
+    size_t ld;
+    const float *net = model_policy(&e.fixture.model, rows, e.observations + 3 * first, 12, &ld);
+    for (size_t r = 0; r < rows; r++) {
+      double best = -INFINITY;
+      for (size_t a = 0; a < 3; a++) {
+        CU_ASSERT_EQUAL(q[3 * (first + r) + a], net[r * ld + a]);
+        if (e.masks[3 * (first + r) + a]) best = fmax(best, net[r * ld + a]);
+      }
+      CU_ASSERT_EQUAL(values[first + r], best);
+    }
+  }
+  close_estimates(&e);
+}
+
+/* a critic Q(s, .) beside a policy: the mean over the policy's choices */
+static void test_critic_of_choices(void) {
+  static const char *const configs[] = {
+      "algorithm: {name: actor-critic, critic: q}\npolicy: {hidden_sizes: [8]}",
+      "algorithm: {name: sac, n_critics: 3}\npolicy: {hidden_sizes: [8]}",
+  };
+  for (int c = 0; c < 2; c++) {
+    struct estimates e;
+    open_estimates(&e, configs[c], &choice_of_three);
+    float q[N * 3], probabilities[N * 3], values[N];
+    CHECK_OK(muster_policy_action_values(e.policy, N, e.observations, q));
+    CHECK_OK(muster_policy_probabilities(e.policy, N, e.observations, e.masks, probabilities));
+    CHECK_OK(muster_policy_values(e.policy, N, e.observations, e.masks, values));
+    struct model *model = &e.fixture.model;
+    model_pack(model, false);
+    model_take(model, TILE, e.observations, 12);
+    double expected[TILE * 3] = {0};
+    const size_t critics = c == 0 ? 1 : 3;
+    for (size_t k = 0; k < critics; k++) {
+      size_t ld;
+      const float *outputs =
+          model_forward(model, c == 0 ? model_find(model, "value") : model_find_member(model, "q", k), &ld);
+      for (size_t i = 0; i < TILE * 3; i++) expected[i] += outputs[i / 3 * ld + i % 3] / (double)critics;
+    }
+    for (size_t r = 0; r < TILE; r++) {
+      double mean = 0;
+      for (size_t a = 0; a < 3; a++) {
+        CHECK_CLOSE(q[3 * r + a], expected[3 * r + a], 1e-5);
+        mean += probabilities[3 * r + a] * expected[3 * r + a];
+      }
+      CHECK_CLOSE(values[r], mean, 1e-5);
+    }
+    close_estimates(&e);
+  }
+}
+
+/* critics Q(s, a) of Box actions, which read them in units from -1 to 1; quantiles count as their mean */
+static void test_critic_of_actions(void) {
+  static const float low[] = {-1, 0}, high[] = {0.25f, 3};
+  const muster_env_spec spec = {
+      .observation = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {3}},
+      .action = {.kind = MUSTER_SPACE_BOX, .rank = 1, .shape = {2}, .low = low, .high = high},
+      .agents = 1,
+  };
+  static const char *const configs[] = {"algorithm: {name: td3}\npolicy: {hidden_sizes: [8]}",
+                                        "algorithm: {name: sac, quantiles: 5}\npolicy: {hidden_sizes: [8]}"};
+  for (int c = 0; c < 2; c++) {
+    struct estimates e;
+    open_estimates(&e, configs[c], &spec);
+    float values[N], actions[N * 2], q[N * 2];
+    CU_ASSERT_EQUAL(muster_policy_choices(e.policy), 0);
+    CHECK_OK(muster_policy_values(e.policy, N, e.observations, NULL, values));
+    CHECK_OK(muster_policy_act(e.policy, N, e.observations, MUSTER_ACT_DETERMINISTIC, actions));
+    for (size_t i = 0; i < N * 2; i++) actions[i] = 2 * (actions[i] - low[i % 2]) / (high[i % 2] - low[i % 2]) - 1;
+    struct model *model = &e.fixture.model;
+    model_pack(model, false);
+    model_take_with_actions(model, TILE, e.observations, 12, actions);
+    double expected[TILE] = {0};
+    for (size_t k = 0; k < 2; k++) {
+      struct model_network *critic = model_find_member(model, "q", k);
+      size_t ld;
+      const float *outputs = model_forward(model, critic, &ld);
+      for (size_t r = 0; r < TILE; r++)
+        for (size_t i = 0; i < critic->outputs; i++)
+          expected[r] += outputs[r * ld + i] / (2.0 * (double)critic->outputs);
+    }
+    for (size_t r = 0; r < TILE; r++) CHECK_CLOSE(values[r], expected[r], 1e-5);
+    CHECK_FAILS(muster_policy_probabilities(e.policy, N, e.observations, NULL, q), MUSTER_ERROR_USAGE,
+                "are not discrete");
+    CHECK_FAILS(muster_policy_action_values(e.policy, N, e.observations, q), MUSTER_ERROR_USAGE,
+                "learns no values of the choices");
+    close_estimates(&e);
+  }
+}
+
+static void test_no_values(void) {
+  struct estimates e;
+  open_estimates(&e, "algorithm: {name: reinforce}\npolicy: {hidden_sizes: [8]}", &choice_of_three);
+  float values[N];
+  CHECK_FAILS(muster_policy_values(e.policy, N, e.observations, NULL, values), MUSTER_ERROR_USAGE,
+              "reinforce learns no values");
+  close_estimates(&e);
+}
+
 static const struct check_case cases[] = {
     {"Box", test_box},
     {"discrete, with masks", test_discrete},
     {"images", test_image},
+    {"probabilities, and values of a critic", test_actor_critic},
+    {"values of actions by which a policy acts", test_action_values},
+    {"values of a critic of choices", test_critic_of_choices},
+    {"values of critics of Box actions", test_critic_of_actions},
+    {"no values", test_no_values},
 };
 
 CHECK_MAIN("policy", cases)

@@ -166,6 +166,19 @@ static void normalize_probabilities(size_t choices, struct workspace w) {
   }
 }
 
+static void categorical_probabilities(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                      struct action_mask mask, float *probabilities) {
+  for (size_t element = 0, first = 0; element < head->elements; first += (size_t)head->counts[element++]) {
+    const size_t choices = (size_t)head->counts[element];
+    const struct workspace w = element_views(workspace_views(head), element, first);
+    take_logits(choices, rows, net + first, net_ld, element_mask(mask, first), w.shifted);
+    softmax(choices, w);
+    normalize_probabilities(choices, w);
+    for (size_t a = 0; a < choices; a++)
+      for (size_t r = 0; r < rows; r++) probabilities[r * head->choices + first + a] = w.prob[a * TILE + r];
+  }
+}
+
 static void categorical_evaluate(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                                  struct action_mask mask, const void *actions) {
   const int32_t *action = actions;
@@ -209,6 +222,7 @@ const struct distribution distribution_categorical = {
     .mode = categorical_mode,
     .evaluate = categorical_evaluate,
     .gradient = categorical_gradient,
+    .probabilities = categorical_probabilities,
 };
 
 const struct distribution distribution_multi_categorical = {
@@ -220,4 +234,5 @@ const struct distribution distribution_multi_categorical = {
     .mode = categorical_mode,
     .evaluate = categorical_evaluate,
     .gradient = categorical_gradient,
+    .probabilities = categorical_probabilities,
 };

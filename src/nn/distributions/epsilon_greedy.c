@@ -19,4 +19,6 @@ const struct distribution distribution_epsilon_greedy = {
     .mode = mode,
     .evaluate = evaluate,
     .gradient = greedy_gradient,
+    .probabilities = probabilities,
+    .values = values,
 };

@@ -31,4 +31,6 @@ const struct distribution distribution_epsilon_greedy_atoms = {
     .mode = mode,
     .evaluate = evaluate,
     .gradient = greedy_gradient,
+    .probabilities = probabilities,
+    .values = values,
 };

@@ -22,4 +22,6 @@ const struct distribution distribution_epsilon_greedy_quantiles = {
     .mode = mode,
     .evaluate = evaluate,
     .gradient = greedy_gradient,
+    .probabilities = probabilities,
+    .values = values,
 };

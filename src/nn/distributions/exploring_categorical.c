@@ -14,12 +14,23 @@ static void exploring_shape(struct policy_head *head, bool state_dependent) {
   head->own_count = 1;
 }
 
+/* the logits that count: those of the network, or as long as it acts randomly the zeros */
+static const float *logits_of(const struct policy_head *head, const float *net, size_t *net_ld) {
+  if (!(head->own[0] > 0)) return net;
+  *net_ld = head->choices;
+  return head->workspace + head->workspace_floats - TILE * head->choices;
+}
+
 static void exploring_sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                              struct action_mask mask, const struct action_random *random, void *actions) {
-  const size_t zeros = TILE * head->choices;
-  const bool is_random = head->own[0] > 0;
-  distribution_categorical.sample(head, rows, is_random ? head->workspace + head->workspace_floats - zeros : net,
-                                  is_random ? head->choices : net_ld, mask, random, actions);
+  const float *logits = logits_of(head, net, &net_ld);
+  distribution_categorical.sample(head, rows, logits, net_ld, mask, random, actions);
+}
+
+static void exploring_probabilities(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
+                                    struct action_mask mask, float *probabilities) {
+  const float *logits = logits_of(head, net, &net_ld);
+  distribution_categorical.probabilities(head, rows, logits, net_ld, mask, probabilities);
 }
 
 static void exploring_mode(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
@@ -35,4 +46,5 @@ const struct distribution distribution_exploring_categorical = {
     .shape = exploring_shape,
     .sample = exploring_sample,
     .mode = exploring_mode,
+    .probabilities = exploring_probabilities,
 };

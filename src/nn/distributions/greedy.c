@@ -81,6 +81,16 @@ void greedy_mode(struct policy_head *head, greedy_values values_of, size_t rows,
     ((int32_t *)actions)[r] = (int32_t)find_greedy(head, values_of, net + r * net_ld, mask, r).best;
 }
 
+void greedy_probabilities(struct policy_head *head, greedy_values values_of, size_t rows, const float *net,
+                          size_t net_ld, struct action_mask mask, float *probabilities) {
+  const double epsilon = epsilon_of(head);
+  for (size_t r = 0; r < rows; r++) {
+    const struct greedy greedy = find_greedy(head, values_of, net + r * net_ld, mask, r);
+    for (size_t a = 0; a < head->choices; a++)
+      *probabilities++ = is_allowed(mask, r, a) ? (float)probability(greedy, epsilon, a == greedy.best) : 0.0f;
+  }
+}
+
 /* Leaves the derivatives of log-probability and entropy with respect to epsilon in the workspace, for gradient(). */
 void greedy_evaluate(struct policy_head *head, greedy_values values_of, size_t rows, const float *net, size_t net_ld,
                      struct action_mask mask, const void *actions) {

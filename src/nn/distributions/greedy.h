@@ -16,11 +16,13 @@
 /* Fills values[choices] from the outputs of one row: [choices, atoms]. */
 typedef void (*greedy_values)(const struct policy_head *head, const float *outputs, float *values);
 
-/* The functions of a distribution's table; for the first three it adds its values. */
+/* The functions of a distribution's table; for the first four it adds its values. */
 void greedy_sample(struct policy_head *head, greedy_values values_of, size_t rows, const float *net, size_t net_ld,
                    struct action_mask mask, const struct action_random *random, void *actions);
 void greedy_mode(struct policy_head *head, greedy_values values_of, size_t rows, const float *net, size_t net_ld,
                  struct action_mask mask, void *actions);
+void greedy_probabilities(struct policy_head *head, greedy_values values_of, size_t rows, const float *net,
+                          size_t net_ld, struct action_mask mask, float *probabilities);
 void greedy_evaluate(struct policy_head *head, greedy_values values_of, size_t rows, const float *net, size_t net_ld,
                      struct action_mask mask, const void *actions);
 void greedy_gradient(struct policy_head *head, size_t rows, const void *actions, const float *d_log_prob,
@@ -40,6 +42,13 @@ void greedy_shape(struct policy_head *head, bool state_dependent);
   static void evaluate(struct policy_head *head, size_t rows, const float *net, size_t net_ld,                         \
                        struct action_mask mask, const void *actions) {                                                 \
     greedy_evaluate(head, values_of, rows, net, net_ld, mask, actions);                                                \
+  }                                                                                                                    \
+  static void probabilities(struct policy_head *head, size_t rows, const float *net, size_t net_ld,                    \
+                            struct action_mask mask, float *out) {                                                     \
+    greedy_probabilities(head, values_of, rows, net, net_ld, mask, out);                                               \
+  }                                                                                                                    \
+  static void values(const struct policy_head *head, size_t rows, const float *net, size_t net_ld, float *out) {       \
+    for (size_t r = 0; r < rows; r++) values_of(head, net + r * net_ld, out + r * head->choices);                      \
   }
 
 #endif
