@@ -23,6 +23,18 @@ def run(*command):
         raise unittest.SkipTest(f"cannot be done here: {' '.join(command)}: {' '.join(reason)}")
 
 
+def fetched(script):
+    """The folder of an environment with what a script of an example installs into it; skips the test if it cannot."""
+    folder = FOLDER.parent / f"{pathlib.Path(script).parent.name}-venv"
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with open(FOLDER / ".lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "fetched").exists():
+            run(str(script), str(folder))
+            (folder / "fetched").touch()
+    return folder
+
+
 def python_with(*requirements):
     """The interpreter of an environment that has these packages; skips the test if they cannot be installed."""
     FOLDER.mkdir(parents=True, exist_ok=True)

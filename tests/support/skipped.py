@@ -20,6 +20,7 @@ EXPECTED = [
     ("fault/(failing_calls|setup)", "sanitizers"),
     # a machine may be unable to reach Python's package index
     ("cli/tensorboard|mpi/trace_viewers", "pip install"),
+    ("cli/mujoco", "plugin-mujoco/fetch"),
 ]
 
 SUMMARY = re.compile(r"^\d+% tests passed")
