@@ -6,6 +6,7 @@
 #include "env/pool.h"
 #include "setup/memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,20 @@ static const struct option_spec evaluation_env_options[] = {
     {.key = NULL},
 };
 
+static const struct option_spec stop_options[] = {
+    {IN(stop_options, mean_return), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = OPTION_NO_MIN,
+     .max = OPTION_NO_MAX,
+     .help = "the run ends when an evaluation, or without evaluation.every the last 100 episodes, reach this mean "
+             "return; null: never"},
+    {IN(stop_options, evaluations_without_gain), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 1,
+     .max = 1e15,
+     .help = "the run ends after so many evaluations in a row that were not better than the best; null: "
+             "never"},
+    {IN(stop_options, seconds), .type = OPTION_DURATION, .default_value = "null", .min = 0, .min_exclusive = true,
+     .max = 1e9, .help = "the run ends when it has taken so much wall time, over all its resumptions; null: never"},
+    {.key = NULL},
+};
+
 static const struct option_spec checkpoint_options[] = {
     {IN(checkpoint_options, every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
      .help = "steps between checkpoints; 0: by the clock alone; the last one is always written"},
@@ -173,6 +188,7 @@ static const struct option_table ranks_table = {.section = "ranks", .options = r
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
 static const struct option_table evaluation_env_table = {.section = "evaluation.env",
                                                          .options = evaluation_env_options};
+static const struct option_table stop_table = {.section = "stop", .options = stop_options};
 static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
 static const struct option_table run_table = {.section = "run", .options = run_options};
 
@@ -192,6 +208,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   tables[n++] = &ranks_table;
   tables[n++] = &evaluation_table;
   tables[n++] = &evaluation_env_table;
+  tables[n++] = &stop_table;
   tables[n++] = &checkpoint_table;
   tables[n++] = &run_table;
   return n;
@@ -204,7 +221,7 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 12
+#define BINDINGS 13
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
@@ -219,6 +236,7 @@ static void bind_tables(struct run_config *config, const struct algorithm_type *
       {&ranks_table, &config->ranks, false},
       {&evaluation_table, &config->evaluation, false},
       {&evaluation_env_table, &config->evaluation_env, false},
+      {&stop_table, &config->stop, false},
       {&checkpoint_table, &config->checkpoint, false},
       {&run_table, &config->run, false},
   };
@@ -407,6 +425,16 @@ static muster_status check_histograms(const struct document *document, const str
   return document_error(document, "run.histograms", "goes to TensorBoard's event files; expects run.tensorboard: true");
 }
 
+static muster_status check_stop(const struct document *document, const struct run_config *config) {
+  const struct evaluation_options *evaluation = &config->evaluation;
+  if (config->stop.evaluations_without_gain == OPTION_NULL_INT) return MUSTER_OK;
+  if (evaluation->every > 0 && evaluation->episodes > 0) return MUSTER_OK;
+  return document_error(document, "stop.evaluations_without_gain",
+                        "counts evaluations during training, of which there are none; expects null, or %s",
+                        evaluation->every > 0 ? "evaluation.episodes: 1 or more"
+                                              : "evaluation.every: steps between evaluations");
+}
+
 /* refuses options that the loop of an asynchronous algorithm, whose actors never wait, does not have */
 static muster_status check_asynchronous(const struct document *document, const struct run_config *config,
                                         const struct algorithm_type *algorithm) {
@@ -496,6 +524,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   }
   config->policy.request = algorithm_request(algorithm, config->algorithm);
   MUSTER_TRY(check_histograms(document, config));
+  MUSTER_TRY(check_stop(document, config));
   MUSTER_TRY(locate_own_key(document, model_options_check_short_form(&config->policy, algorithm->policy)));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
@@ -673,6 +702,17 @@ bool run_config_evaluates_alike(const struct run_config *a, const struct run_con
   return a->evaluation.episodes == b->evaluation.episodes &&
          a->evaluation.deterministic == b->evaluation.deterministic && strcmp(x->name, y->name) == 0 &&
          x->max_steps == y->max_steps && maps_are_equal(&x->options, &y->options);
+}
+
+bool run_config_has_stop(const struct run_config *config) {
+  const struct stop_options *stop = &config->stop;
+  return !isnan(stop->mean_return) || stop->evaluations_without_gain != OPTION_NULL_INT || stop->seconds > 0;
+}
+
+bool run_config_stops_alike(const struct run_config *a, const struct run_config *b) {
+  const struct stop_options *x = &a->stop, *y = &b->stop;
+  const bool is_same_return = x->mean_return == y->mean_return || (isnan(x->mean_return) && isnan(y->mean_return));
+  return is_same_return && x->evaluations_without_gain == y->evaluations_without_gain && x->seconds == y->seconds;
 }
 
 static muster_status change_env(struct document *document, const char *const *sets, size_t n_sets,

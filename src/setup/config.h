@@ -67,6 +67,13 @@ struct evaluation_env_options {
   struct option_map options;                                 /* the options that differ */
 };
 
+/* stop: when a run ends before total_steps; as total_steps, it may be changed in a run */
+struct stop_options {
+  double mean_return;               /* NAN: none */
+  int64_t evaluations_without_gain; /* OPTION_NULL_INT: none */
+  double seconds;                   /* 0: none */
+};
+
 struct checkpoint_options {
   int64_t every, keep; /* steps; files */
   double interval;     /* seconds */
@@ -104,6 +111,7 @@ struct run_config {
   struct ranks_options ranks;
   struct evaluation_options evaluation;
   struct evaluation_env_options evaluation_env;
+  struct stop_options stop;
   struct checkpoint_options checkpoint;
   struct run_options run;
   struct loop_options loop;
@@ -174,6 +182,10 @@ MUSTER_CHECKED muster_status run_config_enter_evaluation(struct run_config *conf
 
 /* Whether evaluations of two configs can be compared: the same episodes of the same environments. */
 bool run_config_evaluates_alike(const struct run_config *a, const struct run_config *b);
+
+/* Whether any criterion of `stop` is set, and whether two configs have the same. */
+bool run_config_has_stop(const struct run_config *config);
+bool run_config_stops_alike(const struct run_config *a, const struct run_config *b);
 
 /* How many of `ranks` ranks learn. */
 int run_config_learners(const struct run_config *config, int ranks);

@@ -4,6 +4,7 @@
 #include "store/number.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -129,6 +130,29 @@ void metrics_close(struct metrics **metrics) {
   free((*metrics)->row);
   free(*metrics);
   *metrics = NULL;
+}
+
+/* whether a header, which is changed, has the column */
+static bool header_has(char *header, const char *column) {
+  bool has = false;
+  header[strcspn(header, "\r\n")] = '\0';
+  for (char *name; !has && (name = strsep(&header, ",")) != NULL;) has = strcmp(name, column) == 0;
+  return has;
+}
+
+muster_status metrics_has_column(const char *path, const char *column, bool *has) {
+  FILE *stream = fopen(path, "r");
+  if (stream == NULL && errno == ENOENT) return MUSTER_OK;
+  if (stream == NULL) return status_errno(MUSTER_ERROR_IO, "cannot read '%s'", path);
+  char *line = NULL;
+  size_t size = 0;
+  const ssize_t length = getline(&line, &size, stream);
+  muster_status status = MUSTER_OK;
+  if (ferror(stream)) status = status_errno(MUSTER_ERROR_IO, "cannot read '%s'", path);
+  if (length > 0 && line[length - 1] == '\n') *has = header_has(line, column);
+  fclose(stream);
+  free(line);
+  return status;
 }
 
 /* --- rows --- */

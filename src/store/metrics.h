@@ -18,6 +18,11 @@ MUSTER_CHECKED muster_status metrics_open(const char *path, const char *const *c
                                           struct metrics **out);
 void metrics_close(struct metrics **metrics); /* does nothing where *metrics is NULL */
 
+/* Whether the first line of <path> names the column. A file that is missing, or whose first line is not complete,
+ * leaves
+ * `*has` as it is: its header is still to be written. IO error when it cannot be read. */
+MUSTER_CHECKED muster_status metrics_has_column(const char *path, const char *column, bool *has);
+
 /* Sets a column of the current row, by name; an unknown name is a programming error (an assertion fails). NAN leaves it
  * empty. */
 void metrics_set(struct metrics *metrics, const char *column, double value);

@@ -28,6 +28,14 @@ static bool is_finished(const struct learner *learner) {
   return learner->collected_steps >= learner->run->config.general.total_steps;
 }
 
+/* Whether a criterion of `stop` ends the run here. Where commands are given ahead that is one rollout after it held, in
+ * a resumed run, too: the same place. */
+static bool is_stopped(const struct learner *learner) {
+  const struct stopping *stopping = &learner->stopping;
+  if (stopping->criterion == STOP_BY_NONE) return false;
+  return !learner->run->schedule->commands_ahead || stopping->steps < learner->collected_steps;
+}
+
 /* whether isolated environments of any rank have died more often than env.max_restarts */
 static bool envs_are_dead(const struct learner *learner) {
   if (learner->actor != NULL && learner->actor->envs_are_dead) return true;
@@ -48,7 +56,7 @@ static bool is_asked_to_end(const struct learner *learner) { return asked_stop(l
 /* whether the run ends here: environments are dead, all steps are done, or somebody asks for it */
 static enum stop stop_reason(const struct learner *learner) {
   if (envs_are_dead(learner)) return STOP_DEAD;
-  return is_finished(learner) ? STOP_FINISHED : asked_stop(learner);
+  return is_finished(learner) || is_stopped(learner) ? STOP_FINISHED : asked_stop(learner);
 }
 
 /* whether evaluations decide which policy is the best */
@@ -359,7 +367,9 @@ static muster_status take_evaluation(struct learner *learner) {
   MUSTER_TRY(evaluator_summarize(learner->transport->evaluator, &learner->evaluation));
   learner->owes_evaluation = 0;
   learner->evaluated = learner->iteration;
-  if (evaluates(learner)) judge(learner, learner->evaluation.mean_return, 1);
+  if (!evaluates(learner)) return MUSTER_OK;
+  judge(learner, learner->evaluation.mean_return, 1);
+  stopping_count_evaluation(&learner->stopping, learner->best.steps == learner->total_steps);
   return MUSTER_OK;
 }
 
@@ -439,16 +449,33 @@ void learner_prepare_row(struct learner *learner) {
   };
 }
 
+/* whether the run is to end now: by the best evaluation, else by the last episodes, once there are enough */
+static void decide_stop(struct learner *learner) {
+  const struct run *run = learner->run;
+  const struct episodes_summary *episodes = &learner->row.episodes;
+  const bool is_known = evaluates(learner) ? learner->best.is_evaluation : episodes->count == EPISODES_WINDOW;
+  const double known = evaluates(learner) ? learner->best.score : episodes->mean_return;
+  const struct stopping_facts facts = {.total_steps = learner->total_steps,
+                                       .mean_return = is_known ? known : (double)NAN,
+                                       .seconds = report_seconds(&learner->report)};
+  /* a run that repeats another one ends where that did */
+  if (run->repeated == NULL) stopping_decide(&learner->stopping, &run->config.stop, &facts);
+  learner->row.stopping = &learner->stopping;
+}
+
 muster_status learner_write_row(struct learner *learner, const struct evaluation *evaluation) {
+  decide_stop(learner);
   learner->row.evaluation = evaluation;
   learner->row.owes_evaluation = learner->owes_evaluation;
   learner->row_waits = false;
-  return keep_reporting(learner, report_iteration(&learner->report, &learner->row, is_finished(learner)));
+  return keep_reporting(learner,
+                        report_iteration(&learner->report, &learner->row, is_finished(learner) || is_stopped(learner)));
 }
 
 muster_status learner_write_evaluation(struct learner *learner) {
-  return keep_reporting(
-      learner, report_evaluation(&learner->report, learner->iteration, learner->total_steps, &learner->evaluation));
+  decide_stop(learner);
+  return keep_reporting(learner, report_evaluation(&learner->report, learner->iteration, learner->total_steps,
+                                                   &learner->evaluation, &learner->stopping));
 }
 
 muster_status learner_write_histograms(struct learner *learner) {

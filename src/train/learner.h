@@ -13,6 +13,7 @@
 #include "train/recorded_schedule.h"
 #include "train/replay_files.h"
 #include "train/report.h"
+#include "train/stopping.h"
 #include "train/transport.h"
 
 #define LEARNER_MAX_STATE (PARAMETERS_MAX_TENSORS + ALGORITHM_MAX_STATE + NORMALIZER_STATE)
@@ -59,6 +60,7 @@ struct learner {
   struct best best, previous_best;
   bool best_is_new; /* the best is the present policy, which is in no checkpoint yet; before it was previous_best */
   bool best_waits;  /* its checkpoint is still to be named best.h5 */
+  struct stopping stopping;
   struct evaluation evaluation; /* the last one */
   int64_t evaluated;            /* iteration of that evaluation; -1: none */
   bool has_final_evaluation;    /* it is the one at the end of the run */

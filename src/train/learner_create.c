@@ -63,6 +63,7 @@ muster_status learner_create(struct gathering *gathering, struct transport *tran
                               .recorded_rows = -1,
                               .best = {NAN, -1, 0},
                               .evaluated = -1};
+  stopping_init(&learner->stopping);
   algorithm_forget_means(&learner->metrics);
   MUSTER_TRY(create_algorithm(learner));
   if (run->topology.leads) MUSTER_TRY(create_report(learner));

@@ -16,6 +16,21 @@ static void print_evaluation(const struct learner *learner) {
          run_config_has_evaluation_env(&learner->run->config) ? ", with evaluation.env" : "");
 }
 
+/* the criterion that ended the run, as its option has it */
+static void print_stop(const struct learner *learner) {
+  const struct run_config *config = &learner->run->config;
+  const struct stop_options *stop = &config->stop;
+  char value[32], steps[32];
+  switch (learner->stopping.criterion) {
+  case STOP_BY_MEAN_RETURN: snprintf(value, sizeof value, "%g", stop->mean_return); break;
+  case STOP_BY_NO_GAIN: snprintf(value, sizeof value, "%lld", (long long)stop->evaluations_without_gain); break;
+  default: snprintf(value, sizeof value, "%g", stop->seconds);
+  }
+  terminal_format_count((double)config->general.total_steps, steps, sizeof steps);
+  printf("stopped     by stop.%s: %s, before the %s steps of total_steps\n", stopping_name(&learner->stopping), value,
+         steps);
+}
+
 static void print_result(const struct learner *learner) {
   const struct report *report = &learner->report;
   double seconds = report_seconds(report);
@@ -28,6 +43,7 @@ static void print_result(const struct learner *learner) {
     printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
            report->reward_threshold);
   }
+  if (learner->stopping.criterion != STOP_BY_NONE) print_stop(learner);
   if (learner->has_final_evaluation) print_evaluation(learner);
   shown_print(stdout, "run folder  %s\n", learner->folder->path);
 }
@@ -67,11 +83,18 @@ static muster_status tell_times(struct learner *learner, const struct timings *t
   return MUSTER_OK;
 }
 
+/* the option that ended a run which is finished; NULL: another run, which it repeats */
+static const char *stopped_by(const struct learner *learner) {
+  if (learner->stopping.criterion != STOP_BY_NONE) return stopping_name(&learner->stopping);
+  return learner->total_steps >= learner->run->config.general.total_steps ? "total_steps" : NULL;
+}
+
 /* summary and messages; a run that was asked to end has no final evaluation, since it is to end now */
 static muster_status tell_result(struct learner *learner, const struct timings *timings) {
   bool is_finished = learner->transport->command->stop == STOP_FINISHED;
   MUSTER_TRY(report_write_summary(&learner->report, learner->folder, timings, learner->total_steps,
                                   episodes_summarize(&learner->episodes), is_finished,
+                                  is_finished ? stopped_by(learner) : NULL,
                                   learner->has_final_evaluation ? &learner->evaluation : NULL));
   if (is_finished) {
     MUSTER_TRY(report_end(&learner->report, learner->total_steps));

@@ -53,6 +53,10 @@ static const char *const rate_columns[] = {"replay/samples_per_insert", "replay/
                                            "replay/waits_for_updates"};
 #define RATE_COLUMNS (sizeof rate_columns / sizeof *rate_columns)
 
+/* where criteria may end the run before total_steps */
+static const char *const stop_columns[] = {"stop/criterion", "stop/evaluations_without_gain"};
+#define STOP_COLUMNS (sizeof stop_columns / sizeof *stop_columns)
+
 /* where rollouts may end before all actors are done */
 static const char cut_column[] = "rollout/cut_fraction";
 
@@ -75,11 +79,12 @@ void report_init(struct report *report, const struct run_config *config, const s
 }
 
 static muster_status list_columns(struct report *report, struct arena *arena) {
-  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + 1 + LAG_COLUMNS + RATE_COLUMNS + ALGORITHM_MAX_METRICS, "columns",
-                        &report->columns));
+  MUSTER_TRY(ARENA_TAKE(arena, GENERAL_COLUMNS + 1 + STOP_COLUMNS + LAG_COLUMNS + RATE_COLUMNS + ALGORITHM_MAX_METRICS,
+                        "columns", &report->columns));
   int n = 0;
   for (size_t i = 0; i < GENERAL_COLUMNS; i++) report->columns[n++] = general_columns[i];
   if (report->config->loop.straggler_fraction < 1) report->columns[n++] = cut_column;
+  for (size_t i = 0; report->tells_stop && i < STOP_COLUMNS; i++) report->columns[n++] = stop_columns[i];
   for (size_t i = 0; report->tells_lag && i < LAG_COLUMNS; i++) report->columns[n++] = lag_columns[i];
   for (size_t i = 0; report->tells_rates && i < RATE_COLUMNS; i++) report->columns[n++] = rate_columns[i];
   for (const char *const *metric = report->algorithm->metrics; *metric != NULL; metric++)
@@ -103,6 +108,9 @@ static muster_status open_events(struct report *report, const struct run_folder 
 muster_status report_open(struct report *report, const struct run_folder *folder, struct arena *arena,
                           int64_t *missing_rows) {
   const int64_t keep_rows = report->keep_rows;
+  /* the criteria may be changed in a run, but not the columns of its metrics */
+  report->tells_stop = run_config_has_stop(report->config);
+  if (keep_rows >= 0) MUSTER_TRY(metrics_has_column(folder->metrics, stop_columns[0], &report->tells_stop));
   MUSTER_TRY(list_columns(report, arena));
   MUSTER_TRY(metrics_open(folder->metrics, report->columns, report->n_columns, keep_rows, &report->metrics));
   *missing_rows = keep_rows - metrics_rows(report->metrics);
@@ -172,6 +180,12 @@ static void set_rates(struct metrics *metrics, const struct rate_limiter *limite
   metrics_set(metrics, "replay/waits_for_updates", (double)limiter->waits_for_updates);
 }
 
+static void set_stopping(const struct report *report, const struct stopping *stopping) {
+  if (!report->tells_stop) return;
+  metrics_set(report->metrics, stop_columns[0], (double)stopping->criterion);
+  metrics_set(report->metrics, stop_columns[1], (double)stopping->without_gain);
+}
+
 /* what all rows have */
 static void begin_row(struct report *report, int64_t iteration, int64_t total_steps) {
   metrics_set(report->metrics, "time/iterations", (double)iteration);
@@ -200,6 +214,7 @@ static muster_status write_row(struct report *report, const struct iteration_rep
   memset(&report->steps, 0, sizeof report->steps);
   metrics_set(metrics, "train/skipped_updates", (double)iteration->skipped_updates);
   metrics_set(metrics, "env/restarts", (double)iteration->env_restarts);
+  set_stopping(report, iteration->stopping);
   if (report->tells_lag) set_lag(report, iteration->lag);
   if (report->tells_rates) set_rates(metrics, iteration->limiter);
   for (int i = 0; report->algorithm->metrics[i] != NULL; i++)
@@ -271,13 +286,14 @@ static muster_status add_evaluation_scalars(struct report *report, int64_t total
 }
 
 muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
-                                const struct evaluation *evaluation) {
+                                const struct evaluation *evaluation, const struct stopping *stopping) {
   struct metrics *metrics = report->metrics;
   bool has_row;
   MUSTER_TRY(metrics_reopen_row(metrics, "time/iterations", (double)iteration, &has_row));
   if (!has_row) begin_row(report, iteration, total_steps);
   const int64_t row_steps = (int64_t)metrics_get(metrics, "time/total_timesteps");
   set_evaluation(metrics, evaluation);
+  set_stopping(report, stopping);
   if (!has_row) return end_row(report, total_steps);
   return first_failure(add_evaluation_scalars(report, row_steps, evaluation), metrics_end_row(metrics));
 }
@@ -317,7 +333,8 @@ static double peak_memory_mb(void) {
 
 muster_status report_write_summary(struct report *report, const struct run_folder *folder,
                                    const struct timings *timings, int64_t total_steps, struct episodes_summary episodes,
-                                   bool is_finished, const struct evaluation *final_evaluation) {
+                                   bool is_finished, const char *stopped_by,
+                                   const struct evaluation *final_evaluation) {
   char *text = NULL;
   size_t length = 0;
   FILE *file = open_memstream(&text, &length);
@@ -326,6 +343,10 @@ muster_status report_write_summary(struct report *report, const struct run_folde
   struct json json = json_begin(file);
   json_open_object(&json, NULL);
   json_string(&json, "status", is_finished ? "finished" : "interrupted");
+  if (stopped_by != NULL)
+    json_string(&json, "stopped_by", stopped_by);
+  else
+    json_number(&json, "stopped_by", NAN);
   json_string(&json, "env", report->config->env.name);
   json_string(&json, "algorithm", report->config->algorithm_name);
   json_int(&json, "seed", report->config->general.seed);

@@ -10,6 +10,7 @@
 #include "store/metrics.h"
 #include "train/episodes.h"
 #include "train/evaluation.h"
+#include "train/stopping.h"
 #include "train/timings.h"
 
 struct report {
@@ -31,6 +32,7 @@ struct report {
   int64_t last_row_steps;
   bool tells_lag;             /* rows have columns for the policy lag */
   bool tells_rates;           /* and for the ratio that a rate limiter keeps */
+  bool tells_stop;            /* and for the criteria of `stop` */
   double reward_threshold;    /* NAN: none */
   int64_t solved_steps;       /* -1: not yet */
   double solved_seconds;      /* wall time of the run; NAN: not yet */
@@ -64,6 +66,7 @@ struct iteration_report {
   bool owes_evaluation;                /* one was due: a row is written, which a resumed run completes */
   struct policy_lag *lag;              /* set back by each row that reports it */
   const struct rate_limiter *limiter;  /* NULL: there is none */
+  const struct stopping *stopping;
 };
 
 /* Starts the run's clock. `tells_lag`, `tells_rates`: rows have columns for the policy lag, and for the rate limiter.
@@ -91,7 +94,7 @@ MUSTER_CHECKED muster_status report_iteration(struct report *report, const struc
 /* Adds an evaluation to the row of its iteration, which was written without; where there is no such row, adds one for
  * the evaluation alone. Errors as above. */
 MUSTER_CHECKED muster_status report_evaluation(struct report *report, int64_t iteration, int64_t total_steps,
-                                               const struct evaluation *evaluation);
+                                               const struct evaluation *evaluation, const struct stopping *stopping);
 
 /* Brings all rows to the disk, those that wait included: a checkpoint that counts them must not come first. */
 MUSTER_CHECKED muster_status report_sync(struct report *report);
@@ -99,10 +102,11 @@ MUSTER_CHECKED muster_status report_sync(struct report *report);
 /* Tells TensorBoard that the run has come to its end. */
 MUSTER_CHECKED muster_status report_end(struct report *report, int64_t total_steps);
 
-/* Writes summary.json, atomically. `final_evaluation`: NULL where there was none. */
+/* Writes summary.json, atomically. `stopped_by`: what ended a run that is finished, else NULL. `final_evaluation`: NULL
+ * where there was none. */
 MUSTER_CHECKED muster_status report_write_summary(struct report *report, const struct run_folder *folder,
                                                   const struct timings *timings, int64_t total_steps,
                                                   struct episodes_summary episodes, bool is_finished,
-                                                  const struct evaluation *final_evaluation);
+                                                  const char *stopped_by, const struct evaluation *final_evaluation);
 
 #endif

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + 14)
+#define RUN_CHECKPOINT_MAX_TENSORS (LEARNER_MAX_STATE + EPISODES_STATE + SCHEDULE_MAX_STATE + STOPPING_STATE + 14)
 
 /* numbers that are in no variable that a tensor could point to */
 struct progress {
@@ -53,6 +53,7 @@ static int list_state(struct learner *learner, struct progress *progress, struct
       (struct tensor){"progress/best_steps", TENSOR_I64, 0, {0}, &learner->best.steps, RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){best_is_evaluation, TENSOR_I64, 0, {0}, &learner->best.is_evaluation, RANGE(0, 1)};
   list[n++] = (struct tensor){owes_evaluation, TENSOR_I64, 0, {0}, &learner->owes_evaluation, RANGE(0, 1)};
+  n += stopping_state(&learner->stopping, list + n);
   if (run->schedule->records_schedule)
     list[n++] = (struct tensor){recorded_rows, TENSOR_I64, 0, {0}, &learner->recorded_rows, RANGE(-1, RANGE_COUNT_MAX)};
   list[n++] = (struct tensor){"progress/solved_steps",   TENSOR_I64, 0, {0}, &learner->report.solved_steps,
@@ -69,7 +70,7 @@ bool run_checkpoint_is_learning_state(const char *tensor) {
       "limiter/waits_for_steps", "limiter/waits_for_updates", REPLAY_LIST_NUMBERS};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(tensor, others[i]) == 0) return false;
-  return true;
+  return !stopping_has(tensor);
 }
 
 static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
@@ -142,10 +143,15 @@ muster_status run_checkpoint_write(struct learner *learner) {
   return publish(learner);
 }
 
-/* refuses a checkpoint of a config that differs in what decides what is learned; `*total_before` becomes its
- * total_steps, which may differ */
+/* what is to be known of a checkpoint's config */
+struct config_before {
+  int64_t total_steps;
+  bool evaluates_alike, stops_alike; /* as this run does */
+};
+
+/* refuses a checkpoint of a config that differs in what decides what is learned */
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
-                                  int64_t *total_before, bool *is_comparable) {
+                                  struct config_before *known) {
   char *text;
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
@@ -157,8 +163,10 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
                           "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
                           "%s/config.yaml has it, or train anew in another --run-dir",
                           path, difference, learner->folder->path);
-  if (status == MUSTER_OK) *total_before = before->general.total_steps;
-  if (status == MUSTER_OK) *is_comparable = run_config_evaluates_alike(before, &learner->run->config);
+  if (status == MUSTER_OK)
+    *known = (struct config_before){.total_steps = before->general.total_steps,
+                                    .evaluates_alike = run_config_evaluates_alike(before, &learner->run->config),
+                                    .stops_alike = run_config_stops_alike(before, &learner->run->config)};
   free(before);
   free(text);
   return status;
@@ -224,7 +232,7 @@ static void warn_of_kernels(const struct learner *learner, struct checkpoint_rea
 
 static bool may_be_missing(const char *tensor) {
   return strcmp(tensor, best_is_evaluation) == 0 || strcmp(tensor, owes_evaluation) == 0 ||
-         strcmp(tensor, recorded_rows) == 0;
+         strcmp(tensor, recorded_rows) == 0 || stopping_has(tensor);
 }
 
 static muster_status restore_all(struct checkpoint_reader *reader, const struct tensor *list, int n) {
@@ -260,20 +268,24 @@ static void forget_best(struct learner *learner) {
   log_info(&learner->run->logger,
            "evaluations are other ones than before: best.h5 stays until the next one, and is then the best of these");
   learner->best = (struct best){NAN, -1, 0};
+  stopping_init(&learner->stopping);
 }
 
 /* `*total_before`: the total_steps that the run had */
 static muster_status read_state(struct learner *learner, const char *path, int64_t *total_before) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
-  bool is_comparable = true;
-  muster_status status = check_config(learner, reader, path, total_before, &is_comparable);
+  struct config_before before = {0};
+  muster_status status = check_config(learner, reader, path, &before);
   struct progress progress;
   if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
   if (status == MUSTER_OK) warn_of_kernels(learner, reader);
   checkpoint_close(&reader);
   MUSTER_TRY(status);
-  if (!is_comparable) forget_best(learner);
+  *total_before = before.total_steps;
+  if (!before.evaluates_alike) forget_best(learner);
+  /* other criteria have not held yet */
+  if (!before.stops_alike) stopping_forget(&learner->stopping);
   normalizer_publish(&learner->normalizer);
   model_pack(&learner->model, true);
   learner->collected = learner->iteration;

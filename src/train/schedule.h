@@ -33,6 +33,7 @@ struct schedule {
   bool limits_rates;                 /* and for the ratio of samples to steps, which a rate limiter keeps */
   bool is_deterministic;             /* the result depends neither on the ranks nor on their speed */
   bool counts_together;              /* all ranks count the same iterations */
+  bool commands_ahead;               /* the command after a rollout is given before what is learned from it */
   bool next_command_ends_evaluation; /* end_evaluation() is only called at the end of the run */
 
   /* --- set-up --- */

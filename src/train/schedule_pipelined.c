@@ -112,6 +112,7 @@ const struct schedule schedule_pipelined = {
     .name = "pipelined",
     .is_deterministic = true,
     .counts_together = true,
+    .commands_ahead = true,
     .batch_envs = synchronous_batch_envs,
     .connect = synchronous_connect,
     .prepare_learner = prepare_learner,

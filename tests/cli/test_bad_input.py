@@ -138,6 +138,21 @@ class BadConfig(program.Case):
                 result = self.run_muster(*command, "--seed", seed)
                 self.assert_refused(result, 2, f"muster {command[0]}: --seed: {seed}", "expects a whole number from 0")
 
+    def test_stop(self):
+        """Criteria that could never hold, or are none."""
+        for stop, parts in [
+            ("evaluations_without_gain: 2", ["of which there are none", "evaluation.every: steps between evaluations"]),
+            ("evaluations_without_gain: 0", ["expects an integer or null, from 1"]),
+            ("mean_return: solved", ["expects a number or null"]),
+            ("mean_return: nan", ["expects a number or null"]),
+            ("seconds: -1", ["expects a duration such as 90s"]),
+            ("mean_reward: 475", ["unknown key; did you mean stop.mean_return?"]),
+        ]:
+            config = program.SHORT + f"stop:\n  {stop}\n"
+            self.refuse(config, f"config.yaml:{config.count(chr(10))}: stop.{stop}: ", *parts)
+        config = self.change("evaluation: {episodes: 20}", "evaluation: {every: 100, episodes: 0}")
+        self.refuse(config + "stop: {evaluations_without_gain: 2}\n", "evaluation.episodes: 1 or more")
+
     def test_only_for_processes(self):
         """Limits that hold for child processes only are refused where environments have none."""
         for key, value in [("step_timeout", "30s"), ("isolation_block", "4")]:

@@ -85,7 +85,17 @@ class KillAnywhere(fault.Case):
         return f"{ranks} ranks: {victim} killed {where}, at {newest(run)} steps", where
 
     def test_kill_anywhere(self):
-        config = self.write("run.yaml", fault.CONFIG)
+        self.kill_anywhere(fault.CONFIG, ROUNDS)
+
+    def test_run_that_stops(self):
+        """A run that ends before total_steps, by evaluations that were not better than the best."""
+        whole = self.kill_anywhere(fault.CONFIG + "stop: {evaluations_without_gain: 1}\n", max(ROUNDS // 8, 1))
+        self.assertEqual(program.summary(whole)["stopped_by"], "evaluations_without_gain")
+        self.assertLess(program.summary(whole)["total_steps"], fault.TOTAL_STEPS)
+
+    def kill_anywhere(self, text, rounds):
+        """Returns the undisturbed run."""
+        config = self.write("run.yaml", text)
         whole = self.folder / "whole"
         result = self.finish(config, whole)
         self.assertEqual(result.code, 0, result)
@@ -108,10 +118,11 @@ class KillAnywhere(fault.Case):
             self.assert_nobody_left(run)
             self.assert_same_end(run, whole)
 
-        self.side_by_side(check, [(SEED, number) for number in range(ROUNDS)])
+        self.side_by_side(check, [(SEED, number) for number in range(rounds)])
         print(f"kills: {dict(seen)}")
         # enough kills hit a run that was training: otherwise this would have tested nothing
-        self.assertGreater(seen["in training"] + seen["in a write"], ROUNDS // 4)
+        self.assertGreater(seen["in training"] + seen["in a write"], rounds // 4)
+        return whole
 
 
 if __name__ == "__main__":

@@ -301,7 +301,28 @@ static void test_failed_write(void) {
   metrics_close(&metrics);
 }
 
+/* what the first line of a file says; where there is none yet, nothing is known */
+static void test_has_column(void) {
+  char path[PATH_SIZE];
+  bool has = true;
+  fresh_path(path, "metrics_has_column");
+  CHECK_OK(metrics_has_column(path, "loss", &has));
+  CU_ASSERT_TRUE(has);
+  write_text(path, "total_steps,lo");
+  CHECK_OK(metrics_has_column(path, "loss", &has));
+  CU_ASSERT_TRUE(has);
+  write_text(path, HEADER "1,2,3\n");
+  for (int i = 0; i < 3; i++) {
+    has = false;
+    CHECK_OK(metrics_has_column(path, columns[i], &has));
+    CU_ASSERT_TRUE(has);
+  }
+  CHECK_OK(metrics_has_column(path, "los", &has));
+  CU_ASSERT_FALSE(has);
+}
+
 static const struct check_case cases[] = {
+    {"whether there is a column", test_has_column},
     {"rows", test_rows},
     {"the last row again", test_reopen},
     {"numbers read back, in short form", test_numbers_read_back},

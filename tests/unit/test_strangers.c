@@ -248,7 +248,7 @@ static bool is_one_of(const char *name, const char *const *names) {
 /* whether no run can have written number k into the tensor */
 static bool is_impossible(const struct tensor *tensor, size_t k) {
   static const char *const minus_one[] = {"progress/best_steps", "progress/solved_steps", "progress/recorded_rows",
-                                          NULL};
+                                          "progress/stop_steps", NULL};
   static const char *const not_a_number[] = {"progress/best_return", "progress/solved_seconds", NULL};
   static const char *const infinite[] = {"progress/best_return", "optimizer/v", NULL};
   if (tensor->type == TENSOR_U8) return false;
