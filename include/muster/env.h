@@ -56,8 +56,11 @@ typedef struct muster_env_option {
   const char *key, *default_value, *help;
 } muster_env_option;
 
+/* An option with this key says that the type takes any others, too. Its default_value is not used. */
+#define MUSTER_ENV_ANY_OPTION "*"
+
 /* A key and its value for create(), which gets one for every option that the type lists: the user's value or the
- * default. */
+ * default; and, where it takes any, those that the user gave. */
 typedef struct muster_env_setting {
   const char *key, *value;
 } muster_env_setting;
@@ -97,13 +100,17 @@ typedef struct muster_env_block_result {
   int32_t failed_row; /* set to -1 by the caller; a block_step() that fails may say which row was at fault */
 } muster_env_block_result;
 
+/* What create() returns where it fails for another reason than its options: a package is missing, or a licence. */
+#define MUSTER_ENV_NO_OPTION_TO_BLAME 2
+
 typedef struct muster_env_type {
   uint32_t abi;       /* MUSTER_ENV_ABI */
   size_t struct_size; /* sizeof(muster_env_type) */
   const char *name, *summary;
   const muster_env_option *options; /* ends with a NULL key; NULL: no options */
 
-  /* One environment. `settings` ends with a NULL key and is borrowed for the call. */
+  /* One environment. `settings` ends with a NULL key and is borrowed for the call. Where it fails, muster takes it that
+   * an option has a wrong value, unless it returns MUSTER_ENV_NO_OPTION_TO_BLAME. */
   int (*create)(const muster_env_setting *settings, void **env, muster_env_error *error);
   void (*destroy)(void *env);
   void (*describe)(const void *env, muster_env_spec *spec);
@@ -142,6 +149,10 @@ typedef struct muster_env_type {
   /* Optional, where observations are Discrete: a policy as text, such as a map with arrows, zero-terminated, at most
    * `size` bytes. `actions`: [choices of an observation] what it does at each; -1: it has no preference there. */
   void (*render_policy)(const void *env, const int32_t *actions, char *text, size_t size);
+
+  /* Optional, where a state may turn out to be one that can't be saved: whether the last save_state() saved it. An
+   * episode whose state was not saved starts afresh when a run is resumed. */
+  bool (*has_saved)(const void *env);
 } muster_env_type;
 
 /* ---- plug-ins ----
@@ -150,6 +161,10 @@ typedef struct muster_env_type {
  * muster_env_types(), which returns its types, ended by NULL. One line at the end of a source file defines it:
  *
  *   MUSTER_ENV_PLUGIN(&my_env, &my_other_env)
+ *
+ * A plug-in that can make an environment of many names, for example of another language's registry, exports
+ * muster_env_find(), too. It is called with a name that is not listed, and sets *type to a table of that name, or
+ * returns 1 with a text. Then muster_env_types() may list none.
  *
  * `abi` must equal MUSTER_ENV_ABI of the muster that loads the plug-in. Fields that a table built with an older header
  * does not have count as NULL (`struct_size` tells). The table and all that it points to must stay valid while the
@@ -161,6 +176,7 @@ typedef struct muster_env_type {
 #endif
 
 MUSTER_ENV_EXPORT const muster_env_type *const *muster_env_types(void);
+MUSTER_ENV_EXPORT int muster_env_find(const char *name, const muster_env_type **type, muster_env_error *error);
 
 #define MUSTER_ENV_PLUGIN(...)                                                                                         \
   MUSTER_ENV_EXPORT const muster_env_type *const *muster_env_types(void) {                                             \

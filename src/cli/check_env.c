@@ -2,7 +2,7 @@
 #include "cli/command.h"
 #include "env/conformance.h"
 #include "env/plugin.h"
-#include "env/registry.h"
+#include "env/source.h"
 #include "store/json.h"
 
 #include <getopt.h>
@@ -118,15 +118,23 @@ static muster_status check_plugin(const struct check_request *request, struct js
   return status;
 }
 
+/* one that is built in, or one of Python */
+static muster_status check_named(const struct check_request *request, struct json *json, bool *fails) {
+  const struct env_source_request wanted = {.name = request->subject};
+  struct env_source source;
+  MUSTER_TRY(env_source_open(&wanted, &source));
+  muster_status status = check(request, source.type, json, fails);
+  env_source_close(&source);
+  return status;
+}
+
 static muster_status check_all(const struct check_request *request, FILE *answer, bool *fails) {
   struct json json = json_begin(answer);
-  const muster_env_type *type;
   if (request->json) json_open_array(&json, NULL);
   if (command_is_plugin(request->subject)) {
     MUSTER_TRY(check_plugin(request, &json, fails));
   } else {
-    MUSTER_TRY(env_registry_find(request->subject, &type));
-    MUSTER_TRY(check(request, type, &json, fails));
+    MUSTER_TRY(check_named(request, &json, fails));
   }
   if (request->json) json_close_array(&json);
   return MUSTER_OK;

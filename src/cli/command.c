@@ -3,6 +3,7 @@
 
 #include "base/shell.h"
 #include "base/shown.h"
+#include "env/plugin.h"
 #include "setup/config.h"
 
 #include <errno.h>
@@ -39,6 +40,7 @@ int command_finish(const char *name, muster_status status) {
 }
 
 bool command_is_plugin(const char *word) {
+  if (env_plugin_is_python(word)) return false; /* ids may have slashes */
   const char *dot = strrchr(word, '.');
   return strchr(word, '/') != NULL || (dot != NULL && strcmp(dot, ".so") == 0);
 }

@@ -121,7 +121,7 @@ static muster_status play(const struct eval_request *request, struct evaluation_
 /* `config`: that of the run, with the environment to be played */
 static muster_status evaluate(const struct eval_request *request, const struct run_config *config,
                               struct muster_policy *policy, struct comm *comm, struct evaluation *out) {
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   run_config_env_settings(config, settings);
   struct env_source_request wanted = run_config_env_source(config);
   /* an environment can be drawn only in this process */

@@ -68,7 +68,7 @@ static muster_status read_values(struct checkpoint_reader *reader, struct table 
 enum { PICTURE_SIZE = 16384 };
 
 static muster_status draw_in_pool(const struct table *table, const muster_env_type *type, char *picture) {
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   struct env_pool *pool = NULL;
   run_config_env_settings(&table->config, settings);
   MUSTER_TRY(env_pool_create(type, settings, 0, 0, 1, &pool));

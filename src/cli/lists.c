@@ -6,6 +6,7 @@
 #include "env/plugin.h"
 #include "env/pool.h"
 #include "env/registry.h"
+#include "env/source.h"
 #include "nn/distribution.h"
 #include "nn/layer.h"
 #include "nn/optimizer.h"
@@ -54,8 +55,10 @@ static muster_status print_env(const muster_env_type *type, bool in_full) {
     if (!isnan(spec->reward_threshold)) printf("  reward threshold  %g\n", spec->reward_threshold);
     printf("  saves its state   %s\n", spec->state_bytes > 0 ? "yes" : "no");
     if (type->options != NULL && type->options->key != NULL) printf("\noptions (env.options)\n");
+    /* a key with a dot is muster's own */
     for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++)
-      shown_print(stdout, "  %-20s %-10s %s\n", option->key, option->default_value, option->help);
+      if (strchr(option->key, '.') == NULL)
+        shown_print(stdout, "  %-20s %-10s %s\n", option->key, option->default_value, option->help);
   }
   env_pool_destroy(&pool);
   return MUSTER_OK;
@@ -77,9 +80,12 @@ static muster_status print_plugin(const char *path) {
 static muster_status print_envs(const char *name) {
   if (name != NULL && command_is_plugin(name)) return print_plugin(name);
   if (name != NULL) {
-    const muster_env_type *type;
-    MUSTER_TRY(env_registry_find(name, &type));
-    return print_env(type, true);
+    const struct env_source_request wanted = {.name = name};
+    struct env_source source;
+    MUSTER_TRY(env_source_open(&wanted, &source));
+    muster_status status = print_env(source.type, true);
+    env_source_close(&source);
+    return status;
   }
   printf("%-14s %-12s %-12s %s\n", "environment", "observation", "action", "what it is");
   for (const muster_env_type *const *type = env_registry_list(); *type != NULL; type++)

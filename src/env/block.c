@@ -21,6 +21,8 @@ static muster_status refuse(const struct env_block *block, int failed, muster_en
   const char *name = block->type->name, *text = env_error_text(error);
   if (isolation_wraps(block->type))
     return status_error(failed == ISOLATION_NO_PROCESS ? MUSTER_ERROR_ENVIRONMENT : MUSTER_ERROR_USAGE, "%s", text);
+  if (failed == MUSTER_ENV_NO_OPTION_TO_BLAME)
+    return status_error(MUSTER_ERROR_ENVIRONMENT, "it cannot be created: %s", text);
   if (block->count == 1) return status_error(MUSTER_ERROR_USAGE, "cannot create the environment %s: %s", name, text);
   return status_error(MUSTER_ERROR_USAGE, "cannot create %d environments %s: %s", (int)block->count, name, text);
 }
@@ -184,7 +186,8 @@ bool env_block_save(const struct env_block *block, int32_t row, void *bytes) {
   else
     block->type->save_state(block->envs[row], bytes);
   foreign_leave(block->foreign, row == block->count - 1); /* the caller may write files next */
-  return !is_block || isolation_has_saved(block->type, block->block);
+  if (is_block) return isolation_has_saved(block->type, block->block);
+  return block->type->has_saved == NULL || block->type->has_saved(block->envs[row]);
 }
 
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error) {

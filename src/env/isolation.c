@@ -316,7 +316,7 @@ static enum reply attempt(struct isolated *block, int32_t row, enum channel_comm
   ask(child, command, row - child->first);
   struct answer answer = hear(child, block->timeout);
   if (answer.reply == REPLY_DONE) return REPLY_DONE;
-  if (answer.reply == REPLY_FAILED && command == CHANNEL_LOAD) {
+  if (answer.reply == REPLY_FAILED && (command == CHANNEL_LOAD || command == CHANNEL_SAVE)) {
     muster_env_fail(error, "%.240s", answer.text);
     return REPLY_FAILED;
   }
@@ -649,6 +649,7 @@ static void replace_functions(muster_env_type *type) {
   type->load_state = isolated_load_state;
   if (type->render_text != NULL) type->render_text = isolated_render_text;
   type->render_policy = NULL; /* nobody asks a run's environments for it */
+  type->has_saved = NULL;     /* isolation_has_saved() tells */
   type->block_create = isolated_block_create;
   type->block_destroy = isolated_block_destroy;
   type->block_describe = isolated_block_describe;

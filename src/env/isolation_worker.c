@@ -170,7 +170,7 @@ static void serve(struct worker *worker) {
   case CHANNEL_RESET: failed = reset(worker, row, &error); break;
   case CHANNEL_RESET_MARKED: failed = reset_marked(worker, &failed_row, &error); break;
   case CHANNEL_STEP: failed = step(worker, &failed_row, &error); break;
-  case CHANNEL_SAVE: env_block_save(&worker->block, row, worker->arrays.state); break;
+  case CHANNEL_SAVE: failed = !env_block_save(&worker->block, row, worker->arrays.state); break;
   case CHANNEL_LOAD: failed = env_block_load(&worker->block, row, worker->arrays.state, &error); break;
   case CHANNEL_TEXT:
     env_block_render_text(&worker->block, worker->settings, row, (char *)worker->arrays.text, CHANNEL_TEXT_BYTES);

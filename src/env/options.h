@@ -8,9 +8,10 @@
 
 #include <stddef.h>
 
-/* Builds the settings for create(): every option that the type lists, with the user's value or the default, ended by a
- * NULL key. `user` ends with a NULL key, or is NULL. Strings and array are copied into `arena`. An unknown or repeated
- * key is a USAGE error, which names the most similar key. */
+/* Builds the settings for create(): every option that the type lists, with the user's value or the default, and, where
+ * the type takes any (MUSTER_ENV_ANY_OPTION), those that the user gave, ended by a NULL key. `user` ends with a NULL
+ * key, or is NULL. Strings and array are copied into `arena`. An unknown or repeated key is a USAGE error, which names
+ * the most similar key. */
 MUSTER_CHECKED muster_status env_options_match(const muster_env_type *type, const muster_env_setting *user,
                                                struct arena *arena, const muster_env_setting **out);
 

@@ -3,11 +3,18 @@
 #include "env/plugin.h"
 #include "env/registry.h"
 
+#include <limits.h>
 #include <stddef.h>
 
 static muster_status find(const struct env_source_request *request, struct env_source *out) {
-  if (request->plugin == NULL || request->plugin[0] == '\0') return env_registry_find(request->name, &out->type);
-  MUSTER_TRY(env_plugin_open(request->plugin, &out->plugin));
+  char python[PATH_MAX] = "";
+  const char *plugin = request->plugin != NULL ? request->plugin : "";
+  if (plugin[0] == '\0' && env_plugin_is_python(request->name)) {
+    MUSTER_TRY(env_plugin_locate_python(python, sizeof python));
+    plugin = python;
+  }
+  if (plugin[0] == '\0') return env_registry_find(request->name, &out->type);
+  MUSTER_TRY(env_plugin_open(plugin, &out->plugin));
   return env_plugin_find(out->plugin, request->name, &out->type);
 }
 

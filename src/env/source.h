@@ -10,7 +10,8 @@
 
 /* Strings are borrowed while the source is open. */
 struct env_source_request {
-  const char *plugin; /* path of a shared object, as dlopen() gets it; NULL or "": a built-in environment */
+  const char *plugin; /* path of a shared object, as dlopen() gets it; NULL or "": a built-in environment, or one of
+                         Python, by its name */
   const char *name;   /* of the environment */
   bool isolates;      /* in child processes */
   struct isolation_options isolation;

@@ -49,6 +49,10 @@ static const struct option_spec env_host_options[] = {
     {IN(env_host_options, plugin), .type = OPTION_STRING, .default_value = "null",
      .help =
          "shared object with environments, relative to the working directory or else to the config; null: built in"},
+    {IN(env_host_options, python), .type = OPTION_STRING, .default_value = "null",
+     .help =
+         "virtual environment with the packages of environments gymnasium:ID, found as plugin is; null: the one that "
+         "is activated ($VIRTUAL_ENV), else those of the Python that muster was built with"},
     {IN(env_host_options, isolation), .type = OPTION_CHOICE, .default_value = "none", .choices = isolation_names,
      .help = "process: environments run in child processes, so that a crash or hang costs running episodes only"},
     {IN(env_host_options, isolation_block), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e6,
@@ -276,17 +280,41 @@ static muster_status check_names(struct document *document, struct run_config *c
   return MUSTER_OK;
 }
 
-/* makes the path of a plug-in absolute, so that every rank and every later command finds the same file */
-static muster_status locate_plugin(const struct document *document, const char *config_path, const char *key,
-                                   char plugin[OPTION_STRING_SIZE]) {
+typedef muster_status locator(const char *path, const char *folder, char *found, size_t size);
+
+/* makes a path absolute, so that every rank and every later command finds the same file */
+static muster_status make_absolute(const struct document *document, const char *config_path, const char *key,
+                                   locator *find, char path[OPTION_STRING_SIZE]) {
   char found[OPTION_STRING_SIZE];
-  if (plugin[0] == '\0') return MUSTER_OK;
+  if (path[0] == '\0') return MUSTER_OK;
   const char *slash = strrchr(config_path, '/');
   char *folder = slash != NULL ? strndup(config_path, (size_t)(slash - config_path) + 1) : NULL;
-  muster_status status = locate(document, key, env_plugin_locate(plugin, folder, found, sizeof found));
+  muster_status status = locate(document, key, find(path, folder, found, sizeof found));
   free(folder);
-  if (status == MUSTER_OK) strcpy(plugin, found);
+  if (status == MUSTER_OK) strcpy(path, found);
   return status;
+}
+
+static muster_status locate_plugin(const struct document *document, const char *config_path, const char *key,
+                                   char plugin[OPTION_STRING_SIZE]) {
+  return make_absolute(document, config_path, key, env_plugin_locate, plugin);
+}
+
+/* the virtual environment, which only environments of Python have */
+static muster_status locate_python(const struct document *document, const char *config_path,
+                                   struct run_config *config) {
+  char *python = config->env_host.python;
+  if (python[0] == '\0') return MUSTER_OK;
+  if (!env_plugin_is_python(config->env.name) && !env_plugin_is_python(config->evaluation_env.name))
+    return document_error(document, "env.python", "is for environments gymnasium:ID, and env.name is %s; expects null",
+                          config->env.name);
+  return make_absolute(document, config_path, "env.python", env_plugin_locate_environment, python);
+}
+
+static muster_status locate_code(const struct document *document, const char *config_path, struct run_config *config) {
+  MUSTER_TRY(locate_plugin(document, config_path, "env.plugin", config->env_host.plugin));
+  MUSTER_TRY(locate_plugin(document, config_path, "evaluation.env.plugin", config->evaluation_env.plugin));
+  return locate_python(document, config_path, config);
 }
 
 const struct algorithm_type *run_config_algorithm(const struct run_config *config) {
@@ -324,7 +352,7 @@ static muster_status check_env_options(const struct document *document, const ch
   }
   /* environments that run in processes of their own are not created in this one */
   if (config->env_host.isolation != ISOLATION_NONE) return MUSTER_OK;
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   run_config_env_settings(config, settings);
   struct env_pool *pool = NULL;
   muster_status status = env_pool_create(type, settings, 0, 0, 1, &pool);
@@ -541,9 +569,7 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
-  if (status == MUSTER_OK) status = locate_plugin(document, path, "env.plugin", config->env_host.plugin);
-  if (status == MUSTER_OK)
-    status = locate_plugin(document, path, "evaluation.env.plugin", config->evaluation_env.plugin);
+  if (status == MUSTER_OK) status = locate_code(document, path, config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_watchdog(document, config);
   if (status == MUSTER_OK) status = check_isolation(document, config);
@@ -724,7 +750,7 @@ static muster_status change_env(struct document *document, const char *const *se
     MUSTER_TRY(document_set(document, sets[i]));
   }
   MUSTER_TRY(resolve(document, config));
-  MUSTER_TRY(locate_plugin(document, "", "env.plugin", config->env_host.plugin));
+  MUSTER_TRY(locate_code(document, "", config));
   return check_source(document, "env", false, config);
 }
 
@@ -746,10 +772,13 @@ muster_status run_config_change_env(const char *name, const char *const *sets, s
   return status;
 }
 
-void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]) {
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS]) {
   const struct option_map *map = &config->env.options;
-  for (int32_t i = 0; i < map->count; i++) settings[i] = (muster_env_setting){map->keys[i], map->values[i]};
-  settings[map->count] = (muster_env_setting){NULL, NULL};
+  muster_env_setting *next = settings;
+  for (int32_t i = 0; i < map->count; i++) *next++ = (muster_env_setting){map->keys[i], map->values[i]};
+  const char *python = config->env_host.python;
+  if (python[0] != '\0' && env_plugin_is_python(config->env.name)) *next++ = (muster_env_setting){"env.python", python};
+  *next = (muster_env_setting){NULL, NULL};
 }
 
 struct env_wrappers run_config_env_wrappers(const struct run_config *config) {

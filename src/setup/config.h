@@ -32,6 +32,7 @@ extern const char *const run_kernel_names[];
 /* where the environments' code comes from and where it runs; none of this decides what is learned */
 struct env_host_options {
   char plugin[OPTION_STRING_SIZE]; /* absolute path; "": built in */
+  char python[OPTION_STRING_SIZE]; /* absolute path of a virtual environment; "": none was named */
   int isolation;                   /* enum isolation_kind */
   int64_t isolation_block, max_restarts;
   double step_timeout; /* seconds; 0: none */
@@ -169,8 +170,10 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
 /* The algorithm of a config; the registry has it, since the config was checked. */
 const struct algorithm_type *run_config_algorithm(const struct run_config *config);
 
-/* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key. */
-void run_config_env_settings(const struct run_config *config, muster_env_setting settings[OPTION_MAP_MAX + 1]);
+/* The environment's options as pairs for env_pool_create(), borrowed from the config, ended by a NULL key; for one of
+ * Python also the virtual environment. */
+#define RUN_CONFIG_ENV_SETTINGS (OPTION_MAP_MAX + 2)
+void run_config_env_settings(const struct run_config *config, muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS]);
 
 /* Whether evaluations have another environment, other options or another limit than training. */
 bool run_config_has_evaluation_env(const struct run_config *config);

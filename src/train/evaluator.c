@@ -13,7 +13,7 @@
 struct evaluator {
   struct run *run;          /* borrowed */
   struct run_config config; /* of the run, but with the environments of evaluations */
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   struct env_source source;           /* where evaluation.env names another environment; else zero */
   struct topology topology;           /* whose environments are the episodes */
   struct env_range range;             /* this rank's */

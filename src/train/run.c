@@ -4,7 +4,7 @@
 
 muster_status run_create_pool(const struct run *run, struct env_range range, struct env_pool **out) {
   const struct run_config *config = &run->config;
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   run_config_env_settings(config, settings);
   MUSTER_TRY(env_pool_create(run->env.type, settings, (uint64_t)config->general.seed, range.first, range.count, out));
   struct env_wrappers wrappers = run_config_env_wrappers(config);

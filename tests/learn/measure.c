@@ -96,7 +96,7 @@ struct episode {
 static muster_status game_open(const muster_policy *policy, struct arena *arena, struct game *game) {
   const muster_env_type *type;
   const muster_env_setting *settings;
-  muster_env_setting wanted[OPTION_MAP_MAX + 1];
+  muster_env_setting wanted[RUN_CONFIG_ENV_SETTINGS];
   run_config_env_settings(&policy->config, wanted);
   MUSTER_TRY(env_registry_find(muster_policy_env(policy), &type));
   MUSTER_TRY(env_options_match(type, wanted, arena, &settings));

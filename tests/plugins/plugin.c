@@ -56,6 +56,36 @@ const muster_env_type *const *muster_env_types(void) {
   static const muster_env_type *const types[] = {NULL};
   return types;
 }
+#elif defined(VARIANT_finds)
+/* it lists nothing and makes environments of any name that begins with "Any", which take any option */
+static const muster_env_option any_options[] = {
+    {"start", "1", "first observation"}, {MUSTER_ENV_ANY_OPTION, "", "whatever"}, {NULL, NULL, NULL}};
+static int create_any(const muster_env_setting *settings, void **env, muster_env_error *error) {
+  for (const muster_env_setting *setting = settings; setting->key != NULL; setting++)
+    if (strcmp(setting->key, "licence") == 0) {
+      muster_env_fail(error, "no licence of %s is left", setting->value);
+      return MUSTER_ENV_NO_OPTION_TO_BLAME;
+    }
+  return create(settings, env, error);
+}
+static const muster_env_type one = {.abi = MUSTER_ENV_ABI,
+                                    .struct_size = sizeof(muster_env_type),
+                                    .name = "Any",
+                                    .options = any_options,
+                                    .create = create_any,
+                                    .destroy = destroy,
+                                    .describe = describe,
+                                    .reset = reset,
+                                    .step = step};
+const muster_env_type *const *muster_env_types(void) {
+  static const muster_env_type *const types[] = {NULL};
+  return types;
+}
+int muster_env_find(const char *name, const muster_env_type **type, muster_env_error *error) {
+  if (strncmp(name, "Any", 3) != 0) return muster_env_fail(error, "names here begin with Any");
+  *type = &one;
+  return 0;
+}
 #elif defined(VARIANT_nameless)
 static const muster_env_type one = {TABLE(NULL)};
 MUSTER_ENV_PLUGIN(&one)

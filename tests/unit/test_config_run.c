@@ -149,7 +149,7 @@ static void test_log_interval(void) {
 static void test_environment_settings(void) {
   struct run_config config;
   CHECK_OK_FATAL(parse("env: {name: Probe-v0, options: {obs_dim: 5, truncates: 1}}\n", &config));
-  muster_env_setting settings[OPTION_MAP_MAX + 1];
+  muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   run_config_env_settings(&config, settings);
   CU_ASSERT_STRING_EQUAL(settings[0].key, "obs_dim");
   CU_ASSERT_STRING_EQUAL(settings[0].value, "5");

@@ -110,6 +110,29 @@ static void test_pool(void) {
   env_source_close(&source);
 }
 
+/* a plug-in that makes environments of names that it does not list, which take options that it does not list */
+static void test_find(void) {
+  struct env_source source;
+  const struct env_source_request request = {.plugin = PLUGIN("finds"), .name = "Anything-v9"};
+  CHECK_OK_FATAL(env_source_open(&request, &source));
+  const muster_env_setting options[] = {{"colour", "red"}, {"start", "2.5"}, {NULL, NULL}};
+  struct env_pool *pool = NULL;
+  CHECK_OK_FATAL(env_pool_create(source.type, options, 1, 0, 1, &pool));
+  float observation = 0;
+  CHECK_OK(env_pool_reset(pool, &observation, sizeof observation));
+  CU_ASSERT_EQUAL(observation, 2.5f);
+  env_pool_destroy(&pool);
+
+  const muster_env_setting twice[] = {{"colour", "red"}, {"colour", "blue"}, {NULL, NULL}};
+  CHECK_FAILS(env_pool_create(source.type, twice, 1, 0, 1, &pool), MUSTER_ERROR_USAGE, "option 'colour'");
+  const muster_env_setting licence[] = {{"licence", "Solver 3"}, {NULL, NULL}};
+  CHECK_FAILS(env_pool_create(source.type, licence, 1, 0, 1, &pool), MUSTER_ERROR_ENVIRONMENT,
+              "environment Any: it cannot be created: no licence of Solver 3 is left");
+  env_source_close(&source);
+  const struct env_source_request other = {.plugin = PLUGIN("finds"), .name = "Other-v0"};
+  CHECK_FAILS(env_source_open(&other, &source), MUSTER_ERROR_USAGE, "no environment 'Other-v0': names here begin");
+}
+
 static void test_locate(void) {
   char found[1024], here[1024], in_folder[1200];
   const char *folder = check_folder("plugin-locate");
@@ -165,6 +188,7 @@ static const struct check_case cases[] = {
     {"what is wrong is said", test_wrong},
     {"tables of older and newer headers", test_versions},
     {"pools of plug-ins", test_pool},
+    {"a plug-in that finds environments by name", test_find},
     {"where a plug-in is looked for", test_locate},
     {"env.plugin", test_config},
 };

@@ -1,0 +1,587 @@
+"""What the plug-in does rarely and Python says best: it makes environments, describes their spaces, and saves and
+restores their states. The plug-in compiles this text in. It calls step() and reset() of an environment itself.
+
+An error that a user can mend is a Refusal, whose text is the whole message.
+"""
+
+import ast
+import importlib
+import io
+import os
+import pickle
+import site
+import sys
+import traceback
+import types
+
+# kinds of muster/space.h
+BOX, BOX_U8, DISCRETE, MULTI_DISCRETE = 1, 2, 3, 4
+# how space.c reads one leaf of an observation: numbers as they are, or choices, which become a number each or one-hot
+NUMBERS, CHOICES, ONE_HOT = 0, 1, 2
+# how space.c makes an action: an int, an array, or an array that compose() turns into a Dict or a Tuple
+INT, ARRAY, COMPOSED = 0, 1, 2
+# where action masks come from
+NO_MASK, MASK_IN_INFO, MASK_METHOD = 0, 1, 2
+
+# what pip calls the packages that environments import
+REQUIREMENTS = {
+    "Box2D": "gymnasium[box2d]",
+    "ale_py": "ale-py",
+    "cv2": "opencv-python",
+    "gymnasium": "gymnasium",
+    "mujoco": "gymnasium[mujoco]",
+    "pygame": "gymnasium[classic-control]",
+}
+# modules that register environments, by how their names begin
+REGISTRARS = {"ALE/": "ale_py", "MiniGrid-": "minigrid", "BabyAI-": "minigrid"}
+
+SUPPORTED = "Box, Discrete, MultiDiscrete, MultiBinary, and Dict and Tuple of them"
+
+
+class Refusal(Exception):
+    """`options`: whether an option of the environment is to blame."""
+
+    def __init__(self, text, options=False):
+        super().__init__(text)
+        self.options = options
+
+
+# ---- errors ----
+
+
+def chain_of(error):
+    """The exception and those that led to it."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def find_missing(error):
+    """What to install where a package is missing, else None."""
+    for one in chain_of(error):
+        if not isinstance(one, ModuleNotFoundError) or not one.name:
+            continue
+        package = one.name.split(".")[0]
+        wanted = REQUIREMENTS.get(package, package)
+        return f"the Python package {package} is missing; install it: {sys.executable} -m pip install '{wanted}'"
+    return None
+
+
+def describe(error, size, shows):
+    """(text of at most `size` bytes, whether an option is to blame): the exception, and its traceback's last lines as
+    far as they fit. `shows`: whether the whole traceback goes to standard error, too."""
+    if isinstance(error, Refusal):
+        return cut(str(error), size), error.options
+    missing = find_missing(error)
+    if missing:
+        return cut(missing, size), False
+    if shows:
+        traceback.print_exception(error)
+        sys.stderr.flush()
+    text = cut(" ".join(f"{type(error).__name__}: {error}".rstrip(": ").split()), size * 3 // 5)
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    for frame in reversed(frames):
+        source = f": {frame.line}" if frame.line else ""
+        line = f"; {os.path.basename(frame.filename)}:{frame.lineno} in {frame.name}(){source}"
+        if len((text + line).encode()) > size:
+            break
+        text += line
+    return text, isinstance(error, (TypeError, ValueError))
+
+
+def cut(text, size):
+    """Shortens a text to a number of bytes."""
+    data = text.encode()
+    return text if len(data) <= size else data[: size - 3].decode(errors="ignore") + "..."
+
+
+# ---- the virtual environment ----
+
+
+def use_environment(folder):
+    """Has Python find the packages of a virtual environment, in place of those that were installed for all."""
+    with open(os.path.join(folder, "pyvenv.cfg"), encoding="utf-8") as file:
+        settings = file.read().lower().replace(" ", "")
+    if "include-system-site-packages=true" not in settings:
+        sys.path[:] = [path for path in sys.path if os.path.basename(path) not in ("site-packages", "dist-packages")]
+    before = list(sys.path)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    site.addsitedir(os.path.join(folder, "lib", version, "site-packages"))
+    added = [path for path in sys.path if path not in before]
+    sys.path[:] = [path for path in before if path not in added]
+    # packages installed for all come last, the standard library first
+    at = next((i for i, path in enumerate(sys.path) if path.endswith("-packages")), len(sys.path))
+    sys.path[at:at] = added
+    sys.prefix = sys.exec_prefix = folder
+    sys.executable = os.path.join(folder, "bin", "python3")
+
+
+# ---- making an environment ----
+
+
+def parse(text):
+    """The value of an option: as YAML reads scalars, or a list, a dict or a tuple as Python writes them."""
+    words = {"null": None, "~": None, "None": None, "true": True, "false": False}
+    if text in words:
+        return words[text]
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return text
+
+
+def import_module(name, path):
+    """The user's module, from the working directory or where Python looks."""
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.split(".")[0]:
+            raise
+        raise Refusal(f"there is no Python module {name} in {os.getcwd()}, nor where Python looks ({path})") from None
+
+
+def register(gymnasium, name):
+    """Imports the package whose environments begin so, as Gymnasium wants it."""
+    for prefix, package in REGISTRARS.items():
+        if name.startswith(prefix):
+            gymnasium.register_envs(importlib.import_module(package))
+
+
+def make(name, kwargs):
+    """The environment of `ID`, `module:ID`, or `module:NAME` of a class or function that makes one."""
+    import gymnasium
+
+    module, _, ident = name.rpartition(":")
+    if module:
+        found = import_module(module, sys.prefix)
+        if ident not in gymnasium.registry and callable(getattr(found, ident, None)):
+            return getattr(found, ident)(**kwargs)
+    register(gymnasium, ident)
+    try:
+        return gymnasium.make(ident, disable_env_checker=True, **kwargs)
+    except gymnasium.error.UnregisteredEnv as error:
+        raise Refusal(" ".join(str(error).split())) from None
+
+
+def peel(env):
+    """The environment without Gymnasium's outermost wrappers that muster does the work of: it truncates by itself,
+    and resets before it steps."""
+    from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker, TimeLimit
+
+    while type(env) in (TimeLimit, OrderEnforcing, PassiveEnvChecker):
+        env = env.env
+    return env
+
+
+# ---- spaces ----
+
+
+def bounds_of(numpy, spaces):
+    """(low, high) of Boxes one after the other, as the bytes of float32 arrays; None where nothing is bounded."""
+    with numpy.errstate(over="ignore"):
+        low = numpy.concatenate([numpy.asarray(low, numpy.float32).ravel() for low, _ in spaces])
+        high = numpy.concatenate([numpy.asarray(high, numpy.float32).ravel() for _, high in spaces])
+    if numpy.isneginf(low).all() and numpy.isposinf(high).all():
+        return None, None
+    return low.tobytes(), high.tobytes()
+
+
+class Leaf:
+    """One space that is neither a Dict nor a Tuple, and how it lies in the whole."""
+
+    def __init__(self, space, path):
+        import gymnasium.spaces as known
+        import numpy
+
+        self.space, self.path, self.counts, self.starts = space, path, [], []
+        self.is_box = isinstance(space, known.Box)
+        if isinstance(space, known.Discrete):
+            self.counts, self.starts = [int(space.n)], [int(space.start)]
+        elif isinstance(space, known.MultiDiscrete):
+            self.counts = [int(n) for n in numpy.ravel(space.nvec)]
+            starts = getattr(space, "start", numpy.zeros_like(space.nvec))
+            self.starts = [int(start) for start in numpy.ravel(starts)]
+        elif isinstance(space, known.MultiBinary):
+            elements = int(numpy.prod(space.shape))
+            self.counts, self.starts = [2] * elements, [0] * elements
+        elif not self.is_box:
+            raise TypeError(space)
+        self.is_binary = isinstance(space, known.MultiBinary)
+        self.elements = int(numpy.prod(space.shape)) if space.shape is not None else 1
+
+
+def leaves_of(space, path=()):
+    """The leaves in Gymnasium's order."""
+    import gymnasium.spaces as known
+
+    if isinstance(space, known.Dict):
+        return [leaf for key, one in space.spaces.items() for leaf in leaves_of(one, path + (key,))]
+    if isinstance(space, known.Tuple):
+        return [leaf for i, one in enumerate(space.spaces) for leaf in leaves_of(one, path + (i,))]
+    return [Leaf(space, path)]
+
+
+def read_leaves(what, space):
+    try:
+        leaves = leaves_of(space)
+    except TypeError as error:
+        text = " ".join(str(error).split())
+        raise Refusal(f"its {what} space has {cut(text, 80)}, which muster does not know; it knows {SUPPORTED}") from None
+    if not leaves:
+        raise Refusal(f"its {what} space is empty: {space}")
+    return leaves
+
+
+def describe_box(numpy, space):
+    """The layout of a Box that is a whole observation."""
+    is_image = space.dtype == numpy.uint8 and (space.low == 0).all() and (space.high == 255).all()
+    shape = tuple(int(n) for n in space.shape)
+    elements = int(numpy.prod(shape))
+    if len(shape) > 4:
+        shape = (elements,)
+    leaf = ((), NUMBERS, elements, b"", b"")
+    if is_image:
+        return (BOX_U8, shape, None, None, b"", [leaf])
+    return (BOX, shape, *bounds_of(numpy, [(space.low, space.high)]), b"", [leaf])
+
+
+def describe_observation(space):
+    """(kind, shape, low, high, counts, leaves); a leaf is (path, how it is read, numbers, starts, counts)."""
+    import numpy
+
+    leaves = read_leaves("observation", space)
+    first = leaves[0]
+    if len(leaves) == 1 and first.path == () and first.is_box:
+        return describe_box(numpy, space)
+    counts, starts = ints(numpy, numpy.int32, first.counts), ints(numpy, numpy.int64, first.starts)
+    if len(leaves) == 1 and first.path == () and not first.is_binary:
+        is_one = not space.shape
+        kind, shape = (DISCRETE, ()) if is_one else (MULTI_DISCRETE, (first.elements,))
+        return (kind, shape, None, None, counts, [((), CHOICES, first.elements, starts, counts)])
+    bounds, read, width = [], [], 0
+    for leaf in leaves:
+        is_read_as_numbers = leaf.is_box or leaf.is_binary
+        size = leaf.elements if is_read_as_numbers else sum(leaf.counts)
+        low, high = (leaf.space.low, leaf.space.high) if leaf.is_box else (numpy.zeros(size), numpy.ones(size))
+        bounds.append((low, high))
+        how = NUMBERS if is_read_as_numbers else ONE_HOT
+        starts = ints(numpy, numpy.int64, leaf.starts)
+        read.append((leaf.path, how, leaf.elements, starts, ints(numpy, numpy.int32, leaf.counts)))
+        width += size
+    return (BOX, (width,), *bounds_of(numpy, bounds), b"", read)
+
+
+def ints(numpy, dtype, numbers):
+    return numpy.array(numbers, dtype).tobytes()
+
+
+def describe_action(space):
+    """(kind, shape, low, high, counts, starts, how it is made, array or None, function that composes or None)."""
+    import numpy
+
+    leaves = read_leaves("action", space)
+    boxes = [leaf.is_box for leaf in leaves]
+    if any(boxes) and not all(boxes):
+        raise Refusal(f"its action space mixes numbers with choices, which muster cannot draw at once: {space}")
+    counts = [n for leaf in leaves for n in leaf.counts]
+    starts = ints(numpy, numpy.int64, [start for leaf in leaves for start in leaf.starts])
+    elements = sum(leaf.elements for leaf in leaves)
+    is_whole = len(leaves) == 1 and leaves[0].path == ()
+    shape = tuple(int(n) for n in space.shape) if is_whole and all(boxes) and len(space.shape) <= 4 else (elements,)
+    if is_whole and not space.shape and not all(boxes):
+        return (DISCRETE, (), None, None, ints(numpy, numpy.int32, counts), starts, INT, None, None)
+    array = numpy.zeros(space.shape, space.dtype) if is_whole else numpy.zeros(elements, "f4" if all(boxes) else "i8")
+    how, compose = (ARRAY, None) if is_whole else (COMPOSED, Composer(space, leaves))
+    if all(boxes):
+        bounds = bounds_of(numpy, [(leaf.space.low, leaf.space.high) for leaf in leaves])
+        return (BOX, shape, *bounds, b"", b"", how, array, compose)
+    return (MULTI_DISCRETE, (elements,), None, None, ints(numpy, numpy.int32, counts), starts, how, array, compose)
+
+
+class Composer:
+    """Makes the Dict or Tuple of an action out of its numbers, which lie one after the other."""
+
+    def __init__(self, space, leaves):
+        self.space, self.sizes = space, [leaf.elements for leaf in leaves]
+
+    def __call__(self, numbers):
+        self.numbers, self.at = numbers, 0
+        return self.take(self.space)
+
+    def take(self, space):
+        import gymnasium.spaces as known
+
+        if isinstance(space, known.Dict):
+            return {key: self.take(one) for key, one in space.spaces.items()}
+        if isinstance(space, known.Tuple):
+            return tuple(self.take(one) for one in space.spaces)
+        size = 1
+        for n in space.shape:
+            size *= n
+        part = self.numbers[self.at : self.at + size]
+        self.at += size
+        return int(part[0]) if isinstance(space, known.Discrete) else part.astype(space.dtype).reshape(space.shape)
+
+
+def as_array(value, is_whole):
+    """Any observation as a contiguous array of int64 or float64."""
+    import numpy
+
+    return numpy.ascontiguousarray(value, numpy.int64 if is_whole else numpy.float64)
+
+
+def join_mask(mask):
+    """The mask of a MultiDiscrete, one array for each element, as one array."""
+    import numpy
+
+    parts = mask if isinstance(mask, (tuple, list)) else [mask]
+    return numpy.concatenate([numpy.asarray(part).ravel() for part in parts]).astype(numpy.uint8)
+
+
+# ---- states ----
+
+
+class Unsaved(Exception):
+    """A state that can't be saved."""
+
+
+def is_kept(value):
+    """Whether an attribute stays as it is when a state is restored: what no step changes, or what only draws."""
+    import gymnasium
+
+    if isinstance(value, (gymnasium.Space, type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType)):
+        return True
+    name = type(value).__name__
+    package = type(value).__module__.split(".")[0]
+    return package in ("pygame", "mujoco", "ale_py", "logging") or name in ("EnvSpec", "MujocoRenderer")
+
+
+class Pickler(pickle.Pickler):
+    """Writes environments, and attributes that are kept, as references."""
+
+    def __init__(self, file, names):
+        super().__init__(file, pickle.HIGHEST_PROTOCOL)
+        self.names = names
+
+    def persistent_id(self, obj):
+        return self.names.get(id(obj))
+
+
+class Unpickler(pickle.Unpickler):
+    def __init__(self, file, objects):
+        super().__init__(file)
+        self.objects = objects
+
+    def persistent_load(self, pid):
+        return self.objects[pid]
+
+
+def own_names(attributes):
+    """The same dict with the interpreter's own strings as names: pickle writes a string that occurs twice as one, and
+    equal states shall be equal bytes."""
+    return {sys.intern(name): value for name, value in attributes.items()}
+
+
+class State:
+    """Saves and restores an environment: the attributes of its wrappers and of itself, and beside them what its
+    simulator hands out: MuJoCo's data, or get_state() or clone_state() of the class."""
+
+    def __init__(self, env):
+        self.chain = [env]
+        while hasattr(self.chain[-1], "env") and self.chain[-1] is not self.chain[-1].unwrapped:
+            self.chain.append(self.chain[-1].env)
+        core = self.chain[-1]
+        self.data = getattr(core, "data", None) if hasattr(core, "model") else None
+        if type(self.data).__name__ != "MjData":
+            self.data = None
+        self.pair = None
+        for get, put in [("clone_state", "restore_state"), ("get_state", "set_state")]:
+            if self.data is None and self.pair is None and hasattr(core, get) and hasattr(core, put):
+                self.pair = (getattr(core, get), getattr(core, put))
+
+    def references(self):
+        """Names of the objects that a state refers to, and the objects by name."""
+        objects = {}
+        for i, env in enumerate(self.chain):
+            objects[(i, "")] = env
+            for name, value in vars(env).items():
+                if is_kept(value):
+                    objects[(i, name)] = value
+        return {id(value): name for name, value in objects.items()}, objects
+
+    def save(self):
+        names, _ = self.references()
+        file = io.BytesIO()
+        whole = self.pair is None
+        inner = [own_names(vars(env)) for env in (self.chain if whole else self.chain[:-1])]
+        core = self.chain[-1]
+        beside = self.save_data() if self.data is not None else None
+        if not whole:
+            get = self.pair[0]
+            state = get(include_rng=True) if get.__name__ == "clone_state" else get()
+            beside = (state, getattr(core, "_np_random", None))
+        try:
+            Pickler(file, names).dump((inner, beside))
+        except Exception as error:
+            raise Unsaved(f"{type(error).__name__}: {error}") from None
+        return file.getvalue()
+
+    def load(self, data):
+        _, objects = self.references()
+        inner, beside = Unpickler(io.BytesIO(data), objects).load()
+        for env, attributes in zip(self.chain, inner):
+            vars(env).clear()
+            vars(env).update(own_names(attributes))
+        if self.data is not None:
+            self.load_data(beside)
+        elif self.pair is not None:
+            self.pair[1](beside[0])
+            if beside[1] is not None:
+                self.chain[-1]._np_random = beside[1]
+
+    def arrays(self):
+        """MuJoCo's data without what the next step computes anew: contacts and constraints, whose lengths change."""
+        import numpy
+
+        found = {}
+        for name in dir(self.data):
+            if name.startswith(("_", "efc_", "iefc_", "contact", "island", "map_")):
+                continue
+            value = getattr(self.data, name)
+            if isinstance(value, numpy.ndarray) and value.size > 0 and value.flags.writeable:
+                found[sys.intern(name)] = value
+        return found
+
+    def save_data(self):
+        return self.data.time, {name: value.copy() for name, value in self.arrays().items()}
+
+    def load_data(self, saved):
+        self.data.time = saved[0]
+        arrays = self.arrays()
+        for name, value in saved[1].items():
+            arrays[name][...] = value
+
+
+def equal(a, b):
+    """Whether two results of a step are the same, bit for bit."""
+    import numpy
+
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(equal(a[key], b[key]) for key in a)
+    if isinstance(a, (tuple, list)):
+        return len(a) == len(b) and all(equal(x, y) for x, y in zip(a, b))
+    x, y = numpy.asarray(a), numpy.asarray(b)
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+PROBE_STEPS = 16
+
+
+def play(env, actions):
+    """What some steps give, until the episode ends."""
+    import copy
+
+    seen = []
+    for action in actions:
+        result = env.step(action)
+        seen.append(copy.deepcopy(result[:4]))
+        if result[2] or result[3]:
+            break
+    return seen
+
+
+def saves_exactly(env, state):
+    """The length of a state, or 0 where one cannot be saved: an episode that goes on from a saved state has to be what
+    it was before."""
+    space = env.action_space
+    space.seed(0)
+    actions = [space.sample() for _ in range(2 * PROBE_STEPS)]
+    env.reset(seed=0)
+    if len(play(env, actions[: PROBE_STEPS // 2])) < PROBE_STEPS // 2:
+        env.reset(seed=0)
+    try:
+        saved = state.save()
+        before = play(env, actions[PROBE_STEPS:])
+        state.load(saved)
+        after = play(env, actions[PROBE_STEPS:])
+        return len(saved) if equal(before, after) else 0
+    except Unsaved:
+        return 0
+
+
+def state_length(env, state):
+    try:
+        return saves_exactly(env, state)
+    except Exception:
+        return 0  # what fails here fails in a run, too, and is reported there
+
+
+def capacity_for(length):
+    """Room for a state that grows: a power of two, so that small differences do not matter."""
+    return 0 if length == 0 else 1 << (2 * length + 63).bit_length()
+
+
+# ---- what the plug-in sees ----
+
+# what was found out about environments, by name and options
+PROBED = {}
+
+
+class Environment:
+    """One environment, with what the plug-in has to know of it."""
+
+    def __init__(self, name, options):
+        try:
+            env = make(name, {key: parse(text) for key, text in options})
+        except TypeError as error:
+            if "unexpected keyword argument" in str(error):
+                raise Refusal(f"it does not take an option: {error}", options=True) from None
+            raise
+        spec = getattr(env, "spec", None)
+        self.env = env = peel(env)
+        self.step, self.reset = env.step, env.reset
+        self.observation = describe_observation(env.observation_space)
+        self.action = describe_action(env.action_space)
+        self.max_steps = int(getattr(spec, "max_episode_steps", None) or 0)
+        threshold = getattr(spec, "reward_threshold", None)
+        self.threshold = float("nan") if threshold is None else float(threshold)
+        self.mask_call = find_mask_method(env)
+        self.state = State(env)
+        key = (name, tuple(options))
+        if key not in PROBED:
+            PROBED[key] = self.probe()
+        self.masks, self.state_bytes = PROBED[key]
+
+    def probe(self):
+        result = self.env.reset(seed=0)
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
+            raise Refusal("reset() has to return (observation, info), as Gymnasium says; is it of the older gym?")
+        masks = MASK_METHOD if self.mask_call else MASK_IN_INFO if "action_mask" in result[1] else NO_MASK
+        if masks and self.action[0] not in (DISCRETE, MULTI_DISCRETE):
+            masks = NO_MASK
+        return masks, capacity_for(state_length(self.env, self.state))
+
+    def save(self):
+        """The state's bytes; empty where it cannot be saved."""
+        try:
+            return self.state.save()
+        except Unsaved:
+            return b""
+
+    def load(self, data):
+        self.state.load(data)
+
+    def close(self):
+        self.env.close()
+
+
+def find_mask_method(env):
+    """action_masks() of the environment or of one of its wrappers, as sb3-contrib knows it."""
+    while True:
+        if callable(getattr(type(env), "action_masks", None)):
+            return env.action_masks
+        if not hasattr(env, "env") or env is env.unwrapped:
+            return None
+        env = env.env
