@@ -1,4 +1,5 @@
 /* Gymnasium's MuJoCo tasks, version 5, as environments of muster. */
+#include "picture.h"
 #include "tasks.h"
 
 #include <stddef.h>
@@ -51,6 +52,8 @@ static int load_row(void *block, int32_t row, const void *bytes, muster_env_erro
 
 static int load(void *env, const void *bytes, muster_env_error *error) { return simulation_load(env, 0, bytes, error); }
 
+static void draw(const void *env, muster_canvas *canvas) { picture_draw(env, canvas); }
+
 static int create_block(const struct task *task, const muster_env_setting *settings, int32_t n, void **block,
                         muster_env_error *error) {
   struct simulation *self = NULL;
@@ -87,6 +90,7 @@ static int create_block(const struct task *task, const muster_env_setting *setti
                                              .block_step = step_block,                                                 \
                                              .block_save_state = save_row,                                             \
                                              .block_load_state = load_row,                                             \
+                                             .render_picture = draw,                                                   \
                                              .render_fps = fps};
 
 /* ---- options: names, meanings and defaults of Gymnasium's keyword arguments ---- */

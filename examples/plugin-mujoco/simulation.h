@@ -15,12 +15,20 @@ struct needs {
   const char *bodies[2]; /* names, or NULL */
 };
 
+/* What a picture shows, m: a part of the plane of x and z, or of x and y. */
+struct view {
+  double width, bottom, top; /* bottom and top from the middle, which is 0 or follows the robot */
+  double tile;               /* length of a stripe or square of the ground */
+  bool from_above, follows, has_ground;
+};
+
 /* A task of Gymnasium's. All functions read a row's mjData as the last step or reset left it. */
 struct task {
   const char *name;
   int32_t max_steps;
   double reward_threshold; /* NAN: none */
   struct needs needs;
+  struct view view;
   bool normal_velocities; /* the velocities of a reset get normal noise, not uniform */
 
   /* Sets qpos and qvel for a new episode; NULL: the model's own, and noise of reset_noise_scale. */

@@ -114,21 +114,25 @@ static double reward_hopper(const struct simulation *self, const mjData *data, c
   return reward_walker(self, action, velocity, healthy, terminated);
 }
 
-const struct task task_hopper = {.name = "Hopper-v5",
-                                 .max_steps = 1000,
-                                 .reward_threshold = 3800.0,
-                                 .needs = {.nq = 3, .nv = 1},
-                                 .observe = observe_walker,
-                                 .locate = locate_by_qpos,
-                                 .reward = reward_hopper};
+const struct task task_hopper = {
+    .name = "Hopper-v5",
+    .max_steps = 1000,
+    .reward_threshold = 3800.0,
+    .needs = {.nq = 3, .nv = 1},
+    .view = {.width = 4.0, .bottom = -0.3, .top = 2.0, .tile = 0.5, .follows = true, .has_ground = true},
+    .observe = observe_walker,
+    .locate = locate_by_qpos,
+    .reward = reward_hopper};
 
-const struct task task_walker2d = {.name = "Walker2d-v5",
-                                   .max_steps = 1000,
-                                   .reward_threshold = NAN,
-                                   .needs = {.nq = 3, .nv = 1},
-                                   .observe = observe_walker,
-                                   .locate = locate_by_qpos,
-                                   .reward = reward_walker2d};
+const struct task task_walker2d = {
+    .name = "Walker2d-v5",
+    .max_steps = 1000,
+    .reward_threshold = NAN,
+    .needs = {.nq = 3, .nv = 1},
+    .view = {.width = 4.0, .bottom = -0.3, .top = 2.0, .tile = 0.5, .follows = true, .has_ground = true},
+    .observe = observe_walker,
+    .locate = locate_by_qpos,
+    .reward = reward_walker2d};
 
 /* ---- HalfCheetah, Swimmer ---- */
 
@@ -140,19 +144,28 @@ static float *observe_swimmer(const struct simulation *self, const mjData *data,
   return put(put_positions(self, data, 2, out), data->qvel, self->model->nv);
 }
 
-const struct task task_half_cheetah = {.name = "HalfCheetah-v5",
-                                       .max_steps = 1000,
-                                       .reward_threshold = 4800.0,
-                                       .needs = {.nq = 2, .nv = 1},
-                                       .normal_velocities = true,
-                                       .observe = observe_half_cheetah,
-                                       .locate = locate_by_qpos,
-                                       .reward = reward_runner};
+const struct task task_half_cheetah = {
+    .name = "HalfCheetah-v5",
+    .max_steps = 1000,
+    .reward_threshold = 4800.0,
+    .needs = {.nq = 2, .nv = 1},
+    .normal_velocities = true,
+    .view = {.width = 4.0, .bottom = -0.3, .top = 1.7, .tile = 0.5, .follows = true, .has_ground = true},
+    .observe = observe_half_cheetah,
+    .locate = locate_by_qpos,
+    .reward = reward_runner};
 
 const struct task task_swimmer = {.name = "Swimmer-v5",
                                   .max_steps = 1000,
                                   .reward_threshold = 360.0,
                                   .needs = {.nq = 3, .nv = 1},
+                                  .view = {.width = 6.0,
+                                           .bottom = -2.0,
+                                           .top = 2.0,
+                                           .tile = 1.0,
+                                           .from_above = true,
+                                           .follows = true,
+                                           .has_ground = true},
                                   .observe = observe_swimmer,
                                   .locate = locate_by_qpos,
                                   .reward = reward_runner};
@@ -198,6 +211,13 @@ const struct task task_ant = {.name = "Ant-v5",
                               .reward_threshold = 6000.0,
                               .needs = {.nq = 3, .nv = 1},
                               .normal_velocities = true,
+                              .view = {.width = 6.0,
+                                       .bottom = -2.0,
+                                       .top = 2.0,
+                                       .tile = 1.0,
+                                       .from_above = true,
+                                       .follows = true,
+                                       .has_ground = true},
                               .observe = observe_ant,
                               .locate = locate_by_main_body,
                               .reward = reward_ant};
@@ -240,13 +260,15 @@ static double reward_humanoid(const struct simulation *self, const mjData *data,
   return p->forward_reward_weight * velocity + alive - (p->ctrl_cost_weight * squares + contact_cost);
 }
 
-const struct task task_humanoid = {.name = "Humanoid-v5",
-                                   .max_steps = 1000,
-                                   .reward_threshold = NAN,
-                                   .needs = {.nq = 3, .nv = 6},
-                                   .observe = observe_humanoid,
-                                   .locate = locate_by_center_of_mass,
-                                   .reward = reward_humanoid};
+const struct task task_humanoid = {
+    .name = "Humanoid-v5",
+    .max_steps = 1000,
+    .reward_threshold = NAN,
+    .needs = {.nq = 3, .nv = 6},
+    .view = {.width = 4.0, .bottom = -0.3, .top = 2.2, .tile = 0.5, .follows = true, .has_ground = true},
+    .observe = observe_humanoid,
+    .locate = locate_by_center_of_mass,
+    .reward = reward_humanoid};
 
 /* ---- InvertedPendulum ---- */
 
@@ -267,6 +289,7 @@ const struct task task_inverted_pendulum = {.name = "InvertedPendulum-v5",
                                             .max_steps = 1000,
                                             .reward_threshold = 950.0,
                                             .needs = {.nq = 2, .nv = 1},
+                                            .view = {.width = 3.0, .bottom = -0.5, .top = 1.0},
                                             .observe = observe_pendulum,
                                             .locate = locate_nowhere,
                                             .reward = reward_pendulum};
@@ -300,6 +323,7 @@ const struct task task_inverted_double_pendulum = {.name = "InvertedDoublePendul
                                                    .reward_threshold = 9100.0,
                                                    .needs = {.nq = 2, .nv = 3, .nsite = 1},
                                                    .normal_velocities = true,
+                                                   .view = {.width = 4.0, .bottom = -0.6, .top = 1.8},
                                                    .observe = observe_double_pendulum,
                                                    .locate = locate_nowhere,
                                                    .reward = reward_double_pendulum};
@@ -352,6 +376,7 @@ const struct task task_reacher = {.name = "Reacher-v5",
                                   .reward_threshold = -3.75,
                                   .needs = {.nq = 4, .nv = 4, .bodies = {"fingertip", "target"}},
                                   .start = start_reacher,
+                                  .view = {.width = 0.6, .bottom = -0.25, .top = 0.25, .from_above = true},
                                   .observe = observe_reacher,
                                   .locate = locate_nowhere,
                                   .reward = reward_reacher};

@@ -13,6 +13,8 @@ EXAMPLE = program.SOURCE / "examples" / "plugin-mujoco"
 FOLDER = program.WORK / "example"
 LIBRARY = FOLDER / "build" / "mujoco.so"
 
+AS_TEXT = {"capture_output": True, "text": True}
+
 SHORT = f"""\
 total_steps: 2048
 env: {{plugin: {LIBRARY}, name: NAME, num_envs: 5}}
@@ -56,7 +58,7 @@ class Case(program.Case):
 
     def compare(self, library, *steps):
         command = [self.packages / "bin" / "python", FOLDER / "compare.py", library, *steps]
-        return subprocess.run([str(word) for word in command], cwd=self.folder, capture_output=True, text=True, check=False)
+        return subprocess.run([str(word) for word in command], cwd=self.folder, check=False, **AS_TEXT)
 
     def test_equals_gymnasium(self):
         done = self.compare(LIBRARY)
@@ -81,6 +83,7 @@ class Case(program.Case):
         for name in ["Ant-v5", "Hopper-v5", "Reacher-v5"]:
             result = self.run_muster("check-env", LIBRARY, "--name", name)
             self.assertEqual(result.code, 0, result)
+            self.assertRegex(result.out, r"PASS  picture +20 pictures of [1-9]\d+ drawings")
             self.assertRegex(result.out, rf"{name}: keeps the contract \(\d+ passed, 0 notes, 0 failures\)")
 
     def test_same_answer(self):
