@@ -28,6 +28,7 @@ int command_config(int argc, char **argv);
 int command_bench(int argc, char **argv);
 int command_plot(int argc, char **argv);
 int command_report(int argc, char **argv);
+int command_export(int argc, char **argv);
 int command_plan(int argc, char **argv);
 int command_check_env(int argc, char **argv);
 int command_env_worker(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct subcommand commands[] = {
     {"inspect", "show what a checkpoint holds", command_inspect},
     {"plot", "draw the learning curves of runs", command_plot},
     {"report", "write a page about runs", command_report},
+    {"export", "write a policy as an ONNX model", command_export},
     {"summary", "show what became of runs, and statistics over seeds", command_summary},
     {"envs", "list the environments, or describe one", command_envs},
     {"check-env", "hold an environment to the contract", command_check_env},

@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "muster/space.h"
+#include "store/onnx.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -105,6 +106,20 @@ struct policy_head {
 /* "Box", "Discrete", ... */
 const char *space_kind_name(muster_space_kind kind);
 
+/* What a distribution makes actions from in a graph of ONNX operators. */
+struct action_onnx {
+  struct onnx *graph;
+  const char *net;   /* [batch, outputs] */
+  const char *mask;  /* bool [batch or 1, choices], of discrete actions */
+  const char *noise; /* [batch, numbers] random numbers, as `noise` and `noise_numbers` say; NULL: the mode is wanted */
+};
+
+/* the kind of random numbers that samples are made from */
+enum distribution_noise {
+  DISTRIBUTION_NOISE_NORMAL, /* standard normal, independent */
+  DISTRIBUTION_NOISE_UNIFORM /* in [0, 1), independent */
+};
+
 struct distribution {
   const char *name, *summary;
   muster_space_kind action_kind;
@@ -144,6 +159,12 @@ struct distribution {
                         float *probabilities);
   /* Optional: where the outputs say what the choices are worth, fills values [rows, choices] with Q(s, a). */
   void (*values)(const struct policy_head *head, size_t rows, const float *net, size_t net_ld, float *values);
+  /* Optional: adds mode() to a graph of ONNX operators, or where it has noise what sample() makes of such random
+   * numbers once the policy no longer acts at random; returns the actions [batch, elements], float or int64. NULL: such
+   * a policy cannot be exported. */
+  const char *(*onnx)(const struct policy_head *head, const struct action_onnx *io);
+  enum distribution_noise noise;
+  size_t noise_numbers; /* of an action; 0: one for each element */
 };
 
 /* Makes the head for an action space. Its memory comes from the arena, except that of its own parameters. `name`: the

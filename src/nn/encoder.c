@@ -106,3 +106,47 @@ void encoder_encode(const struct encoder *encoder, size_t rows, const void *obse
     }
   }
 }
+
+/* --- ONNX --- */
+
+static const char *box_onnx(const struct encoder *encoder, struct onnx *graph, const char *x) {
+  const size_t n = encoder->elements;
+  if (encoder->statistics != NULL) {
+    x = onnx_node(graph, "Sub", ONNX_LIST(x, onnx_vector(graph, n, encoder->statistics)), NULL);
+    x = onnx_node(graph, "Mul", ONNX_LIST(x, onnx_vector(graph, n, encoder->statistics + n)), NULL);
+  }
+  if (isinf(encoder->clip)) return x;
+  return onnx_node(graph, "Clip", ONNX_LIST(x, onnx_number(graph, -encoder->clip), onnx_number(graph, encoder->clip)),
+                   NULL);
+}
+
+/* numbers [batch, n] of which each has so many choices, one-hot side by side */
+static const char *one_hot_onnx(struct onnx *graph, const char *numbers, int64_t choices) {
+  const char *depth = onnx_constant(graph, &(struct onnx_array){NULL, ONNX_INT64, 0, {0}}, &choices);
+  const char *values = onnx_vector(graph, 2, (float[]){0, 1});
+  return onnx_node(graph, "Flatten", ONNX_LIST(onnx_node(graph, "OneHot", ONNX_LIST(numbers, depth, values), NULL)),
+                   NULL);
+}
+
+/* element by element, neighbours with the same number of choices at once */
+static const char *discrete_onnx(const struct encoder *encoder, struct onnx *graph, const char *numbers) {
+  const char *joined = NULL;
+  for (size_t first = 0, end; first < encoder->elements; first = end) {
+    const int32_t choices = encoder->counts[first];
+    for (end = first + 1; end < encoder->elements && encoder->counts[end] == choices;) end++;
+    const char *part = one_hot_onnx(graph, onnx_columns(graph, numbers, first, end), choices);
+    joined = joined == NULL ? part : onnx_join(graph, 2, (const char *const[]){joined, part});
+  }
+  return joined;
+}
+
+const char *encoder_onnx(const struct encoder *encoder, struct onnx *graph, const char *observations) {
+  const char *x = onnx_shape(graph, observations, 2, (int64_t[]){-1, (int64_t)encoder->elements});
+  switch (encoder->kind) {
+  case MUSTER_SPACE_BOX: return encoder->scales ? box_onnx(encoder, graph, x) : x;
+  case MUSTER_SPACE_BOX_U8:
+    x = onnx_cast(graph, x, ONNX_FLOAT);
+    return onnx_node(graph, "Mul", ONNX_LIST(x, onnx_number(graph, 1.0f / 255.0f)), NULL);
+  default: return encoder->is_number ? onnx_cast(graph, x, ONNX_FLOAT) : discrete_onnx(encoder, graph, x);
+  }
+}

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "muster/space.h"
+#include "store/onnx.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -55,5 +56,10 @@ static inline bool encoder_is_identity(const struct encoder *encoder) {
  * be below their counts. */
 void encoder_encode(const struct encoder *encoder, size_t rows, const void *observations, size_t stride, float *out,
                     size_t ld);
+
+/* Adds the encoder to a graph of ONNX operators: observations [batch, shape of the space], float for Box, uint8 for
+ * images, int64 for discrete kinds ([batch] where they are Discrete), become the value that is returned, [batch,
+ * width]. */
+const char *encoder_onnx(const struct encoder *encoder, struct onnx *graph, const char *observations);
 
 #endif

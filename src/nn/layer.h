@@ -10,6 +10,7 @@
 
 #include "math/linear.h"
 #include "nn/parameters.h"
+#include "store/onnx.h"
 
 #define TILE LINEAR_TILE              /* rows of a tile */
 #define BLOCK_ROWS LINEAR_GROUPS_ROWS /* rows of a block of tiles */
@@ -138,6 +139,10 @@ struct layer_type {
   muster_status (*allocate)(struct layer *layer, bool trains, struct arena *arena);
   void (*forward)(struct layer *layer, const struct layer_pass *pass);
   void (*backward)(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back);
+  /* Optional: adds what forward() computes when nothing is random, without the activation, to a graph of ONNX
+   * operators; x is [batch, in], the value that is returned [batch, out]. NULL: a policy with such a layer cannot be
+   * exported. */
+  const char *(*onnx)(const struct layer *layer, const float *values, struct onnx *graph, const char *x);
 };
 
 /* The registry: one line for each layer, the table that its file defines. */

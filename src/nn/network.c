@@ -187,6 +187,20 @@ void network_backward(struct network *network, const struct layer_pass *pass, co
   }
 }
 
+const char *network_onnx(const struct network *network, const float *values, struct onnx *graph, const char *x) {
+  static const char *const ops[] = {[ACTIVATION_TANH] = "Tanh", [ACTIVATION_RELU] = "Relu"};
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++) {
+    if (layer->type->onnx == NULL || layer->memory > 0) {
+      onnx_fail(graph, status_error(MUSTER_ERROR_USAGE, "the layer '%s' of the policy cannot be exported to ONNX",
+                                    layer->type->name));
+      return x;
+    }
+    x = layer->type->onnx(layer, values, graph, x);
+    if (layer->activation != ACTIVATION_NONE) x = onnx_node(graph, ops[layer->activation], ONNX_LIST(x), NULL);
+  }
+  return x;
+}
+
 enum activation network_activation(const struct network *network) {
   return network->layers > 0 ? network->layer[network->layers - 1].activation : ACTIVATION_NONE;
 }

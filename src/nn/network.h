@@ -61,6 +61,10 @@ const float *network_forward(struct network *network, const struct layer_pass *p
 void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
                       float *const scratch[2]);
 
+/* Adds the network to a graph of ONNX operators: x [batch, floats of the input] becomes the value that is returned,
+ * [batch, floats of the output]. A layer that has no form in ONNX, or a memory, breaks the graph (USAGE error). */
+const char *network_onnx(const struct network *network, const float *values, struct onnx *graph, const char *x);
+
 /* The activation that made the network's output: the last layer's. */
 enum activation network_activation(const struct network *network);
 

@@ -64,6 +64,16 @@ static muster_status create_model(struct muster_policy *policy) {
   return ARENA_TAKE(policy->arena, choices > 0 ? 0 : 2 * TILE * elements, "actions", &policy->actions);
 }
 
+static muster_status read_masks(struct muster_policy *policy, struct checkpoint_reader *reader) {
+  const char *name = "about/masks_actions";
+  int64_t masks_actions;
+  policy->masks = POLICY_MASKS_UNKNOWN;
+  if (!checkpoint_has(reader, name)) return MUSTER_OK;
+  MUSTER_TRY(checkpoint_read_int(reader, name, &masks_actions));
+  policy->masks = masks_actions != 0 ? POLICY_MASKS_ACTIONS : POLICY_MASKS_NONE;
+  return MUSTER_OK;
+}
+
 /* builds the networks as the config says, as wide as the spaces say, with the weights in the tensors */
 static muster_status read_policy(struct muster_policy *policy, struct checkpoint_reader *reader) {
   char *text;
@@ -72,6 +82,7 @@ static muster_status read_policy(struct muster_policy *policy, struct checkpoint
   free(text);
   MUSTER_TRY(status);
   MUSTER_TRY(checkpoint_read_int(reader, "about/total_steps", &policy->total_steps));
+  MUSTER_TRY(read_masks(policy, reader));
   MUSTER_TRY(spaces_read(reader, "spaces/observation", policy->arena, &policy->observation));
   MUSTER_TRY(spaces_read(reader, "spaces/action", policy->arena, &policy->action));
   MUSTER_TRY(create_model(policy));

@@ -14,6 +14,9 @@ enum policy_values {
   POLICY_VALUES_OWN         /* the policy's own outputs */
 };
 
+/* whether the environment that it was trained on masks its actions; older checkpoints do not tell */
+enum policy_masks { POLICY_MASKS_NONE, POLICY_MASKS_ACTIONS, POLICY_MASKS_UNKNOWN };
+
 struct muster_policy {
   char path[1100]; /* the checkpoint file */
   struct run_config config;
@@ -27,6 +30,7 @@ struct muster_policy {
   struct normalizer normalizer;
   muster_space observation, action;
   bool bounds_actions;
+  enum policy_masks masks;
   int64_t total_steps;
   uint64_t seed;
   uint32_t acts; /* calls of muster_policy_act() since the seed was set */

@@ -81,6 +81,7 @@ static muster_status write_description(struct learner *learner, struct checkpoin
   const muster_env_spec *spec = env_pool_spec(learner->run->pool);
   MUSTER_TRY(spaces_write(writer, "spaces/observation", &spec->observation));
   MUSTER_TRY(spaces_write(writer, "spaces/action", &spec->action));
+  MUSTER_TRY(checkpoint_write_int(writer, "about/masks_actions", spec->masks_actions));
   MUSTER_TRY(checkpoint_write_int(writer, "about/seed", config->general.seed));
   MUSTER_TRY(checkpoint_write_int(writer, CHECKPOINT_STEPS, learner->total_steps));
   MUSTER_TRY(checkpoint_write_int(writer, "about/ranks", learner->run->topology.ranks));

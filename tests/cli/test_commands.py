@@ -6,7 +6,7 @@ import subprocess
 
 import program
 
-COMMANDS = ["train", "eval", "watch", "inspect", "summary", "plot", "report", "envs", "algos", "parts", "config", "bench", "plan"]
+COMMANDS = ["train", "eval", "watch", "inspect", "summary", "plot", "report", "export", "envs", "algos", "parts", "config", "bench", "plan"]
 
 
 class Commands(program.Case):
@@ -54,6 +54,10 @@ class Commands(program.Case):
             ["summary"],
             ["summary", "a", "--json", "--csv"],
             ["inspect", "a", "--yaml"],
+            ["export"],
+            ["export", "a"],
+            ["export", "a", "b.onnx", "c"],
+            ["export", "a", "b.onnx", "--sampled"],
             ["envs", "a", "b"],
             ["envs", "--wrong"],
             ["algos", "a", "b"],

@@ -26,6 +26,7 @@ SOURCE = pathlib.Path(os.environ["MUSTER_SOURCE"])
 WORK = pathlib.Path(os.environ["MUSTER_WORK"])
 TENSORS = os.environ["MUSTER_TENSORS"]
 ACT = os.environ["MUSTER_ACT"]
+POLICY_LIBRARY = os.environ["MUSTER_POLICY_LIBRARY"]
 PLUGINS = pathlib.Path(os.environ["MUSTER_PLUGINS"])
 SANITIZED = os.environ["MUSTER_SANITIZED"] == "1"
 MPIRUN = str(SOURCE / "tests" / "support" / "mpirun")

@@ -64,3 +64,18 @@ void bounded_explore(struct policy_head *head, size_t rows, const struct action_
   for (size_t i = 0; i < head->elements; i++)
     for (size_t r = 0; r < rows; r++) actions[r * head->elements + i] = bounded_action(head, i, x[i * TILE + r]);
 }
+
+const char *bounded_onnx(const struct policy_head *head, struct onnx *graph, const char *unit) {
+  const char *half_width = onnx_vector(graph, head->elements, head->half_width);
+  const char *from_centre = onnx_node(graph, "Mul", ONNX_LIST(unit, half_width), NULL);
+  return onnx_node(graph, "Add", ONNX_LIST(from_centre, onnx_vector(graph, head->elements, head->centre)), NULL);
+}
+
+const char *bounded_noise_onnx(const struct policy_head *head, const struct action_onnx *io, const char *x) {
+  struct onnx *graph = io->graph;
+  if (head->noise.kind == ACTION_NOISE_NONE) return x;
+  const char *std = onnx_number(graph, (float)head->noise.std);
+  const char *noise = onnx_node(graph, "Mul", ONNX_LIST(io->noise, std), NULL);
+  const char *sum = onnx_node(graph, "Add", ONNX_LIST(x, noise), NULL);
+  return onnx_node(graph, "Clip", ONNX_LIST(sum, onnx_number(graph, -1), onnx_number(graph, 1)), NULL);
+}

@@ -18,6 +18,13 @@ static inline float bounded_action(const struct policy_head *head, size_t i, flo
   return head->centre[i] + head->half_width[i] * unit;
 }
 
+/* For .onnx: actions from numbers [batch, elements] in [-1, 1]. */
+const char *bounded_onnx(const struct policy_head *head, struct onnx *graph, const char *unit);
+
+/* The action noise for .onnx: the numbers x [batch, elements] with `noise` of the algorithm's deviation added, cut to
+ * [-1, 1]; x itself where the algorithm adds none. */
+const char *bounded_noise_onnx(const struct policy_head *head, const struct action_onnx *io, const char *x);
+
 /* The actions [rows, elements] by which a policy explores that would act by x [elements, TILE], numbers in [-1, 1]. Of
  * rows that act randomly x and log_prob are replaced; the algorithm's action noise is added to all, and the sum is cut
  * to [-1, 1], as in Stable-Baselines3. The noise's process is one for each row of the run and element. log_prob does

@@ -213,6 +213,36 @@ static void categorical_gradient(struct policy_head *head, size_t rows, const vo
   }
 }
 
+/* The choice of one element whose logits are [batch, choices]: that of the highest logit, or the first one whose
+ * running sum of e^(l - max l) exceeds noise [batch, 1] times all of them. */
+static const char *choice_onnx(struct onnx *graph, const char *logits, const char *noise) {
+  if (noise == NULL) return onnx_node(graph, "ArgMax", ONNX_LIST(logits), ONNX_ATTRIBUTES(ONNX_INT("axis", 1)));
+  const char *most =
+      onnx_node(graph, "ReduceMax", ONNX_LIST(logits), ONNX_ATTRIBUTES(ONNX_INTS("axes", (int64_t[]){1}, 1)));
+  const char *shifted = onnx_node(graph, "Sub", ONNX_LIST(logits, most), NULL);
+  const char *weights = onnx_node(graph, "Exp", ONNX_LIST(shifted), NULL);
+  const char *axis = onnx_integers(graph, 1, (int64_t[]){1});
+  const char *running = onnx_node(graph, "CumSum", ONNX_LIST(weights, axis), NULL);
+  const char *all =
+      onnx_node(graph, "ReduceMax", ONNX_LIST(running), ONNX_ATTRIBUTES(ONNX_INTS("axes", (int64_t[]){1}, 1)));
+  const char *threshold = onnx_node(graph, "Mul", ONNX_LIST(noise, all), NULL);
+  const char *passed = onnx_node(graph, "LessOrEqual", ONNX_LIST(running, threshold), NULL);
+  return onnx_node(graph, "ReduceSum", ONNX_LIST(onnx_cast(graph, passed, ONNX_INT64), axis), NULL);
+}
+
+static const char *categorical_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  struct onnx *graph = io->graph;
+  const char *logits = onnx_node(graph, "Where", ONNX_LIST(io->mask, io->net, onnx_number(graph, MASKED)), NULL);
+  const char *joined = NULL;
+  for (size_t element = 0, first = 0; element < head->elements; first += (size_t)head->counts[element++]) {
+    const char *own = onnx_columns(graph, logits, first, first + (size_t)head->counts[element]);
+    const char *noise = io->noise != NULL ? onnx_columns(graph, io->noise, element, element + 1) : NULL;
+    const char *choice = choice_onnx(graph, own, noise);
+    joined = joined == NULL ? choice : onnx_join(graph, 2, (const char *const[]){joined, choice});
+  }
+  return joined;
+}
+
 const struct distribution distribution_categorical = {
     .name = "Categorical",
     .summary = "one of several choices, whose logits are the outputs",
@@ -223,6 +253,8 @@ const struct distribution distribution_categorical = {
     .evaluate = categorical_evaluate,
     .gradient = categorical_gradient,
     .probabilities = categorical_probabilities,
+    .onnx = categorical_onnx,
+    .noise = DISTRIBUTION_NOISE_UNIFORM,
 };
 
 const struct distribution distribution_multi_categorical = {
@@ -235,4 +267,6 @@ const struct distribution distribution_multi_categorical = {
     .evaluate = categorical_evaluate,
     .gradient = categorical_gradient,
     .probabilities = categorical_probabilities,
+    .onnx = categorical_onnx,
+    .noise = DISTRIBUTION_NOISE_UNIFORM,
 };

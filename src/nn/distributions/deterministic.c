@@ -53,6 +53,11 @@ static void deterministic_pathwise(struct policy_head *head, size_t rows, const 
     }
 }
 
+static const char *deterministic_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  const char *x = onnx_node(io->graph, "Tanh", ONNX_LIST(io->net), NULL);
+  return bounded_onnx(head, io->graph, io->noise != NULL ? bounded_noise_onnx(head, io, x) : x);
+}
+
 const struct distribution distribution_deterministic = {
     .name = "Deterministic",
     .summary = "tanh of the outputs, scaled to the bounds; where it explores, with the algorithm's action noise",
@@ -64,4 +69,5 @@ const struct distribution distribution_deterministic = {
     .mode = deterministic_mode,
     .pathwise = deterministic_pathwise,
     .from_noise = deterministic_from_noise,
+    .onnx = deterministic_onnx,
 };

@@ -9,6 +9,10 @@ static void values_of(const struct policy_head *head, const float *outputs, floa
 
 GREEDY_FUNCTIONS(values_of)
 
+static const char *values_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  return greedy_onnx(head, io, io->net);
+}
+
 const struct distribution distribution_epsilon_greedy = {
     .name = "EpsilonGreedy",
     .summary = "the action of the greatest value, or with probability epsilon any one; the outputs are the values",
@@ -21,4 +25,7 @@ const struct distribution distribution_epsilon_greedy = {
     .gradient = greedy_gradient,
     .probabilities = probabilities,
     .values = values,
+    .onnx = values_onnx,
+    .noise = DISTRIBUTION_NOISE_UNIFORM,
+    .noise_numbers = GREEDY_NOISE_NUMBERS,
 };

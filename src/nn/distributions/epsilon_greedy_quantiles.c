@@ -12,6 +12,14 @@ static void values_of(const struct policy_head *head, const float *outputs, floa
 
 GREEDY_FUNCTIONS(values_of)
 
+static const char *values_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  const int64_t shape[] = {-1, (int64_t)head->choices, (int64_t)head->atoms};
+  const char *quantiles = onnx_shape(io->graph, io->net, 3, shape);
+  const char *means = onnx_node(io->graph, "ReduceMean", ONNX_LIST(quantiles),
+                                ONNX_ATTRIBUTES(ONNX_INTS("axes", (int64_t[]){2}, 1), ONNX_INT("keepdims", 0)));
+  return greedy_onnx(head, io, means);
+}
+
 const struct distribution distribution_epsilon_greedy_quantiles = {
     .name = "EpsilonGreedyQuantiles",
     .summary = "the same; the outputs are quantiles of the return after each action, whose mean is its value",
@@ -24,4 +32,7 @@ const struct distribution distribution_epsilon_greedy_quantiles = {
     .gradient = greedy_gradient,
     .probabilities = probabilities,
     .values = values,
+    .onnx = values_onnx,
+    .noise = DISTRIBUTION_NOISE_UNIFORM,
+    .noise_numbers = GREEDY_NOISE_NUMBERS,
 };

@@ -38,6 +38,10 @@ static void exploring_mode(struct policy_head *head, size_t rows, const float *n
   distribution_categorical.mode(head, rows, net, net_ld, mask, actions);
 }
 
+static const char *exploring_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  return distribution_categorical.onnx(head, io);
+}
+
 const struct distribution distribution_exploring_categorical = {
     .name = "ExploringCategorical",
     .summary = "one of several choices, whose logits are the outputs, or before anything is learned any one",
@@ -47,4 +51,6 @@ const struct distribution distribution_exploring_categorical = {
     .sample = exploring_sample,
     .mode = exploring_mode,
     .probabilities = exploring_probabilities,
+    .onnx = exploring_onnx,
+    .noise = DISTRIBUTION_NOISE_UNIFORM,
 };

@@ -95,4 +95,5 @@ const struct distribution distribution_gaussian = {
     .evaluate = gaussian_evaluate,
     .gradient = gaussian_gradient,
     .pathwise = gaussian_pathwise,
+    .onnx = location_scale_onnx,
 };

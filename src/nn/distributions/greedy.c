@@ -3,6 +3,7 @@
 #include "base/random.h"
 #include "nn/layer.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -120,4 +121,27 @@ void greedy_gradient(struct policy_head *head, size_t rows, const void *actions,
     sum += (double)d_log_prob[r] * head->workspace[r] + (double)d_entropy * head->workspace[TILE + r];
   }
   head->own_gradients[0] += (float)sum;
+}
+
+/* the place-th of the allowed actions, place = floor(noise * how many they are) */
+static const char *explore_onnx(struct onnx *graph, const char *mask, const char *noise) {
+  const char *axis = onnx_integers(graph, 1, (int64_t[]){1});
+  const char *allowed = onnx_cast(graph, mask, ONNX_FLOAT);
+  const char *running = onnx_node(graph, "CumSum", ONNX_LIST(allowed, axis), NULL);
+  const char *count = onnx_node(graph, "ReduceSum", ONNX_LIST(allowed, axis), NULL);
+  const char *place =
+      onnx_node(graph, "Floor", ONNX_LIST(onnx_node(graph, "Mul", ONNX_LIST(noise, count), NULL)), NULL);
+  const char *passed = onnx_node(graph, "LessOrEqual", ONNX_LIST(running, place), NULL);
+  return onnx_node(graph, "ReduceSum", ONNX_LIST(onnx_cast(graph, passed, ONNX_INT64), axis), NULL);
+}
+
+const char *greedy_onnx(const struct policy_head *head, const struct action_onnx *io, const char *values) {
+  struct onnx *graph = io->graph;
+  values = onnx_node(graph, "Where", ONNX_LIST(io->mask, values, onnx_number(graph, -FLT_MAX)), NULL);
+  const char *best = onnx_node(graph, "ArgMax", ONNX_LIST(values), ONNX_ATTRIBUTES(ONNX_INT("axis", 1)));
+  if (io->noise == NULL) return best;
+  const char *chance = onnx_columns(graph, io->noise, 0, 1);
+  const char *explores = onnx_node(graph, "Less", ONNX_LIST(chance, onnx_number(graph, (float)epsilon_of(head))), NULL);
+  const char *other = explore_onnx(graph, io->mask, onnx_columns(graph, io->noise, 1, GREEDY_NOISE_NUMBERS));
+  return onnx_node(graph, "Where", ONNX_LIST(explores, other, best), NULL);
 }

@@ -29,6 +29,11 @@ void greedy_gradient(struct policy_head *head, size_t rows, const void *actions,
                      float d_entropy, float *d_net, size_t d_net_ld);
 void greedy_shape(struct policy_head *head, bool state_dependent);
 
+/* For .onnx: choices by values [batch, choices]. Of the two numbers of noise the first one says whether a row explores,
+ * the second one which of the allowed actions it takes then. */
+enum { GREEDY_NOISE_NUMBERS = 2 };
+const char *greedy_onnx(const struct policy_head *head, const struct action_onnx *io, const char *values);
+
 /* Defines the functions of a table whose values are values_of(). */
 #define GREEDY_FUNCTIONS(values_of)                                                                                    \
   static void sample(struct policy_head *head, size_t rows, const float *net, size_t net_ld, struct action_mask mask,  \

@@ -63,3 +63,19 @@ void location_scale_give(struct policy_head *head, size_t i, size_t rows, const 
   }
   if (head->own_count > 0) head->own_gradients[i] += (float)own_gradient;
 }
+
+const char *location_scale_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  struct onnx *graph = io->graph;
+  const size_t n = head->elements;
+  const char *location = head->own_count > 0 ? io->net : onnx_columns(graph, io->net, 0, n);
+  if (io->noise == NULL) return location;
+  const char *log_scale =
+      head->own_count > 0 ? onnx_vector(graph, n, head->own)
+                          : onnx_node(graph, "Clip",
+                                      ONNX_LIST(onnx_columns(graph, io->net, n, 2 * n),
+                                                onnx_number(graph, LOG_SCALE_MIN), onnx_number(graph, LOG_SCALE_MAX)),
+                                      NULL);
+  const char *scale = onnx_node(graph, "Exp", ONNX_LIST(log_scale), NULL);
+  const char *drawn = onnx_node(graph, "Mul", ONNX_LIST(scale, io->noise), NULL);
+  return onnx_node(graph, "Add", ONNX_LIST(location, drawn), NULL);
+}

@@ -33,6 +33,9 @@ void location_scale_find_noise(const struct policy_head *head, size_t rows, cons
 void location_scale_mode(struct policy_head *head, size_t rows, const float *net, size_t net_ld,
                          struct action_mask mask, void *actions);
 
+/* For .onnx: m, or m + e^s n where there is noise n. */
+const char *location_scale_onnx(const struct policy_head *head, const struct action_onnx *io);
+
 /* Passes the gradients of element i, [rows] each, on to the network's outputs and to the distribution's own parameters.
  * A scale that was clamped passes none on. */
 void location_scale_give(struct policy_head *head, size_t i, size_t rows, const float *d_location,

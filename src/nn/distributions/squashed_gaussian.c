@@ -137,6 +137,22 @@ static void squashed_pathwise(struct policy_head *head, size_t rows, const float
     }
 }
 
+/* The algorithm's action noise is for learning, and no part of the distribution: it is left out. */
+static const char *squashed_onnx(const struct policy_head *head, const struct action_onnx *io) {
+  struct onnx *graph = io->graph;
+  const size_t n = head->elements;
+  const char *u = onnx_columns(graph, io->net, 0, n);
+  if (io->noise != NULL) {
+    const char *log_std = onnx_columns(graph, io->net, n, 2 * n);
+    log_std = onnx_node(graph, "Clip",
+                        ONNX_LIST(log_std, onnx_number(graph, LOG_STD_MIN), onnx_number(graph, LOG_STD_MAX)), NULL);
+    const char *std = onnx_node(graph, "Exp", ONNX_LIST(log_std), NULL);
+    const char *drawn = onnx_node(graph, "Mul", ONNX_LIST(std, io->noise), NULL);
+    u = onnx_node(graph, "Add", ONNX_LIST(u, drawn), NULL);
+  }
+  return bounded_onnx(head, graph, onnx_node(graph, "Tanh", ONNX_LIST(u), NULL));
+}
+
 const struct distribution distribution_squashed_gaussian = {
     .name = "SquashedGaussian",
     .summary = "tanh of a Gaussian, scaled to the bounds; the outputs are its means and log-deviations",
@@ -148,4 +164,5 @@ const struct distribution distribution_squashed_gaussian = {
     .mode = squashed_mode,
     .pathwise = squashed_pathwise,
     .from_noise = squashed_from_noise,
+    .onnx = squashed_onnx,
 };

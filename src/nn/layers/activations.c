@@ -26,6 +26,11 @@ static void activation_backward(struct layer *layer, const struct layer_pass *pa
   layer_apply_slope(back->x_activation, pass->rows, layer->in, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
+static const char *activation_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  (void)layer, (void)values, (void)graph;
+  return x; /* the activation follows every layer that has one */
+}
+
 const struct layer_type layer_tanh = {
     .name = "tanh",
     .summary = "the hyperbolic tangent",
@@ -34,6 +39,7 @@ const struct layer_type layer_tanh = {
     .shape = activation_shape,
     .forward = activation_forward,
     .backward = activation_backward,
+    .onnx = activation_onnx,
 };
 
 const struct layer_type layer_relu = {
@@ -44,4 +50,5 @@ const struct layer_type layer_relu = {
     .shape = activation_shape,
     .forward = activation_forward,
     .backward = activation_backward,
+    .onnx = activation_onnx,
 };

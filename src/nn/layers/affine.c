@@ -77,3 +77,10 @@ void affine_find_gradients(const struct affine *affine, size_t rows, const float
   else
     linear_backward_weight(rows, affine->in, affine->out, x, x_ld, dy, dy_ld, weight, bias);
 }
+
+const char *affine_onnx(const struct affine *affine, const float *values, struct onnx *graph, const char *x) {
+  const struct onnx_array shape = {NULL, ONNX_FLOAT, 2, {(int64_t)affine->out, (int64_t)affine->in}};
+  const char *weight = onnx_constant(graph, &shape, values + affine->weight);
+  const char *bias = onnx_vector(graph, affine->out, values + affine->bias);
+  return onnx_node(graph, "Gemm", ONNX_LIST(x, weight, bias), ONNX_ATTRIBUTES(ONNX_INT("transB", 1)));
+}

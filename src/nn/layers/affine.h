@@ -22,6 +22,9 @@ void affine_find_gradients(const struct affine *affine, size_t rows, const float
                            size_t dy_ld, const struct layer_return *back);
 void affine_pack(struct affine *affine, const float *values, bool for_training);
 
+/* For a layer's onnx(): x [batch, in] becomes [batch, out]. */
+const char *affine_onnx(const struct affine *affine, const float *values, struct onnx *graph, const char *x);
+
 /* For a layer's renew(); `copy`: of the target copy, or NULL. */
 void affine_renew(struct affine *affine, struct affine *copy, const struct layer_renewal *renewal);
 

@@ -190,6 +190,45 @@ static void conv2d_backward(struct layer *layer, const struct layer_pass *pass, 
   }
 }
 
+/* ---- ONNX, where channels come before rows and columns ---- */
+
+/* the weight [out, kernel, kernel, channels] as [out, channels, kernel, kernel] */
+static const char *weight_onnx(const struct layer *layer, const float *weight, struct onnx *graph) {
+  const struct conv2d *conv = layer->state;
+  const int64_t out = (int64_t)conv->affine.out, size = (int64_t)conv->kernel,
+                channels = (int64_t)layer->below.channels;
+  const struct onnx_array shape = {NULL, ONNX_FLOAT, 4, {out, size, size, channels}};
+  return onnx_node(graph, "Transpose", ONNX_LIST(onnx_constant(graph, &shape, weight)),
+                   ONNX_ATTRIBUTES(ONNX_INTS("perm", ((int64_t[]){0, 3, 1, 2}), 4)));
+}
+
+/* zeros after the last of `cells` */
+static int64_t outside_after(const struct conv2d *conv, size_t cells, size_t windows, size_t before) {
+  const size_t reach = (windows - 1) * conv->stride + conv->kernel;
+  return reach > cells + before ? (int64_t)(reach - cells - before) : 0;
+}
+
+static const char *conv2d_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  const struct conv2d *conv = layer->state;
+  const struct layer_shape below = layer->below, above = layer->above;
+  const int64_t size = (int64_t)conv->kernel, stride = (int64_t)conv->stride;
+  const int64_t pads[] = {(int64_t)conv->rows_outside, (int64_t)conv->columns_outside,
+                          outside_after(conv, below.rows, above.rows, conv->rows_outside),
+                          outside_after(conv, below.columns, above.columns, conv->columns_outside)};
+  const int64_t grid[] = {-1, (int64_t)below.rows, (int64_t)below.columns, (int64_t)below.channels};
+  const char *channels_first = onnx_node(graph, "Transpose", ONNX_LIST(onnx_shape(graph, x, 4, grid)),
+                                         ONNX_ATTRIBUTES(ONNX_INTS("perm", ((int64_t[]){0, 3, 1, 2}), 4)));
+  const char *weight = weight_onnx(layer, values + conv->affine.weight, graph);
+  const char *bias = onnx_vector(graph, conv->affine.out, values + conv->affine.bias);
+  const char *y =
+      onnx_node(graph, "Conv", ONNX_LIST(channels_first, weight, bias),
+                ONNX_ATTRIBUTES(ONNX_INTS("kernel_shape", ((int64_t[]){size, size}), 2),
+                                ONNX_INTS("strides", ((int64_t[]){stride, stride}), 2), ONNX_INTS("pads", pads, 4)));
+  const char *channels_last =
+      onnx_node(graph, "Transpose", ONNX_LIST(y), ONNX_ATTRIBUTES(ONNX_INTS("perm", ((int64_t[]){0, 2, 3, 1}), 4)));
+  return onnx_node(graph, "Flatten", ONNX_LIST(channels_last), NULL);
+}
+
 const struct layer_type layer_conv2d = {
     .name = "conv2d",
     .summary = "the same weights for each window of KERNEL x KERNEL cells, one every STRIDE cells, zeros outside",
@@ -206,4 +245,5 @@ const struct layer_type layer_conv2d = {
     .allocate = conv2d_allocate,
     .forward = conv2d_forward,
     .backward = conv2d_backward,
+    .onnx = conv2d_onnx,
 };

@@ -47,6 +47,10 @@ static void dense_backward(struct layer *layer, const struct layer_pass *pass, c
                         affine->packed_transposed, back->x_activation, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
+static const char *dense_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  return affine_onnx(layer->state, values, graph, x);
+}
+
 const struct layer_type layer_dense = {
     .name = "dense",
     .summary = "every output reads every input",
@@ -62,4 +66,5 @@ const struct layer_type layer_dense = {
     .renew = dense_renew,
     .forward = dense_forward,
     .backward = dense_backward,
+    .onnx = dense_onnx,
 };

@@ -80,6 +80,11 @@ static void dropout_backward(struct layer *layer, const struct layer_pass *pass,
   layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
+static const char *dropout_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  (void)layer, (void)values, (void)graph;
+  return x;
+}
+
 const struct layer_type layer_dropout = {
     .name = "dropout",
     .summary = "drops each number with probability RATE while the network learns",
@@ -90,4 +95,5 @@ const struct layer_type layer_dropout = {
     .allocate = dropout_allocate,
     .forward = dropout_forward,
     .backward = dropout_backward,
+    .onnx = dropout_onnx,
 };

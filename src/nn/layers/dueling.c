@@ -143,6 +143,22 @@ static void dueling_backward(struct layer *layer, const struct layer_pass *pass,
   }
 }
 
+static const char *dueling_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  const struct dueling *dueling = layer->state;
+  const int64_t actions = (int64_t)dueling->actions, atoms = (int64_t)dueling->atoms;
+  const char *y[STREAMS];
+  for (size_t i = 0; i < STREAMS; i++) {
+    const char *half = onnx_columns(graph, x, i * dueling->half, (i + 1) * dueling->half);
+    y[i] = affine_onnx(&dueling->stream[i].affine, values, graph, half);
+  }
+  const char *value = onnx_shape(graph, y[VALUE], 3, (int64_t[]){-1, 1, atoms});
+  const char *advantage = onnx_shape(graph, y[ADVANTAGE], 3, (int64_t[]){-1, actions, atoms});
+  const char *mean =
+      onnx_node(graph, "ReduceMean", ONNX_LIST(advantage), ONNX_ATTRIBUTES(ONNX_INTS("axes", (int64_t[]){1}, 1)));
+  const char *centred = onnx_node(graph, "Sub", ONNX_LIST(advantage, mean), NULL);
+  return onnx_node(graph, "Flatten", ONNX_LIST(onnx_node(graph, "Add", ONNX_LIST(value, centred), NULL)), NULL);
+}
+
 const struct layer_type layer_dueling = {
     .name = "dueling",
     .summary = "values of actions: a value from the first half of the input, plus advantages from the second",
@@ -157,4 +173,5 @@ const struct layer_type layer_dueling = {
     .renew = dueling_renew,
     .forward = dueling_forward,
     .backward = dueling_backward,
+    .onnx = dueling_onnx,
 };

@@ -69,6 +69,14 @@ static void layer_norm_backward(struct layer *layer, const struct layer_pass *pa
     layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
+static const char *layer_norm_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  const struct layer_norm *norm = layer->state;
+  const char *gain = onnx_vector(graph, layer->in, values + norm->gain);
+  const char *bias = onnx_vector(graph, layer->in, values + norm->bias);
+  return onnx_node(graph, "LayerNormalization", ONNX_LIST(x, gain, bias),
+                   ONNX_ATTRIBUTES(ONNX_INT("axis", -1), ONNX_FLOAT_NUMBER("epsilon", 1e-5f)));
+}
+
 const struct layer_type layer_norm = {
     .name = "layer_norm",
     .summary = "each row at mean 0 and deviation 1, times a gain and plus a bias that are learned",
@@ -80,4 +88,5 @@ const struct layer_type layer_norm = {
     .allocate = layer_norm_allocate,
     .forward = layer_norm_forward,
     .backward = layer_norm_backward,
+    .onnx = layer_norm_onnx,
 };

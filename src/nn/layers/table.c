@@ -32,10 +32,19 @@ static void table_forward(struct layer *layer, const struct layer_pass *pass) {
   }
 }
 
+static const char *table_onnx(const struct layer *layer, const float *values, struct onnx *graph, const char *x) {
+  const struct table *table = layer->state;
+  const struct onnx_array shape = {NULL, ONNX_FLOAT, 2, {(int64_t)layer->argument[0], (int64_t)layer->out}};
+  const char *rows = onnx_constant(graph, &shape, values + table->offset);
+  const char *found = onnx_node(graph, "Gather", ONNX_LIST(rows, onnx_cast(graph, x, ONNX_INT64)), NULL);
+  return onnx_node(graph, "Flatten", ONNX_LIST(found), NULL); /* from [batch, 1, out] */
+}
+
 const struct layer_type layer_table = {
     .name = "table",
     .summary = "the row whose number it reads",
     .shape = table_shape,
     .add_parameters = table_add_parameters,
     .forward = table_forward,
+    .onnx = table_onnx,
 };
