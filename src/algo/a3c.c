@@ -33,6 +33,14 @@ static const struct option_spec a3c_option_list[] = {
     {.key = NULL},
 };
 
+/* the gradients are computed by actors, which do not know how far the run is */
+static muster_status a3c_check(const struct document *document, const void *options, int64_t num_envs) {
+  (void)num_envs;
+  if (schedule_is_constant(&((const struct a3c_options *)options)->settings.ent_coef)) return MUSTER_OK;
+  return document_error(document, "algorithm.ent_coef",
+                        "changes over the run, but actors of a3c compute gradients on their own; expects a number");
+}
+
 static void a3c_needs(const void *options, struct rollout_needs *needs) {
   (void)options;
   needs->asynchronous = ASYNCHRONOUS_GRADIENTS;
@@ -43,8 +51,8 @@ static void a3c_needs(const void *options, struct rollout_needs *needs) {
 enum { TERM_POLICY, TERM_VALUE, TERM_ENTROPY, TERM_EXPLAINED_VARIANCE };
 
 /* the loss as a whole, from its parts */
-static double whole_loss(const struct policy_gradient_settings *settings, const struct losses *losses) {
-  return losses->policy + settings->ent_coef * losses->entropy + settings->vf_coef * losses->value;
+static double whole_loss(const struct policy_gradient *policy, const struct losses *losses) {
+  return losses->policy + policy->ent_coef * losses->entropy + policy->settings.vf_coef * losses->value;
 }
 
 static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TERMS]) {
@@ -60,7 +68,7 @@ static muster_status a3c_gradient(void *algorithm, double terms[ALGORITHM_MAX_TE
   stages_enter(policy->stages, STAGE_UPDATE);
   struct losses losses;
   MUSTER_TRY(policy_gradient_gradient(policy, &a2c_loss, batch->sample, batch->count, &losses));
-  if (!isfinite(whole_loss(&policy->settings, &losses))) return policy_gradient_loss_error(policy, &losses, 0);
+  if (!isfinite(whole_loss(policy, &losses))) return policy_gradient_loss_error(policy, &losses, 0);
   memset(terms, 0, ALGORITHM_MAX_TERMS * sizeof *terms);
   terms[TERM_POLICY] = losses.policy;
   terms[TERM_VALUE] = losses.value;
@@ -85,7 +93,7 @@ static muster_status a3c_apply(void *algorithm, double progress_remaining, const
       .steps = 1,
       .sums = {.policy = terms[TERM_POLICY], .value = terms[TERM_VALUE], .entropy = terms[TERM_ENTROPY]},
   };
-  totals.last_loss = whole_loss(&policy->settings, &totals.sums);
+  totals.last_loss = whole_loss(policy, &totals.sums);
   stages_enter(policy->stages, STAGE_UPDATE);
   MUSTER_TRY(policy_gradient_optimizer_step(policy, learning_rate, &totals.gradient_norm));
   policy->epochs++;
@@ -107,6 +115,7 @@ const struct algorithm_type algorithm_a3c = {
     .options = OPTION_TABLE("a3c", a3c_option_list),
     .options_size = sizeof(struct a3c_options),
     .metrics = policy_gradient_metrics,
+    .check = a3c_check,
     .needs = a3c_needs,
     .update = a3c_update,
     .gradient = a3c_gradient_to_send,

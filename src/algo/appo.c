@@ -93,6 +93,7 @@ static muster_status appo_update(void *algorithm, double progress_remaining, dou
   /* targets and advantages, then epochs over random minibatches */
   const struct off_policy_summary summary = off_policy_estimate(&appo->off_policy, policy);
   struct update_totals totals;
+  policy_gradient_begin_update(policy, progress_remaining);
   MUSTER_TRY(policy_gradient_epochs(policy, &loss, &epochs, &totals));
   policy_gradient_fill_common(policy, &totals, epochs.learning_rate, metrics);
   policy_gradient_fill_ratio(&totals, clip_range, metrics);

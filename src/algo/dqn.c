@@ -56,6 +56,7 @@ static const struct option_spec dqn_option_list[] = {
     ROW_EXPLORATION_FRACTION(struct dqn_options, exploration, "0.1"),
     ROW_EXPLORATION_INITIAL_EPS(struct dqn_options, exploration, "1"),
     ROW_EXPLORATION_FINAL_EPS(struct dqn_options, exploration, "0.05"),
+    ROW_EXPLORATION_EPS(struct dqn_options, exploration),
     {ROW(struct dqn_options, exploration_alpha), .type = OPTION_FLOAT, .default_value = "0", .min = 0, .max = 100,
      .help = "how much less later environments explore: environment i of n has the exploration rate to the power "
              "1 + exploration_alpha i / (n - 1) (Ape-X: 7); 0: all the same"},

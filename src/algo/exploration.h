@@ -1,5 +1,6 @@
 /* The exploration rate of epsilon-greedy policies over a run, by the options of Stable-Baselines3's DQN: epsilon falls
- * linearly from exploration_initial_eps to exploration_final_eps over the first exploration_fraction of the run. */
+ * linearly from exploration_initial_eps to exploration_final_eps over the first exploration_fraction of the run; or by
+ * any schedule in their place. */
 #ifndef ALGO_EXPLORATION_H
 #define ALGO_EXPLORATION_H
 
@@ -9,6 +10,7 @@
 /* The options: the struct of an algorithm's options has them as `exploration`. */
 struct exploration {
   double fraction, initial_eps, final_eps;
+  struct option_schedule eps; /* is_null: by the three numbers */
 };
 
 /* The exploration rate when this part of the run is left. */
@@ -33,6 +35,13 @@ void exploration_set(struct model *model, double rate);
     .key = "exploration_final_eps", .offset = offsetof(T, member.final_eps), .type = OPTION_FLOAT,                     \
     .default_value = value, .min = 0, .max = 1,                                                                        \
     .help = "probability of a random action after exploration_fraction of the run"                                     \
+  }
+
+#define ROW_EXPLORATION_EPS(T, member)                                                                                 \
+  {                                                                                                                    \
+    .key = "exploration_eps", .offset = offsetof(T, member.eps), .type = OPTION_MAYBE_SCHEDULE,                        \
+    .default_value = "null", .min = 0, .max = 1,                                                                       \
+    .help = "probability of a random action by any schedule; null: by the three options above"                         \
   }
 
 #endif

@@ -194,6 +194,7 @@ static muster_status grpo_update(void *algorithm, double progress_remaining, dou
   const struct grpo_context context = {(float)clip_range, (float)options->kl_coef, grpo->reference_log_prob};
   const struct tile_loss loss = {.policy = policy_loss_grpo, .context = &context};
   struct update_totals totals;
+  policy_gradient_begin_update(&grpo->base, progress_remaining);
   MUSTER_TRY(policy_gradient_epochs(&grpo->base, &loss, &epochs, &totals));
   renew_reference(grpo);
 

@@ -54,8 +54,9 @@
   }
 #define ROW_LEARNING_RATE(T, value)                                                                                    \
   {                                                                                                                    \
-    ROW_SETTING(T, learning_rate), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = 10,               \
-                                   .help = "step size of the optimizer; lin_X falls from X to zero over the run"       \
+    ROW_SETTING(T, learning_rate),                                                                                     \
+        .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = 10,                                          \
+        .help = "step size of the optimizer; lin_X falls from X to zero over the run: docs/training.md"                \
   }
 #define ROW_CLIP_RANGE(T, value)                                                                                       \
   {                                                                                                                    \
@@ -70,7 +71,7 @@
   }
 #define ROW_ENT_COEF(T, value)                                                                                         \
   {                                                                                                                    \
-    ROW_SETTING(T, ent_coef), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = OPTION_NO_MAX,            \
+    ROW_SETTING(T, ent_coef), .type = OPTION_SCHEDULE, .default_value = value, .min = 0, .max = OPTION_NO_MAX,         \
                               .help = "weight of the entropy bonus"                                                    \
   }
 #define ROW_VF_COEF(T, value)                                                                                          \

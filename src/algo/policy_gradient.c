@@ -39,6 +39,7 @@ static muster_status create(const struct algorithm_context *context, void *algor
   struct model *model = context->model;
   policy->options = context->options;
   policy->settings = *settings;
+  policy_gradient_begin_update(policy, 1.0);
   policy->model = model;
   policy->stages = context->stages;
   policy->seed = context->seed;
@@ -220,7 +221,7 @@ static void learn_tile(const struct minibatch *minibatch, const float *net, size
   loss->policy(policy, weight, minibatch->inverse_n, loss->context, losses);
   for (size_t r = 0; r < tile->rows; r++) losses->entropy -= policy->model->head.entropy[r];
   if (loss->value != NULL) loss->value(policy, value, value_ld, minibatch->inverse_n, loss->context, losses);
-  backward_tile(policy, -(float)policy->settings.ent_coef * minibatch->inverse_n);
+  backward_tile(policy, -(float)policy->ent_coef * minibatch->inverse_n);
 }
 
 /* adds the gradient and the losses of some samples of the minibatch, tile by tile */
@@ -301,7 +302,7 @@ static muster_status step(struct policy_gradient *policy, const struct tile_loss
   const struct policy_gradient_settings *settings = &policy->settings;
   struct losses losses;
   MUSTER_TRY(policy_gradient_gradient(policy, loss, index, n, &losses));
-  totals->last_loss = losses.policy + settings->ent_coef * losses.entropy + settings->vf_coef * losses.value;
+  totals->last_loss = losses.policy + policy->ent_coef * losses.entropy + settings->vf_coef * losses.value;
   if (!isfinite(totals->last_loss)) return policy_gradient_loss_error(policy, &losses, totals->minibatches);
   add_losses(totals, &losses);
   if (!isnan(target_kl) && losses.approx_kl > 1.5 * target_kl) {
@@ -392,10 +393,15 @@ void policy_gradient_fill_ratio(const struct update_totals *totals, double clip_
   metrics[METRIC_FIRST_RATIO_MISMATCH] = totals->first_ratio_mismatch;
 }
 
+void policy_gradient_begin_update(struct policy_gradient *policy, double progress_remaining) {
+  policy->ent_coef = option_schedule_value(&policy->settings.ent_coef, progress_remaining);
+}
+
 muster_status policy_gradient_single_update(struct policy_gradient *policy, const struct tile_loss *loss,
                                             double progress_remaining, double *metrics) {
   double learning_rate = option_schedule_value(&policy->settings.learning_rate, progress_remaining);
   struct update_totals totals;
+  policy_gradient_begin_update(policy, progress_remaining);
   MUSTER_TRY(policy_gradient_single_step(policy, loss, learning_rate, &totals));
   policy_gradient_fill_common(policy, &totals, learning_rate, metrics);
   return MUSTER_OK;

@@ -52,8 +52,8 @@ struct tile_loss {
 struct policy_gradient_settings {
   int64_t n_steps;
   double gamma;
-  struct option_schedule learning_rate;
-  double ent_coef, vf_coef, max_grad_norm;
+  struct option_schedule learning_rate, ent_coef;
+  double vf_coef, max_grad_norm;
   bool normalize_advantage;
   char optimizer[OPTION_STRING_SIZE]; /* its name; "": Adam */
   double optimizer_epsilon;
@@ -69,6 +69,7 @@ struct policy_gradient {
   struct divided_step step;
   struct batch batch;
   uint64_t seed;
+  double ent_coef; /* in this update */
   int64_t epochs;  /* counted over the run: passes over samples, and the number of each one's random order */
   uint32_t *order; /* [rows * T] */
   struct gradient_sum sum;
@@ -103,6 +104,9 @@ void value_loss_squared(struct policy_gradient *policy, const float *value, size
                         const void *context, struct losses *losses);
 
 /* --- steps --- */
+
+/* Before the steps of an update: sets the numbers that change over the run, but for the learning rate. */
+void policy_gradient_begin_update(struct policy_gradient *policy, double progress_remaining);
 
 /* Loss and gradient (into model->parameters.gradients) of samples index[0..n-1], the same on all learners. Collective
  * over the group; fails only where learners cannot tell each other their parts. */

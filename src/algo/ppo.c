@@ -142,6 +142,7 @@ static muster_status ppo_update(void *algorithm, double progress_remaining, doub
   const struct ppo_context context = make_context(options, clip_range, clip_range_vf);
   const struct tile_loss loss = make_loss(&context);
   struct update_totals totals;
+  policy_gradient_begin_update(policy, progress_remaining);
   MUSTER_TRY(policy_gradient_epochs(policy, &loss, &epochs, &totals));
   policy_gradient_fill_common(policy, &totals, epochs.learning_rate, metrics);
   policy_gradient_fill_ratio(&totals, clip_range, metrics);

@@ -32,6 +32,7 @@ static const struct option_spec pqn_option_list[] = {
     ROW_EXPLORATION_FRACTION(struct pqn_options, exploration, "0.5"),
     ROW_EXPLORATION_INITIAL_EPS(struct pqn_options, exploration, "1"),
     ROW_EXPLORATION_FINAL_EPS(struct pqn_options, exploration, "0.05"),
+    ROW_EXPLORATION_EPS(struct pqn_options, exploration),
     {ROW(struct pqn_options, layer_norm), .type = OPTION_BOOL, .default_value = "true",
      .help = "whether each hidden layer of policy.hidden_sizes is normalised before its activation"},
     ROW_LEARNING_RATE(struct pqn_options, "0.00025"),

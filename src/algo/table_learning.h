@@ -170,7 +170,7 @@ extern const char *const table_trace_names[];
   ROW_TABLE_LEARNING_RATE(T), ROW_TABLE_TRAIN_FREQ(T), ROW_TABLE_N_STEPS(T), ROW_GAMMA(T, "0.99"),                     \
       ROW_INITIAL_VALUE(T), ROW_EXPLORATION_FRACTION(T, settings.exploration, "0.1"),                                  \
       ROW_EXPLORATION_INITIAL_EPS(T, settings.exploration, "1"),                                                       \
-      ROW_EXPLORATION_FINAL_EPS(T, settings.exploration, "0.05")
+      ROW_EXPLORATION_FINAL_EPS(T, settings.exploration, "0.05"), ROW_EXPLORATION_EPS(T, settings.exploration)
 #define ROWS_OF_TRACES(T) ROW_TRACE(T), ROW_TRACE_LAMBDA(T)
 
 #endif

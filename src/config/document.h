@@ -13,8 +13,9 @@ struct document; /* entries in order, each with its dotted key, value text, file
 MUSTER_CHECKED muster_status document_create(struct document **out);
 void document_destroy(struct document **document);
 
-/* Reads a YAML file (mappings of scalars, lists of scalars, nested mappings; block or flow style) into the document.
- * Errors (USAGE) name file, line and column: not found, not YAML, a key twice, an anchor or a tag, nesting too deep. */
+/* Reads a YAML file (mappings of scalars, lists of scalars and lists of these, nested mappings; block or flow style)
+ * into the document. Errors (USAGE) name file, line and column: not found, not YAML, a key twice, an anchor or a tag,
+ * nesting too deep. */
 MUSTER_CHECKED muster_status document_read_file(struct document *document, const char *path);
 
 /* The same from an open stream, from its position on; messages call it `name`. */

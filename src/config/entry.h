@@ -10,7 +10,7 @@
 
 enum entry_kind {
   ENTRY_SCALAR,
-  ENTRY_LIST,   /* of scalars */
+  ENTRY_LIST,   /* of scalars, or of lists of scalars */
   ENTRY_SECTION /* a mapping; its keys follow as entries of their own */
 };
 

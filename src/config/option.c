@@ -25,8 +25,9 @@ static const struct {
     [OPTION_CHOICE] = {"one of", "one of"},
     [OPTION_INT_LIST] = {"list of integers", "a list of integers such as [64, 64]"},
     [OPTION_TEXT_LIST] = {"list of texts or null", "a list of texts or null"},
-    [OPTION_SCHEDULE] = {"number or lin_<number>", "a number or lin_<number>"},
-    [OPTION_MAYBE_SCHEDULE] = {"number, lin_<number> or null", "a number, lin_<number> or null"},
+    [OPTION_SCHEDULE] = {"number or schedule", "a number or a schedule such as lin_0.1, cos_0.1 or [[0, 0.1], [1, 0]]"},
+    [OPTION_MAYBE_SCHEDULE] = {"number, schedule or null",
+                               "a number, a schedule such as lin_0.1, cos_0.1 or [[0, 0.1], [1, 0]], or null"},
     [OPTION_DURATION] = {"duration or null", "a duration such as 90s, 15m or 23h45m, or null"},
     [OPTION_MAP] = {"keys with values", "keys with values such as {gravity: 9.8}"},
 };
@@ -40,6 +41,8 @@ enum { DURATION_UNITS = sizeof duration_units / sizeof duration_units[0] };
 void option_full_key(const struct option_table *table, const struct option_spec *option, char *key, size_t size) {
   snprintf(key, size, "%s%s%s", table->section, table->section[0] != '\0' ? "." : "", option->key);
 }
+
+static bool is_schedule(enum option_type type) { return type == OPTION_SCHEDULE || type == OPTION_MAYBE_SCHEDULE; }
 
 static bool has_range(enum option_type type) {
   return type != OPTION_BOOL && type != OPTION_STRING && type != OPTION_TEXT_LIST && type != OPTION_CHOICE &&
@@ -155,13 +158,20 @@ static muster_status parse_float(const struct option_spec *option, const char *c
   return MUSTER_OK;
 }
 
+/* whether a schedule may have this value on its way: also 0, where only its beginning must be larger */
+static bool may_be_reached(const struct option_spec *option, double value) {
+  return in_range(option, value) || (value == 0 && option->min_exclusive && option->min == 0);
+}
+
 static muster_status parse_schedule(const struct option_spec *option, const char *content,
                                     struct option_schedule *out) {
-  struct option_schedule schedule = {.linear = strncmp(content, "lin_", 4) == 0};
-  MUSTER_TRY(parse_float(option, content + (schedule.linear ? 4 : 0), &schedule.initial));
-  memset(out, 0, sizeof *out);
-  out->initial = schedule.initial;
-  out->linear = schedule.linear;
+  struct option_schedule schedule;
+  if (!schedule_read(content, &schedule)) return expects(option);
+  bool fits = schedule.count > 0 || in_range(option, schedule.initial);
+  fits = fits && (schedule.end == 0 || in_range(option, schedule.end));
+  for (int32_t i = 0; fits && i < schedule.count; i++) fits = may_be_reached(option, schedule.value[i]);
+  if (!fits) return expects(option);
+  memcpy(out, &schedule, sizeof *out);
   return MUSTER_OK;
 }
 
@@ -300,7 +310,7 @@ muster_status option_parse(const struct option_spec *option, const char *text, v
   bool quoted;
   if (!text_unquote(text, content, sizeof content, &quoted)) return expects(option);
   bool is_collection = !quoted && (content[0] == '[' || content[0] == '{');
-  bool is_list = option->type == OPTION_INT_LIST || option->type == OPTION_TEXT_LIST;
+  bool is_list = option->type == OPTION_INT_LIST || option->type == OPTION_TEXT_LIST || is_schedule(option->type);
   if (is_collection && !is_list) return expects(option);
   if (!quoted && text_is_null(content)) return parse_null(option, field);
 
@@ -350,15 +360,6 @@ static void write_duration(struct text_sink *sink, double seconds) {
       if (count > 0) text_print(sink, "%" PRId64 "%c", count, duration_units[i].name);
     }
   }
-}
-
-static void write_schedule(struct text_sink *sink, const struct option_schedule *schedule) {
-  if (schedule->is_null) {
-    text_print(sink, "null");
-    return;
-  }
-  if (schedule->linear) text_print(sink, "lin_");
-  text_write_number(sink, schedule->initial);
 }
 
 static void write_int_list(struct text_sink *sink, const struct option_int_list *list) {
@@ -413,13 +414,9 @@ int option_format(const struct option_spec *option, const void *object, char *te
   case OPTION_INT_LIST: write_int_list(&sink, field); break;
   case OPTION_TEXT_LIST: write_text_list(&sink, field); break;
   case OPTION_SCHEDULE:
-  case OPTION_MAYBE_SCHEDULE: write_schedule(&sink, field); break;
+  case OPTION_MAYBE_SCHEDULE: schedule_write(&sink, field); break;
   case OPTION_DURATION: write_duration(&sink, *(const double *)field); break;
   case OPTION_MAP: write_map(&sink, field); break;
   }
   return (int)sink.length;
-}
-
-double option_schedule_value(const struct option_schedule *schedule, double progress_remaining) {
-  return schedule->linear ? schedule->initial * progress_remaining : schedule->initial;
 }

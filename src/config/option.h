@@ -8,6 +8,7 @@
 #define CONFIG_OPTION_H
 
 #include "base/status.h"
+#include "config/schedule.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,7 +25,7 @@ enum option_type {
   OPTION_CHOICE,         /* int: index into `choices` */
   OPTION_INT_LIST,       /* struct option_int_list */
   OPTION_TEXT_LIST,      /* struct option_text_list; `is_null` when the value is `null` */
-  OPTION_SCHEDULE,       /* struct option_schedule: a number, or lin_<number> */
+  OPTION_SCHEDULE,       /* struct option_schedule (config/schedule.h) */
   OPTION_MAYBE_SCHEDULE, /* struct option_schedule; `is_null` when the value is `null` */
   OPTION_DURATION,       /* double, seconds: 90, 90s, 15m, 23h45m, 1d; 0 for `null` */
   OPTION_MAP             /* struct option_map: any keys and values, checked by whoever reads them (env.options) */
@@ -48,13 +49,6 @@ struct option_text_list {
   char items[OPTION_TEXTS_MAX][OPTION_ITEM_SIZE];
 };
 
-/* value(progress_remaining) = initial, or initial * progress_remaining when linear (as rl-zoo's lin_). */
-struct option_schedule {
-  double initial;
-  bool linear;
-  bool is_null;
-};
-
 struct option_map {
   int32_t count;
   char keys[OPTION_MAP_MAX][64];
@@ -67,7 +61,7 @@ struct option_spec {
   enum option_type type;
   size_t offset;              /* offset of the field in the struct */
   const char *default_value;  /* as it would be written in YAML; NULL: `null` */
-  double min, max;            /* inclusive; for each element of a list, and for a schedule's initial value */
+  double min, max;            /* inclusive; for each element of a list, and for a schedule, which may reach 0 */
   bool min_exclusive;         /* whether `min` itself is out of range */
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
   const char *example;        /* OPTION_TEXT_LIST: an example of a list, for messages */
@@ -108,8 +102,5 @@ int option_format(const struct option_spec *option, const void *object, char *te
 /* "integer", "number", "true or false", "one of tanh, relu", ... and "1 to 100", ">= 0", "" for the docs. */
 void option_describe_type(const struct option_spec *option, char *text, size_t size);
 void option_describe_range(const struct option_spec *option, char *text, size_t size);
-
-/* The value of a schedule; progress_remaining falls from 1 at the start to 0 at the end. */
-double option_schedule_value(const struct option_schedule *schedule, double progress_remaining);
 
 #endif

@@ -146,32 +146,43 @@ static muster_status add_scalar(struct reader *reader, const yaml_event_t *event
   return add_entry(reader, event, ENTRY_SCALAR, text, content);
 }
 
-/* writes one element of a list in flow style */
-static muster_status read_element(struct reader *reader, const yaml_event_t *event, struct text_sink *sink) {
+static muster_status write_list(struct reader *reader, struct text_sink *sink, int depth);
+
+/* writes one element of a list in flow style; `depth` counts the lists around it */
+static muster_status read_element(struct reader *reader, const yaml_event_t *event, struct text_sink *sink, int depth) {
+  const bool is_first = sink->text[sink->length < sink->size ? sink->length - 1 : sink->size - 1] == '[';
+  if (!is_first) text_print(sink, ", ");
+  if (event->type == YAML_SEQUENCE_START_EVENT && depth == 1) return write_list(reader, sink, depth + 1);
   if (event->type != YAML_SCALAR_EVENT)
-    return reader_error(reader, &event->start_mark, "%s: a list may hold only scalars", reader->key);
+    return reader_error(reader, &event->start_mark, "%s: a list may hold only scalars, or lists of scalars",
+                        reader->key);
   MUSTER_TRY(check_scalar(reader, event, "a value", TEXT_LIMIT));
   const char *content = (const char *)event->data.scalar.value;
   bool plain = is_plain(event);
-  if (sink->length > 1) text_print(sink, ", ");
   text_write_scalar(sink, plain && content[0] == '\0' ? "null" : content, !plain);
+  return MUSTER_OK;
+}
+
+/* writes the elements of a list that has begun, up to its end */
+static muster_status write_list(struct reader *reader, struct text_sink *sink, int depth) {
+  text_put(sink, '[');
+  for (;;) {
+    yaml_event_t event;
+    MUSTER_TRY(next_event(reader, &event));
+    bool ends = event.type == YAML_SEQUENCE_END_EVENT;
+    muster_status status = ends ? MUSTER_OK : read_element(reader, &event, sink, depth);
+    yaml_event_delete(&event);
+    MUSTER_TRY(status);
+    if (ends) break;
+  }
+  text_put(sink, ']');
   return MUSTER_OK;
 }
 
 static muster_status read_list(struct reader *reader, const yaml_event_t *start) {
   char text[TEXT_LIMIT + 1];
   struct text_sink sink = text_sink_start(text, sizeof text);
-  text_put(&sink, '[');
-  for (;;) {
-    yaml_event_t event;
-    MUSTER_TRY(next_event(reader, &event));
-    bool ends = event.type == YAML_SEQUENCE_END_EVENT;
-    muster_status status = ends ? MUSTER_OK : read_element(reader, &event, &sink);
-    yaml_event_delete(&event);
-    MUSTER_TRY(status);
-    if (ends) break;
-  }
-  text_put(&sink, ']');
+  MUSTER_TRY(write_list(reader, &sink, 1));
   if (text_was_cut(&sink))
     return reader_error(reader, &start->start_mark, "%s: a list of %zu bytes is longer than the limit of %d",
                         reader->key, sink.length, TEXT_LIMIT);

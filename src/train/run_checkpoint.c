@@ -196,7 +196,7 @@ static void warn_passed_over(const char *path, bool is_damaged, const char *reas
     log_warn(passed_over->logger, "%s: it is passed over", reason);
 }
 
-/* schedules that fall over total_steps have other values when that has changed */
+/* schedules go by the share of total_steps: they have other values when that has changed */
 static void tell_schedules(const struct learner *learner, int64_t total_before) {
   const struct run_config *config = &learner->run->config;
   const int64_t total = config->general.total_steps;
@@ -204,13 +204,15 @@ static void tell_schedules(const struct learner *learner, int64_t total_before) 
   for (const struct option_spec *option = table->options; option->key != NULL && total_before != total; option++) {
     if (option->type != OPTION_SCHEDULE && option->type != OPTION_MAYBE_SCHEDULE) continue;
     const struct option_schedule *schedule = (const void *)(config->algorithm + option->offset);
-    if (schedule->is_null || !schedule->linear) continue;
-    char key[TEXT_KEY_SIZE];
+    if (schedule_is_constant(schedule)) continue;
+    char key[TEXT_KEY_SIZE], text[1024];
+    option_format(option, config->algorithm, text, sizeof text);
     option_full_key(table, option, key, sizeof key);
     log_warn(&learner->run->logger,
-             "%s: lin_%g falls over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
+             "%s: %s %s over total_steps, which was %lld and is now %lld: at step %lld it goes on from %g, not "
              "from %g",
-             key, schedule->initial, (long long)total_before, (long long)total, (long long)learner->total_steps,
+             key, text, schedule->linear ? "falls" : "changes", (long long)total_before, (long long)total,
+             (long long)learner->total_steps,
              option_schedule_value(schedule, learner_progress_remaining(learner, total)),
              option_schedule_value(schedule, learner_progress_remaining(learner, total_before)));
   }

@@ -42,6 +42,14 @@ class BadConfig(program.Case):
         self.refuse(config, f"{self.line('gamma')}: algorithm.gamma", "expects a number")
         config = self.change("learning_rate: 0.001", "learning_rate: linear")
         self.refuse(config, f"{self.line('learning_rate')}: algorithm.learning_rate: linear", "lin_")
+        for schedule in ["[[0, 1], [1, x]]", "[[0.5, 0.1], [0.2, 0]]", "[[0, 0.1], [1, 11]]", "warmup_2_0.1"]:
+            config = self.change("learning_rate: 0.001", f"learning_rate: {schedule}")
+            self.refuse(config, f"{self.line('learning_rate')}: algorithm.learning_rate: {schedule}: ",
+                        "expects a number or a schedule such as lin_0.1", "from 0 to 10")
+        config = self.change("learning_rate: 0.001", "learning_rate: [[[0, 1]]]")
+        self.refuse(config, "algorithm.learning_rate: a list may hold only scalars, or lists of scalars")
+        config = "algorithm: {name: a3c, ent_coef: lin_0.01}\n"
+        self.refuse(config, "algorithm.ent_coef: lin_0.01", "actors of a3c", "expects a number")
 
     def test_out_of_range(self):
         config = self.change("gamma: 0.98", "gamma: 1.5")

@@ -117,7 +117,7 @@ class Commands(program.Case):
 
         # one option in full, one section, and a name that is neither
         out = self.succeed("config", "algorithm.clip_range")
-        for line in ["type +number or lin_<number>", r"default +0\.2", "range +> 0, <= 10"]:
+        for line in ["type +number or schedule", r"default +0\.2", "range +> 0, <= 10"]:
             self.assertRegex(out, line)
         self.assertEqual(len(self.succeed("config", "evaluation").splitlines()), 8)
         self.assert_refused(self.run_muster("config", "algorithm.n_step"), 2, "algorithm.n_steps?")

@@ -27,6 +27,9 @@ algorithm: {name: dqn, buffer_size: 1000, learning_starts: 64, train_freq: 4, gr
 evaluation: {every: 400, episodes: 5}
 checkpoint: {every: 2000, interval: null, keep: 0}
 """
+# every kind of schedule, in the middle of each of which the run is killed
+SCHEDULED = CONFIG.replace("learning_rate: 0.003", "learning_rate: [[0, 0.001], [0.2, 0.004], [1, 0.002]], "
+                           "clip_range: warmup_0.5_cos_0.3_0.1, ent_coef: lin_0.02_0.001, clip_range_vf: cos_1")
 ROLLOUT = 200  # steps of all environments of CONFIG
 
 
@@ -105,8 +108,9 @@ class Stopping(program.Case):
     def test_without_gain(self):
         configs = {"run": stop(CONFIG, evaluations_without_gain=2),
                    "pipelined": stop(PIPELINED, evaluations_without_gain=2),
+                   "scheduled": stop(SCHEDULED, evaluations_without_gain=2),
                    "replay": stop(REPLAY, evaluations_without_gain=4)}
-        texts = {"run": CONFIG, "pipelined": PIPELINED, "replay": REPLAY}
+        texts = {"run": CONFIG, "pipelined": PIPELINED, "scheduled": SCHEDULED, "replay": REPLAY}
         wholes = dict(zip(texts, self.train_all([(f"{name}-whole", text, None, []) for name, text in texts.items()])))
         alone = self.assert_same_layouts(configs, LAYOUTS[:3])
         for name, run in alone.items():
@@ -132,7 +136,8 @@ class Stopping(program.Case):
         for name, config in [("run", stop(CONFIG, mean_return=150)), ("pipelined", stop(PIPELINED, mean_return=150)),
                              ("gain", stop(CONFIG, evaluations_without_gain=2)),
                              ("pipelined-gain", stop(PIPELINED, evaluations_without_gain=2)),
-                             ("trained", stop(TRAINED, mean_return=60))]:
+                             ("trained", stop(TRAINED, mean_return=60)),
+                             ("scheduled", stop(SCHEDULED, evaluations_without_gain=3))]:
             whole = self.train(name, config=config)
             end = program.summary(whole)["total_steps"]
             starts = [steps for steps in range(ROLLOUT, end + 1, ROLLOUT) if steps > end - 5 * ROLLOUT]

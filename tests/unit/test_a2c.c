@@ -37,7 +37,7 @@ static void load_case(struct fixture *f, const struct golden_case *c) {
   CHECK_OK_FATAL(algorithm_find("a2c", &type));
   CHECK_OK_FATAL(option_set_defaults(type->options, &f->options));
   f->options.settings.vf_coef = golden_attribute(c->file, "/", "vf_coef");
-  f->options.settings.ent_coef = golden_attribute(c->file, "/", "ent_coef");
+  f->options.settings.ent_coef.initial = golden_attribute(c->file, "/", "ent_coef");
   f->options.settings.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
   f->options.settings.optimizer_epsilon = golden_attribute(c->file, "/", "eps");
   f->options.settings.normalize_advantage = golden_attribute(c->file, "/", "normalize_advantage") != 0;
@@ -54,7 +54,8 @@ static double file_minibatch(struct fixture *f, struct losses *losses) {
   uint32_t index[TORCH_SAMPLES];
   for (uint32_t i = 0; i < TORCH_SAMPLES; i++) index[i] = i;
   CHECK_OK_FATAL(policy_gradient_gradient(f->learner, &a2c_loss, index, TORCH_SAMPLES, losses));
-  return losses->policy + f->options.settings.ent_coef * losses->entropy + f->options.settings.vf_coef * losses->value;
+  return losses->policy + f->options.settings.ent_coef.initial * losses->entropy +
+         f->options.settings.vf_coef * losses->value;
 }
 
 static void test_golden_loss(void) {

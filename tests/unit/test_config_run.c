@@ -55,7 +55,7 @@ static void test_block_of_rl_zoo(void) {
   CU_ASSERT_EQUAL(ppo->n_epochs, 20);
   CU_ASSERT_EQUAL(ppo->settings.gamma, 0.98);
   CU_ASSERT_EQUAL(ppo->gae_lambda, 0.8);
-  CU_ASSERT_EQUAL(ppo->settings.ent_coef, 0.0);
+  CU_ASSERT_EQUAL(ppo->settings.ent_coef.initial, 0.0);
   CU_ASSERT_EQUAL(ppo->settings.learning_rate.initial, 0.001);
   CU_ASSERT_TRUE(ppo->settings.learning_rate.linear);
   CU_ASSERT_EQUAL(ppo->clip_range.initial, 0.2);

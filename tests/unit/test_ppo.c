@@ -67,7 +67,7 @@ enum { GOLDEN_CASES = sizeof golden_cases / sizeof *golden_cases };
 static void load_case(struct fixture *f, const struct golden_case *c) {
   setup(f, c->gaussian ? &torch_gaussian : &torch_discrete, SAMPLES, 1);
   f->options.settings.vf_coef = c->vf_factor * golden_attribute(c->file, "/", "vf_coef");
-  f->options.settings.ent_coef = golden_attribute(c->file, "/", "ent_coef");
+  f->options.settings.ent_coef.initial = golden_attribute(c->file, "/", "ent_coef");
   f->options.settings.max_grad_norm = golden_attribute(c->file, "/", "max_grad_norm");
   f->options.settings.optimizer_epsilon = golden_attribute(c->file, "/", "adam_eps");
   f->options.clip_range_vf_form = PPO_VALUE_CLIP_MAX;
@@ -84,7 +84,8 @@ static void file_minibatch(struct fixture *f, const struct golden_case *c, struc
 }
 
 static double total_loss(const struct fixture *f, const struct losses *loss) {
-  return loss->policy + f->options.settings.ent_coef * loss->entropy + f->options.settings.vf_coef * loss->value;
+  return loss->policy + f->options.settings.ent_coef.initial * loss->entropy +
+         f->options.settings.vf_coef * loss->value;
 }
 
 /* Errors seen: relative ones up to 4e-7 (policy loss, gradients), 2e-7 of a sample; the share of clipped samples is

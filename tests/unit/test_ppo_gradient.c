@@ -184,7 +184,7 @@ static double check_problem(struct problem *p, uint64_t seed) {
   struct ppo_options options = {0};
   CHECK_OK_FATAL(algorithm_find("ppo", &type));
   CHECK_OK_FATAL(option_set_defaults(type->options, &options));
-  options.settings.ent_coef = p->ent_coef;
+  options.settings.ent_coef.initial = p->ent_coef;
   options.settings.vf_coef = p->vf_coef;
   options.settings.normalize_advantage = p->normalize;
   options.clip_range_vf_form = p->value_clip == CLIP_MAX ? PPO_VALUE_CLIP_MAX : PPO_VALUE_CLIP_REPLACE;
