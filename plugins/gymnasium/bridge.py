@@ -29,6 +29,7 @@ REQUIREMENTS = {
     "ale_py": "ale-py",
     "cv2": "opencv-python",
     "gymnasium": "gymnasium",
+    "imageio": "gymnasium[mujoco]",
     "mujoco": "gymnasium[mujoco]",
     "pygame": "gymnasium[classic-control]",
 }
@@ -149,6 +150,17 @@ def register(gymnasium, name):
             gymnasium.register_envs(importlib.import_module(package))
 
 
+def wrap(env, names):
+    """The environment in wrappers: "module:Class", the innermost first."""
+    for name in names.split(",") if isinstance(names, str) else names:
+        module, _, ident = name.strip().rpartition(":")
+        wrapper = getattr(import_module(module, sys.prefix) if module else None, ident, None)
+        if not callable(wrapper):
+            raise Refusal(f"wrappers: there is no {name.strip()}; expects module:Class, with commas between them", True)
+        env = wrapper(env)
+    return env
+
+
 def make(name, kwargs):
     """The environment of `ID`, `module:ID`, or `module:NAME` of a class or function that makes one."""
     import gymnasium
@@ -188,6 +200,10 @@ def bounds_of(numpy, spaces):
     return low.tobytes(), high.tobytes()
 
 
+class Unknown(Exception):
+    """A space that muster does not know."""
+
+
 class Leaf:
     """One space that is neither a Dict nor a Tuple, and how it lies in the whole."""
 
@@ -207,7 +223,8 @@ class Leaf:
             elements = int(numpy.prod(space.shape))
             self.counts, self.starts = [2] * elements, [0] * elements
         elif not self.is_box:
-            raise TypeError(space)
+            where = " at " + ".".join(str(key) for key in path) if path else ""
+            raise Unknown(f"a {type(space).__name__}{where}")
         self.is_binary = isinstance(space, known.MultiBinary)
         self.elements = int(numpy.prod(space.shape)) if space.shape is not None else 1
 
@@ -226,9 +243,9 @@ def leaves_of(space, path=()):
 def read_leaves(what, space):
     try:
         leaves = leaves_of(space)
-    except TypeError as error:
-        text = " ".join(str(error).split())
-        raise Refusal(f"its {what} space has {cut(text, 80)}, which muster does not know; it knows {SUPPORTED}") from None
+    except Unknown as error:
+        raise Refusal(f"its {what} space has {error}, which muster does not know; it knows {SUPPORTED}; a wrapper "
+                      "(env.options.wrappers) can leave it out") from None
     if not leaves:
         raise Refusal(f"its {what} space is empty: {space}")
     return leaves
@@ -358,15 +375,39 @@ def is_kept(value):
     return package in ("pygame", "mujoco", "ale_py", "logging") or name in ("EnvSpec", "MujocoRenderer")
 
 
+def restore_array(dtype, shape, data):
+    import numpy
+
+    return numpy.frombuffer(data, dtype).reshape(shape).copy()
+
+
+def restore_number(dtype, data):
+    import numpy
+
+    return numpy.frombuffer(data, dtype)[0]
+
+
 class Pickler(pickle.Pickler):
-    """Writes environments, and attributes that are kept, as references."""
+    """Writes environments, and attributes that are kept, as references. Equal states shall be equal bytes, but pickle
+    writes an object that occurs twice once: so equal texts are made the same object, and arrays are written by their
+    numbers alone, since equal types of numpy need not be the same object."""
+
+    def reducer_override(self, obj):
+        import numpy
+
+        kind = type(obj)
+        if kind is numpy.ndarray and not obj.dtype.hasobject and obj.dtype.names is None:
+            return restore_array, (sys.intern(obj.dtype.str), obj.shape, obj.tobytes())
+        if issubclass(kind, (numpy.number, numpy.bool_)):
+            return restore_number, (sys.intern(obj.dtype.str), obj.tobytes())
+        return NotImplemented
 
     def __init__(self, file, names):
         super().__init__(file, pickle.HIGHEST_PROTOCOL)
         self.names = names
 
     def persistent_id(self, obj):
-        return self.names.get(id(obj))
+        return sys.intern(obj) if type(obj) is str else self.names.get(id(obj))
 
 
 class Unpickler(pickle.Unpickler):
@@ -375,13 +416,7 @@ class Unpickler(pickle.Unpickler):
         self.objects = objects
 
     def persistent_load(self, pid):
-        return self.objects[pid]
-
-
-def own_names(attributes):
-    """The same dict with the interpreter's own strings as names: pickle writes a string that occurs twice as one, and
-    equal states shall be equal bytes."""
-    return {sys.intern(name): value for name, value in attributes.items()}
+        return sys.intern(pid) if type(pid) is str else self.objects[pid]
 
 
 class State:
@@ -396,6 +431,7 @@ class State:
         self.data = getattr(core, "data", None) if hasattr(core, "model") else None
         if type(self.data).__name__ != "MjData":
             self.data = None
+        self.names = self.data_names() if self.data is not None else []
         self.pair = None
         for get, put in [("clone_state", "restore_state"), ("get_state", "set_state")]:
             if self.data is None and self.pair is None and hasattr(core, get) and hasattr(core, put):
@@ -415,7 +451,7 @@ class State:
         names, _ = self.references()
         file = io.BytesIO()
         whole = self.pair is None
-        inner = [own_names(vars(env)) for env in (self.chain if whole else self.chain[:-1])]
+        inner = [dict(vars(env)) for env in (self.chain if whole else self.chain[:-1])]
         core = self.chain[-1]
         beside = self.save_data() if self.data is not None else None
         if not whole:
@@ -433,7 +469,7 @@ class State:
         inner, beside = Unpickler(io.BytesIO(data), objects).load()
         for env, attributes in zip(self.chain, inner):
             vars(env).clear()
-            vars(env).update(own_names(attributes))
+            vars(env).update(attributes)
         if self.data is not None:
             self.load_data(beside)
         elif self.pair is not None:
@@ -441,27 +477,26 @@ class State:
             if beside[1] is not None:
                 self.chain[-1]._np_random = beside[1]
 
-    def arrays(self):
-        """MuJoCo's data without what the next step computes anew: contacts and constraints, whose lengths change."""
+    def data_names(self):
+        """The arrays of MuJoCo's data, without those that each step computes anew, whose lengths change: contacts and
+        constraints, of which data that was never stepped has none."""
         import numpy
 
-        found = {}
-        for name in dir(self.data):
-            if name.startswith(("_", "efc_", "iefc_", "contact", "island", "map_")):
-                continue
-            value = getattr(self.data, name)
+        fresh = type(self.data)(self.chain[-1].model)
+        found = []
+        for name in dir(fresh):
+            value = None if name.startswith("_") else getattr(fresh, name)
             if isinstance(value, numpy.ndarray) and value.size > 0 and value.flags.writeable:
-                found[sys.intern(name)] = value
+                found.append(sys.intern(name))
         return found
 
     def save_data(self):
-        return self.data.time, {name: value.copy() for name, value in self.arrays().items()}
+        return self.data.time, {name: getattr(self.data, name).copy() for name in self.names}
 
     def load_data(self, saved):
         self.data.time = saved[0]
-        arrays = self.arrays()
-        for name, value in saved[1].items():
-            arrays[name][...] = value
+        for name in self.names:
+            getattr(self.data, name)[...] = saved[1][name]
 
 
 def equal(a, b):
@@ -534,13 +569,16 @@ class Environment:
 
     def __init__(self, name, options):
         try:
-            env = make(name, {key: parse(text) for key, text in options})
+            kwargs = {key: parse(text) for key, text in options}
+            wrappers = kwargs.pop("wrappers", None)
+            env = make(name, kwargs)
         except TypeError as error:
             if "unexpected keyword argument" in str(error):
                 raise Refusal(f"it does not take an option: {error}", options=True) from None
             raise
         spec = getattr(env, "spec", None)
-        self.env = env = peel(env)
+        env = peel(env)
+        self.env = env = wrap(env, wrappers) if wrappers else env
         self.step, self.reset = env.step, env.reset
         self.observation = describe_observation(env.observation_space)
         self.action = describe_action(env.action_space)

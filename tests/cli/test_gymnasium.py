@@ -2,12 +2,14 @@
 
 import os
 import random
+import shutil
 import subprocess
 
 import program
 import python_environment
 
 STEP_BESIDE = os.environ["MUSTER_STEP_BESIDE"]
+SHOW = os.environ["MUSTER_SHOW_ENVIRONMENT"]
 
 CONFIG = """\
 total_steps: 2048
@@ -36,6 +38,14 @@ class Case(program.Case):
 
     def config(self, name, more="", text=CONFIG):
         return text.format(name=name, python=self.python, more=more)
+
+    def assert_resumes(self, config, ending):
+        """A run that ends early and goes on is the run that was never interrupted."""
+        whole = self.train("whole", config=config)
+        self.train("part", "--set", ending, config=config)
+        self.assert_same_run(self.train("part", "--resume", config=config, ranks=2), whole)
+        for run in ["whole", "part"]:
+            shutil.rmtree(self.folder / run)
 
     def refuse(self, config, *parts, code=2):
         result = self.run_muster("train", self.write("config.yaml", config), "--run-dir", self.folder / "run")
@@ -76,6 +86,120 @@ class Training(Case):
         self.assertEqual(result.code, 0, result)
         self.assertIn("Discrete(2)", result.out)
         self.assertIn("step limit        500", result.out)
+
+
+class Spaces(Case):
+    def show(self, **options):
+        """What show_environment prints, by the first word of each line; `mask` is that after the step."""
+        words = [f"{key}={value}" for key, value in {"env.python": self.python, **options}.items()]
+        ran = subprocess.run([SHOW, python_environment.PLUGIN, "gymnasium:own_environments:Spaced", *words],
+                             capture_output=True, text=True, check=False, timeout=program.LIMIT)
+        self.assertEqual(ran.returncode, 0, ran)
+        return {line.split(" ")[0]: line.split(" ")[1:] for line in ran.stdout.splitlines()}
+
+    def test_observations(self):
+        expected = {
+            "float64": ("1 2 2", "0.5 1.5 -0.25 2"),
+            "int16": ("1 2", "-5 300"),
+            "image": ("2 1 2 3", "250 251 252 253 254 255"),
+            "strided": ("1 3", "0 2 4"),
+            "list": ("1 3", "1 2 3"),
+            "discrete": ("3", "3"),
+            "multi-discrete": ("4 2", "2 1"),
+            "multi-binary": ("1 3", "1 0 1"),
+            "dict": ("1 12", "0 1 0 0 1 0 1 0 0 1 0.5 -0.5"),
+        }
+        for name, (space, numbers) in expected.items():
+            with self.subTest(name=name):
+                shown = self.show(observation=name)
+                self.assertEqual(" ".join(shown["observation"]), space)
+                self.assertEqual(" ".join(shown["reset"]), numbers)
+                self.assertEqual(" ".join(shown["step"][1:]), numbers)
+
+    def test_actions(self):
+        # a flattened choice is one-hot, so its sum is 1
+        expected = {
+            "discrete": ("3", "4", "1"),
+            "multi-discrete": ("4 2", "2 5", "2"),
+            "multi-binary": ("4 2", "2 2", "2"),
+            "float32": ("1 2 1", "", "4"),
+            "float64": ("1 2", "", "4"),
+            "int8": ("1 2", "", "14"),
+            "dict": ("4 3", "2 2 3", "3"),
+            "boxes": ("1 3", "", "9"),
+        }
+        for name, (space, counts, reward) in expected.items():
+            with self.subTest(name=name):
+                shown = self.show(action=name)
+                self.assertEqual(" ".join(shown["action"]), space)
+                self.assertEqual(" ".join(shown["action-counts"]), counts)
+                self.assertEqual(shown["step"][0], reward)
+
+    def test_masks(self):
+        self.assertEqual(" ".join(self.show()["mask"]), "")
+        self.assertEqual(" ".join(self.show(masks="info")["mask"]), "0 1 0 1")
+        self.assertEqual(" ".join(self.show(masks="method")["mask"]), "1 0 0 1")
+        self.assertEqual(" ".join(self.show(masks="info", action="multi-discrete")["mask"]), "1 0 0 0 1 0 1")
+
+    def test_unknown(self):
+        self.refuse(self.config("own_environments:Spaced", ", options: {observation: text}"), "env.name",
+                    "its observation space has a Text at mission, which muster does not know; it knows Box")
+        self.refuse(self.config("own_environments:Spaced", ", options: {action: mixed}"), "env.name",
+                    "its action space mixes numbers with choices")
+
+    def test_no_wrapper(self):
+        self.refuse(self.config("CartPole-v1", ", options: {wrappers: Flat}"), "env.options",
+                    "wrappers: there is no Flat; expects module:Class")
+
+
+class States(Case):
+    def test_kept_actions(self):
+        """An environment that keeps its actions gets a new array each time."""
+        run = self.train("keeps", config=self.config("own_environments:Keeps"))
+        self.assertEqual(program.summary(run)["final_evaluation"]["mean_return"], 19.0)
+
+    def test_resume(self):
+        """A run that ends early and goes on is the run that was never interrupted."""
+        self.assert_resumes(self.config("CartPole-v1"), "total_steps=1152")
+
+    def test_fresh_episodes(self):
+        """Where a state cannot be saved, a resume says so and goes on."""
+        config = self.config("own_environments:NeverSaves")
+        self.train("run", "--set", "total_steps=1152", config=config)
+        result = self.run_muster("train", self.folder / "run.yaml", "--run-dir", self.folder / "run", "--resume")
+        self.assertEqual(result.code, 0, result)
+        self.assertIn("fresh episode", result.err, result)
+
+
+class Packages(Case):
+    """Environments of other packages, as they come from PyPI."""
+
+    NAMES = {
+        "LunarLander-v3": "", "BipedalWalker-v3": "", "HalfCheetah-v5": "", "Hopper-v5": "", "Walker2d-v5": "",
+        "Ant-v5": "", "Humanoid-v5": "", "HumanoidStandup-v5": "", "Swimmer-v5": "", "Reacher-v5": "", "Pusher-v5": "",
+        "InvertedPendulum-v5": "", "InvertedDoublePendulum-v5": "", "ALE/Pong-v5": "",
+        "MiniGrid-Empty-5x5-v0": ", options: {wrappers: 'minigrid.wrappers:ImgObsWrapper'}",
+    }
+    TEXT = """\
+total_steps: 256
+env: {{name: "gymnasium:{name}", num_envs: 2, python: {python}{more}}}
+policy: {{hidden_sizes: [8]}}
+algorithm: {{name: ppo, n_steps: 16, batch_size: 16, n_epochs: 1}}
+evaluation: {{episodes: 0}}
+"""
+
+    def test_train(self):
+        configs = {name: self.config(name, more, self.TEXT) for name, more in self.NAMES.items()}
+        for name, config in configs.items():
+            with self.subTest(name=name):
+                self.assertGreaterEqual(program.summary(self.train(name.replace("/", "-"), config=config))["total_steps"], 256)
+
+    def test_mujoco_resumes_exactly(self):
+        self.assert_resumes(self.config("HalfCheetah-v5", "", self.TEXT), "total_steps=128")
+        self.assert_resumes(self.config("Humanoid-v5", "", self.TEXT), "total_steps=128")
+
+    def test_game_resumes_exactly(self):
+        self.assert_resumes(self.config("ALE/Pong-v5", "", self.TEXT), "total_steps=128")
 
 
 class Refusals(Case):
