@@ -208,6 +208,8 @@ void env_pool_destroy(struct env_pool **pool) {
 
 const muster_env_spec *env_pool_spec(const struct env_pool *pool) { return &pool->spec; }
 
+const int32_t *env_pool_steps(const struct env_pool *pool) { return pool->step; }
+
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size) {
   env_block_render_text(&pool->block, pool->settings, env, text, size);
 }

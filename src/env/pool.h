@@ -120,6 +120,9 @@ struct env_restarts {
 /* Hands over what happened since the last call; all zero where environments are not isolated. */
 void env_pool_take_restarts(struct env_pool *pool, struct env_restarts *out);
 
+/* [count] The steps that each environment's running episode has had. */
+const int32_t *env_pool_steps(const struct env_pool *pool);
+
 /* The whole state of one environment (episode number, steps, random stream, simulator state, current observations and
  * masks): exact, and independent of the pool's range, so that it can be loaded into the environment of the same global
  * index on another rank (another index is a FORMAT error). It does not hold the seed, which is the pool's. Unused bytes

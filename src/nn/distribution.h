@@ -24,7 +24,8 @@ struct action_random {
   uint32_t step; /* the step that each environment is at, counted over the run */
   /* where rows are not all at the same step: row and step of each, in place of the two above; else NULL */
   const uint32_t *rows, *steps;
-  uint32_t n_rows; /* that all environments of a run in training have; 0 elsewhere */
+  const uint32_t *ages; /* steps since each row's episode began; NULL: as many as its step says */
+  uint32_t n_rows;      /* that all environments of a run in training have; 0 elsewhere */
 };
 
 static inline uint32_t action_random_row(const struct action_random *random, size_t r) {
@@ -33,6 +34,10 @@ static inline uint32_t action_random_row(const struct action_random *random, siz
 
 static inline uint32_t action_random_step(const struct action_random *random, size_t r) {
   return random->steps != NULL ? random->steps[r] : random->step;
+}
+
+static inline uint32_t action_random_age(const struct action_random *random, size_t r) {
+  return random->ages != NULL ? random->ages[r] : action_random_step(random, r);
 }
 
 /* Which choices are allowed: row r's bytes [choices] begin at bytes + r * stride, 0 = forbidden. A forbidden choice has

@@ -434,6 +434,7 @@ void model_act(struct model *model, size_t n, const struct model_input *input, c
       tile_random.rows += first;
       tile_random.steps += first;
     }
+    if (random->ages != NULL) tile_random.ages += first;
     distribution->sample(&model->head, rows, net, net_ld, mask, &tile_random, tile_actions);
     for (size_t r = 0; r < rows; r++) log_prob[(first + r) * log_prob_ld] = model->head.log_prob[r];
   }

@@ -91,25 +91,34 @@ static double drift_normal(uint64_t seed, uint32_t row, uint32_t time, uint32_t 
   return sqrt(-2.0 * log(u)) * cos(2 * M_PI * v);
 }
 
-/* The process is Gaussian and Markov: with the correlation r of numbers that are h steps apart, and variance V,
- *   x(t) given x(t - h) and x(t + h)  has mean r / (1 + r^2) (x(t - h) + x(t + h))  and variance V (1 - r^2) / (1 +
- * r^2). Numbers at multiples of DRIFT_SPAN are drawn alone; from there on the middle of an interval is drawn, and then
- * that of the half which has the step. */
-float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t element) {
-  const double decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
-  uint32_t low = step / DRIFT_SPAN * DRIFT_SPAN;
+/* The number at `time` of a process that never starts anew. It is Gaussian and Markov: with the correlation r of
+ * numbers that are h steps apart, and variance V, z(t) given z(t - h) and z(t + h)  has mean r / (1 + r^2) (z(t - h) +
+ * z(t + h))  and variance V (1 - r^2) / (1 + r^2). Numbers at multiples of DRIFT_SPAN are drawn alone; from there on
+ * the middle of an interval is drawn, and then that of the half which has the time. */
+static double stationary_drift(double decay, double variance, uint64_t seed, uint32_t row, uint32_t time,
+                               uint32_t element) {
+  uint32_t low = time / DRIFT_SPAN * DRIFT_SPAN;
   double left = sqrt(variance) * drift_normal(seed, row, low, element, 1),
          right = sqrt(variance) * drift_normal(seed, row, low + DRIFT_SPAN, element, 1);
-  for (uint32_t half = DRIFT_SPAN / 2; low != step; half /= 2) {
+  for (uint32_t half = DRIFT_SPAN / 2; low != time; half /= 2) {
     const double r = pow(decay, half), mean = r / (1 + r * r) * (left + right);
     const double middle =
         mean + sqrt(variance * (1 - r * r) / (1 + r * r)) * drift_normal(seed, row, low + half, element, 0);
-    if (step < low + half) {
+    if (time < low + half) {
       right = middle;
       continue;
     }
     low += half;
     left = middle;
   }
-  return (float)left;
+  return left;
+}
+
+/* With z as above, x(t) = z(t) - decay^(t - b) z(b) is 0 at time b, and follows the same recursion with the same n. */
+float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t age,
+                    uint32_t element) {
+  const double decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
+  const double since = pow(decay, (double)age + 1),
+               start = stationary_drift(decay, variance, seed, row, step - age, element);
+  return (float)(stationary_drift(decay, variance, seed, row, step + 1, element) - since * start);
 }

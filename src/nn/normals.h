@@ -13,10 +13,11 @@ void normals_of_actions(const struct action_random *random, size_t first, size_t
 void normals_of_minibatch(uint64_t seed, uint32_t update, uint32_t purpose, size_t first, size_t rows, size_t elements,
                           float *noise);
 
-/* A number of a row's Ornstein-Uhlenbeck process at a step, of which Stable-Baselines3 computes
+/* The Ornstein-Uhlenbeck process of Stable-Baselines3, which starts at 0 with each episode:
  *   x(t) = x(t - 1) - theta dt x(t - 1) + sqrt(dt) n(t),  0 < theta dt <= 1
- * from step to step: here a pure function of seed, row, step and element with the same distribution as that sequence
- * has after many steps, so that there is no state to keep. */
-float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t element);
+ * Here a number of it is a pure function of seed, row, step, element and `age`, the steps since the episode began, so
+ * that there is no state to keep; the sequence of an episode has the same distribution as that recursion's. */
+float normals_drift(double theta, double dt, uint64_t seed, uint32_t row, uint32_t step, uint32_t age,
+                    uint32_t element);
 
 #endif

@@ -46,6 +46,8 @@ muster_status actor_create(struct gathering *gathering, struct transport *transp
   const struct trajectory *rollout = actor->rollout;
   actor->first_row = (uint32_t)range.first * (uint32_t)rollout->agents;
   MUSTER_TRY(ARENA_TAKE(run->arena, rollout->n_rows * rollout->action_bytes, "actions", &actor->actions));
+  if (model->head.noise.kind == ACTION_NOISE_ORNSTEIN_UHLENBECK)
+    MUSTER_TRY(ARENA_TAKE(run->arena, rollout->n_rows, "steps of episodes", &actor->ages));
   return run->schedule->prepare_actor(actor);
 }
 
@@ -79,6 +81,22 @@ void actor_save_states(struct actor *actor) {
 /* reading the clock at each step would cost some per cent of small environments' rollouts */
 #define STEPS_TO_A_LOOK 16
 
+/* where the random numbers of step t come from */
+static struct action_random place_random(struct actor *actor, size_t t) {
+  const struct run *run = actor->run;
+  const struct trajectory *rollout = actor->rollout;
+  const int32_t *steps = env_pool_steps(actor->pool);
+  for (size_t row = 0; actor->ages != NULL && row < rollout->n_rows; row++)
+    actor->ages[row] = (uint32_t)steps[row / rollout->agents];
+  return (struct action_random){
+      .seed = (uint64_t)run->config.general.seed,
+      .first_row = actor->first_row,
+      .step = (uint32_t)((size_t)actor->rollouts * rollout->n_steps + t),
+      .ages = actor->ages,
+      .n_rows = (uint32_t)((size_t)run->config.env.num_envs * rollout->agents),
+  };
+}
+
 /* one step of all environments: act on observation t, write reward, end and observation t + 1 with its mask */
 static muster_status step_envs(struct actor *actor, size_t t) {
   struct run *run = actor->run;
@@ -87,12 +105,7 @@ static muster_status step_envs(struct actor *actor, size_t t) {
   size_t obs_stride = trajectory_obs_stride(rollout), mask_stride = trajectory_mask_stride(rollout);
   const bool looks = actor->steps++ % STEPS_TO_A_LOOK == 0;
   const double start = looks ? clock_seconds() : 0.0;
-  const struct action_random random = {
-      .seed = (uint64_t)run->config.general.seed,
-      .first_row = actor->first_row,
-      .step = (uint32_t)((size_t)actor->rollouts * n_steps + t),
-      .n_rows = (uint32_t)((size_t)run->config.env.num_envs * rollout->agents),
-  };
+  const struct action_random random = place_random(actor, t);
   const struct model_input input = {
       trajectory_observation(rollout, t), obs_stride, {trajectory_mask(rollout, t), mask_stride}};
   model_act(actor->model, rollout->n_rows, &input, &random, actor->actions, rollout->log_prob + t, n_steps);

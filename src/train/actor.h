@@ -16,6 +16,7 @@ struct actor {
   struct model *model;       /* the policy: its own, or the learner's on a rank that acts and learns; borrowed */
   char *actions;             /* [rows, action_bytes] of one step */
   uint32_t first_row;        /* of this actor's rows among all */
+  uint32_t *ages;            /* [rows] steps of the running episodes, where the noise of actions starts with them */
   bool has_faults;           /* whether faults were tolerated in the last rollout */
   double seconds;            /* that the last rollout took */
   int64_t steps;             /* of all environments, so far */

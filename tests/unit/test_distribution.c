@@ -748,33 +748,71 @@ static void test_noise_of_random_actions(void) {
 }
 
 /* The process of normals_drift(): over many rows its mean, its variance, and its correlation with itself some steps
- * later, within 4.5 standard errors; also across the numbers that are drawn alone, at multiples of 65536. */
+ * later in the episode, within 4.5 standard errors: those of a recursion that starts at 0. Episodes begin at step 0, in
+ * the middle, and before and after the numbers that are drawn alone, at multiples of 65536. */
 static void check_drift(double theta, double dt) {
-  enum { ROWS = 20000 };
-  static const uint32_t first[] = {0, 12345, 65535, 131072 - 40}, later[] = {0, 1, 10, 100, 1000};
-  const double decay = 1 - theta * dt, variance = dt / (1 - decay * decay);
+  enum { ROWS = 10000 };
+  static const uint32_t begin[] = {0, 12345, 65535, 131072 - 40}, ages[] = {0, 3, 700, 100},
+                        later[] = {0, 1, 10, 100, 1000};
+  const double decay = 1 - theta * dt;
   for (size_t k = 0; k < 4; k++) {
-    double sum = 0, products[5] = {0};
+    double sum = 0, products[5] = {0}, variances[5];
+    const uint32_t age = ages[k], step = begin[k] + age;
+    for (size_t i = 0; i < 5; i++)
+      variances[i] = dt * (1 - pow(decay, 2.0 * (age + later[i] + 1))) / (1 - decay * decay);
     for (uint32_t row = 0; row < ROWS; row++) {
-      const double x = normals_drift(theta, dt, 3, row, first[k], 1);
+      const double x = normals_drift(theta, dt, 3, row, step, age, 1);
       sum += x;
-      for (size_t i = 0; i < 5; i++) products[i] += x * normals_drift(theta, dt, 3, row, first[k] + later[i], 1) / ROWS;
+      for (size_t i = 0; i < 5; i++)
+        products[i] += x * normals_drift(theta, dt, 3, row, step + later[i], age + later[i], 1) / ROWS;
     }
-    CU_ASSERT_TRUE(fabs(sum / ROWS) < 4.5 * sqrt(variance / ROWS));
+    CU_ASSERT_TRUE(fabs(sum / ROWS) < 4.5 * sqrt(variances[0] / ROWS));
     for (size_t i = 0; i < 5; i++) {
-      const double correlation = pow(decay, later[i]);
-      CU_ASSERT_TRUE(fabs(products[i] / variance - correlation) < 4.5 * sqrt((1 + correlation * correlation) / ROWS));
+      const double expected = pow(decay, later[i]) * variances[0];
+      const double error = sqrt((variances[0] * variances[i] + expected * expected) / ROWS);
+      CU_ASSERT_TRUE(fabs(products[i] - expected) < 4.5 * error);
     }
   }
   /* each row and element has its own; the changes from step to step are those of the recursion */
-  double changes = 0;
+  double changes = 0, across = 0;
   for (uint32_t row = 0; row < ROWS; row++) {
-    const double change = normals_drift(theta, dt, 3, row, 78, 0) - decay * normals_drift(theta, dt, 3, row, 77, 0);
+    const double before = normals_drift(theta, dt, 3, row, 77, 20, 0);
+    const double change = normals_drift(theta, dt, 3, row, 78, 21, 0) - decay * before;
     changes += change * change / ROWS;
+    across += before * normals_drift(theta, dt, 3, row, 78, 0, 0) / ROWS;
   }
   CU_ASSERT_TRUE(fabs(changes / dt - 1) < 4.5 * sqrt(2.0 / ROWS));
-  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 0) != normals_drift(theta, dt, 3, 1, 5, 0));
-  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 0) != normals_drift(theta, dt, 3, 0, 5, 1));
+  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 2, 0) != normals_drift(theta, dt, 3, 1, 5, 2, 0));
+  CU_ASSERT_TRUE(normals_drift(theta, dt, 3, 0, 5, 2, 0) != normals_drift(theta, dt, 3, 0, 5, 2, 1));
+  /* an episode knows nothing of the one before */
+  CU_ASSERT_TRUE(fabs(across) < 4.5 * dt * sqrt((1 - pow(decay, 42)) / (1 - decay * decay) / ROWS));
+}
+
+/* A row's noise starts with its own episode: at age 0 its deviation is that of one change, whatever step the run is at;
+ * without ages every row is as old as its step. */
+static void test_noise_starts_with_the_episode(void) {
+  const muster_space space = example_space(MUSTER_SPACE_BOX);
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  struct policy_head head;
+  create_head(&space, "Deterministic", false, arena, &head);
+  head.noise = (struct action_noise){.kind = ACTION_NOISE_ORNSTEIN_UHLENBECK, .std = 0.1, .theta = 0.15, .dt = 0.25};
+  *(float *)head.own = 0;
+  uint32_t ages[TILE];
+  for (uint32_t r = 0; r < TILE; r++) ages[r] = r % 2 == 0 ? 0 : 40 + r;
+  const struct action_random random = {.seed = 5, .first_row = 3, .step = 4000, .ages = ages};
+  float zeros[TILE * 2] = {0}, actions[TILE * 2];
+  head.distribution->sample(&head, TILE, zeros, head.outputs, all_allowed, &random, actions);
+  for (uint32_t r = 0; r < TILE; r++)
+    for (uint32_t i = 0; i < 2; i++) {
+      const float x = normals_drift(0.15, 0.25, 5, 3 + r, 4000, ages[r], i);
+      CU_ASSERT_DOUBLE_EQUAL(actions[2 * r + i], fminf(fmaxf(0.1f * x, -1), 1) * space.high[i], 1e-6 * space.high[i]);
+    }
+  const struct action_random old = {.seed = 5, .first_row = 3, .step = 50};
+  head.distribution->sample(&head, 1, zeros, head.outputs, all_allowed, &old, actions);
+  CU_ASSERT_DOUBLE_EQUAL(actions[0], 0.1f * normals_drift(0.15, 0.25, 5, 3, 50, 50, 0) * space.high[0],
+                         1e-6 * space.high[0]);
+  arena_destroy(&arena);
 }
 
 static void test_drift(void) {
@@ -963,6 +1001,7 @@ static const struct check_case cases[] = {
     {"random actions", test_random_actions},
     {"noise of random actions", test_noise_of_random_actions},
     {"Ornstein-Uhlenbeck noise", test_drift},
+    {"noise starts with the episode", test_noise_starts_with_the_episode},
     {"normal numbers of a minibatch", test_minibatch_normals},
     {"against PyTorch", test_golden},
 };

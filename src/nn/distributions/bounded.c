@@ -26,7 +26,7 @@ static void draw_noise(const struct policy_head *head, const struct action_rando
   for (size_t i = first; i < head->elements && i < first + 4; i++)
     for (size_t r = 0; r < rows; r++)
       numbers[i - first][r] = normals_drift(noise->theta, noise->dt, random->seed, action_random_row(random, r),
-                                            action_random_step(random, r), (uint32_t)i);
+                                            action_random_step(random, r), action_random_age(random, r), (uint32_t)i);
 }
 
 static void add_noise(const struct policy_head *head, size_t rows, const struct action_random *random, float *x) {

@@ -27,8 +27,8 @@ const char *bounded_noise_onnx(const struct policy_head *head, const struct acti
 
 /* The actions [rows, elements] by which a policy explores that would act by x [elements, TILE], numbers in [-1, 1]. Of
  * rows that act randomly x and log_prob are replaced; the algorithm's action noise is added to all, and the sum is cut
- * to [-1, 1], as in Stable-Baselines3. The noise's process is one for each row of the run and element. log_prob does
- * not count the noise. */
+ * to [-1, 1], as in Stable-Baselines3. A noise that drifts has a process for each row of the run and element, which
+ * starts at 0 with each episode. log_prob does not count the noise. */
 void bounded_explore(struct policy_head *head, size_t rows, const struct action_random *random, float *x,
                      float *actions);
 
