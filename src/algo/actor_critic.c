@@ -41,7 +41,8 @@ static const struct option_spec actor_critic_option_list[] = {
      .choices = weight_names,
      .help = "weight of the policy gradient; auto: td_residual with critic v, q with critic q"},
     {ROW(struct actor_critic_options, tau), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .min_exclusive = true,
-     .max = 1, .help = "how far the target network goes towards the critic; 1: it becomes a copy"},
+     .max = 1, .only_when = "target_update_interval is not 0",
+     .help = "how far the target network goes towards the critic; 1: it becomes a copy"},
     {ROW(struct actor_critic_options, target_update_interval), .type = OPTION_INT, .default_value = "0", .min = 0,
      .max = 1e12,
      .help = "critic q: updates after which the target network is renewed that values the next state; 0: the critic "

@@ -28,7 +28,8 @@ void exploration_set(struct model *model, double rate);
 #define ROW_EXPLORATION_INITIAL_EPS(T, member, value)                                                                  \
   {                                                                                                                    \
     .key = "exploration_initial_eps", .offset = offsetof(T, member.initial_eps), .type = OPTION_FLOAT,                 \
-    .default_value = value, .min = 0, .max = 1, .help = "probability of a random action at the start"                  \
+    .default_value = value, .min = 0, .max = 1, .only_when = "exploration_fraction is not 0",                          \
+    .help = "probability of a random action at the start"                                                              \
   }
 #define ROW_EXPLORATION_FINAL_EPS(T, member, value)                                                                    \
   {                                                                                                                    \

@@ -35,6 +35,7 @@ static const struct option_spec grpo_option_list[] = {
     {ROW(struct grpo_options, kl_coef), .type = OPTION_FLOAT, .default_value = "0", .min = 0, .max = OPTION_NO_MAX,
      .help = "weight of the divergence from the reference policy; 0: there is none"},
     {ROW(struct grpo_options, reference_every), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e15,
+     .only_when = "kl_coef is not 0",
      .help = "updates after which the reference becomes the policy of the moment; 0: it stays the initial one"},
     ROW_ENT_COEF(struct grpo_options, "0"),
     ROW_MAX_GRAD_NORM(struct grpo_options, "0.5"),

@@ -32,7 +32,11 @@ struct off_policy_options {
        .min = 0,                                                                                                       \
        .max = 1e9,                                                                                                     \
        .help = "updates that the policy of a trajectory may be behind; null: no limit"},                               \
-      {ROW_OFF_POLICY(T, on_lag), .type = OPTION_CHOICE, .default_value = "drop", .choices = off_policy_on_lag_names,  \
+      {ROW_OFF_POLICY(T, on_lag),                                                                                      \
+       .type = OPTION_CHOICE,                                                                                          \
+       .default_value = "drop",                                                                                        \
+       .choices = off_policy_on_lag_names,                                                                             \
+       .only_when = "max_policy_lag is not null",                                                                      \
        .help = "where trajectories would exceed max_policy_lag: drop them, or block the update until they are here"},  \
       {ROW_OFF_POLICY(T, vtrace_lambda),                                                                               \
        .type = OPTION_FLOAT,                                                                                           \

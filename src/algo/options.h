@@ -50,7 +50,8 @@
 #define ROW_LAMBDA(T)                                                                                                  \
   {                                                                                                                    \
     .key = "advantage.lambda", .offset = offsetof(T, lambda), .type = OPTION_MAYBE_FLOAT, .default_value = "null",     \
-    .min = 0, .max = 1, .help = "lambda of GAE in place of gae_lambda; null: gae_lambda"                               \
+    .min = 0, .max = 1, .only_when = "advantage.estimator is gae",                                                     \
+    .help = "lambda of GAE in place of gae_lambda; null: gae_lambda"                                                   \
   }
 #define ROW_LEARNING_RATE(T, value)                                                                                    \
   {                                                                                                                    \
@@ -97,7 +98,8 @@
 #define ROW_OPTIMIZER_EPSILON(T, value)                                                                                \
   {                                                                                                                    \
     ROW_SETTING(T, optimizer_epsilon), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true,  \
-                                       .max = 1, .help = "keeps the optimizer's division finite"                       \
+                                       .max = 1, .only_when = "optimizer is not sgd",                                  \
+                                       .help = "keeps the optimizer's division finite"                                 \
   }
 
 /* --- of algorithms with a replay (replay_learning.h) --- */
@@ -109,6 +111,7 @@
    .default_value = value,                                                                                             \
    .min = 1,                                                                                                           \
    .max = 1e12,                                                                                                        \
+   .only_when = "replay.capacity is null",                                                                             \
    .help = "steps of all environments that the replay keeps"},                                                         \
   {                                                                                                                    \
     .key = "replay.capacity", .offset = offsetof(T, settings.capacity), .type = OPTION_MAYBE_INT,                      \
@@ -168,20 +171,20 @@
 #define ROW_NOISE_STD(T)                                                                                               \
   {                                                                                                                    \
     .key = "noise_std", .offset = offsetof(T, noise.std), .type = OPTION_FLOAT, .default_value = "0.1", .min = 0,      \
-    .max = 10,                                                                                                         \
+    .max = 10, .only_when = "action_noise is normal, ornstein-uhlenbeck",                                              \
     .help = "normal: the noise's standard deviation; ornstein-uhlenbeck: that of its changes in a unit of time"        \
   }
 #define ROW_NOISE_THETA(T)                                                                                             \
   {                                                                                                                    \
     .key = "noise_theta", .offset = offsetof(T, noise.theta), .type = OPTION_FLOAT, .default_value = "0.15",           \
-    .min = 0.01, .max = 1,                                                                                             \
-    .help = "ornstein-uhlenbeck: how fast the noise goes back to 0, as a share of it in a unit of time"                \
+    .min = 0.01, .max = 1, .only_when = "action_noise is ornstein-uhlenbeck",                                          \
+    .help = "how fast the noise goes back to 0, as a share of it in a unit of time"                                    \
   }
 #define ROW_NOISE_DT(T)                                                                                                \
   {                                                                                                                    \
     .key = "noise_dt", .offset = offsetof(T, noise.dt), .type = OPTION_FLOAT, .default_value = "0.01", .min = 0.01,    \
-    .max = 1,                                                                                                          \
-    .help = "ornstein-uhlenbeck: units of time that a step takes; the noise lasts about 1 / (noise_theta noise_dt) "   \
+    .max = 1, .only_when = "action_noise is ornstein-uhlenbeck",                                                       \
+    .help = "units of time that a step takes; the noise lasts about 1 / (noise_theta noise_dt) "                       \
             "steps"                                                                                                    \
   }
 #define ROWS_ACTION_NOISE(T) ROW_NOISE_KIND(T), ROW_NOISE_STD(T), ROW_NOISE_THETA(T), ROW_NOISE_DT(T)
@@ -196,21 +199,24 @@
 #define ROW_REPLAY_ALPHA(T)                                                                                            \
   {                                                                                                                    \
     ROW_REPLAY(T, alpha), .type = OPTION_FLOAT, .default_value = "0.6", .min = 0, .max = 1,                            \
+                          .only_when = "replay.prioritized is true",                                                   \
                           .help = "how much priorities count: 0 not at all, 1 in proportion to the errors"             \
   }
 #define ROW_REPLAY_BETA(T)                                                                                             \
   {                                                                                                                    \
     ROW_REPLAY(T, beta), .type = OPTION_FLOAT, .default_value = "0.4", .min = 0, .max = 1,                             \
+                         .only_when = "replay.prioritized is true",                                                    \
                          .help = "how much weights make up for that at the start: 0 not at all, 1 wholly"              \
   }
 #define ROW_REPLAY_BETA_FINAL(T)                                                                                       \
   {                                                                                                                    \
     ROW_REPLAY(T, beta_final), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .max = 1,                         \
-                               .help = "the same at the end of the run"                                                \
+                               .only_when = "replay.prioritized is true", .help = "the same at the end of the run"     \
   }
 #define ROW_REPLAY_EPSILON(T)                                                                                          \
   {                                                                                                                    \
     ROW_REPLAY(T, epsilon), .type = OPTION_FLOAT, .default_value = "1e-6", .min = 0, .min_exclusive = true, .max = 1,  \
+                            .only_when = "replay.prioritized is true",                                                 \
                             .help = "added to an error, so that steps without error are drawn, too"                    \
   }
 
@@ -228,14 +234,15 @@
   {                                                                                                                    \
     .key = "replay.samples_per_insert", .offset = offsetof(T, settings.samples_per_insert),                            \
     .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = 0, .min_exclusive = true, .max = 1e9,                  \
-    .may_change = true,                                                                                                \
-    .help = "asynchronous: how often a step is drawn; null: as by train_freq, gradient_steps and batch_size"           \
+    .may_change = true, .only_when = "asynchronous is true",                                                           \
+    .help = "how often a step is drawn; null: as by train_freq, gradient_steps and batch_size"                         \
   }
 #define ROW_TOLERANCE(T)                                                                                               \
   {                                                                                                                    \
     .key = "replay.tolerance", .offset = offsetof(T, settings.tolerance), .type = OPTION_MAYBE_FLOAT,                  \
     .default_value = "null", .min = 0, .min_exclusive = true, .max = 1e15, .may_change = true,                         \
-    .help = "asynchronous: steps that actors or the learner may be ahead of that ratio; null: what it takes"           \
+    .only_when = "asynchronous is true",                                                                               \
+    .help = "steps that actors or the learner may be ahead of that ratio; null: what it takes"                         \
   }
 #define ROWS_ASYNCHRONOUS(T) ROW_ASYNCHRONOUS(T), ROW_SAMPLES_PER_INSERT(T), ROW_TOLERANCE(T)
 

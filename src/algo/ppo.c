@@ -32,7 +32,7 @@ static const struct option_spec ppo_option_list[] = {
      .help = "how far the value may go from the old one; lin_X falls to zero, where it may not go at all; null: not "
              "clipped"},
     {ROW(struct ppo_options, clip_range_vf_form), .type = OPTION_CHOICE, .default_value = "replace",
-     .choices = value_clip_forms,
+     .choices = value_clip_forms, .only_when = "clip_range_vf is not null",
      .help = "loss of a clipped value: replace (SB3) the value, or max of both losses (the original PPO code)"},
     ROW_ENT_COEF(struct ppo_options, "0"),
     ROW_VF_COEF(struct ppo_options, "0.5"),

@@ -36,21 +36,15 @@ static struct rate_limits limits_of(const struct replay_learning_settings *setti
                               .min_size = settings->learning_starts};
 }
 
-/* the ratio of an asynchronous run; in step it is that of gradient_steps to train_freq */
+/* how far an asynchronous run may be off its ratio */
 static muster_status check_ratio(const struct document *document, const struct replay_learning_settings *settings,
                                  int64_t num_envs) {
-  const char *const names[] = {"algorithm.replay.samples_per_insert", "algorithm.replay.tolerance"};
-  const double values[] = {settings->samples_per_insert, settings->tolerance};
-  for (int i = 0; i < 2; i++)
-    if (!settings->asynchronous && values[i] > 0)
-      return document_error(document, names[i],
-                            "is for runs whose actors do not wait; expects null, or algorithm.asynchronous: true");
   if (!settings->asynchronous || isnan(settings->tolerance)) return MUSTER_OK;
   const struct rate_limits limits = limits_of(settings);
   const int64_t steps = settings->train_freq * num_envs;
   const double least = rate_limits_least_tolerance(&limits, steps);
   if (settings->tolerance >= least) return MUSTER_OK;
-  return document_error(document, names[1],
+  return document_error(document, "algorithm.replay.tolerance",
                         "is %g steps, where an actor may send %lld and an update is worth %g: they would wait for each "
                         "other; expects at least %g, or null",
                         settings->tolerance, (long long)steps, 2 * least - (double)steps, least);

@@ -163,7 +163,7 @@ extern const char *const table_trace_names[];
 #define ROW_TRACE_LAMBDA(T)                                                                                            \
   {                                                                                                                    \
     ROW_SETTING(T, lambda), .type = OPTION_FLOAT, .default_value = "0.9", .min = 0, .max = 1,                          \
-                            .help = "a trace falls by gamma lambda a step"                                             \
+                            .only_when = "trace is not none", .help = "a trace falls by gamma lambda a step"           \
   }
 
 #define ROWS_OF_TABLE_LEARNING(T)                                                                                      \

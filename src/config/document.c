@@ -1,6 +1,7 @@
 #include "config/document.h"
 
 #include "base/shell.h"
+#include "config/condition.h"
 #include "config/entry.h"
 #include "config/nearest.h"
 #include "config/other_tools.h"
@@ -284,6 +285,45 @@ muster_status document_check_unknown(const struct document *document, const stru
   for (size_t i = 0; i < document->list.count; i++) {
     const struct entry *entry = &document->list.entries[i];
     if (!entry->known) MUSTER_TRY(check_entry(entry, section_has_children(document, i), tables, n));
+  }
+  return MUSTER_OK;
+}
+
+/* whether the option's field in `object` holds its default */
+static bool has_default(const struct option_spec *option, const void *object) {
+  _Alignas(16) unsigned char value[sizeof(struct option_map)];
+  struct option_spec alone = *option;
+  alone.offset = 0;
+  const struct option_table table = {.section = "", .options = (const struct option_spec[]){alone, {.key = NULL}}};
+  muster_status status = option_set_defaults(&table, value);
+  const bool is_read = status == MUSTER_OK;
+  muster_status_clear(&status);
+  char said[OPTION_TEXT_SIZE], expected[OPTION_TEXT_SIZE];
+  option_format(option, object, said, sizeof said);
+  if (is_read) option_format(&alone, value, expected, sizeof expected);
+  return is_read && strcmp(said, expected) == 0;
+}
+
+static muster_status without_effect(const struct entry *entry, const struct option_table *table,
+                                    const struct option_spec *option, const void *object) {
+  const struct option_spec *subject = condition_subject(table, option);
+  char key[TEXT_KEY_SIZE], value[128];
+  option_full_key(table, subject, key, sizeof key);
+  option_format(subject, object, value, sizeof value);
+  const char *needed = option->only_when + strlen(subject->key);
+  return entry_wrap(entry, status_error(MUSTER_ERROR_USAGE, "has no effect: it counts only when %s%s, and that is %s",
+                                        key, needed, value));
+}
+
+muster_status document_check_effect(const struct document *document, const struct option_table *table,
+                                    const void *object) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
+    if (option->only_when == NULL || condition_holds(table, option, object)) continue;
+    char key[TEXT_KEY_SIZE];
+    option_full_key(table, option, key, sizeof key);
+    const struct entry *entry = entry_list_find(&document->list, key);
+    if (entry == NULL || (entry->line != 0 && has_default(option, object))) continue;
+    return without_effect(entry, table, option, object);
   }
   return MUSTER_OK;
 }

@@ -47,6 +47,12 @@ MUSTER_CHECKED muster_status document_apply(struct document *document, const str
 MUSTER_CHECKED muster_status document_check_unknown(const struct document *document,
                                                     const struct option_table *const *tables, size_t n);
 
+/* Fails on the first option of the table that is set without any effect: its only_when does not hold for the values of
+ * `object`. In a file a default value counts as not set, since a run's config.yaml lists all options; on the command
+ * line it does not. */
+MUSTER_CHECKED muster_status document_check_effect(const struct document *document, const struct option_table *table,
+                                                   const void *object);
+
 /* An error (USAGE) about a key's value, "FILE:LINE: KEY: VALUE: text"; for checks that need more than one option. */
 MUSTER_CHECKED MUSTER_PRINTF(3, 4) muster_status
     document_error(const struct document *document, const char *key, const char *format, ...);

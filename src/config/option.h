@@ -66,6 +66,7 @@ struct option_spec {
   const char *const *choices; /* OPTION_CHOICE: names, ended by NULL */
   const char *example;        /* OPTION_TEXT_LIST: an example of a list, for messages */
   const char *help;           /* one line, no full stop */
+  const char *only_when;      /* when it counts (config/condition.h): "action_noise is normal"; NULL: always */
   bool may_change;            /* a run may be resumed with another value, also where that decides what is learned */
   /* OPTION_STRING, "" for `null` too, and each item of OPTION_TEXT_LIST: USAGE error "expects ..."; NULL: any text */
   muster_status (*check)(const char *text);

@@ -26,7 +26,8 @@ static void describe_option(const struct option_table *table, const struct optio
   snprintf(row->cells[DEFAULT], CELL_SIZE, "%s", option->default_value != NULL ? option->default_value : "null");
   option_describe_range(option, row->cells[RANGE], CELL_SIZE);
   snprintf(row->cells[OWNER], CELL_SIZE, "%s", table->owner != NULL ? table->owner : "");
-  snprintf(row->cells[HELP], CELL_SIZE, "%s", option->help != NULL ? option->help : "");
+  const char *help = option->help != NULL ? option->help : "", *when = option->only_when;
+  snprintf(row->cells[HELP], CELL_SIZE, "%s%s%s", help, when != NULL ? "; only when " : "", when != NULL ? when : "");
 }
 
 /* which options are to be printed: all, one key, or those of a section */

@@ -200,6 +200,23 @@ static muster_status lay_out(const struct model_options *options, const muster_s
   return build_networks(model, options, arena);
 }
 
+/* options of the policy that change nothing in this model, where they are not at their defaults */
+static muster_status check_effect(const struct model *model, const struct model_options *options) {
+  const struct policy_head *head = &model->head;
+  bool has_critic = false;
+  for (const struct model_network *entry = model->network; entry < model->network + model->networks; entry++)
+    has_critic |= part_of(model, entry->copied != NULL ? entry->copied : entry) == MODEL_CRITIC;
+  if (!options->value_network.is_null && !has_critic)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.value_network: this algorithm has no network of values beside the policy; expects "
+                        "null");
+  if (head->counts == NULL && !head->distribution->is_requested) return MUSTER_OK;
+  const bool is_state = options->log_std == MODEL_LOG_STD_STATE;
+  if (!is_state && options->log_std_init == 0) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE, "policy.%s: has no effect on the distribution %s; expects the default, %s",
+                      is_state ? "log_std" : "log_std_init", head->distribution->name, is_state ? "parameter" : "0");
+}
+
 muster_status model_check(const struct model_options *options, const muster_space *observation,
                           const muster_space *action, const struct model_network_spec *critics) {
   struct arena *arena;
@@ -207,6 +224,7 @@ muster_status model_check(const struct model_options *options, const muster_spac
   MUSTER_TRY(arena_create(&arena));
   muster_status status = ARENA_TAKE(arena, 1, "a model", &model);
   if (status == MUSTER_OK) status = lay_out(options, observation, action, critics, arena, model);
+  if (status == MUSTER_OK) status = check_effect(model, options);
   arena_destroy(&arena);
   return status;
 }

@@ -160,7 +160,8 @@ static const struct option_spec run_options[] = {
     {IN(run_options, trace), .type = OPTION_BOOL, .default_value = "false",
      .help = "whether a Chrome trace of every rank's stages is written into the run folder at the end"},
     {IN(run_options, trace_iterations), .type = OPTION_INT, .default_value = "1000", .min = 1, .max = 1e6,
-     .help = "newest iterations that the trace keeps; each takes about 1 KiB of every rank's memory"},
+     .help = "newest iterations that the trace keeps; each takes about 1 KiB of every rank's memory",
+     .only_when = "trace is true"},
     {.key = NULL},
 };
 
@@ -562,6 +563,14 @@ static muster_status resolve(struct document *document, struct run_config *confi
   return MUSTER_OK;
 }
 
+/* whether every option that is set counts under the others */
+static muster_status check_effect(const struct document *document, struct run_config *config) {
+  struct binding bindings[BINDINGS];
+  bind_tables(config, run_config_algorithm(config), bindings);
+  for (int i = 0; i < BINDINGS; i++) MUSTER_TRY(document_check_effect(document, bindings[i].table, bindings[i].object));
+  return MUSTER_OK;
+}
+
 muster_status run_config_open(const char *path, const char *const *sets, size_t n_sets, int ranks,
                               struct run_config *config, struct document **out) {
   struct document *document;
@@ -569,6 +578,7 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   muster_status status = document_read_file(document, path);
   for (size_t i = 0; i < n_sets && status == MUSTER_OK; i++) status = document_set(document, sets[i]);
   if (status == MUSTER_OK) status = resolve(document, config);
+  if (status == MUSTER_OK) status = check_effect(document, config);
   if (status == MUSTER_OK) status = locate_code(document, path, config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_watchdog(document, config);

@@ -1,5 +1,6 @@
 /* The configuration of a run as a whole: several tables together, conditions across them, writing and reading back. */
 #include "algo/ppo.h"
+#include "config/condition.h"
 #include "setup/config.h"
 #include "support/check.h"
 
@@ -272,7 +273,115 @@ static void test_load(void) {
   CHECK_OK(parse("env: {name: Unheard-of-v3, options: {wind: 3}}\n", &config));
 }
 
+/* each value of a condition is one that its subject may have, written as a config writes it: "a, b*" */
+static void check_values(const struct option_table *table, const struct option_spec *option) {
+  const struct option_spec *subject = condition_subject(table, option);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(subject);
+  char list[256], written[OPTION_TEXT_SIZE];
+  const char *values = option->only_when + strlen(subject->key) + strlen(" is ");
+  snprintf(list, sizeof list, "%s", values + (strncmp(values, "not ", 4) == 0 ? 4 : 0));
+  struct run_config config;
+  for (char *rest = list, *value; (value = strtok_r(rest, ", ", &rest)) != NULL;) {
+    if (value[strlen(value) - 1] == '*') {
+      CU_ASSERT_EQUAL(subject->type, OPTION_STRING);
+      continue;
+    }
+    CHECK_OK(option_parse(subject, value, &config));
+    option_format(subject, &config, written, sizeof written);
+    CU_ASSERT_STRING_EQUAL(written, value);
+  }
+}
+
+/* A value of the subject with which the condition does not hold: its default, or the one that is excluded, or its last
+ * choice, or a number in place of null or a word. */
+static void find_breach(const struct option_table *table, const struct option_spec *option, char value[64]) {
+  const struct option_spec *subject = condition_subject(table, option);
+  struct run_config config;
+  CHECK_OK_FATAL(option_set_defaults(table, &config));
+  const char *values = option->only_when + strlen(subject->key) + strlen(" is ");
+  const bool excludes = strncmp(values, "not ", 4) == 0;
+  if (!condition_holds(table, option, &config)) {
+    option_format(subject, &config, value, 64);
+    return;
+  }
+  const char *const *last = subject->choices;
+  while (last != NULL && last[1] != NULL) last++;
+  snprintf(value, 64, "%s",
+           excludes                      ? values + 4
+           : last != NULL                ? *last
+           : strcmp(values, "null") == 0 ? "100000"
+                                         : "0.5");
+}
+
+/* an option of an algorithm that has no effect is refused where the command line sets it, even to its default */
+static void check_refused(const struct option_table *table, const struct option_spec *option) {
+  char breach[64], text[512], set[512], expected[1024], value[OPTION_TEXT_SIZE];
+  struct run_config config;
+  find_breach(table, option, breach);
+  CHECK_OK_FATAL(option_set_defaults(table, &config));
+  option_format(option, &config, value, sizeof value);
+  const char *subject = condition_subject(table, option)->key;
+  snprintf(text, sizeof text, "algorithm.name: %s\nalgorithm.%s: %s\n", table->owner, subject, breach);
+  snprintf(set, sizeof set, "algorithm.%s=%.200s", option->key, value);
+  snprintf(expected, sizeof expected, "--set %s: has no effect: it counts only when algorithm.%s, and that is ", set,
+           option->only_when);
+  CHECK_FAILS(load(text, set, 1), MUSTER_ERROR_USAGE, expected);
+}
+
+/* Every condition of every table can be read; and those of algorithms are looked at. */
+static void test_conditions(void) {
+  const struct option_table *tables[RUN_CONFIG_MAX_TABLES];
+  const size_t n = run_config_tables(tables);
+  int conditions = 0;
+  for (size_t i = 0; i < n; i++)
+    for (const struct option_spec *option = tables[i]->options; option->key != NULL; option++) {
+      if (option->only_when == NULL) continue;
+      check_values(tables[i], option);
+      conditions++;
+      if (strcmp(tables[i]->section, "algorithm") == 0 && tables[i]->owner != NULL) check_refused(tables[i], option);
+    }
+  CU_ASSERT_TRUE(conditions > 50);
+}
+
+#define DQN "env.name: CartPole-v1\nalgorithm:\n  name: dqn\n"
+
+static void test_options_without_effect(void) {
+  /* a file says where; its defaults do not count as set, as in the config of a run, which lists all */
+  CHECK_FAILS(load(DQN "  n_atoms: 21\n", NULL, 1), MUSTER_ERROR_USAGE,
+              "config.yaml:4: algorithm.n_atoms: 21: has no effect: it counts only when algorithm.distributional is "
+              "c51, and that is none");
+  CHECK_OK(load(DQN "  n_atoms: 51\n", NULL, 1));
+  CHECK_FAILS(load(DQN "  n_atoms: 51\n", "algorithm.n_atoms=51", 1), MUSTER_ERROR_USAGE, "has no effect");
+  CHECK_OK(load(DQN "  n_atoms: 21\n", "algorithm.distributional=c51", 1));
+  CHECK_FAILS(load(DQN "  replay: {alpha: 0.7}\n", NULL, 1), MUSTER_ERROR_USAGE,
+              "algorithm.replay.prioritized is true, and that is false");
+  CHECK_OK(load(DQN "  replay: {alpha: 0.7, prioritized: true}\n", NULL, 1));
+  /* what nobody set is not refused, and neither is what an earlier run has stored */
+  struct run_config config;
+  char *text;
+  CHECK_OK_FATAL(parse(DQN "  n_atoms: 21\n", &config));
+  CHECK_OK_FATAL(run_config_text(&config, &text));
+  CHECK_OK(parse(text, &config));
+  free(text);
+  /* a beginning stands for all texts with it */
+  const char *sac = "env.name: Pendulum-v1\nalgorithm: {name: sac, target_entropy: -2, ent_coef: auto_0.1}\n";
+  CHECK_OK(load(sac, NULL, 1));
+  CHECK_FAILS(load(sac, "algorithm.ent_coef=0.1", 1), MUSTER_ERROR_USAGE,
+              "algorithm.target_entropy: -2: has no effect: it counts only when algorithm.ent_coef is auto, auto_*");
+  /* options of the policy that the model has no place for */
+  CHECK_FAILS(load(DQN, "policy.value_network=[dense 8]", 1), MUSTER_ERROR_USAGE, "no network of values");
+  CHECK_FAILS(load(DQN, "policy.log_std=state", 1), MUSTER_ERROR_USAGE,
+              "has no effect on the distribution EpsilonGreedy; expects the default, parameter");
+  CHECK_FAILS(load(sac, "policy.log_std_init=-1", 1), MUSTER_ERROR_USAGE,
+              "has no effect on the distribution SquashedGaussian; expects the default, 0");
+  CHECK_FAILS(load(config_text, "policy.log_std_init=-1", 1), MUSTER_ERROR_USAGE, "the distribution Categorical");
+  CHECK_OK(load("env.name: Pendulum-v1\nalgorithm.name: ppo\n", "policy.log_std_init=-1", 1));
+  CHECK_OK(load(sac, "policy.value_network=[dense 8]", 1));
+}
+
 static const struct check_case cases[] = {
+    {"conditions of options", test_conditions},
+    {"options without effect", test_options_without_effect},
     {"a block of rl-zoo", test_block_of_rl_zoo},
     {"write and read back", test_round_trip},
     {"policy defaults of an algorithm", test_own_policy_defaults},
