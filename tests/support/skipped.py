@@ -19,11 +19,7 @@ EXPECTED = [
     ("mpi/placement", "sanitizers"),
     ("fault/(failing_calls|setup)", "sanitizers"),
     # a machine may be unable to reach Python's package index
-<<<<<<< HEAD
-    ("cli/(export|python|tensorboard)|mpi/trace_viewers", "pip install"),
-=======
-    ("cli/tensorboard|cli/gymnasium|mpi/trace_viewers", "pip install"),
->>>>>>> 463fb1a (Take all spaces, masks and states of Python's environments)
+    ("cli/(export|gymnasium|python|tensorboard)|mpi/trace_viewers", "pip install"),
     ("cli/mujoco", "plugin-mujoco/fetch"),
 ]
 
