@@ -1,5 +1,6 @@
 #include "store/metrics.h"
 
+#include "base/file.h"
 #include "store/appender.h"
 #include "store/number.h"
 
@@ -141,9 +142,9 @@ static bool header_has(char *header, const char *column) {
 }
 
 muster_status metrics_has_column(const char *path, const char *column, bool *has) {
-  FILE *stream = fopen(path, "r");
-  if (stream == NULL && errno == ENOENT) return MUSTER_OK;
-  if (stream == NULL) return status_errno(MUSTER_ERROR_IO, "cannot read '%s'", path);
+  FILE *stream;
+  if (access(path, F_OK) != 0 && errno == ENOENT) return MUSTER_OK;
+  MUSTER_TRY(file_open_stream(path, "r", &stream));
   char *line = NULL;
   size_t size = 0;
   const ssize_t length = getline(&line, &size, stream);
