@@ -20,6 +20,12 @@ static const struct model_network_spec *list_networks(const void *options) {
   return networks;
 }
 
+const struct model_network_spec *critic_learning_networks_without_copies(const void *options) {
+  static const struct model_network_spec networks[] = {CRITICS, {0}};
+  (void)options;
+  return networks;
+}
+
 const struct model_network_spec *critic_learning_networks_with_policy(const void *options) {
   static const struct model_network_spec networks[] = {
       CRITICS, {.name = "target_policy", .copy_of = "policy"}, COPIES, {0}};
@@ -68,7 +74,7 @@ static muster_status create_optimizers(struct critic_learning *learning, const s
 
 static muster_status create_memory(struct critic_learning *learning, struct arena *arena) {
   const struct policy_head *head = &learning->base.model->head;
-  const size_t actions = BLOCK_ROWS * head->elements;
+  const size_t actions = BLOCK_ROWS * head->elements, most_rows = learning->base.model->most_rows;
   learning->value_ld = linear_padded(learning->critic[0]->outputs);
   learning->d_net_ld = linear_padded(head->outputs);
   MUSTER_TRY(ARENA_TAKE(arena, (size_t)learning->base.settings.batch_size * learning->base.rollout->obs_bytes,
@@ -78,13 +84,13 @@ static muster_status create_memory(struct critic_learning *learning, struct aren
                           "action masks of a minibatch", &learning->masks));
   MUSTER_TRY(ARENA_TAKE(arena, BLOCK_ROWS * learning->n_critics * learning->atoms, "targets", &learning->targets));
   for (size_t i = 0; i < learning->n_critics; i++)
-    MUSTER_TRY(ARENA_TAKE(arena, BLOCK_ROWS * learning->value_ld, "loss gradients", &learning->d_values[i]));
+    MUSTER_TRY(ARENA_TAKE(arena, most_rows * learning->value_ld, "loss gradients", &learning->d_values[i]));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->unit_actions));
   MUSTER_TRY(ARENA_TAKE(arena, actions, "actions", &learning->d_unit));
   MUSTER_TRY(ARENA_TAKE(arena, TILE * head->elements, "noise", &learning->noise));
-  return ARENA_TAKE(arena, BLOCK_ROWS * learning->d_net_ld, "loss gradients", &learning->d_net);
+  return ARENA_TAKE(arena, most_rows * learning->d_net_ld, "loss gradients", &learning->d_net);
 }
 
 /* before learning_starts all actions are random */
@@ -147,8 +153,7 @@ const struct algorithm_base critic_learning_base = {
 
 /* --- for rules --- */
 
-/* actions within their bounds as numbers from -1 to 1 */
-static void scale_actions(struct critic_learning *learning, size_t rows, const float *actions) {
+void critic_learning_scale_actions(struct critic_learning *learning, size_t rows, const float *actions) {
   const struct policy_head *head = &learning->base.model->head;
   for (size_t r = 0; r < rows; r++)
     for (size_t i = 0; i < head->elements; i++) {
@@ -165,7 +170,7 @@ void critic_learning_take(struct critic_learning *learning, size_t rows, const v
     model_take(model, rows, observations, obs_bytes);
     return;
   }
-  scale_actions(learning, rows, actions);
+  critic_learning_scale_actions(learning, rows, actions);
   model_take_with_actions(model, rows, observations, obs_bytes, learning->unit_actions);
 }
 
@@ -173,11 +178,10 @@ const uint8_t *critic_learning_masks(const struct critic_learning *learning, siz
   return learning->masks != NULL ? learning->masks + first * learning->base.rollout->mask_bytes : NULL;
 }
 
-/* what the block of steps from `first` on drops: in an update's two halves, the critics' and the policy's, not the same
- */
-static void set_random(struct critic_learning *learning, bool improves, size_t first) {
+/* in an update's two halves not the same is dropped */
+void critic_learning_set_random(struct critic_learning *learning, bool improves, size_t first_row) {
   const struct replay_learning *base = &learning->base;
-  learning->random = (struct layer_random){base->seed, 2 * (uint32_t)base->updates + improves, (uint32_t)first};
+  learning->random = (struct layer_random){base->seed, 2 * (uint32_t)base->updates + improves, (uint32_t)first_row};
 }
 
 void critic_learning_run(struct critic_learning *learning, struct model_network *const *networks, size_t n) {
@@ -194,9 +198,12 @@ void critic_learning_act(struct critic_learning *learning, struct model_network 
                          size_t first, size_t rows, const void *observations) {
   struct model *model = learning->base.model;
   struct policy_head *head = &model->head;
-  size_t ld;
-  model_take(model, rows, observations, learning->base.rollout->obs_bytes);
-  const float *net = model_forward(model, policy, &ld);
+  size_t ld = learning->net_ld;
+  const float *net = learning->net;
+  if (net == NULL) {
+    model_take(model, rows, observations, learning->base.rollout->obs_bytes);
+    net = model_forward(model, policy, &ld);
+  }
   for (size_t done = 0; done < rows; done += TILE) {
     const size_t some = rows_of_tile(rows, done);
     policy_head_choose_tile(head, done / TILE);
@@ -294,17 +301,10 @@ void critic_learning_climb(struct critic_learning *learning, enum critic_choice 
     }
   find_action_gradients(learning, n, rows);
   find_output_gradients(learning, rows);
-  critic_learning_fill_gradient(learning, groups, gradient);
+  if (gradient != NULL) critic_learning_fill_gradient(learning, groups, gradient);
 }
 
 /* --- the critics' part of an update --- */
-
-/* what the loss of one critic for a block of steps reads, and where it adds to */
-struct critic_block {
-  const float *values, *weights;
-  float *d_values, *errors;
-  float inverse_n;
-};
 
 /* where the outputs of the action that row r took begin */
 static size_t outputs_of(const struct critic_learning *learning, size_t r) {
@@ -328,8 +328,7 @@ static void squared_loss(const struct critic_learning *learning, const struct cr
   }
 }
 
-/* keeps what the policy's part of the update reads of these steps, too */
-static void keep_inputs(struct critic_learning *learning, size_t first, size_t rows) {
+void critic_learning_keep_inputs(struct critic_learning *learning, size_t first, size_t rows) {
   const struct replay_tile *tile = &learning->base.tile;
   const size_t obs_bytes = learning->base.rollout->obs_bytes, mask_bytes = learning->base.rollout->mask_bytes;
   memcpy(learning->observations + first * obs_bytes, tile->step.observation, rows * obs_bytes);
@@ -365,6 +364,11 @@ static void quantile_loss(const struct critic_learning *learning, const struct c
   }
 }
 
+void critic_learning_find_loss(const struct critic_learning *learning, const struct critic_block *block, size_t r,
+                               size_t end, struct critic_losses *losses) {
+  (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, block, r, end, losses);
+}
+
 /* one critic of a block of steps: forward, the losses of each group, and its part of the gradient */
 static void learn_critic(struct critic_learning *learning, size_t critic, const struct linear_groups *groups,
                          struct critic_block *block, float *gradient, struct critic_losses *losses) {
@@ -373,7 +377,7 @@ static void learn_critic(struct critic_learning *learning, size_t critic, const 
   block->d_values = learning->d_values[critic];
   clear_values(learning, critic, linear_groups_rows(groups));
   for (size_t i = 0, row = 0; i < groups->count; row += groups->rows[i++])
-    (learning->atoms > 1 ? quantile_loss : squared_loss)(learning, block, row, row + groups->rows[i], &losses[i]);
+    critic_learning_find_loss(learning, block, row, row + groups->rows[i], &losses[i]);
   model_backward_groups(learning->base.model, learning->critic[critic], groups, block->d_values, gradient, NULL);
 }
 
@@ -387,8 +391,8 @@ static void find_critics_gradient(void *context, size_t first, const struct line
                                .errors = replay_learning_errors(base, first),
                                .inverse_n = 1.0f / (float)base->settings.batch_size};
   replay_learning_gather(base, first, rows);
-  keep_inputs(learning, first, rows);
-  set_random(learning, false, first);
+  critic_learning_keep_inputs(learning, first, rows);
+  critic_learning_set_random(learning, false, first);
   memset(block.errors, 0, rows * sizeof *block.errors);
   learning->rules->find_targets(learning, first, rows);
   critic_learning_take(learning, rows, base->tile.step.observation, base->tile.step.action);
@@ -403,15 +407,23 @@ static struct step_settings step_of(const struct critic_learning *learning, doub
                                 .tau = renews_copies ? (float)learning->base.settings.tau : 0.0f};
 }
 
+static muster_status sum_critics(struct critic_learning *learning, struct critic_losses *losses) {
+  const struct replay_learning *base = &learning->base;
+  float *gradient = base->model->parameters.gradients + learning->critics_sum.first;
+  if (learning->passes != NULL) return learning->passes->sum_critics(learning, gradient, losses);
+  return gradient_sum_make_of_groups(&learning->critics_sum, (size_t)base->settings.batch_size, find_critics_gradient,
+                                     learning, gradient, (double *)losses);
+}
+
 static muster_status update_critics(struct critic_learning *learning, const struct step_settings *step,
                                     struct critic_losses *losses) {
-  struct replay_learning *base = &learning->base;
-  struct parameters *parameters = &base->model->parameters;
-  MUSTER_TRY(gradient_sum_make_of_groups(&learning->critics_sum, (size_t)base->settings.batch_size,
-                                         find_critics_gradient, learning,
-                                         parameters->gradients + learning->critics_sum.first, (double *)losses));
-  MUSTER_TRY(replay_learning_check_loss(base, "loss of the critics", losses->loss));
-  return divided_step_make(&learning->critics_step, base->model, step, NULL);
+  struct model *model = learning->base.model;
+  MUSTER_TRY(sum_critics(learning, losses));
+  MUSTER_TRY(replay_learning_check_loss(&learning->base, "loss of the critics", losses->loss));
+  MUSTER_TRY(divided_step_make(&learning->critics_step, model, step, NULL));
+  for (size_t i = 0; learning->passes != NULL && i < learning->n_critics; i++)
+    model_follow_statistics(model, learning->critic[i]);
+  return MUSTER_OK;
 }
 
 /* --- the policy's part --- */
@@ -420,18 +432,25 @@ static void find_actor_gradient(void *context, size_t first, const struct linear
                                 double *terms) {
   struct critic_learning *learning = context;
   const char *observations = learning->observations + first * learning->base.rollout->obs_bytes;
-  set_random(learning, true, first);
+  critic_learning_set_random(learning, true, first);
   learning->rules->improve(learning, first, groups, observations, gradient, (struct actor_losses *)terms);
+}
+
+static muster_status sum_actor(struct critic_learning *learning, struct actor_losses *losses) {
+  const struct replay_learning *base = &learning->base;
+  float *gradient = base->model->parameters.gradients;
+  if (learning->passes != NULL) return learning->passes->sum_actor(learning, gradient, losses);
+  return gradient_sum_make_of_groups(&learning->actor_sum, (size_t)base->settings.batch_size, find_actor_gradient,
+                                     learning, gradient, (double *)losses);
 }
 
 static muster_status update_actor(struct critic_learning *learning, const struct step_settings *step) {
   struct replay_learning *base = &learning->base;
-  struct parameters *parameters = &base->model->parameters;
   struct actor_losses losses;
-  MUSTER_TRY(gradient_sum_make_of_groups(&learning->actor_sum, (size_t)base->settings.batch_size, find_actor_gradient,
-                                         learning, parameters->gradients, (double *)&losses));
+  MUSTER_TRY(sum_actor(learning, &losses));
   MUSTER_TRY(replay_learning_check_loss(base, "loss of the policy", losses.loss));
   MUSTER_TRY(divided_step_make(&learning->actor_step, base->model, step, NULL));
+  if (learning->passes != NULL) model_follow_statistics(base->model, base->model->policy);
   learning->actor_loss = losses.loss / (double)base->settings.batch_size;
   return learning->rules->finish != NULL ? learning->rules->finish(learning, &losses, step->learning_rate) : MUSTER_OK;
 }

@@ -13,7 +13,8 @@
  * An update runs the minibatch in blocks of tiles of 64 steps, twice: once for the critics, and where the policy is due
  * once for the policy, after the critics' step. A block goes through one network after the other, layer by layer, so
  * that a layer's weights are read from memory once for all its steps. Nothing is run forward twice: targets are found
- * once for all critics. */
+ * once for all critics. Networks whose layers have statistics over the minibatch are run over all of it at once instead
+ * (whole_minibatch.h). */
 #ifndef ALGO_CRITIC_LEARNING_H
 #define ALGO_CRITIC_LEARNING_H
 
@@ -36,6 +37,7 @@ struct actor_losses {
 };
 
 struct critic_learning;
+struct whole_minibatch;
 
 /* What an algorithm adds. */
 struct critic_rules {
@@ -43,13 +45,24 @@ struct critic_rules {
   /* For the block of steps first .. first + rows - 1 of the minibatch, which are in learning->base.tile: fills
    * learning->targets [rows, n_targets]. */
   void (*find_targets)(struct critic_learning *learning, size_t first, size_t rows);
+  /* The end of find_targets(), where `values` are those of what follows and next_log_probs those of its actions: fills
+   * learning->targets. Of algorithms whose networks may have statistics over the minibatch; NULL otherwise. */
+  void (*weigh_next)(struct critic_learning *learning, size_t rows);
   /* For the same steps, in groups, with their observations: fills the policy's part of `gradient` with the sum over
    * these groups (gradient_of_groups) of that of its loss, whose mean over the minibatch is wanted, and adds to the
-   * sums of losses of each group. */
+   * sums of losses of each group. With `gradient` NULL it fills learning->d_net alone. */
   void (*improve)(struct critic_learning *learning, size_t first, const struct linear_groups *groups,
                   const void *observations, float *gradient, struct actor_losses *losses);
   /* Optional: what follows the policy's step, from the sums over the minibatch. */
   muster_status (*finish)(struct critic_learning *learning, const struct actor_losses *losses, double learning_rate);
+};
+
+/* How the minibatch goes through the networks where it does so at once (whole_minibatch.h): the sums of gradients and
+ * losses of the critics, of the policy, over the steps that were drawn; with what else an update leaves there: errors
+ * of steps, observations. Collective over the group. */
+struct critic_passes {
+  muster_status (*sum_critics)(struct critic_learning *learning, float *gradient, struct critic_losses *losses);
+  muster_status (*sum_actor)(struct critic_learning *learning, float *gradient, struct actor_losses *losses);
 };
 
 /* Noises of one update, each of its own. */
@@ -79,16 +92,23 @@ struct critic_learning {
   int64_t policy_delay, target_update_interval; /* both 1 unless it says otherwise */
   size_t n_targets;                             /* of each step: 1, or as many as `targets` has room for */
   critic_noise_drawing draw_noise;              /* normals_of_minibatch() unless it says otherwise */
+  /* where layers have statistics over the minibatch, set by whole_minibatch_create(); else NULL */
+  const struct critic_passes *passes;
+  struct whole_minibatch *whole;
+  int64_t renorm_warmup_steps; /* updates before their running statistics count */
 
   /* of the block that is computed now */
-  float *targets;                   /* [BLOCK_ROWS, n_targets] */
-  float *actions, *d_actions;       /* [BLOCK_ROWS, elements] */
-  float *unit_actions, *d_unit;     /* [BLOCK_ROWS, elements] of which each is from -1 to 1 */
-  float *noise;                     /* [elements, TILE] of one tile */
+  float *targets;               /* [BLOCK_ROWS, n_targets] */
+  float *actions, *d_actions;   /* [BLOCK_ROWS, elements] */
+  float *unit_actions, *d_unit; /* [BLOCK_ROWS, elements] of which each is from -1 to 1 */
+  float *noise;                 /* [elements, TILE] of one tile */
+  const float *next_log_probs;  /* [rows] of the actions that follow, for weigh_next() */
+  const float *net;             /* [rows, net_ld] the policy's outputs, where they are there already; else NULL */
+  size_t net_ld;
   size_t n_run;                     /* how many critics or copies were run last */
   const float *values[CRITICS_MAX]; /* [rows, value_ld] outputs of critics or copies */
   size_t value_ld;
-  float *d_values[CRITICS_MAX]; /* [BLOCK_ROWS, value_ld] */
+  float *d_values[CRITICS_MAX]; /* [BLOCK_ROWS, value_ld], or of a whole minibatch with what follows */
   float *d_net;                 /* [BLOCK_ROWS, d_net_ld] */
   size_t d_net_ld;
   float d_log_prob[BLOCK_ROWS];
@@ -101,6 +121,9 @@ extern const struct algorithm_base critic_learning_base;
 
 /* For .networks: critics, their copies, and a copy of the policy. */
 const struct model_network_spec *critic_learning_networks_with_policy(const void *options);
+
+/* For .networks: critics without copies, for targets by the critics themselves. */
+const struct model_network_spec *critic_learning_networks_without_copies(const void *options);
 
 /* For .update. Fills the metrics below. */
 MUSTER_CHECKED muster_status critic_learning_update(struct critic_learning *learning, double progress_remaining,
@@ -139,6 +162,29 @@ void critic_learning_climb(struct critic_learning *learning, enum critic_choice 
 /* The end of .improve, from d_net: fills the policy's part of `gradient`. */
 void critic_learning_fill_gradient(struct critic_learning *learning, const struct linear_groups *groups,
                                    float *gradient);
+
+/* --- for whole_minibatch.c --- */
+
+/* Actions [rows, elements] within their bounds as numbers from -1 to 1, in learning->unit_actions. */
+void critic_learning_scale_actions(struct critic_learning *learning, size_t rows, const float *actions);
+
+/* Keeps what the policy's part of the update reads of the steps first .. first + rows - 1, which are in the tile. */
+void critic_learning_keep_inputs(struct critic_learning *learning, size_t first, size_t rows);
+
+/* What layers drop that drop numbers, in the critics' or the policy's half of an update, from this row on. */
+void critic_learning_set_random(struct critic_learning *learning, bool improves, size_t first_row);
+
+/* What the loss of one critic for a block of steps reads, and where it adds to. */
+struct critic_block {
+  const float *values, *weights;
+  float *d_values, *errors;
+  float inverse_n;
+};
+
+/* Rows r .. end - 1 of the block, towards learning->targets: adds to the losses, the errors, and fills the d_values,
+ * which are zero before. */
+void critic_learning_find_loss(const struct critic_learning *learning, const struct critic_block *block, size_t r,
+                               size_t end, struct critic_losses *losses);
 
 /* --- metrics --- */
 

@@ -22,6 +22,8 @@ size_t micro_batches_first_sample(size_t samples, size_t count, size_t index) {
 /* member i has the micro-batches from count * i / members on */
 static size_t member_of(size_t count, size_t members, size_t index) { return ((index + 1) * members - 1) / count; }
 
+size_t micro_batches_first_of(size_t count, size_t members, size_t member) { return count * member / members; }
+
 size_t micro_batches_owner(size_t count, size_t members, size_t first, size_t n) {
   size_t owner = member_of(count, members, first);
   return member_of(count, members, first + n - 1) == owner ? owner : MICRO_BATCHES_SEVERAL;

@@ -26,6 +26,9 @@ size_t micro_batches_first_sample(size_t samples, size_t count, size_t index);
 #define MICRO_BATCHES_SEVERAL ((size_t)-1)
 size_t micro_batches_owner(size_t count, size_t members, size_t first, size_t n);
 
+/* The first micro-batch of a member; of the one behind the last: their number. */
+size_t micro_batches_first_of(size_t count, size_t members, size_t member);
+
 /* Numbers the partial sums: those of member i are first_sum[i] .. first_sum[i + 1] - 1; first_sum [members + 1]. */
 void micro_batches_number_sums(size_t count, size_t members, size_t *first_sum);
 

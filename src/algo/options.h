@@ -144,14 +144,19 @@
     ROW_SETTING(T, n_steps), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e6,                         \
                              .help = "rewards that are summed up before a value takes the place of the rest"           \
   }
-#define ROW_TAU(T, value)                                                                                              \
+#define ROW_TAU(T, value) ROW_TAU_WHEN(T, value, NULL)
+#define ROW_TARGET_UPDATE_INTERVAL(T, value) ROW_TARGET_UPDATE_INTERVAL_WHEN(T, value, NULL)
+/* the same where an option says whether there is a target network */
+#define ROW_TAU_WHEN(T, value, condition)                                                                              \
   {                                                                                                                    \
     ROW_SETTING(T, tau), .type = OPTION_FLOAT, .default_value = value, .min = 0, .min_exclusive = true, .max = 1,      \
+                         .only_when = condition,                                                                       \
                          .help = "how far the target network goes towards the learned one; 1: it becomes a copy"       \
   }
-#define ROW_TARGET_UPDATE_INTERVAL(T, value)                                                                           \
+#define ROW_TARGET_UPDATE_INTERVAL_WHEN(T, value, condition)                                                           \
   {                                                                                                                    \
     ROW_SETTING(T, target_update_interval), .type = OPTION_INT, .default_value = value, .min = 1, .max = 1e12,         \
+                                            .only_when = condition,                                                    \
                                             .help = "updates after which the target network is renewed"                \
   }
 

@@ -11,7 +11,7 @@ struct sac {
   float log_ent_coef; /* the logarithm of the temperature */
   double ent_coef;    /* the temperature in this update */
   double target_entropy;
-  double ent_coef_loss; /* of the last update; NAN where it is not learned */
+  double ent_coef_loss; /* of the last update; NAN where it was not learned */
   struct optimizer optimizer;
   size_t n_chosen; /* critics whose copies count in a target */
 };

@@ -81,7 +81,7 @@ static const struct other_key other_algorithms[] = {
     {"tqc", "sac with quantiles: 25"},
     {"redq", "sac with n_critics: 10, target_critics: 2 and gradient_steps: 20"},
     {"droq", "sac with dropout: 0.01, layer_norm: true and gradient_steps: 20"},
-    {"crossq", "most like sac with tau: 1 and layer_norm: true"},
+    {"crossq", "sac with batch_norm: true and policy_delay: 3"},
 };
 
 static const char *find_advice(const struct other_key *keys, size_t n, const char *key) {

@@ -32,6 +32,14 @@ struct vector_kernels {
   float (*normalize)(size_t n, const float *x, const float *gain, const float *bias, float *h, float *y);
   void (*normalize_back)(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
                          float *d_bias, float *dx);
+  void (*add_moments)(size_t rows, size_t n, const float *x, size_t x_ld, double *sums, double *squares);
+  void (*add_products)(size_t rows, size_t n, const float *centre, const float *x, size_t x_ld, const float *dy,
+                       size_t dy_ld, double *sums, double *products);
+  void (*scale_columns)(size_t rows, size_t n, const float *centre, const float *factor, const float *shift,
+                        const float *x, size_t x_ld, float *y, size_t y_ld);
+  void (*scale_columns_back)(size_t rows, size_t n, const float *centre, const float *factor, const float *mean,
+                             const float *slope, const float *x, size_t x_ld, const float *dy, size_t dy_ld, float *dx,
+                             size_t dx_ld);
 };
 
 /* a kernel in a file of its own (kernels_adam.c) */

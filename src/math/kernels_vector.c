@@ -142,6 +142,45 @@ static void normalize_back_kernel(size_t n, const float *restrict gain, const fl
   for (size_t i = 0; i < n; i++) dx[i] = inverse * (dx[i] - mean_d - h[i] * mean_dh);
 }
 
+/* --- over columns: products of floats are exact in double, so that it does not matter whether they are fused --- */
+
+static void add_moments_kernel(size_t rows, size_t n, const float *restrict x, size_t x_ld, double *restrict sums,
+                               double *restrict squares) {
+  for (size_t r = 0; r < rows; r++, x += x_ld)
+    for (size_t i = 0; i < n; i++) {
+      const double value = x[i];
+      sums[i] += value;
+      squares[i] += value * value;
+    }
+}
+
+static void add_products_kernel(size_t rows, size_t n, const float *restrict centre, const float *restrict x,
+                                size_t x_ld, const float *restrict dy, size_t dy_ld, double *restrict sums,
+                                double *restrict products) {
+  for (size_t r = 0; r < rows; r++, x += x_ld, dy += dy_ld)
+    for (size_t i = 0; i < n; i++) {
+      const float from_centre = x[i] - centre[i];
+      sums[i] += dy[i];
+      products[i] += (double)dy[i] * from_centre;
+    }
+}
+
+static void scale_columns_kernel(size_t rows, size_t n, const float *restrict centre, const float *restrict factor,
+                                 const float *restrict shift, const float *restrict x, size_t x_ld, float *restrict y,
+                                 size_t y_ld) {
+  for (size_t r = 0; r < rows; r++, x += x_ld, y += y_ld)
+    for (size_t i = 0; i < n; i++) y[i] = factor[i] * (x[i] - centre[i]) + shift[i];
+}
+
+static void scale_columns_back_kernel(size_t rows, size_t n, const float *restrict centre, const float *restrict factor,
+                                      const float *restrict mean, const float *restrict slope, const float *restrict x,
+                                      size_t x_ld, const float *restrict dy, size_t dy_ld, float *restrict dx,
+                                      size_t dx_ld) {
+  for (size_t r = 0; r < rows; r++, x += x_ld, dy += dy_ld, dx += dx_ld)
+    for (size_t i = 0; i < n; i++) dx[i] = factor[i] * (dy[i] - mean[i] - slope[i] * (x[i] - centre[i]));
+}
+
 const struct vector_kernels KERNEL_SET(vector_kernels) = {
-    tanh_kernel,      exp_kernel,    log_kernel, KERNEL_SET(adam_kernel), sum_of_squares_kernel,
-    is_finite_kernel, follow_kernel, add_kernel, normalize_kernel,        normalize_back_kernel};
+    tanh_kernel,        exp_kernel,          log_kernel,           KERNEL_SET(adam_kernel),  sum_of_squares_kernel,
+    is_finite_kernel,   follow_kernel,       add_kernel,           normalize_kernel,         normalize_back_kernel,
+    add_moments_kernel, add_products_kernel, scale_columns_kernel, scale_columns_back_kernel};

@@ -37,6 +37,26 @@ void vector_normalize_back(size_t n, const float *gain, const float *dy, const f
   kernels()->normalize_back(n, gain, dy, h, inverse, d_gain, d_bias, dx);
 }
 
+void vector_add_moments(size_t rows, size_t n, const float *x, size_t x_ld, double *sums, double *squares) {
+  kernels()->add_moments(rows, n, x, x_ld, sums, squares);
+}
+
+void vector_add_products(size_t rows, size_t n, const float *centre, const float *x, size_t x_ld, const float *dy,
+                         size_t dy_ld, double *sums, double *products) {
+  kernels()->add_products(rows, n, centre, x, x_ld, dy, dy_ld, sums, products);
+}
+
+void vector_scale_columns(size_t rows, size_t n, const float *centre, const float *factor, const float *shift,
+                          const float *x, size_t x_ld, float *y, size_t y_ld) {
+  kernels()->scale_columns(rows, n, centre, factor, shift, x, x_ld, y, y_ld);
+}
+
+void vector_scale_columns_back(size_t rows, size_t n, const float *centre, const float *factor, const float *mean,
+                               const float *slope, const float *x, size_t x_ld, const float *dy, size_t dy_ld,
+                               float *dx, size_t dx_ld) {
+  kernels()->scale_columns_back(rows, n, centre, factor, mean, slope, x, x_ld, dy, dy_ld, dx, dx_ld);
+}
+
 bool vector_is_finite(size_t n, const float *x) { return kernels()->is_finite(n, x); }
 
 void vector_follow(size_t n, float tau, const float *x, float *copy) { kernels()->follow(n, tau, x, copy); }

@@ -46,6 +46,23 @@ float vector_normalize(size_t n, const float *x, const float *gain, const float 
 void vector_normalize_back(size_t n, const float *gain, const float *dy, const float *h, float inverse, float *d_gain,
                            float *d_bias, float *dx);
 
+/* What normalisation over columns is made of (nn/layers/batch_renorm.c), for arrays [rows, ld] whose rows have n
+ * numbers. The first two add to sums in double, row by row; a column's result depends on no other. The same bits on
+ * every instruction set; the arrays do not overlap.
+ *
+ *   sums[i] += sum of x[r, i],  squares[i] += sum of x[r, i]^2
+ *   sums[i] += sum of dy[r, i],  products[i] += sum of dy[r, i] * (x[r, i] - centre[i])
+ *   y[r, i] = factor[i] * (x[r, i] - centre[i]) + shift[i]
+ *   dx[r, i] = factor[i] * (dy[r, i] - mean[i] - slope[i] * (x[r, i] - centre[i])) */
+void vector_add_moments(size_t rows, size_t n, const float *x, size_t x_ld, double *sums, double *squares);
+void vector_add_products(size_t rows, size_t n, const float *centre, const float *x, size_t x_ld, const float *dy,
+                         size_t dy_ld, double *sums, double *products);
+void vector_scale_columns(size_t rows, size_t n, const float *centre, const float *factor, const float *shift,
+                          const float *x, size_t x_ld, float *y, size_t y_ld);
+void vector_scale_columns_back(size_t rows, size_t n, const float *centre, const float *factor, const float *mean,
+                               const float *slope, const float *x, size_t x_ld, const float *dy, size_t dy_ld,
+                               float *dx, size_t dx_ld);
+
 /* copy[i] = (1 - tau) * copy[i] + tau * x[i]; with tau 1 it is x[i]. The same bits on every instruction set. */
 void vector_follow(size_t n, float tau, const float *x, float *copy);
 

@@ -52,6 +52,9 @@ struct action_mask {
 struct hidden_request {
   double dropout;  /* the share of its numbers that each one drops while it learns, before normalisation; 0: none */
   bool layer_norm; /* each one is normalised before its activation */
+  /* the input and each activation are followed by batch_renorm, with this momentum; with policy_request.batch_rows */
+  bool batch_norm;
+  double momentum;
 };
 
 enum action_noise_kind { ACTION_NOISE_NONE, ACTION_NOISE_NORMAL, ACTION_NOISE_ORNSTEIN_UHLENBECK };
@@ -77,6 +80,9 @@ struct policy_request {
       critic_atoms; /* members of an ensemble of critics, and their outputs for each value (nn/model.h) */
   struct action_noise noise;
   bool blocks; /* whether it learns from blocks of tiles at once */
+  /* most rows of a minibatch that goes through networks at once, with statistics over it (struct layer_batch), of Box
+   * actions; 0: none does */
+  int64_t batch_rows;
 };
 
 /* A distribution with its action space, its own parameters, and its results for one tile. */

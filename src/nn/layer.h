@@ -1,8 +1,9 @@
 /* Layers: what networks are made of. Each has a file in nn/layers/ and a line in the registry below.
  *
  * A layer works on rows, one for each observation: at most a tile, or in networks that learn from a replay at most a
- * block of tiles. A row's numbers depend neither on the other rows nor on the row's place. A layer is handed the
- * gradients of its output before its activation: the layer above, which computes the gradient of its own input,
+ * block of tiles. A row's numbers depend neither on the other rows nor on the row's place; but for layers whose
+ * statistics are over a minibatch (struct layer_batch), where it goes through the network at once. A layer is handed
+ * the gradients of its output before its activation: the layer above, which computes the gradient of its own input,
  * multiplies it by the slope of the activation that made that input. So an activation costs no extra pass where the
  * kernel of a layer applies it. */
 #ifndef NN_LAYER_H
@@ -51,8 +52,9 @@ struct layer {
   uint32_t stream;                 /* of its random numbers, in passes that have some; below 2^14 */
   size_t memory;                   /* floats that a row keeps from one step to the next; 0: none */
   size_t memory_offset;            /* where these lie in the network's memory */
-  size_t rows;                     /* most rows of a pass: TILE, or BLOCK_ROWS */
+  size_t rows;                     /* most rows of a pass: TILE, BLOCK_ROWS, or those of a minibatch */
   float *output;                   /* [rows, linear_padded(out)] of the last forward pass */
+  float *d_output;                 /* likewise its gradients, in a network that keeps them; else NULL */
   void *state;                     /* the layer's own, from the arena */
 };
 
@@ -61,6 +63,20 @@ struct layer {
 struct layer_random {
   uint64_t seed;
   uint32_t update, first_row;
+};
+
+/* A minibatch that goes through a network at once: its rows, or those that this process has of it, are those of a pass.
+ * It adds up what a layer finds in all of them, in an order that does not depend on who has which: rows are cut into
+ * groups, and each group's sum is made by itself. */
+struct layer_batch {
+  size_t rows;         /* of the minibatch, whoever has them */
+  bool renormalizes;   /* whether running statistics are known well enough to count */
+  size_t groups;       /* of the rows of this pass; may be 0 */
+  const size_t *first; /* [groups + 1] the first row of each; the last one: their number */
+  /* Room for the sums of the groups, zeroed: [groups, n]. */
+  double *(*take)(struct layer_batch *batch, size_t n);
+  /* Then their sums over all groups of the minibatch, [n], until the next take(). Collective over all who have some. */
+  const double *(*join)(struct layer_batch *batch);
 };
 
 /* A forward pass: x [rows, x_ld] becomes layer->output. Rows after the last are read up to a multiple of
@@ -73,6 +89,7 @@ struct layer_pass {
   float *memory; /* [rows, memory_ld], read and updated; NULL where no layer has any */
   size_t memory_ld;
   const struct layer_random *random; /* of a pass that learns; NULL: nothing is random */
+  struct layer_batch *batch;         /* of a pass over a minibatch at once; NULL: statistics are the running ones */
   size_t first_row; /* of a backward pass: which of the forward pass's rows is its first one; 0 otherwise */
 };
 
@@ -143,6 +160,9 @@ struct layer_type {
    * operators; x is [batch, in], the value that is returned [batch, out]. NULL: a policy with such a layer cannot be
    * exported. */
   const char *(*onnx)(const struct layer *layer, const float *values, struct onnx *graph, const char *x);
+  /* For a layer with statistics over a minibatch, NULL for others: the running ones, which are parameters, follow those
+   * of the last pass over a minibatch at once. */
+  void (*follow)(struct layer *layer, float *values);
 };
 
 /* The registry: one line for each layer, the table that its file defines. */
@@ -150,6 +170,7 @@ struct layer_type {
   ENTRY(layer_dense)                                                                                                   \
   ENTRY(layer_conv2d)                                                                                                  \
   ENTRY(layer_norm)                                                                                                    \
+  ENTRY(layer_batch_renorm)                                                                                            \
   ENTRY(layer_dropout)                                                                                                 \
   ENTRY(layer_dueling)                                                                                                 \
   ENTRY(layer_tanh)                                                                                                    \

@@ -102,6 +102,19 @@ static muster_status check_networks(const struct model_options *options, const s
   return MUSTER_OK;
 }
 
+/* whether statistics over a minibatch fit the spaces */
+static muster_status check_batch(const struct model_options *options, muster_space_kind actions) {
+  if (options->request.batch_rows == 0) return MUSTER_OK;
+  if (actions != MUSTER_SPACE_BOX)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.batch_norm: is for Box actions, which those of this environment are not; expects "
+                        "false, or layer_norm");
+  if (options->share_trunk)
+    return status_error(MUSTER_ERROR_USAGE, "policy.share_trunk: with algorithm.batch_norm no layers are shared; "
+                                            "expects false");
+  return MUSTER_OK;
+}
+
 /* ---- making a model ---- */
 
 static struct layer_shape observation_shape(const muster_space *space, const struct encoder *encoder) {
@@ -193,6 +206,7 @@ static muster_status lay_out(const struct model_options *options, const muster_s
                                 options->log_std == MODEL_LOG_STD_STATE, arena, &model->head));
   model->obs_dim = model->encoder.width;
   model->observation = observation_shape(observation, &model->encoder);
+  MUSTER_TRY(check_batch(options, action->kind));
   MUSTER_TRY(check_networks(options, critics, action->kind));
   MUSTER_TRY(model_options_check(options));
   MUSTER_TRY(model_options_check_spaces(options, &model->head, model->observation));
@@ -241,10 +255,12 @@ static muster_status allocate_joint(struct model *model, bool trains, struct are
 }
 
 static muster_status allocate_buffers(struct model *model, bool trains, struct arena *arena) {
+  const bool keeps_gradients = model_has_statistics(model);
   size_t widest = 0;
   MUSTER_TRY(parameters_allocate(&model->parameters, arena));
   for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
     entry->network.rows = model->most_rows;
+    entry->network.keeps_gradients = keeps_gradients;
     MUSTER_TRY(network_allocate(&entry->network, trains, arena));
     if (network_widest(&entry->network) > widest) widest = network_widest(&entry->network);
   }
@@ -262,7 +278,9 @@ muster_status model_create(const struct model_options *options, const muster_spa
                            const muster_space *action, const struct model_network_spec *critics, struct arena *arena,
                            struct model *model) {
   MUSTER_TRY(lay_out(options, observation, action, critics, arena, model));
+  const size_t batch = linear_padded_rows((size_t)options->request.batch_rows);
   model->most_rows = critics != NULL && options->request.blocks ? BLOCK_ROWS : TILE;
+  if (critics != NULL && batch > model->most_rows) model->most_rows = batch;
   return allocate_buffers(model, critics != NULL, arena);
 }
 
@@ -339,6 +357,18 @@ void model_set_random(struct model *model, const struct layer_random *random) {
   if (random != NULL) model->random = *random;
 }
 
+void model_set_batch(struct model *model, struct layer_batch *batch) { model->batch = batch; }
+
+bool model_has_statistics(const struct model *model) {
+  for (size_t i = 0; i < model->networks; i++)
+    if (network_has_statistics(&model->network[i].network)) return true;
+  return false;
+}
+
+void model_follow_statistics(struct model *model, struct model_network *entry) {
+  network_follow(&entry->network, model->parameters.values);
+}
+
 static const struct layer_random *random_of(const struct model *model) {
   return model->is_random ? &model->random : NULL;
 }
@@ -367,17 +397,24 @@ void model_take(struct model *model, size_t rows, const void *observations, size
 
 void model_take_with_actions(struct model *model, size_t rows, const void *observations, size_t stride,
                              const float *actions) {
-  const size_t elements = model->head.elements, ld = model->obs_dim + elements;
-  encoder_encode(&model->encoder, rows, observations, stride, model->joint, ld);
+  model_append_with_actions(model, 0, rows, observations, stride, actions);
+}
+
+void model_append_with_actions(struct model *model, size_t first, size_t rows, const void *observations, size_t stride,
+                               const float *actions) {
+  const size_t elements = model->head.elements, ld = model->obs_dim + elements, end = first + rows;
+  float *joint = model->joint + first * ld;
+  encoder_encode(&model->encoder, rows, observations, stride, joint, ld);
   for (size_t r = 0; r < rows; r++)
-    memcpy(model->joint + r * ld + model->obs_dim, actions + r * elements, elements * sizeof *actions);
-  memset(model->joint + rows * ld, 0, (linear_padded_rows(rows) - rows) * ld * sizeof *model->joint);
-  model->acting = (struct layer_pass){.values = model->parameters.values, .rows = rows, .x = model->joint, .x_ld = ld};
+    memcpy(joint + r * ld + model->obs_dim, actions + r * elements, elements * sizeof *actions);
+  memset(model->joint + end * ld, 0, (linear_padded_rows(end) - end) * ld * sizeof *joint);
+  model->acting = (struct layer_pass){.values = model->parameters.values, .rows = end, .x = model->joint, .x_ld = ld};
 }
 
 const float *model_forward(struct model *model, struct model_network *entry, size_t *ld) {
   entry->pass = entry->reads == MODEL_READS_ACTION ? model->acting : model->features;
   entry->pass.random = random_of(model);
+  entry->pass.batch = model->batch;
   return network_forward(&entry->network, &entry->pass, ld);
 }
 
@@ -423,6 +460,15 @@ void model_backward_groups(struct model *model, struct model_network *entry, con
   backward_network(model, entry, groups, dy, gradients, d_actions != NULL ? model->d_joint : NULL, ld);
   for (size_t r = 0; d_actions != NULL && r < entry->pass.rows; r++)
     memcpy(d_actions + r * elements, model->d_joint + r * ld + model->obs_dim, elements * sizeof *d_actions);
+}
+
+void model_backward_rows(struct model_network *entry, const float *dy) {
+  network_backward_rows(&entry->network, &entry->pass, dy, linear_padded(entry->outputs));
+}
+
+void model_sum_gradients(struct model_network *entry, const float *dy, size_t first, const struct linear_groups *groups,
+                         float *gradients) {
+  network_sum_gradients(&entry->network, &entry->pass, dy, linear_padded(entry->outputs), first, groups, gradients);
 }
 
 /* ---- the policy, and a critic of the name "value" ---- */

@@ -79,7 +79,7 @@ struct model {
   struct model_network *trunk, *policy; /* the first two */
   struct model_network *value;          /* the one named "value"; NULL: there is none */
 
-  size_t most_rows;       /* of a pass: TILE, or BLOCK_ROWS where an algorithm requests blocks */
+  size_t most_rows;       /* of a pass: TILE, or what an algorithm requests: BLOCK_ROWS, a minibatch */
   float *scratch[2];      /* [most_rows, widest] backward buffers */
   float *d_trunk[2];      /* [most_rows, widest] gradients that meet at the shared trunk */
   float *rows;            /* [most_rows, obs_dim]: rows encoded, and padded with zero rows */
@@ -89,6 +89,7 @@ struct model {
   struct layer_pass acting;   /* the same observations with their actions */
   struct layer_random random; /* of passes that learn, while is_random */
   bool is_random;
+  struct layer_batch *batch; /* of passes over a minibatch at once; NULL: there are none now */
 };
 
 /* Builds the networks for these spaces. Memory comes from the arena. `critics`: the networks that learning needs in
@@ -142,12 +143,25 @@ void model_renew(struct model *model, const struct model_renewal *renewal);
  * alone: whoever turns it on for a tile turns it off again. */
 void model_set_random(struct model *model, const struct layer_random *random);
 
+/* From this call on forward passes are over a minibatch at once, whose rows are those that are taken; NULL: they are
+ * not, as at first. Borrowed, also by model_backward_rows(). Collective, as struct layer_batch is, are then the forward
+ * passes of networks with statistics. Whether a network has any, and have all running ones follow those of its last
+ * pass over a minibatch. */
+void model_set_batch(struct model *model, struct layer_batch *batch);
+bool model_has_statistics(const struct model *model);
+void model_follow_statistics(struct model *model, struct model_network *network);
+
 /* Takes `rows` <= most_rows observations, `stride` bytes apart, as the input of all passes until the next call. The
  * second one takes Box actions as well, [rows, elements], for networks that read them. Observations and actions are
  * borrowed until these passes are done. */
 void model_take(struct model *model, size_t rows, const void *observations, size_t stride);
 void model_take_with_actions(struct model *model, size_t rows, const void *observations, size_t stride,
                              const float *actions);
+
+/* The same as model_take_with_actions(), but of rows from `first` on: those before, which were taken by earlier calls,
+ * stay. The input ends with the last of these. */
+void model_append_with_actions(struct model *model, size_t first, size_t rows, const void *observations, size_t stride,
+                               const float *actions);
 
 /* The network's outputs for the rows that were taken: [rows, *ld], borrowed until the network's next pass. */
 const float *model_forward(struct model *model, struct model_network *network, size_t *ld);
@@ -164,6 +178,13 @@ void model_backward(struct model *model, struct model_network *network, const fl
  * linear_sum_weight() tells: what micro-batches give that are added up in a tree (algo/micro_batches.h). */
 void model_backward_groups(struct model *model, struct model_network *network, const struct linear_groups *groups,
                            const float *dy, float *gradients, float *d_actions);
+
+/* Backward through the network's last forward pass over a minibatch at once, in two halves (network_backward_rows()):
+ * all gradients of outputs, collective as the forward pass was; then the network's part of `gradients` becomes the sum
+ * over a tree of groups of rows from `first` on. dy as for model_backward(), the same in both. */
+void model_backward_rows(struct model_network *network, const float *dy);
+void model_sum_gradients(struct model_network *network, const float *dy, size_t first,
+                         const struct linear_groups *groups, float *gradients);
 
 /* ---- the policy, and a critic of the name "value" ---- */
 

@@ -2,8 +2,9 @@
 
 #include <string.h>
 
-#define LAYERS_OF_EACH 4 /* of hidden_sizes: weights, dropout, layer_norm, activation */
-_Static_assert(NETWORK_MAX_LAYERS > LAYERS_OF_EACH * OPTION_LIST_MAX, "a head comes on top");
+#define LAYERS_OF_EACH 4 /* of hidden_sizes: weights, dropout, layer_norm or batch_renorm, activation */
+_Static_assert(NETWORK_MAX_LAYERS >= 1 + LAYERS_OF_EACH * OPTION_LIST_MAX,
+               "batch_renorm may be below; activations are parts of other layers, so that there is room for a head");
 _Static_assert(NETWORK_MAX_LAYERS > OPTION_TEXTS_MAX,
                "a network lists as many layers as there may be; a head comes on top");
 
@@ -83,6 +84,8 @@ static muster_status list_hidden(const struct model_options *options, enum model
   const struct hidden_request *requested = part == MODEL_CRITIC ? &request->critics : &request->hidden;
   const int64_t kernel_size = part == MODEL_POLICY ? options->kernel_size : 0;
   const bool doubles_last = part == MODEL_POLICY && request->dueling;
+  const struct layer_spec batch_renorm = {&layer_batch_renorm, {requested->momentum}};
+  if (requested->batch_norm) MUSTER_TRY(layer_list_add(list, batch_renorm));
   for (int32_t i = 0; i < options->hidden_sizes.count; i++) {
     const bool is_last = i == options->hidden_sizes.count - 1;
     const int64_t width = options->hidden_sizes.values[i] * (is_last && doubles_last ? 2 : 1);
@@ -92,6 +95,7 @@ static muster_status list_hidden(const struct model_options *options, enum model
       MUSTER_TRY(layer_list_add(list, (struct layer_spec){&layer_dropout, {requested->dropout}}));
     if (requested->layer_norm) MUSTER_TRY(layer_list_add(list, (struct layer_spec){&layer_norm, {0}}));
     MUSTER_TRY(layer_list_add(list, (struct layer_spec){activations[options->activation], {0}}));
+    if (requested->batch_norm) MUSTER_TRY(layer_list_add(list, batch_renorm));
   }
   return MUSTER_OK;
 }
@@ -179,7 +183,38 @@ muster_status model_options_check_short_form(const struct model_options *options
                       said);
 }
 
+/* adds to *count the layers of a list that have statistics over a minibatch */
+static muster_status count_statistics(const struct option_text_list *texts, int *count) {
+  for (int32_t i = 0; !texts->is_null && i < texts->count; i++) {
+    struct layer_spec spec;
+    MUSTER_TRY(layer_spec_parse(texts->items[i], &spec));
+    *count += spec.type->follow != NULL;
+  }
+  return MUSTER_OK;
+}
+
+/* statistics over a minibatch need an algorithm that runs one at once, and that one needs a layer with statistics */
+static muster_status check_statistics(const struct model_options *options) {
+  const char *key = options->network.is_null ? "value_network" : "network";
+  const bool has_lists = !options->network.is_null || !options->value_network.is_null;
+  int count = 0;
+  MUSTER_TRY(count_statistics(&options->network, &count));
+  MUSTER_TRY(count_statistics(&options->value_network, &count));
+  if (count > 0 && options->request.batch_rows == 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "policy.%s: batch_renorm has statistics over a minibatch, which sac with algorithm.batch_norm: "
+                        "true alone finds; expects layer_norm",
+                        key);
+  if (has_lists && count == 0 && options->request.batch_rows > 0)
+    return status_error(MUSTER_ERROR_USAGE,
+                        "algorithm.batch_norm: is for policy.hidden_sizes, and policy.%s lists the layers; expects "
+                        "`batch_renorm` in that list",
+                        key);
+  return MUSTER_OK;
+}
+
 muster_status model_options_check(const struct model_options *options) {
+  MUSTER_TRY(check_statistics(options));
   if (!options->value_network.is_null && options->share_trunk)
     return status_error(MUSTER_ERROR_USAGE,
                         "policy.value_network: with policy.share_trunk the hidden layers are shared; expects null");

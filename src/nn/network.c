@@ -79,6 +79,8 @@ muster_status network_allocate(struct network *network, bool trains, struct aren
     layer->rows = network->rows;
     if (layer->type->allocate != NULL) MUSTER_TRY(layer->type->allocate(layer, trains, arena));
     MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "activations", &layer->output));
+    if (trains && network->keeps_gradients)
+      MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "backward buffers", &layer->d_output));
   }
   return MUSTER_OK;
 }
@@ -142,7 +144,7 @@ static void add_rows(struct layer *layer, const struct layer_pass *pass, const s
   for (; first < end; first += TILE) {
     struct layer_pass some = *pass;
     struct layer_return own = *back;
-    some.first_row = first;
+    some.first_row = pass->first_row + first;
     some.rows = end - first < TILE ? end - first : TILE;
     some.x += first * pass->x_ld;
     own.dy += first * back->dy_ld;
@@ -199,6 +201,53 @@ const char *network_onnx(const struct network *network, const float *values, str
     if (layer->activation != ACTIVATION_NONE) x = onnx_node(graph, ops[layer->activation], ONNX_LIST(x), NULL);
   }
   return x;
+}
+
+void network_backward_rows(struct network *network, const struct layer_pass *pass, const float *dy, size_t dy_ld) {
+  struct layer_return own = {.dy = dy, .dy_ld = dy_ld};
+  for (int i = network->layers - 1; i > 0; i--) {
+    struct layer *layer = &network->layer[i];
+    const struct layer_pass below = pass_of(network, pass, i);
+    own.x_activation = layer[-1].activation;
+    own.dx = layer[-1].d_output;
+    own.dx_ld = linear_padded(layer->in);
+    layer->type->backward(layer, &below, &own);
+    own.dy = own.dx;
+    own.dy_ld = own.dx_ld;
+  }
+}
+
+void network_sum_gradients(struct network *network, const struct layer_pass *pass, const float *dy, size_t dy_ld,
+                           size_t first, const struct linear_groups *groups, float *gradients) {
+  for (int i = 0; i < network->layers; i++) {
+    struct layer *layer = &network->layer[i];
+    const bool is_top = i == network->layers - 1;
+    struct layer_pass some = pass_of(network, pass, i);
+    struct layer_return own = {.dy = is_top ? dy : layer->d_output,
+                               .dy_ld = is_top ? dy_ld : linear_padded(layer->out),
+                               .gradients = gradients,
+                               .groups = groups};
+    some.rows = linear_groups_rows(groups);
+    some.first_row = first;
+    some.x += first * some.x_ld;
+    own.dy += first * own.dy_ld;
+    if (layer->parameters == 0) continue;
+    if (layer->type->sums_groups)
+      layer->type->backward(layer, &some, &own);
+    else
+      sum_groups(network, layer, &some, &own);
+  }
+}
+
+void network_follow(struct network *network, float *values) {
+  for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (layer->type->follow != NULL) layer->type->follow(layer, values);
+}
+
+bool network_has_statistics(const struct network *network) {
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (layer->type->follow != NULL) return true;
+  return false;
 }
 
 enum activation network_activation(const struct network *network) {

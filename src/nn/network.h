@@ -19,7 +19,8 @@ struct network {
   uint32_t stream;      /* of its first layer, those of the others follow; set before layers are added, 0 by default */
   int layers, numbered; /* and those of them that have parameters */
   struct layer layer[NETWORK_MAX_LAYERS];
-  size_t rows; /* most rows of a pass: TILE, or BLOCK_ROWS if that is set before network_allocate() */
+  size_t rows;          /* most rows of a pass: TILE, or what is set before network_allocate() */
+  bool keeps_gradients; /* of all layers' outputs, for network_backward_rows(); set before network_allocate() */
   float *sums[LINEAR_GROUPS_LEVELS]; /* room for gradients of halves of groups; NULL: it is not needed */
   struct layer_shape output;         /* the shape of the last layer's output, or of the input */
   size_t memory;                     /* floats that a row keeps from one step to the next */
@@ -64,6 +65,19 @@ void network_backward(struct network *network, const struct layer_pass *pass, co
 /* Adds the network to a graph of ONNX operators: x [batch, floats of the input] becomes the value that is returned,
  * [batch, floats of the output]. A layer that has no form in ONNX, or a memory, breaks the graph (USAGE error). */
 const char *network_onnx(const struct network *network, const float *values, struct onnx *graph, const char *x);
+
+/* The same in two halves, for a pass over a minibatch at once in a network that keeps gradients: first those of all
+ * layers' outputs, by layers whose statistics are over the minibatch together (collective, as struct layer_batch is);
+ * then, for any rows of it from `first` on, in groups, those of the parameters, which replace what is in `gradients`.
+ * dy [rows, dy_ld] is the same in both, and nothing goes forward in between. */
+void network_backward_rows(struct network *network, const struct layer_pass *pass, const float *dy, size_t dy_ld);
+void network_sum_gradients(struct network *network, const struct layer_pass *pass, const float *dy, size_t dy_ld,
+                           size_t first, const struct linear_groups *groups, float *gradients);
+
+/* The running statistics of layers that have some follow those of the last pass over a minibatch at once. And whether
+ * any layer has some. */
+void network_follow(struct network *network, float *values);
+bool network_has_statistics(const struct network *network);
 
 /* The activation that made the network's output: the last layer's. */
 enum activation network_activation(const struct network *network);

@@ -30,6 +30,13 @@ muster_status parameters_add(struct parameters *parameters, const char *prefix, 
   return MUSTER_OK;
 }
 
+muster_status parameters_add_statistic(struct parameters *parameters, const char *prefix, const char *name,
+                                       size_t count, size_t *offset) {
+  MUSTER_TRY(parameters_add(parameters, prefix, name, 1, count, 1, offset));
+  parameters->tensor[parameters->tensors - 1].is_statistic = true;
+  return MUSTER_OK;
+}
+
 muster_status parameters_allocate(struct parameters *parameters, struct arena *arena) {
   MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "parameters", &parameters->values));
   return ARENA_TAKE(arena, parameters->count, "gradients", &parameters->gradients);

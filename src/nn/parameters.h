@@ -19,6 +19,7 @@ struct parameter {
   int rank;
   size_t shape[2]; /* row-major */
   size_t offset, count;
+  bool is_statistic; /* it follows what a network reads, and no gradient moves it */
 };
 
 struct parameters {
@@ -32,6 +33,10 @@ struct parameters {
 /* Appends a tensor and returns its offset in the block. With rank 1, only shape0 counts. */
 MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const char *prefix, const char *name,
                                             int rank, size_t shape0, size_t shape1, size_t *offset);
+
+/* The same with rank 1, for a statistic. */
+MUSTER_CHECKED muster_status parameters_add_statistic(struct parameters *parameters, const char *prefix,
+                                                      const char *name, size_t count, size_t *offset);
 
 /* Takes memory for the block and its gradients from the arena, zeroed. Call it after the last parameters_add(). */
 MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);

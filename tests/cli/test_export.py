@@ -65,6 +65,10 @@ CASES = {
     "C51": ([CHOICE, off_policy("dqn", ", distributional: c51, n_atoms: 11, v_min: -5, v_max: 5, dueling: true")], "dueling"),
     "deterministic": ([BOX, off_policy("td3", ", action_noise: normal")], ""),
     "squashed Gaussian": ([BOX, off_policy("sac")], ""),
+    "batch renormalisation": (
+        [BOX, off_policy("sac", ", batch_norm: true, batch_norm_momentum: 0.999")],
+        "batch_renorm",
+    ),
     "discrete soft actor-critic": ([CHOICE, off_policy("sac")], ""),
 }
 

@@ -17,7 +17,7 @@ class OffPolicy(test_classic.Learn):
         self.learn("Taxi-v3", self.SEEDS, "dqn")
 
     def test_pendulum(self):
-        for algorithm in ["sac", "td3", "ddpg"]:
+        for algorithm in ["sac", "sac-crossq", "td3", "ddpg"]:
             with self.subTest(algorithm):
                 self.learn("Pendulum-v1", self.SEEDS[:1], algorithm, -180.0)
 

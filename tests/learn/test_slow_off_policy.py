@@ -21,7 +21,7 @@ class SlowOffPolicy(test_classic.Learn, test_problems.ProblemsOfTenSeeds):
                 self.learn(env, self.SEEDS, algorithm, bar)
 
     def test_pendulum(self):
-        for algorithm in ["sac", "td3", "ddpg"]:
+        for algorithm in ["sac", "sac-crossq", "td3", "ddpg"]:
             with self.subTest(algorithm):
                 self.learn("Pendulum-v1", self.SEEDS, algorithm, -155.0, worst=-180.0)
 

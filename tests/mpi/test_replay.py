@@ -56,6 +56,11 @@ KINDS = {
                                 " layer_norm: true"),
     "sac_quantiles": actor_critic("sac", "buffer_size: 403, batch_size: 130, train_freq: 8, quantiles: 7,"
                                   " action_noise: ornstein-uhlenbeck"),
+    "sac_batch_norm": actor_critic("sac", "buffer_size: 403, batch_size: 256, gradient_steps: 3, train_freq: 2, batch_norm: true,"
+                                   " policy_delay: 3, renorm_warmup_steps: 150, replay: {prioritized: true}"),
+    # fewer micro-batches than learners, so that some have no rows of any layer
+    "batch_norm_small": actor_critic("sac", "buffer_size: 403, batch_size: 70, n_steps: 3, batch_norm: true, dropout: 0.1,"
+                                     " renorm_warmup_steps: 200, quantiles: 5") + "normalize: {norm_obs: true}\n",
     "normalized": config("buffer_size: 300, batch_size: 130, n_steps: 3", PROBE) + "normalize: {norm_obs: true}\n",
     "isolated": config("buffer_size: 200, batch_size: 70", PROBE.replace("{", "{isolation: process, ", 1), steps=600),
     "epsilons": config("buffer_size: 403, batch_size: 70, exploration_alpha: 7, exploration_final_eps: 0.4"),
@@ -114,7 +119,7 @@ class Replay(program.Case):
         """From a checkpoint in the midst of a run, whose learners divide the replay in another way."""
         layouts = [(2, together()), (1, []), (3, apart(2)), (5, apart(4))][: 3 if program.SANITIZED else 4]
         keep = ["--set", "checkpoint.every=400", "--set", "checkpoint.keep=0"]
-        texts = {name: KINDS[name] for name in ["prioritized", "truncating", "normalized", "sac", "td3"]}
+        texts = {name: KINDS[name] for name in ["prioritized", "truncating", "normalized", "sac", "td3", "sac_batch_norm"]}
         texts.update({f"pipelined-{name}": pipelined(text) for name, text in texts.items()})
         whole, parts = {}, []
         runs = self.train_all([(f"{name}-{ranks}", text, ranks, [*sets, *keep])

@@ -106,7 +106,10 @@ static inline void randomize_model(struct model *model, uint64_t seed) {
   for (int i = 0; i < model->parameters.tensors; i++) {
     const struct parameter *tensor = &model->parameters.tensor[i];
     double scale = tensor->rank == 2 ? 1.2 / sqrt((double)tensor->shape[1]) : 0.1;
-    fill_normal(model->parameters.values + tensor->offset, tensor->count, scale, seed, (uint32_t)i);
+    float *values = model->parameters.values + tensor->offset;
+    fill_normal(values, tensor->count, scale, seed, (uint32_t)i);
+    /* a variance is positive, and a mean may be */
+    for (size_t k = 0; tensor->is_statistic && k < tensor->count; k++) values[k] = 0.5f + fabsf(values[k]);
   }
   model_pack(model, true);
 }

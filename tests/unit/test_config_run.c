@@ -293,7 +293,7 @@ static void check_values(const struct option_table *table, const struct option_s
 }
 
 /* A value of the subject with which the condition does not hold: its default, or the one that is excluded, or its last
- * choice, or a number in place of null or a word. */
+ * choice, or the other one of true and false, or a number in place of null or a word. */
 static void find_breach(const struct option_table *table, const struct option_spec *option, char value[64]) {
   const struct option_spec *subject = condition_subject(table, option);
   struct run_config config;
@@ -307,10 +307,11 @@ static void find_breach(const struct option_table *table, const struct option_sp
   const char *const *last = subject->choices;
   while (last != NULL && last[1] != NULL) last++;
   snprintf(value, 64, "%s",
-           excludes                      ? values + 4
-           : last != NULL                ? *last
-           : strcmp(values, "null") == 0 ? "100000"
-                                         : "0.5");
+           excludes                       ? values + 4
+           : last != NULL                 ? *last
+           : strcmp(values, "null") == 0  ? "100000"
+           : subject->type == OPTION_BOOL ? (strcmp(values, "false") == 0 ? "true" : "false")
+                                          : "0.5");
 }
 
 /* an option of an algorithm that has no effect is refused where the command line sets it, even to its default */
@@ -368,6 +369,11 @@ static void test_options_without_effect(void) {
   CHECK_OK(load(sac, NULL, 1));
   CHECK_FAILS(load(sac, "algorithm.ent_coef=0.1", 1), MUSTER_ERROR_USAGE,
               "algorithm.target_entropy: -2: has no effect: it counts only when algorithm.ent_coef is auto, auto_*");
+  /* without slow copies nothing is about them */
+  const char *crossq = "env.name: Pendulum-v1\nalgorithm: {name: sac, batch_norm: true}\n";
+  CHECK_OK(load(crossq, "algorithm.batch_norm_momentum=0.9", 1));
+  CHECK_FAILS(load(crossq, "algorithm.tau=0.005", 1), MUSTER_ERROR_USAGE,
+              "has no effect: it counts only when algorithm.batch_norm is false, and that is true");
   /* options of the policy that the model has no place for */
   CHECK_FAILS(load(DQN, "policy.value_network=[dense 8]", 1), MUSTER_ERROR_USAGE, "no network of values");
   CHECK_FAILS(load(DQN, "policy.log_std=state", 1), MUSTER_ERROR_USAGE,

@@ -77,6 +77,7 @@ struct net {
   float *scratch[2], *x, *dy, *dx; /* of each row: X_LD floats, the padded output, the padded IN */
   size_t outputs;
   const struct layer_random *random; /* of its passes; NULL: nothing is random */
+  struct layer_batch *batch;         /* likewise, over all their rows; NULL: they are over no minibatch */
 };
 
 /* `rows`: most rows of a pass */
@@ -98,7 +99,10 @@ static void create_net_for(const struct layer_list *list, bool trains, size_t ro
   for (int i = 0; i < net->parameters.tensors; i++) {
     const struct parameter *tensor = &net->parameters.tensor[i];
     double scale = tensor->rank == 2 ? 1.0 / sqrt((double)tensor->shape[1]) : 0.3;
-    fill_normal(net->parameters.values + tensor->offset, tensor->count, scale, 3, (uint32_t)i);
+    float *values = net->parameters.values + tensor->offset;
+    fill_normal(values, tensor->count, scale, 3, (uint32_t)i);
+    /* a variance is positive, and a mean may be */
+    for (size_t k = 0; tensor->is_statistic && k < tensor->count; k++) values[k] = 0.5f + fabsf(values[k]);
   }
   fill_normal(net->x, ROWS * X_LD, 1.0, 3, 100);
   for (size_t r = 0; r < ROWS; r++)
@@ -129,8 +133,12 @@ static void create_from_texts(const char *const *texts, struct net *net) {
 }
 
 static struct layer_pass pass_of(const struct net *net) {
-  return (struct layer_pass){
-      .values = net->parameters.values, .rows = ROWS, .x = net->x, .x_ld = X_LD, .random = net->random};
+  return (struct layer_pass){.values = net->parameters.values,
+                             .rows = ROWS,
+                             .x = net->x,
+                             .x_ld = X_LD,
+                             .random = net->random,
+                             .batch = net->batch};
 }
 
 /* what backward() differentiates: sum(dy * y) */
@@ -146,9 +154,10 @@ static double objective(struct net *net) {
   return sum;
 }
 
-/* the slope of the objective along one float */
+/* the slope of the objective along one float; where there are statistics all rows move, or gradients are small, and
+ * rounding errors count for less in a longer step */
 static double slope(struct net *net, float *at) {
-  const float h = 1.0f / 512, before = *at;
+  const float h = network_has_statistics(&net->network) ? 1.0f / 128 : 1.0f / 512, before = *at;
   *at = before + h;
   double above = objective(net), width = (double)*at;
   *at = before - h;
@@ -201,6 +210,8 @@ static void check_backward(struct net *net) {
   memcpy(once, net->parameters.gradients, count * sizeof *once);
   for (int i = 0; i < net->parameters.tensors; i++) {
     const struct parameter *tensor = &net->parameters.tensor[i];
+    for (size_t k = 0; tensor->is_statistic && k < tensor->count; k++) CU_ASSERT_EQUAL(once[tensor->offset + k], 0);
+    if (tensor->is_statistic) continue;
     check_slopes(net, tensor->name, net->parameters.values + tensor->offset, once + tensor->offset, tensor->count);
   }
   for (size_t r = 0; r < ROWS; r++) check_slopes(net, "dx", net->x + r * X_LD, net->dx + r * linear_padded(IN), IN);
@@ -271,6 +282,77 @@ static void check_groups(const struct layer_list *list, const struct layer_rando
   arena_destroy(&part.arena);
 }
 
+/* ---- passes over a minibatch at once ---- */
+
+/* one that nobody shares, in groups of rows; sums are added up in the order of the groups */
+enum { MOST_SUMS = 2 * MAX_FLOATS, GROUPS = 3 };
+struct own_batch {
+  struct layer_batch batch;
+  size_t first[GROUPS + 1], n;
+  double sums[GROUPS * MOST_SUMS], joined[MOST_SUMS];
+};
+
+static double *take_sums(struct layer_batch *batch, size_t n) {
+  struct own_batch *own = (struct own_batch *)batch;
+  CU_ASSERT_FATAL(n <= MOST_SUMS);
+  own->n = n;
+  memset(own->sums, 0, sizeof own->sums);
+  return own->sums;
+}
+
+static const double *join_sums(struct layer_batch *batch) {
+  struct own_batch *own = (struct own_batch *)batch;
+  memset(own->joined, 0, sizeof own->joined);
+  for (size_t i = 0; i < batch->groups; i++)
+    for (size_t k = 0; k < own->n; k++) own->joined[k] += own->sums[i * own->n + k];
+  return own->joined;
+}
+
+static void create_batch(size_t rows, bool renormalizes, struct own_batch *own) {
+  *own = (struct own_batch){
+      .first = {0, rows / 3, rows / 2, rows},
+      .batch = {.rows = rows, .renormalizes = renormalizes, .groups = GROUPS, .take = take_sums, .join = join_sums}};
+  own->batch.first = own->first;
+}
+
+/* the way back in two halves gives the bits of that in one: of all rows at once, and of some of them alone */
+static void check_halves(const struct layer_list *list, const struct layer_random *random) {
+  enum { ALL = 100, SOME = TILE };
+  struct net net;
+  struct own_batch own;
+  create_batch(ALL, false, &own);
+  create_net_of(list, BLOCK_ROWS, &net);
+  net.network.keeps_gradients = true;
+  CHECK_OK_FATAL(network_allocate(&net.network, true, net.arena));
+  network_pack(&net.network, net.parameters.values, true);
+  const size_t count = net.parameters.count, dy_ld = linear_padded(net.outputs);
+  const struct linear_groups groups = {2, {SOME, ALL - SOME}}, last = {1, {ALL - SOME}};
+  struct layer_pass pass = pass_of(&net);
+  struct layer_return back = {.dy = net.dy, .dy_ld = dy_ld, .gradients = net.parameters.gradients, .groups = &groups};
+  float *found = calloc(count + 1, sizeof *found), *part = calloc(count + 1, sizeof *part);
+  size_t ld;
+  pass.rows = ALL;
+  pass.random = random;
+  pass.batch = &own.batch;
+  network_forward(&net.network, &pass, &ld);
+  network_backward_rows(&net.network, &pass, net.dy, dy_ld);
+  network_sum_gradients(&net.network, &pass, net.dy, dy_ld, 0, &groups, found);
+  network_sum_gradients(&net.network, &pass, net.dy, dy_ld, SOME, &last, part);
+  /* layers with statistics do not sum groups on their way back: then the sums are others, of the same numbers */
+  const bool has_statistics = network_has_statistics(&net.network);
+  if (has_statistics) back.groups = NULL;
+  network_backward(&net.network, &pass, &back, net.scratch);
+  for (size_t i = 0; i < count; i++)
+    CU_ASSERT_TRUE(fabsf(found[i] - back.gradients[i]) <= (has_statistics ? 1e-5f * (1 + fabsf(found[i])) : 0));
+  memcpy(back.gradients, found, count * sizeof *found);
+  const struct linear_groups first = {1, {SOME}};
+  network_sum_gradients(&net.network, &pass, net.dy, dy_ld, 0, &first, found);
+  for (size_t i = 0; i < count; i++) CU_ASSERT_EQUAL(found[i] + part[i], back.gradients[i]);
+  free(found);
+  free(part);
+  arena_destroy(&net.arena);
+}
+
 /* each layer on top of a grid, alone and between others, in passes of both kinds */
 static void test_every_entry(void) {
   for (const struct layer_type *const *type = layer_list(); *type != NULL; type++) {
@@ -289,6 +371,12 @@ static void test_every_entry(void) {
       check_rows(lists[i % 2], &net);
       check_backward(&net);
       check_groups(lists[i % 2], net.random);
+      check_halves(lists[i % 2], net.random);
+      struct own_batch own;
+      create_batch(ROWS, false, &own);
+      net.batch = &own.batch;
+      memset(net.parameters.gradients, 0, net.parameters.count * sizeof *net.parameters.gradients);
+      check_backward(&net);
       arena_destroy(&net.arena);
     }
   }
@@ -366,6 +454,81 @@ static void test_layer_norm_initial(void) {
   create_from_texts((const char *[]){"layer_norm", NULL}, &net);
   CHECK_OK(network_initialize(&net.network, net.parameters.values, (struct layer_init){.orthogonal = true}, 1.0));
   for (size_t i = 0; i < 2 * IN; i++) CU_ASSERT_EQUAL(net.parameters.values[i], i < IN ? 1.0f : 0.0f);
+  arena_destroy(&net.arena);
+}
+
+/* what batch_renorm makes of column i of x [ROWS], in double, by Ioffe 2017, algorithm 1; momentum 0.9 */
+struct column {
+  double mean, variance, ratio, offset;
+};
+
+static struct column column_of(const struct net *net, size_t i, double running_mean, double running_variance) {
+  struct column column = {0, 0, 1, 0};
+  for (size_t r = 0; r < ROWS; r++) column.mean += (double)net->x[r * X_LD + i] / ROWS;
+  for (size_t r = 0; r < ROWS; r++) column.variance += pow(net->x[r * X_LD + i] - column.mean, 2) / ROWS;
+  column.ratio = sqrt(column.variance + 1e-3) / sqrt(running_variance + 1e-3);
+  column.ratio = fmin(fmax(column.ratio, 1.0 / 3), 3);
+  column.offset = (column.mean - running_mean) / sqrt(running_variance + 1e-3);
+  column.offset = fmin(fmax(column.offset, -5), 5);
+  return column;
+}
+
+/* batch_renorm beside its formulas: in the warm-up, after it, and by running statistics; columns are such that r and d
+ * are within their limits, and beyond each of them; and where the running statistics go */
+static void test_batch_renorm(void) {
+  struct net net;
+  create_from_texts((const char *[]){"batch_renorm 0.9", "relu", NULL}, &net);
+  CU_ASSERT_EQUAL(net.network.layers, 1);
+  float *const values = net.parameters.values, *part[4];
+  static const char *const names[] = {"gain", "bias", "mean", "variance"};
+  for (int k = 0; k < 4; k++) part[k] = values + find_parameter(&net.parameters, "policy", 0, names[k])->offset;
+  int within = 0, small = 0, large = 0, left = 0, right = 0;
+  for (size_t i = 0; i < IN; i++) {
+    static const float scales[] = {1, 0.1f, 8, 1}, shifts[] = {0, 0.5f, 0, 7, 0, -7};
+    for (size_t r = 0; r < ROWS; r++) net.x[r * X_LD + i] = scales[i % 4] * net.x[r * X_LD + i] + shifts[i % 6];
+    part[3][i] = 0.8f + 0.02f * (float)i;
+  }
+  for (int mode = 0; mode < 3; mode++) {
+    struct own_batch own;
+    size_t ld;
+    create_batch(ROWS, mode == 1, &own);
+    net.batch = mode < 2 ? &own.batch : NULL;
+    const struct layer_pass pass = pass_of(&net);
+    const float *y = network_forward(&net.network, &pass, &ld);
+    for (size_t i = 0; i < IN; i++) {
+      const double running_std = sqrt(part[3][i] + 1e-3);
+      const struct column column = column_of(&net, i, part[2][i], part[3][i]);
+      small += column.ratio == 1.0 / 3, large += column.ratio == 3, left += column.offset == -5,
+          right += column.offset == 5, within += fabs(column.offset) < 5 && column.ratio < 3 && column.ratio > 1.0 / 3;
+      for (size_t r = 0; r < ROWS; r++) {
+        const double x = net.x[r * X_LD + i], h = (x - column.mean) / sqrt(column.variance + 1e-3);
+        const double normal[] = {h, column.ratio * h + column.offset, (x - part[2][i]) / running_std};
+        CHECK_CLOSE(y[r * ld + i], fmax(part[0][i] * normal[mode] + part[1][i], 0), 3e-6);
+      }
+    }
+  }
+  CU_ASSERT_TRUE(within > 0 && small > 0 && large > 0 && left > 0 && right > 0);
+  float before[4 * IN];
+  memcpy(before, values, sizeof before);
+  network_follow(&net.network, values);
+  CU_ASSERT_EQUAL(memcmp(before, values, 2 * IN * sizeof *before), 0);
+  for (size_t i = 0; i < IN; i++) {
+    const double mean = before[2 * IN + i], variance = before[3 * IN + i];
+    const struct column column = column_of(&net, i, mean, variance);
+    CHECK_CLOSE(part[2][i], 0.9 * mean + 0.1 * column.mean, 1e-6);
+    CHECK_CLOSE(part[3][i], 0.9 * variance + 0.1 * column.variance, 1e-6);
+  }
+  CU_ASSERT_TRUE(network_has_statistics(&net.network));
+  arena_destroy(&net.arena);
+}
+
+/* it begins as batch normalisation by statistics that change nothing much */
+static void test_batch_renorm_initial(void) {
+  struct net net;
+  create_from_texts((const char *[]){"batch_renorm", NULL}, &net);
+  CHECK_OK(network_initialize(&net.network, net.parameters.values, (struct layer_init){.orthogonal = true}, 1.0));
+  for (size_t i = 0; i < 4 * IN; i++)
+    CU_ASSERT_EQUAL(net.parameters.values[i], i / IN == 0 || i / IN == 3 ? 1.0f : 0.0f);
   arena_destroy(&net.arena);
 }
 
@@ -468,6 +631,8 @@ static const struct check_case cases[] = {
     {"strides of convolutions", test_strides},
     {"layer normalisation", test_layer_norm},
     {"layer normalisation at the start", test_layer_norm_initial},
+    {"batch renormalisation", test_batch_renorm},
+    {"batch renormalisation at the start", test_batch_renorm_initial},
     {"dropout", test_dropout},
     {"what does not fit", test_misfits},
     {"memory", test_memory},

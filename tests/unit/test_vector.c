@@ -257,6 +257,41 @@ static void test_normalize(void) {
   CU_ASSERT_TRUE(linear_select(NULL));
 }
 
+/* Over columns: beside plain sums in double, the same bits everywhere, and nothing beyond the ends of rows. */
+static void test_columns(void) {
+  enum { N = 37, ROWS = 9, X_LD = N + 3, LD = N + 1 };
+  float x[ROWS * X_LD], dy[ROWS * LD], column[4][N], first[2][ROWS * LD], own[2][ROWS * LD];
+  double first_sums[4][N + 1], sums[4][N + 1];
+  for (size_t i = 0; i < COUNT(x); i++) x[i] = sinf((float)i) * 3.0f + 1.0f;
+  for (size_t i = 0; i < COUNT(dy); i++) dy[i] = cosf((float)(3 * i));
+  for (size_t i = 0; i < 4 * N; i++) column[i / N][i % N] = sinf((float)(5 * i));
+  for (size_t k = 0; k < COUNT(set_names) + 1; k++) {
+    if (!linear_select(k == 0 ? "baseline" : set_names[k - 1])) continue;
+    for (size_t i = 0; i < 4 * (N + 1); i++) sums[i / (N + 1)][i % (N + 1)] = 0.5;
+    for (size_t i = 0; i < 2 * ROWS * LD; i++) own[i / (ROWS * LD)][i % (ROWS * LD)] = -1.0f;
+    vector_add_moments(ROWS, N, x, X_LD, sums[0], sums[1]);
+    vector_add_products(ROWS, N, column[0], x, X_LD, dy, LD, sums[2], sums[3]);
+    vector_scale_columns(ROWS, N, column[0], column[1], column[2], x, X_LD, own[0], LD);
+    vector_scale_columns_back(ROWS, N, column[0], column[1], column[2], column[3], x, X_LD, dy, LD, own[1], LD);
+    if (k == 0) memcpy(first, own, sizeof own), memcpy(first_sums, sums, sizeof sums);
+    CU_ASSERT_EQUAL(memcmp(first, own, sizeof own), 0);
+    CU_ASSERT_EQUAL(memcmp(first_sums, sums, sizeof sums), 0);
+    for (size_t i = 0; i < N; i++) {
+      double expected[4] = {0.5, 0.5, 0.5, 0.5};
+      for (size_t r = 0; r < ROWS; r++) {
+        const double value = x[r * X_LD + i], d = dy[r * LD + i], from_centre = value - column[0][i];
+        expected[0] += value, expected[1] += value * value, expected[2] += d, expected[3] += d * from_centre;
+        CHECK_CLOSE(own[0][r * LD + i], column[1][i] * from_centre + column[2][i], 1e-6);
+        CHECK_CLOSE(own[1][r * LD + i], column[1][i] * (d - column[2][i] - column[3][i] * from_centre), 1e-6);
+      }
+      for (size_t j = 0; j < 4; j++) CHECK_CLOSE(sums[j][i], expected[j], 1e-6);
+    }
+    for (size_t j = 0; j < 4; j++) CU_ASSERT_EQUAL(sums[j][N], 0.5);
+    for (size_t r = 0; r < ROWS; r++) CU_ASSERT_TRUE(own[0][r * LD + N] == -1.0f && own[1][r * LD + N] == -1.0f);
+  }
+  CU_ASSERT_TRUE(linear_select(NULL));
+}
+
 /* each element is the sum, whatever the length, and one of the arrays may be the result */
 static void add(void) {
   enum { N = 70 };
@@ -300,6 +335,7 @@ static const struct check_case cases[] = {
     {"Adam has the same bits on every instruction set", test_adam_same_bits},
     {"Adam has the same bits where moments have decayed", test_adam_decayed},
     {"layer normalisation has the same bits on every instruction set", test_normalize},
+    {"scaling of columns has the same bits on every instruction set", test_columns},
     {"the sum of squares has the same bits on every instruction set", test_sum_of_squares},
     {"sums of two arrays", test_add},
     {"the sum of squares shows NaN and infinity", test_broken_sums},

@@ -133,11 +133,12 @@ static void dueling_backward(struct layer *layer, const struct layer_pass *pass,
   for (size_t i = 0; i < STREAMS; i++) {
     const struct stream *stream = &dueling->stream[i];
     const struct affine *affine = &stream->affine;
+    const float *x = stream->x + pass->first_row * x_ld;
     const size_t dy_ld = linear_padded(affine->out);
-    affine_find_gradients(affine, pass->rows, stream->x, x_ld, stream->dy, dy_ld, back);
+    affine_find_gradients(affine, pass->rows, x, x_ld, stream->dy, dy_ld, back);
     if (back->dx == NULL) continue;
-    linear_backward_input(rows, half, affine->out, stream->dy, dy_ld, affine->packed_transposed, back->x_activation,
-                          stream->x, x_ld, dueling->dx, x_ld);
+    linear_backward_input(rows, half, affine->out, stream->dy, dy_ld, affine->packed_transposed, back->x_activation, x,
+                          x_ld, dueling->dx, x_ld);
     for (size_t r = 0; r < rows; r++)
       memcpy(back->dx + r * back->dx_ld + i * half, dueling->dx + r * x_ld, half * sizeof *back->dx);
   }
