@@ -19,7 +19,7 @@ from documents import blocks
 
 PAGES = program.SOURCE / "docs" / "adding"
 KEPT = program.SOURCE / "tests" / "adding"
-COPIED = ["CMakeLists.txt", "cmake", "configs", "docs", "examples", "include", "scripts", "src", "tests"]
+COPIED = ["CMakeLists.txt", "cmake", "configs", "docs", "examples", "include", "plugins", "scripts", "src", "tests"]
 
 # how the paragraphs before blocks begin or end, and how a page says which files it added and changed
 WRITES = re.compile(r"Write `([^`]+)`:$")
