@@ -31,6 +31,49 @@ muster_status divided_step_create(struct optimizer *optimizer, const struct lear
   return MUSTER_OK;
 }
 
+/* calls `visit` for the pieces of frozen parameters, or of the others, among those of the block from `first` on, so
+ * many
+ */
+static void visit_pieces(const struct parameters *parameters, bool is_frozen, size_t first, size_t count,
+                         void (*visit)(void *context, size_t first, size_t count), void *context) {
+  const size_t end = first + count;
+  for (int i = 0; i < parameters->tensors; i++) {
+    const struct parameter *tensor = &parameters->tensor[i];
+    const size_t from = tensor->offset > first ? tensor->offset : first;
+    const size_t to = tensor->offset + tensor->count < end ? tensor->offset + tensor->count : end;
+    if (tensor->is_frozen == is_frozen && from < to) visit(context, from, to - from);
+  }
+}
+
+static void clear_gradient(void *context, size_t first, size_t count) {
+  const struct parameters *parameters = context;
+  memset(parameters->gradients + first, 0, count * sizeof *parameters->gradients);
+}
+
+/* where a step writes what it moves: `values` of the block from its parameter `at` on */
+struct stepped {
+  const struct optimizer *optimizer;
+  const struct parameters *parameters;
+  float *values;
+  size_t at;
+};
+
+static void step_piece(void *context, size_t first, size_t count) {
+  const struct stepped *stepped = context;
+  optimizer_step_part(stepped->optimizer, first - stepped->optimizer->first, count,
+                      stepped->values + (first - stepped->at), stepped->parameters->gradients + first);
+}
+
+/* steps all of them, but for what is frozen */
+static void step_unfrozen(const struct optimizer *optimizer, const struct parameters *parameters, size_t first,
+                          size_t count, float *values) {
+  struct stepped stepped = {optimizer, parameters, values, first};
+  if (parameters->has_frozen)
+    visit_pieces(parameters, false, first, count, step_piece, &stepped);
+  else
+    step_piece(&stepped, first, count);
+}
+
 /* how the parameters of the block from `first` on, so many, get their new values: by a step, or from who moved them */
 struct move {
   const struct divided_step *step;
@@ -39,9 +82,7 @@ struct move {
 
 static void move_by_step(void *context, size_t first, size_t count) {
   const struct move *move = context;
-  const struct optimizer *optimizer = move->step->optimizer;
-  optimizer_step_part(optimizer, first - optimizer->first, count, move->parameters->values + first,
-                      move->parameters->gradients + first);
+  step_unfrozen(move->step->optimizer, move->parameters, first, count, move->parameters->values + first);
 }
 
 static void take_moved(void *context, size_t first, size_t count) {
@@ -55,7 +96,7 @@ static muster_status move_part(const struct divided_step *step, struct parameter
   const struct optimizer *optimizer = step->optimizer;
   const size_t first = optimizer->part_first, count = optimizer->part_count, at = optimizer->first + first;
   memcpy(step->moved + first, parameters->values + at, count * sizeof *step->moved);
-  optimizer_step_part(optimizer, first, count, step->moved + first, parameters->gradients + at);
+  step_unfrozen(optimizer, parameters, at, count, step->moved + first);
   return step->group->meet_on_node(step->group->context);
 }
 
@@ -70,6 +111,9 @@ muster_status divided_step_make(struct divided_step *step, struct model *model, 
                                   .context = &move,
                                   .tau = settings->tau};
   double scale;
+  /* what is frozen has no part in the gradient's norm */
+  if (parameters->has_frozen)
+    visit_pieces(parameters, true, optimizer->first, optimizer->count, clear_gradient, parameters);
   MUSTER_TRY(optimizer_clip(optimizer, parameters, settings->max_grad_norm, &scale, gradient_norm));
   optimizer_begin_step(optimizer, scale, settings->learning_rate);
   if (step->moved != NULL) {

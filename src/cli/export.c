@@ -3,7 +3,7 @@
 #include "cli/command.h"
 #include "store/checkpoint.h"
 #include "store/output.h"
-#include "train/run_checkpoint.h"
+#include "train/learning_state.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -60,7 +60,7 @@ static int parse(int argc, char **argv, struct arguments *arguments) {
 static muster_status find_digest(const char *path, char digest[CHECKPOINT_DIGEST_SIZE]) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
-  muster_status status = checkpoint_digest(reader, run_checkpoint_is_learning_state, digest);
+  muster_status status = checkpoint_digest(reader, learning_state_has, digest);
   checkpoint_close(&reader);
   return status;
 }

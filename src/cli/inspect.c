@@ -6,7 +6,7 @@
 #include "setup/config.h"
 #include "store/checkpoint.h"
 #include "store/json.h"
-#include "train/run_checkpoint.h"
+#include "train/learning_state.h"
 
 #include <getopt.h>
 #include <math.h>
@@ -209,7 +209,7 @@ static muster_status show_all(struct view *view, const char *path) {
 
 static muster_status show_digest(struct view *view) {
   char digest[CHECKPOINT_DIGEST_SIZE];
-  MUSTER_TRY(checkpoint_digest(view->reader, run_checkpoint_is_learning_state, digest));
+  MUSTER_TRY(checkpoint_digest(view->reader, learning_state_has, digest));
   printf("%s\n", digest);
   return MUSTER_OK;
 }

@@ -8,6 +8,7 @@
 #include "base/arena.h"
 #include "store/checkpoint.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,12 +21,14 @@ struct parameter {
   size_t shape[2]; /* row-major */
   size_t offset, count;
   bool is_statistic; /* it follows what a network reads, and no gradient moves it */
+  bool is_frozen; /* no step of an optimizer moves it */
 };
 
 struct parameters {
   size_t count;     /* floats in all */
   float *values;    /* [count], set by parameters_allocate() */
   float *gradients; /* [count] */
+  bool has_frozen;  /* any of them */
   int tensors;
   struct parameter tensor[PARAMETERS_MAX_TENSORS];
 };

@@ -1,5 +1,6 @@
 #include "setup/config.h"
 
+#include "base/path.h"
 #include "config/text.h"
 #include "env/options.h"
 #include "env/plugin.h"
@@ -109,6 +110,21 @@ static const struct option_spec evaluation_env_options[] = {
     {.key = NULL},
 };
 
+static const struct option_spec train_options[] = {
+    {IN(train_options, from), .type = OPTION_STRING, .default_value = "null",
+     .help = "run folder or checkpoint of another run whose networks this one begins with; null: random ones"},
+    {IN(train_options, from_digest), .type = OPTION_STRING, .default_value = "null", .may_change = true,
+     .help = "what `muster inspect --digest` must say of train.from; null: anything, and it is noted here"},
+    {IN(train_options, load), .type = OPTION_TEXT_LIST, .default_value = "null",
+     .example = "[policy, value, optimizer]",
+     .help =
+         "what is taken from train.from: networks, their layers (policy/0), normalizer, optimizer; null: all networks "
+         "and the normalizer"},
+    {IN(train_options, freeze), .type = OPTION_TEXT_LIST, .default_value = "null", .example = "[trunk, policy/0]",
+     .help = "networks and layers that are not learned but stay as they begin; null: none"},
+    {.key = NULL},
+};
+
 static const struct option_spec stop_options[] = {
     {IN(stop_options, mean_return), .type = OPTION_MAYBE_FLOAT, .default_value = "null", .min = OPTION_NO_MIN,
      .max = OPTION_NO_MAX,
@@ -193,6 +209,7 @@ static const struct option_table ranks_table = {.section = "ranks", .options = r
 static const struct option_table evaluation_table = {.section = "evaluation", .options = evaluation_options};
 static const struct option_table evaluation_env_table = {.section = "evaluation.env",
                                                          .options = evaluation_env_options};
+static const struct option_table train_table = {.section = "train", .options = train_options};
 static const struct option_table stop_table = {.section = "stop", .options = stop_options};
 static const struct option_table checkpoint_table = {.section = "checkpoint", .options = checkpoint_options};
 static const struct option_table run_table = {.section = "run", .options = run_options};
@@ -213,6 +230,7 @@ size_t run_config_tables(const struct option_table *tables[RUN_CONFIG_MAX_TABLES
   tables[n++] = &ranks_table;
   tables[n++] = &evaluation_table;
   tables[n++] = &evaluation_env_table;
+  tables[n++] = &train_table;
   tables[n++] = &stop_table;
   tables[n++] = &checkpoint_table;
   tables[n++] = &run_table;
@@ -226,7 +244,7 @@ struct binding {
   bool decides; /* whether it decides what is learned */
 };
 
-#define BINDINGS 13
+#define BINDINGS 14
 
 static void bind_tables(struct run_config *config, const struct algorithm_type *algorithm,
                         struct binding bindings[BINDINGS]) {
@@ -241,6 +259,7 @@ static void bind_tables(struct run_config *config, const struct algorithm_type *
       {&ranks_table, &config->ranks, false},
       {&evaluation_table, &config->evaluation, false},
       {&evaluation_env_table, &config->evaluation_env, false},
+      {&train_table, &config->train, true},
       {&stop_table, &config->stop, false},
       {&checkpoint_table, &config->checkpoint, false},
       {&run_table, &config->run, false},
@@ -316,6 +335,25 @@ static muster_status locate_code(const struct document *document, const char *co
   MUSTER_TRY(locate_plugin(document, config_path, "env.plugin", config->env_host.plugin));
   MUSTER_TRY(locate_plugin(document, config_path, "evaluation.env.plugin", config->evaluation_env.plugin));
   return locate_python(document, config_path, config);
+}
+
+/* the source of a warm start is the same from any working directory, as a run may be resumed from another one */
+static void locate_source(struct run_config *config) {
+  char home[OPTION_STRING_SIZE], path[OPTION_STRING_SIZE];
+  if (config->train.from[0] == '\0') return;
+  path_here(home, sizeof home);
+  path_absolute(home, config->train.from, path, sizeof path);
+  strcpy(config->train.from, path);
+}
+
+static muster_status check_train(const struct document *document, const struct run_config *config) {
+  const struct train_options *train = &config->train;
+  if (train->from[0] != '\0') return MUSTER_OK;
+  if (!train->load.is_null)
+    return document_error(document, "train.load",
+                          "is of a run that begins from another one; expects train.from as well");
+  if (train->from_digest[0] == '\0') return MUSTER_OK;
+  return document_error(document, "train.from_digest", "is that of train.from, which is missing");
 }
 
 const struct algorithm_type *run_config_algorithm(const struct run_config *config) {
@@ -554,6 +592,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   config->policy.request = algorithm_request(algorithm, config->algorithm);
   MUSTER_TRY(check_histograms(document, config));
   MUSTER_TRY(check_stop(document, config));
+  MUSTER_TRY(check_train(document, config));
   MUSTER_TRY(locate_own_key(document, model_options_check_short_form(&config->policy, algorithm->policy)));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
@@ -580,6 +619,7 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   if (status == MUSTER_OK) status = resolve(document, config);
   if (status == MUSTER_OK) status = check_effect(document, config);
   if (status == MUSTER_OK) status = locate_code(document, path, config);
+  if (status == MUSTER_OK) locate_source(config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_watchdog(document, config);
   if (status == MUSTER_OK) status = check_isolation(document, config);

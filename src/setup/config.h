@@ -68,6 +68,13 @@ struct evaluation_env_options {
   struct option_map options;                                 /* the options that differ */
 };
 
+/* train: what a run begins with, and what of it stays as it is */
+struct train_options {
+  char from[OPTION_STRING_SIZE];        /* absolute path of a run folder or checkpoint; "": none */
+  char from_digest[OPTION_STRING_SIZE]; /* what `muster inspect --digest` says of it; "": not known yet */
+  struct option_text_list load, freeze;
+};
+
 /* stop: when a run ends before total_steps; as total_steps, it may be changed in a run */
 struct stop_options {
   double mean_return;               /* NAN: none */
@@ -112,6 +119,7 @@ struct run_config {
   struct ranks_options ranks;
   struct evaluation_options evaluation;
   struct evaluation_env_options evaluation_env;
+  struct train_options train;
   struct stop_options stop;
   struct checkpoint_options checkpoint;
   struct run_options run;

@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 #include "train/replay_restore.h"
+#include "train/warm_start.h"
 
 #include <math.h>
 
-static muster_status create_algorithm(struct learner *learner) {
+/* the model, the normaliser and the algorithm; `start`: what they begin from, NULL: nothing */
+static muster_status create_algorithm(struct learner *learner, struct warm_start *start) {
   struct run *run = learner->run;
   const struct run_config *config = &run->config;
   const muster_env_spec *spec = env_pool_spec(run->pool);
@@ -13,6 +15,8 @@ static muster_status create_algorithm(struct learner *learner) {
   MUSTER_TRY(model_create(&config->policy, &spec->observation, &spec->action,
                           algorithm_networks(learner->type, config->algorithm), run->arena, &learner->model));
   MUSTER_TRY(model_initialize(&learner->model, &config->policy, (uint64_t)config->general.seed));
+  MUSTER_TRY(warm_start_load_parameters(start, learner));
+  MUSTER_TRY(warm_start_freeze(learner));
   struct encoder *encoder = &learner->model.encoder;
   MUSTER_TRY(normalizer_prepare(&config->normalize, run->arena, encoder));
   const size_t rows = (size_t)config->env.num_envs * learner->gathering->batch.agents;
@@ -65,7 +69,12 @@ muster_status learner_create(struct gathering *gathering, struct transport *tran
                               .evaluated = -1};
   stopping_init(&learner->stopping);
   algorithm_forget_means(&learner->metrics);
-  MUSTER_TRY(create_algorithm(learner));
+  struct warm_start *start = NULL;
+  if (run->topology.leads) MUSTER_TRY(warm_start_open(learner, &start));
+  muster_status status = create_algorithm(learner, start);
+  if (status == MUSTER_OK) status = warm_start_load_state(start, learner);
+  warm_start_close(&start);
+  MUSTER_TRY(status);
   if (run->topology.leads) MUSTER_TRY(create_report(learner));
   model_pack(&learner->model, true);
   return MUSTER_OK;

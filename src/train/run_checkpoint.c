@@ -63,16 +63,6 @@ static int list_state(struct learner *learner, struct progress *progress, struct
   return n;
 }
 
-bool run_checkpoint_is_learning_state(const char *tensor) {
-  static const char *const others[] = {
-      "progress/metrics_rows",   "progress/wall_seconds",     "progress/solved_seconds", "progress/best_return",
-      "progress/best_steps",     best_is_evaluation,          owes_evaluation,           recorded_rows,
-      "limiter/waits_for_steps", "limiter/waits_for_updates", REPLAY_LIST_NUMBERS};
-  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-    if (strcmp(tensor, others[i]) == 0) return false;
-  return !stopping_has(tensor);
-}
-
 static muster_status write_description(struct learner *learner, struct checkpoint_writer *writer) {
   const struct run_config *config = &learner->run->config;
   MUSTER_TRY(checkpoint_write_text(writer, "about/env", config->env.name));
@@ -151,6 +141,12 @@ struct config_before {
 };
 
 /* refuses a checkpoint of a config that differs in what decides what is learned */
+/* the source of a warm start was noted when the run began */
+static void keep_digest(struct learner *learner, const struct run_config *before) {
+  struct train_options *train = &learner->run->config.train;
+  if (train->from_digest[0] == '\0') strcpy(train->from_digest, before->train.from_digest);
+}
+
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
                                   struct config_before *known) {
   char *text;
@@ -164,6 +160,7 @@ static muster_status check_config(struct learner *learner, struct checkpoint_rea
                           "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
                           "%s/config.yaml has it, or train anew in another --run-dir",
                           path, difference, learner->folder->path);
+  if (status == MUSTER_OK) keep_digest(learner, before);
   if (status == MUSTER_OK)
     *known = (struct config_before){.total_steps = before->general.total_steps,
                                     .evaluates_alike = run_config_evaluates_alike(before, &learner->run->config),

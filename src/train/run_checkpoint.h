@@ -4,10 +4,6 @@
 
 #include "train/learner.h"
 
-/* Whether a tensor of a checkpoint is part of what is learned: all are, except for times, rows
- * of metrics.csv, the best policy, and an evaluation that is due. `muster inspect --digest` hashes those that are. */
-bool run_checkpoint_is_learning_state(const char *tensor);
-
 /* Writes a checkpoint of the learner as it is; env_states must be those of this moment. Then points `latest` at it and
  * removes the oldest. IO error when it cannot be written; what was there is untouched. */
 MUSTER_CHECKED muster_status run_checkpoint_write(struct learner *learner);

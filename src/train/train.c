@@ -228,7 +228,8 @@ static void warn_endless(const struct run *run) {
 static muster_status write_layout(struct training *training) {
   const struct placement *placement = &training->placement;
   if (!placement->topology.leads) return MUSTER_OK;
-  MUSTER_TRY(run_folder_write_config(&training->folder, &training->config, placement));
+  /* with what was noted of the source of a warm start */
+  MUSTER_TRY(run_folder_write_config(&training->folder, &training->run.config, placement));
   placement_write_map(placement, stdout);
   fputc('\n', stdout);
   fflush(stdout);

@@ -4,7 +4,7 @@
 #include "base/terminal.h"
 #include "runs/folder.h"
 #include "store/checkpoint.h"
-#include "train/run_checkpoint.h"
+#include "train/learning_state.h"
 #include "view/html.h"
 
 #include <dirent.h>
@@ -196,7 +196,7 @@ static void write_digest(FILE *page, const struct run_info *info) {
   struct checkpoint_reader *reader = NULL;
   muster_status status = checkpoint_resolve(info->path, path, sizeof path);
   if (status == MUSTER_OK) status = checkpoint_open(path, &reader);
-  if (status == MUSTER_OK) status = checkpoint_digest(reader, run_checkpoint_is_learning_state, digest);
+  if (status == MUSTER_OK) status = checkpoint_digest(reader, learning_state_has, digest);
   checkpoint_close(&reader);
   html_print(page, "%s", status == MUSTER_OK ? digest : muster_status_message(status));
   muster_status_clear(&status);
