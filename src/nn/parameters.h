@@ -21,7 +21,7 @@ struct parameter {
   size_t shape[2]; /* row-major */
   size_t offset, count;
   bool is_statistic; /* it follows what a network reads, and no gradient moves it */
-  bool is_frozen; /* no step of an optimizer moves it */
+  bool is_frozen;    /* no step of an optimizer moves it */
 };
 
 struct parameters {
