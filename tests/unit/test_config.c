@@ -469,9 +469,9 @@ static void test_round_trip(void) {
   // every byte of the longest text escaped
   memset(sample.label, '"', sizeof sample.label - 1);
   sample.options.count = OPTION_MAP_MAX;
-  for (int i = 0; i < OPTION_MAP_MAX; i++) {
+  for (size_t i = 0; i < OPTION_MAP_MAX; i++) {
     memset(sample.options.keys[i], '\\', 40);
-    memset(sample.options.keys[i] + i, 'k', 1);
+    sample.options.keys[i][i] = 'k';
     memset(sample.options.values[i], '"', 255);
   }
   check_round_trip(&sample);
