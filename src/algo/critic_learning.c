@@ -244,15 +244,48 @@ static void clear_values(struct critic_learning *learning, size_t critic, size_t
   memset(learning->d_values[critic], 0, linear_padded_rows(rows) * learning->value_ld * sizeof(float));
 }
 
-/* gradients of the critics' values become gradients of the actions */
-static void find_action_gradients(struct critic_learning *learning, size_t n, size_t rows) {
+/* the rows of which the loss depends on this critic; their number */
+static size_t list_rows(const struct critic_learning *learning, size_t critic, size_t rows, uint32_t *row) {
+  size_t n = 0;
+  for (size_t r = 0; r < rows; r++) {
+    const float *d_value = learning->d_values[critic] + r * learning->value_ld;
+    bool counts = false;
+    for (size_t k = 0; k < learning->atoms; k++) counts |= d_value[k] != 0;
+    row[n] = (uint32_t)r;
+    n += counts;
+  }
+  return n;
+}
+
+/* leaves only these rows of a critic's pass, and of the gradients of its values, or all `rows` rows; the number left */
+static size_t select_rows(struct critic_learning *learning, size_t critic, size_t rows, uint32_t *row, size_t n) {
+  float *d_values = learning->d_values[critic];
+  const size_t ld = learning->value_ld;
+  if (n < rows && model_select_rows(learning->critic[critic], row, n)) {
+    for (size_t i = 0; i < n; i++)
+      if (row[i] != i) memcpy(d_values + i * ld, d_values + row[i] * ld, ld * sizeof *d_values);
+    return n;
+  }
+  for (size_t r = 0; r < rows; r++) row[r] = (uint32_t)r;
+  return rows;
+}
+
+/* gradients of the critics' values become gradients of the actions; where the least value counts, half of the rows go
+ * backward through either critic */
+static void find_action_gradients(struct critic_learning *learning, size_t critics, size_t rows) {
   struct model *model = learning->base.model;
   const struct policy_head *head = &model->head;
+  const size_t elements = head->elements;
   float *sum = learning->d_actions;
-  memset(sum, 0, rows * head->elements * sizeof *sum);
-  for (size_t i = 0; i < n; i++) {
+  uint32_t row[BLOCK_ROWS];
+  memset(sum, 0, rows * elements * sizeof *sum);
+  for (size_t i = 0; i < critics; i++) {
+    size_t n = list_rows(learning, i, rows, row);
+    if (n == 0) continue;
+    n = select_rows(learning, i, rows, row, n);
     model_backward(model, learning->critic[i], learning->d_values[i], NULL, learning->d_unit);
-    for (size_t k = 0; k < rows * head->elements; k++) sum[k] += learning->d_unit[k];
+    for (size_t r = 0; r < n; r++)
+      for (size_t k = 0; k < elements; k++) sum[row[r] * elements + k] += learning->d_unit[r * elements + k];
   }
   for (size_t r = 0; r < rows; r++)
     for (size_t i = 0; i < head->elements; i++) {

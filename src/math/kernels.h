@@ -62,6 +62,9 @@ extern const struct vector_kernels vector_kernels_avx512, vector_kernels_avx2;
  * narrow layer, row by row, [narrow_rows(out), linear_padded(in)], zero past `in` and `out`. */
 enum { PANEL = 2 * LINEAR_COLUMNS, NARROW_OUT = 4 };
 
+/* A panel of this depth fills two thirds of a first-level cache; longer sums are made part by part. */
+enum { BLOCK_DEPTH = 256 };
+
 static inline size_t panel_width(size_t columns_left) { return columns_left > LINEAR_COLUMNS ? PANEL : LINEAR_COLUMNS; }
 static inline size_t narrow_rows(size_t out) { return out == 3 ? 4 : out; }
 

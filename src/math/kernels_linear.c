@@ -11,7 +11,6 @@
 
 enum {
   TILE_ROWS = MANY_REGISTERS ? 8 : 4, /* rows of a tile of y or dx, of 1 or 2 vectors each */
-  BLOCK_DEPTH = 256,                  /* a panel of this depth fills two thirds of a first-level cache */
   WEIGHT_ROWS = HAS_FMA ? 6 : 4,      /* most rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
   MANY_WEIGHT_ROWS = 128, /* so many rows of dw are divided into the largest tiles */

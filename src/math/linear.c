@@ -84,6 +84,9 @@ void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, 
   kernels()->backward_input(rows, in, out, dy, dy_ld, packed_transposed, activation, x, x_ld, dx, dx_ld);
 }
 
+/* sums that are made part by part wait in dx, and BLAS reads x after it has written dx */
+bool linear_writes_over_input(size_t out) { return out <= BLOCK_DEPTH && instruction_set_in_use() != SET_BLAS; }
+
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,
                             size_t dy_ld, float *d_weight, float *d_bias) {
   assert(dy_ld >= linear_padded(out) && in > 0 && out > 0);

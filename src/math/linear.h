@@ -58,6 +58,10 @@ void linear_backward_input(size_t rows, size_t in, size_t out, const float *dy, 
                            const float *packed_transposed, enum activation activation, const float *x, size_t x_ld,
                            float *dx, size_t dx_ld);
 
+/* Whether a layer of so many outputs may have dx == x, so that the gradient is written over the activations: then
+ * fewer bytes go through the caches. */
+bool linear_writes_over_input(size_t out);
+
 /* d_weight[out, in] += dy^T x and d_bias[out] += column sums of dy, over the first `rows` rows (any number). Columns of
  * dy up to linear_padded(out) are read, of x only the first `in`. */
 void linear_backward_weight(size_t rows, size_t in, size_t out, const float *x, size_t x_ld, const float *dy,

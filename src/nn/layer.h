@@ -135,6 +135,11 @@ struct layer_type {
   enum activation activation;
   bool applies_activation;
 
+  /* Whether all that backward() reads of a row's forward pass is its input: then rows may be left out in between. */
+  bool keeps_nothing;
+  /* Whether backward() may be handed its input as dx, and so write the gradient over it. NULL: it may not. */
+  bool (*writes_over_input)(const struct layer *layer);
+
   /* whether backward() computes the gradients of groups of rows; if not it is called for the tiles of each group */
   bool sums_groups;
 

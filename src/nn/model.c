@@ -258,19 +258,21 @@ static muster_status allocate_buffers(struct model *model, bool trains, struct a
   const bool keeps_gradients = model_has_statistics(model);
   size_t widest = 0;
   MUSTER_TRY(parameters_allocate(&model->parameters, arena));
+  for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++)
+    if (network_widest(&entry->network) > widest) widest = network_widest(&entry->network);
+  for (int i = 0; trains && i < 2; i++)
+    MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * widest, "backward buffers", &model->scratch[i]));
   for (struct model_network *entry = model->network; entry < model->network + model->networks; entry++) {
     entry->network.rows = model->most_rows;
     entry->network.keeps_gradients = keeps_gradients;
-    MUSTER_TRY(network_allocate(&entry->network, trains, arena));
-    if (network_widest(&entry->network) > widest) widest = network_widest(&entry->network);
+    /* a copy goes forward alone, while nothing goes backward */
+    MUSTER_TRY(network_allocate(&entry->network, trains, entry->copied != NULL ? model->scratch : NULL, arena));
   }
   if (model->head.own_count > 0) model->head.own = model->parameters.values + model->own_offset;
   model_direct_gradients(model, model->parameters.gradients);
   MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * model->obs_dim, "observations", &model->rows));
-  for (int i = 0; trains && i < 2; i++) {
-    MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * widest, "backward buffers", &model->scratch[i]));
+  for (int i = 0; trains && i < 2; i++)
     MUSTER_TRY(ARENA_TAKE(arena, model->most_rows * widest, "backward buffers", &model->d_trunk[i]));
-  }
   return allocate_joint(model, trains, arena);
 }
 
@@ -446,6 +448,12 @@ static void backward_trunk(struct model *model, const struct linear_groups *grou
 void model_backward(struct model *model, struct model_network *entry, const float *dy, float *gradients,
                     float *d_actions) {
   model_backward_groups(model, entry, NULL, dy, gradients, d_actions);
+}
+
+bool model_select_rows(struct model_network *entry, const uint32_t *row, size_t n) {
+  if (!network_select_rows(&entry->network, row, n)) return false;
+  entry->pass.rows = n;
+  return true;
 }
 
 void model_backward_groups(struct model *model, struct model_network *entry, const struct linear_groups *groups,

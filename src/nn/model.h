@@ -166,11 +166,16 @@ void model_append_with_actions(struct model *model, size_t first, size_t rows, c
 /* The network's outputs for the rows that were taken: [rows, *ld], borrowed until the network's next pass. */
 const float *model_forward(struct model *model, struct model_network *network, size_t *ld);
 
-/* Backward through the network's last forward pass, and through a trunk below it. dy: [rows, linear_padded(outputs)]
- * gradients of the outputs; the rows after the last, up to a multiple of LINEAR_ROWS, must be finite. Adds to
- * `gradients` [parameters.count]; NULL: they are not wanted. Fills d_actions [rows, elements] with the loss's gradients
- * with respect to the actions, where the network reads actions; NULL: they are not wanted. The observations and actions
- * that were taken for the forward pass must not have changed. */
+/* Leaves of the network's last forward pass only the n rows row[0] < row[1] < ..., for a backward pass without
+ * gradients of parameters, whose rows they become, one after the other. False where a layer does not allow it: then all
+ * rows are left. */
+bool model_select_rows(struct model_network *network, const uint32_t *row, size_t n);
+
+/* Backward through the network's last forward pass, and through a trunk below it, once for each forward pass. dy:
+ * [rows, linear_padded(outputs)] gradients of the outputs; the rows after the last, up to a multiple of LINEAR_ROWS,
+ * must be finite. Adds to `gradients` [parameters.count]; NULL: they are not wanted. Fills d_actions [rows, elements]
+ * with the loss's gradients with respect to the actions, where the network reads actions; NULL: they are not wanted.
+ * The observations and actions that were taken for the forward pass must not have changed. */
 void model_backward(struct model *model, struct model_network *network, const float *dy, float *gradients,
                     float *d_actions);
 

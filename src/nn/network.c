@@ -73,12 +73,22 @@ static muster_status allocate_sums(struct network *network, struct arena *arena)
   return MUSTER_OK;
 }
 
-muster_status network_allocate(struct network *network, bool trains, struct arena *arena) {
+/* the layer's output, in a buffer of its own or in one that others use, too */
+static muster_status place_output(struct network *network, struct layer *layer, float *const *passing,
+                                  struct arena *arena) {
+  const size_t number = (size_t)(layer - network->layer);
+  if (passing == NULL || layer == top_of(network))
+    return ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "activations", &layer->output);
+  layer->output = passing[number % 2];
+  return MUSTER_OK;
+}
+
+muster_status network_allocate(struct network *network, bool trains, float *const *passing, struct arena *arena) {
   if (trains && network->rows > TILE) MUSTER_TRY(allocate_sums(network, arena));
   for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++) {
     layer->rows = network->rows;
     if (layer->type->allocate != NULL) MUSTER_TRY(layer->type->allocate(layer, trains, arena));
-    MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "activations", &layer->output));
+    MUSTER_TRY(place_output(network, layer, passing, arena));
     if (trains && network->keeps_gradients)
       MUSTER_TRY(ARENA_TAKE(arena, layer->rows * linear_padded(layer->out), "backward buffers", &layer->d_output));
   }
@@ -171,6 +181,15 @@ static void sum_groups(struct network *network, struct layer *layer, const struc
   }
 }
 
+/* where the gradient of the input of layer i > 0 goes: over that input, which was read for the last time, or else to
+ * another place than the gradient above */
+static float *input_gradient(struct network *network, int i, float *const scratch[2]) {
+  const struct layer *layer = &network->layer[i];
+  const bool writes_over_input =
+      layer->type->writes_over_input != NULL && layer->type->writes_over_input(layer) && !network->keeps_gradients;
+  return writes_over_input ? layer[-1].output : scratch[i % 2];
+}
+
 void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
                       float *const scratch[2]) {
   struct layer_return own = *back;
@@ -178,7 +197,7 @@ void network_backward(struct network *network, const struct layer_pass *pass, co
     struct layer *layer = &network->layer[i];
     const struct layer_pass below = pass_of(network, pass, i);
     own.x_activation = i > 0 ? layer[-1].activation : back->x_activation;
-    own.dx = i > 0 ? scratch[i % 2] : back->dx;
+    own.dx = i > 0 ? input_gradient(network, i, scratch) : back->dx;
     own.dx_ld = i > 0 ? linear_padded(layer->in) : back->dx_ld;
     if (back->groups == NULL || layer->type->sums_groups || layer->parameters == 0)
       layer->type->backward(layer, &below, &own);
@@ -187,6 +206,18 @@ void network_backward(struct network *network, const struct layer_pass *pass, co
     own.dy = own.dx;
     own.dy_ld = own.dx_ld;
   }
+}
+
+bool network_select_rows(struct network *network, const uint32_t *row, size_t n) {
+  const struct layer *top = top_of(network);
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (!layer->type->keeps_nothing) return false;
+  for (struct layer *layer = network->layer; layer < top; layer++) {
+    const size_t ld = linear_padded(layer->out);
+    for (size_t i = 0; i < n; i++)
+      if (row[i] != i) memcpy(layer->output + i * ld, layer->output + row[i] * ld, ld * sizeof *layer->output);
+  }
+  return true;
 }
 
 const char *network_onnx(const struct network *network, const float *values, struct onnx *graph, const char *x) {

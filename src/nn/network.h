@@ -36,8 +36,11 @@ void network_start(const char *name, struct layer_shape input, struct network *n
 MUSTER_CHECKED muster_status network_add(struct network *network, const struct layer_list *list,
                                          struct parameters *parameters, struct arena *arena);
 
-/* Gives the layers their outputs and working memory. Call it after the last layer is added. */
-MUSTER_CHECKED muster_status network_allocate(struct network *network, bool trains, struct arena *arena);
+/* Gives the layers their outputs and working memory. Call it after the last layer is added. `passing`: two buffers
+ * [rows, widest] for a network that only goes forward, borrowed: by turns they hold the outputs of its layers below the
+ * last. NULL: each layer has its own. */
+MUSTER_CHECKED muster_status network_allocate(struct network *network, bool trains, float *const *passing,
+                                              struct arena *arena);
 
 /* Initial parameters; `head_gain` is the gain of the last layer, init->index the index of the first layer's random
  * streams. */
@@ -56,9 +59,9 @@ void network_renew(struct network *network, struct network *copy, const struct l
  * pass (x itself where there are no layers). */
 const float *network_forward(struct network *network, const struct layer_pass *pass, size_t *y_ld);
 
-/* Backward through the last forward pass, which `pass` describes; `back` as for a layer, where dy is the gradient of
- * the network's output. `scratch` holds two [rows, widest] buffers. Only the first `rows` rows count towards the
- * gradients. */
+/* Backward through the last forward pass, which `pass` describes, once: gradients are written over the outputs of
+ * layers below the last. `back` as for a layer, where dy is the gradient of the network's output. `scratch` holds two
+ * [rows, widest] buffers. Only the first `rows` rows count towards the gradients. */
 void network_backward(struct network *network, const struct layer_pass *pass, const struct layer_return *back,
                       float *const scratch[2]);
 
@@ -78,6 +81,10 @@ void network_sum_gradients(struct network *network, const struct layer_pass *pas
  * any layer has some. */
 void network_follow(struct network *network, float *values);
 bool network_has_statistics(const struct network *network);
+
+/* Leaves of the last forward pass only the n rows row[0] < row[1] < ..., which become rows 0 to n - 1 of a backward
+ * pass without gradients of parameters. False where a layer does not allow it: then all rows are left. */
+bool network_select_rows(struct network *network, const uint32_t *row, size_t n);
 
 /* The activation that made the network's output: the last layer's. */
 enum activation network_activation(const struct network *network);

@@ -52,7 +52,7 @@ static void create_net(const struct problem *p, uint64_t seed, struct net *net) 
   CU_ASSERT_EQUAL_FATAL(net->network.layers, LAYERS);
   CU_ASSERT_EQUAL_FATAL(layer_shape_floats(net->network.output), net->outputs);
   CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
-  CHECK_OK_FATAL(network_allocate(&net->network, true, net->arena));
+  CHECK_OK_FATAL(network_allocate(&net->network, true, NULL, net->arena));
   for (int i = 0; i < 2; i++)
     CHECK_OK_FATAL(ARENA_TAKE(net->arena, TILE * network_widest(&net->network), "gradients", &net->scratch[i]));
   CHECK_OK_FATAL(ARENA_TAKE(net->arena, MAX_ROWS * net->elements, "observations", &net->x));

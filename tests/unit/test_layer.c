@@ -88,7 +88,7 @@ static void create_net_for(const struct layer_list *list, bool trains, size_t ro
   CHECK_OK_FATAL(network_add(&net->network, list, &net->parameters, net->arena));
   CHECK_OK_FATAL(parameters_allocate(&net->parameters, net->arena));
   net->network.rows = rows;
-  CHECK_OK_FATAL(network_allocate(&net->network, trains, net->arena));
+  CHECK_OK_FATAL(network_allocate(&net->network, trains, NULL, net->arena));
   net->outputs = layer_shape_floats(net->network.output);
   CU_ASSERT_FATAL(net->outputs <= MAX_FLOATS);
   for (int i = 0; i < 2; i++)
@@ -184,10 +184,37 @@ static void check_input_alone(struct net *net, const struct layer_pass *pass, co
   memcpy(dx, net->dx, floats * sizeof *dx);
   memset(net->dx, 0, floats * sizeof *dx);
   alone.gradients = NULL;
+  size_t ld;
+  network_forward(&net->network, pass, &ld);
   network_backward(&net->network, pass, &alone, net->scratch);
   for (size_t r = 0; r < ROWS; r++)
     CU_ASSERT_EQUAL(memcmp(net->dx + r * linear_padded(IN), dx + r * linear_padded(IN), IN * sizeof *dx), 0);
   free(dx);
+}
+
+/* where rows may be left out between the passes, the others have the same gradients of the input; else all are left */
+static void check_selection(struct net *net, const struct layer_pass *pass, const struct layer_return *back) {
+  enum { DX_LD = (IN + LINEAR_COLUMNS - 1) / LINEAR_COLUMNS * LINEAR_COLUMNS };
+  const size_t floats = TILE * DX_LD, dy_ld = back->dy_ld;
+  float *dx = malloc(floats * sizeof *dx), *dy = calloc(TILE * dy_ld, sizeof *dy);
+  struct layer_return alone = *back;
+  struct layer_pass some = *pass;
+  uint32_t row[ROWS];
+  size_t n = 0, ld;
+  memcpy(dx, net->dx, floats * sizeof *dx);
+  memset(net->dx, 0, floats * sizeof *dx);
+  for (uint32_t r = 1; r < ROWS; r += r % 3 + 1) row[n++] = r;
+  network_forward(&net->network, pass, &ld);
+  if (!network_select_rows(&net->network, row, n))
+    for (n = 0; n < ROWS; n++) row[n] = (uint32_t)n;
+  for (size_t i = 0; i < n; i++) memcpy(dy + i * dy_ld, back->dy + row[i] * dy_ld, dy_ld * sizeof *dy);
+  some.rows = n;
+  alone.gradients = NULL;
+  alone.dy = dy;
+  network_backward(&net->network, &some, &alone, net->scratch);
+  for (size_t i = 0; i < n; i++) CU_ASSERT_EQUAL(memcmp(net->dx + i * DX_LD, dx + row[i] * DX_LD, IN * sizeof *dx), 0);
+  free(dx);
+  free(dy);
 }
 
 /* gradients of all parameters and of the input against finite differences; gradients are added to what is there, and
@@ -222,6 +249,7 @@ static void check_backward(struct net *net) {
   network_backward(&net->network, &pass, &alone, net->scratch);
   for (size_t k = 0; k < count; k++) CHECK_CLOSE(net->parameters.gradients[k], 2.0 * once[k], 1e-5);
   check_input_alone(net, &pass, &back);
+  check_selection(net, &pass, &back);
   free(once);
   free(dy);
 }
@@ -323,7 +351,7 @@ static void check_halves(const struct layer_list *list, const struct layer_rando
   create_batch(ALL, false, &own);
   create_net_of(list, BLOCK_ROWS, &net);
   net.network.keeps_gradients = true;
-  CHECK_OK_FATAL(network_allocate(&net.network, true, net.arena));
+  CHECK_OK_FATAL(network_allocate(&net.network, true, NULL, net.arena));
   network_pack(&net.network, net.parameters.values, true);
   const size_t count = net.parameters.count, dy_ld = linear_padded(net.outputs);
   const struct linear_groups groups = {2, {SOME, ALL - SOME}}, last = {1, {ALL - SOME}};

@@ -467,6 +467,7 @@ static void test_critic_of_actions(void) {
   /* without gradients of parameters: the same gradients of the actions */
   float *untouched = malloc(model.parameters.count * sizeof *untouched);
   memcpy(untouched, model.parameters.gradients, model.parameters.count * sizeof *untouched);
+  model_forward(&model, q1, &ld);
   model_backward(&model, q1, dy, NULL, again);
   CU_ASSERT_EQUAL(memcmp(again, d_actions, sizeof again), 0);
   CU_ASSERT_EQUAL(memcmp(untouched, model.parameters.gradients, model.parameters.count * sizeof *untouched), 0);

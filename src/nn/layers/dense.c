@@ -51,12 +51,16 @@ static const char *dense_onnx(const struct layer *layer, const float *values, st
   return affine_onnx(layer->state, values, graph, x);
 }
 
+static bool dense_writes_over_input(const struct layer *layer) { return linear_writes_over_input(layer->out); }
+
 const struct layer_type layer_dense = {
     .name = "dense",
     .summary = "every output reads every input",
     .argument = {{.name = "WIDTH", .min = 1, .max = 65536}},
     .example = "dense 5",
     .applies_activation = true,
+    .keeps_nothing = true,
+    .writes_over_input = dense_writes_over_input,
     .sums_groups = true,
     .shape = dense_shape,
     .add_parameters = dense_add_parameters,
