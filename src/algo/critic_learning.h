@@ -13,8 +13,8 @@
  * An update runs the minibatch in blocks of tiles of 64 steps, twice: once for the critics, and where the policy is due
  * once for the policy, after the critics' step. A block goes through one network after the other, layer by layer, so
  * that a layer's weights are read from memory once for all its steps. Nothing is run forward twice: targets are found
- * once for all critics. Networks whose layers have statistics over the minibatch are run over all of it at once instead
- * (whole_minibatch.h). */
+ * once for all critics; and where the least value counts, a row goes backward through that critic alone. Networks whose
+ * layers have statistics over the minibatch are run over all of it at once instead (whole_minibatch.h). */
 #ifndef ALGO_CRITIC_LEARNING_H
 #define ALGO_CRITIC_LEARNING_H
 

@@ -26,6 +26,8 @@ static const char help[] =
     "                dqn  C + (2C + B)\n"
     "                td3  A + 2C + 2 (2C + B) + 1/2 (C + E + 2A + D)\n"
     "                sac  A + 2C + 2 (2C + B) + 2 (C + E) + 2A + D\n"
+    "              of sac's 2 E one is saved and counts all the same: a row goes back through the critic of the least\n"
+    "              value alone\n"
     "  exchange    gathering rollouts and broadcasting commands, against bare MPI; under mpirun with 2 ranks or more\n"
     "  checkpoint  writing checkpoints in the current folder, against a bare write and fsync\n"
     "  variance    of the policy gradient's estimate under six weights, compared with that without a baseline: no "
