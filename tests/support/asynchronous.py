@@ -55,5 +55,6 @@ def check_rows(case, run):
         lags = [float(row[f"train/policy_lag_{what}"]) for what in ["min", "mean", "max"]]
         case.assertEqual(lags, sorted(lags))
         case.assertGreaterEqual(lags[0], 0)
-        case.assertLess(lags[2], int(row["time/iterations"]))
+        # a replay takes what comes in a pause after the row's last update, too
+        case.assertLess(lags[2], int(row["time/iterations"]) + has_replay)
     return rows
