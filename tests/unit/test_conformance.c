@@ -69,6 +69,7 @@ enum fault {
   LEAKS_ENDS,
   LEAKS_STEPS,
   LEAKS_FILES,
+  KEEPS_ONCE,
   READS,
   PRINTS,
   PRINTS_AND_DIES,
@@ -111,7 +112,20 @@ static int walk_create(const muster_env_setting *settings, void **env, muster_en
   return 0;
 }
 
+/* 64 kB that a library takes once and keeps, after a hundred lives of one step: no leak, although the average of some
+ * thousand lives grows by it */
+static void keep_once(const struct walk *walk) {
+  static char *kept;
+  static int short_lives;
+  short_lives = walk->step == 1 ? short_lives + 1 : 0;
+  if (short_lives < 100 || kept != NULL) return;
+  kept = malloc(1 << 16);
+  if (kept == NULL) abort();
+  memset(kept, 1, 1 << 16);
+}
+
 static void walk_destroy(void *env) {
+  if (fault == KEEPS_ONCE) keep_once(env);
   if (fault != LEAKS_ENVIRONMENTS) free(env);
 }
 
@@ -376,17 +390,19 @@ static void test_built_in(void) {
   }
 }
 
+static void expect_sound(const muster_env_type *type, double seconds) {
+  struct conformance_report report = examine_for(type, 60, seconds);
+  if (report.failures + report.notes > 0) print(&report);
+  CU_ASSERT_EQUAL(report.failures, 0);
+  CU_ASSERT_EQUAL(report.notes, 0);
+  CU_ASSERT_EQUAL(report.passes, 18);
+}
+
 static void test_sound(void) {
   fault = NO_FAULT;
-  const muster_env_type *const sound[] = {&walk_type, &walks_type, &walk_type};
-  for (int i = 0; i < 3; i++) {
-    /* the last one is treated as slow: each check plays as little as it may */
-    struct conformance_report report = examine_for(sound[i], 60, i == 2 ? 1e-9 : PLAY_SECONDS);
-    if (report.failures + report.notes > 0) print(&report);
-    CU_ASSERT_EQUAL(report.failures, 0);
-    CU_ASSERT_EQUAL(report.notes, 0);
-    CU_ASSERT_EQUAL(report.passes, 18);
-  }
+  expect_sound(&walk_type, PLAY_SECONDS);
+  expect_sound(&walks_type, PLAY_SECONDS);
+  expect_sound(&walk_type, 1e-9); /* as a slow one: each check plays as little as it may */
 }
 
 struct breakage {
@@ -613,6 +629,8 @@ static void test_memory(void) {
 }
 
 static void test_leaks(void) {
+  fault = KEEPS_ONCE;
+  expect_sound(&walk_type, PLAY_SECONDS);
 #if defined(__SANITIZE_ADDRESS__)
   static const struct breakage breakages[] = {{LEAKS_FILES, CONFORMANCE_FAIL, "leaks", "files open"}};
 #else
