@@ -11,7 +11,7 @@
 
 static const char help[] =
     "usage: [mpirun -n N] muster train CONFIG [--set key=value]... [--run-dir DIR] [--resume] [--dry-run] [--trace]\n"
-    "       [--replay-schedule RUN]\n"
+    "       [--allow-change KEY[,KEY]...]... [--replay-schedule RUN]\n"
     "\n"
     "Trains a policy as the YAML file CONFIG says. Under mpirun rank 0, or the first rank on ranks.learner_host, "
     "learns\n"
@@ -21,6 +21,9 @@ static const char help[] =
     "  -d, --run-dir DIR     the run folder (default: a new numbered one below runs/); it must be new or empty\n"
     "  -r, --resume          continue the run in --run-dir from its newest checkpoint, or start it if there is none;\n"
     "                        the number of ranks may differ\n"
+    "  -c, --allow-change KEY[,KEY]...\n"
+    "                        with --resume: options that decide what is learned and may differ from now on; that is\n"
+    "                        noted in train.changes of the run's config\n"
     "  -n, --dry-run         show which rank does what on which host, what of it will be slow, the run folder and the\n"
     "                        memory; train nothing and leave nothing behind\n"
     "  -p, --replay-schedule RUN\n"
@@ -67,11 +70,12 @@ static int finish(struct comm *comm, muster_status status, struct train_outcome 
   return exit_code;
 }
 
-/* `sets` has room for argc entries; returns -1 to go on, else an exit code */
-static int parse(int argc, char **argv, struct train_request *request, const char **sets) {
+/* `sets` and `allowed` have room for argc entries; returns -1 to go on, else an exit code */
+static int parse(int argc, char **argv, struct train_request *request, const char **sets, const char **allowed) {
   static const struct option options[] = {{"set", required_argument, NULL, 's'},
                                           {"run-dir", required_argument, NULL, 'd'},
                                           {"resume", no_argument, NULL, 'r'},
+                                          {"allow-change", required_argument, NULL, 'c'},
                                           {"dry-run", no_argument, NULL, 'n'},
                                           {"replay-schedule", required_argument, NULL, 'p'},
                                           {"trace", no_argument, NULL, 't'},
@@ -79,11 +83,12 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
                                           {0}};
   bool traces = false;
   opterr = command_speaks();
-  for (int letter; (letter = getopt_long(argc, argv, "s:d:rnp:th", options, NULL)) != -1;) {
+  for (int letter; (letter = getopt_long(argc, argv, "s:d:rc:np:th", options, NULL)) != -1;) {
     switch (letter) {
     case 's': sets[request->n_sets++] = optarg; break;
     case 'd': request->run_dir = optarg; break;
     case 'r': request->resume = true; break;
+    case 'c': allowed[request->allowed.n++] = optarg; break;
     case 'n': request->dry_run = true; break;
     case 'p': request->replay_schedule = optarg; break;
     case 't': traces = true; break;
@@ -92,17 +97,20 @@ static int parse(int argc, char **argv, struct train_request *request, const cha
     }
   }
   if (optind + 1 != argc) return command_usage_error("train", "expects one config file, got %d", argc - optind);
+  if (request->allowed.n > 0 && !request->resume)
+    return command_usage_error("train", "--allow-change is for a run that goes on; expects --resume as well");
   if (traces) sets[request->n_sets++] = "run.trace=true";
   request->config_path = argv[optind];
   request->sets = sets;
+  request->allowed.texts = allowed;
   return -1;
 }
 
 int command_train(int argc, char **argv) {
   struct train_request request = {.choose_layout = plan_choose_layout};
-  const char **sets = calloc((size_t)argc, sizeof *sets);
+  const char **sets = calloc(2 * (size_t)argc, sizeof *sets);
   if (sets == NULL) return command_finish("train", status_error(MUSTER_ERROR_MEMORY, "out of memory"));
-  int exit_code = parse(argc, argv, &request, sets);
+  int exit_code = parse(argc, argv, &request, sets, sets + argc);
   /* a rank that prints nothing must not fail: mpirun could end the printing rank before its message is out */
   if (exit_code == EXIT_USAGE && !command_speaks()) exit_code = EXIT_DONE;
   if (exit_code < 0) {

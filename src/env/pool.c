@@ -629,6 +629,12 @@ void env_pool_save_lost(const struct env_pool *pool, int32_t env, uint32_t episo
   memcpy(bytes, &head, sizeof head);
 }
 
+void env_pool_forget(const struct env_pool *pool, void *bytes) {
+  struct saved_head head;
+  memcpy(&head, bytes, sizeof head);
+  env_pool_save_lost(pool, (int32_t)head.environment, head.next_episode, bytes);
+}
+
 bool env_pool_is_lost(const void *bytes) {
   struct saved_head head;
   memcpy(&head, bytes, sizeof head);

@@ -137,6 +137,8 @@ MUSTER_CHECKED muster_status env_pool_load(struct env_pool *pool, int32_t env, c
  * starts episode number `episode`. env_pool_is_lost() tells such a state from others. */
 void env_pool_save_lost(const struct env_pool *pool, int32_t env, uint32_t episode, void *bytes);
 bool env_pool_is_lost(const void *bytes);
+/* Makes a saved state one that is lost: loading it starts the episode after the one that was saved. */
+void env_pool_forget(const struct env_pool *pool, void *bytes);
 
 /* Writes one environment's state as text for a terminal; "" when the type has no such function. */
 void env_pool_render_text(const struct env_pool *pool, int32_t env, char *text, size_t size);

@@ -115,6 +115,8 @@ static const struct option_spec train_options[] = {
      .help = "run folder or checkpoint of another run whose networks this one begins with; null: random ones"},
     {IN(train_options, from_digest), .type = OPTION_STRING, .default_value = "null", .may_change = true,
      .help = "what `muster inspect --digest` must say of train.from; null: anything, and it is noted here"},
+    {IN(train_options, from_steps), .type = OPTION_MAYBE_INT, .default_value = "null", .min = 0, .max = 1e15,
+     .may_change = true, .help = "steps of training of train.from; noted when the run begins"},
     {IN(train_options, load), .type = OPTION_TEXT_LIST, .default_value = "null",
      .example = "[policy, value, optimizer]",
      .help =
@@ -122,6 +124,9 @@ static const struct option_spec train_options[] = {
          "and the normalizer"},
     {IN(train_options, freeze), .type = OPTION_TEXT_LIST, .default_value = "null", .example = "[trunk, policy/0]",
      .help = "networks and layers that are not learned but stay as they begin; null: none"},
+    {IN(train_options, changes), .type = OPTION_MAP, .default_value = "null", .may_change = true,
+     .help = "noted by `muster train --allow-change`: KEY@STEPS of each option that was changed when the run was "
+             "resumed, with the value before"},
     {.key = NULL},
 };
 
@@ -698,41 +703,57 @@ muster_status run_config_text(const struct run_config *config, char **text) {
   return MUSTER_OK;
 }
 
-/* the first option that decides what is learned and differs; `exactly`: also where it may change in a run */
-static bool find_difference(const struct run_config *before, const struct run_config *now, bool exactly, char *text,
-                            size_t size) {
-  if (strcmp(before->algorithm_name, now->algorithm_name) != 0) {
-    snprintf(text, size, "algorithm.name was %s and is now %s", before->algorithm_name, now->algorithm_name);
-    return true;
+/* visits the options of one table that differ; true as soon as a visit says so */
+static bool compare_tables(const struct option_table *table, const void *before, const void *now, bool exactly,
+                           run_config_difference visit, void *context) {
+  for (const struct option_spec *option = table->options; option->key != NULL; option++) {
+    char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
+    if (option->may_change && !exactly) continue;
+    option_format(option, before, old_value, sizeof old_value);
+    option_format(option, now, new_value, sizeof new_value);
+    if (strcmp(old_value, new_value) == 0) continue;
+    option_full_key(table, option, key, sizeof key);
+    if (visit(key, old_value, new_value, context)) return true;
   }
+  return false;
+}
+
+bool run_config_compare(const struct run_config *before, const struct run_config *now, bool exactly,
+                        run_config_difference visit, void *context) {
+  /* of two algorithms the other options cannot be compared */
+  if (strcmp(before->algorithm_name, now->algorithm_name) != 0)
+    return visit("algorithm.name", before->algorithm_name, now->algorithm_name, context);
   struct run_config old = *before, new = *now;
   if (!exactly) old.general.total_steps = new.general.total_steps; /* a run may be prolonged */
   struct binding old_bindings[BINDINGS], new_bindings[BINDINGS];
   bind_tables(&old, run_config_algorithm(&old), old_bindings);
   bind_tables(&new, run_config_algorithm(&new), new_bindings);
-  for (int i = 0; i < BINDINGS; i++) {
-    if (!old_bindings[i].decides) continue;
-    const struct option_table *table = old_bindings[i].table;
-    for (const struct option_spec *option = table->options; option->key != NULL; option++) {
-      char key[TEXT_KEY_SIZE], old_value[OPTION_TEXT_SIZE], new_value[OPTION_TEXT_SIZE];
-      if (option->may_change && !exactly) continue;
-      option_format(option, old_bindings[i].object, old_value, sizeof old_value);
-      option_format(option, new_bindings[i].object, new_value, sizeof new_value);
-      if (strcmp(old_value, new_value) == 0) continue;
-      option_full_key(table, option, key, sizeof key);
-      snprintf(text, size, "%s was %s and is now %s", key, old_value, new_value);
+  for (int i = 0; i < BINDINGS; i++)
+    if (old_bindings[i].decides &&
+        compare_tables(old_bindings[i].table, old_bindings[i].object, new_bindings[i].object, exactly, visit, context))
       return true;
-    }
-  }
   return false;
 }
 
+struct difference_text {
+  char *text;
+  size_t size;
+};
+
+static bool write_difference(const char *key, const char *before, const char *now, void *context) {
+  const struct difference_text *out = context;
+  snprintf(out->text, out->size, "%s was %s and is now %s", key, before, now);
+  return true;
+}
+
 bool run_config_differs(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
-  return find_difference(before, now, false, text, size);
+  struct difference_text out = {text, size};
+  return run_config_compare(before, now, false, write_difference, &out);
 }
 
 bool run_config_cannot_repeat(const struct run_config *before, const struct run_config *now, char *text, size_t size) {
-  return find_difference(before, now, true, text, size);
+  struct difference_text out = {text, size};
+  return run_config_compare(before, now, true, write_difference, &out);
 }
 
 /* --- environments of evaluations --- */

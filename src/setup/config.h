@@ -72,7 +72,9 @@ struct evaluation_env_options {
 struct train_options {
   char from[OPTION_STRING_SIZE];        /* absolute path of a run folder or checkpoint; "": none */
   char from_digest[OPTION_STRING_SIZE]; /* what `muster inspect --digest` says of it; "": not known yet */
+  int64_t from_steps;                   /* how far it had learned; OPTION_NULL_INT: not known yet */
   struct option_text_list load, freeze;
+  struct option_map changes; /* "algorithm.gamma@8192": the value before (setup/changes.h) */
 };
 
 /* stop: when a run ends before total_steps; as total_steps, it may be changed in a run */
@@ -166,6 +168,13 @@ bool run_config_differs(const struct run_config *before, const struct run_config
 /* The same of options that must be equal where a run repeats another one: total_steps, too, and those that may change
  * in a run. */
 bool run_config_cannot_repeat(const struct run_config *before, const struct run_config *now, char *text, size_t size);
+
+/* Calls `visit` for every option that decides what is learned and differs between two configs, with its values as YAML,
+ * until a visit returns true; returns whether one did. Of other algorithms algorithm.name alone is visited. `exactly`:
+ * total_steps and the options that may change in a run count, too. */
+typedef bool (*run_config_difference)(const char *key, const char *before, const char *now, void *context);
+bool run_config_compare(const struct run_config *before, const struct run_config *now, bool exactly,
+                        run_config_difference visit, void *context);
 
 /* Calls `visit` for every table that applies to the config, with the struct that it describes, in the order in which a
  * config is written; `decides`: whether the table's options decide what is learned. */

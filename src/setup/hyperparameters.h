@@ -5,10 +5,10 @@
 #include "setup/config.h"
 #include "store/events.h"
 
-#define HYPERPARAMETERS_MAX 160
+#define HYPERPARAMETERS_MAX 224
 
 /* Fills list[HYPERPARAMETERS_MAX] and returns how many there are. Numbers and constant schedules are listed as numbers;
- * options that are null are left out; env.options has one entry for each of its keys. */
+ * options that are null are left out; a map, such as env.options, has one entry for each of its keys. */
 size_t hyperparameters_list(const struct run_config *config, struct hyperparameter *list);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/terminal.h"
 #include "muster/version.h"
 #include "setup/build.h"
+#include "setup/changes.h"
 #include "setup/hyperparameters.h"
 #include "store/durable.h"
 #include "store/json.h"
@@ -331,6 +332,30 @@ static double peak_memory_mb(void) {
   return getrusage(RUSAGE_SELF, &usage) == 0 ? (double)usage.ru_maxrss / 1024.0 : (double)NAN;
 }
 
+/* what was changed when the run was resumed, and what it began from */
+static void write_origins(struct json *json, const struct run_config *config) {
+  const struct train_options *train = &config->train;
+  json_open_array(json, "changes");
+  for (int32_t i = 0; i < train->changes.count; i++) {
+    const struct noted_change change = noted_change_read(config, i);
+    json_open_object(json, NULL);
+    json_int(json, "steps", change.steps);
+    json_string(json, "key", change.key);
+    json_string(json, "before", change.before);
+    json_close_object(json);
+  }
+  json_close_array(json);
+  if (train->from[0] == '\0') {
+    json_number(json, "source", NAN);
+    return;
+  }
+  json_open_object(json, "source");
+  json_string(json, "from", train->from);
+  json_string(json, "digest", train->from_digest);
+  if (train->from_steps != OPTION_NULL_INT) json_int(json, "steps", train->from_steps);
+  json_close_object(json);
+}
+
 muster_status report_write_summary(struct report *report, const struct run_folder *folder,
                                    const struct timings *timings, int64_t total_steps, struct episodes_summary episodes,
                                    bool is_finished, const char *stopped_by,
@@ -367,6 +392,7 @@ muster_status report_write_summary(struct report *report, const struct run_folde
     json_number(&json, "solved_at_steps", NAN);
   json_number(&json, "solved_at_seconds", report->solved_seconds);
   write_evaluation(&json, final_evaluation);
+  write_origins(&json, report->config);
   json_string(&json, "version", MUSTER_VERSION);
   json_string(&json, "git_hash", run_build_git_hash());
   json_close_object(&json);

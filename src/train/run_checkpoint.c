@@ -140,27 +140,38 @@ struct config_before {
   bool evaluates_alike, stops_alike; /* as this run does */
 };
 
-/* refuses a checkpoint of a config that differs in what decides what is learned */
 /* the source of a warm start was noted when the run began */
-static void keep_digest(struct learner *learner, const struct run_config *before) {
+static void keep_source(struct learner *learner, const struct run_config *before) {
   struct train_options *train = &learner->run->config.train;
   if (train->from_digest[0] == '\0') strcpy(train->from_digest, before->train.from_digest);
+  train->from_steps = before->train.from_steps;
+}
+
+/* refuses a checkpoint of a config that differs in what decides what is learned, but for what may change */
+static muster_status take_changes(struct learner *learner, const struct run_config *before,
+                                  const struct allowed_changes *allowed, int64_t steps, const char *path) {
+  struct run_config *now = &learner->run->config;
+  muster_status status = run_config_take_changes(before, allowed, steps, now);
+  if (status == MUSTER_OK) return MUSTER_OK;
+  muster_status told = status_error(MUSTER_ERROR_USAGE,
+                                    "cannot resume %s: %s: leave it as %s/config.yaml has it, or train anew in another "
+                                    "--run-dir",
+                                    path, muster_status_message(status), learner->folder->path);
+  muster_status_clear(&status);
+  return told;
 }
 
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
-                                  struct config_before *known) {
+                                  const struct allowed_changes *allowed, struct config_before *known) {
   char *text;
+  int64_t steps;
+  MUSTER_TRY(checkpoint_read_int(reader, CHECKPOINT_STEPS, &steps));
   MUSTER_TRY(checkpoint_read_text(reader, "about/config", &text));
   struct run_config *before = malloc(sizeof *before);
   muster_status status =
       before == NULL ? status_error(MUSTER_ERROR_MEMORY, "out of memory") : run_config_parse(path, text, before);
-  char difference[3 * OPTION_STRING_SIZE];
-  if (status == MUSTER_OK && run_config_differs(before, &learner->run->config, difference, sizeof difference))
-    status = status_error(MUSTER_ERROR_USAGE,
-                          "cannot resume %s: %s, but what decides what is learned stays the same in a run: leave it as "
-                          "%s/config.yaml has it, or train anew in another --run-dir",
-                          path, difference, learner->folder->path);
-  if (status == MUSTER_OK) keep_digest(learner, before);
+  if (status == MUSTER_OK) status = take_changes(learner, before, allowed, steps, path);
+  if (status == MUSTER_OK) keep_source(learner, before);
   if (status == MUSTER_OK)
     *known = (struct config_before){.total_steps = before->general.total_steps,
                                     .evaluates_alike = run_config_evaluates_alike(before, &learner->run->config),
@@ -261,6 +272,50 @@ static muster_status restore_tensors(struct learner *learner, struct checkpoint_
   return status_wrap(schedule->restored(learner), "checkpoint '%s'", path);
 }
 
+/* takes the status: where options have changed, what does not fit is due to them */
+static muster_status blame_changes(const struct learner *learner, int64_t steps, muster_status status) {
+  const struct run_config *config = &learner->run->config;
+  if (muster_status_code(status) != MUSTER_ERROR_FORMAT) return status;
+  for (int32_t i = config->train.changes.count - 1; i >= 0; i--) {
+    const struct noted_change change = noted_change_read(config, i);
+    if (change.steps != steps) continue;
+    muster_status usage = status_error(MUSTER_ERROR_USAGE, "%s, which was %s, cannot change in this run: %s",
+                                       change.key, change.before, muster_status_message(status));
+    muster_status_clear(&status);
+    return usage;
+  }
+  return status;
+}
+
+/* the states of environments with other options are of no use: they start fresh episodes */
+static void forget_states(struct learner *learner) {
+  struct run *run = learner->run;
+  for (size_t n = 0; n < (size_t)run->config.env.num_envs; n++) {
+    unsigned char *state = learner->gathering->env_states + n * run->env_state_bytes;
+    if (run->needs.whole_episodes)
+      env_pool_save_lost(run->pool, (int32_t)n, (uint32_t)learner->iteration, state); /* none has begun to act */
+    else
+      env_pool_forget(run->pool, state);
+  }
+  episodes_restart(&learner->episodes);
+  normalizer_restart(&learner->normalizer);
+}
+
+/* says what has changed, and lets environments begin anew that have */
+static void carry_changes(struct learner *learner) {
+  const struct run *run = learner->run;
+  const struct run_config *config = &run->config;
+  for (int32_t i = 0; i < config->train.changes.count; i++) {
+    const struct noted_change change = noted_change_read(config, i);
+    if (change.steps == learner->total_steps)
+      log_info(&run->logger, "from step %lld on %s is another than before, when it was %s", (long long)change.steps,
+               change.key, change.before);
+  }
+  const int64_t steps = learner->total_steps;
+  if (run_config_changed(config, "env.options", steps) || run_config_changed(config, "env.max_steps", steps))
+    forget_states(learner);
+}
+
 /* where evaluations cannot be compared with earlier ones, none is the best */
 static void forget_best(struct learner *learner) {
   const struct evaluation_options *options = &learner->run->config.evaluation;
@@ -272,17 +327,20 @@ static void forget_best(struct learner *learner) {
 }
 
 /* `*total_before`: the total_steps that the run had */
-static muster_status read_state(struct learner *learner, const char *path, int64_t *total_before) {
+static muster_status read_state(struct learner *learner, const char *path, const struct allowed_changes *allowed,
+                                int64_t *total_before) {
   struct checkpoint_reader *reader;
   MUSTER_TRY(checkpoint_open(path, &reader));
   struct config_before before = {0};
-  muster_status status = check_config(learner, reader, path, &before);
+  muster_status status = check_config(learner, reader, path, allowed, &before);
   struct progress progress;
-  if (status == MUSTER_OK) status = restore_tensors(learner, reader, path, &progress);
+  if (status == MUSTER_OK)
+    status = blame_changes(learner, learner->total_steps, restore_tensors(learner, reader, path, &progress));
   if (status == MUSTER_OK) warn_of_kernels(learner, reader);
   checkpoint_close(&reader);
   MUSTER_TRY(status);
   *total_before = before.total_steps;
+  carry_changes(learner);
   if (!before.evaluates_alike) forget_best(learner);
   /* other criteria have not held yet */
   if (!before.stops_alike) stopping_forget(&learner->stopping);
@@ -313,7 +371,7 @@ static void tell_lost_states(const struct learner *learner) {
              lost, n_envs);
 }
 
-muster_status run_checkpoint_restore(struct learner *learner) {
+muster_status run_checkpoint_restore(struct learner *learner, const struct allowed_changes *allowed) {
   char path[RUN_PATH_SIZE + 96];
   const char *folder = learner->folder->checkpoints;
   struct passed_over passed_over = {&learner->run->logger, &learner->replay_files, 0};
@@ -332,7 +390,7 @@ muster_status run_checkpoint_restore(struct learner *learner) {
              folder);
   if (path[0] == '\0') return MUSTER_OK;
   int64_t total_before = 0;
-  MUSTER_TRY(read_state(learner, path, &total_before));
+  MUSTER_TRY(read_state(learner, path, allowed, &total_before));
   log_info(&learner->run->logger, "resuming from %s", path);
   tell_schedules(learner, total_before);
   tell_lost_states(learner);

@@ -41,6 +41,7 @@ struct training {
 static muster_status read_config(struct training *training, const struct train_request *request) {
   if (comm_rank(training->comm) != 0) return MUSTER_OK;
   int ranks = comm_size(training->comm);
+  MUSTER_TRY(allowed_changes_check(&request->allowed));
   return run_config_open(request->config_path, request->sets, request->n_sets, ranks, &training->config,
                          &training->document);
 }
@@ -161,17 +162,30 @@ static muster_status create_policy(struct training *training) {
   return normalizer_prepare(&config->normalize, run->arena, &training->policy.encoder);
 }
 
+/* for a dry run: a run that would go on has all that it took from a source, which need not be there any more */
+static muster_status spare_source(struct training *training) {
+  const struct run_folder *folder = &training->folder;
+  char checkpoints[sizeof folder->checkpoints], newest[RUN_PATH_SIZE] = "";
+  if (!folder->resumes) return MUSTER_OK;
+  snprintf(checkpoints, sizeof checkpoints, "%s/" RUN_CHECKPOINT_FOLDER, folder->place);
+  MUSTER_TRY(checkpoint_newest_name(checkpoints, newest, sizeof newest));
+  if (newest[0] != '\0') training->run.config.train.from[0] = '\0';
+  return MUSTER_OK;
+}
+
 static muster_status create_roles(struct training *training, const struct train_request *request) {
   const struct topology *topology = &training->run.topology;
   struct gathering *gathering = &training->gathering;
   struct transport *transport = &training->transport;
   struct learner *learner = &training->learner;
   const struct run_folder *folder = &training->folder;
+  if (topology->leads && request->dry_run) MUSTER_TRY(spare_source(training));
   if (topology->learns)
     MUSTER_TRY(learner_create(gathering, transport, request->dry_run ? NULL : folder, learner));
   else
     MUSTER_TRY(create_policy(training));
-  if (topology->leads && folder->resumes && !request->dry_run) MUSTER_TRY(run_checkpoint_restore(learner));
+  if (topology->leads && folder->resumes && !request->dry_run)
+    MUSTER_TRY(run_checkpoint_restore(learner, &request->allowed));
   struct model *model = topology->learns ? &learner->model : &training->policy;
   if (!topology->acts) return MUSTER_OK;
   MUSTER_TRY(actor_create(gathering, transport, model, &training->actor));

@@ -3,6 +3,7 @@
 #define TRAIN_TRAIN_H
 
 #include "comm/comm.h"
+#include "setup/changes.h"
 #include "setup/config.h"
 
 struct train_request {
@@ -11,8 +12,9 @@ struct train_request {
   size_t n_sets;
   const char *run_dir; /* NULL: run.dir, or a new folder */
   bool resume;
-  const char *replay_schedule; /* the folder of a run whose schedule is repeated; NULL: none */
-  bool dry_run;                /* shows what would be done, and leaves nothing behind */
+  struct allowed_changes allowed; /* options that may differ from those of the checkpoint */
+  const char *replay_schedule;    /* the folder of a run whose schedule is repeated; NULL: none */
+  bool dry_run;                   /* shows what would be done, and leaves nothing behind */
   /* Fills in ranks.learners and ranks.colocate, on every rank the same, where ranks.layout is auto; NULL: as if it were
    * not. Collective; fails on all ranks or on none. */
   muster_status (*choose_layout)(struct comm *comm, struct run_config *config);

@@ -76,7 +76,7 @@ static muster_status as_usage(muster_status status) {
 
 /* --- the source --- */
 
-/* notes the digest of the source in the config, or refuses one that is another than the config says */
+/* notes the digest and the steps of the source in the config, or refuses one that is another than the config says */
 static muster_status check_digest(struct warm_start *start, struct train_options *options) {
   char digest[CHECKPOINT_DIGEST_SIZE];
   MUSTER_TRY(checkpoint_digest(start->reader, learning_state_has, digest));
@@ -84,7 +84,7 @@ static muster_status check_digest(struct warm_start *start, struct train_options
     return status_error(MUSTER_ERROR_FORMAT, "%s has the digest %s, not %s as train.from_digest says", start->path,
                         digest, options->from_digest);
   strcpy(options->from_digest, digest);
-  return MUSTER_OK;
+  return checkpoint_read_int(start->reader, CHECKPOINT_STEPS, &options->from_steps);
 }
 
 static muster_status open_source(struct warm_start *start, struct train_options *options) {

@@ -56,6 +56,8 @@ class WarmStart(program.Case):
         digest = self.run_muster("inspect", "--digest", self.source).out.strip()
         self.assertIn(digest, (run / "config.yaml").read_text(encoding="utf-8"))
         self.train("again", config=warm(STILL, self.source, from_digest=digest))
+        self.assertEqual(program.summary(run)["source"], {"from": str(self.source), "digest": digest, "steps": 1600})
+        self.assertIsNone(program.summary(self.source)["source"])
 
     def test_parts(self):
         """What is not named begins as it does without a source."""
@@ -83,8 +85,13 @@ class WarmStart(program.Case):
             if path.name != "step-000000000400.h5":
                 path.unlink()
         self.source.rename(self.folder / "moved")
+        path = self.write("run.yaml", config)
+        dry = self.run_muster("train", path, "--run-dir", killed, "--resume", "--dry-run", ranks=2)
+        self.assertEqual(dry.code, 0, dry)
+        self.assertIn("whose run would go on", dry.out)
         run = self.train("killed", "--resume", config=config, ranks=2)
         self.assert_same_run(run, whole)
+        self.assertEqual(program.summary(run)["source"], program.summary(whole)["source"])
 
     def test_frozen(self):
         """What is frozen stays bit for bit, and so do its moments; the rest is learned. Without a source, too."""
