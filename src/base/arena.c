@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,34 @@
 #define ARENA_ALIGNMENT 64
 #define LARGE_PAGE ((size_t)2 << 20) /* bytes */
 
+/* Blocks from WORKING_LEAST to less than STRETCH bytes come from stretches of large pages. Not where AddressSanitizer
+ * looks behind their ends: it knows them only if each is an allocation of its own. */
+#define STRETCH ((size_t)8 << 20)
+#if defined(__SANITIZE_ADDRESS__)
+#define WORKING_LEAST STRETCH
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WORKING_LEAST STRETCH
+#endif
+#endif
+#ifndef WORKING_LEAST
+#define WORKING_LEAST ((size_t)16 << 10)
+#endif
+
 struct arena_block {
   struct arena_block *next;
 };
 
+/* The begin of a mapping of STRETCH + LARGE_PAGE bytes, of which STRETCH bytes are whole large pages. */
+struct arena_stretch {
+  struct arena_stretch *next;
+};
+
 struct arena {
   struct arena_block *blocks;
+  struct arena_stretch *stretches;
+  char *rest; /* [rest_bytes] of the newest stretch */
+  size_t rest_bytes;
   size_t bytes, room; /* bytes handed out; the same with the padding for alignment */
   char *memory;       /* [limit] memory to hand out; NULL: blocks come from the system */
   size_t limit;
@@ -40,6 +63,11 @@ void arena_destroy(struct arena **arena) {
     free(block);
     block = next;
   }
+  for (struct arena_stretch *stretch = (*arena)->stretches; stretch != NULL;) {
+    struct arena_stretch *next = stretch->next;
+    (void)munmap(stretch, STRETCH + LARGE_PAGE);
+    stretch = next;
+  }
   free(*arena);
   *arena = NULL;
 }
@@ -55,24 +83,6 @@ static void *take_block(struct arena *arena, size_t bytes) {
   return (void *)((start + ARENA_ALIGNMENT - 1) & ~(uintptr_t)(ARENA_ALIGNMENT - 1));
 }
 
-muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out) {
-  const size_t limit = SIZE_MAX / 4;
-  if (size != 0 && count > limit / size)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s would need %zu times %zu bytes", what, count, size);
-  const size_t bytes = count * size, room = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
-  void *taken = NULL;
-  if (arena->memory == NULL)
-    taken = take_block(arena, bytes);
-  else if (room <= arena->limit - arena->room)
-    taken = arena->memory + arena->room;
-  if (taken == NULL)
-    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s needs %.1f MB", what, 1e-6 * (double)bytes);
-  arena->bytes += bytes;
-  arena->room += room;
-  *out = taken;
-  return MUSTER_OK;
-}
-
 /* asks for large pages in the part of the block that whole ones fill; it is a wish, of which a system may know nothing
  */
 static void ask_for_large_pages(void *block, size_t bytes) {
@@ -84,6 +94,45 @@ static void ask_for_large_pages(void *block, size_t bytes) {
   (void)block;
   (void)bytes;
 #endif
+}
+
+static bool add_stretch(struct arena *arena) {
+  const int access = PROT_READ | PROT_WRITE, kind = MAP_PRIVATE | MAP_ANONYMOUS;
+  struct arena_stretch *stretch = mmap(NULL, STRETCH + LARGE_PAGE, access, kind, -1, 0);
+  if (stretch == MAP_FAILED) return false;
+  stretch->next = arena->stretches;
+  arena->stretches = stretch;
+  arena->rest = (char *)(((uintptr_t)(stretch + 1) + LARGE_PAGE - 1) & ~(uintptr_t)(LARGE_PAGE - 1));
+  arena->rest_bytes = STRETCH;
+  ask_for_large_pages(arena->rest, STRETCH);
+  return true;
+}
+
+/* takes a block from the newest stretch, or from a new one */
+static void *take_from_stretch(struct arena *arena, size_t room) {
+  if (room > arena->rest_bytes && !add_stretch(arena)) return NULL;
+  void *taken = arena->rest;
+  arena->rest += room;
+  arena->rest_bytes -= room;
+  return taken;
+}
+
+muster_status arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out) {
+  const size_t limit = SIZE_MAX / 4;
+  if (size != 0 && count > limit / size)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s would need %zu times %zu bytes", what, count, size);
+  const size_t bytes = count * size, room = (bytes + ARENA_ALIGNMENT - 1) / ARENA_ALIGNMENT * ARENA_ALIGNMENT;
+  void *taken = NULL;
+  if (arena->memory == NULL)
+    taken = bytes >= WORKING_LEAST && bytes < STRETCH ? take_from_stretch(arena, room) : take_block(arena, bytes);
+  else if (room <= arena->limit - arena->room)
+    taken = arena->memory + arena->room;
+  if (taken == NULL)
+    return status_error(MUSTER_ERROR_MEMORY, "out of memory: %s needs %.1f MB", what, 1e-6 * (double)bytes);
+  arena->bytes += bytes;
+  arena->room += room;
+  *out = taken;
+  return MUSTER_OK;
 }
 
 muster_status arena_take_scattered(struct arena *arena, size_t count, size_t size, const char *what, void **out) {

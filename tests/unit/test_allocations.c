@@ -1,5 +1,6 @@
 /* A steady state allocates nothing: two runs of different length make the same number of allocations. The calls of this
  * program and of libmuster are counted by the linker's --wrap; those inside MPI and HDF5 are not. */
+#include "base/arena.h"
 #include "comm/comm.h"
 #include "support/check.h"
 #include "train/train.h"
@@ -13,9 +14,11 @@ static long allocations;
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *block, size_t size);
+muster_status __wrap_arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *block, size_t size);
+muster_status __real_arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out);
 
 void *__wrap_malloc(size_t size) {
   allocations++;
@@ -30,6 +33,12 @@ void *__wrap_calloc(size_t count, size_t size) {
 void *__wrap_realloc(void *block, size_t size) {
   allocations++;
   return __real_realloc(block, size);
+}
+
+/* what an arena hands out of a stretch of pages, no allocator sees */
+muster_status __wrap_arena_take(struct arena *arena, size_t count, size_t size, const char *what, void **out) {
+  allocations++;
+  return __real_arena_take(arena, count, size, what, out);
 }
 
 /* allocations of a whole run of this many iterations of 256 steps */

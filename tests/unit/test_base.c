@@ -116,6 +116,27 @@ static void test_arena_blocks(void) {
   arena_destroy(&arena);
 }
 
+/* blocks that lie side by side in large pages, and such as are too large for that */
+static void test_arena_stretches(void) {
+  enum { BLOCKS = 40 };
+  struct arena *arena = NULL;
+  CHECK_OK_FATAL(arena_create(&arena));
+  uint32_t *blocks[BLOCKS];
+  size_t counts[BLOCKS], nonzero = 0, wrong = 0;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    counts[i] = i % 10 == 9 ? (size_t)3 << 20 : 3000 + i * i * 400; /* 12 kB to 2.4 MB, and 12 MB */
+    CHECK_OK_FATAL(ARENA_TAKE(arena, counts[i], "blocks", &blocks[i]));
+    CU_ASSERT_EQUAL((uintptr_t)blocks[i] % 64, 0);
+    for (size_t k = 0; k < counts[i]; k++) nonzero += blocks[i][k] != 0;
+    for (size_t k = 0; k < counts[i]; k++) blocks[i][k] = (uint32_t)(i * 1000000 + k % 1000000);
+  }
+  CU_ASSERT_EQUAL(nonzero, 0);
+  for (size_t i = 0; i < BLOCKS; i++)
+    for (size_t k = 0; k < counts[i]; k++) wrong += blocks[i][k] != (uint32_t)(i * 1000000 + k % 1000000);
+  CU_ASSERT_EQUAL(wrong, 0);
+  arena_destroy(&arena);
+}
+
 static void test_arena_empty_block(void) {
   struct arena *arena = NULL;
   CHECK_OK_FATAL(arena_create(&arena));
@@ -317,6 +338,7 @@ static const struct check_case cases[] = {
     {"status: exit codes", test_status_exit_codes},
     {"status: try", test_status_try},
     {"arena: aligned, zeroed, apart", test_arena_blocks},
+    {"arena: the same in stretches of large pages", test_arena_stretches},
     {"arena: empty block", test_arena_empty_block},
     {"arena: overflow", test_arena_overflow},
     {"arena over given memory", test_arena_in_memory},
