@@ -161,6 +161,7 @@ static muster_status take_changes(struct learner *learner, const struct run_conf
   return told;
 }
 
+/* refuses a checkpoint of a config that differs in what decides what is learned */
 static muster_status check_config(struct learner *learner, struct checkpoint_reader *reader, const char *path,
                                   const struct allowed_changes *allowed, struct config_before *known) {
   char *text;

@@ -9,24 +9,13 @@
 #include "base/random.h"
 #include "env/options.h"
 #include "env/source.h"
+#include "exit_on_error.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_OPTIONS = 16 };
-
-static void check(muster_status status) {
-  if (status == MUSTER_OK) return;
-  fprintf(stderr, "%s\n", muster_status_message(status));
-  exit(1);
-}
-
-static void check_call(int failed, const muster_env_error *error) {
-  if (!failed) return;
-  fprintf(stderr, "%s\n", error->text);
-  exit(1);
-}
 
 static void print_space(const char *name, const muster_space *space) {
   printf("%s %d", name, (int)space->kind);

@@ -11,6 +11,7 @@
 #include "env/bounds.h"
 #include "env/options.h"
 #include "env/source.h"
+#include "exit_on_error.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -26,18 +27,6 @@ struct side {
   double reward;
   muster_env_result result;
 };
-
-static void check(muster_status status) {
-  if (status == MUSTER_OK) return;
-  fprintf(stderr, "%s\n", muster_status_message(status));
-  exit(1);
-}
-
-static void check_call(int failed, const muster_env_error *error) {
-  if (!failed) return;
-  fprintf(stderr, "%s\n", error->text);
-  exit(1);
-}
 
 static void open_side(const char *plugin, const char *name, const muster_env_setting *options, struct arena *arena,
                       struct side *side) {
