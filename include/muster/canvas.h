@@ -31,12 +31,26 @@ struct muster_canvas {
 
   /* A filled circle. */
   void (*circle)(muster_canvas *canvas, double x, double y, double radius, uint32_t color);
+
+  /* An image, as a renderer or a camera makes it, stretched over a rectangle of the view, left < right and bottom < top.
+   * `rgb`: [height, width, 3], row by row from the top, borrowed for the call. Call
+   * muster_canvas_image(), since it came later than the others. */
+  void (*image)(muster_canvas *canvas, double left, double right, double bottom, double top, size_t width,
+                size_t height, const uint8_t *rgb);
 };
 
 static inline void muster_canvas_rectangle(muster_canvas *canvas, double left, double right, double bottom, double top,
                                            uint32_t color) {
   const double points[] = {left, bottom, right, bottom, right, top, left, top};
   canvas->polygon(canvas, 4, points, color);
+}
+
+/* Draws an image, where the muster that draws can: returns 1, or 0 with nothing drawn. */
+static inline int muster_canvas_image(muster_canvas *canvas, double left, double right, double bottom, double top,
+                                      size_t width, size_t height, const uint8_t *rgb) {
+  if (canvas->struct_size < offsetof(muster_canvas, image) + sizeof canvas->image) return 0;
+  canvas->image(canvas, left, right, bottom, top, width, height, rgb);
+  return 1;
 }
 
 #ifdef __cplusplus

@@ -97,6 +97,44 @@ static void canvas_circle(muster_canvas *canvas, double x, double y, double radi
   cairo_fill(picture->cairo);
 }
 
+/* the pixels as cairo has them; NULL: there are none, or no memory for them */
+static cairo_surface_t *surface_of(size_t width, size_t height, const uint8_t *rgb) {
+  if (width == 0 || height == 0 || width > INT16_MAX || height > INT16_MAX) return NULL;
+  cairo_surface_t *surface = cairo_image_surface_create(CAIRO_FORMAT_RGB24, (int)width, (int)height);
+  unsigned char *bytes = cairo_image_surface_get_data(surface);
+  if (bytes != NULL) {
+    const size_t stride = (size_t)cairo_image_surface_get_stride(surface);
+    for (size_t y = 0; y < height; y++) {
+      uint32_t *row = (uint32_t *)(void *)(bytes + y * stride);
+      for (size_t x = 0; x < width; x++, rgb += 3)
+        row[x] = (uint32_t)rgb[0] << 16 | (uint32_t)rgb[1] << 8 | (uint32_t)rgb[2];
+    }
+    cairo_surface_mark_dirty(surface);
+    return surface;
+  }
+  cairo_surface_destroy(surface);
+  return NULL;
+}
+
+static void canvas_image(muster_canvas *canvas, double left, double right, double bottom, double top, size_t width,
+                         size_t height, const uint8_t *rgb) {
+  struct picture *picture = canvas->self;
+  const double corners[] = {left, right, bottom, top};
+  if (!may_draw(picture, corners, 4) || !(left < right && bottom < top)) return;
+  cairo_surface_t *surface = surface_of(width, height, rgb);
+  if (surface == NULL) return;
+  cairo_save(picture->cairo);
+  cairo_translate(picture->cairo, left, top);
+  cairo_scale(picture->cairo, (right - left) / (double)width, (bottom - top) / (double)height);
+  cairo_set_source_surface(picture->cairo, surface, 0.0, 0.0);
+  /* what lies beyond the edge is the edge's color, so that edges are not blended with nothing */
+  cairo_pattern_set_extend(cairo_get_source(picture->cairo), CAIRO_EXTEND_PAD);
+  cairo_rectangle(picture->cairo, 0.0, 0.0, (double)width, (double)height);
+  cairo_fill(picture->cairo);
+  cairo_restore(picture->cairo);
+  cairo_surface_destroy(surface);
+}
+
 /* ---- life ---- */
 
 muster_status picture_create(int side, struct picture **out) {
@@ -107,7 +145,8 @@ muster_status picture_create(int side, struct picture **out) {
                                          .view = canvas_view,
                                          .polygon = canvas_polygon,
                                          .line = canvas_line,
-                                         .circle = canvas_circle},
+                                         .circle = canvas_circle,
+                                         .image = canvas_image},
                               .side = side};
   *out = picture;
   return MUSTER_OK;

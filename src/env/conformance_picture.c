@@ -48,6 +48,18 @@ static void inspect_circle(muster_canvas *canvas, double x, double y, double rad
   inspect(canvas->self, "circle()", 3, numbers);
 }
 
+static void inspect_image(muster_canvas *canvas, double left, double right, double bottom, double top, size_t width,
+                          size_t height, const uint8_t *rgb) {
+  struct inspector *inspector = canvas->self;
+  const double corners[] = {left, right, bottom, top};
+  inspect(inspector, "image()", 4, corners);
+  if (!(left < right && bottom < top) || width == 0 || height == 0 || rgb == NULL)
+    examination_fail(inspector->examination,
+                     "render_picture() calls image() with %zu x %zu pixels over %g to %g and %g to %g: expects pixels, "
+                     "left < right and bottom < top",
+                     width, height, left, right, bottom, top);
+}
+
 void check_picture(struct subject *subject) {
   struct examination *examination = subject->examination;
   const muster_env_type *type = subject->type;
@@ -62,7 +74,8 @@ void check_picture(struct subject *subject) {
                                            .view = inspect_view,
                                            .polygon = inspect_polygon,
                                            .line = inspect_line,
-                                           .circle = inspect_circle},
+                                           .circle = inspect_circle,
+                                           .image = inspect_image},
                                 .examination = examination};
   struct player player = player_create(subject, 0, GUARD_NONE);
   int drawings = 0;

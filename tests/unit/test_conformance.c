@@ -63,6 +63,7 @@ enum fault {
   NAN_PICTURE,
   NO_VIEW,
   FLAT_VIEW,
+  FLAT_IMAGE,
   LEAKS_ENVIRONMENTS,
   LEAKS_EPISODES,
   LEAKS_FIRST_STEPS,
@@ -269,6 +270,8 @@ static void walk_render_picture(const void *env, muster_canvas *canvas) {
   const struct walk *walk = env;
   if (fault != NO_VIEW) canvas->view(canvas, -10.0, 10.0, -1.0, fault == FLAT_VIEW ? -1.0 : 1.0, 0xffffff);
   canvas->circle(canvas, fault == NAN_PICTURE && walk->step == 4 ? (double)NAN : walk->place, 0.0, 0.5, 0x000000);
+  static const uint8_t dot[] = {1, 2, 3};
+  muster_canvas_image(canvas, 0.0, 1.0, 2.0, fault == FLAT_IMAGE ? 2.0 : 3.0, 1, 1, dot);
 }
 
 #define WALK                                                                                                           \
@@ -621,6 +624,7 @@ static void test_memory(void) {
       {NAN_PICTURE, CONFORMANCE_FAIL, "picture", "circle() with nan"},
       {NO_VIEW, CONFORMANCE_FAIL, "picture", "circle() before view()"},
       {FLAT_VIEW, CONFORMANCE_FAIL, "picture", "expects left < right and bottom < top"},
+      {FLAT_IMAGE, CONFORMANCE_FAIL, "picture", "image() with 1 x 1 pixels over 0 to 1 and 2 to 2"},
   };
   expect(&walk_type, breakages, sizeof breakages / sizeof *breakages);
   static const struct breakage drawing[] = {

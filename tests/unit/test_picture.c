@@ -89,6 +89,42 @@ static void test_drawings(void) {
   picture_destroy(&picture);
 }
 
+static void test_image(void) {
+  /* [2, 3, 3]: red, green, blue; white, black, gray */
+  static const uint8_t rgb[] = {255, 0, 0, 0, 255, 0, 0, 0, 255, 255, 255, 255, 0, 0, 0, 9, 9, 9};
+  struct picture *picture = new_picture(100);
+  muster_canvas *canvas = picture_canvas(picture);
+  canvas->view(canvas, 0.0, 10.0, 0.0, 10.0, 0x102030);
+  CU_ASSERT_EQUAL(muster_canvas_image(canvas, 1.0, 7.0, 3.0, 7.0, 3, 2, rgb), 1);
+  struct image image = image_of(picture);
+  CU_ASSERT_EQUAL(pixel(&image, 9, 40), 0x102030);
+  CU_ASSERT_EQUAL(pixel(&image, 10, 30), 0xff0000); /* the corner at the top on the left */
+  CU_ASSERT_EQUAL(pixel(&image, 19, 39), 0xff0000);
+  CU_ASSERT_TRUE((pixel(&image, 40, 35) >> 8 & 0xff) > 240); /* green, and a little of its neighbours */
+  CU_ASSERT_EQUAL(pixel(&image, 69, 30), 0x0000ff);
+  CU_ASSERT_EQUAL(pixel(&image, 70, 40), 0x102030);
+  CU_ASSERT_EQUAL(pixel(&image, 10, 69), 0xffffff);
+  CU_ASSERT_TRUE((pixel(&image, 40, 69) & 0xff) < 15);
+  CU_ASSERT_EQUAL(pixel(&image, 69, 69), 0x090909);
+  CU_ASSERT_EQUAL(pixel(&image, 40, 70), 0x102030);
+
+  /* nothing to draw, or nowhere; and the next shapes are in their places */
+  muster_canvas_image(canvas, 0.0, 10.0, 0.0, 10.0, 0, 2, rgb);
+  muster_canvas_image(canvas, 5.0, 5.0, 0.0, 10.0, 3, 2, rgb);
+  muster_canvas_rectangle(canvas, 0.0, 1.0, 0.0, 1.0, 0x777777);
+  image = image_of(picture);
+  CU_ASSERT_EQUAL(pixel(&image, 5, 95), 0x777777);
+  CU_ASSERT_EQUAL(pixel(&image, 50, 10), 0x102030);
+
+  /* a canvas from before images */
+  muster_canvas older = *canvas;
+  older.struct_size = offsetof(muster_canvas, image);
+  CU_ASSERT_EQUAL(muster_canvas_image(&older, 0.0, 10.0, 0.0, 10.0, 3, 2, rgb), 0);
+  muster_canvas_image(canvas, NAN, 7.0, 3.0, 7.0, 3, 2, rgb);
+  CHECK_FAILS(picture_image(picture, &image), MUSTER_ERROR_ENVIRONMENT, "not finite");
+  picture_destroy(&picture);
+}
+
 static void test_unsound(void) {
   struct picture *picture = new_picture(50);
   muster_canvas *canvas = picture_canvas(picture);
@@ -252,6 +288,7 @@ static void test_cartpole(void) {
 static const struct check_case cases[] = {
     {"the view gives the picture's shape", test_shape},
     {"circle, line, polygon", test_drawings},
+    {"images", test_image},
     {"what cannot be drawn is an error", test_unsound},
     {"palette: frequent colors are exact", test_palette},
     {"GIF: head, tail, only what changes", test_gif},
