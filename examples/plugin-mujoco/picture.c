@@ -1,6 +1,7 @@
 #include "picture.h"
 
 #include "guard.h"
+#include "renderer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -102,11 +103,27 @@ static int next_geom(const struct scene *scene, int last) {
 
 /* ---- a picture ---- */
 
-static void draw_scene(void *argument) {
-  struct scene *scene = argument;
-  const struct view *view = scene->view;
+/* what pictures read: the places that belong to qpos */
+static void find_places(void *argument) {
+  const struct scene *scene = argument;
   mj_kinematics(scene->model, scene->data);
   mj_comPos(scene->model, scene->data);
+  mj_camlight(scene->model, scene->data);
+}
+
+/* whether MuJoCo's renderer, and this muster's canvas, can */
+static bool draw_image(const struct scene *scene, struct renderer *renderer) {
+  const double wide = RENDERER_WIDTH, high = RENDERER_HEIGHT;
+  if (scene->canvas->struct_size <= offsetof(muster_canvas, image)) return false;
+  const uint8_t *pixels = renderer_draw(renderer, scene->model, scene->data);
+  if (pixels == NULL) return false;
+  scene->canvas->view(scene->canvas, 0.0, wide, 0.0, high, 0x000000);
+  muster_canvas_image(scene->canvas, 0.0, wide, 0.0, high, RENDERER_WIDTH, RENDERER_HEIGHT, pixels);
+  return true;
+}
+
+static void draw_shapes(struct scene *scene) {
+  const struct view *view = scene->view;
   if (view->follows) scene->center[0] = scene->data->subtree_com[right_axis()];
   if (view->follows && view->from_above) scene->center[1] = scene->data->subtree_com[1];
   const double left = scene->center[0] - 0.5 * view->width;
@@ -120,6 +137,9 @@ void picture_draw(const struct simulation *self, muster_canvas *canvas) {
   struct scene scene = {.model = self->model, .view = &self->task->view, .canvas = canvas};
   scene.data = mj_copyData(NULL, self->model, self->robots[0].data);
   muster_env_error error;
-  if (scene.data == NULL || guard_run(draw_scene, &scene, &error)) canvas->view(canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
+  if (scene.data == NULL || guard_run(find_places, &scene, &error))
+    canvas->view(canvas, 0.0, 1.0, 0.0, 1.0, 0xffffff);
+  else if (!draw_image(&scene, self->renderer))
+    draw_shapes(&scene);
   mj_deleteData(scene.data);
 }

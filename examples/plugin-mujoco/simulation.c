@@ -1,6 +1,7 @@
 #include "simulation.h"
 
 #include "guard.h"
+#include "renderer.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -121,7 +122,8 @@ static int measure(struct simulation *self, muster_env_error *error) {
   self->state_size = (int32_t)mj_stateSize(model, mjSTATE_INTEGRATION) + 2;
   self->seconds = model->opt.timestep * self->parameters.frame_skip;
   self->scratch = malloc((size_t)self->state_size * sizeof *self->scratch);
-  return self->scratch == NULL ? muster_env_fail(error, "out of memory") : 0;
+  self->renderer = renderer_create();
+  return self->scratch == NULL || self->renderer == NULL ? muster_env_fail(error, "out of memory") : 0;
 }
 
 int simulation_create(const struct task *task, const muster_env_setting *settings, int32_t n, struct simulation **out,
@@ -142,6 +144,7 @@ void simulation_destroy(struct simulation *self) {
   if (self == NULL) return;
   for (int32_t i = 0; i < self->n; i++) mj_deleteData(self->robots[i].data);
   free(self->robots);
+  renderer_destroy(self->renderer);
   free(self->scratch);
   free(self->action_low);
   mj_deleteModel(self->model);

@@ -8,6 +8,7 @@
 #include <mujoco/mujoco.h>
 
 struct simulation;
+struct renderer;
 
 /* What a task asks of a model, at least. */
 struct needs {
@@ -58,6 +59,7 @@ struct simulation {
   int body[2];                 /* ids of needs.bodies */
   int main_body;               /* id */
   double *scratch;             /* [state_size], owned: a state on its way, where doubles are aligned */
+  struct renderer *renderer;   /* of pictures, owned */
   int32_t n;
   struct robot *robots; /* [n], owned */
 };

@@ -32,9 +32,9 @@ struct muster_canvas {
   /* A filled circle. */
   void (*circle)(muster_canvas *canvas, double x, double y, double radius, uint32_t color);
 
-  /* An image, as a renderer or a camera makes it, stretched over a rectangle of the view, left < right and bottom < top.
-   * `rgb`: [height, width, 3], row by row from the top, borrowed for the call. Call
-   * muster_canvas_image(), since it came later than the others. */
+  /* An image, as a renderer or a camera makes it, stretched over a rectangle of the view, left < right and bottom <
+   * top. `rgb`: [height, width, 3], row by row from the top, borrowed for the call. Call muster_canvas_image(), since
+   * it came later than the others. */
   void (*image)(muster_canvas *canvas, double left, double right, double bottom, double top, size_t width,
                 size_t height, const uint8_t *rgb);
 };

@@ -6,6 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* a single environment that is given the state of a block's row, to render it; it stays, since it may take long to make
+ */
+struct block_viewer {
+  void *env;   /* NULL: not made yet */
+  void *bytes; /* [state_bytes], of the arena */
+};
+
 /* ---- creation ---- */
 
 size_t env_block_choices(const muster_space *action) {
@@ -62,6 +69,11 @@ static muster_status blame(const char *name, muster_status status) {
   return muster_status_code(status) == MUSTER_ERROR_ENVIRONMENT ? status_wrap(status, "environment %s", name) : status;
 }
 
+static muster_status take_viewer(struct env_block *block, struct arena *arena) {
+  MUSTER_TRY(ARENA_TAKE(arena, 1, "environments", &block->viewer));
+  return arena_take(arena, block->spec.state_bytes, 1, "a state", &block->viewer->bytes);
+}
+
 static muster_status create_environments(struct env_block *block, const muster_env_setting *settings,
                                          struct arena *arena) {
   const muster_env_type *type = block->type;
@@ -69,6 +81,7 @@ static muster_status create_environments(struct env_block *block, const muster_e
   bool is_block = type->block_create != NULL;
   MUSTER_TRY(blame(type->name, is_block ? create_whole(block, settings) : create_each(block, settings, arena)));
   MUSTER_TRY(blame(type->name, env_spec_check(type, &block->spec)));
+  if (is_block) MUSTER_TRY(take_viewer(block, arena));
   return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
@@ -89,7 +102,15 @@ muster_status env_block_create(const muster_env_type *type, const muster_env_set
   return MUSTER_OK;
 }
 
+static void destroy_viewer(const struct env_block *block) {
+  if (block->viewer == NULL || block->viewer->env == NULL) return;
+  foreign_enter(block->foreign, OUTCALL_DESTROY, -1);
+  block->type->destroy(block->viewer->env);
+  foreign_leave(block->foreign, true);
+}
+
 void env_block_destroy(struct env_block *block) {
+  destroy_viewer(block);
   for (int32_t i = block->block != NULL ? -1 : 0; i < (block->envs != NULL ? block->count : 0); i++) {
     if (i >= 0 && block->envs[i] == NULL) continue;
     foreign_enter(block->foreign, OUTCALL_DESTROY, i);
@@ -199,76 +220,57 @@ int env_block_load(struct env_block *block, int32_t row, const void *bytes, must
   return told(failed, error);
 }
 
-static void close_viewer(const struct env_block *block, void *viewer) {
-  if (block->envs != NULL) return;
-  foreign_enter(block->foreign, OUTCALL_RENDER, -1);
-  block->type->destroy(viewer);
-  foreign_leave(block->foreign, true);
-}
-
-/* a single environment with the state of a block's row, to render; NULL when it cannot be made or put into that
- * state */
-static void *create_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row,
-                           void *bytes) {
-  const muster_env_type *type = block->type;
+static bool make_viewer(const struct env_block *block, const muster_env_setting *settings) {
+  struct block_viewer *viewer = block->viewer;
   muster_env_error error;
-  void *viewer = NULL;
-  if (!env_block_save(block, row, bytes)) return NULL;
-  foreign_enter(block->foreign, OUTCALL_RENDER, row);
-  int failed = type->create(settings, &viewer, &error);
+  if (viewer->env != NULL) return true;
+  foreign_enter(block->foreign, OUTCALL_RENDER, -1);
+  const int failed = block->type->create(settings, &viewer->env, &error);
   foreign_leave(block->foreign, true);
-  if (failed || viewer == NULL) return NULL;
-  foreign_enter(block->foreign, OUTCALL_RENDER, row);
-  failed = type->load_state(viewer, bytes, &error);
-  foreign_leave(block->foreign, true);
-  if (!failed) return viewer;
-  close_viewer(block, viewer);
-  return NULL;
+  if (failed) viewer->env = NULL;
+  return viewer->env != NULL;
 }
 
-/* the environment that renders a row: its own, or, for a block, a single one that is given the row's state; NULL: there
- * is none
- */
-static void *open_viewer(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
+/* the environment that renders a row: its own, or, for a block, the viewer with the row's state; NULL: there is none */
+static void *view_row(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
+  muster_env_error error;
   if (block->envs != NULL) return block->envs[row];
   if (block->type->load_state == NULL || !env_block_can_save(block)) return NULL;
-  void *bytes = malloc(block->spec.state_bytes);
-  void *viewer = bytes != NULL ? create_viewer(block, settings, row, bytes) : NULL;
-  free(bytes);
-  return viewer;
+  if (!env_block_save(block, row, block->viewer->bytes) || !make_viewer(block, settings)) return NULL;
+  foreign_enter(block->foreign, OUTCALL_RENDER, row);
+  const int failed = block->type->load_state(block->viewer->env, block->viewer->bytes, &error);
+  foreign_leave(block->foreign, true);
+  return failed ? NULL : block->viewer->env;
 }
 
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,
                            size_t size) {
   if (size == 0) return;
   text[0] = '\0';
-  void *viewer = block->type->render_text != NULL ? open_viewer(block, settings, row) : NULL;
+  void *viewer = block->type->render_text != NULL ? view_row(block, settings, row) : NULL;
   if (viewer == NULL) return;
   foreign_enter(block->foreign, OUTCALL_RENDER, row);
   block->type->render_text(viewer, text, size);
   foreign_leave(block->foreign, true);
-  close_viewer(block, viewer);
 }
 
 void env_block_render_policy(const struct env_block *block, const muster_env_setting *settings, const int32_t *actions,
                              char *text, size_t size) {
   if (size == 0) return;
   text[0] = '\0';
-  void *viewer = block->type->render_policy != NULL ? open_viewer(block, settings, 0) : NULL;
+  void *viewer = block->type->render_policy != NULL ? view_row(block, settings, 0) : NULL;
   if (viewer == NULL) return;
   foreign_enter(block->foreign, OUTCALL_RENDER, 0);
   block->type->render_policy(viewer, actions, text, size);
   foreign_leave(block->foreign, true);
-  close_viewer(block, viewer);
 }
 
 bool env_block_render_picture(const struct env_block *block, const muster_env_setting *settings, int32_t row,
                               muster_canvas *canvas) {
-  void *viewer = block->type->render_picture != NULL ? open_viewer(block, settings, row) : NULL;
+  void *viewer = block->type->render_picture != NULL ? view_row(block, settings, row) : NULL;
   if (viewer == NULL) return false;
   foreign_enter(block->foreign, OUTCALL_RENDER, row);
   block->type->render_picture(viewer, canvas);
   foreign_leave(block->foreign, true);
-  close_viewer(block, viewer);
   return true;
 }

@@ -7,15 +7,18 @@
 #include "env/foreign.h"
 #include "muster/env.h"
 
+struct block_viewer;
+
 struct env_block {
   const muster_env_type *type; /* borrowed */
   int32_t count;
-  void *block;             /* what block_create() made; NULL when the single functions are used */
-  void **envs;             /* [count] what create() made; NULL when the block functions are used */
-  double *rewards;         /* [agents] where the single step() writes rewards */
-  const uint8_t *rests;    /* [count] those not stepped, for single functions only; borrowed; NULL: none */
-  muster_env_spec spec;    /* arrays borrowed from the environment */
-  struct foreign *foreign; /* who is called, for base/outcall.h */
+  void *block;                 /* what block_create() made; NULL when the single functions are used */
+  void **envs;                 /* [count] what create() made; NULL when the block functions are used */
+  double *rewards;             /* [agents] where the single step() writes rewards */
+  const uint8_t *rests;        /* [count] those not stepped, for single functions only; borrowed; NULL: none */
+  muster_env_spec spec;        /* arrays borrowed from the environment */
+  struct foreign *foreign;     /* who is called, for base/outcall.h */
+  struct block_viewer *viewer; /* of a block: what its rows are rendered by, made when it is first needed */
 };
 
 /* Creates `count` >= 1 environments; arrays live in `arena`. `who`, copied, tells the seed, the first index, and where

@@ -1,6 +1,7 @@
 """examples/plugin-mujoco, built outside the source tree against an installed muster: its tasks equal Gymnasium's, keep
 the contract, learn the same at any number of ranks and after a resume, and refuse what makes no sense."""
 
+import ctypes
 import pathlib
 import re
 import shutil
@@ -85,6 +86,29 @@ class Case(program.Case):
             self.assertEqual(result.code, 0, result)
             self.assertRegex(result.out, r"PASS  picture +20 pictures of [1-9]\d+ drawings")
             self.assertRegex(result.out, rf"{name}: keeps the contract \(\d+ passed, 0 notes, 0 failures\)")
+
+    def drawings(self, gl):
+        """How many drawings 20 pictures take where MUJOCO_GL says this."""
+        result = self.run_muster("check-env", LIBRARY, "--name", "Hopper-v5", prefix=["env", f"MUJOCO_GL={gl}"])
+        self.assertEqual(result.code, 0, result)
+        return int(re.search(r"20 pictures of (\d+) drawings", result.out)[1])
+
+    def test_pictures_of_shapes(self):
+        self.assertGreater(self.drawings("off"), 20)
+
+    def render(self, gl, library):
+        """Pictures of MuJoCo's renderer: each is one image."""
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            self.skipTest(f"{library} is not installed")
+        self.assertEqual(self.drawings(gl), 20)
+
+    def test_pictures_by_egl(self):
+        self.render("egl", "libEGL.so.1")
+
+    def test_pictures_by_osmesa(self):
+        self.render("osmesa", "libOSMesa.so.8")
 
     def test_same_answer(self):
         """At other numbers of ranks, and from a checkpoint on. Ant's state is more than MuJoCo's."""
