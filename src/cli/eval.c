@@ -1,3 +1,4 @@
+#include "base/format.h"
 #include "base/path.h"
 #include "base/shown.h"
 #include "cli/command.h"
@@ -172,9 +173,9 @@ static void print_text(const struct eval_request *request, const struct run_conf
                        const struct muster_policy *policy, const struct evaluation *result) {
   char cut[128];
   evaluation_describe_cut(result, cut);
-  shown_print(stdout, "%s, %lld steps of training, %lld episodes%s, %s%s", config->env.name,
-              (long long)policy->total_steps, (long long)result->episodes, cut,
-              request->stochastic ? "stochastic" : "deterministic",
+  shown_print(stdout, "%s, %lld step%s of training, %lld episode%s%s, %s%s", config->env.name,
+              (long long)policy->total_steps, plural((double)policy->total_steps), (long long)result->episodes,
+              plural((double)result->episodes), cut, request->stochastic ? "stochastic" : "deterministic",
               run_config_has_evaluation_env(&policy->config) ? ", with the run's evaluation.env" : "");
   for (size_t i = 0; i < request->n_sets; i++) shown_print(stdout, ", %s", request->sets[i]);
   putchar('\n');

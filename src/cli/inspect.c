@@ -1,4 +1,5 @@
 #include "algo/algorithm.h"
+#include "base/format.h"
 #include "base/shown.h"
 #include "cli/command.h"
 #include "cli/inspect_replay.h"
@@ -159,8 +160,8 @@ static muster_status show_replay(struct view *view) {
     json_int(view->json, "replay_steps", steps);
     json_int(view->json, "replay_capacity", capacity);
   } else if (status == MUSTER_OK) {
-    printf("%-15s %lld\n%-15s %lld of %lld steps\n", "updates", (long long)updates, "replay", (long long)steps,
-           (long long)capacity);
+    printf("%-15s %lld\n%-15s %lld of %lld step%s\n", "updates", (long long)updates, "replay", (long long)steps,
+           (long long)capacity, plural((double)capacity));
   }
   return status;
 }

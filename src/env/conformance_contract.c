@@ -1,4 +1,5 @@
 /* Checks of the table, the description and the options. */
+#include "base/format.h"
 #include "env/conformance_checks.h"
 #include "env/spec.h"
 
@@ -93,9 +94,11 @@ void check_description(struct subject *subject) {
   note_spec(subject);
   check_repetition(subject);
   examination_find(examination, CONFORMANCE_PASS,
-                   "%zu elements of observation, %zu of action, %d agent%s, limit of %d steps, %zu bytes of state",
-                   subject->observation_elements, subject->action_elements, (int)subject->spec.agents,
-                   subject->spec.agents > 1 ? "s" : "", (int)subject->spec.max_steps, subject->spec.state_bytes);
+                   "%zu element%s of observation, %zu of action, %d agent%s, limit of %d step%s, %zu byte%s of state",
+                   subject->observation_elements, plural((double)subject->observation_elements),
+                   subject->action_elements, (int)subject->spec.agents, plural(subject->spec.agents),
+                   (int)subject->spec.max_steps, plural(subject->spec.max_steps), subject->spec.state_bytes,
+                   plural((double)subject->spec.state_bytes));
 }
 
 /* ---- options ---- */

@@ -1,5 +1,6 @@
 #include "plan/plan.h"
 
+#include "base/format.h"
 #include "base/terminal.h"
 #include "math/blas.h"
 #include "plan/plan_measure.h"
@@ -69,8 +70,9 @@ static void predict(struct plan *plan) {
 static void print_measured(const struct plan *plan) {
   const struct plan_costs *costs = &plan->costs;
   const struct plan_link *node = &costs->node, *network = &plan->cluster.network;
-  printf("%s, %s (%s), %d environments, %.0f steps in an iteration\n\n", plan->config.env.name,
-         plan->config.algorithm_name, plan_mode_names[costs->mode], costs->num_envs, costs->steps);
+  printf("%s, %s (%s), %d environment%s, %.0f step%s in an iteration\n\n", plan->config.env.name,
+         plan->config.algorithm_name, plan_mode_names[costs->mode], costs->num_envs, plural(costs->num_envs),
+         costs->steps, plural(costs->steps));
   printf("measured here, one core    rollout of all environments %.4g ms (%.4g us a step), update %.4g ms\n",
          1e3 * costs->alone_rollout, 1e6 * costs->alone_rollout / costs->steps, 1e3 * costs->update);
   printf(
@@ -80,13 +82,14 @@ static void print_measured(const struct plan *plan) {
   printf("%s   L %.3g us, o %.3g us, G %.3g ns/byte; all cores of a node at once: %.2f times as long\n",
          plan->measured_exchange ? "measured here, within node" : "assumed, within a node    ", 1e6 * node->latency,
          1e6 * node->overhead, 1e9 * node->gap, costs->crowding);
-  printf("assumed, between nodes     L %.3g us, o %.3g us, G %.3g ns/byte; nodes of %d cores and %d ranks\n",
+  printf("assumed, between nodes     L %.3g us, o %.3g us, G %.3g ns/byte; nodes of %d core%s and %d rank%s\n",
          1e6 * network->latency, 1e6 * network->overhead, 1e9 * network->gap, plan->cluster.cores_per_node,
-         plan->cluster.ranks_per_node);
+         plural(plan->cluster.cores_per_node), plan->cluster.ranks_per_node, plural(plan->cluster.ranks_per_node));
   printf(
-      "in an iteration            command %.4g kB, rollouts %.4g kB, %.4g steps of the optimizer, each on up to %.0f "
-      "learners\n\n",
-      1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, costs->micro_batches);
+      "in an iteration            command %.4g kB, rollouts %.4g kB, %.4g step%s of the optimizer, each on up to %.0f "
+      "learner%s\n\n",
+      1e-3 * costs->command_bytes, 1e-3 * costs->rollout_bytes, costs->optimizer_steps, plural(costs->optimizer_steps),
+      costs->micro_batches, plural(costs->micro_batches));
 }
 
 static void print_row(const struct plan_prediction *row) {
@@ -104,16 +107,16 @@ void plan_describe(const struct plan_layout *layout, int actors, char *text, siz
   else if (layout->colocated)
     snprintf(text, size, "%d ranks that act and learn in turn", layout->ranks);
   else
-    snprintf(text, size, "%d learner%s and %d actor%s", layout->learners, layout->learners > 1 ? "s" : "", actors,
-             actors > 1 ? "s" : "");
+    snprintf(text, size, "%d learner%s and %d actor%s", layout->learners, plural(layout->learners), actors,
+             plural(actors));
 }
 
 static void print_best(const struct plan_prediction *best) {
   char rate[32], layout[80];
   terminal_format_count(best->steps_per_second, rate, sizeof rate);
   plan_describe(&best->layout, best->actors, layout, sizeof layout);
-  printf("best  %d ranks: %s; %s steps/s, most of the time goes into %s\n", best->layout.ranks, layout, rate,
-         plan_stage_names[best->bottleneck]);
+  printf("best  %d rank%s: %s; %s steps/s, most of the time goes into %s\n", best->layout.ranks,
+         plural(best->layout.ranks), layout, rate, plan_stage_names[best->bottleneck]);
 }
 
 static void print_table(const struct plan *plan) {

@@ -1,5 +1,6 @@
 #include "runs/labels.h"
 
+#include "base/format.h"
 #include "config/text.h"
 
 #include <string.h>
@@ -68,7 +69,7 @@ static bool describe(const struct grouped_runs *runs, size_t g) {
     differences++;
   }
   const int ranks = first_of(runs, g)->ranks;
-  if (ranks_are_varied(runs)) text_print(&sink, ", %d rank%s", ranks, ranks == 1 ? "" : "s");
+  if (ranks_are_varied(runs)) text_print(&sink, ", %d rank%s", ranks, plural(ranks));
   return group->label[0] != '\0' && sink.length < READABLE && differences <= DIFFERENCES;
 }
 
@@ -98,7 +99,7 @@ static void add_counts(struct run_group *group) {
   const size_t length = strlen(group->label), left = sizeof group->label - length;
   if (group->n_seeds < group->n_members)
     snprintf(group->label + length, left, " (%zu runs of %zu seed%s)", group->n_members, group->n_seeds,
-             group->n_seeds == 1 ? "" : "s");
+             plural((double)group->n_seeds));
   else if (group->n_members > 1)
     snprintf(group->label + length, left, " (%zu runs)", group->n_members);
 }

@@ -1,5 +1,6 @@
 #include "train/dry_run.h"
 
+#include "base/format.h"
 #include "base/shown.h"
 #include "base/terminal.h"
 
@@ -16,8 +17,8 @@ static void print_training(const struct run *run, const struct learner *learner)
   terminal_format_count((double)total, wanted, sizeof wanted);
   printf("algorithm    %s\n", config->algorithm_name);
   const char *at_most = run->needs.whole_episodes ? "at most " : "";
-  shown_print(stdout, "environment  %s: %lld environments, %s%lld steps each in a rollout\n", config->env.name,
-              (long long)n_envs, at_most, (long long)n_steps);
+  shown_print(stdout, "environment  %s: %lld environment%s, %s%lld step%s each in a rollout\n", config->env.name,
+              (long long)n_envs, plural((double)n_envs), at_most, (long long)n_steps, plural((double)n_steps));
   printf("steps        %s in iterations of %s%s\n", wanted, at_most, steps);
   printf("parameters   %zu, of them %zu of the policy\n", learner->model.parameters.count, learner->model.policy_count);
 }

@@ -1,5 +1,6 @@
 #include "train/learner.h"
 
+#include "base/format.h"
 #include "base/shell.h"
 #include "base/shown.h"
 #include "base/terminal.h"
@@ -10,8 +11,9 @@ static void print_evaluation(const struct learner *learner) {
   const struct evaluation *evaluation = &learner->evaluation;
   char cut[128];
   evaluation_describe_cut(evaluation, cut);
-  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episodes%s, %s%s\n", evaluation->mean_return,
-         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes, cut,
+  printf("evaluation  return %.2f +- %.2f (min %g, max %g) over %lld episode%s%s, %s%s\n", evaluation->mean_return,
+         evaluation->std_return, evaluation->min_return, evaluation->max_return, (long long)evaluation->episodes,
+         plural((double)evaluation->episodes), cut,
          learner->run->config.evaluation.deterministic ? "deterministic" : "stochastic",
          run_config_has_evaluation_env(&learner->run->config) ? ", with evaluation.env" : "");
 }
@@ -27,8 +29,8 @@ static void print_stop(const struct learner *learner) {
   default: snprintf(value, sizeof value, "%g", stop->seconds);
   }
   terminal_format_count((double)config->general.total_steps, steps, sizeof steps);
-  printf("stopped     by stop.%s: %s, before the %s steps of total_steps\n", stopping_name(&learner->stopping), value,
-         steps);
+  printf("stopped     by stop.%s: %s, before the %s step%s of total_steps\n", stopping_name(&learner->stopping), value,
+         steps, plural((double)config->general.total_steps));
 }
 
 static void print_result(const struct learner *learner) {
@@ -37,11 +39,12 @@ static void print_result(const struct learner *learner) {
   char steps[32], rate[32];
   terminal_format_count((double)learner->total_steps, steps, sizeof steps);
   terminal_format_count((double)learner->total_steps / seconds, rate, sizeof rate);
-  printf("\ntrained     %s steps in %.2f s (%s steps/s)\n", steps, seconds, rate);
+  printf("\ntrained     %s step%s in %.2f s (%s steps/s)\n", steps, plural((double)learner->total_steps), seconds,
+         rate);
   if (report->solved_steps >= 0) {
     terminal_format_count((double)report->solved_steps, steps, sizeof steps);
-    printf("solved      after %s steps, %.2f s (mean return of 100 episodes >= %g)\n", steps, report->solved_seconds,
-           report->reward_threshold);
+    printf("solved      after %s step%s, %.2f s (mean return of 100 episodes >= %g)\n", steps,
+           plural((double)report->solved_steps), report->solved_seconds, report->reward_threshold);
   }
   if (learner->stopping.criterion != STOP_BY_NONE) print_stop(learner);
   if (learner->has_final_evaluation) print_evaluation(learner);
@@ -66,9 +69,9 @@ static void print_interrupted(const struct learner *learner) {
               "processes of environments died more often than env.max_restarts (%lld) allows; mend the environment",
               (long long)learner->run->config.env_host.max_restarts);
   bool is_trained = learner->total_steps >= learner->run->config.general.total_steps;
-  printf("\ninterrupted %s%lld of %lld steps; %s. To go on:\n  %s\n",
+  printf("\ninterrupted %s%lld of %lld step%s; %s. To go on:\n  %s\n",
          is_trained ? "in the evaluation at the end, after " : "after ", (long long)learner->total_steps,
-         (long long)learner->run->config.general.total_steps,
+         (long long)learner->run->config.general.total_steps, plural((double)learner->run->config.general.total_steps),
          learner->total_steps > 0 ? "the checkpoint is written" : "there was nothing to write yet",
          learner_resume_command(learner).text);
 }

@@ -1,6 +1,7 @@
 #include "view/page.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "muster/version.h"
 #include "store/output.h"
 #include "view/html.h"
@@ -191,7 +192,7 @@ void page_write(FILE *page, const struct grouped_runs *runs, const char *title, 
   html_text(page, title);
   fprintf(page, "</title>\n%s</head>\n<body><main>\n<header><h1>", style);
   html_text(page, title);
-  fprintf(page, "</h1><p>%zu run%s, reported %s by muster %s</p></header>\n", runs->n, runs->n == 1 ? "" : "s", stamp,
+  fprintf(page, "</h1><p>%zu run%s, reported %s by muster %s</p></header>\n", runs->n, plural((double)runs->n), stamp,
           MUSTER_VERSION);
   write_results(page, runs);
   write_curves(page, curves);

@@ -1,5 +1,6 @@
 #include "watch/show.h"
 
+#include "base/format.h"
 #include "base/terminal.h"
 #include "watch/chart.h"
 
@@ -69,7 +70,7 @@ static void add_names(struct styled_text *styled, const struct run_info *info) {
               styled_clean(styled, run_info_option(info, "env.name"), clean, sizeof clean));
   styled_add(styled, "%s | ", styled_clean(styled, run_info_option(info, "algorithm.name"), clean, sizeof clean));
   styled_add(styled, "seed %s | ", styled_clean(styled, run_info_option(info, "seed"), clean, sizeof clean));
-  styled_add(styled, "%d rank%s", info->ranks, info->ranks == 1 ? "" : "s");
+  styled_add(styled, "%d rank%s", info->ranks, plural(info->ranks));
   if (info->hosts > 0) {
     styled_add(styled, " on %s", styled_clean(styled, info->learner_host, clean, sizeof clean));
     if (info->hosts > 1) styled_add(styled, " and %d more host%s", info->hosts - 1, info->hosts == 2 ? "" : "s");

@@ -111,7 +111,7 @@ class OffPolicy(program.Case):
         """The plan is for a run that learns, not for its warm-up: 1 update for each iteration."""
         result = self.run_muster("plan", "--ranks", "2", "--config", self.write("run.yaml", DQN))
         self.assertEqual(result.code, 0, result)
-        self.assertIn(" 1 steps of the optimizer", result.out)
+        self.assertIn(" 1 step of the optimizer", result.out)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/file.h"
+#include "base/format.h"
 #include "base/log.h"
 #include "base/nearest.h"
 #include "base/shell.h"
@@ -16,6 +17,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* ---- texts ---- */
+
+static void test_plural(void) {
+  char text[64];
+  snprintf(text, sizeof text, "%d step%s, %d step%s, %d step%s, %g step%s", 0, plural(0), 1, plural(1), 2, plural(2),
+           1.5, plural(1.5));
+  CU_ASSERT_STRING_EQUAL(text, "0 steps, 1 step, 2 steps, 1.5 steps");
+}
 
 /* ---- status ---- */
 
@@ -331,6 +341,7 @@ static void test_shell_program(void) {
 }
 
 static const struct check_case cases[] = {
+    {"plural", test_plural},
     {"status: success", test_status_success},
     {"status: message, wrap", test_status_message},
     {"status: long messages", test_status_long_message},
