@@ -1,6 +1,7 @@
 #include "train/learner.h"
 
 #include "base/clock.h"
+#include "base/format.h"
 #include "comm/ending.h"
 #include "store/durable.h"
 #include "train/crash_dump.h"
@@ -158,8 +159,8 @@ muster_status learner_save(struct learner *learner) {
   enter(learner, PHASE_CHECKPOINT);
   muster_status status = learner_write_checkpoint(learner);
   if (status != MUSTER_OK && learner->transport->command->stop == STOP_NOT) {
-    log_warn(&run->logger, "no checkpoint at %lld steps: %s; training goes on, the next is tried in time",
-             (long long)learner->total_steps, muster_status_message(status));
+    log_warn(&run->logger, "no checkpoint at %lld step%s: %s; training goes on, the next is tried in time",
+             (long long)learner->total_steps, plural((double)learner->total_steps), muster_status_message(status));
     muster_status_clear(&status);
   }
   learner->checkpoint_steps = learner->total_steps;
@@ -247,6 +248,29 @@ muster_status learner_make_update(struct learner *learner) {
   return algorithm_update(learner->type, learner->algorithm, progress, &learner->metrics);
 }
 
+/* what asks for the end of the run after this iteration; NULL: nothing does */
+static const char *what_asks_to_end(const struct learner *learner) {
+  const double limit = learner->run->config.stop.seconds;
+  const int wishes = (interrupt_pending() | learner->flags) & INTERRUPT_ENDS;
+  if (is_asked_to_end(learner)) return interrupt_describe(wishes != 0 ? wishes : INTERRUPT_TIME);
+  return limit > 0 && report_seconds(&learner->report) >= limit ? "stop.seconds" : NULL;
+}
+
+/* The end waits for the updates of an iteration, which may be many: where that takes a second or more, this is said
+ * once. `start`: when the first of them began. Returns whether the run is asked to end. */
+static bool say_what_is_left(const struct learner *learner, int64_t made, int64_t updates, double start) {
+  const char *cause = what_asks_to_end(learner);
+  if (cause == NULL) return false;
+  const double seconds = (clock_seconds() - start) / (double)made * (double)(updates - made);
+  if (seconds >= 1)
+    log_info(
+        &learner->run->logger,
+        "the run was asked to end by %s: it does when the %lld update%s that are left of this iteration are made, in "
+        "about %.0f s",
+        cause, (long long)(updates - made), plural((double)(updates - made)), seconds);
+  return true;
+}
+
 /* as many updates as the algorithm asks for; then the statistics of observations are renewed: the updates need those
  * that the actors had */
 muster_status learner_update_from_batch(struct learner *learner) {
@@ -254,7 +278,13 @@ muster_status learner_update_from_batch(struct learner *learner) {
   const double progress = gathering->head->progress_remaining;
   int64_t updates;
   MUSTER_TRY(algorithm_take_rollout(learner->type, learner->algorithm, progress, &updates));
-  for (int64_t i = 0; i < updates; i++) MUSTER_TRY(learner_make_update(learner));
+  const struct topology *topology = &learner->run->topology;
+  bool is_said = topology->rank != topology->learner;
+  const double start = clock_seconds();
+  for (int64_t i = 0; i < updates; i++) {
+    MUSTER_TRY(learner_make_update(learner));
+    if (!is_said && i + 1 < updates) is_said = say_what_is_left(learner, i + 1, updates, start);
+  }
   normalizer_observe(&learner->normalizer, &gathering->batch);
   return MUSTER_OK;
 }
@@ -312,8 +342,8 @@ static muster_status keep_up_files(struct learner *learner) {
 muster_status learner_learn(struct learner *learner) {
   algorithm_forget_means(&learner->metrics);
   muster_status status = learn(learner);
-  status = status_wrap(status, "iteration %lld at %lld steps", (long long)learner->iteration,
-                       (long long)learner->total_steps);
+  status = status_wrap(status, "iteration %lld at %lld step%s", (long long)learner->iteration,
+                       (long long)learner->total_steps, plural((double)learner->total_steps));
   if (muster_status_code(status) == MUSTER_ERROR_NUMERIC) status = handle_fault(learner, status);
   /* whatever the schedule is, and also where updates were skipped */
   if (status == MUSTER_OK) algorithm_measure(learner->type, learner->algorithm, learner->metrics.mean);
@@ -539,12 +569,13 @@ static void save_rest(struct learner *learner) {
   if (!is_written) give_up_states(learner);
   muster_status status = is_written ? MUSTER_OK : learner_write_checkpoint(learner);
   if (status != MUSTER_OK)
-    log_error(&run->logger, "no checkpoint at %lld steps: %s; the newest one stays", (long long)learner->total_steps,
-              muster_status_message(status));
+    log_error(&run->logger, "no checkpoint at %lld step%s: %s; the newest one stays", (long long)learner->total_steps,
+              plural((double)learner->total_steps), muster_status_message(status));
   else if (learner->total_steps == 0)
     log_info(&run->logger, "there was nothing to write yet");
   else if (is_written)
-    log_info(&run->logger, "the newest checkpoint has all of the %lld steps so far", (long long)learner->total_steps);
+    log_info(&run->logger, "the newest checkpoint has all of the %lld step%s so far", (long long)learner->total_steps,
+             plural((double)learner->total_steps));
   else
     log_info(&run->logger, "wrote %s, %s", path, what_is_saved(learner));
   muster_status_clear(&status);

@@ -27,6 +27,16 @@ STEPS_OF_ROLLOUT = 128
 PATIENT = {"OMPI_MCA_odls_base_sigkill_timeout": "4"}
 LONG = CONFIG.replace("total_steps: 7680", "total_steps: 25600")
 
+# updates that take hours, but for those after the first rollout, which are none
+MANY_UPDATES = """\
+seed: 5
+total_steps: 640
+env: {name: CartPole-v1, num_envs: 4}
+policy: {hidden_sizes: [16]}
+algorithm: {name: dqn, buffer_size: 601, learning_starts: 64, train_freq: 16, gradient_steps: 1000000000, batch_size: 32}
+evaluation: {episodes: 0}
+"""
+
 HANGS = """\
 env: {name: Probe-v0, num_envs: 8, options: {obs_dim: 4, hang_at_step: 200}}
 algorithm: {name: ppo, n_steps: 16, batch_size: 64}
@@ -226,6 +236,39 @@ class Stop(fault.Case):
                 run, result = self.folder / name, program.finish(running[name])
                 self.assert_nobody_left(run)
                 self.check_stopped(run, result, code)
+
+    def test_many_updates_are_left(self):
+        """Where the end waits for many updates, a message says how many, and how long they take."""
+        config = self.write("many.yaml", MANY_UPDATES)
+        at_once = ["--set", "algorithm.learning_starts=0", "--set"]
+        for name, ranks, number, more in [("signal", None, signal.SIGTERM, []),
+                                          ("limit", 2, None, [*at_once, "run.time_limit=2"]),
+                                          ("seconds", None, None, [*at_once, "stop.seconds=2"])]:
+            with self.subTest(name=name):
+                said = self.write(f"said-{name}", "")
+                into_file = ["sh", "-c", 'said=$1; shift; exec "$@" 2>"$said"', "sh", said]
+                run = self.folder / name
+                process = self.start(config, run, *more, ranks=ranks, prefix=into_file)
+                if number is not None:
+                    self.wait_until(lambda: has_rows(run), process, "a row of metrics.csv")
+                    # what lies between the row and the first update takes far less
+                    begin = fault.cpu_seconds(process.pid)
+                    self.wait_until(lambda: fault.cpu_seconds(process.pid) > begin + 0.2, process, "the updates")
+                    os.kill(process.pid, number)
+                self.wait_until(lambda: "of this iteration" in said.read_text(encoding="utf-8"), process, "the message")
+                for victim in program.ranks_of(run).values():
+                    os.kill(victim, signal.SIGKILL)
+                program.finish(process)
+                self.assert_nobody_left(run)
+                cause = {"signal": "SIGTERM, SIGINT or SIGHUP", "limit": "run.time_limit", "seconds": "stop.seconds"}[name]
+                text = said.read_text(encoding="utf-8")
+                told = re.findall(rf"asked to end by {cause}: it does when the (\d+) updates that are left of this iteration "
+                                  r"are made, in about (\d+) s", text)
+                self.assertEqual(len(told), 1, text)
+                left, seconds = (int(word) for word in told[0])
+                self.assertGreater(10**9, left)
+                self.assertGreater(left, 10**8)
+                self.assertGreater(seconds, 100)
 
     def test_what_was_ignored_stays_ignored(self):
         """A signal that was ignored when muster started stays ignored, as nohup needs it."""
