@@ -48,6 +48,13 @@ static muster_status listing_add(struct listing *listing, int64_t total_steps) {
   return MUSTER_OK;
 }
 
+/* whether an entry is a checkpoint by its name; a folder of such a name is not the run's, and is passed over */
+static bool is_checkpoint(DIR *stream, const char *name, int64_t *total_steps) {
+  struct stat info;
+  if (!parse_name(name, total_steps)) return false;
+  return fstatat(dirfd(stream), name, &info, 0) != 0 || !S_ISDIR(info.st_mode);
+}
+
 /* lists a folder; a missing folder is an empty one. The caller frees listing->steps, also after an error. */
 static muster_status listing_read(const char *folder, struct listing *listing) {
   DIR *stream = opendir(folder);
@@ -58,7 +65,7 @@ static muster_status listing_read(const char *folder, struct listing *listing) {
   struct dirent *entry;
   int64_t total_steps;
   while (status == MUSTER_OK && (errno = 0, entry = readdir(stream)) != NULL)
-    if (parse_name(entry->d_name, &total_steps)) status = listing_add(listing, total_steps);
+    if (is_checkpoint(stream, entry->d_name, &total_steps)) status = listing_add(listing, total_steps);
   if (status == MUSTER_OK && errno != 0) status = status_errno(MUSTER_ERROR_IO, "cannot read the folder '%s'", folder);
   closedir(stream);
   if (listing->n > 0) qsort(listing->steps, listing->n, sizeof *listing->steps, newest_first);

@@ -952,6 +952,19 @@ static void test_misnamed(void) {
   CU_ASSERT_TRUE(exists(folder, "step-000000000900.h5"));
   CU_ASSERT_FALSE(exists(folder, "step-000000000200.h5"));
 
+  // a folder of such a name is not the run's: it is passed over as other files are, and stays, also an old one
+  join(path, folder, "step-000000000950.h5");
+  CU_ASSERT_EQUAL_FATAL(mkdir(path, 0777), 0);
+  join(path, folder, "step-000000000050.h5");
+  CU_ASSERT_EQUAL_FATAL(mkdir(path, 0777), 0);
+  CHECK_OK(checkpoint_find_newest(folder, &search, path, sizeof path));
+  check_holds(path, 300);
+  CHECK_OK(checkpoint_publish(folder, 300, 1));
+  CHECK_OK(checkpoint_resolve(run, path, sizeof path));
+  check_holds(path, 300);
+  CU_ASSERT_TRUE(exists(folder, "step-000000000950.h5"));
+  CU_ASSERT_TRUE(exists(folder, "step-000000000050.h5"));
+
   // a checkpoint that does not say its number of steps
   checkpoint_path(folder, 400, path, sizeof path);
   CHECK_OK_FATAL(write_value(path, 400));
