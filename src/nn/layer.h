@@ -166,8 +166,8 @@ struct layer_type {
    * exported. */
   const char *(*onnx)(const struct layer *layer, const float *values, struct onnx *graph, const char *x);
   /* For a layer with statistics over a minibatch, NULL for others: the running ones, which are parameters, follow those
-   * of the last pass over a minibatch at once. */
-  void (*follow)(struct layer *layer, float *values);
+   * of the last pass over a minibatch at once, unless they are frozen. */
+  void (*follow)(const struct layer *layer, struct parameters *parameters);
 };
 
 /* The registry: one line for each layer, the table that its file defines. */

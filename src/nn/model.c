@@ -368,7 +368,7 @@ bool model_has_statistics(const struct model *model) {
 }
 
 void model_follow_statistics(struct model *model, struct model_network *entry) {
-  network_follow(&entry->network, model->parameters.values);
+  network_follow(&entry->network, &model->parameters);
 }
 
 static const struct layer_random *random_of(const struct model *model) {

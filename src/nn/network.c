@@ -270,9 +270,9 @@ void network_sum_gradients(struct network *network, const struct layer_pass *pas
   }
 }
 
-void network_follow(struct network *network, float *values) {
-  for (struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
-    if (layer->type->follow != NULL) layer->type->follow(layer, values);
+void network_follow(const struct network *network, struct parameters *parameters) {
+  for (const struct layer *layer = network->layer; layer < network->layer + network->layers; layer++)
+    if (layer->type->follow != NULL) layer->type->follow(layer, parameters);
 }
 
 bool network_has_statistics(const struct network *network) {

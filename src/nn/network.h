@@ -77,9 +77,9 @@ void network_backward_rows(struct network *network, const struct layer_pass *pas
 void network_sum_gradients(struct network *network, const struct layer_pass *pass, const float *dy, size_t dy_ld,
                            size_t first, const struct linear_groups *groups, float *gradients);
 
-/* The running statistics of layers that have some follow those of the last pass over a minibatch at once. And whether
- * any layer has some. */
-void network_follow(struct network *network, float *values);
+/* The running statistics of layers that have some follow those of the last pass over a minibatch at once,
+ * where they are not frozen. And whether any layer has some. */
+void network_follow(const struct network *network, struct parameters *parameters);
 bool network_has_statistics(const struct network *network);
 
 /* Leaves of the last forward pass only the n rows row[0] < row[1] < ..., which become rows 0 to n - 1 of a backward

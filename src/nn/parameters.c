@@ -37,6 +37,12 @@ muster_status parameters_add_statistic(struct parameters *parameters, const char
   return MUSTER_OK;
 }
 
+bool parameters_is_frozen(const struct parameters *parameters, size_t offset) {
+  for (int i = 0; parameters->has_frozen && i < parameters->tensors; i++)
+    if (parameters->tensor[i].offset == offset) return parameters->tensor[i].is_frozen;
+  return false;
+}
+
 muster_status parameters_allocate(struct parameters *parameters, struct arena *arena) {
   MUSTER_TRY(ARENA_TAKE(arena, parameters->count, "parameters", &parameters->values));
   return ARENA_TAKE(arena, parameters->count, "gradients", &parameters->gradients);

@@ -21,7 +21,7 @@ struct parameter {
   size_t shape[2]; /* row-major */
   size_t offset, count;
   bool is_statistic; /* it follows what a network reads, and no gradient moves it */
-  bool is_frozen;    /* no step of an optimizer moves it */
+  bool is_frozen;    /* no step of an optimizer moves it, nor does it follow anything */
 };
 
 struct parameters {
@@ -40,6 +40,9 @@ MUSTER_CHECKED muster_status parameters_add(struct parameters *parameters, const
 /* The same with rank 1, for a statistic. */
 MUSTER_CHECKED muster_status parameters_add_statistic(struct parameters *parameters, const char *prefix,
                                                       const char *name, size_t count, size_t *offset);
+
+/* Whether the tensor at this offset in the block is frozen. */
+bool parameters_is_frozen(const struct parameters *parameters, size_t offset);
 
 /* Takes memory for the block and its gradients from the arena, zeroed. Call it after the last parameters_add(). */
 MUSTER_CHECKED muster_status parameters_allocate(struct parameters *parameters, struct arena *arena);

@@ -28,6 +28,16 @@ algorithm: {name: dqn, buffer_size: 1000, learning_starts: 64, train_freq: 4, ba
 evaluation: {episodes: 2}
 checkpoint: {interval: null}
 """
+# with running statistics, which no optimizer moves
+CROSSQ = """\
+seed: 3
+total_steps: 800
+env: {name: Pendulum-v1, num_envs: 4}
+policy: {hidden_sizes: [16]}
+algorithm: {name: sac, buffer_size: 1000, learning_starts: 64, train_freq: 8, batch_size: 32, batch_norm: true}
+evaluation: {episodes: 2}
+checkpoint: {interval: null}
+"""
 LAYOUTS = [(2, []), (4, ["--set", "ranks.learners=2"]), (3, ["--set", "ranks.colocate=true"])]
 
 
@@ -108,6 +118,17 @@ class WarmStart(program.Case):
                 for moment in ["optimizer/m", "optimizer/v"]:
                     self.assertEqual(found[moment][2][:trunk], bytes(trunk))
                     self.assertNotEqual(found[moment][2][trunk:].strip(b"\0"), b"")
+
+    def test_frozen_statistics(self):
+        """Running statistics of what is frozen do not follow the minibatches; the others do."""
+        source = self.folder / "source-of-sac"
+        learned = self.tensors(self.train(source.name, config=CROSSQ))
+        found = self.tensors(self.train("run", config=warm(CROSSQ, source, freeze="[policy/0, q1]")))
+        statistics = [name for name in learned if name.endswith(("/mean", "/variance")) and name.split("/")[0] in
+                      ["policy", "q1", "q2"]]
+        self.assertGreater(len(statistics), 6)
+        for name in statistics:
+            self.assertEqual(found[name] == learned[name], name.startswith(("policy/0/", "q1/")), name)
 
     def test_target_network(self):
         """A target network begins as the network that was loaded."""

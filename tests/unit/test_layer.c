@@ -538,7 +538,13 @@ static void test_batch_renorm(void) {
   CU_ASSERT_TRUE(within > 0 && small > 0 && large > 0 && left > 0 && right > 0);
   float before[4 * IN];
   memcpy(before, values, sizeof before);
-  network_follow(&net.network, values);
+  /* what is frozen stays: all but the gain first, then nothing */
+  net.parameters.has_frozen = true;
+  for (int i = 1; i < 4; i++) net.parameters.tensor[i].is_frozen = true;
+  network_follow(&net.network, &net.parameters);
+  CU_ASSERT_EQUAL(memcmp(before, values, sizeof before), 0);
+  net.parameters.has_frozen = false;
+  network_follow(&net.network, &net.parameters);
   CU_ASSERT_EQUAL(memcmp(before, values, 2 * IN * sizeof *before), 0);
   for (size_t i = 0; i < IN; i++) {
     const double mean = before[2 * IN + i], variance = before[3 * IN + i];

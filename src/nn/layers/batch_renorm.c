@@ -191,14 +191,18 @@ static void batch_renorm_backward(struct layer *layer, const struct layer_pass *
   layer_apply_slope(back->x_activation, pass->rows, n, pass->x, pass->x_ld, back->dx, back->dx_ld);
 }
 
-static void batch_renorm_follow(struct layer *layer, float *values) {
-  const struct batch_renorm *norm = layer->state;
+/* one running statistic, at this offset */
+static void follow(const struct layer *layer, struct parameters *parameters, size_t offset, const double *of_batch) {
   const double momentum = layer->argument[0];
-  float *mean = values + norm->mean, *variance = values + norm->variance;
-  for (size_t i = 0; i < layer->in; i++) {
-    mean[i] = (float)(momentum * mean[i] + (1 - momentum) * norm->batch_mean[i]);
-    variance[i] = (float)(momentum * variance[i] + (1 - momentum) * norm->batch_variance[i]);
-  }
+  float *running = parameters->values + offset;
+  if (parameters_is_frozen(parameters, offset)) return;
+  for (size_t i = 0; i < layer->in; i++) running[i] = (float)(momentum * running[i] + (1 - momentum) * of_batch[i]);
+}
+
+static void batch_renorm_follow(const struct layer *layer, struct parameters *parameters) {
+  const struct batch_renorm *norm = layer->state;
+  follow(layer, parameters, norm->mean, norm->batch_mean);
+  follow(layer, parameters, norm->variance, norm->batch_variance);
 }
 
 static const char *batch_renorm_onnx(const struct layer *layer, const float *values, struct onnx *graph,
