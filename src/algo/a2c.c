@@ -16,7 +16,7 @@
 static const struct option_spec a2c_option_list[] = {
     ROW_N_STEPS(struct a2c_options, "5"),
     ROW_GAMMA(struct a2c_options, "0.99"),
-    ROW_GAE_LAMBDA(struct a2c_options, "1"),
+    ROW_GAE_LAMBDA(struct a2c_options, "1", USES_GAE),
     ROW_ESTIMATOR(struct a2c_options),
     ROW_LAMBDA(struct a2c_options),
     ROW_LEARNING_RATE(struct a2c_options, "0.0007"),

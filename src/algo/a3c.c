@@ -23,7 +23,7 @@ struct a3c_options {
 static const struct option_spec a3c_option_list[] = {
     ROW_N_STEPS(struct a3c_options, "5"),
     ROW_GAMMA(struct a3c_options, "0.99"),
-    ROW_GAE_LAMBDA(struct a3c_options, "1"),
+    ROW_GAE_LAMBDA(struct a3c_options, "1", NULL),
     ROW_LEARNING_RATE(struct a3c_options, "0.002"),
     ROW_ENT_COEF(struct a3c_options, "0"),
     ROW_VF_COEF(struct a3c_options, "0.5"),

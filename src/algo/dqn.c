@@ -103,8 +103,11 @@ static void dqn_request(const void *object, struct policy_request *request) {
 }
 
 static muster_status dqn_check(const struct document *document, const void *object, int64_t num_envs) {
-  (void)num_envs;
   const struct dqn_options *options = object;
+  if (options->exploration_alpha > 0 && num_envs == 1)
+    return document_error(document, "algorithm.exploration_alpha",
+                          "has no effect: it makes environments explore differently, and there is one (env.num_envs); "
+                          "expects 0");
   if (options->distributional != DISTRIBUTIONAL_C51 || options->v_min < options->v_max) return MUSTER_OK;
   return document_error(document, "algorithm.v_max", "is %g, and v_min is %g; expects more than v_min", options->v_max,
                         options->v_min);

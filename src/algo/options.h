@@ -36,11 +36,13 @@
   }
 #define ROW_GAMMA(T, value)                                                                                            \
   { ROW_SETTING(T, gamma), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1, .help = "discount factor" }
-#define ROW_GAE_LAMBDA(T, value)                                                                                       \
+/* `condition`: as only_when of the option, or NULL */
+#define ROW_GAE_LAMBDA(T, value, condition)                                                                            \
   {                                                                                                                    \
-    ROW(T, gae_lambda), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1,                              \
+    ROW(T, gae_lambda), .type = OPTION_FLOAT, .default_value = value, .min = 0, .max = 1, .only_when = condition,      \
                         .help = "bias against variance in GAE: 0 is the TD residual, 1 is return minus value"          \
   }
+#define USES_GAE "advantage.estimator is gae"
 #define ROW_ESTIMATOR(T)                                                                                               \
   {                                                                                                                    \
     .key = "advantage.estimator", .offset = offsetof(T, estimator), .type = OPTION_CHOICE, .default_value = "gae",     \
@@ -50,8 +52,7 @@
 #define ROW_LAMBDA(T)                                                                                                  \
   {                                                                                                                    \
     .key = "advantage.lambda", .offset = offsetof(T, lambda), .type = OPTION_MAYBE_FLOAT, .default_value = "null",     \
-    .min = 0, .max = 1, .only_when = "advantage.estimator is gae",                                                     \
-    .help = "lambda of GAE in place of gae_lambda; null: gae_lambda"                                                   \
+    .min = 0, .max = 1, .only_when = USES_GAE, .help = "lambda of GAE in place of gae_lambda; null: gae_lambda"        \
   }
 #define ROW_LEARNING_RATE(T, value)                                                                                    \
   {                                                                                                                    \

@@ -22,7 +22,7 @@ static const struct option_spec ppo_option_list[] = {
     ROW_BATCH_SIZE(struct ppo_options, "64"),
     ROW_N_EPOCHS(struct ppo_options, "10"),
     ROW_GAMMA(struct ppo_options, "0.99"),
-    ROW_GAE_LAMBDA(struct ppo_options, "0.95"),
+    ROW_GAE_LAMBDA(struct ppo_options, "0.95", USES_GAE),
     ROW_ESTIMATOR(struct ppo_options),
     ROW_LAMBDA(struct ppo_options),
     ROW_LEARNING_RATE(struct ppo_options, "0.0003"),

@@ -57,11 +57,12 @@ static const struct option_spec env_host_options[] = {
     {IN(env_host_options, isolation), .type = OPTION_CHOICE, .default_value = "none", .choices = isolation_names,
      .help = "process: environments run in child processes, so that a crash or hang costs running episodes only"},
     {IN(env_host_options, isolation_block), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e6,
-     .help = "environments in one child process; 0: all of a rank"},
+     .only_when = "isolation is process", .help = "environments in one child process; 0: all of a rank"},
     {IN(env_host_options, step_timeout), .type = OPTION_DURATION, .default_value = "null", .min = 0,
-     .min_exclusive = true, .max = 1e6,
+     .min_exclusive = true, .max = 1e6, .only_when = "isolation is process",
      .help = "time that a child process may take for a step of its environments or a reset; null: no limit"},
     {IN(env_host_options, max_restarts), .type = OPTION_INT, .default_value = "10", .min = 0, .max = 1e9,
+     .only_when = "isolation is process",
      .help = "child processes that a rank starts again; at the next fault the run ends with a checkpoint"},
     {.key = NULL},
 };
@@ -429,19 +430,6 @@ static muster_status check_learners(const struct document *document, const struc
                         "leaves none of %d ranks to act; expects at most %d, or ranks.colocate: true", ranks, most);
 }
 
-/* options that only environments in processes of their own have */
-static muster_status check_isolation(const struct document *document, const struct run_config *config) {
-  const struct env_host_options *host = &config->env_host;
-  if (host->isolation != ISOLATION_NONE) return MUSTER_OK;
-  if (host->step_timeout > 0)
-    return document_error(document, "env.step_timeout",
-                          "is for environments in processes of their own; expects null, or env.isolation: process");
-  if (host->isolation_block > 0)
-    return document_error(document, "env.isolation_block",
-                          "is for environments in processes of their own; expects 0, or env.isolation: process");
-  return MUSTER_OK;
-}
-
 /* whether there is an environment for each actor */
 static muster_status check_actors(const struct document *document, const struct run_config *config, int ranks) {
   int learn_only = config->ranks.colocate || ranks == 1 ? 0 : run_config_learners(config, ranks);
@@ -627,7 +615,6 @@ muster_status run_config_open(const char *path, const char *const *sets, size_t 
   if (status == MUSTER_OK) locate_source(config);
   if (status == MUSTER_OK) status = check_learners(document, config, ranks);
   if (status == MUSTER_OK) status = check_watchdog(document, config);
-  if (status == MUSTER_OK) status = check_isolation(document, config);
   if (status == MUSTER_OK) status = check_actors(document, config, ranks);
   if (status != MUSTER_OK)
     document_destroy(&document);

@@ -163,10 +163,10 @@ class BadConfig(program.Case):
 
     def test_only_for_processes(self):
         """Limits that hold for child processes only are refused where environments have none."""
-        for key, value in [("step_timeout", "30s"), ("isolation_block", "4")]:
+        for key, value in [("step_timeout", "30s"), ("isolation_block", "4"), ("max_restarts", "11")]:
             config = self.change("  num_envs: 8\n", f"  num_envs: 8\n  {key}: {value}\n")
             number = int(self.line("num_envs").rsplit(":", 1)[1]) + 1
-            self.refuse(config, f"config.yaml:{number}: env.{key}", "env.isolation: process")
+            self.refuse(config, f"config.yaml:{number}: env.{key}", "env.isolation is process")
 
     def test_unusable_environments(self):
         """Of an environment that nobody can use, training says before it starts the same as check-env."""

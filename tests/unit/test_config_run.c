@@ -369,6 +369,14 @@ static void test_options_without_effect(void) {
   CHECK_OK(load(sac, NULL, 1));
   CHECK_FAILS(load(sac, "algorithm.ent_coef=0.1", 1), MUSTER_ERROR_USAGE,
               "algorithm.target_entropy: -2: has no effect: it counts only when algorithm.ent_coef is auto, auto_*");
+  /* what only several environments can have, or those in processes of their own */
+  CHECK_FAILS(load(DQN "env.num_envs: 1\n", "algorithm.exploration_alpha=7", 1), MUSTER_ERROR_USAGE,
+              "algorithm.exploration_alpha=7: has no effect: it makes environments explore differently, and there is "
+              "one (env.num_envs)");
+  CHECK_OK(load(DQN "env.num_envs: 2\n", "algorithm.exploration_alpha=7", 1));
+  CHECK_FAILS(load(DQN, "env.max_restarts=3", 1), MUSTER_ERROR_USAGE,
+              "has no effect: it counts only when env.isolation is process, and that is none");
+  CHECK_OK(load(DQN "env.isolation: process\n", "env.max_restarts=3", 1));
   /* without slow copies nothing is about them */
   const char *crossq = "env.name: Pendulum-v1\nalgorithm: {name: sac, batch_norm: true}\n";
   CHECK_OK(load(crossq, "algorithm.batch_norm_momentum=0.9", 1));
