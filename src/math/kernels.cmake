@@ -1,6 +1,6 @@
 # The kernels, compiled once for each instruction set; linear_select() chooses at run time. They are optimised in every
-# build type, since a debug build must train too; with the sanitizers -O3 takes longer to build and is no faster. Where
-# a*b+c is fused, the sources say so explicitly.
+# build type, since a debug build must train too; with the sanitizers -O2 takes four times as long to build, minutes for
+# kernels_linear.c, and is little faster. Where a*b+c is fused, the sources say so explicitly.
 set(muster_kernel_sets baseline)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND muster_kernel_sets avx2 avx512)
@@ -15,7 +15,7 @@ foreach(set ${muster_kernel_sets})
   target_include_directories(muster_math_${set} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/include)
   target_link_libraries(muster_math_${set} PRIVATE muster_flags)
   # vectors are passed between functions that are inlined, so how a call would pass them does not matter
-  target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O2,-O3> -Wno-psabi
+  target_compile_options(muster_math_${set} PRIVATE $<IF:$<BOOL:${MUSTER_SANITIZE}>,-O1,-O3> -Wno-psabi
                          ${muster_kernel_flags_${set}})
   list(APPEND MUSTER_MODULE_OBJECTS $<TARGET_OBJECTS:muster_math_${set}>)
 endforeach()
