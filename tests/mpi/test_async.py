@@ -42,6 +42,11 @@ def config(algorithm, options=TRUNCATING, wrappers="", policy="", every=0, more=
     )
 
 
+def to_steps(steps):
+    """Options with which a run goes on until it has so many steps."""
+    return ["--resume", "--set", f"total_steps={steps}"]
+
+
 class Async(program.Case):
     def check_rows(self, run):
         return asynchronous.check_rows(self, run)
@@ -50,7 +55,7 @@ class Async(program.Case):
         return asynchronous.check_conserved(self, run, 7)
 
     def go_on(self, name, text, steps, ranks=None):
-        return self.train(name, "--resume", "--set", f"total_steps={steps}", config=text, ranks=ranks)
+        return self.train(name, *to_steps(steps), config=text, ranks=ranks)
 
     def digest(self, run):
         result = self.run_muster("inspect", "--digest", run)
@@ -60,21 +65,24 @@ class Async(program.Case):
     def test_one_rank_is_deterministic(self):
         """A run ends in the same way when it is repeated, with checkpoints or without, and when it is resumed from any
         of them."""
-        for name, algorithm in UNEVEN.items():
+        texts = {name: config(algorithm) for name, algorithm in UNEVEN.items()}
+        ends = [80, 400, 1520]
+        runs = []
+        for name, text in texts.items():
+            runs += [(name, text, None, []), (f"{name}-each", text, None, ["--set", "checkpoint.every=1"]),
+                     (f"{name}-launched", text, 1, [])]
+            runs += [(f"{name}-from-{steps}", text, None, to_steps(steps)) for steps in ends]
+        self.train_all(runs)
+        self.train_all([(f"{name}-from-{steps}", text, None, to_steps(3000)) for name, text in texts.items() for steps in ends])
+        for name in texts:
             with self.subTest(algorithm=name):
-                text = config(algorithm)
-                whole = self.train(name, config=text)
+                whole = self.folder / name
                 self.check_rows(whole)
-                self.assert_same_run(self.train(f"{name}-launched", config=text, ranks=1), whole)
-                each = self.train(f"{name}-each", "--set", "checkpoint.every=1", config=text)
-                self.assertEqual(self.digest(each), self.digest(whole))
-                self.assertEqual(program.metrics(each), program.metrics(whole))
-                for steps in [80, 400, 1520]:
-                    run = f"{name}-from-{steps}"
-                    self.go_on(run, text, steps)
-                    resumed = self.go_on(run, text, 3000)
-                    self.assertEqual(self.digest(resumed), self.digest(whole))
-                    self.assertEqual(program.metrics(resumed), program.metrics(whole))
+                self.assert_same_run(self.folder / f"{name}-launched", whole)
+                digest, rows = self.digest(whole), program.metrics(whole)
+                for other in ["each", *[f"from-{steps}" for steps in ends]]:
+                    self.assertEqual(self.digest(self.folder / f"{name}-{other}"), digest)
+                    self.assertEqual(program.metrics(self.folder / f"{name}-{other}"), rows)
 
     def test_nothing_lost_or_doubled(self):
         """Nothing is lost or doubled at any number of ranks, nor when the run is resumed at another number."""
@@ -85,8 +93,7 @@ class Async(program.Case):
                  for name in ALGORITHMS for number, before in enumerate(RANKS)]
 
         def go_on(steps, after):
-            arguments = ["--resume", "--set", f"total_steps={steps}"]
-            runs = [(f"{case[0]}-{case[1]}", texts[case[0]], case[1 + after], arguments) for case in cases]
+            runs = [(f"{case[0]}-{case[1]}", texts[case[0]], case[1 + after], to_steps(steps)) for case in cases]
             return zip(cases, self.train_all(runs))
 
         seen = {}
@@ -147,9 +154,8 @@ class Async(program.Case):
     def test_nodes(self):
         """Messages and commands between nodes (support/everywhere.h)."""
         for steps, nodes in [(1000, "01"), (2000, "0112"), (3000, "00101")]:
-            arguments = ["--resume", "--set", f"total_steps={steps}"]
             texts = {name: config(algorithm, every=300) for name, algorithm in UNEVEN.items()}
-            for run in self.train_all([(name, text, nodes, arguments) for name, text in texts.items()]):
+            for run in self.train_all([(name, text, nodes, to_steps(steps)) for name, text in texts.items()]):
                 with self.subTest(algorithm=run.name, nodes=nodes):
                     self.check_rows(run)
                     self.check_conserved(run)
@@ -298,23 +304,28 @@ class Async(program.Case):
     def test_kinds(self):
         """Every kind of space, agents, masks and normalisation: on one rank a resumed run ends in the same way; runs on
         several ranks can be resumed, too."""
+        texts = {}
         for name, text in test_kinds.KINDS.items():
             head, tail = text.split("algorithm:")
             more = tail.split("\n", 1)[1]
-            algorithm = ["impala", "appo"][len(name) % 2]
-            text = f"{head}algorithm: {{{UNEVEN[algorithm]}}}\n{more}"
-            with self.subTest(kind=name, algorithm=algorithm):
-                self.train(name, "--set", "total_steps=900", config=text)
-                resumed = self.go_on(name, text, 2000)
-                whole = self.train(f"{name}-whole", config=text)
+            texts[name] = f"{head}algorithm: {{{UNEVEN[['impala', 'appo'][len(name) % 2]]}}}\n{more}"
+        self.train_all([(name, text, None, to_steps(900)) for name, text in texts.items()]
+                       + [(f"{name}-whole", text, None, []) for name, text in texts.items()])
+        self.train_all([(name, text, None, to_steps(2000)) for name, text in texts.items()])
+        for name in texts:
+            with self.subTest(kind=name):
+                resumed, whole = self.folder / name, self.folder / f"{name}-whole"
                 self.assertEqual(self.digest(resumed), self.digest(whole))
                 self.assertEqual(program.metrics(resumed), program.metrics(whole))
                 self.check_rows(resumed)
-                several = self.train(f"{name}-3", "--set", "total_steps=900", config=text, ranks=3)
-                digest = self.digest(several)
-                self.go_on(f"{name}-3", text, 900, 2)
-                self.assertEqual(self.digest(several), digest)
-                self.check_rows(self.go_on(f"{name}-3", text, 2000, 4))
+        several = self.train_all([(f"{name}-3", text, 3, to_steps(900)) for name, text in texts.items()])
+        digests = [self.digest(run) for run in several]
+        self.train_all([(f"{name}-3", text, 2, to_steps(900)) for name, text in texts.items()])
+        self.assertEqual([self.digest(run) for run in several], digests)
+        self.train_all([(f"{name}-3", text, 4, to_steps(2000)) for name, text in texts.items()])
+        for run in several:
+            with self.subTest(run=run.name):
+                self.check_rows(run)
 
     def test_faults(self):
         """A NaN from an environment: only environment 4 has it, on rank 2 of three."""

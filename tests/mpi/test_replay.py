@@ -30,11 +30,11 @@ PROBE = (
 IMAGES = "{name: Probe-v0, num_envs: 3, options: {obs_dim: 5, episode_length: 7, observation: image}}"
 
 
-def config(algorithm, env=CARTPOLE, steps=1200):
+def config(algorithm, env=CARTPOLE, steps=850):
     return CONFIG.format(name="dqn", algorithm=f"target_update_interval: 64, {algorithm}", env=env, steps=steps)
 
 
-def actor_critic(name, algorithm, env=PENDULUM, steps=1200):
+def actor_critic(name, algorithm, env=PENDULUM, steps=850):
     return CONFIG.format(name=name, algorithm=algorithm, env=env, steps=steps)
 
 
@@ -118,7 +118,7 @@ class Replay(program.Case):
     def test_resumed(self):
         """From a checkpoint in the midst of a run, whose learners divide the replay in another way."""
         layouts = [(2, together()), (1, []), (3, apart(2)), (5, apart(4))][: 3 if program.SANITIZED else 4]
-        keep = ["--set", "checkpoint.every=400", "--set", "checkpoint.keep=0"]
+        keep = ["--set", "checkpoint.every=250", "--set", "checkpoint.keep=0"]
         texts = {name: KINDS[name] for name in ["prioritized", "truncating", "normalized", "sac", "td3", "sac_batch_norm"]}
         texts.update({f"pipelined-{name}": pipelined(text) for name, text in texts.items()})
         whole, parts = {}, []
