@@ -350,11 +350,12 @@ def as_array(value, is_whole):
 
 
 def join_mask(mask):
-    """The mask of a MultiDiscrete, one array for each element, as one array."""
+    """The mask of a MultiDiscrete, one array for each element, or such masks of rows, as one array."""
     import numpy
 
-    parts = mask if isinstance(mask, (tuple, list)) else [mask]
-    return numpy.concatenate([numpy.asarray(part).ravel() for part in parts]).astype(numpy.uint8)
+    is_nested = isinstance(mask, (tuple, list)) or getattr(mask, "dtype", None) == object
+    parts = [join_mask(part) for part in mask] if is_nested else [numpy.asarray(mask).ravel()]
+    return numpy.concatenate(parts).astype(numpy.uint8)
 
 
 # ---- states ----
@@ -613,6 +614,285 @@ class Environment:
 
     def close(self):
         self.env.close()
+
+
+# ---- vector environments ----
+
+# how reset() takes the seed of one row: a list for all rows, or an array for those that are reset
+NO_SEED, SEED_LIST, SEED_ARRAY = 0, 1, 2
+# in how many steps a trial waits for the end of an episode
+TRIED_STEPS = 1000
+
+
+def row_of(value, row):
+    """One row of a batch of observations or of masks."""
+    if isinstance(value, dict):
+        return {key: row_of(one, row) for key, one in value.items()}
+    if isinstance(value, tuple):
+        return tuple(row_of(one, row) for one in value)
+    return value[row]
+
+
+def mode_of(vector):
+    """How the rows of a vector environment are reset, as Gymnasium calls it: NextStep, SameStep or Disabled."""
+    mode = getattr(vector, "metadata", {}).get("autoreset_mode")
+    return getattr(mode, "value", mode) or "NextStep"
+
+
+def call_with_rows(function, name, kwargs, n):
+    """What a class or function makes that takes num_envs."""
+    import inspect
+
+    try:
+        inspect.signature(function).bind(num_envs=n, **kwargs)
+    except TypeError:
+        if "num_envs" not in inspect.signature(function).parameters:
+            raise Refusal(f"it is no vector environment, since it takes no num_envs; alone it is gymnasium:{name}") from None
+        raise
+    return function(num_envs=n, **kwargs)
+
+
+def make_vector(name, kwargs, n):
+    """`n` environments of `ID`, `module:ID`, or `module:NAME` of a class or function that makes them."""
+    import gymnasium
+
+    module, _, ident = name.rpartition(":")
+    if module:
+        found = import_module(module, sys.prefix)
+        if ident not in gymnasium.registry and callable(getattr(found, ident, None)):
+            return call_with_rows(getattr(found, ident), name, kwargs, n)
+    register(gymnasium, ident)
+    mode = kwargs.get("vectorization_mode")
+    try:
+        if mode is None and gymnasium.spec(ident).vector_entry_point is None:
+            mode = kwargs["vectorization_mode"] = "sync"
+        if mode in ("sync", "async"):
+            kwargs = {**kwargs, "vector_kwargs": {"autoreset_mode": "Disabled", **kwargs.get("vector_kwargs", {})}}
+        return gymnasium.make_vec(ident, num_envs=n, **kwargs)
+    except gymnasium.error.UnregisteredEnv as error:
+        raise Refusal(" ".join(str(error).split())) from None
+
+
+class VectorRows:
+    """The rows of a VectorEnv. Each is reset by itself, with a seed of its own, by reset(options={"reset_mask": ...})."""
+
+    def __init__(self, name, kwargs, wrappers, n):
+        self.name, self.n = name, n
+        self.vector = make_vector(name, dict(kwargs), n)
+        if wrappers:
+            self.vector = wrap(self.vector, wrappers)
+        for wanted in ("single_observation_space", "single_action_space", "num_envs"):
+            if not hasattr(self.vector, wanted):
+                raise Refusal(f"it is no vector environment: it has no {wanted}; environments of one row are "
+                              f"gymnasium:{name}")
+        if self.vector.num_envs != n:
+            raise Refusal(f"{n} environments were asked for with num_envs, and it has {self.vector.num_envs}")
+        self.is_same_step = mode_of(self.vector) == "SameStep"
+        spec = getattr(self.vector, "spec", None)
+        self.max_steps = int(getattr(spec, "max_episode_steps", None) or 0)
+        self.threshold = getattr(spec, "reward_threshold", None)
+        self.step = self.vector.step
+        self.has_masks = False
+        self.seeding = NO_SEED
+
+    def start(self):
+        """Resets all rows, which has to come before a row is reset by itself."""
+        result = self.vector.reset(seed=0)
+        if not isinstance(result, tuple) or len(result) != 2 or not isinstance(result[1], dict):
+            raise Refusal("reset() has to return (observations, info), as Gymnasium says; is it of the older gym?")
+        self.has_masks = "action_mask" in result[1]
+        return result[0]
+
+    def seed_for(self, row, seed):
+        import numpy
+
+        if self.seeding == SEED_LIST:
+            return [seed if i == row else None for i in range(self.n)]
+        return numpy.array([seed]) if self.seeding == SEED_ARRAY else None
+
+    def reset_all(self, row, seed):
+        import numpy
+
+        mask = numpy.zeros(self.n, bool)
+        mask[row] = True
+        return self.vector.reset(seed=self.seed_for(row, seed), options={"reset_mask": mask})
+
+    def reset_row(self, row, seed):
+        """(observation, info) of a row that was reset."""
+        observations, info = self.reset_all(row, seed)
+        masks = {"action_mask": row_of(info["action_mask"], row)} if "action_mask" in info else {}
+        return row_of(observations, row), masks
+
+    def close(self):
+        self.vector.close()
+
+
+class Trial:
+    """Finds out on two rows whether a vector environment resets one of them and leaves the other alone, how it takes
+    seeds, and whether a row that has ended and was reset goes on as any other."""
+
+    def __init__(self, rows):
+        self.rows, self.action_space = rows, rows.vector.action_space
+        self.action_space.seed(0)
+
+    def run(self):
+        before = row_of(self.rows.start(), 1)
+        try:
+            after = self.rows.reset_all(0, 0)[0]
+            keeps = equal(before, row_of(after, 1))
+        except (TypeError, ValueError, KeyError, IndexError) as error:
+            self.refuse(f"reset() fails with it: {type(error).__name__}: {error}")
+        if not keeps:
+            self.refuse("resets all rows")
+        self.find_seeding()
+        self.check_end()
+
+    def refuse(self, reason):
+        vector = type(self.rows.vector.unwrapped if hasattr(self.rows.vector, "unwrapped") else self.rows.vector)
+        raise Refusal(f"{vector.__name__} cannot reset one row alone, and a run must not lose steps: {reason} at "
+                      f"options['reset_mask']; take gymnasium:{self.rows.name}, or "
+                      "env.options.vectorization_mode: sync")
+
+    def find_seeding(self):
+        for seeding in (SEED_LIST, SEED_ARRAY):
+            self.rows.seeding = seeding
+            try:
+                self.rows.reset_all(0, 1)
+                return
+            except Exception:
+                continue
+        self.refuse("takes a seed for one row neither in a list nor in an array")
+
+    def start_and_step(self, row, action):
+        first = self.rows.reset_row(row, 7)[0]
+        result = self.rows.step(action)
+        return first, row_of(result[0], row), result[1][row]
+
+    def check_end(self):
+        """A step after an episode's end and a reset has to be a step, not one more reset."""
+        for _ in range(TRIED_STEPS):
+            ended = self.rows.step(self.action_space.sample())
+            rows = [row for row in (0, 1) if ended[2][row] or ended[3][row]]
+            if not rows:
+                continue
+            for row in rows[1:]:
+                self.rows.reset_row(row, 5)
+            action = self.action_space.sample()
+            seen = [self.start_and_step(rows[0], action) for _ in range(3)]
+            if equal(seen[1], seen[2]) and not equal(seen[0], seen[1]):
+                self.refuse("resets a row that has ended once more")
+            return
+
+
+class EnvPoolRows:
+    """The rows of an EnvPool, which seeds each as it is made and never again. So it is made when all rows have their
+    seeds; until then the first observation of a row is that of a pool of this row alone."""
+
+    is_same_step, has_masks = False, False
+
+    def __init__(self, name, kwargs, wrappers, n):
+        if wrappers:
+            raise Refusal("wrappers: environments of EnvPool take none", True)
+        self.name, self.kwargs, self.n = name, kwargs, n
+        self.seeds, self.pool = [None] * n, None
+        self.vector = self.make(1, [0])
+        config = self.vector.config
+        self.max_steps = int(config.get("max_episode_steps") or 0)
+        self.threshold = config.get("reward_threshold")
+
+    def make(self, n, seeds):
+        import envpool
+
+        if self.name not in envpool.list_all_envs():
+            raise Refusal(f"EnvPool has no environment {self.name}")
+        threads = {"num_threads": min(n, len(os.sched_getaffinity(0)))}
+        return envpool.make(self.name, env_type="gymnasium", num_envs=n, seed=seeds, **{**threads, **self.kwargs})
+
+    def step(self, actions):
+        return self.pool.step(actions)
+
+    def reset_row(self, row, seed):
+        import numpy
+
+        if self.pool is not None:
+            return row_of(self.pool.reset(numpy.array([row], numpy.int32))[0], 0), {}
+        self.seeds[row] = seed
+        one = self.make(1, [seed])
+        observation = row_of(one.reset()[0], 0)
+        one.close()
+        if None not in self.seeds:
+            self.pool = self.make(self.n, self.seeds)
+            self.pool.reset()
+        return observation, {}
+
+    def close(self):
+        for pool in (self.vector, self.pool):
+            if pool is not None:
+                pool.close()
+
+
+def describe_actions(space, n):
+    """As describe_action(), for the actions of `n` rows in one array."""
+    import numpy
+
+    kind, shape, low, high, counts, starts, how, array, _ = describe_action(space)
+    if how == COMPOSED:
+        raise Refusal(f"its action space is a {type(space).__name__}, which vector environments cannot take here")
+    dtype = space.dtype if how == INT else array.dtype
+    array = numpy.zeros((n, *space.shape), dtype)
+    elements = n * int(numpy.prod(space.shape))
+    if kind == BOX:
+        return BOX, (elements,), None, None, b"", b"", ARRAY, array, None
+    return MULTI_DISCRETE, (elements,), None, None, counts * n, starts * n, ARRAY, array, None
+
+
+# how the rows of a vector environment take seeds, by name and options
+TRIED = {}
+
+
+class Vector:
+    """`n` environments that step at once, with what the plug-in has to know of them."""
+
+    def __init__(self, family, name, options, n):
+        kwargs = {key: parse(text) for key, text in options}
+        wrappers = kwargs.pop("wrappers", None)
+        try:
+            self.rows = rows = self.open(family, name, kwargs, wrappers, n, tuple(options))
+        except TypeError as error:
+            if "unexpected keyword argument" in str(error):
+                raise Refusal(f"it does not take an option: {error}", options=True) from None
+            raise
+        self.step, self.reset_row, self.is_same_step = rows.step, rows.reset_row, rows.is_same_step
+        space = rows.vector.single_action_space
+        self.observation = describe_observation(rows.vector.single_observation_space)
+        self.action, self.actions = describe_action(space), describe_actions(space, n)
+        self.max_steps = rows.max_steps
+        self.threshold = float("nan") if rows.threshold is None else float(rows.threshold)
+        self.masks = MASK_IN_INFO if rows.has_masks and self.action[0] in (DISCRETE, MULTI_DISCRETE) else NO_MASK
+
+    def open(self, family, name, kwargs, wrappers, n, key):
+        if family == "envpool":
+            return EnvPoolRows(name, kwargs, wrappers, n)
+        if (name, key) not in TRIED:
+            two = VectorRows(name, kwargs, wrappers, 2)
+            try:
+                Trial(two).run()
+                TRIED[(name, key)] = two.seeding
+            finally:
+                two.close()
+        rows = VectorRows(name, kwargs, wrappers, n)
+        rows.seeding = TRIED[(name, key)]
+        rows.start()
+        return rows
+
+    def final(self, info, row):
+        """The last observation of a row that was reset in the same step."""
+        if "final_obs" not in info:
+            raise TypeError("a row ended, and info has no final_obs, as autoreset_mode SameStep says")
+        return row_of(info["final_obs"], row)
+
+    def close(self):
+        self.rows.close()
 
 
 def find_mask_method(env):

@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include "setting.h"
 #include "space.h"
 
 #include <math.h>
@@ -25,46 +26,14 @@ struct environment {
 
 /* ---- creation ---- */
 
-static const char *find_setting(const muster_env_setting *settings, const char *key) {
-  for (; settings->key != NULL; settings++)
-    if (strcmp(settings->key, key) == 0) return settings->value;
-  return "";
-}
-
-/* a list of (key, value) for the environment itself */
-static PyObject *list_options(const muster_env_setting *settings) {
-  PyObject *list = PyList_New(0);
-  for (; list != NULL && settings->key != NULL; settings++) {
-    if (strchr(settings->key, '.') != NULL) continue;
-    PyObject *pair = Py_BuildValue("(ss)", settings->key, settings->value);
-    if (pair == NULL || PyList_Append(list, pair) != 0) Py_CLEAR(list);
-    Py_XDECREF(pair);
-  }
-  return list;
-}
-
 /* makes the environment in Python */
 static int make(struct environment *env, const muster_env_setting *settings) {
-  PyObject *options = list_options(settings);
+  PyObject *options = setting_list(settings);
   if (options == NULL) return -1;
   env->bridge =
-      PyObject_CallFunction(interpreter_find("Environment"), "sO", find_setting(settings, SETTING_ID), options);
+      PyObject_CallFunction(interpreter_find("Environment"), "sO", setting_find(settings, SETTING_ID), options);
   Py_DECREF(options);
   return env->bridge == NULL ? -1 : 0;
-}
-
-static long long read_integer(PyObject *object, const char *name) {
-  PyObject *value = PyObject_GetAttrString(object, name);
-  long long number = value != NULL ? PyLong_AsLongLong(value) : -1;
-  Py_XDECREF(value);
-  return number;
-}
-
-static double read_real(PyObject *object, const char *name) {
-  PyObject *value = PyObject_GetAttrString(object, name);
-  double number = value != NULL ? PyFloat_AsDouble(value) : -1;
-  Py_XDECREF(value);
-  return number;
 }
 
 /* takes over what bridge.py found out about it */
@@ -79,17 +48,17 @@ static int take_over(struct environment *env) {
   if (observation_open(&env->observation, layout) != 0) return -1;
   if ((layout = PyObject_GetAttrString(bridge, "action")) == NULL) return -1;
   if (action_open(&env->action, layout) != 0) return -1;
-  env->masks = (enum masks)read_integer(bridge, "masks");
-  env->max_steps = (int32_t)read_integer(bridge, "max_steps");
-  env->threshold = read_real(bridge, "threshold");
-  env->state_bytes = (size_t)read_integer(bridge, "state_bytes");
+  env->masks = (enum masks)attribute_integer(bridge, "masks");
+  env->max_steps = (int32_t)attribute_integer(bridge, "max_steps");
+  env->threshold = attribute_real(bridge, "threshold");
+  env->state_bytes = (size_t)attribute_integer(bridge, "state_bytes");
   for (size_t i = 0; env->masks != MASKS_NONE && i < env->action.elements; i++)
     env->choices += (size_t)env->action.space.counts[i];
   return PyErr_Occurred() != NULL ? -1 : 0;
 }
 
 int environment_create(const muster_env_setting *settings, void **out, muster_env_error *error) {
-  if (interpreter_start(find_setting(settings, SETTING_PYTHON), error) != 0) return MUSTER_ENV_NO_OPTION_TO_BLAME;
+  if (interpreter_start(setting_find(settings, SETTING_PYTHON), error) != 0) return MUSTER_ENV_NO_OPTION_TO_BLAME;
   struct environment *env = calloc(1, sizeof *env);
   if (env == NULL) return muster_env_fail(error, "out of memory");
   if (make(env, settings) == 0 && take_over(env) == 0) {
@@ -173,16 +142,6 @@ int environment_reset(void *handle, muster_random *random, muster_env_result *re
   return failed ? interpreter_fail(true, error) : 0;
 }
 
-static int refuse_step(PyObject *returned) {
-  if (PyTuple_Check(returned))
-    PyErr_Format(PyExc_TypeError,
-                 "step() returned %zd values%s: Gymnasium wants observation, reward, terminated, truncated, info",
-                 PyTuple_GET_SIZE(returned), PyTuple_GET_SIZE(returned) == 4 ? ", as the older gym did" : "");
-  else
-    PyErr_Format(PyExc_TypeError, "step() returned %s, not a tuple of 5", Py_TYPE(returned)->tp_name);
-  return -1;
-}
-
 static int read_flag(PyObject *value, bool *flag) {
   int is_true = value == Py_True ? 1 : value == Py_False ? 0 : PyObject_IsTrue(value);
   *flag = is_true == 1;
@@ -191,7 +150,7 @@ static int read_flag(PyObject *value, bool *flag) {
 
 /* reads (observation, reward, terminated, truncated, info) */
 static int read_step(const struct environment *env, PyObject *returned, muster_env_result *result) {
-  if (!PyTuple_Check(returned) || PyTuple_GET_SIZE(returned) != 5) return refuse_step(returned);
+  if (step_check(returned) != 0) return -1;
   if (observation_read(&env->observation, PyTuple_GET_ITEM(returned, 0), result->observation) != 0) return -1;
   result->reward[0] = PyFloat_AsDouble(PyTuple_GET_ITEM(returned, 1));
   if (result->reward[0] == -1.0 && PyErr_Occurred() != NULL) return -1;

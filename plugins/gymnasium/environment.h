@@ -4,10 +4,6 @@
 
 #include "muster/env.h"
 
-/* settings that are not for the environment itself; no argument in Python can have a dot in its name */
-#define SETTING_ID "gymnasium.id"
-#define SETTING_PYTHON "env.python"
-
 int environment_create(const muster_env_setting *settings, void **env, muster_env_error *error);
 void environment_destroy(void *env);
 void environment_describe(const void *env, muster_env_spec *spec);

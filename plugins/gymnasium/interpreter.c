@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -54,6 +55,17 @@ static int fail_to_start(PyStatus status, muster_env_error *error) {
                          status.err_msg != NULL ? status.err_msg : "no reason given");
 }
 
+/* Python's module of signals sets a handler of SIGINT when it is imported first, though none were to be installed: then
+ * Ctrl-C would be a KeyboardInterrupt in the middle of a step. Imported here, it does so once, and muster's stays. */
+static void keep_signals(void) {
+  struct sigaction before;
+  sigaction(SIGINT, NULL, &before);
+  PyObject *module = PyImport_ImportModule("_signal");
+  PyErr_Clear();
+  Py_XDECREF(module);
+  sigaction(SIGINT, &before, NULL);
+}
+
 /* signals, the locale and standard streams stay muster's. The interpreter is the one that libpython belongs to; the
  * packages of a virtual environment are added later, since its own interpreter may be another build of the version. */
 static int initialize(muster_env_error *error) {
@@ -71,6 +83,7 @@ static int initialize(muster_env_error *error) {
   status = PyConfig_SetBytesString(&config, &config.program_name, MUSTER_PYTHON_PROGRAM);
   if (!PyStatus_Exception(status)) status = Py_InitializeFromConfig(&config);
   PyConfig_Clear(&config);
+  if (!PyStatus_Exception(status)) keep_signals();
   return PyStatus_Exception(status) ? fail_to_start(status, error) : 0;
 }
 

@@ -149,7 +149,9 @@ static int read_buffer(PyObject *value, Py_ssize_t n, enum element element, void
   }
   const Py_ssize_t found = view.itemsize > 0 ? view.len / view.itemsize : 0;
   int outcome = 0;
-  if (found != n) {
+  if (view.format != NULL && view.format[0] == 'O') {
+    outcome = 1; /* references to objects, not numbers */
+  } else if (found != n) {
     PyErr_Format(PyExc_ValueError, "a value has %zd numbers, but its space says %zd", found, n);
     outcome = -1;
   } else if (!convert(&view, (size_t)n, element, out)) {
@@ -188,14 +190,8 @@ static PyObject *follow(PyObject *value, PyObject *path) {
   return value;
 }
 
-/* reads choices, counted from 0 */
-static int read_choices(const struct leaf *leaf, PyObject *value, int64_t *choices) {
-  if (leaf->elements == 1 && PyIndex_Check(value)) {
-    choices[0] = PyNumber_AsSsize_t(value, PyExc_OverflowError);
-    if (choices[0] == -1 && PyErr_Occurred() != NULL) return -1;
-  } else if (read_array(value, leaf->elements, ELEMENT_INTEGER, choices) != 0) {
-    return -1;
-  }
+/* counts the choices of one leaf from 0 */
+static int count_choices(const struct leaf *leaf, int64_t *choices) {
   for (Py_ssize_t i = 0; i < leaf->elements; i++) {
     const int64_t choice = choices[i] - leaf->starts[i];
     if (choice < 0 || choice >= leaf->counts[i]) {
@@ -206,6 +202,17 @@ static int read_choices(const struct leaf *leaf, PyObject *value, int64_t *choic
     choices[i] = choice;
   }
   return 0;
+}
+
+/* reads choices, counted from 0 */
+static int read_choices(const struct leaf *leaf, PyObject *value, int64_t *choices) {
+  if (leaf->elements == 1 && PyIndex_Check(value)) {
+    choices[0] = PyNumber_AsSsize_t(value, PyExc_OverflowError);
+    if (choices[0] == -1 && PyErr_Occurred() != NULL) return -1;
+  } else if (read_array(value, leaf->elements, ELEMENT_INTEGER, choices) != 0) {
+    return -1;
+  }
+  return count_choices(leaf, choices);
 }
 
 /* reads a leaf of a composed observation, and moves *out behind it */
@@ -245,6 +252,100 @@ int observation_read(const struct observation *observation, PyObject *value, voi
     if (failed) return -1;
   }
   return 0;
+}
+
+/* ---- observations of a block ---- */
+
+/* writes one leaf of one row, which was read as `from`, behind `at` numbers of the row */
+static int put_leaf(const struct observation *observation, const struct leaf *leaf, void *from, size_t at, void *row) {
+  const size_t n = (size_t)leaf->elements;
+  if (leaf->read == READ_NUMBERS) {
+    const size_t bytes = observation->space.kind == MUSTER_SPACE_BOX_U8 ? sizeof(uint8_t) : sizeof(float);
+    memcpy((char *)row + at * bytes, from, n * bytes);
+    return 0;
+  }
+  int64_t *choices = from;
+  if (count_choices(leaf, choices) != 0) return -1;
+  float *out = (float *)row + at;
+  for (size_t i = 0; i < n; i++) {
+    if (leaf->read == READ_CHOICES) {
+      ((int32_t *)row)[i] = (int32_t)choices[i];
+      continue;
+    }
+    for (int64_t k = 0; k < leaf->counts[i]; k++) out[k] = k == choices[i] ? 1.0f : 0.0f;
+    out += leaf->counts[i];
+  }
+  return 0;
+}
+
+/* how many numbers of a row a leaf takes */
+static size_t leaf_width(const struct leaf *leaf) {
+  size_t width = 0;
+  if (leaf->read != READ_ONE_HOT) return (size_t)leaf->elements;
+  for (Py_ssize_t i = 0; i < leaf->elements; i++) width += (size_t)leaf->counts[i];
+  return width;
+}
+
+/* reads one leaf of n rows, and writes it into each */
+static int read_leaf_of_rows(const struct observation *observation, const struct leaf *leaf, PyObject *value, size_t at,
+                             const struct rows *rows) {
+  const bool is_bytes = observation->space.kind == MUSTER_SPACE_BOX_U8, is_number = leaf->read == READ_NUMBERS;
+  const enum element element = is_bytes ? ELEMENT_BYTE : is_number ? ELEMENT_FLOAT : ELEMENT_INTEGER;
+  const size_t bytes = is_bytes ? sizeof(uint8_t) : is_number ? sizeof(float) : sizeof(int64_t);
+  const size_t one = (size_t)leaf->elements * bytes;
+  /* the whole memory at once, where the rows lie in it as they are wanted */
+  const bool is_direct = observation->n_leaves == 1 && is_number && rows->stride == one;
+  char *from = is_direct ? rows->out : rows->scratch;
+  if (read_array(value, (Py_ssize_t)rows->n * leaf->elements, element, from) != 0) return -1;
+  for (size_t i = 0; !is_direct && i < rows->n; i++)
+    if (put_leaf(observation, leaf, from + i * one, at, (char *)rows->out + i * rows->stride) != 0) return -1;
+  return 0;
+}
+
+size_t observation_scratch(const struct observation *observation) {
+  size_t most = 1;
+  for (size_t i = 0; i < observation->n_leaves; i++)
+    if ((size_t)observation->leaves[i].elements > most) most = (size_t)observation->leaves[i].elements;
+  return most * sizeof(int64_t);
+}
+
+int observation_read_rows(const struct observation *observation, PyObject *value, const struct rows *rows) {
+  size_t at = 0;
+  for (size_t i = 0; i < observation->n_leaves; i++) {
+    const struct leaf *leaf = &observation->leaves[i];
+    PyObject *part = follow(value, leaf->path);
+    int failed = part == NULL || read_leaf_of_rows(observation, leaf, part, at, rows) != 0;
+    Py_XDECREF(part);
+    if (failed) return -1;
+    at += leaf_width(leaf);
+  }
+  return 0;
+}
+
+int rewards_read_rows(PyObject *value, const struct rows *rows) {
+  if (read_array(value, (Py_ssize_t)rows->n, ELEMENT_FLOAT, rows->scratch) != 0) return -1;
+  for (size_t i = 0; i < rows->n; i++)
+    memcpy((char *)rows->out + i * rows->stride, (float *)rows->scratch + i, sizeof(float));
+  return 0;
+}
+
+int flags_read_rows(PyObject *value, size_t n, uint8_t *out) {
+  if (read_array(value, (Py_ssize_t)n, ELEMENT_BYTE, out) != 0) return -1;
+  for (size_t i = 0; i < n; i++) out[i] = out[i] != 0;
+  return 0;
+}
+
+int step_check(PyObject *returned) {
+  if (!PyTuple_Check(returned)) {
+    PyErr_Format(PyExc_TypeError, "step() returned %s, not a tuple of 5", Py_TYPE(returned)->tp_name);
+    return -1;
+  }
+  const Py_ssize_t values = PyTuple_GET_SIZE(returned);
+  if (values == 5) return 0;
+  PyErr_Format(PyExc_TypeError,
+               "step() returned %zd values%s: Gymnasium wants observation, reward, terminated, truncated, info", values,
+               values == 4 ? ", as the older gym did" : "");
+  return -1;
 }
 
 /* ---- actions ---- */

@@ -49,6 +49,30 @@ void action_close(struct action *action);
 /* Writes an observation as muster's space says: float, uint8_t or int32_t. -1: a Python exception is pending. */
 int observation_read(const struct observation *observation, PyObject *value, void *out);
 
+/* Where the numbers of a block's rows go. */
+struct rows {
+  size_t n;      /* rows */
+  void *out;     /* the first row */
+  size_t stride; /* bytes from row to row */
+  void *scratch; /* [n] times what observation_scratch() says, and at least a float for each row */
+};
+
+/* Bytes of scratch that observation_read_rows() needs for a row. */
+size_t observation_scratch(const struct observation *observation);
+
+/* Writes the observations of a block, which Python gives as one batch: arrays with the rows as first dimension. -1: an
+ * exception is pending; so for the functions that follow. */
+int observation_read_rows(const struct observation *observation, PyObject *value, const struct rows *rows);
+
+/* Writes a reward for each row, as float. */
+int rewards_read_rows(PyObject *value, const struct rows *rows);
+
+/* Writes a flag for each row: 0 or 1. */
+int flags_read_rows(PyObject *value, size_t n, uint8_t *out);
+
+/* Whether step() has returned a tuple of five. */
+int step_check(PyObject *returned);
+
 /* The object for step(): a new reference; NULL: an exception is pending. The array of the last step is used again
  * unless the environment keeps it. */
 PyObject *action_make(struct action *action, const void *values);

@@ -56,10 +56,14 @@ muster_status env_plugin_locate_environment(const char *path, const char *folder
 
 /* ---- Python's environments ---- */
 
-#define PYTHON_PREFIX "gymnasium:"
 #define PYTHON_PLUGIN "muster-gymnasium.so"
 
-bool env_plugin_is_python(const char *name) { return strncmp(name, PYTHON_PREFIX, strlen(PYTHON_PREFIX)) == 0; }
+bool env_plugin_is_python(const char *name) {
+  static const char *const prefixes[] = {"gymnasium:", "gymnasium-vector:", "envpool:"};
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+    if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0) return true;
+  return false;
+}
 
 /* looks beside a program or library of muster, and where an installation has plug-ins */
 static bool find_beside(const char *object, char *found, size_t size) {

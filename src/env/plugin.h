@@ -15,7 +15,8 @@ struct env_plugin;
  */
 MUSTER_CHECKED muster_status env_plugin_locate(const char *path, const char *folder, char *found, size_t size);
 
-/* Whether an environment is one of Python's Gymnasium, by its name: "gymnasium:CartPole-v1". */
+/* Whether an environment is one of Python, by its name: "gymnasium:CartPole-v1", "gymnasium-vector:ID", "envpool:ID".
+ */
 bool env_plugin_is_python(const char *name);
 
 /* Writes the absolute path of muster's own plug-in for these into found[size]. USAGE error where it was not built. */

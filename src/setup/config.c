@@ -51,9 +51,9 @@ static const struct option_spec env_host_options[] = {
      .help =
          "shared object with environments, relative to the working directory or else to the config; null: built in"},
     {IN(env_host_options, python), .type = OPTION_STRING, .default_value = "null",
-     .help =
-         "virtual environment with the packages of environments gymnasium:ID, found as plugin is; null: the one that "
-         "is activated ($VIRTUAL_ENV), else those of the Python that muster was built with"},
+     .help = "virtual environment with the packages of Python's environments (gymnasium:ID, gymnasium-vector:ID, "
+             "envpool:ID), found as plugin is; null: the one that is activated ($VIRTUAL_ENV), else those of the "
+             "Python that muster was built with"},
     {IN(env_host_options, isolation), .type = OPTION_CHOICE, .default_value = "none", .choices = isolation_names,
      .help = "process: environments run in child processes, so that a crash or hang costs running episodes only"},
     {IN(env_host_options, isolation_block), .type = OPTION_INT, .default_value = "0", .min = 0, .max = 1e6,
@@ -332,7 +332,9 @@ static muster_status locate_python(const struct document *document, const char *
   char *python = config->env_host.python;
   if (python[0] == '\0') return MUSTER_OK;
   if (!env_plugin_is_python(config->env.name) && !env_plugin_is_python(config->evaluation_env.name))
-    return document_error(document, "env.python", "is for environments gymnasium:ID, and env.name is %s; expects null",
+    return document_error(document, "env.python",
+                          "is for environments gymnasium:ID, gymnasium-vector:ID and envpool:ID, and env.name is %s; "
+                          "expects null",
                           config->env.name);
   return make_absolute(document, config_path, "env.python", env_plugin_locate_environment, python);
 }

@@ -3,7 +3,9 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
+import time
 
 import program
 import python_environment
@@ -262,6 +264,37 @@ class Errors(Case):
         config = self.config("own_environments:Breaks", more).replace("2048", "384").replace("32", "64")
         run = self.train("isolated", config=config)
         self.assertGreater(float(program.rows(run)[-1]["env/restarts"]), 0)
+
+
+class Interrupts(Case):
+    def interrupt(self, ranks, code):
+        """Sends SIGINT while Python sleeps in a step: the run ends in order, as any other."""
+        asleep, run = self.folder / f"asleep-{ranks}", self.folder / f"run-{ranks}"
+        text = self.config("own_environments:Sleeps", f", options: {{file: {asleep}, seconds: 0.5}}")
+        text = text.replace("num_envs: 6", "num_envs: 2")
+        config = self.write(f"config-{ranks}.yaml", text.replace("2048", "1000000"))
+        # mpirun kills ranks that take longer to end
+        patient = {"OMPI_MCA_odls_base_sigkill_timeout": "8"}
+        process = program.start(["train", config, "--run-dir", run], ranks, self.folder, env=patient)
+        while not asleep.exists():
+            self.assertIsNone(process.poll(), "it ended before it was interrupted")
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        result = program.finish(process)
+        self.assert_nobody_left(run)
+        self.assertEqual(result.code, code, result)
+        self.assertEqual(program.summary(run)["status"], "interrupted", result)
+        self.assertEqual(result.messages, [], result)
+        self.assertNotIn("KeyboardInterrupt", result.err)
+        self.assertNotIn("Traceback", result.err)
+        self.assertIn("--resume", result.out)
+
+    def test_alone(self):
+        self.interrupt(None, 0)
+
+    def test_mpirun(self):
+        """mpirun ends with a code of its own, as for every environment."""
+        self.interrupt(2, 1)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ EXPECTED = [
     ("mpi/placement", "sanitizers"),
     ("fault/(failing_calls|setup)", "sanitizers"),
     # a machine may be unable to reach Python's package index
-    ("cli/(export|gymnasium|python|tensorboard)|mpi/trace_viewers", "pip install"),
+    ("cli/(export|gymnasium|gymnasium_vector|python|tensorboard)|mpi/trace_viewers", "pip install"),
     ("cli/mujoco", "plugin-mujoco/fetch"),
 ]
 

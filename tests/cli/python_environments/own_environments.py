@@ -1,5 +1,9 @@
 """Environments as a user has them in a file: for the tests of muster-gymnasium.so."""
 
+import pathlib
+import signal
+import time
+
 import gymnasium
 import numpy
 from gymnasium import spaces
@@ -33,6 +37,22 @@ class Empty(gymnasium.Env):
 
     def step(self, action):
         return self.observation, 0.0, False, False, self.info
+
+
+class Sleeps(Empty):
+    """Sleeps long in every 60th step, and makes a file then; a trial at creation is shorter. As some packages do, it wants KeyboardInterrupt."""
+
+    def __init__(self, file, seconds=1.0):
+        super().__init__()
+        self.file, self.seconds, self.steps = file, seconds, 0
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def step(self, action):
+        self.steps += 1
+        if self.steps % 60 == 0:
+            pathlib.Path(self.file).touch()
+            time.sleep(self.seconds)
+        return super().step(action)
 
 
 class Breaks(Empty):
