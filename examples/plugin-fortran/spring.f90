@@ -16,7 +16,7 @@ module spring_environment
     logical :: noisy = .false.            ! an option: whether the air moves
     real(dp) :: x = 0, v = 0              ! m, m/s
   contains
-    procedure :: describe, reset, step, state_bytes, save_state, load_state, render
+    procedure :: describe, reset, step, state_bytes, save_state, load_state, render, set_option
   end type
 
 contains
@@ -52,6 +52,21 @@ contains
     call spec%act_discrete([3])           ! push left, do not push, push right
     spec%max_steps = 100
     spec%reward_threshold = merge(50.0_dp, 70.0_dp, self%noisy)
+  end subroutine
+
+  ! for a curriculum: the spring may become stiffer over a run, at once
+  subroutine set_option(self, key, value, error)
+    class(spring), intent(inout) :: self
+    character(len=*), intent(in) :: key
+    real(dp), intent(in) :: value
+    character(len=:), allocatable, intent(inout) :: error
+    if (key /= 'stiffness') then
+      error = 'option ' // key // ' cannot change: only stiffness can'
+    else if (.not. value > 0) then
+      error = 'option stiffness: expects a number above 0'
+    else
+      self%stiffness = value
+    end if
   end subroutine
 
   subroutine observe(self, result)

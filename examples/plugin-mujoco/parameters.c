@@ -102,3 +102,15 @@ int parameters_read(const muster_env_setting *settings, struct parameters *out, 
       if (strcmp(settings->key, keys[i].name) == 0 && read_setting(settings, &keys[i], out, error)) return 1;
   return 0;
 }
+
+int parameters_set(struct parameters *parameters, const char *key, double value, muster_env_error *error) {
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    if (strcmp(key, keys[i].name) != 0 || keys[i].kind != NUMBER) continue;
+    if (!isfinite(value) || (value < 0 && strcmp(key, "reset_noise_scale") == 0))
+      return muster_env_fail(error, "option %s: expects a number%s, got %g", key, isfinite(value) ? " >= 0" : "",
+                             value);
+    *(double *)((char *)parameters + keys[i].offset) = value;
+    return 0;
+  }
+  return muster_env_fail(error, "option %s cannot change: only weights, rewards and reset_noise_scale can", key);
+}

@@ -25,4 +25,8 @@ struct parameters {
  * value. */
 int parameters_read(const muster_env_setting *settings, struct parameters *out, muster_env_error *error);
 
+/* Sets one that is a number, at any time: a weight, a reward, the noise of a start. Fails for others, and where the
+ * value is out of range. */
+int parameters_set(struct parameters *parameters, const char *key, double value, muster_env_error *error);
+
 #endif

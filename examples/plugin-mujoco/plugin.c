@@ -52,6 +52,12 @@ static int load_row(void *block, int32_t row, const void *bytes, muster_env_erro
 
 static int load(void *env, const void *bytes, muster_env_error *error) { return simulation_load(env, 0, bytes, error); }
 
+/* a weight counts from the next step on, noise from the next reset on */
+static int set_option(void *block, const char *key, double value, muster_env_error *error) {
+  struct simulation *self = block;
+  return parameters_set(&self->parameters, key, value, error);
+}
+
 static void draw(const void *env, muster_canvas *canvas) { picture_draw(env, canvas); }
 
 static int create_block(const struct task *task, const muster_env_setting *settings, int32_t n, void **block,
@@ -91,7 +97,9 @@ static int create_block(const struct task *task, const muster_env_setting *setti
                                              .block_save_state = save_row,                                             \
                                              .block_load_state = load_row,                                             \
                                              .render_picture = draw,                                                   \
-                                             .render_fps = fps};
+                                             .render_fps = fps,                                                        \
+                                             .set_option = set_option,                                                 \
+                                             .block_set_option = set_option};
 
 /* ---- options: names, meanings and defaults of Gymnasium's keyword arguments ---- */
 

@@ -153,6 +153,16 @@ typedef struct muster_env_type {
   /* Optional, where a state may turn out to be one that can't be saved: whether the last save_state() saved it. An
    * episode whose state was not saved starts afresh when a run is resumed. */
   bool (*has_saved)(const void *env);
+
+  /* Optional: gives an option another value in the midst of a run (`env.schedules`). `key` is one that the type lists,
+   * or, where it takes any, any other one. Called before the first reset, between steps, and again after each
+   * load_state(). The next reset at the latest starts an episode as if the environment had been created with that
+   * value; the running episode may take it up at once, or go on with the value before, which then is part of its saved
+   * state. Spaces, limits and the length of the state stay as describe() has told. An option that is a whole number is
+   * rounded to the nearest. Fails, and changes nothing, where the option cannot be set or the value is out of its
+   * range. block_set_option() is for all rows of a block; where a type has block functions, it alone is called. */
+  int (*set_option)(void *env, const char *key, double value, muster_env_error *error);
+  int (*block_set_option)(void *block, const char *key, double value, muster_env_error *error);
 } muster_env_type;
 
 /* ---- plug-ins ----

@@ -7,6 +7,7 @@ An error that a user can mend is a Refusal, whose text is the whole message.
 import ast
 import importlib
 import io
+import numbers
 import os
 import pickle
 import site
@@ -611,6 +612,20 @@ class Environment:
 
     def load(self, data):
         self.state.load(data)
+
+    def set_option(self, name, value):
+        """By set_option() of the environment itself, or else its attribute, which keeps its type."""
+        core = self.env.unwrapped
+        if callable(getattr(core, "set_option", None)):
+            core.set_option(name, value)
+            return
+        kind = type(core).__name__
+        before = getattr(core, name, None)
+        if not hasattr(core, name):
+            raise Refusal(f"{kind} has neither an attribute {name} nor a method set_option(name, value)")
+        if isinstance(before, bool) or not isinstance(before, numbers.Real):
+            raise Refusal(f"the attribute {name} of {kind} is {type(before).__name__}, not a number")
+        setattr(core, name, type(before)(round(value) if isinstance(before, numbers.Integral) else value))
 
     def close(self):
         self.env.close()

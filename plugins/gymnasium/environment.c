@@ -206,3 +206,13 @@ int environment_load_state(void *handle, const void *bytes, muster_env_error *er
   Py_DECREF(loaded);
   return 0;
 }
+
+/* ---- options ---- */
+
+int environment_set_option(void *handle, const char *key, double value, muster_env_error *error) {
+  struct environment *env = handle;
+  PyObject *set = PyObject_CallMethod(env->bridge, "set_option", "sd", key, value);
+  if (set == NULL) return interpreter_fail(false, error);
+  Py_DECREF(set);
+  return 0;
+}

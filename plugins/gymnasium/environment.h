@@ -13,5 +13,6 @@ int environment_step(void *env, const void *action, muster_random *random, muste
 void environment_save_state(const void *env, void *bytes);
 int environment_load_state(void *env, const void *bytes, muster_env_error *error);
 bool environment_has_saved(const void *env);
+int environment_set_option(void *env, const char *key, double value, muster_env_error *error);
 
 #endif

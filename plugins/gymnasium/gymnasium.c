@@ -33,6 +33,7 @@ static const muster_env_type single = {
     .save_state = environment_save_state,
     .load_state = environment_load_state,
     .has_saved = environment_has_saved,
+    .set_option = environment_set_option,
 };
 
 static const muster_env_type block = {

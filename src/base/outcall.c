@@ -20,7 +20,7 @@ void outcall_describe(const struct outcall_place *place, const char *type, char 
   static const char *const names[OUTCALLS] = {
       [OUTCALL_CREATE] = "create", [OUTCALL_DESCRIBE] = "describe", [OUTCALL_RESET] = "reset",
       [OUTCALL_STEP] = "step",     [OUTCALL_SAVE] = "save_state",   [OUTCALL_LOAD] = "load_state",
-      [OUTCALL_RENDER] = "render", [OUTCALL_DESTROY] = "destroy",
+      [OUTCALL_RENDER] = "render", [OUTCALL_OPTION] = "set_option", [OUTCALL_DESTROY] = "destroy",
   };
   if (size > 0) text[0] = '\0';
   if (place->call <= OUTCALL_NONE || place->call >= OUTCALLS) return;

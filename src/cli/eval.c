@@ -128,10 +128,13 @@ static muster_status evaluate(const struct eval_request *request, const struct r
   /* an environment can be drawn only in this process */
   if (request->show.gif.path != NULL) wanted.isolates = false;
   struct env_source source = {0};
+  struct curriculum curriculum;
+  run_config_curriculum(config, &curriculum);
   MUSTER_TRY(comm_agree(comm, env_source_open(&wanted, &source)));
   struct evaluation_request evaluation = {
       .type = source.type,
       .settings = settings,
+      .curriculum = &curriculum,
       .wrappers = run_config_env_wrappers(config),
       .observation = &policy->observation,
       .action = &policy->action,

@@ -82,6 +82,7 @@ static muster_status create_environments(struct env_block *block, const muster_e
   MUSTER_TRY(blame(type->name, is_block ? create_whole(block, settings) : create_each(block, settings, arena)));
   MUSTER_TRY(blame(type->name, env_spec_check(type, &block->spec)));
   if (is_block) MUSTER_TRY(take_viewer(block, arena));
+  if (env_block_has_options(block)) MUSTER_TRY(ARENA_TAKE(arena, ENV_OPTION_VALUES, "options", &block->options));
   return ARENA_TAKE(arena, (size_t)block->spec.agents, "rewards", &block->rewards);
 }
 
@@ -192,6 +193,55 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
   return told(failed, error);
 }
 
+/* ---- options ---- */
+
+bool env_block_has_options(const struct env_block *block) {
+  return block->block != NULL ? block->type->block_set_option != NULL : block->type->set_option != NULL;
+}
+
+/* where the value of an option is kept; NULL: there is no room */
+static struct env_option_value *find_option(struct env_block *block, const char *key, bool *is_new) {
+  int32_t i = 0;
+  while (i < block->n_options && strcmp(block->options[i].key, key) != 0) i++;
+  *is_new = i == block->n_options;
+  return i < ENV_OPTION_VALUES && strlen(key) < sizeof block->options[i].key ? &block->options[i] : NULL;
+}
+
+/* sets an option of one environment, or of the whole block where `row` is -1 */
+static int set_one(const struct env_block *block, void *env, int32_t row, const struct env_option_value *option,
+                   muster_env_error *error) {
+  foreign_enter(block->foreign, OUTCALL_OPTION, row);
+  int failed = row < 0 ? block->type->block_set_option(env, option->key, option->value, error)
+                       : block->type->set_option(env, option->key, option->value, error);
+  foreign_leave(block->foreign, true);
+  return told(failed, error);
+}
+
+/* gives options that were set before their present values again: a state may hold those of when it was saved */
+static int set_again(const struct env_block *block, int32_t row, muster_env_error *error) {
+  const bool is_block = block->block != NULL;
+  if (isolation_wraps(block->type)) return 0; /* the process that has loaded it has done that */
+  for (int32_t i = 0; i < block->n_options; i++)
+    if (set_one(block, is_block ? block->block : block->envs[row], is_block ? -1 : row, &block->options[i], error) != 0)
+      return 1;
+  return 0;
+}
+
+int env_block_set_option(struct env_block *block, const char *key, double value, muster_env_error *error) {
+  bool is_new;
+  struct env_option_value *kept = find_option(block, key, &is_new);
+  if (kept == NULL) return muster_env_fail(error, "more than %d options, or one of a longer name", ENV_OPTION_VALUES);
+  if (!is_new && kept->value == value) return 0;
+  struct env_option_value option = {.value = value};
+  strcpy(option.key, key);
+  const bool is_block = block->block != NULL;
+  for (int32_t row = is_block ? -1 : 0; row < (is_block ? 0 : block->count); row++)
+    if (set_one(block, is_block ? block->block : block->envs[row], row, &option, error) != 0) return 1;
+  *kept = option;
+  block->n_options += is_new;
+  return 0;
+}
+
 /* ---- state and text ---- */
 
 bool env_block_can_save(const struct env_block *block) {
@@ -217,7 +267,7 @@ int env_block_load(struct env_block *block, int32_t row, const void *bytes, must
   int failed = is_block ? block->type->block_load_state(block->block, row, bytes, error)
                         : block->type->load_state(block->envs[row], bytes, error);
   foreign_leave(block->foreign, false);
-  return told(failed, error);
+  return failed ? told(failed, error) : set_again(block, row, error);
 }
 
 static bool make_viewer(const struct env_block *block, const muster_env_setting *settings) {
@@ -231,6 +281,15 @@ static bool make_viewer(const struct env_block *block, const muster_env_setting 
   return viewer->env != NULL;
 }
 
+/* gives the viewer the options that the block has by now */
+static bool set_in_viewer(const struct env_block *block, int32_t row) {
+  muster_env_error error;
+  if (block->n_options > 0 && block->type->set_option == NULL) return false;
+  for (int32_t i = 0; i < block->n_options; i++)
+    if (set_one(block, block->viewer->env, row, &block->options[i], &error) != 0) return false;
+  return true;
+}
+
 /* the environment that renders a row: its own, or, for a block, the viewer with the row's state; NULL: there is none */
 static void *view_row(const struct env_block *block, const muster_env_setting *settings, int32_t row) {
   muster_env_error error;
@@ -240,7 +299,7 @@ static void *view_row(const struct env_block *block, const muster_env_setting *s
   foreign_enter(block->foreign, OUTCALL_RENDER, row);
   const int failed = block->type->load_state(block->viewer->env, block->viewer->bytes, &error);
   foreign_leave(block->foreign, true);
-  return failed ? NULL : block->viewer->env;
+  return failed || !set_in_viewer(block, row) ? NULL : block->viewer->env;
 }
 
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,

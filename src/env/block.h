@@ -9,14 +9,24 @@
 
 struct block_viewer;
 
+/* An option that was set after creation, and its present value. */
+struct env_option_value {
+  char key[64];
+  double value;
+};
+
+#define ENV_OPTION_VALUES 32
+
 struct env_block {
   const muster_env_type *type; /* borrowed */
   int32_t count;
-  void *block;                 /* what block_create() made; NULL when the single functions are used */
-  void **envs;                 /* [count] what create() made; NULL when the block functions are used */
-  double *rewards;             /* [agents] where the single step() writes rewards */
-  const uint8_t *rests;        /* [count] those not stepped, for single functions only; borrowed; NULL: none */
-  muster_env_spec spec;        /* arrays borrowed from the environment */
+  void *block;                      /* what block_create() made; NULL when the single functions are used */
+  void **envs;                      /* [count] what create() made; NULL when the block functions are used */
+  double *rewards;                  /* [agents] where the single step() writes rewards */
+  const uint8_t *rests;             /* [count] those not stepped, for single functions only; borrowed; NULL: none */
+  muster_env_spec spec;             /* arrays borrowed from the environment */
+  struct env_option_value *options; /* [ENV_OPTION_VALUES] those that were set since creation */
+  int32_t n_options;
   struct foreign *foreign;     /* who is called, for base/outcall.h */
   struct block_viewer *viewer; /* of a block: what its rows are rendered by, made when it is first needed */
 };
@@ -45,7 +55,13 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
  * saved because the environment's process has died. */
 bool env_block_can_save(const struct env_block *block);
 bool env_block_save(const struct env_block *block, int32_t row, void *bytes);
+/* Loads such a state; options that were set before keep their present values. */
 int env_block_load(struct env_block *block, int32_t row, const void *bytes, muster_env_error *error);
+
+/* Whether options can be set after creation. */
+bool env_block_has_options(const struct env_block *block);
+/* Sets an option of all environments; does nothing where it has that value already. */
+int env_block_set_option(struct env_block *block, const char *key, double value, muster_env_error *error);
 
 /* Writes one environment's state as text; "" when the type has no such function. */
 void env_block_render_text(const struct env_block *block, const muster_env_setting *settings, int32_t row, char *text,

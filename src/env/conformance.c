@@ -30,6 +30,7 @@ static const struct {
     {"truncation", check_truncation},
     {"buffers", check_buffers},
     {"save and load", check_state},
+    {"set_option", check_changes},
     {"blocks", check_blocks},
     {"text", check_text},
     {"picture", check_picture},

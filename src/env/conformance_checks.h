@@ -20,6 +20,7 @@ void check_resets(struct subject *subject);
 void check_truncation(struct subject *subject);
 void check_buffers(struct subject *subject);
 void check_state(struct subject *subject);
+void check_changes(struct subject *subject);
 void check_blocks(struct subject *subject);
 void check_text(struct subject *subject);
 void check_picture(struct subject *subject);

@@ -157,6 +157,106 @@ void check_state(struct subject *subject) {
                    state.size);
 }
 
+/* ---- options that change ---- */
+
+/* asks for a value; a refusal needs a text */
+static bool set_option(struct player *player, const char *key, double value) {
+  struct examination *examination = player->subject->examination;
+  muster_env_error error = {""};
+  examination->call = "set_option()";
+  int failed = player->subject->type->set_option(player->env, key, value, &error);
+  examination->call = NULL;
+  if (failed && error.text[0] == '\0')
+    examination_fail(examination, "set_option(%s, %g) fails without a text: return muster_env_fail(error, ...)", key,
+                     value);
+  return failed == 0;
+}
+
+/* whether an option has the value of a number */
+static bool has_number(const struct subject *subject, const char *key, double *value) {
+  for (const muster_env_setting *setting = subject->settings; setting->key != NULL; setting++) {
+    char *end;
+    if (strcmp(setting->key, key) != 0) continue;
+    *value = strtod(setting->value, &end);
+    return end != setting->value && *end == '\0' && isfinite(*value);
+  }
+  return false;
+}
+
+static void compare_episodes(struct subject *subject, const char *key, struct player *plain, struct player *changed) {
+  const size_t steps = (size_t)subject->examination->steps / 2 + 1;
+  struct trace here = trace_create(subject, steps), there = trace_create(subject, steps);
+  trace_play(&here, plain, true);
+  trace_play(&there, changed, true);
+  const long at = trace_compare(&here, &there);
+  if (at >= 0)
+    examination_fail(
+        subject->examination,
+        "option %s was set to the value that it was created with, and from step %ld of the next episode on "
+        "it is another environment than one that was created so",
+        key, at + 1);
+  free(here.bytes);
+  free(there.bytes);
+}
+
+/* an option that goes away from its value and comes back leaves nothing behind; a state that was saved under another
+ * value is one of that episode. Returns whether the option can be set. */
+static bool check_change(struct subject *subject, const char *key, double value) {
+  struct player plain = player_create(subject, 3, GUARD_NONE), changed = player_create(subject, 3, GUARD_NONE);
+  bool can = set_option(&changed, key, value);
+  if (can) compare_episodes(subject, key, &plain, &changed);
+  const double other = value != 0 ? 2 * value : 1;
+  if (can && set_option(&changed, key, other)) {
+    play_into_episode(&changed, 5);
+    can = set_option(&changed, key, value);
+    play_into_episode(&plain, 5);
+    changed.choices = plain.choices;
+    changed.next_episode = plain.next_episode;
+    if (can) compare_episodes(subject, key, &plain, &changed);
+  }
+  player_destroy(&plain);
+  player_destroy(&changed);
+  return can;
+}
+
+/* what follows a state is the same where options have the values of the moment, whatever they were when it was made */
+static void check_changed_state(struct subject *subject, const char *key, double value) {
+  if (subject->spec.state_bytes == 0) return;
+  struct player player = player_create(subject, 4, GUARD_NONE), fresh = player_create(subject, 4, GUARD_NONE);
+  struct guarded state = guarded_create(subject->examination, "state", subject->spec.state_bytes, GUARD_BEHIND);
+  const double other = value != 0 ? 2 * value : 1;
+  if (set_option(&player, key, other) && set_option(&fresh, key, other)) {
+    play_into_episode(&player, 7);
+    save(&player, &state);
+    compare_futures(subject, &player, &fresh, &state, "a new environment whose options were set");
+  }
+  guarded_destroy(&state);
+  player_destroy(&player);
+  player_destroy(&fresh);
+}
+
+void check_changes(struct subject *subject) {
+  struct examination *examination = subject->examination;
+  const muster_env_type *type = subject->type;
+  char names[256] = "";
+  double value;
+  if (type->set_option == NULL) {
+    examination_find(examination, CONFORMANCE_PASS, "it has no set_option, which is only for a curriculum");
+    return;
+  }
+  for (const muster_env_option *option = type->options; option != NULL && option->key != NULL; option++) {
+    if (!has_number(subject, option->key, &value) || !check_change(subject, option->key, value)) continue;
+    check_changed_state(subject, option->key, value);
+    snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", names[0] != '\0' ? ", " : "", option->key);
+  }
+  struct player player = player_create(subject, 0, GUARD_NONE);
+  if (set_option(&player, "no such option", 1))
+    examination_fail(examination, "set_option() takes an option that it does not have: it has to refuse it");
+  player_destroy(&player);
+  examination_find(examination, CONFORMANCE_PASS, "options that can change: %s",
+                   names[0] != '\0' ? names : "none listed");
+}
+
 /* ---- blocks ---- */
 
 #define GAP 24 /* bytes between rows that must stay as they are; a multiple of 8 keeps rows aligned */

@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/outcall.h"
+#include "env/block.h"
 #include "env/isolation_channel.h"
 #include "env/spec.h"
 
@@ -59,6 +60,8 @@ struct isolated {
   bool can_save, has_saved, is_described;
   uint8_t *reset; /* [n] rows that are reset already, so that block_reset() only takes the result */
   uint8_t *lost;  /* [n] rows whose episode was lost between steps: it ends at the next step */
+  struct env_option_value options[ENV_OPTION_VALUES]; /* that a child is given when it is started again */
+  int32_t n_options;
   int32_t n_losses;
   struct env_loss *losses; /* [n_children] that are not taken yet, at most one of each child */
 };
@@ -246,8 +249,17 @@ static int map_arrays(struct child *child, muster_env_error *error) {
   return 0;
 }
 
+/* asks a child to set an option of its environments */
+static struct answer set_in_child(const struct isolated *block, struct child *child,
+                                  const struct env_option_value *option) {
+  memcpy(child->channel->key, option->key, sizeof option->key);
+  child->channel->value = option->value;
+  ask(child, CHANNEL_OPTION, 0);
+  return hear(child, block->timeout);
+}
+
 /* starts a child and has it create its environments */
-static int start(struct isolated *block, struct child *child, bool resets_first, muster_env_error *error) {
+static int create_in_child(struct isolated *block, struct child *child, bool resets_first, muster_env_error *error) {
   if (launch(block, child, error) != 0) return ISOLATION_NO_PROCESS;
   child->channel->n = child->count;
   child->channel->resets_first = resets_first;
@@ -266,6 +278,18 @@ static int start(struct isolated *block, struct child *child, bool resets_first,
       child->channel->spec.agents == block->spec.agents)
     return 0;
   return muster_env_fail(error, "the environment describes itself otherwise than the first time");
+}
+
+/* the same, and gives it the options that were set until now */
+static int start(struct isolated *block, struct child *child, bool resets_first, muster_env_error *error) {
+  int failed = create_in_child(block, child, resets_first, error);
+  for (int32_t i = 0; i < block->n_options && failed == 0; i++) {
+    const struct answer answer = set_in_child(block, child, &block->options[i]);
+    if (answer.reply == REPLY_DONE) continue;
+    muster_env_fail(error, "%.240s", answer.text);
+    failed = answer.reply == REPLY_GONE ? ISOLATION_NO_PROCESS : 1;
+  }
+  return failed;
 }
 
 /* ---- faults ---- */
@@ -554,6 +578,29 @@ static int isolated_block_load_state(void *self, int32_t row, const void *bytes,
   }
 }
 
+static int isolated_block_set_option(void *self, const char *key, double value, muster_env_error *error) {
+  struct isolated *block = self;
+  struct env_option_value option = {.value = value};
+  snprintf(option.key, sizeof option.key, "%s", key);
+  int32_t place = 0;
+  while (place < block->n_options && strcmp(block->options[place].key, option.key) != 0) place++;
+  if (place == ENV_OPTION_VALUES) return muster_env_fail(error, "more than %d options", ENV_OPTION_VALUES);
+  for (int32_t i = 0; i < block->n_children; i++) {
+    struct child *child = &block->children[i];
+    if (child->stays_dead) continue;
+    const struct answer answer = set_in_child(block, child, &option);
+    if (answer.reply == REPLY_FAILED) return muster_env_fail(error, "%.240s", answer.text);
+    /* the children that have the value stay as they are: the one that takes over gets it below */
+    if (answer.reply == REPLY_DONE) continue;
+    replace(block, child, &answer);
+    memset(block->lost + child->first, 1, (size_t)child->count);
+    i--;
+  }
+  block->options[place] = option;
+  block->n_options += place == block->n_options;
+  return 0;
+}
+
 /* ---- the functions of the wrapped type, for one environment: a block of one ---- */
 
 static int isolated_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
@@ -650,6 +697,9 @@ static void replace_functions(muster_env_type *type) {
   if (type->render_text != NULL) type->render_text = isolated_render_text;
   type->render_policy = NULL; /* nobody asks a run's environments for it */
   type->has_saved = NULL;     /* isolation_has_saved() tells */
+  const bool has_options = type->block_create != NULL ? type->block_set_option != NULL : type->set_option != NULL;
+  type->set_option = has_options ? isolated_block_set_option : NULL;
+  type->block_set_option = type->set_option;
   type->block_create = isolated_block_create;
   type->block_destroy = isolated_block_destroy;
   type->block_describe = isolated_block_describe;

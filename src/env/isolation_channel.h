@@ -18,7 +18,8 @@ enum channel_command {
   CHANNEL_STEP,
   CHANNEL_SAVE,
   CHANNEL_LOAD,
-  CHANNEL_TEXT
+  CHANNEL_TEXT,
+  CHANNEL_OPTION
 };
 
 #define CHANNEL_TEXT_BYTES 16384
@@ -35,6 +36,8 @@ struct channel {
   int32_t row;
   pid_t parent;
   int32_t n;         /* CREATE: how many environments */
+  double value;      /* OPTION */
+  char key[64];      /* OPTION */
   bool resets_first; /* CREATE: reset all once, with any random numbers: they are stepped before a reset comes */
 
   /* the answer */

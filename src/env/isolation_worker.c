@@ -155,6 +155,12 @@ static int reset_marked(struct worker *worker, int32_t *failed_row, muster_env_e
   return 0;
 }
 
+static int set_option(struct worker *worker, muster_env_error *error) {
+  const struct channel *channel = worker->channel;
+  atomic_store_explicit(&worker->channel->running, -1, memory_order_relaxed);
+  return env_block_set_option(&worker->block, channel->key, channel->value, error);
+}
+
 static void serve(struct worker *worker) {
   struct channel *channel = worker->channel;
   const int32_t row = channel->row;
@@ -172,6 +178,7 @@ static void serve(struct worker *worker) {
   case CHANNEL_STEP: failed = step(worker, &failed_row, &error); break;
   case CHANNEL_SAVE: failed = !env_block_save(&worker->block, row, worker->arrays.state); break;
   case CHANNEL_LOAD: failed = env_block_load(&worker->block, row, worker->arrays.state, &error); break;
+  case CHANNEL_OPTION: failed = set_option(worker, &error); break;
   case CHANNEL_TEXT:
     env_block_render_text(&worker->block, worker->settings, row, (char *)worker->arrays.text, CHANNEL_TEXT_BYTES);
     break;

@@ -301,6 +301,21 @@ static const void *bound_actions(struct env_pool *pool, const void *actions) {
   return pool->bounded;
 }
 
+/* ---- options ---- */
+
+muster_status env_pool_set_option(struct env_pool *pool, const char *key, double value) {
+  const muster_env_type *type = pool->block.type;
+  muster_env_error error = {""};
+  if (!env_block_has_options(&pool->block))
+    return status_error(MUSTER_ERROR_USAGE,
+                        "the environment %s has no function set_option(): its options stay as they "
+                        "are",
+                        type->name);
+  MUSTER_TRY(env_options_check_key(type, key));
+  if (env_block_set_option(&pool->block, key, value, &error) == 0) return MUSTER_OK;
+  return status_error(MUSTER_ERROR_USAGE, "the environment %s refuses the value %g: %s", type->name, value, error.text);
+}
+
 /* ---- rows ---- */
 
 /* where the observations and masks of one environment are: [agents] rows */

@@ -73,6 +73,11 @@ bool env_pool_falls_back(const struct env_pool *pool);
 /* The description of the environments; borrowed for the life of the pool. */
 const muster_env_spec *env_pool_spec(const struct env_pool *pool);
 
+/* Gives an option of all environments another value, before the first episode or between steps (muster/env.h). USAGE
+ * error where there is no such option, where options cannot be set, or where the environment refuses the value; then a
+ * part of the environments may have it. */
+MUSTER_CHECKED muster_status env_pool_set_option(struct env_pool *pool, const char *key, double value);
+
 /* Starts an episode in every environment and writes its first observations. */
 MUSTER_CHECKED muster_status env_pool_reset(struct env_pool *pool, void *observation, size_t observation_stride);
 

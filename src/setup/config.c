@@ -39,6 +39,9 @@ static const struct option_spec env_options[] = {
      .help = "Box actions are clipped to their bounds, rescaled from [-1, 1] to them, or left as drawn"},
     {IN(env_options, options), .type = OPTION_MAP, .default_value = "null",
      .help = "the environment's own options: see `muster envs NAME`"},
+    {IN(env_options, schedules), .type = OPTION_MAP, .default_value = "null",
+     .help = "options of it that change over the run, a curriculum: KEY: lin_2_10, or any other schedule "
+             "(docs/training.md); evaluations have the values of the end"},
     {.key = NULL},
 };
 
@@ -388,6 +391,23 @@ static muster_status check_policy(const struct document *document, const struct 
   return check_memory(document, config, run_config_algorithm(config), spec);
 }
 
+void run_config_curriculum(const struct run_config *config, struct curriculum *out) {
+  int32_t wrong;
+  muster_status status = curriculum_read(&config->env.schedules, out, &wrong);
+  muster_status_clear(&status); /* resolve() has refused it */
+}
+
+/* whether the environments take all values that their options will have */
+static muster_status check_curriculum(const struct document *document, const struct run_config *config,
+                                      struct env_pool *pool) {
+  struct curriculum *curriculum = malloc(sizeof *curriculum);
+  if (curriculum == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  run_config_curriculum(config, curriculum);
+  muster_status status = locate_own_key(document, curriculum_try(curriculum, pool));
+  free(curriculum);
+  return status;
+}
+
 /* Whether the environment type takes the options, whether environments can be created with them, and, with `to_learn`,
  * whether a policy can act there. `section`: the section of the options in the document, "env" or "evaluation.env". */
 static muster_status check_env_options(const struct document *document, const char *section, bool to_learn,
@@ -404,6 +424,7 @@ static muster_status check_env_options(const struct document *document, const ch
   struct env_pool *pool = NULL;
   muster_status status = env_pool_create(type, settings, 0, 0, 1, &pool);
   muster_status fits = status == MUSTER_OK && to_learn ? check_policy(document, config, pool) : MUSTER_OK;
+  if (status == MUSTER_OK && fits == MUSTER_OK) fits = check_curriculum(document, config, pool);
   env_pool_destroy(&pool);
   if (fits != MUSTER_OK) return fits;
   /* a USAGE error means that create() has refused its options; any other is the environment's own fault */
@@ -518,6 +539,26 @@ static muster_status check_asynchronous(const struct document *document, const s
                         "needs rollouts at the learner, to which actors of %s send gradients; expects false", name);
 }
 
+/* whether all of env.schedules are schedules, and there is one time for all environments */
+static muster_status check_schedules(const struct document *document, const struct run_config *config,
+                                     const struct algorithm_type *algorithm) {
+  const struct option_map *schedules = &config->env.schedules;
+  struct curriculum *curriculum = malloc(sizeof *curriculum);
+  if (curriculum == NULL) return status_error(MUSTER_ERROR_MEMORY, "out of memory");
+  int32_t wrong = 0;
+  char key[TEXT_KEY_SIZE];
+  muster_status status = curriculum_read(schedules, curriculum, &wrong);
+  free(curriculum);
+  if (schedules->count > 0) snprintf(key, sizeof key, "env.schedules.%s", schedules->keys[wrong]);
+  if (status != MUSTER_OK) return locate(document, key, status);
+  if (schedules->count == 0 || algorithm_needs(algorithm, config->algorithm).asynchronous == ASYNCHRONOUS_NONE)
+    return MUSTER_OK;
+  return document_error(document, key,
+                        "goes by the steps of the run, of which the actors of %s, which do not wait for "
+                        "each other, know no common number; expects no env.schedules",
+                        algorithm->name);
+}
+
 static muster_status check_loop(const struct document *document, const struct run_config *config,
                                 const struct algorithm_type *algorithm) {
   if (algorithm_needs(algorithm, config->algorithm).asynchronous != ASYNCHRONOUS_NONE)
@@ -591,6 +632,7 @@ static muster_status resolve(struct document *document, struct run_config *confi
   MUSTER_TRY(locate_own_key(document, model_options_check_short_form(&config->policy, algorithm->policy)));
   MUSTER_TRY(locate_own_key(document, model_options_check(&config->policy)));
   MUSTER_TRY(check_loop(document, config, algorithm));
+  MUSTER_TRY(check_schedules(document, config, algorithm));
   MUSTER_TRY(check_replay(document, config, algorithm));
   MUSTER_TRY(algorithm_check(algorithm, document, config->algorithm, config->env.num_envs));
   resolve_log_interval(config, algorithm);
@@ -763,16 +805,28 @@ static muster_status set_in_map(struct option_map *map, const char *key, const c
   return MUSTER_OK;
 }
 
+/* an option that is given has no schedule */
+static void drop_schedule(struct option_map *schedules, const char *key) {
+  for (int32_t i = 0; i < schedules->count; i++) {
+    if (strcmp(schedules->keys[i], key) != 0) continue;
+    const size_t behind = (size_t)(--schedules->count - i);
+    memmove(schedules->keys[i], schedules->keys[i + 1], behind * sizeof schedules->keys[0]);
+    memmove(schedules->values[i], schedules->values[i + 1], behind * sizeof schedules->values[0]);
+    memmove(&schedules->lines[i], &schedules->lines[i + 1], behind * sizeof schedules->lines[0]);
+  }
+}
+
 muster_status run_config_enter_evaluation(struct run_config *config) {
   const struct evaluation_env_options *options = &config->evaluation_env;
   struct env_options *env = &config->env;
   bool is_another = options->name[0] != '\0' && strcmp(options->name, env->name) != 0;
-  if (is_another) env->options.count = 0;
+  if (is_another) env->options.count = env->schedules.count = 0;
   if (is_another) strcpy(env->name, options->name);
   if (options->plugin[0] != '\0') strcpy(config->env_host.plugin, options->plugin);
   if (options->max_steps > 0) env->max_steps = options->max_steps;
   for (int32_t i = 0; i < options->options.count; i++)
     MUSTER_TRY(set_in_map(&env->options, options->options.keys[i], options->options.values[i]));
+  for (int32_t i = 0; i < options->options.count; i++) drop_schedule(&env->schedules, options->options.keys[i]);
   return MUSTER_OK;
 }
 
@@ -809,7 +863,15 @@ static muster_status change_env(struct document *document, const char *const *se
                           sets[i]);
     MUSTER_TRY(document_set(document, sets[i]));
   }
+  char name[OPTION_STRING_SIZE];
+  strcpy(name, config->env.name);
   MUSTER_TRY(resolve(document, config));
+  if (strcmp(name, config->env.name) != 0) config->env.schedules.count = 0;
+  for (size_t i = 0; i < n_sets; i++) {
+    char key[TEXT_KEY_SIZE];
+    snprintf(key, sizeof key, "%.*s", (int)strcspn(sets[i], "="), sets[i]);
+    if (key_is_above("env.options", key)) drop_schedule(&config->env.schedules, key + strlen("env.options."));
+  }
   MUSTER_TRY(locate_code(document, "", config));
   return check_source(document, "env", false, config);
 }

@@ -8,6 +8,7 @@
 #include "experience/normalizer.h"
 #include "muster/env.h"
 #include "nn/model.h"
+#include "setup/curriculum.h"
 
 #define RUN_CONFIG_ALGORITHM_BYTES 4096
 #define RUN_CONFIG_MAX_TABLES 128 /* at most two for each algorithm, and a dozen others */
@@ -24,6 +25,7 @@ struct env_options {
   int64_t num_envs, max_steps, frame_stack;
   int action_bounds; /* enum action_bounds */
   struct option_map options;
+  struct option_map schedules; /* options that change over the run (setup/curriculum.h) */
 };
 
 /* names for linear_select(); the first one means that linear_select() chooses */
@@ -192,12 +194,15 @@ const struct algorithm_type *run_config_algorithm(const struct run_config *confi
 #define RUN_CONFIG_ENV_SETTINGS (OPTION_MAP_MAX + 2)
 void run_config_env_settings(const struct run_config *config, muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS]);
 
+/* Reads the curriculum of a config that was checked. */
+void run_config_curriculum(const struct run_config *config, struct curriculum *out);
+
 /* Whether evaluations have another environment, other options or another limit than training. */
 bool run_config_has_evaluation_env(const struct run_config *config);
 
 /* Replaces the options in env by those in evaluation.env, so that the functions below describe the environments of
- * evaluations. Where these are of another type, the environment options of training are dropped. USAGE error where
- * there are too many options. */
+ * evaluations. Where these are of another type, the environment options of training are dropped, and so are its
+ * schedules; an option that is given has no schedule. USAGE error where there are too many options. */
 MUSTER_CHECKED muster_status run_config_enter_evaluation(struct run_config *config);
 
 /* Whether evaluations of two configs can be compared: the same episodes of the same environments. */

@@ -4,6 +4,7 @@
 #include "train/crash_dump.h"
 #include "train/evaluator.h"
 #include "train/interrupt.h"
+#include "train/run_options.h"
 #include "train/timings.h"
 #include "train/trace.h"
 
@@ -207,7 +208,8 @@ muster_status actor_roll_out(struct actor *actor) {
   phases_enter(run->phases, PHASE_ROLLOUT, actor->transport->command->iteration + 1);
   const double start = run->phases->clock.since;
   run->schedule->begin_rollout(actor);
-  muster_status status = play(actor);
+  muster_status status = run_set_options(run, actor->transport->command->steps);
+  if (status == MUSTER_OK) status = play(actor);
   if (status != MUSTER_OK) {
     crash_dump_write(run, actor->transport->command->iteration, actor->rollout, actor->model, NULL, 0,
                      muster_status_message(status));

@@ -13,7 +13,8 @@ struct command {
   int64_t rollouts;    /* in an asynchronous run: the number from which actors count their rollouts */
   int32_t evaluation;  /* enum command_evaluation */
   int32_t unused;
-  int64_t padding[4]; /* parameters start at the next cache line */
+  int64_t steps;      /* collected before the rollout: options of environments go by it */
+  int64_t padding[3]; /* parameters start at the next cache line */
   float floats[];     /* [policy_count] parameters, then the encoder's statistics */
 };
 

@@ -73,6 +73,7 @@ static muster_status open_player(struct evaluation_player *player) {
                              &player->pool));
   MUSTER_TRY(env_pool_wrap(player->pool, &wrappers));
   MUSTER_TRY(check_spaces(player));
+  if (request->curriculum != NULL) MUSTER_TRY(curriculum_apply(request->curriculum, 0.0, player->pool));
   if (request->viewer != NULL) env_pool_view(player->pool, &request->viewer->env);
   if (request->tolerates_faults) env_pool_tolerate_faults(player->pool);
   return take_arrays(player);

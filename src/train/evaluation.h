@@ -5,6 +5,7 @@
 
 #include "env/pool.h"
 #include "nn/model.h"
+#include "setup/curriculum.h"
 
 /* The most environments that one process plays at once. */
 #define EVALUATION_ENVS 64
@@ -22,7 +23,8 @@ struct evaluation_viewer {
 
 struct evaluation_request {
   const muster_env_type *type;
-  const muster_env_setting *settings; /* may be NULL */
+  const muster_env_setting *settings;  /* may be NULL */
+  const struct curriculum *curriculum; /* whose last values the environments get; NULL: none */
   struct env_wrappers wrappers;
   const muster_space *observation, *action; /* of the policy; NULL: known to be the environment's */
   uint64_t seed;           /* the same seed gives the same episodes, none of which is one of training */

@@ -13,6 +13,7 @@
 struct evaluator {
   struct run *run;          /* borrowed */
   struct run_config config; /* of the run, but with the environments of evaluations */
+  struct curriculum curriculum;
   muster_env_setting settings[RUN_CONFIG_ENV_SETTINGS];
   struct env_source source;           /* where evaluation.env names another environment; else zero */
   struct topology topology;           /* whose environments are the episodes */
@@ -30,6 +31,7 @@ static struct evaluation_request make_request(const struct evaluator *evaluator)
   return (struct evaluation_request){
       .type = evaluator->source.type != NULL ? evaluator->source.type : run->env.type,
       .settings = evaluator->settings,
+      .curriculum = &evaluator->curriculum,
       .wrappers = run_config_env_wrappers(config),
       .observation = &spec->observation,
       .action = &spec->action,
@@ -59,6 +61,7 @@ static muster_status open_environment(struct evaluator *evaluator) {
   bool is_another = run_config_has_evaluation_env(config);
   MUSTER_TRY(run_config_enter_evaluation(config));
   run_config_env_settings(config, evaluator->settings);
+  run_config_curriculum(config, &evaluator->curriculum);
   if (!is_another || !evaluator->run->topology.acts) return MUSTER_OK;
   const struct env_source_request request = run_config_env_source(config);
   MUSTER_TRY(status_wrap(env_source_open(&request, &evaluator->source), "evaluation.env"));

@@ -100,6 +100,7 @@ void learner_begin_command(struct learner *learner) {
   enum stop stop = stop_reason(learner);
   learner->checkpoint_is_due = checkpoint_is_due(learner, stop);
   command->iteration = learner->collected;
+  command->steps = learner->collected_steps;
   command->send_states = learner->checkpoint_is_due ? SEND_FOR_CHECKPOINT : SEND_NOTHING;
   command->evaluation = EVALUATION_NONE;
   command->stop = (int32_t)stop;

@@ -1,6 +1,7 @@
 #include "train/run.h"
 
 #include "algo/algorithm.h"
+#include "train/run_options.h"
 
 muster_status run_create_pool(const struct run *run, struct env_range range, struct env_pool **out) {
   const struct run_config *config = &run->config;
@@ -20,7 +21,10 @@ static muster_status create_pool(struct run *run) {
   MUSTER_TRY(env_source_open(&request, &run->env));
   struct env_range range = topology_envs(&run->topology, run->topology.rank);
   if (range.count == 0) range.count = 1;
-  return run_create_pool(run, range, &run->pool);
+  MUSTER_TRY(run_create_pool(run, range, &run->pool));
+  /* elsewhere one of the first rank has taken them */
+  if (config->env_host.isolation != ISOLATION_NONE) MUSTER_TRY(curriculum_try(&run->curriculum, run->pool));
+  return run_set_options(run, 0);
 }
 
 muster_status run_create(const struct run_config *config, const struct topology *placed, const char *folder,
@@ -32,6 +36,7 @@ muster_status run_create(const struct run_config *config, const struct topology 
   MUSTER_TRY(arena_create(&run->arena));
   run->needs = algorithm_needs(run_config_algorithm(config), config->algorithm);
   run->schedule = schedule_of(&run->config);
+  run_config_curriculum(config, &run->curriculum);
   MUSTER_TRY(comm_agree(comm, create_pool(run)));
   run->env_state_bytes = env_pool_state_bytes(run->pool);
   return MUSTER_OK;

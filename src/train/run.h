@@ -32,8 +32,9 @@ struct run {
   const struct schedule *schedule; /* who waits for whom */
   struct logger logger;
   struct arena *arena;
-  struct env_source env; /* what the environments are */
-  struct env_pool *pool; /* this rank's environments; one on a rank that does not act, for its description */
+  struct env_source env;        /* what the environments are */
+  struct curriculum curriculum; /* of the environments of training */
+  struct env_pool *pool;        /* this rank's environments; one on a rank that does not act, for its description */
   size_t env_state_bytes;
   struct trace_base trace;
   struct repeated_schedule *repeated; /* of another run, which this one repeats; borrowed; NULL: none */

@@ -227,6 +227,22 @@ static void tell_schedules(const struct learner *learner, int64_t total_before) 
   }
 }
 
+/* the same of the environment's options */
+static void tell_curriculum(const struct learner *learner, int64_t total_before) {
+  const struct run *run = learner->run;
+  const int64_t total = run->config.general.total_steps, steps = learner->total_steps;
+  for (int32_t i = 0; i < run->curriculum.count && total_before != total; i++) {
+    const struct option_schedule *schedule = &run->curriculum.schedule[i];
+    if (schedule_is_constant(schedule)) continue;
+    log_warn(&run->logger,
+             "env.schedules.%s changes over total_steps, which was %lld and is now %lld: at step %lld it goes on from "
+             "%g, not from %g",
+             run->curriculum.key[i], (long long)total_before, (long long)total, (long long)steps,
+             option_schedule_value(schedule, curriculum_progress_remaining(steps, total)),
+             option_schedule_value(schedule, curriculum_progress_remaining(steps, total_before)));
+  }
+}
+
 /* other kernels round in another way */
 static void warn_of_kernels(const struct learner *learner, struct checkpoint_reader *reader) {
   char *before = NULL;
@@ -394,6 +410,7 @@ muster_status run_checkpoint_restore(struct learner *learner, const struct allow
   MUSTER_TRY(read_state(learner, path, allowed, &total_before));
   log_info(&learner->run->logger, "resuming from %s", path);
   tell_schedules(learner, total_before);
+  tell_curriculum(learner, total_before);
   tell_lost_states(learner);
   return MUSTER_OK;
 }

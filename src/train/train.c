@@ -10,6 +10,7 @@
 #include "train/interrupt.h"
 #include "train/repeated_schedule.h"
 #include "train/run_checkpoint.h"
+#include "train/run_options.h"
 #include "train/trace.h"
 
 #include <limits.h>
@@ -212,8 +213,9 @@ static muster_status start_envs(struct training *training) {
   bool resumed = steps >= 0;
   if (resumed) MUSTER_TRY(gather_scatter_back(training->transport.state_gather));
   if (!run->topology.acts) return MUSTER_OK;
-  muster_status status = MUSTER_OK;
-  if (run->repeated == NULL) status = actor_start_envs(&training->actor, resumed);
+  /* an episode that starts now, and states that are loaded, have the options of now */
+  muster_status status = resumed ? run_set_options(run, steps) : MUSTER_OK;
+  if (run->repeated == NULL && status == MUSTER_OK) status = actor_start_envs(&training->actor, resumed);
   for (int i = 0; run->repeated != NULL && status == MUSTER_OK && i < run->repeated->n_parts; i++)
     status = actor_start_envs(&run->repeated->parts[i], false);
   if (!resumed) return status;

@@ -71,6 +71,33 @@ class Equality(Case):
                     self.assertLessEqual(reward, TOLERANCES.get(name, 1e-6), ran.stdout)
 
 
+class Curriculum(Case):
+    """Attributes that change over a run (env.schedules)."""
+
+    def scheduled(self, schedule, name="CartPole-v1"):
+        return self.config(name).replace("env: {", f"env: {{schedules: {{{schedule}}}, ")
+
+    def test_attribute(self):
+        """The same at any number of ranks, in processes of their own, and in a run that was interrupted."""
+        config = self.scheduled("gravity: lin_1_9.8") + "checkpoint: {every: 960, keep: 0}\n"
+        alone = self.train("alone", config=config)
+        plain = self.train("plain", config=self.config("CartPole-v1") + "checkpoint: {every: 960, keep: 0}\n")
+        self.assertNotEqual(program.learned(alone), program.learned(plain))
+        self.assert_same_run(self.train("three", config=config, ranks=3), alone)
+        self.assert_same_run(self.train("isolated", "--set", "env.isolation=process", config=config), alone)
+        killed = self.folder / "killed"
+        shutil.copytree(alone, killed, symlinks=True)
+        for path in [*killed.glob("checkpoints/*.h5"), killed / "checkpoints" / "latest", killed / "summary.json"]:
+            if path.name != "step-000000000960.h5":
+                path.unlink()
+        self.assert_same_run(self.train("killed", "--resume", config=config, ranks=2), alone)
+
+    def test_refused(self):
+        self.refuse(self.scheduled("gravitee: 3"), "env.schedules.gravitee: 3: ", "neither an attribute gravitee")
+        self.refuse(self.scheduled("kinematics_integrator: 3"), "env.schedules.kinematics_integrator",
+                    "is str, not a number")
+
+
 class Training(Case):
     def test_same_digest_at_any_ranks(self):
         config = self.config("CartPole-v1")

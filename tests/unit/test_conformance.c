@@ -398,7 +398,7 @@ static void expect_sound(const muster_env_type *type, double seconds) {
   if (report.failures + report.notes > 0) print(&report);
   CU_ASSERT_EQUAL(report.failures, 0);
   CU_ASSERT_EQUAL(report.notes, 0);
-  CU_ASSERT_EQUAL(report.passes, 18);
+  CU_ASSERT_EQUAL(report.passes, 19);
 }
 
 static void test_sound(void) {

@@ -68,6 +68,9 @@ module muster_env
     type(c_funptr) :: create, destroy, describe, reset, step, save_state, load_state, render_text
     type(c_funptr) :: block_create, block_destroy, block_describe, block_reset, block_step
     type(c_funptr) :: block_save_state, block_load_state
+    type(c_funptr) :: render_picture
+    real(c_double) :: render_fps
+    type(c_funptr) :: render_policy, has_saved, set_option, block_set_option
   end type
 
   ! where a create function called by C leaves its text
@@ -143,6 +146,8 @@ module muster_env
     procedure :: load_state => no_load_state
     ! optional: the state as text for a terminal
     procedure :: render => no_render
+    ! optional: gives an option another value in the midst of a run, for a curriculum
+    procedure :: set_option => no_set_option
   end type
 
   abstract interface
@@ -560,6 +565,15 @@ contains
     text = repeat(' ', 0 * storage_size(self))
   end function
 
+  subroutine no_set_option(self, key, value, error)
+    class(muster_environment), intent(inout) :: self
+    character(len=*), intent(in) :: key
+    real(c_double), intent(in) :: value
+    character(len=:), allocatable, intent(inout) :: error
+    error = 'option ' // key // ' cannot change'
+    if (storage_size(self) < 0 .or. value > huge(value)) error = error // ' to that'
+  end subroutine
+
   ! ---- the functions that C calls ----
 
   ! the body of an environment's create function, which C calls
@@ -722,6 +736,18 @@ contains
     letters(n + 1) = c_null_char
   end subroutine
 
+  function set_option(env, key, value, error) bind(C, name='muster_env_fortran_set_option') result(status)
+    type(c_ptr), value :: env, key
+    real(c_double), value :: value
+    type(muster_env_error), intent(inout) :: error
+    integer(c_int) :: status
+    character(len=:), allocatable :: message
+    type(holder), pointer :: box
+    call c_f_pointer(env, box)
+    call box%env%set_option(from_c(key), value, message)
+    status = report(message, error)
+  end function
+
   ! ---- the plug-in's list ----
 
   ! The plug-in's own function muster_env_types(), bind(C), calls muster_begin_types(), muster_add_type() for each
@@ -760,6 +786,12 @@ contains
     table%block_step = c_null_funptr
     table%block_save_state = c_null_funptr
     table%block_load_state = c_null_funptr
+    table%render_picture = c_null_funptr
+    table%render_fps = 0
+    table%render_policy = c_null_funptr
+    table%has_saved = c_null_funptr
+    table%set_option = c_funloc(set_option)
+    table%block_set_option = c_null_funptr
   end subroutine
 
   function option_table(options) result(table)

@@ -32,12 +32,14 @@ static const muster_env_option minesweeper_options[] = {
 enum { TILE_MINE = 1, TILE_HIDDEN = 2 };
 
 struct minesweeper {
-  int32_t rows, columns, mines;
+  int32_t rows, columns;
+  int32_t mines;      /* that are laid at a first click */
+  int32_t laid_mines; /* of this field; 0: none are laid yet */
+  bool varies;        /* whether set_option() has changed their number */
   double clear_bonus;
   bool masks;
   int32_t tiles[1]; /* the counts of the action space */
   int32_t hidden_tiles;
-  bool laid;          /* whether mines are laid already */
   float *observation; /* [tiles, CHANNELS] */
   int32_t *pending;   /* [tiles] list of revealed tiles whose neighbours are revealed next */
   uint8_t *mine;      /* [tiles] */
@@ -82,7 +84,7 @@ static void clear_field(struct minesweeper *game) {
   memset(game->observation, 0, tiles * CHANNELS * sizeof *game->observation);
   for (size_t tile = 0; tile < tiles; tile++) game->observation[tile * CHANNELS] = 1.0f;
   game->hidden_tiles = game->tiles[0];
-  game->laid = false;
+  game->laid_mines = 0;
 }
 
 static int minesweeper_create(const muster_env_setting *settings, void **env, muster_env_error *error) {
@@ -149,7 +151,7 @@ static void lay_mines(struct minesweeper *game, int32_t safe, muster_random *ran
     int32_t tile = place + (place >= safe);
     lay_mine(game, game->mine[tile] ? last + (last >= safe) : tile);
   }
-  game->laid = true;
+  game->laid_mines = game->mines;
 }
 
 static void reveal(struct minesweeper *game, int32_t tile) {
@@ -195,14 +197,14 @@ static int minesweeper_reset(void *env, muster_random *random, muster_env_result
 
 /* clicks a hidden tile and returns the reward */
 static double click(struct minesweeper *game, int32_t tile, muster_random *random, bool *terminated) {
-  if (!game->laid) lay_mines(game, tile, random);
+  if (game->laid_mines == 0) lay_mines(game, tile, random);
   if (game->mine[tile]) {
     game->hidden[tile] = 0; /* in the observation the mine stays hidden: there is no channel for it */
     *terminated = true;
     return MINE_REWARD;
   }
   reveal_from(game, tile);
-  *terminated = game->hidden_tiles == game->mines;
+  *terminated = game->hidden_tiles == game->laid_mines;
   return *terminated ? CLICK_REWARD + game->clear_bonus : CLICK_REWARD;
 }
 
@@ -214,6 +216,18 @@ static int minesweeper_step(void *env, const void *action, muster_random *random
     return muster_env_fail(error, "action %d is not a tile, 0 to %d", (int)tile, (int)game->tiles[0] - 1);
   result->reward[0] = game->hidden[tile] ? click(game, tile, random, &result->terminated) : 0.0;
   write_result(game, result);
+  return 0;
+}
+
+/* The number of mines counts from the next first click on: a field on which they are laid keeps its own. */
+static int minesweeper_set_option(void *env, const char *key, double value, muster_env_error *error) {
+  struct minesweeper *game = env;
+  if (strcmp(key, "mines") != 0) return muster_env_fail(error, "option %s cannot change: only mines can", key);
+  const double mines = round(value);
+  if (!(mines >= 1 && mines <= game->tiles[0] - 1))
+    return muster_env_fail(error, "option mines: expects 1 to %d, got %g", (int)game->tiles[0] - 1, value);
+  game->mines = (int32_t)mines;
+  game->varies = true;
   return 0;
 }
 
@@ -236,7 +250,7 @@ static int minesweeper_load_state(void *env, const void *bytes, muster_env_error
     mines += (codes[tile] & TILE_MINE) != 0;
     revealed += codes[tile] == 0;
   }
-  if (mines != game->mines && (mines > 0 || revealed > 0))
+  if (game->varies ? mines == 0 && revealed > 0 : mines != game->mines && (mines > 0 || revealed > 0))
     return muster_env_fail(error, "the saved field has %d mines, this one has %d", (int)mines, (int)game->mines);
 
   /* compute the numbers first, since revealed tiles show them */
@@ -247,7 +261,7 @@ static int minesweeper_load_state(void *env, const void *bytes, muster_env_error
     if (codes[tile] == 0) reveal(game, tile);
     if (codes[tile] == TILE_MINE) game->hidden[tile] = 0;
   }
-  game->laid = mines > 0;
+  game->laid_mines = mines;
   return 0;
 }
 
@@ -262,7 +276,8 @@ static void minesweeper_render_text(const void *env, char *text, size_t size) {
     used += (size_t)snprintf(text + used, size - used, "%c%c", mark, (tile + 1) % game->columns == 0 ? '\n' : ' ');
   }
   if (used < size)
-    snprintf(text + used, size - used, "%d tiles hidden, %d mines\n", (int)game->hidden_tiles, (int)game->mines);
+    snprintf(text + used, size - used, "%d tiles hidden, %d mines\n", (int)game->hidden_tiles,
+             (int)(game->laid_mines > 0 ? game->laid_mines : game->mines));
 }
 
 /* a number in strokes of seven segments, in the game's usual colors */
@@ -313,4 +328,5 @@ const muster_env_type env_minesweeper = {
     .render_text = minesweeper_render_text,
     .render_picture = minesweeper_render_picture,
     .render_fps = TILES_FPS,
+    .set_option = minesweeper_set_option,
 };
