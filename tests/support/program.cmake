@@ -3,7 +3,7 @@
 #   SLOTS    how much of the machine it needs: scripts/test gives out six slots for each core. 1: it waits or sleeps;
 #            2: it mostly waits or sleeps; 4 (the default): its ranks compute and wait for each other; 6: it keeps a
 #            core busy
-#   COST     how long it takes alone, if that is 20 s or more: the tests that take longest start first
+#   COST     how long it takes among the others, if that is 20 s or more: the tests that take longest start first
 #   LOCK     what only one test at a time may use, such as names that exist once on the machine
 # A test that exits with 77 was skipped, and says why in a line "skipped: REASON".
 find_package(Python3 3.7 REQUIRED COMPONENTS Interpreter)
