@@ -262,7 +262,7 @@ class Async(program.Case):
         """Whoever is slower, the ratio of samples to steps stays within the tolerance, and the other side waits. A resumed
         run may have another ratio, which then counts from there on."""
         # what a slow environment costs, and a slow update
-        cases = {"actors": ("step_seconds: 0.0003", 1), "learner": ("step_seconds: 0", 40)}
+        cases = {"actors": ("step_seconds: 0.0003", 1), "learner": ("step_seconds: 0", 200)}
         tolerance = 120
         for slow, (speed, updates) in cases.items():
             with self.subTest(slow=slow):
