@@ -13,10 +13,9 @@ enum {
   TILE_ROWS = MANY_REGISTERS ? 8 : 4, /* rows of a tile of y or dx, of 1 or 2 vectors each */
   WEIGHT_ROWS = HAS_FMA ? 6 : 4,      /* most rows of a tile of dw, of up to WEIGHT_VECS vectors each */
   WEIGHT_VECS = MANY_REGISTERS ? 4 : 2,
-  MANY_WEIGHT_ROWS = 128, /* so many rows of dw are divided into the largest tiles */
-  WEIGHT_PANEL = 64,      /* columns of dw that are computed together */
-  FEW_ROWS = SIMD_WIDTH < LINEAR_ROWS ? SIMD_WIDTH : LINEAR_ROWS, /* rows of a last group that does not fill a vector,
-                                                                     where there is one output */
+  MANY_WEIGHT_ROWS = 128,                           /* so many rows of dw are divided into the largest tiles */
+  WEIGHT_PANEL = 64,                                /* columns of dw that are computed together */
+  STEPS = 4,                                        /* of a sum, that are computed at a time */
   LATER_FLOATS = PANEL / (LINEAR_TILE / TILE_ROWS), /* of the next panel, read with each step of one tile of rows */
   FAR_FLOATS = 128 * 128,                           /* a weight of so many may not be in the second-level cache */
   FAR_APART = 256 /* rows that lie this many floats apart share few sets of the cache */
@@ -41,17 +40,34 @@ SIMD_INLINE void accumulate(int rows, int vecs, size_t depth, const float *a, si
   }
 }
 
-/* The same with `depth` neighbouring steps of a; meanwhile reads depth * LATER_FLOATS floats from `later` on into the
- * second-level cache. */
-SIMD_INLINE void accumulate_and_prefetch(int rows, int vecs, size_t depth, const float *a, size_t a_row, const float *b,
-                                         size_t b_step, const float *later, tile acc) {
-  const size_t steps = 16 / LATER_FLOATS; /* for each line of the cache */
-  size_t k = 0;
-  for (; k + steps <= depth; k += steps) {
-    __builtin_prefetch(later + k * LATER_FLOATS, 0, 2);
-    accumulate(rows, vecs, steps, a + k, a_row, 1, b + k * b_step, b_step, acc);
+/* So many steps of such sums from step k of a on, whose row r begins at row[r]; b begins at step k. */
+SIMD_INLINE void accumulate_steps(int rows, int vecs, size_t k, size_t steps, const float *const *row, const float *b,
+                                  size_t b_step, tile acc) {
+  UNROLL for (size_t s = 0; s < steps; s++) {
+    vec w[4];
+    UNROLL for (int v = 0; v < vecs; v++) w[v] = vec_load(b + s * b_step + v * SIMD_WIDTH);
+    UNROLL for (int r = 0; r < rows; r++) {
+      vec x = vec_set(row[r][k + s]);
+      UNROLL for (int v = 0; v < vecs; v++) acc[r][v] = vec_fma(x, w[v], acc[r][v]);
+    }
   }
-  accumulate(rows, vecs, depth - k, a + k, a_row, 1, b + k * b_step, b_step, acc);
+}
+
+/* accumulate() of neighbouring steps of a, several at a time, since what counts them takes units that multiply;
+ * meanwhile reads depth * LATER_FLOATS floats from `later` on into the second-level cache, unless it is NULL. */
+SIMD_INLINE void accumulate_along(int rows, int vecs, size_t depth, const float *a, size_t a_row, const float *b,
+                                  size_t b_step, const float *later, tile acc) {
+  const float *row[TILE_ROWS];
+  UNROLL for (int r = 0; r < rows; r++) {
+    row[r] = a + (size_t)r * a_row;
+    __asm__("" : "+r"(row[r])); /* a register for each row: the compiler would compute places for each step and row */
+  }
+  size_t k = 0;
+  for (; k + STEPS <= depth; k += STEPS, b += STEPS * b_step) {
+    if (later != NULL) __builtin_prefetch(later + k * LATER_FLOATS, 0, 2);
+    accumulate_steps(rows, vecs, k, STEPS, row, b, b_step, acc);
+  }
+  for (; k < depth; k++, b += b_step) accumulate_steps(rows, vecs, k, 1, row, b, b_step, acc);
 }
 
 /* What is done to a sum before it is stored: an activation, or the product with its derivative. */
@@ -99,10 +115,10 @@ struct part {
 
 /* One tile at (row, column), where the column within the panel is `offset`. Between parts the sums are kept in y. */
 SIMD_INLINE void product_tile(const struct product *p, const struct part *part, size_t row, size_t column,
-                              size_t offset, int vecs, enum finish finish) {
+                              size_t offset, size_t panel_ld, int rows, int vecs, enum finish finish) {
   float *y = p->y + row * p->y_ld + column;
   const float *output = p->output ? p->output + row * p->output_ld + column : NULL;
-  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+  UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
       __builtin_prefetch(y + r * p->y_ld + v * SIMD_WIDTH, 1, 3);
       if (finish == FINISH_TANH_SLOPE || finish == FINISH_RELU_SLOPE)
@@ -110,20 +126,20 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
     }
   }
   tile acc;
-  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+  UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
       const float *start = part->from == 0 ? part->start + offset : y + r * p->y_ld;
       acc[r][v] = vec_load(start + v * SIMD_WIDTH);
     }
   }
   const size_t depth = part->to - part->from;
-  const float *a = p->a + row * p->a_ld + part->from, *b = part->panel + part->from * part->panel_ld + offset;
+  const float *a = p->a + row * p->a_ld + part->from, *b = part->panel + part->from * panel_ld + offset;
   if (part->later == NULL || row >= LINEAR_TILE)
-    accumulate(TILE_ROWS, vecs, depth, a, p->a_ld, 1, b, part->panel_ld, acc);
+    accumulate_along(rows, vecs, depth, a, p->a_ld, b, panel_ld, NULL, acc);
   else
-    accumulate_and_prefetch(TILE_ROWS, vecs, depth, a, p->a_ld, b, part->panel_ld,
-                            part->later + row / TILE_ROWS * depth * LATER_FLOATS, acc);
-  UNROLL for (int r = 0; r < TILE_ROWS; r++) {
+    accumulate_along(rows, vecs, depth, a, p->a_ld, b, panel_ld, part->later + row / TILE_ROWS * depth * LATER_FLOATS,
+                     acc);
+  UNROLL for (int r = 0; r < rows; r++) {
     UNROLL for (int v = 0; v < vecs; v++) {
       const float *place = output ? output + r * p->output_ld + v * SIMD_WIDTH : NULL;
       vec_store(y + r * p->y_ld + v * SIMD_WIDTH, finished(finish, acc[r][v], place));
@@ -132,18 +148,25 @@ SIMD_INLINE void product_tile(const struct product *p, const struct part *part, 
 }
 
 /* All rows of one part of one panel, which stays in the first-level cache. */
-SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t column, int vecs,
+SIMD_INLINE void product_rows(const struct product *p, const struct part *part, size_t column, size_t panel_ld,
                               enum finish finish) {
-  for (size_t row = 0; row < p->rows; row += TILE_ROWS) {
-    for (size_t offset = 0; offset < part->panel_ld; offset += (size_t)vecs * SIMD_WIDTH) {
-      product_tile(p, part, row, column + offset, offset, vecs, finish);
-    }
+  const int vecs = panel_ld < 2 * SIMD_WIDTH ? 1 : 2;
+  const size_t step = (size_t)vecs * SIMD_WIDTH;
+  size_t row = 0;
+  for (; row + TILE_ROWS <= p->rows; row += TILE_ROWS) {
+    for (size_t at = 0; at < panel_ld; at += step)
+      product_tile(p, part, row, column + at, at, panel_ld, TILE_ROWS, vecs, finish);
+  }
+  for (; TILE_ROWS > LINEAR_ROWS && row < p->rows; row += LINEAR_ROWS) {
+    for (size_t at = 0; at < panel_ld; at += step)
+      product_tile(p, part, row, column + at, at, panel_ld, LINEAR_ROWS, vecs, finish);
   }
 }
 
 static void product_part(const struct product *p, const struct part *part, size_t column) {
-  bool one = part->panel_ld < 2 * SIMD_WIDTH;
-#define ROWS(finish) (one ? product_rows(p, part, column, 1, finish) : product_rows(p, part, column, 2, finish))
+#define ROWS(finish)                                                                                                   \
+  (part->panel_ld == PANEL ? product_rows(p, part, column, PANEL, finish)                                              \
+                           : product_rows(p, part, column, LINEAR_COLUMNS, finish))
   // only the last part applies `finish` to the sums
   switch (part->to == p->depth ? p->finish : FINISH_NONE) {
   case FINISH_NONE: ROWS(FINISH_NONE); break;
@@ -156,6 +179,7 @@ static void product_part(const struct product *p, const struct part *part, size_
 }
 
 static void product(const struct product *p) {
+  const size_t parts = (p->depth + BLOCK_DEPTH - 1) / BLOCK_DEPTH, part_depth = (p->depth + parts - 1) / parts;
   for (size_t column = 0; column < p->width; column += PANEL) {
     float start[PANEL] = {0};
     if (p->bias) memcpy(start, p->bias + column, least(p->width - column, PANEL) * sizeof *start);
@@ -164,7 +188,7 @@ static void product(const struct product *p) {
     struct part part = {
         .panel_ld = panel_width(p->width - column), .panel = p->panels + column * p->depth, .start = start};
     for (; part.from < p->depth; part.from = part.to) {
-      part.to = least(part.from + BLOCK_DEPTH, p->depth);
+      part.to = least(part.from + part_depth, p->depth);
       if (is_far) part.later = p->panels + (column + PANEL) * p->depth + part.from * PANEL;
       product_part(p, &part, column);
     }
@@ -193,21 +217,21 @@ SIMD_INLINE vec dot_products(int outs, int rows, size_t in, const float *x, size
   return vec_sums(total);
 }
 
-/* Handles rows in groups that fill a vector of sums; `outs` is narrow_rows(out). Only with one output may the last
- * group be smaller: FEW_ROWS rows. */
+/* Handles rows in groups that fill a vector of sums, and the last ones in smaller groups; `outs` is narrow_rows(out).
+ */
 SIMD_INLINE void narrow_forward(int outs, size_t rows, size_t in, size_t out, const float *x, size_t x_ld,
                                 const float *packed, const float *bias, enum finish finish, float *y, size_t y_ld) {
-  int most = SIMD_WIDTH / outs;
+  const int most = SIMD_WIDTH / outs, few = most < LINEAR_ROWS ? most : LINEAR_ROWS;
   float values[SIMD_WIDTH] = {0};
   for (int i = 0; i < SIMD_WIDTH; i++) {
     if ((size_t)(i % outs) < out) values[i] = bias[i % outs];
   }
   vec start = vec_load(values);
   for (size_t row = 0, group; row < rows; row += group) {
-    group = least(rows - row, (size_t)most);
+    group = (size_t)(rows - row >= (size_t)most ? most : few);
     const float *from = x + row * x_ld;
-    vec sum = start + (group == (size_t)most ? dot_products(outs, SIMD_WIDTH / outs, in, from, x_ld, packed)
-                                             : dot_products(1, FEW_ROWS, in, from, x_ld, packed));
+    vec sum = start + (group == (size_t)most ? dot_products(outs, most, in, from, x_ld, packed)
+                                             : dot_products(outs, few, in, from, x_ld, packed));
     vec_store(values, finish == FINISH_TANH   ? finished(FINISH_TANH, sum, NULL)
                       : finish == FINISH_RELU ? finished(FINISH_RELU, sum, NULL)
                                               : sum);
@@ -321,11 +345,18 @@ SIMD_INLINE void outer_columns(const struct outer *shared, const float *b, size_
 #undef TILES
 }
 
+/* The columns of the next panel, of so many left: the last one is not left with a single vector, of which a tile has
+ * too few sums to keep the units busy. */
+static size_t panel_columns(size_t left) {
+  const bool leaves_one = left > WEIGHT_PANEL && left <= WEIGHT_PANEL + SIMD_WIDTH;
+  return leaves_one ? WEIGHT_PANEL - SIMD_WIDTH : least(left, WEIGHT_PANEL);
+}
+
 /* Computes an outer product. `b_whole`: b may be read up to the end of its last vector of columns. `copy` [rows,
  * WEIGHT_PANEL] is working memory. */
 SIMD_INLINE void outer_panels(const struct outer *p, bool b_whole, bool in_groups, float (*copy)[WEIGHT_PANEL]) {
-  for (size_t j = 0; j < p->n; j += WEIGHT_PANEL) {
-    size_t columns = least(p->n - j, WEIGHT_PANEL);
+  for (size_t j = 0, columns; j < p->n; j += columns) {
+    columns = panel_columns(p->n - j);
     const float *b = p->b + j;
     size_t b_step = p->b_ld;
     // works on a copy where reading in place would go past the end of b, or miss the cache again and again

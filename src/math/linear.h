@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 #define LINEAR_COLUMNS 16 /* leading dimensions are multiples of this */
-#define LINEAR_ROWS 8     /* row counts are multiples of this */
+#define LINEAR_ROWS 4     /* row counts are multiples of this */
 #define LINEAR_TILE 64    /* a number of rows that suits the caches */
 
 enum activation { ACTIVATION_NONE, ACTIVATION_TANH, ACTIVATION_RELU };

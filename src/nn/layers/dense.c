@@ -38,7 +38,7 @@ static void dense_forward(struct layer *layer, const struct layer_pass *pass) {
                  pass->values + affine->bias, layer->activation, layer->output, linear_padded(layer->out));
 }
 
-/* rows that fill up the last group of eight are passed on to the layers below, but add to no weight's gradient */
+/* rows that fill up the last group are passed on to the layers below, but add to no weight's gradient */
 static void dense_backward(struct layer *layer, const struct layer_pass *pass, const struct layer_return *back) {
   const struct affine *affine = layer->state;
   affine_find_gradients(affine, pass->rows, pass->x, pass->x_ld, back->dy, back->dy_ld, back);
