@@ -3,10 +3,13 @@
 
     bench/compare_gymnasium.py --python VENV [--muster build/muster] [--repeats 3] [--steps 65536] [--cores 1]
 
-VENV has gymnasium, box2d and stable-baselines3, and is of the Python that muster was built with. Stable-Baselines3 steps
-its environments in its own process (DummyVecEnv) and in others (SubprocVecEnv). muster runs one rank on one core, and on
-two cores two ranks, both of which act and learn. Prints a line of steps per second for each, the medians over the
-repeats and their ranges, and the ratio of muster to the better of the other two.
+VENV has gymnasium, box2d and stable-baselines3, and is of the Python that muster was built with. Stable-Baselines3
+steps its environments in its own process (DummyVecEnv) and in others (SubprocVecEnv). muster runs one rank on one
+core, and on two cores two ranks, both of which act and learn. Both clocks run over the training alone, steps and
+updates, from when Python, its packages and the environments are there: learn() of Stable-Baselines3, and wall_seconds
+of muster's summary.json, which holds the making of networks and the writing of checkpoints and metrics, too. Prints a
+line of steps per second for each, the medians over the repeats and their ranges, and the ratio of muster to the
+better of the other two.
 """
 
 import argparse
