@@ -19,7 +19,7 @@ struct awr_options {
 static const struct option_spec awr_option_list[] = {
     ROW_N_STEPS(struct awr_options, "64"),
     ROW_GAMMA(struct awr_options, "0.99"),
-    ROW_GAE_LAMBDA(struct awr_options, "0.95"),
+    ROW_GAE_LAMBDA(struct awr_options, "0.95", NULL),
     {ROW(struct awr_options, beta), .type = OPTION_FLOAT, .default_value = "1", .min = 0, .min_exclusive = true,
      .max = OPTION_NO_MAX, .help = "temperature of the weights: the smaller, the more the best actions count"},
     {ROW(struct awr_options, max_weight), .type = OPTION_FLOAT, .default_value = "20", .min = 0, .min_exclusive = true,
