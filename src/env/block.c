@@ -195,9 +195,7 @@ int env_block_step(struct env_block *block, const void *actions, muster_random *
 
 /* ---- options ---- */
 
-bool env_block_has_options(const struct env_block *block) {
-  return block->block != NULL ? block->type->block_set_option != NULL : block->type->set_option != NULL;
-}
+bool env_block_has_options(const struct env_block *block) { return env_type_sets_options(block->type); }
 
 /* where the value of an option is kept; NULL: there is no room */
 static struct env_option_value *find_option(struct env_block *block, const char *key, bool *is_new) {

@@ -1,4 +1,4 @@
-/* Checks of memory: buffers, saved state, blocks, text, leaks. */
+/* Checks of memory and of what is kept in it: buffers, saved state, options that change, blocks, text, leaks. */
 #include "base/clock.h"
 #include "env/conformance_checks.h"
 #include "env/spec.h"

@@ -697,8 +697,7 @@ static void replace_functions(muster_env_type *type) {
   if (type->render_text != NULL) type->render_text = isolated_render_text;
   type->render_policy = NULL; /* nobody asks a run's environments for it */
   type->has_saved = NULL;     /* isolation_has_saved() tells */
-  const bool has_options = type->block_create != NULL ? type->block_set_option != NULL : type->set_option != NULL;
-  type->set_option = has_options ? isolated_block_set_option : NULL;
+  type->set_option = env_type_sets_options(type) ? isolated_block_set_option : NULL;
   type->block_set_option = type->set_option;
   type->block_create = isolated_block_create;
   type->block_destroy = isolated_block_destroy;

@@ -24,6 +24,10 @@ static const char *first_missing(const struct member *members, size_t n, size_t 
   return missing;
 }
 
+bool env_type_sets_options(const muster_env_type *type) {
+  return type->block_create != NULL ? type->block_set_option != NULL : type->set_option != NULL;
+}
+
 #define MEMBER(name)                                                                                                   \
   { #name, type->name != NULL }
 

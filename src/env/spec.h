@@ -11,6 +11,9 @@
  * environment: the caller adds its name. */
 MUSTER_CHECKED muster_status env_type_check(const muster_env_type *type);
 
+/* Whether options of its environments can be set after creation: where it has block functions, by that of blocks. */
+bool env_type_sets_options(const muster_env_type *type);
+
 /* Checks that a description, as describe() has filled it in, can be used: kinds and shapes of its spaces, bounds,
  * choices, agents, limits, sizes. The arrays of its spaces are read only when their lengths are right. Errors
  * (ENVIRONMENT) do not name the environment. */
